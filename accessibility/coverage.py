@@ -1,0 +1,321 @@
+"""`Coverage`: who is within the standard of a site that counts, and how far everyone is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.arrays import read_only
+from accessibility.errors import InputError
+from accessibility.projection import distances, transform
+from accessibility.snapping import NOWHERE, Positions, SnapLimits, snap_points
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.network import Network
+    from accessibility.search import Graph
+    from accessibility.sites import Sites
+
+NO_SITE = -1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapped:
+    """Where the people and the sites of a study stand on its network.
+
+    Parameters
+    ----------
+    demand, sites
+        One position a demand point, one a site, in their order.
+    """
+
+    demand: Positions
+    sites: Positions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coverage:
+    """Who is within the standard of at least one site that counts.
+
+    Each of seconds, metres and radius is its own minimum over the sites that count, unbounded; both access legs are
+    in. Covered and uncovered people add up to the population; unreached people are uncovered.
+
+    Parameters
+    ----------
+    demand, sites
+        Whom and what the figures are about; the sites that count are the open ones.
+    standard, walker
+        The rule of each setting and how people walk.
+    nearest
+        ``(n,)`` row of the site that decides, by the point's own rule; -1 where there is none.
+    walk_s, metres
+        ``(n,)`` seconds and metres along the network, home to site; NaN where there is no path.
+    radius_m
+        ``(n,)`` straight line to the nearest site; NaN where no site counts or the point has no place.
+    covered
+        ``(n,)`` within the rule of the point's setting, ``<=`` in whole milliseconds or centimetres.
+    covered_radius
+        ``(n,)`` the same with every distance rule read as a straight line.
+    unreached
+        ``(n,)`` not covered and without a path: no street within the snap limit, or no site along it.
+    snapped
+        Where everything stands on the network.
+    """
+
+    demand: Demand
+    sites: Sites
+    standard: Standard
+    walker: Walker
+    nearest: NDArray[np.int32]
+    walk_s: NDArray[np.float64]
+    metres: NDArray[np.float64]
+    radius_m: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+    covered_radius: NDArray[np.bool_]
+    unreached: NDArray[np.bool_]
+    snapped: Snapped
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check that people add up."""
+        n = len(self.demand)
+        kinds: dict[str, Any] = {
+            "nearest": np.int32,
+            "walk_s": np.float64,
+            "metres": np.float64,
+            "radius_m": np.float64,
+            "covered": np.bool_,
+            "covered_radius": np.bool_,
+            "unreached": np.bool_,
+        }
+        for name, dtype in kinds.items():
+            value = read_only(getattr(self, name), dtype=dtype, shape=(n,), name=f"coverage {name}")
+            object.__setattr__(self, name, value)
+        if (self.covered & self.unreached).any():
+            msg = f"{int((self.covered & self.unreached).sum())} demand points are covered and unreached; expected none"
+            raise InputError(msg)
+
+    def __repr__(self) -> str:
+        """Return share, people, rule and speed."""
+        return (
+            f"<Coverage {100 * self.share:.1f} % of {self.population:,.0f} people"
+            f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
+            f" within {self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"
+            f" at {self.walker.speed_m_s:g} m/s>"
+        )
+
+    @cached_property
+    def population(self) -> float:
+        """All people, covered or not."""
+        return float(self.demand.population.sum())
+
+    @cached_property
+    def covered_people(self) -> float:
+        """People within the standard."""
+        return float(self.demand.population[self.covered].sum())
+
+    @property
+    def uncovered_people(self) -> float:
+        """People not within the standard, the unreached among them."""
+        return float(self.demand.population[~self.covered].sum())
+
+    @property
+    def unreached_people(self) -> float:
+        """People without a path to any site that counts."""
+        return float(self.demand.population[self.unreached].sum())
+
+    @property
+    def share(self) -> float:
+        """Covered people over all people, 0 to 1; NaN where there is nobody."""
+        return self.covered_people / self.population if self.population > 0 else float("nan")
+
+    @property
+    def share_radius(self) -> float:
+        """The share with every distance rule read as a straight line."""
+        covered = float(self.demand.population[self.covered_radius].sum())
+        return covered / self.population if self.population > 0 else float("nan")
+
+    def by(self, series: pd.Series[Any]) -> pd.DataFrame:
+        """Return a row a group: people, covered, share, uncovered, unreached.
+
+        Parameters
+        ----------
+        series
+            The group of each demand point, keyed by demand id. Points it does not name, or names as missing, come in
+            a last row with the index NaN, so that people add up.
+
+        Raises
+        ------
+        InputError
+            A series that names a demand point twice.
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        if not series.index.is_unique:
+            twice = series.index[series.index.duplicated()]
+            msg = f"series names {len(twice)} demand ids more than once, first {twice[0]!r}; expected one group a point"
+            raise InputError(msg)
+        people = self.demand.population
+        table = pd.DataFrame(
+            {
+                "population": people,
+                "covered": np.where(self.covered, people, 0.0),
+                "uncovered": np.where(self.covered, 0.0, people),
+                "unreached": np.where(self.unreached, people, 0.0),
+            }
+        )
+        groups = series.reindex(pd.Index(self.demand.ids)).to_numpy()
+        found = table.groupby(groups, dropna=False).sum()
+        found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
+        found.index.name = series.name
+        return found
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return a row a demand point, indexed by id: people, setting, nearest_site, figures, covered, geometry."""
+        gdf = self.demand.to_gdf()
+        ids = np.array([*self.sites.ids, None], dtype=object)
+        gdf.insert(2, "nearest_site", ids[self.nearest])
+        figures = {"walk_s": self.walk_s, "network_m": self.metres, "radius_m": self.radius_m, "covered": self.covered}
+        for place, (name, values) in enumerate(figures.items(), start=3):
+            gdf.insert(place, name, values)
+        gdf.insert(7, "unreached", self.unreached)
+        return gdf
+
+
+def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
+    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
+    limits = SnapLimits() if limits is None else limits
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    return Snapped(
+        demand=snap_points(network, people_xy, limits.of(demand.setting)),
+        sites=snap_points(network, site_xy, limits.site_m),
+    )
+
+
+def measure_coverage(
+    network: Network,
+    demand: Demand,
+    sites: Sites,
+    standard: Standard | None = None,
+    walker: Walker | None = None,
+    snapped: Snapped | None = None,
+) -> Coverage:
+    """Return who is within the standard of at least one open site.
+
+    A person is covered when the way from home to a site that counts, both access legs in, is at most the limit of
+    the rule of their setting. Seconds are searched from the sites on the reversed network.
+
+    Parameters
+    ----------
+    network
+        Streets and paths.
+    demand
+        People; reprojected to the network where needed.
+    sites
+        Sites; the open ones count.
+    standard, walker
+        The policy standard and a walker of 1.0 m/s if not given.
+    snapped
+        `snap_study` of the same network, demand and sites, where it is known already.
+
+    Examples
+    --------
+    A straight road of 1 km, a counter at its start, people at 900 m and at its end:
+
+    >>> from accessibility import Demand, Network, Sites
+    >>> road = Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> now = measure_coverage(road, people, Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> now.share, now.walk_s.tolist()
+    (0.75, [900.0, 1000.0])
+    """
+    standard = Standard() if standard is None else standard
+    walker = Walker() if walker is None else walker
+    snapped = snap_study(network, demand, sites) if snapped is None else snapped
+    rank = search.hilbert_rank(network.node_xy)
+    seconds = search.build_graph(network, network.impedance(walker), rank=rank)
+    metres_graph = search.build_graph(network, network.impedance(), rank=rank)
+    ms, by_walk = _search_from(seconds, sites, snapped, MS_PER_S * walker.access_factor_s / walker.speed_m_s)
+    cm, by_metres = _search_from(metres_graph, sites, snapped, CM_PER_M * walker.access_factor_m)
+    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
+    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
+    radius_m, by_radius = _straight_lines(demand, sites, network)
+    # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
+    radius_m = np.fmin(radius_m, metres) if len(demand) else radius_m
+    radius_m[by_radius == NO_SITE] = np.nan
+    figures = {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
+    covered, nearest = _decide(demand, standard, figures)
+    as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
+    return Coverage(
+        demand=demand,
+        sites=sites,
+        standard=standard,
+        walker=walker,
+        nearest=nearest,
+        walk_s=walk_s,
+        metres=metres,
+        radius_m=radius_m,
+        covered=covered,
+        covered_radius=_decide(demand, as_radius, figures)[0],
+        unreached=(by_walk == NO_SITE) & ~covered,
+        snapped=snapped,
+    )
+
+
+def _search_from(
+    graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float
+) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    """Return cost and site row of each demand point, in the units of the graph."""
+    at = search.Stops.at(snapped.sites, leg_cost_per_m)
+    counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
+    labels = search.nearest(graph, counting)
+    people = search.Stops.at(snapped.demand, leg_cost_per_m)
+    return search.split_labels(search.read_labels(graph, labels, counting, people))
+
+
+def _straight_lines(demand: Demand, sites: Sites, network: Network) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return the geodesic distance in metres to the nearest open site, and its row."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    radius = np.full(len(demand), np.nan)
+    owner = np.full(len(demand), NO_SITE, np.int32)
+    rows = np.flatnonzero(sites.open)
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    placed = np.flatnonzero(np.isfinite(people_xy).all(axis=1))
+    if rows.size and placed.size:
+        site_xy = transform(sites.xy, sites.crs, network.crs)[rows]
+        found = cKDTree(site_xy).query(people_xy[placed])[1]
+        owner[placed] = rows[found]
+        radius[placed] = distances(people_xy[placed], site_xy[found], network.crs)
+    return radius, owner
+
+
+def _decide(
+    demand: Demand, standard: Standard, figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Return whether each point is within the rule of its setting, and the site that decides."""
+    covered = np.zeros(len(demand), np.bool_)
+    nearest = np.full(len(demand), NO_SITE, np.int32)
+    for setting in SETTINGS:
+        rule = standard.rule(setting)
+        value, owner = figures[rule.measure]
+        here = demand.setting == setting
+        scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
+        reached = here & np.isfinite(value)
+        covered[reached] = np.rint(value[reached] * scale) <= rule.cutoff
+        nearest[here] = owner[here]
+    return covered, nearest
+
+
+def _literal(rule: Rule) -> Rule:
+    """Return a distance rule as the policy text reads literally, a radius; a walking rule stays."""
+    return rule if rule.measure == "walk" else Rule(measure="radius", limit=rule.limit)

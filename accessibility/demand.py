@@ -1,0 +1,146 @@
+"""`Demand`: people at places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyproj import CRS
+
+from accessibility.arrays import read_only, refuse, unique_ids
+from accessibility.errors import InputError
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Demand:
+    """Demand points: people at places.
+
+    Parameters
+    ----------
+    ids
+        ``(n,)`` unique ids.
+    xy
+        ``(n, 2)`` coordinates in `crs`, x before y. A row that is not finite has no place: its people
+        stay in the denominator, unreached.
+    population
+        ``(n,)`` people, finite and not negative.
+    setting
+        ``(n,)`` of ``urban``, ``town``, ``rural``; all ``urban``, the stricter rule, where not given.
+    groups
+        Name to ``(n,)`` people of that group (60+, say), finite and not negative.
+    crs
+        The coordinate system of `xy`; anything pyproj understands.
+
+    Examples
+    --------
+    >>> people = Demand(ids=["a", "b"], xy=[(0, 0), (50, 0)], population=[3, 4], crs="EPSG:32649")
+    >>> people
+    <Demand 7 people at 2 points: urban 7, town 0, rural 0>
+    """
+
+    ids: NDArray[np.object_]
+    xy: NDArray[np.float64]
+    population: NDArray[np.float64]
+    setting: NDArray[np.str_] = None  # type: ignore[assignment]  # all urban, filled on construction
+    groups: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    crs: CRS
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check every invariant."""
+        ids = unique_ids(self.ids, name="demand")
+        n = ids.shape[0]
+        xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="demand xy")
+        population = _people(self.population, n, "demand population")
+        setting = read_only(
+            np.full(n, "urban") if self.setting is None else self.setting,
+            dtype="<U5",
+            shape=(n,),
+            name="demand setting",
+        )
+        refuse(
+            ~np.isin(setting, SETTINGS), name="demand setting", found=setting, expected=f"one of {', '.join(SETTINGS)}"
+        )
+        groups = {name: _people(people, n, f"demand group {name!r}") for name, people in self.groups.items()}
+        for name, value in (("ids", ids), ("xy", xy), ("population", population), ("setting", setting)):
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "groups", MappingProxyType(groups))
+        object.__setattr__(self, "crs", CRS.from_user_input(self.crs))
+
+    def __len__(self) -> int:
+        """Return the number of demand points."""
+        return int(self.ids.shape[0])
+
+    def __repr__(self) -> str:
+        """Return people, points and people by setting."""
+        by = ", ".join(f"{s} {self.population[self.setting == s].sum():,.0f}" for s in SETTINGS)
+        return f"<Demand {self.population.sum():,.0f} people at {len(self):,} points: {by}>"
+
+    @classmethod
+    def from_gdf(
+        cls,
+        gdf: gpd.GeoDataFrame,
+        *,
+        population: str = "population",
+        setting: str | None = None,
+        groups: Sequence[str] = (),
+    ) -> Demand:
+        """Return the rows of `gdf` as demand points, ids from its index; a polygon stands at a point inside it.
+
+        Raises
+        ------
+        InputError
+            A column that is not there, or a frame without a coordinate system.
+        """
+        wanted = [population, *([setting] if setting else []), *groups]
+        missing = [c for c in wanted if c not in gdf.columns]
+        if missing:
+            msg = f"demand table lacks columns {missing}; it has {list(map(str, gdf.columns))}"
+            raise InputError(msg)
+        if gdf.crs is None:
+            msg = "demand table has no coordinate system; expected one, set it with gdf.set_crs(...)"
+            raise InputError(msg)
+        points = gdf.geometry.where(gdf.geom_type == "Point", gdf.representative_point())
+        return cls(
+            ids=gdf.index.to_numpy(dtype=object),
+            xy=np.column_stack([points.x, points.y]),
+            population=gdf[population].to_numpy(dtype=float),
+            setting=gdf[setting].to_numpy(dtype=str) if setting else None,  # type: ignore[arg-type]
+            groups={g: gdf[g].to_numpy(dtype=float) for g in groups},
+            crs=gdf.crs,
+        )
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return a row a demand point, indexed by id: population, setting, groups, geometry."""
+        import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
+        import shapely  # noqa: PLC0415
+
+        columns: dict[str, Any] = {"population": self.population, "setting": self.setting, **self.groups}
+        return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
+
+    def rows(self, mask: NDArray[Any]) -> Demand:
+        """Return the demand points that `mask` (boolean, or row positions) selects."""
+        return Demand(
+            ids=self.ids[mask],
+            xy=self.xy[mask],
+            population=self.population[mask],
+            setting=self.setting[mask],
+            groups={name: people[mask] for name, people in self.groups.items()},
+            crs=self.crs,
+        )
+
+
+def _people(values: object, n: int, name: str) -> NDArray[np.float64]:
+    people: NDArray[np.float64] = read_only(values, dtype=np.float64, shape=(n,), name=name)
+    refuse(
+        ~(np.isfinite(people) & (people >= 0)), name=name, found=people, expected="a finite number of people, 0 or more"
+    )
+    return people

@@ -1,0 +1,32 @@
+"""Every error the package raises.
+
+A message says what was found, where (file, row or feature, with a count), and what was expected.
+"""
+
+
+class AccessibilityError(Exception):
+    """Base of all errors of this package."""
+
+
+class InputError(AccessibilityError, ValueError):
+    """An input does not meet its contract."""
+
+
+class UnknownSiteError(InputError, KeyError):
+    """A site id that is not in the study."""
+
+    def __str__(self) -> str:
+        """Return the message as written: ``KeyError`` alone would quote it."""
+        return str(self.args[0]) if self.args else ""
+
+
+class OutputError(AccessibilityError, OSError):
+    """A result could not be written; files already there are untouched."""
+
+
+class InfeasibleError(AccessibilityError, RuntimeError):
+    """No plan meets the conditions."""
+
+
+class UnprovenError(AccessibilityError, RuntimeError):
+    """A plan does not hold what it claims."""

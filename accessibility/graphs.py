@@ -1,0 +1,114 @@
+"""The arrays of a network from a networkx graph, such as osmnx makes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyproj import CRS
+
+from accessibility.errors import InputError
+from accessibility.projection import WGS84, local_crs, segment_lengths, transform
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import networkx as nx
+    from numpy.typing import NDArray
+
+
+def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:
+    """Return the fields of the `Network` that `graph` describes; see `Network.from_networkx`."""
+    declared = crs if crs is not None else graph.graph.get("crs")
+    if declared is None:
+        msg = 'graph names no coordinate system; expected crs=... or graph.graph["crs"]'
+        raise InputError(msg)
+    if graph.number_of_nodes() == 0:
+        msg = "graph has no nodes; expected a walkable network"
+        raise InputError(msg)
+    source = CRS.from_user_input(declared)
+    nodes = list(graph.nodes)
+    given = np.array([_coordinates(node, graph.nodes[node]) for node in nodes], dtype=np.float64)
+    lonlat = transform(given, source, WGS84)
+    target = source if source.is_projected else local_crs(*((lonlat.min(axis=0) + lonlat.max(axis=0)) / 2))
+    row = {node: i for i, node in enumerate(nodes)}
+    edges = _merge_opposite(_edge_rows(graph, row, given))
+    shapes = [edge["shape"] for edge in edges]
+    start = np.concatenate([[0], np.cumsum([len(s) for s in shapes])]).astype(np.int64)
+    flat = np.concatenate(shapes) if shapes else np.empty((0, 2))
+    names = sorted({edge["kind"] for edge in edges}) or ["road"]
+    integer = all(isinstance(node, int | np.integer) for node in nodes)
+    return {
+        "node_xy": transform(given, source, target),
+        "edges": np.array([edge["ends"] for edge in edges], dtype=np.int32).reshape(-1, 2),
+        "length_m": _lengths(edges, transform(flat, source, WGS84), start),
+        "oneway": np.array([edge["oneway"] for edge in edges], dtype=np.bool_),
+        "kind": np.array([names.index(edge["kind"]) for edge in edges], dtype=np.uint8),
+        "kinds": tuple(names),
+        "shape_xy": transform(flat, source, target),
+        "shape_start": start,
+        "node_ids": np.array(nodes, dtype=np.int64) if integer else None,
+        "crs": target,
+    }
+
+
+def _coordinates(node: Hashable, data: dict[str, Any]) -> tuple[float, float]:
+    try:
+        return float(data["x"]), float(data["y"])
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"graph node {node!r} has x={data.get('x')!r}, y={data.get('y')!r}; expected numbers"
+        raise InputError(msg) from error
+
+
+def _edge_rows(graph: nx.Graph[Any], row: dict[Hashable, int], xy: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Return a dict an edge: ends, length (None if not given), shape, kind, oneway."""
+    directed = graph.is_directed()
+    rows = []
+    for u, v, data in graph.edges(data=True):
+        ends = (row[u], row[v])
+        geometry = data.get("geometry")
+        shape = xy[list(ends)] if geometry is None else np.asarray(geometry.coords, dtype=np.float64)[:, :2]
+        if np.hypot(*(shape[0] - xy[ends[0]])) > np.hypot(*(shape[-1] - xy[ends[0]])):
+            shape = shape[::-1]
+        highway = data.get("highway", "road")
+        kind = str(highway[0] if isinstance(highway, list) else highway)
+        rows.append({"ends": ends, "length": _length(u, v, data), "shape": shape, "kind": kind, "oneway": directed})
+    return rows
+
+
+def _length(u: Hashable, v: Hashable, data: dict[str, Any]) -> float | None:
+    given = data.get("length")
+    if given is None:
+        return None
+    try:
+        return float(given)
+    except (TypeError, ValueError) as error:
+        msg = f"graph edge {u!r} to {v!r} has length {given!r}; expected metres"
+        raise InputError(msg) from error
+
+
+def _merge_opposite(edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the edges with every pair of opposite directed edges of one length made one, walkable both ways."""
+    waiting: dict[tuple[int, int, float | None], list[dict[str, Any]]] = {}
+    merged = []
+    for edge in edges:
+        (u, v), length = edge["ends"], edge["length"]
+        length = None if length is None else round(length, 3)
+        opposite = waiting.get((v, u, length))
+        if edge["oneway"] and opposite and u != v:
+            opposite.pop()["oneway"] = False
+            continue
+        if edge["oneway"] and u != v:
+            waiting.setdefault((u, v, length), []).append(edge)
+        merged.append(edge)
+    return merged
+
+
+def _lengths(edges: list[dict[str, Any]], lonlat: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the given lengths, and the geodesic length of the shape where none is given."""
+    steps = segment_lengths(lonlat) if len(lonlat) > 1 else np.empty(0)
+    walked = np.concatenate([[0.0], np.cumsum(steps)])
+    measured = walked[start[1:] - 1] - walked[start[:-1]]
+    return np.array(
+        [m if e["length"] is None else e["length"] for e, m in zip(edges, measured, strict=True)], dtype=np.float64
+    )

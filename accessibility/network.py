@@ -1,0 +1,285 @@
+"""`Network`: streets and paths that may be walked, cut into edges between junctions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyproj import CRS
+
+from accessibility.arrays import read_only, refuse
+from accessibility.errors import InputError
+from accessibility.graphs import read_graph
+from accessibility.standards import CM_PER_M, MS_PER_S, Walker
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import networkx as nx
+    from numpy.typing import NDArray
+
+IMPASSABLE = np.uint32(0xFFFF_FFFF)
+MAIN_NODES = 100
+MAIN_SHARE = 0.005
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Impedance:
+    """Integer cost of every edge, along it (first node to second) and against it.
+
+    Parameters
+    ----------
+    along, against
+        ``(m,)`` uint32, walking milliseconds or centimetres; `IMPASSABLE` where nobody may walk that way.
+    """
+
+    along: NDArray[np.uint32]
+    against: NDArray[np.uint32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """Walkable edges between junctions. Parallel edges and loops are kept apart.
+
+    Parameters
+    ----------
+    node_xy
+        ``(n, 2)`` metres in `crs`.
+    edges
+        ``(m, 2)`` int32 rows of `node_xy`.
+    length_m
+        ``(m,)`` geodesic length, finite and not negative.
+    oneway
+        ``(m,)`` whether the edge may be walked from its first node to its second only; nowhere if not given.
+    climb_m
+        ``(m,)`` rise from the first node to the second; zero where not given.
+    kind
+        ``(m,)`` uint8 rows of `kinds`, the type of street; all ``road`` where not given.
+    kinds
+        Names of the types of street.
+    shape_xy, shape_start
+        ``(k, 2)`` vertices of all edges, ends included, and ``(m + 1,)`` where each edge's begin; straight lines
+        where not given.
+    node_ids
+        ``(n,)`` int64 ids in the source; row numbers where not given.
+    crs
+        A projected coordinate system in metres.
+
+    Examples
+    --------
+    >>> Network(node_xy=[(0, 0), (300, 0)], edges=[(0, 1)], length_m=[300], crs="EPSG:32649")
+    <Network 2 junctions, 1 edges, 0.3 km, 1 component>
+    """
+
+    node_xy: NDArray[np.float64]
+    edges: NDArray[np.int32]
+    length_m: NDArray[np.float64]
+    oneway: NDArray[np.bool_] = None  # type: ignore[assignment]  # defaults are filled on construction
+    climb_m: NDArray[np.float32] = None  # type: ignore[assignment]
+    kind: NDArray[np.uint8] = None  # type: ignore[assignment]
+    kinds: tuple[str, ...] = ("road",)
+    shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
+    shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
+    node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
+    crs: CRS
+
+    def __post_init__(self) -> None:
+        """Copy the arrays, fill the defaults and check every invariant."""
+        crs = _metric(CRS.from_user_input(self.crs))
+        node_xy = read_only(self.node_xy, dtype=np.float64, shape=(None, 2), name="network node_xy")
+        edges = read_only(_rows_of_two(self.edges), dtype=np.int32, shape=(None, 2), name="network edges")
+        n, m = len(node_xy), len(edges)
+        if self.shape_xy is None:
+            straight = node_xy[np.clip(edges, 0, max(n - 1, 0))].reshape(-1, 2) if n else np.empty((0, 2))
+            shape_xy, shape_start = straight, np.arange(0, 2 * m + 1, 2)
+        else:
+            shape_xy, shape_start = self.shape_xy, self.shape_start
+        checked = {
+            "node_xy": node_xy,
+            "edges": edges,
+            "length_m": read_only(self.length_m, dtype=np.float64, shape=(m,), name="network length_m"),
+            "oneway": read_only(_or_zeros(self.oneway, m), dtype=np.bool_, shape=(m,), name="network oneway"),
+            "climb_m": read_only(_or_zeros(self.climb_m, m), dtype=np.float32, shape=(m,), name="network climb_m"),
+            "kind": read_only(_or_zeros(self.kind, m), dtype=np.uint8, shape=(m,), name="network kind"),
+            "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
+            "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
+            "node_ids": read_only(
+                np.arange(n) if self.node_ids is None else self.node_ids, dtype=np.int64, shape=(n,), name="node_ids"
+            ),
+            "kinds": tuple(self.kinds),
+            "crs": crs,
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        n = len(self.node_xy)
+        refuse(
+            ~np.isfinite(self.node_xy).all(axis=1),
+            name="network node_xy",
+            found=self.node_xy,
+            expected="finite coordinates",
+        )
+        refuse(
+            ((self.edges < 0) | (self.edges >= n)).any(axis=1),
+            name="network edges",
+            found=self.edges,
+            expected=f"rows of the {n} nodes",
+        )
+        refuse(
+            ~(np.isfinite(self.length_m) & (self.length_m >= 0)),
+            name="network length_m",
+            found=self.length_m,
+            expected="finite lengths, 0 or more",
+        )
+        refuse(~np.isfinite(self.climb_m), name="network climb_m", found=self.climb_m, expected="finite metres")
+        refuse(
+            self.kind >= len(self.kinds),
+            name="network kind",
+            found=self.kind,
+            expected=f"rows of {len(self.kinds)} kinds",
+        )
+        refuse(
+            np.diff(self.shape_start) < 2,  # noqa: PLR2004 -- a line has two ends
+            name="network shape_start",
+            found=self.shape_start,
+            expected="at least two vertices an edge",
+        )
+
+    def __repr__(self) -> str:
+        """Return junctions, edges, length and components."""
+        parts = self.component_sizes.size
+        return (
+            f"<Network {len(self.node_xy):,} junctions, {len(self.edges):,} edges, "
+            f"{self.length_m.sum() / 1_000:,.1f} km, {parts:,} component{'s' if parts != 1 else ''}>"
+        )
+
+    @cached_property
+    def components(self) -> NDArray[np.int32]:
+        """``(n,)`` component of each node, one-way edges taken both ways."""
+        from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+        n = len(self.node_xy)
+        links = coo_array((np.ones(len(self.edges), np.int8), (self.edges[:, 0], self.edges[:, 1])), shape=(n, n))
+        labels: NDArray[np.int32] = (
+            connected_components(links.tocsr(), directed=False)[1] if n else np.empty(0, np.int32)
+        )
+        return labels
+
+    @cached_property
+    def component_sizes(self) -> NDArray[np.int64]:
+        """Number of nodes of each component."""
+        return np.bincount(self.components)
+
+    @cached_property
+    def main_edges(self) -> NDArray[np.bool_]:
+        """``(m,)`` whether an edge is part of a main component.
+
+        Main is the largest, and every one with at least 100 nodes or 0.5 % of all.
+        """
+        sizes = self.component_sizes
+        if not sizes.size:
+            return np.zeros(len(self.edges), np.bool_)
+        main = sizes >= max(MAIN_NODES, MAIN_SHARE * sizes.sum())
+        main[sizes.argmax()] = True
+        found: NDArray[np.bool_] = main[self.components[self.edges[:, 0]]]
+        return found
+
+    def impedance(self, walker: Walker | None = None) -> Impedance:
+        """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
+
+        Raises
+        ------
+        InputError
+            An edge too long to count in 32 bits (42 000 km, or 49 days).
+        """
+        scale = CM_PER_M if walker is None else MS_PER_S / walker.speed_m_s
+        cost = np.rint(self.length_m * scale)
+        refuse(
+            cost >= IMPASSABLE, name="network length_m", found=self.length_m, expected="edges shorter than the Earth"
+        )
+        along = cost.astype(np.uint32)
+        return Impedance(along=along, against=np.where(self.oneway, IMPASSABLE, along))
+
+    def lines(self) -> NDArray[np.object_]:
+        """Return ``(m,)`` shapely lines of the edges."""
+        import shapely  # noqa: PLC0415
+
+        found: NDArray[np.object_] = shapely.from_ragged_array(
+            shapely.GeometryType.LINESTRING, self.shape_xy, (self.shape_start,)
+        )
+        return found
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return a row an edge: kind, length_m, climb_m, oneway, geometry."""
+        import geopandas as gpd  # noqa: PLC0415
+
+        columns = {
+            "kind": np.array(self.kinds)[self.kind],
+            "length_m": self.length_m,
+            "climb_m": self.climb_m,
+            "oneway": self.oneway,
+        }
+        return gpd.GeoDataFrame(columns, geometry=self.lines(), crs=self.crs)
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph[Any], *, crs: object = None) -> Network:
+        """Return the network of a networkx graph, as osmnx makes them.
+
+        Parameters
+        ----------
+        graph
+            Nodes with ``x`` and ``y``; edges with ``length`` in metres (measured from the geometry where it is
+            missing) and, where there is one, ``geometry`` (a shapely line) and ``highway``. An undirected edge, and a
+            pair of opposite edges of the same length, may be walked both ways; any other directed edge is one-way.
+        crs
+            The coordinate system of ``x`` and ``y``; ``graph.graph["crs"]`` where not given. Degrees are projected.
+
+        Raises
+        ------
+        InputError
+            A graph without nodes or coordinate system, a node without coordinates, a length that is not a number.
+        """
+        return cls(**read_graph(graph, crs=crs))
+
+    def to_networkx(self) -> nx.MultiDiGraph[Any]:
+        """Return a graph as osmnx expects it: node ids, x, y; edges with length, highway, geometry, both directions."""
+        import networkx as nx  # noqa: PLC0415 -- only where a graph is asked for
+
+        graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=self.crs.to_wkt())
+        ids, lines = self.node_ids.tolist(), self.lines()
+        graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in zip(ids, self.node_xy.tolist(), strict=True))
+        for row, (u, v) in enumerate(self.edges.tolist()):
+            oneway = bool(self.oneway[row])
+            data = {
+                "length": float(self.length_m[row]),
+                "highway": self.kinds[self.kind[row]],
+                "oneway": oneway,
+                "edge": row,
+            }
+            graph.add_edge(ids[u], ids[v], **data, geometry=lines[row])
+            if not oneway:
+                graph.add_edge(ids[v], ids[u], **data, geometry=lines[row].reverse())
+        return graph
+
+
+def _metric(crs: CRS) -> CRS:
+    if not crs.is_projected:
+        msg = f"network coordinate system is {crs.name!r}, in degrees; expected a projected one in metres"
+        raise InputError(msg)
+    units = {axis.unit_name for axis in crs.axis_info}
+    if units != {"metre"}:
+        msg = f"network coordinate system {crs.name!r} counts in {', '.join(sorted(units))}; expected metres"
+        raise InputError(msg)
+    return crs
+
+
+def _or_zeros(given: object, m: int) -> object:
+    return np.zeros(m) if given is None else given
+
+
+def _rows_of_two(edges: object) -> object:
+    return np.empty((0, 2), np.int32) if np.size(edges) == 0 else edges  # type: ignore[arg-type]

@@ -1,0 +1,61 @@
+"""Coordinates between reference systems, and lengths on the ellipsoid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyproj import CRS, Geod, Transformer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WGS84 = CRS.from_epsg(4326)
+_LOCAL_M = 2_000.0  # below this the local metric and the geodesic agree to a tenth of a millimetre
+
+
+def local_crs(lon: float, lat: float) -> CRS:
+    """Return a transverse Mercator centred on a place, in metres, without scale error there.
+
+    Within 100 km of the centre lengths are right to 0.013 %.
+    """
+    return CRS.from_proj4(f"+proj=tmerc +lat_0={lat:.4f} +lon_0={lon:.4f} +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m")
+
+
+def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none."""
+    if source == target or not len(xy):
+        return np.array(xy, dtype=np.float64)
+    x, y = Transformer.from_crs(source, target, always_xy=True).transform(xy[:, 0], xy[:, 1])
+    there = np.column_stack([x, y])
+    there[~np.isfinite(there).all(axis=1)] = np.nan
+    return there
+
+
+def segment_lengths(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the geodesic length in metres of each step of a ``(k, 2)`` chain of longitudes and latitudes.
+
+    Short steps use the ellipsoid's radii of curvature at their middle latitude, right to 0.1 mm; steps above
+    2 km use Karney's algorithm through pyproj.
+    """
+    geod = Geod(ellps="WGS84")
+    lon, lat = np.radians(lonlat[:, 0]), np.radians(lonlat[:, 1])
+    middle = (lat[1:] + lat[:-1]) / 2
+    w2 = 1.0 - geod.es * np.sin(middle) ** 2
+    prime_vertical = geod.a / np.sqrt(w2)
+    meridian = prime_vertical * (1.0 - geod.es) / w2
+    lengths: NDArray[np.float64] = np.hypot(meridian * np.diff(lat), prime_vertical * np.cos(middle) * np.diff(lon))
+    far = np.flatnonzero(lengths > _LOCAL_M)
+    if far.size:
+        a, b = lonlat[far], lonlat[far + 1]
+        lengths[far] = geod.inv(a[:, 0], a[:, 1], b[:, 0], b[:, 1])[2]
+    return lengths
+
+
+def distances(a: NDArray[np.float64], b: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
+    """Return the geodesic distance in metres between the rows of two ``(n, 2)`` arrays in `crs`."""
+    p, q = transform(a, crs, WGS84), transform(b, crs, WGS84)
+    found: NDArray[np.float64] = np.full(len(a), np.nan)
+    known = np.isfinite(p).all(axis=1) & np.isfinite(q).all(axis=1)
+    found[known] = Geod(ellps="WGS84").inv(p[known, 0], p[known, 1], q[known, 0], q[known, 1])[2]
+    return found

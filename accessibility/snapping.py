@@ -1,0 +1,153 @@
+"""Points to positions along edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.arrays import read_only, refuse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.network import Network
+
+NOWHERE = -1
+_AT_END_M = 0.001
+_PREFER_MAIN_M = 200.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapLimits:
+    """How far from a street a point may lie and still be snapped, in metres.
+
+    A person farther away is unreached and stays in the denominator; a site farther away serves nobody.
+
+    Parameters
+    ----------
+    urban_m, town_m, rural_m
+        For people, by setting.
+    site_m
+        For sites.
+    """
+
+    urban_m: float = 500.0
+    town_m: float = 500.0
+    rural_m: float = 2_000.0
+    site_m: float = 2_000.0
+
+    def of(self, setting: NDArray[np.str_]) -> NDArray[np.float64]:
+        """Return the limit of each point by its setting."""
+        found: NDArray[np.float64] = np.select(
+            [setting == "urban", setting == "town"], [self.urban_m, self.town_m], self.rural_m
+        )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Positions:
+    """Where points stand on a network.
+
+    Parameters
+    ----------
+    edge
+        ``(k,)`` row of the edge; `NOWHERE` for a point that could not be snapped.
+    fraction
+        ``(k,)`` place along the edge, 0 at its first node and 1 at its second.
+    leg_m
+        ``(k,)`` straight line from the point to that place; of a point beyond its limit, how far the street is; NaN
+        for a point without coordinates.
+    """
+
+    edge: NDArray[np.int32]
+    fraction: NDArray[np.float64]
+    leg_m: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check them."""
+        edge = read_only(self.edge, dtype=np.int32, shape=(None,), name="positions edge")
+        k = len(edge)
+        fraction = read_only(self.fraction, dtype=np.float64, shape=(k,), name="positions fraction")
+        refuse(~((fraction >= 0) & (fraction <= 1)), name="positions fraction", found=fraction, expected="0 to 1")
+        leg_m = read_only(self.leg_m, dtype=np.float64, shape=(k,), name="positions leg_m")
+        for name, value in (("edge", edge), ("fraction", fraction), ("leg_m", leg_m)):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.edge)
+
+    @property
+    def snapped(self) -> NDArray[np.bool_]:
+        """``(k,)`` whether the point stands on an edge."""
+        on_edge: NDArray[np.bool_] = self.edge != NOWHERE
+        return on_edge
+
+
+def snap_points(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
+    """Return the nearest place on an edge of the network for each point.
+
+    Edges of main components are preferred: a point takes a smaller component only where that one is nearer and no main
+    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    xy
+        ``(k, 2)`` metres in the network's coordinate system; a row that is not finite stands nowhere.
+    limit_m
+        Farthest distance that is snapped, ``<=``; one number or ``(k,)``.
+
+    Returns
+    -------
+    Positions
+        One a point; a point on a node stands exactly at the end of an edge (within 1 mm).
+    """
+    k = len(xy)
+    edge, leg = np.full(k, NOWHERE, np.int32), np.full(k, np.nan)
+    placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    lines = network.lines()
+    main = np.flatnonzero(network.main_edges)
+    minor = np.flatnonzero(~network.main_edges)
+    if placed.size and main.size:
+        edge[placed], leg[placed] = _nearest_edges(lines, main, xy[placed])
+        doubtful = placed[leg[placed] > _PREFER_MAIN_M]
+        if doubtful.size and minor.size:
+            other, other_leg = _nearest_edges(lines, minor, xy[doubtful])
+            nearer = other_leg < leg[doubtful]
+            edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
+    edge[~(leg <= limit_m)] = NOWHERE
+    return Positions(edge=edge, fraction=_fractions(network, lines, edge, xy), leg_m=leg)
+
+
+def _nearest_edges(
+    lines: NDArray[np.object_], rows: NDArray[np.intp], xy: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    points = shapely.points(xy)
+    (which, found), leg = shapely.STRtree(lines[rows]).query_nearest(points, return_distance=True, all_matches=True)
+    # The lowest edge row wins a tie, so that results do not hang on the tree's inner order.
+    order = np.lexsort((rows[found], which))
+    first = order[np.searchsorted(which[order], np.arange(len(xy)))]
+    return rows[found[first]].astype(np.int32), leg[first]
+
+
+def _fractions(
+    network: Network, lines: NDArray[np.object_], edge: NDArray[np.int32], xy: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    import shapely  # noqa: PLC0415
+
+    fraction = np.zeros(len(edge))
+    on = np.flatnonzero(edge != NOWHERE)
+    if on.size:
+        line = lines[edge[on]]
+        drawn = shapely.length(line)
+        along = shapely.line_locate_point(line, shapely.points(xy[on]))
+        share = np.divide(along, drawn, out=np.zeros(on.size), where=drawn > 0)
+        margin = _AT_END_M / np.maximum(network.length_m[edge[on]], _AT_END_M)
+        fraction[on] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
+    return fraction

@@ -1,0 +1,34 @@
+"""`Finding`: what a reader set aside, suspects, or wants known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One observation about an input, for the run's warnings and for ``check``.
+
+    Parameters
+    ----------
+    code
+        A short kebab-case name of the kind of finding, such as ``duplicate-place``.
+    source
+        The input: a file's name.
+    message
+        One sentence: what was found, how many, the first places, what was done about it.
+    count
+        How many rows, features or objects.
+    people
+        How many people it concerns, where that is known.
+    """
+
+    code: str
+    source: str
+    message: str
+    count: int = 1
+    people: float | None = None
+
+    def __str__(self) -> str:
+        """Return the source and the sentence."""
+        return f"{self.source}: {self.message}"

@@ -1,0 +1,167 @@
+"""What near enough means (`Standard`), and how people walk (`Walker`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from accessibility.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Setting = Literal["urban", "town", "rural"]
+Measure = Literal["walk", "network", "radius"]
+
+SETTINGS: tuple[Setting, ...] = ("urban", "town", "rural")
+MS_PER_S = 1_000
+CM_PER_M = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How near is near enough in one setting; "within" is ``<=``, compared in integers.
+
+    Parameters
+    ----------
+    measure
+        ``walk`` (seconds along the network), ``network`` (metres along the network) or
+        ``radius`` (metres in a straight line).
+    limit
+        Seconds for ``walk``, metres otherwise; positive and finite.
+
+    Examples
+    --------
+    >>> Rule.walk(15).limit
+    900.0
+    >>> Rule.distance(5).text
+    '5 km along the network'
+    """
+
+    measure: Measure
+    limit: float
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown measure and a limit that is not a positive number."""
+        if self.measure not in ("walk", "network", "radius"):
+            msg = f"rule measure is {self.measure!r}; expected 'walk', 'network' or 'radius'"
+            raise InputError(msg)
+        if not (math.isfinite(self.limit) and self.limit > 0):
+            msg = f"rule limit is {self.limit}; expected a positive, finite number"
+            raise InputError(msg)
+
+    @classmethod
+    def walk(cls, minutes: float) -> Rule:
+        """Return the rule "at most `minutes` on foot"."""
+        return cls(measure="walk", limit=minutes * 60.0)
+
+    @classmethod
+    def distance(cls, kilometres: float, along: Literal["network", "radius"] = "network") -> Rule:
+        """Return the rule "at most `kilometres`", along the network or as a straight-line radius."""
+        return cls(measure=along, limit=kilometres * 1_000.0)
+
+    @property
+    def cutoff(self) -> int:
+        """The limit as the integer that costs are compared with: milliseconds or centimetres."""
+        return round(self.limit * (MS_PER_S if self.measure == "walk" else CM_PER_M))
+
+    @property
+    def text(self) -> str:
+        """The rule in words, for reports and legends."""
+        if self.measure == "walk":
+            return f"{self.limit / 60:g}-minute walk"
+        way = "along the network" if self.measure == "network" else "in a straight line"
+        return f"{self.limit / 1_000:g} km {way}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standard:
+    """The service promise: one rule a setting.
+
+    The default is the policy text: a 15-minute walk in urban areas, 5 km (along the network) in rural
+    ones, and towns, which the text does not name, under the urban rule.
+
+    Examples
+    --------
+    >>> Standard().town.text
+    '15-minute walk'
+    >>> Standard.presets["town-rural"].town.text
+    '5 km along the network'
+    """
+
+    urban: Rule = field(default_factory=lambda: Rule.walk(15))
+    town: Rule = None  # type: ignore[assignment]  # as urban, resolved on construction
+    rural: Rule = field(default_factory=lambda: Rule.distance(5))
+
+    presets: ClassVar[Mapping[str, Standard]]
+
+    def __post_init__(self) -> None:
+        """Let towns follow the urban rule unless they have their own."""
+        if self.town is None:
+            object.__setattr__(self, "town", self.urban)
+
+    def rule(self, setting: str) -> Rule:
+        """Return the rule of one setting."""
+        if setting not in SETTINGS:
+            msg = f"setting is {setting!r}; expected one of {', '.join(SETTINGS)}"
+            raise InputError(msg)
+        rule: Rule = getattr(self, setting)
+        return rule
+
+    @property
+    def reach_m(self) -> float:
+        """The widest limit in metres, a walk taken at 3 m/s: how far beyond an area inputs matter."""
+        return max(r.limit * (3.0 if r.measure == "walk" else 1.0) for r in (self.urban, self.town, self.rural))
+
+
+Standard.presets = MappingProxyType(
+    {
+        "policy": Standard(),
+        "town-rural": Standard(town=Rule.distance(5)),
+        "radius": Standard(rural=Rule.distance(5, along="radius")),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walker:
+    """How people walk.
+
+    Parameters
+    ----------
+    speed_m_s
+        Walking speed on the flat, 0.3 to 3 m/s. 1.0 is the Chinese planning band (800-1000 m in 15 min).
+    access_factor_s
+        Multiplies the seconds of an access leg (point to street): the way there is not straight.
+    access_factor_m
+        Multiplies the metres of an access leg.
+
+    Examples
+    --------
+    >>> Walker.presets["elderly"].speed_m_s
+    0.8
+    """
+
+    speed_m_s: float = 1.0
+    access_factor_s: float = 1.3
+    access_factor_m: float = 1.0
+
+    presets: ClassVar[Mapping[str, Walker]]
+
+    def __post_init__(self) -> None:
+        """Refuse speeds nobody walks and factors that would shorten a straight line."""
+        if not 0.3 <= self.speed_m_s <= 3.0:  # noqa: PLR2004 -- the bounds of DESIGN's Walker
+            msg = f"walking speed is {self.speed_m_s} m/s; expected 0.3 to 3 m/s (is it in km/h?)"
+            raise InputError(msg)
+        for name in ("access_factor_s", "access_factor_m"):
+            value = getattr(self, name)
+            if not 1.0 <= value <= 10.0:  # noqa: PLR2004 -- a leg is never shorter than its straight line
+                msg = f"{name} is {value}; expected 1 to 10"
+                raise InputError(msg)
+
+
+Walker.presets = MappingProxyType(
+    {"standard": Walker(), "elderly": Walker(speed_m_s=0.8), "brisk": Walker(speed_m_s=1.2)}
+)
