@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import networkx as nx
     from numpy.typing import NDArray
 
-IMPASSABLE = np.uint32(0xFFFF_FFFF)
+IMPASSABLE = np.uint32(0x7FFF_FFFF)
+"""The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
 MAIN_NODES = 100
 MAIN_SHARE = 0.005
 
@@ -194,7 +195,7 @@ class Network:
         Raises
         ------
         InputError
-            An edge too long to count in 32 bits (42 000 km, or 49 days).
+            An edge too long to count in 31 bits (21 000 km, or 24 days).
         """
         scale = CM_PER_M if walker is None else MS_PER_S / walker.speed_m_s
         cost = np.rint(self.length_m * scale)

@@ -1,8 +1,9 @@
 """The shortest-path kernels.
 
-Costs are integers (walking milliseconds or centimetres), nodes are numbered along a Hilbert curve, arcs are packed in
-one word (cost above, node below), the queue is a ring of buckets. People walk from home to a site, so everything
-searches from the sites on the reversed graph: a label is the cost from that node *to* the nearest site.
+Costs are integers (walking milliseconds or centimetres), nodes are numbered along a Hilbert curve, junctions with few
+neighbours are eliminated, arcs are packed in one word (cost above, node below), the queue is a ring of buckets. People walk
+from home to a site, so everything searches from the sites on the reversed graph: a label is the cost from that node *to* the
+nearest site.
 
 A label is one word, cost above and owner below, so that the smaller word is the nearer site and, of two equally near,
 the lower row: the answer does not hang on the order of the search.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.elimination import Hierarchy, eliminate
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,15 +26,16 @@ if TYPE_CHECKING:
     from accessibility.network import Impedance, Network
     from accessibility.snapping import Positions
 
-UNREACHED = np.uint32(0xFFFF_FFFF)
+UNREACHED = np.uint32(0x7FFF_FFFF)
 """The cost of a node from which no site is reached."""
-_NO_LABEL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+_NO_LABEL = np.uint64(0x7FFF_FFFF_FFFF_FFFF)
 _LOW = np.uint64(0xFFFF_FFFF)
+_HIGH = np.uint64(0xFFFF_FFFF_0000_0000)
+_IMPASSABLE = np.uint64(0x7FFF_FFFF)
 _32 = np.uint64(32)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _NO_ENTRY = np.uint32(0xFFFF_FFFF)
-_IMPASSABLE = np.uint64(0xFFFF_FFFF)
 _MAX_BUCKETS = 1 << 20
 
 
@@ -42,32 +45,17 @@ class Graph:
 
     Parameters
     ----------
-    start
-        ``(n + 1,)`` uint32, where the arcs of each node begin.
-    arcs
-        ``(a,)`` uint64, ``cost << 32 | node``: walking from that node to this one costs so much.
-    ends
-        ``(m, 2)`` uint32, the nodes of each edge in Hilbert order.
-    rank
-        ``(n,)`` uint32, the position of each network node in Hilbert order.
+    edges
+        ``(m, 2)`` node rows of the network.
     impedance
         The costs of the edges.
-    shift
-        A bucket of the queue is ``2 ** shift`` wide.
+    hierarchy
+        Eliminated junctions and the core.
     """
 
-    start: NDArray[np.uint32]
-    arcs: NDArray[np.uint64]
-    ends: NDArray[np.uint32]
-    rank: NDArray[np.uint32]
+    edges: NDArray[np.int32]
     impedance: Impedance
-    shift: int
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the arrays."""
-        costs = self.impedance.along.nbytes + self.impedance.against.nbytes
-        return self.start.nbytes + self.arcs.nbytes + self.ends.nbytes + self.rank.nbytes + costs
+    hierarchy: Hierarchy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -122,18 +110,11 @@ def build_graph(network: Network, impedance: Impedance, *, rank: NDArray[np.uint
         `hilbert_rank` of the nodes where it is known already; graphs of one network can share it.
     """
     rank = hilbert_rank(network.node_xy) if rank is None else rank
-    ends = rank[network.edges]
-    start, arcs = _reversed_arcs(ends, impedance.along, impedance.against, np.uint64(len(rank)))
-    costs = impedance.along
-    # Four typical edges a bucket: measured flat between two and sixteen. Long edges must not make the ring endless.
-    typical = float(np.median(costs)) if len(costs) else 1.0
-    widest = max(int(costs.max(initial=1)), 1)
-    shift = max(int(typical / 4).bit_length(), (widest // _MAX_BUCKETS).bit_length())
-    return Graph(start=start, arcs=arcs, ends=ends, rank=rank, impedance=impedance, shift=shift)
+    return Graph(edges=network.edges, impedance=impedance, hierarchy=eliminate(network.edges, rank, impedance))
 
 
 def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[np.uint64]:
-    """Return, for every node in Hilbert order, the label of the nearest site.
+    """Return the label of the nearest site for every node.
 
     Parameters
     ----------
@@ -142,23 +123,37 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     sites
         Where the sites are; the row of a site is its owner number.
     limit
-        Do not search farther than this cost; unbounded if None.
+        Do not search farther than this cost, ``<=``; unbounded if None.
 
     Returns
     -------
     NDArray[np.uint64]
-        ``(n,)`` labels, ``cost << 32 | site``, or `UNREACHED` in both halves.
+        ``(n,)`` labels, ``cost << 32 | site``, at the node's `Hierarchy.place`; `split_labels` takes them apart.
     """
-    labels = np.full(len(graph.rank), _NO_LABEL, np.uint64)
+    tree = graph.hierarchy
+    labels = np.full(len(tree.place), _NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
-    nodes, seeds = _seeds(
-        graph.ends, graph.impedance.along, graph.impedance.against, sites.edge, sites.fraction, sites.leg
-    )
-    widest = int(graph.impedance.along.max(initial=0))
-    spread = int((seeds >> _32).max(initial=0) - (seeds >> _32).min(initial=_LOW)) if seeds.size else 0
-    ring = 1 << (max(widest, spread) // (1 << graph.shift) + 2).bit_length()
-    _search(graph.start, graph.arcs, labels, nodes, seeds, bound, np.uint64(graph.shift), ring)
+    costs = (graph.edges, graph.impedance.along, graph.impedance.against)
+    _seed(costs, tree.place, (sites.edge, sites.fraction, sites.leg), labels)
+    _climb(tree.neighbour, tree.up, labels)
+    core = labels[len(tree.neighbour) :]
+    shift, ring = _buckets(tree.arcs, core)
+    _search(tree.start, tree.arcs, core, bound, (shift, ring))
+    _descend(tree.neighbour, tree.down, labels, bound)
     return labels
+
+
+def _buckets(arcs: NDArray[np.uint64], core: NDArray[np.uint64]) -> tuple[np.uint64, int]:
+    """Return how wide a bucket is (a power of two) and how many there are, enough for all that can wait at once."""
+    costs = arcs >> _32
+    widest = int(costs.max(initial=1))
+    typical = int(costs[:: max(1, len(costs) // 1024)].mean()) if len(costs) else 1
+    seeds = core[core != _NO_LABEL] >> _32
+    spread = int(seeds.max(initial=0)) - int(seeds.min(initial=int(_LOW))) if len(seeds) else 0
+    span = widest + spread
+    # A quarter of a typical arc: measured flat from a sixteenth to a whole one. One long arc must not make the ring endless.
+    shift = max((typical // 4).bit_length(), (span // _MAX_BUCKETS).bit_length())
+    return np.uint64(shift), 1 << (span // (1 << shift) + 2).bit_length()
 
 
 def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: Stops) -> NDArray[np.uint64]:
@@ -169,7 +164,8 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
     cost = graph.impedance
     found: NDArray[np.uint64] = _read(
-        (graph.ends, cost.along, cost.against),
+        (graph.edges, cost.along, cost.against),
+        graph.hierarchy.place,
         labels,
         (sites.edge[order], sites.fraction[order], sites.leg[order], order),
         (people.edge, people.fraction, people.leg),
@@ -202,31 +198,6 @@ def _hilbert_keys(x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return keys
 
 
-@nb.njit(cache=True, nogil=True)
-def _reversed_arcs(ends, along, against, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the arcs, counting-sorted by the node that the search comes from."""
-    start = np.zeros(n + _1, np.uint32)
-    for e in range(along.size):
-        # Walking along the edge arrives at its second node: the search leaves from there.
-        if along[e] != UNREACHED:
-            start[np.uint64(ends[e, 1]) + _1] += np.uint32(1)
-        if against[e] != UNREACHED:
-            start[np.uint64(ends[e, 0]) + _1] += np.uint32(1)
-    for i in range(n):
-        start[i + 1] += start[i]
-    arcs = np.empty(start[n], np.uint64)
-    at = start[:-1].copy()
-    for e in range(along.size):
-        first, second = np.uint64(ends[e, 0]), np.uint64(ends[e, 1])
-        if along[e] != UNREACHED:
-            arcs[np.uint64(at[second])] = (np.uint64(along[e]) << _32) | first
-            at[second] += np.uint32(1)
-        if against[e] != UNREACHED:
-            arcs[np.uint64(at[first])] = (np.uint64(against[e]) << _32) | second
-            at[first] += np.uint32(1)
-    return start, arcs
-
-
 @nb.njit(cache=True, nogil=True, inline="always")
 def _part(cost, fraction):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the cost of the edge's first `fraction`; the rest is the whole less this, so that parts add up."""
@@ -234,40 +205,58 @@ def _part(cost, fraction):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @nb.njit(cache=True, nogil=True)
-def _seeds(ends, along, against, edge, fraction, leg):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the nodes where sites start the search, and their labels."""
-    nodes = np.empty(2 * edge.size, np.uint32)
-    labels = np.empty(2 * edge.size, np.uint64)
-    k = 0
+def _seed(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Label both ends of the edge of each site."""
+    edges, along, against = costs
+    edge, fraction, leg = sites
     for s in range(edge.size):
         if edge[s] < 0:
             continue
         e = np.uint64(edge[s])
         whole, back = np.uint64(along[e]), np.uint64(against[e])
-        for end in range(2):
-            blocked = whole == _IMPASSABLE if end == 0 else back == _IMPASSABLE
-            at_end = fraction[s] == 0.0 if end == 0 else fraction[s] == 1.0
-            if at_end:
-                cost = _0
-            elif blocked:
-                continue
-            elif end == 0:
-                cost = _part(whole, fraction[s])
-            else:
-                cost = back - _part(back, fraction[s])
-            nodes[k] = ends[e, end]
-            labels[k] = ((cost + np.uint64(leg[s])) << _32) | np.uint64(s)
-            k += 1
-    return nodes[:k], labels[:k]
+        label = (np.uint64(leg[s]) << _32) | np.uint64(s)
+        if whole != _IMPASSABLE or fraction[s] == 0.0:
+            first = np.uint64(place[edges[e, 0]])
+            labels[first] = min(labels[first], _added(label, _0 if fraction[s] == 0.0 else _part(whole, fraction[s])))
+        if back != _IMPASSABLE or fraction[s] == 1.0:
+            second = np.uint64(place[edges[e, 1]])
+            rest = _0 if fraction[s] == 1.0 else back - _part(back, fraction[s])
+            labels[second] = min(labels[second], _added(label, rest))
 
 
 @nb.njit(cache=True, nogil=True)
-def _search(start, arcs, labels, nodes, seeds, bound, shift, ring):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0913, PLR0915, PLR0917
-    """Settle `labels` from `seeds`: Dijkstra with a ring of buckets, label-correcting inside a bucket.
+def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Hand the labels of eliminated nodes on to what was left when they went."""
+    for v in range(np.uint64(neighbour.shape[0])):
+        label = labels[v]
+        if label == _NO_LABEL:
+            continue
+        for k in range(3):
+            to = np.uint64(neighbour[v, k])
+            labels[to] = min(labels[to], label + (np.uint64(up[v, k]) << _32))
+
+
+@nb.njit(cache=True, nogil=True)
+def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Label the eliminated nodes from their neighbours, in the opposite order."""
+    limit = ((bound + _1) << _32) - _1
+    for i in range(np.uint64(neighbour.shape[0])):
+        v = np.uint64(neighbour.shape[0]) - _1 - i
+        label = labels[v]
+        label = min(label, labels[np.uint64(neighbour[v, 0])] + (np.uint64(down[v, 0]) << _32))
+        label = min(label, labels[np.uint64(neighbour[v, 1])] + (np.uint64(down[v, 1]) << _32))
+        label = min(label, labels[np.uint64(neighbour[v, 2])] + (np.uint64(down[v, 2]) << _32))
+        labels[v] = _NO_LABEL if label > limit else label
+
+
+@nb.njit(cache=True, nogil=True)
+def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+    """Settle `labels` from those it begins with: Dijkstra with a ring of buckets, label-correcting inside a bucket.
 
     A bucket is a list of entries linked through `following`, last in first out; emptied entries are used again, so
     that the pool stays as small as the frontier and in the fastest cache.
     """
+    shift, ring = buckets
     mask = np.uint64(ring - 1)
     head = np.full(ring, _NO_ENTRY, np.uint32)
     size = 4096
@@ -277,12 +266,13 @@ def _search(start, arcs, labels, nodes, seeds, bound, shift, ring):  # type: ign
     free = _NO_ENTRY
     waiting = 0
     current = _LOW
-    for i in range(nodes.size):
-        node = np.uint64(nodes[i])
-        if (seeds[i] >> _32) > bound or seeds[i] >= labels[node]:
+    for node in range(np.uint64(labels.size)):
+        if labels[node] == _NO_LABEL:
             continue
-        labels[node] = seeds[i]
-        cost = seeds[i] >> _32
+        cost = labels[node] >> _32
+        if cost > bound:
+            labels[node] = _NO_LABEL
+            continue
         current = min(current, cost >> shift)
         if used == size:
             size *= 2
@@ -306,14 +296,13 @@ def _search(start, arcs, labels, nodes, seeds, bound, shift, ring):  # type: ign
             if (label >> _32) != (entry[top] >> _32):
                 continue
             for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
-                arc = arcs[a]
-                reached = label + (arc & (_LOW << _32))
-                neighbour = arc & _LOW
-                if reached < label or (reached >> _32) > bound or reached >= labels[neighbour]:
+                reached = label + (arcs[a] & _HIGH)
+                neighbour = arcs[a] & _LOW
+                cost = reached >> _32
+                if reached >= labels[neighbour] or cost > bound:
                     continue
                 known = labels[neighbour] >> _32
                 labels[neighbour] = reached
-                cost = reached >> _32
                 if known == cost and (cost >> shift) != current:
                     continue  # the same cost, a lower owner: its entry waits already
                 if free != _NO_ENTRY:
@@ -343,8 +332,8 @@ def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @nb.njit(cache=True, nogil=True)
-def _read(graph, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    ends, along, against = graph
+def _read(costs, place, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    edges, along, against = costs
     site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
     found = np.full(edge.size, _NO_LABEL, np.uint64)
@@ -354,11 +343,11 @@ def _read(graph, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa
         e = np.uint64(edge[i])
         whole, back = np.uint64(along[e]), np.uint64(against[e])
         best = _NO_LABEL
-        on = labels[np.uint64(ends[e, 1])]
+        on = labels[np.uint64(place[edges[e, 1]])]
         if on != _NO_LABEL and (whole != _IMPASSABLE or fraction[i] == 1.0):
             rest = _0 if fraction[i] == 1.0 else whole - _part(whole, fraction[i])
             best = _added(on, rest)
-        to = labels[np.uint64(ends[e, 0])]
+        to = labels[np.uint64(place[edges[e, 0]])]
         if to != _NO_LABEL and (back != _IMPASSABLE or fraction[i] == 0.0):
             rest = _0 if fraction[i] == 0.0 else _part(back, fraction[i])
             best = min(best, _added(to, rest))
@@ -375,7 +364,7 @@ def _read(graph, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa
 def _added(label, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the label with more cost, or no label where the sum cannot be counted in 32 bits."""
     total = (label >> _32) + cost
-    return _NO_LABEL if total >= _LOW else (total << _32) | (label & _LOW)
+    return _NO_LABEL if total >= _IMPASSABLE else (total << _32) | (label & _LOW)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")

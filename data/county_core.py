@@ -88,6 +88,7 @@ KINDS = {
     (4, 1): "square", (2, 2): "park", (7, 4): "works", (7, 3): "works", (6, 4): "works", (0, 4): "works",
 }  # fmt: skip
 QUARTERED_SHARE = 0.3
+SOUTH_LET = 0.62  # how full the flats of the newer quarter are
 COMPOUND_NAMES = ("桂苑", "江岸", "松风", "锦澜", "汀兰", "北屏", "丰泽", "书香", "云栖", "望江", "金禾", "翠庭")
 
 
@@ -146,11 +147,16 @@ class Core:
         self.lay_crossings(columns, rows, mids)
         for i, (west, east) in enumerate(pairwise(columns)):
             for j, (south, north) in enumerate(pairwise(rows)):
-                u, v = (west.at + west.edge_m, east.at - east.edge_m), (south.at + south.edge_m, north.at - north.edge_m)
+                u, v = (
+                    (west.at + west.edge_m, east.at - east.edge_m),
+                    (south.at + south.edge_m, north.at - north.edge_m),
+                )
                 place = (COLUMNS.index(west), j if rows is NORTH_ROWS else -1)
                 self.lay_block(Block(u, v, (mids[0][i], mids[1][j])), KINDS.get(place))
 
-    def lay_crossings(self, columns: Sequence[Arterial], rows: Sequence[Arterial], mids: tuple[list[float], ...]) -> None:
+    def lay_crossings(
+        self, columns: Sequence[Arterial], rows: Sequence[Arterial], mids: tuple[list[float], ...]
+    ) -> None:
         """Lay zebra crossings over dual roads half-way along each superblock, and signals where arterials meet."""
         zebra: Tags = {"highway": "footway", "footway": "crossing", "crossing": "zebra"}
         crossing: Tags = {"highway": "crossing", "crossing": "zebra"}
@@ -227,7 +233,7 @@ class Core:
             self.lay_gate(block, gate, inset, k)
         floors = int(self.rng.choice([6, 7, 11, 18], p=[0.45, 0.25, 0.2, 0.1]))
         rows = [[(u, v) for u in us] for v in vs]
-        for (west, east) in pairwise(us):
+        for west, east in pairwise(us):
             for j, (south, north) in enumerate(pairwise(vs)):
                 door = ((west + east) / 2, south)
                 rows[j].append(door)
@@ -247,7 +253,7 @@ class Core:
         self.way([gate, at], {"highway": "service", "service": "driveway"})
         self.way([at, inside], {"highway": "service", **PRIVATE})
         tags: Tags = {"barrier": "lift_gate" if rank == 0 else "gate"}
-        if rank and self.rng.random() < 0.6:
+        if rank and self.rng.random() < 0.45:
             tags["access"] = "private"
         self.drawing.node(along_river(*at), tags)
 
@@ -261,7 +267,7 @@ class Core:
         tags: Tags = {"building": "apartments", "building:levels": str(floors)}
         facing = along_river(u + 1, middle[1]) - along_river(u, middle[1])
         self.county.building(along_river(*middle), (length, depth), facing / np.hypot(*facing), tags)
-        self.county.home(along_river(*middle), length * depth * floors, "core")
+        self.county.home(along_river(*middle), length * depth * floors * (1.0 if v > 0 else SOUTH_LET), "core")
 
     def lay_old(self, block: Block) -> None:
         """The old town: a fine net of alleys, some of them blind, open to everyone."""
@@ -282,7 +288,9 @@ class Core:
         for u, v in ((u + 23, v + 20) for u in us[:-1] for v in vs[:-1]):
             facing = along_river(u + 1, v) - along_river(u, v)
             floors = int(self.rng.integers(3, 7))
-            self.county.house(along_river(u, v), facing / np.hypot(*facing), floors=floors, weight=190 * floors, group="core")
+            self.county.house(
+                along_river(u, v), facing / np.hypot(*facing), floors=floors, weight=190 * floors, group="core"
+            )
 
     def lay_market(self, block: Block) -> None:
         """Pedestrian streets between shops."""

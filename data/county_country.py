@@ -34,7 +34,16 @@ NORTH_VALLEYS = ((-14_600, 9_000), (-10_900, 10_800), (-7_300, 11_800), (-3_900,
                  (4_800, 12_800), (8_600, 12_200), (11_900, 9_000))  # fmt: skip
 SOUTH_VALLEYS = ((-14_000, 7_600), (-9_900, 9_900), (-6_100, 11_000), (-2_600, 11_600), (520, 9_600),
                  (4_300, 10_600), (8_000, 10_200), (11_600, 8_600))  # fmt: skip
-PASSES = ((0, 1, 0.55), (2, 3, 0.48), (4, 5, 0.4), (5, 6, 0.62), (8, 9, 0.5), (9, 10, 0.66), (11, 12, 0.52), (13, 14, 0.45))
+PASSES = (
+    (0, 1, 0.55),
+    (2, 3, 0.48),
+    (4, 5, 0.4),
+    (5, 6, 0.62),
+    (8, 9, 0.5),
+    (9, 10, 0.66),
+    (11, 12, 0.52),
+    (13, 14, 0.45),
+)
 TRACKS = 30
 VILLAGE_GAP_M = 1_330.0
 VILLAGE_NAMES = [a + b for b in ("坪", "湾", "垭", "坝", "岭", "溪", "岩", "塘", "沟", "寨")
@@ -78,11 +87,15 @@ class Country:
 
     def __init__(self, county: County) -> None:
         self.county, self.rng, self.drawing = county, county.rng, county.drawing
-        self.inside = shapely.Polygon(fray(shapely.get_coordinates(shapely.segmentize(shapely.Polygon(border()), 150.0))))
+        self.inside = shapely.Polygon(
+            fray(shapely.get_coordinates(shapely.segmentize(shapely.Polygon(border()), 150.0)))
+        )
         shapely.prepare(self.inside)
         self.villages: list[Village] = []
         self.river_roads = self._river_roads()
-        self.valleys = [self._valley(u, m, 1) for u, m in NORTH_VALLEYS] + [self._valley(u, m, -1) for u, m in SOUTH_VALLEYS]
+        self.valleys = [self._valley(u, m, 1) for u, m in NORTH_VALLEYS] + [
+            self._valley(u, m, -1) for u, m in SOUTH_VALLEYS
+        ]
         self.passes = [self._pass(*spec) for spec in PASSES]
         self.tracks = [self._track(k) for k in range(TRACKS)]
 
@@ -140,7 +153,9 @@ class Country:
         """A road over the ridge between two neighbouring valleys."""
         start, end = self.valleys[a], self.valleys[b]
         first, last = start.join(share * start.length_m), end.join((share + 0.05) * end.length_m)
-        return Road(winding(first, last, self.rng, sway_m=230.0, wave_m=1_100.0), "垭口路", ways=((1.0, "unclassified"),))
+        return Road(
+            winding(first, last, self.rng, sway_m=230.0, wave_m=1_100.0), "垭口路", ways=((1.0, "unclassified"),)
+        )
 
     def _track(self, k: int) -> Road:
         """A track from a valley road up the hillside."""
@@ -191,7 +206,14 @@ class Country:
     def lay_motorway(self) -> None:
         """A motorway on viaducts, and one interchange; nobody may walk on either."""
         u = np.arange(RIVER_ENDS[0], RIVER_ENDS[1] + 1, 160.0)
-        tags: Tags = {"highway": "motorway", "oneway": "yes", "motorroad": "yes", "name": "澜江高速", "bridge": "yes", "layer": "2"}
+        tags: Tags = {
+            "highway": "motorway",
+            "oneway": "yes",
+            "motorroad": "yes",
+            "name": "澜江高速",
+            "bridge": "yes",
+            "layer": "2",
+        }
         for offset, line in ((-14.0, u), (14.0, u[::-1])):
             for k in range(0, len(line) - 1, 32):
                 part = line[k : k + 33]
@@ -285,7 +307,9 @@ class Country:
             right = np.array([facing[1], -facing[0]]) * hand
             self.drawing.way([b, b + right * 15.0], {"highway": "footway"})
             if self.rng.random() < 0.42:
-                self.county.house(b + right * 21.0, facing, floors=int(self.rng.integers(1, 4)), weight=0.0, group="village")
+                self.county.house(
+                    b + right * 21.0, facing, floors=int(self.rng.integers(1, 4)), weight=0.0, group="village"
+                )
             self.county.home(b + right * 21.0, people / (len(at) - 1), "village")
             hand = -hand
         return np.asarray(at[-1])
@@ -307,7 +331,9 @@ class Country:
         banks = [*along_river(u, half_width(u)), *along_river(u[::-1], -half_width(u[::-1]))]
         outer = self.drawing.ring(banks, {})
         turn = np.linspace(0.0, 2 * np.pi, 25)[:-1]
-        inner = self.drawing.ring(list(along_river(LAKE_U + 420 * np.cos(turn), 260 * np.sin(turn))), {"place": "island", "name": "鹭洲"})
+        inner = self.drawing.ring(
+            list(along_river(LAKE_U + 420 * np.cos(turn), 260 * np.sin(turn))), {"place": "island", "name": "鹭洲"}
+        )
         water: Tags = {"type": "multipolygon", "natural": "water", "water": "river", "name": "澜汀河"}
         self.drawing.relation([(outer, "outer"), (inner, "inner")], water)
         self.drawing.way(along_river(u[::2], 0.0), {"waterway": "river", "name": "澜汀河"})

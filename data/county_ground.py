@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.spatial import cKDTree
@@ -18,9 +19,9 @@ from scipy.spatial import cKDTree
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Points = NDArray[np.float64]
+Points = NDArray[np.float64]  # (..., 2)
 
 EPSG = 4545  # CGCS2000, 3-degree Gauss-Krueger, central meridian 108 E
 ORIGIN = np.array([519_000.0, 3_376_000.0])  # near 108.2 E, 30.5 N; the place itself is invented
@@ -28,7 +29,11 @@ TILT = np.deg2rad(11.0)  # the county's long axis against the map's east
 TURN = np.array([[np.cos(TILT), np.sin(TILT)], [-np.sin(TILT), np.cos(TILT)]])
 
 RIVER_HALF_WIDTH_M = 90.0
-LAKE_U, LAKE_LENGTH_M, LAKE_HALF_WIDTH_M = 14_500.0, 1_300.0, 620.0  # the river widens into a lake that holds the island
+LAKE_U, LAKE_LENGTH_M, LAKE_HALF_WIDTH_M = (
+    14_500.0,
+    1_300.0,
+    620.0,
+)  # the river widens into a lake that holds the island
 BANK_M = 60.0  # the river roads keep this far from the water
 HALF_LENGTH_M, HALF_BREADTH_M = 17_600.0, 12_400.0  # of the county
 MOTORWAY_V = 4_300.0
@@ -180,6 +185,8 @@ def border() -> Points:
     """Return the county's border before it is frayed: a rounded box, a closed ring."""
     angle = np.linspace(0.0, 2 * np.pi, 73)
     c, s = np.cos(angle), np.sin(angle)
-    ring = np.column_stack([np.sign(c) * np.abs(c) ** 0.5 * HALF_LENGTH_M, np.sign(s) * np.abs(s) ** 0.5 * HALF_BREADTH_M])
+    ring = np.column_stack(
+        [np.sign(c) * np.abs(c) ** 0.5 * HALF_LENGTH_M, np.sign(s) * np.abs(s) ** 0.5 * HALF_BREADTH_M]
+    )
     ring[-1] = ring[0]
     return ring

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CORE_PEOPLE = 86_000.0
 VILLAGE_PEOPLE = 30_000.0
 NODATA = -99_999.0
+COUNTY_CODE = "990123"  # no province of China begins with 99
 CELL_M, RELIEF_CELL_M = 100, 60
 RELIEF_MARGIN_M = 4_000.0  # the roads leave the county
 STREET_DISTRICTS = (  # name, in letters, (u, v) of its seat
@@ -65,29 +66,32 @@ def seats(country: Country) -> list[Seat]:
 
 
 class Townships(NamedTuple):
-    """The townships in degrees: their table, and the border lines they share."""
+    """The townships: their table in degrees, and the lines they share in county metres."""
 
     table: gpd.GeoDataFrame
-    lines: list[shapely.LineString]
+    lines: list[ground.Points]
 
 
 def make_townships(country: Country) -> Townships:
     """Nearest-seat polygons with frayed borders: every line is made once, so neighbours share it to the last digit."""
     points = seats(country)
     border = shapely.Polygon(ground.border())
-    cells = shapely.voronoi_polygons(shapely.MultiPoint([s.xy for s in points]), extend_to=border.buffer(9_000.0), ordered=True)
+    cells = shapely.voronoi_polygons(
+        shapely.MultiPoint([s.xy for s in points]), extend_to=border.buffer(9_000.0), ordered=True
+    )
     lines = shapely.line_merge(unary_union([shapely.intersection(cell, border).boundary for cell in cells.geoms]))
     pieces = [shapely.segmentize(line, 240.0) for line in shapely.get_parts(lines)]
-    degrees = [shapely.LineString(ground.to_lonlat(ground.fray(shapely.get_coordinates(p)))) for p in pieces]
-    faces = list(polygonize(degrees))
+    frayed = [ground.fray(shapely.get_coordinates(piece)) for piece in pieces]
+    faces = list(polygonize(shapely.LineString(ground.to_lonlat(line)) for line in frayed))
+    number = {"道": 1, "镇": 100, "乡": 200}  # subdistricts, towns and townships have their own ranges
     rows = []
     for k, seat in enumerate(points):
         # The cell was frayed, so its seat is told by where the unfrayed seat would have gone.
         mark = shapely.Point(ground.to_lonlat(ground.fray(seat.xy))[0])
         (face,) = [f for f in faces if f.contains(mark)]
-        rows.append((seat.name, seat.letters, f"99010{k + 1:02d}00000"[:12].ljust(12, "0"), face))
+        rows.append((seat.name, seat.letters, f"{COUNTY_CODE}{number[seat.name[-1]] + k:03d}000", face))
     table = gpd.GeoDataFrame(rows, columns=["name", "name_en", "code", "geometry"], crs=4326)
-    return Townships(table, degrees)
+    return Townships(table, frayed)
 
 
 def spread_people(county: County) -> NDArray[np.float64]:
@@ -112,7 +116,8 @@ def write_population(path: Path, county: County, townships: Townships) -> NDArra
     cells = np.zeros((rows, columns))
     np.add.at(cells, (row, column), spread_people(county))
     xx, yy = np.meshgrid(west + (np.arange(columns) + 0.5) * CELL_M, north - (np.arange(rows) + 0.5) * CELL_M)
-    inside = shapely.contains_xy(shapely.prepare(shape) or shape, xx, yy)
+    shapely.prepare(shape)
+    inside = shapely.contains_xy(shape, xx, yy)
     cells = np.where(inside, np.round(cells, 1), NODATA)
     write_raster(path, cells.astype(np.float32), from_origin(west, north, CELL_M, CELL_M), nodata=NODATA)
     ours = townships.table.to_crs(ground.EPSG).geometry
@@ -121,10 +126,15 @@ def write_population(path: Path, county: County, townships: Townships) -> NDArra
 
 def write_relief(path: Path, country: Country) -> None:
     """Write the elevation of the county and of the land around it that its roads reach."""
-    corners = ground.to_map([(x, y) for x in ground.HALF_LENGTH_M * np.array([-1, 1]) for y in ground.HALF_BREADTH_M * np.array([-1, 1])])
+    corners = ground.to_map(
+        [(x, y) for x in ground.HALF_LENGTH_M * np.array([-1, 1]) for y in ground.HALF_BREADTH_M * np.array([-1, 1])]
+    )
     west, south = (corners.min(axis=0) - RELIEF_MARGIN_M) // RELIEF_CELL_M * RELIEF_CELL_M
     east, north = (corners.max(axis=0) + RELIEF_MARGIN_M) // RELIEF_CELL_M * RELIEF_CELL_M
-    x, y = np.arange(west, east, RELIEF_CELL_M) + RELIEF_CELL_M / 2, np.arange(north, south, -RELIEF_CELL_M) - RELIEF_CELL_M / 2
+    x, y = (
+        np.arange(west, east, RELIEF_CELL_M) + RELIEF_CELL_M / 2,
+        np.arange(north, south, -RELIEF_CELL_M) - RELIEF_CELL_M / 2,
+    )
     grid = ground.from_map(np.stack(np.meshgrid(x, y), axis=-1))
     heights = np.round(ground.elevation(grid, country.valleys)).astype(np.int16)
     write_raster(path, heights, from_origin(west, north, RELIEF_CELL_M, RELIEF_CELL_M), nodata=-32_768)
@@ -136,7 +146,9 @@ def write_raster(path: Path, cells: NDArray[np.generic], transform: object, *, n
     packing = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 9}
     if cells.dtype == np.float32:
         packing["predictor"] = 3
-    with rasterio.open(path, "w", **profile, **packing, crs=f"EPSG:{ground.EPSG}", transform=transform, nodata=nodata) as out:
+    with rasterio.open(
+        path, "w", **profile, **packing, crs=f"EPSG:{ground.EPSG}", transform=transform, nodata=nodata
+    ) as out:
         out.write(cells, 1)
 
 
@@ -153,15 +165,16 @@ def write_layer(path: Path, table: gpd.GeoDataFrame, layer: str) -> None:
 
 def draw_townships(drawing: Drawing, townships: Townships, people: NDArray[np.float64]) -> None:
     """Draw the townships as boundary relations, whose ways neighbours share."""
-    # Back from degrees would move the points; the drawing keeps county metres, so the same degrees come out again.
-    to_map = ground._TO_LONLAT  # noqa: SLF001
-    ways = []
-    for line in townships.lines:
-        lon, lat = shapely.get_coordinates(line).T
-        points = ground.from_map(np.column_stack(to_map.transform(lon, lat, direction="INVERSE")))
-        ways.append(drawing.way(points, {"boundary": "administrative", "admin_level": "8"}))
+    ways = [drawing.way(line, {"boundary": "administrative", "admin_level": "8"}) for line in townships.lines]
+    degrees = [shapely.LineString(ground.to_lonlat(line)) for line in townships.lines]
     for row, count in zip(townships.table.itertuples(), people, strict=True):
         rim = row.geometry.boundary
-        members = [(way, "outer") for way, line in zip(ways, townships.lines, strict=True) if rim.covers(line)]
-        tags = {"type": "boundary", "boundary": "administrative", "admin_level": "8", "name": row.name, "name:en": row.name_en}
+        members = [(way, "outer") for way, line in zip(ways, degrees, strict=True) if rim.covers(line)]
+        tags = {
+            "type": "boundary",
+            "boundary": "administrative",
+            "admin_level": "8",
+            "name": row.name,
+            "name:en": row.name_en,
+        }
         drawing.relation(members, {**tags, "population": str(round(count)), "ref": row.code})

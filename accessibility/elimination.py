@@ -1,0 +1,264 @@
+"""Exact elimination of low-degree junctions, so that a search runs on a small core.
+
+A junction with at most three neighbours is taken out; each pair of its neighbours is linked by an arc that costs what the
+way through it costs (the smaller of parallel arcs stays). No distance between the remaining junctions changes, for
+any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street network and
+less of one with many bends. A search then labels what was taken out from its neighbours: once upwards, before the core is
+searched, and once downwards after.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.network import Impedance
+
+SLOTS = 3
+_NONE = np.uint32(0xFFFF_FFFF)
+_IMPASSABLE = np.uint32(0x7FFF_FFFF)
+_32 = np.uint64(32)
+_1 = np.uint32(1)
+_ENOUGH = 0.001  # a round that takes out less than this share of the nodes is the last of its degree
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Hierarchy:
+    """Eliminated junctions in their order, then the core.
+
+    Parameters
+    ----------
+    place
+        ``(n,)`` uint32 position of each node: eliminated ones first, in order, then the core along the Hilbert curve.
+    neighbour
+        ``(e, 3)`` uint32 positions of the neighbours that an eliminated node had; its own where it had fewer.
+    up, down
+        ``(e, 3)`` uint32 costs of the arcs from the node to that neighbour, and from it to the node, in the direction of
+        the search; impassable where there is none. One array where both directions cost the same everywhere.
+    start, arcs
+        The core: ``(c + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, nodes counted from the core's first.
+    """
+
+    place: NDArray[np.uint32]
+    neighbour: NDArray[np.uint32]
+    up: NDArray[np.uint32]
+    down: NDArray[np.uint32]
+    start: NDArray[np.uint32]
+    arcs: NDArray[np.uint64]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        up = 0 if self.up is self.down else self.up.nbytes
+        held = (self.place, self.neighbour, self.down, self.start, self.arcs)
+        return up + sum(array.nbytes for array in held)
+
+
+def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Impedance) -> Hierarchy:
+    """Return the hierarchy of a network for a search from the sites, that is on the reversed graph.
+
+    Parameters
+    ----------
+    edges
+        ``(m, 2)`` node rows.
+    rank
+        ``(n,)`` order in memory of the nodes, neighbours in space close together.
+    impedance
+        Cost of each edge along and against.
+    """
+    pool = _link(edges, rank, impedance.along, impedance.against)
+    order, neighbour, up, down = _take_out(pool, np.uint32(SLOTS))
+    place = _place(order, len(rank))
+    start, arcs = _core(pool, place, len(order))
+    symmetric = bool(np.array_equal(impedance.along, impedance.against))
+    return Hierarchy(
+        place=place[rank],
+        neighbour=place[neighbour],
+        up=down if symmetric else up,
+        down=down,
+        start=start,
+        arcs=arcs,
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def _link(edges, rank, along, against):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return lists of arcs a node: head, degree, and of each arc its end, costs out and in, and the next in the list."""
+    n, m = rank.size, along.size
+    head = np.full(n, _NONE, np.uint32)
+    degree = np.zeros(n, np.uint32)
+    to = np.empty(2 * m, np.uint32)
+    out = np.empty(2 * m, np.uint32)
+    into = np.empty(2 * m, np.uint32)
+    following = np.empty(2 * m, np.uint32)
+    pool = (head, degree, to, out, into, following)
+    used = np.uint32(0)
+    for e in range(m):
+        first, second = rank[edges[e, 0]], rank[edges[e, 1]]
+        # Walking along the edge arrives at its second node: the search leaves from there.
+        if first == second or not _join(pool, first, second, (against[e], along[e]), (used, used + _1)):
+            continue
+        used += np.uint32(2)
+    return pool
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _find(pool, node, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    arc = pool[0][np.uint64(node)]
+    while arc != _NONE and pool[2][np.uint64(arc)] != wanted:
+        arc = pool[5][np.uint64(arc)]
+    return arc
+
+
+@nb.njit(cache=True, nogil=True)
+def _join(pool, a, b, costs, spare):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Link two nodes at the costs a to b and b to a, or lower the link there is; return whether `spare` was used."""
+    head, degree, to, out, into, following = pool
+    there, back = costs
+    arc = _find(pool, a, b)
+    if arc != _NONE:
+        mirror = np.uint64(_find(pool, b, a))
+        out[np.uint64(arc)] = min(out[np.uint64(arc)], there)
+        into[np.uint64(arc)] = min(into[np.uint64(arc)], back)
+        out[mirror] = min(out[mirror], back)
+        into[mirror] = min(into[mirror], there)
+        return False
+    for new, node, end, leaving, arriving in ((spare[0], a, b, there, back), (spare[1], b, a, back, there)):
+        i = np.uint64(new)
+        to[i], out[i], into[i] = end, leaving, arriving
+        following[i] = head[np.uint64(node)]
+        head[np.uint64(node)] = new
+        degree[np.uint64(node)] += _1
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take the arc to `gone` out of the list of `node` and return it."""
+    head, degree, to, _, _, following = pool
+    before, arc = _NONE, head[np.uint64(node)]
+    while to[np.uint64(arc)] != gone:
+        before, arc = arc, following[np.uint64(arc)]
+    if before == _NONE:
+        head[np.uint64(node)] = following[np.uint64(arc)]
+    else:
+        following[np.uint64(before)] = following[np.uint64(arc)]
+    degree[np.uint64(node)] -= _1
+    return arc
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(_IMPASSABLE)))
+
+
+@nb.njit(cache=True, nogil=True)
+def _take_out(pool, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take out independent sets of nodes of degree two and less, then three; return their order and arcs."""
+    degree = pool[1]
+    n = degree.size
+    order = np.empty(n, np.uint32)
+    neighbour = np.empty((n, 3), np.uint32)
+    up = np.empty((n, 3), np.uint32)
+    down = np.empty((n, 3), np.uint32)
+    left = np.arange(n).astype(np.uint32)
+    locked = np.zeros(n, np.uint8)
+    done = 0
+    limit = np.uint32(2)
+    spare = np.empty(6, np.uint32)
+    while True:
+        before, kept = done, 0
+        locked[:] = 0
+        for i in range(left.size):
+            node = left[i]
+            if degree[np.uint64(node)] > limit or locked[np.uint64(node)] != 0:
+                left[kept] = node
+                kept += 1
+                continue
+            order[done] = node
+            _bypass(pool, node, (neighbour[done], up[done], down[done]), (spare, locked))
+            done += 1
+        left = left[:kept]
+        if done - before <= _ENOUGH * n:
+            if limit >= most:
+                break
+            limit = most
+    return order[:done].copy(), neighbour[:done].copy(), up[:done].copy(), down[:done].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take one node out: note its arcs in `slots`, link its neighbours with each other, lock them for this round."""
+    head, _, to, out, into, following = pool
+    neighbour, up, down = slots
+    spare, locked = work
+    neighbour[:] = node
+    up[:] = _IMPASSABLE
+    down[:] = _IMPASSABLE
+    k = 0
+    arc = head[np.uint64(node)]
+    while arc != _NONE:
+        i = np.uint64(arc)
+        neighbour[k], up[k], down[k] = to[i], out[i], into[i]
+        spare[2 * k] = arc
+        spare[2 * k + 1] = _unlink(pool, to[i], node)
+        locked[np.uint64(to[i])] = 1
+        arc = following[i]
+        k += 1
+    head[np.uint64(node)] = _NONE
+    taken = 0  # three pairs at most need six arcs: as many as were freed
+    for a in range(k):
+        for b in range(a + 1, k):
+            there, back = _sum(down[a], up[b]), _sum(down[b], up[a])
+            if there == _IMPASSABLE and back == _IMPASSABLE:
+                continue
+            if _join(pool, neighbour[a], neighbour[b], (there, back), (spare[taken], spare[taken + 1])):
+                taken += 2
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(order, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    place = np.full(n, _NONE, np.uint32)
+    for i in range(order.size):
+        place[np.uint64(order[i])] = np.uint32(i)
+    at = np.uint32(order.size)
+    for node in range(n):
+        if place[node] == _NONE:
+            place[node] = at
+            at += _1
+    return place
+
+
+@nb.njit(cache=True, nogil=True)
+def _core(pool, place, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the arcs among the nodes that were left, packed."""
+    head, _, to, out, _, following = pool
+    n = place.size
+    start = np.zeros(n - first + 1, np.uint32)
+    for fill in range(2):
+        total = np.uint32(0)
+        if fill == 1:
+            arcs = np.empty(start[-1], np.uint64)
+        at = np.uint64(0)
+        for node in range(n):
+            if place[node] < first:
+                continue
+            arc = head[node]
+            while arc != _NONE:
+                i = np.uint64(arc)
+                if out[i] != _IMPASSABLE:
+                    if fill == 1:
+                        arcs[np.uint64(total)] = (np.uint64(out[i]) << _32) | np.uint64(
+                            place[np.uint64(to[i])] - np.uint32(first)
+                        )
+                    total += _1
+                arc = following[i]
+            at += np.uint64(1)
+            start[at] = total
+    return start, arcs

@@ -1,0 +1,177 @@
+"""Where people may walk, by OpenStreetMap tags.
+
+The table follows the OpenStreetMap wiki's access restrictions with the choices of the pedestrian profiles of
+GraphHopper and Valhalla; `FootAccess` states every choice. Tags in, a `Walk` out: no file is touched here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from accessibility.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "customers", "public"})
+BLOCKED = frozenset(
+    {"no", "private", "use_sidepath", "military", "restricted", "emergency", "agricultural", "forestry", "delivery"}
+    | {"permit", "service"}
+)
+_MAJOR = ("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link")
+_STREETS = (
+    *("secondary", "secondary_link", "tertiary", "tertiary_link", "unclassified", "residential", "living_street"),
+    *("service", "track", "road", "pedestrian", "footway", "path", "steps", "corridor", "platform", "elevator"),
+    *("crossing", "cycleway", "bridleway"),
+)
+KINDS = (*_STREETS, *_MAJOR, "other")
+_WALKABLE = frozenset({*_STREETS, *_MAJOR} - {"motorway", "motorway_link", "cycleway", "bridleway"})
+# Nothing stands there to be walked on, whatever the other tags say.
+_ABSENT = frozenset({"construction", "proposed", "planned", "abandoned", "razed", "demolished", "disused", "no"})
+_SIDEWALK = frozenset({"both", "left", "right", "yes"})
+_SIDES = ("sidewalk", "sidewalk:both", "sidewalk:left", "sidewalk:right")
+_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_gate", "hampshire_gate"})
+_WALLS = frozenset({"wall", "fence", "city_wall", "retaining_wall"})
+_ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
+
+WAY_KEYS = (
+    *("highway", "route", "foot", "access", "motorroad", "expressway", "tunnel", "conveying", "oneway", "oneway:foot"),
+    *("foot:forward", "foot:backward", "foot:conditional", "access:conditional", *_SIDES),
+)
+NODE_KEYS = ("barrier", "foot", "access", "locked")
+
+
+class Walk(NamedTuple):
+    """What the table says of one way.
+
+    Attributes
+    ----------
+    walkable
+        Whether people may walk here.
+    direction
+        0 both ways, 1 along the way only, -1 against it only.
+    reason
+        Why not, as a tag, for the count of what was set aside; empty where walkable.
+    conditional
+        Whether a conditional tag (``foot:conditional``, ``access:conditional``) was ignored.
+    """
+
+    walkable: bool
+    direction: int
+    reason: str
+    conditional: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class FootAccess:
+    """The foot-access table and its switches.
+
+    In this order: a way that does not stand (construction, proposed …) is refused; `foot` decides; `access` blocks;
+    a sidewalk opens any road; motorroads, expressways and tunnels of main roads without a sidewalk are refused; the
+    type of street decides. ``sidewalk=separate`` keeps the road: removing it breaks networks whose separate
+    sidewalk is not connected. Ferries are out. `oneway` binds people on foot on steps and escalators only.
+
+    Parameters
+    ----------
+    access
+        ``default``, or ``china``, where cycleways are walkable and bridleways are not.
+    open_compounds
+        Whether private ways and gates (residential compounds) let people through.
+
+    Examples
+    --------
+    >>> FootAccess().may_walk({"highway": "cycleway"})
+    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False)
+    >>> FootAccess(access="china").may_walk({"highway": "cycleway"}).walkable
+    True
+    >>> FootAccess().may_walk({"highway": "steps", "oneway": "-1"}).direction
+    -1
+    >>> FootAccess().blocks({"barrier": "gate", "access": "private"})
+    True
+    """
+
+    access: Literal["default", "china"] = "default"
+    open_compounds: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a table nobody wrote."""
+        if self.access not in ("default", "china"):
+            msg = f"foot access is {self.access!r}; expected 'default' or 'china'"
+            raise InputError(msg)
+
+    def may_walk(self, tags: Mapping[str, str]) -> Walk:
+        """Return whether, and which way, people may walk along a way with these tags."""
+        reason = self._refusal(tags)
+        direction = 0
+        if not reason:
+            forward, backward = _directions(tags)
+            direction = int(forward) - int(backward)
+            reason = "" if forward or backward else "closed in both directions"
+        conditional = "foot:conditional" in tags or "access:conditional" in tags
+        return Walk(not reason, direction, reason, conditional)
+
+    def blocks(self, tags: Mapping[str, str]) -> bool:
+        """Return whether a node with these tags stops people on foot."""
+        foot, access, barrier = tags.get("foot"), tags.get("access"), tags.get("barrier")
+        if self.open_compounds and barrier in _GATES and "private" in (foot, access):
+            return False
+        if barrier is None or foot in ALLOWED:
+            return False
+        locked = access in BLOCKED or tags.get("locked") == "yes"
+        return foot in BLOCKED or barrier in _WALLS or (barrier in _GATES and locked)
+
+    def _refusal(self, tags: Mapping[str, str]) -> str:
+        highway, foot, access = tags.get("highway"), tags.get("foot"), tags.get("access")
+        if highway is None:
+            return "route=ferry" if tags.get("route") == "ferry" else "not a street"
+        if highway in _ABSENT:
+            return f"highway={highway}"
+        if self._shut(foot):
+            return f"foot={foot}"
+        if foot in ALLOWED or foot == "private":
+            return ""
+        if self._shut(access):
+            return f"access={access}"
+        return "" if _has_sidewalk(tags) else self._refusal_by_type(tags, highway)
+
+    def _shut(self, value: str | None) -> bool:
+        return value in BLOCKED and not (self.open_compounds and value == "private")
+
+    def _refusal_by_type(self, tags: Mapping[str, str], highway: str) -> str:
+        if tags.get("motorroad") == "yes":
+            return "motorroad=yes"
+        trunk = highway in ("trunk", "trunk_link")
+        if trunk and (tags.get("expressway") == "yes" or "no" in (tags.get("sidewalk"), tags.get("sidewalk:both"))):
+            return "trunk road built as an expressway"
+        if highway in _MAJOR and tags.get("tunnel") == "yes":
+            return "tunnel of a main road without a sidewalk"
+        china = self.access == "china"
+        walkable = highway in _WALKABLE or highway == ("cycleway" if china else "bridleway")
+        return "" if walkable else f"highway={highway}"
+
+
+def kind_of(tags: Mapping[str, str]) -> int:
+    """Return the row of `KINDS` of a way's type of street."""
+    return _KIND_ROW.get(tags.get("highway", ""), len(KINDS) - 1)
+
+
+_KIND_ROW = {kind: row for row, kind in enumerate(KINDS)}
+
+
+def _has_sidewalk(tags: Mapping[str, str]) -> bool:
+    return any(tags.get(key) in _SIDEWALK for key in _SIDES)
+
+
+def _directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
+    moving = tags.get("conveying")
+    if moving in ("forward", "backward"):
+        oneway = "yes" if moving == "forward" else "-1"
+    elif tags.get("highway") == "steps" or moving in ("yes", "reversible"):
+        oneway = tags.get("oneway", "")
+    else:
+        oneway = ""
+    oneway = tags.get("oneway:foot", oneway)
+    forward = oneway not in _AGAINST and tags.get("foot:forward") not in BLOCKED
+    backward = oneway not in _ALONG and tags.get("foot:backward") not in BLOCKED
+    return forward, backward

@@ -1,0 +1,169 @@
+"""The kernels against networkx on the same integers, every edge cut at every point on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import networkx as nx
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accessibility import search
+from accessibility.elimination import eliminate
+from accessibility.network import IMPASSABLE, Impedance, Network
+
+Place = tuple[int, float, int]  # edge, fraction, leg
+
+
+@dataclass(frozen=True)
+class World:
+    nodes: int
+    edges: list[tuple[int, int]]
+    along: list[int]
+    against: list[int]
+    sites: list[Place]
+    people: list[Place]
+
+    @property
+    def network(self) -> Network:
+        xy = np.random.default_rng(0).uniform(0, 1_000, (self.nodes, 2))
+        return Network(node_xy=xy, edges=self.edges, length_m=np.ones(len(self.edges)), crs="EPSG:32649")  # type: ignore[arg-type]
+
+    @property
+    def impedance(self) -> Impedance:
+        return Impedance(along=np.array(self.along, np.uint32), against=np.array(self.against, np.uint32))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Draw small graphs with loops, parallel edges, one-way edges, free edges, dead ends and islands."""
+    nodes = draw(st.integers(1, 14))
+    ends = st.integers(0, nodes - 1)
+    edges = draw(st.lists(st.tuples(ends, ends), min_size=1, max_size=28))
+    cost = st.integers(0, 40) | st.integers(0, 10_000)
+    along = draw(st.lists(cost, min_size=len(edges), max_size=len(edges)))
+    other = st.sampled_from(["same", "closed", "else"])
+    kinds = draw(st.lists(other, min_size=len(edges), max_size=len(edges)))
+    against = [
+        {"same": a, "closed": int(IMPASSABLE), "else": draw(cost)}[kind] for a, kind in zip(along, kinds, strict=True)
+    ]
+    fraction = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
+    place = st.tuples(st.integers(-1, len(edges) - 1), fraction, st.integers(0, 50))
+    return World(
+        nodes, edges, along, against, draw(st.lists(place, max_size=6)), draw(st.lists(place, min_size=1, max_size=8))
+    )
+
+
+def stops(places: list[Place]) -> search.Stops:
+    edge, fraction, leg = zip(*places, strict=True) if places else ((), (), ())
+    return search.Stops(edge=np.array(edge, np.int32), fraction=np.array(fraction, float), leg=np.array(leg, np.uint32))
+
+
+def part(cost: int, fraction: float) -> int:
+    return int(np.floor(cost * fraction + 0.5))
+
+
+def split_graph(world: World) -> nx.MultiDiGraph[Any]:
+    """Return the walking graph with a node ("site", i) or ("person", i) wherever one stands on an edge."""
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+    graph.add_nodes_from(range(world.nodes))
+    for e, (u, v) in enumerate(world.edges):
+        here = [(f, ("site", i)) for i, (edge, f, _) in enumerate(world.sites) if edge == e]
+        here += [(f, ("person", i)) for i, (edge, f, _) in enumerate(world.people) if edge == e]
+        chain: list[tuple[float, Any]] = [(0.0, u), *sorted(here), (1.0, v)]
+        for (f, a), (g, b) in zip(chain, chain[1:], strict=False):
+            if world.along[e] != IMPASSABLE or f == g:
+                graph.add_edge(a, b, w=0 if f == g else part(world.along[e], g) - part(world.along[e], f))
+            if world.against[e] != IMPASSABLE or f == g:
+                graph.add_edge(b, a, w=0 if f == g else part(world.against[e], g) - part(world.against[e], f))
+    return graph
+
+
+def oracle(world: World) -> list[tuple[int, int] | None]:
+    """Return (cost, site) of each person by plain Dijkstra from the person, ties to the lower row."""
+    graph = split_graph(world)
+    found: list[tuple[int, int] | None] = []
+    for i, (edge, _, leg) in enumerate(world.people):
+        reach = nx.single_source_dijkstra_path_length(graph, ("person", i), weight="w") if edge >= 0 else {}
+        options = [
+            (reach[("site", s)] + site_leg + leg, s)
+            for s, (_, _, site_leg) in enumerate(world.sites)
+            if ("site", s) in reach
+        ]
+        found.append(min(options) if options else None)
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds())
+def test_nearest_equals_networkx_with_owners(world: World) -> None:
+    graph = search.build_graph(world.network, world.impedance)
+    sites = stops(world.sites)
+    labels = search.read_labels(graph, search.nearest(graph, sites), sites, stops(world.people))
+    cost, owner = search.split_labels(labels)
+    answers = [None if o < 0 else (int(c), int(o)) for c, o in zip(cost, owner, strict=True)]
+    assert answers == oracle(world)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.integers(0, 200))
+def test_a_limit_changes_nothing_within_it(world: World, limit: int) -> None:
+    graph = search.build_graph(world.network, world.impedance)
+    sites = stops(world.sites)
+    free, bounded = search.nearest(graph, sites), search.nearest(graph, sites, limit=limit)
+    within = search.split_labels(free)[0] <= limit
+    assert np.array_equal(bounded[within], free[within])
+    assert (search.split_labels(bounded)[0][~within] == search.UNREACHED).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.randoms(use_true_random=False))
+def test_renumbering_nodes_changes_no_cost(world: World, random: Any) -> None:
+    rows = list(range(world.nodes))
+    random.shuffle(rows)
+    renumbered = World(
+        world.nodes,
+        [(rows[u], rows[v]) for u, v in world.edges],
+        world.along,
+        world.against,
+        world.sites,
+        world.people,
+    )
+    assert oracle(world) == [
+        None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(renumbered), strict=True)
+    ]
+
+
+def _answers(world: World) -> tuple[Any, Any]:
+    graph = search.build_graph(world.network, world.impedance)
+    sites = stops(world.sites)
+    return search.split_labels(search.read_labels(graph, search.nearest(graph, sites), sites, stops(world.people)))
+
+
+def test_costs_beyond_what_can_be_counted_are_unreached_not_wrapped() -> None:
+    huge = int(IMPASSABLE) - 1
+    world = World(3, [(0, 1), (1, 2)], [huge, huge], [huge, huge], [(0, 0.0, 0)], [(0, 1.0, 0), (1, 1.0, 0)])
+    cost, owner = _answers(world)
+    assert cost.tolist() == [huge, int(search.UNREACHED)]
+    assert owner.tolist() == [0, -1]
+
+
+def test_hilbert_neighbours_stay_close() -> None:
+    side = 16
+    xy = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2).astype(float) * 65_535 / (side - 1)
+    rank = search.hilbert_rank(xy)
+    assert sorted(rank) == list(range(side * side))
+    path = xy[np.argsort(rank)] * (side - 1) / 65_535
+    assert np.allclose(np.abs(np.diff(path, axis=0)).sum(axis=1), 1)  # the curve goes from cell to neighbouring cell
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds())
+def test_elimination_takes_out_every_low_degree_node_once(world: World) -> None:
+    rank = np.arange(world.nodes, dtype=np.uint32)
+    hierarchy = eliminate(world.network.edges, rank, world.impedance)
+    assert sorted(hierarchy.place.tolist()) == list(range(world.nodes))
+    rows = np.arange(len(hierarchy.neighbour))[:, None]
+    assert (hierarchy.neighbour >= rows).all()  # what is handed up goes to what was taken out later

@@ -1,0 +1,63 @@
+"""Tiny towns whose answers can be done by hand. All stand in UTM zone 49N, a unit is a metre."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility import Demand, Network, Sites
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CRS = "EPSG:32649"
+ORIGIN = np.array([500_000.0, 3_375_000.0])  # on the central meridian, near 30.5 degrees north
+
+Point = tuple[float, float]
+
+
+def network(nodes: Sequence[Point], edges: Sequence[tuple[int, int]], *, oneway: Sequence[bool] | None = None) -> Network:
+    """Return straight streets between points, as long as they are drawn."""
+    xy = np.array(nodes, dtype=float) + ORIGIN
+    ends = np.array(edges, dtype=np.int32).reshape(-1, 2)
+    length = np.hypot(*(xy[ends[:, 0]] - xy[ends[:, 1]]).T)
+    return Network(node_xy=xy, edges=ends, length_m=length, oneway=oneway, crs=CRS)  # type: ignore[arg-type]
+
+
+def people(
+    at: Sequence[Point], count: Sequence[float] | None = None, setting: str | Sequence[str] = "urban"
+) -> Demand:
+    """Return demand points D0, D1, ... of one person each unless told otherwise."""
+    n = len(at)
+    return Demand(
+        ids=[f"D{i}" for i in range(n)],  # type: ignore[arg-type]
+        xy=np.array(at, dtype=float).reshape(-1, 2) + ORIGIN,
+        population=np.ones(n) if count is None else np.array(count, dtype=float),
+        setting=np.full(n, setting) if isinstance(setting, str) else np.array(setting),
+        crs=CRS,  # type: ignore[arg-type]
+    )
+
+
+def outlets(at: Sequence[Point]) -> Sites:
+    """Return open outlets O0, O1, ..."""
+    return Sites(
+        ids=[f"O{i}" for i in range(len(at))],  # type: ignore[arg-type]
+        xy=np.array(at, dtype=float).reshape(-1, 2) + ORIGIN,
+        crs=CRS,  # type: ignore[arg-type]
+    )
+
+
+def line(length: float = 6_000.0, steps: int = 6) -> Network:
+    """Return a straight street from (0, 0) to the east, with a junction every ``length / steps``."""
+    return network([(length * i / steps, 0.0) for i in range(steps + 1)], [(i, i + 1) for i in range(steps)])
+
+
+def two_islands(gap: float = 5_000.0) -> Network:
+    """Return two streets of 1 km with nothing between them."""
+    return network([(0, 0), (1_000, 0), (1_000 + gap, 0), (2_000 + gap, 0)], [(0, 1), (2, 3)])
+
+
+def one_way_square() -> Network:
+    """Return a square of 100 m sides that may be walked round in one direction only: 0 to 1 to 2 to 3 to 0."""
+    return network([(0, 0), (100, 0), (100, 100), (0, 100)], [(0, 1), (1, 2), (2, 3), (3, 0)], oneway=[True] * 4)
