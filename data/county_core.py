@@ -6,7 +6,7 @@ Everything here is laid in river coordinates ``(u, v)`` and bends with the river
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +52,9 @@ class Arterial:
         ]
 
 
+Rows = tuple[Arterial, ...]
+
+
 def _street(at: float, highway: str, name: str) -> Arterial:
     return Arterial(at, highway, name, dual=highway in ("trunk", "primary"))
 
@@ -67,7 +70,7 @@ COLUMNS = (  # streets that run away from the river, west to east
     _street(1_560, "tertiary", "东站路"),
     _street(2_130, "secondary", "东环路"),
 )
-NORTH_ROWS = (  # streets along the river, from the bank up
+NORTH_ROWS: Rows = (  # streets along the river, from the bank up
     _street(BANK_V, "secondary", "滨江北路"),
     _street(690, "tertiary", "解元街"),
     _street(1_180, "trunk", "人民大道"),
@@ -75,7 +78,7 @@ NORTH_ROWS = (  # streets along the river, from the bank up
     _street(2_210, "secondary", "松山路"),
     _street(2_690, "secondary", "北环路"),
 )
-SOUTH_ROWS = (
+SOUTH_ROWS: Rows = (
     _street(-1_240, "tertiary", "南山路"),
     _street(-700, "secondary", "南浦路"),
     _street(-BANK_V, "secondary", "滨江南路"),
@@ -88,7 +91,7 @@ KINDS = {
     (4, 1): "square", (2, 2): "park", (7, 4): "works", (7, 3): "works", (6, 4): "works", (0, 4): "works",
 }  # fmt: skip
 QUARTERED_SHARE = 0.3
-SOUTH_LET = 0.62  # how full the flats of the newer quarter are
+SOUTH_LET = 0.52  # how full the flats of the newer quarter are
 COMPOUND_NAMES = ("桂苑", "江岸", "松风", "锦澜", "汀兰", "北屏", "丰泽", "书香", "云栖", "望江", "金禾", "翠庭")
 
 
@@ -113,7 +116,7 @@ class Core:
     def __init__(self, county: County) -> None:
         self.county, self.rng, self.drawing = county, county.rng, county.drawing
         self.column_mids = self._mids(COLUMNS)
-        self.row_mids = {rows: self._mids(rows) for rows in (NORTH_ROWS, SOUTH_ROWS)}
+        self.row_mids: dict[Rows, dict[float, float]] = {rows: self._mids(rows) for rows in (NORTH_ROWS, SOUTH_ROWS)}
         self.compounds = 0
 
     def _mids(self, streets: Sequence[Arterial]) -> dict[float, float]:
@@ -133,7 +136,7 @@ class Core:
 
     # -- streets ---------------------------------------------------------------------------------------------------
 
-    def lay_quarter(self, columns: Sequence[Arterial], rows: tuple[Arterial, ...]) -> None:
+    def lay_quarter(self, columns: Sequence[Arterial], rows: Rows) -> None:
         """Lay a grid of arterials, then fill the superblocks between them."""
         mids = [self.column_mids[a.at] for a in columns[:-1]], [self.row_mids[rows][a.at] for a in rows[:-1]]
         us = sorted([p for a in columns for p, *_ in a.strands("u")] + mids[0])
@@ -147,32 +150,26 @@ class Core:
         self.lay_crossings(columns, rows, mids)
         for i, (west, east) in enumerate(pairwise(columns)):
             for j, (south, north) in enumerate(pairwise(rows)):
-                u, v = (
+                block = Block(
                     (west.at + west.edge_m, east.at - east.edge_m),
                     (south.at + south.edge_m, north.at - north.edge_m),
+                    (mids[0][i], mids[1][j]),
                 )
                 place = (COLUMNS.index(west), j if rows is NORTH_ROWS else -1)
-                self.lay_block(Block(u, v, (mids[0][i], mids[1][j])), KINDS.get(place))
+                self.lay_block(block, KINDS.get(place))
 
-    def lay_crossings(
-        self, columns: Sequence[Arterial], rows: Sequence[Arterial], mids: tuple[list[float], ...]
-    ) -> None:
-        """Lay zebra crossings over dual roads half-way along each superblock, and signals where arterials meet."""
-        zebra: Tags = {"highway": "footway", "footway": "crossing", "crossing": "zebra"}
-        crossing: Tags = {"highway": "crossing", "crossing": "zebra"}
-        for across, along, flip in ((columns, mids[1], False), (rows, mids[0], True)):
-            for street in across:
-                if street.dual:
-                    for mid in along:
-                        line = [(p, mid)[:: -1 if flip else 1] for p, *_ in street.strands("u")]
-                        self.way(line, zebra)
-                        for point in line[1:3]:
-                            self.drawing.node(along_river(*point), crossing)
-        for street in columns:
-            for row in rows:
-                if street.dual or row.dual:
-                    signals: Tags = {"highway": "crossing", "crossing": "traffic_signals"}
-                    self.drawing.node(along_river(street.at - street.edge_m, row.at - row.edge_m), signals)
+    def lay_crossings(self, columns: Sequence[Arterial], rows: Rows, mids: tuple[list[float], list[float]]) -> None:
+        """Lay zebra crossings over dual roads half-way along each superblock, and signals where they meet others."""
+        lines = [[(p, v) for p, *_ in a.strands("u")] for a in columns if a.dual for v in mids[1]]
+        lines += [[(u, p) for p, *_ in a.strands("v")] for a in rows if a.dual for u in mids[0]]
+        for line in lines:
+            self.way(line, {"highway": "footway", "footway": "crossing", "crossing": "zebra"})
+            for point in line[1:3]:
+                self.drawing.node(along_river(*point), {"highway": "crossing", "crossing": "zebra"})
+        for street, row in product(columns, rows):
+            if street.dual or row.dual:
+                corner = along_river(street.at - street.edge_m, row.at - row.edge_m)
+                self.drawing.node(corner, {"highway": "crossing", "crossing": "traffic_signals"})
 
     def lay_bridges(self) -> None:
         """Carry the main avenue over the river; nothing else crosses between the two quarters."""
@@ -182,7 +179,7 @@ class Core:
             self.way(ends[::-1] if backwards else ends, {**tags, **bridge})
 
     def lay_promenade(self) -> None:
-        """A riverside walk below the bank road; stairs lead down to it, two of them moving ones, up only."""
+        """Lay a riverside walk below the bank road; stairs lead down to it, two of them moving ones, up only."""
         walk_v = BANK_V - 28.0
         stairs = [u for u in [a.at for a in COLUMNS] + list(self.column_mids.values()) if -1_600 < u < 1_600 and u != 0]
         self.way([(u, walk_v) for u in sorted(stairs)], {"highway": "footway", "name": "滨江步道", "lit": "yes"})
@@ -191,7 +188,7 @@ class Core:
             if k in (3, 8):
                 tags |= {"oneway": "yes", "conveying": "forward"}
             self.way([(u, walk_v), (u, BANK_V)], tags)
-        ends = (-1_600.0 - 40.0, walk_v), (sorted(stairs)[0], walk_v)
+        ends = (-1_600.0 - 40.0, walk_v), (min(stairs), walk_v)
         self.way(ends, {"highway": "footway", "oneway:foot": "yes", "name": "入场通道"})
         self.way([ends[0], (COLUMNS[1].at, BANK_V)], {"highway": "footway"})
 
@@ -204,12 +201,12 @@ class Core:
         getattr(self, f"lay_{kind}")(block)
 
     def lay_gated(self, block: Block) -> None:
-        """One compound behind one wall, with two or three gates."""
+        """Lay one compound behind one wall, with two or three gates."""
         sides = self.rng.permutation(4)[: int(self.rng.integers(2, 4))]
         self.lay_compound(block, [block.gates[k] for k in sides])
 
     def lay_quartered(self, block: Block) -> None:
-        """Four compounds, apart by two public streets whose middle points hold the gates."""
+        """Lay four compounds, apart by two public streets whose middle points hold the gates."""
         (u0, u1), (v0, v1), (mu, mv) = block.u, block.v, block.mid
         street: Tags = {"highway": "residential", "sidewalk": "both"}
         self.way([(u0, mv), ((u0 + mu) / 2, mv), (mu, mv), ((mu + u1) / 2, mv), (u1, mv)], street)
@@ -220,7 +217,7 @@ class Core:
                 self.lay_compound(part, [g for g in part.gates if mu in g or mv in g])
 
     def lay_compound(self, block: Block, gates: list[tuple[float, float]]) -> None:
-        """Lanes and slabs behind a wall: the first gate lets everybody on foot in, the others residents at most."""
+        """Lay lanes and slabs behind a wall: the first gate lets everybody on foot in, the others residents at most."""
         (u0, u1), (v0, v1) = block.u, block.v
         inset = 26.0 if u1 - u0 > 350 else 20.0
         us = _spread(u0 + inset, u1 - inset, [u for u, _ in gates if u0 < u < u1])
@@ -248,8 +245,8 @@ class Core:
         """Join the street to the compound's lanes: public up to the gate, private behind it."""
         u, v = gate
         inward = np.array([(u == block.u[0]) * 1.0 - (u == block.u[1]), (v == block.v[0]) * 1.0 - (v == block.v[1])])
-        at = tuple(np.array(gate) + 9.0 * inward)
-        inside = tuple(np.array(gate) + inset * inward)
+        at = (float(u + 9.0 * inward[0]), float(v + 9.0 * inward[1]))
+        inside = (float(u + inset * inward[0]), float(v + inset * inward[1]))
         self.way([gate, at], {"highway": "service", "service": "driveway"})
         self.way([at, inside], {"highway": "service", **PRIVATE})
         tags: Tags = {"barrier": "lift_gate" if rank == 0 else "gate"}
@@ -258,7 +255,7 @@ class Core:
         self.drawing.node(along_river(*at), tags)
 
     def lay_slab(self, door: tuple[float, float], cell: tuple[float, float], floors: int) -> None:
-        """A slab of flats across a cell of the lane grid, and the path to its door."""
+        """Lay a slab of flats across a cell of the lane grid, and the path to its door."""
         u, v = door
         depth = 13.0
         middle = (u, v + cell[1] * 0.55)
@@ -270,7 +267,7 @@ class Core:
         self.county.home(along_river(*middle), length * depth * floors * (1.0 if v > 0 else SOUTH_LET), "core")
 
     def lay_old(self, block: Block) -> None:
-        """The old town: a fine net of alleys, some of them blind, open to everyone."""
+        """Lay the old town: a fine net of alleys, some of them blind, open to everyone."""
         (u0, u1), (v0, v1), (mu, mv) = block.u, block.v, block.mid
         us, vs = _spread(u0 + 30, u1 - 30, [mu], 46.0), _spread(v0 + 30, v1 - 30, [mv], 46.0)
         for v in vs:
@@ -293,7 +290,7 @@ class Core:
             )
 
     def lay_market(self, block: Block) -> None:
-        """Pedestrian streets between shops."""
+        """Lay pedestrian streets between shops."""
         self._lay_cross(block, {"highway": "pedestrian", "name": "河街步行街"})
         (u0, u1), (v0, v1), (mu, mv) = block.u, block.v, block.mid
         for u in np.linspace(u0 + 50, u1 - 50, 8):
@@ -303,7 +300,7 @@ class Core:
                     self.county.home(along_river(u, v), 900.0, "core")
 
     def lay_square(self, block: Block) -> None:
-        """The square before the county hall: an area that may be walked, on whose edge four streets end."""
+        """Lay the square before the county hall: an area that may be walked, on whose edge four streets end."""
         self._lay_cross(block, {"highway": "pedestrian"}, hole_m=70.0)
         (mu, mv), r = block.mid, 70.0
         rim = [(mu - r, mv), (mu - r, mv + r), (mu, mv + r), (mu + r, mv + r), (mu + r, mv), (mu + r, mv - r)]
@@ -314,13 +311,13 @@ class Core:
             self.county.building(along_river(u, v), (90, 50), (1.0, 0.0), {"building": "public", "name": name})
 
     def lay_park(self, block: Block) -> None:
-        """A park: paths, nobody's home."""
+        """Lay a park: paths, nobody's home."""
         self._lay_cross(block, {"highway": "footway"})
         rim = [(block.u[0], block.v[0]), (block.u[1], block.v[0]), (block.u[1], block.v[1]), (block.u[0], block.v[1])]
         self.drawing.ring(list(along_river(*np.array(rim).T)), {"leisure": "park", "name": "桂园公园"})
 
     def lay_works(self, block: Block) -> None:
-        """Factories: private roads and halls, few people."""
+        """Lay factories: private roads and halls, few people."""
         (u0, u1), (v0, v1), (mu, mv) = block.u, block.v, block.mid
         self.lay_gate(block, (mu, v0), 26.0, 0)
         self.way([(mu, v0 + 26), (mu, mv), (mu, v1 - 40)], {"highway": "service", **PRIVATE})
@@ -331,7 +328,7 @@ class Core:
         self.county.home(along_river(mu, mv), 1_500.0, "core")
 
     def _lay_cross(self, block: Block, tags: Tags, hole_m: float = 0.0) -> None:
-        """Two ways through the block's middle, or up to a hole in it."""
+        """Lay two ways through the block's middle, or up to a hole in it."""
         (u0, u1), (v0, v1), (mu, mv) = block.u, block.v, block.mid
         for start, stop in (((u0, mv), (mu - hole_m, mv)), ((mu + hole_m, mv), (u1, mv))):
             self.way([start, stop], tags)

@@ -46,9 +46,11 @@ PASSES = (
 )
 TRACKS = 30
 VILLAGE_GAP_M = 1_330.0
-VILLAGE_NAMES = [a + b for b in ("坪", "湾", "垭", "坝", "岭", "溪", "岩", "塘", "沟", "寨")
-                 for a in ("青杠", "石板", "杨柳", "白果", "桐子", "梅子", "天鹅", "高洞", "老鹰", "双河", "金竹", "红土",
-                           "大田", "观音", "磨刀", "油坊", "瓦窑", "龙洞", "枇杷", "水磨", "长岗", "土地", "棕树", "横梁")]  # fmt: skip
+VILLAGE_HEADS = (
+    *("青杠", "石板", "杨柳", "白果", "桐子", "梅子", "天鹅", "高洞", "老鹰", "双河", "金竹", "红土"),
+    *("大田", "观音", "磨刀", "油坊", "瓦窑", "龙洞", "枇杷", "水磨", "长岗", "土地", "棕树", "横梁"),
+)
+VILLAGE_NAMES = [head + tail for tail in "坪湾垭坝岭溪岩塘沟寨" for head in VILLAGE_HEADS]
 FARMSTEADS = 950
 
 
@@ -101,7 +103,7 @@ class Country:
 
     @property
     def roads(self) -> list[Road]:
-        """Valleys (north, then south, each west to east), then river roads (north west and east, south west and east)."""
+        """Valleys (north, then south, each west to east), then river roads (north bank first, west and east)."""
         return self.valleys + self.river_roads
 
     def lay(self) -> None:
@@ -120,7 +122,7 @@ class Country:
     # -- roads -----------------------------------------------------------------------------------------------------
 
     def _river_roads(self) -> list[Road]:
-        """Four roads, from the town's edges to beyond the border."""
+        """Return four roads, from the town's edges to beyond the border."""
         out = []
         for side, columns in ((1, core.COLUMNS), (-1, core.SOUTH_COLUMNS)):
             for start, end in ((columns[0].at, RIVER_ENDS[0]), (columns[-1].at, RIVER_ENDS[1])):
@@ -137,7 +139,7 @@ class Country:
         return self.river_roads[(0 if side > 0 else 2) + (0 if west else 1)]
 
     def _valley(self, u: float, length: float, side: int) -> Road:
-        """A valley road: from the river, or from the top or foot of the town, up to the watershed."""
+        """Return a valley road: from the river, or from the top or foot of the town, up to the watershed."""
         columns, edge = (core.COLUMNS, core.TOP_V) if side > 0 else (core.SOUTH_COLUMNS, -core.FOOT_V)
         if columns[0].at < u < columns[-1].at:
             start = along_river(u, side * edge)
@@ -150,7 +152,7 @@ class Country:
         return Road(path, f"{'北' if side > 0 else '南'}{abs(int(u)) // 100}县道", ways=classes)
 
     def _pass(self, a: int, b: int, share: float) -> Road:
-        """A road over the ridge between two neighbouring valleys."""
+        """Return a road over the ridge between two neighbouring valleys."""
         start, end = self.valleys[a], self.valleys[b]
         first, last = start.join(share * start.length_m), end.join((share + 0.05) * end.length_m)
         return Road(
@@ -158,7 +160,7 @@ class Country:
         )
 
     def _track(self, k: int) -> Road:
-        """A track from a valley road up the hillside."""
+        """Return a track from a valley road up the hillside."""
         road = self.valleys[k % len(self.valleys)]
         s = (0.24 + 0.3 * (k // len(self.valleys)) + self.rng.uniform(-0.08, 0.08)) * road.length_m
         for town in TOWNS:  # keep clear of its streets
@@ -192,7 +194,7 @@ class Country:
             start = stop
 
     def lay_bridges(self) -> None:
-        """Three more bridges; the middle one leads from the town to the empty bank west of the south quarter."""
+        """Lay three more bridges; the middle one leads from the town to the empty bank west of the south quarter."""
         for u in RURAL_BRIDGES_U:
             ends = []
             for side in (-1, 1):
@@ -204,7 +206,7 @@ class Country:
             self.drawing.way(ends, {"highway": "tertiary", "bridge": "yes", "layer": "1", "name": "老桥"})
 
     def lay_motorway(self) -> None:
-        """A motorway on viaducts, and one interchange; nobody may walk on either."""
+        """Draw a motorway on viaducts, and one interchange; nobody may walk on either."""
         u = np.arange(RIVER_ENDS[0], RIVER_ENDS[1] + 1, 160.0)
         tags: Tags = {
             "highway": "motorway",
@@ -229,7 +231,7 @@ class Country:
     # -- places ----------------------------------------------------------------------------------------------------
 
     def lay_town(self, road: Road, town: Town) -> None:
-        """A town: a crooked grid whose main street is the road."""
+        """Lay a town: a crooked grid whose main street is the road."""
         middle, group = town.share * road.length_m, f"town:{town.name}"
         along = middle + np.cumsum(self.rng.uniform(88, 128, 11)) - 620.0
         across = np.array([-3, -2, -1, 0, 1, 2, 3]) * 92.0 + self.rng.uniform(-12, 12, 7) * [1, 1, 1, 0, 1, 1, 1]
@@ -246,7 +248,7 @@ class Country:
                 self.drawing.way([p for _, p in sorted(line, key=lambda item: item[0])], {"highway": "residential"})
 
     def lay_stub(self, road: Road, s: float, aside: float, group: str) -> NDArray[np.float64]:
-        """A blind alley between two rows of houses, off the street `aside` of the road; returns where it starts."""
+        """Lay a blind alley between two rows of houses, off the street `aside` of the road; returns where it starts."""
         start = road.join(s) if aside == 0 else road.point(s, aside)
         end = road.point(s, aside + float(self.rng.uniform(30, 55)))
         self.drawing.way([start, end], {"highway": "footway"})
@@ -258,7 +260,7 @@ class Country:
         return start
 
     def lay_villages(self) -> None:
-        """Villages along every road, at the end of every track, and on top of every pass."""
+        """Lay villages along every road, at the end of every track, and on top of every pass."""
         towns = [self.roads[t.road].point(t.share * self.roads[t.road].length_m) for t in TOWNS]
         for road in self.roads:
             first = 700.0 if road in self.valleys else 2_600.0
@@ -273,7 +275,7 @@ class Country:
             self.lay_village(road, road.length_m / 2, float(self.rng.lognormal(4.7, 0.4)), remote=True)
 
     def lay_village(self, road: Road, s: float, people: float, *, remote: bool = False) -> None:
-        """A handful of lanes off the road with houses along them."""
+        """Lay a handful of lanes off the road with houses along them."""
         x, y = (float(value) for value in road.point(s))
         v = y - river_y(x)
         if not shapely.contains_xy(self.inside, x, y) or abs(v - motorway_v(x)) < 240.0:
@@ -294,7 +296,7 @@ class Country:
                     self.drawing.way([a, b], {"highway": "path"})
 
     def lay_lane(self, road: Road, s: float, reach: float, people: float) -> NDArray[np.float64]:
-        """A lane away from the road, a yard path every 25 m or so; returns the lane's end."""
+        """Lay a lane away from the road, a yard path every 25 m or so; returns the lane's end."""
         s = float(np.clip(s, 0.0, road.length_m))
         side, skew = np.sign(reach), float(self.rng.uniform(-0.18, 0.18))
         steps = np.linspace(0.0, abs(reach), max(round(abs(reach) / 27.0), 3) + 1)
@@ -302,7 +304,7 @@ class Country:
         at = [road.join(s)] + [road.point(s + skew * t + w, side * t) for t, w in zip(steps[1:], sway[1:], strict=True)]
         self.drawing.way(at, {"highway": "residential" if abs(reach) > 110 else "service"})
         hand = 1.0
-        for a, b in zip(at, at[1:], strict=False):
+        for a, b in pairwise(at):
             facing = (b - a) / np.hypot(*(b - a))
             right = np.array([facing[1], -facing[0]]) * hand
             self.drawing.way([b, b + right * 15.0], {"highway": "footway"})
@@ -326,7 +328,7 @@ class Country:
     # -- water -----------------------------------------------------------------------------------------------------
 
     def lay_river(self) -> None:
-        """The water as an area with the island cut out, its middle line, and the streams of the valleys."""
+        """Draw the water as an area with the island cut out, its middle line, and the streams of the valleys."""
         u = np.arange(RIVER_ENDS[0], RIVER_ENDS[1] + 1, 125.0)
         banks = [*along_river(u, half_width(u)), *along_river(u[::-1], -half_width(u[::-1]))]
         outer = self.drawing.ring(banks, {})
@@ -342,7 +344,7 @@ class Country:
             self.drawing.way(valley.point(s, 45.0), {"waterway": "stream"})
 
     def lay_island(self) -> None:
-        """The hamlet in the lake: its lanes meet no other road, only the ferry leads there."""
+        """Lay the hamlet in the lake: its lanes meet no other road, only the ferry leads there."""
         u = np.linspace(LAKE_U - 260, LAKE_U + 260, 60)
         lane = Road(along_river(u, 15.0 * np.sin(u / 90.0)), "鹭洲路", ways=((1.0, "residential"),))
         self.lay_village(lane, lane.length_m / 2, 130.0, remote=True)

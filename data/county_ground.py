@@ -1,8 +1,8 @@
 """The land of the sample county: its coordinates, its river and side valleys, its relief and its border.
 
-Positions are *county metres*: ``x`` along the county's long axis, ``y`` across it, zero in the town's middle. Streets in and
-near the river are thought of as ``(u, v)``: ``u`` along the river, ``v`` metres north of it, so that whatever follows the
-river bends with it.
+Positions are *county metres*: ``x`` along the county's long axis, ``y`` across it, zero in the town's middle. Streets
+near the river are thought of as ``(u, v)``: ``u`` along the river, ``v`` metres north of it, so that whatever follows
+the river bends with it.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ _TO_LONLAT = Transformer.from_crs(EPSG, 4326, always_xy=True)
 
 def to_map(xy: ArrayLike) -> Points:
     """County metres to easting and northing."""
-    return np.asarray(xy, dtype=float) @ TURN + ORIGIN
+    out: Points = np.asarray(xy, dtype=float) @ TURN + ORIGIN
+    return out
 
 
 def from_map(points: ArrayLike) -> Points:
     """Easting and northing to county metres."""
-    return (np.asarray(points, dtype=float) - ORIGIN) @ TURN.T
+    out: Points = (np.asarray(points, dtype=float) - ORIGIN) @ TURN.T
+    return out
 
 
 def to_lonlat(xy: ArrayLike) -> Points:
@@ -112,9 +114,11 @@ class Road:
 
     def point(self, s: ArrayLike, aside: ArrayLike = 0.0) -> Points:
         """Where station `s` lies, `aside` metres to the left of the centreline."""
+        s = np.asarray(s, dtype=float)
         on = np.stack([np.interp(s, self._s, self.path[:, k]) for k in (0, 1)], axis=-1)
         left = np.stack([np.interp(s, self._s, self._left[:, k]) for k in (0, 1)], axis=-1)
-        return on + np.asarray(aside, dtype=float)[..., None] * left
+        out: Points = on + np.asarray(aside, dtype=float)[..., None] * left
+        return out
 
     def join(self, s: float) -> Points:
         """Make station `s` a node of the road and say where it lies."""
@@ -139,7 +143,8 @@ def winding(start: ArrayLike, end: ArrayLike, rng: np.random.Generator, *, sway_
         aside += share * sway_m * np.sin(2 * np.pi * (t * length / wave + rng.random()))
     aside *= np.clip(np.minimum(t, 1 - t) * length / (0.4 * wave_m + 1.0), 0.0, 1.0)
     across = np.array([start[1] - end[1], end[0] - start[0]]) / length
-    return start + t[:, None] * (end - start) + aside[:, None] * across
+    out: Points = start + t[:, None] * (end - start) + aside[:, None] * across
+    return out
 
 
 # --- relief -----------------------------------------------------------------------------------------------------------
@@ -174,7 +179,7 @@ def elevation(xy: Points, valleys: Sequence[Road]) -> Points:
 
 
 def fray(xy: Points) -> Points:
-    """Move points as a smooth function of their place: what was straight and shared becomes crooked and stays shared."""
+    """Move points as a smooth function of their place: what is straight and shared gets crooked and stays shared."""
     x, y = xy[..., 0], xy[..., 1]
     dx = 420.0 * np.sin(y / 1_700.0 + 1.0) + 170.0 * np.sin(y / 610.0 + x / 2_000.0)
     dy = 380.0 * np.sin(x / 1_900.0 + 2.0) + 160.0 * np.sin(x / 570.0 - y / 2_300.0)

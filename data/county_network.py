@@ -147,4 +147,5 @@ def _positions(side: int, rng: np.random.Generator) -> NDArray[np.float64]:
     xy[..., 0] += bend_x[:, None]
     xy[..., 1] += bend_y[None, :]
     xy += rng.uniform(-JITTER_M, JITTER_M, xy.shape)
-    return xy + np.array([500_000.0, 3_350_000.0])
+    xy += np.array([500_000.0, 3_350_000.0])
+    return xy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import county_ground as ground
 import numpy as np
@@ -10,7 +10,7 @@ import osmium
 from osmium.osm import mutable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import ArrayLike
@@ -71,7 +71,7 @@ class Drawing:
         lonlat = ground.to_lonlat(np.array(self.places))
         header = osmium.io.Header()
         header.set("generator", "data/make_sample.py")
-        common: Mapping[str, object] = {"version": 1, "visible": True, "timestamp": STAMP, "changeset": 1, "uid": 1}
+        common: dict[str, Any] = {"version": 1, "visible": True, "timestamp": STAMP, "changeset": 1, "uid": 1}
         with osmium.SimpleWriter(str(path), header=header, overwrite=True) as out:
             for ref, place in enumerate(lonlat.tolist(), 1):
                 tags = self.node_tags.get(ref, {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import county_core as core
 import county_ground as ground
 import geopandas as gpd
 import numpy as np

@@ -47,9 +47,16 @@ NO_COUNTER = (
     "石瓮",
     "枫槽乡",
 )  # seats without an outlet of their own; Fengcao is served from across its border
-VILLAGE_OUTLETS = 2
+VILLAGE_OUTLETS = 4
+ROOMS = (  # that a community could lend: three on the south bank
+    ("南浦社区服务室", (500.0, -700.0 + ASIDE_M)),
+    ("江南社区服务室", (-330.0, -700.0 + ASIDE_M)),
+    ("南山社区服务室", (1_240.0, -1_240.0 + ASIDE_M)),
+    ("松山路社区服务室", (1_830.0, 2_210.0 + ASIDE_M)),
+)
 BANKS = ("澜汀农商银行", "丰禾银行", "江畔银行", "云帆村镇银行")
 PARTNER_BANK = BANKS[0]
+PARTNER_CORNERS = ((0, 1), (1, 5), (2, 3), (4, 0), (4, 3), (6, 5), (7, 1), (8, 3))  # column and row of the north grid
 NORTH_BRANCHES, SOUTH_BRANCHES, TOWN_BRANCHES = 14, 5, 2
 SERVICES = "养老待遇资格认证;社会保障卡;城乡居民养老参保"
 
@@ -68,22 +75,23 @@ def is_seat_without(name: str) -> bool:
 
 
 def make_outlets(country: Country, townships: Townships) -> list[tuple[Place, str, str]]:
-    """The county's own outlets: (place, type, state)."""
+    """Place the county's own outlets: (place, type, state)."""
     out = [(Place(name, ground.along_river(*uv), "县城"), "街道", state) for name, uv, state in CORE_OUTLETS]
-    for seat in seats(country)[len(STREET_DISTRICTS) :]:
-        if not is_seat_without(seat.name):
-            out.append((Place(f"{seat.name}便民服务中心", seat.xy + ASIDE_M, f"{seat.name}政府驻地"), "乡镇", "在用"))
+    out += [
+        (Place(f"{seat.name}便民服务中心", seat.xy + ASIDE_M, f"{seat.name}政府驻地"), "乡镇", "在用")
+        for seat in seats(country)[len(STREET_DISTRICTS) :]
+        if not is_seat_without(seat.name)
+    ]
     out.append((across_the_border(country, townships), "村居", "在用"))
-    homes = [place.xy for place, *_ in out]
-    for village in most_remote(country.villages, homes, VILLAGE_OUTLETS, at_least_m=2_600.0):
-        out.append(
-            (Place(f"{village.name}便民服务站", np.array([village.x, village.y + 20.0]), village.name), "村居", "在用")
-        )
+    out += [
+        (Place(f"{village.name}便民服务站", np.array([village.x, village.y + 20.0]), village.name), "村居", "在用")
+        for village in most_remote(country.villages, [row[0].xy for row in out], VILLAGE_OUTLETS, at_least_m=2_600.0)
+    ]
     return out
 
 
 def across_the_border(country: Country, townships: Townships) -> Place:
-    """An outlet just outside the township that has none: the next people who use it live in another district."""
+    """Find a spot just outside the township without an outlet, on its road: its people are served from next door."""
     _, _, index, share = next(row for row in COUNTRY_DISTRICTS if row[0] in NO_COUNTER)
     road, home = country.roads[index], share * country.roads[index].length_m
     cell = townships.table.set_index("name").geometry[NO_COUNTER[-1]]
@@ -96,37 +104,35 @@ def across_the_border(country: Country, townships: Townships) -> Place:
 def most_remote(
     villages: Iterable[Village], sites: list[ground.Points], count: int, *, at_least_m: float
 ) -> list[Village]:
-    """Take villages one by one: always the most populous of those farther than `at_least_m` from every site so far."""
+    """Take villages one by one: the most populous of those farther than `at_least_m` from every site so far."""
     taken: list[Village] = []
-    ranked = sorted(villages, key=lambda village: -village.people)
-    for village in ranked:
+    for village in sorted(villages, key=lambda village: -village.people):
         spots = [*sites, *(np.array([t.x, t.y]) for t in taken)]
-        if len(taken) < count and min(np.hypot(*(np.array([village.x, village.y]) - xy)) for xy in spots) > at_least_m:
+        away = min(np.hypot(*(np.array([village.x, village.y]) - xy)) for xy in spots)
+        if len(taken) < count and away > at_least_m:
             taken.append(village)
     return taken
 
 
 def make_banks(county: County, country: Country) -> list[tuple[Place, str, str, str]]:
-    """Bank branches: (place, bank, partner, status). They follow custom: the town first, then the seats."""
+    """Place bank branches: (place, bank, partner, status). They follow custom: the town first, then the seats."""
     out: list[tuple[Place, str, str, str]] = []
 
     def open_branch(xy: ground.Points, where: str, *, partner: bool) -> None:
         bank = PARTNER_BANK if partner else BANKS[len(out) % len(BANKS)]
         out.append((Place(f"{bank}{where}支行", xy, where), bank, "是" if partner else "否", "营业"))
 
-    for columns, rows, count, partners in (
-        (core.COLUMNS, core.NORTH_ROWS, NORTH_BRANCHES, (0, 3, 4, 6, 8, 10, 11, 13)),
-        (core.SOUTH_COLUMNS, core.SOUTH_ROWS, SOUTH_BRANCHES, ()),
+    for columns, rows, count in (
+        (core.COLUMNS, core.NORTH_ROWS, NORTH_BRANCHES),
+        (core.SOUTH_COLUMNS, core.SOUTH_ROWS, SOUTH_BRANCHES),
     ):
-        corners = [(street, row) for street in columns for row in rows]
-        for k, pick in enumerate(sorted(county.rng.choice(len(corners), count, replace=False))):
-            street, row = corners[pick]
-            aside = street.edge_m + ASIDE_M, row.edge_m + ASIDE_M
-            open_branch(
-                ground.along_river(street.at + aside[0], row.at + aside[1]),
-                f"{street.name}{row.name}口",
-                partner=k in partners,
-            )
+        partners = PARTNER_CORNERS if rows is core.NORTH_ROWS else ()
+        corners = [(i, j) for i in range(len(columns)) for j in range(len(rows)) if (i, j) not in partners]
+        others = [corners[k] for k in county.rng.choice(len(corners), count - len(partners), replace=False)]
+        for i, j in sorted([*partners, *others]):
+            street, row = columns[i], rows[j]
+            xy = ground.along_river(street.at + street.edge_m + ASIDE_M, row.at + row.edge_m + ASIDE_M)
+            open_branch(xy, f"{street.name}{row.name}口", partner=(i, j) in partners)
     for town in TOWNS:
         road = country.roads[town.road]
         for k in range(TOWN_BRANCHES):
@@ -135,33 +141,28 @@ def make_banks(county: County, country: Country) -> list[tuple[Place, str, str, 
     for k, (name, _, index, share) in enumerate(COUNTRY_DISTRICTS):
         road = country.roads[index]
         open_branch(road.point(share * road.length_m + 130.0, ASIDE_M), name, partner=k == 3)
-    place, bank, partner, _ = out[2]
-    out[2] = (place, bank, partner, "停业")
+    shut = next(k for k, row in enumerate(out) if row[2] == "否")
+    out[shut] = (*out[shut][:3], "停业")
     return out
 
 
 def make_candidates(country: Country, sites: list[ground.Points]) -> list[tuple[Place, float]]:
-    """Where a counter could open: (place, cost). Rooms in the town's dark quarter, and committees of far villages."""
-    rooms = (("南浦社区服务室", (500.0, -700.0 + ASIDE_M)), ("江南社区服务室", (-330.0, -700.0 + ASIDE_M)),
-             ("南山社区服务室", (1_240.0, -1_240.0 + ASIDE_M)), ("松山路社区服务室", (1_830.0, 2_210.0 + ASIDE_M)))  # fmt: skip
-    out = [(Place(name, ground.along_river(*uv)), 4.0) for name, uv in rooms]
+    """Say where a counter could open: (place, cost). Rooms in the south quarter, and committees of far villages."""
+    out = [(Place(name, ground.along_river(*uv)), 4.0) for name, uv in ROOMS]
     town = next(t for t in TOWNS if t.name == "茶垭")
     road = country.roads[town.road]
     out.append((Place("茶垭镇便民服务室", road.point(town.share * road.length_m, ASIDE_M)), 3.0))
     island = country.villages[-1]
     for village in [*most_remote(country.villages[:-1], sites, 9, at_least_m=2_900.0), island]:
-        out.append(
-            (
-                Place(f"{village.name}村民委员会", np.array([village.x, village.y + 12.0])),
-                2.0 if village.remote else 3.0,
-            )
-        )
+        room = Place(f"{village.name}委会", np.array([village.x, village.y + 12.0]))
+        out.append((room, 2.0 if village.remote else 3.0))
     return out
 
 
 def write_outlets(path: Path, outlets: list[tuple[Place, str, str]]) -> None:
     """Write the outlets as a county's office keeps them: GB18030, GCJ-02, Chinese headings."""
-    lon, lat = from_wgs84(*ground.to_lonlat([place.xy for place, *_ in outlets]).T, "GCJ-02")
+    degrees = ground.to_lonlat([place.xy for place, *_ in outlets])
+    lon, lat = from_wgs84(degrees[:, 0], degrees[:, 1], "GCJ-02")
     with path.open("w", encoding="gb18030", newline="") as out:
         table = csv.writer(out)
         table.writerow(OUTLET_HEADER)
@@ -210,7 +211,6 @@ def draw_services(drawing: Drawing, country: Country, banks: list[tuple[Place, s
     for place, bank, *_ in banks:
         drawing.node(place.xy, {"amenity": "bank", "name": place.name, "operator": bank})
     for seat in seats(country):
-        drawing.node(
-            seat.xy + [24.0, 18.0], {"amenity": "townhall", "name": f"{seat.name}人民政府", "name:en": seat.letters}
-        )
-        drawing.node(seat.xy + [-30.0, 21.0], {"amenity": "post_office", "name": f"{seat.name}邮政所"})
+        hall = {"amenity": "townhall", "name": f"{seat.name}人民政府", "name:en": seat.letters}
+        drawing.node(seat.xy + np.array([24.0, 18.0]), hall)
+        drawing.node(seat.xy + np.array([-30.0, 21.0]), {"amenity": "post_office", "name": f"{seat.name}邮政所"})

@@ -1,10 +1,11 @@
 """Make the sample: Lanting (澜汀县), a county that does not exist.
 
-A river crosses it from west to east. The county town stands on the north bank: arterial streets half a kilometre apart,
-behind them walled compounds with few gates, an old town of alleys, a market, a square; a newer quarter on the south bank
-hangs on one bridge. Side valleys run to the hills on both sides; five towns and some 150 villages are strung along their
-roads, hamlets sit at the ends of tracks and on passes, one is on an island that only a ferry serves. The outlets stand in
-the seats of most townships, so the south quarter, one town and the far hamlets are badly off: something to plan for.
+A river crosses it from west to east. The county town stands on the north bank: arterial streets half a kilometre
+apart, behind them walled compounds with few gates, an old town of alleys, a market, a square; a newer quarter on the
+south bank hangs on one bridge. Side valleys run to the hills on both sides; five towns and some 150 villages are strung
+along their roads, hamlets sit at the ends of tracks and on passes, one is on an island that only a ferry serves. The
+outlets stand in the seats of most townships, so the south quarter, one town and the far hamlets are badly off:
+something to plan for.
 
 ``python data/make_sample.py [--into DIR] [--seed N]`` writes the same bytes for the same seed and library versions;
 ``--scale N`` writes instead one network of about N junctions for measurements (`make_network_arrays`).
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -107,7 +109,8 @@ def main() -> None:
         return
     chosen.into.mkdir(parents=True, exist_ok=True)
     arrays = make_network_arrays(chosen.scale, seed=chosen.seed)
-    np.savez(chosen.into / f"network-{chosen.scale}.npz", crs=np.array(county_network.CRS), **arrays)
+    whole: dict[str, Any] = {**arrays, "crs": np.array(county_network.CRS)}
+    np.savez(chosen.into / f"network-{chosen.scale}.npz", **whole)
     print(f"{len(arrays['node_xy'])} junctions, {len(arrays['edges'])} edges")
 
 

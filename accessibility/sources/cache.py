@@ -1,0 +1,115 @@
+"""Parsed networks, kept by the content of the file they came from and the settings they were read with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import zipfile
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pyproj.exceptions import CRSError
+
+from accessibility import __version__
+from accessibility.errors import InputError, OutputError
+from accessibility.network import Network
+from accessibility.sources.checks import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+_FORMAT = 1
+_ARRAYS = (
+    *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind"),
+    *("shape_xy", "shape_start", "node_ids"),
+)
+
+
+def sha256_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal.
+
+    Raises
+    ------
+    InputError
+        A file that is not there or cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror or error}); expected a readable file"
+        raise InputError(msg) from error
+
+
+def cached_network(
+    path: str | os.PathLike[str],
+    settings: Mapping[str, object],
+    cache_dir: str | os.PathLike[str] | None,
+    build: Callable[[], tuple[Network, list[Finding]]],
+) -> tuple[Network, list[Finding]]:
+    """Return what `build` returns, from `cache_dir` where it was built before from the same bytes and settings.
+
+    A cache file that cannot be read is built anew; no pickle is ever loaded.
+
+    Parameters
+    ----------
+    path
+        The file that `build` reads.
+    settings
+        Whatever else decides the result; values that JSON can hold, or that ``str`` tells apart.
+    cache_dir
+        A folder, made when missing; without one `build` is simply called.
+    build
+        Reads the network and its findings.
+
+    Raises
+    ------
+    OutputError
+        The cache folder cannot be written.
+    """
+    if cache_dir is None:
+        return build()
+    told = {"format": _FORMAT, "version": __version__, "sha256": sha256_file(path), "settings": dict(settings)}
+    key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    kept = Path(cache_dir) / f"network-{key[:32]}.npz"
+    with suppress(OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, CRSError):
+        return _load(kept, source=Path(path).name)
+    network, findings = build()
+    try:
+        _store(kept, network, findings)
+    except OSError as error:
+        msg = (
+            f"{cache_dir}: the network cache cannot be written ({error.strerror or error}); expected a writable folder"
+        )
+        raise OutputError(msg) from error
+    return network, findings
+
+
+def _load(kept: Path, *, source: str) -> tuple[Network, list[Finding]]:
+    with np.load(kept, allow_pickle=False) as store:
+        about = json.loads(store["about"].tobytes())
+        arrays = {name: store[name] for name in _ARRAYS}
+    network = Network(**arrays, kinds=tuple(about["kinds"]), crs=about["crs"])
+    # The same bytes may stand under another name today.
+    return network, [Finding(**{**finding, "source": source}) for finding in about["findings"]]
+
+
+def _store(kept: Path, network: Network, findings: list[Finding]) -> None:
+    about = {"kinds": network.kinds, "crs": network.crs.to_wkt(), "findings": [asdict(f) for f in findings]}
+    arrays: dict[str, NDArray[np.generic]] = {name: getattr(network, name) for name in _ARRAYS}
+    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=kept.parent, prefix=".network-", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
+        Path(aside).replace(kept)
+    finally:
+        Path(aside).unlink(missing_ok=True)

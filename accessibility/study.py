@@ -1,0 +1,192 @@
+"""`Study`: a study area with its inputs loaded, and the questions one asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility import loading
+from accessibility.coverage import Coverage, Snapped, measure_coverage, snap_study
+from accessibility.report.tables import district_table, headline
+from accessibility.studyfile import read_study_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import folium
+    import geopandas as gpd
+    import pandas as pd
+
+    from accessibility.demand import Demand
+    from accessibility.network import Network
+    from accessibility.sites import Sites
+    from accessibility.sources.checks import Finding
+    from accessibility.standards import Standard, Walker
+    from accessibility.studyfile import StudyFile
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study:
+    """A study area with its inputs loaded.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    settings
+        Its checked content.
+    network, demand, sites
+        Streets; people inside the area; outlets, banks and candidates, the ones that count today open.
+    district
+        District name of each demand point, keyed by demand id.
+    site_district
+        District name of each site, keyed by site id; missing for a site outside the area.
+    districts
+        Polygons indexed by district name (EPSG:4326); None without an area.
+    inputs
+        File of each input, for the manifest.
+    findings
+        What the readers set aside, suspect or want known.
+    """
+
+    path: Path
+    settings: StudyFile
+    network: Network
+    demand: Demand
+    sites: Sites
+    district: pd.Series[Any]
+    site_district: pd.Series[Any]
+    districts: gpd.GeoDataFrame | None
+    inputs: Mapping[str, Path]
+    findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        """Return the name, people and sites."""
+        return f"<Study {self.name!r}: {self.demand!r}, {self.sites!r}, {self.network!r}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the study; the name of its folder where the file gives none."""
+        return self.settings.name or self.path.resolve().parent.name
+
+    @property
+    def standard(self) -> Standard:
+        """What near enough means here."""
+        return self.settings.standard.standard
+
+    @property
+    def walker(self) -> Walker:
+        """How people walk here."""
+        return self.settings.walking.the_walker
+
+    @cached_property
+    def snapped(self) -> Snapped:
+        """Where people and sites stand on the network."""
+        return snap_study(self.network, self.demand, self.sites)
+
+    def coverage(self, *, walker: Walker | None = None, standard: Standard | None = None) -> Coverage:
+        """Return who is covered today; with another walker or standard if given."""
+        return measure_coverage(
+            self.network,
+            self.demand,
+            self.sites,
+            self.standard if standard is None else standard,
+            self.walker if walker is None else walker,
+            self.snapped,
+        )
+
+    def table(self, coverage: Coverage | None = None) -> pd.DataFrame:
+        """Return a row a district and a total, with the columns of ``districts.csv``."""
+        coverage = self.coverage() if coverage is None else coverage
+        return district_table(coverage, self.district, self.site_district, names=self.district_names)
+
+    @property
+    def district_names(self) -> list[str]:
+        """Names of all districts, in the order of the area's file."""
+        return list(self.district.dropna().unique()) if self.districts is None else list(self.districts.index)
+
+    def people_depending_on_outside(self, coverage: Coverage) -> float:
+        """Return how many people are covered only by sites outside the area."""
+        outside = self.site_district.isna().to_numpy()
+        if self.districts is None or not (outside & self.sites.open).any():
+            return 0.0
+        inside = replace(self.sites, open=self.sites.open & ~outside)
+        alone = measure_coverage(
+            self.network, self.demand, inside, coverage.standard, coverage.walker, coverage.snapped
+        )
+        return coverage.covered_people - alone.covered_people
+
+    def map(self, coverage: Coverage | None = None, *, date: str = "", basemap: bool = False) -> folium.Map:
+        """Return the map of a coverage, today's if none is given."""
+        from accessibility.maps import MapCaption, draw_coverage  # noqa: PLC0415 -- folium only where a map is asked for
+
+        coverage = self.coverage() if coverage is None else coverage
+        districts = self.districts
+        if districts is not None:
+            figures = self.table(coverage).set_index("district")
+            districts = districts[["geometry"]].join(figures)
+        caption = MapCaption(
+            title=self.name,
+            date=date,
+            headline=headline(coverage, date),
+            sources=self.attribution,
+            rules=tuple(f"{s}: {coverage.standard.rule(s).text}" for s in ("urban", "town", "rural")),
+            speed_m_s=coverage.walker.speed_m_s,
+        )
+        return draw_coverage(coverage, districts=districts, network=self.network, caption=caption, basemap=basemap)
+
+    @property
+    def attribution(self) -> tuple[str, ...]:
+        """Whom the data are owed to, for maps."""
+        osm = any(loading.is_osm(path) for path in self.inputs.values())
+        return ("© OpenStreetMap contributors, ODbL",) if osm else ()
+
+
+def read_study(path: str | Path, *, progress: Callable[[str], None] | None = None, cache: Path | None = None) -> Study:
+    """Return the study that a ``study.toml`` names, its inputs loaded and checked.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``; paths in it are relative to it.
+    progress
+        Called with the name of each step as it begins.
+    cache
+        Folder for parsed networks; the user's cache folder where not given.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract; the message names the file and the place.
+    """
+    path = Path(path)
+    step = progress or (lambda _: None)
+    settings = read_study_file(path)
+    load = loading.Loading(settings=settings, folder=path.resolve().parent, cache=cache or loading.default_cache())
+    name = settings.name or load.folder.name
+    step("Districts")
+    area, of_area = loading.load_area(load)
+    step("People")
+    people, of_people = loading.load_people(load, area)
+    bounds = loading.study_bounds(area, people, load.margin_m)
+    step("Streets")
+    network, of_network = loading.load_network(load, bounds)
+    step("Sites")
+    sites, of_sites = loading.load_sites(load, bounds, network)
+    step("Settings and districts")
+    demand, district, of_places = loading.place_people(load, area, people, network)
+    together = loading.check_together(load, network, demand, area)
+    return Study(
+        path=path,
+        settings=settings,
+        network=network,
+        demand=demand,
+        sites=sites,
+        district=district,
+        site_district=loading.districts_of(sites, area, name),
+        districts=area,
+        inputs=loading.input_files(load),
+        findings=(*of_area, *of_people, *of_network, *of_sites, *of_places, *together),
+    )

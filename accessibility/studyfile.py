@@ -1,0 +1,236 @@
+"""What may stand in a ``study.toml``; unknown keys and impossible values are refused with their place."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from accessibility.errors import InputError
+from accessibility.standards import Rule, Standard, Walker
+
+OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class RuleTable(_Table):
+    """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
+
+    walk_minutes: Positive | None = None
+    kilometres: Positive | None = None
+    along: Literal["network", "radius"] = "network"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> RuleTable:
+        if (self.walk_minutes is None) == (self.kilometres is None):
+            msg = "expected either walk_minutes or kilometres"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        if self.walk_minutes is not None:
+            return Rule.walk(self.walk_minutes)
+        return Rule.distance(self.kilometres or 0.0, along=self.along)
+
+
+class StandardTable(_Table):
+    """``[standard]``."""
+
+    urban: RuleTable = RuleTable(walk_minutes=15)
+    town: Literal["urban", "rural"] | RuleTable = "urban"
+    rural: RuleTable = RuleTable(kilometres=5)
+
+    @property
+    def standard(self) -> Standard:
+        """The standard."""
+        named = {"urban": self.urban, "rural": self.rural}
+        town = named[self.town] if isinstance(self.town, str) else self.town
+        return Standard(urban=self.urban.rule, town=town.rule, rural=self.rural.rule)
+
+
+class WalkingTable(_Table):
+    """``[walking]``."""
+
+    speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
+    walker: Literal["standard", "elderly", "brisk"] = "standard"
+    slope: bool = True
+    access: Literal["default", "china"] = "default"
+    open_compounds: bool = False
+
+    @property
+    def the_walker(self) -> Walker:
+        """The walker: the preset, at the speed given."""
+        preset = Walker.presets[self.walker]
+        return preset if self.speed_m_s is None else Walker(speed_m_s=self.speed_m_s)
+
+
+class AreaInput(_Table):
+    """Districts: a polygon file, or the boundaries in an OpenStreetMap extract."""
+
+    path: Path
+    name: str = "name"
+    population: str | None = None
+    layer: str | None = None
+    admin_level: int | None = Field(default=None, ge=2, le=11)
+
+
+class NetworkInput(_Table):
+    """The streets."""
+
+    path: Path
+    crs: str | None = None
+
+
+class PopulationInput(_Table):
+    """People: a raster, a table, or district totals spread over buildings."""
+
+    path: Path | None = None
+    buildings: bool = False
+    band: int | None = Field(default=None, ge=1)
+    unit: Literal["persons", "per_km2", "per_hectare"] = "persons"
+    column: str | None = None
+    id: str | None = None
+    coordinates: str | None = None
+    setting: str | None = None
+    district: str | None = None
+    groups: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _some_source(self) -> PopulationInput:
+        if self.path is None and not self.buildings:
+            msg = "expected path = ... or buildings = true"
+            raise ValueError(msg)
+        return self
+
+
+class ElevationInput(_Table):
+    """Heights."""
+
+    path: Path
+
+
+class SitesInput(_Table):
+    """Outlets, banks or candidates: a table of places, or tags in an OpenStreetMap extract."""
+
+    path: Path | None = None
+    osm: str | list[str] | None = None
+    coordinates: str | None = None
+    layer: str | None = None
+    columns: dict[str, str] = {}
+    counts_if: dict[str, str | list[str]] = {}
+
+    @model_validator(mode="after")
+    def _some_source(self) -> SitesInput:
+        if self.path is None and self.osm is None:
+            msg = 'expected path = ... or osm = "amenity=..."'
+            raise ValueError(msg)
+        return self
+
+
+class InputsTable(_Table):
+    """``[inputs]``."""
+
+    area: AreaInput | None = None
+    network: NetworkInput
+    population: PopulationInput
+    elevation: ElevationInput | None = None
+    outlets: SitesInput | None = None
+    banks: SitesInput | None = None
+    candidates: SitesInput | None = None
+
+    @model_validator(mode="after")
+    def _some_sites(self) -> InputsTable:
+        if self.outlets is None and self.banks is None:
+            msg = "expected outlets or banks"
+            raise ValueError(msg)
+        return self
+
+
+class SettlementSource(_Table):
+    """Where the setting of people comes from, if not from their density."""
+
+    column: str | None = None
+    codes: str | None = None
+    polygons: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SettlementSource:
+        if sum(value is not None for value in (self.column, self.codes, self.polygons)) != 1:
+            msg = "expected one of column, codes or polygons"
+            raise ValueError(msg)
+        return self
+
+
+class SettlementTable(_Table):
+    """``[settlement]``."""
+
+    source: Literal["degurba"] | SettlementSource = Field(default="degurba", alias="from")
+
+
+class CostTable(_Table):
+    """Cost of opening, by kind of candidate."""
+
+    bank: float = Field(default=1.0, ge=0)
+    new: float = Field(default=3.0, ge=0)
+
+
+class SitingTable(_Table):
+    """``[siting]``."""
+
+    cost: CostTable = CostTable()
+
+
+class StudyFile(_Table):
+    """A whole ``study.toml``."""
+
+    name: str = ""
+    standard: StandardTable = StandardTable()
+    walking: WalkingTable = WalkingTable()
+    inputs: InputsTable
+    settlement: SettlementTable = SettlementTable()
+    siting: SitingTable = SitingTable()
+
+
+def read_study_file(path: Path) -> StudyFile:
+    """Return the checked content of a ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or not TOML, an unknown key, a value out of its range.
+    """
+    if not path.is_file():
+        msg = f"{path}: no such file; expected a study.toml (make one with: accessibility new DIR)"
+        raise InputError(msg)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return StudyFile.model_validate(content)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path.name}: not a TOML file: {error}"
+        raise InputError(msg) from error
+    except ValidationError as error:
+        shown = "; ".join(_sentence(e) for e in error.errors()[:5])
+        more = f"; and {error.error_count() - 5} more" if error.error_count() > 5 else ""  # noqa: PLR2004
+        msg = f"{path.name}: {shown}{more}"
+        raise InputError(msg) from error
+
+
+def _sentence(error: Any) -> str:
+    """Return one validation error in words: where, what was found, what was expected."""
+    steps = [str(step) for step in error["loc"] if isinstance(step, int) or str(step)[:1].islower()]
+    place = ".".join(step for step in steps if "[" not in step) or "file"
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key"
+    if error["type"] == "missing":
+        return f"{place}: required and not there"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    found = error["input"]
+    return f"{place}: found {found!r}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
