@@ -162,17 +162,37 @@ def river_level(u: ArrayLike) -> Points:
 def elevation(xy: Points, valleys: Sequence[Road]) -> Points:
     """Elevation in metres at a (rows, columns, 2) grid of county metres: flat floors, hills between them."""
     u = np.arange(-26_000.0, 26_001.0, 60.0)
-    floor = [np.column_stack([along_river(u, 0.0), river_level(u), 350.0 + 2_300.0 * np.exp(-((u / 2_900.0) ** 2))])]
+    basin = (
+        half_width(u) + 260.0 + 2_300.0 * np.exp(-((u / 2_900.0) ** 2))
+    )  # the river's own floor is widest where the town stands
+    floors = [(along_river(u, 0.0), river_level(u), basin)]
     for valley in valleys:
         s = np.arange(0.0, valley.length_m, 60.0)
-        start = river_level(valley.path[0, 0]) + 4.0
-        floor.append(np.column_stack([valley.point(s), start + CLIMB_PER_M * s, np.full_like(s, 130.0)]))
-    x, y, level, flat = np.concatenate(floor).T
-    away, nearest = cKDTree(np.column_stack([x, y])).query(xy.reshape(-1, 2), k=1)
+        level = river_level(valley.path[0, 0]) + 4.0 + CLIMB_PER_M * s
+        floors.append((valley.point(s), level, np.full_like(s, 130.0)))
+    (level, off), (side_level, side_off) = _nearest_floor(xy, floors[:1]), _nearest_floor(xy, floors[1:])
+    level, off = np.where(side_off < off, side_level, level), np.minimum(off, side_off)
+    rise = RIDGE_M * (1.0 - np.exp(-(off**1.5))) + _swell(xy.shape[:2]) * np.minimum(off, 1.0)
+    # Floors of neighbouring valleys differ: their level is blended widely, so that no step stands on the watershed.
+    return gaussian_filter(level, 18.0) + gaussian_filter(rise, 3.0)
+
+
+def _nearest_floor(xy: Points, floors: Sequence[tuple[Points, Points, Points]]) -> tuple[Points, Points]:
+    """Level of the nearest valley floor, and how many ridge widths beyond its flat part each point lies."""
+    points, level, flat = (np.concatenate(part) for part in zip(*floors, strict=True))
+    away, nearest = cKDTree(points).query(xy.reshape(-1, 2), k=1)
     off = np.maximum(away - flat[nearest], 0.0) / RIDGE_WIDTH_M
-    wild = sum(np.sin(xy.reshape(-1, 2) @ k + p) for k, p in (((0.0041, 0.0023), 0.3), ((-0.0027, 0.0061), 1.9)))
-    rise = RIDGE_M * (1.0 - np.exp(-(off**1.5))) + 16.0 * wild * np.minimum(off, 1.0)
-    return gaussian_filter((level[nearest] + rise).reshape(xy.shape[:2]), 3.0)
+    return level[nearest].reshape(xy.shape[:2]), off.reshape(xy.shape[:2])
+
+
+def _swell(shape: tuple[int, ...]) -> Points:
+    """Noise that breaks up the ridges, metres: wide swells and narrow spurs."""
+    rng = np.random.default_rng(108)
+    out = np.zeros(shape)
+    for height, width in ((42.0, 22.0), (24.0, 9.0), (9.0, 4.0)):
+        noise = gaussian_filter(rng.standard_normal(shape), width)
+        out += height * noise / noise.std()
+    return out
 
 
 # --- border -----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import rasterio
 import shapely
 from county_country import TOWNS
 from county_osm import STAMP
-from rasterio.transform import from_origin
+from rasterio import Affine
 from shapely.ops import polygonize, unary_union
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def write_population(path: Path, county: County, townships: Townships) -> NDArra
     shapely.prepare(shape)
     inside = shapely.contains_xy(shape, xx, yy)
     cells = np.where(inside, np.round(cells, 1), NODATA)
-    write_raster(path, cells.astype(np.float32), from_origin(west, north, CELL_M, CELL_M), nodata=NODATA)
+    write_raster(path, cells.astype(np.float32), Affine(CELL_M, 0, west, 0, -CELL_M, north), nodata=NODATA)
     ours = townships.table.to_crs(ground.EPSG).geometry
     return np.array([cells[inside & shapely.contains_xy(t, xx, yy)].sum() for t in ours])
 
@@ -136,10 +136,10 @@ def write_relief(path: Path, country: Country) -> None:
     )
     grid = ground.from_map(np.stack(np.meshgrid(x, y), axis=-1))
     heights = np.round(ground.elevation(grid, country.valleys)).astype(np.int16)
-    write_raster(path, heights, from_origin(west, north, RELIEF_CELL_M, RELIEF_CELL_M), nodata=-32_768)
+    write_raster(path, heights, Affine(RELIEF_CELL_M, 0, west, 0, -RELIEF_CELL_M, north), nodata=-32_768)
 
 
-def write_raster(path: Path, cells: NDArray[np.generic], transform: object, *, nodata: float) -> None:
+def write_raster(path: Path, cells: NDArray[np.generic], transform: Affine, *, nodata: float) -> None:
     """Write one band: tiled, deflated."""
     profile = {"driver": "GTiff", "height": cells.shape[0], "width": cells.shape[1], "count": 1, "dtype": cells.dtype}
     packing = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 9}

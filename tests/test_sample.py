@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import importlib.util
 import re
 import sys
 import tomllib
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -18,11 +20,16 @@ import osmium
 import pytest
 import rasterio
 import shapely
-from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy.ndimage import label
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+    from numpy.typing import NDArray
 
 DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
@@ -62,8 +69,13 @@ def people() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 @pytest.fixture(scope="module")
 def ways() -> list[tuple[list[int], dict[str, str]]]:
-    found = osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf"), osmium.osm.WAY)
-    return [([node.ref for node in way.nodes], dict(way.tags)) for way in found]
+    return [([node.ref for node in thing.nodes], dict(thing.tags)) for thing in read_osm() if thing.is_way()]
+
+
+def read_osm(*, areas: bool = False) -> Iterator[Any]:
+    """Nodes, ways and relations of the sample, with their areas if wanted."""
+    streets = osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf"))
+    return iter(streets.with_areas() if areas else streets)
 
 
 def walkable(tags: dict[str, str]) -> bool:
@@ -116,7 +128,7 @@ def test_streets_have_about_twenty_thousand_junctions(ways: list[tuple[list[int]
 
 
 def test_streets_are_one_network_and_an_island(ways: list[tuple[list[int], dict[str, str]]]) -> None:
-    pairs = np.array([p for refs, tags in ways if walkable(tags) for p in zip(refs, refs[1:], strict=False)])
+    pairs = np.array([p for refs, tags in ways if walkable(tags) for p in pairwise(refs)])
     nodes, ends = np.unique(pairs, return_inverse=True)
     ends = ends.reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(nodes), len(nodes)))
@@ -153,14 +165,14 @@ def test_what_a_reader_must_cope_with_is_there(
 def test_ids_ascend_and_every_compound_has_an_open_gate(ways: list[tuple[list[int], dict[str, str]]]) -> None:
     kinds: dict[str, list[int]] = {"n": [], "w": [], "r": []}
     gates: dict[int, bool] = {}
-    for thing in osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf")):
+    for thing in read_osm():
         kinds[thing.type_str()].append(thing.id)
         if thing.is_node() and "barrier" in thing.tags:
             gates[thing.id] = thing.tags.get("access") == "private"
     assert all(ids == sorted(set(ids)) and ids for ids in kinds.values())
     assert 0 < sum(gates.values()) < len(gates)
     private = [refs for refs, tags in ways if tags.get("access") == "private"]
-    pairs = np.array([p for refs in private for p in zip(refs, refs[1:], strict=False)])
+    pairs = np.array([p for refs in private for p in pairwise(refs)])
     nodes, ends = np.unique(pairs, return_inverse=True)
     ends = ends.reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(nodes), len(nodes)))
@@ -177,7 +189,7 @@ def test_districts_tile_the_county_and_hold_everybody(people: tuple[NDArray[np.f
     assert all(re.fullmatch(r"99\d{10}", code) for code in districts["code"])
     assert shapely.coverage_is_valid(districts.geometry.to_numpy())
     whole = shapely.union_all(districts.geometry.to_numpy())
-    assert whole.geom_type == "Polygon"
+    assert isinstance(whole, shapely.Polygon)
     assert len(whole.interiors) == 0
     points = gpd.GeoSeries(gpd.points_from_xy(*people[0].T), crs=4545).to_crs(4326)
     assert np.isin(np.arange(len(points)), districts.sindex.query(points, predicate="within")[0]).all()
@@ -188,7 +200,7 @@ def test_boundary_relations_are_the_districts_and_tell_their_people(
 ) -> None:
     found: dict[str, tuple[int, shapely.Geometry]] = {}
     factory = osmium.geom.WKBFactory()
-    for area in osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf")).with_areas():
+    for area in read_osm(areas=True):
         if area.is_area() and area.tags.get("admin_level") == "8":
             shape = shapely.from_wkb(bytes.fromhex(factory.create_multipolygon(area)))
             found[area.tags["name"]] = int(area.tags["population"]), shape
@@ -215,8 +227,8 @@ def test_people_make_a_centre_and_towns_by_the_degree_of_urbanisation(
 
 def test_relief_covers_every_road() -> None:
     to_map = Transformer.from_crs(4326, 4545, always_xy=True)
-    nodes = osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf"), osmium.osm.NODE)
-    x, y = to_map.transform(*np.array([(node.location.lon, node.location.lat) for node in nodes]).T)
+    nodes = [(thing.location.lon, thing.location.lat) for thing in read_osm() if thing.is_node()]
+    x, y = to_map.transform(*np.array(nodes).T)
     with rasterio.open(SAMPLE / "dem.tif") as relief:
         west, south, east, north = relief.bounds
         assert relief.read(1).min() > 100
@@ -244,8 +256,8 @@ def test_outlets_are_on_the_chinese_datum_and_banks_on_the_map_s() -> None:
     assert shapely.within(shifted, district).all()
     halls = {
         node.tags["name"]: (node.location.lon, node.location.lat)
-        for node in osmium.FileProcessor(str(SAMPLE / "roads.osm.pbf"), osmium.osm.NODE)
-        if node.tags.get("amenity") == "townhall"
+        for node in read_osm()
+        if node.is_node() and node.tags.get("amenity") == "townhall"
     }
     row = next(row for row in outlets if row["网点名称"] == "梨坪镇便民服务中心")
     lon, lat = halls["梨坪镇人民政府"]
@@ -268,3 +280,10 @@ def test_a_network_of_any_size_is_connected_sparse_and_repeatable(maker: ModuleT
     assert np.bincount(part).max() >= 0.95 * len(xy)
     again = maker.make_network_arrays(junctions, seed=3)
     assert all((arrays[key] == again[key]).all() for key in arrays)
+
+
+def test_the_readme_tells_every_file_and_its_digest() -> None:
+    told = dict(
+        re.findall(r"^\| `(\S+)` \|.*\| `([0-9a-f]{16})` \|$", (DATA / "README.md").read_text("utf-8"), re.MULTILINE)
+    )
+    assert told == {name: hashlib.sha256((SAMPLE / name).read_bytes()).hexdigest()[:16] for name in FILES}

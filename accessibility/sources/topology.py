@@ -58,7 +58,8 @@ class Ways:
         n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
         found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape)
         if found != ((n, 2), (w + 1,), (w,)):
-            msg = f"ways: lonlat_e7, start, oneway have shapes {found}; {n} nodes and {w} ways need {(n, 2)}, {w + 1}, {w}"
+            wanted = ((n, 2), (w + 1,), (w,))
+            msg = f"ways: lonlat_e7, start, oneway have shapes {found}; expected {wanted} for {n} nodes, {w} ways"
             raise InputError(msg)
         refuse(np.diff(self.start) < 1, name="ways start", found=self.start, expected="at least one node a way")
         refuse((self.refs < 0) | (self.refs >= n), name="ways refs", found=self.refs, expected=f"rows of {n} nodes")
@@ -88,7 +89,7 @@ class Ways:
         known = self.located[:, None]
         low = np.minimum.reduceat(np.where(known, self.lonlat_e7, NOWHERE)[self.refs], self.start[:-1]) / E7
         high = np.maximum.reduceat(np.where(known, self.lonlat_e7, -NOWHERE)[self.refs], self.start[:-1]) / E7
-        meets = (low <= bounds[2:]).all(axis=1) & (high >= bounds[:2]).all(axis=1)
+        meets = np.logical_and((low <= bounds[2:]).all(axis=1), (high >= bounds[:2]).all(axis=1))
         return self._keep(np.repeat(meets, np.diff(self.start)), meets)
 
     def without_repeats(self) -> Ways:

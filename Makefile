@@ -1,0 +1,43 @@
+# make demo: everything needed, then the sample county. make test: the same environment, then every check and test.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test benchmark sample lock clean
+.DEFAULT_GOAL := demo
+
+demo: $(READY)
+	$(RUN)/accessibility demo
+	@echo
+	@echo "The map: $(CURDIR)/maps/demo/coverage.html (open it in a browser; it needs no internet)"
+
+test: $(READY)
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/python -m pytest
+
+# Ratios against peers in one run; minutes long.
+benchmark: $(READY)
+	$(RUN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only -s
+
+# The sample county anew; it is deterministic.
+sample: $(READY)
+	$(RUN)/python data/make_sample.py
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+# The lock is universal for Python 3.11 to 3.13, hashed, and names no host. Needs uv.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

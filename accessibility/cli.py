@@ -1,0 +1,151 @@
+"""The command line: words in, words out; no logic of its own. Imports stand inside the commands so that help is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from accessibility import __version__
+from accessibility.errors import AccessibilityError, InfeasibleError, InputError, OutputError, UnprovenError
+
+if TYPE_CHECKING:
+    from accessibility.runs import Progress
+
+EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+
+app = typer.Typer(
+    name="accessibility",
+    help="Who lives within a 15-minute walk or 5 km of a service outlet, and where the next counter should open.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Threads; all processors if not given.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
+Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
+Basemap = Annotated[
+    bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
+]
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        typer.echo(f"outlet-accessibility {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    *, out: Out = None, workers: Workers = None, quiet: Quiet = False, as_json: Json = False, basemap: Basemap = False
+) -> None:
+    """Run the sample county: coverage, map and tables, into maps/demo/."""
+    from accessibility import runs  # noqa: PLC0415
+
+    folder = runs.demo_folder() if out is None else out
+    _cover(runs.sample_study(), folder, runs.Options(workers=workers, basemap=basemap), quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")]) -> None:
+    """Write a commented study.toml to fill in."""
+    from accessibility import runs  # noqa: PLC0415
+
+    typer.echo(f"wrote {runs.new_study(folder)}: fill in the inputs, then run: accessibility check {folder}/study.toml")
+
+
+@app.command()
+def check(
+    study: StudyFile,
+    *,
+    out: Out = None,  # noqa: ARG001 -- common to all commands; a check writes nothing yet
+    workers: Workers = None,  # noqa: ARG001
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read everything; print counts, coordinate systems, suspicions; compute nothing."""
+    from accessibility import runs  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        facts = runs.run_check(study, progress)
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        from accessibility.console import print_check  # noqa: PLC0415
+
+        print_check(facts)
+
+
+@app.command()
+def cover(
+    study: StudyFile,
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    basemap: Basemap = False,
+) -> None:
+    """Measure coverage: tables, map and manifest, into maps/<study>/."""
+    from accessibility import runs  # noqa: PLC0415
+
+    _cover(study, out, runs.Options(workers=workers, basemap=basemap), quiet=quiet, as_json=as_json)
+
+
+def _cover(study: Path, out: Path | None, options: Any, *, quiet: bool, as_json: bool) -> None:
+    from accessibility import runs  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        result = runs.run_cover(study, out, options, progress)
+    if as_json:
+        _print_json(result.manifest["totals"])
+    elif not quiet:
+        from accessibility.console import print_coverage  # noqa: PLC0415
+
+        print_coverage(result)
+
+
+def _progress(*, quiet: bool) -> Progress:
+    from accessibility.console import RichProgress, Silence  # noqa: PLC0415
+
+    return Silence() if quiet else RichProgress()
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def main() -> None:
+    """Run the command line and exit with the code of DESIGN: 0 done, 1 our fault, 2 input, 3 unproven, 4 output."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names outside the console's encoding
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_INPUT
+    except (KeyboardInterrupt, click.Abort):
+        typer.echo("interrupted; nothing half-written is left", err=True)
+        code = EXIT_INTERRUPTED
+    except AccessibilityError as error:
+        typer.echo(f"error: {error}", err=True)
+        code = _code(error)
+    sys.exit(code or 0)
+
+
+def _code(error: AccessibilityError) -> int:
+    if isinstance(error, InputError):
+        return EXIT_INPUT
+    if isinstance(error, InfeasibleError | UnprovenError):
+        return EXIT_UNPROVEN
+    return EXIT_OUTPUT if isinstance(error, OutputError) else EXIT_FAULT

@@ -1,0 +1,129 @@
+"""A page that opens without the internet: its scripts and styles inside, and a policy that lets nothing else run."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from accessibility.errors import OutputError
+from accessibility.overlays import data_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.resources.abc import Traversable
+
+LEAFLET_JS = "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.js"
+LEAFLET_CSS = "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.css"
+_PACKAGED = {LEAFLET_JS: "leaflet.js", LEAFLET_CSS: "leaflet.css"}
+
+_SCRIPT = re.compile(r'<script src="([^"]*)">\s*</script>')
+_STYLESHEET = re.compile(r'<link rel="stylesheet" href="([^"]*)"\s*/?>')
+_CSS_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
+_REMOTE = re.compile(r"""(?:<[^>]*\s(?:src|href)\s*=\s*|url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s>]+)""", re.I)
+_ELEMENT_ID = re.compile(r"_([0-9a-f]{32})(?![0-9a-f])")
+
+
+def inline(html: str, mark: str) -> str:
+    """Return a page with its scripts and stylesheets inside.
+
+    Parameters
+    ----------
+    html
+        A page as folium renders it.
+    mark
+        Where the nonce will stand; scripts put inside carry it.
+
+    Raises
+    ------
+    OutputError
+        A script, stylesheet, image or font that would come from the internet.
+    """
+    html = _SCRIPT.sub(lambda m: f'<script nonce="{mark}">{_script(m[1])}</script>', html)
+    html = _STYLESHEET.sub(lambda m: f"<style>{_stylesheet(m[1])}</style>", html)
+    remote = sorted({m[1] for m in _REMOTE.finditer(html)})
+    if remote:
+        msg = f"map page would load {len(remote)} addresses from the internet: {', '.join(remote[:10])}; expected none"
+        raise OutputError(msg)
+    return html
+
+
+def settle(html: str, *, mark: str, ids: Iterable[str]) -> str:
+    """Return the page with its random parts replaced, so that the same map is the same bytes.
+
+    Element ids become numbers; `mark` becomes a nonce made from the content. Only scripts of this package and of the
+    libraries carry the mark, which nobody can know before: markup that slips in from a name is refused by the policy.
+    """
+    number = {old: f"{k:03d}" for k, old in enumerate(ids)}
+    html = _ELEMENT_ID.sub(lambda m: f"_{number.get(m[1], m[1])}", html)
+    digest = hashlib.sha256(html.replace(mark, "").encode("utf-8")).digest()
+    return html.replace(mark, base64.urlsafe_b64encode(digest)[:22].decode("ascii"))
+
+
+def policy(mark: str, *, images_from: str = "") -> str:
+    """Return the content security policy: marked scripts, own styles, images of ``data:`` addresses, nothing else."""
+    images = f"data: {images_from}".strip()
+    return (
+        f"default-src 'none'; script-src 'nonce-{mark}'; style-src 'unsafe-inline'; img-src {images};"
+        " font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def write_whole(content: bytes, path: Path) -> None:
+    """Write a file that appears whole or not at all: aside, then renamed.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written; a file already there is untouched.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        msg = f"{path}: map of {len(content):,} bytes cannot be written: {error.strerror or error}"
+        raise OutputError(msg) from error
+    finally:
+        try:
+            aside.unlink(missing_ok=True)
+        except OSError:  # the folder itself is what fails; the error above says so
+            pass
+
+
+def _leaflet() -> Traversable:
+    return files("xstatic.pkg.leaflet").joinpath("data")
+
+
+def _packaged(address: str) -> Traversable:
+    if address not in _PACKAGED:
+        known = ", ".join(_PACKAGED)
+        msg = f"map page links to {address!r}, which is not packaged; expected one of {known}"
+        raise OutputError(msg)
+    return _leaflet().joinpath(_PACKAGED[address])
+
+
+def _script(address: str) -> str:
+    code = _packaged(address).read_text("utf-8")
+    code = re.sub(r"^//[#@] sourceMappingURL=.*$", "", code, flags=re.M)
+    # Leaflet's own credit is a link to its site; the map switches it off, the page shall not even hold it.
+    code = code.replace('href="https://leafletjs.com"', 'href="#"')
+    return code.replace("</script", "<\\/script")
+
+
+def _stylesheet(address: str) -> str:
+    sheet = _packaged(address)
+    return _CSS_ADDRESS.sub(lambda m: _css_image(m[1], m[0]), sheet.read_text("utf-8"))
+
+
+def _css_image(address: str, whole: str) -> str:
+    if address.startswith(("#", "data:")):
+        return whole
+    return f'url("{data_address("image/png", _leaflet().joinpath(address).read_bytes())}")'

@@ -1,0 +1,404 @@
+"""People on a map: their classes, and the picture and the table that show them.
+
+Up to `MAX_MARKS` demand points are drawn one by one. More are painted into a picture in Web Mercator, whose size
+follows the area and not the number of points, beside a table of one record a pixel that answers the pointer.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.projection import WGS84, transform
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.coverage import Coverage
+
+MAX_MARKS = 5_000
+EARTH_M = 6_378_137.0  # the sphere of Web Mercator
+WALK_MINUTES = (5, 10, 15, 20, 30)
+RURAL_KM = (2, 5, 10)
+SHADES = 3
+NOT_REACHED = "no walkable way"
+
+_BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
+_WALK_COLOURS = ("#08519c", "#3182bd", "#9ecae1", "#fdc086", "#ee7b2d", "#9c3d06", _GREY)
+_RURAL_COLOURS = ("#2171b5", "#9ecae1", "#fdae6b", "#b35306", _GREY)
+_MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
+_PIXELS_PER_CELL = 3
+_SAMPLE = 20_000
+_DEFAULT_CELL_M = 100.0
+_SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
+_TOP, _NONE = 250, 255  # of a byte in the table: "more than the table can say", and "no such way"
+_UNREACHED_BIT, _SEVERAL_BIT = 2, 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PeopleClasses:
+    """One way to colour people.
+
+    Parameters
+    ----------
+    name
+        The layer's name, unique on a map.
+    labels, colours
+        One a class.
+    of
+        ``(n,)`` int8 class of each demand point; -1 where the layer does not show it.
+    population
+        ``(n,)`` people.
+    shaded
+        Whether paler means fewer people.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    colours: tuple[str, ...]
+    of: NDArray[np.int8]
+    population: NDArray[np.float64]
+    shaded: bool = False
+
+    @cached_property
+    def people(self) -> NDArray[np.float64]:
+        """People in each class; with `-1` left out they add up to `total`."""
+        shown = self.of >= 0
+        return np.bincount(self.of[shown], weights=self.population[shown], minlength=len(self.labels))
+
+    @property
+    def total(self) -> float:
+        """All people of the layer."""
+        return float(self.people.sum())
+
+
+def classify_people(coverage: Coverage) -> tuple[PeopleClasses, ...]:
+    """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance."""
+    population, unreached = coverage.demand.population, coverage.unreached
+    status = PeopleClasses(
+        name="Covered or not",
+        labels=("covered", "not covered: too far", f"not covered: {NOT_REACHED}"),
+        colours=(_BLUE, _ORANGE, _GREY),
+        of=np.where(coverage.covered, 0, np.where(unreached, 2, 1)).astype(np.int8),
+        population=population,
+        shaded=True,
+    )
+    walk = PeopleClasses(
+        name="Walking time",
+        labels=(*_steps(WALK_MINUTES, "min"), NOT_REACHED),
+        colours=_WALK_COLOURS,
+        of=_step_of(coverage.walk_s, WALK_MINUTES, 60 * MS_PER_S, MS_PER_S),
+        population=population,
+    )
+    rural = coverage.demand.setting == "rural"
+    if not rural.any():
+        return status, walk
+    straight = coverage.standard.rural.measure == "radius"
+    metres = coverage.radius_m if straight else coverage.metres
+    distance = PeopleClasses(
+        name="Rural distance, straight line" if straight else "Rural distance along streets",
+        labels=(*_steps(RURAL_KM, "km"), "no site" if straight else NOT_REACHED),
+        colours=_RURAL_COLOURS,
+        of=np.where(rural, _step_of(metres, RURAL_KM, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
+        population=population,
+    )
+    return status, walk, distance
+
+
+def _steps(limits: tuple[int, ...], unit: str) -> list[str]:
+    starts = (0, *limits[:-1])
+    between = [f"{low}\N{EN DASH}{high} {unit}" for low, high in zip(starts, limits, strict=True)]
+    return [*between, f"over {limits[-1]} {unit}"]
+
+
+def _step_of(values: NDArray[np.float64], limits: tuple[int, ...], unit: int, scale: int) -> NDArray[np.int8]:
+    """Return the class of each value: within a limit is ``<=``, compared in integers; the last class has no value."""
+    whole = np.rint(values * scale)
+    step = np.searchsorted(np.array(limits) * unit, whole, side="left")
+    return np.where(np.isnan(values), len(limits) + 1, step).astype(np.int8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the people of a map stand.
+
+    Parameters
+    ----------
+    lonlat
+        ``(n, 2)`` degrees; NaN for people without a place, who are counted and not drawn.
+    cell_m
+        Metres between neighbours on the ground, the size of a cell.
+    grid
+        Whether the points are the cells of a grid.
+    """
+
+    lonlat: NDArray[np.float64]
+    cell_m: float
+    grid: bool
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> Places:
+        """Return the places of the demand points; their spacing is the median distance to the nearest neighbour."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415
+
+        lonlat = transform(coverage.demand.xy, coverage.demand.crs, WGS84)
+        found = lonlat[np.isfinite(lonlat).all(axis=1)]
+        if not len(found):
+            return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
+        ground = mercator(found) * np.cos(np.radians(found[:, 1].mean()))
+        distinct = np.unique(np.round(ground, 1), axis=0)
+        if len(distinct) == 1:
+            return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
+        sample = distinct[:: max(1, len(distinct) // _SAMPLE)]
+        spacing = cKDTree(distinct).query(sample, k=2)[0][:, 1]
+        cell = float(np.median(spacing))
+        regular = float(np.mean(np.abs(spacing - cell) < 0.05 * cell))
+        return cls(lonlat=lonlat, cell_m=cell, grid=regular > 0.6)  # noqa: PLR2004 -- a share
+
+    @cached_property
+    def placed(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether the point has a place."""
+        return np.isfinite(self.lonlat).all(axis=1)
+
+
+def mercator(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` Web Mercator metres of degrees.
+
+    Examples
+    --------
+    >>> mercator(np.array([[180.0, 0.0]])).round(2).tolist()
+    [[20037508.34, -0.0]]
+    """
+    lon, lat = np.radians(lonlat[:, 0]), np.radians(lonlat[:, 1])
+    return EARTH_M * np.column_stack([lon, np.log(np.tan(np.pi / 4 + lat / 2))])
+
+
+def unmercator(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return degrees of ``(n, 2)`` Web Mercator metres."""
+    lat = 2 * np.arctan(np.exp(xy[:, 1] / EARTH_M)) - np.pi / 2
+    return np.degrees(np.column_stack([xy[:, 0] / EARTH_M, lat]))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """The pixels of a map's people, row 0 in the north.
+
+    Parameters
+    ----------
+    west, north, pixel
+        Web Mercator metres of the upper left corner, and of a pixel's side.
+    width, height
+        Pixels.
+    pixels, rows
+        ``(k,)`` which demand points cover which pixels.
+    own
+        ``(n,)`` the pixel in which each point stands; -1 for people without a place.
+    coarse
+        Whether a pixel is wider than a cell, so that cells share pixels.
+    """
+
+    west: float
+    north: float
+    pixel: float
+    width: int
+    height: int
+    pixels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    own: NDArray[np.int64]
+    coarse: bool
+
+    @classmethod
+    def of(cls, places: Places) -> Picture:
+        """Return the pixels that the cells cover: every pixel whose centre a cell holds, at least the point's own."""
+        rows = np.flatnonzero(places.placed)
+        xy = mercator(places.lonlat[rows])
+        half = _SEAM * places.cell_m / np.cos(np.radians(places.lonlat[rows, 1])) / 2
+        low, high = xy.min(axis=0) - half.max(), xy.max(axis=0) + half.max()
+        pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / _MAX_SIDE))
+        width, height = (int(v) for v in np.ceil((high - low) / pixel))
+        place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
+        centre = np.clip(np.floor(place), 0, [width - 1, height - 1]).astype(np.int64)
+        reach = half[:, None] / pixel
+        first = np.clip(np.minimum(np.ceil(place - reach - 0.5), centre), 0, None).astype(np.int64)
+        last = np.minimum(np.maximum(np.ceil(place + reach - 0.5) - 1, centre), [width - 1, height - 1]).astype(np.int64)
+        found_pixels, found_rows = [], []
+        wide, tall = (last - first).max(axis=0)
+        for right in range(wide + 1):
+            for down in range(tall + 1):
+                at = first + [right, down]
+                inside = (at <= last).all(axis=1)
+                found_pixels.append(at[inside, 1] * width + at[inside, 0])
+                found_rows.append(rows[inside])
+        own = np.full(len(places.placed), -1, np.int64)
+        own[rows] = centre[:, 1] * width + centre[:, 0]
+        return cls(
+            west=float(low[0]),
+            north=float(high[1]),
+            pixel=pixel,
+            width=width,
+            height=height,
+            pixels=np.concatenate(found_pixels),
+            rows=np.concatenate(found_rows),
+            own=own,
+            coarse=bool(pixel > 2 * half.min() / _SEAM),
+        )
+
+    @property
+    def bounds(self) -> list[list[float]]:
+        """South-west and north-east corner, latitude first."""
+        east, south = self.west + self.width * self.pixel, self.north - self.height * self.pixel
+        (w, s), (e, n) = unmercator(np.array([[self.west, south], [east, self.north]]))
+        return [[float(s), float(w)], [float(n), float(e)]]
+
+    def winners(self, classes: PeopleClasses) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Return the class of each pixel, the one with the most people in it (-1 where nobody is), and its people."""
+        size = self.width * self.height
+        winner, most = np.full(size, -1, np.int8), np.zeros(size)
+        class_of, people = classes.of[self.rows], classes.population[self.rows]
+        for row in range(len(classes.labels)):
+            here = class_of == row
+            if here.any():
+                total = np.bincount(self.pixels[here], weights=people[here], minlength=size)
+                better = total > most
+                winner[better], most[better] = row, total[better]
+        return winner, most
+
+    def hidden_people(self, classes: PeopleClasses) -> float:
+        """Return the people who stand in a pixel of another class's colour."""
+        winner, _ = self.winners(classes)
+        drawn = (self.own >= 0) & (classes.of >= 0) & (classes.population > 0)
+        return float(classes.population[drawn & (winner[self.own] != classes.of)].sum())
+
+    def image(self, classes: PeopleClasses) -> str:
+        """Return the layer as a ``data:`` address of a PNG."""
+        winner, most = self.winners(classes)
+        shades = SHADES if classes.shaded else 1
+        limits = shade_limits(classes) if classes.shaded else np.empty(0)
+        shade = np.searchsorted(limits, most, side="right") if classes.shaded else 0
+        index = np.where(winner < 0, 0, 1 + winner.astype(np.int64) * shades + shade).astype(np.uint8)
+        colours = [shade_of(colour, k, shades) for colour in classes.colours for k in range(shades)]
+        return data_address("image/png", png(index.reshape(self.height, self.width), ["#ffffff", *colours]))
+
+    def table(self, classes: PeopleClasses, coverage: Coverage) -> dict[str, Any]:
+        """Return what the pointer reads: five planes of a byte a pixel, deflated, and how to find a pixel."""
+        winner, _ = self.winners(classes)
+        people = coverage.demand.population
+        order = np.argsort(people[self.rows], kind="stable")
+        order = order[classes.of[self.rows[order]] == winner[self.pixels[order]]]
+        row_of = np.full(self.width * self.height, -1, np.int64)
+        row_of[self.pixels[order]] = self.rows[order]  # of a repeated pixel the last, the most populous, stays
+        shown = row_of >= 0
+        state = np.where(shown, states(coverage)[row_of], 0)
+        count = np.where(shown, people[row_of], 0.0)
+        if self.coarse:
+            here = self.own >= 0
+            size = self.width * self.height
+            count = np.where(shown, np.bincount(self.own[here], weights=people[here], minlength=size), 0.0)
+            state |= np.where(shown & (np.bincount(self.own[here], minlength=size) > 1), _SEVERAL_BIT, 0)
+        whole = np.clip(np.rint(count), 0, 0xFFFF).astype(np.uint16)
+        planes = [minute_bytes(coverage), tenth_km_bytes(coverage)]
+        parts = [np.where(shown, plane[row_of], 0).astype(np.uint8) for plane in planes]
+        parts += [(whole & 0xFF).astype(np.uint8), (whole >> 8).astype(np.uint8), state.astype(np.uint8)]
+        packed = zlib.compress(np.concatenate(parts).tobytes(), 9)
+        where = {"west": self.west, "north": self.north, "pixel": self.pixel, "width": self.width}
+        return {**where, "height": self.height, "planes": base64.b64encode(packed).decode("ascii")}
+
+
+def mark_table(layers: tuple[PeopleClasses, ...], places: Places, coverage: Coverage) -> list[list[float]]:
+    """Return a row a demand point that has a place, the most people first.
+
+    Latitude, longitude, people, minutes, tenths of a kilometre, state, and the class in each layer.
+    """
+    rows = np.flatnonzero(places.placed)
+    rows = rows[np.argsort(-coverage.demand.population[rows], kind="stable")]
+    columns = [
+        np.round(places.lonlat[rows, 1], 6),
+        np.round(places.lonlat[rows, 0], 6),
+        np.round(coverage.demand.population[rows], 1),
+        minute_bytes(coverage)[rows],
+        tenth_km_bytes(coverage)[rows],
+        states(coverage)[rows],
+        *(layer.of[rows] for layer in layers),
+    ]
+    return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def minute_bytes(coverage: Coverage) -> NDArray[np.uint8]:
+    """Return begun minutes of walking: 15:00 is 15, a millisecond more is 16; 251 over the scale, 255 no way."""
+    return _bytes(np.ceil(np.rint(coverage.walk_s * MS_PER_S) / (60 * MS_PER_S)))
+
+
+def tenth_km_bytes(coverage: Coverage) -> NDArray[np.uint8]:
+    """Return begun tenths of a kilometre along the network; 251 over the scale, 255 no way."""
+    return _bytes(np.ceil(np.rint(coverage.metres * CM_PER_M) / (100 * CM_PER_M)))
+
+
+def _bytes(values: NDArray[np.float64]) -> NDArray[np.uint8]:
+    return np.where(np.isnan(values), _NONE, np.minimum(values, _TOP + 1)).astype(np.uint8)
+
+
+def states(coverage: Coverage) -> NDArray[np.uint8]:
+    """Return bit 0 covered, bit 1 unreached, bits 2-3 the setting, from 1 (so that nobody is zero)."""
+    setting = sum((coverage.demand.setting == s) * np.uint8(k) for k, s in enumerate(SETTINGS, start=1))
+    found: NDArray[np.uint8] = (coverage.covered + _UNREACHED_BIT * coverage.unreached + 4 * setting).astype(np.uint8)
+    return found
+
+
+def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:
+    """Return the people from which a cell is drawn a shade fuller: thirds of the inhabited cells, in round numbers."""
+    inhabited = classes.population[classes.population > 0]
+    if not inhabited.size:
+        return np.array([1.0, 2.0])
+    thirds = np.quantile(inhabited, [1 / 3, 2 / 3])
+    size = 10.0 ** np.floor(np.log10(thirds))
+    return np.maximum(np.rint(thirds / size), 1) * size
+
+
+def shade_of(colour: str, shade: int, shades: int) -> str:
+    """Return a colour mixed with white: the last shade is the colour itself.
+
+    Examples
+    --------
+    >>> shade_of("#000000", 2, 3), shade_of("#000000", 0, 3)
+    ('#000000', '#7a7a7a')
+    """
+    white = 0.24 * (shades - 1 - shade)
+    channels = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(c + (255 - c) * white):02x}" for c in channels)
+
+
+def png(index: NDArray[np.uint8], colours: list[str]) -> bytes:
+    """Return a PNG of palette rows; row 0 of the palette is transparent (PNG specification, third edition)."""
+    height, width = index.shape
+    palette = bytes.fromhex("".join(colour[1:] for colour in colours))
+    scanlines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter, 0 for none
+    scanlines[:, 1:] = index
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", palette),
+        (b"tRNS", b"\x00"),
+        (b"IDAT", zlib.compress(scanlines.tobytes(), 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def data_address(kind: str, content: bytes) -> str:
+    """Return `content` as a ``data:`` address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def script_json(value: object) -> str:
+    """Return JSON that is safe inside a script element: no markup, no line separators of JavaScript."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

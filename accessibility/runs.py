@@ -1,0 +1,216 @@
+"""What the commands do: read a study, ask it, write a folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from accessibility.errors import InputError, OutputError
+from accessibility.report.files import write_csv, write_folder, write_geoparquet
+from accessibility.report.manifest import Run, manifest, write_manifest
+from accessibility.report.tables import demand_table, headline, setting_table
+from accessibility.study import read_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from accessibility.coverage import Coverage
+    from accessibility.study import Study
+
+SPEEDS_M_S = (0.8, 1.0, 1.2)
+_READING_STEPS = 5
+_TEMPLATE = Path(__file__).parent / "templates" / "study.toml"
+
+
+class Progress(Protocol):
+    """Who is told how far the work is."""
+
+    def __enter__(self) -> Progress:
+        """Begin."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be."""
+
+    def step(self, text: str) -> None:
+        """Say which step begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is done; nothing here changes a figure.
+
+    Parameters
+    ----------
+    workers
+        Threads; all processors if None.
+    basemap
+        Whether the map asks an online tile server for a background.
+    cache
+        Folder for parsed networks; the user's cache folder if None.
+    """
+
+    workers: int | None = None
+    basemap: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What a coverage run found, for the terminal.
+
+    Parameters
+    ----------
+    folder
+        Where everything was written.
+    headline
+        The share covered with both parts, the rule, the speed and the date.
+    settings
+        People, covered and shares by setting.
+    notes
+        Further sentences with figures.
+    manifest
+        As written.
+    """
+
+    folder: Path
+    headline: str
+    settings: pd.DataFrame
+    notes: tuple[str, ...]
+    manifest: dict[str, Any]
+
+
+def sample_study() -> Path:
+    """Return the study file of the sample county."""
+    path = Path(__file__).parents[1] / "data" / "sample" / "study.toml"
+    if not path.is_file():
+        msg = f"{path}: no such file; the sample county lies in the project's folder, run the demo from a clone of it"
+        raise InputError(msg)
+    return path
+
+
+def demo_folder() -> Path:
+    """Return where the demo writes: maps/demo under the project's root."""
+    return Path(__file__).parents[1] / "maps" / "demo"
+
+
+def new_study(folder: Path) -> Path:
+    """Write a commented study.toml into `folder` and return its path; an existing one stays as it is."""
+    path = folder / "study.toml"
+    if path.exists():
+        msg = f"{path} exists; expected a folder without a study"
+        raise InputError(msg)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_TEMPLATE.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror or error}"
+        raise OutputError(msg) from error
+    return path
+
+
+def run_check(path: Path, progress: Progress) -> dict[str, Any]:
+    """Return what a study's inputs hold: a sentence an input, and every warning."""
+    progress.start(_READING_STEPS)
+    study = read_study(path, progress=progress.step)
+    sites, demand = study.sites, study.demand
+    placed = study.site_district.notna().to_numpy()
+    read = {
+        "study": f"{study.name} ({path})",
+        "area": "none: everyone counts" if study.districts is None else f"{len(study.districts)} districts",
+        "network": f"{study.network!r}"[1:-1] + f"; projected to {_crs_text(study.network.crs)}",
+        "people": f"{demand!r}"[1:-1],
+        "sites": f"{sites!r}"[1:-1] + f"; {int(placed.sum())} inside the area",
+        "standard": "; ".join(f"{s}: {study.standard.rule(s).text}" for s in ("urban", "town", "rural")),
+        "walking": f"{study.walker.speed_m_s:g} m/s",
+    }
+    files = {name: _file_text(file) for name, file in study.inputs.items()}
+    return {
+        "read": read | {f"file {name}": text for name, text in files.items()},
+        "warnings": [str(finding) for finding in study.findings],
+    }
+
+
+def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure a study's coverage and write tables, map and manifest into `out` (``maps/<study>`` if None)."""
+    begun = time.monotonic()
+    progress.start(_READING_STEPS + 4)
+    study = read_study(path, progress=progress.step, cache=options.cache)
+    progress.step("Snapping people and sites to streets")
+    _ = study.snapped
+    progress.step("Walking from every home")
+    now, shares = _at_all_speeds(study, options)
+    folder = Path("maps") / _slug(study.name) if out is None else out
+    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    progress.step("Drawing the map")
+    drawn = study.map(now, date=date, basemap=options.basemap)
+    progress.step("Writing")
+    notes = (*_sensitivity_notes(shares), *_notes(study, now))
+    record = manifest(
+        Run(
+            study=study.name,
+            study_file=path,
+            inputs=study.inputs,
+            parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+            warnings=tuple(str(f) for f in study.findings),
+            seconds=round(time.monotonic() - begun, 3),
+        ),
+        now,
+        sensitivity=shares,
+    )
+    from accessibility.maps import write_map  # noqa: PLC0415 -- folium only where a map is drawn
+
+    with write_folder(folder) as aside:
+        write_csv(study.table(now), aside / "districts.csv")
+        write_geoparquet(demand_table(now, study.district), aside / "demand.parquet")
+        write_map(drawn, aside / "coverage.html")
+        write_manifest(record, aside / "manifest.json")
+    return Result(
+        folder=folder, headline=headline(now, date), settings=setting_table(now), notes=notes, manifest=record
+    )
+
+
+def _at_all_speeds(study: Study, options: Options) -> tuple[Coverage, dict[str, float]]:
+    """Return today's coverage, and the share covered at each speed of the sensitivity."""
+    walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
+    with ThreadPoolExecutor(max_workers=options.workers or os.cpu_count() or 1) as pool:
+        now, *others = pool.map(lambda walker: study.coverage(walker=walker), walkers)
+    return now, {f"{speed:.1f}": other.share for speed, other in zip(SPEEDS_M_S, others, strict=True)}
+
+
+def _sensitivity_notes(shares: dict[str, float]) -> tuple[str, ...]:
+    walked = ", ".join(f"{100 * share:.1f} % at {speed} m/s" for speed, share in shares.items())
+    return (f"by walking speed: {walked}",)
+
+
+def _notes(study: Study, now: Coverage) -> tuple[str, ...]:
+    """Return the sentences that rule out a misreading: the other reading of the 5 km, the unreached, the border."""
+    people = now.population
+    unreached = f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)"
+    notes = [f"5 km read as a straight line: {100 * now.share_radius:.1f} %", unreached]
+    if study.districts is not None:
+        outside = study.people_depending_on_outside(now)
+        notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
+    return tuple(notes)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "study"
+
+
+def _crs_text(crs: Any) -> str:
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else "a local transverse Mercator"
+
+
+def _file_text(path: Path) -> str:
+    return f"{path.name}, {path.stat().st_size / 1e6:.2f} MB"

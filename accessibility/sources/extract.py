@@ -1,0 +1,170 @@
+"""One pass over the streets of an extract, as numbers: into ways with places, and into findings."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.sources.checks import Finding
+from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, Walk, kind_of
+from accessibility.sources.topology import NOWHERE, Ways
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+INDEX = np.dtype([("id", "<u8"), ("lonlat_e7", "<i4", 2)])  # a row of osmium's sparse index on disk
+_ROWS = 1_000_000
+_MANY_MISSING = 0.1
+_HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
+
+
+@dataclass
+class Census:
+    """Counts ways and relations as they pass; the names are what osmium calls."""
+
+    ways: int = 0
+    relations: int = 0
+
+    def way(self, _: object) -> None:
+        """Count a way."""
+        self.ways += 1
+
+    def relation(self, _: object) -> None:
+        """Count a relation."""
+        self.relations += 1
+
+
+@dataclass(kw_only=True)
+class Streets:
+    """What one pass over an extract leaves behind: numbers only, whatever its size.
+
+    Parameters
+    ----------
+    foot
+        The foot-access table.
+    """
+
+    foot: FootAccess
+    refs: array[int] = field(default_factory=lambda: array("q"))
+    counts: array[int] = field(default_factory=lambda: array("q"))
+    kind: array[int] = field(default_factory=lambda: array("B"))
+    oneway: array[int] = field(default_factory=lambda: array("b"))
+    blocked: list[int] = field(default_factory=list)
+    census: Census = field(default_factory=Census)
+    nodes: int = 0
+    bare: int = 0
+    _seen: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
+    _verdicts: dict[tuple[str | None, ...], tuple[Walk, int]] = field(default_factory=dict)
+
+    def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
+        """Return what the table says of the way whose tags `get` gives, and its kind."""
+        tags = tuple(map(get, WAY_KEYS))
+        if tags not in self._verdicts:
+            named = {key: value for key, value in zip(WAY_KEYS, tags, strict=True) if value is not None}
+            self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
+        self._seen[tags] += 1
+        return self._verdicts[tags]
+
+    def add(self, refs: Sequence[int], kind: int, direction: int) -> None:
+        """Keep one walkable way."""
+        if len(refs) < 2:  # noqa: PLR2004 -- a way goes from one node to another
+            self.bare += 1
+            return
+        self.refs.extend(refs)
+        self.counts.append(len(refs))
+        self.kind.append(kind)
+        self.oneway.append(direction)
+
+    def tally(self) -> Counter[str]:
+        """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
+        found: Counter[str] = Counter()
+        for tags, count in self._seen.items():
+            found[self._verdicts[tags][0].reason] += count
+        return found
+
+    def conditional(self) -> int:
+        """Return the number of ways with a conditional tag."""
+        return sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
+
+
+def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
+    """Return the ways with the places of their nodes, and the ids of those whose place is not on Earth."""
+    ids, refs = np.unique(np.frombuffer(streets.refs, np.int64), return_inverse=True)
+    lonlat_e7 = np.full((len(ids), 2), NOWHERE, np.int32)
+    # Rows are matched in the order of the index, so the file need not be sorted and memory stays small.
+    for low in range(0, streets.nodes, _ROWS):
+        count = min(_ROWS, streets.nodes - low)
+        rows = np.fromfile(index, INDEX, count, offset=low * INDEX.itemsize)
+        at = np.searchsorted(ids, rows["id"].astype(np.int64)).clip(max=len(ids) - 1)
+        known = ids[at] == rows["id"].astype(np.int64)
+        lonlat_e7[at[known]] = rows["lonlat_e7"][known]
+    strange = (np.abs(lonlat_e7.astype(np.int64)) > _HALF_TURN_E7).any(axis=1)
+    strange &= (lonlat_e7 != NOWHERE).all(axis=1)
+    lonlat_e7[strange] = NOWHERE
+    ways = Ways(
+        node_ids=ids,
+        lonlat_e7=lonlat_e7,
+        refs=refs.astype(np.int32),
+        start=np.concatenate([np.zeros(1, np.int64), np.cumsum(np.frombuffer(streets.counts, np.int64))]),
+        kind=np.frombuffer(streets.kind, np.uint8),
+        oneway=np.frombuffer(streets.oneway, np.int8),
+        kinds=KINDS,
+    )
+    return ways, ids[strange]
+
+
+def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int64]) -> list[Finding]:
+    """Return what was counted, set aside or looks suspicious.
+
+    Parameters
+    ----------
+    source
+        The file's name.
+    streets
+        What the pass left behind.
+    ways
+        Those of its ways that make the network.
+    strange
+        Ids of the nodes that are not on Earth.
+    """
+    tally, census, conditional = streets.tally(), streets.census, streets.conditional()
+    away = tally.total() - tally[""]
+    gates = int(np.isin(ways.node_ids, np.array(streets.blocked, np.int64)).sum())
+    lost = ~ways.located
+    astray = int(np.isin(ways.node_ids, strange).sum())
+    absent = int(lost.sum()) - astray
+    held = f"{streets.nodes:,} nodes, {census.ways:,} ways, {census.relations:,} relations"
+    said = {
+        "extract": (tally[""], f"ways may be walked; the file holds {held}"),
+        "not-walkable": (away, f"streets and ferries may not be walked{examples(tally)}"),
+        "conditional-access": (conditional, "ways have access rules for certain times; these rules are ignored"),
+        "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
+        "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
+        "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
+        "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),
+    }
+    found = [
+        Finding(code=code, source=source, message=f"{count:,} {text}", count=count)
+        for code, (count, text) in said.items()
+        if count
+    ]
+    doubts = [] if census.relations else ["there is no relation"]
+    if absent > _MANY_MISSING * len(lost):
+        doubts.append(f"{absent / len(lost):.0%} of the nodes of its walkable ways are missing")
+    if doubts:
+        text = f"may be cut short: {' and '.join(doubts)}; compare its size or checksum with where it came from"
+        found.append(Finding(code="suspect-truncated", source=source, message=text))
+    return found
+
+
+def examples(tally: Counter[str]) -> str:
+    """Return the six most common reasons with their counts, for the end of a sentence."""
+    reasons = [f"{count:,} {reason}" for reason, count in tally.most_common() if reason][:6]
+    return f": {', '.join(reasons)}" if reasons else ""

@@ -1,0 +1,276 @@
+"""Districts, places and buildings out of tagged shapes: names, people, doubles, footprints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import Geod
+
+from accessibility.errors import InputError
+from accessibility.projection import WGS84, local_crs, transform
+from accessibility.sources.checks import Finding
+from accessibility.sources.osmtags import address_of, levels_of, name_of, people_of, use_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accessibility.sources.topology import Bounds
+
+SAME_PLACE_M = 30.0
+_ROWS = 10_000  # buildings worked on at once
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Feature:
+    """A tagged object of OpenStreetMap; its shape, in degrees, is None where the extract does not hold it whole."""
+
+    id: str
+    tags: Mapping[str, str]
+    shape: Any = None
+
+    @property
+    def level(self) -> int | None:
+        """The `admin_level`, None where it is no number."""
+        text = self.tags.get("admin_level", "")
+        return int(text) if text.isdecimal() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistrictChoice:
+    """Which districts of a source are asked for: a level (None: choose), and the tag that names them."""
+
+    source: str
+    level: int | None
+    name_tag: str
+
+    def name(self, feature: Feature) -> str:
+        """Return the name of a district, its id where it has none."""
+        return feature.tags.get(self.name_tag) or name_of(feature.tags) or feature.id
+
+
+def districts_frame(
+    whole: Sequence[Feature], listed: Sequence[Feature], places: Sequence[Feature], choice: DistrictChoice
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the districts of one level, and what was set aside.
+
+    Parameters
+    ----------
+    whole
+        Administrative areas with their shapes.
+    listed
+        Every administrative relation that the source names, whole or not.
+    places
+        Populated places, as points, for areas that do not state their people.
+    choice
+        Level and name.
+
+    Raises
+    ------
+    InputError
+        No whole area of that level.
+    """
+    level = _most_detailed(whole) if choice.level is None else choice.level
+    chosen = sorted((f for f in whole if f.level == level), key=_by_number)
+    drawn = {f.id for f in chosen}
+    broken = [f for f in listed if f.id not in drawn and (level is None or f.level == level)]
+    if not chosen:
+        levels = sorted({f.level for f in whole if f.level is not None})
+        msg = (
+            f"{choice.source}: no whole administrative area of level {level}, {len(broken)} with missing pieces"
+            f"{_named(broken, choice)}; it holds whole areas of levels {levels}"
+        )
+        raise InputError(msg)
+    frame = gpd.GeoDataFrame(
+        {
+            "id": [f.id for f in chosen],
+            "name": [choice.name(f) for f in chosen],
+            "admin_level": [level] * len(chosen),
+            "population": [people_of(f.tags) for f in chosen],
+        },
+        geometry=[f.shape for f in chosen],
+        crs=WGS84,
+    )
+    findings = _fill_people(frame, places, choice)
+    if broken:
+        message = f"{len(broken)} districts of level {level} have pieces outside of the file{_named(broken, choice)}"
+        findings.append(
+            Finding(
+                code="incomplete-district", source=choice.source, message=f"{message}; not drawn", count=len(broken)
+            )
+        )
+    return frame, findings
+
+
+def _most_detailed(whole: Sequence[Feature]) -> int | None:
+    """Return the highest level with two areas, else the highest at all."""
+    levels = pd.Series([f.level for f in whole if f.level is not None], dtype=int).value_counts()
+    several = levels.index[levels > 1]
+    return None if levels.empty else int(max(several if len(several) else levels.index))
+
+
+def _by_number(feature: Feature) -> tuple[str, int]:
+    return feature.id[0], int(feature.id[1:])
+
+
+def _named(features: Sequence[Feature], choice: DistrictChoice) -> str:
+    names = ", ".join(choice.name(f) for f in features[:10])
+    return f" ({names}{', …' if len(features) > 10 else ''})" if names else ""  # noqa: PLR2004 -- the first ten
+
+
+def _fill_people(frame: gpd.GeoDataFrame, places: Sequence[Feature], choice: DistrictChoice) -> list[Finding]:
+    """Give districts that do not state their people those of the place of the same name inside."""
+    unknown = frame.index[frame["population"].isna()]
+    if not len(unknown):
+        return []
+    points = np.array([p.shape for p in places], dtype=object)
+    place, row = shapely.STRtree(frame.geometry.to_numpy()[unknown]).query(points, "within")
+    inside: list[tuple[float, str]] = []
+    for at, district in zip(place, unknown[row], strict=True):
+        tags, name = places[at].tags, str(frame.loc[district, "name"])
+        names = {tags.get(key, "").casefold() for key in ("name", choice.name_tag)}
+        people = people_of(tags)
+        if name.casefold() in names:
+            frame.loc[district, "population"] = np.fmax(frame.loc[district, "population"], people)
+        elif people > 0 and tags["place"] not in ("country", "state", "region", "province", "county"):
+            inside.append((people, tags.get("name", places[at].id)))
+    filled = int(frame.loc[unknown, "population"].notna().sum())
+    said = []
+    if filled:
+        text = f"{filled} districts take their population from the place of the same name inside them"
+        said.append(Finding(code="population-of-place", source=choice.source, message=text, count=filled))
+    if len(unknown) > filled:
+        left = frame.index[frame["population"].isna()]
+        first = ", ".join(frame.loc[left[:10], "name"])
+        text = f"{len(left)} districts have no population: {first}"
+        said.append(Finding(code="population-missing", source=choice.source, message=text, count=len(left)))
+    if inside:
+        first = ", ".join(name for _, name in inside[:10])
+        people = sum(people for people, _ in inside)
+        text = f"{len(inside)} populated places inside districts are not counted on their own: {first}"
+        said.append(
+            Finding(code="place-in-district", source=choice.source, message=text, count=len(inside), people=people)
+        )
+    return said
+
+
+def places_frame(
+    features: Iterable[Feature], wanted: Mapping[str, Sequence[str]], *, source: str
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return a row a place, and what was merged or had no place.
+
+    A node and an area that share a name and a wanted tag, within 30 m, are one place: the node stays.
+    """
+    known = sorted(features, key=_by_number)
+    lost = [f for f in known if f.shape is None]
+    placed = [f for f in known if f.shape is not None]
+    twice = _doubles(placed, wanted)
+    kept = [f for f in placed if f.id not in twice]
+    columns = [*wanted, *(c for c in ("amenity", "operator", "brand", "opening_hours") if c not in wanted)]
+    frame = gpd.GeoDataFrame(
+        {
+            "id": [f.id for f in kept],
+            "name": [name_of(f.tags) for f in kept],
+            **{column: [f.tags.get(column, "") for f in kept] for column in columns},
+            "addr": [address_of(f.tags) for f in kept],
+        },
+        geometry=[_inside(f.shape) for f in kept],
+        crs=WGS84,
+    )
+    said = (
+        ("duplicate-place", sorted(twice), "places are mapped both as a point and as an area; each counts once"),
+        ("place-without-location", [f.id for f in lost], "places have no whole outline in the file and are left out"),
+    )
+    return frame, [
+        Finding(code=code, source=source, message=f"{len(ids)} {text} ({', '.join(ids[:10])})", count=len(ids))
+        for code, ids, text in said
+        if ids
+    ]
+
+
+def _inside(shape: Any) -> Any:
+    if shape.geom_type == "Point":
+        return shape
+    return shape.interpolate(0.5, normalized=True) if shape.geom_type == "LineString" else shape.point_on_surface()
+
+
+def _doubles(placed: Sequence[Feature], wanted: Mapping[str, Sequence[str]]) -> set[str]:
+    """Return the ids of areas that repeat a node."""
+    nodes = [f for f in placed if f.id[0] == "n" and name_of(f.tags)]
+    areas = [f for f in placed if f.id[0] != "n" and name_of(f.tags)]
+    if not (nodes and areas):
+        return set()
+    found: set[str] = set()
+    for area in areas:
+        same = [n for n in nodes if name_of(n.tags) == name_of(area.tags) and _share(n, area, wanted)]
+        if same and shapely.distance(*_metric(area.shape, [n.shape for n in same])).min() <= SAME_PLACE_M:
+            found.add(area.id)
+    return found
+
+
+def _share(one: Feature, other: Feature, wanted: Mapping[str, Sequence[str]]) -> bool:
+    return any(one.tags.get(key) == other.tags.get(key) in values for key, values in wanted.items())
+
+
+def _metric(shape: Any, others: Sequence[Any]) -> tuple[Any, Any]:
+    centre = shape.centroid
+    crs = local_crs(centre.x, centre.y)
+    here, *there = shapely.transform(np.array([shape, *others]), lambda lonlat: transform(lonlat, WGS84, crs))
+    return here, np.array(there)
+
+
+@dataclass
+class BuildingTable:
+    """Buildings, reduced to numbers some thousands at a time."""
+
+    bounds: Bounds | None
+    _waiting: list[tuple[str, str, float, str]] = field(default_factory=list)
+    _done: list[pd.DataFrame] = field(default_factory=list)
+
+    def add(self, building: str, outline: str, tags: Mapping[str, str]) -> None:
+        """Add one building: its id, its outline as hexadecimal WKB in degrees, its tags."""
+        self._waiting.append((building, outline, levels_of(tags), use_of(tags)))
+        if len(self._waiting) >= _ROWS:
+            self._reduce()
+
+    def frame(self) -> gpd.GeoDataFrame:
+        """Return a row a building."""
+        self._reduce()
+        rows = pd.concat(self._done, ignore_index=True)
+        points = gpd.points_from_xy(rows.pop("lon"), rows.pop("lat"), crs=WGS84)
+        return gpd.GeoDataFrame(rows, geometry=points)
+
+    def _reduce(self) -> None:
+        ids, outlines, levels, uses = zip(*self._waiting, strict=True) if self._waiting else ((), (), (), ())
+        self._waiting = []
+        shapes = shapely.from_wkb(np.array(outlines, dtype=object))
+        points = shapely.point_on_surface(shapes)
+        lon, lat = shapely.get_x(points), shapely.get_y(points)
+        columns = {
+            "id": np.array(ids, object),
+            "footprint_m2": _square_metres(shapes, lat),
+            "levels": levels,
+            "use": uses,
+        }
+        rows = pd.DataFrame(columns).astype({"levels": float, "use": object})
+        rows["lon"], rows["lat"] = lon, lat
+        if self.bounds is not None:
+            west, south, east, north = self.bounds
+            rows = rows[(lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)]
+        self._done.append(rows)
+
+
+def _square_metres(shapes: NDArray[np.object_], lat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return areas by the ellipsoid's radii of curvature at each shape: right to 0.1 % up to a kilometre."""
+    geod = Geod(ellps="WGS84")
+    w2 = 1.0 - geod.es * np.sin(np.radians(lat)) ** 2
+    north = geod.a * (1.0 - geod.es) / w2**1.5
+    east = geod.a / np.sqrt(w2) * np.cos(np.radians(lat))
+    area: NDArray[np.float64] = shapely.area(shapes) * north * east * np.radians(1.0) ** 2
+    return area

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import worlds
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accessibility.snapping import NOWHERE, SnapLimits, snap_points
+
+coordinates = st.tuples(st.floats(-900, 900), st.floats(-900, 900))
+
+
+def brute_force(network: object, xy: np.ndarray) -> list[float]:  # type: ignore[type-arg]
+    """Distance of each point to the nearest of straight edges, by hand."""
+    found = []
+    for p in xy:
+        best = np.inf
+        for u, v in network.edges:  # type: ignore[attr-defined]
+            a, b = network.node_xy[u], network.node_xy[v]  # type: ignore[attr-defined]
+            t = 0.0 if (a == b).all() else np.clip((p - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)
+            best = min(best, float(np.hypot(*(p - a - t * (b - a)))))
+        found.append(best)
+    return found
+
+
+@given(st.lists(coordinates, min_size=2, max_size=12), st.lists(coordinates, min_size=1, max_size=20), st.data())
+def test_the_nearest_place_on_any_edge_is_found(nodes: list, points: list, data: st.DataObject) -> None:  # type: ignore[type-arg]
+    rest = st.lists(st.tuples(*[st.integers(0, len(nodes) - 1)] * 2), max_size=10)
+    chain = [(i, i + 1) for i in range(len(nodes) - 1)]  # one component
+    network = worlds.network(nodes, chain + data.draw(rest))
+    xy = np.array(points) + worlds.ORIGIN
+    at = snap_points(network, xy, np.inf)
+    assert at.leg_m == pytest.approx(brute_force(network, xy), abs=1e-6)
+    ends = network.node_xy[network.edges[at.edge]]
+    place = ends[:, 0] + at.fraction[:, None] * (ends[:, 1] - ends[:, 0])
+    assert np.hypot(*(place - xy).T) == pytest.approx(at.leg_m, abs=2e-3)
+
+
+def test_a_point_on_a_junction_stands_exactly_at_an_end() -> None:
+    at = snap_points(worlds.line(), np.array([(2_000.0, 0.0)]) + worlds.ORIGIN, 500)
+    assert at.fraction[0] in (0.0, 1.0)
+
+
+def test_a_limit_is_within_not_below() -> None:
+    xy = np.array([(500, 500), (500, 500.01), (500, 700)]) + worlds.ORIGIN
+    at = snap_points(worlds.line(), xy, np.array([500.0, 500.0, 2_000.0]))
+    assert at.snapped.tolist() == [True, False, True]
+    assert at.leg_m.tolist() == pytest.approx([500, 500.01, 700])
+    assert at.edge[1] == NOWHERE
+
+
+def test_a_point_without_place_stands_nowhere() -> None:
+    at = snap_points(worlds.line(), np.array([(np.nan, np.nan)]), 500)
+    assert (at.edge[0], np.isnan(at.leg_m[0])) == (NOWHERE, True)
+
+
+def test_a_stray_fragment_gathers_nobody_and_an_island_keeps_its_people() -> None:
+    street = [(100.0 * i, 0.0) for i in range(120)]
+    fragment, island = [(500, 60), (600, 60)], [(500, 1_000), (600, 1_000)]
+    edges = [(i, i + 1) for i in range(119)] + [(120, 121), (122, 123)]
+    world = worlds.network([*street, *fragment, *island], edges)
+    xy = np.array([(550, 55), (550, 700)]) + worlds.ORIGIN
+    at = snap_points(world, xy, 2_000)
+    assert at.edge.tolist() == [5, 120]
+    assert at.leg_m.tolist() == pytest.approx([55, 300])
+
+
+def test_limits_follow_the_setting() -> None:
+    limits = SnapLimits(urban_m=1, town_m=2, rural_m=3)
+    assert limits.of(np.array(["rural", "urban", "town"])).tolist() == [3, 1, 2]
+
+
+def test_the_lowest_edge_wins_a_tie() -> None:
+    cross = worlds.network([(0, 0), (100, 0), (-100, 0), (0, 100), (0, -100)], [(0, 1), (2, 0), (0, 3), (4, 0)])
+    assert snap_points(cross, worlds.ORIGIN[None, :], 500).edge.tolist() == [0]

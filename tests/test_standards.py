@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from accessibility import InputError, Rule, Standard, Walker
+
+
+def test_the_policy_is_the_default_and_towns_follow_the_urban_rule() -> None:
+    standard = Standard()
+    assert (standard.urban.measure, standard.urban.cutoff) == ("walk", 900_000)
+    assert standard.town == standard.urban
+    assert (standard.rural.measure, standard.rural.cutoff) == ("network", 500_000)
+    assert Standard(urban=Rule.walk(10)).town == Rule.walk(10)
+    assert Standard.presets["town-rural"].town == Rule.distance(5)
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf")])
+def test_a_limit_is_positive_and_finite(limit: float) -> None:
+    with pytest.raises(InputError, match="expected a positive, finite number"):
+        Rule.walk(limit)
+
+
+def test_an_unknown_measure_or_setting_is_refused() -> None:
+    with pytest.raises(InputError, match="expected 'walk', 'network' or 'radius'"):
+        Rule(measure="drive", limit=1)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="expected one of urban, town, rural"):
+        Standard().rule("suburb")
+
+
+@pytest.mark.parametrize("speed", [0.29, 3.01, 5.0, float("nan")])
+def test_nobody_walks_at_that_speed(speed: float) -> None:
+    with pytest.raises(InputError, match=r"expected 0.3 to 3 m/s"):
+        Walker(speed_m_s=speed)
+
+
+def test_walkers_of_the_policy() -> None:
+    assert {name: w.speed_m_s for name, w in Walker.presets.items()} == {"standard": 1.0, "elderly": 0.8, "brisk": 1.2}
+
+
+def test_the_reach_is_the_widest_limit() -> None:
+    assert Standard().reach_m == 5_000
+    assert Standard(urban=Rule.walk(60)).reach_m == 3_600 * 3
