@@ -43,6 +43,8 @@ class Hierarchy:
         the search; impassable where there is none. One array where both directions cost the same everywhere.
     start, arcs
         The core: ``(c + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, nodes counted from the core's first.
+    typical_arc, longest_arc
+        Mean and greatest cost of the core's arcs.
     """
 
     place: NDArray[np.uint32]
@@ -51,6 +53,8 @@ class Hierarchy:
     down: NDArray[np.uint32]
     start: NDArray[np.uint32]
     arcs: NDArray[np.uint64]
+    typical_arc: int
+    longest_arc: int
 
     @property
     def nbytes(self) -> int:
@@ -76,6 +80,7 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
     order, neighbour, up, down = _take_out(pool, np.uint32(SLOTS))
     place = _place(order, len(rank))
     start, arcs = _core(pool, place, len(order))
+    costs = arcs >> _32
     symmetric = bool(np.array_equal(impedance.along, impedance.against))
     return Hierarchy(
         place=place[rank],
@@ -84,6 +89,8 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
         down=down,
         start=start,
         arcs=arcs,
+        typical_arc=int(costs.mean()) if len(costs) else 1,
+        longest_arc=int(costs.max(initial=1)),
     )
 
 

@@ -130,30 +130,26 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     NDArray[np.uint64]
         ``(n,)`` labels, ``cost << 32 | site``, at the node's `Hierarchy.place`; `split_labels` takes them apart.
     """
-    tree = graph.hierarchy
-    labels = np.full(len(tree.place), _NO_LABEL, np.uint64)
+    hierarchy = graph.hierarchy
+    labels = np.full(len(hierarchy.place), _NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
     costs = (graph.edges, graph.impedance.along, graph.impedance.against)
-    _seed(costs, tree.place, (sites.edge, sites.fraction, sites.leg), labels)
-    _climb(tree.neighbour, tree.up, labels)
-    core = labels[len(tree.neighbour) :]
-    shift, ring = _buckets(tree.arcs, core)
-    _search(tree.start, tree.arcs, core, bound, (shift, ring))
-    _descend(tree.neighbour, tree.down, labels, bound)
+    _seed(costs, hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
+    _climb(hierarchy.neighbour, hierarchy.up, labels)
+    core = labels[len(hierarchy.neighbour) :]
+    _search(hierarchy.start, hierarchy.arcs, core, bound, _buckets(hierarchy))
+    _descend(hierarchy.neighbour, hierarchy.down, labels, bound)
     return labels
 
 
-def _buckets(arcs: NDArray[np.uint64], core: NDArray[np.uint64]) -> tuple[np.uint64, int]:
-    """Return how wide a bucket is (a power of two) and how many there are, enough for all that can wait at once."""
-    costs = arcs >> _32
-    widest = int(costs.max(initial=1))
-    typical = int(costs[:: max(1, len(costs) // 1024)].mean()) if len(costs) else 1
-    seeds = core[core != _NO_LABEL] >> _32
-    spread = int(seeds.max(initial=0)) - int(seeds.min(initial=int(_LOW))) if len(seeds) else 0
-    span = widest + spread
-    # A quarter of a typical arc: measured flat from a sixteenth to a whole one. One long arc must not make the ring endless.
-    shift = max((typical // 4).bit_length(), (span // _MAX_BUCKETS).bit_length())
-    return np.uint64(shift), 1 << (span // (1 << shift) + 2).bit_length()
+def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
+    """Return how wide a bucket is, as a power of two, and the longest arc.
+
+    A bucket is a quarter of a typical arc wide: measured flat from a sixteenth to a whole one. One long arc must not
+    make the ring endless.
+    """
+    typical, widest = hierarchy.typical_arc, hierarchy.longest_arc
+    return np.uint64(max((typical // 4).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
 def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: Stops) -> NDArray[np.uint64]:
@@ -256,8 +252,19 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
     A bucket is a list of entries linked through `following`, last in first out; emptied entries are used again, so
     that the pool stays as small as the frontier and in the fastest cache.
     """
-    shift, ring = buckets
-    mask = np.uint64(ring - 1)
+    shift, widest = buckets
+    lowest, highest = _LOW, _0
+    for node in range(np.uint64(labels.size)):
+        cost = labels[node] >> _32
+        if cost < _IMPASSABLE:
+            lowest, highest = min(lowest, cost), max(highest, cost)
+    if highest < lowest:
+        return
+    # Whatever waits at one time lies between the lowest cost and one arc beyond the highest.
+    ring = _1
+    while ring < ((widest + highest - lowest) >> shift) + np.uint64(2):
+        ring <<= _1
+    mask = ring - _1
     head = np.full(ring, _NO_ENTRY, np.uint32)
     size = 4096
     entry = np.empty(size, np.uint64)
@@ -265,7 +272,7 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
     used = np.uint32(0)
     free = _NO_ENTRY
     waiting = 0
-    current = _LOW
+    current = lowest >> shift
     for node in range(np.uint64(labels.size)):
         if labels[node] == _NO_LABEL:
             continue
@@ -273,7 +280,6 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
         if cost > bound:
             labels[node] = _NO_LABEL
             continue
-        current = min(current, cost >> shift)
         if used == size:
             size *= 2
             entry, following = _grown(entry, following, size)

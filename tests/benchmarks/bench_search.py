@@ -1,0 +1,164 @@
+"""The nearest-site search against scipy and networkx: ratios in one run, on the same integers.
+
+    make benchmark
+
+A peer is timed in turn with the kernel, round by round; the figure is the median of the ratios. CPU time of this process,
+so that other load on the machine weighs less. Every peer must agree on every node before a ratio counts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import numpy as np
+import pytest
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import dijkstra
+
+from accessibility import Network, search
+from accessibility.sources.osm import read_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+ROOT = Path(__file__).parents[2]
+PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
+OUTLETS = 500
+ROUNDS = 7
+
+
+@pytest.fixture(scope="module")
+def million() -> Network:
+    """The kind of place that the sample county is, with a million junctions."""
+    path = ROOT / "data" / "make_sample.py"
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location("make_sample", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Network(**module.make_network_arrays(1_000_000), crs="EPSG:4545")
+
+
+@pytest.fixture(scope="module")
+def porto() -> Network:
+    """Porto's streets, as the reader cuts them."""
+    if not PORTO.is_file():
+        pytest.skip("the real data are not beside the project")
+    return read_network(PORTO)[0]
+
+
+def matrix(network: Network, numbers: NDArray[Any]) -> csr_array[Any]:
+    """Return the graph for scipy, nodes numbered by `numbers`; the cheapest of parallel edges."""
+    u, v = numbers[network.edges].T.astype(np.int64)
+    cost = network.impedance().along.astype(float)
+    u, v, cost = np.r_[u, v], np.r_[v, u], np.r_[cost, cost]
+    order = np.lexsort((cost, v, u))
+    u, v, cost = u[order], v[order], cost[order]
+    first = np.r_[True, (np.diff(u) != 0) | (np.diff(v) != 0)]
+    n = len(network.node_xy)
+    # scipy takes a stored zero for no edge at all.
+    return coo_array((np.maximum(cost[first], 1e-9), (u[first], v[first])), shape=(n, n)).tocsr()
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.process_time()
+    answer = work()
+    return time.process_time() - begun, answer
+
+
+def ratios(ours: Callable[[], Any], peers: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Return the median over rounds of each peer's time over ours, taken in turn."""
+    found: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(ROUNDS):
+        for name, peer in peers.items():
+            mine = min(seconds(ours)[0] for _ in range(3))
+            found[name].append(seconds(peer)[0] / mine)
+    return {name: float(np.median(values)) for name, values in found.items()}
+
+
+def outlets(network: Network) -> search.Stops:
+    """Return outlets at the first nodes of edges drawn at random."""
+    edge = np.random.default_rng(3).choice(len(network.edges), OUTLETS, replace=False).astype(np.int32)
+    return search.Stops(edge=edge, fraction=np.zeros(OUTLETS), leg=np.zeros(OUTLETS, np.uint32))
+
+
+@pytest.mark.parametrize("limit_m", [None, 1_200])
+@pytest.mark.parametrize("place", ["million", "porto"])
+def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.FixtureRequest, benchmark: Any) -> None:
+    network: Network = request.getfixturevalue(place)
+    rank = search.hilbert_rank(network.node_xy)
+    graph = search.build_graph(network, network.impedance(), rank=rank)
+    sites = outlets(network)
+    limit = None if limit_m is None else limit_m * 100
+    far = np.inf if limit is None else float(limit)
+    in_file_order = matrix(network, np.arange(len(rank)))
+    along_hilbert = matrix(network, rank.astype(np.int64))
+    from_nodes = np.unique(network.edges[sites.edge, 0])
+
+    labels = benchmark.pedantic(lambda: search.nearest(graph, sites, limit=limit), rounds=5, warmup_rounds=2)
+    cost = search.split_labels(labels)[0][graph.hierarchy.place].astype(float)
+    cost[cost == search.UNREACHED] = np.inf
+    peer = dijkstra(in_file_order, indices=from_nodes, min_only=True, limit=far)
+    assert np.array_equal(cost, np.rint(peer)), "scipy does not agree"
+
+    found = ratios(
+        lambda: search.nearest(graph, sites, limit=limit),
+        {
+            "file order": lambda: dijkstra(in_file_order, indices=from_nodes, min_only=True, limit=far),
+            "Hilbert order": lambda: dijkstra(along_hilbert, indices=rank[from_nodes], min_only=True, limit=far),
+        },
+    )
+    reach = np.isfinite(cost).mean()
+    sys.stdout.write(f"\n{place}, {limit_m} m, reach {reach:.0%}: {found}\n")
+    benchmark.extra_info.update(found)
+    assert found["file order"] >= 6
+    assert found["Hilbert order"] >= 4
+
+
+@pytest.mark.parametrize("place", ["porto"])
+def test_nearest_against_networkx(place: str, request: pytest.FixtureRequest, benchmark: Any) -> None:
+    network: Network = request.getfixturevalue(place)
+    graph = search.build_graph(network, network.impedance())
+    sites = outlets(network)
+    peer: nx.MultiGraph[Any] = nx.MultiGraph()
+    peer.add_nodes_from(range(len(network.node_xy)))
+    cost = network.impedance().along.tolist()
+    peer.add_edges_from((u, v, {"w": w}) for (u, v), w in zip(network.edges.tolist(), cost, strict=True))
+    from_nodes = set(network.edges[sites.edge, 0].tolist())
+    labels = benchmark.pedantic(lambda: search.nearest(graph, sites), rounds=5, warmup_rounds=2)
+    mine = search.split_labels(labels)[0][graph.hierarchy.place]
+    theirs = nx.multi_source_dijkstra_path_length(peer, from_nodes, weight="w")
+    assert all(mine[node] == cost for node, cost in theirs.items())
+    assert len(theirs) == (mine != search.UNREACHED).sum()
+    found = [
+        seconds(lambda: nx.multi_source_dijkstra_path_length(peer, from_nodes, weight="w"))[0]
+        / min(seconds(lambda: search.nearest(graph, sites))[0] for _ in range(3))
+        for _ in range(3)
+    ]
+    sys.stdout.write(f"\n{place}: networkx x{np.median(found):.0f}\n")
+    assert np.median(found) >= 50
+
+
+@pytest.mark.parametrize("place", ["million", "porto"])
+def test_bytes_a_junction(place: str, request: pytest.FixtureRequest, benchmark: Any) -> None:
+    """One impedance in one direction with its labels; then both impedances, their labels and costs."""
+    network: Network = request.getfixturevalue(place)
+    n = len(network.node_xy)
+    rank = search.hilbert_rank(network.node_xy)
+    one = benchmark.pedantic(lambda: search.build_graph(network, network.impedance(), rank=rank), rounds=1)
+    label = 8 * n
+    impedance = one.impedance.along.nbytes + one.impedance.against.nbytes
+    single = (one.hierarchy.nbytes + label) / n
+    everything = (2 * (one.hierarchy.nbytes + label + impedance) + rank.nbytes) / n
+    sys.stdout.write(f"\n{place}: {single:.1f} bytes a junction, {everything:.1f} in all\n")
+    assert single <= 60
+    assert everything <= 160
