@@ -1,4 +1,4 @@
-"""The command line: words in, words out; no logic of its own. Imports stand inside the commands so that help is instant."""
+"""The command line; no logic of its own. Imports stand inside the commands so that help is instant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from accessibility import __version__
@@ -16,7 +15,7 @@ from accessibility.errors import AccessibilityError, InfeasibleError, InputError
 if TYPE_CHECKING:
     from accessibility.runs import Progress
 
-EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
 
 app = typer.Typer(
     name="accessibility",
@@ -130,17 +129,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names outside the console's encoding
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = EXIT_INPUT
-    except (KeyboardInterrupt, click.Abort):
-        typer.echo("interrupted; nothing half-written is left", err=True)
-        code = EXIT_INTERRUPTED
+        app()
     except AccessibilityError as error:
         typer.echo(f"error: {error}", err=True)
-        code = _code(error)
-    sys.exit(code or 0)
+        sys.exit(_code(error))
 
 
 def _code(error: AccessibilityError) -> int:

@@ -48,14 +48,14 @@ class RichProgress(Silence):
 
     def __enter__(self) -> Self:
         """Show the bar."""
-        self._bar.__enter__()
+        self._bar.start()
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         """Complete the bar if all went well, and leave it."""
         if error[0] is None:
             self._bar.update(self._task, completed=self._begun, total=self._begun, description="Done")
-        self._bar.__exit__(*error)
+        self._bar.stop()
 
     def start(self, steps: int) -> None:
         """Say how many steps there will be."""

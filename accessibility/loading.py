@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -22,7 +21,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.raster import RasterSpec, read_population_raster
 from accessibility.sources.spread import spread_over_buildings
 from accessibility.standards import SETTINGS
 from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from accessibility.network import Network
@@ -165,8 +165,8 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
         return _people_of_buildings(load, area)
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
     if path.suffix.lower() in _RASTERS:
-        bounds = study_bounds(area, None, _SETTLEMENT_MARGIN_M)
-        cells, findings = read_population_raster(path, bounds_lonlat=bounds, band=table.band, unit=table.unit)
+        spec = RasterSpec(bounds=study_bounds(area, None, _SETTLEMENT_MARGIN_M), band=table.band, unit=table.unit)
+        cells, findings = read_population_raster(path, spec)
         lonlat = transform(cells.xy, cells.crs, WGS84)
         return People(ids=cells.ids, lonlat=lonlat, population=cells.population, columns={}), findings
     source = load.settings.settlement.source
@@ -202,7 +202,7 @@ def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[
         msg = "population = { buildings = true } spreads district totals: expected inputs.area with a population column"
         raise InputError(msg)
     buildings, findings = osm.read_buildings(path, bounds=study_bounds(area, None, 0.0))
-    spread, more = spread_over_buildings(buildings, area)
+    spread, more = spread_over_buildings(buildings, area, source=path.name)
     return People(
         ids=spread.ids, lonlat=spread.lonlat, population=spread.population, columns={"district": spread.district}
     ), findings + more
@@ -387,7 +387,7 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
         msg = f"{name}: settlement from a column needs a population table with that column; it has none"
         raise InputError(msg)
     setting, settlement = classify_settings(people.lonlat, WGS84, people.population)
-    return setting, settlement.findings(name)
+    return setting, [Finding(source=name, **note) for note in settlement.notes()]
 
 
 def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:

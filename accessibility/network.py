@@ -189,6 +189,14 @@ class Network:
         found: NDArray[np.bool_] = main[self.components[self.edges[:, 0]]]
         return found
 
+    @cached_property
+    def node_keys(self) -> NDArray[np.int64]:
+        """``(n,)`` `node_ids` made distinct: a junction that a locked gate cuts in two has a negative key for its copy."""
+        keys = -1 - np.arange(len(self.node_ids))
+        first = np.unique(self.node_ids, return_index=True)[1]
+        keys[first] = self.node_ids[first]
+        return keys
+
     def impedance(self, walker: Walker | None = None) -> Impedance:
         """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
 
@@ -251,7 +259,7 @@ class Network:
         import networkx as nx  # noqa: PLC0415 -- only where a graph is asked for
 
         graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=self.crs.to_wkt())
-        ids, lines = self.node_ids.tolist(), self.lines()
+        ids, lines = self.node_keys.tolist(), self.lines()
         graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in zip(ids, self.node_xy.tolist(), strict=True))
         for row, (u, v) in enumerate(self.edges.tolist()):
             oneway = bool(self.oneway[row])

@@ -9,7 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from accessibility.errors import InputError, OutputError
 from accessibility.report.files import write_csv, write_folder, write_geoparquet
@@ -31,7 +31,7 @@ _TEMPLATE = Path(__file__).parent / "templates" / "study.toml"
 class Progress(Protocol):
     """Who is told how far the work is."""
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         """Begin."""
         ...
 

@@ -119,9 +119,7 @@ def test_closed_sites_candidates_and_sites_off_the_network_serve_nobody() -> Non
 
 def test_inputs_in_degrees_give_the_same_answer() -> None:
     people, outlets = worlds.people([(700, 12), (2_500, -3)]), worlds.outlets([(0, 7)])
-    lonlat = Demand(
-        ids=people.ids, xy=transform(people.xy, people.crs, WGS84), population=people.population, crs=WGS84
-    )
+    lonlat = Demand(ids=people.ids, xy=transform(people.xy, people.crs, WGS84), population=people.population, crs=WGS84)
     here = measure_coverage(worlds.line(), people, outlets)
     there = measure_coverage(worlds.line(), lonlat, outlets.to_crs(4326))
     assert there.metres == pytest.approx(here.metres, abs=0.011)

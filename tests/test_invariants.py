@@ -62,7 +62,8 @@ def test_opening_a_site_loses_nobody(town: tuple[Network, Demand, Sites], data: 
 @given(towns(), st.floats(0.3, 3.0), st.floats(0.3, 3.0))
 def test_faster_walkers_lose_no_coverage(town: tuple[Network, Demand, Sites], one: float, other: float) -> None:
     slow, fast = (
-        measure_coverage(*town, Standard(), Walker(speed_m_s=speed)) for speed in sorted((round(one, 2), round(other, 2)))
+        measure_coverage(*town, Standard(), Walker(speed_m_s=speed))
+        for speed in sorted((round(one, 2), round(other, 2)))
     )
     assert (fast.covered >= slow.covered).all()
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -136,3 +138,11 @@ def test_the_local_projection_has_true_scale_where_it_is_made() -> None:
     crs = local_crs(108.2, 30.5)
     factors = Proj(crs).get_factors(108.7, 30.9)
     assert factors.meridional_scale == pytest.approx(1, abs=1e-4)
+
+
+def test_a_junction_cut_in_two_stays_cut_in_a_graph() -> None:
+    chain = worlds.network([(0, 0), (50, 0), (50, 0), (100, 0)], [(0, 1), (2, 3)])
+    gate = replace(chain, node_ids=np.array([10, 11, 11, 12]))
+    graph = gate.to_networkx()
+    assert graph.number_of_nodes() == 4
+    assert not nx.has_path(graph, 10, 12)

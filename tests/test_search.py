@@ -131,9 +131,7 @@ def test_renumbering_nodes_changes_no_cost(world: World, random: Any) -> None:
         world.sites,
         world.people,
     )
-    assert oracle(world) == [
-        None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(renumbered), strict=True)
-    ]
+    assert oracle(world) == [None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(renumbered), strict=True)]
 
 
 def _answers(world: World) -> tuple[Any, Any]:

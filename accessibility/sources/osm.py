@@ -18,6 +18,7 @@ import osmium
 import shapely
 from osmium.osm import AREA, NODE, RELATION, WAY
 from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network
@@ -47,7 +48,7 @@ def read_network(
     foot: FootAccess | None = None,
     bounds: Bounds | None = None,
     crs: CRS | str | int | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[Network, list[Finding]]:
     """Return the walkable network of an extract, and what was set aside or looks suspicious.
 
@@ -61,7 +62,7 @@ def read_network(
         West, south, east, north in degrees: ways wholly outside are left out.
     crs
         The projected coordinate system of the network; one centred on it if not given.
-    cache
+    cache_dir
         A folder where the result is kept, by content and settings.
 
     Raises
@@ -73,13 +74,16 @@ def read_network(
     """
     file = _checked(path)
     foot = foot or FootAccess()
-    settings = {"foot": asdict(foot), "bounds": bounds, "crs": None if crs is None else CRS.from_user_input(crs)}
-    return cached_network(file, settings, cache, lambda: _parse(file, foot, bounds, crs))
+    try:
+        target = None if crs is None else CRS.from_user_input(crs)
+    except CRSError as error:
+        msg = f"coordinate system of the network is {crs!r} ({error}); expected one that PROJ knows"
+        raise InputError(msg) from error
+    settings = {"foot": asdict(foot), "bounds": bounds, "crs": target and target.to_wkt()}
+    return cached_network(file, settings, cache_dir, lambda: _parse(file, foot, bounds, target))
 
 
-def _parse(
-    path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | str | int | None
-) -> tuple[Network, list[Finding]]:
+def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
     with tempfile.TemporaryDirectory(prefix="accessibility-") as folder, _readable(path):
         _room_for(path, folder)
         index = Path(folder) / "places"
@@ -92,12 +96,17 @@ def _parse(
             )
             raise InputError(msg)
         ways, strange = located(streets, index)
+    del streets.refs[:]  # as large as the network itself, and done with
     if bounds is not None:
         ways = ways.within(bounds)
         if not len(ways):
             msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
             raise InputError(msg)
-    network = build_network(ways, blocked_nodes=streets.blocked, crs=crs)
+    try:
+        network = build_network(ways, blocked_nodes=streets.blocked, crs=crs)
+    except InputError as error:
+        msg = f"{path}: {error}"
+        raise InputError(msg) from error
     return network, findings(path.name, streets, ways, strange)
 
 

@@ -1,0 +1,219 @@
+"""Districts, places and buildings of hand-made and real extracts."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import shapely
+from osmfiles import node, relation, way, write_osm
+from pyproj import Geod
+
+from accessibility.errors import InputError
+from accessibility.sources.osm import read_buildings, read_districts, read_places
+
+if TYPE_CHECKING:
+    from accessibility.sources.checks import Finding
+
+GEOD = Geod(ellps="WGS84")
+REAL = Path(__file__).parents[1].parent / "shared" / "data"
+PORTO = REAL / "porto" / "porto-centre-2020.osm.pbf"
+# Two squares side by side, of 0.01 degrees: 1 2 5 4 and 2 3 6 5.
+NODES = [node(1 + x + 3 * y, 9.5 + x / 100, 47.1 + y / 100) for y in range(2) for x in range(3)]
+BORDER = {"boundary": "administrative", "type": "boundary"}
+
+
+def by_code(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.code: finding for finding in findings}
+
+
+@pytest.fixture
+def county(tmp_path: Path) -> Path:
+    """Write two townships, a third with a missing way, and the county around the two."""
+    return write_osm(
+        tmp_path / "county.osm",
+        *NODES,
+        node(10, 9.505, 47.105, place="town", name="West", population="1 200"),
+        node(11, 9.506, 47.106, place="village", name="Hamlet", population="70"),
+        node(12, 9.515, 47.105, place="town", name="East", population="900"),
+        way(1, [1, 4, 5], {"boundary": "administrative", "admin_level": "8"}),
+        way(2, [1, 2, 5], {"boundary": "administrative", "admin_level": "8"}),
+        way(3, [2, 3, 6, 5, 2], {"boundary": "administrative", "admin_level": "8"}),
+        way(4, [1, 2, 3, 6, 5, 4, 1], {"boundary": "administrative", "admin_level": "6", "name": "County"}),
+        relation(1, [("way", 1, "outer"), ("way", 2, "outer")], {**BORDER, "admin_level": "8", "name": "West"}),
+        relation(
+            2,
+            [("way", 3, "outer")],
+            {**BORDER, "admin_level": "8", "name": "East", "name:zh": "东镇", "population": "1000"},
+        ),
+        relation(3, [("way", 1, "outer"), ("way", 77, "outer")], {**BORDER, "admin_level": "8", "name": "South"}),
+    )
+
+
+def test_districts_by_hand(county: Path) -> None:
+    frame, findings = read_districts(county, name_tag="name:zh")
+    assert frame["id"].tolist() == ["r1", "r2"]  # way 3 is a ring of r2, not a district of its own
+    assert frame["name"].tolist() == ["West", "东镇"]
+    assert frame["admin_level"].tolist() == [8, 8]
+    assert frame["population"].tolist() == [1200, 1000]  # of the place of that name; its own
+    assert frame.crs == "EPSG:4326"
+    assert set(frame.geom_type) == {"MultiPolygon"}
+    assert shapely.equals(frame.geometry[1].geoms[0], shapely.box(9.51, 47.1, 9.52, 47.11))
+    found = by_code(findings)
+    assert (
+        found["incomplete-district"].message
+        == "1 districts of level 8 have pieces outside of the file (South); not drawn"
+    )
+    assert (found["place-in-district"].count, found["place-in-district"].people) == (1, 70)
+    assert found["population-of-place"].count == 1
+
+
+def test_a_level_is_taken_when_asked_for(county: Path) -> None:
+    frame, findings = read_districts(county, admin_level=6)
+    assert frame["name"].tolist() == ["County"]
+    assert math.isnan(frame["population"][0])
+    assert by_code(findings)["population-missing"].count == 1
+
+
+def test_districts_without_any_place_have_no_people(tmp_path: Path) -> None:
+    ring = way(1, [1, 2, 5, 4, 1], {"boundary": "administrative", "admin_level": "8", "name": "West"})
+    frame, findings = read_districts(write_osm(tmp_path / "one.osm", *NODES, ring))
+    assert (frame["id"].tolist(), frame["population"].isna().tolist()) == (["w1"], [True])
+    assert set(by_code(findings)) == {"population-missing"}
+
+
+def test_a_level_without_a_whole_area_is_an_error(county: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no whole administrative area of level 4.*whole areas of levels \[6, 8\]"):
+        read_districts(county, admin_level=4)
+    with pytest.raises(InputError, match="no whole administrative area"):
+        read_districts(write_osm(tmp_path / "empty.osm", *NODES))
+
+
+@pytest.mark.real
+def test_liechtenstein_has_eleven_municipalities(liechtenstein: Path) -> None:
+    for level in (8, None):
+        frame, _ = read_districts(liechtenstein, admin_level=level)
+        assert len(frame) == 11
+        assert frame["population"].sum() == 37_269
+    area_km2 = sum(abs(GEOD.geometry_area_perimeter(shape)[0]) for shape in frame.geometry) / 1e6
+    assert area_km2 == pytest.approx(160, abs=1)  # the country's published area
+
+
+SQUARE = 0.0002  # degrees, about 22 m by 15 m
+
+
+def square(first: int, lon: float, lat: float) -> list[str]:
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
+    return [node(first + i, lon + x * SQUARE, lat + y * SQUARE) for i, (x, y) in enumerate(corners)]
+
+
+def test_places_by_hand(tmp_path: Path) -> None:
+    bank = {"amenity": "bank", "name": "Sparkasse"}
+    path = write_osm(
+        tmp_path / "town.osm",
+        node(1, 9.5001, 47.1001, **bank),
+        node(
+            2,
+            9.51,
+            47.11,
+            amenity="bank",
+            brand="ICBC",
+            **{"name:zh": "工商银行", "addr:street": "Main", "addr:city": "X"},
+        ),
+        node(3, 9.5001, 47.1001, amenity="atm", name="Sparkasse"),
+        node(4, 9.52, 47.12, amenity="townhall", operator="Town"),
+        *square(10, 9.5, 47.1),
+        *square(20, 9.501, 47.1),
+        *square(30, 9.53, 47.1),
+        way(1, [10, 11, 12, 13, 10], {"building": "yes", **bank}),
+        way(2, [20, 21, 22, 23, 20], bank),
+        way(3, [30, 31, 32, 33, 30], {"amenity": "bank", "name": "Volksbank"}),
+        way(4, [30, 31], {"amenity": "townhall", "name": "An open line"}),
+        way(5, [30, 99, 30], {"amenity": "bank", "name": "Outside"}),
+        way(6, [20, 21, 22, 23, 20], {"landuse": "grass"}),
+        relation(1, [("way", 88, "outer")], {"type": "multipolygon", "amenity": "bank", "name": "Far"}),
+        relation(2, [("way", 6, "outer")], {"type": "multipolygon", "amenity": "townhall", "name": "Ring"}),
+    )
+    frame, findings = read_places(path, "amenity=bank,amenity=townhall")
+    places = frame.set_index("id")
+    # w1 holds n1 of the same name; w2 has that name too, but stands 60 m away; the machine n3 is no bank.
+    assert set(places.index) == {"n1", "n2", "n4", "w2", "w3", "w4", "r2"}
+    assert places["name"].to_dict() == {
+        "n1": "Sparkasse",
+        "n2": "工商银行",
+        "n4": "Town",
+        "w2": "Sparkasse",
+        "w3": "Volksbank",
+        "w4": "An open line",
+        "r2": "Ring",
+    }
+    assert places.loc["n2", "addr"] == "Main, X"
+    assert places.loc["n2", "brand"] == "ICBC"
+    assert places.loc["w3"].geometry.within(shapely.box(9.53, 47.1, 9.53 + SQUARE, 47.1 + SQUARE))
+    found = by_code(findings)
+    assert found["duplicate-place"].message.endswith("(w1)")
+    assert found["place-without-location"].message.endswith("(r1, w5)")
+
+
+def test_tags_may_be_a_mapping(tmp_path: Path) -> None:
+    path = write_osm(tmp_path / "town.osm", node(1, 9.5, 47.1, office="government"), node(2, 9.5, 47.1, amenity="bank"))
+    assert read_places(path, {"office": "government"})[0]["office"].tolist() == ["government"]
+    assert len(read_places(path, {"office": "government", "amenity": ("bank", "atm")})[0]) == 2
+    nothing, findings = read_places(path, "amenity=hospital")
+    assert (len(nothing), findings, nothing.crs) == (0, [], "EPSG:4326")
+    with pytest.raises(InputError, match="'bank' is no pair"):
+        read_places(path, "bank")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("tag", "count"), [("bank", 8), ("atm", 15), ("post_office", 12), ("townhall", 5)])
+def test_services_of_liechtenstein(liechtenstein: Path, tag: str, count: int) -> None:
+    frame, findings = read_places(liechtenstein, f"amenity={tag}")
+    assert len(frame) + sum(f.count for f in findings) == count
+
+
+def test_buildings_by_hand(tmp_path: Path) -> None:
+    path = write_osm(
+        tmp_path / "town.osm",
+        *square(10, 9.5, 47.1),
+        *square(20, 9.6, 47.1),
+        *square(30, 9.7, 47.1),
+        *square(40, 9.50005, 47.10005),
+        node(50, 9.5, 47.2, building="house"),
+        way(1, [10, 11, 12, 13, 10], {"building": "apartments"}),
+        way(2, [20, 21, 22, 23, 20], {"building": "yes", "building:levels": "2.5"}),
+        way(3, [30, 31, 32, 33, 30], {"building": "garage"}),
+        way(4, [30, 31, 32, 33, 30], {"building": "no"}),
+        way(5, [30, 31, 99, 30], {"building": "house"}),
+        way(6, [40, 41, 42, 43, 40], {}),
+        relation(1, [("way", 1, "outer")], {"type": "multipolygon", "building": "house", "building:levels": "x"}),
+    )
+    frame, findings = read_buildings(path)
+    table = frame.set_index("id").sort_index()
+    assert table["use"].to_dict() == {"r1": "residential", "w1": "residential", "w2": "unknown", "w3": "other"}
+    assert table["levels"].to_dict() == {"r1": 1.0, "w1": 3.0, "w2": 2.5, "w3": 1.0}
+    outline = shapely.box(9.5, 47.1, 9.5 + SQUARE, 47.1 + SQUARE)
+    assert table.loc["w1", "footprint_m2"] == pytest.approx(GEOD.geometry_area_perimeter(outline)[0], rel=1e-4)
+    assert table.loc["w1"].geometry.within(outline)
+    found = by_code(findings)
+    assert (found["broken-building"].count, found["building-point"].count) == (1, 1)
+    assert read_buildings(path, bounds=(9.55, 47, 9.65, 48))[0]["id"].tolist() == ["w2"]
+    assert len(read_buildings(path, bounds=(0, 0, 1, 1))[0]) == 0
+
+
+@pytest.mark.real
+def test_buildings_of_liechtenstein(liechtenstein: Path) -> None:
+    frame, _ = read_buildings(liechtenstein)
+    assert len(frame) == 15_834
+    assert np.isfinite(frame["footprint_m2"]).all()
+    assert (frame["footprint_m2"] > 0).all()
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not PORTO.is_file(), reason="the Porto extract is not beside the project")
+def test_buildings_of_porto_with_those_that_are_points() -> None:
+    frame, findings = read_buildings(PORTO)
+    assert len(frame) + by_code(findings)["building-point"].count == 11_432

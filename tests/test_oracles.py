@@ -1,0 +1,97 @@
+"""Whole places against networkx: the sample county and Liechtenstein, people and outlets anywhere along the streets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+import numpy as np
+import pytest
+from shapely import Point, STRtree
+from shapely.ops import nearest_points
+
+from accessibility import Demand, Network, Sites, Walker, measure_coverage
+from accessibility.sources.foot import FootAccess
+from accessibility.sources.osm import read_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PEOPLE, OUTLETS = 400, 25
+
+
+def near_streets(network: Network, count: int, seed: int) -> NDArray[np.float64]:
+    """Return places within some 60 m of street vertices of the largest component."""
+    rng = np.random.default_rng(seed)
+    vertex = np.repeat(np.arange(len(network.edges)), np.diff(network.shape_start))
+    main = np.flatnonzero(network.main_edges[vertex])
+    return network.shape_xy[rng.choice(main, count)] + rng.normal(0, 20, (count, 2))
+
+
+def split_graph(
+    network: Network, points: dict[Any, NDArray[np.float64]]
+) -> tuple[nx.MultiDiGraph[Any], dict[Any, float]]:
+    """Return the walking graph in metres with every point a node at its nearest street, and how far that street is.
+
+    Written apart from the package: shapely alone finds the nearest street, and where on it.
+    """
+    graph = network.to_networkx()
+    ids, lines = network.node_keys, network.lines()
+    main = np.flatnonzero(network.main_edges)
+    tree = STRtree(lines[main])
+    legs: dict[Any, float] = {}
+    on: dict[int, list[tuple[float, Any]]] = {}
+    for name, xy in points.items():
+        edge = int(main[tree.nearest(Point(xy))])
+        place = nearest_points(lines[edge], Point(xy))[0]
+        legs[name] = place.distance(Point(xy))
+        on.setdefault(edge, []).append((lines[edge].project(place, normalized=True), name))
+    for edge, here in on.items():
+        u, v = (ids[n] for n in network.edges[edge])
+        chain = [(0.0, u), *sorted(here, key=lambda p: p[0]), (1.0, v)]
+        for (f, a), (g, b) in zip(chain, chain[1:], strict=False):
+            metres = (g - f) * network.length_m[edge]
+            graph.add_edge(a, b, length=metres)
+            if not network.oneway[edge]:
+                graph.add_edge(b, a, length=metres)
+    return graph, legs
+
+
+def assert_agreement(network: Network) -> None:
+    people_xy, outlet_xy = near_streets(network, PEOPLE, 1), near_streets(network, OUTLETS, 2)
+    people = Demand(ids=range(PEOPLE), xy=people_xy, population=np.ones(PEOPLE), crs=network.crs)  # type: ignore[arg-type]
+    outlets = Sites(ids=range(OUTLETS), xy=outlet_xy, crs=network.crs)  # type: ignore[arg-type]
+    now = measure_coverage(network, people, outlets, walker=Walker(speed_m_s=1.2))
+
+    names = {("person", i): xy for i, xy in enumerate(people_xy)} | {
+        ("outlet", i): xy for i, xy in enumerate(outlet_xy)
+    }
+    graph, legs = split_graph(network, names)
+    back = graph.reverse(copy=False)  # people walk to the outlet: distances to it are distances from it, turned round
+    metres, seconds = np.full(PEOPLE, np.inf), np.full(PEOPLE, np.inf)
+    for j in range(OUTLETS):
+        reach = nx.single_source_dijkstra_path_length(back, ("outlet", j), weight="length")
+        for i in range(PEOPLE):
+            way = reach.get(("person", i), np.inf)
+            leg = legs[("person", i)] + legs[("outlet", j)]
+            metres[i] = min(metres[i], way + leg)
+            seconds[i] = min(seconds[i], (way + 1.3 * leg) / 1.2)
+    assert np.isfinite(metres).mean() > 0.9
+    assert np.array_equal(np.isnan(now.metres), np.isinf(metres))
+    reached = np.isfinite(metres)
+    # Every edge is rounded to whole centimetres and milliseconds: half a unit an edge at most.
+    assert now.metres[reached] == pytest.approx(metres[reached], abs=0.5)
+    assert now.walk_s[reached] == pytest.approx(seconds[reached], abs=0.1)
+
+
+def test_the_sample_county_agrees_with_networkx(sample: Path) -> None:
+    network, _ = read_network(sample.parent / "roads.osm.pbf", foot=FootAccess(access="china"))
+    assert network.oneway.any()
+    assert_agreement(network)
+
+
+@pytest.mark.real
+def test_liechtenstein_agrees_with_networkx(liechtenstein: Path) -> None:
+    assert_agreement(read_network(liechtenstein)[0])
