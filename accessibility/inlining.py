@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import json
 import os
 import re
+import struct
+import zlib
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from accessibility.errors import OutputError
-from accessibility.overlays import data_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 LEAFLET_JS = "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.js"
 LEAFLET_CSS = "https://cdn.jsdelivr.net/npm/leaflet@1.9.3/dist/leaflet.css"
@@ -24,7 +31,9 @@ _PACKAGED = {LEAFLET_JS: "leaflet.js", LEAFLET_CSS: "leaflet.css"}
 _SCRIPT = re.compile(r'<script src="([^"]*)">\s*</script>')
 _STYLESHEET = re.compile(r'<link rel="stylesheet" href="([^"]*)"\s*/?>')
 _CSS_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
-_REMOTE = re.compile(r"""(?:<[^>]*\s(?:src|href)\s*=\s*|url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s>]+)""", re.I)
+_REMOTE = re.compile(
+    r"""(?:<[^>]*\s(?:src|href)\s*=\s*|url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s>]+)""", re.IGNORECASE
+)
 _ELEMENT_ID = re.compile(r"_([0-9a-f]{32})(?![0-9a-f])")
 
 
@@ -58,6 +67,7 @@ def settle(html: str, *, mark: str, ids: Iterable[str]) -> str:
     Element ids become numbers; `mark` becomes a nonce made from the content. Only scripts of this package and of the
     libraries carry the mark, which nobody can know before: markup that slips in from a name is refused by the policy.
     """
+    html = html.encode("utf-8", "replace").decode("utf-8")  # half a character, from a damaged table, becomes "?"
     number = {old: f"{k:03d}" for k, old in enumerate(ids)}
     html = _ELEMENT_ID.sub(lambda m: f"_{number.get(m[1], m[1])}", html)
     digest = hashlib.sha256(html.replace(mark, "").encode("utf-8")).digest()
@@ -92,10 +102,37 @@ def write_whole(content: bytes, path: Path) -> None:
         msg = f"{path}: map of {len(content):,} bytes cannot be written: {error.strerror or error}"
         raise OutputError(msg) from error
     finally:
-        try:
+        with contextlib.suppress(OSError):  # the folder itself is what fails; the error above says so
             aside.unlink(missing_ok=True)
-        except OSError:  # the folder itself is what fails; the error above says so
-            pass
+
+
+def png(index: NDArray[np.uint8], colours: list[str]) -> bytes:
+    """Return a PNG of palette rows; row 0 of the palette is transparent (PNG specification, third edition)."""
+    height, width = index.shape
+    palette = bytes.fromhex("".join(colour[1:] for colour in colours))
+    scanlines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter, 0 for none
+    scanlines[:, 1:] = index
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
+        (b"PLTE", palette),
+        (b"tRNS", b"\x00"),
+        (b"IDAT", zlib.compress(scanlines.tobytes(), 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    )
+
+
+def data_address(kind: str, content: bytes) -> str:
+    """Return `content` as a ``data:`` address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def script_json(value: object) -> str:
+    """Return JSON that is safe inside a script element: no markup, no line separators of JavaScript."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _leaflet() -> Traversable:
@@ -112,7 +149,7 @@ def _packaged(address: str) -> Traversable:
 
 def _script(address: str) -> str:
     code = _packaged(address).read_text("utf-8")
-    code = re.sub(r"^//[#@] sourceMappingURL=.*$", "", code, flags=re.M)
+    code = re.sub(r"^//[#@] sourceMappingURL=.*$", "", code, flags=re.MULTILINE)
     # Leaflet's own credit is a link to its site; the map switches it off, the page shall not even hold it.
     code = code.replace('href="https://leafletjs.com"', 'href="#"')
     return code.replace("</script", "<\\/script")

@@ -185,7 +185,10 @@ def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_B
     origin = (round(west * 1e5), round(south * 1e5))
     tolerance = max(5.0 / _DEGREE_M, max(east - west, north - south) / 4_000)
     words = ("main streets", "minor streets", "paths and tracks")
-    drawn, spent, shown, left = [], 0, [], []
+    spent = 0
+    drawn: list[dict[str, Any]] = []
+    shown: list[str] = []
+    left: list[str] = []
     for row, weight in enumerate((1.6, 0.9, 0.6)):
         here = near & (rank == row)
         if not here.any():
@@ -248,5 +251,3 @@ def _feature(ident: int, geometry: Any, properties: dict[str, str]) -> dict[str,
 
 def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
-
-

@@ -7,8 +7,6 @@ follows the area and not the number of points, beside a table of one record a pi
 from __future__ import annotations
 
 import base64
-import json
-import struct
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.inlining import data_address, png
 from accessibility.projection import WGS84, transform
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
 
@@ -28,7 +27,6 @@ MAX_MARKS = 5_000
 EARTH_M = 6_378_137.0  # the sphere of Web Mercator
 WALK_MINUTES = (5, 10, 15, 20, 30)
 RURAL_KM = (2, 5, 10)
-SHADES = 3
 NOT_REACHED = "no walkable way"
 
 _BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
@@ -59,6 +57,8 @@ class PeopleClasses:
         ``(n,)`` people.
     shaded
         Whether paler means fewer people.
+    whom
+        The people of the layer, in words.
     """
 
     name: str
@@ -67,12 +67,16 @@ class PeopleClasses:
     of: NDArray[np.int8]
     population: NDArray[np.float64]
     shaded: bool = False
+    whom: str = "all people"
 
     @cached_property
     def people(self) -> NDArray[np.float64]:
         """People in each class; with `-1` left out they add up to `total`."""
         shown = self.of >= 0
-        return np.bincount(self.of[shown], weights=self.population[shown], minlength=len(self.labels))
+        found: NDArray[np.float64] = np.bincount(
+            self.of[shown], weights=self.population[shown], minlength=len(self.labels)
+        ).astype(np.float64)
+        return found
 
     @property
     def total(self) -> float:
@@ -109,6 +113,7 @@ def classify_people(coverage: Coverage) -> tuple[PeopleClasses, ...]:
         colours=_RURAL_COLOURS,
         of=np.where(rural, _step_of(metres, RURAL_KM, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
+        whom="rural people",
     )
     return status, walk, distance
 
@@ -158,7 +163,7 @@ class Places:
         if len(distinct) == 1:
             return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
         sample = distinct[:: max(1, len(distinct) // _SAMPLE)]
-        spacing = cKDTree(distinct).query(sample, k=2)[0][:, 1]
+        spacing = np.asarray(cKDTree(distinct).query(sample, k=2)[0])[:, 1]
         cell = float(np.median(spacing))
         regular = float(np.mean(np.abs(spacing - cell) < 0.05 * cell))
         return cls(lonlat=lonlat, cell_m=cell, grid=regular > 0.6)  # noqa: PLR2004 -- a share
@@ -166,7 +171,8 @@ class Places:
     @cached_property
     def placed(self) -> NDArray[np.bool_]:
         """``(n,)`` whether the point has a place."""
-        return np.isfinite(self.lonlat).all(axis=1)
+        found: NDArray[np.bool_] = np.isfinite(self.lonlat).all(axis=1)  # type: ignore[assignment]  # never a scalar
+        return found
 
 
 def mercator(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -225,15 +231,16 @@ class Picture:
         pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / _MAX_SIDE))
         width, height = (int(v) for v in np.ceil((high - low) / pixel))
         place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
-        centre = np.clip(np.floor(place), 0, [width - 1, height - 1]).astype(np.int64)
+        edge = np.array([width - 1, height - 1])
+        centre = np.clip(np.floor(place), 0, edge).astype(np.int64)
         reach = half[:, None] / pixel
-        first = np.clip(np.minimum(np.ceil(place - reach - 0.5), centre), 0, None).astype(np.int64)
-        last = np.minimum(np.maximum(np.ceil(place + reach - 0.5) - 1, centre), [width - 1, height - 1]).astype(np.int64)
+        first = np.maximum(np.minimum(np.ceil(place - reach - 0.5), centre), 0).astype(np.int64)
+        last = np.minimum(np.maximum(np.ceil(place + reach - 0.5) - 1, centre), edge).astype(np.int64)
         found_pixels, found_rows = [], []
         wide, tall = (last - first).max(axis=0)
         for right in range(wide + 1):
             for down in range(tall + 1):
-                at = first + [right, down]
+                at = first + np.array([right, down])
                 inside = (at <= last).all(axis=1)
                 found_pixels.append(at[inside, 1] * width + at[inside, 0])
                 found_rows.append(rows[inside])
@@ -280,9 +287,9 @@ class Picture:
     def image(self, classes: PeopleClasses) -> str:
         """Return the layer as a ``data:`` address of a PNG."""
         winner, most = self.winners(classes)
-        shades = SHADES if classes.shaded else 1
-        limits = shade_limits(classes) if classes.shaded else np.empty(0)
-        shade = np.searchsorted(limits, most, side="right") if classes.shaded else 0
+        limits = shade_limits(classes)
+        shades = len(limits) + 1
+        shade = np.searchsorted(limits, most, side="right")
         index = np.where(winner < 0, 0, 1 + winner.astype(np.int64) * shades + shade).astype(np.uint8)
         colours = [shade_of(colour, k, shades) for colour in classes.colours for k in range(shades)]
         return data_address("image/png", png(index.reshape(self.height, self.width), ["#ffffff", *colours]))
@@ -353,13 +360,16 @@ def states(coverage: Coverage) -> NDArray[np.uint8]:
 
 
 def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:
-    """Return the people from which a cell is drawn a shade fuller: thirds of the inhabited cells, in round numbers."""
+    """Return the people from which a cell is a shade fuller: thirds of the inhabited cells, in round numbers.
+
+    There are fewer where the cells are alike, and none where the layer is not shaded.
+    """
     inhabited = classes.population[classes.population > 0]
-    if not inhabited.size:
-        return np.array([1.0, 2.0])
+    if not (classes.shaded and inhabited.size):
+        return np.empty(0)
     thirds = np.quantile(inhabited, [1 / 3, 2 / 3])
     size = 10.0 ** np.floor(np.log10(thirds))
-    return np.maximum(np.rint(thirds / size), 1) * size
+    return np.unique(np.rint(thirds / size) * size)
 
 
 def shade_of(colour: str, shade: int, shades: int) -> str:
@@ -373,32 +383,3 @@ def shade_of(colour: str, shade: int, shades: int) -> str:
     white = 0.24 * (shades - 1 - shade)
     channels = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return "#" + "".join(f"{round(c + (255 - c) * white):02x}" for c in channels)
-
-
-def png(index: NDArray[np.uint8], colours: list[str]) -> bytes:
-    """Return a PNG of palette rows; row 0 of the palette is transparent (PNG specification, third edition)."""
-    height, width = index.shape
-    palette = bytes.fromhex("".join(colour[1:] for colour in colours))
-    scanlines = np.zeros((height, width + 1), np.uint8)  # each begins with its filter, 0 for none
-    scanlines[:, 1:] = index
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        (b"PLTE", palette),
-        (b"tRNS", b"\x00"),
-        (b"IDAT", zlib.compress(scanlines.tobytes(), 9)),
-        (b"IEND", b""),
-    )
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    )
-
-
-def data_address(kind: str, content: bytes) -> str:
-    """Return `content` as a ``data:`` address."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def script_json(value: object) -> str:
-    """Return JSON that is safe inside a script element: no markup, no line separators of JavaScript."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

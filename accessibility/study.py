@@ -130,7 +130,7 @@ class Study:
         caption = MapCaption(
             title=self.name,
             date=date,
-            headline=headline(coverage, date),
+            headline=headline(coverage),
             sources=self.attribution,
             rules=tuple(f"{s}: {coverage.standard.rule(s).text}" for s in ("urban", "town", "rural")),
             speed_m_s=coverage.walker.speed_m_s,

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NOTES = frozenset(
+    {
+        "blocking-barrier",
+        "conditional-access",
+        "extract",
+        "joined-parts",
+        "not-walkable",
+        "people-over-buildings",
+        "place-in-district",
+        "population-of-place",
+    }
+)
+"""Codes that tell how an input was read; any other finding is a warning."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -28,6 +42,11 @@ class Finding:
     message: str
     count: int = 1
     people: float | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether somebody should look at it."""
+        return self.code not in NOTES
 
     def __str__(self) -> str:
         """Return the source and the sentence."""

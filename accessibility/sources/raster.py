@@ -144,8 +144,8 @@ def _window(path: Path, source: Any, spec: RasterSpec) -> Window:
         from rasterio.warp import transform_bounds  # noqa: PLC0415 -- PROJ is asked for only here
 
         west, south, east, north = transform_bounds(WGS84.to_wkt(), source.crs, *spec.bounds, densify_pts=21)
-        cols = sorted((~source.transform * (x, source.bounds.top))[0] for x in (west, east))
-        rows = sorted((~source.transform * (source.bounds.left, y))[1] for y in (south, north))
+        cols = sorted((x - source.transform.c) / source.transform.a for x in (west, east))
+        rows = sorted((y - source.transform.f) / source.transform.e for y in (south, north))
         left, top = max(int(np.floor(cols[0])), 0), max(int(np.floor(rows[0])), 0)
         right, bottom = min(int(np.ceil(cols[1])), source.width), min(int(np.ceil(rows[1])), source.height)
         if right <= left or bottom <= top:
@@ -204,7 +204,8 @@ def _cells(path: Path, source: Any, crs: CRS, job: tuple[RasterSpec, _Tally]) ->
     area_m2 = _cell_areas(source, crs, rows)
     if spec.unit != "persons":
         people = people * area_m2 / _M2[spec.unit]
-    x, y = source.transform * (cols + 0.5, rows + 0.5)
+    x = source.transform.c + source.transform.a * (cols + 0.5)
+    y = source.transform.f + source.transform.e * (rows + 0.5)
     ids = np.array([f"r{r}c{c}" for r, c in zip(rows.tolist(), cols.tolist(), strict=True)], dtype=object)
     cell_m = float(np.sqrt(area_m2.mean()))
     cells = Cells(ids=ids, xy=np.column_stack([x, y]), population=people, crs=crs, cell_m=cell_m)
@@ -233,8 +234,8 @@ def _findings(path: Path, cells: Cells, density: NDArray[np.float64]) -> list[Fi
     if crowded.any():
         where = cells.ids[int(density.argmax())]
         message = (
-            f"{int(crowded.sum())} cells have more than {_CROWDED_PER_KM2:,.0f} people per km², most {density.max():,.0f} "
-            f"at {where}; is the unit right?"
+            f"{int(crowded.sum())} cells have more than {_CROWDED_PER_KM2:,.0f} people per km², most "
+            f"{density.max():,.0f} at {where}; is the unit right?"
         )
         people = float(cells.population[crowded].sum())
         findings.append(

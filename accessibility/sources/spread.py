@@ -112,7 +112,8 @@ def _findings(source: str, spread: tuple[int, NDArray[np.int64]], empty: list[ob
         message += f"; in {other} districts there are only buildings of another use"
     findings = [Finding(code="people-over-buildings", source=source, message=message, count=count)]
     if empty:
-        text = f"{len(empty)} districts have no building: {', '.join(map(str, empty[:5]))}; their people stand at one point"
+        some = ", ".join(map(str, empty[:5]))
+        text = f"{len(empty)} districts have no building: {some}; their people stand at one point"
         findings.append(
             Finding(code="district-without-building", source=source, message=text, count=len(empty), people=people)
         )

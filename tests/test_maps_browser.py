@@ -1,0 +1,259 @@
+"""The coverage map in a real browser that has no internet."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mapworlds
+import numpy as np
+import pytest
+import worlds
+from branca.element import Element
+from rasterio.errors import NotGeoreferencedWarning
+from rasterio.io import MemoryFile
+
+from accessibility.maps import draw_coverage, write_map
+from accessibility.overlays import classify_people
+from accessibility.projection import WGS84, transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CHROMIUM = Path("/usr/bin/chromium")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}"),
+]
+OF_MAP = "window[Object.keys(window).find(k => /^map_[0-9]+$/.test(k))]"
+DESKTOP, PHONE = (1400, 900), (390, 800)
+
+
+class Opened:
+    """A page, and all that went wrong on it."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda message: self.complaints.append(message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("dialog", self._refuse)
+        page.on("request", lambda request: self._local(request.url))
+
+    def _refuse(self, dialog: Any) -> None:
+        self.complaints.append(dialog.message)
+        dialog.dismiss()
+
+    def _local(self, address: str) -> None:
+        if not address.startswith(("file:", "data:", "blob:", "about:")):
+            self.complaints.append(f"asked for {address}")
+
+    def point(self, lonlat: np.ndarray[Any, Any]) -> tuple[float, float]:
+        """Return where a place stands in the window."""
+        script = f"""([lat, lng]) => {{
+            const m = {OF_MAP}, at = m.latLngToContainerPoint([lat, lng]);
+            const box = m.getContainer().getBoundingClientRect();
+            return [box.left + at.x, box.top + at.y];
+        }}"""
+        x, y = self.page.evaluate(script, [float(lonlat[1]), float(lonlat[0])])
+        return x, y
+
+    def look_at(self, lonlat: np.ndarray[Any, Any], zoom: int) -> None:
+        """Show a place in the middle of the map."""
+        self.page.evaluate(
+            f"([lat, lng, z]) => {{ {OF_MAP}.setView([lat, lng], z, {{animate: false}}); }}",
+            [float(lonlat[1]), float(lonlat[0]), zoom],
+        )
+        self.page.wait_for_timeout(150)
+
+    def colour(self, lonlat: np.ndarray[Any, Any]) -> tuple[int, ...]:
+        """Return the colour on the screen at a place."""
+        x, y = self.point(lonlat)
+        picture = self.page.screenshot(clip={"x": round(x), "y": round(y), "width": 1, "height": 1})
+        with warnings.catch_warnings(), MemoryFile(picture) as file:
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with file.open() as image:
+                return tuple(int(v) for v in image.read()[:3].ravel())
+
+    def tick(self, group: str, *, on: bool) -> None:
+        """Switch every layer of a group."""
+        self.page.evaluate(
+            f"""on => document.querySelectorAll('.leaflet-control-layers-{group} input')
+                .forEach(box => {{ if (box.checked !== on) box.click(); }})""",
+            on,
+        )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    contexts = []
+
+    def opened(drawn: Any, size: tuple[int, int] = DESKTOP) -> Opened:
+        path = tmp_path / "map.html"
+        if isinstance(drawn, str):
+            path.write_text(drawn, "utf-8")
+        else:
+            write_map(drawn, path)
+        context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
+        context.set_offline(True)
+        contexts.append(context)
+        page = Opened(context.new_page())
+        page.page.goto(path.as_uri())
+        page.page.wait_for_timeout(400)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
+    opened.page.mouse.move(*opened.point(lonlat))
+    return str(opened.page.locator(".reading").inner_text())
+
+
+@pytest.mark.parametrize("side", [90, 40])
+def test_every_place_has_its_colour_and_its_figures(show: Callable[..., Opened], side: int) -> None:
+    cover = mapworlds.grid(side=side)  # 8 100 cells make a picture, 1 600 are drawn one by one
+    opened = show(draw_coverage(cover, caption=mapworlds.caption()))
+    opened.page.wait_for_selector(".reading")
+    walk = classify_people(cover)[1]
+    lonlat = transform(cover.demand.xy, cover.demand.crs, WGS84)
+    opened.page.locator(".leaflet-control-layers-base input").nth(1).check()
+    opened.tick("overlays", on=False)
+    for row in (3, 5 * side + 7, 12 * side + 12, side * side // 2, side * side - 1):
+        opened.look_at(lonlat[row], 17)
+        want = tuple(int(walk.colours[walk.of[row]][k : k + 2], 16) for k in (1, 3, 5))
+        assert np.abs(np.array(opened.colour(lonlat[row])) - want).max() <= 2
+        minutes = int(np.ceil(round(cover.walk_s[row], 3) / 60))
+        walked = f"{minutes} min walk" if minutes <= 250 else "over 250 min walk"
+        km = np.ceil(round(cover.metres[row], 2) / 100) / 10
+        status = "covered" if cover.covered[row] else "not covered"
+        expected = f"{cover.demand.population[row]:.0f} people · urban · {status} · {walked} · {km:.1f} km"
+        assert reading(opened, lonlat[row]).startswith(expected)
+    assert opened.complaints == []
+
+
+def test_it_opens_without_the_internet(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites(("North", "Middle", "城关镇"))
+    opened = show(draw_coverage(cover, districts=districts, network=worlds.line(), caption=mapworlds.caption()))
+    assert opened.page.locator(".site svg").count() == 3
+    assert opened.page.locator(".place").count() == 3
+    assert opened.page.locator(".leaflet-control-scale").is_visible()
+    assert opened.page.locator("h1").inner_text() == "A town"
+    assert opened.page.title() == "A town"
+    assert "survey" in opened.page.locator(".leaflet-control-attribution").inner_text()
+    assert opened.page.locator("a[href^=http]").count() == 0
+    assert opened.complaints == []
+
+
+def test_names_are_text_wherever_they_are_shown(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites()
+    from playwright.sync_api import expect  # noqa: PLC0415 -- the tests are skipped where it is not there
+
+    words = mapworlds.caption(title=" ".join(mapworlds.NAMES), sources=mapworlds.NAMES, headline=mapworlds.NAMES[0])
+    opened = show(draw_coverage(cover, districts=districts, caption=words))
+
+    def same(shown: str, name: str) -> bool:
+        return " ".join(shown.split()) == " ".join(name.split())
+
+    assert same(opened.page.locator("h1").inner_text(), words.title)
+    lonlat = transform(cover.sites.xy, cover.sites.crs, WGS84)
+    tips = opened.page.locator(".tip")
+    for row, name in enumerate(mapworlds.NAMES):
+        opened.look_at(lonlat[row], 16)
+        opened.page.mouse.move(*opened.point(lonlat[row]))
+        expect(tips).to_have_count(1)  # the one before has faded
+        cells = opened.page.locator(".tip td").all_inner_texts()
+        assert same(cells[0], name), cells
+        assert same(cells[3], name), cells
+        opened.page.mouse.move(*opened.point(lonlat[row] + [0.003, 0]))
+        expect(tips.locator("th").first).to_be_visible()
+        expect(tips).to_have_count(1)
+        assert same(opened.page.locator(".tip td").first.inner_text(), name)
+    assert {name.split()[0] for name in mapworlds.NAMES} <= {
+        text.split()[0] for text in opened.page.locator(".place").all_text_contents()
+    }
+    assert opened.page.evaluate("window.broken") is None
+    assert opened.complaints == []
+
+
+def test_the_policy_stops_a_script_that_slipped_in(show: Callable[..., Opened]) -> None:
+    drawn: Any = draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption())
+    slipped = '<script>window.broken=1</script><img src="x" onerror="window.broken=2">'
+    drawn.get_root().html.add_child(Element(slipped))
+    opened = show(drawn)
+    assert opened.page.evaluate("window.broken") is None
+    assert any("Content Security Policy" in complaint for complaint in opened.complaints)
+    assert opened.page.locator(".site svg").count() == 1
+
+
+def test_the_legend_follows_the_layer(show: Callable[..., Opened]) -> None:
+    cover = mapworlds.street([100, 1_000, 3_000], ["urban", "urban", "rural"])
+    opened = show(draw_coverage(cover, caption=mapworlds.caption()))
+    titles = opened.page.locator(".classes:visible h2")
+    assert titles.all_inner_texts() == ["Covered or not"]
+    for row, name in enumerate(["Covered or not", "Walking time", "Rural distance along streets"]):
+        opened.page.locator(".leaflet-control-layers-base input").nth(row).check()
+        assert titles.all_inner_texts() == [name]
+    assert opened.complaints == []
+
+
+def test_districts_never_cover_what_is_hovered(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites(("North", "South"))
+    opened = show(draw_coverage(cover, districts=districts, caption=mapworlds.caption()))
+    lonlat = transform(cover.sites.xy, cover.sites.crs, WGS84)
+    opened.tick("overlays", on=False)
+    opened.tick("overlays", on=True)
+    opened.page.mouse.move(*opened.point(lonlat[0]))
+    assert "outlet, counts today" in opened.page.locator(".tip").all_inner_texts()[0]
+
+
+def test_cells_smaller_than_a_pixel_are_still_seen(show: Callable[..., Opened]) -> None:
+    cover = mapworlds.grid(side=40)
+    opened = show(draw_coverage(cover, caption=mapworlds.caption()))
+    middle = transform(cover.demand.xy, cover.demand.crs, WGS84)[40 * 20 + 20]
+    opened.tick("overlays", on=False)
+    opened.look_at(middle, 9)
+    red, _, blue = opened.colour(middle)
+    assert red > blue + 80  # orange, not the ground
+
+
+def test_a_telephone_shows_the_map_first(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites(("North", "Middle", "South"))
+    opened = show(draw_coverage(cover, districts=districts, caption=mapworlds.caption()), PHONE)
+    page = opened.page
+    box = page.locator(".folium-map").bounding_box()
+    assert box["height"] > 500
+    assert box["width"] == PHONE[0]
+    assert not page.locator(".classes").first.is_visible()
+    for lonlat in transform(cover.sites.xy, cover.sites.crs, WGS84):
+        x, y = opened.point(lonlat)
+        assert box["x"] < x < box["x"] + box["width"]
+        assert box["y"] < y < box["y"] + box["height"]
+    page.locator(".legend summary").click()
+    assert page.locator(".classes").first.is_visible()
+    assert page.locator(".folium-map").bounding_box()["height"] > 200
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert opened.complaints == []
+
+
+def test_a_notebook_shows_it_too(show: Callable[..., Opened]) -> None:
+    cover, districts = mapworlds.named_sites(("North", "South"))
+    drawn = draw_coverage(cover, districts=districts, caption=mapworlds.caption())
+    opened = show(f"<!DOCTYPE html><body>{drawn._repr_html_()}</body>")
+    frame = opened.page.frame_locator("iframe")
+    assert frame.locator(".site svg").count() == 2
+    assert not [c for c in opened.complaints if not re.search(r"about:srcdoc", c)]
