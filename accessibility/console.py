@@ -74,10 +74,10 @@ def print_coverage(result: Result) -> None:
     table = Table("", "people", "covered", "share", "by radius", box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, row in result.settings.iterrows():
+    for _, row in result.settings.iterrows():
         shares = (row["covered_share"], row["covered_share_radius"])
         figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(_percent(s) for s in shares)]
-        table.add_row(Text(str(name)), *figures)
+        table.add_row(Text(str(row["setting"])), *figures)
     console.print(table)
     for note in result.notes:
         console.print(Text(note))
@@ -93,6 +93,8 @@ def print_check(facts: dict[str, Any]) -> None:
     for name, text in facts["read"].items():
         table.add_row(Text(name), Text(text))
     console.print(table)
+    for note in facts["notes"]:
+        console.print(Text(note, style="dim"))
     print_warnings(console, facts["warnings"])
     if not facts["warnings"]:
         console.print("nothing suspect")

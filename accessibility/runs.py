@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from accessibility.errors import InputError, OutputError
 from accessibility.report.files import write_csv, write_folder, write_geoparquet
-from accessibility.report.manifest import Run, manifest, write_manifest
+from accessibility.report.manifest import Run, record_run, write_manifest
 from accessibility.report.tables import demand_table, headline, setting_table
 from accessibility.study import read_study
 
@@ -136,7 +136,8 @@ def run_check(path: Path, progress: Progress) -> dict[str, Any]:
     files = {name: _file_text(file) for name, file in study.inputs.items()}
     return {
         "read": read | {f"file {name}": text for name, text in files.items()},
-        "warnings": [str(finding) for finding in study.findings],
+        "notes": [str(finding) for finding in study.findings if not finding.is_warning],
+        "warnings": [str(finding) for finding in study.findings if finding.is_warning],
     }
 
 
@@ -155,13 +156,13 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
     drawn = study.map(now, date=date, basemap=options.basemap)
     progress.step("Writing")
     notes = (*_sensitivity_notes(shares), *_notes(study, now))
-    record = manifest(
+    record = record_run(
         Run(
             study=study.name,
             study_file=path,
             inputs=study.inputs,
             parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
-            warnings=tuple(str(f) for f in study.findings),
+            warnings=[finding for finding in study.findings if finding.is_warning],
             seconds=round(time.monotonic() - begun, 3),
         ),
         now,

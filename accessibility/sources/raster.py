@@ -1,250 +1,286 @@
-"""Population rasters, read window by window."""
+"""People from a raster, read in strips: its populated cells become points."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import rasterio
-from pyproj import CRS, Geod
-from rasterio.errors import RasterioError
+from pyproj import CRS, Geod, Proj
 from rasterio.windows import Window
-from rasterio.windows import bounds as window_bounds
 
 from accessibility.errors import InputError
-from accessibility.projection import WGS84
+from accessibility.projection import WGS84, transform
 from accessibility.sources.checks import Finding
+from accessibility.sources.tables import checked_path, readable
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
     from pathlib import Path
 
+    from affine import Affine
     from numpy.typing import NDArray
 
+Bounds = tuple[float, float, float, float]
 Unit = Literal["persons", "per_km2", "per_hectare"]
 
-_BLOCK = 1_024
-_MAX_CELLS = 2_000_000_000
-_CROWDED_PER_KM2 = 200_000.0
-_M2 = {"per_km2": 1e6, "per_hectare": 1e4}
-_WALKING_CELL_M = 300.0
+MAX_CELLS = 1_000_000_000
+_STRIP_CELLS = 2_000_000
+_PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
+_CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
+_COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one person in twenty
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Cells:
-    """Raster cells with people, as points at their centres.
+    """The populated cells of a raster.
 
     Parameters
     ----------
-    ids
-        ``(n,)`` texts ``r<row>c<column>``, counted from the raster's upper left.
-    xy
-        ``(n, 2)`` centres in `crs`.
+    row, column
+        ``(n,)`` place of the cell in the whole file, from 0.
     population
         ``(n,)`` people, above 0.
+    geotransform
+        Six numbers: x of a corner = c + column·a, y = f + row·e, as (a, b, c, d, e, f).
     crs
         The raster's coordinate system.
     cell_m
-        Side of a cell in metres, about.
+        Side of a cell in the middle of what was read, metres.
+    zero_cells, nodata_cells
+        How many cells hold nobody, and how many hold no value.
     """
 
-    ids: NDArray[np.object_]
-    xy: NDArray[np.float64]
+    row: NDArray[np.int32]
+    column: NDArray[np.int32]
     population: NDArray[np.float64]
+    geotransform: tuple[float, ...]
     crs: CRS
     cell_m: float
+    zero_cells: int
+    nodata_cells: int
+
+    def __len__(self) -> int:
+        """Return the number of populated cells."""
+        return int(self.population.shape[0])
+
+    @property
+    def total_people(self) -> float:
+        """All people."""
+        return float(self.population.sum())
+
+    @cached_property
+    def ids(self) -> NDArray[np.object_]:
+        """``(n,)`` ids such as ``r12c7``: row and column in the file, whatever part of it was read."""
+        pairs = zip(self.row.tolist(), self.column.tolist(), strict=True)
+        return np.array([f"r{row}c{column}" for row, column in pairs], dtype=object)
+
+    @cached_property
+    def xy(self) -> NDArray[np.float64]:
+        """``(n, 2)`` centres of the cells in `crs`, x (or longitude) first."""
+        return _centres(self.geotransform, self.row, self.column)
 
 
-@dataclass(frozen=True, kw_only=True)
-class RasterSpec:
-    """How a population raster is to be read.
+def read_population_raster(
+    path: str | os.PathLike[str],
+    *,
+    bounds_lonlat: Bounds | None = None,
+    band: int | None = None,
+    unit: Unit = "persons",
+    max_cells: int = MAX_CELLS,
+) -> tuple[Cells, list[Finding]]:
+    """Return the populated cells of a raster, and what was found. The raster is never in memory as a whole.
 
     Parameters
     ----------
-    bounds
-        West, south, east, north in degrees: only cells whose centre lies there; all if None.
+    path
+        A raster that GDAL reads, north up.
+    bounds_lonlat
+        West, south, east, north in degrees: only cells that touch this box.
     band
-        Which band, from 1; needed where the raster has several.
+        Number of the band, from 1; required where there are several.
     unit
-        What a cell holds: ``persons``, or people ``per_km2`` or ``per_hectare``.
-    """
+        ``persons`` per cell, or a density, ``per_km2`` or ``per_hectare``, which is multiplied by the true area of
+        each cell on the ellipsoid.
+    max_cells
+        More cells than this are refused before any is read.
 
-    bounds: tuple[float, float, float, float] | None = None
-    band: int | None = None
-    unit: Unit = "persons"
-
-
-@dataclass
-class _Tally:
-    """Counts of what is not a cell with people."""
-
-    nodata: int = 0
-    zero: int = 0
-    parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]] = field(default_factory=list)
-
-
-def read_population_raster(path: Path, spec: RasterSpec | None = None) -> tuple[Cells, list[Finding]]:
-    """Return the cells of a population raster that have people.
-
-    Cells without data are not cells without people: they are counted apart. Only blocks of the raster are ever in
-    memory.
+    Returns
+    -------
+    cells
+        Cells with people. No value (nodata, a mask, NaN) is not nobody; both are counted.
+    findings
+        Cells without value, cells too crowded to be true, cells too large for a walk.
 
     Raises
     ------
     InputError
-        A file that is missing or not a raster, has no coordinate system, is rotated, has several bands and none is
-        named, holds negative people, or nobody at all.
+        A file that is no raster or remote, no coordinate system, a rotated grid, several bands and none named, too
+        many cells, no overlap with the box, negative or infinite values, nobody at all.
     """
-    spec = RasterSpec() if spec is None else spec
-    with _opened(path) as source:
-        _check_header(path, source, spec)
-        window = _window(path, source, spec)
-        tally = _Tally()
-        for block in _blocks(window):
-            _read_block(path, source, block, (spec, tally))
-        crs = CRS.from_user_input(source.crs)
-        return _cells(path, source, crs, (spec, tally))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        msg = f"{path.name}: no such file {path}; expected a population raster"
+    file = checked_path(path)
+    if unit not in ("persons", *_PER_KM2):
+        msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(_PER_KM2)}"
         raise InputError(msg)
-    try:
-        with rasterio.open(path) as source:
-            yield source
-    except RasterioError as error:
-        msg = f"{path.name}: cannot be read as a raster: {error}"
-        raise InputError(msg) from error
-
-
-def _check_header(path: Path, source: Any, spec: RasterSpec) -> None:
-    if source.crs is None:
-        msg = f"{path.name}: no coordinate system; expected one, declare it in the file (gdal_edit.py -a_srs EPSG:...)"
-        raise InputError(msg)
-    if source.transform.b or source.transform.d:
-        msg = f"{path.name}: the raster is rotated; expected rows from west to east (gdalwarp makes such a one)"
-        raise InputError(msg)
-    if spec.band is None and source.count > 1:
-        msg = f"{path.name}: {source.count} bands; expected one, or its number with population = {{ band = ... }}"
-        raise InputError(msg)
-    if (spec.band or 1) > source.count:
-        msg = f"{path.name}: no band {spec.band}; it has {source.count}"
-        raise InputError(msg)
-
-
-def _window(path: Path, source: Any, spec: RasterSpec) -> Window:
-    """Return the part of the raster within the bounds, whole cells."""
-    if spec.bounds is None:
-        window = Window(0, 0, source.width, source.height)
-    else:
-        from rasterio.warp import transform_bounds  # noqa: PLC0415 -- PROJ is asked for only here
-
-        west, south, east, north = transform_bounds(WGS84.to_wkt(), source.crs, *spec.bounds, densify_pts=21)
-        cols = sorted((x - source.transform.c) / source.transform.a for x in (west, east))
-        rows = sorted((y - source.transform.f) / source.transform.e for y in (south, north))
-        left, top = max(int(np.floor(cols[0])), 0), max(int(np.floor(rows[0])), 0)
-        right, bottom = min(int(np.ceil(cols[1])), source.width), min(int(np.ceil(rows[1])), source.height)
-        if right <= left or bottom <= top:
-            there = ", ".join(f"{v:.3f}" for v in transform_bounds(source.crs, WGS84.to_wkt(), *source.bounds))
-            here = ", ".join(f"{v:.3f}" for v in spec.bounds)
-            msg = f"{path.name}: covers {there} (west, south, east, north), nothing of the study area {here}"
+    _refuse_remote_parts(file)
+    findings: list[Finding] = []
+    with readable(file, findings), rasterio.open(file) as raster:
+        crs, number = _checked(raster, band, file.name)
+        window = _window(raster, crs, bounds_lonlat, file.name)
+        if window.width * window.height > max_cells:
+            size = f"{window.width:,} × {window.height:,} cells"
+            msg = f"{file.name}: {size} to read; expected at most {max_cells:,}; cut the raster to the study area"
             raise InputError(msg)
-        window = Window(left, top, right - left, bottom - top)
-    if window.width * window.height > _MAX_CELLS:
-        msg = f"{path.name}: {window.width * window.height:,} cells; expected at most {_MAX_CELLS:,}, name an area"
-        raise InputError(msg)
-    return window
-
-
-def _blocks(window: Window) -> Iterator[Window]:
-    for top in range(window.row_off, window.row_off + window.height, _BLOCK):
-        for left in range(window.col_off, window.col_off + window.width, _BLOCK):
-            width = min(_BLOCK, window.col_off + window.width - left)
-            yield Window(left, top, width, min(_BLOCK, window.row_off + window.height - top))
-
-
-def _read_block(path: Path, source: Any, block: Window, job: tuple[RasterSpec, _Tally]) -> None:
-    """Add the people of one block to the tally."""
-    spec, tally = job
-    band = spec.band or 1
-    values = source.read(band, window=block, out_dtype="float64")
-    missing = ~np.isfinite(values)
-    if source.nodatavals[band - 1] is not None:
-        # Compared as the raster holds it: a float32 nodata of -3.4e38 has no equal in float64.
-        missing |= source.read_masks(band, window=block) == 0
-    tally.nodata += int(missing.sum())
-    values[missing] = 0.0
-    negative = values < 0
-    if negative.any():
-        row, col = np.argwhere(negative)[0]
+        parts = list(_strips(raster, number, window, file.name))
+        grid = tuple(raster.transform)[:6]
+    row, column, value = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    nodata = sum(part[3] for part in parts)
+    if not len(value):
         msg = (
-            f"{path.name}: {int(negative.sum())} cells with negative people, first {values[row, col]:g} at row "
-            f"{row + block.row_off}, column {col + block.col_off}; expected 0 or more (is it the mark of missing data? "
-            f"declare it: gdal_edit.py -a_nodata {values[row, col]:g})"
+            f"{file.name}: nobody in {window.width * window.height:,} cells ({nodata:,} without value); expected people"
         )
         raise InputError(msg)
-    rows, cols = np.nonzero(values)
-    tally.zero += int(values.size - missing.sum() - rows.size)
-    if rows.size:
-        tally.parts.append((rows + int(block.row_off), cols + int(block.col_off), values[rows, cols]))
+    area = _areas_km2(grid, crs, row, column, exact=unit != "persons")
+    population = value if unit == "persons" else value * _PER_KM2[unit] * area
+    cells = Cells(
+        row=row,
+        column=column,
+        population=population,
+        geotransform=grid,
+        crs=crs,
+        cell_m=math.sqrt(float(area[len(area) // 2])) * 1_000.0,
+        zero_cells=window.width * window.height - nodata - len(value),
+        nodata_cells=nodata,
+    )
+    return cells, findings + _suspicions(cells, area, file.name)
 
 
-def _cells(path: Path, source: Any, crs: CRS, job: tuple[RasterSpec, _Tally]) -> tuple[Cells, list[Finding]]:
-    spec, tally = job
-    if not tally.parts:
-        msg = f"{path.name}: nobody: {tally.nodata:,} cells without data, {tally.zero:,} with 0; expected people"
+def _refuse_remote_parts(path: Path) -> None:
+    """Refuse a virtual raster that points to another machine."""
+    if path.suffix.lower() == ".vrt" and any(mark in path.read_bytes() for mark in (b"://", b"/vsi")):
+        msg = f"{path.name}: points to remote or virtual files; expected a raster on this machine"
         raise InputError(msg)
-    rows, cols, people = (np.concatenate(part) for part in zip(*tally.parts, strict=True))
-    order = np.lexsort((cols, rows))
-    rows, cols, people = rows[order], cols[order], people[order]
-    area_m2 = _cell_areas(source, crs, rows)
-    if spec.unit != "persons":
-        people = people * area_m2 / _M2[spec.unit]
-    x = source.transform.c + source.transform.a * (cols + 0.5)
-    y = source.transform.f + source.transform.e * (rows + 0.5)
-    ids = np.array([f"r{r}c{c}" for r, c in zip(rows.tolist(), cols.tolist(), strict=True)], dtype=object)
-    cell_m = float(np.sqrt(area_m2.mean()))
-    cells = Cells(ids=ids, xy=np.column_stack([x, y]), population=people, crs=crs, cell_m=cell_m)
-    return cells, _findings(path, cells, people / area_m2 * 1e6)
 
 
-def _cell_areas(source: Any, crs: CRS, rows: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the area in square metres of a cell in each of `rows`; on the ellipsoid where the raster is in degrees."""
-    step_x, step_y = abs(source.transform.a), abs(source.transform.e)
-    if crs.is_projected:
-        unit = float(crs.axis_info[0].unit_conversion_factor or 1.0)
-        return np.full(len(rows), step_x * step_y * unit**2)
+def _checked(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
+    if raster.crs is None:
+        msg = f"{name}: no coordinate system; expected one, declare it in the file"
+        raise InputError(msg)
+    grid = raster.transform
+    if grid.b or grid.d or not grid.a or not grid.e:
+        msg = f"{name}: a rotated grid {tuple(grid)[:6]}; expected rows along the axes, north up"
+        raise InputError(msg)
+    if band is None and raster.count != 1:
+        msg = f"{name}: {raster.count} bands and none named; expected band = 1 to {raster.count}"
+        raise InputError(msg)
+    if band is not None and not 1 <= band <= raster.count:
+        msg = f"{name}: no band {band}; it has {raster.count}"
+        raise InputError(msg)
+    return CRS.from_wkt(raster.crs.to_wkt()), band or 1
+
+
+def _window(raster: Any, crs: CRS, bounds: Bounds | None, name: str) -> Window:
+    """Return the rows and columns that touch a box in degrees."""
+    if bounds is None:
+        return Window(0, 0, raster.width, raster.height)
+    west, south, east, north = bounds
+    steps = np.linspace(0.0, 1.0, 21)
+    lon, lat = west + (east - west) * steps, south + (north - south) * steps
+    edge = [(lon, south), (lon, north), (west, lat), (east, lat)]
+    ring = np.vstack([np.column_stack(np.broadcast_arrays(x, y)) for x, y in edge]).astype(np.float64)
+    xy = transform(ring, WGS84, crs)
+    grid: Affine = raster.transform
+    column, row = (xy[:, 0] - grid.c) / grid.a, (xy[:, 1] - grid.f) / grid.e
+    if not np.isfinite(xy).all():
+        msg = f"{name}: the study area {bounds} has no place in {crs.name}; expected a raster of the area"
+        raise InputError(msg)
+    left, right = max(math.floor(column.min()), 0), min(math.ceil(column.max()), raster.width)
+    top, bottom = max(math.floor(row.min()), 0), min(math.ceil(row.max()), raster.height)
+    if left >= right or top >= bottom:
+        msg = f"{name}: does not touch the study area {tuple(round(b, 4) for b in bounds)}; expected a raster of it"
+        raise InputError(msg)
+    return Window(left, top, right - left, bottom - top)
+
+
+def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple[Any, Any, Any, int]]:
+    """Yield row, column and value of the populated cells of each strip, and how many cells there have no value."""
+    block = raster.block_shapes[band - 1][0]
+    height = max(_STRIP_CELLS // window.width // block * block, min(block, max(_STRIP_CELLS // window.width, 1)))
+    scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
+    for top in range(window.row_off, window.row_off + window.height, height):
+        rows = min(height, window.row_off + window.height - top)
+        part = raster.read(band, window=Window(window.col_off, top, window.width, rows), masked=True)
+        values = part.data * scale + offset if (scale, offset) != (1.0, 0.0) else part.data
+        known = ~(np.ma.getmaskarray(part) | np.isnan(values))
+        bad = known & ((values < 0) | np.isinf(values))
+        if bad.any():
+            r, c = np.argwhere(bad)[0]
+            msg = (
+                f"{name}: {int(bad.sum())} cells below 0 or infinite, first {values[r, c]} in row {top + r}, column "
+                f"{window.col_off + c}; expected people; if this value means no data, declare it as nodata in the file"
+            )
+            raise InputError(msg)
+        r, c = np.nonzero(known & (values > 0))
+        where = (r + top).astype(np.int32), (c + window.col_off).astype(np.int32)
+        yield *where, values[r, c].astype(np.float64), int(known.size - known.sum())
+
+
+def _centres(grid: tuple[float, ...], row: NDArray[np.int32], column: NDArray[np.int32]) -> NDArray[np.float64]:
+    a, _, c, _, e, f = grid
+    return np.column_stack([c + (column + 0.5) * a, f + (row + 0.5) * e])
+
+
+def _areas_km2(
+    grid: tuple[float, ...], crs: CRS, row: NDArray[np.int32], column: NDArray[np.int32], *, exact: bool
+) -> NDArray[np.float64]:
+    """Return the area of each cell: on the ellipsoid for degrees, and for a projection where it must be exact."""
+    a, _, _, _, e, f = grid
+    if crs.is_geographic:
+        rows, of = np.unique(row, return_inverse=True)
+        area = _band(f + rows * e) - _band(f + (rows + 1) * e)
+        degrees: NDArray[np.float64] = np.abs(area * np.radians(a))[of] / 1e6
+        return degrees
+    metre = crs.axis_info[0].unit_conversion_factor
+    planar: NDArray[np.float64] = np.full(len(row), abs(a * e) * metre**2 / 1e6)
+    if not exact:
+        return planar
+    lonlat = transform(_centres(grid, row, column), crs, WGS84)
+    scale = Proj(crs).get_factors(lonlat[:, 0], lonlat[:, 1]).areal_scale
+    return planar / np.asarray(scale, dtype=np.float64)
+
+
+def _band(lat: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area in m² between the equator and a latitude, per radian of longitude (Snyder 1987, eq. 3-12)."""
     geod = Geod(ellps="WGS84")
-    distinct, which = np.unique(rows, return_inverse=True)
-    areas = []
-    for row in distinct.tolist():
-        west, south, east, north = window_bounds(Window(0, row, 1, 1), source.transform)
-        areas.append(abs(geod.polygon_area_perimeter([west, east, east, west], [south, south, north, north])[0]))
-    found: NDArray[np.float64] = np.array(areas)[which]
-    return found
+    e, s = math.sqrt(geod.es), np.sin(np.radians(lat))
+    zone: NDArray[np.float64] = geod.a**2 * (1 - geod.es) / 2 * (s / (1 - geod.es * s**2) + np.arctanh(e * s) / e)
+    return zone
 
 
-def _findings(path: Path, cells: Cells, density: NDArray[np.float64]) -> list[Finding]:
-    findings = []
-    crowded = density > _CROWDED_PER_KM2
+def _suspicions(cells: Cells, area: NDArray[np.float64], name: str) -> list[Finding]:
+    found = []
+    if cells.nodata_cells:
+        message = f"{cells.nodata_cells:,} cells have no value: they hold nobody here, and are not counted as empty"
+        found.append(Finding(code="nodata-cells", source=name, message=message, count=cells.nodata_cells))
+    density = cells.population / area
+    crowded = density > _CROWDED_KM2
     if crowded.any():
-        where = cells.ids[int(density.argmax())]
+        first = int(np.argmax(density))
+        most = f"most {density[first]:,.0f} per km² in row {cells.row[first]}, column {cells.column[first]}"
         message = (
-            f"{int(crowded.sum())} cells have more than {_CROWDED_PER_KM2:,.0f} people per km², most "
-            f"{density.max():,.0f} at {where}; is the unit right?"
+            f"{int(crowded.sum())} cells hold more than {_CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
         )
         people = float(cells.population[crowded].sum())
-        findings.append(
-            Finding(code="crowded-cell", source=path.name, message=message, count=int(crowded.sum()), people=people)
+        found.append(
+            Finding(code="crowded-cell", source=name, message=message, count=int(crowded.sum()), people=people)
         )
-    if cells.cell_m > _WALKING_CELL_M:
+    if cells.cell_m > _COARSE_M:
         message = (
-            f"cells of about {cells.cell_m:,.0f} m are too coarse for a 15-minute walk: cells of 500 m misjudge one "
-            "person in ten, cells of 1 km one in five; expected 100 m"
+            f"cells of {cells.cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
         )
-        findings.append(Finding(code="coarse-cells", source=path.name, message=message, count=len(cells.ids)))
-    return findings
+        found.append(Finding(code="coarse-cells", source=name, message=message, count=len(cells)))
+    return found

@@ -1,4 +1,4 @@
-"""District totals spread over buildings."""
+"""District totals spread over buildings, by floor area."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-_ENOUGH_RESIDENTIAL = 0.3
+RESIDENTIAL_SHARE = 0.30
+
+_SOURCE = "buildings"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Spread:
-    """People by building.
+    """People at buildings.
 
     Parameters
     ----------
     ids
-        ``(n,)`` ``b`` and the building's id, or ``d`` and the district's name where it has no building.
+        ``(n,)`` ``b`` and the building's id; ``d`` and the district's name where it has no building.
     lonlat
-        ``(n, 2)`` degrees.
+        ``(n, 2)`` WGS 84 degrees.
     population
-        ``(n,)`` people; they add up to each district's total.
+        ``(n,)`` people, fractions of persons included.
     district
         ``(n,)`` name of the district.
     """
@@ -42,79 +44,88 @@ class Spread:
 
 
 def spread_over_buildings(
-    buildings: gpd.GeoDataFrame, districts: gpd.GeoDataFrame, *, source: str = "buildings"
+    buildings: gpd.GeoDataFrame, districts: gpd.GeoDataFrame, *, source: str = _SOURCE
 ) -> tuple[Spread, list[Finding]]:
-    """Return the people of each district in its buildings, by floor area (footprint times levels).
+    """Return the people of each district at its buildings, in proportion to floor area, and what was found.
 
-    People live in residential buildings. A building whose use is not known (``building=yes``) takes people as a
-    residential one does where residential buildings are fewer than three in ten of those two; buildings of another
-    use take people only where a district has nothing else. People of a district without buildings stand at a point
-    inside it. Totals are kept exactly.
+    In each district people live in the residential buildings; those of unknown use count like them where fewer than
+    30 % of both are marked residential, because mappers there mostly wrote ``building=yes``. Only a district with
+    neither uses the rest. A district without any building stands at one point inside it. The sum of each
+    district is its total.
 
     Parameters
     ----------
     buildings
-        A row a building: ``id``, ``footprint_m2``, ``levels``, ``use`` (``residential``, ``unknown``, ``other``),
-        points in EPSG:4326.
+        Points in EPSG:4326 with columns id, footprint_m2, levels (missing: one storey), use (``residential``,
+        ``unknown``, ``other``).
     districts
-        Indexed by name, with ``population``, polygons in EPSG:4326.
+        Polygons in EPSG:4326 indexed by name, with a column population. Where two overlap, the first one counts.
     source
-        Name of the buildings' file, for findings.
+        The file of the buildings, for messages.
 
     Raises
     ------
     InputError
-        A district whose population is missing or negative.
+        Districts whose population is missing or negative, or nobody at all.
     """
-    totals = districts["population"].to_numpy(dtype=float)
-    bad = ~(np.isfinite(totals) & (totals >= 0))
-    if bad.any():
-        names = ", ".join(f"{n} ({t:g})" for n, t in zip(districts.index[bad][:10], totals[bad], strict=False))
-        msg = (
-            f"{int(bad.sum())} districts without a population to spread: {names}; expected people, 0 or more, for each"
-        )
-        raise InputError(msg)
+    totals = districts["population"].to_numpy(dtype=np.float64)
+    _check_totals(totals, districts.index.to_numpy(dtype=object), source)
     lonlat = shapely.get_coordinates(buildings.geometry.to_numpy())
     row = locate(lonlat, districts)
-    chosen, by_use = _inhabited(buildings["use"].to_numpy(dtype=str), row, len(districts))
-    weight = np.where(chosen, (buildings["footprint_m2"] * buildings["levels"]).to_numpy(dtype=float), 0.0)
-    lived_in = np.flatnonzero(weight > 0)
-    whole = np.bincount(row[lived_in], weights=weight[lived_in], minlength=len(districts))
-    empty = np.flatnonzero((whole == 0) & (totals > 0))
-    inside = shapely.point_on_surface(districts.geometry.to_numpy()[empty])
+    weight = _weights(buildings, row, len(totals))
+    sums = np.bincount(row[row >= 0], weights=weight[row >= 0], minlength=len(totals))
+    lives = (row >= 0) & (weight > 0)
+    empty = np.flatnonzero(sums == 0)
+    shape = shapely.point_on_surface(districts.geometry.to_numpy()[empty])
     names = districts.index.to_numpy(dtype=object)
+    ids = [f"b{building}" for building in buildings["id"].to_numpy()[lives]]
     spread = Spread(
-        ids=np.array([f"b{i}" for i in buildings["id"].to_numpy()[lived_in]] + [f"d{names[e]}" for e in empty], object),
-        lonlat=np.vstack([lonlat[lived_in], shapely.get_coordinates(inside).reshape(-1, 2)]),
-        population=np.append(weight[lived_in] / whole[row[lived_in]] * totals[row[lived_in]], totals[empty]),
-        district=np.append(names[row[lived_in]], names[empty]),
+        ids=np.array([*ids, *(f"d{names[at]}" for at in empty)], dtype=object),
+        lonlat=np.vstack([lonlat[lives], shapely.get_coordinates(shape)]),
+        population=np.append(totals[row[lives]] * (weight[lives] / sums[row[lives]]), totals[empty]),
+        district=names[np.append(row[lives], empty)],
     )
-    return spread, _findings(source, (len(lived_in), by_use), list(names[empty]), float(totals[empty].sum()))
+    return spread, _findings(spread, row, empty, source)
 
 
-def _inhabited(use: NDArray[np.str_], row: NDArray[np.intp], n: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which buildings take people, and how many districts count residential, unknown, and other ones."""
-    inside = row >= 0
-    count = {u: np.bincount(row[inside & (use == u)], minlength=n) for u in ("residential", "unknown", "other")}
-    homes, unknown = count["residential"], count["unknown"]
-    with_unknown = (unknown > 0) & (homes < _ENOUGH_RESIDENTIAL * (homes + unknown))
-    with_other = (homes + unknown == 0) & (count["other"] > 0)
-    takes = (use == "residential") | ((use == "unknown") & with_unknown[row]) | ((use == "other") & with_other[row])
-    return inside & takes, np.array([(homes > 0).sum(), with_unknown.sum(), with_other.sum()])
+def _check_totals(totals: NDArray[np.float64], names: NDArray[np.object_], source: str) -> None:
+    bad = ~(np.isfinite(totals) & (totals >= 0))
+    if bad.any():
+        shown = ", ".join(map(str, names[bad][:10]))
+        msg = f"{source}: {int(bad.sum())} districts have no population to spread: {shown}; expected people, 0 or more"
+        raise InputError(msg)
+    if not totals.sum() > 0:
+        msg = f"{source}: nobody lives in {len(totals)} districts; expected people to spread"
+        raise InputError(msg)
 
 
-def _findings(source: str, spread: tuple[int, NDArray[np.int64]], empty: list[object], people: float) -> list[Finding]:
-    count, (_, unknown, other) = spread
-    message = f"people spread over {count:,} buildings by floor area"
-    if unknown:
-        message += f"; in {unknown} districts buildings of unknown use count as homes, residential ones are too few"
-    if other:
-        message += f"; in {other} districts there are only buildings of another use"
-    findings = [Finding(code="people-over-buildings", source=source, message=message, count=count)]
-    if empty:
-        some = ", ".join(map(str, empty[:5]))
-        text = f"{len(empty)} districts have no building: {some}; their people stand at one point"
-        findings.append(
-            Finding(code="district-without-building", source=source, message=text, count=len(empty), people=people)
+def _weights(buildings: gpd.GeoDataFrame, row: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Return the floor area, in m², of the buildings where people live, 0 for the others."""
+    levels = np.nan_to_num(buildings["levels"].to_numpy(dtype=np.float64), nan=1.0)
+    floor = np.nan_to_num(buildings["footprint_m2"].to_numpy(dtype=np.float64), nan=0.0) * np.maximum(levels, 1.0)
+    use = buildings["use"].to_numpy(dtype=str)
+    inside = (row >= 0) & (floor > 0)
+    homes, unknown = inside & (use == "residential"), inside & (use == "unknown")
+    marked, unmarked = (np.bincount(row[which], minlength=count) for which in (homes, unknown))
+    few = marked < RESIDENTIAL_SHARE * (marked + unmarked)
+    neither = marked + unmarked == 0
+    lives = homes | (unknown & few[row]) | (inside & neither[row])
+    weight: NDArray[np.float64] = np.where(lives, floor, 0.0)
+    return weight
+
+
+def _findings(spread: Spread, row: NDArray[np.intp], empty: NDArray[np.intp], source: str) -> list[Finding]:
+    found = []
+    outside = int((row < 0).sum())
+    if outside:
+        message = f"{outside:,} buildings lie in no district: nobody is placed there"
+        found.append(Finding(code="building-outside", source=source, message=message, count=outside))
+    if empty.size:
+        people = float(spread.population[-empty.size :].sum())
+        shown = ", ".join(map(str, spread.district[-empty.size :][:10]))
+        message = (
+            f"{empty.size} districts have no building ({shown}): their {people:,.0f} people stand at one point inside"
         )
-    return findings
+        code = "district-without-building"
+        found.append(Finding(code=code, source=source, message=message, count=int(empty.size), people=people))
+    return found

@@ -1,0 +1,165 @@
+"""The manifest of a run: what went in, how it was read, what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+
+from accessibility import __version__
+from accessibility.report.files import write_aside
+from accessibility.report.tables import speed_text
+from accessibility.sources.cache import sha256_file
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accessibility.coverage import Coverage
+    from accessibility.sources.checks import Finding
+
+# What can change a figure, or the bytes of a file.
+_LIBRARIES = (
+    *("numpy", "pandas", "pyarrow", "scipy", "pyproj", "shapely", "geopandas", "numba", "osmium", "rasterio"),
+    *("folium", "highspy"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of a study, for its manifest.
+
+    Parameters
+    ----------
+    study
+        Name of the study.
+    study_file
+        The ``study.toml``; paths of inputs are told relative to its folder.
+    inputs
+        File of each input.
+    parameters
+        Settings of the study, as JSON can hold them.
+    warnings
+        What readers set aside, suspect or want known.
+    seconds
+        How long the run took.
+    """
+
+    study: str
+    study_file: str | os.PathLike[str]
+    inputs: Mapping[str, str | os.PathLike[str]]
+    parameters: Mapping[str, Any]
+    warnings: Sequence[Finding | str] = ()
+    seconds: float
+
+
+def record_run(
+    run: Run,
+    coverage: Coverage,
+    *,
+    sensitivity: Mapping[str, float] | Mapping[float, float],
+    siting: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of a run, in values that JSON can hold and in the order they are written.
+
+    Inputs are told by path and SHA-256: relative to the study's folder, absolute only where the two have nothing
+    but the root in common. A number that is not finite is None. ``parameters`` holds the study's own settings, and
+    below ``standard_used`` and ``walker_used`` what the figures were measured with.
+
+    Parameters
+    ----------
+    run
+        The run.
+    coverage
+        Whose totals it states.
+    sensitivity
+        Share covered, 0 to 1, by walking speed in m/s.
+    siting
+        Model, status, objective, bound, gap and selected sites of a proposal, where there is one.
+
+    Raises
+    ------
+    InputError
+        An input that cannot be read.
+    """
+    folder = Path(run.study_file).resolve().parent
+    standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
+    told: dict[str, Any] = {
+        "version": __version__,
+        "study": run.study,
+        "inputs": {
+            name: {"path": _relative(path, folder), "sha256": sha256_file(path)} for name, path in run.inputs.items()
+        },
+        "parameters": {**run.parameters, "standard_used": standard, "walker_used": asdict(coverage.walker)},
+        "totals": {
+            "population": coverage.population,
+            "covered": coverage.covered_people,
+            "uncovered": coverage.uncovered_people,
+            "covered_share": coverage.share,
+            "covered_share_radius": coverage.share_radius,
+            "unreached": coverage.unreached_people,
+        },
+        "sensitivity": {speed_text(float(speed)): share for speed, share in sensitivity.items()},
+        "siting": siting,
+        "seconds": run.seconds,
+        "warnings": [str(warning) for warning in run.warnings],
+        "environment": _environment(),
+    }
+    plain: dict[str, Any] = _plain(told)
+    return plain
+
+
+
+
+def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write a manifest as JSON: UTF-8, keys in the order given, what is not a finite number null.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; a file that was there is untouched.
+    """
+    text = json.dumps(_plain(told), ensure_ascii=False, allow_nan=False, indent=2)
+    with write_aside(path) as aside:
+        aside.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+
+
+def _relative(path: str | os.PathLike[str], folder: Path) -> str:
+    """Return a path relative to `folder` where the two can move together, that is, share more than the root."""
+    whole = Path(path).resolve()
+    if whole.drive != folder.drive or os.path.commonpath([whole, folder]) == whole.anchor:
+        return whole.as_posix()
+    return Path(os.path.relpath(whole, folder)).as_posix()
+
+
+def _environment() -> dict[str, str | None]:
+    """Return the versions of Python, of the libraries and of PROJ; None of one that is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            versions[library] = None
+    return {**versions, "proj": pyproj.proj_version_str}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, os.PathLike):
+        return Path(value).as_posix()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

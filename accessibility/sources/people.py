@@ -1,0 +1,139 @@
+"""People from a table of points, polygons or coordinates with a column of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.columns import find_column, require_column
+from accessibility.sources.points import locate_rows, unique_row_ids
+from accessibility.sources.tables import checked_path, numbers, read_table, rows_text
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
+_UNREADABLE_SHARE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleSpec:
+    """What a table of people holds.
+
+    Parameters
+    ----------
+    column
+        Column of people; where not given, one with a usual name (population, 常住人口, ...).
+    id, setting, district
+        Names of these columns; an id is made from the row's number where there is none.
+    coordinates
+        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
+    columns
+        Names of the ``lon``, ``lat`` or ``coordinates`` column where they are unusual.
+    groups
+        Name of a group (60+, say) to its column.
+    """
+
+    column: str | None = None
+    id: str | None = None
+    coordinates: str | None = None
+    setting: str | None = None
+    district: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return people at places, and what was found.
+
+    Parameters
+    ----------
+    path
+        A table as `accessibility.sources.tables.read_table` reads it.
+    spec
+        What it holds.
+
+    Returns
+    -------
+    people
+        Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group.
+        A row without coordinates has an empty point: its people stay in the denominator.
+    findings
+        Rows without coordinates and their people; whatever was set aside.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, people that are blank, negative or no number, ids that stand twice, coordinates
+        that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
+    """
+    source = checked_path(path).name
+    table, findings = read_table(path)
+    column = require_column(table, "population", source=source, given=spec.column)
+    values: dict[str, Any] = {"population": _people(table, column, source)}
+    if not values["population"].sum() > 0:
+        msg = f"{source}: column {column!r} has nobody in {len(table)} rows; expected people"
+        raise InputError(msg)
+    if spec.setting is not None:
+        texts = table[require_column(table, "setting", source=source, given=spec.setting)]
+        values["setting"] = texts.replace(_SETTINGS).to_numpy(dtype=object)
+    if spec.district is not None:
+        values["district"] = table[require_column(table, "district", source=source, given=spec.district)].to_numpy()
+    for group, name in spec.groups.items():
+        values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
+        findings += _larger(values[group], values["population"], group, source)
+    own = find_column(table, "id", source=source, given=spec.id)
+    ids = unique_row_ids(table, own, letter="P", source=source)
+    located = locate_rows(table, source=source, coordinates=spec.coordinates, columns=spec.columns)
+    findings += located.findings
+    unreadable = located.unreadable
+    if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
+        text = rows_text(located.texts, unreadable, "are no numbers")
+        msg = f"{source}: coordinates of {text} ({int(unreadable.sum())} of {len(table)} rows); expected numbers"
+        raise InputError(msg)
+    findings += _unplaced(located.missing, values["population"], ids, source)
+    points = np.full(len(table), shapely.Point(), dtype=object)
+    points[~located.missing] = shapely.points(located.lonlat[~located.missing])
+    return gpd.GeoDataFrame(values, geometry=points, index=ids, crs="EPSG:4326"), findings
+
+
+def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
+    if "万" in column:
+        msg = f"{source}: column {column!r} seems to count in ten thousands (万); expected persons"
+        raise InputError(msg)
+    texts = table[column]
+    people = numbers(texts, source=source, column=column)
+    for bad, what in ((~np.isfinite(people), "is blank"), (people < 0, "is negative")):
+        if bad.any():
+            msg = f"{source}: column {column!r}: {rows_text(texts, bad, what)}; expected people, 0 or more, in each row"
+            raise InputError(msg)
+    return people
+
+
+def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, source: str) -> list[Finding]:
+    more = group > people
+    if not more.any():
+        return []
+    message = f"{int(more.sum())} rows have more people in group {name!r} than people in all"
+    return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
+
+
+def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    count, lost = int(missing.sum()), float(people[missing].sum())
+    if not count:
+        return []
+    shown = ", ".join(map(str, ids[missing][:5]))
+    message = (
+        f"{count} of {len(missing)} rows have no coordinates ({shown}): their {lost:,.0f} people count as unreached"
+    )
+    return [Finding(code="people-without-place", source=source, message=message, count=count, people=lost)]

@@ -1,0 +1,243 @@
+"""Where the rows of a table are: coordinates out of columns or shapes, checked for the usual mistakes, in WGS 84."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from accessibility.errors import InputError
+from accessibility.projection import WGS84, transform
+from accessibility.sources.checks import Finding
+from accessibility.sources.columns import attributes, find_column
+from accessibility.sources.datums import DATUMS, to_wgs84
+from accessibility.sources.tables import parse_numbers, rows_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+_BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
+_ZONE_MARGIN_DEG = 5.0
+_PAIR = re.compile(r"\s*[,;\s]\s*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Located:
+    """A table's places.
+
+    Parameters
+    ----------
+    lonlat
+        ``(n, 2)`` WGS 84 degrees, NaN where a row has none.
+    unreadable
+        ``(n,)`` rows whose coordinates are neither numbers nor blank.
+    texts
+        ``(n,)`` the coordinates as they stand, by row number.
+    findings
+        What was found on the way.
+    """
+
+    lonlat: NDArray[np.float64]
+    unreadable: NDArray[np.bool_]
+    texts: pd.Series[Any]
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """``(n,)`` rows without a place."""
+        return _unplaced(self.lonlat)
+
+
+def locate_rows(
+    table: pd.DataFrame, *, source: str, coordinates: str | None = None, columns: Mapping[str, str] | None = None
+) -> Located:
+    """Return where each row of a table is.
+
+    Parameters
+    ----------
+    table
+        As `accessibility.sources.tables.read_table` returns it.
+    source
+        The file, for messages.
+    coordinates
+        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
+    columns
+        Names of the ``lon``, ``lat`` or ``coordinates`` column where they are unusual.
+
+    Raises
+    ------
+    InputError
+        No coordinate columns, lines, no coordinate system, longitude and latitude swapped, metres instead of degrees,
+        or coordinates that their coordinate system puts somewhere else.
+    """
+    datum, crs = _declared(coordinates, source)
+    if isinstance(table, gpd.GeoDataFrame):
+        located, crs = _of_shapes(table, source, coordinates, crs)
+    else:
+        located = _of_columns(table, source, columns or {})
+    xy, texts = located.lonlat, located.texts
+    xy[(xy == 0).all(axis=1)] = np.nan  # a geocoder's way to say that it found nothing
+    if crs.is_projected:
+        lonlat = _from_metres(xy, texts, source, crs)
+    else:
+        _refuse_no_degrees(xy, texts, source, datum)
+        lonlat = transform(xy, crs, WGS84)
+    lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
+    return Located(lonlat=lonlat, unreadable=located.unreadable, texts=texts, findings=located.findings)
+
+
+def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, source: str) -> pd.Index[Any]:
+    """Return an id a row: that of `column`, else the letter and the row's number in the table.
+
+    Raises
+    ------
+    InputError
+        Ids that stand twice; the message lists the first ten.
+    """
+    made = [f"{letter}{row:03d}" for row in range(1, len(table) + 1)]
+    given = [""] * len(table) if column is None else [str(text).strip() for text in table[column]]
+    ids = pd.Index([own or other for own, other in zip(given, made, strict=True)], dtype=object, name="id")
+    twice = ids[ids.duplicated()].unique()
+    if len(twice):
+        shown = ", ".join(map(str, twice[:10]))
+        msg = f"{source}: {len(twice)} ids stand more than once: {shown}; expected a different id in each row"
+        raise InputError(msg)
+    return ids
+
+
+def _declared(coordinates: str | None, source: str) -> tuple[str, CRS]:
+    """Return the datum and the coordinate system that the study declares."""
+    if coordinates is None or coordinates in DATUMS:
+        return coordinates or "WGS84", WGS84
+    if re.fullmatch(r"EPSG:\d+", coordinates, re.IGNORECASE):
+        with contextlib.suppress(CRSError):
+            return "WGS84", CRS.from_user_input(coordinates)
+    msg = f"{source}: unknown coordinates {coordinates!r}; expected one of {', '.join(DATUMS)}, EPSG:n"
+    raise InputError(msg)
+
+
+def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) -> Located:
+    names = {key: find_column(table, key, source=source, given=columns.get(key)) for key in ("lon", "lat")}
+    both = find_column(table, "coordinates", source=source, given=columns.get("coordinates"))
+    lon_name, lat_name = names["lon"], names["lat"]
+    if lon_name is not None and lat_name is not None:
+        lon_text, lat_text = table[lon_name].astype(str), table[lat_name].astype(str)
+        texts = lon_text + ", " + lat_text
+    elif both is not None:
+        texts = table[both].astype(str)
+        parts = [_PAIR.split(unicodedata.normalize("NFKC", text.strip(" ()[]")), maxsplit=1) for text in texts]
+        lon_text = pd.Series([p[0] for p in parts], index=table.index)
+        lat_text = pd.Series([p[1] if len(p) > 1 else p[0] and "?" for p in parts], index=table.index)
+    else:
+        missing = " and ".join(key for key, name in names.items() if name is None)
+        msg = (
+            f"{source}: no column for {missing}; it has {', '.join(attributes(table))}; expected lon and lat "
+            "(经度, 纬度), or one column 'lng,lat' (坐标, location); else name them in the study"
+        )
+        raise InputError(msg)
+    lon, bad_lon = parse_numbers(lon_text)
+    lat, bad_lat = parse_numbers(lat_text)
+    xy = np.column_stack([lon, lat])
+    xy[~np.isfinite(xy).all(axis=1)] = np.nan
+    return Located(lonlat=xy, unreadable=bad_lon | bad_lat, texts=texts)
+
+
+def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, declared: CRS) -> tuple[Located, CRS]:
+    crs = table.crs
+    if crs is None and coordinates is None:
+        msg = f"{source}: no coordinate system; expected one, declare it in the file or with coordinates = 'EPSG:n'"
+        raise InputError(msg)
+    if crs is not None and coordinates is not None and coordinates not in DATUMS and CRS(crs) != declared:
+        msg = f"{source}: the file declares {CRS(crs).name}, the study {coordinates}; expected one coordinate system"
+        raise InputError(msg)
+    shapes = table.geometry.to_numpy()
+    there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+    kinds = pd.Series(table.geom_type.to_numpy(), index=table.index)[there]
+    lines = kinds[~kinds.isin(["Point", "MultiPoint", "Polygon", "MultiPolygon"])]
+    if len(lines):
+        first = f"first feature {lines.index[0]}: {lines.iloc[0]}"
+        msg = f"{source}: {len(lines)} features are no places, {first}; expected points or polygons"
+        raise InputError(msg)
+    findings = []
+    areas = int((kinds != "Point").sum())
+    if areas:
+        message = f"{areas} of {len(table)} features are areas or groups of points; each stands at one point inside it"
+        findings.append(Finding(code="polygon-as-point", source=source, message=message, count=areas))
+    xy = np.full((len(table), 2), np.nan)
+    points = np.where(shapely.get_type_id(shapes) == 0, shapes, shapely.point_on_surface(shapes))[there]
+    xy[there] = shapely.get_coordinates(points)
+    texts = pd.Series([f"{x}, {y}" for x, y in xy.tolist()], index=table.index)
+    unreadable = np.zeros(len(table), dtype=np.bool_)
+    return Located(lonlat=xy, unreadable=unreadable, texts=texts, findings=findings), CRS(crs) if crs else declared
+
+
+def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, datum: str) -> None:
+    known = xy[np.isfinite(xy).all(axis=1)]
+    if not len(known):
+        return
+    lon, lat = np.abs(xy[:, 0]), np.abs(xy[:, 1])
+    outside = (lon > 180.0) | (lat > 90.0)  # noqa: PLR2004 -- the globe
+    swappable = (lat <= 180.0) & (lon <= 90.0)  # noqa: PLR2004
+    turned = outside.any() and bool(swappable[outside].all())
+    if datum != "WGS84" and not _boxed(known).any() and _boxed(known[:, ::-1]).all():
+        outside, turned = ~_unplaced(xy), True
+    if not outside.any():
+        return
+    what = "lie outside the globe" if not turned else "look swapped: latitude stands where longitude is expected"
+    advice = "longitude first, then latitude" if turned else "degrees; for metres declare coordinates = 'EPSG:n'"
+    msg = f"{source}: coordinates of {rows_text(texts, outside, what)}; expected {advice}"
+    raise InputError(msg)
+
+
+def _unplaced(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    missing: NDArray[np.bool_] = ~np.isfinite(lonlat).all(axis=1)
+    return missing
+
+
+def _boxed(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    west, south, east, north = _BOX
+    lon, lat = lonlat.T
+    inside: NDArray[np.bool_] = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+    return inside
+
+
+def _from_metres(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, crs: CRS) -> NDArray[np.float64]:
+    """Return degrees of projected coordinates; refuse those that fall outside the zone the system is made for."""
+    lonlat = transform(xy, crs, WGS84)
+    zone = crs.area_of_use
+    west, south, east, north = (-180.0, -90.0, 180.0, 90.0) if zone is None else zone.bounds
+    lon, lat, margin = lonlat[:, 0], lonlat[:, 1], _ZONE_MARGIN_DEG
+    fits = (lon >= west - margin) & (lon <= east + margin) & (lat >= south - margin) & (lat <= north + margin)
+    if west > east:
+        fits = (lat >= south - margin) & (lat <= north + margin)
+    off = np.isfinite(xy).all(axis=1) & ~fits
+    if off.any():
+        text = rows_text(texts, off, f"fall outside the area of {crs.to_string()} ({crs.name})")
+        msg = f"{source}: coordinates of {text}; expected x (east) first: are they swapped, or the zone wrong?"
+        raise InputError(msg)
+    return lonlat
+
+
+def set_aside(located: Located, *, source: str, share: float, expected: Sequence[str] = ("numbers",)) -> list[Finding]:
+    """Return a finding on the rows without a place; raise `InputError` where they are more than a share, or all."""
+    missing = located.missing
+    count, total = int(missing.sum()), len(missing)
+    if not count:
+        return []
+    text = rows_text(located.texts, missing, "are blank or no numbers")
+    if count > max(1, share * total) or count == total:
+        msg = f"{source}: coordinates of {text} ({count} of {total} rows); expected {', '.join(expected)} in each row"
+        raise InputError(msg)
+    message = f"coordinates of {text}: set aside"
+    return [Finding(code="no-coordinates", source=source, message=message, count=count)]

@@ -1,0 +1,169 @@
+"""Data move down the floors; heavy libraries stay behind their fences; the public face is documented."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+import accessibility
+
+PACKAGE = Path(accessibility.__file__).parent
+FLOORS = [
+    {"errors"},
+    {"arrays", "projection", "standards"},
+    {"graphs"},
+    {"network", "demand", "sites", "settlement"},
+    {"elimination", "snapping"},
+    {"search"},
+    {"coverage"},
+    {"sources", "report", "inlining", "outlines", "overlays", "legends"},
+    {"maps"},
+    {"studyfile"},
+    {"loading"},
+    {"study"},
+    {"runs"},
+    {"console"},
+    {"cli"},
+]
+FENCES = {
+    "osmnx": {"sources.overpass"},
+    "osmium": {"sources.osm"},
+    "rasterio": {"sources.raster"},
+    "folium": {"maps"},
+    "branca": {"maps"},
+    "highspy": {"siting.exact"},
+    "dask": {"tiles"},
+    "networkx": {"network", "graphs"},
+}
+MAX_ARGUMENTS = 6
+MAX_LINES = 400
+
+
+def modules() -> dict[str, ast.Module]:
+    return {
+        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Every module imported anywhere in a file, inside functions too; not what is there for type checkers alone."""
+    skip = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in skip:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    return found
+
+
+def floor_of(module: str) -> int:
+    name = module.split(".", 1)[0]
+    levels = [level for level, names in enumerate(FLOORS) if name in names]
+    assert levels, f"{module} stands on no floor"
+    return levels[0]
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m != "__init__"])
+def test_imports_point_down(module: str) -> None:
+    inside = {
+        name.removeprefix("accessibility.")
+        for name in imports(modules()[module])
+        if name.startswith("accessibility.") and (PACKAGE / name.split(".")[1]).with_suffix(".py").exists()
+        or name.startswith("accessibility.") and (PACKAGE / name.split(".")[1]).is_dir()
+    }  # fmt: skip
+    up = {name for name in inside if floor_of(name) > floor_of(module)}
+    assert not up, f"{module} imports from above: {sorted(up)}"
+    level = {n for n in inside if floor_of(n) == floor_of(module) and n.split(".")[0] != module.split(".")[0]}
+    allowed = {"report", "sources", "inlining", "outlines", "overlays", "legends", "arrays", "projection"}
+    assert {n.split(".")[0] for n in level} <= allowed, f"{module} imports from beside it: {sorted(level)}"
+
+
+def test_no_ring_of_imports() -> None:
+    known = {m for m in modules() if m != "__init__"}
+    graph = {
+        m: {n for name in imports(tree) if (n := name.removeprefix("accessibility.")) in known and n != m}
+        for m, tree in modules().items()
+        if m != "__init__"
+    }
+    done: set[str] = set()
+
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path, module))
+        if module not in done:
+            for below in graph[module]:
+                walk(below, (*path, module))
+            done.add(module)
+
+    for module in graph:
+        walk(module, ())
+
+
+@pytest.mark.parametrize("library", sorted(FENCES))
+def test_heavy_libraries_stay_behind_their_fences(library: str) -> None:
+    users = {m for m, tree in modules().items() if any(n.split(".")[0] == library for n in imports(tree))}
+    assert users <= FENCES[library]
+
+
+def test_importing_the_package_loads_nothing_heavy_and_help_is_light() -> None:
+    heavy = ["numpy", "pandas", "geopandas", "shapely", "numba", "scipy", *FENCES]
+    script = "import sys, {0}; print([m for m in {1!r} if m in sys.modules])"
+    for target in ("accessibility", "accessibility.cli"):
+        run = subprocess.run(  # noqa: S603
+            [sys.executable, "-c", script.format(target, heavy)], capture_output=True, text=True, check=True
+        )
+        assert run.stdout.strip() == "[]", target
+
+
+def test_every_public_name_is_there_and_documented() -> None:
+    for name in accessibility.__all__:
+        value = getattr(accessibility, name)
+        assert value.__doc__, name
+        assert value.__doc__.strip(), name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        accessibility.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("module", [m for m in modules() if m != "__init__"])
+def test_functions_and_files_stay_small(module: str) -> None:
+    loaded = importlib.import_module(f"accessibility.{module}")
+    source = Path(str(loaded.__file__)).read_text(encoding="utf-8")
+    assert len(source.splitlines()) <= MAX_LINES
+    for node in ast.walk(modules()[module]):
+        if isinstance(node, ast.FunctionDef):
+            count = len(node.args.args) + len(node.args.kwonlyargs)
+            own = count - (node.args.args[:1] != [] and node.args.args[0].arg in ("self", "cls"))
+            assert own <= MAX_ARGUMENTS or "typer" in source, f"{module}.{node.name} takes {own} arguments"
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = {"utils", "helpers", "common", "core", "base", "manager"}
+    assert not drawers & {part for m in modules() for part in m.split(".")}
+
+
+def test_functions_never_have_their_modules_name() -> None:
+    for name, tree in modules().items():
+        own = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+        assert name.split(".")[-1] not in own, name
+
+
+def test_floors_are_listed_from_the_ground_up() -> None:
+    assert all(not (lower & upper) for lower, upper in pairwise(FLOORS))
+    assert inspect.getdoc(accessibility)

@@ -1,0 +1,287 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from geopandas.testing import assert_geodataframe_equal
+from hypothesis import given
+from hypothesis import strategies as st
+from shapely import Point
+
+from accessibility import OutputError
+from accessibility.report.files import defuse, write_aside, write_csv, write_folder, write_geoparquet
+
+DANGEROUS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "\nx", "\0x", "  =HYPERLINK(1)", "\u3000=1", "\uff1d1+1", "-5")
+
+
+def read_cells(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def fill(path: Path, *, then: type[BaseException] | None = None) -> None:
+    """Write a file aside, and fail before the block ends."""
+    with write_aside(path) as aside:
+        aside.write_text("half")
+        if then:
+            raise then
+
+
+def fill_folder(folder: Path, *files: str, then_full: bool = False) -> None:
+    """Write files into a folder aside, and fail before the block ends."""
+    with write_folder(folder) as aside:
+        for name in files:
+            (aside / name).write_text("new")
+        if then_full:
+            full_disk()
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_text_that_a_spreadsheet_would_compute_is_defused_and_numbers_are_not(tmp_path: Path) -> None:
+    harmless = ["Town - East", "", "a=b", "0", "社保中心", "'=x"]
+    text = [*DANGEROUS, *harmless]
+    table = pd.DataFrame({"name": text, "whole": -5, "share": -0.25, "mixed": [-5, "-5", *text[2:]]})
+    write_csv(table, tmp_path / "a.csv")
+    header, *rows = read_cells(tmp_path / "a.csv")
+    assert header == ["name", "whole", "share", "mixed"]
+    assert [row[0] for row in rows] == [f"'{cell}" for cell in DANGEROUS] + harmless
+    assert {row[1] for row in rows} == {"-5"}
+    assert {row[2] for row in rows} == {"-0.25"}
+    assert [row[3] for row in rows[:2]] == ["-5", "'-5"]
+
+
+def test_a_header_is_defused_too(tmp_path: Path) -> None:
+    write_csv(pd.DataFrame({"=cmd|' /C calc'!A0": [1], "60+": [2]}), tmp_path / "a.csv")
+    assert read_cells(tmp_path / "a.csv")[0] == ["'=cmd|' /C calc'!A0", "60+"]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_defused_text_starts_no_formula_and_loses_nothing(text: str) -> None:
+    safe = defuse(text)
+    assert safe in (text, f"'{text}")
+    assert safe.lstrip()[:1] not in tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+    assert safe[:1] not in ("\t", "\r", "\n", "\0")
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1))
+def test_every_text_comes_back_from_the_file(tmp_path_factory: pytest.TempPathFactory, text: list[str]) -> None:
+    path = tmp_path_factory.getbasetemp() / "text.csv"
+    write_csv(pd.DataFrame({"n": range(len(text)), "text": text}), path)
+    assert [row[1] for row in read_cells(path)[1:]] == [defuse(cell) for cell in text]
+
+
+def test_csv_is_utf8_with_bom_crlf_and_six_decimals_at_most(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {
+            "名": ["网点", None, "a,b"],
+            "share": [1 / 3, np.nan, 1.0],
+            "people": [1234.5, -0.0, 1e15],
+            "n": pd.array([1, None, 3], dtype="Int64"),
+            "open": [True, False, True],
+        }
+    )
+    write_csv(table, tmp_path / "a.csv")
+    expected = (
+        "\ufeff名,share,people,n,open\r\n网点,0.333333,1234.5,1,True\r\n,,0,,False\r\n"
+        '"a,b",1,1000000000000000,3,True\r\n'
+    )
+    assert (tmp_path / "a.csv").read_bytes() == expected.encode()
+
+
+def places(n: int = 50) -> gpd.GeoDataFrame:
+    rng = np.random.default_rng(1)
+    columns = {
+        "id": pd.array([f"D{i}" for i in range(n)], dtype="string"),
+        "people": rng.uniform(0, 9, n),
+        "none": pd.array([None] * n, dtype="string"),
+    }
+    points = [*(Point(xy) for xy in rng.uniform(20, 40, (n - 1, 2))), None]
+    return gpd.GeoDataFrame(columns, geometry=points, crs=4326)
+
+
+def test_geoparquet_comes_back_equal_and_can_be_read_by_box(tmp_path: Path) -> None:
+    table = places()
+    write_geoparquet(table, tmp_path / "a.parquet")
+    again = gpd.read_parquet(tmp_path / "a.parquet")
+    assert list(again.columns) == list(table.columns)
+    assert_geodataframe_equal(again, table, check_dtype=False)
+    box = (20, 20, 30, 30)
+    inside = gpd.read_parquet(tmp_path / "a.parquet", bbox=box)
+    assert list(inside["id"]) == list(table[table.geometry.x.between(20, 30) & table.geometry.y.between(20, 30)]["id"])
+    assert 0 < len(inside) < len(table)
+
+
+def test_geoparquet_without_rows_keeps_its_columns(tmp_path: Path) -> None:
+    write_geoparquet(places().iloc[:0], tmp_path / "a.parquet")
+    assert list(gpd.read_parquet(tmp_path / "a.parquet").columns) == ["id", "people", "none", "geometry"]
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        write_geoparquet(places(), folder / "a.parquet")
+        write_csv(places().drop(columns="geometry"), folder / "a.csv")
+    for name in ("a.parquet", "a.csv"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize("step", ["fsync", "write", "rename"])
+@pytest.mark.parametrize("writer", [write_csv, write_geoparquet])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, writer: Any
+) -> None:
+    path = tmp_path / "table"
+    path.write_text("old")
+    if step == "fsync":
+        monkeypatch.setattr(os, "fsync", full_disk)
+    elif step == "rename":
+        monkeypatch.setattr(Path, "replace", full_disk)
+    else:
+        monkeypatch.setattr("accessibility.report.files._cell", full_disk)
+        monkeypatch.setattr(gpd.GeoDataFrame, "to_parquet", full_disk)
+    with pytest.raises(OutputError, match=r"table cannot be written: No space left on device") as caught:
+        writer(places(), path)
+    monkeypatch.undo()
+    assert ".accessibility" not in str(caught.value)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["table"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_device_that_is_full_for_real_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def write() -> None:
+        with write_aside(path) as aside:
+            aside.symlink_to("/dev/full")
+            aside.write_text("new")
+
+    with pytest.raises(OutputError, match=r"table\.csv cannot be written: No space left"):
+        write()
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["table.csv"]
+
+
+def test_a_fault_or_an_interruption_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "map.html"
+    path.write_text("old")
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            fill(path, then=error)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["map.html"]
+
+
+def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+    with (
+        pytest.raises(OutputError, match=r"a\.txt cannot be written: nothing was written"),
+        write_aside(tmp_path / "a.txt"),
+    ):
+        pass
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match=r"out cannot be written: (File exists|Not a directory)"):
+        write_csv(places(), tmp_path / "out" / "a.csv")
+
+
+def test_a_folder_is_written_whole_and_leaves_other_files_alone(tmp_path: Path) -> None:
+    out = tmp_path / "not" / "there"
+    out.mkdir(parents=True)
+    (out / "notes.txt").write_text("mine")
+    with write_folder(out) as aside:
+        write_csv(pd.DataFrame({"a": [1]}), aside / "a.csv")
+        (aside / "deep").mkdir()
+        (aside / "deep" / "b.txt").write_text("b")
+        assert names(out)[1:] == ["notes.txt"]
+    assert names(out) == ["a.csv", "deep", "notes.txt"]
+    assert (out / "deep" / "b.txt").read_text() == "b"
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_files_of_a_run_can_be_read_by_whoever_may_read_the_folder(tmp_path: Path) -> None:
+    plain = tmp_path / "plain.txt"
+    plain.write_text("as any program writes")
+    write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_fault_in_the_second_file_of_a_folder_keeps_the_first_from_appearing(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(OutputError, match="No space left"):
+        fill_folder(tmp_path, "a.txt", then_full=True)
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("linking", [True, False])
+def test_a_move_that_fails_half_way_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, linking: bool
+) -> None:
+    if not linking:
+        monkeypatch.setattr(os, "link", full_disk)
+    (tmp_path / "a.txt").write_text("old")
+    (tmp_path / "c.txt").mkdir()  # a folder stands where the third file should go
+    with pytest.raises(OutputError, match=r"c\.txt cannot be written: Is a directory"):
+        fill_folder(tmp_path, "a.txt", "b.txt", "c.txt")
+    assert names(tmp_path) == ["a.txt", "c.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_the_manifest_moves_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = []
+    replace = Path.replace
+
+    def watched(self: Path, target: Path) -> Path:
+        moved.append(Path(target).name)
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", watched)
+    with write_folder(tmp_path) as aside:
+        for name in ("zones.csv", "manifest.json", "a.csv"):
+            (aside / name).write_text(name)
+    assert moved == ["a.csv", "zones.csv", "manifest.json"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere only age tells a killed run from a living one")
+def test_what_a_killed_run_left_aside_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from accessibility.report.files import write_folder\n"
+        "with write_folder(sys.argv[1]) as aside:\n"
+        "    (aside / 'a.txt').write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)  # noqa: S603
+    assert killed.returncode == -9
+    (left,) = names(tmp_path)
+    (tmp_path / f".accessibility-{os.getppid()}-alive").mkdir()
+    (tmp_path / ".accessibility-notes").mkdir()
+    write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
+    assert left not in names(tmp_path)
+    assert names(tmp_path) == sorted(["a.csv", f".accessibility-{os.getppid()}-alive", ".accessibility-notes"])
+
+
+def test_what_is_older_than_a_day_is_swept(tmp_path: Path) -> None:
+    old = tmp_path / f".accessibility-{os.getpid()}-old"
+    old.mkdir()
+    os.utime(old, (0, 0))
+    write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
+    assert names(tmp_path) == ["a.csv"]
