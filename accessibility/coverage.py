@@ -11,6 +11,7 @@ import numpy as np
 from accessibility import search
 from accessibility.arrays import read_only
 from accessibility.errors import InputError
+from accessibility.packing import build_graph, hilbert_rank
 from accessibility.projection import distances, transform
 from accessibility.snapping import NOWHERE, Positions, SnapLimits, snap_points
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.network import Network
-    from accessibility.search import Graph
+    from accessibility.packing import Graph
     from accessibility.sites import Sites
 
 NO_SITE = -1
@@ -197,7 +198,7 @@ def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimit
     site_xy = transform(sites.xy, sites.crs, network.crs)
     return Snapped(
         demand=snap_points(network, people_xy, limits.of(demand.setting)),
-        sites=snap_points(network, site_xy, limits.site_m),
+        sites=snap_points(network, site_xy, limits.site_m, public=True),
     )
 
 
@@ -241,9 +242,10 @@ def measure_coverage(
     standard = Standard() if standard is None else standard
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
-    rank = search.hilbert_rank(network.node_xy)
-    seconds = search.build_graph(network, network.impedance(walker), rank=rank)
-    metres_graph = search.build_graph(network, network.impedance(), rank=rank)
+    rank = hilbert_rank(network.node_xy)
+    is_open = walker.open_compounds
+    seconds = build_graph(network, network.impedance(walker), rank=rank, open_compounds=is_open)
+    metres_graph = build_graph(network, network.impedance(), rank=rank, open_compounds=is_open)
     ms, by_walk = _search_from(seconds, sites, snapped, MS_PER_S * walker.access_factor_s / walker.speed_m_s)
     cm, by_metres = _search_from(metres_graph, sites, snapped, CM_PER_M * walker.access_factor_m)
     walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)

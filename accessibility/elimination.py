@@ -1,10 +1,10 @@
 """Exact elimination of low-degree junctions, so that a search runs on a small core.
 
-A junction with at most three neighbours is taken out; each pair of its neighbours is linked by an arc that costs what the
-way through it costs (the smaller of parallel arcs stays). No distance between the remaining junctions changes, for
-any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street network and
-less of one with many bends. A search then labels what was taken out from its neighbours: once upwards, before the core is
-searched, and once downwards after.
+A junction with at most three neighbours is taken out; each pair of its neighbours is linked by an arc that costs what
+the way through it costs (the smaller of parallel arcs stays). No distance between the remaining junctions changes,
+for any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street
+network and less of one with many bends. A search then labels what was taken out from its neighbours: once upwards,
+before the core is searched, and once downwards after.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Hierarchy:
     neighbour
         ``(e, 3)`` uint32 positions of the neighbours that an eliminated node had; its own where it had fewer.
     up, down
-        ``(e, 3)`` uint32 costs of the arcs from the node to that neighbour, and from it to the node, in the direction of
-        the search; impassable where there is none. One array where both directions cost the same everywhere.
+        ``(e, 3)`` uint32 costs of the arcs from the node to that neighbour, and from it to the node, in the direction
+        of the search; impassable where there is none. One array where both directions cost the same everywhere.
     start, arcs
         The core: ``(c + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, nodes counted from the core's first.
     typical_arc, longest_arc
@@ -96,7 +96,7 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
 
 @nb.njit(cache=True, nogil=True)
 def _link(edges, rank, along, against):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return lists of arcs a node: head, degree, and of each arc its end, costs out and in, and the next in the list."""
+    """Return each node's first arc and degree; each arc's end, costs out and in, and the next arc of its node."""
     n, m = rank.size, along.size
     head = np.full(n, _NONE, np.uint32)
     degree = np.zeros(n, np.uint32)

@@ -45,6 +45,7 @@ def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:
         "oneway": np.array([edge["oneway"] for edge in edges], dtype=np.bool_),
         "kind": np.array([names.index(edge["kind"]) for edge in edges], dtype=np.uint8),
         "kinds": tuple(names),
+        "private": np.array([edge["private"] for edge in edges], dtype=np.bool_),
         "shape_xy": transform(flat, source, target),
         "shape_start": start,
         "node_ids": np.array(nodes, dtype=np.int64) if integer else None,
@@ -61,7 +62,7 @@ def _coordinates(node: Hashable, data: dict[str, Any]) -> tuple[float, float]:
 
 
 def _edge_rows(graph: nx.Graph[Any], row: dict[Hashable, int], xy: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Return a dict an edge: ends, length (None if not given), shape, kind, oneway."""
+    """Return a dict an edge: ends, length (None if not given), shape, kind, oneway, private."""
     directed = graph.is_directed()
     rows = []
     for u, v, data in graph.edges(data=True):
@@ -72,7 +73,9 @@ def _edge_rows(graph: nx.Graph[Any], row: dict[Hashable, int], xy: NDArray[np.fl
             shape = shape[::-1]
         highway = data.get("highway", "road")
         kind = str(highway[0] if isinstance(highway, list) else highway)
-        rows.append({"ends": ends, "length": _length(u, v, data), "shape": shape, "kind": kind, "oneway": directed})
+        private = bool(data.get("private", False))
+        row_of = {"ends": ends, "length": _length(u, v, data), "shape": shape, "kind": kind}
+        rows.append(row_of | {"oneway": directed, "private": private})
     return rows
 
 

@@ -38,6 +38,10 @@ class Impedance:
     along: NDArray[np.uint32]
     against: NDArray[np.uint32]
 
+    def of(self, edges: NDArray[np.bool_]) -> Impedance:
+        """Return the costs of some of the edges."""
+        return Impedance(along=self.along[edges], against=self.against[edges])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
@@ -59,6 +63,9 @@ class Network:
         ``(m,)`` uint8 rows of `kinds`, the type of street; all ``road`` where not given.
     kinds
         Names of the types of street.
+    private
+        ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
+        not given.
     shape_xy, shape_start
         ``(k, 2)`` vertices of all edges, ends included, and ``(m + 1,)`` where each edge's begin; straight lines
         where not given.
@@ -80,6 +87,7 @@ class Network:
     climb_m: NDArray[np.float32] = None  # type: ignore[assignment]
     kind: NDArray[np.uint8] = None  # type: ignore[assignment]
     kinds: tuple[str, ...] = ("road",)
+    private: NDArray[np.bool_] = None  # type: ignore[assignment]
     shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
     shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
     node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
@@ -103,6 +111,7 @@ class Network:
             "oneway": read_only(_or_zeros(self.oneway, m), dtype=np.bool_, shape=(m,), name="network oneway"),
             "climb_m": read_only(_or_zeros(self.climb_m, m), dtype=np.float32, shape=(m,), name="network climb_m"),
             "kind": read_only(_or_zeros(self.kind, m), dtype=np.uint8, shape=(m,), name="network kind"),
+            "private": read_only(_or_zeros(self.private, m), dtype=np.bool_, shape=(m,), name="network private"),
             "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
             "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
             "node_ids": read_only(
@@ -179,9 +188,12 @@ class Network:
     def main_edges(self) -> NDArray[np.bool_]:
         """``(m,)`` whether an edge is part of a main component.
 
-        Main is the largest, and every one with at least 100 nodes or 0.5 % of all.
+        Main is the largest, and every one with at least 100 nodes and 0.5 % of all. Nodes where only residents walk
+        do not count: a compound without a way out is no main component.
         """
-        sizes = self.component_sizes
+        public = np.zeros(len(self.node_xy), np.bool_)
+        public[self.edges[~self.private]] = True
+        sizes = np.bincount(self.components, weights=public, minlength=len(self.component_sizes))
         if not sizes.size:
             return np.zeros(len(self.edges), np.bool_)
         main = sizes >= max(MAIN_NODES, MAIN_SHARE * sizes.sum())
@@ -191,7 +203,7 @@ class Network:
 
     @cached_property
     def node_keys(self) -> NDArray[np.int64]:
-        """``(n,)`` `node_ids` made distinct: a junction that a locked gate cuts in two has a negative key for its copy."""
+        """``(n,)`` `node_ids` made distinct: where a locked gate cuts a junction in two, the copy's key is negative."""
         keys = -1 - np.arange(len(self.node_ids))
         first = np.unique(self.node_ids, return_index=True)[1]
         keys[first] = self.node_ids[first]
@@ -231,6 +243,7 @@ class Network:
             "length_m": self.length_m,
             "climb_m": self.climb_m,
             "oneway": self.oneway,
+            "private": self.private,
         }
         return gpd.GeoDataFrame(columns, geometry=self.lines(), crs=self.crs)
 
@@ -267,6 +280,7 @@ class Network:
                 "length": float(self.length_m[row]),
                 "highway": self.kinds[self.kind[row]],
                 "oneway": oneway,
+                "private": bool(self.private[row]),
                 "edge": row,
             }
             graph.add_edge(ids[u], ids[v], **data, geometry=lines[row])

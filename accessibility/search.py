@@ -1,12 +1,15 @@
 """The shortest-path kernels.
 
 Costs are integers (walking milliseconds or centimetres), nodes are numbered along a Hilbert curve, junctions with few
-neighbours are eliminated, arcs are packed in one word (cost above, node below), the queue is a ring of buckets. People walk
-from home to a site, so everything searches from the sites on the reversed graph: a label is the cost from that node *to* the
-nearest site.
+neighbours are eliminated, arcs are packed in one word (cost above, node below), the queue is a ring of buckets. People
+walk from home to a site, so everything searches from the sites on the reversed graph: a label is the cost from that
+node *to* the nearest site.
 
 A label is one word, cost above and owner below, so that the smaller word is the nearer site and, of two equally near,
 the lower row: the answer does not hang on the order of the search.
+
+Edges where only residents may walk are searched after the streets and apart from them: labels go in from the gates and
+never come out again, so whoever lives inside walks out, and nobody passes through. A junction at a gate has two labels.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.elimination import Hierarchy, eliminate
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.network import Impedance, Network
+    from accessibility.elimination import Hierarchy
+    from accessibility.packing import Graph
     from accessibility.snapping import Positions
 
 UNREACHED = np.uint32(0x7FFF_FFFF)
@@ -37,25 +40,6 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 _NO_ENTRY = np.uint32(0xFFFF_FFFF)
 _MAX_BUCKETS = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Graph:
-    """A network under one impedance, reversed and packed for the kernels.
-
-    Parameters
-    ----------
-    edges
-        ``(m, 2)`` node rows of the network.
-    impedance
-        The costs of the edges.
-    hierarchy
-        Eliminated junctions and the core.
-    """
-
-    edges: NDArray[np.int32]
-    impedance: Impedance
-    hierarchy: Hierarchy
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,33 +70,6 @@ class Stops:
         return cls(edge=positions.edge, fraction=positions.fraction, leg=leg.astype(np.uint32))
 
 
-def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
-    """Return the position of each point of ``(n, 2)`` along a Hilbert curve of 65 536 steps a side."""
-    if not len(xy):
-        return np.empty(0, np.uint32)
-    low = xy.min(axis=0)
-    side = max(float((xy.max(axis=0) - low).max()), 1e-9)
-    cell = np.minimum((xy - low) * (65_535.0 / side), 65_535.0).astype(np.uint32)
-    order = np.argsort(_hilbert_keys(cell[:, 0].copy(), cell[:, 1].copy()), kind="stable")
-    rank = np.empty(len(xy), np.uint32)
-    rank[order] = np.arange(len(xy), dtype=np.uint32)
-    return rank
-
-
-def build_graph(network: Network, impedance: Impedance, *, rank: NDArray[np.uint32] | None = None) -> Graph:
-    """Return the reversed graph of `network` under `impedance`.
-
-    Parameters
-    ----------
-    network, impedance
-        The streets and the cost of each edge.
-    rank
-        `hilbert_rank` of the nodes where it is known already; graphs of one network can share it.
-    """
-    rank = hilbert_rank(network.node_xy) if rank is None else rank
-    return Graph(edges=network.edges, impedance=impedance, hierarchy=eliminate(network.edges, rank, impedance))
-
-
 def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[np.uint64]:
     """Return the label of the nearest site for every node.
 
@@ -121,25 +78,35 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     graph
         The reversed graph.
     sites
-        Where the sites are; the row of a site is its owner number.
+        Where the sites are; the row of a site is its owner number. Of a site on a private edge only that edge leads to
+        it.
     limit
         Do not search farther than this cost, ``<=``; unbounded if None.
 
     Returns
     -------
     NDArray[np.uint64]
-        ``(n,)`` labels, ``cost << 32 | site``, at the node's `Hierarchy.place`; `split_labels` takes them apart.
+        ``(n + i,)`` labels, ``cost << 32 | site``: of the streets at the node's `Hierarchy.place`, then of the inside
+        of compounds at theirs. `split_labels` takes them apart.
     """
-    hierarchy = graph.hierarchy
-    labels = np.full(len(hierarchy.place), _NO_LABEL, np.uint64)
+    n = len(graph.hierarchy.place)
+    labels = np.full(n + len(graph.inside), _NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
     costs = (graph.edges, graph.impedance.along, graph.impedance.against)
-    _seed(costs, hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
+    _seed(costs, graph.hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
+    _settle(graph.hierarchy, labels[:n], bound)
+    if len(graph.inside):
+        labels[n + graph.compounds.place] = labels[graph.hierarchy.place[graph.inside]]
+        _settle(graph.compounds, labels[n:], bound)
+    return labels
+
+
+def _settle(hierarchy: Hierarchy, labels: NDArray[np.uint64], bound: np.uint64) -> None:
+    """Search from the labels there are, in place."""
     _climb(hierarchy.neighbour, hierarchy.up, labels)
     core = labels[len(hierarchy.neighbour) :]
     _search(hierarchy.start, hierarchy.arcs, core, bound, _buckets(hierarchy))
     _descend(hierarchy.neighbour, hierarchy.down, labels, bound)
-    return labels
 
 
 def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
@@ -155,13 +122,15 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
 def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: Stops) -> NDArray[np.uint64]:
     """Return the label of every person: cost to the nearest site, both access legs in, and which site.
 
-    A person reads both ends of their edge; sites on the same edge are reached directly, without going round.
+    A person reads both ends of their edge, of a private edge the labels of inside; sites on the same edge are reached
+    directly, without going round.
     """
+    place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
     cost = graph.impedance
     found: NDArray[np.uint64] = _read(
         (graph.edges, cost.along, cost.against),
-        graph.hierarchy.place,
+        (graph.private, place, graph.inside, inside),
         labels,
         (sites.edge[order], sites.fraction[order], sites.leg[order], order),
         (people.edge, people.fraction, people.leg),
@@ -172,26 +141,6 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
 def split_labels(labels: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
     """Return cost (`UNREACHED` where there is none) and owner (-1 where there is none)."""
     return (labels >> _32).astype(np.uint32), (labels & _LOW).astype(np.uint32).view(np.int32)
-
-
-@nb.njit(cache=True, nogil=True)
-def _hilbert_keys(x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    keys = np.empty(x.size, np.uint64)
-    for i in range(x.size):
-        a, b = np.int64(x[i]), np.int64(y[i])
-        key = np.int64(0)
-        side = np.int64(1 << 15)
-        while side > 0:
-            right = 1 if (a & side) > 0 else 0
-            upper = 1 if (b & side) > 0 else 0
-            key += side * side * ((3 * right) ^ upper)
-            if upper == 0:
-                if right == 1:
-                    a, b = 65_535 - a, 65_535 - b
-                a, b = b, a
-            side >>= 1
-        keys[i] = key
-    return keys
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -338,8 +287,9 @@ def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @nb.njit(cache=True, nogil=True)
-def _read(costs, place, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _read(costs, places, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     edges, along, against = costs
+    private, place, inside_node, inside = places
     site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
     found = np.full(edge.size, _NO_LABEL, np.uint64)
@@ -349,11 +299,16 @@ def _read(costs, place, labels, sites, people):  # type: ignore[no-untyped-def] 
         e = np.uint64(edge[i])
         whole, back = np.uint64(along[e]), np.uint64(against[e])
         best = _NO_LABEL
-        on = labels[np.uint64(place[edges[e, 1]])]
+        first, second = edges[e, 0], edges[e, 1]
+        if private[e]:
+            on = labels[np.uint64(inside[np.searchsorted(inside_node, second)])]
+            to = labels[np.uint64(inside[np.searchsorted(inside_node, first)])]
+        else:
+            on = labels[np.uint64(place[second])]
+            to = labels[np.uint64(place[first])]
         if on != _NO_LABEL and (whole != _IMPASSABLE or fraction[i] == 1.0):
             rest = _0 if fraction[i] == 1.0 else whole - _part(whole, fraction[i])
             best = _added(on, rest)
-        to = labels[np.uint64(place[edges[e, 0]])]
         if to != _NO_LABEL and (back != _IMPASSABLE or fraction[i] == 0.0):
             rest = _0 if fraction[i] == 0.0 else _part(back, fraction[i])
             best = min(best, _added(to, rest))

@@ -86,7 +86,9 @@ class Positions:
         return on_edge
 
 
-def snap_points(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
+def snap_points(
+    network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float, *, public: bool = False
+) -> Positions:
     """Return the nearest place on an edge of the network for each point.
 
     Edges of main components are preferred: a point takes a smaller component only where that one is nearer and no main
@@ -100,6 +102,8 @@ def snap_points(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.f
         ``(k, 2)`` metres in the network's coordinate system; a row that is not finite stands nowhere.
     limit_m
         Farthest distance that is snapped, ``<=``; one number or ``(k,)``.
+    public
+        Whether edges are left out where only residents may walk: a counter that serves everybody stands on the street.
 
     Returns
     -------
@@ -110,8 +114,9 @@ def snap_points(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.f
     edge, leg = np.full(k, NOWHERE, np.int32), np.full(k, np.nan)
     placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
     lines = network.lines()
-    main = np.flatnonzero(network.main_edges)
-    minor = np.flatnonzero(~network.main_edges)
+    allowed = ~network.private if public else np.ones(len(network.edges), np.bool_)
+    main = np.flatnonzero(network.main_edges & allowed)
+    minor = np.flatnonzero(~network.main_edges & allowed)
     if placed.size and main.size:
         edge[placed], leg[placed] = _nearest_edges(lines, main, xy[placed])
         doubtful = placed[leg[placed] > _PREFER_MAIN_M]

@@ -137,6 +137,9 @@ class Walker:
         Multiplies the seconds of an access leg (point to street): the way there is not straight.
     access_factor_m
         Multiplies the metres of an access leg.
+    open_compounds
+        Whether everybody may walk through gated compounds and other private ways; else only their residents walk there,
+        and only on their way out.
 
     Examples
     --------
@@ -147,6 +150,7 @@ class Walker:
     speed_m_s: float = 1.0
     access_factor_s: float = 1.3
     access_factor_m: float = 1.0
+    open_compounds: bool = False
 
     presets: ClassVar[Mapping[str, Walker]]
 

@@ -7,8 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility import loading
 from accessibility.coverage import Coverage, Snapped, measure_coverage, snap_study
+from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
+from accessibility.loading.districts import districts_of, load_area
+from accessibility.loading.people import load_people, place_people
+from accessibility.loading.sites import load_sites
+from accessibility.loading.streets import check_together, load_network
 from accessibility.report.tables import district_table, headline
 from accessibility.studyfile import read_study_file
 
@@ -140,7 +144,7 @@ class Study:
     @property
     def attribution(self) -> tuple[str, ...]:
         """Whom the data are owed to, for maps."""
-        osm = any(loading.is_osm(path) for path in self.inputs.values())
+        osm = any(is_osm(path) for path in self.inputs.values())
         return ("© OpenStreetMap contributors, ODbL",) if osm else ()
 
 
@@ -164,20 +168,20 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     path = Path(path)
     step = progress or (lambda _: None)
     settings = read_study_file(path)
-    load = loading.Loading(settings=settings, folder=path.resolve().parent, cache=cache or loading.default_cache())
+    load = Loading(settings=settings, folder=path.resolve().parent, cache=cache or default_cache())
     name = settings.name or load.folder.name
     step("Districts")
-    area, of_area = loading.load_area(load)
+    area, of_area = load_area(load)
     step("People")
-    people, of_people = loading.load_people(load, area)
-    bounds = loading.study_bounds(area, people, load.margin_m)
+    people, of_people = load_people(load, area)
+    bounds = study_bounds(area, people.lonlat, load.margin_m)
     step("Streets")
-    network, of_network = loading.load_network(load, bounds)
+    network, of_network = load_network(load, bounds)
     step("Sites")
-    sites, of_sites = loading.load_sites(load, bounds, network)
+    sites, of_sites = load_sites(load, bounds, network)
     step("Settings and districts")
-    demand, district, of_places = loading.place_people(load, area, people, network)
-    together = loading.check_together(load, network, demand, area)
+    demand, district, of_places = place_people(load, area, people, network)
+    together = check_together(load, network, demand, area)
     return Study(
         path=path,
         settings=settings,
@@ -185,8 +189,8 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         demand=demand,
         sites=sites,
         district=district,
-        site_district=loading.districts_of(sites, area, name),
+        site_district=districts_of(sites, area, name),
         districts=area,
-        inputs=loading.input_files(load),
+        inputs=input_files(load),
         findings=(*of_area, *of_people, *of_network, *of_sites, *of_places, *together),
     )

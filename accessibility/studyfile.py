@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
 from typing import Annotated, Any, Literal
 
@@ -69,7 +70,8 @@ class WalkingTable(_Table):
     def the_walker(self) -> Walker:
         """The walker: the preset, at the speed given."""
         preset = Walker.presets[self.walker]
-        return preset if self.speed_m_s is None else Walker(speed_m_s=self.speed_m_s)
+        speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
+        return replace(preset, speed_m_s=speed_m_s, open_compounds=self.open_compounds)
 
 
 class AreaInput(_Table):

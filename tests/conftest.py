@@ -16,7 +16,7 @@ REAL_DATA = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def liechtenstein() -> Path:
-    """The extract of Liechtenstein, where the real data lie beside the project."""
+    """Return the extract of Liechtenstein, where the real data lie beside the project."""
     path = REAL_DATA / "liechtenstein" / "liechtenstein-2021.osm.pbf"
     if not path.is_file():
         pytest.skip("the real data are not beside the project")
@@ -25,5 +25,5 @@ def liechtenstein() -> Path:
 
 @pytest.fixture(scope="session")
 def sample() -> Path:
-    """The study of the sample county."""
+    """Return the study of the sample county."""
     return ROOT / "data" / "sample" / "study.toml"

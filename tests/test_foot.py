@@ -9,7 +9,6 @@ from accessibility.sources.foot import KINDS, FootAccess, kind_of
 
 DEFAULT = FootAccess()
 CHINA = FootAccess(access="china")
-OPEN = FootAccess(open_compounds=True)
 
 
 def tags(text: str) -> dict[str, str]:
@@ -45,7 +44,7 @@ def tags(text: str) -> dict[str, str]:
 )
 def test_streets_and_paths_are_walkable(highway: str) -> None:
     for foot in (DEFAULT, CHINA):
-        assert foot.may_walk({"highway": highway}) == (True, 0, "", False)
+        assert foot.may_walk({"highway": highway}) == (True, 0, "", False, False)
 
 
 @pytest.mark.parametrize(
@@ -70,8 +69,8 @@ def test_streets_and_paths_are_walkable(highway: str) -> None:
     ],
 )
 def test_others_are_not(highway: str) -> None:
-    for foot in (DEFAULT, CHINA, OPEN):
-        assert foot.may_walk({"highway": highway}) == (False, 0, f"highway={highway}", False)
+    for foot in (DEFAULT, CHINA):
+        assert foot.may_walk({"highway": highway}) == (False, 0, f"highway={highway}", False, False)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +93,11 @@ def test_others_are_not(highway: str) -> None:
         # what stands nowhere cannot be walked on
         ("highway=construction foot=yes", False, False),
         ("highway=proposed sidewalk=both", False, False),
-        # a sidewalk opens any road, but not a private one
+        # a sidewalk opens any road
         ("highway=motorway sidewalk=both", True, True),
         ("highway=trunk motorroad=yes sidewalk=right", True, True),
         ("highway=trunk expressway=yes sidewalk:left=yes", True, True),
-        ("highway=residential access=private sidewalk=both", False, False),
+        ("highway=residential access=no sidewalk=both", False, False),
         ("highway=primary sidewalk=separate", True, True),
         ("highway=trunk sidewalk=separate", True, True),
         # motorroads and expressways
@@ -132,7 +131,6 @@ def test_rows_of_the_table(text: str, default: bool, china: bool) -> None:  # no
     "value",
     [
         "no",
-        "private",
         "use_sidepath",
         "military",
         "restricted",
@@ -149,24 +147,44 @@ def test_blocked_values(value: str) -> None:
     assert DEFAULT.may_walk({"highway": "footway", "foot": value}).reason == f"foot={value}"
 
 
-@pytest.mark.parametrize("value", ["yes", "designated", "permissive", "official", "destination", "customers", "public"])
+@pytest.mark.parametrize("value", ["yes", "designated", "permissive", "official", "destination", "public"])
 def test_allowed_values(value: str) -> None:
     assert DEFAULT.may_walk({"highway": "cycleway", "access": "no", "foot": value}).walkable
 
 
 @pytest.mark.parametrize(
-    ("text", "walkable"),
+    ("text", "walkable", "private"),
     [
-        ("highway=service access=private", True),
-        ("highway=service foot=private", True),
-        ("highway=service access=private foot=no", False),
-        ("highway=service access=no", False),
-        ("highway=motorway access=private", False),
+        ("highway=service access=private", True, True),
+        ("highway=service foot=private", True, True),
+        ("highway=service access=customers", True, True),
+        ("highway=residential access=private sidewalk=both", True, True),
+        ("highway=service access=yes foot=private", True, True),
+        ("highway=service access=private foot=yes", True, False),
+        ("highway=service access=destination", True, False),
+        ("highway=service access=private foot=no", False, False),
+        ("highway=service access=no", False, False),
+        ("highway=motorway access=private", False, False),
+        ("highway=construction access=private", False, False),
     ],
 )
-def test_open_compounds_open_private_ways_only(text: str, walkable: bool) -> None:  # noqa: FBT001
-    assert OPEN.may_walk(tags(text)).walkable is walkable
-    assert not DEFAULT.may_walk(tags(text)).walkable
+def test_private_ways_are_for_residents(text: str, walkable: bool, private: bool) -> None:  # noqa: FBT001
+    walk = DEFAULT.may_walk(tags(text))
+    assert (walk.walkable, walk.private) == (walkable, private)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("barrier=gate access=private", True),
+        ("barrier=lift_gate foot=private", True),
+        ("barrier=gate access=no", False),
+        ("barrier=gate locked=yes", False),
+        ("barrier=wall access=private", False),
+    ],
+)
+def test_residents_have_keys_to_private_gates(text: str, keys: bool) -> None:  # noqa: FBT001
+    assert DEFAULT.has_keys(tags(text)) is keys
 
 
 @pytest.mark.parametrize(
@@ -204,36 +222,35 @@ def test_conditional_tags_are_ignored_but_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "default", "opened"),
+    ("text", "blocks"),
     [
-        ("barrier=wall", True, True),
-        ("barrier=fence", True, True),
-        ("barrier=fence foot=yes", False, False),
-        ("barrier=gate", False, False),
-        ("barrier=gate access=yes", False, False),
-        ("barrier=gate access=no", True, True),
-        ("barrier=gate access=private", True, False),
-        ("barrier=gate access=private foot=yes", False, False),
-        ("barrier=gate locked=yes", True, True),
-        ("barrier=gate locked=yes access=private", True, False),
-        ("barrier=lift_gate access=private", True, False),
-        ("barrier=swing_gate access=no", True, True),
-        ("barrier=lift_gate foot=no", True, True),
-        ("barrier=bollard", False, False),
-        ("barrier=bollard access=no", False, False),
-        ("barrier=kissing_gate", False, False),
-        ("barrier=stile", False, False),
-        ("barrier=turnstile", False, False),
-        ("barrier=entrance", False, False),
-        ("barrier=cycle_barrier", False, False),
-        ("barrier=kerb", False, False),
-        ("barrier=toll_booth", False, False),
-        ("highway=crossing access=no", False, False),
+        ("barrier=wall", True),
+        ("barrier=fence", True),
+        ("barrier=fence foot=yes", False),
+        ("barrier=gate", False),
+        ("barrier=gate access=yes", False),
+        ("barrier=gate access=no", True),
+        ("barrier=gate access=private", True),
+        ("barrier=gate access=private foot=yes", False),
+        ("barrier=gate locked=yes", True),
+        ("barrier=gate locked=yes access=private", True),
+        ("barrier=lift_gate access=private", True),
+        ("barrier=swing_gate access=no", True),
+        ("barrier=lift_gate foot=no", True),
+        ("barrier=bollard", False),
+        ("barrier=bollard access=no", False),
+        ("barrier=kissing_gate", False),
+        ("barrier=stile", False),
+        ("barrier=turnstile", False),
+        ("barrier=entrance", False),
+        ("barrier=cycle_barrier", False),
+        ("barrier=kerb", False),
+        ("barrier=toll_booth", False),
+        ("highway=crossing access=no", False),
     ],
 )
-def test_barriers(text: str, default: bool, opened: bool) -> None:  # noqa: FBT001
-    assert DEFAULT.blocks(tags(text)) is default
-    assert OPEN.blocks(tags(text)) is opened
+def test_barriers(text: str, blocks: bool) -> None:  # noqa: FBT001
+    assert DEFAULT.blocks(tags(text)) is blocks
 
 
 def test_kinds() -> None:

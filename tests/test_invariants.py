@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import worlds
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from accessibility import Demand, Network, Sites, Standard, Walker, measure_coverage
@@ -27,6 +27,8 @@ def towns(draw: st.DrawFn) -> tuple[Network, Demand, Sites]:
     pair = st.tuples(end, end).filter(lambda e: e[0] != e[1])
     edges = draw(st.lists(pair, min_size=1, max_size=24, unique_by=lambda e: tuple(sorted(e))))
     oneway = draw(st.lists(st.booleans(), min_size=len(edges), max_size=len(edges)))
+    private = np.array(draw(st.lists(st.booleans(), min_size=len(edges), max_size=len(edges))))
+    private[0] = False
     homes = draw(st.lists(place, min_size=1, max_size=12))
     people = worlds.people(
         homes,
@@ -35,7 +37,8 @@ def towns(draw: st.DrawFn) -> tuple[Network, Demand, Sites]:
     )
     at = draw(st.lists(place, min_size=1, max_size=5))
     is_open = np.array(draw(st.lists(st.booleans(), min_size=len(at), max_size=len(at))))
-    return worlds.network(nodes, edges, oneway=oneway), people, replace(worlds.outlets(at), open=is_open)
+    network = replace(worlds.network(nodes, edges, oneway=oneway), private=private)
+    return network, people, replace(worlds.outlets(at), open=is_open)
 
 
 @given(towns())
@@ -76,6 +79,13 @@ def test_a_wider_standard_loses_no_coverage(town: tuple[Network, Demand, Sites],
     assert (wide.covered >= narrow.covered).all()
 
 
+@given(towns())
+def test_opening_compounds_loses_nobody(town: tuple[Network, Demand, Sites]) -> None:
+    closed, opened = (measure_coverage(*town, walker=Walker(open_compounds=is_open)) for is_open in (False, True))
+    assert (opened.covered >= closed.covered).all()
+    assert (np.nan_to_num(opened.metres, nan=np.inf) <= np.nan_to_num(closed.metres, nan=np.inf)).all()
+
+
 @given(towns(), st.data())
 def test_splitting_an_edge_changes_no_distance(town: tuple[Network, Demand, Sites], data: st.DataObject) -> None:
     network, people, sites = town
@@ -91,8 +101,10 @@ def test_splitting_an_edge_changes_no_distance(town: tuple[Network, Demand, Site
         edges=np.vstack([network.edges[keep], [(u, n), (n, v)]]),
         length_m=np.append(network.length_m[keep], [whole * share, whole * (1 - share)]),
         oneway=np.append(network.oneway[keep], [network.oneway[row]] * 2),
+        private=np.append(network.private[keep], [network.private[row]] * 2),
         crs=network.crs,
     )
+    assume(np.array_equal(split.main_edges[:-1], np.append(network.main_edges[keep], network.main_edges[row])))
     one, other = measure_coverage(network, people, sites), measure_coverage(split, people, sites)
     # Same street within a hair, another piece of it: whole centimetres an edge may differ by one a piece.
     same = np.isclose(one.snapped.demand.leg_m, other.snapped.demand.leg_m, atol=1e-3, equal_nan=True)

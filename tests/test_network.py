@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -27,7 +28,8 @@ def test_nobody_walks_against_a_one_way_edge() -> None:
 
 def test_the_largest_component_is_main_and_so_is_every_one_of_a_hundred_nodes() -> None:
     chains = [120, 130, 99]
-    nodes, edges = [], []
+    nodes: list[tuple[float, float]] = []
+    edges: list[tuple[int, int]] = []
     for row, n in enumerate(chains):
         first = len(nodes)
         nodes += [(10.0 * i, 1_000.0 * row) for i in range(n)]
@@ -68,7 +70,7 @@ def test_arrays_are_copied_at_the_door_and_read_only_inside() -> None:
 
 
 def test_a_graph_in_degrees_is_projected_and_measured_on_the_ellipsoid() -> None:
-    graph = nx.MultiDiGraph(crs="EPSG:4326")
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs="EPSG:4326")
     bend = [(108.20, 30.50), (108.21, 30.51), (108.22, 30.50)]
     graph.add_node(7, x=bend[0][0], y=bend[0][1])
     graph.add_node(8, x=bend[2][0], y=bend[2][1])
@@ -84,7 +86,7 @@ def test_a_graph_in_degrees_is_projected_and_measured_on_the_ellipsoid() -> None
 
 
 def test_opposite_edges_of_one_length_are_one_street_both_ways() -> None:
-    graph = nx.MultiDiGraph(crs=worlds.CRS)
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=worlds.CRS)
     graph.add_nodes_from([("a", {"x": 0, "y": 0}), ("b", {"x": 50, "y": 0})])
     graph.add_edge("a", "b", length=50)
     graph.add_edge("b", "a", length=50)
@@ -115,7 +117,7 @@ def test_a_graph_that_is_no_network_is_refused(graph: nx.Graph, message: str) ->
 
 
 def test_a_node_without_coordinates_and_a_length_in_words_are_named() -> None:
-    graph = nx.Graph(crs=worlds.CRS)
+    graph: nx.Graph[Any] = nx.Graph(crs=worlds.CRS)
     graph.add_node("here", x=1, y=2)
     graph.add_node("there")
     with pytest.raises(InputError, match="node 'there' has x=None"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -27,7 +28,8 @@ def near_streets(network: Network, count: int, seed: int) -> NDArray[np.float64]
     rng = np.random.default_rng(seed)
     vertex = np.repeat(np.arange(len(network.edges)), np.diff(network.shape_start))
     main = np.flatnonzero(network.main_edges[vertex])
-    return network.shape_xy[rng.choice(main, count)] + rng.normal(0, 20, (count, 2))
+    places: NDArray[np.float64] = network.shape_xy[rng.choice(main, count)] + rng.normal(0, 20, (count, 2))
+    return places
 
 
 def split_graph(
@@ -35,23 +37,32 @@ def split_graph(
 ) -> tuple[nx.MultiDiGraph[Any], dict[Any, float]]:
     """Return the walking graph in metres with every point a node at its nearest street, and how far that street is.
 
-    Written apart from the package: shapely alone finds the nearest street, and where on it.
+    Written apart from the package: shapely alone finds the nearest street, and where on it. Junctions stand twice,
+    inside compounds and on the street; one goes from inside to the street and never back.
     """
-    graph = network.to_networkx()
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
+    for u, v, data in network.to_networkx().edges(data=True):
+        side = "inside" if data["private"] else "street"
+        graph.add_edge((side, u), (side, v), length=data["length"])
+    graph.add_edges_from((("inside", i), ("street", i), {"length": 0.0}) for i in network.node_keys.tolist())
     ids, lines = network.node_keys, network.lines()
-    main = np.flatnonzero(network.main_edges)
-    tree = STRtree(lines[main])
+    trees = {}
+    for role in ("person", "outlet"):
+        rows = np.flatnonzero(network.main_edges & (~network.private | (role == "person")))
+        trees[role] = (rows, STRtree(lines[rows]))
     legs: dict[Any, float] = {}
     on: dict[int, list[tuple[float, Any]]] = {}
     for name, xy in points.items():
-        edge = int(main[tree.nearest(Point(xy))])
+        rows, tree = trees[name[0]]
+        edge = int(rows[tree.nearest(Point(xy))])
         place = nearest_points(lines[edge], Point(xy))[0]
         legs[name] = place.distance(Point(xy))
         on.setdefault(edge, []).append((lines[edge].project(place, normalized=True), name))
     for edge, here in on.items():
-        u, v = (ids[n] for n in network.edges[edge])
+        side = "inside" if network.private[edge] else "street"
+        u, v = ((side, ids[n]) for n in network.edges[edge])
         chain = [(0.0, u), *sorted(here, key=lambda p: p[0]), (1.0, v)]
-        for (f, a), (g, b) in zip(chain, chain[1:], strict=False):
+        for (f, a), (g, b) in pairwise(chain):
             metres = (g - f) * network.length_m[edge]
             graph.add_edge(a, b, length=metres)
             if not network.oneway[edge]:
@@ -89,6 +100,7 @@ def assert_agreement(network: Network) -> None:
 def test_the_sample_county_agrees_with_networkx(sample: Path) -> None:
     network, _ = read_network(sample.parent / "roads.osm.pbf", foot=FootAccess(access="china"))
     assert network.oneway.any()
+    assert network.private.any()
     assert_agreement(network)
 
 

@@ -1,144 +1,175 @@
+"""People from rasters."""
+
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import rasterio
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pyproj import Geod
+from pyproj import Geod, Proj
 from rasterio.transform import Affine, from_origin
 
-from accessibility import InputError
-from accessibility.projection import WGS84, transform
-from accessibility.sources import raster
-from accessibility.sources.raster import RasterSpec, read_population_raster
+from accessibility.errors import InputError
+from accessibility.sources.raster import read_population_raster
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-UTM = from_origin(500_000, 3_400_000, 100, 100)
+METRES = from_origin(500_000, 3_400_000, 100, 100)
+DEGREES = from_origin(108, 31, 1 / 1200, 1 / 1200)
 
 
-def write(path: Path, values: NDArray[Any], *, nodata: float | None = -99_999, **options: Any) -> Path:
-    bands = values[None] if values.ndim == 2 else values
-    profile = {
-        "driver": "GTiff", "height": bands.shape[1], "width": bands.shape[2], "count": bands.shape[0],
-        "dtype": bands.dtype.name, "crs": "EPSG:32649", "transform": UTM, "nodata": nodata,
-    }  # fmt: skip
-    with rasterio.open(path, "w", **(profile | options)) as sink:
-        sink.write(bands)
+def tif(folder: Path, values: NDArray[Any], **profile: Any) -> Path:
+    path = folder / "pop.tif"
+    bands = values if values.ndim == 3 else values[None]
+    options = {"crs": "EPSG:32649", "transform": METRES, "dtype": bands.dtype.name} | profile
+    count, height, width = bands.shape
+    with rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, **options) as out:
+        out.write(bands)
     return path
 
 
-def test_cells_with_people_are_points_at_their_centres(tmp_path: Path) -> None:
-    path = write(tmp_path / "p.tif", np.array([[0, 2.5, -99_999], [4, 0, 1]], np.float32))
-    cells, findings = read_population_raster(path)
-    assert cells.ids.tolist() == ["r0c1", "r1c0", "r1c2"]
-    assert cells.population.tolist() == [2.5, 4, 1]
-    assert cells.xy.tolist() == [[500_150, 3_399_950], [500_050, 3_399_850], [500_250, 3_399_850]]
-    assert (cells.cell_m, findings) == (100, [])
+def test_populated_cells_become_points_and_the_others_are_counted(tmp_path: Path) -> None:
+    values = np.array([[1.5, 0, -9], [np.nan, 2.5, 0]], dtype=np.float32)
+    cells, findings = read_population_raster(tif(tmp_path, values, nodata=-9))
+    assert cells.ids.tolist() == ["r0c0", "r1c1"]
+    assert cells.xy.tolist() == [[500_050, 3_399_950], [500_150, 3_399_850]]
+    assert cells.population.tolist() == [1.5, 2.5]
+    assert (cells.total_people, cells.zero_cells, cells.nodata_cells) == (4.0, 2, 2)
+    assert cells.cell_m == pytest.approx(100)
+    assert cells.crs.to_epsg() == 32649
+    assert [(f.code, f.count) for f in findings] == [("nodata-cells", 2)]
 
 
-def test_whole_rasters_are_read_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.random.default_rng(1).poisson(0.5, (37, 53)).astype(np.float32)
-    path = write(tmp_path / "p.tif", values)
-    whole, _ = read_population_raster(path)
-    monkeypatch.setattr(raster, "_BLOCK", 8)
-    blocks, _ = read_population_raster(path)
-    assert blocks.ids.tolist() == whole.ids.tolist()
-    assert whole.population.sum() == values.sum()
-    assert len(whole.ids) == (values > 0).sum()
-
-
-def test_bounds_in_degrees_cut_a_projected_raster(tmp_path: Path) -> None:
-    values = np.ones((100, 100), np.float32)
-    path = write(tmp_path / "p.tif", values)
-    lonlat = transform(np.array([[503_000, 3_393_000], [507_000, 3_397_000]]), rasterio.crs.CRS.from_epsg(32649), WGS84)
-    cells, _ = read_population_raster(path, RasterSpec(bounds=(*lonlat[0], *lonlat[1])))
-    assert cells.xy.min(axis=0) == pytest.approx([503_000, 3_393_000], abs=150)
-    assert cells.xy.max(axis=0) == pytest.approx([507_000, 3_397_000], abs=150)
-    with pytest.raises(InputError, match="nothing of the study area"):
-        read_population_raster(path, RasterSpec(bounds=(1, 1, 2, 2)))
-
-
-def test_missing_is_not_zero_and_nan_is_missing(tmp_path: Path) -> None:
-    path = write(tmp_path / "p.tif", np.array([[np.nan, 3], [-3.4028235e38, 0]], np.float32), nodata=-3.4028235e38)
+def test_strips_and_windows_give_what_the_whole_array_gives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.choice([0, 0, 1, 2.5, -1], size=(173, 211)).astype(np.float32)
+    path = tif(tmp_path, values, nodata=-1, tiled=True, blockxsize=32, blockysize=32)
+    monkeypatch.setattr("accessibility.sources.raster._STRIP_CELLS", 3_000)
     cells, _ = read_population_raster(path)
-    assert cells.population.tolist() == [3]
+    r, c = np.nonzero(values > 0)
+    assert cells.ids.tolist() == [f"r{a}c{b}" for a, b in zip(r, c, strict=True)]
+    assert cells.population.tolist() == values[r, c].tolist()
+    assert cells.nodata_cells == (values == -1).sum()
+    to_degrees = Proj(32649)
+    box = [to_degrees(500_000 + x, 3_400_000 + y, inverse=True) for x, y in ((5_050, -12_050), (9_950, -3_050))]
+    part, _ = read_population_raster(path, bounds_lonlat=(*box[0], *box[1]))
+    inside = set(part.ids)
+    must = {f"r{a}c{b}" for a, b in zip(r, c, strict=True) if 32 <= a <= 119 and 52 <= b <= 98}
+    may = {f"r{a}c{b}" for a, b in zip(r, c, strict=True) if 28 <= a <= 123 and 48 <= b <= 102}
+    assert must <= inside <= may
 
 
-@pytest.mark.parametrize(("unit", "per_m2"), [("per_km2", 1e-6), ("per_hectare", 1e-4)])
-def test_densities_use_the_true_area_of_each_row(tmp_path: Path, unit: str, per_m2: float) -> None:
-    step = 1 / 1_200
-    there = from_origin(108, 60, step, step)
-    path = write(tmp_path / "p.tif", np.full((2, 1), 5, np.float32), crs="EPSG:4326", transform=there)
-    cells, _ = read_population_raster(path, RasterSpec(unit=unit))  # type: ignore[arg-type]
-    geod = Geod(ellps="WGS84")
-    areas = [
-        abs(geod.polygon_area_perimeter([0, step, step, 0], [s, s, s + step, s + step])[0])
-        for s in (60 - step, 60 - 2 * step)
-    ]
-    assert cells.population == pytest.approx([5 * per_m2 * a for a in areas], rel=1e-9)
+@pytest.mark.parametrize(("unit", "factor"), [("per_km2", 1e-6), ("per_hectare", 1e-4)])
+def test_density_is_multiplied_by_the_true_area_of_a_cell_in_degrees(tmp_path: Path, unit: Any, factor: float) -> None:
+    cells, _ = read_population_raster(
+        tif(tmp_path, np.full((2, 1), 50.0), crs="EPSG:4326", transform=DEGREES), unit=unit
+    )
+    step, geod = 1 / 1200, Geod(ellps="WGS84")
+    for row in (0, 1):
+        north, south = 31 - row * step, 31 - (row + 1) * step
+        area, _ = geod.polygon_area_perimeter([108, 108 + step, 108 + step, 108], [south, south, north, north])
+        assert cells.population[row] == pytest.approx(50 * area * factor, rel=1e-6)
+    assert cells.cell_m == pytest.approx(86, abs=1)
+
+
+def test_density_in_web_mercator_is_not_multiplied_by_its_inflated_cells(tmp_path: Path) -> None:
+    x, y = Proj(3857)(108.0, 31.0)
+    path = tif(tmp_path, np.full((1, 1), 1000.0), crs="EPSG:3857", transform=from_origin(x, y, 100, 100))
+    cells, _ = read_population_raster(path, unit="per_km2")
+    corners = [(x, y), (x + 100, y), (x + 100, y - 100), (x, y - 100)]
+    lon, lat = zip(*(Proj(3857)(*corner, inverse=True) for corner in corners), strict=True)
+    area = abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0])
+    assert cells.population[0] == pytest.approx(1000 * area / 1e6, rel=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("values", "options", "message"),
+    ("values", "profile", "options", "said"),
     [
-        (np.full((2, 2), -99_999, np.float32), {}, "nobody: 4 cells without data, 0 with 0"),
-        (np.zeros((2, 2), np.float32), {}, "nobody: 0 cells without data, 4 with 0"),
         (
-            np.array([[1, -5]], np.float32),
+            [[1.0, -99999.0]],
             {},
-            "1 cells with negative people, first -5 at row 0, column 1.*-a_nodata -5",
+            {},
+            r"1 cells below 0 or infinite, first -99999.0 in row 0, column 1.*declare it as nodata",
         ),
-        (np.ones((1, 1), np.float32), {"crs": None}, "no coordinate system"),
-        (np.ones((1, 1), np.float32), {"transform": UTM @ Affine.rotation(10)}, "the raster is rotated"),
-        (np.ones((2, 1, 1), np.float32), {}, "2 bands; expected one"),
+        ([[1.0, np.inf]], {}, {}, r"first inf in row 0, column 1"),
+        ([[1.0]], {"crs": None}, {}, r"pop.tif: no coordinate system"),
+        ([[0.0, 0.0]], {}, {}, r"pop.tif: nobody in 2 cells \(0 without value\)"),
+        ([[-1.0, -1.0]], {"nodata": -1}, {}, r"nobody in 2 cells \(2 without value\)"),
+        ([[1.0]], {"transform": METRES * Affine.rotation(20)}, {}, r"pop.tif: a rotated grid"),
+        ([[[1.0]], [[2.0]]], {}, {}, r"pop.tif: 2 bands and none named; expected band = 1 to 2"),
+        ([[[1.0]], [[2.0]]], {}, {"band": 3}, r"pop.tif: no band 3; it has 2"),
+        ([[1.0, 2.0]], {}, {"max_cells": 1}, r"pop.tif: 2 by 1 cells to read; expected at most 1"),
+        ([[1.0]], {}, {"bounds_lonlat": (8, 47, 9, 48)}, r"pop.tif: does not touch the study area \(8, 47, 9, 48\)"),
+        ([[1.0]], {}, {"unit": "per_mile"}, r"unknown unit 'per_mile'; expected persons, per_km2, per_hectare"),
     ],
 )
-def test_a_raster_that_is_not_people_is_refused(
-    tmp_path: Path, values: NDArray[Any], options: dict[str, Any], message: str
+def test_bad_rasters_are_refused_with_what_was_found(
+    tmp_path: Path, values: Any, profile: dict[str, Any], options: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(InputError, match=rf"p\.tif: {message}"):
-        read_population_raster(write(tmp_path / "p.tif", values, **options))
+    with pytest.raises(InputError, match=said):
+        read_population_raster(tif(tmp_path, np.array(values), **profile), **options)
 
 
-def test_a_band_is_chosen_by_its_number(tmp_path: Path) -> None:
-    path = write(tmp_path / "p.tif", np.array([[[1]], [[7]]], np.float32))
-    assert read_population_raster(path, RasterSpec(band=2))[0].population.tolist() == [7]
-    with pytest.raises(InputError, match="no band 3; it has 2"):
-        read_population_raster(path, RasterSpec(band=3))
+def test_a_band_can_be_named(tmp_path: Path) -> None:
+    cells, _ = read_population_raster(tif(tmp_path, np.array([[[1.0]], [[2.0]]])), band=2)
+    assert cells.population.tolist() == [2.0]
 
 
-@pytest.mark.parametrize("content", [b"", b"II*\0 nothing of the kind", b"<html></html>"])
-def test_a_file_that_is_no_raster_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "p.tif"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"p\.tif: cannot be read as a raster"):
+def test_files_that_are_no_raster_or_elsewhere_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pop.tif"
+    path.write_bytes(b"<html>not found</html>")
+    with pytest.raises(InputError, match=r"pop.tif: cannot be read as .tif"):
         read_population_raster(path)
+    with pytest.raises(InputError, match="a remote address"):
+        read_population_raster("/vsicurl/http://a.b/pop.tif")
     with pytest.raises(InputError, match="no such file"):
-        read_population_raster(tmp_path / "q.tif")
+        read_population_raster(tmp_path / "no.tif")
+    virtual = tmp_path / "pop.vrt"
+    virtual.write_text("<VRTDataset><SourceFilename>/vsicurl/http://a.b/x.tif</SourceFilename></VRTDataset>")
+    with pytest.raises(InputError, match="points to remote or virtual files"):
+        read_population_raster(virtual)
 
 
-def test_crowds_and_coarse_cells_are_told(tmp_path: Path) -> None:
-    coarse = from_origin(500_000, 3_400_000, 1_000, 1_000)
-    path = write(tmp_path / "p.tif", np.array([[300_000, 5]], np.float32), transform=coarse)
-    assert [f.code for f in read_population_raster(path)[1]] == ["crowded-cell", "coarse-cells"]
+def test_cells_too_crowded_or_too_coarse_are_told(tmp_path: Path) -> None:
+    path = tif(tmp_path, np.array([[2_001.0, 1.0]]))
+    assert [(f.code, f.count) for f in read_population_raster(path)[1]] == [("crowded-cell", 1)]
+    path = tif(tmp_path, np.array([[2_001.0, 1.0]]), transform=from_origin(500_000, 3_400_000, 1000, 1000))
+    assert [(f.code, f.count) for f in read_population_raster(path)[1]] == [("coarse-cells", 2)]
 
 
-@settings(max_examples=30)
-@given(st.lists(st.floats(0, 1e5, width=32), min_size=1, max_size=30), st.sets(st.integers(0, 29)))
-def test_people_add_up(tmp_path_factory: pytest.TempPathFactory, people: list[float], missing: set[int]) -> None:
-    values = np.array([people], np.float32)
-    values[0, [i for i in missing if i < len(people)]] = -99_999
-    there = values[values > 0]
-    path = write(tmp_path_factory.mktemp("r") / "p.tif", values)
-    if there.size:
-        assert read_population_raster(path)[0].population.sum() == pytest.approx(there.astype(float).sum())
-    else:
-        with pytest.raises(InputError, match="nobody"):
-            read_population_raster(path)
+def test_whole_numbers_and_scaled_values_are_people(tmp_path: Path) -> None:
+    path = tif(tmp_path, np.array([[3, 0, 65535]], dtype=np.uint16), nodata=65535)
+    assert read_population_raster(path)[0].population.tolist() == [3.0]
+    with rasterio.open(path, "r+") as raster:
+        raster.scales = (0.1,)
+    assert read_population_raster(path)[0].population.tolist() == pytest.approx([0.3])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
+def test_a_large_raster_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pop.tif"
+    size, profile = 7_072, {"crs": "EPSG:32649", "transform": METRES, "dtype": "float32"}
+    with rasterio.open(path, "w", driver="GTiff", count=1, height=size, width=size, **profile) as out:
+        row = np.where(np.arange(size) % 20 == 0, 4, 0).astype(np.float32)
+        for top in range(0, size, 442):
+            out.write(np.broadcast_to(row, (442, size)), 1, window=((top, top + 442), (0, size)))
+    assert path.stat().st_size > 190e6
+    code = f"""
+        from pathlib import Path
+        from accessibility.sources.raster import read_population_raster
+        cells, _ = read_population_raster({str(path)!r})
+        # Not getrusage: that keeps the peak of the process that was forked to run this.
+        peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        print(cells.total_people, peak.split()[1])
+    """
+    said = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)  # noqa: S603
+    people, kilobytes = map(float, said.stdout.split())
+    assert people == 4 * 354 * size
+    assert kilobytes < 500_000

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import CRS
 
 from accessibility import search
 from accessibility.elimination import eliminate
 from accessibility.network import IMPASSABLE, Impedance, Network
+from accessibility.packing import build_graph, hilbert_rank
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 
@@ -23,13 +26,20 @@ class World:
     edges: list[tuple[int, int]]
     along: list[int]
     against: list[int]
+    private: list[bool]
     sites: list[Place]
     people: list[Place]
 
     @property
     def network(self) -> Network:
         xy = np.random.default_rng(0).uniform(0, 1_000, (self.nodes, 2))
-        return Network(node_xy=xy, edges=self.edges, length_m=np.ones(len(self.edges)), crs="EPSG:32649")  # type: ignore[arg-type]
+        return Network(
+            node_xy=xy,
+            edges=np.array(self.edges, np.int32),
+            length_m=np.ones(len(self.edges)),
+            private=np.array(self.private),
+            crs=CRS.from_epsg(32649),
+        )
 
     @property
     def impedance(self) -> Impedance:
@@ -38,7 +48,7 @@ class World:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Draw small graphs with loops, parallel edges, one-way edges, free edges, dead ends and islands."""
+    """Draw small graphs with loops, parallel and one-way edges, free edges, dead ends, islands and compounds."""
     nodes = draw(st.integers(1, 14))
     ends = st.integers(0, nodes - 1)
     edges = draw(st.lists(st.tuples(ends, ends), min_size=1, max_size=28))
@@ -49,10 +59,18 @@ def worlds(draw: st.DrawFn) -> World:
     against = [
         {"same": a, "closed": int(IMPASSABLE), "else": draw(cost)}[kind] for a, kind in zip(along, kinds, strict=True)
     ]
+    private = draw(st.just([False] * len(edges)) | st.lists(st.booleans(), min_size=len(edges), max_size=len(edges)))
     fraction = st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1)
     place = st.tuples(st.integers(-1, len(edges) - 1), fraction, st.integers(0, 50))
+    on_street = place.map(lambda p: (-1 if private[p[0]] else p[0], *p[1:]))
     return World(
-        nodes, edges, along, against, draw(st.lists(place, max_size=6)), draw(st.lists(place, min_size=1, max_size=8))
+        nodes,
+        edges,
+        along,
+        against,
+        private,
+        draw(st.lists(on_street, max_size=6)),
+        draw(st.lists(place, min_size=1, max_size=8)),
     )
 
 
@@ -66,14 +84,19 @@ def part(cost: int, fraction: float) -> int:
 
 
 def split_graph(world: World) -> nx.MultiDiGraph[Any]:
-    """Return the walking graph with a node ("site", i) or ("person", i) wherever one stands on an edge."""
+    """Return the walking graph with a node ("site", i) or ("person", i) wherever one stands on an edge.
+
+    Every junction stands twice, inside compounds and on the street; people go from inside to the street, never back.
+    """
     graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
-    graph.add_nodes_from(range(world.nodes))
+    for node in range(world.nodes):
+        graph.add_edge(("inside", node), ("street", node), w=0)
     for e, (u, v) in enumerate(world.edges):
+        side = "inside" if world.private[e] else "street"
         here = [(f, ("site", i)) for i, (edge, f, _) in enumerate(world.sites) if edge == e]
         here += [(f, ("person", i)) for i, (edge, f, _) in enumerate(world.people) if edge == e]
-        chain: list[tuple[float, Any]] = [(0.0, u), *sorted(here), (1.0, v)]
-        for (f, a), (g, b) in zip(chain, chain[1:], strict=False):
+        chain: list[tuple[float, Any]] = [(0.0, (side, u)), *sorted(here), (1.0, (side, v))]
+        for (f, a), (g, b) in pairwise(chain):
             if world.along[e] != IMPASSABLE or f == g:
                 graph.add_edge(a, b, w=0 if f == g else part(world.along[e], g) - part(world.along[e], f))
             if world.against[e] != IMPASSABLE or f == g:
@@ -88,7 +111,7 @@ def oracle(world: World) -> list[tuple[int, int] | None]:
     for i, (edge, _, leg) in enumerate(world.people):
         reach = nx.single_source_dijkstra_path_length(graph, ("person", i), weight="w") if edge >= 0 else {}
         options = [
-            (reach[("site", s)] + site_leg + leg, s)
+            (int(reach[("site", s)]) + site_leg + leg, s)
             for s, (_, _, site_leg) in enumerate(world.sites)
             if ("site", s) in reach
         ]
@@ -99,7 +122,7 @@ def oracle(world: World) -> list[tuple[int, int] | None]:
 @settings(max_examples=400, deadline=None)
 @given(worlds())
 def test_nearest_equals_networkx_with_owners(world: World) -> None:
-    graph = search.build_graph(world.network, world.impedance)
+    graph = build_graph(world.network, world.impedance)
     sites = stops(world.sites)
     labels = search.read_labels(graph, search.nearest(graph, sites), sites, stops(world.people))
     cost, owner = search.split_labels(labels)
@@ -110,7 +133,7 @@ def test_nearest_equals_networkx_with_owners(world: World) -> None:
 @settings(max_examples=100, deadline=None)
 @given(worlds(), st.integers(0, 200))
 def test_a_limit_changes_nothing_within_it(world: World, limit: int) -> None:
-    graph = search.build_graph(world.network, world.impedance)
+    graph = build_graph(world.network, world.impedance)
     sites = stops(world.sites)
     free, bounded = search.nearest(graph, sites), search.nearest(graph, sites, limit=limit)
     within = search.split_labels(free)[0] <= limit
@@ -128,6 +151,7 @@ def test_renumbering_nodes_changes_no_cost(world: World, random: Any) -> None:
         [(rows[u], rows[v]) for u, v in world.edges],
         world.along,
         world.against,
+        world.private,
         world.sites,
         world.people,
     )
@@ -135,14 +159,16 @@ def test_renumbering_nodes_changes_no_cost(world: World, random: Any) -> None:
 
 
 def _answers(world: World) -> tuple[Any, Any]:
-    graph = search.build_graph(world.network, world.impedance)
+    graph = build_graph(world.network, world.impedance)
     sites = stops(world.sites)
     return search.split_labels(search.read_labels(graph, search.nearest(graph, sites), sites, stops(world.people)))
 
 
 def test_costs_beyond_what_can_be_counted_are_unreached_not_wrapped() -> None:
     huge = int(IMPASSABLE) - 1
-    world = World(3, [(0, 1), (1, 2)], [huge, huge], [huge, huge], [(0, 0.0, 0)], [(0, 1.0, 0), (1, 1.0, 0)])
+    world = World(
+        3, [(0, 1), (1, 2)], [huge, huge], [huge, huge], [False, False], [(0, 0.0, 0)], [(0, 1.0, 0), (1, 1.0, 0)]
+    )
     cost, owner = _answers(world)
     assert cost.tolist() == [huge, int(search.UNREACHED)]
     assert owner.tolist() == [0, -1]
@@ -151,7 +177,7 @@ def test_costs_beyond_what_can_be_counted_are_unreached_not_wrapped() -> None:
 def test_hilbert_neighbours_stay_close() -> None:
     side = 16
     xy = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2).astype(float) * 65_535 / (side - 1)
-    rank = search.hilbert_rank(xy)
+    rank = hilbert_rank(xy)
     assert sorted(rank) == list(range(side * side))
     path = xy[np.argsort(rank)] * (side - 1) / 65_535
     assert np.allclose(np.abs(np.diff(path, axis=0)).sum(axis=1), 1)  # the curve goes from cell to neighbouring cell

@@ -11,7 +11,7 @@ from accessibility.snapping import NOWHERE, SnapLimits, snap_points
 coordinates = st.tuples(st.floats(-900, 900), st.floats(-900, 900))
 
 
-def brute_force(network: object, xy: np.ndarray) -> list[float]:  # type: ignore[type-arg]
+def brute_force(network: object, xy: np.ndarray) -> list[float]:
     """Distance of each point to the nearest of straight edges, by hand."""
     found = []
     for p in xy:

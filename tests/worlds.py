@@ -17,7 +17,9 @@ ORIGIN = np.array([500_000.0, 3_375_000.0])  # on the central meridian, near 30.
 Point = tuple[float, float]
 
 
-def network(nodes: Sequence[Point], edges: Sequence[tuple[int, int]], *, oneway: Sequence[bool] | None = None) -> Network:
+def network(
+    nodes: Sequence[Point], edges: Sequence[tuple[int, int]], *, oneway: Sequence[bool] | None = None
+) -> Network:
     """Return straight streets between points, as long as they are drawn."""
     xy = np.array(nodes, dtype=float) + ORIGIN
     ends = np.array(edges, dtype=np.int32).reshape(-1, 2)
@@ -25,9 +27,7 @@ def network(nodes: Sequence[Point], edges: Sequence[tuple[int, int]], *, oneway:
     return Network(node_xy=xy, edges=ends, length_m=length, oneway=oneway, crs=CRS)  # type: ignore[arg-type]
 
 
-def people(
-    at: Sequence[Point], count: Sequence[float] | None = None, setting: str | Sequence[str] = "urban"
-) -> Demand:
+def people(at: Sequence[Point], count: Sequence[float] | None = None, setting: str | Sequence[str] = "urban") -> Demand:
     """Return demand points D0, D1, ... of one person each unless told otherwise."""
     n = len(at)
     return Demand(

@@ -118,8 +118,6 @@ def record_run(
     return plain
 
 
-
-
 def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
     """Write a manifest as JSON: UTF-8, keys in the order given, what is not a finite number null.
 

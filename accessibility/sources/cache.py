@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = (
-    *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind"),
+    *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private"),
     *("shape_xy", "shape_start", "node_ids"),
 )
 

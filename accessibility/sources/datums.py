@@ -14,10 +14,9 @@ from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
-
-    from typing import TypeAlias
 
     _Pair: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
     _Shift: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64]], _Pair]

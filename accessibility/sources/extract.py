@@ -56,7 +56,9 @@ class Streets:
     counts: array[int] = field(default_factory=lambda: array("q"))
     kind: array[int] = field(default_factory=lambda: array("B"))
     oneway: array[int] = field(default_factory=lambda: array("b"))
+    private: array[int] = field(default_factory=lambda: array("b"))
     blocked: list[int] = field(default_factory=list)
+    keyed: list[int] = field(default_factory=list)
     census: Census = field(default_factory=Census)
     nodes: int = 0
     bare: int = 0
@@ -72,7 +74,7 @@ class Streets:
         self._seen[tags] += 1
         return self._verdicts[tags]
 
-    def add(self, refs: Sequence[int], kind: int, direction: int) -> None:
+    def add(self, refs: Sequence[int], kind: int, walk: Walk) -> None:
         """Keep one walkable way."""
         if len(refs) < 2:  # noqa: PLR2004 -- a way goes from one node to another
             self.bare += 1
@@ -80,7 +82,8 @@ class Streets:
         self.refs.extend(refs)
         self.counts.append(len(refs))
         self.kind.append(kind)
-        self.oneway.append(direction)
+        self.oneway.append(walk.direction)
+        self.private.append(walk.private)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -116,6 +119,7 @@ def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         kind=np.frombuffer(streets.kind, np.uint8),
         oneway=np.frombuffer(streets.oneway, np.int8),
         kinds=KINDS,
+        private=np.frombuffer(streets.private, np.bool_),
     )
     return ways, ids[strange]
 

@@ -14,9 +14,11 @@ from accessibility.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "customers", "public"})
+ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "public"})
+# Open to those who live there or go there, to nobody passing through.
+RESIDENTS = frozenset({"private", "customers"})
 BLOCKED = frozenset(
-    {"no", "private", "use_sidepath", "military", "restricted", "emergency", "agricultural", "forestry", "delivery"}
+    {"no", "use_sidepath", "military", "restricted", "emergency", "agricultural", "forestry", "delivery"}
     | {"permit", "service"}
 )
 _MAJOR = ("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primary_link")
@@ -55,34 +57,38 @@ class Walk(NamedTuple):
         Why not, as a tag, for the count of what was set aside; empty where walkable.
     conditional
         Whether a conditional tag (``foot:conditional``, ``access:conditional``) was ignored.
+    private
+        Whether only those may walk here who live along it: they come out, nobody passes through.
     """
 
     walkable: bool
     direction: int
     reason: str
     conditional: bool
+    private: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class FootAccess:
-    """The foot-access table and its switches.
+    """The foot-access table.
 
-    In this order: a way that does not stand (construction, proposed …) is refused; `foot` decides; `access` blocks;
-    a sidewalk opens any road; motorroads, expressways and tunnels of main roads without a sidewalk are refused; the
-    type of street decides. ``sidewalk=separate`` keeps the road: removing it breaks networks whose separate
-    sidewalk is not connected. Ferries are out. `oneway` binds people on foot on steps and escalators only.
+    In this order: a way that does not stand (construction, proposed …) is refused; `foot` decides; `access` blocks, or
+    keeps the way for its residents (``private``, ``customers``); a sidewalk opens any road; motorroads, expressways
+    and tunnels of main roads without a sidewalk are refused; the type of street decides. ``sidewalk=separate`` keeps
+    the road: removing it breaks networks whose separate sidewalk is not connected. Ferries are out. `oneway` binds
+    people on foot on steps and escalators only.
 
     Parameters
     ----------
     access
         ``default``, or ``china``, where cycleways are walkable and bridleways are not.
-    open_compounds
-        Whether private ways and gates (residential compounds) let people through.
 
     Examples
     --------
     >>> FootAccess().may_walk({"highway": "cycleway"})
-    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False)
+    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False, private=False)
+    >>> FootAccess().may_walk({"highway": "service", "access": "private"}).private
+    True
     >>> FootAccess(access="china").may_walk({"highway": "cycleway"}).walkable
     True
     >>> FootAccess().may_walk({"highway": "steps", "oneway": "-1"}).direction
@@ -92,7 +98,6 @@ class FootAccess:
     """
 
     access: Literal["default", "china"] = "default"
-    open_compounds: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a table nobody wrote."""
@@ -109,17 +114,19 @@ class FootAccess:
             direction = int(forward) - int(backward)
             reason = "" if forward or backward else "closed in both directions"
         conditional = "foot:conditional" in tags or "access:conditional" in tags
-        return Walk(not reason, direction, reason, conditional)
+        return Walk(not reason, direction, reason, conditional, not reason and _for_residents(tags))
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
-        """Return whether a node with these tags stops people on foot."""
+        """Return whether a node with these tags stops people passing on foot."""
         foot, access, barrier = tags.get("foot"), tags.get("access"), tags.get("barrier")
-        if self.open_compounds and barrier in _GATES and "private" in (foot, access):
-            return False
         if barrier is None or foot in ALLOWED:
             return False
-        locked = access in BLOCKED or tags.get("locked") == "yes"
-        return foot in BLOCKED or barrier in _WALLS or (barrier in _GATES and locked)
+        locked = access in BLOCKED or access == "private" or tags.get("locked") == "yes"
+        return foot in BLOCKED or foot == "private" or barrier in _WALLS or (barrier in _GATES and locked)
+
+    def has_keys(self, tags: Mapping[str, str]) -> bool:
+        """Return whether residents pass a gate that stops others: a private one, not one that is shut for all."""
+        return tags.get("barrier") in _GATES and "private" in (tags.get("foot"), tags.get("access"))
 
     def _refusal(self, tags: Mapping[str, str]) -> str:
         highway, foot, access = tags.get("highway"), tags.get("foot"), tags.get("access")
@@ -127,16 +134,13 @@ class FootAccess:
             return "route=ferry" if tags.get("route") == "ferry" else "not a street"
         if highway in _ABSENT:
             return f"highway={highway}"
-        if self._shut(foot):
+        if foot in BLOCKED:
             return f"foot={foot}"
-        if foot in ALLOWED or foot == "private":
+        if foot in ALLOWED or foot in RESIDENTS:
             return ""
-        if self._shut(access):
+        if access in BLOCKED:
             return f"access={access}"
         return "" if _has_sidewalk(tags) else self._refusal_by_type(tags, highway)
-
-    def _shut(self, value: str | None) -> bool:
-        return value in BLOCKED and not (self.open_compounds and value == "private")
 
     def _refusal_by_type(self, tags: Mapping[str, str], highway: str) -> str:
         if tags.get("motorroad") == "yes":
@@ -149,6 +153,11 @@ class FootAccess:
         china = self.access == "china"
         walkable = highway in _WALKABLE or highway == ("cycleway" if china else "bridleway")
         return "" if walkable else f"highway={highway}"
+
+
+def _for_residents(tags: Mapping[str, str]) -> bool:
+    foot = tags.get("foot")
+    return foot in RESIDENTS or (foot not in ALLOWED and tags.get("access") in RESIDENTS)
 
 
 def kind_of(tags: Mapping[str, str]) -> int:

@@ -103,7 +103,7 @@ def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None)
             msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
             raise InputError(msg)
     try:
-        network = build_network(ways, blocked_nodes=streets.blocked, crs=crs)
+        network = build_network(ways, blocked_nodes=streets.blocked, keyed_nodes=streets.keyed, crs=crs)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
@@ -120,11 +120,11 @@ def _stream(path: Path, foot: FootAccess, index: Path) -> Streets:
     for thing in passing:
         if thing.is_node():
             if foot.blocks(dict(thing.tags)):
-                streets.blocked.append(thing.id)
+                (streets.keyed if foot.has_keys(thing.tags) else streets.blocked).append(thing.id)
             continue
         walk, kind = streets.verdict(thing.tags.get)
         if walk.walkable:
-            streets.add([node.ref for node in thing.nodes], kind, walk.direction)
+            streets.add([node.ref for node in thing.nodes], kind, walk)
     streets.nodes = places.used_memory() // INDEX.itemsize
     return streets
 

@@ -187,11 +187,11 @@ def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: s
     if not len(known):
         return
     lon, lat = np.abs(xy[:, 0]), np.abs(xy[:, 1])
-    outside = (lon > 180.0) | (lat > 90.0)  # noqa: PLR2004 -- the globe
+    outside: NDArray[np.bool_] = (lon > 180.0) | (lat > 90.0)  # noqa: PLR2004 -- the globe
     swappable = (lat <= 180.0) & (lon <= 90.0)  # noqa: PLR2004
     turned = outside.any() and bool(swappable[outside].all())
     if datum != "WGS84" and not _boxed(known).any() and _boxed(known[:, ::-1]).all():
-        outside, turned = ~_unplaced(xy), True
+        outside, turned = np.asarray(~_unplaced(xy), dtype=np.bool_), True
     if not outside.any():
         return
     what = "lie outside the globe" if not turned else "look swapped: latitude stands where longitude is expected"
@@ -201,8 +201,7 @@ def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: s
 
 
 def _unplaced(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    missing: NDArray[np.bool_] = ~np.isfinite(lonlat).all(axis=1)
-    return missing
+    return np.asarray(~np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
 
 
 def _boxed(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:

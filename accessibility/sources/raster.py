@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import rasterio
-from pyproj import CRS, Geod, Proj
+from pyproj import CRS, Geod
 from rasterio.windows import Window
 
 from accessibility.errors import InputError
@@ -132,7 +132,7 @@ def read_population_raster(
         crs, number = _checked(raster, band, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if window.width * window.height > max_cells:
-            size = f"{window.width:,} × {window.height:,} cells"
+            size = f"{window.width:,} by {window.height:,} cells"
             msg = f"{file.name}: {size} to read; expected at most {max_cells:,}; cut the raster to the study area"
             raise InputError(msg)
         parts = list(_strips(raster, number, window, file.name))
@@ -190,9 +190,10 @@ def _window(raster: Any, crs: CRS, bounds: Bounds | None, name: str) -> Window:
     west, south, east, north = bounds
     steps = np.linspace(0.0, 1.0, 21)
     lon, lat = west + (east - west) * steps, south + (north - south) * steps
-    edge = [(lon, south), (lon, north), (west, lat), (east, lat)]
-    ring = np.vstack([np.column_stack(np.broadcast_arrays(x, y)) for x, y in edge]).astype(np.float64)
-    xy = transform(ring, WGS84, crs)
+    still = np.ones_like(steps)
+    x = np.concatenate([lon, lon, west * still, east * still])
+    y = np.concatenate([south * still, north * still, lat, lat])
+    xy = transform(np.column_stack([x, y]), WGS84, crs)
     grid: Affine = raster.transform
     column, row = (xy[:, 0] - grid.c) / grid.a, (xy[:, 1] - grid.f) / grid.e
     if not np.isfinite(xy).all():
@@ -229,7 +230,7 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
         yield *where, values[r, c].astype(np.float64), int(known.size - known.sum())
 
 
-def _centres(grid: tuple[float, ...], row: NDArray[np.int32], column: NDArray[np.int32]) -> NDArray[np.float64]:
+def _centres(grid: tuple[float, ...], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
     a, _, c, _, e, f = grid
     return np.column_stack([c + (column + 0.5) * a, f + (row + 0.5) * e])
 
@@ -241,24 +242,36 @@ def _areas_km2(
     a, _, _, _, e, f = grid
     if crs.is_geographic:
         rows, of = np.unique(row, return_inverse=True)
-        area = _band(f + rows * e) - _band(f + (rows + 1) * e)
-        degrees: NDArray[np.float64] = np.abs(area * np.radians(a))[of] / 1e6
+        per_radian = _band(f + rows * e) - _band(f + (rows + 1) * e)
+        degrees: NDArray[np.float64] = np.abs(per_radian * np.radians(a))[of] / 1e6
         return degrees
     metre = crs.axis_info[0].unit_conversion_factor
     planar: NDArray[np.float64] = np.full(len(row), abs(a * e) * metre**2 / 1e6)
     if not exact:
         return planar
-    lonlat = transform(_centres(grid, row, column), crs, WGS84)
-    scale = Proj(crs).get_factors(lonlat[:, 0], lonlat[:, 1]).areal_scale
-    return planar / np.asarray(scale, dtype=np.float64)
+    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
+    ring = [transform(_centres(grid, row + r - 0.5, column + c - 0.5), crs, WGS84) for c, r in corners]
+    return _shoelace_km2(np.stack(ring))
 
 
-def _band(lat: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shoelace_km2(ring: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the areas of ``(4, n, 2)`` small quadrangles in degrees, by the ellipsoid's radii of curvature there."""
+    geod = Geod(ellps="WGS84")
+    lon, lat = np.radians(ring[..., 0]), np.radians(ring[..., 1])
+    middle = lat.mean(axis=0)
+    w2 = 1.0 - geod.es * np.sin(middle) ** 2
+    east = (lon - lon[0]) * geod.a / np.sqrt(w2) * np.cos(middle)
+    north = (lat - lat[0]) * geod.a * (1.0 - geod.es) / w2**1.5
+    twice = (east * np.roll(north, -1, axis=0) - np.roll(east, -1, axis=0) * north).sum(axis=0)
+    area: NDArray[np.float64] = np.abs(twice) / 2e6
+    return area
+
+
+def _band(lat: Any) -> Any:
     """Return the area in m² between the equator and a latitude, per radian of longitude (Snyder 1987, eq. 3-12)."""
     geod = Geod(ellps="WGS84")
     e, s = math.sqrt(geod.es), np.sin(np.radians(lat))
-    zone: NDArray[np.float64] = geod.a**2 * (1 - geod.es) / 2 * (s / (1 - geod.es * s**2) + np.arctanh(e * s) / e)
-    return zone
+    return geod.a**2 * (1 - geod.es) / 2 * (s / (1 - geod.es * s**2) + np.arctanh(e * s) / e)
 
 
 def _suspicions(cells: Cells, area: NDArray[np.float64], name: str) -> list[Finding]:

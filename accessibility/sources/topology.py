@@ -43,6 +43,8 @@ class Ways:
         ``(w,)`` int8: 0 both ways, 1 along, -1 against.
     kinds
         Names of the types of street.
+    private
+        ``(w,)`` whether only residents may walk there; nowhere if not given.
     """
 
     node_ids: NDArray[np.int64]
@@ -52,14 +54,17 @@ class Ways:
     kind: NDArray[np.uint8]
     oneway: NDArray[np.int8]
     kinds: tuple[str, ...]
+    private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
         n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
-        found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape)
-        if found != ((n, 2), (w + 1,), (w,)):
-            wanted = ((n, 2), (w + 1,), (w,))
-            msg = f"ways: lonlat_e7, start, oneway have shapes {found}; expected {wanted} for {n} nodes, {w} ways"
+        if self.private is None:
+            object.__setattr__(self, "private", np.zeros(w, np.bool_))
+        found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape)
+        wanted = ((n, 2), (w + 1,), (w,), (w,))
+        if found != wanted:
+            msg = f"ways: lonlat_e7, start, oneway, private have shapes {found}; expected {wanted}"
             raise InputError(msg)
         refuse(np.diff(self.start) < 1, name="ways start", found=self.start, expected="at least one node a way")
         refuse((self.refs < 0) | (self.refs >= n), name="ways refs", found=self.refs, expected=f"rows of {n} nodes")
@@ -112,11 +117,17 @@ class Ways:
             kind=self.kind[ways],
             oneway=self.oneway[ways],
             kinds=self.kinds,
+            private=self.private[ways],
         )
 
 
 def build_network(
-    ways: Ways, *, blocked_nodes: ArrayLike = (), crs: CRS | str | int | None = None, bounds: Bounds | None = None
+    ways: Ways,
+    *,
+    blocked_nodes: ArrayLike = (),
+    keyed_nodes: ArrayLike = (),
+    crs: CRS | str | int | None = None,
+    bounds: Bounds | None = None,
 ) -> Network:
     """Return the network of `ways`: a junction wherever ways share a node, a way meets itself, begins or ends.
 
@@ -129,6 +140,8 @@ def build_network(
         The walkable ways.
     blocked_nodes
         Ids of the nodes that nobody passes.
+    keyed_nodes
+        Ids of the gates that residents pass: they cut ways only where no private way leads to them.
     crs
         The projected coordinate system of the result; a transverse Mercator centred on the ways if not given.
     bounds
@@ -148,7 +161,9 @@ def build_network(
     <Network 4 junctions, 3 edges, 0.3 km, 1 component>
     """
     ways = (ways.within(bounds) if bounds else ways).without_repeats()
-    blocked = np.isin(ways.node_ids, np.asarray(blocked_nodes, np.int64))
+    keyed = np.isin(ways.node_ids, np.asarray(keyed_nodes, np.int64))
+    keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False
+    blocked = np.isin(ways.node_ids, np.asarray(blocked_nodes, np.int64)) | keyed
     uses = np.bincount(ways.refs, minlength=len(blocked))
     real = _steps(ways)
     first, last = _edges(real, ((uses > 1) | blocked)[ways.refs])
@@ -169,6 +184,7 @@ def build_network(
         oneway=ways.oneway[way] != 0,
         kind=ways.kind[way],
         kinds=ways.kinds,
+        private=ways.private[way],
         shape_xy=xy[ways.refs[vertices]],
         shape_start=shape_start,
         node_ids=ways.node_ids[node],

@@ -2,8 +2,8 @@
 
     make benchmark
 
-A peer is timed in turn with the kernel, round by round; the figure is the median of the ratios. CPU time of this process,
-so that other load on the machine weighs less. Every peer must agree on every node before a ratio counts.
+A peer is timed in turn with the kernel, round by round; the figure is the median of the ratios. CPU time of this
+process, so that other load on the machine weighs less. Every peer must agree on every node before a ratio counts.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 import pytest
+from pyproj import CRS
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
+from accessibility.packing import build_graph, hilbert_rank
 from accessibility.sources.osm import read_network
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ ROUNDS = 7
 
 @pytest.fixture(scope="module")
 def million() -> Network:
-    """The kind of place that the sample county is, with a million junctions."""
+    """Return the kind of place that the sample county is, with a million junctions."""
     path = ROOT / "data" / "make_sample.py"
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location("make_sample", path)
@@ -45,7 +47,7 @@ def million() -> Network:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return Network(**module.make_network_arrays(1_000_000), crs="EPSG:4545")
+    return Network(**module.make_network_arrays(1_000_000), crs=CRS.from_epsg(4545))
 
 
 @pytest.fixture(scope="module")
@@ -95,8 +97,8 @@ def outlets(network: Network) -> search.Stops:
 @pytest.mark.parametrize("place", ["million", "porto"])
 def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.FixtureRequest, benchmark: Any) -> None:
     network: Network = request.getfixturevalue(place)
-    rank = search.hilbert_rank(network.node_xy)
-    graph = search.build_graph(network, network.impedance(), rank=rank)
+    rank = hilbert_rank(network.node_xy)
+    graph = build_graph(network, network.impedance(), rank=rank)
     sites = outlets(network)
     limit = None if limit_m is None else limit_m * 100
     far = np.inf if limit is None else float(limit)
@@ -127,7 +129,7 @@ def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.
 @pytest.mark.parametrize("place", ["porto"])
 def test_nearest_against_networkx(place: str, request: pytest.FixtureRequest, benchmark: Any) -> None:
     network: Network = request.getfixturevalue(place)
-    graph = search.build_graph(network, network.impedance())
+    graph = build_graph(network, network.impedance())
     sites = outlets(network)
     peer: nx.MultiGraph[Any] = nx.MultiGraph()
     peer.add_nodes_from(range(len(network.node_xy)))
@@ -153,8 +155,8 @@ def test_bytes_a_junction(place: str, request: pytest.FixtureRequest, benchmark:
     """One impedance in one direction with its labels; then both impedances, their labels and costs."""
     network: Network = request.getfixturevalue(place)
     n = len(network.node_xy)
-    rank = search.hilbert_rank(network.node_xy)
-    one = benchmark.pedantic(lambda: search.build_graph(network, network.impedance(), rank=rank), rounds=1)
+    rank = hilbert_rank(network.node_xy)
+    one = benchmark.pedantic(lambda: build_graph(network, network.impedance(), rank=rank), rounds=1)
     label = 8 * n
     impedance = one.impedance.along.nbytes + one.impedance.against.nbytes
     single = (one.hierarchy.nbytes + label) / n

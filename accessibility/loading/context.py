@@ -1,0 +1,94 @@
+"""Where a study's inputs are read from, and how far around its area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.studyfile import StudyFile
+
+Bounds = tuple[float, float, float, float]
+
+MARGIN_M = 5_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """Where a study's inputs are read from.
+
+    Parameters
+    ----------
+    settings
+        The checked ``study.toml``.
+    folder
+        What its relative paths are relative to.
+    cache
+        Folder for parsed networks.
+    """
+
+    settings: StudyFile
+    folder: Path
+    cache: Path
+
+    def file(self, path: Path) -> Path:
+        """Return the path of an input."""
+        return path if path.is_absolute() else self.folder / path
+
+    @property
+    def streets(self) -> Path:
+        """The network's file, which is also where OpenStreetMap objects are looked for."""
+        return self.file(self.settings.inputs.network.path)
+
+    @property
+    def margin_m(self) -> float:
+        """How far beyond the area streets and sites are read: the widest cutoff, at least 5 km."""
+        return max(MARGIN_M, self.settings.standard.standard.reach_m)
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for parsed networks."""
+    return user_cache_path("outlet-accessibility", appauthor=False)
+
+
+def is_osm(path: Path) -> bool:
+    """Return whether a file is an OpenStreetMap extract, by its name."""
+    return path.name.lower().endswith(OSM_SUFFIXES)
+
+
+def input_files(load: Loading) -> dict[str, Path]:
+    """Return the file of each input that the study names."""
+    inputs = load.settings.inputs
+    named = {
+        name: getattr(inputs, name)
+        for name in ("area", "network", "population", "elevation", "outlets", "banks", "candidates")
+    }
+    given = {name: load.file(table.path) for name, table in named.items() if table is not None and table.path}
+    source = load.settings.settlement.source
+    if isinstance(source, SettlementSource) and source.polygons:
+        given["settlement"] = load.file(source.polygons)
+    return given
+
+
+def study_bounds(area: gpd.GeoDataFrame | None, lonlat: NDArray[np.float64] | None, margin_m: float) -> Bounds | None:
+    """Return the lon/lat box of the area (of the people where there is none), widened by a margin in metres."""
+    if area is not None:
+        west, south, east, north = area.total_bounds
+    elif lonlat is not None:
+        west, south = np.nanmin(lonlat, axis=0)
+        east, north = np.nanmax(lonlat, axis=0)
+    else:
+        return None
+    up = margin_m / 110_500.0
+    side = margin_m / (111_300.0 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
+    return float(west - side), float(south - up), float(east + side), float(north + up)

@@ -1,0 +1,105 @@
+"""The outlets, bank branches and candidates of a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.loading.context import Bounds, Loading, is_osm
+from accessibility.projection import WGS84
+from accessibility.sites import Sites
+from accessibility.sources import osm
+from accessibility.sources.checks import Finding
+from accessibility.sources.places import PlaceSpec, read_sites
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from accessibility.network import Network
+    from accessibility.studyfile import SitesInput
+
+_KIND = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
+
+
+def load_sites(load: Loading, bounds: Bounds | None, network: Network) -> tuple[Sites, list[Finding]]:
+    """Return outlets, banks and candidates within `bounds`, in the coordinate system of the network."""
+    findings: list[Finding] = []
+    kept: list[Sites] = []
+    origin: dict[object, str] = {}
+    for role in ("outlets", "banks", "candidates"):
+        table: SitesInput | None = getattr(load.settings.inputs, role)
+        if table is None:
+            continue
+        frame, source, found = _read_role(load, role, table)
+        findings += found
+        frame, found = _near(frame, source, bounds)
+        findings += found
+        clash = [i for i in frame.index if i in origin]
+        if clash:
+            shown = ", ".join(map(str, clash[:10]))
+            msg = (
+                f"{len(clash)} ids stand in {origin[clash[0]]} and in {source}: {shown}; expected ids unique over both"
+            )
+            raise InputError(msg)
+        origin |= dict.fromkeys(frame.index, source)
+        kept.append(Sites.from_gdf(frame).to_crs(network.crs))
+    sites = kept[0]
+    for more in kept[1:]:
+        sites += more
+    if not sites.open.any():
+        message = "no site counts today: no outlet, and no bank marked as partner; coverage is 0 %"
+        findings.append(Finding(code="no-open-site", source="sites", message=message, count=0))
+    return sites, findings
+
+
+def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoDataFrame, str, list[Finding]]:
+    """Return one kind of site from its table, or from tags in an OpenStreetMap extract, and where it came from."""
+    cost = load.settings.siting.cost
+    path = load.file(table.path) if table.path else load.streets
+    if table.osm is None:
+        spec = PlaceSpec(
+            role=role,  # type: ignore[arg-type]
+            coordinates=table.coordinates,
+            columns=table.columns,
+            counts_if=table.counts_if,
+            cost={"outlet": 0.0, "bank": cost.bank, "new": cost.new},
+        )
+        frame, findings = read_sites(path, spec)
+        return frame, path.name, findings
+    if not is_osm(path):
+        msg = f"{path.name}: osm = ... reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"
+        raise InputError(msg)
+    tags = table.osm if isinstance(table.osm, str) else ",".join(table.osm)
+    frame, findings = osm.read_places(path, tags)
+    source = f"{path.name} ({tags})"
+    if frame.empty:
+        msg = f"{path.name}: no object is tagged {tags}; expected some for {role}"
+        raise InputError(msg)
+    kind = _KIND[role]
+    frame = frame.set_index("id").assign(
+        kind=kind, open=kind == "outlet", cost={"bank": cost.bank, "new": cost.new}.get(kind, 0.0)
+    )
+    if kind == "bank":
+        message = f"{len(frame)} bank branches from OpenStreetMap, none known as a partner: none counts today"
+        findings.append(Finding(code="no-partner-column", source=source, message=message, count=len(frame)))
+    return frame, source, findings
+
+
+def _near(frame: gpd.GeoDataFrame, source: str, bounds: Bounds | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the sites within `bounds`; those beyond are set aside and counted."""
+    if bounds is None:
+        return frame, []
+    far = ~shapely.intersects(shapely.box(*bounds), frame.geometry.to_numpy())
+    if not far.any():
+        return frame, []
+    middle = ((bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2)
+    first = frame[far].iloc[0]
+    km = float(WGS84.get_geod().inv(*middle, first.geometry.x, first.geometry.y)[2]) / 1_000  # type: ignore[union-attr]
+    where = f"first {frame.index[far][0]}, {km:,.0f} km from the middle of the area"
+    if far.all():
+        msg = f"{source}: none of {len(frame)} sites lies in the area or near it ({where}); expected coordinates there"
+        raise InputError(msg)
+    message = f"{int(far.sum())} of {len(frame)} sites lie too far outside the area to matter ({where}): set aside"
+    return frame[~far], [Finding(code="far-site", source=source, message=message, count=int(far.sum()))]

@@ -1,0 +1,80 @@
+"""The streets of a study, and whether they are those of its people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.loading.context import Bounds, Loading, is_osm
+from accessibility.sources import osm
+from accessibility.sources.checks import Finding
+from accessibility.sources.foot import FootAccess
+from accessibility.studyfile import OSM_SUFFIXES
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from accessibility.demand import Demand
+    from accessibility.network import Network
+
+_OUTSIDE_NETWORK_M = 2_000.0
+_OUTSIDE_NETWORK_SHARE = 0.01
+
+
+def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
+    """Return the streets within `bounds`."""
+    path = load.streets
+    if not is_osm(path):
+        known = ", ".join(OSM_SUFFIXES)
+        msg = f"{path.name}: not a network this version reads; expected an OpenStreetMap extract ({known})"
+        raise InputError(msg)
+    foot = FootAccess(access=load.settings.walking.access)
+    network, findings = osm.read_network(
+        path, foot=foot, bounds=bounds, crs=load.settings.inputs.network.crs, cache_dir=load.cache
+    )
+    if load.settings.inputs.elevation is not None:
+        findings.append(
+            Finding(
+                code="elevation-unused",
+                source=load.settings.inputs.elevation.path.name,
+                message="heights are not used: this version walks on the flat, times uphill come out too short",
+            )
+        )
+    return network, findings
+
+
+def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
+    """Return what the inputs say of each other: streets that miss people, districts without a street.
+
+    Raises
+    ------
+    InputError
+        One in a hundred people or more live more than 2 km outside what the network covers.
+    """
+    name = load.streets.name
+    findings = []
+    reach = shapely.buffer(shapely.convex_hull(shapely.multipoints(network.node_xy)), _OUTSIDE_NETWORK_M)
+    placed = np.isfinite(demand.xy).all(axis=1)
+    outside = placed & ~shapely.contains_xy(reach, demand.xy[:, 0], demand.xy[:, 1])
+    people, total = float(demand.population[outside].sum()), float(demand.population.sum())
+    text = f"{people:,.0f} of {total:,.0f} people ({people / total:.1%}) live more than 2 km outside its streets"
+    if people >= _OUTSIDE_NETWORK_SHARE * total:
+        msg = f"{name}: does not cover the study area: {text}; expected an extract of the area and 5 km around it"
+        raise InputError(msg)
+    if people > 0:
+        findings.append(Finding(code="network-misses-people", source=name, message=text, people=people))
+    if area is not None:
+        shapes = area.to_crs(network.crs)
+        tree = shapely.STRtree(network.lines())
+        without = [
+            str(district)
+            for district, shape in shapes.geometry.items()
+            if not tree.query(shape, predicate="intersects").size
+        ]
+        if without:
+            message = f"{len(without)} districts have no street: {', '.join(without[:5])}"
+            findings.append(Finding(code="district-without-street", source=name, message=message, count=len(without)))
+    return findings

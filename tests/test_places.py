@@ -1,0 +1,308 @@
+"""Outlets, bank branches, candidates and people from tables; where their rows are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from pyproj import Transformer
+
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.sites import Sites
+from accessibility.sources.datums import from_wgs84
+from accessibility.sources.people import PeopleSpec, read_people_table
+from accessibility.sources.places import PlaceSpec, read_sites
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OUTLETS = PlaceSpec(role="outlets")
+BANKS = PlaceSpec(role="banks")
+CANDIDATES = PlaceSpec(role="candidates")
+GOOD = [f"O{i},n{i},{108 + i / 100},30.5" for i in range(40)]
+
+
+def csv(folder: Path, *lines: str) -> Path:
+    path = folder / "t.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def lonlat(sites: gpd.GeoDataFrame) -> Any:
+    return np.column_stack([sites.geometry.x, sites.geometry.y])
+
+
+def counted(findings: list[Any]) -> dict[str, int]:
+    return {finding.code: finding.count for finding in findings}
+
+
+def test_outlets_count_unless_their_status_says_closed(tmp_path: Path) -> None:
+    head, rows = "编号,网点名称,经度,纬度,状态,地址", ["001,甲,108.1,30.1,在用,路1", "002,乙,108.2,30.2,停用,路2"]
+    path = csv(tmp_path, head, *rows, "003,丙,108.3,30.3,,")
+    sites, findings = read_sites(path, OUTLETS)
+    assert sites.index.tolist() == ["001", "002", "003"]
+    assert sites["name"].tolist() == ["甲", "乙", "丙"]
+    assert sites["open"].tolist() == [True, False, True]
+    assert sites["closed"].tolist() == [False, True, False]
+    assert set(sites["kind"]) == {"outlet"}
+    assert sites["address"].tolist() == ["路1", "路2", ""]
+    assert (sites["cost"] == 0).all()
+    assert sites.crs == "EPSG:4326"
+    assert counted(findings) == {"closed-site": 1}
+    assert Sites.from_gdf(sites).open.sum() == 2
+
+
+def test_banks_count_where_they_are_partners_and_open(tmp_path: Path) -> None:
+    path = csv(
+        tmp_path, "id,lon,lat,partner,status,bank", "a,108.1,30,是,营业,X", "b,108.2,30,是,停业,X", "c,108.3,30,否,,Y",
+        "d,108.4,30,YES,open,Y", "e,108.5,30,maybe,,Y",
+    )  # fmt: skip
+    sites, findings = read_sites(path, BANKS)
+    assert sites["open"].tolist() == [True, False, False, True, False]
+    assert sites["partner"].tolist() == [True, True, False, True, False]
+    assert sites["bank"].tolist() == ["X", "X", "Y", "Y", "Y"]
+    assert (sites["cost"] == 1).all()
+    assert counted(findings) == {"closed-site": 1, "unknown-word": 1}
+    assert "row 6 'maybe'; read as no partner" in next(str(f) for f in findings if f.code == "unknown-word")
+
+
+def test_banks_without_a_partner_column_are_all_candidates_and_that_is_told(tmp_path: Path) -> None:
+    sites, findings = read_sites(csv(tmp_path, "id,lon,lat", "a,108.1,30", "b,108.2,30"), BANKS)
+    assert not sites["open"].any()
+    assert [str(f) for f in findings] == ["t.csv: no column partner: of 2 bank branches none counts as partner"]
+
+
+def test_candidates_have_kinds_costs_and_made_ids(tmp_path: Path) -> None:
+    path = csv(tmp_path, "lon,lat,kind,cost", "108.1,30,bank,", "108.2,30,新建,4.5", "108.3,30,tent,", "108.4,30,,")
+    sites, findings = read_sites(path, PlaceSpec(role="candidates", cost={"bank": 2.0, "new": 7.0}))
+    assert sites.index.tolist() == ["C001", "C002", "C003", "C004"]
+    assert sites["kind"].tolist() == ["bank", "new", "new", "new"]
+    assert sites["cost"].tolist() == [2.0, 4.5, 7.0, 7.0]
+    assert not sites["open"].any()
+    assert counted(findings) == {"unknown-word": 1}
+
+
+def test_counts_if_asks_for_one_of_the_services(tmp_path: Path) -> None:
+    rows = ["a,108.1,30,参保;社保卡,在用,A", "b,108.2,30,参保,在用,B", "c,108.3,30,社保卡,停用,A"]
+    path = csv(tmp_path, "id,lon,lat,服务事项,状态,Level", *rows)
+    spec = PlaceSpec(role="outlets", counts_if={"services": ["社保卡", "认证"], "status": "open", "level": "a"})
+    sites, findings = read_sites(path, spec)
+    assert sites["open"].tolist() == [True, False, False]
+    assert counted(findings) == {"closed-site": 1, "does-not-count": 1}
+    with pytest.raises(InputError, match=r"t.csv: no column 'stars'; it has id, lon, lat"):
+        read_sites(path, PlaceSpec(role="outlets", counts_if={"stars": "5"}))
+
+
+@pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
+def test_chinese_map_coordinates_come_out_in_wgs84(tmp_path: Path, datum: str) -> None:
+    lon, lat = from_wgs84(116.4, 39.9, datum)
+    sites, _ = read_sites(csv(tmp_path, "id,lon,lat", f"a,{lon},{lat}"), PlaceSpec(role="outlets", coordinates=datum))
+    np.testing.assert_allclose(lonlat(sites), [[116.4, 39.9]], atol=1e-9)
+
+
+@pytest.mark.parametrize("epsg", [4547, 4526, 4490, 32649, 3857])
+def test_any_epsg_system_comes_out_in_wgs84(tmp_path: Path, epsg: int) -> None:
+    x, y = Transformer.from_crs(4326, epsg, always_xy=True).transform(113.264, 23.129)
+    spec = PlaceSpec(role="outlets", coordinates=f"EPSG:{epsg}")
+    sites, _ = read_sites(csv(tmp_path, "id,x,y", f"a,{x!r},{y!r}"), spec)
+    np.testing.assert_allclose(lonlat(sites), [[113.264, 23.129]], atol=1e-8)
+
+
+@pytest.mark.parametrize("text", ["108.1,30.5", "(108.1, 30.5)", "108.1 30.5", "108.1;30.5"])
+def test_one_column_with_both_coordinates_is_read(tmp_path: Path, text: str) -> None:
+    sites, _ = read_sites(csv(tmp_path, "id,location", f'a,"{text}"'), OUTLETS)
+    assert lonlat(sites).tolist() == [[108.1, 30.5]]
+
+
+def test_columns_can_be_named(tmp_path: Path) -> None:
+    path = csv(tmp_path, "key,east,north", "a,108.1,30.5")
+    spec = PlaceSpec(role="outlets", columns={"id": "key", "lon": "east", "lat": "north"})
+    assert read_sites(path, spec)[0].index.tolist() == ["a"]
+    with pytest.raises(InputError, match=r"t.csv: no column 'oest'; it has key, east, north"):
+        read_sites(path, PlaceSpec(role="outlets", columns={"lon": "oest", "lat": "north"}))
+    with pytest.raises(InputError, match=r"t.csv: columns names longitud; expected some of id, name"):
+        read_sites(path, PlaceSpec(role="outlets", columns={"longitud": "east"}))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (["id,lon,lat"], r"t.csv: no rows; expected at least one"),
+        (["id,name", "1,a"], r"t.csv: no column for lon and lat; it has id, name; expected lon and lat \(经度, 纬度\)"),
+        (["id,lon,name", "1,108,a"], r"t.csv: no column for lat; it has id, lon, name"),
+        (
+            ["id,lon,lat", "1,108,30", "1,109,30", "2,1,1"],
+            r"t.csv: 1 ids stand more than once: 1; expected a different",
+        ),
+        (
+            ["id,lon,lat", "1,30.5,108.1"],
+            r"t.csv: coordinates of 1 cell look swapped.*row 2 '30.5, 108.1'.*longitude first",
+        ),
+        (["id,lon,lat", "1,108,30", "2,30.5,108.1"], r"look swapped.*row 3 '30.5, 108.1'"),
+        (
+            ["id,lon,lat", "1,424613.8,2559013.8"],
+            r"lie outside the globe: row 2 '424613.8, 2559013.8'; expected degrees",
+        ),
+        (
+            ["id,lon,lat", "1,,", "2,108.1,30", "3,121.47E,31"],
+            r"2 cells are blank or no numbers: row 2 ', ', row 4 '121.47E",
+        ),
+        (["id,lon,lat", "1,0,0"], r"1 of 1 rows"),
+        (["id,lon,lat,cost", "1,108,30,-2"], r"t.csv: column 'cost': 1 cell is negative: row 2 '-2'; expected a cost"),
+        (["id,lon,lat,cost", "1,108,30,two"], r"t.csv: column 'cost': 1 cell is not a number: row 2 'two'"),
+    ],
+)
+def test_bad_tables_are_refused_with_file_row_and_expectation(tmp_path: Path, lines: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_sites(csv(tmp_path, *lines), OUTLETS)
+
+
+def test_swapping_is_seen_also_where_latitudes_stay_below_ninety(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,lon,lat", "1,39.5,76.0", "2,39.6,76.1")
+    with pytest.raises(InputError, match="look swapped"):
+        read_sites(path, PlaceSpec(role="outlets", coordinates="GCJ-02"))
+
+
+def test_swapped_survey_coordinates_are_refused_by_zone(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,x,y", "1,2559013.87,424613.86")
+    with pytest.raises(InputError, match=r"fall outside the area of EPSG:4547.*expected x \(east\) first"):
+        read_sites(path, PlaceSpec(role="outlets", coordinates="EPSG:4547"))
+
+
+@pytest.mark.parametrize("coordinates", ["GCJ02", "EPSG:1", "mars"])
+def test_unknown_coordinates_are_refused_with_the_list(tmp_path: Path, coordinates: str) -> None:
+    path = csv(tmp_path, "id,lon,lat", "1,108,30")
+    with pytest.raises(
+        InputError, match=rf"unknown coordinates '{coordinates}'; expected one of WGS84, GCJ-02, BD-09, EPSG:n"
+    ):
+        read_sites(path, PlaceSpec(role="outlets", coordinates=coordinates))
+
+
+def test_a_few_rows_without_coordinates_are_set_aside_and_counted(tmp_path: Path) -> None:
+    bad = ["X1,x,,", "X2,x,121.47E,31"]
+    sites, findings = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD, *bad), OUTLETS)
+    assert len(sites) == 40
+    assert counted(findings) == {"no-coordinates": 2}
+    assert "row 42 ', ', row 43 '121.47E, 31': set aside" in findings[0].message
+    with pytest.raises(InputError, match=r"3 cells are blank or no numbers.*\(3 of 43 rows\)"):
+        read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD, *bad, "X3,x,0,0"), OUTLETS)
+
+
+def test_places_that_stand_twice_are_kept_and_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,lon,lat", "a,108.1,30", "b,108.1,30", *(f"c{i},108.2,30" for i in range(4)), "d,108.3,30")
+    sites, findings = read_sites(path, OUTLETS)
+    assert len(sites) == 7
+    assert counted(findings) == {"duplicate-place": 2, "geocoder-fallback": 4}
+    assert "c0, c1, c2, c3" in findings[1].message
+
+
+def test_shapes_bring_places_and_lines_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.gpkg"
+    shapes = [shapely.Point(108, 30), shapely.box(109, 30, 109.2, 30.2), shapely.Point(110, 30)]
+    gpd.GeoDataFrame({"id": ["a", "b", "c"]}, geometry=shapes, crs=4326).to_crs(32649).to_file(path, engine="pyogrio")
+    sites, findings = read_sites(path, CANDIDATES)
+    np.testing.assert_allclose(lonlat(sites), [[108.0, 30.0], [109.1, 30.1], [110.0, 30.0]], atol=1e-2)
+    assert counted(findings) == {"polygon-as-point": 1}
+    line = tmp_path / "line.geojson"
+    gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.LineString([(0, 0), (1, 1)])], crs=4326).to_file(line)
+    with pytest.raises(
+        InputError, match=r"line.geojson: 1 features are no places, first feature 1: LineString; expected"
+    ):
+        read_sites(line, CANDIDATES)
+
+
+def test_shapes_need_a_coordinate_system_that_agrees(tmp_path: Path) -> None:
+    path = tmp_path / "t.gpkg"
+    frame = gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.Point(108, 30)])
+    with pytest.warns(UserWarning, match="crs"):
+        frame.to_file(path, engine="pyogrio")
+    with pytest.raises(InputError, match=r"t.gpkg: .*no coordinate system|t.gpkg: no coordinate system"):
+        read_sites(path, CANDIDATES)
+    frame.set_crs(4326).to_file(path, engine="pyogrio")
+    with pytest.raises(InputError, match=r"the file declares WGS 84, the study EPSG:32649"):
+        read_sites(path, PlaceSpec(role="candidates", coordinates="EPSG:32649"))
+
+
+PEOPLE = [
+    "id,lon,lat,population,老人,setting,区",
+    "a,108.1,30,10,3,urban,东",
+    "b,,,20,4,乡村,西",
+    "c,108.3,30,0,0,town,西",
+]
+
+
+def test_people_without_coordinates_stay_in_the_denominator(tmp_path: Path) -> None:
+    spec = PeopleSpec(setting="setting", district="区", groups={"60+": "老人"})
+    people, findings = read_people_table(csv(tmp_path, *PEOPLE), spec)
+    assert people["population"].tolist() == [10.0, 20.0, 0.0]
+    assert people["setting"].tolist() == ["urban", "rural", "town"]
+    assert people["district"].tolist() == ["东", "西", "西"]
+    assert people["60+"].tolist() == [3.0, 4.0, 0.0]
+    assert [(f.code, f.count, f.people) for f in findings] == [("people-without-place", 1, 20.0)]
+    demand = Demand.from_gdf(people, setting="setting", groups=["60+"])
+    assert demand.population.sum() == 30
+    assert np.isnan(demand.xy[1]).all()
+    assert demand.xy[0].tolist() == [108.1, 30.0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "spec", "said"),
+    [
+        (
+            ["id,lon,lat,pop", "a,1,1,5", "b,1,1,-3"],
+            {},
+            r"t.csv: column 'pop': 1 cell is negative: row 3 '-3'; expected",
+        ),
+        (
+            ["id,lon,lat,pop", "a,1,1,", "b,1,1,3"],
+            {},
+            r"t.csv: column 'pop': 1 cell is blank: row 2 ''; expected people",
+        ),
+        (["id,lon,lat,pop", "a,1,1,many"], {}, r"column 'pop': 1 cell is not a number: row 2 'many'"),
+        (["id,lon,lat,pop", "a,1,1,0"], {}, r"t.csv: column 'pop' has nobody in 1 rows"),
+        (["id,lon,lat,pop", "a,1,1,2", "a,1,2,2"], {}, r"1 ids stand more than once: a"),
+        (["id,lon,lat,pop", "a,30,108,2"], {}, r"look swapped"),
+        (
+            ["id,lon,lat,heads", "a,1,1,2"],
+            {},
+            r"t.csv: no column 'population'; it has id, lon, lat, heads; expected one of",
+        ),
+        (["id,lon,lat,heads", "a,1,1,2"], {"column": "head"}, r"no column 'head'; it has .*did you mean heads"),
+        (["id,lon,lat,pop", "a,1,1,2"], {"district": "county"}, r"no column 'county'; it has id, lon, lat, pop"),
+        (["id,lon,lat,pop", "a,1,1,2"], {"groups": {"60+": "old"}}, r"no column 'old'; it has id, lon, lat, pop"),
+        (["id,lon,lat,人口（万人）", "a,1,1,2"], {"column": "人口（万人）"}, r"ten thousands"),  # noqa: RUF001
+        (["id,lon,lat,pop", "a,x,y,2", "b,x,y,2"], {}, r"2 cells are no numbers.*\(2 of 2 rows\)"),
+    ],
+)
+def test_bad_people_are_refused_with_row_and_value(
+    tmp_path: Path, lines: list[str], spec: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        read_people_table(csv(tmp_path, *lines), PeopleSpec(**spec))
+
+
+def test_people_of_polygons_stand_inside_them(tmp_path: Path) -> None:
+    path = tmp_path / "cells.parquet"
+    cells = [shapely.box(x, 0, x + 250, 250) for x in (500_000, 500_250)]
+    gpd.GeoDataFrame({"population": [7, 8]}, geometry=cells, crs=32649).to_parquet(path)
+    people, findings = read_people_table(path, PeopleSpec())
+    inside = people.to_crs(32649).geometry
+    assert [bool(cell.contains(point)) for cell, point in zip(cells, inside, strict=True)] == [True, True]
+    assert people.index.tolist() == ["P001", "P002"]
+    assert counted(findings) == {"polygon-as-point": 2}
+
+
+def test_a_group_larger_than_the_people_is_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,lon,lat,pop,old", "a,1,1,5,6")
+    assert counted(read_people_table(path, PeopleSpec(groups={"60+": "old"}))[1]) == {"group-above-population": 1}
+
+
+def test_row_order_changes_no_row(tmp_path: Path) -> None:
+    forth, _ = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD), OUTLETS)
+    back, _ = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD[::-1]), OUTLETS)
+    pd.testing.assert_frame_equal(pd.DataFrame(forth), pd.DataFrame(back.loc[forth.index]))

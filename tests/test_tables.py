@@ -1,0 +1,265 @@
+"""Tables from files, and their columns."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accessibility.errors import InputError
+from accessibility.sources.columns import ALIASES, find_column, require_column
+from accessibility.sources.tables import cell_text, numbers, parse_numbers, read_table
+
+TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]
+CHINESE = "编号,网点名称,经度,纬度\n001,䶮山网点,116.4,39.9\n002,𠮷祥,116.5,39.8\n"
+POINTS = gpd.GeoDataFrame(
+    {"code": ["001", "002"], "n": [1, 2]}, geometry=shapely.points([[116.4, 39.9], [116.5, 39.8]]), crs="EPSG:4326"
+)
+
+
+def book(path: Path, rows: list[list[Any]], *more: str) -> Path:
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in rows:
+        sheet.append(row)
+    for name in more:
+        workbook.create_sheet(name)
+    workbook.save(path)
+    return path
+
+
+def codes(findings: list[Any]) -> dict[str, int]:
+    return {finding.code: finding.count for finding in findings}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_csv_of_every_usual_encoding_reads_the_same(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "测试 目录.csv"
+    path.write_bytes(CHINESE.encode(encoding))
+    table, findings = read_table(path)
+    assert table.to_dict("list") == {
+        "编号": ["001", "002"],
+        "网点名称": ["䶮山网点", "𠮷祥"],
+        "经度": ["116.4", "116.5"],
+        "纬度": ["39.9", "39.8"],
+    }
+    assert list(table.index) == [2, 3]
+    assert findings == []
+
+
+def test_an_encoding_can_be_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("id,名稱\n1,社會\n".encode("big5"))
+    assert read_table(path, encoding="big5")[0].iloc[0].tolist() == ["1", "社會"]
+    with pytest.raises(InputError, match=r"t.csv: the text is not ascii"):
+        read_table(path, encoding="ascii")
+
+
+def test_workbook_codes_keep_their_digits(tmp_path: Path) -> None:
+    path = book(
+        tmp_path / "t.xlsx", [["code", "n", "x", "ok"], [330106000000.0, "001", 0.5, True], ["01", None, 2, ""]]
+    )
+    table, _ = read_table(path)
+    assert table.to_numpy().tolist() == [["330106000000", "001", "0.5", "true"], ["01", "", "2", ""]]
+
+
+def test_titles_blank_rows_and_subtotals_are_set_aside_and_counted(tmp_path: Path) -> None:
+    rows: list[list[Any]] = [
+        ["网点一览表"],
+        ["id", "name", "n"],
+        ["1", "a", 3],
+        [None, None, None],
+        ["东区小计", None, 3],
+        ["2", "合计楼", 4],
+    ]
+    table, findings = read_table(book(tmp_path / "t.xlsx", [*rows, *TOTALS]))
+    assert table["id"].tolist() == ["1", "2"]
+    assert list(table.index) == [3, 6]
+    assert codes(findings) == {"title-row": 1, "blank-row": 1, "subtotal-row": 3}
+    said = next(str(f) for f in findings if f.code == "subtotal-row")
+    assert said == "t.xlsx: 3 subtotal rows set aside: rows 5, 7, 8"
+
+
+def test_other_sheets_are_told_and_can_be_named(tmp_path: Path) -> None:
+    path = book(tmp_path / "t.xlsx", [["id", "n"], ["1", 2]], "Second")
+    assert codes(read_table(path)[1]) == {"other-sheets": 1}
+    with pytest.raises(InputError, match=r"t.xlsx: no sheet 'Third'; it has Sheet, Second"):
+        read_table(path, sheet="Third")
+    with pytest.raises(InputError, match=r"t.xlsx: no rows"):
+        read_table(path, sheet="Second")
+
+
+def test_a_column_that_stands_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("id,n,n\n1,2,3\n", encoding="utf-8")
+    table, findings = read_table(path)
+    assert list(table.columns) == ["id", "n", "n (3)"]
+    assert codes(findings) == {"duplicate-column": 1}
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_and_short_rows_are_read(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"id{delimiter}name{delimiter}n\n1{delimiter}a\n", encoding="utf-8")
+    assert read_table(path)[0].iloc[0].tolist() == ["1", "a", ""]
+
+
+@pytest.mark.parametrize("name", ["t.geojson", "t.gpkg", "t.parquet", "t.shp"])
+def test_geographic_formats_bring_text_and_shapes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        POINTS.to_parquet(path)
+    else:
+        POINTS.to_file(path, engine="pyogrio")
+    table, _ = read_table(path)
+    assert isinstance(table, gpd.GeoDataFrame)
+    assert table["code"].tolist() == ["001", "002"]
+    assert table["n"].tolist() == ["1", "2"]
+    assert table.crs == "EPSG:4326"
+    np.testing.assert_allclose(shapely.get_coordinates(table.geometry.to_numpy()), [[116.4, 39.9], [116.5, 39.8]])
+
+
+def test_kml_brings_names_and_points(tmp_path: Path) -> None:
+    path = tmp_path / "t.kml"
+    place = "<Placemark><name>甲</name><Point><coordinates>116.4,39.9</coordinates></Point></Placemark>"
+    path.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{place}</Document></kml>', encoding="utf-8")
+    table, _ = read_table(path)
+    assert isinstance(table, gpd.GeoDataFrame)
+    assert table[find_column(table, "name", source="t.kml")].tolist() == ["甲"]
+    np.testing.assert_allclose(shapely.get_coordinates(table.geometry.to_numpy()), [[116.4, 39.9]])
+
+
+@pytest.mark.parametrize("encoding", ["GBK", "UTF-8"])
+def test_a_shapefile_without_its_code_page_reads_chinese(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "t.shp"
+    POINTS.assign(name=["邮政所", "社保所"]).to_file(path, engine="pyogrio", encoding=encoding)
+    path.with_suffix(".cpg").unlink()
+    assert read_table(path)[0]["name"].tolist() == ["邮政所", "社保所"]
+
+
+@pytest.mark.parametrize(
+    "path", ["https://a.b/t.csv", "s3://b/t.csv", "/vsicurl/http://a.b/t.csv", Path("http://a.b/t")]
+)
+def test_other_machines_are_refused(path: Any) -> None:
+    with pytest.raises(InputError, match="a remote address or virtual file; expected a file on this machine"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("t.csv", b"", r"t.csv: the file is empty \(0 bytes\)"),
+        ("t.csv", b"\n\n", r"t.csv: no rows"),
+        ("t.csv", b"id,lon\n", r"t.csv: no rows; expected at least one below the header"),
+        ("t.csv", b"id,lon\n1,2,3\n", r"t.csv: row 2 has 3 cells under 2 columns"),
+        ("t.csv", b'id,lon\n"1,2\n', r"t.csv: cannot be read as .csv"),
+        ("t.csv", b"id,lon\n\xff\xff\xff,2\n", r"t.csv: the text is not UTF-8 or GB 18030"),
+        ("t.csv", b"id,lon\n\0\0,2\n", r"t.csv: holds NUL characters"),
+        ("t.xlsx", b"no workbook", r"t.xlsx: cannot be read as .xlsx"),
+        ("t.xls", b"old", r"t.xls: unsupported format .xls; save it as .xlsx; expected one of .csv"),
+        ("t", b"what", r"t: unsupported format \(no suffix\)"),
+        ("t.gpkg", b"no database", r"t.gpkg: cannot be read as .gpkg"),
+        ("t.geojson", b"{", r"t.geojson: cannot be read as .geojson"),
+        ("t.parquet", b"PAR1", r"t.parquet: cannot be read as .parquet"),
+        ("t.shp", b"0" * 100, r"t.shp: cannot be read as .shp"),
+    ],
+)
+def test_files_that_are_no_table_are_refused_by_name(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read_table(path)
+
+
+def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "no.csv", tmp_path):
+        with pytest.raises(InputError, match="no such file"):
+            read_table(path)
+
+
+def junk_is_refused_or_read(suffix: str, content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"t{suffix}"
+        path.write_bytes(content)
+        try:
+            table, _ = read_table(path)
+        except InputError as error:
+            assert f"t{suffix}" in str(error)  # noqa: PT017 -- either outcome is right
+        else:
+            assert len(table) > 0
+
+
+@settings(max_examples=120, deadline=None)
+@given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda t: t.encode("utf-8", "surrogatepass")))
+def test_any_bytes_as_csv_give_a_table_or_our_error(content: bytes) -> None:
+    junk_is_refused_or_read(".csv", content)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_broken_workbooks_give_a_table_or_our_error(tmp_path: Path, data: st.DataObject) -> None:
+    whole = book(tmp_path / "whole.xlsx", [["id", "n"], ["1", 2.5], ["2", None]]).read_bytes()
+    at = data.draw(st.integers(0, len(whole) - 1))
+    junk = data.draw(st.binary(min_size=1, max_size=8))
+    for content in (whole[:at] + junk + whole[at + len(junk) :], whole[:at]):
+        junk_is_refused_or_read(".xlsx", content)
+
+
+def test_numbers_are_strict_and_name_the_row() -> None:
+    texts = pd.Series(["１２１．４７", "1,234.5", " 7 ", "-3", "1e3", "", "—", "NaN"], index=range(2, 10))  # noqa: RUF001
+    found = numbers(texts, source="t.csv", column="n")
+    np.testing.assert_array_equal(found, [121.47, 1234.5, 7, -3, 1000, np.nan, np.nan, np.nan])
+    with pytest.raises(
+        InputError, match=r"t.csv: column 'n': 1 cell is not a number: row 3 '121.47E'; expected numbers"
+    ):
+        numbers(pd.Series(["1", "121.47E"], index=[2, 3]), source="t.csv", column="n")
+
+
+@pytest.mark.parametrize("text", ["1,23", "12,34,567", "1.2.3", "inf", "1e999", "0x10", "1_000", "120°09'18\"", "--5"])
+def test_what_only_looks_like_a_number_is_none(text: str) -> None:
+    assert parse_numbers(pd.Series([text]))[1].tolist() == [True]
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_number_survives_being_text(value: float) -> None:
+    values, bad = parse_numbers(pd.Series([cell_text(value)]))
+    assert not bad[0]
+    assert values[0] == value
+
+
+def test_columns_are_found_by_meaning_in_two_languages() -> None:
+    table = pd.DataFrame(columns=["网点编号", "网点名称", "Ｌｏｎｇｉｔｕｄｅ", "纬度", "60岁及以上", "县（市、区）"])  # noqa: RUF001
+    found = {meaning: find_column(table, meaning, source="t.csv") for meaning in ALIASES}
+    assert {meaning: column for meaning, column in found.items() if column} == {
+        "id": "网点编号",
+        "name": "网点名称",
+        "lon": "Ｌｏｎｇｉｔｕｄｅ",  # noqa: RUF001
+        "lat": "纬度",
+        "people_60": "60岁及以上",
+        "district": "县（市、区）",  # noqa: RUF001
+    }
+
+
+def test_no_name_means_two_things() -> None:
+    names = [name for known in ALIASES.values() for name in known]
+    assert len(names) == len(set(names))
+
+
+def test_an_unknown_column_is_refused_with_those_that_are_there() -> None:
+    table = pd.DataFrame(columns=["id", "populaton", "x"])
+    with pytest.raises(
+        InputError, match=r"t.csv: no column 'population'; it has id, populaton, x; did you mean populaton"
+    ):
+        require_column(table, "population", source="t.csv", given="population")
+    with pytest.raises(InputError, match=r"it has id, populaton, x.*expected one of population, people"):
+        require_column(table, "population", source="t.csv")
