@@ -143,7 +143,9 @@ class Study:
 
     @property
     def attribution(self) -> tuple[str, ...]:
-        """Whom the data are owed to, for maps."""
+        """Whom the data are owed to, for maps: as the study says, or OpenStreetMap where an extract is read."""
+        if self.settings.attribution is not None:
+            return (self.settings.attribution,)
         osm = any(is_osm(path) for path in self.inputs.values())
         return ("© OpenStreetMap contributors, ODbL",) if osm else ()
 

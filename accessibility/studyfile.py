@@ -194,6 +194,7 @@ class StudyFile(_Table):
     """A whole ``study.toml``."""
 
     name: str = ""
+    attribution: str | None = None
     standard: StandardTable = StandardTable()
     walking: WalkingTable = WalkingTable()
     inputs: InputsTable

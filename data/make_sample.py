@@ -37,6 +37,7 @@ STUDY = """\
 # A study: what is near enough, how people walk, and which files say so. Paths are relative to this file.
 # Lanting county is fictional; data/README.md describes it, data/make_sample.py made it.
 name = "Sample county"
+attribution = "Lanting county is fictional"
 
 # What near enough means. Within the limit counts as within.
 [standard]

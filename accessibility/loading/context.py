@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from platformdirs import user_cache_path
 
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
 
 if TYPE_CHECKING:
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.studyfile import StudyFile
+    from accessibility.sources.checks import Finding
+from accessibility.studyfile import StudyFile
 
 Bounds = tuple[float, float, float, float]
 
@@ -64,6 +67,17 @@ def default_cache() -> Path:
 def is_osm(path: Path) -> bool:
     """Return whether a file is an OpenStreetMap extract, by its name."""
     return path.name.lower().endswith(OSM_SUFFIXES)
+
+
+def assumed_datum(path: Path, coordinates: str | None) -> list[Finding]:
+    """Return a warning where a table of text has coordinates in a system that nobody named."""
+    if coordinates is not None or path.suffix.lower() not in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+        return []
+    message = (
+        'coordinates are taken as WGS84: say coordinates = "WGS84", "GCJ-02" (Amap, Tencent) or "BD-09" (Baidu); '
+        "a wrong one moves every place by half a kilometre or more"
+    )
+    return [Finding(code="datum-assumed", source=path.name, message=message)]
 
 
 def input_files(load: Loading) -> dict[str, Path]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.loading.context import Loading, is_osm, study_bounds
+from accessibility.loading.context import Loading, assumed_datum, is_osm, study_bounds
 from accessibility.projection import WGS84, transform
 from accessibility.settlement import classify_settings, settings_from_codes
 from accessibility.sources import osm
@@ -77,6 +77,7 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
         groups=table.groups,
     )
     people, findings = read_people_table(path, spec)
+    findings += assumed_datum(path, table.coordinates)
     columns = {c: people[c].to_numpy() for c in ("setting", "district", *table.groups) if c in people.columns}
     return People(
         ids=people.index.to_numpy(dtype=object),
@@ -113,8 +114,9 @@ def place_people(
     district, inside, more = _districts(load, area, people)
     population = people.population
     if not (population[inside] > 0).any():
-        source = _people_source(load)
-        msg = f"{source}: nobody lives inside the area; expected people there (do both files show one place?)"
+        swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
+        hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
+        msg = f"{_people_source(load)}: nobody lives inside the area; expected people there ({hint})"
         raise InputError(msg)
     demand = Demand(
         ids=people.ids[inside],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.loading.context import Bounds, Loading, is_osm
+from accessibility.loading.context import Bounds, Loading, assumed_datum, is_osm
 from accessibility.projection import WGS84
 from accessibility.sites import Sites
 from accessibility.sources import osm
@@ -64,10 +64,11 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
             coordinates=table.coordinates,
             columns=table.columns,
             counts_if=table.counts_if,
+            layer=table.layer,
             cost={"outlet": 0.0, "bank": cost.bank, "new": cost.new},
         )
         frame, findings = read_sites(path, spec)
-        return frame, path.name, findings
+        return frame, path.name, findings + assumed_datum(path, table.coordinates)
     if not is_osm(path):
         msg = f"{path.name}: osm = ... reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"
         raise InputError(msg)
@@ -99,7 +100,9 @@ def _near(frame: gpd.GeoDataFrame, source: str, bounds: Bounds | None) -> tuple[
     km = float(WGS84.get_geod().inv(*middle, first.geometry.x, first.geometry.y)[2]) / 1_000  # type: ignore[union-attr]
     where = f"first {frame.index[far][0]}, {km:,.0f} km from the middle of the area"
     if far.all():
-        msg = f"{source}: none of {len(frame)} sites lies in the area or near it ({where}); expected coordinates there"
+        swapped = shapely.intersects(shapely.box(*bounds), shapely.points(frame.geometry.y, frame.geometry.x))
+        hint = "; with longitude and latitude swapped they would: are the columns swapped?" if swapped.any() else ""
+        msg = f"{source}: none of {len(frame)} sites lies in the area or near it ({where}); expected some there{hint}"
         raise InputError(msg)
     message = f"{int(far.sum())} of {len(frame)} sites lie too far outside the area to matter ({where}): set aside"
     return frame[~far], [Finding(code="far-site", source=source, message=message, count=int(far.sum()))]

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 NOTES = frozenset(
     {
         "blocking-barrier",
+        "closed-site",
         "conditional-access",
         "extract",
         "joined-parts",
+        "nodata-cells",
         "not-walkable",
         "people-over-buildings",
         "place-in-district",

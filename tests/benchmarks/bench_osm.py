@@ -1,14 +1,11 @@
-"""Reading an extract against osmium's own loop over it, in one run.
-
-Run as ``pytest tests/benchmarks/bench_osm.py -s``; nothing here is collected otherwise.
-"""
+"""Reading an extract against osmium's own loop over it, in one run; ``make benchmark`` runs it."""
 
 from __future__ import annotations
 
 import resource
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import osmium
 import pytest
@@ -39,9 +36,9 @@ def seconds(work: Callable[[Path], object]) -> float:
     return time.perf_counter() - begin
 
 
-def test_reading_the_network_costs_at_most_two_and_a_half_empty_loops() -> None:
+def test_reading_the_network_costs_at_most_two_and_a_half_empty_loops(benchmark: Any) -> None:
     look_at_everything(PORTO)
-    read_network(PORTO)
+    benchmark.pedantic(read_network, args=(PORTO,), rounds=1, warmup_rounds=1)
     pairs = [(seconds(look_at_everything), seconds(read_network)) for _ in range(ROUNDS)]  # interleaved: same noise
     loop, read = (min(times) for times in zip(*pairs, strict=True))
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
