@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from pyproj import CRS
 
 from accessibility.arrays import read_only, refuse, unique_ids
 from accessibility.errors import InputError
+from accessibility.projection import transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Demand:
 
         columns: dict[str, Any] = {"population": self.population, "setting": self.setting, **self.groups}
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
+
+    def to_crs(self, crs: CRS | str | int) -> Demand:
+        """Return the same people in another coordinate system."""
+        there = CRS.from_user_input(crs)
+        return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     def rows(self, mask: NDArray[Any]) -> Demand:
         """Return the demand points that `mask` (boolean, or row positions) selects."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from pyproj import CRS
 
 from accessibility.arrays import read_only, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
+from accessibility.projection import transform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,11 +121,8 @@ class Sites:
 
     def to_crs(self, crs: CRS | str | int) -> Sites:
         """Return the same sites in another coordinate system."""
-        from accessibility.projection import transform  # noqa: PLC0415 -- `import accessibility` stays light
-
         there = CRS.from_user_input(crs)
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Sites(**values | {"xy": transform(self.xy, self.crs, there), "crs": there})
+        return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     @classmethod
     def from_gdf(cls, gdf: gpd.GeoDataFrame) -> Sites:

@@ -177,12 +177,13 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     step("People")
     people, of_people = load_people(load, area)
     bounds = study_bounds(area, people.lonlat, load.margin_m)
+    step("Settings and districts")
+    demand, district, of_places = place_people(load, area, people)
     step("Streets")
     network, of_network = load_network(load, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network)
-    step("Settings and districts")
-    demand, district, of_places = place_people(load, area, people, network)
+    demand = demand.to_crs(network.crs)
     together = check_together(load, network, demand, area)
     return Study(
         path=path,

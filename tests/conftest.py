@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from osmfiles import node, relation, way, write_osm
 
 settings.register_profile("project", deadline=None, print_blob=True)
 settings.load_profile("project")
@@ -27,3 +28,40 @@ def liechtenstein() -> Path:
 def sample() -> Path:
     """Return the study of the sample county."""
     return ROOT / "data" / "sample" / "study.toml"
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for parsed networks, shared by all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+# A street of 2 km to the east of (108.2, 30.5), a junction every 500 m; all figures below are done by hand.
+STEP_DEG = 500 / 95_970.0  # a degree of longitude at 30.5 degrees north is 95 970 m, right to 0.1 %
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    """Write a street, five places with people, one outlet and one bank that is no partner, into a folder."""
+    nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    bus = relation(9, [("way", 1, "")], {"type": "route"})
+    write_osm(tmp_path / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), bus)
+    people = [("p1", 0, 10), ("p2", 1, 20), ("p3", 2, 40), ("p4", 3, 80), ("p5", 4, 160)]
+    rows = "".join(f"{i},{108.2 + at * STEP_DEG:.7f},30.5,{n},urban\n" for i, at, n in people)
+    (tmp_path / "people.csv").write_text("id,lon,lat,population,setting\n" + rows, encoding="utf-8")
+    (tmp_path / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.2,30.5\n", encoding="utf-8")
+    (tmp_path / "banks.csv").write_text(
+        f"id,name,lon,lat,partner\nB1,Bank,{108.2 + 4 * STEP_DEG:.7f},30.5,no\n", encoding="utf-8"
+    )
+    (tmp_path / "study.toml").write_text(
+        """
+        name = "Street"
+        [inputs]
+        network = { path = "roads.osm" }
+        population = { path = "people.csv", setting = "setting", coordinates = "WGS84" }
+        outlets = { path = "outlets.csv", coordinates = "WGS84" }
+        banks = { path = "banks.csv", coordinates = "WGS84" }
+        """,
+        encoding="utf-8",
+    )
+    return tmp_path / "study.toml"

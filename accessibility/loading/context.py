@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.sources.checks import Finding
-from accessibility.studyfile import StudyFile
+    from accessibility.studyfile import StudyFile
 
 Bounds = tuple[float, float, float, float]
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.network import Network
 
 _SETTLEMENT_MARGIN_M = 12_000.0  # an urban centre cut at the border of the data would lose its 50 000 people
 _RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")
@@ -107,7 +106,7 @@ def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[
 
 
 def place_people(
-    load: Loading, area: gpd.GeoDataFrame | None, people: People, network: Network
+    load: Loading, area: gpd.GeoDataFrame | None, people: People
 ) -> tuple[Demand, pd.Series[Any], list[Finding]]:
     """Return the people inside the area with their setting, their districts keyed by id, and what was found."""
     setting, findings = _settings(load, people)
@@ -120,11 +119,11 @@ def place_people(
         raise InputError(msg)
     demand = Demand(
         ids=people.ids[inside],
-        xy=transform(people.lonlat[inside], WGS84, network.crs),
+        xy=people.lonlat[inside],
         population=population[inside],
         setting=setting[inside],
         groups={g: people.columns[g][inside].astype(float) for g in people.groups},
-        crs=network.crs,
+        crs=WGS84,
     )
     return demand, pd.Series(district[inside], index=demand.ids, name="district"), findings + more
 

@@ -125,17 +125,16 @@ def write_csv(frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 
 
 def write_geoparquet(gdf: gpd.GeoDataFrame, path: str | os.PathLike[str]) -> None:
-    """Write a table with geometry as GeoParquet 1.1: zstd, without its index, with a bounding box a row.
-
-    The boxes let a reader skip what lies elsewhere; `geopandas.read_parquet` does not show them as a column.
+    """Write a table with geometry as GeoParquet 1.1: zstd, without its index.
 
     Raises
     ------
     OutputError
         The file could not be written; a file that was there is untouched.
     """
-    with write_aside(path) as aside:
-        gdf.to_parquet(aside, index=False, compression="zstd", schema_version="1.1.0", write_covering_bbox=True)
+    # An open file, because pyarrow refuses paths that the locale cannot spell.
+    with write_aside(path) as aside, aside.open("wb") as file:
+        gdf.to_parquet(file, index=False, compression="zstd", schema_version="1.1.0")
 
 
 @contextmanager

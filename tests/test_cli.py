@@ -1,0 +1,280 @@
+"""The command line as a planner meets it: words, files, exit codes; one clear error for each bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import rasterio
+from conftest import REAL_DATA
+from osmfiles import node, relation, way, write_osm
+from rasterio.transform import from_origin
+
+from accessibility import cli, runs
+from accessibility.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["accessibility", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    return int(stop.value.code or 0)
+
+
+def process(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from accessibility.cli import main; main()", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env, check=False)  # noqa: S603
+
+
+def test_cover_writes_the_files_and_prints_the_totals(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "cover", town, "--out", out, "--json") == 0
+    printed = capsys.readouterr()
+    totals = json.loads(printed.out)
+    assert totals == json.loads((out / "manifest.json").read_text(encoding="utf-8"))["totals"]
+    assert (totals["population"], totals["covered"]) == (310, 30)
+    assert call(monkeypatch, "cover", town, "--out", out) == 0
+    assert "9.7 % of 310 people (30) are within a 15-minute walk" in " ".join(capsys.readouterr().out.split())
+    assert call(monkeypatch, "cover", town, "--out", out, "--quiet") == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_is_named_after_the_study(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, "cover", town, "--quiet") == 0
+    assert (tmp_path / "maps" / "street" / "coverage.html").is_file()
+
+
+def test_demo_runs_the_sample_county(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, "demo", "--out", tmp_path / "demo", "--quiet") == 0
+    assert (tmp_path / "demo" / "coverage.html").stat().st_size > 100_000
+    assert runs.demo_folder().parts[-2:] == ("maps", "demo")
+
+
+def test_new_writes_a_study_that_is_read_and_never_overwrites(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "new", tmp_path / "county") == 0
+    before = (tmp_path / "county" / "study.toml").read_bytes()
+    assert call(monkeypatch, "new", tmp_path / "county") == 2
+    assert (tmp_path / "county" / "study.toml").read_bytes() == before
+    capsys.readouterr()
+    assert call(monkeypatch, "check", tmp_path / "county" / "study.toml") == 2  # its inputs are not there yet
+    assert "population.tif: no such file" in capsys.readouterr().err
+
+
+def test_check_reads_everything_and_writes_nothing(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    assert call(monkeypatch, "check", town) == 0
+    said = capsys.readouterr().out
+    assert "310 people at 5 points" in said
+    assert "1 outlet (1 open), 1 bank (0 open)" in said
+    assert sorted(tmp_path.rglob("*")) == before
+    assert call(monkeypatch, "check", town, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["read"]["study"].startswith("Street")
+
+
+@pytest.mark.parametrize("words", [["cover"], ["nonsense"], ["cover", "a.toml", "--workers", "0"], ["cover", "--typo"]])
+def test_words_that_are_no_command_are_an_input_error(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert call(monkeypatch, *words) == 2
+
+
+@pytest.mark.parametrize(("error", "code"), [(InputError("x"), 2), (OutputError("x"), 4), (KeyboardInterrupt(), 130)])
+def test_exit_codes(
+    error: BaseException, code: int, town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(runs, "run_cover", fail)
+    assert call(monkeypatch, "cover", town, "--quiet") == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_and_version_are_words_only() -> None:
+    assert "check" in process("--help").stdout
+    assert process("--version").stdout.startswith("outlet-accessibility 0.")
+
+
+def test_it_works_without_utf8_and_in_a_folder_with_spaces(town: Path, tmp_path: Path) -> None:
+    out = tmp_path / "测试 目录"
+    done = process("cover", town, "--out", out, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (out / "districts.csv").is_file()
+
+
+# Each bad input: how the town is spoilt, and what the one line on standard error must say.
+def spoil_toml(old: str, new: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        text = (folder / "study.toml").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "study.toml").write_text(text.replace(old, new), encoding="utf-8")
+
+    return spoil
+
+
+def put(name: str, content: str | bytes) -> Callable[[Path], None]:
+    data = content.encode() if isinstance(content, str) else content
+    return lambda folder: (folder / name).write_bytes(data) and None
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def add_area(crs: int | None, *, west: float = 108.1) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        import geopandas as gpd  # noqa: PLC0415
+        from shapely import box  # noqa: PLC0415
+
+        frame = gpd.GeoDataFrame({"label": ["A"]}, geometry=[box(west, 30.4, west + 0.2, 30.6)], crs=crs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # without a coordinate system, as the case wants it
+            frame.to_file(folder / "area.shp")
+        spoil_toml("[inputs]", '[inputs]\narea = { path = "area.shp", name = "label" }')(folder)
+
+    return spoil
+
+
+def raster(values: list[list[float]], *, crs: str | None = "EPSG:4326") -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        data = np.array([values], np.float32)
+        profile: dict[str, Any] = {"crs": crs, "transform": from_origin(108.2, 30.501, 0.001, 0.001), "nodata": -99_999}
+        shape = {"count": 1, "height": data.shape[1], "width": data.shape[2], "dtype": "float32"}
+        with rasterio.open(folder / "people.tif", "w", driver="GTiff", **shape, **profile) as sink:
+            sink.write(data)
+        text = (folder / "study.toml").read_text(encoding="utf-8")
+        old = '"people.csv", setting = "setting", coordinates = "WGS84"'
+        (folder / "study.toml").write_text(text.replace(old, '"people.tif"'), encoding="utf-8")
+
+    return spoil
+
+
+def motorway(folder: Path) -> None:
+    nodes = [node(i, 108.2 + i / 1_000, 30.5) for i in (1, 2)]
+    write_osm(folder / "roads.osm", *nodes, way(1, [1, 2], {"highway": "motorway"}), relation(1, [], {"type": "route"}))
+
+
+def elsewhere(folder: Path) -> None:
+    nodes = [node(i, 9.5 + i / 1_000, 47.1) for i in (1, 2)]
+    write_osm(folder / "roads.osm", *nodes, way(1, [1, 2]), relation(1, [], {"type": "route"}))
+
+
+def beyond(folder: Path) -> None:
+    nodes = [node(i, 108.22 + i / 100, 30.52) for i in (1, 2)]
+    write_osm(folder / "roads.osm", *nodes, way(1, [1, 2]), relation(1, [], {"type": "route"}))
+
+
+HEAD = "id,lon,lat,population,setting\n"
+BAD = {
+    "missing network": (remove("roads.osm"), r"roads\.osm"),
+    "network is a web page": (put("roads.osm", "<!DOCTYPE html><html>404</html>"), r"roads\.osm"),
+    "network is cut off": (put("roads.osm", '<?xml version="1.0"?><osm version="0.6"><node id="1'), r"roads\.osm"),
+    "no walkable way": (motorway, r"roads\.osm: none of its 1 ways may be walked"),
+    "network of another place": (elsewhere, r"roads\.osm: none of its 1 walkable ways meets the box"),
+    "network beside the people": (beyond, r"roads\.osm: does not cover the study area: 310 of 310 people \(100.0%\)"),
+    "unknown key": (spoil_toml("population =", "popualtion ="), r"inputs\.population: required.*popualtion: unknown"),
+    "negative speed": (spoil_toml("[inputs]", "[walking]\nspeed_m_s = -1\n[inputs]"), r"walking\.speed_m_s: found -1"),
+    "speed in km/h": (spoil_toml("[inputs]", "[walking]\nspeed_m_s = 4.5\n[inputs]"), r"speed_m_s: found 4\.5"),
+    "not TOML": (put("study.toml", "name = "), r"study\.toml: not a TOML file"),
+    "unknown column": (spoil_toml('setting = "setting"', 'column = "pop"'), r"people\.csv: no column 'pop'.*popul"),
+    "negative people": (put("people.csv", HEAD + "a,108.2,30.5,-3,urban\n"), r"people\.csv:.*-3"),
+    "people in words": (put("people.csv", HEAD + "a,108.2,30.5,many,urban\n"), r"people\.csv:.*'many'"),
+    "people twice": (put("people.csv", HEAD + "a,108.2,30.5,3,urban\na,108.2,30.5,4,urban\n"), r"people\.csv:.*a"),
+    "swapped people": (put("people.csv", HEAD + "a,30.5,108.2,3,urban\n"), r"people\.csv:.*swapped"),
+    "another setting": (put("people.csv", HEAD + "a,108.2,30.5,3,suburb\n"), r"people\.csv:.*suburb"),
+    "no people": (put("people.csv", HEAD), r"people\.csv: no rows"),
+    "empty outlets": (put("outlets.csv", "id,name,lon,lat\n"), r"outlets\.csv: no rows"),
+    "outlets without bytes": (put("outlets.csv", ""), r"outlets\.csv: the file is empty"),
+    "no coordinates": (put("outlets.csv", "id,name\nO1,Hall\n"), r"outlets\.csv:.*(lon|coordinate)"),
+    "duplicate ids": (put("outlets.csv", "id,lon,lat\nO1,108.2,30.5\nO1,108.3,30.5\n"), r"outlets\.csv:.*O1"),
+    "ids in two files": (put("banks.csv", "id,lon,lat\nO1,108.2,30.5\n"), r"outlets\.csv and in banks\.csv: O1"),
+    "swapped outlets": (put("outlets.csv", "id,lon,lat\nO1,30.5,108.2\n"), r"outlets\.csv:.*swapped"),
+    "outlets far away": (put("outlets.csv", "id,lon,lat\nO1,118.2,30.5\n"), r"none of 1 sites lies.*O1, 9\d\d km"),
+    "metres for degrees": (put("outlets.csv", "id,lon,lat\nO1,424613,3375000\n"), r"outlets\.csv:.*(metres|EPSG)"),
+    "unknown datum": (spoil_toml('outlets.csv", coordinates = "WGS84"', 'outlets.csv", coordinates = "?"'), r"'\?'"),
+    "area without a coordinate system": (add_area(None), r"area\.shp: no coordinate system"),
+    "nobody in the area": (add_area(4326, west=109.0), r"nobody lives inside the area"),
+    "raster without a coordinate system": (raster([[1, 2]], crs=None), r"people\.tif:.*coordinate system"),
+    "all cells without data": (raster([[-99_999, -99_999]]), r"people\.tif"),
+    "negative cells": (raster([[5, -7]]), r"people\.tif:.*-7"),
+    "remote input": (spoil_toml('"outlets.csv"', '"https://example.com/outlets.csv"'), r"outlets\.csv"),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:Dataset has no geotransform")
+@pytest.mark.parametrize("case", list(BAD))
+def test_bad_input_gives_one_clear_error_and_writes_nothing(
+    case: str, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil, message = BAD[case]
+    spoil(town.parent)
+    assert call(monkeypatch, "cover", town, "--out", tmp_path / "out", "--quiet") == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    assert said.err.startswith("error: ")
+    import re  # noqa: PLC0415
+
+    assert re.search(message, said.err, flags=re.DOTALL), said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_extract_cut_at_a_block_boundary_is_suspected(liechtenstein: Path, tmp_path: Path) -> None:
+    """Every reader loads such a file without a word; the counts give it away."""
+    data = liechtenstein.read_bytes()
+    at, blocks = 0, []
+    while at < len(data):  # 4 bytes of length, a header that tells the size of the block, the block
+        header = int.from_bytes(data[at : at + 4], "big")
+        text = data[at + 4 : at + 4 + header]
+        size, shift, i = 0, 0, text.rindex(b"\x18") + 1
+        while True:
+            size |= (text[i] & 0x7F) << shift
+            shift += 7
+            if not text[i] & 0x80:
+                break
+            i += 1
+        at += 4 + header + size
+        blocks.append(at)
+    short = tmp_path / "short.osm.pbf"
+    short.write_bytes(data[: blocks[-2]])  # the relations stand last
+    from accessibility.sources.osm import read_network  # noqa: PLC0415
+
+    _, findings = read_network(short)
+    assert "suspect-truncated" in {f.code for f in findings}
+
+
+def test_a_full_disk_leaves_what_was_there(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "cover", town, "--out", out, "--quiet") == 0
+    before = {p.name: p.read_bytes() for p in out.iterdir()}
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert call(monkeypatch, "cover", town, "--out", out, "--quiet") == 4
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == before
+
+
+def test_the_real_data_lie_beside_the_project_or_the_tests_say_so() -> None:
+    assert Path(__file__).parents[2] / "shared" / "data" == REAL_DATA

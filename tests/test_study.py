@@ -1,0 +1,187 @@
+"""Whole studies: the sample county, and a tiny town whose figures are done by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, STEP_DEG
+from pyproj import Transformer
+from shapely import box
+
+import accessibility as acc
+from accessibility import runs
+from accessibility.console import Silence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRESS = Silence()
+OPTIONS = runs.Options(workers=2)
+
+
+def run(study: Path, out: Path, cache: Path) -> runs.Result:
+    return runs.run_cover(study, out, runs.Options(workers=2, cache=cache), PROGRESS)
+
+
+@pytest.fixture(scope="session")
+def demo(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo")
+    run(sample, out, cache)
+    return out
+
+
+def test_the_sample_county_writes_what_was_promised(demo: Path) -> None:
+    assert {p.name for p in demo.iterdir()} == {"districts.csv", "demand.parquet", "coverage.html", "manifest.json"}
+    totals = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))["totals"]
+    table = pd.read_csv(demo / "districts.csv", encoding="utf-8-sig")
+    assert table["district"].iloc[-1] == "total"
+    for column in ("population", "covered", "uncovered", "unreached"):
+        assert table[column].iloc[:-1].sum() == pytest.approx(table[column].iloc[-1], abs=1e-3)
+        assert table[column].iloc[-1] == pytest.approx(totals[column], abs=1e-3)
+    assert totals["covered"] + totals["uncovered"] == pytest.approx(totals["population"])
+    assert totals["covered_share"] == pytest.approx(totals["covered"] / totals["population"])
+    assert 0.5 < totals["covered_share"] <= totals["covered_share_radius"] < 1
+
+
+def test_demand_parquet_holds_its_columns_and_every_person(demo: Path) -> None:
+    demand = gpd.read_parquet(demo / "demand.parquet")
+    columns = "id population setting district nearest_site walk_s network_m radius_m covered geometry"
+    assert list(demand.columns) == columns.split()
+    totals = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))["totals"]
+    assert demand["population"].sum() == pytest.approx(totals["population"])
+    assert demand.loc[demand["covered"], "population"].sum() == pytest.approx(totals["covered"])
+    assert demand.loc[demand["walk_s"].isna(), "population"].sum() == pytest.approx(totals["unreached"])
+    assert (demand["radius_m"] <= demand["network_m"]).loc[demand["network_m"].notna()].all()
+    by_rule = np.where(demand["setting"] == "rural", demand["network_m"] <= 5_000, demand["walk_s"] <= 900)
+    assert (by_rule == demand["covered"]).all()
+    assert demand.crs == 4326
+
+
+def test_the_same_inputs_give_the_same_bytes(demo: Path, sample: Path, cache: Path, tmp_path: Path) -> None:
+    runs.run_cover(sample, tmp_path, runs.Options(workers=1, cache=cache), PROGRESS)
+    for name in ("districts.csv", "demand.parquet", "coverage.html"):
+        assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
+
+
+def test_slower_walkers_cover_less(demo: Path) -> None:
+    manifest = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))
+    shares = [manifest["sensitivity"][speed] for speed in ("0.8", "1.0", "1.2")]
+    assert shares == sorted(shares)
+    assert shares[1] == manifest["totals"]["covered_share"]
+
+
+def test_an_analyst_asks_the_study(sample: Path, cache: Path) -> None:
+    study = acc.read_study(sample, cache=cache)
+    now = study.coverage()
+    assert repr(study).startswith("<Study 'Sample county'")
+    assert study.sites.open.sum() == 33
+    assert set(study.sites.kind) == {"outlet", "bank", "new"}
+    table = now.by(study.district)
+    assert table["population"].sum() == pytest.approx(now.population)
+    assert table["covered"].sum() == pytest.approx(now.covered_people)
+    opened = study.coverage(walker=acc.Walker(open_compounds=True))
+    assert opened.covered_people >= now.covered_people
+    html = study.map(now).get_root().render()
+    assert "Lanting county is fictional" in html
+    assert "OpenStreetMap" not in html
+
+
+def test_a_street_done_by_hand(town: Path, tmp_path: Path) -> None:
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    totals = result.manifest["totals"]
+    assert (totals["population"], totals["covered"], totals["unreached"]) == (310, 30, 0)  # 0 m and 500 m of 900 m
+    demand = gpd.read_parquet(tmp_path / "out" / "demand.parquet").set_index("id")
+    assert demand["network_m"].tolist() == pytest.approx([0, 500, 1_000, 1_500, 2_000], rel=2e-3)
+    assert demand["district"].unique().tolist() == ["Street"]
+    table = pd.read_csv(tmp_path / "out" / "districts.csv", encoding="utf-8-sig")
+    assert table["district"].tolist() == ["Street", "total"]
+    assert table[["outlets", "partner_banks"]].iloc[0].tolist() == [1, 0]
+
+
+def edit(study: Path, old: str, new: str) -> Path:
+    text = study.read_text(encoding="utf-8")
+    assert old in text
+    study.write_text(text.replace(old, new), encoding="utf-8")
+    return study
+
+
+def districts(study: Path, shapes: dict[str, Any], *, name: str = "districts.gpkg") -> Path:
+    frame = gpd.GeoDataFrame({"name": list(shapes)}, geometry=list(shapes.values()), crs=4326)
+    frame.to_file(study.parent / name)
+    return edit(study, "[inputs]", f'[inputs]\n        area = {{ path = "{name}" }}')
+
+
+def test_people_outside_the_area_are_not_counted_and_an_outlet_outside_serves(town: Path, tmp_path: Path) -> None:
+    districts(town, {"East": box(108.2 + STEP_DEG / 2, 30.4, 108.4, 30.6)})
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    assert result.manifest["totals"]["population"] == 300
+    assert result.manifest["totals"]["covered"] == 20
+    assert any("1 rows with 10 people lie outside the area" in w for w in result.manifest["warnings"])
+    assert any(note.startswith("20 of 300 people are covered only by sites outside") for note in result.notes)
+
+
+def test_overlapping_districts_and_one_without_a_street_are_told(town: Path, tmp_path: Path) -> None:
+    shapes = {
+        "A": box(108.1, 30.4, 108.3, 30.6),
+        "B": box(108.2, 30.4, 108.3, 30.6),
+        "C": box(108.1, 30.61, 108.2, 30.7),
+    }
+    districts(town, shapes)
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    warnings = " ".join(result.manifest["warnings"])
+    assert "1 pairs of districts overlap: A and B" in warnings
+    assert "1 districts have no street: C" in warnings
+    assert result.manifest["totals"]["population"] == 310  # nobody twice
+
+
+def test_an_outlet_far_away_is_set_aside_and_counted(town: Path, tmp_path: Path) -> None:
+    with (town.parent / "outlets.csv").open("a", encoding="utf-8") as file:
+        file.write("O2,Lost,118.2,30.5\n")
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    assert any(
+        "1 of 2 sites lie too far outside the area" in w and "first O2" in w for w in result.manifest["warnings"]
+    )
+    assert result.manifest["totals"]["covered"] == 30
+
+
+def test_a_datum_that_nobody_named_is_told(town: Path, tmp_path: Path) -> None:
+    edit(town, '"outlets.csv", coordinates = "WGS84"', '"outlets.csv"')
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    assert any(w.startswith("outlets.csv: coordinates are taken as WGS84") for w in result.manifest["warnings"])
+
+
+@pytest.mark.real
+def test_liechtenstein_end_to_end_as_the_readme_says(liechtenstein: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", readme, flags=re.DOTALL)
+    (block,) = [b for b in blocks if "Liechtenstein" in b]
+    shutil.copy(liechtenstein, tmp_path / "liechtenstein.osm.pbf")
+    (tmp_path / "study.toml").write_text(block, encoding="utf-8")
+    result = run(tmp_path / "study.toml", tmp_path / "out", tmp_path / "cache")
+    totals = result.manifest["totals"]
+    assert totals["population"] == pytest.approx(37_269)  # the 11 municipalities, hamlets inside them not twice
+    table = pd.read_csv(tmp_path / "out" / "districts.csv", encoding="utf-8-sig").set_index("district")
+    assert len(table) == 12
+    assert table.loc["Vaduz", "population"] == pytest.approx(5_229)
+    assert table.loc["total", "outlets"] == 17  # 5 town halls, 12 post offices
+    assert 0.4 < totals["covered_share"] <= totals["covered_share_radius"]
+    assert totals["unreached"] < 0.01 * totals["population"]
+    study = acc.read_study(tmp_path / "study.toml", cache=tmp_path / "cache")
+    assert (study.sites.kind == "bank").sum() == 8
+
+
+def test_swapped_axes_are_never_guessed_in_projected_files(town: Path, tmp_path: Path) -> None:
+    x, y = Transformer.from_crs(4326, 4545, always_xy=True).transform(108.2, 30.5)
+    (town.parent / "outlets.csv").write_text(f"id,x,y\nO1,{x},{y}\n", encoding="utf-8")
+    edit(town, '"outlets.csv", coordinates = "WGS84"', '"outlets.csv", coordinates = "EPSG:4545"')
+    assert run(town, tmp_path / "out", tmp_path / "cache").manifest["totals"]["covered"] == 30
+    (town.parent / "outlets.csv").write_text(f"id,x,y\nO1,{y},{x}\n", encoding="utf-8")
+    with pytest.raises(acc.InputError, match=r"outlets\.csv"):
+        run(town, tmp_path / "out", tmp_path / "cache")
