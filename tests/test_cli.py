@@ -134,7 +134,11 @@ def spoil_toml(old: str, new: str) -> Callable[[Path], None]:
 
 def put(name: str, content: str | bytes) -> Callable[[Path], None]:
     data = content.encode() if isinstance(content, str) else content
-    return lambda folder: (folder / name).write_bytes(data) and None
+
+    def spoil(folder: Path) -> None:
+        (folder / name).write_bytes(data)
+
+    return spoil
 
 
 def remove(name: str) -> Callable[[Path], None]:

@@ -98,7 +98,7 @@ def outlets(network: Network) -> search.Stops:
 def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.FixtureRequest, benchmark: Any) -> None:
     network: Network = request.getfixturevalue(place)
     rank = hilbert_rank(network.node_xy)
-    graph = build_graph(network, network.impedance(), rank=rank)
+    graph = build_graph(network, network.impedance(), rank=rank, open_compounds=True)  # one graph, as the peers have
     sites = outlets(network)
     limit = None if limit_m is None else limit_m * 100
     far = np.inf if limit is None else float(limit)
@@ -129,7 +129,7 @@ def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.
 @pytest.mark.parametrize("place", ["porto"])
 def test_nearest_against_networkx(place: str, request: pytest.FixtureRequest, benchmark: Any) -> None:
     network: Network = request.getfixturevalue(place)
-    graph = build_graph(network, network.impedance())
+    graph = build_graph(network, network.impedance(), open_compounds=True)
     sites = outlets(network)
     peer: nx.MultiGraph[Any] = nx.MultiGraph()
     peer.add_nodes_from(range(len(network.node_xy)))
