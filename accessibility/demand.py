@@ -94,13 +94,17 @@ class Demand:
         setting: str | None = None,
         groups: Sequence[str] = (),
     ) -> Demand:
-        """Return the rows of `gdf` as demand points, ids from its index; a polygon stands at a point inside it.
+        """Return the rows of `gdf` as demand points; a polygon stands at a point inside it.
+
+        Ids are those of its column ``id``, or its index. The setting is in its column ``setting`` if no other is named;
+        without one all are urban.
 
         Raises
         ------
         InputError
             A column that is not there, or a frame without a coordinate system.
         """
+        setting = "setting" if setting is None and "setting" in gdf.columns else setting
         wanted = [population, *([setting] if setting else []), *groups]
         missing = [c for c in wanted if c not in gdf.columns]
         if missing:
@@ -111,7 +115,7 @@ class Demand:
             raise InputError(msg)
         points = gdf.geometry.where(gdf.geom_type == "Point", gdf.representative_point())
         return cls(
-            ids=gdf.index.to_numpy(dtype=object),
+            ids=(gdf["id"] if "id" in gdf.columns else gdf.index).to_numpy(dtype=object),
             xy=np.column_stack([points.x, points.y]),
             population=gdf[population].to_numpy(dtype=float),
             setting=gdf[setting].to_numpy(dtype=str) if setting else None,  # type: ignore[arg-type]

@@ -126,7 +126,7 @@ class Sites:
 
     @classmethod
     def from_gdf(cls, gdf: gpd.GeoDataFrame) -> Sites:
-        """Return the rows of `gdf` as sites: ids from its index; columns name, kind, open, cost where there are any.
+        """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; name, kind, open, cost if any.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class Sites:
             raise InputError(msg)
         given = {c: gdf[c].to_numpy() for c in ("name", "kind", "open", "cost") if c in gdf.columns}
         return cls(
-            ids=gdf.index.to_numpy(dtype=object),
+            ids=(gdf["id"] if "id" in gdf.columns else gdf.index).to_numpy(dtype=object),
             xy=np.column_stack([gdf.geometry.x, gdf.geometry.y]),
             crs=gdf.crs,
             **given,

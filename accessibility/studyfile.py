@@ -75,13 +75,20 @@ class WalkingTable(_Table):
 
 
 class AreaInput(_Table):
-    """Districts: a polygon file, or the boundaries in an OpenStreetMap extract."""
+    """Districts: a polygon file, or the boundaries in an OpenStreetMap extract (the network's if no path is given)."""
 
-    path: Path
+    path: Path | None = None
     name: str = "name"
     population: str | None = None
     layer: str | None = None
     admin_level: int | None = Field(default=None, ge=2, le=11)
+
+    @model_validator(mode="after")
+    def _some_source(self) -> AreaInput:
+        if self.path is None and self.admin_level is None:
+            msg = "expected path = ... or admin_level = ..."
+            raise ValueError(msg)
+        return self
 
 
 class NetworkInput(_Table):

@@ -196,3 +196,18 @@ def test_a_counter_beside_a_private_lane_stands_on_the_street() -> None:
     block = replace(worlds.network([(0, 0), (400, 0), (0, 50), (400, 50)], [(0, 1), (2, 3), (0, 2)]), private=[0, 1, 1])  # type: ignore[arg-type]
     now = measure_coverage(block, worlds.people([(200, 50)]), worlds.outlets([(100, 45)]))
     assert now.metres.tolist() == [200 + 50 + 100 + 45]
+
+
+def test_frames_become_demand_and_sites_and_back() -> None:
+    people = worlds.people([(0, 0), (5, 5)], [3, 4], ["rural", "town"])
+    again = Demand.from_gdf(people.to_gdf())
+    assert (again.ids.tolist(), again.setting.tolist()) == (people.ids.tolist(), people.setting.tolist())
+    named = people.to_gdf().reset_index(names="id")
+    assert Demand.from_gdf(named).ids.tolist() == ["D0", "D1"]
+    sites = worlds.outlets([(0, 0), (5, 5)])
+    back = Sites.from_gdf(sites.to_gdf())
+    assert (back.ids.tolist(), back.open.tolist(), back.kind.tolist()) == (["O0", "O1"], [True] * 2, ["outlet"] * 2)
+    with pytest.raises(InputError, match=r"lacks columns \['pop'\]; it has \['population', 'setting', 'geometry'\]"):
+        Demand.from_gdf(people.to_gdf(), population="pop")
+    with pytest.raises(InputError, match="no coordinate system"):
+        Sites.from_gdf(sites.to_gdf().set_crs(None, allow_override=True))

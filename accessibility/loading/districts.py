@@ -25,7 +25,7 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
     table = load.settings.inputs.area
     if table is None:
         return None, []
-    path = load.file(table.path)
+    path = load.file(table.path) if table.path else load.streets
     if is_osm(path):
         area, findings = osm.read_districts(path, admin_level=table.admin_level, name_tag=table.name)
         findings += overlaps(area, path.name)
