@@ -8,6 +8,7 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
@@ -191,3 +192,23 @@ def test_elimination_takes_out_every_low_degree_node_once(world: World) -> None:
     assert sorted(hierarchy.place.tolist()) == list(range(world.nodes))
     rows = np.arange(len(hierarchy.neighbour))[:, None]
     assert (hierarchy.neighbour >= rows).all()  # what is handed up goes to what was taken out later
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_meshes_with_a_core_equal_networkx(seed: int) -> None:
+    """Streets dense enough that junctions of three neighbours are eliminated and a core is left to search."""
+    rng = np.random.default_rng(seed)
+    nodes, count = 120, 200 + 20 * seed
+    edges = [(int(u), int(v)) for u, v in rng.integers(0, nodes, (count, 2))]
+    along = rng.integers(0, 1_000, count).tolist()
+    against = np.where(rng.random(count) < 0.2, int(IMPASSABLE), along).tolist()
+    private = (rng.random(count) < 0.2).tolist()
+    on_street = [e for e in range(count) if not private[e]]
+    sites = [(int(e), float(rng.random()), int(rng.integers(50))) for e in rng.choice(on_street, 5)]
+    people = [(int(e), float(rng.random()), int(rng.integers(50))) for e in rng.integers(0, count, 40)]
+    world = World(nodes, edges, along, against, private, sites, people)
+    hierarchy = build_graph(world.network, world.impedance).hierarchy
+    own = np.arange(len(hierarchy.neighbour))[:, None]
+    assert ((hierarchy.neighbour != own).sum(axis=1) == 3).any()
+    assert len(hierarchy.start) > 10
+    assert oracle(world) == [None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(world), strict=True)]

@@ -139,6 +139,19 @@ def test_overlapping_districts_and_one_without_a_street_are_told(town: Path, tmp
     assert "1 pairs of districts overlap: A and B" in warnings
     assert "1 districts have no street: C" in warnings
     assert result.manifest["totals"]["population"] == 310  # nobody twice
+    demand = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
+    assert demand["district"].unique().tolist() == ["A"]  # the first of two
+
+
+def test_people_without_a_place_stay_in_the_denominator(town: Path, tmp_path: Path) -> None:
+    with (town.parent / "people.csv").open("a", encoding="utf-8") as file:
+        file.write("p6,,,5,urban\n")
+    districts(town, {"A": box(108.1, 30.4, 108.3, 30.6)})
+    result = run(town, tmp_path / "out", tmp_path / "cache")
+    totals = result.manifest["totals"]
+    assert (totals["population"], totals["covered"], totals["unreached"]) == (315, 30, 5)
+    table = pd.read_csv(tmp_path / "out" / "districts.csv", encoding="utf-8-sig")
+    assert table["district"].tolist() == ["A", "(none)", "total"]
 
 
 def test_an_outlet_far_away_is_set_aside_and_counted(town: Path, tmp_path: Path) -> None:
@@ -185,3 +198,27 @@ def test_swapped_axes_are_never_guessed_in_projected_files(town: Path, tmp_path:
     (town.parent / "outlets.csv").write_text(f"id,x,y\nO1,{y},{x}\n", encoding="utf-8")
     with pytest.raises(acc.InputError, match=r"outlets\.csv"):
         run(town, tmp_path / "out", tmp_path / "cache")
+
+
+def test_settings_from_codes_and_from_polygons(town: Path, tmp_path: Path) -> None:
+    people = town.parent / "people.csv"
+    codes = {"p1": "111", "p2": "122", "p3": "210", "p4": "220", "p5": "220"}
+    lines = people.read_text(encoding="utf-8").splitlines()
+    rows = [",".join([*line.split(",")[:-1], codes[line.split(",")[0]]]) for line in lines[1:]]
+    people.write_text("\n".join([lines[0].replace("setting", "code"), *rows]), encoding="utf-8")
+    edit(town, ', setting = "setting"', "")
+    text = town.read_text(encoding="utf-8")
+    town.write_text(text + '\n[settlement]\nfrom = { codes = "code" }\n', encoding="utf-8")
+    run(town, tmp_path / "out", tmp_path / "cache")
+    table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
+    assert table["setting"].tolist() == ["urban", "town", "rural", "rural", "rural"]
+    assert table["covered"].tolist() == [True] * 5  # the countryside lies within 5 km
+
+    zones = {"urban": box(108.19, 30.4, 108.2 + 1.5 * STEP_DEG, 30.6)}
+    gpd.GeoDataFrame({"setting": list(zones)}, geometry=list(zones.values()), crs=4326).to_file(
+        town.parent / "zones.gpkg"
+    )
+    edit(town, '{ codes = "code" }', '{ polygons = "zones.gpkg" }')
+    run(town, tmp_path / "out", tmp_path / "cache")
+    table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
+    assert table["setting"].tolist() == ["urban", "urban", "rural", "rural", "rural"]

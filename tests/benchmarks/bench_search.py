@@ -126,7 +126,7 @@ def test_nearest_against_scipy(place: str, limit_m: int | None, request: pytest.
     assert found["Hilbert order"] >= 4
 
 
-@pytest.mark.parametrize("place", ["porto"])
+@pytest.mark.parametrize("place", ["million", "porto"])
 def test_nearest_against_networkx(place: str, request: pytest.FixtureRequest, benchmark: Any) -> None:
     network: Network = request.getfixturevalue(place)
     graph = build_graph(network, network.impedance(), open_compounds=True)
