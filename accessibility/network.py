@@ -59,10 +59,17 @@ class Network:
         ``(m,)`` whether the edge may be walked from its first node to its second only; nowhere if not given.
     climb_m
         ``(m,)`` rise from the first node to the second; zero where not given.
+    slope_factor
+        ``(m, 2)`` how much longer than on the flat a walk takes along the edge and against it; 1 where not given.
     kind
         ``(m,)`` uint8 rows of `kinds`, the type of street; all ``road`` where not given.
     kinds
         Names of the types of street.
+    off_ground
+        ``(m,)`` whether the edge is not at the level of the ground (bridge, tunnel, indoor): no point snaps to it;
+        nowhere if not given.
+    signals
+        ``(m,)`` how many crossing signals people wait at along the edge; none if not given.
     private
         ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
         not given.
@@ -88,6 +95,9 @@ class Network:
     kind: NDArray[np.uint8] = None  # type: ignore[assignment]
     kinds: tuple[str, ...] = ("road",)
     private: NDArray[np.bool_] = None  # type: ignore[assignment]
+    off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    signals: NDArray[np.float32] = None  # type: ignore[assignment]
+    slope_factor: NDArray[np.float32] = None  # type: ignore[assignment]
     shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
     shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
     node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
@@ -112,6 +122,16 @@ class Network:
             "climb_m": read_only(_or_zeros(self.climb_m, m), dtype=np.float32, shape=(m,), name="network climb_m"),
             "kind": read_only(_or_zeros(self.kind, m), dtype=np.uint8, shape=(m,), name="network kind"),
             "private": read_only(_or_zeros(self.private, m), dtype=np.bool_, shape=(m,), name="network private"),
+            "off_ground": read_only(
+                _or_zeros(self.off_ground, m), dtype=np.bool_, shape=(m,), name="network off_ground"
+            ),
+            "signals": read_only(_or_zeros(self.signals, m), dtype=np.float32, shape=(m,), name="network signals"),
+            "slope_factor": read_only(
+                np.ones((m, 2)) if self.slope_factor is None else self.slope_factor,
+                dtype=np.float32,
+                shape=(m, 2),
+                name="network slope_factor",
+            ),
             "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
             "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
             "node_ids": read_only(
@@ -143,6 +163,18 @@ class Network:
             name="network length_m",
             found=self.length_m,
             expected="finite lengths, 0 or more",
+        )
+        refuse(
+            ~((self.slope_factor > 0) & np.isfinite(self.slope_factor)).all(axis=1),
+            name="network slope_factor",
+            found=self.slope_factor,
+            expected="positive factors",
+        )
+        refuse(
+            ~((self.signals >= 0) & np.isfinite(self.signals)),
+            name="network signals",
+            found=self.signals,
+            expected="0 or more",
         )
         refuse(~np.isfinite(self.climb_m), name="network climb_m", found=self.climb_m, expected="finite metres")
         refuse(
@@ -217,13 +249,26 @@ class Network:
         InputError
             An edge too long to count in 31 bits (21 000 km, or 24 days).
         """
-        scale = CM_PER_M if walker is None else MS_PER_S / walker.speed_m_s
-        cost = np.rint(self.length_m * scale)
+        metres = np.repeat(self.length_m[:, None], 2, axis=1)
+        cost = np.rint(metres * CM_PER_M if walker is None else self._walking_s(walker) * MS_PER_S)
         refuse(
-            cost >= IMPASSABLE, name="network length_m", found=self.length_m, expected="edges shorter than the Earth"
+            (cost >= IMPASSABLE).any(axis=1),
+            name="network length_m",
+            found=self.length_m,
+            expected="edges shorter than the Earth",
         )
-        along = cost.astype(np.uint32)
-        return Impedance(along=along, against=np.where(self.oneway, IMPASSABLE, along))
+        along, against = cost.astype(np.uint32).T
+        return Impedance(along=along.copy(), against=np.where(self.oneway, IMPASSABLE, against))
+
+    def _walking_s(self, walker: Walker) -> NDArray[np.float64]:
+        """Return the ``(m, 2)`` seconds of every edge, along it and against it."""
+        pace = self.slope_factor.astype(np.float64) if walker.slope else np.ones((len(self.edges), 2))
+        if "steps" in self.kinds:
+            # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
+            pace = np.where((self.kind == self.kinds.index("steps"))[:, None], walker.stairs_factor, pace)
+        wait = self.signals.astype(np.float64) * walker.signal_delay_s
+        seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s + wait[:, None]
+        return seconds
 
     def lines(self) -> NDArray[np.object_]:
         """Return ``(m,)`` shapely lines of the edges."""

@@ -171,8 +171,7 @@ class Places:
     @cached_property
     def placed(self) -> NDArray[np.bool_]:
         """``(n,)`` whether the point has a place."""
-        found: NDArray[np.bool_] = np.isfinite(self.lonlat).all(axis=1)  # type: ignore[assignment]  # never a scalar
-        return found
+        return np.asarray(np.isfinite(self.lonlat).all(axis=1), dtype=np.bool_)
 
 
 def mercator(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:

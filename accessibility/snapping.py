@@ -91,7 +91,8 @@ def snap_points(
 ) -> Positions:
     """Return the nearest place on an edge of the network for each point.
 
-    Edges of main components are preferred: a point takes a smaller component only where that one is nearer and no main
+    Nobody steps onto a bridge, into a tunnel or an indoor way from beside: such edges are left out. Edges of main
+    components are preferred: a point takes a smaller component only where that one is nearer and no main
     edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people.
 
     Parameters
@@ -114,7 +115,7 @@ def snap_points(
     edge, leg = np.full(k, NOWHERE, np.int32), np.full(k, np.nan)
     placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
     lines = network.lines()
-    allowed = ~network.private if public else np.ones(len(network.edges), np.bool_)
+    allowed = ~network.off_ground & ~(network.private & public)
     main = np.flatnonzero(network.main_edges & allowed)
     minor = np.flatnonzero(~network.main_edges & allowed)
     if placed.size and main.size:

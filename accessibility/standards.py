@@ -133,6 +133,12 @@ class Walker:
     ----------
     speed_m_s
         Walking speed on the flat, 0.3 to 3 m/s. 1.0 is the Chinese planning band (800-1000 m in 15 min).
+    slope
+        Whether slopes change the pace (Tobler's hiking function, relative to the flat), where heights are known.
+    stairs_factor
+        How much longer a metre of stairs takes than one on the flat.
+    signal_delay_s
+        Seconds waited at a crossing with signals; 0 is free flow, 35 a Chinese arterial.
     access_factor_s
         Multiplies the seconds of an access leg (point to street): the way there is not straight.
     access_factor_m
@@ -148,6 +154,9 @@ class Walker:
     """
 
     speed_m_s: float = 1.0
+    slope: bool = True
+    stairs_factor: float = 2.0
+    signal_delay_s: float = 0.0
     access_factor_s: float = 1.3
     access_factor_m: float = 1.0
     open_compounds: bool = False
@@ -159,7 +168,10 @@ class Walker:
         if not 0.3 <= self.speed_m_s <= 3.0:  # noqa: PLR2004 -- the bounds of DESIGN's Walker
             msg = f"walking speed is {self.speed_m_s} m/s; expected 0.3 to 3 m/s (is it in km/h?)"
             raise InputError(msg)
-        for name in ("access_factor_s", "access_factor_m"):
+        if not 0.0 <= self.signal_delay_s <= 90.0:  # noqa: PLR2004 -- the longest wait GB/T 51439 allows
+            msg = f"signal_delay_s is {self.signal_delay_s}; expected 0 to 90 s"
+            raise InputError(msg)
+        for name in ("access_factor_s", "access_factor_m", "stairs_factor"):
             value = getattr(self, name)
             if not 1.0 <= value <= 10.0:  # noqa: PLR2004 -- a leg is never shorter than its straight line
                 msg = f"{name} is {value}; expected 1 to 10"

@@ -12,7 +12,7 @@ from accessibility.loading.context import Loading, default_cache, input_files, i
 from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
 from accessibility.loading.sites import load_sites
-from accessibility.loading.streets import check_together, load_network
+from accessibility.loading.streets import check_together, load_heights, load_network
 from accessibility.report.tables import district_table, headline
 from accessibility.studyfile import read_study_file
 
@@ -181,6 +181,7 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     demand, district, of_places = place_people(load, area, people)
     step("Streets")
     network, of_network = load_network(load, bounds)
+    network, of_heights = load_heights(load, network)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network)
     demand = demand.to_crs(network.crs)
@@ -195,5 +196,5 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         site_district=districts_of(sites, area, name),
         districts=area,
         inputs=input_files(load),
-        findings=(*of_area, *of_people, *of_network, *of_sites, *of_places, *together),
+        findings=(*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together),
     )

@@ -71,7 +71,7 @@ class WalkingTable(_Table):
         """The walker: the preset, at the speed given."""
         preset = Walker.presets[self.walker]
         speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
-        return replace(preset, speed_m_s=speed_m_s, open_compounds=self.open_compounds)
+        return replace(preset, speed_m_s=speed_m_s, slope=self.slope, open_compounds=self.open_compounds)
 
 
 class AreaInput(_Table):

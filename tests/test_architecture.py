@@ -20,7 +20,7 @@ FLOORS = [
     {"arrays", "projection", "standards"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
-    {"elimination", "snapping"},
+    {"elimination", "snapping", "grades"},
     {"packing"},
     {"search"},
     {"coverage"},

@@ -37,18 +37,22 @@ def split_graph(
 ) -> tuple[nx.MultiDiGraph[Any], dict[Any, float]]:
     """Return the walking graph in metres with every point a node at its nearest street, and how far that street is.
 
-    Written apart from the package: shapely alone finds the nearest street, and where on it. Junctions stand twice,
+    Written apart from the package: shapely alone finds the nearest street, and where on it. ``length`` is metres,
+    ``flat`` the metres on the flat that take as long: stairs take twice their length. Junctions stand twice,
     inside compounds and on the street; one goes from inside to the street and never back.
     """
     graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph()
     for u, v, data in network.to_networkx().edges(data=True):
         side = "inside" if data["private"] else "street"
-        graph.add_edge((side, u), (side, v), length=data["length"])
-    graph.add_edges_from((("inside", i), ("street", i), {"length": 0.0}) for i in network.node_keys.tolist())
+        metres = data["length"]
+        graph.add_edge((side, u), (side, v), length=metres, flat=metres * (2 if data["highway"] == "steps" else 1))
+    graph.add_edges_from(
+        (("inside", i), ("street", i), {"length": 0.0, "flat": 0.0}) for i in network.node_keys.tolist()
+    )
     ids, lines = network.node_keys, network.lines()
     trees = {}
     for role in ("person", "outlet"):
-        rows = np.flatnonzero(network.main_edges & (~network.private | (role == "person")))
+        rows = np.flatnonzero(network.main_edges & ~network.off_ground & (~network.private | (role == "person")))
         trees[role] = (rows, STRtree(lines[rows]))
     legs: dict[Any, float] = {}
     on: dict[int, list[tuple[float, Any]]] = {}
@@ -64,9 +68,10 @@ def split_graph(
         chain = [(0.0, u), *sorted(here, key=lambda p: p[0]), (1.0, v)]
         for (f, a), (g, b) in pairwise(chain):
             metres = (g - f) * network.length_m[edge]
-            graph.add_edge(a, b, length=metres)
+            costs = {"length": metres, "flat": metres * (2 if network.kinds[network.kind[edge]] == "steps" else 1)}
+            graph.add_edge(a, b, **costs)
             if not network.oneway[edge]:
-                graph.add_edge(b, a, length=metres)
+                graph.add_edge(b, a, **costs)
     return graph, legs
 
 
@@ -84,11 +89,12 @@ def assert_agreement(network: Network) -> None:
     metres, seconds = np.full(PEOPLE, np.inf), np.full(PEOPLE, np.inf)
     for j in range(OUTLETS):
         reach = nx.single_source_dijkstra_path_length(back, ("outlet", j), weight="length")
+        slow = nx.single_source_dijkstra_path_length(back, ("outlet", j), weight="flat")
         for i in range(PEOPLE):
             way = reach.get(("person", i), np.inf)
             leg = legs[("person", i)] + legs[("outlet", j)]
             metres[i] = min(metres[i], way + leg)
-            seconds[i] = min(seconds[i], (way + 1.3 * leg) / 1.2)
+            seconds[i] = min(seconds[i], (slow.get(("person", i), np.inf) + 1.3 * leg) / 1.2)
     assert np.isfinite(metres).mean() > 0.9
     assert np.array_equal(np.isnan(now.metres), np.isinf(metres))
     reached = np.isfinite(metres)

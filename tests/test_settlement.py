@@ -142,7 +142,7 @@ def test_classes_equal_the_rules_applied_cell_by_cell(
 @pytest.mark.parametrize("edition", ["R2022A", "R2023A"])
 def test_classes_equal_the_rules_on_larger_towns(seed: int, edition: str) -> None:
     rng = np.random.default_rng(seed)
-    people = rng.choice([0, 200, 1000, 4000], size=(22, 25), p=[0.25, 0.15, 0.2, 0.4]).astype(float)
+    people = rng.choice([0.0, 200.0, 1000.0, 4000.0], size=(22, 25), p=[0.25, 0.15, 0.2, 0.4])
     land = rng.choice([1.0, 0.3], size=people.shape, p=[0.9, 0.1])
     slow = Slow(people, land, edition)
     for level in (1, 2):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from accessibility.errors import InputError
-from accessibility.sources.topology import E7, NOWHERE, Ways, build_network
+from accessibility.sources.topology import E7, NOWHERE, MarkedNodes, Ways, build_network
 
 if TYPE_CHECKING:
     from accessibility.network import Network
@@ -118,13 +118,13 @@ def test_one_way_edges_point_where_people_may_walk() -> None:
 def test_a_barrier_parts_its_two_sides() -> None:
     ways = ways_of([(0, 1, 2)])
     assert build_network(ways).component_sizes.tolist() == [2]
-    cut = build_network(ways, blocked_nodes=[1])
+    cut = build_network(ways, marked=MarkedNodes(blocked=[1]))
     assert sorted(edge_chains(cut)) == [(0, 1), (1, 2)]
     assert cut.component_sizes.tolist() == [2, 2]
 
 
 def test_a_barrier_where_ways_meet_parts_them_all() -> None:
-    cut = build_network(ways_of([(0, 1), (1, 2), (11, 1)]), blocked_nodes=[1, 999])
+    cut = build_network(ways_of([(0, 1), (1, 2), (11, 1)]), marked=MarkedNodes(blocked=[1, 999]))
     assert cut.component_sizes.tolist() == [2, 2, 2]
 
 
@@ -193,7 +193,7 @@ def test_any_town_is_split_as_by_hand(town: tuple[list[Chain], list[int], set[in
         with pytest.raises(InputError):
             build_network(ways)
         return
-    network = build_network(ways, blocked_nodes=sorted(blocked))
+    network = build_network(ways, marked=MarkedNodes(blocked=sorted(blocked)))
     got = edge_chains(network)
     assert Counter(got) == expected
     assert [(a, b) for a, b in network.node_ids[network.edges].tolist()] == [(c[0], c[-1]) for c in got]

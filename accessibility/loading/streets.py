@@ -8,14 +8,17 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import osm
 from accessibility.sources.checks import Finding
 from accessibility.sources.foot import FootAccess
+from accessibility.sources.raster import sample_heights
 from accessibility.studyfile import OSM_SUFFIXES
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from accessibility.demand import Demand
     from accessibility.network import Network
@@ -35,14 +38,26 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
     network, findings = osm.read_network(
         path, foot=foot, bounds=bounds, crs=load.settings.inputs.network.crs, cache_dir=load.cache
     )
-    if load.settings.inputs.elevation is not None:
-        findings.append(
-            Finding(
-                code="elevation-unused",
-                source=load.settings.inputs.elevation.path.name,
-                message="heights are not used: this version walks on the flat, times uphill come out too short",
-            )
-        )
+    return network, findings
+
+
+def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:
+    """Return the network with climbs and slopes, where the study names heights."""
+    table = load.settings.inputs.elevation
+    if table is None:
+        return network, []
+    path = load.file(table.path)
+    findings: list[Finding] = []
+
+    def heights_at(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        heights, found = sample_heights(path, xy, network.crs)
+        findings.extend(f for f in found if f not in findings)
+        return heights
+
+    network, unknown = measure_grades(network, heights_at)
+    if unknown > 0:
+        message = f"{unknown:.1%} of the streets' length has no heights: flat there"
+        findings.append(Finding(code="heights-missing", source=path.name, message=message))
     return network, findings
 
 

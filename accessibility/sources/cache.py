@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = (
     *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private"),
+    *("off_ground", "signals", "slope_factor"),
     *("shape_xy", "shape_start", "node_ids"),
 )
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from accessibility.sources.checks import Finding
 from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, Walk, kind_of
-from accessibility.sources.topology import NOWHERE, Ways
+from accessibility.sources.topology import NOWHERE, MarkedNodes, Ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,13 +57,20 @@ class Streets:
     kind: array[int] = field(default_factory=lambda: array("B"))
     oneway: array[int] = field(default_factory=lambda: array("b"))
     private: array[int] = field(default_factory=lambda: array("b"))
+    off_ground: array[int] = field(default_factory=lambda: array("b"))
     blocked: list[int] = field(default_factory=list)
     keyed: list[int] = field(default_factory=list)
+    signals: list[int] = field(default_factory=list)
     census: Census = field(default_factory=Census)
     nodes: int = 0
     bare: int = 0
     _seen: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
     _verdicts: dict[tuple[str | None, ...], tuple[Walk, int]] = field(default_factory=dict)
+
+    @property
+    def marked(self) -> MarkedNodes:
+        """Barriers, gates and crossings."""
+        return MarkedNodes(blocked=self.blocked, keyed=self.keyed, signals=self.signals)
 
     def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
         """Return what the table says of the way whose tags `get` gives, and its kind."""
@@ -84,6 +91,7 @@ class Streets:
         self.kind.append(kind)
         self.oneway.append(walk.direction)
         self.private.append(walk.private)
+        self.off_ground.append(walk.off_ground)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -120,6 +128,7 @@ def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         oneway=np.frombuffer(streets.oneway, np.int8),
         kinds=KINDS,
         private=np.frombuffer(streets.private, np.bool_),
+        off_ground=np.frombuffer(streets.off_ground, np.bool_),
     )
     return ways, ids[strange]
 

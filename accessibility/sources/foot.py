@@ -40,8 +40,9 @@ _ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
 WAY_KEYS = (
     *("highway", "route", "foot", "access", "motorroad", "expressway", "tunnel", "conveying", "oneway", "oneway:foot"),
     *("foot:forward", "foot:backward", "foot:conditional", "access:conditional", *_SIDES),
+    *("bridge", "indoor", "location", "layer"),
 )
-NODE_KEYS = ("barrier", "foot", "access", "locked")
+NODE_KEYS = ("barrier", "foot", "access", "locked", "highway", "crossing", "crossing:signals")
 
 
 class Walk(NamedTuple):
@@ -59,6 +60,9 @@ class Walk(NamedTuple):
         Whether a conditional tag (``foot:conditional``, ``access:conditional``) was ignored.
     private
         Whether only those may walk here who live along it: they come out, nobody passes through.
+    off_ground
+        Whether the way is not at the level of the ground (bridge, tunnel, indoor, platform): its height is not that of
+        the ground, and nobody steps onto it from beside.
     """
 
     walkable: bool
@@ -66,6 +70,7 @@ class Walk(NamedTuple):
     reason: str
     conditional: bool
     private: bool = False
+    off_ground: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +91,7 @@ class FootAccess:
     Examples
     --------
     >>> FootAccess().may_walk({"highway": "cycleway"})
-    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False, private=False)
+    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False, private=False, off_ground=False)
     >>> FootAccess().may_walk({"highway": "service", "access": "private"}).private
     True
     >>> FootAccess(access="china").may_walk({"highway": "cycleway"}).walkable
@@ -114,7 +119,9 @@ class FootAccess:
             direction = int(forward) - int(backward)
             reason = "" if forward or backward else "closed in both directions"
         conditional = "foot:conditional" in tags or "access:conditional" in tags
-        return Walk(not reason, direction, reason, conditional, not reason and _for_residents(tags))
+        walkable = not reason
+        private, off_ground = walkable and _for_residents(tags), walkable and _off_ground(tags)
+        return Walk(walkable, direction, reason, conditional, private, off_ground)
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
         """Return whether a node with these tags stops people passing on foot."""
@@ -158,6 +165,23 @@ class FootAccess:
 def _for_residents(tags: Mapping[str, str]) -> bool:
     foot = tags.get("foot")
     return foot in RESIDENTS or (foot not in ALLOWED and tags.get("access") in RESIDENTS)
+
+
+def has_signals(tags: Mapping[str, str]) -> bool:
+    """Return whether a node with these tags is a crossing where people wait for a green light."""
+    signals = tags.get("crossing") == "traffic_signals" or tags.get("crossing:signals") == "yes"
+    return tags.get("highway") == "crossing" and signals
+
+
+def _off_ground(tags: Mapping[str, str]) -> bool:
+    return (
+        tags.get("bridge", "no") != "no"
+        or tags.get("tunnel", "no") not in ("no", "building_passage")
+        or tags.get("indoor", "no") != "no"
+        or tags.get("location") in ("underground", "indoor", "overground")
+        or tags.get("highway") in ("corridor", "platform", "elevator")
+        or tags.get("layer", "0").lstrip("+") not in ("0", "")
+    )
 
 
 def kind_of(tags: Mapping[str, str]) -> int:

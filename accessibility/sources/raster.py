@@ -159,6 +159,57 @@ def read_population_raster(
     return cells, findings + _suspicions(cells, area, file.name)
 
 
+def sample_heights(
+    path: str | os.PathLike[str], xy: NDArray[np.float64], crs: CRS
+) -> tuple[NDArray[np.float64], list[Finding]]:
+    """Return ``(n,)`` heights in metres at places, between the four nearest cells; NaN outside or without value.
+
+    Parameters
+    ----------
+    path
+        An elevation raster of one band, north up.
+    xy
+        ``(n, 2)`` places in `crs`.
+
+    Raises
+    ------
+    InputError
+        As `read_population_raster`, as far as it concerns heights.
+    """
+    file = checked_path(path)
+    _refuse_remote_parts(file)
+    findings: list[Finding] = []
+    with readable(file, findings), rasterio.open(file) as raster:
+        there, band = _checked(raster, None, file.name)
+        at = transform(xy, crs, there)
+        grid: Affine = raster.transform
+        column, row = (at[:, 0] - grid.c) / grid.a - 0.5, (at[:, 1] - grid.f) / grid.e - 0.5
+        rows, columns = raster.height, raster.width
+        inside = (np.abs(column - (columns - 1) / 2) <= columns / 2) & (np.abs(row - (rows - 1) / 2) <= rows / 2)
+        heights = np.full(len(xy), np.nan)
+        if inside.any():
+            column, row = (np.clip(v[inside], 0, most - 1) for v, most in ((column, columns), (row, rows)))
+            heights[inside] = _between(raster, band, column, row)
+    return heights, findings
+
+
+def _between(raster: Any, band: int, column: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values between the centres of cells, of which only the window they need is read."""
+    left, top = int(column.min()), int(row.min())
+    width, height = (
+        min(int(v.max()) + 2, most) - low for v, most, low in ((column, raster.width, left), (row, raster.height, top))
+    )
+    part = raster.read(band, window=Window(left, top, width, height), masked=True).astype(np.float64)
+    values = np.pad(part.filled(np.nan), ((0, 1), (0, 1)), mode="edge")
+    c, r = column - left, row - top
+    c0, r0 = c.astype(np.intp), r.astype(np.intp)
+    u, v = c - c0, r - r0
+    upper = values[r0, c0] * (1 - u) + values[r0, c0 + 1] * u
+    lower = values[r0 + 1, c0] * (1 - u) + values[r0 + 1, c0 + 1] * u
+    between: NDArray[np.float64] = upper * (1 - v) + lower * v
+    return between
+
+
 def _refuse_remote_parts(path: Path) -> None:
     """Refuse a virtual raster that points to another machine."""
     if path.suffix.lower() == ".vrt" and any(mark in path.read_bytes() for mark in (b"://", b"/vsi")):

@@ -14,13 +14,34 @@ from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 Bounds = tuple[float, float, float, float]
 
 E7 = 10_000_000  # OpenStreetMap keeps coordinates as integers of 1e-7 degrees, about 1 cm
 NOWHERE = np.iinfo(np.int32).max
 _CHUNK = 1_000_000  # rows worked on at once, so that temporary arrays stay small
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedNodes:
+    """Ids of nodes that matter to who walks past.
+
+    Parameters
+    ----------
+    blocked
+        Nobody passes.
+    keyed
+        Gates that residents pass: they cut ways only where no private way leads to them.
+    signals
+        Crossings where people wait for a green light.
+    """
+
+    blocked: Sequence[int] = ()
+    keyed: Sequence[int] = ()
+    signals: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +66,8 @@ class Ways:
         Names of the types of street.
     private
         ``(w,)`` whether only residents may walk there; nowhere if not given.
+    off_ground
+        ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
     """
 
     node_ids: NDArray[np.int64]
@@ -55,12 +78,14 @@ class Ways:
     oneway: NDArray[np.int8]
     kinds: tuple[str, ...]
     private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
+    off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
         n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
-        if self.private is None:
-            object.__setattr__(self, "private", np.zeros(w, np.bool_))
+        for name in ("private", "off_ground"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(w, np.bool_))
         found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape)
         wanted = ((n, 2), (w + 1,), (w,), (w,))
         if found != wanted:
@@ -118,14 +143,14 @@ class Ways:
             oneway=self.oneway[ways],
             kinds=self.kinds,
             private=self.private[ways],
+            off_ground=self.off_ground[ways],
         )
 
 
 def build_network(
     ways: Ways,
     *,
-    blocked_nodes: ArrayLike = (),
-    keyed_nodes: ArrayLike = (),
+    marked: MarkedNodes | None = None,
     crs: CRS | str | int | None = None,
     bounds: Bounds | None = None,
 ) -> Network:
@@ -138,10 +163,8 @@ def build_network(
     ----------
     ways
         The walkable ways.
-    blocked_nodes
-        Ids of the nodes that nobody passes.
-    keyed_nodes
-        Ids of the gates that residents pass: they cut ways only where no private way leads to them.
+    marked
+        Barriers, gates and crossings among the nodes.
     crs
         The projected coordinate system of the result; a transverse Mercator centred on the ways if not given.
     bounds
@@ -161,9 +184,10 @@ def build_network(
     <Network 4 junctions, 3 edges, 0.3 km, 1 component>
     """
     ways = (ways.within(bounds) if bounds else ways).without_repeats()
-    keyed = np.isin(ways.node_ids, np.asarray(keyed_nodes, np.int64))
+    marked = MarkedNodes() if marked is None else marked
+    keyed = _rows_of(ways, marked.keyed)
     keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False
-    blocked = np.isin(ways.node_ids, np.asarray(blocked_nodes, np.int64)) | keyed
+    blocked = _rows_of(ways, marked.blocked) | keyed
     uses = np.bincount(ways.refs, minlength=len(blocked))
     real = _steps(ways)
     first, last = _edges(real, ((uses > 1) | blocked)[ways.refs])
@@ -185,11 +209,38 @@ def build_network(
         kind=ways.kind[way],
         kinds=ways.kinds,
         private=ways.private[way],
+        off_ground=ways.off_ground[way],
+        signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
         shape_xy=xy[ways.refs[vertices]],
         shape_start=shape_start,
         node_ids=ways.node_ids[node],
         crs=target,
     )
+
+
+def _rows_of(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """``(n,)`` whether a node is one of `ids`."""
+    found: NDArray[np.bool_] = np.isin(ways.node_ids, np.asarray(ids, np.int64))
+    return found
+
+
+def _signals(
+    ways: Ways, signal: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return how many signals people wait at along every edge: one within it, half of one at each end.
+
+    Only ways for people on foot count: who walks along a street does not wait at the crossings over it.
+    """
+    at = signal[ways.refs]
+    passed = np.concatenate([[0], np.cumsum(at)])
+    inside = passed[last] - passed[first + 1]
+    names = np.array(ways.kinds)
+    way = np.searchsorted(ways.start, first, side="right") - 1
+    on_foot = np.isin(names, ("footway", "path", "pedestrian", "cycleway", "steps", "crossing"))[ways.kind[way]]
+    count: NDArray[np.float32] = np.where(on_foot, inside + (at[first].astype(int) + at[last]) / 2, 0).astype(
+        np.float32
+    )
+    return count
 
 
 def _steps(ways: Ways) -> NDArray[np.bool_]:
