@@ -8,7 +8,6 @@ process, so that other load on the machine weighs less. Every peer must agree on
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 import pytest
-from pyproj import CRS
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
@@ -35,19 +33,6 @@ ROOT = Path(__file__).parents[2]
 PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
 OUTLETS = 500
 ROUNDS = 7
-
-
-@pytest.fixture(scope="module")
-def million() -> Network:
-    """Return the kind of place that the sample county is, with a million junctions."""
-    path = ROOT / "data" / "make_sample.py"
-    sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location("make_sample", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return Network(**module.make_network_arrays(1_000_000), crs=CRS.from_epsg(4545))
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,27 @@
+"""Places that several benchmarks use."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+from pyproj import CRS
+
+from accessibility import Network
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def million() -> Network:
+    """Return the kind of place that the sample county is, with a million junctions."""
+    path = ROOT / "data" / "make_sample.py"
+    sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location("make_sample", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return Network(**module.make_network_arrays(1_000_000), crs=CRS.from_epsg(4545))
