@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test benchmark sample lock clean
+.PHONY: demo test benchmark peers sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -22,6 +22,11 @@ test: $(READY)
 # Ratios against peers in one run; minutes long.
 benchmark: $(READY)
 	$(RUN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only -s
+
+# Walking distances against other routing engines, which are optional and not in the lock.
+peers: $(READY)
+	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[peers]'
+	$(RUN)/python -m pytest tests/peers -s
 
 # The sample county anew; it is deterministic.
 sample: $(READY)

@@ -64,19 +64,46 @@ def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to ma
 
 
 @app.command()
+def fetch(  # noqa: PLR0913 -- the options of a command
+    place: Annotated[str, typer.Argument(metavar="PLACE", help='Such as "Vaduz, Liechtenstein".')],
+    *,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
+    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
+    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 15.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch streets, banks, offices and boundary from OpenStreetMap (needs the internet)."""
+    from accessibility import runs  # noqa: PLC0415
+
+    options = runs.FetchOptions(overpass=overpass, nominatim=nominatim, minutes=minutes)
+    with _progress(quiet=quiet) as progress:
+        facts = runs.run_fetch(place, into, options, progress)
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        typer.echo(f"{facts['place']}: {facts['outlets']} offices, {facts['banks']} bank branches, streets, boundary")
+        for note in facts["notes"]:
+            typer.echo(note)
+        typer.echo(f"wrote {into}: give the population in {into / 'study.toml'}, then run: accessibility check")
+        typer.echo(facts["attribution"])
+
+
+@app.command()
 def check(
     study: StudyFile,
     *,
-    out: Out = None,  # noqa: ARG001 -- common to all commands; a check writes nothing yet
+    out: Out = None,
     workers: Workers = None,  # noqa: ARG001
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Read everything; print counts, coordinate systems, suspicions; compute nothing."""
+    """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
     from accessibility import runs  # noqa: PLC0415
 
     with _progress(quiet=quiet) as progress:
-        facts = runs.run_check(study, progress)
+        facts = runs.run_check(study, progress, out)
     if as_json:
         _print_json(facts)
     elif not quiet:

@@ -12,6 +12,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from accessibility.runs import Result
 
+_MOST_FINDINGS = 40
+_MOST_DISTRICTS = 15
+
 
 class Silence:
     """Progress that nobody sees."""
@@ -87,17 +90,64 @@ def print_coverage(result: Result) -> None:
 
 
 def print_check(facts: dict[str, Any]) -> None:
-    """Print what was read and what is suspect."""
+    """Print what was read, what is suspect and what that is worth, the way to the street, and street density."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table("input", "what was read", box=None, header_style="dim")
     for name, text in facts["read"].items():
         table.add_row(Text(name), Text(text))
     console.print(table)
-    for note in facts["notes"]:
-        console.print(Text(note, style="dim"))
-    print_warnings(console, facts["warnings"])
-    if not facts["warnings"]:
+    console.print(Text(facts["headline"], style="bold"))
+    _print_findings(console, facts["findings"], facts["warnings"])
+    _print_snap(console, facts["snap"])
+    nodes = round(facts["nearest_node_points"], 2) + 0.0
+    console.print(Text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
+    streets = facts["streets"]
+    density = "no street figures: nobody has a place" if streets["km_per_km2"] is None else _density_text(streets)
+    console.print(Text(density))
+
+
+def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: list[str]) -> None:
+    """Print warnings, then notes, each with its worth in points of coverage where that is known."""
+    if not warnings:
         console.print("nothing suspect")
+    console.print(Text("points of coverage, finding:", style="dim"))
+    for row, finding in enumerate(findings[:_MOST_FINDINGS]):
+        suspect = row < len(warnings)
+        points = finding["points_of_coverage"]
+        worth = " " * 7 if points is None else f"{round(points, 2) + 0.0:+7.2f}"
+        mark = Text("! " if suspect else "  ", style="yellow")
+        place = f" [{finding['district']}]" if finding["district"] else ""
+        text = f"{worth}  {finding['input']}: {finding['message']}{place}"
+        console.print(mark + Text(text, style="" if suspect else "dim"))
+    if len(findings) > _MOST_FINDINGS:
+        console.print(Text(f"  and {len(findings) - _MOST_FINDINGS} more; --out DIR writes them all into quality.csv"))
+
+
+def _print_snap(console: Console, rows: list[dict[str, Any]]) -> None:
+    """Print how far people live from their street: the districts with most people far from one, and the total."""
+    *districts, total = rows
+    shown = sorted(districts, key=lambda row: -row["over_100_m_people"])[:_MOST_DISTRICTS]
+    table = Table(
+        "to the street", "people", "p50 m", "p95 m", "max m", "> 100 m", "> limit", box=None, header_style="dim"
+    )
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in [*shown, total]:
+        metres = ["" if row[c] is None else f"{row[c]:,.0f}" for c in ("snap_p50_m", "snap_p95_m", "snap_max_m")]
+        people = [f"{row[c]:,.0f}" for c in ("population", "over_100_m_people", "beyond_limit_people")]
+        table.add_row(Text(row["district"]), people[0], *metres, *people[1:])
+    console.print(table)
+    if len(shown) < len(districts):
+        console.print(Text(f"{len(districts) - len(shown)} districts with fewer people far from a street not shown"))
+
+
+def _density_text(streets: dict[str, Any]) -> str:
+    return (
+        f"streets: {streets['km_per_km2']:.1f} km walkable per km² where people live"
+        f" ({streets['inhabited_km2']:,.0f} km²);"
+        f" {100 * streets['over_100_m_share']:.1f} % of people live more than 100 m from their street;"
+        f" {streets['people_without_street']:,.0f} in a square kilometre without any"
+    )
 
 
 def print_warnings(console: Console, warnings: list[str]) -> None:

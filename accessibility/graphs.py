@@ -1,7 +1,9 @@
-"""The arrays of a network from a networkx graph, such as osmnx makes."""
+"""The arrays of a network from a networkx graph, such as osmnx makes and saves."""
 
 from __future__ import annotations
 
+import ast
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from accessibility.projection import WGS84, local_crs, segment_lengths, transfor
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from pathlib import Path
 
     import networkx as nx
     from numpy.typing import NDArray
@@ -51,6 +54,39 @@ def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:
         "node_ids": np.array(nodes, dtype=np.int64) if integer else None,
         "crs": target,
     }
+
+
+def read_graphml_file(path: Path) -> nx.Graph[Any]:
+    """Return the graph of a GraphML file with its texts as osmnx means them: lists, flags and geometry.
+
+    Raises
+    ------
+    InputError
+        No GraphML, or a geometry that is no well-known text of a line.
+    """
+    import networkx as nx  # noqa: PLC0415 -- only where a graph is read
+    import shapely  # noqa: PLC0415
+
+    try:
+        graph: nx.Graph[Any] = nx.read_graphml(path, force_multigraph=True)
+    except Exception as error:
+        msg = f"cannot be read as GraphML: {error}"
+        raise InputError(msg) from error
+    with suppress(ValueError):
+        graph = nx.relabel_nodes(graph, {node: int(node) for node in graph})
+    for u, v, data in graph.edges(data=True):
+        if str(data.get("highway", "")).startswith("["):
+            with suppress(SyntaxError, ValueError):
+                data["highway"] = ast.literal_eval(data["highway"])
+        data["private"] = str(data.get("private", False)).lower() in ("true", "yes", "1")
+        if data.get("geometry") is None:
+            continue
+        line = shapely.from_wkt(data["geometry"], on_invalid="ignore")
+        if line is None or line.geom_type != "LineString" or line.is_empty:
+            msg = f"graph edge {u!r} to {v!r} has geometry {data['geometry']!r:.60}; expected a line"
+            raise InputError(msg)
+        data["geometry"] = line
+    return graph
 
 
 def _coordinates(node: Hashable, data: dict[str, Any]) -> tuple[float, float]:

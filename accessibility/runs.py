@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import time
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from accessibility.errors import InputError, OutputError
+from accessibility.loading.context import MARGIN_M
+from accessibility.quality import measure_quality
 from accessibility.report.files import write_csv, write_folder, write_geoparquet
+from accessibility.report.groups import group_notes, group_record, group_table
 from accessibility.report.manifest import Run, record_run, write_manifest
 from accessibility.report.tables import demand_table, headline, setting_table
 from accessibility.study import read_study
@@ -23,9 +27,11 @@ if TYPE_CHECKING:
     from accessibility.coverage import Coverage
     from accessibility.study import Study
 
-SPEEDS_M_S = (0.8, 1.0, 1.2)
+ELDERLY_M_S = 0.8
+SPEEDS_M_S = (ELDERLY_M_S, 1.0, 1.2)
 _READING_STEPS = 5
 _TEMPLATE = Path(__file__).parent / "templates" / "study.toml"
+_FETCHED_TEMPLATE = _TEMPLATE.with_name("fetched.toml")
 
 
 class Progress(Protocol):
@@ -118,10 +124,70 @@ def new_study(folder: Path) -> Path:
     return path
 
 
-def run_check(path: Path, progress: Progress) -> dict[str, Any]:
-    """Return what a study's inputs hold: a sentence an input, and every warning."""
-    progress.start(_READING_STEPS)
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions:
+    """Who is asked for OpenStreetMap data, and for how long.
+
+    Parameters
+    ----------
+    overpass, nominatim
+        Addresses of the servers; the public ones if None.
+    minutes
+        For everything together.
+    """
+
+    overpass: str | None = None
+    nominatim: str | None = None
+    minutes: float = 15.0
+
+
+def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progress) -> dict[str, Any]:
+    """Fetch a place from OpenStreetMap into `folder`, and return what there is; a study.toml there stays as it is."""
+    from accessibility.sources import overpass  # noqa: PLC0415 -- osmnx only where it is asked for
+
+    progress.start(4)
+    servers = overpass.Servers(
+        overpass=options.overpass, nominatim=options.nominatim, deadline_s=60.0 * options.minutes
+    )
+    found = overpass.fetch_place(place, margin_m=MARGIN_M, servers=servers, progress=progress.step)
+    progress.step("Writing")
+    counts = {"outlets": len(found.outlets), "banks": len(found.banks)}
+    study = _FETCHED_TEMPLATE.read_text(encoding="utf-8").format(
+        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        name=json.dumps(found.name, ensure_ascii=False),
+        attribution=json.dumps(overpass.ATTRIBUTION, ensure_ascii=False),
+        km=MARGIN_M / 1_000,
+        no_outlets="" if counts["outlets"] else "# ",
+        no_banks="" if counts["banks"] else "# ",
+        **counts,
+    )
+    with write_folder(folder) as aside:
+        overpass.write_streets(found, aside / "streets.osm.gz")
+        for name in ("boundary", "banks", "outlets"):
+            getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
+        if not (folder / "study.toml").exists():
+            (aside / "study.toml").write_text(study, encoding="utf-8")
+    return {
+        "place": found.name,
+        "folder": str(folder),
+        **counts,
+        "notes": [str(finding) for finding in found.findings],
+        "attribution": overpass.ATTRIBUTION,
+    }
+
+
+def run_check(path: Path, progress: Progress, out: Path | None = None) -> dict[str, Any]:
+    """Return what a study's inputs hold, and what every finding on them is worth in points of coverage.
+
+    That takes a coverage run or a few, though a check was once meant to compute nothing: a finding without its worth
+    leaves open whether it matters. ``quality.csv`` is written into `out`; nothing is written without one.
+    """
+    progress.start(_READING_STEPS + 1)
     study = read_study(path, progress=progress.step)
+    progress.step("Weighing what was found")
+    quality = measure_quality(study)
+    if out is not None:
+        write_csv(quality.table, out / "quality.csv")
     sites, demand = study.sites, study.demand
     placed = study.site_district.notna().to_numpy()
     read = {
@@ -136,26 +202,32 @@ def run_check(path: Path, progress: Progress) -> dict[str, Any]:
     files = {name: _file_text(file) for name, file in study.inputs.items()}
     return {
         "read": read | {f"file {name}": text for name, text in files.items()},
-        "notes": [str(finding) for finding in study.findings if not finding.is_warning],
-        "warnings": [str(finding) for finding in study.findings if finding.is_warning],
+        "headline": headline(quality.coverage),
+        "notes": [str(finding) for finding in quality.findings if not finding.is_warning],
+        "warnings": [str(finding) for finding in quality.findings if finding.is_warning],
+        **quality.to_dict(),
     }
 
 
 def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
     """Measure a study's coverage and write tables, map and manifest into `out` (``maps/<study>`` if None)."""
     begun = time.monotonic()
-    progress.start(_READING_STEPS + 4)
+    progress.start(_READING_STEPS + 5)
     study = read_study(path, progress=progress.step, cache=options.cache)
     progress.step("Snapping people and sites to streets")
     _ = study.snapped
     progress.step("Walking from every home")
-    now, shares = _at_all_speeds(study, options)
+    now, slow, shares = _at_all_speeds(study, options)
+    groups = group_table(now, slow)
     folder = Path("maps") / _slug(study.name) if out is None else out
     date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    progress.step("Weighing what was found")
+    quality = measure_quality(study, now)
     progress.step("Drawing the map")
     drawn = study.map(now, date=date, basemap=options.basemap)
     progress.step("Writing")
-    notes = (*_sensitivity_notes(shares), *_notes(study, now))
+    of_groups = group_notes(groups, now.walker.speed_m_s, slow.walker.speed_m_s)
+    notes = (*_sensitivity_notes(shares), *of_groups, *_notes(study, now))
     record = record_run(
         Run(
             study=study.name,
@@ -168,11 +240,13 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
         now,
         sensitivity=shares,
     )
+    record["groups"] = group_record(groups)
     from accessibility.maps import write_map  # noqa: PLC0415 -- folium only where a map is drawn
 
     with write_folder(folder) as aside:
         write_csv(study.table(now), aside / "districts.csv")
         write_geoparquet(demand_table(now, study.district), aside / "demand.parquet")
+        write_csv(quality.table, aside / "quality.csv")
         write_map(drawn, aside / "coverage.html")
         write_manifest(record, aside / "manifest.json")
     return Result(
@@ -180,12 +254,13 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
     )
 
 
-def _at_all_speeds(study: Study, options: Options) -> tuple[Coverage, dict[str, float]]:
-    """Return today's coverage, and the share covered at each speed of the sensitivity."""
+def _at_all_speeds(study: Study, options: Options) -> tuple[Coverage, Coverage, dict[str, float]]:
+    """Return today's coverage, that at the speed of old people, and the share covered at each speed."""
     walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
     with ThreadPoolExecutor(max_workers=options.workers or os.cpu_count() or 1) as pool:
         now, *others = pool.map(lambda walker: study.coverage(walker=walker), walkers)
-    return now, {f"{speed:.1f}": other.share for speed, other in zip(SPEEDS_M_S, others, strict=True)}
+    shares = {f"{speed:.1f}": other.share for speed, other in zip(SPEEDS_M_S, others, strict=True)}
+    return now, others[SPEEDS_M_S.index(ELDERLY_M_S)], shares
 
 
 def _sensitivity_notes(shares: dict[str, float]) -> tuple[str, ...]:

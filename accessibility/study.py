@@ -183,7 +183,7 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
     step("Sites")
-    sites, of_sites = load_sites(load, bounds, network)
+    sites, of_sites = load_sites(load, bounds, network, area)
     demand = demand.to_crs(network.crs)
     together = check_together(load, network, demand, area)
     return Study(

@@ -92,10 +92,12 @@ class AreaInput(_Table):
 
 
 class NetworkInput(_Table):
-    """The streets."""
+    """The streets: an OpenStreetMap extract, a file of lines, or a graph (.graphml)."""
 
     path: Path
     crs: str | None = None
+    layer: str | None = None
+    noded: bool = False
 
 
 class PopulationInput(_Table):
@@ -111,6 +113,9 @@ class PopulationInput(_Table):
     setting: str | None = None
     district: str | None = None
     groups: dict[str, str] = {}
+    totals: str | None = None
+    reconcile: bool = False
+    split_cells: float | None = Field(default=None, ge=10)
 
     @model_validator(mode="after")
     def _some_source(self) -> PopulationInput:
@@ -156,9 +161,12 @@ class InputsTable(_Table):
     candidates: SitesInput | None = None
 
     @model_validator(mode="after")
-    def _some_sites(self) -> InputsTable:
+    def _complete(self) -> InputsTable:
         if self.outlets is None and self.banks is None:
             msg = "expected outlets or banks"
+            raise ValueError(msg)
+        if self.area is None and (self.population.reconcile or self.population.totals is not None):
+            msg = "population is held against the official totals of districts; expected area"
             raise ValueError(msg)
         return self
 

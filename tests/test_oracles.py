@@ -1,4 +1,8 @@
-"""Whole places against networkx: the sample county and Liechtenstein, people and outlets anywhere along the streets."""
+"""Whole places against networkx and scipy: the sample county and Liechtenstein.
+
+Against networkx people and outlets stand anywhere along the streets; against scipy, whose costs are the same integers,
+at every junction, and nothing may differ.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,14 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
 from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
-from accessibility import Demand, Network, Sites, Walker, measure_coverage
+from accessibility import Demand, Network, Sites, Walker, measure_coverage, search
+from accessibility.network import IMPASSABLE
+from accessibility.packing import build_graph
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.osm import read_network
 
@@ -19,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from accessibility.network import Impedance
 
 PEOPLE, OUTLETS = 400, 25
 
@@ -113,3 +123,54 @@ def test_the_sample_county_agrees_with_networkx(sample: Path) -> None:
 @pytest.mark.real
 def test_liechtenstein_agrees_with_networkx(liechtenstein: Path) -> None:
     assert_agreement(read_network(liechtenstein)[0])
+
+
+def ways_back(network: Network, impedance: Impedance) -> tuple[csr_array[np.float64], NDArray[np.int64]]:
+    """Return the arcs turned round, and the row of every edge's first end, then of every edge's second.
+
+    Junctions stand twice: on the street in their own row, inside compounds in the n-th after it. One goes from inside
+    to the street and never back.
+    """
+    n = len(network.node_xy)
+    first, second = network.edges.T + np.where(network.private, n, 0)
+    tail = np.concatenate([first, second, np.arange(n) + n])
+    head = np.concatenate([second, first, np.arange(n)])
+    cost = np.concatenate([impedance.along, impedance.against, np.zeros(n, np.uint32)])
+    order = np.lexsort((cost, tail, head))
+    order = order[cost[order] != IMPASSABLE]
+    # Of parallel arcs only the cheapest: scipy would add them up.
+    cheapest = np.ones(len(order), np.bool_)
+    cheapest[1:] = (np.diff(head[order]) != 0) | (np.diff(tail[order]) != 0)
+    kept = order[cheapest]
+    arcs = csr_array((cost[kept].astype(np.float64), (head[kept], tail[kept])), shape=(2 * n, 2 * n))
+    return arcs, np.concatenate([first, second])
+
+
+def assert_equal_to_scipy(network: Network, impedance: Impedance) -> None:
+    arcs, rows = ways_back(network, impedance)
+    sites = np.random.default_rng(3).choice(np.flatnonzero(~network.private & network.main_edges), OUTLETS)
+    expected = dijkstra(arcs, indices=rows[sites])[:, rows]
+    graph = build_graph(network, impedance)
+    ends = search.Stops(
+        edge=np.tile(np.arange(len(network.edges), dtype=np.int32), 2),
+        fraction=np.repeat([0.0, 1.0], len(network.edges)),
+        leg=np.zeros(len(rows), np.uint32),
+    )
+    for site, costs in zip(sites, expected, strict=True):
+        stop = search.Stops(edge=np.array([site], np.int32), fraction=np.zeros(1), leg=np.zeros(1, np.uint32))
+        found, _ = search.split_labels(search.read_labels(graph, search.nearest(graph, stop), stop, ends))
+        assert np.array_equal(found, np.where(np.isinf(costs), float(search.UNREACHED), costs))
+
+
+@pytest.mark.parametrize("walker", [None, Walker(speed_m_s=1.2)], ids=["centimetres", "milliseconds"])
+def test_every_junction_of_the_sample_county_equals_scipy(sample: Path, walker: Walker | None) -> None:
+    network, _ = read_network(sample.parent / "roads.osm.pbf", foot=FootAccess(access="china"))
+    assert network.oneway.any()
+    assert network.private.any()
+    assert_equal_to_scipy(network, network.impedance(walker))
+
+
+@pytest.mark.real
+def test_every_junction_of_liechtenstein_equals_scipy(liechtenstein: Path) -> None:
+    network, _ = read_network(liechtenstein)
+    assert_equal_to_scipy(network, network.impedance())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
@@ -17,6 +17,7 @@ from accessibility.sites import Sites
 from accessibility.sources.datums import from_wgs84
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.places import PlaceSpec, read_sites
+from accessibility.sources.points import locate_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -306,3 +307,162 @@ def test_row_order_changes_no_row(tmp_path: Path) -> None:
     forth, _ = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD), OUTLETS)
     back, _ = read_sites(csv(tmp_path, "id,name,lon,lat", *GOOD[::-1]), OUTLETS)
     pd.testing.assert_frame_equal(pd.DataFrame(forth), pd.DataFrame(back.loc[forth.index]))
+
+
+@pytest.mark.parametrize(
+    ("lon", "lat", "degrees"),
+    [
+        ("120°09'18\"", "30°16'26\"", (120.155, 30.27388888888889)),
+        ("120°9′18.5″E", "30°16′26″N", (120.15513888888889, 30.27388888888889)),  # noqa: RUF001
+        ("E120°09'18\"", "N30°16'26\"", (120.155, 30.27388888888889)),
+        ("e120° 09' 18\"", "30° 16' 26\" n", (120.155, 30.27388888888889)),
+        ("东经120°09'18\"", "北纬30°16'26\"", (120.155, 30.27388888888889)),
+        ("120度9分18秒", "30度16分26秒", (120.155, 30.27388888888889)),
+        ("120º9’18”", "30˚16''", None),  # noqa: RUF001 -- seconds without minutes
+        ("120°09'18''", "３０°１６'２６＂", (120.155, 30.27388888888889)),  # noqa: RUF001
+        ("120°9.3'", "30.5°", (120.155, 30.5)),
+        ("58°22'30\"W", "34°36'S", (-58.375, -34.6)),
+        ("西经58°22'30\"", "南纬34°36'", (-58.375, -34.6)),
+        ("-58°22'30\"", "-34.6", (-58.375, -34.6)),
+        ("0°30'西", "0°30'南", (-0.5, -0.5)),
+        ("120 09 18", "30 16 26", None),
+        ("120°60'00\"", "30°16'26\"", None),
+        ("120°09'60\"", "30°16'26\"", None),
+        ("-120°09'18\"E", "30°16'26\"", None),
+        ("E120°09'18\"W", "30°16'26\"", None),
+        ("120.155E", "30.27", None),
+    ],
+)
+def test_degrees_minutes_and_seconds(lon: str, lat: str, degrees: tuple[float, float] | None) -> None:
+    for columns in ({"经度": [lon], "纬度": [lat]}, {"坐标": [f"{lon},{lat}"]}):
+        located = locate_rows(pd.DataFrame(columns, index=[2]), source="t.csv")
+        if degrees is None:
+            assert located.unreadable.tolist() == [True]
+            assert np.isnan(located.lonlat).all()
+        else:
+            np.testing.assert_allclose(located.lonlat, [degrees], rtol=0, atol=1e-12)
+
+
+def test_both_coordinates_in_one_cell_may_be_parted_by_a_space() -> None:
+    table = pd.DataFrame({"坐标": ["E120°09'18\" N30°16'26\"", "120° 9' 18\" 30° 16' 26\""]})
+    np.testing.assert_allclose(locate_rows(table, source="t").lonlat, [(120.155, 30.27388888888889)] * 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("columns", [("N30°16'26\"", "E120°09'18\""), ("47°8'北", "9°31'东")])
+def test_degrees_that_say_they_are_the_other_axis_are_refused(columns: tuple[str, str]) -> None:
+    table = pd.DataFrame({"lon": ["9.5", columns[0]], "lat": ["47.1", columns[1]]}, index=[2, 3])
+    with pytest.raises(InputError, match=r"t.csv: coordinates of 1 cell look swapped: latitude .*: row 3 .*longitude"):
+        locate_rows(table, source="t.csv")
+
+
+# Longitude, latitude, EPSG code; easting and northing by the series of Krüger (1912) on the CGCS2000 ellipsoid.
+SURVEYED = [
+    (113.264, 23.129, 4547, 424613.8648, 2559013.8708),
+    (113.264, 23.129, 4526, 38424613.8648, 2559013.8708),
+    (120.1551, 30.2741, 4549, 514923.7343, 3350508.8698),
+    (104.0665, 30.5723, 4496, 18410449.4253, 3383928.0881),
+]
+
+
+def surveyed(x: float, y: float, coordinates: str | None) -> Any:
+    table = pd.DataFrame({"x": [str(x)], "y": [str(y)]}, index=[2])
+    return locate_rows(table, source="t.csv", coordinates=coordinates).lonlat
+
+
+@pytest.mark.parametrize(("lon", "lat", "epsg", "x", "y"), SURVEYED)
+def test_survey_coordinates_of_china_come_out_where_they_are(
+    lon: float, lat: float, epsg: int, x: float, y: float
+) -> None:
+    np.testing.assert_allclose(surveyed(x, y, f"EPSG:{epsg}"), [(lon, lat)], rtol=0, atol=2e-9)
+    forth = Transformer.from_crs(4490, epsg, always_xy=True).transform(lon, lat)
+    np.testing.assert_allclose(forth, (x, y), rtol=0, atol=1e-4)
+    with pytest.raises(InputError, match=rf"fall outside the area of EPSG:{epsg} .*expected x \(east\) first"):
+        surveyed(y, x, f"EPSG:{epsg}")
+
+
+def test_survey_coordinates_far_outside_their_zone_are_refused() -> None:
+    x, y = Transformer.from_crs(4490, 4498, always_xy=True).transform(104.0665, 30.5723)
+    np.testing.assert_allclose((x, y), (19254211.9616, 3455844.9824), rtol=0, atol=1e-4)
+    with pytest.raises(InputError, match=r"fall outside the area of EPSG:4498 \(CGCS2000 / Gauss-Kruger zone 20\)"):
+        surveyed(x, y, "EPSG:4498")
+
+
+def test_cgcs2000_degrees_are_longitude_first() -> None:
+    np.testing.assert_allclose(surveyed(113.264, 23.129, "EPSG:4490"), [(113.264, 23.129)], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("bare", "prefixed"),
+    [
+        (4547, 4526), (4534, 4513), (4554, 4533), (4502, 4491), (4512, 4501), (4507, 4496),
+        (2327 + 11, 2327), (2382, 2361), (21453, 21413), (2422, 2401), (2442, 2421),
+    ],
+)  # fmt: skip
+def test_a_zone_before_the_easting_names_the_code_that_is_meant(bare: int, prefixed: int) -> None:
+    def position(epsg: int) -> tuple[float, float]:
+        crs = CRS.from_epsg(epsg)
+        west, _, east, _ = crs.area_of_use.bounds  # type: ignore[union-attr]
+        x, y = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform((west + east) / 2, 35.0)
+        return float(x), float(y)
+
+    with_zone, without = position(prefixed), position(bare)
+    assert with_zone[0] % 1_000_000 == pytest.approx(without[0], abs=1e-3)
+    with pytest.raises(
+        InputError, match=rf"EPSG:{bare} .*; eastings of 8 digits that begin with .* EPSG:{prefixed} in"
+    ):
+        surveyed(*with_zone, f"EPSG:{bare}")
+    with pytest.raises(InputError, match=rf"; EPSG:{prefixed} has its zone before the easting, EPSG:{bare} has none$"):
+        surveyed(*without, f"EPSG:{prefixed}")
+
+
+def test_metres_taken_for_degrees_name_the_zone_they_begin_with() -> None:
+    with pytest.raises(
+        InputError, match=r"lie outside the globe.*; eastings of 8 .* begin with 38 are EPSG:4526 in CGC"
+    ):
+        surveyed(38424613.8648, 2559013.8708, None)
+    with pytest.raises(InputError, match=r"expected degrees; for metres declare coordinates = 'EPSG:n'$"):
+        surveyed(424613.8648, 2559013.8708, None)
+    with pytest.raises(
+        InputError, match=r"the second number begins with a zone, as an easting does: swap the columns$"
+    ):
+        surveyed(2559013.8708, 38424613.8648, "EPSG:4526")
+
+
+def test_a_heading_of_two_rows_places_its_rows(tmp_path: Path) -> None:
+    sites, findings = read_sites(csv(tmp_path, "编号,名称,经纬度,", ",,经度,纬度", "001,甲,108.1,30.5"), OUTLETS)
+    assert sites.index.tolist() == ["001"]
+    assert lonlat(sites).tolist() == [[108.1, 30.5]]
+    assert counted(findings) == {"two-row-heading": 1}
+    assert not findings[0].is_warning
+
+
+def test_a_shortened_code_as_id_is_told_and_never_stands_for_two(tmp_path: Path) -> None:
+    head = "网点编码,经度,纬度"
+    sites, findings = read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5"), OUTLETS)
+    assert sites.index.tolist() == ["3.30106E+11"]
+    assert counted(findings) == {"code-in-scientific": 1}
+    with pytest.raises(InputError, match=r"1 ids stand more than once: 3.30106E\+11; expected a different id"):
+        read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5", "3.30106E+11,108.2,30.5"), OUTLETS)
+
+
+def test_full_width_digits_and_spaces_are_read(tmp_path: Path) -> None:
+    sites, findings = read_sites(csv(tmp_path, "编号,经度,纬度", "１,　１０８．１ ,３０．５"), OUTLETS)  # noqa: RUF001
+    np.testing.assert_allclose(lonlat(sites), [[108.1, 30.5]])
+    assert findings == []
+
+
+def test_latitudes_that_no_place_in_china_has_tell_that_columns_are_swapped(tmp_path: Path) -> None:
+    for datum in ("WGS84", "GCJ-02", "BD-09"):
+        with pytest.raises(InputError, match="look swapped: latitude stands where longitude is expected"):
+            read_sites(csv(tmp_path, "id,lng,lat", "1,30.5,108.1"), PlaceSpec(role="outlets", coordinates=datum))
+
+
+def test_places_in_geoparquet_and_kml_are_read_alike(tmp_path: Path) -> None:
+    parquet, kml = tmp_path / "t.parquet", tmp_path / "t.kml"
+    gpd.GeoDataFrame({"名称": ["甲"]}, geometry=[shapely.Point(108.1, 30.5)], crs=4326).to_crs(4544).to_parquet(parquet)
+    place = "<Placemark><name>甲</name><Point><coordinates>108.1,30.5,12</coordinates></Point></Placemark>"
+    kml.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{place}</Document></kml>', encoding="utf-8")
+    for path in (parquet, kml):
+        sites, _ = read_sites(path, OUTLETS)
+        assert sites["name"].tolist() == ["甲"]
+        np.testing.assert_allclose(lonlat(sites), [[108.1, 30.5]], rtol=0, atol=1e-9)

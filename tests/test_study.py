@@ -38,7 +38,8 @@ def demo(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_sample_county_writes_what_was_promised(demo: Path) -> None:
-    assert {p.name for p in demo.iterdir()} == {"districts.csv", "demand.parquet", "coverage.html", "manifest.json"}
+    promised = {"districts.csv", "demand.parquet", "quality.csv", "coverage.html", "manifest.json"}
+    assert {p.name for p in demo.iterdir()} == promised
     totals = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))["totals"]
     table = pd.read_csv(demo / "districts.csv", encoding="utf-8-sig")
     assert table["district"].iloc[-1] == "total"
@@ -66,7 +67,7 @@ def test_demand_parquet_holds_its_columns_and_every_person(demo: Path) -> None:
 
 def test_the_same_inputs_give_the_same_bytes(demo: Path, sample: Path, cache: Path, tmp_path: Path) -> None:
     runs.run_cover(sample, tmp_path, runs.Options(workers=1, cache=cache), PROGRESS)
-    for name in ("districts.csv", "demand.parquet", "coverage.html"):
+    for name in ("districts.csv", "demand.parquet", "quality.csv", "coverage.html"):
         assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
 
 

@@ -209,7 +209,7 @@ def test_any_bytes_as_csv_give_a_table_or_our_error(content: bytes) -> None:
 @given(data=st.data())
 def test_broken_workbooks_give_a_table_or_our_error(tmp_path: Path, data: st.DataObject) -> None:
     whole = book(tmp_path / "whole.xlsx", [["id", "n"], ["1", 2.5], ["2", None]]).read_bytes()
-    at = data.draw(st.integers(0, len(whole) - 1))
+    at = data.draw(st.integers(0, 4_000)) % len(whole)  # the size depends on the time of day
     junk = data.draw(st.binary(min_size=1, max_size=8))
     for content in (whole[:at] + junk + whole[at + len(junk) :], whole[:at]):
         junk_is_refused_or_read(".xlsx", content)
@@ -263,3 +263,114 @@ def test_an_unknown_column_is_refused_with_those_that_are_there() -> None:
         require_column(table, "population", source="t.csv", given="population")
     with pytest.raises(InputError, match=r"it has id, populaton, x.*expected one of population, people"):
         require_column(table, "population", source="t.csv")
+
+
+@pytest.mark.parametrize("text", ["社保所,108.2\n", "𠮷祥䶮㙍,30.5\n"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-16-le"])
+def test_utf16_is_known_by_its_mark(tmp_path: Path, encoding: str, text: str) -> None:
+    mark = {"utf-16-be": b"\xfe\xff", "utf-16-le": b"\xff\xfe"}.get(encoding, b"")
+    path = tmp_path / "t.csv"
+    path.write_bytes(mark + ("name,x\n" + text).encode(encoding))
+    assert read_table(path)[0].iloc[0].tolist() == text.strip().split(",")
+    path.write_bytes(("name,x\n" + text).encode("utf-16-le"))
+    with pytest.raises(InputError, match=r"t.csv: (holds NUL characters|the text is not UTF-8 or GB 18030)"):
+        read_table(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        ("网点名称", "cdf8b5e3c3fbb3c6"),
+        ("䶮", "fe9f"),
+        ("𠮷", "9534b235"),
+        ("㙍", "8230ab33"),
+    ],
+)
+def test_published_bytes_of_gb18030_are_read(tmp_path: Path, text: str, content: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"name,x\n" + bytes.fromhex(content) + b",1\n")
+    assert read_table(path)[0]["name"].tolist() == [text]
+
+
+HEADING: list[list[Any]] = [
+    ["编号", "名称", "经纬度", None, "人数", None],
+    [None, None, "经度", "纬度", "总人口", "60岁及以上"],
+]
+
+
+def merged(path: Path, rows: list[list[Any]], *ranges: str) -> Path:
+    workbook = openpyxl.load_workbook(book(path, rows))
+    for cells in ranges:
+        workbook.active.merge_cells(cells)
+    workbook.save(path)
+    return path
+
+
+def test_a_heading_of_two_rows_is_one_and_that_is_told(tmp_path: Path) -> None:
+    rows = [["网点一览表"], *HEADING, ["001", "甲", 108.1, 30.5, 20, 5], ["002", "乙", 108.2, 30.6, 30, 6]]
+    table, findings = read_table(merged(tmp_path / "t.xlsx", rows, "A2:A3", "B2:B3", "C2:D2", "E2:F2"))
+    names = ["编号", "名称", "经纬度 / 经度", "经纬度 / 纬度", "人数 / 总人口", "人数 / 60岁及以上"]
+    assert list(table.columns) == names
+    assert list(table.index) == [4, 5]
+    assert table.iloc[1].tolist() == ["002", "乙", "108.2", "30.6", "30", "6"]
+    assert codes(findings) == {"title-row": 1, "two-row-heading": 1}
+    assert str(findings[0]) == f"t.xlsx: rows 2 and 3 are read as one heading: {', '.join(names)}"
+    found = {meaning: find_column(table, meaning, source="t") for meaning in ("lon", "lat", "population", "people_60")}
+    assert list(found.values()) == names[2:]
+
+
+def test_a_heading_of_two_rows_in_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text('编号,位置,\n,东经,北纬\n1,"120°09\'18""","30°16\'26"""\n', encoding="utf-8")
+    table, findings = read_table(path)
+    assert list(table.columns) == ["编号", "位置 / 东经", "位置 / 北纬"]
+    assert table.iloc[0].tolist() == ["1", "120°09'18\"", "30°16'26\""]
+    assert codes(findings) == {"two-row-heading": 1}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["id", "name", None, "n"], ["a", "甲", "note", 3], ["b", "乙", None, 4]],  # a number: no name of a column
+        [["id", None, "name"], ["a", "note", "甲"], ["b", "more", "乙"]],  # no number below: nothing tells
+        [["id", "name", "lon"], ["甲", "乙", None], ["b", "2", "3"]],  # no gap is filled
+        [["id", None, "name"], ["a", "note", "甲"]],  # no row would be left
+    ],
+)
+def test_a_first_row_of_text_is_no_second_heading(tmp_path: Path, rows: list[list[Any]]) -> None:
+    table, findings = read_table(book(tmp_path / "t.xlsx", rows))
+    assert len(table) == len(rows) - 1
+    assert findings == []
+
+
+def test_a_lower_name_that_two_columns_share_means_neither() -> None:
+    table = pd.DataFrame(columns=["高德 / 经度", "百度 / 经度", "高德 / 纬度", "男 / 人口", "人口"])
+    assert find_column(table, "lon", source="t") is None
+    assert find_column(table, "lat", source="t") == "高德 / 纬度"
+    assert find_column(table, "population", source="t") == "人口"
+
+
+@pytest.mark.parametrize("text", ["3.30106E+11", "3.30106e+11", "3E+11", "3.3010600001E+11", "9.1330106E+17"])
+def test_codes_that_a_spreadsheet_shortened_are_kept_as_text_and_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"行政区划代码,n\n{text},1\n330106000000,2\n", encoding="utf-8")
+    table, (finding,) = read_table(path)
+    assert table["行政区划代码"].tolist() == [text, "330106000000"]
+    assert (finding.code, finding.count, finding.is_warning) == ("code-in-scientific", 1, True)
+    assert str(finding) == (
+        f"t.csv: column '行政区划代码': 1 cell is a code in scientific notation: row 2 '{text}'; "
+        "the last digits are lost and the text is kept as it is: format the column as text and export it again"
+    )
+
+
+@pytest.mark.parametrize("text", ["3.30106000001E+11", "1.2E+05", "1E-11", "E+11", "12E+11", "330106000000"])
+def test_numbers_that_lost_nothing_are_no_shortened_codes(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"code,n\n{text},1\n", encoding="utf-8")
+    assert read_table(path)[1] == []
+
+
+def test_codes_keep_their_leading_zero(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("code,n\n011010000000,1\n", encoding="utf-8")
+    assert read_table(path)[0]["code"].tolist() == ["011010000000"]

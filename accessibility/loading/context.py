@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +14,6 @@ from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 MARGIN_M = 5_000.0
+_RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,11 @@ def is_osm(path: Path) -> bool:
     return path.name.lower().endswith(OSM_SUFFIXES)
 
 
+def is_raster(path: Path) -> bool:
+    """Return whether a file is a raster, by its name."""
+    return path.suffix.lower() in _RASTERS
+
+
 def assumed_datum(path: Path, coordinates: str | None) -> list[Finding]:
     """Return a warning where a table of text has coordinates in a system that nobody named."""
     if coordinates is not None or path.suffix.lower() not in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
@@ -87,6 +92,9 @@ def input_files(load: Loading) -> dict[str, Path]:
         for name in ("area", "network", "population", "elevation", "outlets", "banks", "candidates")
     }
     given = {name: load.file(table.path) for name, table in named.items() if table is not None and table.path}
+    people = inputs.population
+    if people.path is not None and is_raster(people.path):
+        given |= {f"population {group}": load.file(Path(file)) for group, file in people.groups.items()}
     source = load.settings.settlement.source
     if isinstance(source, SettlementSource) and source.polygons:
         given["settlement"] = load.file(source.polygons)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.loading.context import Loading, assumed_datum, is_osm, study_bounds
+from accessibility.loading.cells import load_cells
+from accessibility.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
 from accessibility.projection import WGS84, transform
 from accessibility.settlement import classify_settings, settings_from_codes
 from accessibility.sources import osm
 from accessibility.sources.areas import locate, read_areas
 from accessibility.sources.checks import Finding
 from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import spread_over_buildings
 from accessibility.standards import SETTINGS
 from accessibility.studyfile import SettlementSource
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_URBAN_CODE = "111"
 _SETTLEMENT_MARGIN_M = 12_000.0  # an urban centre cut at the border of the data would lose its 50 000 people
-_RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +47,8 @@ class People:
         ``setting``, ``district`` and groups, ``(n,)`` each, where the input has them.
     groups
         Names of the groups.
+    around
+        Whether people around the area were read on purpose, for the settlement, so that nobody need be told of them.
     """
 
     ids: NDArray[np.object_]
@@ -52,6 +56,7 @@ class People:
     population: NDArray[np.float64]
     columns: Mapping[str, NDArray[Any]]
     groups: tuple[str, ...] = ()
+    around: bool = False
 
 
 def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
@@ -60,11 +65,19 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
     if table.buildings:
         return _people_of_buildings(load, area)
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
-    if path.suffix.lower() in _RASTERS:
-        bounds = study_bounds(area, None, _SETTLEMENT_MARGIN_M)
-        cells, findings = read_population_raster(path, bounds_lonlat=bounds, band=table.band, unit=table.unit)
-        lonlat = transform(cells.xy, cells.crs, WGS84)
-        return People(ids=cells.ids, lonlat=lonlat, population=cells.population, columns={}), findings
+    if is_raster(path):
+        cells, groups, findings = load_cells(load, path, study_bounds(area, None, _SETTLEMENT_MARGIN_M))
+        return People(
+            ids=cells.ids,
+            lonlat=transform(cells.xy, cells.crs, WGS84),
+            population=cells.population,
+            columns=groups,
+            groups=tuple(groups),
+            around=True,
+        ), findings
+    if table.split_cells is not None:
+        msg = f"{path.name}: split_cells splits the cells of a raster; expected a raster, or no split_cells"
+        raise InputError(msg)
     source = load.settings.settlement.source
     extra = source.column or source.codes if isinstance(source, SettlementSource) else None
     spec = PeopleSpec(
@@ -109,18 +122,21 @@ def place_people(
     load: Loading, area: gpd.GeoDataFrame | None, people: People
 ) -> tuple[Demand, pd.Series[Any], list[Finding]]:
     """Return the people inside the area with their setting, their districts keyed by id, and what was found."""
-    setting, findings = _settings(load, people)
-    district, inside, more = _districts(load, area, people)
-    population = people.population
-    if not (population[inside] > 0).any():
+    district, inside, findings = _districts(load, area, people)
+    if not (people.population[inside] > 0).any():
         swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
         hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
         msg = f"{_people_source(load)}: nobody lives inside the area; expected people there ({hint})"
         raise InputError(msg)
+    if area is not None:
+        people, district, more = _held_against_totals(load, area, people, district, inside)
+        inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
+        findings += more
+    setting, more = _settings(load, people)
     demand = Demand(
         ids=people.ids[inside],
         xy=people.lonlat[inside],
-        population=population[inside],
+        population=people.population[inside],
         setting=setting[inside],
         groups={g: people.columns[g][inside].astype(float) for g in people.groups},
         crs=WGS84,
@@ -150,8 +166,69 @@ def _districts(
     row = locate(people.lonlat, area)
     district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
     inside = (row >= 0) | nowhere
-    raster = not people.columns and not nowhere.any()
-    return district, inside, [] if raster else _outside(load, people, ~inside)
+    return district, inside, [] if people.around else _outside(load, people, ~inside)
+
+
+def _held_against_totals(
+    load: Loading,
+    area: gpd.GeoDataFrame,
+    people: People,
+    district: NDArray[np.object_],
+    inside: NDArray[np.bool_],
+) -> tuple[People, NDArray[np.object_], list[Finding]]:
+    """Return the people multiplied to the official totals where the study asks for it, else compared with them.
+
+    A district that has a total and nobody in the file gets a last row, a point inside it.
+    """
+    table, column = load.settings.inputs.population, _column_of_totals(load)
+    if column is None:
+        return people, district, []
+    totals = read_totals(area, column, _area_source(load))
+    row = pd.Index(area.index.astype(str)).get_indexer(pd.Index(district[inside].astype(str)))
+    counted, name = people.population[inside], _people_source(load)
+    if not table.reconcile and table.totals is None:
+        return people, district, compare_totals(counted, row, totals, source=name)
+    scaled, findings = reconcile_people(counted, row, totals, source=name)
+    population, columns = people.population.copy(), dict(people.columns)
+    population[inside] = scaled.population
+    for group in people.groups:
+        columns[group] = columns[group].astype(np.float64)
+        columns[group][inside] *= scaled.factor
+    names = area.index.to_numpy(dtype=object)[scaled.empty]
+    # Where a column says the setting, nobody says theirs: the stricter rule.
+    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else "urban"}
+    new = {c: names if c == "district" else np.full(len(names), given.get(c, 0.0), dtype=object) for c in columns}
+    points = shapely.point_on_surface(area.geometry.to_numpy()[scaled.empty])
+    whole = replace(
+        people,
+        ids=np.append(people.ids, np.array([f"d{name}" for name in names], dtype=object)),
+        lonlat=np.vstack([people.lonlat, shapely.get_coordinates(points)]),
+        population=np.append(population, totals.to_numpy()[scaled.empty]),
+        columns={c: np.append(values.astype(object), new[c]) for c, values in columns.items()},
+    )
+    return whole, np.append(district, names), findings
+
+
+def _column_of_totals(load: Loading) -> str | None:
+    """Return the column of the area with official totals, None where nobody speaks of them."""
+    table, area = load.settings.inputs.population, load.settings.inputs.area
+    if area is None:
+        return None
+    if table.totals is not None and table.totals != area.population:
+        return table.totals
+    known = area.population is not None or is_osm(load.file(area.path or load.streets))
+    asked = table.reconcile or table.totals is not None
+    return "population" if asked or (known and not table.buildings) else None
+
+
+def _area_source(load: Loading) -> str:
+    area = load.settings.inputs.area
+    return (load.streets if area is None or area.path is None else area.path).name
+
+
+def _settings_are_codes(load: Loading) -> bool:
+    source = load.settings.settlement.source
+    return isinstance(source, SettlementSource) and source.codes is not None
 
 
 def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[Finding]:
@@ -171,7 +248,7 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
         return _settings_of_polygons(load, people)
     if "setting" in people.columns:
         given = pd.Series(people.columns["setting"]).astype("string").str.strip()
-        if isinstance(source, SettlementSource) and source.codes is not None:
+        if _settings_are_codes(load):
             return settings_from_codes(given.to_numpy(dtype=str)), []
         bad = ~given.isin(SETTINGS)
         if bad.any():

@@ -12,7 +12,9 @@ from accessibility.projection import WGS84
 from accessibility.sites import Sites
 from accessibility.sources import osm
 from accessibility.sources.checks import Finding
+from accessibility.sources.detection import Ground, suspect_datum
 from accessibility.sources.places import PlaceSpec, read_sites
+from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
 _KIND = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 
 
-def load_sites(load: Loading, bounds: Bounds | None, network: Network) -> tuple[Sites, list[Finding]]:
+def load_sites(
+    load: Loading, bounds: Bounds | None, network: Network, area: gpd.GeoDataFrame | None = None
+) -> tuple[Sites, list[Finding]]:
     """Return outlets, banks and candidates within `bounds`, in the coordinate system of the network."""
     findings: list[Finding] = []
+    ground = Ground(network=network, districts=area)
     kept: list[Sites] = []
     origin: dict[object, str] = {}
     for role in ("outlets", "banks", "candidates"):
@@ -36,6 +41,8 @@ def load_sites(load: Loading, bounds: Bounds | None, network: Network) -> tuple[
         findings += found
         frame, found = _near(frame, source, bounds)
         findings += found
+        if table.osm is None and table.path and table.path.suffix.lower() in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+            findings += suspect_datum(frame, table.coordinates, ground, source=source)[1]
         clash = [i for i in frame.index if i in origin]
         if clash:
             shown = ", ".join(map(str, clash[:10]))

@@ -10,7 +10,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
-from accessibility.sources import osm
+from accessibility.sources import lines, osm
 from accessibility.sources.checks import Finding
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.raster import sample_heights
@@ -29,16 +29,21 @@ _OUTSIDE_NETWORK_SHARE = 0.01
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     """Return the streets within `bounds`."""
-    path = load.streets
-    if not is_osm(path):
-        known = ", ".join(OSM_SUFFIXES)
-        msg = f"{path.name}: not a network this version reads; expected an OpenStreetMap extract ({known})"
-        raise InputError(msg)
+    path, table = load.streets, load.settings.inputs.network
     foot = FootAccess(access=load.settings.walking.access)
-    network, findings = osm.read_network(
-        path, foot=foot, bounds=bounds, crs=load.settings.inputs.network.crs, cache_dir=load.cache
-    )
-    return network, findings
+    suffix = path.suffix.lower()
+    if suffix not in lines.SUFFIXES and (table.noded or table.layer is not None):
+        msg = f"{path.name}: layer and noded are for files of lines; expected one ({', '.join(lines.SUFFIXES)})"
+        raise InputError(msg)
+    if is_osm(path):
+        return osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+    if suffix in lines.SUFFIXES:
+        return lines.read_lines(path, layer=table.layer, noded=table.noded, crs=table.crs, bounds=bounds, foot=foot)
+    if suffix == ".graphml":
+        return lines.read_graphml(path)
+    known = (", ".join(OSM_SUFFIXES), ", ".join(lines.SUFFIXES))
+    msg = f"{path.name}: not a network; expected an OpenStreetMap extract ({known[0]}), lines ({known[1]}) or .graphml"
+    raise InputError(msg)
 
 
 def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:

@@ -8,14 +8,23 @@ NOTES = frozenset(
     {
         "blocking-barrier",
         "closed-site",
+        "compounds",
         "conditional-access",
         "extract",
         "joined-parts",
+        "nearest-node",
         "nodata-cells",
         "not-walkable",
+        "official-totals",
+        "outlet-not-open",
         "people-over-buildings",
         "place-in-district",
         "population-of-place",
+        "reconciled",
+        "site-outside",
+        "totals-compared",
+        "town-rule",
+        "two-row-heading",
     }
 )
 """Codes that tell how an input was read; any other finding is a warning."""

@@ -52,6 +52,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+JOINER = " / "
+"""Between the two parts of a name that stood in a heading of two rows."""
+
+
 def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str | None:
     """Return the name of the column that means `wanted`, None where no column does.
 
@@ -60,7 +64,8 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     table
         The table.
     wanted
-        One of `ALIASES`; spaces, underscores, case and full-width letters make no difference.
+        One of `ALIASES`; spaces, underscores, case and full-width letters make no difference. Of a heading of two rows
+        the whole name counts first, then its lower part where no other column shares it.
     source
         The file, for the message.
     given
@@ -84,6 +89,9 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
         if _plain(given) not in plain:
             raise InputError(no_column(table, given, source=source))
         return plain[_plain(given)]
+    lower = [(_plain(name.rsplit(JOINER, 1)[-1]), name) for name in plain.values() if JOINER in name]
+    shared = [part for part, _ in lower]
+    plain = {part: name for part, name in lower if shared.count(part) == 1} | plain
     return next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _UNREADABLE_SHARE = 0.05
+_M_PER_DEGREE = 111_000.0
+_GLOBE_DEG = 360.0
+_WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for one person in ten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
         Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group.
         A row without coordinates has an empty point: its people stay in the denominator.
     findings
-        Rows without coordinates and their people; whatever was set aside.
+        Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
     Raises
     ------
@@ -96,6 +99,7 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     ids = unique_row_ids(table, own, letter="P", source=source)
     located = locate_rows(table, source=source, coordinates=spec.coordinates, columns=spec.columns)
     findings += located.findings
+    findings += _wide(table, values["population"], located.lonlat, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
         text = rows_text(located.texts, unreadable, "are no numbers")
@@ -126,6 +130,30 @@ def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, 
         return []
     message = f"{int(more.sum())} rows have more people in group {name!r} than people in all"
     return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
+
+
+def _wide(table: pd.DataFrame, people: NDArray[np.float64], lonlat: NDArray[np.float64], source: str) -> list[Finding]:
+    """Return a finding on areas whose people are too far apart to stand at one point."""
+    if not isinstance(table, gpd.GeoDataFrame):
+        return []
+    west, south, east, north = shapely.bounds(table.geometry.to_numpy()).T
+    crs = table.crs
+    # A file may leave its system to the study; beyond the globe, numbers are metres.
+    if (west > _GLOBE_DEG).any() if crs is None else crs.is_projected:
+        metre = 1.0 if crs is None else crs.axis_info[0].unit_conversion_factor
+        across = np.fmax(east - west, north - south) * metre
+    else:
+        narrow = np.cos(np.radians(lonlat[:, 1]))
+        across = np.fmax((east - west) * narrow, north - south) * _M_PER_DEGREE
+    wide = across > _WIDE_M
+    if not wide.any():
+        return []
+    count, inside = int(wide.sum()), float(people[wide].sum())
+    message = (
+        f"{count} areas are more than {_WIDE_M:.0f} m across, the widest {np.nanmax(across) / 1_000:.1f} km: their "
+        f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
+    )
+    return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
 
 
 def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:

@@ -88,7 +88,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
     sites
         Points in EPSG:4326 indexed by id (made from the role's letter and the row's number where there is none), with
         columns name, kind (``outlet``, ``bank``, ``new``), open (counts today), partner, closed (its status says so),
-        cost, address, bank.
+        cost, address, bank, district (as the table names it).
     findings
         Rows set aside, places that stand twice, words not understood, sites that do not count.
 
@@ -122,6 +122,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
         "cost": cells.cost(kind),
         "address": cells.text("address"),
         "bank": cells.text("bank"),
+        "district": cells.text("district"),
     }
     sites = gpd.GeoDataFrame(values, geometry=shapely.points(located.lonlat), index=ids, crs="EPSG:4326")
     sites = sites[~located.missing]

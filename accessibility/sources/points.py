@@ -30,6 +30,17 @@ if TYPE_CHECKING:
 _BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
 _ZONE_MARGIN_DEG = 5.0
 _PAIR = re.compile(r"\s*[,;\s]\s*")
+_MARKS = str.maketrans({"º": "°", "˚": "°", "度": "°", **dict.fromkeys("′’‘´分", "'"), **dict.fromkeys("″“”秒", '"')})  # noqa: RUF001
+_ANGLE = re.compile(
+    r"(?P<before>[NSEW]|[东西]经|[南北]纬)?(?P<sign>[+-]?)(?P<deg>\d+(\.\d+)?)°"
+    r"((?P<min>\d+(\.\d+)?)'((?P<sec>\d+(\.\d+)?)\")?)?(?P<after>[NSEW东西南北])?"
+)
+_GAUSS_KRUGER = {  # EPSG: first and number of zones, first code with the zone before the easting, and without
+    "CGCS2000": ((13, 11, 4491, 4502), (25, 21, 4513, 4534)),
+    "Xian 1980": ((13, 11, 2327, 2338), (25, 21, 2349, 2370)),
+    "Beijing 1954": ((13, 11, 21413, 21453), (25, 21, 2401, 2422)),
+}
+_ZONE_M = 1_000_000  # an easting of 8 digits begins with the number of its zone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +147,7 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) ->
         texts = lon_text + ", " + lat_text
     elif both is not None:
         texts = table[both].astype(str)
-        parts = [_PAIR.split(unicodedata.normalize("NFKC", text.strip(" ()[]")), maxsplit=1) for text in texts]
+        parts = [_PAIR.split(_marked(text.strip(" ()[]")), maxsplit=1) for text in texts]
         lon_text = pd.Series([p[0] for p in parts], index=table.index)
         lat_text = pd.Series([p[1] if len(p) > 1 else p[0] and "?" for p in parts], index=table.index)
     else:
@@ -146,11 +157,46 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) ->
             "(经度, 纬度), or one column 'lng,lat' (坐标, location); else name them in the study"
         )
         raise InputError(msg)
-    lon, bad_lon = parse_numbers(lon_text)
-    lat, bad_lat = parse_numbers(lat_text)
+    lon, bad_lon, wrong_lon = _parse_degrees(lon_text, "EW")
+    lat, bad_lat, wrong_lat = _parse_degrees(lat_text, "NS")
+    if (wrong_lon | wrong_lat).any():
+        text = rows_text(texts, wrong_lon | wrong_lat, "look swapped: latitude stands where longitude is expected")
+        msg = f"{source}: coordinates of {text}; expected longitude first, then latitude"
+        raise InputError(msg)
     xy = np.column_stack([lon, lat])
     xy[~np.isfinite(xy).all(axis=1)] = np.nan
     return Located(lonlat=xy, unreadable=bad_lon | bad_lat, texts=texts)
+
+
+def _parse_degrees(
+    texts: pd.Series[Any], letters: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return ``(n,)`` numbers of plain numbers or degrees, minutes and seconds; which are neither; which face wrong.
+
+    South and west are negative. `letters` are those of the axis (``EW`` or ``NS``); a cell with another one belongs to
+    the other axis.
+    """
+    values, bad = parse_numbers(texts)
+    wrong = np.zeros(len(values), dtype=np.bool_)
+    for row in np.flatnonzero(bad):
+        angle = _ANGLE.fullmatch(_marked(str(texts.iloc[row])).replace(" ", "").upper())
+        if angle is None:
+            continue
+        minutes, seconds = float(angle["min"] or 0.0), float(angle["sec"] or 0.0)
+        said = {"东": "E", "西": "W", "南": "S", "北": "N"}
+        sides = {said.get(side[0], side) for side in (angle["before"], angle["after"]) if side}
+        if minutes >= 60 or seconds >= 60 or len(sides) > 1 or (sides and angle["sign"]):  # noqa: PLR2004 -- of an hour
+            continue
+        wrong[row] = not sides <= set(letters)
+        size = float(angle["deg"]) + minutes / 60.0 + seconds / 3_600.0
+        values[row], bad[row] = (-size if angle["sign"] == "-" or sides & {"W", "S"} else size), False
+    return values, bad, wrong
+
+
+def _marked(text: str) -> str:
+    """Return a text with the usual marks of degrees, minutes and seconds, and no space between them."""
+    plain = unicodedata.normalize("NFKC", text.translate(_MARKS)).replace("''", '"').strip()
+    return re.sub(r"(?<=[°'])\s+(?=\d)", "", plain)
 
 
 def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, declared: CRS) -> tuple[Located, CRS]:
@@ -190,12 +236,13 @@ def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: s
     outside: NDArray[np.bool_] = (lon > 180.0) | (lat > 90.0)  # noqa: PLR2004 -- the globe
     swappable = (lat <= 180.0) & (lon <= 90.0)  # noqa: PLR2004
     turned = outside.any() and bool(swappable[outside].all())
-    if datum != "WGS84" and not _boxed(known).any() and _boxed(known[:, ::-1]).all():
+    if datum != "WGS84" and not boxed(known).any() and boxed(known[:, ::-1]).all():
         outside, turned = np.asarray(~_unplaced(xy), dtype=np.bool_), True
     if not outside.any():
         return
     what = "lie outside the globe" if not turned else "look swapped: latitude stands where longitude is expected"
     advice = "longitude first, then latitude" if turned else "degrees; for metres declare coordinates = 'EPSG:n'"
+    advice += _zone_hint(xy[outside], None)
     msg = f"{source}: coordinates of {rows_text(texts, outside, what)}; expected {advice}"
     raise InputError(msg)
 
@@ -204,7 +251,8 @@ def _unplaced(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(~np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
 
 
-def _boxed(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+def boxed(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether degrees lie where GCJ-02 and BD-09 are used."""
     west, south, east, north = _BOX
     lon, lat = lonlat.T
     inside: NDArray[np.bool_] = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
@@ -223,9 +271,27 @@ def _from_metres(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, cr
     off = np.isfinite(xy).all(axis=1) & ~fits
     if off.any():
         text = rows_text(texts, off, f"fall outside the area of {crs.to_string()} ({crs.name})")
-        msg = f"{source}: coordinates of {text}; expected x (east) first: are they swapped, or the zone wrong?"
+        hint = _zone_hint(xy[off], crs.to_epsg())
+        msg = f"{source}: coordinates of {text}; expected x (east) first: are they swapped, or the zone wrong?{hint}"
         raise InputError(msg)
     return lonlat
+
+
+def _zone_hint(xy: NDArray[np.float64], declared: int | None) -> str:
+    """Return which EPSG code the eastings speak for: those of 8 digits begin with their zone, those of 6 have none."""
+    x, y = np.median(xy, axis=0)
+    if 10 * _ZONE_M <= y < 50 * _ZONE_M and x < 10 * _ZONE_M:
+        return "; the second number begins with a zone, as an easting does: swap the columns"
+    for name, belts in _GAUSS_KRUGER.items():
+        family = declared is None or any(start <= (declared or 0) < start + n for _, n, *ab in belts for start in ab)
+        for first, count, prefixed, bare in belts if family else ():
+            zone = int(x // _ZONE_M)
+            if first <= zone < first + count:
+                return f"; eastings of 8 digits that begin with {zone} are EPSG:{prefixed + zone - first} in {name}"
+            if declared is not None and prefixed <= declared < prefixed + count and 0 < x < _ZONE_M:
+                code = bare + declared - prefixed
+                return f"; EPSG:{declared} has its zone before the easting, EPSG:{code} has none"
+    return ""
 
 
 def set_aside(located: Located, *, source: str, share: float, expected: Sequence[str] = ("numbers",)) -> list[Finding]:

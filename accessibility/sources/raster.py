@@ -44,7 +44,7 @@ class Cells:
     row, column
         ``(n,)`` place of the cell in the whole file, from 0.
     population
-        ``(n,)`` people, above 0.
+        ``(n,)`` people; 0 only where a group of people has a cell to itself.
     geotransform
         Six numbers: x of a corner = c + column·a, y = f + row·e, as (a, b, c, d, e, f).
     crs
@@ -53,6 +53,9 @@ class Cells:
         Side of a cell in the middle of what was read, metres.
     zero_cells, nodata_cells
         How many cells hold nobody, and how many hold no value.
+    parts
+        Into how many rows and columns each cell of the file was split; `row`, `column`, `geotransform` and `cell_m`
+        are those of the parts.
     """
 
     row: NDArray[np.int32]
@@ -63,6 +66,7 @@ class Cells:
     cell_m: float
     zero_cells: int
     nodata_cells: int
+    parts: int = 1
 
     def __len__(self) -> int:
         """Return the number of populated cells."""
@@ -75,9 +79,15 @@ class Cells:
 
     @cached_property
     def ids(self) -> NDArray[np.object_]:
-        """``(n,)`` ids such as ``r12c7``: row and column in the file, whatever part of it was read."""
+        """``(n,)`` ids such as ``r12c7``: row and column in the file, whatever part of it was read.
+
+        The parts of a cell that was split are ``r12c7-1`` and on, row by row.
+        """
         pairs = zip(self.row.tolist(), self.column.tolist(), strict=True)
-        return np.array([f"r{row}c{column}" for row, column in pairs], dtype=object)
+        if (k := self.parts) == 1:
+            return np.array([f"r{row}c{column}" for row, column in pairs], dtype=object)
+        split = (f"r{row // k}c{column // k}-{row % k * k + column % k + 1}" for row, column in pairs)
+        return np.array(list(split), dtype=object)
 
     @cached_property
     def xy(self) -> NDArray[np.float64]:

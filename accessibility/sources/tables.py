@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 import warnings
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
+from accessibility.sources.columns import JOINER
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +36,8 @@ _BLANK = frozenset({"", "nan", "null", "none", "n/a", "na", "<na>", "-", "--", "
 _TOTALS = frozenset({"total", "totals", "subtotal", "sub-total", "grandtotal", "sum"})
 _TOTAL_ENDINGS = ("合计", "小计", "总计")
 _SHOWN = 10
+_SCIENTIFIC = re.compile(r"\d(?:\.(\d+))?[eE]\+?(\d{1,2})")
+_CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
 
 
 @contextmanager
@@ -215,8 +218,8 @@ def _decoded(content: bytes, encoding: str | None, name: str) -> str:
 
 
 def _workbook_rows(path: Path, sheet: str | None, findings: list[Finding]) -> list[list[str]]:
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
+    # An open file: openpyxl leaves one it opened itself dangling where the workbook is broken.
+    with path.open("rb") as file, closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
         names = book.sheetnames
         if sheet is not None and sheet not in names:
             msg = f"{path.name}: no sheet {sheet!r}; it has {', '.join(names)}"
@@ -229,8 +232,6 @@ def _workbook_rows(path: Path, sheet: str | None, findings: list[Finding]) -> li
         chosen: Any = book[sheet or names[0]]
         chosen.reset_dimensions()
         return [[cell_text(value) for value in row] for row in chosen.iter_rows(values_only=True)]
-    finally:
-        book.close()
 
 
 def _from_rows(rows: Sequence[Sequence[str]], path: Path, findings: list[Finding]) -> pd.DataFrame:
@@ -241,9 +242,10 @@ def _from_rows(rows: Sequence[Sequence[str]], path: Path, findings: list[Finding
         msg = f"{path.name}: no rows; expected a header and at least one row"
         raise InputError(msg)
     header = next((at for at, count in enumerate(filled) if count > 1), first)
-    names = _header(rows[header], findings, path)
-    kept: dict[int, list[str]] = {}
     aside: dict[str, list[int]] = {"title-row": [at + 1 for at in range(header) if filled[at]]}
+    heading, header = _heading(rows, header, findings, path)
+    names = _header(heading, findings, path)
+    kept: dict[int, list[str]] = {}
     for at in range(header + 1, len(rows)):
         cells = [cell.strip() for cell in rows[at]]
         if any(cells[len(names) :]):
@@ -262,7 +264,56 @@ def _from_rows(rows: Sequence[Sequence[str]], path: Path, findings: list[Finding
             shown = ", ".join(map(str, numbers_[:_SHOWN]))
             message = f"{len(numbers_)} {code.replace('-', ' ')}s set aside: rows {shown}"
             findings.append(Finding(code=code, source=path.name, message=message, count=len(numbers_)))
-    return pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
+    table = pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
+    findings += _shortened_codes(table, path)
+    return table
+
+
+def _heading(
+    rows: Sequence[Sequence[str]], header: int, findings: list[Finding], path: Path
+) -> tuple[Sequence[str], int]:
+    """Return the names of the columns and the last row of the heading: two where names stand over groups of names.
+
+    The second row is one of names if it fills gaps of the first, holds no number, and has numbers somewhere below it.
+    """
+    width = max(len(row) for row in rows)
+    upper, lower, data = (
+        [" ".join(cell.split()) for cell in row] + [""] * (width - len(row))
+        for row in (*rows[header : header + 3], [], [])[:3]
+    )
+    fills = any(low and not up for up, low in zip(upper, lower, strict=True))
+    numeric = any(_NUMBER.fullmatch(unicodedata.normalize("NFKC", low)) for low in lower)
+    above = any(
+        low and re.search(r"\d", cell) and not re.search(r"\d", low) for low, cell in zip(lower, data, strict=True)
+    )
+    if not fills or numeric or not above:
+        return rows[header], header
+    names, group = [], ""
+    for up, low in zip(upper, lower, strict=True):
+        group = up if up and low else "" if up else group
+        names.append(f"{group}{JOINER}{low}" if group and low not in ("", group) else low or up)
+    message = f"rows {header + 1} and {header + 2} are read as one heading: {', '.join(filter(None, names))}"
+    findings.append(Finding(code="two-row-heading", source=path.name, message=message))
+    return names, header + 1
+
+
+def _shortened_codes(table: pd.DataFrame, path: Path) -> list[Finding]:
+    """Return findings on codes that a spreadsheet wrote as 3.30106E+11: the digits that it left out are lost."""
+    findings = []
+    for column in table.columns:
+        found = [_SCIENTIFIC.fullmatch(text) for text in table[column]]
+        lost = np.array([m is not None and len(m[1] or "") < int(m[2]) >= _CODE_DIGITS - 1 for m in found], dtype=bool)
+        if lost.any():
+            what = "is a code" if lost.sum() == 1 else "are codes"
+            text = rows_text(table[column], lost, f"{what} in scientific notation")
+            message = (
+                f"column {column!r}: {text}; the last digits are lost and the text is kept as it is: "
+                "format the column as text and export it again"
+            )
+            findings.append(
+                Finding(code="code-in-scientific", source=path.name, message=message, count=int(lost.sum()))
+            )
+    return findings
 
 
 def _header(cells: Sequence[str], findings: list[Finding], path: Path) -> list[str]:

@@ -1,0 +1,255 @@
+"""The data-quality gate: every finding on a study's inputs, with its place and what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.coverage import Snapped, measure_coverage
+from accessibility.projection import WGS84, transform
+from accessibility.report.quality import (
+    FAR_M,
+    StreetFigures,
+    beyond_limit,
+    district_labels,
+    measure_streets,
+    snap_table,
+    snap_to_nodes,
+)
+from accessibility.report.tables import NO_DISTRICT
+from accessibility.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
+from accessibility.worth import WeighedFinding, change_text, file_of, points_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accessibility.coverage import Coverage
+    from accessibility.sources.checks import Finding
+    from accessibility.study import Study
+
+QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_coverage", "district", "lon", "lat"),)
+_PEOPLE_RATIO = 0.05  # counted people this far from a district's official total are worth a look
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quality:
+    """What a study's inputs are worth.
+
+    Parameters
+    ----------
+    coverage
+        Today's coverage, which everything is compared with.
+    findings
+        Warnings before notes, those worth most first.
+    snap
+        A row a district and a total: how far people live from their street.
+    nearest_node_points
+        Share covered with people and sites moved to the nearest junction, minus today's, in percentage points.
+    streets
+        Street density where people live.
+    """
+
+    coverage: Coverage
+    findings: tuple[WeighedFinding, ...]
+    snap: pd.DataFrame
+    nearest_node_points: float
+    streets: StreetFigures
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row a finding, with the columns of ``quality.csv``."""
+        rows = [asdict(finding) for finding in self.findings]
+        frame = pd.DataFrame(rows, columns=[c if c != "input" else "source" for c in QUALITY_COLUMNS])
+        return frame.rename(columns={"source": "input"})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the findings, the snap report and the street figures as plain values; None where there is none."""
+        return {
+            "findings": _records(self.table),
+            "snap": _records(self.snap),
+            "streets": _records(pd.DataFrame([asdict(self.streets)]))[0],
+            "nearest_node_points": self.nearest_node_points,
+        }
+
+
+def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
+    """Return every finding on a study's inputs and what each is worth in points of coverage.
+
+    Parameters
+    ----------
+    study
+        The study, loaded.
+    now
+        Its coverage today, where it is known already.
+    """
+    now = study.coverage() if now is None else now
+    moved = measure_at_nodes(study, now)
+    read = (f for f in study.findings if f.code not in ("duplicate-place", "geocoder-fallback"))
+    parts = (
+        (_weigh_read(finding, now) for finding in read),
+        stacked_sites(study, now),
+        misplaced_sites(study, now),
+        sites_not_open(study, now),
+        sites_outside(study, now),
+        _people_and_streets(study, now),
+        _rules(study, now),
+        _official_totals(study, now),
+        [_node_finding(study, now, moved)],
+    )
+    findings = [finding for part in parts for finding in part]
+    findings.sort(key=lambda f: (not f.is_warning, f.points_of_coverage is None, -abs(f.points_of_coverage or 0.0)))
+    return Quality(
+        coverage=now,
+        findings=tuple(findings),
+        snap=snap_table(now, study.district, study.district_names),
+        nearest_node_points=100 * (moved.share - now.share),
+        streets=measure_streets(study.network, now),
+    )
+
+
+def measure_at_nodes(study: Study, now: Coverage) -> Coverage:
+    """Return the coverage with everyone moved to the nearest junction of a main component, as a coarser tool does.
+
+    People and sites without a street within their limit stay without one, so that the difference is the snap's alone.
+    """
+    network = study.network
+    people = transform(study.demand.xy, study.demand.crs, network.crs)
+    sites = transform(study.sites.xy, study.sites.crs, network.crs)
+    people[~now.snapped.demand.snapped] = np.nan
+    sites[~now.snapped.sites.snapped] = np.nan
+    at = Snapped(demand=snap_to_nodes(network, people), sites=snap_to_nodes(network, sites, public=True))
+    return measure_coverage(network, study.demand, study.sites, now.standard, now.walker, at)
+
+
+def _node_finding(study: Study, now: Coverage, moved: Coverage) -> WeighedFinding:
+    people = now.demand.population
+    missed, claimed = (float(people[one.covered & ~other.covered].sum()) for one, other in ((now, moved), (moved, now)))
+    message = (
+        f"moving everyone to the nearest junction would say {100 * moved.share:.2f} % covered, not"
+        f" {100 * now.share:.2f} %: {missed:,.0f} people too few and {claimed:,.0f} too many; here they stand on"
+        " the street between junctions"
+    )
+    return WeighedFinding(
+        code="nearest-node",
+        source=file_of(study, "network"),
+        message=message,
+        people=missed + claimed,
+        points_of_coverage=100 * (moved.share - now.share),
+    )
+
+
+def _weigh_read(finding: Finding, now: Coverage) -> WeighedFinding:
+    """Return a reader's finding; people without a place are worth themselves, the others cannot be computed."""
+    points = None
+    if finding.code == "people-without-place":
+        points = points_of(now, now.demand.population[~np.isfinite(now.snapped.demand.leg_m) & ~now.covered].sum())
+    return WeighedFinding(**asdict(finding), points_of_coverage=points)
+
+
+def _people_and_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield, by district, people that the streets miss; each person stands in one of the three at most."""
+    at = now.snapped.demand
+    on_main = np.append(study.network.main_edges, False)[at.edge]
+    beyond = beyond_limit(now)
+    # Where no site counts at all everybody is unreached, and the streets are not to blame.
+    island = at.snapped & (~on_main | (now.unreached & now.sites.open.any()))
+    far = at.snapped & ~island & (at.leg_m > FAR_M)
+    texts = {
+        "island": (island, "people live on streets cut off from the main network"),
+        "beyond-snap-limit": (beyond, "people live farther from any street than the snap limit of their setting"),
+        "street-missing": (far, f"people live more than {FAR_M:.0f} m from their street (is one missing?)"),
+    }
+    labels = district_labels(now, study.district)
+    lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
+    for code, (concerned, text) in texts.items():
+        for name in dict.fromkeys(labels[concerned]):
+            rows = np.flatnonzero(concerned & (labels == name))
+            people = now.demand.population[rows]
+            if not people.sum() > 0:
+                continue
+            missed = float(people[~now.covered[rows]].sum())
+            lon, lat = lonlat[rows[people.argmax()]]
+            yield WeighedFinding(
+                code=code,
+                source=file_of(study, "network"),
+                message=f"{people.sum():,.0f} {text}; were all of them covered, {change_text(now, missed)}",
+                count=len(rows),
+                people=float(people.sum()),
+                points_of_coverage=points_of(now, missed),
+                district=None if name == NO_DISTRICT else name,
+                lon=float(lon),
+                lat=float(lat),
+            )
+
+
+def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield what two readings are worth: compounds open or closed to everybody, towns under either rule."""
+    compounds = int(study.network.private.sum())
+    if compounds:
+        walker = replace(now.walker, open_compounds=not now.walker.open_compounds)
+        other = study.coverage(walker=walker, standard=now.standard)
+        state = "open to everybody" if walker.open_compounds else "for residents only"
+        yield _rule_finding(study, now, other, code="compounds", count=compounds, text=f"were all compounds {state}")
+    towns = now.demand.setting == "town"
+    if now.demand.population[towns].sum() > 0 and now.standard.urban != now.standard.rural:
+        as_rural = now.standard.town != now.standard.rural
+        rule = now.standard.rural if as_rural else now.standard.urban
+        other = study.coverage(walker=now.walker, standard=replace(now.standard, town=rule))
+        text = f"were towns held to the {'rural' if as_rural else 'urban'} rule ({rule.text})"
+        yield _rule_finding(study, now, other, code="town-rule", count=int(towns.sum()), text=text)
+
+
+def _rule_finding(study: Study, now: Coverage, other: Coverage, *, code: str, count: int, text: str) -> WeighedFinding:
+    change = other.covered_people - now.covered_people
+    return WeighedFinding(
+        code=code,
+        source=file_of(study, "network") if code == "compounds" else study.path.name,
+        message=f"{text}, {change_text(now, change)}",
+        count=count,
+        people=abs(change),
+        points_of_coverage=points_of(now, change),
+    )
+
+
+def _official_totals(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield how counted people compare with the official totals of districts, and the share with those instead."""
+    if study.districts is None or "population" not in study.districts.columns:
+        return
+    official = pd.to_numeric(study.districts["population"], errors="coerce").rename(index=str)
+    labels = pd.Index(district_labels(now, study.district))
+    sums = pd.DataFrame({"people": now.demand.population, "covered": now.demand.population * now.covered})
+    counted = sums.groupby(labels).sum().reindex(official.index, fill_value=0.0)
+    known = official[official > 0]
+    source = file_of(study, "area")
+    for name, total in known.items():
+        here = float(counted.loc[name, "people"])
+        if abs(here / total - 1) > _PEOPLE_RATIO:
+            message = f"{here:,.0f} people counted in {name}, {total:,.0f} officially: {here / total:.3f} of them"
+            yield WeighedFinding(
+                code="official-total", source=source, message=message, people=abs(here - total), district=str(name)
+            )
+    both = known.index[counted.loc[known.index, "people"] > 0]
+    if not len(both):
+        return
+    mine, theirs = counted.loc[both], known[both]
+    # Each district's people scaled to its official total; people elsewhere keep their number.
+    covered = now.covered_people + float((mine["covered"] * (theirs / mine["people"] - 1)).sum())
+    share = covered / (now.population + float((theirs - mine["people"]).sum()))
+    people, total = float(counted.loc[known.index, "people"].sum()), float(known.sum())
+    ratio = f"{people:,.0f} people counted, {total:,.0f} officially: ratio {people / total:.4f}"
+    yield WeighedFinding(
+        code="official-totals",
+        source=source,
+        message=f"{ratio}; with official totals {change_text(now, (share - now.share) * now.population)}",
+        count=len(known),
+        people=people,
+        points_of_coverage=100 * (share - now.share),
+    )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    known = frame.astype(object).where(frame.notna() & ~frame.isin([np.inf]), None)
+    return [{str(key): value for key, value in row.items()} for row in known.to_dict("records")]

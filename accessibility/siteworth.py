@@ -1,0 +1,156 @@
+"""Findings on single sites: doubles, piles, the wrong district, closed, outside; each with the people it decides on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.coverage import measure_coverage
+from accessibility.projection import WGS84, transform
+from accessibility.sources.columns import find_column
+from accessibility.sources.points import unique_row_ids
+from accessibility.sources.tables import read_table
+from accessibility.worth import WeighedFinding, change_text, file_of, points_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from accessibility.coverage import Coverage
+    from accessibility.study import Study
+
+_STACK = 3  # more sites than this on one point are a geocoder's town centre
+_SAME_DEG = 6  # decimals: a tenth of a metre
+_ROLE_LETTER = {"outlets": "O", "banks": "B"}
+
+
+def stacked_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield the sites of one kind on one point: of two or three all but one are doubles, a pile has no place at all."""
+    lonlat = np.round(_lonlat(study), _SAME_DEG)
+    groups = pd.DataFrame({"kind": study.sites.kind, "lon": lonlat[:, 0], "lat": lonlat[:, 1]})
+    stacks = [rows for rows in groups.groupby(["kind", "lon", "lat"], sort=False).indices.values() if len(rows) > 1]
+    for rows in sorted(stacks, key=lambda rows: int(rows[0])):
+        stack = np.sort(rows)
+        pile = len(stack) > _STACK
+        # Of doubles the first that is open stays.
+        gone = stack if pile else np.delete(stack, int(study.sites.open[stack].argmax()))
+        lost = float(_people_lost(study, now, gone).sum())
+        more = "; did a geocoder fall back to the middle of a town? Without them" if pile else "; without the doubles"
+        text = f"{len(stack)} sites stand on one point: {_named(study, stack[:5])}{more}"
+        code = "geocoder-fallback" if pile else "duplicate-place"
+        yield replace(_site_finding(study, now, stack[0], -lost, code, text), count=len(stack))
+
+
+def misplaced_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield the sites whose table names another district of the study than the one they lie in."""
+    if study.districts is None:
+        return
+    named = _named_districts(study)
+    known = {_plain(name): str(name) for name in study.district_names}
+    there = [None if pd.isna(name) else str(name) for name in study.site_district.reindex(study.sites.ids)]
+    wrong = [
+        row
+        for row, site in enumerate(study.sites.ids)
+        if (name := known.get(_plain(named.get(site, "")))) is not None and name != there[row]
+    ]
+    lost = _people_lost(study, now, np.array(wrong, dtype=np.intp))
+    for row in wrong:
+        place = f"lies in {there[row]}" if there[row] else "lies outside every district"
+        text = f"{_named(study, [row])} says {named[study.sites.ids[row]]} but {place}; without all such sites"
+        yield _site_finding(study, now, row, -lost[row], "site-in-other-district", text)
+
+
+def _named_districts(study: Study) -> dict[Any, str]:
+    """Return the district that the tables of outlets and banks name for each site, where they have such a column."""
+    named: dict[Any, str] = {}
+    for role, letter in _ROLE_LETTER.items():
+        table = getattr(study.settings.inputs, role)
+        if table is None or table.osm is not None or role not in study.inputs:
+            continue
+        rows, _ = read_table(study.inputs[role], layer=table.layer)
+        source = study.inputs[role].name
+        column = find_column(rows, "district", source=source, given=table.columns.get("district"))
+        if column is not None:
+            id_column = find_column(rows, "id", source=source, given=table.columns.get("id"))
+            ids = unique_row_ids(rows, id_column, letter=letter, source=source)
+            named |= dict(zip(ids, map(str, rows[column]), strict=True))
+    return named
+
+
+def sites_not_open(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each outlet that is closed or offers something else, with the people it would add."""
+    shut = np.flatnonzero((study.sites.kind == "outlet") & ~study.sites.open)
+    if not shut.size:
+        return
+    again = _with_open(study, now, shut, is_open=True)
+    gained = _by_site(again, again.covered & ~now.covered)
+    for row in shut.tolist():
+        text = f"{_named(study, [row])} is an outlet that does not count today; were all such outlets open"
+        yield _site_finding(study, now, row, gained[row], "outlet-not-open", text)
+
+
+def sites_outside(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each open site outside the area that people inside depend on."""
+    if study.districts is None:
+        return
+    lost = _people_lost(study, now, np.flatnonzero(study.site_district.isna().to_numpy() & study.sites.open))
+    for row in np.flatnonzero(lost > 0).tolist():
+        text = f"{_named(study, [row])} lies outside the area and serves people inside; without all such sites"
+        yield _site_finding(study, now, row, -lost[row], "site-outside", text)
+
+
+def _people_lost(study: Study, now: Coverage, gone: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return ``(n_sites,)`` people no longer covered if the sites `gone` were closed together, by who serves them."""
+    if not study.sites.open[gone].any():
+        return np.zeros(len(study.sites))
+    return _by_site(now, now.covered & ~_with_open(study, now, gone, is_open=False).covered)
+
+
+def _with_open(study: Study, now: Coverage, rows: NDArray[np.intp], *, is_open: bool) -> Coverage:
+    state = study.sites.open.copy()
+    state[rows] = is_open
+    sites = replace(study.sites, open=state)
+    return measure_coverage(study.network, study.demand, sites, now.standard, now.walker, now.snapped)
+
+
+def _by_site(coverage: Coverage, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return ``(n_sites,)`` people of some demand points, each at the site that decides for them."""
+    people = np.zeros(len(coverage.sites))
+    np.add.at(people, coverage.nearest[rows], coverage.demand.population[rows])
+    return people
+
+
+def _site_finding(study: Study, now: Coverage, row: int, change: float, code: str, text: str) -> WeighedFinding:
+    """Return the finding on one site: `change` is how many people more would be covered."""
+    lon, lat = _lonlat(study)[row]
+    district = study.site_district.iloc[row]
+    role = {"outlet": "outlets", "bank": "banks", "new": "candidates"}[str(study.sites.kind[row])]
+    if getattr(study.settings.inputs, role) is None:
+        role = "candidates"  # a bank of the candidates' table
+    return WeighedFinding(
+        code=code,
+        source=file_of(study, role),
+        message=f"{text}, {change_text(now, change)}",
+        people=float(abs(change)),
+        points_of_coverage=points_of(now, change),
+        district=None if pd.isna(district) else str(district),
+        lon=float(lon),
+        lat=float(lat),
+    )
+
+
+def _lonlat(study: Study) -> NDArray[np.float64]:
+    return transform(study.sites.xy, study.sites.crs, WGS84)
+
+
+def _named(study: Study, rows: Iterable[int]) -> str:
+    pairs = ((study.sites.ids[row], study.sites.name[row]) for row in rows)
+    return ", ".join(f"{site} ({name})" if name else str(site) for site, name in pairs)
+
+
+def _plain(text: object) -> str:
+    return str(text).strip().casefold()

@@ -1,0 +1,257 @@
+"""Whether a table's coordinates are what they are declared to be: evidence from districts and streets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+from pyproj import CRS
+
+from accessibility.projection import WGS84, transform
+from accessibility.sources.checks import Finding
+from accessibility.sources.datums import DATUMS, from_wgs84, to_wgs84
+from accessibility.sources.points import boxed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.network import Network
+
+SWAPPED = "swapped"
+MIN_ROWS = 8
+_MORE_INSIDE = 0.2
+_TIMES_NEARER = 3.0
+_NEARER_M = 100.0
+_CHANCE = 0.005
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ground:
+    """What coordinates are held against.
+
+    Parameters
+    ----------
+    network
+        The streets; sites stand near them.
+    districts
+        Polygons in EPSG:4326 indexed by name, where there are any.
+    """
+
+    network: Network
+    districts: gpd.GeoDataFrame | None = None
+
+    @cached_property
+    def streets(self) -> shapely.STRtree:
+        """The edges of the network, for the nearest of them."""
+        return shapely.STRtree(self.network.lines())
+
+    def street_distances(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``(n,)`` metres to the nearest street; NaN without a place or without streets."""
+        xy = transform(lonlat, WGS84, self.network.crs)
+        known = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        found = np.full(len(xy), np.nan)
+        if known.size and len(self.network.edges):
+            (at, _), metres = self.streets.query_nearest(
+                shapely.points(xy[known]), return_distance=True, all_matches=False
+            )
+            found[known[at]] = metres
+        return found
+
+    def named_districts(self, texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
+        """Return ``(n,)`` rows of `districts` that the first telling text of each row names, -1 where none does.
+
+        Of names within one another the longest counts; a text that names two districts tells nothing.
+        """
+        names = [] if self.districts is None else [str(name) for name in self.districts.index]
+        found = np.full(len(texts), -1, dtype=np.int64)
+        for row, candidates in enumerate(texts):
+            for text in candidates:
+                named = [name for name in names if name and name in text]
+                named = [name for name in named if not any(name != other and name in other for other in named)]
+                if len(named) == 1:
+                    found[row] = names.index(named[0])
+                    break
+        return found
+
+    def inside(self, lonlat: NDArray[np.float64], district: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return ``(n,)`` whether each place lies in the district of that row; False where the row is -1."""
+        found = np.zeros(len(lonlat), dtype=np.bool_)
+        rows = np.flatnonzero((district >= 0) & np.isfinite(lonlat).all(axis=1))
+        if self.districts is not None and rows.size:
+            shapes = self.districts.geometry.to_numpy()[district[rows]]
+            found[rows] = shapely.intersects(shapes, shapely.points(lonlat[rows]))
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """How a table's coordinates fit the ground if they are read one way.
+
+    Parameters
+    ----------
+    reading
+        ``WGS84``, ``GCJ-02``, ``BD-09``, or `SWAPPED`: as declared, but latitude first.
+    rows
+        Rows with coordinates.
+    labelled
+        Those of them that name a district.
+    inside
+        Those of them that lie in it.
+    street_m
+        Median distance of the rows to the nearest street; NaN without rows or streets.
+    chance
+        How likely it is that rows lie so much nearer to streets than as declared by accident: one-sided p of
+        Wilcoxon's signed-rank test (Biometrics Bulletin 1, 1945); 1 for the declared reading.
+    """
+
+    reading: str
+    rows: int
+    labelled: int
+    inside: int
+    street_m: float
+    chance: float = 1.0
+
+    @property
+    def share_inside(self) -> float:
+        """Share of the labelled rows inside the district they name; 0 where none is labelled."""
+        return self.inside / self.labelled if self.labelled else 0.0
+
+    def beats(self, declared: Evidence) -> bool:
+        """Return whether this reading fits clearly better than the declared one, by 8 rows at least.
+
+        Either 20 points more of the labelled rows lie in the district they name; or the median distance to a street is
+        at most a third, and besides at least 100 m less or less by more than chance (one in 200). Neither measure may
+        say the contrary.
+        """
+        nearer = _a_third(self, declared) and (declared.street_m - self.street_m >= _NEARER_M or self.chance <= _CHANCE)
+        speaks_against = _more_inside(declared, self) or _a_third(declared, self)
+        return (_more_inside(self, declared) or nearer) and not speaks_against
+
+
+def _more_inside(one: Evidence, other: Evidence) -> bool:
+    return (
+        min(one.labelled, other.labelled) >= MIN_ROWS
+        and one.share_inside - other.share_inside > _MORE_INSIDE - _ROUNDING
+    )
+
+
+def _a_third(one: Evidence, other: Evidence) -> bool:
+    return min(one.rows, other.rows) >= MIN_ROWS and one.street_m < other.street_m >= _TIMES_NEARER * one.street_m
+
+
+def weigh_readings(
+    written: NDArray[np.float64], declared: str, ground: Ground, texts: Sequence[Sequence[str]]
+) -> tuple[Evidence, ...]:
+    """Return the evidence for each reading of a table's coordinates, the declared one first.
+
+    GCJ-02 and BD-09 are tried only where they are used.
+
+    Parameters
+    ----------
+    written
+        ``(n, 2)`` degrees as they stand in the table, NaN where there are none.
+    declared
+        One of `accessibility.sources.datums.DATUMS`.
+    ground
+        Streets and districts.
+    texts
+        Of each row, what may name its district, the best first: district, address, name.
+    """
+    written = np.asarray(written, dtype=np.float64).reshape(-1, 2)
+    known: NDArray[np.bool_] = np.asarray(np.isfinite(written).all(axis=1), dtype=np.bool_)
+    there = written[known]
+    district = ground.named_districts([text for text, is_known in zip(texts, known, strict=True) if is_known])
+    in_use = bool(len(there)) and bool(boxed(there).all())
+    readings = [declared, *(datum for datum in DATUMS if datum != declared and (datum == "WGS84" or in_use)), SWAPPED]
+    found: list[Evidence] = []
+    as_declared = np.full(len(there), np.nan)
+    for reading in readings:
+        datum, lonlat = (declared, there[:, ::-1]) if reading == SWAPPED else (reading, there)
+        if reading == SWAPPED and (np.abs(lonlat[:, 1]) > 90.0).any():  # noqa: PLR2004 -- no latitude
+            continue
+        with np.errstate(over="ignore", invalid="ignore"):  # the datums run away at the poles
+            lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
+        metres = ground.street_distances(lonlat)
+        as_declared = as_declared if found else metres
+        found.append(
+            Evidence(
+                reading=reading,
+                rows=len(there),
+                labelled=int((district >= 0).sum()),
+                inside=int(ground.inside(lonlat, district).sum()),
+                street_m=float(np.nanmedian(metres)) if np.isfinite(metres).any() else np.nan,
+                chance=_chance(as_declared - metres),
+            )
+        )
+    return tuple(found)
+
+
+def _chance(nearer_m: NDArray[np.float64]) -> float:
+    from scipy.stats import wilcoxon  # noqa: PLC0415 -- slow to import, and only tables of text need it
+
+    changed = nearer_m[np.isfinite(nearer_m) & (nearer_m != 0)]
+    return float(wilcoxon(changed, alternative="greater").pvalue) if changed.size else 1.0
+
+
+def best_reading(evidence: Sequence[Evidence]) -> Evidence | None:
+    """Return the reading that fits best of those that clearly beat the first, None where none does."""
+    better = [other for other in evidence[1:] if other.beats(evidence[0])]
+    return min(better, key=lambda e: (-e.share_inside, e.street_m), default=None)
+
+
+def suspect_datum(
+    sites: gpd.GeoDataFrame, coordinates: str | None, ground: Ground, *, source: str
+) -> tuple[tuple[Evidence, ...], list[Finding]]:
+    """Return the evidence on a table of sites, and a finding where another reading fits clearly better.
+
+    Nothing is converted: whoever knows where the table comes from decides.
+
+    Parameters
+    ----------
+    sites
+        As `accessibility.sources.places.read_sites` returns them.
+    coordinates
+        As the study declares them. Projected ones have no other reading: no evidence.
+    ground
+        Streets and districts.
+    source
+        The file, for the message.
+    """
+    if coordinates is not None and coordinates not in DATUMS and CRS.from_user_input(coordinates).is_projected:
+        return (), []
+    declared = coordinates if coordinates in DATUMS else "WGS84"
+    written = np.column_stack(from_wgs84(sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy(), str(declared)))
+    columns = [sites[name].astype(str) for name in ("district", "address", "name") if name in sites.columns]
+    texts = list(zip(*columns, strict=True)) if columns else [()] * len(sites)
+    evidence = weigh_readings(written, str(declared), ground, texts)
+    best = best_reading(evidence)
+    if best is None:
+        return evidence, []
+    says = "WGS84 (assumed)" if coordinates is None else f"{coordinates} (declared)"
+    message = f"{_comparison(evidence[0], says, best)}: {_advice(best.reading)}"
+    return evidence, [Finding(code="datum-suspect", source=source, message=message, count=best.rows)]
+
+
+def _comparison(first: Evidence, says: str, best: Evidence) -> str:
+    otherwise = "with longitude and latitude swapped" if best.reading == SWAPPED else f"if read as {best.reading}"
+    parts = []
+    if best.labelled:
+        inside = f"{best.inside} of {best.labelled} sites lie in the district they name"
+        parts.append(f"{inside} {otherwise}, {first.inside} as {says}")
+    if np.isfinite([first.street_m, best.street_m]).all():
+        distance = f"median distance to a street {best.street_m:,.0f} m against {first.street_m:,.0f} m"
+        parts.append(distance if parts else f"{distance} {otherwise} instead of {says}")
+    return "; ".join(parts)
+
+
+def _advice(reading: str) -> str:
+    if reading == SWAPPED:
+        return "if they are swapped, name the columns the other way round with columns = { lon = ..., lat = ... }"
+    return f'if they are {reading}, say coordinates = "{reading}"'

@@ -1,0 +1,48 @@
+"""What a finding on the inputs is worth: points of coverage, in a figure and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accessibility.sources.checks import Finding
+
+if TYPE_CHECKING:
+    from accessibility.coverage import Coverage
+    from accessibility.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeighedFinding(Finding):
+    """A finding with what it is worth, and where.
+
+    Parameters
+    ----------
+    points_of_coverage
+        How many percentage points the share covered would change by were the finding mended: a closed site open
+        again, a site in the wrong place or outside the area gone, people without a street reached (then the most
+        it can be). None where that cannot be computed.
+    district, lon, lat
+        Where it is, for a finding that has a place; of many demand points, the one with the most people.
+    """
+
+    points_of_coverage: float | None = None
+    district: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+
+
+def file_of(study: Study, role: str) -> str:
+    """Return the name of the file of an input; OpenStreetMap objects come from the streets'."""
+    path = study.inputs.get(role, study.inputs.get("network"))
+    return role if path is None else path.name
+
+
+def points_of(now: Coverage, people: float) -> float:
+    """Return people as percentage points of the share covered."""
+    return 100 * float(people) / now.population if now.population else 0.0
+
+
+def change_text(now: Coverage, people: float) -> str:
+    """Return the end of a sentence: by how many points coverage changes if so many people more are covered."""
+    return f"coverage changes by {round(points_of(now, people), 2) + 0.0:+.2f} points"  # adding 0 turns -0 into 0
