@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.study import Study
 
 QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_coverage", "district", "lon", "lat"),)
+_WEIGHED_HERE = ("duplicate-place", "geocoder-fallback", "totals-compared", "totals-differ")
 _PEOPLE_RATIO = 0.05  # counted people this far from a district's official total are worth a look
 
 
@@ -87,7 +88,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """
     now = study.coverage() if now is None else now
     moved = measure_at_nodes(study, now)
-    read = (f for f in study.findings if f.code not in ("duplicate-place", "geocoder-fallback"))
+    read = (f for f in study.findings if f.code not in _WEIGHED_HERE)
     parts = (
         (_weigh_read(finding, now) for finding in read),
         stacked_sites(study, now),
