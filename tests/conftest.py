@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
 
-settings.register_profile("project", deadline=None, print_blob=True)
+# The same examples in every run of CI, others in every run at a desk.
+settings.register_profile("project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]

@@ -268,7 +268,9 @@ def _readable(path: Path) -> Iterator[None]:
     """Turn what osmium says of a damaged file into our error."""
     try:
         yield
-    except (RuntimeError, osmium.InvalidLocationError, UnicodeDecodeError) as error:
+    except InputError:
+        raise
+    except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
         msg = f"{path}: cannot be read as OpenStreetMap data ({error}); expected a whole file, one of {_KNOWN}"
         raise InputError(msg) from error
 
