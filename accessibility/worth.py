@@ -44,5 +44,5 @@ def points_of(now: Coverage, people: float) -> float:
 
 
 def change_text(now: Coverage, people: float) -> str:
-    """Return the end of a sentence: by how many points coverage changes if so many people more are covered."""
-    return f"coverage changes by {round(points_of(now, people), 2) + 0.0:+.2f} points"  # adding 0 turns -0 into 0
+    """Return the end of a sentence: by how many points coverage would change if so many people more are covered."""
+    return f"coverage would change by {round(points_of(now, people), 2) + 0.0:+.2f} points"  # adding 0 turns -0 into 0

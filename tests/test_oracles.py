@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
-from accessibility import Demand, Network, Sites, Walker, measure_coverage, search
+from accessibility import Demand, Network, Sites, Walker, measure_coverage, read_study, search
 from accessibility.network import IMPASSABLE
 from accessibility.packing import build_graph
 from accessibility.sources.foot import FootAccess
@@ -174,3 +174,24 @@ def test_every_junction_of_the_sample_county_equals_scipy(sample: Path, walker: 
 def test_every_junction_of_liechtenstein_equals_scipy(liechtenstein: Path) -> None:
     network, _ = read_network(liechtenstein)
     assert_equal_to_scipy(network, network.impedance())
+
+
+def test_the_headline_of_the_sample_county_is_that_of_networkx(sample: Path, cache: Path) -> None:
+    """Judge every home of the county again, by Dijkstra from every counter that counts; on the flat."""
+    study = read_study(sample, cache=cache)
+    now = study.coverage(walker=Walker(slope=False))
+    counting = np.flatnonzero(study.sites.open).tolist()
+    places: dict[Any, NDArray[np.float64]] = {("person", i): xy for i, xy in enumerate(study.demand.xy)}
+    graph, legs = split_graph(study.network, places | {("outlet", j): study.sites.xy[j] for j in counting})
+    back = graph.reverse(copy=False)
+    metres, seconds = np.full((2, len(study.demand)), np.inf)
+    for j in counting:
+        reach = nx.single_source_dijkstra_path_length(back, ("outlet", j), weight="length")
+        slow = nx.single_source_dijkstra_path_length(back, ("outlet", j), weight="flat")
+        for i in range(len(study.demand)):
+            leg = legs[("person", i)] + legs[("outlet", j)]
+            metres[i] = min(metres[i], reach.get(("person", i), np.inf) + leg)
+            seconds[i] = min(seconds[i], slow.get(("person", i), np.inf) + 1.3 * leg)
+    covered = np.where(study.demand.setting == "rural", metres <= 5_000, seconds <= 900)
+    assert (now.covered == covered).all()
+    assert now.covered_people == study.demand.population[covered].sum()
