@@ -40,6 +40,10 @@ class Sites:
         ``(n,)`` whether the site counts today; where not given, outlets do and the others do not.
     cost
         ``(n,)`` cost of opening, finite and not negative; 0 where not given.
+    closed
+        ``(n,)`` whether the site has closed down: it is no candidate; none where not given, never one that is open.
+    bank
+        ``(n,)`` which bank a branch belongs to, for quotas; empty where not given.
     crs
         The coordinate system of `xy`; anything pyproj understands.
 
@@ -55,6 +59,8 @@ class Sites:
     kind: NDArray[np.str_] = None  # type: ignore[assignment]
     open: NDArray[np.bool_] = None  # type: ignore[assignment]
     cost: NDArray[np.float64] = None  # type: ignore[assignment]
+    closed: NDArray[np.bool_] = None  # type: ignore[assignment]
+    bank: NDArray[np.object_] = None  # type: ignore[assignment]
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -69,7 +75,11 @@ class Sites:
         refuse(~(np.isfinite(cost) & (cost >= 0)), name="sites cost", found=cost, expected="a finite cost, 0 or more")
         name = read_only(_or(self.name, np.full(n, "")), dtype=object, shape=(n,), name="sites name")
         is_open = read_only(_or(self.open, kind == "outlet"), dtype=np.bool_, shape=(n,), name="sites open")
+        closed = read_only(_or(self.closed, np.zeros(n)), dtype=np.bool_, shape=(n,), name="sites closed")
+        closed = read_only(closed & ~is_open, dtype=np.bool_, shape=(n,), name="sites closed")
+        bank = read_only(_or(self.bank, np.full(n, "")), dtype=object, shape=(n,), name="sites bank")
         values = {"ids": ids, "xy": xy, "name": name, "kind": kind, "open": is_open, "cost": cost}
+        values |= {"closed": closed, "bank": bank}
         for field_name, value in values.items():
             object.__setattr__(self, field_name, value)
         object.__setattr__(self, "crs", CRS.from_user_input(self.crs))
@@ -126,7 +136,7 @@ class Sites:
 
     @classmethod
     def from_gdf(cls, gdf: gpd.GeoDataFrame) -> Sites:
-        """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; name, kind, open, cost if any.
+        """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; the other fields if any.
 
         Raises
         ------
@@ -139,7 +149,7 @@ class Sites:
         if not (gdf.geom_type == "Point").all():
             msg = f"sites table has geometry of type {sorted(set(gdf.geom_type.astype(str)))}; expected points"
             raise InputError(msg)
-        given = {c: gdf[c].to_numpy() for c in ("name", "kind", "open", "cost") if c in gdf.columns}
+        given = {c: gdf[c].to_numpy() for c in ("name", "kind", "open", "cost", "closed", "bank") if c in gdf.columns}
         return cls(
             ids=(gdf["id"] if "id" in gdf.columns else gdf.index).to_numpy(dtype=object),
             xy=np.column_stack([gdf.geometry.x, gdf.geometry.y]),

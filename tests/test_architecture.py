@@ -29,8 +29,6 @@ FLOORS = [
     {"studyfile"},
     {"loading"},
     {"study"},
-    {"worth"},
-    {"siteworth"},
     {"quality"},
     {"runs"},
     {"console"},

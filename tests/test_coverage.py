@@ -211,3 +211,19 @@ def test_frames_become_demand_and_sites_and_back() -> None:
         Demand.from_gdf(people.to_gdf(), population="pop")
     with pytest.raises(InputError, match="no coordinate system"):
         Sites.from_gdf(sites.to_gdf().set_crs(None, allow_override=True))
+
+
+def test_a_site_that_closed_down_is_no_candidate_and_one_that_opens_again_is_not_closed() -> None:
+    sites = Sites(
+        ids=["B1", "B2"],  # type: ignore[arg-type]
+        xy=[(0, 0), (9, 9)],  # type: ignore[arg-type]
+        kind=["bank", "bank"],  # type: ignore[arg-type]
+        closed=[True, False],  # type: ignore[arg-type]
+        bank=["ICBC", ""],  # type: ignore[arg-type]
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    assert sites.closed.tolist() == [True, False]
+    assert replace(sites, open=[True, False]).closed.tolist() == [False, False]  # type: ignore[arg-type]
+    both = sites + worlds.outlets([(5, 5)])
+    assert both.bank.tolist() == ["ICBC", "", ""]
+    assert both.closed.tolist() == [True, False, False]

@@ -17,7 +17,7 @@ from accessibility.sites import Sites
 from accessibility.sources.datums import from_wgs84
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.points import locate_rows
+from accessibility.sources.points import TableSpec, locate_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -366,7 +366,7 @@ SURVEYED = [
 
 def surveyed(x: float, y: float, coordinates: str | None) -> Any:
     table = pd.DataFrame({"x": [str(x)], "y": [str(y)]}, index=[2])
-    return locate_rows(table, source="t.csv", coordinates=coordinates).lonlat
+    return locate_rows(table, TableSpec(coordinates=coordinates), source="t.csv").lonlat
 
 
 @pytest.mark.parametrize(("lon", "lat", "epsg", "x", "y"), SURVEYED)

@@ -12,7 +12,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import find_column, require_column
-from accessibility.sources.points import locate_rows, unique_row_ids
+from accessibility.sources.points import TableSpec, locate_rows, unique_row_ids
 from accessibility.sources.tables import checked_path, numbers, read_table, rows_text
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for o
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeopleSpec:
-    """What a table of people holds.
+class PeopleSpec(TableSpec):
+    """What a table of people holds, beside what `TableSpec` says of it.
 
     Parameters
     ----------
@@ -39,21 +39,15 @@ class PeopleSpec:
         Column of people; where not given, one with a usual name (population, 常住人口, ...).
     id, setting, district
         Names of these columns; an id is made from the row's number where there is none.
-    coordinates
-        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
-    columns
-        Names of the ``lon``, ``lat`` or ``coordinates`` column where they are unusual.
     groups
         Name of a group (60+, say) to its column.
     """
 
     column: str | None = None
     id: str | None = None
-    coordinates: str | None = None
     setting: str | None = None
     district: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
-    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
@@ -97,7 +91,7 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
         findings += _larger(values[group], values["population"], group, source)
     own = find_column(table, "id", source=source, given=spec.id)
     ids = unique_row_ids(table, own, letter="P", source=source)
-    located = locate_rows(table, source=source, coordinates=spec.coordinates, columns=spec.columns)
+    located = locate_rows(table, spec, source=source)
     findings += located.findings
     findings += _wide(table, values["population"], located.lonlat, source)
     unreadable = located.unreadable

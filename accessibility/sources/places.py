@@ -15,7 +15,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import ALIASES, find_column, require_column
-from accessibility.sources.points import locate_rows, set_aside, unique_row_ids
+from accessibility.sources.points import TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables import checked_path, numbers, read_table, rows_text
 
 if TYPE_CHECKING:
@@ -44,17 +44,13 @@ _FALLBACK = 3  # more places than this on one point are a geocoder's town centre
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlaceSpec:
-    """What a table of places holds.
+class PlaceSpec(TableSpec):
+    """What a table of places holds, beside what `TableSpec` says of it.
 
     Parameters
     ----------
     role
         ``outlets``, ``banks`` or ``candidates``.
-    coordinates
-        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
-    columns
-        Meaning (a key of `accessibility.sources.columns.ALIASES`) to column name, where the names are unusual.
     counts_if
         Meaning or column name to the value, or values, of which a site that counts has one; in a cell, several values
         are parted by ``;``, ``,`` or ``、``. ``{"status": "open"}`` is any status that does not mean closed.
@@ -65,8 +61,6 @@ class PlaceSpec:
     """
 
     role: Role
-    coordinates: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
     counts_if: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=lambda: dict(_COSTS))
     layer: str | None = None
@@ -104,7 +98,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
         msg = f"{source}: columns names {', '.join(unknown)}; expected some of {', '.join(ALIASES)}"
         raise InputError(msg)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet)
-    located = locate_rows(table, source=source, coordinates=spec.coordinates, columns=spec.columns)
+    located = locate_rows(table, spec, source=source)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
     ids = unique_row_ids(table, cells.column("id"), letter=_LETTER[spec.role], source=source)

@@ -44,6 +44,23 @@ _ZONE_M = 1_000_000  # an easting of 8 digits begins with the number of its zone
 
 
 @dataclass(frozen=True, kw_only=True)
+class TableSpec:
+    """What decides where the rows of a table are.
+
+    Parameters
+    ----------
+    coordinates
+        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
+    columns
+        Meaning (a key of `accessibility.sources.columns.ALIASES`, such as ``lon``, ``lat`` or ``coordinates``) to
+        column name, where the names are unusual.
+    """
+
+    coordinates: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Located:
     """A table's places.
 
@@ -70,21 +87,17 @@ class Located:
         return _unplaced(self.lonlat)
 
 
-def locate_rows(
-    table: pd.DataFrame, *, source: str, coordinates: str | None = None, columns: Mapping[str, str] | None = None
-) -> Located:
+def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: str) -> Located:
     """Return where each row of a table is.
 
     Parameters
     ----------
     table
         As `accessibility.sources.tables.read_table` returns it.
+    spec
+        Its coordinate system and columns, where they are not the usual ones.
     source
         The file, for messages.
-    coordinates
-        ``WGS84``, ``GCJ-02``, ``BD-09`` or ``EPSG:n``; where not given, what the file declares, else WGS84.
-    columns
-        Names of the ``lon``, ``lat`` or ``coordinates`` column where they are unusual.
 
     Raises
     ------
@@ -92,11 +105,12 @@ def locate_rows(
         No coordinate columns, lines, no coordinate system, longitude and latitude swapped, metres instead of degrees,
         or coordinates that their coordinate system puts somewhere else.
     """
-    datum, crs = _declared(coordinates, source)
+    spec = spec or TableSpec()
+    datum, crs = _declared(spec.coordinates, source)
     if isinstance(table, gpd.GeoDataFrame):
-        located, crs = _of_shapes(table, source, coordinates, crs)
+        located, crs = _of_shapes(table, source, spec.coordinates, crs)
     else:
-        located = _of_columns(table, source, columns or {})
+        located = _of_columns(table, source, spec.columns)
     xy, texts = located.lonlat, located.texts
     xy[(xy == 0).all(axis=1)] = np.nan  # a geocoder's way to say that it found nothing
     if crs.is_projected:

@@ -10,10 +10,10 @@ import pandas as pd
 
 from accessibility.coverage import measure_coverage
 from accessibility.projection import WGS84, transform
+from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.sources.columns import find_column
 from accessibility.sources.points import unique_row_ids
 from accessibility.sources.tables import read_table
-from accessibility.worth import WeighedFinding, change_text, file_of, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,6 +10,8 @@ import pandas as pd
 
 from accessibility.coverage import Snapped, measure_coverage
 from accessibility.projection import WGS84, transform
+from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
+from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.report.quality import (
     FAR_M,
     StreetFigures,
@@ -20,8 +22,6 @@ from accessibility.report.quality import (
     snap_to_nodes,
 )
 from accessibility.report.tables import NO_DISTRICT
-from accessibility.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
-from accessibility.worth import WeighedFinding, change_text, file_of, points_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
