@@ -1,0 +1,1 @@
+"""Where to open next: problems, models, solvers and proofs."""

@@ -1,0 +1,330 @@
+"""`Problem`: a siting question as arrays, the hinge between geography and solvers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from accessibility.arrays import read_only, refuse, unique_ids
+from accessibility.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from accessibility.catchments import Catchments
+    from accessibility.demand import Demand
+    from accessibility.sites import Sites
+
+NO_DISTRICT = -1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem:
+    """People, sites, and which site can serve whom at what cost.
+
+    Nothing here knows where things are. Pairs are stored by site (CSR); a pair that is not there is out of reach.
+
+    Parameters
+    ----------
+    people
+        ``(n,)`` people at each demand point, finite, 0 or more.
+    start
+        ``(s + 1,)`` int64: the pairs of site ``j`` are those from ``start[j]`` to ``start[j + 1]``.
+    demand
+        ``(k,)`` int32 demand row of each pair, ascending within a site.
+    cost
+        ``(k,)`` what the pair costs its people (seconds, metres), finite, 0 or more.
+    within
+        ``(k,)`` whether the pair is within the standard: the site covers the point.
+    site_cost
+        ``(s,)`` cost of opening, finite, 0 or more; 1 each where not given, so that a budget counts sites.
+    open
+        ``(s,)`` whether the site counts today; it counts in every model. None where not given.
+    candidate
+        ``(s,)`` whether the site could open; all that are not open where not given.
+    kind, bank
+        ``(s,)`` of texts that quotas refer to; empty where not given.
+    ids
+        ``(s,)`` unique ids of the sites; row positions where not given.
+    district
+        ``(n,)`` int32 place of each point's district in `districts`, -1 without one.
+    districts
+        Names of the districts.
+    site_xy
+        ``(s, 2)`` metres, for the spacing between sites; None where not known.
+    """
+
+    people: NDArray[np.float64]
+    start: NDArray[np.int64]
+    demand: NDArray[np.int32]
+    cost: NDArray[np.float64]
+    within: NDArray[np.bool_]
+    site_cost: NDArray[np.float64] = None  # type: ignore[assignment]  # defaults are filled on construction
+    open: NDArray[np.bool_] = None  # type: ignore[assignment]
+    candidate: NDArray[np.bool_] = None  # type: ignore[assignment]
+    kind: NDArray[np.object_] = None  # type: ignore[assignment]
+    bank: NDArray[np.object_] = None  # type: ignore[assignment]
+    ids: NDArray[np.object_] = None  # type: ignore[assignment]
+    district: NDArray[np.int32] = None  # type: ignore[assignment]
+    districts: tuple[str, ...] = ()
+    site_xy: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        """Copy the arrays, fill the defaults and check every invariant."""
+        people = read_only(self.people, dtype=np.float64, shape=(None,), name="problem people")
+        bad = ~(np.isfinite(people) & (people >= 0))
+        refuse(bad, name="problem people", found=people, expected="a finite number of people, 0 or more")
+        start = read_only(self.start, dtype=np.int64, shape=(None,), name="problem start")
+        n, s = len(people), len(start) - 1
+        demand = read_only(self.demand, dtype=np.int32, shape=(None,), name="problem demand")
+        k = len(demand)
+        if s < 0 or start[0] != 0 or start[-1] != k or (np.diff(start) < 0).any():
+            msg = f"problem start does not lead from 0 to the {k} pairs without falling; found {start[:5]}"
+            raise InputError(msg)
+        refuse((demand < 0) | (demand >= n), name="problem demand", found=demand, expected=f"rows from 0 to {n - 1}")
+        cost = read_only(self.cost, dtype=np.float64, shape=(k,), name="problem cost")
+        refuse(~(np.isfinite(cost) & (cost >= 0)), name="problem cost", found=cost, expected="a finite cost, 0 or more")
+        same = np.diff(demand) <= 0
+        same[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < k)] - 1] = False
+        refuse(same, name="problem demand", found=demand[1:], expected="each pair once, rows ascending within a site")
+        opened = read_only(_or(self.open, np.zeros(s)), dtype=np.bool_, shape=(s,), name="problem open")
+        site_cost = read_only(_or(self.site_cost, np.ones(s)), dtype=np.float64, shape=(s,), name="problem site_cost")
+        refuse(
+            ~(np.isfinite(site_cost) & (site_cost >= 0)),
+            name="problem site_cost",
+            found=site_cost,
+            expected="a finite cost, 0 or more",
+        )
+        candidate = read_only(_or(self.candidate, ~opened), dtype=np.bool_, shape=(s,), name="problem candidate")
+        district = read_only(
+            _or(self.district, np.full(n, NO_DISTRICT)), dtype=np.int32, shape=(n,), name="problem district"
+        )
+        refuse(
+            (district < NO_DISTRICT) | (district >= len(self.districts)),
+            name="problem district",
+            found=district,
+            expected=f"places among {len(self.districts)} districts",
+        )
+        ids = unique_ids(_or(self.ids, range(s)), name="problem")
+        values: dict[str, Any] = {
+            "people": people,
+            "start": start,
+            "demand": demand,
+            "cost": cost,
+            "within": read_only(self.within, dtype=np.bool_, shape=(k,), name="problem within"),
+            "site_cost": site_cost,
+            "open": opened,
+            "candidate": read_only(candidate & ~opened, dtype=np.bool_, shape=(s,), name="problem candidate"),
+            "kind": read_only(_or(self.kind, np.full(s, "")), dtype=object, shape=(s,), name="problem kind"),
+            "bank": read_only(_or(self.bank, np.full(s, "")), dtype=object, shape=(s,), name="problem bank"),
+            "ids": read_only(ids, dtype=object, shape=(s,), name="problem ids"),
+            "district": district,
+            "districts": tuple(map(str, self.districts)),
+        }
+        if self.site_xy is not None:
+            values["site_xy"] = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __repr__(self) -> str:
+        """Return the sizes and what is covered today."""
+        return (
+            f"<Problem {self.people.sum():,.0f} people at {len(self.people):,} points, {int(self.candidate.sum()):,}"
+            f" candidates, {int(self.open.sum()):,} open, {len(self.demand):,} pairs;"
+            f" {self.covered_people:,.0f} covered today>"
+        )
+
+    @cached_property
+    def covered(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether an open site covers the point today."""
+        return self.covered_by(self.open)
+
+    @cached_property
+    def covered_people(self) -> float:
+        """People covered today."""
+        return float(self.people[self.covered].sum())
+
+    @cached_property
+    def pair_site(self) -> NDArray[np.int32]:
+        """``(k,)`` site row of each pair."""
+        return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+
+    def covered_by(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which points some site of the mask covers."""
+        found = np.zeros(len(self.people), np.bool_)
+        found[self.demand[self.within & sites[self.pair_site]]] = True
+        return found
+
+    def nearest_cost(self, sites: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the cost of each point to the cheapest site of the mask, also beyond the cutoff; inf without one."""
+        found = np.full(len(self.people), np.inf)
+        pairs = sites[self.pair_site]
+        np.minimum.at(found, self.demand[pairs], self.cost[pairs])
+        return found
+
+    @classmethod
+    def from_costs(
+        cls,
+        costs: Any,
+        people: ArrayLike,
+        cutoff: float,
+        *,
+        site_cost: ArrayLike | None = None,
+        district: ArrayLike | None = None,
+        sites: Sites | None = None,
+    ) -> Problem:
+        """Return the problem of a cost matrix, from this package or any other tool.
+
+        Parameters
+        ----------
+        costs
+            ``(s, n)`` costs from demand point to site: an array (infinite is out of reach) or a scipy sparse matrix
+            (an absent pair is out of reach, a stored zero costs nothing).
+        people
+            ``(n,)`` people.
+        cutoff
+            A site covers the points of cost ``<= cutoff``. It decides coverage only.
+        site_cost
+            ``(s,)`` cost of opening; 1 each where not given (those of `sites`, where that is given).
+        district
+            ``(n,)`` district of each point, any labels; a missing one (None, NaN) belongs to none.
+        sites
+            Ids, kinds, which count today, where they stand. Without it every site is a candidate, its id its row.
+
+        Raises
+        ------
+        InputError
+            Costs that are NaN or negative, shapes that do not match.
+
+        Examples
+        --------
+        >>> problem = Problem.from_costs([[100, 900], [950, 200]], [30, 10], cutoff=900)
+        >>> problem.covered_by(np.array([True, False])).tolist()
+        [True, True]
+        """
+        if not np.isfinite(cutoff) or cutoff < 0:
+            msg = f"cutoff is {cutoff}; expected a finite number, 0 or more"
+            raise InputError(msg)
+        matrix = _stored(costs)
+        s, n = matrix.shape
+        if len(np.atleast_1d(np.asarray(people))) != n:
+            msg = f"costs has {n} columns, people {len(np.atleast_1d(np.asarray(people)))} values; expected as many"
+            raise InputError(msg)
+        if sites is not None and len(sites) != s:
+            msg = f"costs has {s} rows, sites are {len(sites)}; expected as many"
+            raise InputError(msg)
+        bad = np.isnan(matrix.data) | (matrix.data < 0)
+        if bad.any():
+            first = matrix.data[bad][0]
+            msg = f"{int(bad.sum())} of {len(bad)} costs are NaN or negative, first {first}; expected 0 or more"
+            raise InputError(msg)
+        names, places = _districts(district, n)
+        return cls(
+            people=np.asarray(people, dtype=np.float64),
+            start=matrix.indptr.astype(np.int64),
+            demand=matrix.indices,
+            cost=matrix.data,
+            within=matrix.data <= cutoff,
+            district=places,
+            districts=names,
+            **_site_fields(sites, site_cost),
+        )
+
+    @classmethod
+    def from_catchments(
+        cls,
+        catchments: Catchments,
+        demand: Demand,
+        sites: Sites,
+        *,
+        district: pd.Series[Any] | None = None,
+        candidate: NDArray[np.bool_] | None = None,
+    ) -> Problem:
+        """Return the covering problem of catchments: every pair is within the standard.
+
+        Parameters
+        ----------
+        catchments
+            Who is within the standard of each site.
+        demand, sites
+            The people and sites they were traced for.
+        district
+            District of each demand point, keyed by demand id.
+        candidate
+            ``(s,)`` which sites may open; where not given, banks and new sites that are neither open nor
+            closed down.
+        """
+        labels = None if district is None else district.reindex(demand.ids).to_numpy(dtype=object)
+        names, places = _districts(labels, len(demand))
+        return cls(
+            people=demand.population,
+            start=catchments.start,
+            demand=catchments.demand,
+            cost=catchments.cost,
+            within=np.ones(len(catchments.demand), np.bool_),
+            district=places,
+            districts=names,
+            **(_site_fields(sites, None) | ({} if candidate is None else {"candidate": candidate})),
+        )
+
+
+def _stored(costs: Any) -> sparse.csr_array:
+    """Return the pairs within reach as CSR, ascending, stored zeros kept."""
+    if hasattr(costs, "tocoo"):  # any of scipy's sparse kinds
+        pairs: Any = costs.tocoo()
+        rows, columns, data, shape = pairs.row, pairs.col, np.asarray(pairs.data, dtype=np.float64), pairs.shape
+        reach = ~np.isposinf(data)
+        rows, columns, data = rows[reach], columns[reach], data[reach]
+    else:
+        dense = np.asarray(costs, dtype=np.float64)
+        if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand
+            msg = f"costs has shape {dense.shape}; expected a row a site and a column a demand point"
+            raise InputError(msg)
+        rows, columns = np.nonzero(~np.isposinf(dense))
+        data, shape = dense[rows, columns], dense.shape
+    order = np.lexsort((columns, rows))
+    rows, columns = rows[order], columns[order]
+    twice = int(((np.diff(rows) == 0) & (np.diff(columns) == 0)).sum())
+    if twice:
+        msg = f"{twice} pairs of the sparse costs stand twice; expected each pair once"
+        raise InputError(msg)
+    start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+    return sparse.csr_array((data[order], columns, start), shape=shape)
+
+
+def _districts(labels: ArrayLike | None, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the names of the districts, and the place among them of each point's, -1 without one."""
+    if labels is None:
+        return (), np.full(n, NO_DISTRICT, np.int32)
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    codes, names = pd.factorize(np.asarray(labels, dtype=object), use_na_sentinel=True)
+    if len(codes) != n:
+        msg = f"district has {len(codes)} values for {n} demand points; expected as many"
+        raise InputError(msg)
+    return tuple(map(str, names)), codes.astype(np.int32)
+
+
+def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {} if site_cost is None else {"site_cost": site_cost}
+    if sites is None:
+        return fields
+    return {
+        "site_cost": sites.cost,
+        "open": sites.open,
+        "candidate": ~sites.open & ~sites.closed & (sites.kind != "outlet"),
+        "kind": sites.kind,
+        "bank": sites.bank,
+        "ids": sites.ids,
+        "site_xy": sites.xy,
+        **fields,
+    }
+
+
+def _or(given: Any, default: Any) -> Any:
+    return default if given is None else given
