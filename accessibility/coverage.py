@@ -13,7 +13,7 @@ from accessibility.arrays import read_only
 from accessibility.errors import InputError
 from accessibility.packing import build_graph, hilbert_rank
 from accessibility.projection import distances, transform
-from accessibility.snapping import NOWHERE, Positions, SnapLimits, snap_points
+from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
 
 if TYPE_CHECKING:
@@ -27,20 +27,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
 NO_SITE = -1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapped:
-    """Where the people and the sites of a study stand on its network.
-
-    Parameters
-    ----------
-    demand, sites
-        One position a demand point, one a site, in their order.
-    """
-
-    demand: Positions
-    sites: Positions
+_STRETCH = 1.01  # no projected distance is so much longer than it is on the ground, compared with one nearby
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,17 +178,6 @@ class Coverage:
         return gdf
 
 
-def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
-    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
-    limits = SnapLimits() if limits is None else limits
-    people_xy = transform(demand.xy, demand.crs, network.crs)
-    site_xy = transform(sites.xy, sites.crs, network.crs)
-    return Snapped(
-        demand=snap_points(network, people_xy, limits.of(demand.setting)),
-        sites=snap_points(network, site_xy, limits.site_m, public=True),
-    )
-
-
 def measure_coverage(
     network: Network,
     demand: Demand,
@@ -292,12 +268,20 @@ def _straight_lines(demand: Demand, sites: Sites, network: Network) -> tuple[NDA
     owner = np.full(len(demand), NO_SITE, np.int32)
     rows = np.flatnonzero(sites.open)
     people_xy = transform(demand.xy, demand.crs, network.crs)
-    placed = np.flatnonzero(np.isfinite(people_xy).all(axis=1))
-    if rows.size and placed.size:
-        site_xy = transform(sites.xy, sites.crs, network.crs)[rows]
-        found = cKDTree(site_xy).query(people_xy[placed])[1]
-        owner[placed] = rows[found]
-        radius[placed] = distances(people_xy[placed], site_xy[found], network.crs)
+    left = np.flatnonzero(np.isfinite(people_xy).all(axis=1)) if rows.size else np.empty(0, np.intp)
+    if not left.size:
+        return radius, owner
+    site_xy = transform(sites.xy, sites.crs, network.crs)[rows]
+    tree = cKDTree(site_xy)
+    neighbours = min(2, len(rows))
+    while left.size:
+        drawn, found = (np.asarray(part).T for part in tree.query(people_xy[left], k=list(range(1, neighbours + 1))))
+        ways = np.array([distances(people_xy[left], site_xy[nth], network.crs) for nth in found])
+        radius[left] = ways.min(axis=0)
+        owner[left] = rows[np.where(ways == radius[left], found, len(rows)).min(axis=0)]
+        # On the ground another site may be nearest than on the plane, if it is hardly farther there.
+        open_question = (drawn[-1] <= drawn[0] * _STRETCH) & (neighbours < len(rows))
+        left, neighbours = left[open_question], min(2 * neighbours, len(rows))
     return radius, owner
 
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.arrays import read_only, refuse
+from accessibility.projection import transform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.network import Network
+    from accessibility.sites import Sites
 
 NOWHERE = -1
 _AT_END_M = 0.001
@@ -86,6 +89,20 @@ class Positions:
         return on_edge
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapped:
+    """Where the people and the sites of a study stand on its network.
+
+    Parameters
+    ----------
+    demand, sites
+        One position a demand point, one a site, in their order.
+    """
+
+    demand: Positions
+    sites: Positions
+
+
 def snap_points(
     network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float, *, public: bool = False
 ) -> Positions:
@@ -119,25 +136,37 @@ def snap_points(
     main = np.flatnonzero(network.main_edges & allowed)
     minor = np.flatnonzero(~network.main_edges & allowed)
     if placed.size and main.size:
-        edge[placed], leg[placed] = _nearest_edges(lines, main, xy[placed])
+        edge[placed], leg[placed] = _nearest_edges(lines, main, network.private, xy[placed])
         doubtful = placed[leg[placed] > _PREFER_MAIN_M]
         if doubtful.size and minor.size:
-            other, other_leg = _nearest_edges(lines, minor, xy[doubtful])
+            other, other_leg = _nearest_edges(lines, minor, network.private, xy[doubtful])
             nearer = other_leg < leg[doubtful]
             edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
     edge[~(leg <= limit_m)] = NOWHERE
     return Positions(edge=edge, fraction=_fractions(network, lines, edge, xy), leg_m=leg)
 
 
+def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
+    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
+    limits = SnapLimits() if limits is None else limits
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    return Snapped(
+        demand=snap_points(network, people_xy, limits.of(demand.setting)),
+        sites=snap_points(network, site_xy, limits.site_m, public=True),
+    )
+
+
 def _nearest_edges(
-    lines: NDArray[np.object_], rows: NDArray[np.intp], xy: NDArray[np.float64]
+    lines: NDArray[np.object_], rows: NDArray[np.intp], private: NDArray[np.bool_], xy: NDArray[np.float64]
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
     points = shapely.points(xy)
     (which, found), leg = shapely.STRtree(lines[rows]).query_nearest(points, return_distance=True, all_matches=True)
-    # The lowest edge row wins a tie, so that results do not hang on the tree's inner order.
-    order = np.lexsort((rows[found], which))
+    # At a junction several edges are equally near: a street before a private way, then the lowest row, so that results
+    # hang neither on the order of the edges nor on that of the tree.
+    order = np.lexsort((rows[found], private[rows[found]], which))
     first = order[np.searchsorted(which[order], np.arange(len(xy)))]
     return rows[found[first]].astype(np.int32), leg[first]
 

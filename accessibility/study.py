@@ -7,13 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility.coverage import Coverage, Snapped, measure_coverage, snap_study
+from accessibility.coverage import Coverage, measure_coverage
 from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
 from accessibility.loading.sites import load_sites
 from accessibility.loading.streets import check_together, load_heights, load_network
 from accessibility.report.tables import district_table, headline
+from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from shapely import box
 import accessibility as acc
 from accessibility import cli, runs
 from accessibility.console import Silence
-from accessibility.coverage import Snapped, measure_coverage
+from accessibility.coverage import measure_coverage
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
 from accessibility.report.quality import measure_streets, snap_table, snap_to_nodes
-from accessibility.snapping import NOWHERE
+from accessibility.snapping import NOWHERE, Snapped
 
 if TYPE_CHECKING:
     from pathlib import Path

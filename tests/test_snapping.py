@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import worlds
@@ -74,3 +76,10 @@ def test_limits_follow_the_setting() -> None:
 def test_the_lowest_edge_wins_a_tie() -> None:
     cross = worlds.network([(0, 0), (100, 0), (-100, 0), (0, 100), (0, -100)], [(0, 1), (2, 0), (0, 3), (4, 0)])
     assert snap_points(cross, worlds.ORIGIN[None, :], 500).edge.tolist() == [0]
+
+
+@pytest.mark.parametrize("private", [(False, True), (True, False)])
+def test_at_a_gate_one_stands_on_the_street(private: tuple[bool, bool]) -> None:
+    gate = replace(worlds.network([(0, 0), (100, 0), (100, 100)], [(0, 1), (1, 2)]), private=private)  # type: ignore[arg-type]
+    found = snap_points(gate, np.array([(110.0, -10.0)]) + worlds.ORIGIN, 500)
+    assert found.edge.tolist() == [private.index(False)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.coverage import Snapped, measure_coverage
+from accessibility.coverage import measure_coverage
 from accessibility.projection import WGS84, transform
 from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
@@ -22,6 +22,7 @@ from accessibility.report.quality import (
     snap_to_nodes,
 )
 from accessibility.report.tables import NO_DISTRICT
+from accessibility.snapping import Snapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,9 @@ never come out again, so whoever lives inside walks out, and nobody passes throu
 
 from __future__ import annotations
 
+from accessibility.search.bounded import catchments
 from accessibility.search.multisource import nearest
 from accessibility.search.reading import read_labels
 from accessibility.search.stops import UNREACHED, Stops, split_labels
 
-__all__ = ["UNREACHED", "Stops", "nearest", "read_labels", "split_labels"]
+__all__ = ["UNREACHED", "Stops", "catchments", "nearest", "read_labels", "split_labels"]
