@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import coo_array
 
+from accessibility import Network, search
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
 
-    from accessibility import Network
 
 ROUNDS = 7
 
@@ -46,3 +47,12 @@ def ratios(ours: Callable[[], Any], peers: dict[str, Callable[[], Any]]) -> dict
             mine = min(seconds(ours)[0] for _ in range(3))
             found[name].append(seconds(peer)[0] / mine)
     return {name: float(np.median(values)) for name, values in found.items()}
+
+
+def everybody(network: Network) -> search.Stops:
+    """Return a person at every junction that an edge ends at."""
+    edge, fraction = np.full(len(network.node_xy), -1, np.int32), np.zeros(len(network.node_xy))
+    rows = np.arange(len(network.edges), dtype=np.int32)
+    for end in (1, 0):
+        edge[network.edges[:, end]], fraction[network.edges[:, end]] = rows, float(end)
+    return search.Stops(edge=edge, fraction=fraction, leg=np.zeros(len(edge), np.uint32))

@@ -238,3 +238,8 @@ def test_meshes_with_a_core_equal_networkx(seed: int) -> None:
     assert ((hierarchy.neighbour != own).sum(axis=1) == 3).any()
     assert len(hierarchy.start) > 10
     assert oracle(world) == [None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(world), strict=True)]
+    everyone = np.full(len(people), search.UNREACHED, np.uint32)
+    pairs = search.catchments(build_arcs(world.network, world.impedance), stops(sites), stops(people), everyone)
+    alone = [oracle(replace(world, sites=[site])) for site in sites]
+    expected = [(p, answer[0]) for answers in alone for p, answer in enumerate(answers) if answer]
+    assert list(zip(pairs[1].tolist(), pairs[2].tolist(), strict=True)) == expected

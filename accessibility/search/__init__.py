@@ -18,5 +18,30 @@ from accessibility.search.bounded import catchments
 from accessibility.search.multisource import nearest
 from accessibility.search.reading import read_labels
 from accessibility.search.stops import UNREACHED, Stops, split_labels
+from accessibility.search.updates import (
+    Change,
+    Standing,
+    close_site,
+    drop_sites,
+    open_site,
+    place_sites,
+    stand,
+    undo_change,
+)
 
-__all__ = ["UNREACHED", "Stops", "catchments", "nearest", "read_labels", "split_labels"]
+__all__ = [
+    "UNREACHED",
+    "Change",
+    "Standing",
+    "Stops",
+    "catchments",
+    "close_site",
+    "drop_sites",
+    "nearest",
+    "open_site",
+    "place_sites",
+    "read_labels",
+    "split_labels",
+    "stand",
+    "undo_change",
+]

@@ -9,7 +9,8 @@ import numba as nb
 import numpy as np
 
 from accessibility.packing import by_node
-from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, part
+from accessibility.search.buckets import NOBODY, bucket_shift
+from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,9 +22,8 @@ _32 = np.uint64(32)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _FAR = np.uint32(0xFFFF_FFFF)
-_NO_ENTRY = np.uint32(0xFFFF_FFFF)
-_MAX_BUCKETS = 1 << 20
 _BATCH = 256  # sites a thread takes at a time
+_ROOM = 32  # entries of the queue to begin with
 
 
 def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint32]) -> Pairs:
@@ -106,9 +106,8 @@ def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.ui
 
 def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:
     """Return how wide a bucket is, as a power of two, and how many make a ring that no arc within the limit laps."""
-    longest = min(arcs.longest_arc, limit)
-    shift = max((arcs.typical_arc // 4).bit_length(), (longest // _MAX_BUCKETS).bit_length())
-    return np.uint64(shift), np.uint64(1 << ((longest >> shift) + 2).bit_length())
+    shift = bucket_shift(arcs, limit)
+    return np.uint64(shift), np.uint64(1 << ((min(arcs.longest_arc, limit) >> shift) + 2).bit_length())
 
 
 def _by_site(order: NDArray[np.int64], parts: list[tuple[NDArray[np.int64], NDArray[np.uint64]]]) -> Pairs:
@@ -141,10 +140,10 @@ def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]
     at_node, wanted = people
     n, nodes = wanted[1].size, graph[0].size - 1
     reached, near = np.full(nodes, _FAR, np.uint32), np.full(n, _FAR, np.uint32)
-    # Never full, and never touched beyond what a catchment needs: the system gives memory where it is written to.
+    # The system gives memory only where it is written to: no more than a catchment needs.
     touched, met = np.empty(nodes, np.uint32), np.empty(n, np.uint32)
-    entry, following = np.empty(graph[1].size + 2, np.uint64), np.empty(graph[1].size + 2, np.uint32)
-    queue = (np.full(bounds[2], _NO_ENTRY, np.uint32), entry, following)
+    head, room = np.full(bounds[2], NOBODY, np.uint32), _ROOM
+    queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
     count = np.zeros(sites[0].size, np.int64)
     found = np.empty(4096, np.uint64)
     total = 0
@@ -152,7 +151,13 @@ def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]
         if sites[0][s] < 0:
             continue
         here = (np.uint64(sites[0][s]), sites[1][s], np.uint64(sites[2][s]))
-        known = _walk(costs, graph, here, (reached, touched), queue, bounds)
+        known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
+        while not done:
+            for k in range(known):
+                reached[np.uint64(touched[k])] = _FAR
+            room *= 2
+            queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
+            known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
         several = _meet(at_node, wanted[4], (reached, touched[:known]), (near, met))
         several = _meet_on_edge(costs, wanted, here, (near, met), several)
         while found.size < total + several:
@@ -173,18 +178,20 @@ def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]
 
 @nb.njit(cache=True, nogil=True)
 def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915
-    """Search from one site as far as the limit; return how many nodes were touched."""
+    """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
+
+    A bucket is a list of entries, last in first out; those of nodes that came nearer meanwhile are passed over. Emptied
+    entries are used again, so that what is in use stays in the fastest cache.
+    """
     start, arcs, street = graph
     reached, touched = marks
     head, entry, following = queue
     limit, shift, ring = bounds
     mask = ring - _1
     known, used, waiting = _0, np.uint32(0), 0
-    free = _NO_ENTRY
-    current = NOT_PASSABLE
-    for k in range(2):
-        cost = _to_end(costs, site, k)
-        node = np.uint64(street[site[0], k])
+    free, current = NOBODY, NOT_PASSABLE
+    for end in range(2):
+        cost, node = to_end(costs, site, end), np.uint64(street[site[0], end])
         if cost > limit or cost >= np.uint64(reached[node]):
             continue
         if reached[node] == _FAR:
@@ -200,7 +207,7 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
         current = min(current, cost >> shift)
     while waiting > 0:
         slot = current & mask
-        while head[slot] != _NO_ENTRY:
+        while head[slot] != NOBODY:
             top = np.uint64(head[slot])
             head[slot] = following[top]
             following[top] = free
@@ -217,32 +224,22 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
                     touched[known] = np.uint32(to)
                     known += _1
                 reached[to] = np.uint32(total)
-                if free != _NO_ENTRY:
+                if free != NOBODY:
                     new = np.uint64(free)
                     free = following[new]
-                else:
+                elif np.uint64(used) < np.uint64(entry.size):
                     new = np.uint64(used)
                     used += np.uint32(1)
+                else:
+                    head[:] = NOBODY
+                    return known, False
                 into = (total >> shift) & mask
                 entry[new] = (total << _32) | to
                 following[new] = head[into]
                 head[into] = np.uint32(new)
                 waiting += 1
         current += _1
-    return known
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the cost from one end of the site's edge to the site, access leg in."""
-    edge, fraction, leg = site
-    cost = np.uint64(costs[end][edge])
-    if fraction == np.float64(end):
-        return leg
-    if cost == NOT_PASSABLE:
-        return cost
-    before = part(cost, fraction)
-    return leg + (before if end == 0 else cost - before)
+    return known, True
 
 
 @nb.njit(cache=True, nogil=True)

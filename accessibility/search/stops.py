@@ -72,6 +72,19 @@ def added(label, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
+def to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return the cost from one end of the site's edge to the site, access leg in."""
+    edge, fraction, leg = site
+    cost = np.uint64(costs[end][edge])
+    if fraction == np.float64(end):
+        return leg
+    if cost == NOT_PASSABLE:
+        return cost
+    before = part(cost, fraction)
+    return leg + (before if end == 0 else cost - before)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
 def direct(whole, back, here, site):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the label of walking straight to a site on the same edge."""
     there, leg, row = site

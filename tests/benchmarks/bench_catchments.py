@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any
 
 import numpy as np
-from racing import matrix, seconds
+from racing import everybody, matrix, seconds
 from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
@@ -19,15 +19,6 @@ LIMIT = 1_200 * 100  # centimetres
 CHUNK = 20  # sources that scipy is given at a time: their rows of a million distances are 160 MB
 CHUNKS = 5
 AIM = 200
-
-
-def everybody(network: Network) -> search.Stops:
-    """Return a person at every junction that an edge ends at."""
-    edge, fraction = np.full(len(network.node_xy), -1, np.int32), np.zeros(len(network.node_xy))
-    rows = np.arange(len(network.edges), dtype=np.int32)
-    for end in (1, 0):
-        edge[network.edges[:, end]], fraction[network.edges[:, end]] = rows, float(end)
-    return search.Stops(edge=edge, fraction=fraction, leg=np.zeros(len(edge), np.uint32))
 
 
 def test_catchments_against_scipy(million: Network, benchmark: Any) -> None:
