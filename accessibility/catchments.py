@@ -11,9 +11,10 @@ from accessibility import search
 from accessibility.arrays import read_only, refuse
 from accessibility.errors import InputError
 from accessibility.packing import build_arcs, hilbert_rank
-from accessibility.projection import distances, transform
+from accessibility.projection import transform
 from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
+from accessibility.straight import pairs_within
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
     Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-_STRETCH = 1.01  # a projected distance is never so much longer than it is on the ground
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,8 +149,7 @@ class _Tracing:
             return np.empty(0, np.int64), np.empty(0)
         on_foot = "walk" in measures
         scale = MS_PER_S if on_foot else CM_PER_M
-        per_m = MS_PER_S * self.walker.access_factor_s / self.walker.speed_m_s
-        per_m = per_m if on_foot else CM_PER_M * self.walker.access_factor_m
+        per_m = self.walker.leg_ms_per_m if on_foot else self.walker.leg_cm_per_m
         rank = hilbert_rank(self.network.node_xy)
         arcs = build_arcs(self.network, impedance, rank=rank, open_compounds=self.walker.open_compounds)
         everyone = search.Stops.at(self.snapped.demand, per_m)
@@ -165,18 +163,9 @@ class _Tracing:
 
     def straight(self) -> Pairs:
         """Return the pairs within the radius of the points whose rule is one, and their geodesic metres."""
-        from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
-
         cutoff = self._cutoff(("radius",))
         people_xy = transform(self.demand.xy, self.demand.crs, self.network.crs)
-        rows = np.flatnonzero((cutoff >= 0) & np.isfinite(people_xy).all(axis=1))
-        if not rows.size or not len(self.sites):
-            return np.empty(0, np.int64), np.empty(0)
         site_xy = transform(self.sites.xy, self.sites.crs, self.network.crs)
-        reach = cutoff[rows].max() / CM_PER_M * _STRETCH
-        near = cKDTree(people_xy[rows]).query_ball_point(site_xy, reach, return_sorted=True)
-        site = np.repeat(np.arange(len(self.sites)), [len(found) for found in near])
-        person = rows[np.concatenate([np.asarray(found, np.intp) for found in near])]
-        metres = distances(people_xy[person], site_xy[site], self.network.crs)
+        site, person, metres = pairs_within(people_xy, site_xy, cutoff / CM_PER_M, self.network.crs)
         within = np.rint(metres * CM_PER_M) <= cutoff[person]
         return (site * len(self.demand) + person)[within], metres[within]

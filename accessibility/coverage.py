@@ -12,9 +12,10 @@ from accessibility import search
 from accessibility.arrays import read_only
 from accessibility.errors import InputError
 from accessibility.packing import build_graph, hilbert_rank
-from accessibility.projection import distances, transform
+from accessibility.projection import transform
 from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.straight import NO_SITE, measure_radius
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from accessibility.network import Network
     from accessibility.packing import Graph
     from accessibility.sites import Sites
-
-NO_SITE = -1
-_STRETCH = 1.01  # no projected distance is so much longer than it is on the ground, compared with one nearby
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,26 +217,58 @@ def measure_coverage(
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
     rank = hilbert_rank(network.node_xy)
-    is_open = walker.open_compounds
-    seconds = build_graph(network, network.impedance(walker), rank=rank, open_compounds=is_open)
-    metres_graph = build_graph(network, network.impedance(), rank=rank, open_compounds=is_open)
-    ms, by_walk = _search_from(seconds, sites, snapped, MS_PER_S * walker.access_factor_s / walker.speed_m_s)
-    cm, by_metres = _search_from(metres_graph, sites, snapped, CM_PER_M * walker.access_factor_m)
+    labels = []
+    for impedance, per_m in (
+        (network.impedance(walker), walker.leg_ms_per_m),
+        (network.impedance(), walker.leg_cm_per_m),
+    ):
+        graph = build_graph(network, impedance, rank=rank, open_compounds=walker.open_compounds)
+        labels.append(_search_from(graph, sites, snapped, per_m))
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    nearest = Nearest(
+        walk=labels[0], network=labels[1], radius=measure_radius(people_xy, site_xy, sites.open, network.crs)
+    )
+    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Nearest:
+    """The nearest site of every demand point by each measure.
+
+    Parameters
+    ----------
+    walk, network
+        ``(n,)`` uint64 labels ``cost << 32 | site`` in milliseconds and centimetres along the network.
+    radius
+        ``(n,)`` metres in a straight line, NaN where there is none, and ``(n,)`` site rows.
+    """
+
+    walk: NDArray[np.uint64]
+    network: NDArray[np.uint64]
+    radius: tuple[NDArray[np.float64], NDArray[np.int32]]
+
+
+def decide_coverage(
+    demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
+) -> Coverage:
+    """Return who is within the standard, where the nearest sites are known already."""
+    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
     walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
     metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
-    radius_m, by_radius = _straight_lines(demand, sites, network)
+    straight, by_radius = nearest.radius
     # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
-    radius_m = np.fmin(radius_m, metres) if len(demand) else radius_m
+    radius_m = np.fmin(straight, metres)
     radius_m[by_radius == NO_SITE] = np.nan
     figures = {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
-    covered, nearest = _decide(demand, standard, figures)
+    covered, deciding = _decide(demand, standard, figures)
     as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
     return Coverage(
         demand=demand,
         sites=sites,
         standard=standard,
         walker=walker,
-        nearest=nearest,
+        nearest=deciding,
         walk_s=walk_s,
         metres=metres,
         radius_m=radius_m,
@@ -249,40 +279,12 @@ def measure_coverage(
     )
 
 
-def _search_from(
-    graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float
-) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Return cost and site row of each demand point, in the units of the graph."""
+def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> NDArray[np.uint64]:
+    """Return the label of each demand point, in the units of the graph."""
     at = search.Stops.at(snapped.sites, leg_cost_per_m)
     counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
-    labels = search.nearest(graph, counting)
     people = search.Stops.at(snapped.demand, leg_cost_per_m)
-    return search.split_labels(search.read_labels(graph, labels, counting, people))
-
-
-def _straight_lines(demand: Demand, sites: Sites, network: Network) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return the geodesic distance in metres to the nearest open site, and its row."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
-    radius = np.full(len(demand), np.nan)
-    owner = np.full(len(demand), NO_SITE, np.int32)
-    rows = np.flatnonzero(sites.open)
-    people_xy = transform(demand.xy, demand.crs, network.crs)
-    left = np.flatnonzero(np.isfinite(people_xy).all(axis=1)) if rows.size else np.empty(0, np.intp)
-    if not left.size:
-        return radius, owner
-    site_xy = transform(sites.xy, sites.crs, network.crs)[rows]
-    tree = cKDTree(site_xy)
-    neighbours = min(2, len(rows))
-    while left.size:
-        drawn, found = (np.asarray(part).T for part in tree.query(people_xy[left], k=list(range(1, neighbours + 1))))
-        ways = np.array([distances(people_xy[left], site_xy[nth], network.crs) for nth in found])
-        radius[left] = ways.min(axis=0)
-        owner[left] = rows[np.where(ways == radius[left], found, len(rows)).min(axis=0)]
-        # On the ground another site may be nearest than on the plane, if it is hardly farther there.
-        open_question = (drawn[-1] <= drawn[0] * _STRETCH) & (neighbours < len(rows))
-        left, neighbours = left[open_question], min(2 * neighbours, len(rows))
-    return radius, owner
+    return search.read_labels(graph, search.nearest(graph, counting), counting, people)
 
 
 def _decide(

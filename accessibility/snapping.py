@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -128,22 +129,69 @@ def snap_points(
     Positions
         One a point; a point on a node stands exactly at the end of an edge (within 1 mm).
     """
-    k = len(xy)
-    edge, leg = np.full(k, NOWHERE, np.int32), np.full(k, np.nan)
-    placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    lines = network.lines()
-    allowed = ~network.off_ground & ~(network.private & public)
-    main = np.flatnonzero(network.main_edges & allowed)
-    minor = np.flatnonzero(~network.main_edges & allowed)
-    if placed.size and main.size:
-        edge[placed], leg[placed] = _nearest_edges(lines, main, network.private, xy[placed])
-        doubtful = placed[leg[placed] > _PREFER_MAIN_M]
-        if doubtful.size and minor.size:
-            other, other_leg = _nearest_edges(lines, minor, network.private, xy[doubtful])
-            nearer = other_leg < leg[doubtful]
-            edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
-    edge[~(leg <= limit_m)] = NOWHERE
-    return Positions(edge=edge, fraction=_fractions(network, lines, edge, xy), leg_m=leg)
+    return EdgeIndex(network=network, public=public).snap(xy, limit_m)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EdgeIndex:
+    """The edges of a network in space, to snap to again and again; see `snap_points`.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    public
+        Whether edges are left out where only residents may walk.
+    """
+
+    network: Network
+    public: bool
+
+    @cached_property
+    def _lines(self) -> NDArray[np.object_]:
+        return self.network.lines()
+
+    @cached_property
+    def _main(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(self.network.main_edges)
+
+    @cached_property
+    def _minor(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(~self.network.main_edges)
+
+    def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
+        """Return the rows of some of the edges that points may snap to, and a tree over them."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = np.flatnonzero(wanted & ~self.network.off_ground & ~(self.network.private & self.public))
+        return rows, shapely.STRtree(self._lines[rows])
+
+    def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
+        """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
+        edge, leg = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan)
+        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        if placed.size and self._main[0].size:
+            edge[placed], leg[placed] = self._nearest(self._main, xy[placed])
+            doubtful = placed[leg[placed] > _PREFER_MAIN_M]
+            if doubtful.size and self._minor[0].size:
+                other, other_leg = self._nearest(self._minor, xy[doubtful])
+                nearer = other_leg < leg[doubtful]
+                edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
+        edge[~(leg <= limit_m)] = NOWHERE
+        return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)
+
+    def _nearest(
+        self, tree: tuple[NDArray[np.intp], Any], xy: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        import shapely  # noqa: PLC0415
+
+        rows = tree[0]
+        (which, found), leg = tree[1].query_nearest(shapely.points(xy), return_distance=True, all_matches=True)
+        # At a junction several edges are equally near: a street before a private way, then the lowest row, so that
+        # results hang neither on the order of the edges nor on that of the tree.
+        order = np.lexsort((rows[found], self.network.private[rows[found]], which))
+        first = order[np.searchsorted(which[order], np.arange(len(xy)))]
+        return rows[found[first]].astype(np.int32), leg[first]
 
 
 def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
@@ -155,20 +203,6 @@ def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimit
         demand=snap_points(network, people_xy, limits.of(demand.setting)),
         sites=snap_points(network, site_xy, limits.site_m, public=True),
     )
-
-
-def _nearest_edges(
-    lines: NDArray[np.object_], rows: NDArray[np.intp], private: NDArray[np.bool_], xy: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-    points = shapely.points(xy)
-    (which, found), leg = shapely.STRtree(lines[rows]).query_nearest(points, return_distance=True, all_matches=True)
-    # At a junction several edges are equally near: a street before a private way, then the lowest row, so that results
-    # hang neither on the order of the edges nor on that of the tree.
-    order = np.lexsort((rows[found], private[rows[found]], which))
-    first = order[np.searchsorted(which[order], np.arange(len(xy)))]
-    return rows[found[first]].astype(np.int32), leg[first]
 
 
 def _fractions(
