@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from accessibility.network import Network
     from accessibility.scenario import Addition, Move, Scenario, Settings
+    from accessibility.scenariofile import read_scenarios, write_scenarios
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.study import Study, read_study
@@ -60,8 +61,10 @@ _HOME = {
     "compare_coverages": "comparison",
     "compare_scenarios": "comparison",
     "measure_coverage": "coverage",
+    "read_scenarios": "scenariofile",
     "read_study": "study",
     "trace_catchments": "catchments",
+    "write_scenarios": "scenariofile",
 }
 
 __all__ = [  # noqa: RUF022 -- types, then functions, then errors
@@ -82,8 +85,10 @@ __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "compare_coverages",
     "compare_scenarios",
     "measure_coverage",
+    "read_scenarios",
     "read_study",
     "trace_catchments",
+    "write_scenarios",
     "AccessibilityError",
     "InfeasibleError",
     "InputError",

@@ -14,6 +14,7 @@ from accessibility.standards import Rule, Standard, Walker
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 Positive = Annotated[float, Field(gt=0)]
+_SHOWN = 5
 
 
 class _Table(BaseModel):
@@ -235,10 +236,14 @@ def read_study_file(path: Path) -> StudyFile:
         msg = f"{path.name}: not a TOML file: {error}"
         raise InputError(msg) from error
     except ValidationError as error:
-        shown = "; ".join(_sentence(e) for e in error.errors()[:5])
-        more = f"; and {error.error_count() - 5} more" if error.error_count() > 5 else ""  # noqa: PLR2004
-        msg = f"{path.name}: {shown}{more}"
+        msg = f"{path.name}: {validation_sentences(error)}"
         raise InputError(msg) from error
+
+
+def validation_sentences(error: ValidationError) -> str:
+    """Return what a file does wrong, five faults at most, each with its place."""
+    shown = "; ".join(_sentence(e) for e in error.errors()[:_SHOWN])
+    return f"{shown}; and {error.error_count() - _SHOWN} more" if error.error_count() > _SHOWN else shown
 
 
 def _sentence(error: Any) -> str:

@@ -31,6 +31,7 @@ FLOORS = [
     {"sources", "report", "inlining", "outlines", "overlays", "legends"},
     {"maps"},
     {"studyfile"},
+    {"scenariofile"},
     {"loading"},
     {"study"},
     {"quality"},
