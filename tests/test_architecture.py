@@ -26,7 +26,7 @@ FLOORS = [
     {"catchments"},
     {"coverage", "siting"},
     {"scenario"},
-    {"comparison", "live"},
+    {"comparison", "ledger", "live", "routes"},
     {"trial"},
     {"sources", "report", "inlining", "outlines", "overlays", "legends"},
     {"maps"},

@@ -101,6 +101,11 @@ class Standing:
     site_order: tuple[NDArray[np.int32], Rows]
     work: _Work
 
+    @property
+    def arriving(self) -> tuple[Rows, Words]:
+        """The arcs by which a search arrives at each node, ``cost << 32 | node`` that it comes from."""
+        return self.work.back
+
 
 def stand(arcs: Arcs, sites: Stops, is_open: NDArray[np.bool_], people: Stops, *, limit: int | None = None) -> Standing:
     """Return the standing of the open sites, from scratch; sites farther than `limit` do not count, unless None."""
