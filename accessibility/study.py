@@ -7,8 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accessibility.catchments import Catchments, trace_catchments
 from accessibility.coverage import Coverage, measure_coverage
 from accessibility.errors import InputError
+from accessibility.explanation import Explanation, explain_place
+from accessibility.ledger import Ledger, measure_redundancy
 from accessibility.live import Ground
 from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.loading.districts import districts_of, load_area
@@ -123,6 +126,21 @@ class Study:
         )
         trial = Trial(baseline, name="" if scenario is None else scenario.name)
         return trial if scenario is None else trial.follow(scenario)
+
+    def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
+        """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""
+        coverage = self._today if scenario is None else self.coverage(scenario)
+        return explain_place(coverage, self.network, lon, lat)
+
+    def catchments(self, coverage: Coverage | None = None) -> Catchments:
+        """Return whom every site would cover, open or not, by the rules of a coverage (today's if none is given)."""
+        now = self._today if coverage is None else coverage
+        return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
+
+    def ledger(self, coverage: Coverage | None = None) -> Ledger:
+        """Return the redundancy ledger: who depends on one site alone, and which could close."""
+        now = self._today if coverage is None else coverage
+        return measure_redundancy(self.catchments(now), self.demand, now.sites)
 
     def refuse_place(self, subject: str, lon: float, lat: float) -> None:
         """Raise `InputError` where no site can stand: outside the area, or in water.

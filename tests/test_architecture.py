@@ -27,7 +27,7 @@ FLOORS = [
     {"coverage", "siting"},
     {"scenario"},
     {"comparison", "ledger", "live", "routes"},
-    {"trial"},
+    {"explanation", "trial"},
     {"sources", "report", "inlining", "outlines", "overlays", "legends"},
     {"maps"},
     {"studyfile"},
