@@ -17,7 +17,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"arrays", "projection", "standards"},
+    {"arrays", "projection", "standards", "wording"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
     {"elimination", "snapping", "grades"},
