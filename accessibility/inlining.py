@@ -99,7 +99,7 @@ def write_whole(content: bytes, path: Path) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        msg = f"{path}: map of {len(content):,} bytes cannot be written: {error.strerror or error}"
+        msg = f"{path}: {len(content):,} bytes cannot be written: {error.strerror or error}"
         raise OutputError(msg) from error
     finally:
         with contextlib.suppress(OSError):  # the folder itself is what fails; the error above says so

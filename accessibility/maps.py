@@ -39,6 +39,7 @@ from accessibility.overlays import (
     classify_people,
     mark_table,
 )
+from accessibility.symbols import INKS, site_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,12 +56,6 @@ OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
 _MAX_LABELS = 60
-_SHAPES = {
-    "outlet": '<circle cx="8" cy="8" r="5.4"/>',
-    "bank": '<rect x="3" y="3" width="10" height="10"/>',
-    "new": '<path d="M8 1.6 14.4 8 8 14.4 1.6 8Z"/>',
-}
-_INKS = {"outlet": "#111d26", "bank": "#7b1fa2", "new": "#00695c"}
 
 
 def draw_coverage(
@@ -276,10 +271,10 @@ def _add_districts(drawn: folium.Map, districts: gpd.GeoDataFrame, outlines: dic
 def _add_sites(drawn: folium.Map, coverage: Coverage) -> None:
     """Add a layer a kind of site, named by its symbol and count: the layer control is the legend of the sites."""
     for (kind, is_open), features in site_features(coverage).items():
-        svg, n = _symbol(kind, is_open=is_open), len(features["features"])
+        svg, n = site_svg(kind, is_open=is_open), len(features["features"])
         marker: Any = folium.Marker(icon=DivIcon(html=svg, icon_size=(16, 16), icon_anchor=(8, 8), class_name="site"))
         if n > _MAX_ICONS:
-            ink = _INKS[kind]
+            ink = INKS[kind]
             marker = folium.CircleMarker(
                 radius=4, color=ink, weight=1.5, fill=True, fill_color=ink if is_open else "#fff", fill_opacity=1
             )
@@ -290,13 +285,6 @@ def _add_sites(drawn: folium.Map, coverage: Coverage) -> None:
             marker=marker,
             tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
         ).add_to(drawn)
-
-
-def _symbol(kind: str, *, is_open: bool) -> str:
-    ink = _INKS[kind]
-    fill, stroke = (ink, "#fff") if is_open else ("#fff", ink)
-    paint = f'fill="{fill}" stroke="{stroke}" stroke-width="{1.4 if is_open else 2}"'
-    return f'<svg width="16" height="16" viewBox="0 0 16 16" aria-hidden="true" {paint}>{_SHAPES[kind]}</svg>'
 
 
 def _tooltip(fields: list[str], aliases: list[str] | None = None, **options: Any) -> GeoJsonTooltip:

@@ -221,13 +221,16 @@ class Picture:
     coarse: bool
 
     @classmethod
-    def of(cls, places: Places) -> Picture:
-        """Return the pixels that the cells cover: every pixel whose centre a cell holds, at least the point's own."""
+    def of(cls, places: Places, *, max_side: int = _MAX_SIDE) -> Picture:
+        """Return the pixels that the cells cover: every pixel whose centre a cell holds, at least the point's own.
+
+        No side of the picture is longer than `max_side`.
+        """
         rows = np.flatnonzero(places.placed)
         xy = mercator(places.lonlat[rows])
         half = _SEAM * places.cell_m / np.cos(np.radians(places.lonlat[rows, 1])) / 2
         low, high = xy.min(axis=0) - half.max(), xy.max(axis=0) + half.max()
-        pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / _MAX_SIDE))
+        pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / max_side))
         width, height = (int(v) for v in np.ceil((high - low) / pixel))
         place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
         edge = np.array([width - 1, height - 1])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import InputError
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.studyfile import StandardTable, validation_sentences
 
@@ -121,16 +121,51 @@ def write_scenarios(scenarios: Iterable[Scenario], path: str | os.PathLike[str])
     Raises
     ------
     OutputError
-        The file cannot be written.
+        The file cannot be written; one that is there is untouched.
+    """
+    _write(_HEADER + "".join(f"\n{scenario_toml(scenario)}" for scenario in scenarios), path)
+
+
+def append_scenario(scenario: Scenario, path: str | os.PathLike[str]) -> None:
+    """Add a scenario to a file of scenarios, which is begun where there is none.
+
+    What stands in the file stays as it is, comments too. The same scenario once more changes nothing.
+
+    Raises
+    ------
+    InputError
+        A file that is none of scenarios, or holds another scenario of this name.
+    OutputError
+        The file cannot be written; one that is there is untouched.
     """
     from pathlib import Path  # noqa: PLC0415
 
-    text = _HEADER + "".join(f"\n{scenario_toml(scenario)}" for scenario in scenarios)
+    path = Path(path)
+    if not path.exists():
+        write_scenarios([scenario], path)
+        return
+    added = scenario_toml(scenario)
+    for other in read_scenarios(path):
+        if scenario_toml(other) == added:
+            return
+        if other.name == scenario.name:
+            msg = f"{path.name}: another scenario is named {scenario.name!r}; expected a name of its own"
+            raise InputError(msg)
+    text = f"{path.read_text(encoding='utf-8-sig').rstrip()}\n\n{added}"
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror or error}"
-        raise OutputError(msg) from error
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        msg = f"{path.name}: its scenarios stand in one list; expected a table [[scenario]] each, to add one"
+        raise InputError(msg) from error
+    _write(text, path)
+
+
+def _write(text: str, path: str | os.PathLike[str]) -> None:
+    from pathlib import Path  # noqa: PLC0415
+
+    from accessibility.inlining import write_whole  # noqa: PLC0415 -- `import accessibility` stays light
+
+    write_whole(text.encode("utf-8"), Path(path))
 
 
 def scenario_toml(scenario: Scenario) -> str:

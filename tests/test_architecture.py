@@ -28,13 +28,13 @@ FLOORS = [
     {"scenario"},
     {"comparison", "ledger", "live", "routes"},
     {"explanation", "trial"},
-    {"sources", "report", "inlining", "outlines", "overlays", "legends"},
-    {"maps"},
+    {"sources", "report", "inlining", "outlines", "overlays", "legends", "symbols"},
+    {"changes", "maps"},
     {"studyfile"},
     {"scenariofile"},
     {"loading"},
     {"study"},
-    {"quality"},
+    {"notebook", "quality"},
     {"runs"},
     {"console"},
     {"cli"},
@@ -48,6 +48,8 @@ FENCES = {
     "highspy": {"siting.exact"},
     "dask": {"tiles"},
     "networkx": {"network", "graphs"},
+    "ipyleaflet": {"notebook.clickmap"},
+    "ipywidgets": {"notebook.whatif"},
 }
 MAX_ARGUMENTS = 6
 MAX_LINES = 400
