@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
@@ -31,3 +32,5 @@ def test_it_runs_from_top_to_bottom(path: Any) -> None:
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
     assert not [output for output in outputs if output.output_type == "error"]
+    widgets = [output for output in outputs if WIDGET in output.get("data", {})]
+    assert len(widgets) == (path.stem == "03_what_if")

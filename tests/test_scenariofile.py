@@ -8,7 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accessibility import Addition, InputError, Move, Scenario, Settings, Standard, read_scenarios, write_scenarios
+from accessibility import (
+    Addition,
+    InputError,
+    Move,
+    OutputError,
+    Scenario,
+    Settings,
+    Standard,
+    read_scenarios,
+    write_scenarios,
+)
+from accessibility.scenariofile import append_scenario
 from accessibility.standards import Rule
 
 if TYPE_CHECKING:
@@ -102,3 +113,46 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no\.toml: no such file; expected a file of scenarios"):
         read_scenarios(tmp_path / "no.toml")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@given(st.lists(scenarios(), min_size=1, max_size=4, unique_by=lambda s: s.name))
+def test_one_is_added_after_the_other(tmp_path: Path, given: list[Scenario]) -> None:
+    path = tmp_path / "s.toml"
+    path.unlink(missing_ok=True)
+    for scenario in given:
+        append_scenario(scenario, path)
+        append_scenario(scenario, path)  # the same once more
+    assert list(read_scenarios(path)) == given
+
+
+def test_adding_leaves_what_stands_there(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    text = '# by hand\n[[scenario]]\nname = "one"  # the first\nopen = [\n  12,\n]'
+    path.write_text(text, encoding="utf-8")
+    append_scenario(Scenario(name="two", closed=("O1",)), path)
+    assert path.read_text(encoding="utf-8").startswith(text + "\n\n[[scenario]]\n")
+    assert [s.name for s in read_scenarios(path)] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[scenario]]\nname = "two"', "s.toml: another scenario is named 'two'"),
+        ('scenario = [{ name = "one" }]', "s.toml: its scenarios stand in one list"),
+        ("[[scenario]]\nnam = 1", "s.toml: .*nam"),
+    ],
+)
+def test_what_cannot_be_added_changes_nothing(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        append_scenario(Scenario(name="two", opened=("B1",)), path)
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_scenarios([Scenario(name="one")], tmp_path / "nowhere" / "s.toml")
+    with pytest.raises(OutputError, match="cannot be written"):
+        append_scenario(Scenario(name="one"), tmp_path / "nowhere" / "s.toml")

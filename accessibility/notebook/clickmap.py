@@ -180,7 +180,8 @@ def first_view(bounds: Bounds) -> tuple[list[float], float]:
 
 
 def _new_icon(kind: str, *, changed: bool) -> Any:
-    ring = '<circle cx="8" cy="8" r="9.6" fill="none" stroke="#c2185b" stroke-width="2"/>' if changed else ""
+    circle = '<circle cx="8" cy="8" r="9" fill="none" stroke="{}" stroke-width="{}"/>'
+    ring = circle.format("#fff", 4) + circle.format("#c2185b", 2) if changed else ""
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="22" height="22" viewBox="-3 -3 22 22">{ring}'
         f"<g {site_paint(kind, is_open=True)}>{SHAPES[kind]}</g></svg>"
