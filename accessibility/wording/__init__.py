@@ -24,8 +24,8 @@ class Wording:
     Parameters
     ----------
     product
-        ``names`` (what every product calls things), ``map`` or ``report``: a file beside this one, in which every key is
-        a table of an ``en`` and a ``zh``.
+        ``names`` (what every product calls things), ``map`` or ``report``: a file beside this one; every key in it
+        is a table of an ``en`` and a ``zh``.
     language
         ``en`` or ``zh``.
 
