@@ -232,6 +232,7 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
         Run(
             study=study.name,
             study_file=path,
+            folder=folder,
             inputs=study.inputs,
             parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
             warnings=[finding for finding in study.findings if finding.is_warning],

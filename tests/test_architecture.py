@@ -46,6 +46,7 @@ FLOORS = [
     {"loading"},
     {"study"},
     {"quality"},
+    {"factfinding", "verification"},
     {"runs"},
     {"console"},
     {"cli"},

@@ -209,11 +209,25 @@ def headline(coverage: Coverage, date: str = "") -> str:
         rules.setdefault(coverage.standard.rule(setting), []).append(setting)
     within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
     people, covered = coverage.population, coverage.covered_people
-    share = f"{_percent(covered, people)} of" if people > 0 else "0 of"
+    share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
     who = f"{share} {people:,.0f} people ({covered:,.0f}) are"
     speed = speed_text(coverage.walker.speed_m_s)
     sentence = f"{who} within {within} of a service outlet or partner bank branch, walking at {speed} m/s"
     return f"{sentence}; {date}" if date else sentence
+
+
+def percent_text(part: float, whole: float) -> str:
+    """Return a share of somebody in words: one decimal, 0 and 100 only for nobody and everybody.
+
+    Examples
+    --------
+    >>> percent_text(1, 10_000), percent_text(3, 4), percent_text(9_999, 10_000)
+    ('0.1 %', '75.0 %', '99.9 %')
+    """
+    tenths = round(1_000 * part / whole)
+    if 0 < part < whole:
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:.1f} %"
 
 
 def speed_text(speed_m_s: float) -> str:
@@ -297,13 +311,6 @@ def _text(values: NDArray[Any]) -> Any:
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
-
-
-def _percent(part: float, whole: float) -> str:
-    tenths = round(1_000 * part / whole)
-    if 0 < part < whole:
-        tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:.1f} %"
 
 
 def _with_article(rule: Rule) -> str:
