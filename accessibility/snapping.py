@@ -83,6 +83,18 @@ class Positions:
         """Return the number of points."""
         return len(self.edge)
 
+    def __add__(self, other: Positions) -> Positions:
+        """Return these points, then the others."""
+        return Positions(
+            edge=np.append(self.edge, other.edge),
+            fraction=np.append(self.fraction, other.fraction),
+            leg_m=np.append(self.leg_m, other.leg_m),
+        )
+
+    def take(self, rows: NDArray[Any] | slice) -> Positions:
+        """Return the points that `rows` (boolean, row positions, or a slice) selects."""
+        return Positions(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
     @property
     def snapped(self) -> NDArray[np.bool_]:
         """``(k,)`` whether the point stands on an edge."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from conftest import REAL_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_search import World, oracle, stops, worlds
 
-from accessibility import InputError, search
+from accessibility import InputError, Walker, search
 from accessibility.packing import build_arcs, build_graph
+from accessibility.sources.osm import read_network
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def standing_of(world: World, is_open: list[bool], limit: int | None = None) -> search.Standing:
@@ -114,3 +120,38 @@ def test_what_is_open_does_not_open_nor_what_is_open_move() -> None:
         search.place_sites(standing, np.array([5]), stops([(0, 0.5, 0)]))
     after = [standing.labels, standing.found, standing.is_open]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.real
+def test_hundreds_of_changes_in_porto_equal_the_eliminating_search(cache: Path) -> None:
+    path = REAL_DATA / "porto" / "porto-metro-2015.osm.pbf"
+    if not path.is_file():
+        pytest.skip("the real data are not beside the project")
+    network = read_network(path, cache_dir=cache)[0]
+    rng = np.random.default_rng(4)
+    street = np.flatnonzero(~network.private)
+    sites = random_stops(rng, rng.choice(street, 300))
+    people = random_stops(rng, rng.integers(0, len(network.edges), 20_000))
+    impedance = network.impedance(Walker())
+    graph, arcs = build_graph(network, impedance), build_arcs(network, impedance)
+    is_open = rng.random(300) < 0.4
+    standing = search.stand(arcs, sites, is_open, people)
+    begun, changes = standing.found.copy(), []
+    for step, row in enumerate(rng.integers(0, 300, 400).tolist()):
+        changes.append((search.close_site if is_open[row] else search.open_site)(standing, row))
+        is_open[row] = not is_open[row]
+        if step % 20 == 19:
+            counting = replace(sites, edge=np.where(is_open, sites.edge, np.int32(-1)))
+            found = search.read_labels(graph, search.nearest(graph, counting), counting, people)
+            assert np.array_equal(standing.found, found)
+    for change in reversed(changes):
+        search.undo_change(standing, change)
+    assert np.array_equal(standing.found, begun)
+
+
+def random_stops(rng: np.random.Generator, edge: Any) -> search.Stops:
+    """Return somebody at a random place on each edge, up to 20 m from it."""
+    n = len(edge)
+    return search.Stops(
+        edge=edge.astype(np.int32), fraction=rng.random(n), leg=rng.integers(0, 20_000, n).astype(np.uint32)
+    )
