@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     Lines = list[tuple[str, str]]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_BANK = "bank_name bank_min bank_people"
 _FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
 _MOST = {"districts": 60, "blackspots": 25, "proposal": 40, "frontier": 40, "ledger": 20, "quality": 25, "snap": 40}
 
@@ -155,8 +156,7 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         "distances": ("distances", "class network radius population"),
         "blackspots": (
             "blackspots",
-            f"rank district setting people {elderly} outlet_name outlet_min outlet_km bank_name bank_min bank_people"
-            " action",
+            f"rank district setting people {elderly} outlet_name outlet_min outlet_km {_BANK} action",
         ),
         "proposal": ("proposal", "rank name kind cost gain_people covered_people covered_share marginal_per_cost"),
         "frontier": ("frontier", "budget covered_people covered_share bound_people bound_share population"),
