@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
+
+if TYPE_CHECKING:
+    from accessibility.factfinding import Measured
 
 # The same examples in every run of CI, others in every run at a desk.
 settings.register_profile("project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
@@ -36,6 +40,14 @@ def sample() -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for parsed networks, shared by all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def sample_measured(sample: Path, cache: Path) -> Measured:
+    """Return the sample county measured for its report, with a plan and a frontier."""
+    import reportworlds  # noqa: PLC0415
+
+    return reportworlds.measure_sample(sample, cache)
 
 
 # A street of 2 km to the east of (108.2, 30.5), a junction every 500 m; all figures below are done by hand.

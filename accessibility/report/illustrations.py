@@ -23,6 +23,7 @@ from accessibility.report.facts import NO_WAY
 from accessibility.report.mapsketch import Ground, Pin, draw_people, pin_sign, site_sign
 from accessibility.report.sentences import say_conditions
 from accessibility.report.svg import drawing, element
+from accessibility.sites import KINDS
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -104,7 +105,10 @@ def _map(facts: Facts, pictures: Pictures, voice: Voice) -> Picture:
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
     cut = facts.totals["unreached"]
     people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
-    legend = [*_people_legend(facts, voice, people, {"covered": COVERED, "far": FAR, "cut": CUT}), *_signs(voice)]
+    legend = [
+        *_people_legend(facts, voice, people, {"covered": COVERED, "far": FAR, "cut": CUT}),
+        *_signs(ground, voice),
+    ]
     if pins:
         legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), voice.short(lambda t: t("site_blackspot"))))
     unplaced = float(ground.coverage.demand.population[~ground.places.placed].sum())
@@ -216,8 +220,11 @@ def _classes(table: pd.DataFrame, voice: Voice) -> tuple[str, ...]:
     return tuple(voice.short(_wording("no_way")) if label == NO_WAY else str(label) for label in table["class"])
 
 
-def _signs(voice: Voice) -> list[tuple[Markup, str]]:
-    return [(_boxed(site_sign(kind, 8, 8, 5.5)), voice.short(_wording(f"site_{kind}"))) for kind in ("outlet", "bank")]
+def _signs(ground: Ground, voice: Voice) -> list[tuple[Markup, str]]:
+    """Return the sign of each kind of site that counts."""
+    sites = ground.coverage.sites
+    kinds = [kind for kind in KINDS if (sites.open & (sites.kind == kind)).any()]
+    return [(_boxed(site_sign(kind, 8, 8, 5.5)), voice.short(_wording(f"site_{kind}"))) for kind in kinds]
 
 
 def _swatch(colour: str) -> Markup:

@@ -161,7 +161,7 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         "proposal": ("proposal", "rank name kind cost gain_people covered_people covered_share marginal_per_cost"),
         "frontier": ("frontier", "budget covered_people covered_share bound_people bound_share population"),
         "ledger": ("ledger", "name kind within_people alone_people can_close can_close_together"),
-        "quality": ("quality", "points_of_coverage code input people district message"),
+        "quality": ("quality", "look points_of_coverage code input people district message"),
         "snap": (
             "snap",
             f"district population snap_p50_m snap_p95_m snap_max_m {' '.join(_FAR)}",

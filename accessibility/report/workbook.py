@@ -79,9 +79,19 @@ def write_workbook(
         _describe(book, facts, voice)
         styles = _styles(book)
         _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
-        for sheet in tell_sheets(facts, dictionary).values():
+        for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
             _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
         book.close()
+
+
+def _in_languages(dictionary: pd.DataFrame | None, voice: Voice) -> pd.DataFrame | None:
+    """Return a data dictionary without the columns of a language that the workbook does not speak."""
+    if dictionary is None:
+        return None
+    spoken = {tongue.language for tongue in voice.tongues}
+    unspoken = [name for name in ("meaning", "empty") if "en" not in spoken]
+    unspoken += [f"{name}_zh" for name in ("meaning", "empty") if "zh" not in spoken]
+    return dictionary.drop(columns=unspoken, errors="ignore")
 
 
 def _describe(book: Workbook, facts: Facts, voice: Voice) -> None:
