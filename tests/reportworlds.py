@@ -26,7 +26,7 @@ DATE = "2026-11-24"
 CODES = {"setting", "what", "case", "class", "kind", "outlet_kind", "action", "code", "role", "parameter"}
 
 
-def plan_of(study: Study, selected: list[str], gain: list[float], **changes: Any) -> SitingPlan:
+def plan_of(study: Study, selected: list[str], gain: list[float], /, **changes: Any) -> SitingPlan:
     """Return a plan for the most people covered that opens sites of the study, with the gains it claims."""
     now = study.coverage()
     rows = study.sites.rows(selected)
@@ -110,5 +110,7 @@ def _spoil(frame: pd.DataFrame, names: Any) -> pd.DataFrame:
     for column in frame.columns:
         texts = frame[column].map(lambda value: isinstance(value, str))
         if column not in CODES and texts.any():
-            spoilt_frame[column] = [next(names) if is_text else value for is_text, value in zip(texts, frame[column], strict=True)]
+            spoilt_frame[column] = [
+                next(names) if is_text else value for is_text, value in zip(texts, frame[column], strict=True)
+            ]
     return spoilt_frame

@@ -64,7 +64,9 @@ def test_a_street_done_by_hand(street: Study) -> None:
     assert facts.times["people"].sum() == 310
     assert facts.distances[["network", "radius", "population"]].to_numpy().sum() == 0
     assert facts.choices == {"0": 280, "1": 30, "2+": 0}
-    assert facts.ledger[["id", "within_people", "alone_people", "can_close"]].to_numpy().tolist() == [["O1", 30, 30, False]]
+    assert facts.ledger[["id", "within_people", "alone_people", "can_close"]].to_numpy().tolist() == [
+        ["O1", 30, 30, False]
+    ]
     assert facts.proposal is not None
     assert facts.proposal.covered_after == 270
     assert facts.frontier["budget"].tolist() == [0, 1]
@@ -74,7 +76,7 @@ def test_a_street_done_by_hand(street: Study) -> None:
     assert set(facts.inputs["role"]) == {"study", "network", "population", "outlets", "banks"}
     told = facts.parameters.set_index("parameter")["value"]
     assert told["walker_used.speed_m_s"] == "1.0"
-    assert told["standard_used.rural"] == "5 km along the network"
+    assert told["standard_used.rural"] == "network 5000 m"
     assert told["blackspots.min_people"] == "500.0"
 
 

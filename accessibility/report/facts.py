@@ -254,7 +254,7 @@ def _over(part: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
 
 def _leaves(name: str, value: Any) -> Iterable[tuple[str, str]]:
     if isinstance(value, dict) and set(value) == {"measure", "limit", "text"}:
-        yield name, str(value["text"])
+        yield name, f"{value['measure']} {value['limit']:g} {'s' if value['measure'] == 'walk' else 'm'}"
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(f"{name}.{key}" if name else str(key), inner)

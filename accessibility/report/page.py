@@ -186,9 +186,9 @@ def _shortened(sheet: Sheet) -> Sheet:
         return sheet
     if sheet.name in ("districts", "snap"):
         column = "uncovered" if sheet.name == "districts" else "over_100_m_people"
-        rows = frame.iloc[:-1].nlargest(most - 1, column).index
-        kept = frame.loc[[*sorted(rows), frame.index[-1]]]
-        return Sheet(sheet.name, kept, sheet.columns)
+        plain = frame.reset_index(drop=True)
+        rows = plain.iloc[:-1].nlargest(most - 1, column).index
+        return Sheet(sheet.name, plain.iloc[[*sorted(rows), len(plain) - 1]], sheet.columns)
     return Sheet(sheet.name, frame.head(most), sheet.columns)
 
 

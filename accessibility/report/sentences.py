@@ -164,13 +164,13 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
             tongue("short_of", place=tongue("total") if place == TOTAL else place, people=tongue.number(people))
             for place, people in plan.short_people.items()
         ]
-        return tongue("proof_infeasible", short="; ".join(short) or plan.message)
+        return tongue("proof_infeasible", short=tongue.listed(short) or plan.message)
     if not plan.selected:
         return tongue("proposal_none", message=tongue("nothing_gains"))
     first = tongue(
         "proposal_mclp" if plan.model == "mclp" else "proposal_cost",
         sites=_sites(proposal, tongue),
-        cost=tongue.number(plan.cost, 0 if plan.cost == round(plan.cost) else 2),
+        cost=tongue.amount(plan.cost),
         before=tongue.percent(plan.covered_before, facts.population),
         after=tongue.percent(proposal.covered_after, facts.population),
         population=tongue.number(facts.population),
@@ -189,7 +189,7 @@ def say_proof(proposal: Proposal, tongue: Tongue) -> str:
         limit = tongue("within_sites", sites=plan.sites_limit)
     told = {
         "limit": limit,
-        "bound": tongue.number(plan.bound, 0 if plan.model not in _BY_COST else 2),
+        "bound": tongue.amount(plan.bound) if plan.model in _BY_COST else tongue.number(plan.bound),
         "what": tongue.or_else(f"what_{plan.model}", tongue("what_other")),
     }
     if plan.status == "optimal":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +87,6 @@ def _cell(column: Column, value: Any, voice: Voice) -> Cell:
     return Cell(words=NOTHING if missing else _WRITE[column.kind](voice.first, float(value)), number=True)
 
 
-def _sum(tongue: Tongue, value: float) -> str:
-    return tongue.number(value, 0 if value == round(value) or not math.isfinite(value) else 2)
-
-
 _WRITE: dict[str, Callable[[Tongue, float], str]] = {
     "count": lambda tongue, value: tongue.number(value),
     "share": lambda tongue, value: tongue.percent(value, 1.0),
@@ -99,5 +94,5 @@ _WRITE: dict[str, Callable[[Tongue, float], str]] = {
     "decimal": lambda tongue, value: tongue.number(value, 1),
     "degrees": lambda tongue, value: tongue.number(value, _DEGREE_DECIMALS),
     "plain": lambda tongue, value: f"{value:.0f}",  # noqa: ARG005
-    "sum": _sum,
+    "sum": lambda tongue, value: tongue.amount(value),
 }

@@ -57,6 +57,10 @@ class Tongue:
         """Return a number with its thousands apart; a dash where there is none."""
         return NOTHING if not math.isfinite(value) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
 
+    def amount(self, value: float) -> str:
+        """Return a number without decimals where it is whole, else with two."""
+        return self.number(value, 0 if not math.isfinite(value) or value == round(value) else 2)
+
     def percent(self, part: float, whole: float) -> str:
         """Return a share with one decimal; 0 and 100 only where nobody or everybody is meant."""
         if not (whole > 0 and math.isfinite(part)):
