@@ -142,7 +142,7 @@ def _before_and_after(facts: Facts, pictures: Pictures, voice: Voice) -> tuple[P
     before = Picture(
         drawing=draw_people(ground, large=1.9), caption=voice.each(caption("before_caption", facts.covered))
     )
-    colours = {"covered": _PALE, "gained": GAINED, "far": FAR}
+    colours = {"covered": _PALE, "gained": GAINED, "far": FAR, "cut": CUT}
     legend = [(_swatch(colour), voice.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
     legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), voice.short(_wording("site_chosen"))))
     after = Picture(

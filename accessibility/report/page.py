@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _BANK = "bank_name bank_min bank_people"
 _FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
-_MOST = {"districts": 60, "blackspots": 25, "proposal": 40, "frontier": 40, "ledger": 20, "quality": 25, "snap": 40}
+_MOST = {"districts": 60, "blackspots": 25, "proposal": 40, "frontier": 40, "ledger": 12, "quality": 25, "snap": 40}
 
 
 def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
@@ -177,13 +177,19 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
 
 
 def _shortened(sheet: Sheet) -> Sheet:
-    """Return a sheet with as many rows as a reader reads; of districts those with the most people concerned."""
+    """Return a sheet with as many rows as a reader reads.
+
+    Of districts those with the most people concerned; of the ledger those most needed and those that could close.
+    """
     most = _MOST.get(sheet.name)
     frame = sheet.frame
     if sheet.name == "quality":
         return Sheet(sheet.name, merge_by_code(frame).head(_MOST["quality"]), sheet.columns)
     if most is None or len(frame) <= most:
         return sheet
+    if sheet.name == "ledger":
+        ends = [frame.index[~frame["can_close"]][:most], frame.index[frame["can_close"]][-most:]]
+        return Sheet(sheet.name, frame.loc[ends[0].append(ends[1])], sheet.columns)
     if sheet.name in ("districts", "snap"):
         column = "uncovered" if sheet.name == "districts" else "over_100_m_people"
         plain = frame.reset_index(drop=True)

@@ -170,6 +170,9 @@ def _code(text: str, prefix: str, tongue: Tongue) -> str:
         return tongue("no_way")
     if prefix == "case" and text.replace(".", "").isdigit():
         return tongue("case_speed", speed=text)
+    if prefix == "role":
+        role, _, group = text.partition(" ")  # "population 60+"
+        return f"{tongue.or_else(f'role_{role}', role)} {group}".strip()
     return tongue.or_else(f"{prefix}_{text}", "" if prefix == "param" else text)
 
 
