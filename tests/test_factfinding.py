@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import mapworlds
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ import reportworlds
 
 from accessibility import Rule, Sites, Standard, UnprovenError, Walker, read_study
 from accessibility.factfinding import find_facts, measure_study
+from accessibility.report.facts import tell_distances, tell_times
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -134,6 +136,16 @@ def test_the_sample_against_measurements_of_its_own(sample_measured: Measured) -
     spots = facts.clusters
     everybody = spots.table["people"].sum() + spots.scattered_people + spots.unplaced_people
     assert everybody == pytest.approx(facts.totals["uncovered"])
+
+
+def test_a_class_holds_its_upper_limit() -> None:
+    """A metre is a second; 300 m is five minutes, 2 km two kilometres."""
+    cover = mapworlds.street([300, 300.01, 2_000, 2_000.02], "rural", [1, 2, 4, 8])
+    assert tell_times(cover)["rural"].tolist() == [1, 2, 0, 0, 0, 12, 0]
+    by_distance = tell_distances(cover)
+    assert by_distance["network"].tolist() == [7, 8, 0, 0, 0]
+    assert by_distance["radius"].tolist() == [7, 8, 0, 0, 0]
+    assert by_distance["population"].tolist() == [15] * 5
 
 
 def test_a_walker_between_the_speeds_and_a_radius_rule(town: Path, cache: Path) -> None:
