@@ -147,6 +147,21 @@ def test_a_cut_beside_a_bend_takes_nothing_from_the_street() -> None:
     assert inside(area, (129, 10), (79, 31), (100, 49)) == [True, False, True]
 
 
+def test_a_bend_is_rounded_no_farther_than_the_cut() -> None:
+    # The street bends after 50 m and is cut 5 m later; from its other end, 295 m are left out.
+    bent = Network(
+        node_xy=np.array([(0, 0), (50, 300)]) + worlds.ORIGIN,
+        edges=[(0, 1)],  # type: ignore[arg-type]
+        length_m=[350],  # type: ignore[arg-type]
+        shape_xy=np.array([(0, 0), (50, 0), (50, 300)]) + worlds.ORIGIN,
+        shape_start=[0, 3],  # type: ignore[arg-type]
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    (area,) = areas(bent, worlds.outlets([(0, 0), (50, 300)]), [Rule.distance(0.055)]).geometry
+    assert inside(area, (50, 4.9), (79, 4.9), (53, -3)) == [True] * 3
+    assert inside(area, (50.5, 5.1), (57, 8), (55, -5), (50.5, 244)) == [False] * 4
+
+
 def test_a_slower_walker_has_a_smaller_area_and_the_same_distances() -> None:
     bands = [Rule.walk(10), Rule.distance(2)]
     slow = measure_coverage(worlds.line(), NOBODY, worlds.outlets([(0, 0)]), None, Walker(speed_m_s=0.8))
