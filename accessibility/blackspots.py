@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.coverage import NO_SITE, measure_coverage
+from accessibility.coverage import measure_coverage
 from accessibility.errors import InputError
 from accessibility.footprints import Footprint
 from accessibility.projection import WGS84, distances, transform
 from accessibility.report.groups import is_elderly
-from accessibility.report.tables import weighted_quantile
+from accessibility.report.tables import values_by_id, weighted_quantile
 from accessibility.sources.datums import from_wgs84
+from accessibility.straight import NO_SITE
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -195,11 +196,12 @@ class _Ground:
     ) -> _Ground:
         """Measure who would be covered by what does not count today."""
         shut = ~coverage.sites.open & ~coverage.sites.closed
+        ids = coverage.demand.ids
         return cls(
             coverage=coverage,
             with_banks=_with(coverage, network, shut & (coverage.sites.kind == "bank")),
             with_candidates=_with(coverage, network, shut & (coverage.sites.kind == "new")),
-            district=_keyed(district, coverage.demand.ids),
+            district=np.full(len(ids), None, dtype=object) if district is None else values_by_id(district, ids),
             elderly=_elderly(coverage),
             xy=xy,
             footprint=footprint,
@@ -291,18 +293,6 @@ def _elderly(coverage: Coverage) -> NDArray[np.float64] | None:
     """Return the group of old people that has the most people: 60+ includes 65+."""
     groups = {name: people for name, people in coverage.demand.groups.items() if is_elderly(name)}
     return max(groups.values(), key=lambda people: float(people.sum())) if groups else None
-
-
-def _keyed(district: pd.Series[Any] | None, ids: NDArray[np.object_]) -> NDArray[np.object_]:
-    import pandas as pd  # noqa: PLC0415
-
-    if district is None:
-        return np.full(len(ids), None, dtype=object)
-    if not district.index.is_unique:
-        twice = district.index[district.index.duplicated()]
-        msg = f"series of districts names {len(twice)} ids more than once, first {twice[0]!r}; expected one an id"
-        raise InputError(msg)
-    return np.asarray(district.reindex(pd.Index(ids)).to_numpy(dtype=object), dtype=object)
 
 
 def _most(values: NDArray[Any], people: NDArray[np.float64]) -> str | None:

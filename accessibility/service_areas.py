@@ -67,8 +67,9 @@ def trace_service_areas(
 
     Every street is cut where the way to the nearest site, its access leg in, is as long as the limit allows: along the
     drawn line, from both ends, and around a site on the edge itself. What is reached is widened by `side_m` to each
-    side; it ends square at the cut, and nothing is rounded out farther than the limit. Areas of one measure are nested
-    exactly, keep their holes, and contain the sites they belong to, with the way from the site to its street.
+    side; it ends square at the cut, and nothing is rounded out farther than the limit. Borders are right to a
+    centimetre. Areas of one measure are nested exactly, keep their holes, and contain the sites they belong to, with
+    the way from the site to its street.
 
     Parameters
     ----------
@@ -201,8 +202,8 @@ class _Reach:
         impedance = network.impedance(walker) if on_foot else network.impedance()
         unit_m = walker.speed_m_s / MS_PER_S if on_foot else 1 / CM_PER_M
         graph = build_graph(network, impedance, open_compounds=walker.open_compounds)
-        factor = walker.access_factor_s if on_foot else walker.access_factor_m
-        everyone = search.Stops.at(coverage.snapped.sites, factor / unit_m)
+        per_m = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
+        everyone = search.Stops.at(coverage.snapped.sites, per_m)
         stops = search.Stops(
             edge=everyone.edge[serving], fraction=everyone.fraction[serving], leg=everyone.leg[serving]
         )

@@ -113,6 +113,13 @@ def test_half_the_people_walk_at_most_so_long_to_the_nearest_outlet() -> None:
     assert row.action == "new-counter"
 
 
+def test_the_nearest_outlet_is_that_of_most_people_not_of_most_points() -> None:
+    coverage, network = village([(2_400, 0), (2_510, 0), (2_600, 0)], [400, 100, 100])
+    sites = worlds.outlets([(0, 0), (5_000, 0)])
+    (row,) = find_blackspots(measure_coverage(network, coverage.demand, sites), network).spots.itertuples()
+    assert row.outlet_id == "O0"
+
+
 def test_a_bank_that_reaches_half_of_the_people_is_agreed_with() -> None:
     # A branch at 2 500 m, 15 minutes are 900 m: it reaches 2 000 m and not 1 590 m.
     people = [(1_590.0 + 10 * k, 0.0) for k in range(2)] + [(2_000, 0)]
@@ -174,14 +181,14 @@ def test_without_any_outlet_nothing_is_nearest() -> None:
 
 def test_setting_and_district_are_those_of_most_people() -> None:
     demand = replace(
-        worlds.people([(8_000, 0), (8_100, 0), (8_200, 0)], [300, 299, 2], ["rural", "town", "town"]),
+        worlds.people([(8_000, 0), (8_100, 0), (8_200, 0)], [302, 299, 2], ["rural", "town", "town"]),
         groups={"women": [300, 0, 0], "65+": [10, 20, 0], "60+": [30, 25, 1]},  # type: ignore[dict-item]
     )
     network = worlds.line(24_000, 24)
     coverage = measure_coverage(network, demand, worlds.outlets([(0, 0)]))
     district = pd.Series({"D0": "East", "D2": "West"})
     (row,) = find_blackspots(coverage, network, district).spots.itertuples()
-    assert (row.setting, row.district, row.elderly_people) == ("town", "East", 56)
+    assert (row.setting, row.district, row.elderly_people) == ("rural", "East", 56)  # 302 people against 2 points
     (row,) = find_blackspots(coverage, network).spots.itertuples()
     assert pd.isna(row.district)
     twice = pd.Series(["East", "West"], index=["D0", "D0"])
