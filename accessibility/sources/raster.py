@@ -1,4 +1,4 @@
-"""People from a raster, read in strips: its populated cells become points."""
+"""People from a raster, read in strips: its populated cells become points. A surface goes out as a GeoTIFF."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
+from accessibility.report.files import write_aside
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from affine import Affine
     from numpy.typing import NDArray
 
+    from accessibility.surface import Surface
+
 Bounds = tuple[float, float, float, float]
 Unit = Literal["persons", "per_km2", "per_hectare"]
 
@@ -32,6 +35,7 @@ MAX_CELLS = 1_000_000_000
 _STRIP_CELLS = 2_000_000
 _PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
 _CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
+_NO_MINUTES = -9_999.0
 _COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one person in twenty
 
 
@@ -358,3 +362,34 @@ def _suspicions(cells: Cells, area: NDArray[np.float64], name: str) -> list[Find
         )
         found.append(Finding(code="coarse-cells", source=name, message=message, count=len(cells)))
     return found
+
+
+def write_surface(surface: Surface, path: str | os.PathLike[str]) -> None:
+    """Write a surface as a GeoTIFF of minutes: one band of 32-bit numbers, -9999 where there is no value.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; a file that was there is untouched.
+    """
+    height, width = surface.minutes.shape
+    kept = {"compress": "deflate", "predictor": 3, "tiled": True, "blockxsize": 256, "blockysize": 256}
+    with (
+        write_aside(path) as aside,
+        rasterio.open(
+            aside,
+            "w",
+            driver="GTiff",
+            width=width,
+            height=height,
+            count=1,
+            dtype="float32",
+            nodata=_NO_MINUTES,
+            crs=surface.crs.to_wkt(),
+            transform=rasterio.transform.from_origin(surface.west, surface.north, surface.cell_m, surface.cell_m),
+            **kept,
+        ) as raster,
+    ):
+        raster.write(np.nan_to_num(surface.minutes, nan=_NO_MINUTES), 1)
+        raster.set_band_description(1, "walking minutes to the nearest open site")
+        raster.units = ("minutes",)
