@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -15,11 +16,13 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+import worlds
 
-from accessibility import InputError, OutputError, Standard, measure_coverage
+from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
 from accessibility.blackspots import BLACKSPOT_COLUMNS
 from accessibility.overlays import classify_people
 from accessibility.projection import WGS84
+from accessibility.report.files import write_folder
 from accessibility.report.geopackage import write_geopackage
 from accessibility.report.layers import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
 from accessibility.report.layerstyles import layer_styles
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+NAN = float("nan")
 COLUMNS: dict[str, list[str]] = {
     "demand": [
         *("id", "population", "setting", "district", "nearest_site", "walk_s", "network_m", "radius_m", "covered")
@@ -181,11 +185,16 @@ def test_each_layer_opens_with_one_of_its_styles(sql: sqlite3.Connection, county
 
 @pytest.mark.parametrize("preset", ["policy", "radius"])
 def test_the_rules_of_a_style_part_people_as_the_map_does(preset: str, county: LayerSources, tmp_path: Path) -> None:
-    from worlds import line  # noqa: PLC0415
-
-    old = county.coverage
-    coverage = measure_coverage(line(24_000, 24), old.demand, old.sites, Standard.presets[preset])
-    write_geopackage(replace(county, coverage=coverage), tmp_path / "coverage.gpkg")
+    # At 0.8 m/s; people at the limits of every class and a metre beyond, each place of other people, some nowhere.
+    limits = [240, 480, 720, 960, 1_440, 2_000, 5_000, 10_000]
+    at = [(float(x + more), 0.0) for x in limits for more in (0, 1)] + [(NAN, NAN), (5_000, 20_000)]
+    count = [2.0**k for k in range(len(at))]
+    rural = worlds.people(at, count, "rural")
+    network, sites = worlds.line(24_000, 24), worlds.outlets([(0, 0)])
+    coverage = measure_coverage(network, rural, sites, Standard.presets[preset], Walker(speed_m_s=0.8))
+    nowhere, outside = (pd.Series(index=ids, dtype=object) for ids in (rural.ids, sites.ids))
+    now = replace(county, coverage=coverage, district=nowhere, site_district=outside, districts=None)
+    write_geopackage(now, tmp_path / "coverage.gpkg")
     classes = {layer.name: layer for layer in classify_people(coverage)}
     assert len(classes) == 3
     with closing(sqlite3.connect(tmp_path / "coverage.gpkg")) as file:
@@ -196,6 +205,7 @@ def test_the_rules_of_a_style_part_people_as_the_map_does(preset: str, county: L
                 for rule in style.rules
             ]
             assert people == classes[style.name].people.tolist(), style.name
+            assert sum(people) == sum(count)
 
 
 def test_every_service_area_and_district_is_drawn_by_one_rule(sql: sqlite3.Connection, county: LayerSources) -> None:
@@ -233,6 +243,11 @@ def test_a_file_that_cannot_be_written_leaves_the_old_one(
     monkeypatch.setattr(pyogrio, "write_dataframe", broken)
     with pytest.raises(OutputError, match=r"coverage\.gpkg cannot be written: disk full"):
         write_geopackage(county, written)
+    with (
+        pytest.raises(OutputError, match=f"^{re.escape(str(written))} cannot be written: disk full"),
+        write_folder(written.parent) as aside,
+    ):
+        write_geopackage(county, aside / written.name)  # the message tells where it would have ended up
     assert written.read_bytes() == before
     assert [path.name for path in written.parent.iterdir()] == ["coverage.gpkg"]
 

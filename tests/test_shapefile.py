@@ -71,8 +71,11 @@ def test_layers_without_rows_have_their_columns(tmp_path: Path) -> None:
 def test_a_long_text_is_cut_after_a_whole_letter(layers: dict[str, gpd.GeoDataFrame], tmp_path: Path) -> None:
     banks = layers["banks"].copy()
     banks["name"] = pd.array(["a" + "网点" * 100, None], dtype="string")
+    banks["bank"] = pd.array(["b" * 300, "b" * 254], dtype="string")
     write_shapefiles({"banks": banks}, tmp_path)
-    found = gpd.read_file(tmp_path / "banks.shp")["name"]
+    table = gpd.read_file(tmp_path / "banks.shp")
+    assert table["bank"].str.len().tolist() == [254, 254]
+    found = table["name"]
     assert found[0] == ("a" + "网点" * 100)[:85]  # 1 + 84 letters of 3 bytes
     assert len(found[0].encode()) <= MAX_TEXT_BYTES
     assert pd.isna(found[1])
@@ -101,6 +104,6 @@ def test_nothing_is_left_where_one_layer_fails(
         write(frame, path, **options)
 
     monkeypatch.setattr(pyogrio, "write_dataframe", broken)
-    with pytest.raises(OutputError, match=r"districts\.shp cannot be written: disk full"):
+    with pytest.raises(OutputError, match=r"shp cannot be written: districts\.shp: disk full"):
         write_shapefiles(layers, tmp_path / "shp")
     assert list((tmp_path / "shp").iterdir()) == []

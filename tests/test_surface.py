@@ -92,6 +92,9 @@ def test_the_file_comes_back_as_it_was(tmp_path: Path) -> None:
     with rasterio.open(tmp_path / "minutes.tif") as raster:
         assert raster.crs.to_epsg() == 32649
         assert raster.nodata == -9_999
+        x, y = worlds.ORIGIN
+        assert (raster.bounds.left, raster.bounds.top) == (x - 300, y + 800)
+        assert raster.res == (100, 100)
         assert raster.descriptions == ("walking minutes to the nearest open site",)
         assert raster.units == ("minutes",)
         found = raster.read(1, masked=True)

@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from accessibility.errors import OutputError
 from accessibility.report.files import write_aside
 from accessibility.report.layers import GEOMETRY, make_layers
 from accessibility.report.layerstyles import layer_styles
@@ -78,8 +77,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
                 )
             _add_styles(aside, styles)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as error:
-            msg = f"{path} cannot be written: {error}; expected a writable place"
-            raise OutputError(msg) from error
+            raise OSError(str(error)) from error  # what the system refuses is told in one way
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.errors import OutputError
 from accessibility.report.files import write_folder
 from accessibility.report.layers import GEOMETRY
 
@@ -98,8 +97,8 @@ def write_shapefiles(layers: Mapping[str, gpd.GeoDataFrame], folder: str | os.Pa
                     layer_options={"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": _DATE, "2GB_LIMIT": "YES"},
                 )
             except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-                msg = f"{folder}/{name}.shp cannot be written: {error}; expected a writable place and less than 2 GB"
-                raise OutputError(msg) from error
+                msg = f"{name}.shp: {error}"
+                raise OSError(msg) from error  # what the system refuses is told in one way
 
 
 def _plain(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
