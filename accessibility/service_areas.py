@@ -203,10 +203,7 @@ class _Reach:
         unit_m = walker.speed_m_s / MS_PER_S if on_foot else 1 / CM_PER_M
         graph = build_graph(network, impedance, open_compounds=walker.open_compounds)
         per_m = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
-        everyone = search.Stops.at(coverage.snapped.sites, per_m)
-        stops = search.Stops(
-            edge=everyone.edge[serving], fraction=everyone.fraction[serving], leg=everyone.leg[serving]
-        )
+        stops = search.Stops.at(coverage.snapped.sites.take(serving), per_m)
         return cls(
             network=network,
             lines=network.lines(),
