@@ -144,6 +144,7 @@ def test_manifests_have_their_keys(folder: Path) -> None:
     said = entries("manifest.json")
     found = leaves(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
     county = layerworlds.county()
+    (folder / "study.toml").touch()
     run = Run(study="x", study_file=folder / "study.toml", inputs={}, parameters={}, seconds=1.0)
     siting = {"model": "mclp", "status": "optimal", "objective": 1.0, "bound": 1.0, "gap": 0.0, "selected": ["B1"]}
     proposed = record_run(run, county.coverage, sensitivity={}, siting=siting)

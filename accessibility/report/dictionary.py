@@ -156,6 +156,8 @@ _BLACKSPOTS = (
 _MANIFEST = (
     Column("version", "text"),
     Column("study", "text"),
+    Column("study_file.path", "text", means="study_path"),
+    Column("study_file.sha256", "text", means="input_sha256"),
     Column("inputs.*.path", "text", means="input_path"),
     Column("inputs.*.sha256", "text", means="input_sha256"),
     Column("parameters.*", "object", empty="not_given", means="parameters"),
