@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
+from accessibility.sources.foot import FootAccess
 from accessibility.standards import Rule, Standard, Walker
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
@@ -64,15 +65,39 @@ class WalkingTable(_Table):
     speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
     walker: Literal["standard", "elderly", "brisk"] = "standard"
     slope: bool = True
+    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
+    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
     access: Literal["default", "china"] = "default"
     open_compounds: bool = False
+    ferries: bool = False
+    ferry_m_s: Positive = 3.0
+    ferry_wait_s: float = Field(default=600.0, ge=0)
+    lift_s: float = Field(default=60.0, ge=0)
 
     @property
     def the_walker(self) -> Walker:
         """The walker: the preset, at the speed given."""
         preset = Walker.presets[self.walker]
         speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
-        return replace(preset, speed_m_s=speed_m_s, slope=self.slope, open_compounds=self.open_compounds)
+        return replace(
+            preset,
+            speed_m_s=speed_m_s,
+            slope=self.slope,
+            stairs_factor=self.stairs_factor,
+            signal_delay_s=self.signal_delay_s,
+            open_compounds=self.open_compounds,
+        )
+
+    @property
+    def foot(self) -> FootAccess:
+        """Who may walk where, and what ferries and lifts take."""
+        return FootAccess(
+            access=self.access,
+            ferries=self.ferries,
+            ferry_m_s=self.ferry_m_s,
+            ferry_wait_s=self.ferry_wait_s,
+            lift_s=self.lift_s,
+        )
 
 
 class AreaInput(_Table):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,11 @@ class Builder:
 
     def __call__(self) -> tuple[Network, list[Finding]]:
         self.calls += 1
-        return worlds.one_way_square(), FOUND
+        square = worlds.one_way_square()
+        flags = {name: np.array([True, False, False, True]) for name in ("private", "off_ground")}
+        numbers = {name: np.arange(4, dtype=np.float32) + i for i, name in enumerate(("climb_m", "signals", "fixed_s"))}
+        factor = np.arange(1, 9, dtype=np.float32).reshape(4, 2)
+        return replace(square, **flags, **numbers, slope_factor=factor, kinds=("path",), node_ids=[7, 8, 9, 10]), FOUND
 
 
 @pytest.fixture
@@ -38,9 +43,8 @@ def roads(tmp_path: Path) -> Path:
 
 
 def same(one: Network, other: Network) -> bool:
-    names = ("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "shape_xy", "shape_start", "node_ids")
-    arrays = all(np.array_equal(getattr(one, n), getattr(other, n)) for n in names)
-    return arrays and one.kinds == other.kinds and one.crs == other.crs
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)]
+    return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
 
 def test_the_second_reading_is_the_first_one_without_building(roads: Path, tmp_path: Path) -> None:

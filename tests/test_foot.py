@@ -70,7 +70,7 @@ def test_streets_and_paths_are_walkable(highway: str) -> None:
 )
 def test_others_are_not(highway: str) -> None:
     for foot in (DEFAULT, CHINA):
-        assert foot.may_walk({"highway": highway}) == (False, 0, f"highway={highway}", False, False, False)
+        assert foot.may_walk({"highway": highway})[:6] == (False, 0, f"highway={highway}", False, False, False)
 
 
 @pytest.mark.parametrize(

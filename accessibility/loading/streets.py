@@ -12,7 +12,6 @@ from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
 from accessibility.sources.checks import Finding
-from accessibility.sources.foot import FootAccess
 from accessibility.sources.raster import sample_heights
 from accessibility.studyfile import OSM_SUFFIXES
 
@@ -30,7 +29,7 @@ _OUTSIDE_NETWORK_SHARE = 0.01
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     """Return the streets within `bounds`."""
     path, table = load.streets, load.settings.inputs.network
-    foot = FootAccess(access=load.settings.walking.access)
+    foot = load.settings.walking.foot
     suffix = path.suffix.lower()
     if suffix not in lines.SUFFIXES and (table.noded or table.layer is not None):
         msg = f"{path.name}: layer and noded are for files of lines; expected one ({', '.join(lines.SUFFIXES)})"

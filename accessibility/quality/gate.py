@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.coverage import measure_coverage
+from accessibility.network import FERRY
 from accessibility.projection import WGS84, transform
 from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
@@ -188,13 +189,19 @@ def _people_and_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]
 
 
 def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield what two readings are worth: compounds open or closed to everybody, towns under either rule."""
+    """Yield what other readings are worth: compounds open or closed to everybody, no ferries, towns under either rule."""
     compounds = int(study.network.private.sum())
     if compounds:
         walker = replace(now.walker, open_compounds=not now.walker.open_compounds)
         other = study.coverage(walker=walker, standard=now.standard)
         state = "open to everybody" if walker.open_compounds else "for residents only"
         yield _rule_finding(study, now, other, code="compounds", count=compounds, text=f"were all compounds {state}")
+    ferries = study.network.of_kind(FERRY)
+    if ferries.any():
+        ashore = study.network.without(ferries)
+        other = measure_coverage(ashore, study.demand, study.sites, now.standard, now.walker)
+        text = "were the ferries left out"
+        yield _rule_finding(study, now, other, code="without-ferries", count=int(ferries.sum()), text=text)
     towns = now.demand.setting == "town"
     if now.demand.population[towns].sum() > 0 and now.standard.urban != now.standard.rural:
         as_rural = now.standard.town != now.standard.rural
@@ -208,7 +215,7 @@ def _rule_finding(study: Study, now: Coverage, other: Coverage, *, code: str, co
     change = other.covered_people - now.covered_people
     return WeighedFinding(
         code=code,
-        source=file_of(study, "network") if code == "compounds" else study.path.name,
+        source=study.path.name if code == "town-rule" else file_of(study, "network"),
         message=f"{text}, {change_text(now, change)}",
         count=count,
         people=abs(change),

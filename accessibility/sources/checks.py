@@ -11,6 +11,8 @@ NOTES = frozenset(
         "compounds",
         "conditional-access",
         "extract",
+        "ferries",
+        "ferries-left-out",
         "joined-parts",
         "nearest-node",
         "nodata-cells",
@@ -25,6 +27,7 @@ NOTES = frozenset(
         "totals-compared",
         "town-rule",
         "two-row-heading",
+        "without-ferries",
     }
 )
 """Codes that tell how an input was read; any other finding is a warning."""

@@ -73,8 +73,8 @@ class Fetched:
     boundary
         One polygon (EPSG:4326) with a column name.
     streets
-        osmnx's graph of every ``highway`` within the boundary and the margin: unsimplified, one edge a step of a way,
-        in the way's direction, with the tags that decide who may walk there.
+        osmnx's graph of every ``highway`` and ferry within the boundary and the margin: unsimplified, one edge a step
+        of a way, in the way's direction, with the tags that decide who may walk there.
     banks, outlets
         Points (EPSG:4326): bank branches; town halls, post offices, social security offices.
     findings
@@ -276,7 +276,7 @@ def _streets(around: Any, place: str) -> Any:
             simplify=False,
             retain_all=True,
             truncate_by_edge=True,
-            custom_filter='["highway"]',
+            custom_filter=['["highway"]', '["route"="ferry"]'],
         )
     except osmnx._errors.InsufficientResponseError as error:  # noqa: SLF001
         msg = f"{place!r}: OpenStreetMap has no street there ({error}); expected some"
