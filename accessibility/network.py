@@ -262,9 +262,7 @@ class Network:
         """Return the network without some of its edges; junctions stay."""
         vertices = np.repeat(~gone, np.diff(self.shape_start))
         counts = np.diff(self.shape_start)[~gone]
-        per_edge = {
-            name: getattr(self, name)[~gone] for name in ("edges", "length_m", "slope_factor", *_PER_EDGE)
-        }
+        per_edge = {name: getattr(self, name)[~gone] for name in ("edges", "length_m", "slope_factor", *_PER_EDGE)}
         start = np.concatenate([[0], np.cumsum(counts)])
         return replace(self, **per_edge, shape_xy=self.shape_xy[vertices], shape_start=start)
 

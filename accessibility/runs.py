@@ -162,7 +162,7 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
         **counts,
     )
     with write_folder(folder) as aside:
-        overpass.write_streets(found, aside / "streets.osm.gz")
+        overpass.write_streets(found.streets, found.name, aside / "streets.osm.gz")
         for name in ("boundary", "banks", "outlets"):
             getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
         if not (folder / "study.toml").exists():

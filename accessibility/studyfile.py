@@ -118,12 +118,25 @@ class AreaInput(_Table):
 
 
 class NetworkInput(_Table):
-    """The streets: an OpenStreetMap extract, a file of lines, or a graph (.graphml)."""
+    """The streets: an OpenStreetMap extract, a file of lines, a graph (.graphml), or a place to ask the servers for."""
 
-    path: Path
+    path: Path | None = None
+    place: str | None = Field(default=None, min_length=1)
+    overpass: str | None = None
+    nominatim: str | None = None
     crs: str | None = None
     layer: str | None = None
     noded: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> NetworkInput:
+        if (self.path is None) == (self.place is None):
+            msg = 'expected either path = ... or place = "..."'
+            raise ValueError(msg)
+        if self.place is None and (self.overpass or self.nominatim):
+            msg = "overpass and nominatim are servers that are asked for a place; expected place"
+            raise ValueError(msg)
+        return self
 
 
 class PopulationInput(_Table):
@@ -174,6 +187,11 @@ class SitesInput(_Table):
             raise ValueError(msg)
         return self
 
+    @property
+    def tags(self) -> str:
+        """The OpenStreetMap tags asked for, joined by commas."""
+        return self.osm if isinstance(self.osm, str) else ",".join(self.osm or ())
+
 
 class InputsTable(_Table):
     """``[inputs]``."""
@@ -191,10 +209,20 @@ class InputsTable(_Table):
         if self.outlets is None and self.banks is None:
             msg = "expected outlets or banks"
             raise ValueError(msg)
+        if self.network.place is not None:
+            self._refuse_no_extract()
         if self.area is None and (self.population.reconcile or self.population.totals is not None):
             msg = "population is held against the official totals of districts; expected area"
             raise ValueError(msg)
         return self
+
+    def _refuse_no_extract(self) -> None:
+        if self.population.buildings and self.population.path is None:
+            msg = "population = { buildings = true } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
+        if self.area is not None and self.area.path is None:
+            msg = "area = { admin_level = ... } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
 
 
 class SettlementSource(_Table):

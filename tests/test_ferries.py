@@ -16,7 +16,7 @@ from shapely import LineString
 import accessibility as acc
 from accessibility import InputError, Network, Walker, measure_coverage
 from accessibility.quality import measure_quality
-from accessibility.sources.delays import Delays
+from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.lines import read_lines
 from accessibility.sources.osm import read_network
@@ -141,7 +141,7 @@ def test_a_lift_takes_its_delay_once_as_a_node_and_as_a_way(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("columns", [{"route": ["", "ferry", ""]}, {"kind": ["road", "ferry", "road"]}])
 def test_lines_bring_ferries_too(tmp_path: Path, columns: dict[str, list[str]]) -> None:
-    xy = [tuple(worlds.ORIGIN + (500 * i, 0)) for i in range(4)]
+    xy = [tuple(worlds.ORIGIN + np.array([500 * i, 0])) for i in range(4)]
     lines = [LineString(xy[i : i + 2]) for i in range(3)]
     frame = gpd.GeoDataFrame(columns | {"duration": ["", "1", ""]}, geometry=lines, crs=worlds.CRS)
     frame.to_file(tmp_path / "roads.gpkg")
@@ -206,8 +206,9 @@ def test_a_network_without_some_edges_is_the_others() -> None:
 
 
 def test_no_ferry_is_quicker_than_a_second() -> None:
-    kinds, edges = np.array(["ferry"]), np.array([[0, 1]], np.int32)
-    assert Delays().of_ferries(kinds, edges, np.zeros(1), np.full(1, np.nan)).tolist() == [1.0]
+    nowhere = {"kinds": np.array(["ferry"]), "edges": np.array([[0, 1]], np.int32), "length_m": np.zeros(1)}
+    boat = Carried(**nowhere, ride_s=np.full(1, np.nan), lifts=np.zeros(1))
+    assert Delays().seconds(boat).tolist() == [1.0]
 
 
 def test_a_study_lets_ferries_in_and_says_what_they_are_worth(town: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from accessibility.sites import Sites
 from accessibility.sources import osm
 from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Ground, suspect_datum
+from accessibility.sources.fetched import keep_places
 from accessibility.sources.places import PlaceSpec, read_sites
 from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 
@@ -79,8 +80,12 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
     if not is_osm(path):
         msg = f"{path.name}: osm = ... reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"
         raise InputError(msg)
-    tags = table.osm if isinstance(table.osm, str) else ",".join(table.osm)
-    frame, findings = osm.read_places(path, tags)
+    tags, asked = table.tags, load.asked
+    if asked is not None and table.path is None:
+        frame, findings = keep_places(asked, tags)
+        path = asked.places(tags)
+    else:
+        frame, findings = osm.read_places(path, tags)
     source = f"{path.name} ({tags})"
     if frame.empty:
         msg = f"{path.name}: no object is tagged {tags}; expected some for {role}"

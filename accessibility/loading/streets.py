@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -11,11 +12,15 @@ from accessibility.errors import InputError
 from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
+from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.fetched import keep_streets
 from accessibility.sources.raster import sample_heights
 from accessibility.studyfile import OSM_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -34,15 +39,30 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
     if suffix not in lines.SUFFIXES and (table.noded or table.layer is not None):
         msg = f"{path.name}: layer and noded are for files of lines; expected one ({', '.join(lines.SUFFIXES)})"
         raise InputError(msg)
+    fetched = [] if load.asked is None else keep_streets(load.asked)
     if is_osm(path):
-        return osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        network, findings = osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        return network, fetched + findings
     if suffix in lines.SUFFIXES:
-        return lines.read_lines(path, layer=table.layer, noded=table.noded, crs=table.crs, bounds=bounds, foot=foot)
+        options: dict[str, Any] = {"layer": table.layer, "noded": table.noded, "crs": table.crs, "bounds": bounds}
+        settings = options | {"reader": "lines", "foot": asdict(foot), "beside": lines.fingerprints(path)}
+        return _kept(load, settings, lambda: lines.read_lines(path, foot=foot, **options))
     if suffix == ".graphml":
-        return lines.read_graphml(path)
+        if table.crs is not None:
+            msg = f"{path.name}: a graph brings its own coordinate system; expected no crs"
+            raise InputError(msg)
+        return _kept(load, {"reader": "graphml"}, lambda: lines.read_graphml(path))
     known = (", ".join(OSM_SUFFIXES), ", ".join(lines.SUFFIXES))
     msg = f"{path.name}: not a network; expected an OpenStreetMap extract ({known[0]}), lines ({known[1]}) or .graphml"
     raise InputError(msg)
+
+
+def _kept(
+    load: Loading, settings: dict[str, object], build: Callable[[], tuple[Network, list[Finding]]]
+) -> tuple[Network, list[Finding]]:
+    """Return what `build` reads from the streets' file, from the cache where the same bytes were read alike before."""
+    path = load.streets
+    return cached_network(path, settings, load.cache, build) if path.is_file() else build()
 
 
 def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:

@@ -189,7 +189,7 @@ def _people_and_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]
 
 
 def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield what other readings are worth: compounds open or closed to everybody, no ferries, towns under either rule."""
+    """Yield what other readings are worth: compounds open or closed, ferries left out, towns under either rule."""
     compounds = int(study.network.private.sum())
     if compounds:
         walker = replace(now.walker, open_compounds=not now.walker.open_compounds)

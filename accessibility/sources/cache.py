@@ -60,7 +60,7 @@ def cached_network(
     Parameters
     ----------
     path
-        The file that `build` reads.
+        The file that `build` reads, or the first of those it does.
     settings
         Whatever else decides the result; values that JSON can hold, or that ``str`` tells apart.
     cache_dir

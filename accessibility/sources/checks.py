@@ -13,6 +13,7 @@ NOTES = frozenset(
         "extract",
         "ferries",
         "ferries-left-out",
+        "fetched",
         "joined-parts",
         "nearest-node",
         "nodata-cells",

@@ -18,6 +18,27 @@ if TYPE_CHECKING:
 _LEAST_S = 1.0  # no ferry takes no time at all
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Carried:
+    """Edges, as far as ferries and lifts concern them.
+
+    Parameters
+    ----------
+    kinds, edges, length_m
+        ``(m,)`` names, ``(m, 2)`` nodes and ``(m,)`` metres.
+    ride_s
+        ``(m,)`` seconds of the ride of a ferry, NaN where they are not known.
+    lifts
+        ``(m,)`` lifts among the nodes, half of those at the ends.
+    """
+
+    kinds: NDArray[np.str_]
+    edges: NDArray[np.int32]
+    length_m: NDArray[np.float64]
+    ride_s: NDArray[np.float64]
+    lifts: NDArray[np.float64]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delays:
     """What ferries and lifts take beside their ride.
@@ -33,11 +54,12 @@ class Delays:
 
     Examples
     --------
-    A ferry of 900 m and 5 minutes between two streets:
+    A ferry of 900 m and 5 minutes between a street and a lift:
 
-    >>> Delays(ferry_wait_s=120).of_ferries(np.array(["road", "ferry", "road"]), np.array([[0, 1], [1, 2], [2, 3]]),
-    ...     np.array([50.0, 900.0, 50.0]), np.array([0.0, 300.0, 0.0])).tolist()
-    [0.0, 420.0, 0.0]
+    >>> between = Carried(kinds=np.array(["road", "ferry", "elevator"]), edges=np.array([[0, 1], [1, 2], [2, 3]]),
+    ...     length_m=np.array([50.0, 900.0, 0.0]), ride_s=np.array([0.0, 300.0, 0.0]), lifts=np.zeros(3))
+    >>> Delays(ferry_wait_s=120, lift_s=60).seconds(between).tolist()
+    [0.0, 420.0, 60.0]
     """
 
     ferry_m_s: float = 3.0
@@ -49,42 +71,14 @@ class Delays:
         """Return the delays that a foot-access table states."""
         return cls(ferry_m_s=foot.ferry_m_s, ferry_wait_s=foot.ferry_wait_s, lift_s=foot.lift_s)
 
-    def of_ferries(
-        self,
-        kinds: NDArray[np.str_],
-        edges: NDArray[np.int32],
-        length_m: NDArray[np.float64],
-        ride_s: NDArray[np.float64],
-    ) -> NDArray[np.float64]:
-        """Return the seconds that each edge takes as a ferry, 0 where it is none.
-
-        Parameters
-        ----------
-        kinds, edges, length_m
-            ``(m,)`` names, ``(m, 2)`` nodes and ``(m,)`` metres of all edges.
-        ride_s
-            ``(m,)`` seconds of the ride, NaN where they are not known.
-        """
-        ferry = kinds == FERRY
-        if not ferry.any():
-            return np.zeros(len(edges))
+    def seconds(self, edges: Carried) -> NDArray[np.float32]:
+        """Return the seconds of each edge that are the same for every walker: of a ferry, and of lifts."""
+        lifts = self.lift_s * np.where(edges.kinds == LIFT, 1.0, edges.lifts)
+        ferry = edges.kinds == FERRY
         # People board and leave where something else than a ferry meets it; elsewhere two ferries only share a place.
-        landing = np.zeros(edges.max() + 1, np.bool_)
-        landing[edges[~ferry]] = True
-        ride = np.where(np.isnan(ride_s), length_m / self.ferry_m_s, ride_s)
-        wait = self.ferry_wait_s * landing[edges].mean(axis=1)
-        seconds: NDArray[np.float64] = np.where(ferry, np.maximum(ride + wait, _LEAST_S), 0.0)
-        return seconds
-
-    def of_lifts(self, kinds: NDArray[np.str_], passed: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the seconds that each edge takes as a lift, or for the lifts among its nodes.
-
-        Parameters
-        ----------
-        kinds
-            ``(m,)`` names.
-        passed
-            ``(m,)`` lifts among the nodes, half of those at the ends.
-        """
-        seconds: NDArray[np.float64] = self.lift_s * np.where(kinds == LIFT, 1.0, passed)
-        return seconds
+        landing = np.zeros(edges.edges.max(initial=-1) + 1, np.bool_)
+        landing[edges.edges[~ferry]] = True
+        ride = np.where(np.isnan(edges.ride_s), edges.length_m / self.ferry_m_s, edges.ride_s)
+        whole = np.maximum(ride + self.ferry_wait_s * landing[edges.edges].mean(axis=1), _LEAST_S)
+        found: NDArray[np.float32] = np.where(ferry, whole, lifts).astype(np.float32)
+        return found

@@ -165,12 +165,10 @@ class FootAccess:
     def _refusal(self, tags: Mapping[str, str]) -> str:
         highway, foot, access = tags.get("highway"), tags.get("foot"), tags.get("access")
         ferry = is_ferry(tags)
-        if highway is None and not ferry:
-            return "not a street"
         if ferry and not self.ferries:
             return "route=ferry"
-        if highway in _ABSENT:
-            return f"highway={highway}"
+        if (highway is None and not ferry) or highway in _ABSENT:
+            return "not a street" if highway is None else f"highway={highway}"
         if foot in BLOCKED:
             return f"foot={foot}"
         if foot in ALLOWED or foot in RESIDENTS:

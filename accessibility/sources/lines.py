@@ -20,8 +20,9 @@ from accessibility.errors import InputError
 from accessibility.graphs import read_graphml_file
 from accessibility.network import FERRY, Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
-from accessibility.sources.delays import Delays
+from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
 from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, is_ferry
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson")
 SAME_PLACE_M = 0.01  # ends nearer than this are one junction: the last digit of OpenStreetMap's coordinates
 _TYPES = ("highway", "fclass")  # whose words are OpenStreetMap's; Geofabrik's shapefiles call the column fclass
+_BESIDE = (".dbf", ".shx", ".prj", ".cpg")
 _MOST_KINDS = 255
 _YES, _NO = frozenset({"yes", "true", "t", "1"}), frozenset({"", "no", "false", "f", "0"})
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
@@ -126,6 +128,14 @@ def read_graphml(path: Path) -> tuple[Network, list[Finding]]:
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
     return network, []
+
+
+def fingerprints(path: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files that belong to a Shapefile, by suffix; of no other format has more than one."""
+    if path.suffix.lower() != ".shp":
+        return {}
+    beside = [path.with_suffix(suffix) for part in _BESIDE for suffix in (part, part.upper())]
+    return {file.suffix: sha256_file(file) for file in beside if file.is_file()}
 
 
 def _there(path: Path) -> None:
@@ -291,8 +301,8 @@ def _geodesic(rows: gpd.GeoDataFrame) -> NDArray[np.float64]:
     """Return the metres of each line in EPSG:4326, above zero."""
     xy, of_line = shapely.get_coordinates(rows.geometry.to_numpy(), return_index=True)
     steps = np.where(np.diff(of_line) == 0, segment_lengths(xy), 0.0)
-    metres: NDArray[np.float64] = np.bincount(of_line[1:], weights=steps, minlength=len(rows))
-    return np.maximum(metres, SAME_PLACE_M)
+    metres = np.bincount(of_line[1:], weights=steps, minlength=len(rows))
+    return np.maximum(metres.astype(np.float64), SAME_PLACE_M)
 
 
 def _network(lines: gpd.GeoDataFrame, delays: Delays) -> Network:
@@ -311,13 +321,18 @@ def _network(lines: gpd.GeoDataFrame, delays: Delays) -> Network:
         raise InputError(msg)
     edges = junction.reshape(-1, 2).astype(np.int32)
     length_m = walked[start[1:] - 1] - walked[start[:-1]]
-    ride_s = lines["s_per_m"].to_numpy() * length_m
+    carried = Carried(
+        kinds=kinds[kind],
+        edges=edges,
+        length_m=length_m,
+        ride_s=lines["s_per_m"].to_numpy() * length_m,
+        lifts=np.zeros(len(edges)),
+    )
     return Network(
         node_xy=ends[first],
         edges=edges,
         length_m=length_m,
-        fixed_s=delays.of_lifts(kinds[kind], np.zeros(len(edges)))
-        + delays.of_ferries(kinds[kind], edges, length_m, ride_s),
+        fixed_s=delays.seconds(carried),
         oneway=lines["oneway"].to_numpy(),
         kind=kind.astype(np.uint8),
         kinds=tuple(map(str, kinds)),

@@ -23,9 +23,9 @@ from pyproj.exceptions import CRSError
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.delays import Delays
 from accessibility.sources.extract import INDEX, Streets, examples, findings, located
 from accessibility.sources.features import BuildingTable, DistrictChoice, Feature, districts_frame, places_frame
-from accessibility.sources.delays import Delays
 from accessibility.sources.foot import FootAccess, has_signals, is_lift
 from accessibility.sources.osmtags import parse_tags
 from accessibility.sources.topology import Bounds, build_network

@@ -12,7 +12,7 @@ from accessibility.arrays import refuse
 from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
-from accessibility.sources.delays import Delays
+from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.foot import LIFT
 
 if TYPE_CHECKING:
@@ -213,7 +213,13 @@ def build_network(
     node, edges = _junctions(ends, blocked)
     length_m = np.add.reduceat(_step_lengths(ways, real), first)
     names = np.array(ways.kinds)[ways.kind[way]]
-    delays = delays or Delays()
+    carried = Carried(
+        kinds=names,
+        edges=edges,
+        length_m=length_m,
+        ride_s=_rides(ways.ride_s[way], way, length_m),
+        lifts=_passed(_lifts(ways, marked.lifts), first, last),
+    )
     vertices, shape_start = _shapes(first, last, against)
     xy = _project(ways, target)
     return Network(
@@ -226,8 +232,7 @@ def build_network(
         private=ways.private[way],
         off_ground=ways.off_ground[way],
         signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
-        fixed_s=delays.of_lifts(names, _passed(_lifts(ways, marked.lifts), first, last))
-        + delays.of_ferries(names, edges, length_m, _rides(ways.ride_s[way], way, length_m)),
+        fixed_s=(delays or Delays()).seconds(carried),
         shape_xy=xy[ways.refs[vertices]],
         shape_start=shape_start,
         node_ids=ways.node_ids[node],
@@ -274,8 +279,7 @@ def _rides(ride_s: NDArray[np.float32], way: NDArray[np.intp], length_m: NDArray
     """Return the seconds of every edge by the time that its whole way takes, in proportion to its length."""
     whole = np.bincount(way, weights=length_m)[way]
     share = np.divide(length_m, whole, out=np.ones(len(way)), where=whole > 0)
-    rides: NDArray[np.float64] = ride_s * share
-    return rides
+    return np.asarray(ride_s * share, dtype=np.float64)
 
 
 def _steps(ways: Ways) -> NDArray[np.bool_]:
