@@ -5,13 +5,17 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
+from accessibility.grades import SLOPE_FACTORS
 from accessibility.sources.foot import FootAccess
 from accessibility.standards import Rule, Standard, Walker
+
+if TYPE_CHECKING:
+    from accessibility.grades import SlopeFactor
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 Positive = Annotated[float, Field(gt=0)]
@@ -64,7 +68,7 @@ class WalkingTable(_Table):
 
     speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
     walker: Literal["standard", "elderly", "brisk"] = "standard"
-    slope: bool = True
+    slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
     stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
     signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
     access: Literal["default", "china"] = "default"
@@ -82,11 +86,16 @@ class WalkingTable(_Table):
         return replace(
             preset,
             speed_m_s=speed_m_s,
-            slope=self.slope,
+            slope=bool(self.slope),
             stairs_factor=self.stairs_factor,
             signal_delay_s=self.signal_delay_s,
             open_compounds=self.open_compounds,
         )
+
+    @property
+    def slope_factor(self) -> SlopeFactor:
+        """How slopes change the pace: by Tobler's function where the study names none."""
+        return SLOPE_FACTORS[self.slope if isinstance(self.slope, str) else "tobler"]
 
     @property
     def foot(self) -> FootAccess:
@@ -139,22 +148,31 @@ class NetworkInput(_Table):
         return self
 
 
-class PopulationInput(_Table):
-    """People: a raster, a table, or district totals spread over buildings."""
+class TableInput(_Table):
+    """A table of places: where it is, and how it differs from the usual."""
 
     path: Path | None = None
+    coordinates: str | None = None
+    columns: dict[str, str] = {}
+    layer: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+
+
+class PopulationInput(TableInput):
+    """People: a raster, a table, or district totals spread over buildings."""
+
     buildings: bool = False
     band: int | None = Field(default=None, ge=1)
     unit: Literal["persons", "per_km2", "per_hectare"] = "persons"
     column: str | None = None
     id: str | None = None
-    coordinates: str | None = None
     setting: str | None = None
     district: str | None = None
     groups: dict[str, str] = {}
     totals: str | None = None
     reconcile: bool = False
-    split_cells: float | None = Field(default=None, ge=10)
+    split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
 
     @model_validator(mode="after")
     def _some_source(self) -> PopulationInput:
@@ -170,20 +188,20 @@ class ElevationInput(_Table):
     path: Path
 
 
-class SitesInput(_Table):
+class SitesInput(TableInput):
     """Outlets, banks or candidates: a table of places, or tags in an OpenStreetMap extract."""
 
-    path: Path | None = None
     osm: str | list[str] | None = None
-    coordinates: str | None = None
-    layer: str | None = None
-    columns: dict[str, str] = {}
     counts_if: dict[str, str | list[str]] = {}
 
     @model_validator(mode="after")
     def _some_source(self) -> SitesInput:
         if self.path is None and self.osm is None:
             msg = 'expected path = ... or osm = "amenity=..."'
+            raise ValueError(msg)
+        idle = sorted(self.model_fields_set & (set(TableInput.model_fields) - {"path"}))
+        if self.osm is not None and idle:
+            msg = f"osm = ... reads objects of OpenStreetMap, not a table; expected no {', '.join(idle)}"
             raise ValueError(msg)
         return self
 

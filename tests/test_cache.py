@@ -111,9 +111,14 @@ def test_lines_and_graphs_are_kept_too(
     else:
         network.to_gdf().to_crs(4326)[["kind", "geometry"]].rename(columns={"kind": "highway"}).to_file(file)
     reader = "read_graphml" if name.endswith(".graphml") else "read_lines"
-    calls = []
+    calls: list[object] = []
     real = getattr(lines, reader)
-    monkeypatch.setattr(lines, reader, lambda *a, **k: calls.append(1) or real(*a, **k))
+
+    def counted(*given: Any, **named: Any) -> Any:
+        calls.append(given)
+        return real(*given, **named)
+
+    monkeypatch.setattr(lines, reader, counted)
     text = town.read_text(encoding="utf-8").replace("roads.osm", name)
     town.write_text(text, encoding="utf-8")
     first = read_study(town, cache=tmp_path / "kept")

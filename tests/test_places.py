@@ -439,9 +439,9 @@ def test_a_heading_of_two_rows_places_its_rows(tmp_path: Path) -> None:
 def test_a_shortened_code_as_id_is_told_and_never_stands_for_two(tmp_path: Path) -> None:
     head = "网点编码,经度,纬度"
     sites, findings = read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5"), OUTLETS)
-    assert sites.index.tolist() == ["3.30106E+11"]
+    assert sites.index.tolist() == ["330106000000"]
     assert counted(findings) == {"code-in-scientific": 1}
-    with pytest.raises(InputError, match=r"1 ids stand more than once: 3.30106E\+11; expected a different id"):
+    with pytest.raises(InputError, match=r"1 ids stand more than once: 330106000000; expected a different id"):
         read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5", "3.30106E+11,108.2,30.5"), OUTLETS)
 
 

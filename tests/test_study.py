@@ -12,15 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, STEP_DEG
+from osmfiles import node, relation, way, write_osm
 from pyproj import Transformer
 from shapely import box
 
 import accessibility as acc
 from accessibility import runs
 from accessibility.console import Silence
+from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from accessibility.study import Study
 
 PROGRESS = Silence()
 OPTIONS = runs.Options(workers=2)
@@ -223,3 +227,44 @@ def test_settings_from_codes_and_from_polygons(town: Path, tmp_path: Path) -> No
     run(town, tmp_path / "out", tmp_path / "cache")
     table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
     assert table["setting"].tolist() == ["urban", "urban", "rural", "rural", "rural"]
+
+
+def test_banks_of_an_extract_count_where_the_study_says_which(town: Path, tmp_path: Path) -> None:
+    nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    banks = [("A Bank", "08:00-17:00"), ("A Bank", "Mo-Sa 08:00-17:00"), ("B Bank", "Mo-Sa 08:00-17:00")]
+    nodes += [
+        node(11 + i, 108.2 + (4 - i) * STEP_DEG, 30.5, amenity="bank", operator=name, opening_hours=hours)
+        for i, (name, hours) in enumerate(banks)
+    ]
+    write_osm(
+        town.parent / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), relation(9, [("way", 1, "")], {"type": "route"})
+    )
+    text = town.read_text(encoding="utf-8")
+    table = 'banks = { path = "banks.csv", coordinates = "WGS84" }'
+    assert table in text
+
+    def banks_are(keys: str) -> Study:
+        town.write_text(text.replace(table, f'banks = {{ osm = "amenity=bank"{keys} }}'), encoding="utf-8")
+        return acc.read_study(town, cache=tmp_path / "cache")
+
+    assert not banks_are("").sites.open[1:].any()
+    study = banks_are(', counts_if = { operator = "a bank", opening_hours = "*Sa*" }')
+    assert study.sites.open.tolist() == [True, False, True, False]
+    (said,) = [finding for finding in study.findings if finding.code == "does-not-count"]
+    assert "2 of 3 sites do not meet counts_if and do not count" in said.message
+    with pytest.raises(InputError, match=r"counts_if names 'partner'; expected one of name, amenity, operator"):
+        banks_are(', counts_if = { partner = "yes" }')
+    with pytest.raises(InputError, match=r"reads objects of OpenStreetMap, not a table; expected no coordinates"):
+        banks_are(', coordinates = "WGS84"')
+
+
+def test_a_table_of_people_can_name_its_sheet_columns_and_encoding(town: Path, tmp_path: Path) -> None:
+    text = town.read_text(encoding="utf-8")
+    old = 'path = "people.csv", setting = "setting", coordinates = "WGS84"'
+    assert old in text
+    rows = (town.parent / "people.csv").read_text(encoding="utf-8").replace("lon,lat,population", "ost,nord,人數")
+    (town.parent / "big5.csv").write_bytes(rows.encode("big5"))
+    columns = 'columns = { lon = "ost", lat = "nord" }, column = "人數", encoding = "big5"'
+    new = f'path = "big5.csv", setting = "setting", coordinates = "WGS84", {columns}'
+    town.write_text(text.replace(old, new), encoding="utf-8")
+    assert acc.read_study(town, cache=tmp_path / "cache").demand.population.sum() == 310

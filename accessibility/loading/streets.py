@@ -78,7 +78,7 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
         findings.extend(f for f in found if f not in findings)
         return heights
 
-    network, unknown = measure_grades(network, heights_at)
+    network, unknown = measure_grades(network, heights_at, load.settings.walking.slope_factor)
     if unknown > 0:
         message = f"{unknown:.1%} of the streets' length has no heights: flat there"
         findings.append(Finding(code="heights-missing", source=path.name, message=message))

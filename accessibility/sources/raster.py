@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -97,6 +97,10 @@ class Cells:
     def xy(self) -> NDArray[np.float64]:
         """``(n, 2)`` centres of the cells in `crs`, x (or longitude) first."""
         return _centres(self.geotransform, self.row, self.column)
+
+    def of(self, rows: NDArray[np.bool_]) -> Cells:
+        """Return some of the cells."""
+        return replace(self, row=self.row[rows], column=self.column[rows], population=self.population[rows])
 
 
 def read_population_raster(
