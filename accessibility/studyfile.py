@@ -244,7 +244,7 @@ class InputsTable(_Table):
 
 
 class SettlementSource(_Table):
-    """Where the setting of people comes from, if not from their density."""
+    """Where the setting of people comes from, if not from their density: a column of theirs, or of polygons."""
 
     column: str | None = None
     codes: str | None = None
@@ -252,8 +252,9 @@ class SettlementSource(_Table):
 
     @model_validator(mode="after")
     def _one_source(self) -> SettlementSource:
-        if sum(value is not None for value in (self.column, self.codes, self.polygons)) != 1:
-            msg = "expected one of column, codes or polygons"
+        named = sum(value is not None for value in (self.column, self.codes))
+        if named > 1 or (named == 0 and self.polygons is None):
+            msg = "expected one of column, codes or polygons; polygons may name their column or codes"
             raise ValueError(msg)
         return self
 

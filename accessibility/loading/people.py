@@ -83,7 +83,8 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
         msg = f"{path.name}: split_cells splits the cells of a raster; expected a raster, or no split_cells"
         raise InputError(msg)
     source = load.settings.settlement.source
-    extra = source.column or source.codes if isinstance(source, SettlementSource) else None
+    own = isinstance(source, SettlementSource) and source.polygons is None
+    extra = source.column or source.codes if own else None  # type: ignore[union-attr]
     spec = PeopleSpec(
         column=table.column,
         id=table.id,
@@ -269,7 +270,7 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
     if "setting" in people.columns:
         given = pd.Series(people.columns["setting"]).astype("string").str.strip()
         if _settings_are_codes(load):
-            return settings_from_codes(given.to_numpy(dtype=str)), []
+            return _of_codes(given, people.ids, name), []
         bad = ~given.isin(SETTINGS)
         if bad.any():
             found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
@@ -284,13 +285,29 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
 
 
 def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
-    """Return the setting of the polygon (column ``setting``) that each row lies in, rural outside all."""
-    source = load.settings.settlement.source
-    path = load.file(source.polygons)  # type: ignore[union-attr, arg-type]
-    shapes, findings = read_areas(path, name="setting")
-    bad = sorted(set(shapes["name"]) - set(SETTINGS))
-    if bad:
-        msg = f"{path.name}: setting is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
-        raise InputError(msg)
-    row = locate(people.lonlat, shapes)
-    return np.append(shapes["name"].to_numpy(dtype="<U5"), "rural")[row], findings
+    """Return the setting of the polygon that each row lies in, rural outside all.
+
+    Polygons say it in their column ``setting``, another one that the study names, or by codes.
+    """
+    source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
+    path = load.file(source.polygons)  # type: ignore[arg-type]
+    column = source.codes or source.column or "setting"
+    shapes, findings = read_areas(path, name=column)
+    named = shapes["name"].astype("string")
+    if source.codes is not None:
+        setting = _of_codes(named, ["a polygon"] * len(named), path.name)
+    else:
+        bad = sorted(set(named) - set(SETTINGS))
+        if bad:
+            msg = f"{path.name}: {column} is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
+            raise InputError(msg)
+        setting = named.to_numpy(dtype="<U5")
+    return np.append(setting, "rural")[locate(people.lonlat, shapes)], findings
+
+
+def _of_codes(codes: pd.Series[Any], names: Any, source: str) -> NDArray[np.str_]:
+    try:
+        return settings_from_codes(codes.to_numpy(dtype=str), list(names))
+    except InputError as error:
+        msg = f"{source}: {error}"
+        raise InputError(msg) from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.compounds import enclose_lanes
 from accessibility.errors import InputError
 from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
@@ -32,7 +33,20 @@ _OUTSIDE_NETWORK_SHARE = 0.01
 
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
-    """Return the streets within `bounds`."""
+    """Return the streets within `bounds`, lanes that only private ways lead to made private too."""
+    network, findings = _read(load, bounds)
+    network, enclosed = enclose_lanes(network)
+    if enclosed.any():
+        message = (
+            f"{int(enclosed.sum()):,} edges, {network.length_m[enclosed].sum() / 1_000:,.1f} km, are public by their "
+            "tags, but only private ways lead to them: taken as private"
+        )
+        found = Finding(code="enclosed-lanes", source=load.streets.name, message=message, count=int(enclosed.sum()))
+        findings = [*findings, found]
+    return network, findings
+
+
+def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     path, table = load.streets, load.settings.inputs.network
     foot = load.settings.walking.foot
     suffix = path.suffix.lower()

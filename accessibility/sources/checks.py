@@ -10,6 +10,7 @@ NOTES = frozenset(
         "closed-site",
         "compounds",
         "conditional-access",
+        "enclosed-lanes",
         "extract",
         "ferries",
         "ferries-left-out",
