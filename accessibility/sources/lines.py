@@ -25,6 +25,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
 from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, is_ferry
+from accessibility.sources.shapefiles import refuse_cut_shapefile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +147,7 @@ def _there(path: Path) -> None:
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     _there(path)
+    refuse_cut_shapefile(path)
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             table = gpd.read_parquet(path)
@@ -154,7 +156,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     except InputError:
         raise
     except Exception as error:
-        msg = f"{path.name}: cannot be read as lines: {error}"
+        msg = f"{path.name}: cannot be read as lines: {' '.join(str(error).split())}"
         raise InputError(msg) from error
     if not isinstance(table, gpd.GeoDataFrame) or table.empty:
         msg = f"{path.name}: {len(table)} rows with geometry; expected lines"
@@ -193,6 +195,9 @@ def _as_degrees(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, 
         )
         raise InputError(msg)
     long = shapely.length(rows.geometry.to_numpy()) > 0
+    if not long.any():
+        msg = f"{path.name}: none of its {len(table):,} lines has any length; expected at least one"
+        raise InputError(msg)
     said = {
         "no-geometry": (int((~there).sum()), "rows without geometry set aside"),
         "zero-length": (int((~long).sum()), "lines without length set aside"),

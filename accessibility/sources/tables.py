@@ -18,6 +18,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.rows import table_of_rows
+from accessibility.sources.shapefiles import refuse_cut_shapefile
 
 if TYPE_CHECKING:
     import os
@@ -44,7 +45,8 @@ def readable(path: Path, findings: list[Finding]) -> Iterator[None]:
             msg = f"{path.name}: too large for this machine's memory"
             raise InputError(msg) from error
         except Exception as error:
-            msg = f"{path.name}: cannot be read as {path.suffix or 'a table'} ({type(error).__name__}: {error})"
+            said = " ".join(str(error).split())
+            msg = f"{path.name}: cannot be read as {path.suffix or 'a table'} ({type(error).__name__}: {said})"
             raise InputError(msg) from error
     findings += [
         Finding(code="reader-warning", source=path.name, message=text)
@@ -190,6 +192,7 @@ def _shown(cell: Any) -> str:
 
 
 def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
+    refuse_cut_shapefile(path)
     if path.suffix.lower() in (".parquet", ".geoparquet"):
         frame = gpd.read_parquet(path)
     else:
@@ -197,6 +200,8 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
         if path.suffix.lower() == ".shp":
             options["encoding"] = encoding or _shapefile_encoding(path)
         frame = gpd.read_file(path, engine="pyogrio", **options)
+        if "id2" in frame.columns and frame["id"].isna().all():  # of a KML: a field `id` beside the marks' own
+            frame = frame.drop(columns="id").rename(columns={"id2": "id"})
     if not isinstance(frame, gpd.GeoDataFrame):
         msg = f"{path.name}: the layer has no geometry; expected points or polygons"
         raise InputError(msg)
