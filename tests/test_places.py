@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import CRS, Proj, Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
@@ -385,6 +385,23 @@ def test_survey_coordinates_far_outside_their_zone_are_refused() -> None:
     np.testing.assert_allclose((x, y), (19254211.9616, 3455844.9824), rtol=0, atol=1e-4)
     with pytest.raises(InputError, match=r"fall outside the area of EPSG:4498 \(CGCS2000 / Gauss-Kruger zone 20\)"):
         surveyed(x, y, "EPSG:4498")
+
+
+def test_a_belt_of_three_degrees_is_three_ten_thousandths_too_long_at_its_edge() -> None:
+    factors = Proj(4547).get_factors(114 + 1.5, 23.0)
+    assert factors.meridional_scale - 1 == pytest.approx(0.00029, abs=5e-6)
+
+
+def test_the_chinese_codes_have_their_central_meridians_prefixes_and_northing_first() -> None:
+    for first, zones, step, meridian in ((4491, range(13, 24), 6, 75), (4513, range(25, 46), 3, 75)):
+        for zone in zones:
+            crs = CRS.from_epsg(first + zone - zones[0])
+            told = {p["name"]: p["value"] for p in crs.to_json_dict()["conversion"]["parameters"]}
+            assert told["Longitude of natural origin"] == meridian + step * (zone - zones[0])
+            assert told["False easting"] == zone * 1_000_000 + 500_000
+            assert told["Scale factor at natural origin"] == 1
+            assert [axis.direction for axis in crs.axis_info] == ["north", "east"]
+    assert [axis.direction for axis in CRS.from_epsg(4490).axis_info] == ["north", "east"]
 
 
 def test_cgcs2000_degrees_are_longitude_first() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from accessibility.network import FERRY
 from accessibility.sources.checks import Finding
-from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, Walk, kind_of
+from accessibility.sources.foot import FERRY_KEYS, KINDS, STREET_KEYS, FootAccess, Walk, kind_of
 from accessibility.sources.topology import NOWHERE, MarkedNodes, Ways
 
 if TYPE_CHECKING:
@@ -77,12 +77,15 @@ class Streets:
 
     def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
         """Return what the table says of the way whose tags `get` gives, and its kind."""
-        tags = tuple(map(get, WAY_KEYS))
-        if tags not in self._verdicts:
-            named = {key: value for key, value in zip(WAY_KEYS, tags, strict=True) if value is not None}
-            self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
+        highway = get("highway")
+        keys = FERRY_KEYS if highway is None else STREET_KEYS  # each question costs, a million streets over
+        tags = (highway, *map(get, keys))
+        known = self._verdicts.get(tags)
+        if known is None:
+            named = {key: value for key, value in zip(("highway", *keys), tags, strict=True) if value is not None}
+            known = self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
         self._seen[tags] += 1
-        return self._verdicts[tags]
+        return known
 
     def add(self, refs: Sequence[int], kind: int, walk: Walk) -> None:
         """Keep one walkable way."""

@@ -41,11 +41,17 @@ _GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_g
 _WALLS = frozenset({"wall", "fence", "city_wall", "retaining_wall"})
 _ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
 
-WAY_KEYS = (
-    *("highway", "route", "foot", "access", "motorroad", "expressway", "tunnel", "conveying", "oneway", "oneway:foot"),
-    *("foot:forward", "foot:backward", "foot:conditional", "access:conditional", *_SIDES),
-    *("bridge", "indoor", "location", "layer", "duration"),
+_EVERYWHERE = (
+    *("foot", "access", "oneway", "oneway:foot", "foot:forward", "foot:backward"),
+    *("foot:conditional", "access:conditional"),
 )
+STREET_KEYS = (
+    *(*_EVERYWHERE, "motorroad", "expressway", "tunnel", "conveying", *_SIDES),
+    *("bridge", "indoor", "location", "layer"),
+)
+FERRY_KEYS = ("route", "duration", *_EVERYWHERE)
+WAY_KEYS = tuple(dict.fromkeys(("highway", *STREET_KEYS, *FERRY_KEYS)))
+"""Every tag that the table asks of a way: of a street beside its `highway`, and of a ferry, which has none."""
 NODE_KEYS = ("barrier", "foot", "access", "locked", "highway", "crossing", "crossing:signals")
 
 
