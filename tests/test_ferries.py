@@ -211,6 +211,21 @@ def test_no_ferry_is_quicker_than_a_second() -> None:
     assert Delays().seconds(boat).tolist() == [1.0]
 
 
+def test_a_study_says_what_stairs_signals_and_lifts_take(town: Path, tmp_path: Path) -> None:
+    nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    nodes[1] = node(2, 108.2 + STEP_DEG, 30.5, highway="crossing", crossing="traffic_signals")
+    nodes[3] = node(4, 108.2 + 3 * STEP_DEG, 30.5, highway="elevator")
+    kinds = ("footway", "footway", "steps", "footway")
+    ways = [way(i + 1, [i + 1, i + 2], {"highway": kind}) for i, kind in enumerate(kinds)]
+    write_osm(town.parent / "roads.osm", *nodes, *ways, BUS)
+    free = acc.read_study(town, cache=tmp_path / "cache").coverage().walk_s
+    assert free == pytest.approx([0, 500, 1_000, 2_030, 2_560], rel=1e-3, abs=0.1)  # half a lift to its door
+    walking = "[walking]\nsignal_delay_s = 35\nstairs_factor = 3\nlift_s = 20\n[inputs]"
+    town.write_text(town.read_text(encoding="utf-8").replace("[inputs]", walking), encoding="utf-8")
+    slow = acc.read_study(town, cache=tmp_path / "cache").coverage().walk_s
+    assert slow == pytest.approx([0, 517.5, 1_035, 2_545, 3_055], rel=1e-3, abs=0.1)
+
+
 def test_a_study_lets_ferries_in_and_says_what_they_are_worth(town: Path, tmp_path: Path) -> None:
     # The street between 1000 m and 1500 m is a ferry now: of the people at 1500 m and 2000 m everyone is rural.
     nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
