@@ -189,7 +189,11 @@ def test_there_and_back_through_networkx_keeps_every_field() -> None:
         climb_m=np.array([0, 5, -3, 0], np.float32),
         slope_factor=np.array([(1, 1), (1.5, 1), (0.9, 1.25), (1, 1)], np.float32),
     )
-    again = Network.from_networkx(whole.to_networkx())
+    graph = whole.to_networkx()
+    there, back = graph.edges[1, 2, 0], graph.edges[2, 1, 0]
+    assert (there["climb_m"], back["climb_m"]) == (-3, 3)
+    assert (there["slope_factor"], back["slope_factor"]) == pytest.approx((0.9, 1.25))
+    again = Network.from_networkx(graph)
     for field in fields(Network):
         before, after = getattr(whole, field.name), getattr(again, field.name)
         if field.name == "slope_factor":

@@ -183,6 +183,18 @@ def test_heights_lie_between_the_centres_of_cells(tmp_path: Path) -> None:
     assert heights[4] == 0
 
 
+def test_heights_are_the_same_however_few_rows_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    path = dem(tmp_path / "dem.tif", rng.uniform(0, 500, (40, 30)))
+    xy = np.column_stack([rng.uniform(499_890, 500_210, 200), rng.uniform(3_374_690, 3_375_110, 200)])
+    whole, _ = sample_heights(path, xy, UTM)
+    assert np.isfinite(whole).sum() > 150
+    monkeypatch.setattr("accessibility.sources.raster._STRIP_CELLS", 90)
+    np.testing.assert_array_equal(sample_heights(path, xy, UTM)[0], whole)
+
+
 def test_heights_without_value_are_unknown_not_zero(tmp_path: Path) -> None:
     values = np.full((20, 30), 7.0)
     values[5, 5] = -9_999

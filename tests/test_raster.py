@@ -144,6 +144,15 @@ def test_cells_too_crowded_or_too_coarse_are_told(tmp_path: Path) -> None:
     assert [(f.code, f.count) for f in read_population_raster(path)[1]] == [("coarse-cells", 2)]
 
 
+def test_the_densest_cell_is_named_wherever_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accessibility.sources.raster._AT_ONCE", 3)
+    values = np.full((3, 4), 2_500.0)
+    values[1, 2] = 9_000.0
+    (finding,) = read_population_raster(tif(tmp_path, values))[1]
+    assert (finding.code, finding.count, finding.people) == ("crowded-cell", 12, 11 * 2_500 + 9_000)
+    assert "most 900,000 per km² in row 1, column 2" in finding.message
+
+
 def test_whole_numbers_and_scaled_values_are_people(tmp_path: Path) -> None:
     path = tif(tmp_path, np.array([[3, 0, 65535]], dtype=np.uint16), nodata=65535)
     assert read_population_raster(path)[0].population.tolist() == [3.0]
