@@ -1,9 +1,10 @@
-"""Centres and true areas of the cells of a raster."""
+"""Centres and true areas of the cells of a raster, and what their values mean for people."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pyproj import CRS, Geod
@@ -12,6 +13,40 @@ from accessibility.projection import WGS84, transform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Unit = Literal["persons", "per_km2", "per_hectare"]
+
+PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
+CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
+_AT_ONCE = 1_000_000  # cells whose areas are worked out together, so that temporary arrays stay small
+
+
+@dataclass(kw_only=True)
+class Crowd:
+    """Cells too crowded to be true: how many, with how many people, and the densest of all."""
+
+    cells: int = 0
+    people: float = 0.0
+    most: float = 0.0
+    at: int = 0
+
+
+def weigh_cells(population: NDArray[np.float64], where: tuple[Any, Any, tuple[float, ...], CRS], unit: Unit) -> Crowd:
+    """Turn densities into people, in place, and return the cells too crowded to be true; some cells at a time."""
+    row, column, grid, crs = where
+    crowd = Crowd()
+    for low in range(0, len(row), _AT_ONCE):
+        part = slice(low, low + _AT_ONCE)
+        area = areas_km2(grid, crs, row[part], column[part], exact=unit != "persons")
+        if unit != "persons":
+            population[part] *= PER_KM2[unit] * area
+        density = population[part] / area
+        crowded = density > CROWDED_KM2
+        crowd.cells += int(crowded.sum())
+        crowd.people += float(population[part][crowded].sum())
+        if (most := float(density.max(initial=0.0))) > crowd.most:
+            crowd.most, crowd.at = most, low + int(density.argmax())
+    return crowd
 
 
 def centres(grid: tuple[float, ...], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster import Bounds, Unit
+    from accessibility.sources.cellareas import Unit
+    from accessibility.sources.raster import Bounds
 
 MAX_PARTS = 100_000_000
 _FAR = 2**31  # no raster has so many rows or columns

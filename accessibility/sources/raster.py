@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -15,7 +15,7 @@ from rasterio.windows import Window
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.report.files import write_aside
-from accessibility.sources.cellareas import areas_km2, centres
+from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
 
@@ -30,14 +30,10 @@ if TYPE_CHECKING:
     from accessibility.surface import Surface
 
 Bounds = tuple[float, float, float, float]
-Unit = Literal["persons", "per_km2", "per_hectare"]
 
 MAX_CELLS = 1_000_000_000
 _STRIP_CELLS = 2_000_000
-_AT_ONCE = 1_000_000  # cells whose areas are worked out together, so that temporary arrays stay small
 _CACHE_BYTES = 32 * 2**20
-_PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
-_CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
 _NO_MINUTES = -9_999.0
 _COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one person in twenty
 
@@ -144,8 +140,8 @@ def read_population_raster(
         many cells, no overlap with the box, negative or infinite values, nobody at all.
     """
     file = checked_path(path)
-    if unit not in ("persons", *_PER_KM2):
-        msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(_PER_KM2)}"
+    if unit not in ("persons", *PER_KM2):
+        msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(PER_KM2)}"
         raise InputError(msg)
     _refuse_remote_parts(file)
     findings: list[Finding] = []
@@ -166,7 +162,7 @@ def read_population_raster(
         raise InputError(msg)
     row, column, population = found.arrays()
     middle = areas_km2(grid, crs, row[len(row) // 2 :][:1], column[len(row) // 2 :][:1], exact=unit != "persons")
-    crowd = _weigh(population, (row, column, grid, crs), unit)
+    crowd = weigh_cells(population, (row, column, grid, crs), unit)
     cells = Cells(
         row=row,
         column=column,
@@ -208,34 +204,6 @@ class _Found:
             kept.clear()
         row, column, value = joined
         return row, column, value
-
-
-def _weigh(population: NDArray[np.float64], where: tuple[Any, Any, tuple[float, ...], CRS], unit: Unit) -> _Crowd:
-    """Turn densities into people, in place, and return the cells too crowded to be true; some cells at a time."""
-    row, column, grid, crs = where
-    crowd = _Crowd()
-    for low in range(0, len(row), _AT_ONCE):
-        part = slice(low, low + _AT_ONCE)
-        area = areas_km2(grid, crs, row[part], column[part], exact=unit != "persons")
-        if unit != "persons":
-            population[part] *= _PER_KM2[unit] * area
-        density = population[part] / area
-        crowded = density > _CROWDED_KM2
-        crowd.cells += int(crowded.sum())
-        crowd.people += float(population[part][crowded].sum())
-        if (most := float(density.max(initial=0.0))) > crowd.most:
-            crowd.most, crowd.at = most, low + int(density.argmax())
-    return crowd
-
-
-@dataclass(kw_only=True)
-class _Crowd:
-    """Cells too crowded to be true: how many, with how many people, and the densest of all."""
-
-    cells: int = 0
-    people: float = 0.0
-    most: float = 0.0
-    at: int = 0
 
 
 def sample_heights(
@@ -368,14 +336,14 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
         yield *where, values[r, c], int(known.size - known.sum())
 
 
-def _suspicions(cells: Cells, crowd: _Crowd, name: str) -> list[Finding]:
+def _suspicions(cells: Cells, crowd: Crowd, name: str) -> list[Finding]:
     found = []
     if cells.nodata_cells:
         message = f"{cells.nodata_cells:,} cells have no value: they hold nobody here, and are not counted as empty"
         found.append(Finding(code="nodata-cells", source=name, message=message, count=cells.nodata_cells))
     if crowd.cells:
         most = f"most {crowd.most:,.0f} per km² in row {cells.row[crowd.at]}, column {cells.column[crowd.at]}"
-        message = f"{crowd.cells} cells hold more than {_CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
+        message = f"{crowd.cells} cells hold more than {CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
         found.append(Finding(code="crowded-cell", source=name, message=message, count=crowd.cells, people=crowd.people))
     if cells.cell_m > _COARSE_M:
         message = (
