@@ -70,13 +70,16 @@ def test_the_second_run_asks_nobody_and_the_manifest_names_what_was_kept(server:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
-def test_who_is_told_that_streets_were_fetched_learns_how_to_ask_again(server: FakeServer, tmp_path: Path) -> None:
+def test_who_is_told_that_streets_were_fetched_learns_how_to_ask_again(
+    server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
     loaded = acc.read_study(study(tmp_path, server), cache=tmp_path / "cache")
     said = [finding for finding in loaded.findings if finding.code == "fetched"]
     assert len(said) == 3
     assert not any(finding.is_warning for finding in said)
     kept = loaded.inputs["network"]
-    assert f"delete {kept} to ask again" in said[0].message
+    assert f"delete ~/cache/places/{kept.name} to ask again" in said[0].message
     assert loaded.attribution == ("© OpenStreetMap contributors, ODbL",)
     assert loaded.sites.ids.tolist() == ["n32", "n31"]
     kept.unlink()

@@ -86,6 +86,20 @@ def kml_of_a_desktop(path: Path, frame: gpd.GeoDataFrame) -> None:
     frame.to_file(path, driver="LIBKML")
 
 
+def kml_with_a_schema(path: Path, frame: gpd.GeoDataFrame) -> None:
+    columns = [c for c in frame.columns if c != "geometry"]
+    schema = "".join(f'<SimpleField name="{c}" type="string"/>' for c in columns)
+
+    def mark(row: Any) -> str:
+        fields = "".join(f'<SimpleData name="{c}">{row[c]}</SimpleData>' for c in columns)
+        place = f"<Point><coordinates>{row.geometry.x},{row.geometry.y}</coordinates></Point>"
+        data = f'<ExtendedData><SchemaData schemaUrl="#s">{fields}</SchemaData></ExtendedData>'
+        return f"<Placemark>{data}{place}</Placemark>"
+
+    body = f'<Schema name="s" id="s">{schema}</Schema>' + "".join(mark(row) for _, row in frame.iterrows())
+    path.write_text(f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document>{body}</Document></kml>', encoding="utf-8")
+
+
 def geographic(path: Path, frame: gpd.GeoDataFrame) -> None:
     frame.to_file(path)
 
@@ -102,7 +116,8 @@ GOOD: dict[str, tuple[str, Callable[[Path, gpd.GeoDataFrame], None]]] = {
     "Shapefile with .cpg": ("t.shp", shapefile("GB18030", cpg=True)),
     "Shapefile without .cpg": ("t.shp", shapefile("GBK", cpg=False)),
     "KML": ("t.kml", kml),
-    "KML with a schema": ("t.kml", kml_of_a_desktop),
+    "KML of GDAL": ("t.kml", kml_of_a_desktop),
+    "KML with a schema": ("t.kml", kml_with_a_schema),
 }
 
 

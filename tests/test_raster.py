@@ -66,17 +66,19 @@ def test_strips_and_windows_give_what_the_whole_array_gives(tmp_path: Path, monk
     assert must <= inside <= may
 
 
+@pytest.mark.parametrize("step", [1 / 1200, 1 / 120], ids=["3 arcsec", "30 arcsec"])
 @pytest.mark.parametrize(("unit", "factor"), [("per_km2", 1e-6), ("per_hectare", 1e-4)])
-def test_density_is_multiplied_by_the_true_area_of_a_cell_in_degrees(tmp_path: Path, unit: Any, factor: float) -> None:
-    cells, _ = read_population_raster(
-        tif(tmp_path, np.full((2, 1), 50.0), crs="EPSG:4326", transform=DEGREES), unit=unit
-    )
-    step, geod = 1 / 1200, Geod(ellps="WGS84")
+def test_density_is_multiplied_by_the_true_area_of_a_cell_in_degrees(
+    tmp_path: Path, unit: Any, factor: float, step: float
+) -> None:
+    grid = from_origin(108, 31, step, step)
+    cells, _ = read_population_raster(tif(tmp_path, np.full((2, 1), 50.0), crs="EPSG:4326", transform=grid), unit=unit)
+    geod = Geod(ellps="WGS84")
     for row in (0, 1):
         north, south = 31 - row * step, 31 - (row + 1) * step
         area, _ = geod.polygon_area_perimeter([108, 108 + step, 108 + step, 108], [south, south, north, north])
         assert cells.population[row] == pytest.approx(50 * area * factor, rel=1e-6)
-    assert cells.cell_m == pytest.approx(86, abs=1)
+    assert cells.cell_m == pytest.approx(86 * 1200 * step, rel=0.01)
 
 
 def test_density_in_web_mercator_is_not_multiplied_by_its_inflated_cells(tmp_path: Path) -> None:

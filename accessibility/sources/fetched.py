@@ -131,5 +131,7 @@ def _keep(asked: Asked, path: Path, fetch: Callable[[Path], None]) -> list[Findi
         finally:
             Path(aside).unlink(missing_ok=True)
     day = dt.datetime.fromtimestamp(path.stat().st_mtime, tz=dt.UTC).date().isoformat()
-    message = f"{asked.place} as OpenStreetMap had it on {day}; delete {path} to ask again"
+    home = Path.home()
+    shown = Path("~", path.relative_to(home)) if path.is_relative_to(home) else path
+    message = f"{asked.place} as OpenStreetMap had it on {day}; delete {shown} to ask again"
     return [Finding(code="fetched", source=path.name, message=message)]

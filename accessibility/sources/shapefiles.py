@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _HEADER = 100  # bytes of .shp and .shx
 _DBF_HEADER = 32
+_CODE = 9_994  # what .shp and .shx begin with
 
 
 def refuse_cut_shapefile(path: Path) -> None:
@@ -34,4 +35,6 @@ def _told_size(head: bytes, *, table: bool) -> int:
     if table:
         rows, header, row = (int.from_bytes(head[a:b], "little") for a, b in ((4, 8), (8, 10), (10, 12)))
         return max(_DBF_HEADER, header + rows * row)
+    if int.from_bytes(head[:4], "big") != _CODE:
+        return 0  # no Shapefile at all: the reader will say so
     return max(_HEADER, 2 * int.from_bytes(head[24:28], "big"))

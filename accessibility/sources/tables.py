@@ -200,8 +200,7 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
         if path.suffix.lower() == ".shp":
             options["encoding"] = encoding or _shapefile_encoding(path)
         frame = gpd.read_file(path, engine="pyogrio", **options)
-        if "id2" in frame.columns and frame["id"].isna().all():  # of a KML: a field `id` beside the marks' own
-            frame = frame.drop(columns="id").rename(columns={"id2": "id"})
+        frame = _without_empty_twins(frame) if path.suffix.lower() == ".kml" else frame
     if not isinstance(frame, gpd.GeoDataFrame):
         msg = f"{path.name}: the layer has no geometry; expected points or polygons"
         raise InputError(msg)
@@ -213,6 +212,19 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
     table = gpd.GeoDataFrame(texts, geometry=frame.geometry.to_numpy(), crs=frame.crs, dtype=object)
     table.index = pd.RangeIndex(1, len(table) + 1)
     return table
+
+
+def _without_empty_twins(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table of KML where fields of the file stand under their own names.
+
+    The driver calls a field ``id2`` or ``name2`` because every mark of a KML may have an id and a name of its own.
+    """
+    own = {str(column).casefold(): column for column in frame.columns}
+    for column in [c for c in frame.columns if str(c).endswith("2")]:
+        twin = own.get(str(column)[:-1].casefold())
+        if twin is not None and frame[twin].replace("", None).isna().all():
+            frame = frame.drop(columns=twin).rename(columns={column: str(column)[:-1]})
+    return frame
 
 
 def _shapefile_encoding(path: Path) -> str | None:
