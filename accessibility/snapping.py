@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.arrays import read_only, refuse
+from accessibility.compounds import sealed_edges
 from accessibility.projection import transform
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def snap_points(
 
     Nobody steps onto a bridge, into a tunnel or an indoor way from beside: such edges are left out. Edges of main
     components are preferred: a point takes a smaller component only where that one is nearer and no main
-    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people.
+    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people. Ways of
+    a compound that no street meets take nobody: who lives there does come out, through a gate that nobody mapped.
 
     Parameters
     ----------
@@ -169,7 +171,7 @@ class EdgeIndex:
 
     @cached_property
     def _minor(self) -> tuple[NDArray[np.intp], Any]:
-        return self._tree(~self.network.main_edges)
+        return self._tree(~self.network.main_edges & ~sealed_edges(self.network))
 
     def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
         """Return the rows of some of the edges that points may snap to, and a tree over them."""

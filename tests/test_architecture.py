@@ -20,6 +20,7 @@ FLOORS = [
     {"arrays", "projection", "standards", "wording"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
+    {"compounds"},
     {"elimination", "snapping", "grades"},
     {"packing", "straight"},
     {"search"},
