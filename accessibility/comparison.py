@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from accessibility.scenario import Scenario
 
 ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
+EVERY: Any = slice(None)
 _S_PER_MIN = 60.0
 
 
@@ -52,31 +54,49 @@ def compare_coverages(
         Coverages of different people, or a group there is not.
     """
     demand = after.demand
-    if not np.array_equal(before.demand.ids, demand.ids):
+    if before.demand is not demand and not np.array_equal(before.demand.ids, demand.ids):
         msg = f"coverages of {len(before.demand)} and {len(demand)} demand points; expected the same ones"
         raise InputError(msg)
     if group is not None and group not in demand.groups:
-        known = ", ".join(demand.groups) or "none"
-        msg = f"no group is named {group!r}; expected one of: {known}"
+        there = ", ".join(demand.groups) or "none"
+        msg = f"no group is named {group!r}; expected one of: {there}"
         raise InputError(msg)
     people = demand.population if group is None else demand.groups[group]
-    parts = _differences(before, after, people)
-    names = district.reindex(pd.Index(demand.ids)).to_numpy(dtype=object)
-    names = np.where(pd.isna(names), NO_DISTRICT, names)
-    listed = [*dict.fromkeys(district.dropna()), *([NO_DISTRICT] if (names == NO_DISTRICT).any() else [])]
-    rows = parts.groupby([names, demand.setting], sort=False).sum()
-    wholes = parts.groupby(names, sort=False).sum()
-    settings = [s for s in SETTINGS if (demand.setting == s).any()]
-    found: dict[tuple[Any, str], pd.Series[Any]] = {}
-    for name in listed:
-        found |= {(name, s): rows.loc[(name, s)] for s in settings if (name, s) in rows.index}
-        if name in wholes.index:
-            found[name, ALL] = wholes.loc[name]
-    found |= {(TOTAL, s): parts[demand.setting == s].sum() for s in settings}
-    found[TOTAL, ALL] = parts.sum()
-    table = pd.DataFrame(found).T
-    table.index = pd.MultiIndex.from_tuples(table.index, names=["district", "setting"])
-    return _with_ratios(table)
+    codes, known = pd.factorize(district.reindex(pd.Index(demand.ids)), use_na_sentinel=True)
+    names = [*known, NO_DISTRICT]
+    codes[codes < 0] = len(known)
+    columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
+    of = _Cells(rows=codes, columns=columns, count=len(names))
+    cells = {column: of.sums(part) for column, part in _differences(before, after, people).items()}
+    rows = of.lived_in()
+    labels = [(TOTAL if r == EVERY else names[r], ALL if k == EVERY else SETTINGS[k]) for r, k in rows]
+    table = {column: [float(cell[row].sum()) for row in rows] for column, cell in cells.items()}
+    index = pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
+    return _with_ratios(pd.DataFrame(table, index=index))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cells:
+    """Demand points in the cells of a table of districts by settings; ``(n,)`` each."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    count: int
+
+    def sums(self, values: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Return the sum of the values in each cell; of nothing, how many points."""
+        shape = (self.count, len(SETTINGS))
+        cell = len(SETTINGS) * self.rows + self.columns
+        return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+
+    def lived_in(self) -> list[tuple[Any, Any]]:
+        """Return which rows and columns have points: those of each row, the whole row, and the same of all rows."""
+        points = self.sums(None) > 0
+        found: list[tuple[Any, Any]] = []
+        for row in (*np.flatnonzero(points.any(axis=1)).tolist(), EVERY):
+            here = np.atleast_2d(points[row]).any(axis=0)
+            found += [(row, k) for k in (*np.flatnonzero(here).tolist(), EVERY)]
+        return found
 
 
 def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Coverage]]) -> pd.DataFrame:
@@ -110,7 +130,7 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
     return pd.DataFrame(rows)
 
 
-def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64]) -> pd.DataFrame:
+def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Return the parts of the comparison for each demand point, so that they add up."""
     saved = np.rint((np.nan_to_num(before.walk_s, nan=np.inf) - after.walk_s) * MS_PER_S)
     none_now = np.isnan(after.walk_s)
@@ -130,7 +150,7 @@ def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64])
     }
     parts = {name: np.where(here, people, 0.0) for name, here in columns.items()}
     parts |= {"_saved": np.where(better, people * minutes, 0.0), "_added": np.where(worse, people * minutes, 0.0)}
-    return pd.DataFrame(parts)
+    return parts
 
 
 def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:

@@ -296,11 +296,10 @@ def _decide(
     for setting in SETTINGS:
         rule = standard.rule(setting)
         value, owner = figures[rule.measure]
-        here = demand.setting == setting
+        here = demand.setting_rows[setting]
         scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
-        reached = here & np.isfinite(value)
-        covered[reached] = np.rint(value[reached] * scale) <= rule.cutoff
-        nearest[here] = owner[here]
+        covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
+        np.copyto(nearest, owner, where=here)
     return covered, nearest
 
 

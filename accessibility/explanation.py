@@ -15,7 +15,7 @@ from accessibility.errors import InputError
 from accessibility.packing import build_arcs
 from accessibility.projection import WGS84, transform
 from accessibility.routes import trace_route
-from accessibility.snapping import Positions, SnapLimits, Snapped, snap_points
+from accessibility.snapping import SnapLimits, Snapped, snap_points
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -237,10 +237,8 @@ def _fix(now: Coverage, network: Network) -> Fix | None:
     rows = np.flatnonzero(~sites.open & ~sites.closed & (sites.kind != "outlet"))
     if not rows.size:
         return None
-    there = now.snapped.sites
-    at = Positions(edge=there.edge[rows], fraction=there.fraction[rows], leg_m=there.leg_m[rows])
     candidates: Sites = sites.take(rows)
-    snapped = Snapped(demand=now.snapped.demand, sites=at)
+    snapped = Snapped(demand=now.snapped.demand, sites=now.snapped.sites.take(rows))
     found = trace_catchments(network, now.demand, candidates, now.standard, now.walker, snapped)
     would = np.flatnonzero(np.diff(found.start) > 0)
     if not would.size:

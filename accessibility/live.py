@@ -96,8 +96,8 @@ class LiveCoverage:
 
     def place_of(self, row: int) -> tuple[Positions, NDArray[np.float64]]:
         """Return where a site stands, on its street and on the plane."""
-        at, here = self._at, slice(row, row + 1)
-        return Positions(edge=at.edge[here], fraction=at.fraction[here], leg_m=at.leg_m[here]), self._xy[here]
+        here = slice(row, row + 1)
+        return self._at.take(here), self._xy[here]
 
     def switch(self, row: int) -> Undo:
         """Open a site that is closed, or close one that is open."""
@@ -137,9 +137,8 @@ class LiveCoverage:
         return undo
 
     def _drop(self, count: int) -> None:
-        at = self._at
         self._walk, self._metres = search.drop_sites(self._walk, count), search.drop_sites(self._metres, count)
-        self._at = Positions(edge=at.edge[:count], fraction=at.fraction[:count], leg_m=at.leg_m[:count])
+        self._at = self._at.take(slice(count))
         self._xy = self._xy[:count]
 
     def coverage(self, sites: Sites) -> Coverage:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.arrays import read_only, refuse
+from accessibility.compounds import sealed_edges
 from accessibility.projection import transform
 
 if TYPE_CHECKING:
@@ -83,6 +84,18 @@ class Positions:
         """Return the number of points."""
         return len(self.edge)
 
+    def __add__(self, other: Positions) -> Positions:
+        """Return these points, then the others."""
+        return Positions(
+            edge=np.append(self.edge, other.edge),
+            fraction=np.append(self.fraction, other.fraction),
+            leg_m=np.append(self.leg_m, other.leg_m),
+        )
+
+    def take(self, rows: NDArray[Any] | slice) -> Positions:
+        """Return the points that `rows` (boolean, row positions, or a slice) selects."""
+        return Positions(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
     @property
     def snapped(self) -> NDArray[np.bool_]:
         """``(k,)`` whether the point stands on an edge."""
@@ -111,7 +124,8 @@ def snap_points(
 
     Nobody steps onto a bridge, into a tunnel or an indoor way from beside: such edges are left out. Edges of main
     components are preferred: a point takes a smaller component only where that one is nearer and no main
-    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people.
+    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people. Ways of
+    a compound that no street meets take nobody: who lives there does come out, through a gate that nobody mapped.
 
     Parameters
     ----------
@@ -157,7 +171,7 @@ class EdgeIndex:
 
     @cached_property
     def _minor(self) -> tuple[NDArray[np.intp], Any]:
-        return self._tree(~self.network.main_edges)
+        return self._tree(~self.network.main_edges & ~sealed_edges(self.network))
 
     def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
         """Return the rows of some of the edges that points may snap to, and a tree over them."""

@@ -16,6 +16,7 @@ from accessibility.live import Ground
 from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
+from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
 from accessibility.loading.streets import check_together, load_heights, load_network
 from accessibility.report.tables import district_table, headline
@@ -258,6 +259,7 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     step("Streets")
     network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
+    of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
     demand = demand.to_crs(network.crs)

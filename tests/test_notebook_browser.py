@@ -76,6 +76,9 @@ def jupyterlab(folder: Path) -> Iterator[Callable[[], str]]:
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
     command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}"]
     command += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    # should the tests themselves be killed, kernel and server end on their own
+    command += ["--ServerApp.shutdown_no_activity_timeout=120", "--MappingKernelManager.cull_interval=30"]
+    command += ["--MappingKernelManager.cull_idle_timeout=120"]
     server = subprocess.Popen(  # noqa: S603 -- our own interpreter
         command,
         env={**os.environ, **places, "IPYTHONDIR": str(own / "ipython"), "PYTHONPATH": paths},
