@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
+import warnings
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -72,8 +74,7 @@ class Mouse:
             heard(self.map.closed, {"event": event, "feature": feature, "properties": feature["properties"]})
 
     def drag(self, site: str, lon: float, lat: float) -> None:
-        state = {"location": [lat, lon]}
-        data = {"method": "update", "state": state, "buffer_paths": []}
+        data = {"method": "update", "state": {"location": [lat, lon]}, "buffer_paths": []}
         self.map.markers[site]._handle_msg({"content": {"data": data}, "buffers": []})
 
     def press(self, button: Any) -> None:
@@ -155,7 +156,6 @@ def inside(study: Study) -> list[tuple[float, float]]:
 def test_the_mouse_does_what_the_trial_does(study: Study) -> None:
     what_if, trial = WhatIf(study), study.what_if()
     mouse, (here, there) = Mouse(what_if), inside(study)[3:5]
-    assert_shown(what_if)
     mouse.click(*here)
     trial.add(*(round(v, 6) for v in here))
     mouse.site("O003")
@@ -198,8 +198,7 @@ def test_random_clicks_stay_true(study: Study) -> None:
                 mouse.press(what_if.undo_button)
         if step % 10 == 9:
             assert_shown(what_if)
-    assert what_if.scenario.added
-    assert what_if.scenario.moved
+    assert len(what_if.scenario.added) * len(what_if.scenario.moved) > 0
 
 
 def test_methods_do_what_the_mouse_does(study: Study) -> None:
@@ -242,8 +241,7 @@ def test_nothing_stands_far_from_a_street(town: Path, cache: Path) -> None:
     what_if = WhatIf(read_study(town, cache=cache))
     Mouse(what_if).click(108.2, 30.6)
     assert re.search("Not done: added site 'N1' .* m from any street", text_of(what_if.message.value))
-    mouse = Mouse(what_if)
-    mouse.press(what_if.undo_button)
+    Mouse(what_if).press(what_if.undo_button)
     assert "nothing to undo" in text_of(what_if.message.value)
     assert_shown(what_if)
 
@@ -280,9 +278,6 @@ def test_streets_are_drawn_where_they_are(town: Path, cache: Path) -> None:
 
 def pixels(what_if: WhatIf) -> Any:
     """Return ``(height, width, 4)`` of the people's picture, read by GDAL."""
-    import base64  # noqa: PLC0415
-    import warnings  # noqa: PLC0415
-
     _, _, content = what_if.map.people.url.partition(",")
     with warnings.catch_warnings(), MemoryFile(base64.b64decode(content)) as file:
         warnings.simplefilter("ignore")
@@ -381,8 +376,7 @@ def test_it_follows_steps_taken_elsewhere(study: Study) -> None:
 
 def test_a_notebook_shows_it(study: Study) -> None:
     what_if = WhatIf(study)
-    bundle, *_ = what_if._repr_mimebundle_(include=None, exclude=None), None
-    shown = bundle[0] if isinstance(bundle, tuple) else bundle
+    shown = what_if._repr_mimebundle_(include=None, exclude=None)
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == what_if.view.model_id
     assert repr(what_if).startswith("<WhatIf <Trial as today: <Coverage 74.4 % of 149,923 people")
 
