@@ -18,7 +18,8 @@ from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
 from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
-from accessibility.loading.streets import check_together, load_heights, load_network
+from accessibility.loading.streets import check_together, load_heights, load_network, load_water
+from accessibility.projection import WGS84, transform
 from accessibility.report.tables import district_table, headline
 from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
@@ -153,9 +154,23 @@ class Study:
         lon, lat
             Degrees, WGS84.
         """
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
         if self.districts is not None and not self._area_covers(lon, lat):
             msg = f"{subject} at {lon:.6f}, {lat:.6f} lies outside the area of {self.name}; expected a place inside"
             raise InputError(msg)
+        wet = self.water.iloc[self.water.sindex.query(shapely.Point(lon, lat), predicate="intersects")]
+        if len(wet):
+            name = wet["name"].iloc[0] or wet["water"].iloc[0]
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies in water ({name}); expected a place on land"
+            raise InputError(msg)
+
+    @cached_property
+    def water(self) -> gpd.GeoDataFrame:
+        """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where the network is no extract."""
+        lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
+        (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+        return load_water(self.inputs.get("network"), (west, south, east, north))
 
     def _area_covers(self, lon: float, lat: float) -> bool:
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
