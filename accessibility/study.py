@@ -20,7 +20,7 @@ from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
 from accessibility.loading.streets import check_together, load_heights, load_network, load_water
 from accessibility.projection import WGS84, transform
-from accessibility.report.tables import district_table, headline
+from accessibility.report.tables import district_table
 from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
 from accessibility.trial import Baseline, Trial
@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.network import Network
+    from accessibility.proposals import Proposal
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
+    from accessibility.siting.plan import SitingPlan
     from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
     from accessibility.studyfile import StudyFile
@@ -111,7 +113,7 @@ class Study:
             walker, standard = scenario.settings.walker(walker), scenario.settings.of(standard)
             sites = self._sites_of(scenario)
         if sites.xy is not self.sites.xy:
-            snapped = Snapped(demand=snapped.demand, sites=self._ground.snap_sites(sites.xy))
+            snapped = self.snap_sites(sites)
         return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
@@ -214,24 +216,40 @@ class Study:
         )
         return coverage.covered_people - alone.covered_people
 
-    def map(self, coverage: Coverage | None = None, *, date: str = "", basemap: bool = False) -> folium.Map:
-        """Return the map of a coverage, today's if none is given."""
-        from accessibility.maps import MapCaption, draw_coverage  # noqa: PLC0415 -- folium only where a map is asked for
+    def map(
+        self,
+        shown: Coverage | Trial | None = None,
+        *,
+        plan: SitingPlan | Proposal | None = None,
+        date: str = "",
+        lang: str = "en",
+        basemap: bool = False,
+    ) -> folium.Map:
+        """Return the map of a coverage, of a trial beside today, or of today; sites can be switched in it.
 
-        coverage = self.coverage() if coverage is None else coverage
-        districts = self.districts
-        if districts is not None:
-            figures = self.table(coverage).set_index("district")
-            districts = districts[["geometry"]].join(figures)
-        caption = MapCaption(
-            title=self.name,
-            date=date,
-            headline=headline(coverage),
-            sources=self.attribution,
-            rules=tuple(f"{s}: {coverage.standard.rule(s).text}" for s in ("urban", "town", "rural")),
-            speed_m_s=coverage.walker.speed_m_s,
+        Parameters
+        ----------
+        shown
+            A coverage; or a trial, whose map shows who gains and who loses against today.
+        plan
+            A proposal; `accessibility.maps.Proposal` brings the picture of the frontier, too.
+        date
+            Of when the map is.
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+        """
+        from accessibility.studymap import MapOptions, draw_study  # noqa: PLC0415 -- folium only where it is asked for
+
+        return draw_study(
+            self, self._today if shown is None else shown, plan, MapOptions(date=date, language=lang, basemap=basemap)
         )
-        return draw_coverage(coverage, districts=districts, network=self.network, caption=caption, basemap=basemap)
+
+    def snap_sites(self, sites: Sites) -> Snapped:
+        """Return where the people and any sites stand on the network."""
+        xy = sites.to_crs(self.network.crs).xy
+        return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(xy))
 
     @property
     def attribution(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"arrays", "projection", "standards", "wording"},
+    {"arrays", "projection", "standards", "wording", "compact", "symbols"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
     {"compounds"},
@@ -29,12 +29,16 @@ FLOORS = [
     {"scenario"},
     {"comparison", "ledger", "live", "routes"},
     {"explanation", "trial"},
-    {"sources", "report", "inlining", "outlines", "overlays", "legends"}
+    {"sources", "report", "inlining", "outlines", "overlays", "legends", "mapwords", "readings", "changes", "dots"}
+    | {"curves", "living", "proposals", "sitemarks", "backdrop"}
     | {"service_areas", "footprints", "blackspots", "surface"},
+    {"sheets"},
+    {"panel"},
     {"maps"},
     {"studyfile"},
     {"scenariofile"},
     {"loading"},
+    {"studymap"},
     {"study"},
     {"quality"},
     {"factfinding", "verification"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -108,6 +108,7 @@ def test_gdal_reads_the_same_water(liechtenstein: Path) -> None:
 def test_no_site_stands_in_the_river(sample: Path, cache: Path) -> None:
     study = acc.read_study(sample, cache=cache)
     river = study.water
+    assert study.districts is not None
     assert len(river) == 1
     inside = river.geometry.iloc[0].intersection(study.districts.union_all()).representative_point()
     trial = study.what_if()
@@ -125,7 +126,7 @@ def test_no_site_stands_in_the_river(sample: Path, cache: Path) -> None:
 def test_without_an_extract_there_is_no_water(town: Path) -> None:
     import networkx as nx  # noqa: PLC0415
 
-    graph = nx.MultiDiGraph(crs="EPSG:4326")
+    graph: Any = nx.MultiDiGraph(crs="EPSG:4326")
     for i, x in enumerate(np.linspace(108.2, 108.23, 4)):
         graph.add_node(i, x=x, y=30.5)
     for i in range(3):
