@@ -151,7 +151,8 @@ class Streets:
     ----------
     lines
         A dictionary a class, widest first: ``weight``, ``coarsest`` (the most metres to a pixel at which it is drawn),
-        ``counts`` (vertices a line) and ``steps`` (longitude and latitude in turn, each line's first from `origin`, the others from the vertex before).
+        ``counts`` (vertices a line) and ``steps`` (longitude and latitude in turn, each line's first from `origin`,
+        the others from the vertex before).
     origin
         Longitude and latitude in hundred-thousandths of a degree.
     shown, left

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import layerworlds
 import pytest
 
-from accessibility import maps
+from accessibility import symbols
 from accessibility.overlays import classify_people
 from accessibility.report.layers import GEOMETRY
 from accessibility.report.layerstyles import INKS, layer_styles
@@ -78,7 +78,7 @@ def test_every_layer_has_a_style_of_its_geometry() -> None:
 
 def test_colours_and_classes_are_those_of_the_map() -> None:
     coverage = layerworlds.county().coverage
-    assert maps._INKS == INKS
+    assert symbols.INKS == INKS
     layers = {layer.name: layer for layer in classify_people(coverage)}
     people = {style.name: style for style in layer_styles(coverage)["demand"]}
     assert set(people) == set(layers)
