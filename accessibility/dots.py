@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from accessibility.overlays import PeopleClasses, Places
 
 MAX_DOTS = 1_000_000
-_UNITS_PER_CELL = 50  # a place is right to a hundredth of a cell
+_UNITS_PER_CELL = 25  # a place is right to a fiftieth of a cell
 _FINEST_M = 0.1
 _COARSEST_M = 2.0
 

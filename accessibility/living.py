@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from accessibility.coverage import Coverage
     from accessibility.scenario import Addition
 
-MAX_BYTES = 3_000_000
+MAX_BYTES = 2_000_000
 _WHOLE_BITS = 52  # all people together stay below 2^52 units, whose sums are exact in floating point
 _FINEST = 45
 _KEPT = 0.9  # of what the budget seems to allow, at each attempt

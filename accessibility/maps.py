@@ -72,7 +72,7 @@ def draw_coverage(
         Who gains from it is a layer where `switches` are given.
     switches
         Whom each site would cover: sites can be switched on and off in the map, and every figure of coverage follows
-        exactly. What does not fit into 3 MB is left out, and the map says so.
+        exactly. What does not fit into 2 MB is left out, and the map says so.
 
     Raises
     ------

@@ -52,7 +52,7 @@ def page_context(sheet: Sheet) -> dict[str, Any]:
         "rules": rule_rows(now, words),
         "notes": sheet.notes,
         "live": sheet.is_live,
-        "live_notes": [] if live is None else _live_notes(live, words),
+        "live_notes": [] if live is None else _live_notes(live, words, drawn=sheet.picture is None),
         "plan": plan,
         "symbols": {kind: Markup(site_svg(kind, is_open=False)) for kind in SHAPES},  # noqa: S704 -- our own
         "picture_words": picture_words(words),
@@ -108,9 +108,10 @@ def _addition(site: Any) -> dict[str, Any]:
     return {**place, "kind": site.kind, "name": site.name, "cost": float(site.cost)}
 
 
-def _live_notes(live: SwitchLayer, words: MapWords) -> list[tuple[str, str]]:
-    """Return what cannot be switched, and why."""
+def _live_notes(live: SwitchLayer, words: MapWords, *, drawn: bool) -> list[tuple[str, str]]:
+    """Return what cannot be switched or does not follow, and why."""
     if live.data is None:
         return words.lines("switches_off", size=f"{live.size / 1e6:.1f}", limit=f"{MAX_BYTES / 1e6:g}")
     left = words.lines("left_out", n=live.left_out, most=count(live.most)) if live.left_out else []
-    return [*left, *words.lines("only_coverage")]
+    stays = [] if drawn else words.lines("picture_stays")
+    return [*left, *stays, *words.lines("only_coverage")]

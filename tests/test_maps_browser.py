@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mapworlds
@@ -12,9 +14,12 @@ import worlds
 from branca.element import Element
 from browsing import MARKS, PHONE
 
+from accessibility import measure_coverage
 from accessibility.maps import Backdrop, draw_coverage
+from accessibility.outlines import count
 from accessibility.overlays import classify_people
 from accessibility.projection import WGS84, transform
+from accessibility.sheets import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +34,22 @@ def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
     return str(opened.page.locator(".reading").inner_text())
 
 
-@pytest.mark.parametrize("side", [90, 40])
-def test_every_place_has_its_colour_and_its_figures(show: Callable[..., Opened], side: int) -> None:
-    cover = mapworlds.grid(side=side)  # 8 100 cells make a picture, 1 600 are drawn one by one
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw people as a picture, however few they are."""
+    monkeypatch.setattr("accessibility.maps.Sheet", partial(Sheet, max_dots=100))
+
+
+@pytest.mark.parametrize("picture", [False, True])
+def test_every_place_has_its_colour_and_its_figures(
+    show: Callable[..., Opened], request: pytest.FixtureRequest, *, picture: bool
+) -> None:
+    side = 90
+    cover = mapworlds.grid(side=side)
+    if picture:
+        request.getfixturevalue("pictures")
     opened = show(draw_coverage(cover, caption=mapworlds.caption()))
+    assert opened.page.locator(".leaflet-people-pane img").count() == picture
     opened.page.wait_for_selector(".reading")
     walk = classify_people(cover)[1]
     lonlat = transform(cover.demand.xy, cover.demand.crs, WGS84)
@@ -136,6 +153,33 @@ def test_cells_smaller_than_a_pixel_are_still_seen(show: Callable[..., Opened]) 
     opened.look_at(middle, 9)
     red, _, blue = opened.colour(middle)
     assert red > blue + 80  # orange, not the ground
+
+
+@pytest.mark.usefixtures("pictures")
+def test_figures_follow_where_the_picture_stays(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()
+    assert "the picture stays as drawn" in opened.page.locator("#tab-living").inner_text()
+    opened.page.locator("ul.sites input").first.check()
+    then = past.sites.open.copy()
+    then[past.sites.rows([opened.page.locator("ul.sites span").first.get_attribute("title")])] = True
+    now = measure_coverage(net, past.demand, replace(past.sites, open=then), past.standard)
+    assert opened.page.locator(".figures tfoot td").nth(2).inner_text() == count(now.covered_people)
+    assert opened.page.locator(".leaflet-control-layers-base label").count() == 3
+    assert opened.complaints == []
+
+
+def test_an_old_browser_says_so(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    drawn = draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where))
+    page = str(drawn.get_root().render())
+    opened = show(page.replace("window.DecompressionStream", "window.NothingOfTheKind"))
+    assert "This browser is too old to show people" in opened.page.locator("header").inner_text()
+    assert opened.page.locator(".site svg").count() == past.sites.open.sum()
+    assert opened.page.locator("[data-tab=living]").count() == 0
+    assert opened.complaints == []
 
 
 def test_a_telephone_shows_the_map_first(show: Callable[..., Opened]) -> None:

@@ -71,6 +71,7 @@ const coverageMap = (() => {
   };
 
   const tabs = () => {
+    if (living.off) for (const dead of document.querySelectorAll("[data-tab=living], .sentence.rest, .first")) dead.remove();
     const buttons = [...document.querySelectorAll(".tabs button")];
     const choose = (name) => {
       for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.tab === name);
@@ -90,6 +91,8 @@ const coverageMap = (() => {
       for (const section of document.querySelectorAll(".classes")) section.hidden = section.dataset.layer !== name;
     });
     if (districts) districts.on("add", () => districts.bringToBack());
+    map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
+    panel.crowd(map);
     people.start(map).then(() => living.off || panel.start(map, { control, sites }));
   };
 

@@ -3,10 +3,10 @@ const panel = (() => {
   const of = data.switches;
   const find = (name) => document.querySelector(name);
   const every = (name) => [...document.querySelectorAll(name)];
-  const MOST = 100;
+  const [MOST, CROWDED] = [100, 250];
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
-  const markers = new Map(), proposed = new Map();
+  const markers = new Map();
   let map = null, changes = null, control = null, before = null, listed = [];
 
   const element = (tag, kind = "", text = "") => {
@@ -15,7 +15,12 @@ const panel = (() => {
     made.textContent = text;
     return made;
   };
-  const markup = (text) => new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+  // Drawings are made of constants alone: no text of the data is ever parsed.
+  const drawings = new Map();
+  const drawing = (text) => {
+    if (!drawings.has(text)) drawings.set(text, new DOMParser().parseFromString(text, "image/svg+xml").documentElement);
+    return document.importNode(drawings.get(text), true);
+  };
 
   const symbol = (row) => {
     const kind = of.kinds[row], ink = of.inks[kind], on = living.isOpen(row);
@@ -37,7 +42,7 @@ const panel = (() => {
       marker.setStyle({ fillColor: on ? ink : "#fff", weight: same ? 1.5 : 4 });
       return;
     }
-    marker.options.icon.options.html = markup(symbol(row));
+    marker.options.icon.options.html = drawing(symbol(row));
     marker.setIcon(marker.options.icon);
   };
 
@@ -51,9 +56,9 @@ const panel = (() => {
 
   // Called by the layers of sites, before anything else is there.
   const site = ({ properties }, marker) => {
-    if (living.off) return;
     const { row } = properties;
     markers.set(row, marker);
+    if (living.off) return;
     marker.on("click", () => {
       living.toggle(row);
       if (marker.getTooltip() && marker.isTooltipOpen()) marker.getTooltip().update();
@@ -137,17 +142,17 @@ const panel = (() => {
     });
   };
 
-  const paintRow = ({ row, item }) => {
-    const on = living.isOpen(row);
-    item.classList.toggle("on", on);
-    item.querySelector("input").checked = on;
-    item.querySelector("svg").replaceWith(markup(symbol(row)));
-    item.querySelector("b").textContent = signed(row);
+  const paintRow = ({ row, item, box, effect }, changed) => {
+    const text = signed(row);
+    if (effect.textContent !== text) effect.textContent = text;
+    if (!changed) return;
+    box.checked = living.isOpen(row);
+    item.querySelector("svg").replaceWith(drawing(symbol(row)));
   };
   const makeRow = (row) => {
     const item = element("li"), label = element("label"), box = element("input");
     const look = element("button", "find");
-    look.append(markup(LOOK));
+    look.append(drawing(LOOK));
     box.type = "checkbox";
     const name = element("span", "", of.names[row] || of.ids[row]);
     name.dir = "auto";
@@ -161,9 +166,10 @@ const panel = (() => {
       if (marker && !map.hasLayer(marker)) map.addLayer(marker);
       if (marker) marker.openTooltip(marker.getLatLng());
     });
-    label.append(box, markup(symbol(row)), name, element("b"));
+    const effect = element("b");
+    label.append(box, drawing(symbol(row)), name, effect);
     item.append(label, look);
-    return { row, item };
+    return { row, item, box, effect };
   };
   // What could open first, the greatest gain on top; then what is open, the least loss on top.
   const list = () => {
@@ -173,7 +179,7 @@ const panel = (() => {
     hit.sort((a, b) => living.isOpen(a) - living.isOpen(b)
       || (living.isOpen(a) ? rank.get(a) - rank.get(b) : rank.get(b) - rank.get(a)) || a - b);
     listed = hit.slice(0, MOST).map(makeRow);
-    listed.forEach(paintRow);
+    for (const line of listed) paintRow(line, true);
     find("ul.sites").replaceChildren(...listed.map(({ item }) => item));
     const more = hit.length - listed.length;
     find(".rest").textContent = more ? words("more_sites", { n: more }) : hit.length ? "" : words("no_match");
@@ -227,7 +233,8 @@ const panel = (() => {
     head(total);
     legend(total);
     for (const { row, name, test } of tables) figures(row, name, living.sum(test));
-    listed.forEach(paintRow);
+    const changed = new Set(rows);
+    for (const line of listed) paintRow(line, changed.has(line.row));
     scenario();
     plan();
     for (const note of every(".as-drawn")) note.hidden = !living.moved();
@@ -273,5 +280,13 @@ const panel = (() => {
     kindOf: (i) => living.changeOf(people.classOf(i)),
     paint: people.paintOf({ colours: of.change.colours.map((colour) => [colour]), limits: [] }),
   };
-  return { start, site, changeLook };
+  // Where there are very many sites in view their symbols are small.
+  const crowd = (view) => {
+    const bounds = view.getBounds();
+    let seen = 0;
+    for (const marker of markers.values()) if (view.hasLayer(marker) && bounds.contains(marker.getLatLng())) seen++;
+    view.getContainer().classList.toggle("crowded", seen > CROWDED);
+  };
+
+  return { start, site, crowd, changeLook };
 })();

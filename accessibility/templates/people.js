@@ -19,7 +19,14 @@ const people = (() => {
   };
   const paintOf = ({ colours, limits }) => {
     const bits = colours.map((shades) => shades.map(colourBits));
-    return (kind, count) => bits[kind][shadeOf(limits, count)];
+    return {
+      bits: (kind, count) => bits[kind][shadeOf(limits, count)],
+      name: (kind, count) => colours[kind][shadeOf(limits, count)],
+    };
+  };
+  const span = (pixels, colour, from, to) => {
+    if (to - from > 16) pixels.fill(colour, from, to);
+    else for (let at = from; at < to; at++) pixels[at] = colour;
   };
 
   // What a layer shows: the class of each point (-1 for none) and the colour of a class with so many people.
@@ -46,11 +53,11 @@ const people = (() => {
       if (px < -half || py < -half || px > view.wide + half || py > view.tall + half) continue;
       const kind = kindOf(i);
       if (kind < 0) continue;
-      const colour = paint(kind, count[i] / 10);
+      const colour = paint.bits(kind, count[i] / 10);
       const west = Math.max(0, Math.round(px - half)), east = Math.min(view.wide, Math.round(px + half));
       const south = Math.min(view.tall, Math.round(py + half));
       for (let row = Math.max(0, Math.round(py - half)); row < south; row++) {
-        pixels.fill(colour, row * view.wide + west, row * view.wide + east);
+        span(pixels, colour, row * view.wide + west, row * view.wide + east);
       }
     }
   };
@@ -73,25 +80,23 @@ const people = (() => {
         if (totals[kind] && totals[kind][at] > most) [best, most] = [kind, totals[kind][at]];
       }
       if (best < 0) continue;
-      const colour = paint(best, most), west = (at % columns) * side, north = Math.floor(at / columns) * side;
+      const colour = paint.bits(best, most), west = (at % columns) * side, north = Math.floor(at / columns) * side;
       const east = Math.min(view.wide, west + side), south = Math.min(view.tall, north + side);
-      for (let row = north; row < south; row++) pixels.fill(colour, row * view.wide + west, row * view.wide + east);
+      for (let row = north; row < south; row++) span(pixels, colour, row * view.wide + west, row * view.wide + east);
     }
   };
 
   // Places that are no cells, as circles: more people, larger; the small ones on top.
   const circles = (context, view, { kindOf, paint }, seen) => {
-    const { x, y, count } = points;
-    seen.sort((a, b) => count[b] - count[a] || a - b);
+    const { x, y, count } = points, most = 1.2 * view.side, least = 1.5 * view.ratio;
     for (const i of seen) {
       const kind = kindOf(i);
       if (kind < 0) continue;
       const wanted = (3 + 9 * Math.sqrt(count[i] / 10 / of.most)) * view.ratio;
-      const radius = Math.max(1.5 * view.ratio, Math.min(wanted, 1.2 * view.side));
-      const bits = paint(kind, count[i] / 10);
+      const radius = Math.max(least, Math.min(wanted, most));
       context.beginPath();
       context.arc(view.left + x[i] * view.across, view.top - y[i] * view.up, radius, 0, 2 * Math.PI);
-      context.fillStyle = `rgb(${bits & 255} ${bits >> 8 & 255} ${bits >> 16 & 255})`;
+      context.fillStyle = paint.name(kind, count[i] / 10);
       context.fill();
       if (radius < 3 * view.ratio) continue;
       context.strokeStyle = "#fff";
@@ -100,10 +105,13 @@ const people = (() => {
     }
   };
 
+  // The points in view, the most people first.
+  let byPeople = null;
   const inView = (view) => {
-    const { x, y } = points, seen = [], margin = 15 * view.ratio;
-    for (let i = 0; i < x.length && seen.length <= CROWD; i++) {
-      const px = view.left + x[i] * view.across, py = view.top - y[i] * view.up;
+    const { x, y, count } = points, seen = [], margin = 15 * view.ratio;
+    byPeople ||= Uint32Array.from(x.keys()).sort((a, b) => count[b] - count[a] || a - b);
+    for (let k = 0; k < byPeople.length && seen.length <= CROWD; k++) {
+      const i = byPeople[k], px = view.left + x[i] * view.across, py = view.top - y[i] * view.up;
       if (px > -margin && py > -margin && px < view.wide + margin && py < view.tall + margin) seen.push(i);
     }
     return seen;
@@ -118,18 +126,22 @@ const people = (() => {
     if (!of.grid && seen.length <= CROWD) {
       circles(context, view, shown, seen);
     } else if (view.wide && view.tall) {
-      const image = context.createImageData(view.wide, view.tall), pixels = new Uint32Array(image.data.buffer);
-      const least = Math.ceil(LEAST * view.ratio);
+      const size = view.wide * view.tall;
+      if (!pen.image || pen.image.width !== view.wide || pen.image.height !== view.tall) {
+        pen.image = context.createImageData(view.wide, view.tall);
+      }
+      const pixels = new Uint32Array(pen.image.data.buffer, 0, size), least = Math.ceil(LEAST * view.ratio);
+      pixels.fill(0);
       if (view.side < least || !of.grid) shared(view, pixels, shown, least);
       else squares(view, pixels, shown);
-      context.putImageData(image, 0, 0);
+      context.putImageData(pen.image, 0, 0);
     }
     context.restore();
   };
 
   const Pen = L.Canvas.extend({ _draw() { draw(this); } });  // a canvas of Leaflet that draws no paths, but people
   const layer = (shown) => {
-    const pen = new Pen({ pane: "people", padding: 0.3 });
+    const pen = new Pen({ pane: "people", padding: 0.1 });
     pen.look = shown;
     pens.push(pen);
     return pen;
