@@ -105,6 +105,49 @@ const people = (() => {
     }
   };
 
+  // The same in pixels, where no circle is large enough to have a rim: thousands of them in no time.
+  const masks = new Map();
+  const maskOf = (radius) => {
+    const key = Math.round(radius * 4);
+    if (!masks.has(key)) {
+      const reach = Math.ceil(radius), found = [];
+      for (let dy = -reach; dy <= reach; dy++) {
+        for (let dx = -reach; dx <= reach; dx++) {
+          const alpha = Math.min(1, radius + 0.5 - Math.hypot(dx, dy));
+          if (alpha > 0) found.push([dx, dy, alpha]);
+        }
+      }
+      masks.set(key, found);
+    }
+    return masks.get(key);
+  };
+  const blend = (under, over, alpha) => {
+    if (alpha >= 1) return over;
+    if (!under) return (over & 0xffffff | Math.round(255 * alpha) << 24) >>> 0;
+    let mixed = 0;
+    for (const shift of [0, 8, 16]) {
+      const below = under >> shift & 255, above = over >> shift & 255;
+      mixed |= Math.round(below + (above - below) * alpha) << shift;
+    }
+    return (mixed | Math.round(Math.max(under >>> 24, 255 * alpha)) << 24) >>> 0;
+  };
+  const stamps = (view, pixels, { kindOf, paint }, seen) => {
+    const { x, y, count } = points, most = 1.2 * view.side, least = 1.5 * view.ratio;
+    for (const i of seen) {
+      const kind = kindOf(i);
+      if (kind < 0) continue;
+      const wanted = (3 + 9 * Math.sqrt(count[i] / 10 / of.most)) * view.ratio;
+      const colour = paint.bits(kind, count[i] / 10);
+      const px = Math.round(view.left + x[i] * view.across), py = Math.round(view.top - y[i] * view.up);
+      for (const [dx, dy, alpha] of maskOf(Math.max(least, Math.min(wanted, most)))) {
+        const column = px + dx, row = py + dy;
+        if (column < 0 || row < 0 || column >= view.wide || row >= view.tall) continue;
+        const at = row * view.wide + column;
+        pixels[at] = blend(pixels[at], colour, alpha);
+      }
+    }
+  };
+
   // The points in view, the most people first.
   let byPeople = null;
   const inView = (view) => {
@@ -123,7 +166,8 @@ const people = (() => {
     const seen = of.grid ? [] : inView(view);
     context.save();
     context.setTransform(1, 0, 0, 1, 0, 0);
-    if (!of.grid && seen.length <= CROWD) {
+    const few = !of.grid && seen.length <= CROWD;
+    if (few && 1.2 * view.side >= 3 * view.ratio) {
       circles(context, view, shown, seen);
     } else if (view.wide && view.tall) {
       const size = view.wide * view.tall;
@@ -132,7 +176,8 @@ const people = (() => {
       }
       const pixels = new Uint32Array(pen.image.data.buffer, 0, size), least = Math.ceil(LEAST * view.ratio);
       pixels.fill(0);
-      if (view.side < least || !of.grid) shared(view, pixels, shown, least);
+      if (few) stamps(view, pixels, shown, seen);
+      else if (view.side < least || !of.grid) shared(view, pixels, shown, least);
       else squares(view, pixels, shown);
       context.putImageData(pen.image, 0, 0);
     }
