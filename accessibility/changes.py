@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.mapwords import MapWords
 from accessibility.overlays import PeopleClasses
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from accessibility.coverage import Coverage
 
 GAINED, LOST = 2, 3
-CHANGES = ("covered, as before", "not covered, as before", "gained: covered now", "lost: no longer covered")
 COLOURS = ("#9ecae1", "#fdc086", "#08519c", "#9c3d06")
+_LABELS = ("still_covered", "still_uncovered", "gained", "lost")
 
 
-def classify_changes(before: Coverage, after: Coverage) -> PeopleClasses:
+def classify_changes(before: Coverage, after: Coverage, words: MapWords | None = None) -> PeopleClasses:
     """Return people by whether they are covered before and after, two coverages of the same people.
 
     Examples
@@ -29,12 +32,33 @@ def classify_changes(before: Coverage, after: Coverage) -> PeopleClasses:
     >>> dict(zip(changes.labels, changes.people.tolist()))["gained: covered now"]
     10.0
     """
-    new = np.where(before.covered, 0, GAINED)
-    gone = np.where(before.covered, LOST, 1)
+    words = MapWords() if words is None else words
     return PeopleClasses(
-        name="Who gains and who loses",
-        labels=CHANGES,
+        name=words("layer_changes"),
+        labels=tuple(words(key) for key in _LABELS),
         colours=COLOURS,
-        of=np.where(after.covered, new, gone).astype(np.int8),
+        of=change_of(before.covered, after.covered),
         population=after.demand.population,
+        whom=words("all_people"),
+    )
+
+
+def change_of(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return the class of each point: still covered, still not, gained, lost."""
+    return np.where(after, np.where(before, 0, GAINED), np.where(before, LOST, 1)).astype(np.int8)
+
+
+def classify_gains(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], population: NDArray[np.float64], words: MapWords
+) -> PeopleClasses:
+    """Return people by what a proposal brings them; those whom it takes a site from only where there are any."""
+    of = change_of(before, after)
+    labels = ["covered_today", "left_over", "gains", *(["loses"] if (of == LOST).any() else [])]
+    return PeopleClasses(
+        name=words("layer_gains"),
+        labels=tuple(words(key) for key in labels),
+        colours=COLOURS[: len(labels)],
+        of=of,
+        population=population,
+        whom=words("all_people"),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -33,6 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standa
 Basemap = Annotated[
     bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
 ]
+Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of the map.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -46,13 +47,20 @@ def _main(
 
 @app.command()
 def demo(
-    *, out: Out = None, workers: Workers = None, quiet: Quiet = False, as_json: Json = False, basemap: Basemap = False
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
 ) -> None:
     """Run the sample county: coverage, map and tables, into maps/demo/."""
     from accessibility import runs  # noqa: PLC0415
 
     folder = runs.demo_folder() if out is None else out
-    _cover(runs.sample_study(), folder, runs.Options(workers=workers, basemap=basemap), quiet=quiet, as_json=as_json)
+    options = runs.Options(workers=workers, basemap=basemap, language=lang)
+    _cover(runs.sample_study(), folder, options, quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -113,19 +121,21 @@ def check(
 
 
 @app.command()
-def cover(
+def cover(  # noqa: PLR0913 -- the options of a command
     study: StudyFile,
     *,
     out: Out = None,
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    lang: Lang = "en",
     basemap: Basemap = False,
 ) -> None:
     """Measure coverage: tables, map and manifest, into maps/<study>/."""
     from accessibility import runs  # noqa: PLC0415
 
-    _cover(study, out, runs.Options(workers=workers, basemap=basemap), quiet=quiet, as_json=as_json)
+    options = runs.Options(workers=workers, basemap=basemap, language=lang)
+    _cover(study, out, options, quiet=quiet, as_json=as_json)
 
 
 def _cover(study: Path, out: Path | None, options: Any, *, quiet: bool, as_json: bool) -> None:

@@ -6,14 +6,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from accessibility.outlines import count, share
+from accessibility.mapwords import MapWords
+from accessibility.outlines import count, percent, share
 from accessibility.overlays import PeopleClasses, shade_limits, shade_of
+from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from accessibility.coverage import Coverage
+    from accessibility.standards import Rule, Standard
+
+    Lines = list[tuple[str, str]]
 
 NO_APPROVAL = "____"
+_AN = ("8", "11-", "11.", "18-", "18.")  # how numbers begin that are spoken with a vowel
+_JOINTS = {"en": ", ", "zh": "、"}
+_OR = {"en": " or ", "zh-Hans": "或"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +33,10 @@ class MapCaption:
     ----------
     title, date
         What the map shows, and of when.
+    language
+        ``en``, ``zh`` or ``both``.
     headline
-        The result in one sentence, a share with both its parts.
-    rules
-        The rule of each setting, ``setting: words``.
-    speed_m_s
-        Walking speed.
+        The result in one sentence; made from the coverage where not given.
     sources
         Attribution texts.
     approval
@@ -38,20 +45,15 @@ class MapCaption:
 
     title: str
     date: str
-    headline: str
-    rules: tuple[str, ...]
-    speed_m_s: float
+    language: str = "en"
+    headline: str = ""
     sources: tuple[str, ...] = ()
     approval: str = ""
 
     @property
-    def rule_rows(self) -> list[tuple[str, str]]:
-        """Settings and their rules; settings of the same rule stand together."""
-        found: dict[str, list[str]] = {}
-        for rule in self.rules:
-            setting, _, words = rule.partition(": ")
-            found.setdefault(words, []).append(setting)
-        return [(" and ".join(settings).capitalize(), words) for words, settings in found.items()]
+    def words(self) -> MapWords:
+        """The words in the languages of the map."""
+        return MapWords.of(self.language)
 
     @property
     def approval_text(self) -> str:
@@ -59,11 +61,54 @@ class MapCaption:
         return f"审图号: {self.approval or NO_APPROVAL}"
 
 
-def class_table(classes: PeopleClasses, *, shaded: bool) -> dict[str, Any]:
+def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
+    """Return the headline in each language with ``{percent}``, ``{people}`` and ``{covered}`` still open."""
+    rules = {language: _OR[language].join(said) for language, said in _rules_said(coverage.standard, words).items()}
+    speed = repr(float(coverage.walker.speed_m_s))
+    key = "headline" if coverage.population > 0 else "headline_nobody"
+    still_open = {name: f"{{{name}}}" for name in ("percent", "people", "covered")}
+    return words.lines(key, rules=rules, speed=speed, **still_open)
+
+
+def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
+    """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
+    people, covered = coverage.population, coverage.covered_people
+    said = {"percent": plain_percent(covered, people), "people": count(people), "covered": count(covered)}
+    return [(language, _filled(form, said)) for language, form in headline_forms(coverage, words)]
+
+
+def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
+    """Return in one sentence a language how many gain and lose, and what is covered today."""
+    people = after.demand.population
+    said = {
+        "gained": count(float(people[after.covered & ~before.covered].sum())),
+        "lost": count(float(people[before.covered & ~after.covered].sum())),
+        **today_said(before),
+    }
+    return words.lines("compared", **said)
+
+
+def today_said(before: Coverage) -> dict[str, str]:
+    """Return share and people covered today, as sentences say them."""
+    covered = before.covered_people
+    return {"percent": plain_percent(covered, before.population), "covered": count(covered)}
+
+
+def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
+    """Return settings and their rules, settings of the same rule together, and the walking speed."""
+    rows = []
+    for rule, settings in _by_rule(coverage.standard).items():
+        named = words.listed(settings)
+        rows.append(([(k, text.capitalize()) for k, text in named.items()], list(words.rule(rule).items())))
+    rows.append((words.lines("on_foot"), words.lines("speed", of=f"{coverage.walker.speed_m_s:g}")))
+    return rows
+
+
+def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dict[str, Any]:
     """Return what the legend shows of a layer: a row a class with its people and their share, and the total."""
     total = classes.total
     rows = [
-        {"colour": colour, "label": label, "people": count(people), "share": _percent(people, total)}
+        {"colour": colour, "label": label, "people": count(people), "share": percent(people, total)}
         for label, colour, people in zip(classes.labels, classes.colours, classes.people, strict=True)
     ]
     table: dict[str, Any] = {
@@ -75,28 +120,57 @@ def class_table(classes: PeopleClasses, *, shaded: bool) -> dict[str, Any]:
     }
     limits = [f"{limit:g}" for limit in shade_limits(classes)] if shaded else []
     if limits:
-        between = [f"{low} to {high}" for low, high in pairwise(limits)]
-        words = [f"below {limits[0]}", *between, f"{limits[-1]} or more"]
-        table["shades"] = [(shade_of("#555555", k, len(words)), word) for k, word in enumerate(words)]
+        between = [words("between", low=low, high=high) for low, high in pairwise(limits)]
+        said = [words("below", of=limits[0]), *between, words("or_more", of=limits[-1])]
+        table["shades"] = [(shade_of("#555555", k, len(said)), word) for k, word in enumerate(said)]
     return table
 
 
-def drawing_notes(
-    layers: tuple[PeopleClasses, ...], *, how: str, unplaced: float, hidden: Mapping[str, float]
-) -> list[str]:
-    """Return what a reader must know of how people are drawn, and the people the picture does not show."""
-    notes = [how]
+def hidden_notes(
+    layers: Iterable[PeopleClasses], words: MapWords, *, unplaced: float, hidden: Mapping[str, float]
+) -> Lines:
+    """Return whom the picture does not show: people in a pixel of another class, and people without a place."""
+    notes: Lines = []
     for layer in layers:
         people = hidden.get(layer.name, 0.0)
         if people >= 0.5:  # noqa: PLR2004 -- rounds to a person
-            notes.append(
-                f"{layer.name}: where cells share a pixel the class with the most people is shown;"
-                f" {share(people, layer.total)} people stand in another class's colour."
-            )
+            notes += words.lines("hidden_people", layer=layer.name, share=share(people, layer.total, words))
     if unplaced > 0:
-        notes.append(f"{count(unplaced)} people without a place are counted above and not drawn.")
+        notes += words.lines("unplaced", people=count(unplaced))
     return notes
 
 
-def _percent(part: float, whole: float) -> str:
-    return f"{100 * part / whole:.1f} %" if whole > 0 else ""
+def plain_percent(part: float, whole: float) -> str:
+    """Return a share for a headline: 0 and 100 only for nobody and everybody."""
+    if not whole > 0:
+        return ""
+    tenths = round(round(1_000 * part / whole, 9))
+    if 0 < part < whole:
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:.1f} %"
+
+
+def _by_rule(standard: Standard) -> dict[Rule, list[str]]:
+    found: dict[Rule, list[str]] = {}
+    for setting in SETTINGS:
+        found.setdefault(standard.rule(setting), []).append(setting)
+    return found
+
+
+def _rules_said(standard: Standard, words: MapWords) -> dict[str, list[str]]:
+    """Return each rule with its settings, by HTML language."""
+    said: dict[str, list[str]] = {}
+    for rule, settings in _by_rule(standard).items():
+        text = words.rule(rule)
+        spoken = f"{rule.limit / 60:g}-"
+        article = "_an" if rule.measure == "walk" and spoken.startswith(_AN) else ""
+        named = words.listed(settings, joint=_JOINTS)
+        for language, sentence in words.lines(f"rule_of_{rule.measure}{article}", rule=text, settings=named):
+            said.setdefault(language, []).append(sentence)
+    return said
+
+
+def _filled(form: str, said: Mapping[str, str]) -> str:
+    for name, value in said.items():
+        form = form.replace(f"{{{name}}}", value)
+    return form

@@ -18,53 +18,42 @@ from folium.template import Template
 from folium.utilities import JsCode
 from markupsafe import Markup
 
+from accessibility.backdrop import Backdrop
 from accessibility.inlining import LEAFLET_CSS, LEAFLET_JS, inline, policy, script_json, settle, write_whole
-from accessibility.legends import MapCaption, class_table, drawing_notes
-from accessibility.outlines import (
-    SITE_LAYERS,
-    Bounds,
-    Streets,
-    count,
-    district_features,
-    district_labels,
-    safe_html,
-    site_features,
-    street_lines,
-)
-from accessibility.overlays import (
-    MAX_MARKS,
-    PeopleClasses,
-    Picture,
-    Places,
-    classify_people,
-    mark_table,
-)
-from accessibility.symbols import INKS, site_svg
+from accessibility.legends import MapCaption
+from accessibility.living import Switches
+from accessibility.outlines import district_labels, safe_html
+from accessibility.panel import page_context, page_data
+from accessibility.proposals import Proposal
+from accessibility.sheets import Sheet
+from accessibility.sitemarks import layer_name, proposed_features, site_features
+from accessibility.symbols import INKS, PIN, site_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import geopandas as gpd
-
     from accessibility.coverage import Coverage
-    from accessibility.network import Network
+    from accessibility.siting.plan import SitingPlan
 
-__all__ = ["MapCaption", "draw_coverage", "write_map"]
+__all__ = ["Backdrop", "MapCaption", "Proposal", "Switches", "draw_coverage", "write_map"]
 
 TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
 _MAX_LABELS = 60
+_SCRIPTS = ("packed.js", "people.js", "living.js", "panel.js", "map.js")
+_PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360))
 
 
 def draw_coverage(
     coverage: Coverage,
     *,
     caption: MapCaption,
-    districts: gpd.GeoDataFrame | None = None,
-    network: Network | None = None,
-    basemap: bool = False,
+    backdrop: Backdrop | None = None,
+    before: Coverage | None = None,
+    plan: SitingPlan | Proposal | None = None,
+    switches: Switches | None = None,
 ) -> folium.Map:
     """Return the map of a coverage; saved, shown in a notebook or written, it opens without the internet.
 
@@ -73,52 +62,53 @@ def draw_coverage(
     coverage
         Whose people and sites are drawn.
     caption
-        Title, headline, rules, sources; their texts are shown letter by letter.
-    districts
-        Polygons, indexed by name, with any of the columns of ``districts.csv``, shown where the pointer is.
-    network
-        Streets, drawn in place of a basemap.
-    basemap
-        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+        Title, date, language, sources; their texts are shown letter by letter.
+    backdrop
+        Districts, streets and water; nothing but the people and sites if not given.
+    before
+        Another coverage of the same people: the map shows first who gains and who loses against it.
+    plan
+        A proposal, numbered in opening order, with its proof; a `Proposal` brings the picture of the frontier, too.
+        Who gains from it is a layer where `switches` are given.
+    switches
+        Whom each site would cover: sites can be switched on and off in the map, and every figure of coverage follows
+        exactly. What does not fit into 2 MB is left out, and the map says so.
 
     Raises
     ------
     InputError
-        Districts without a coordinate system or of other geometry than polygons.
+        Districts without a coordinate system or of other geometry than polygons; switches, comparison or frontier that
+        do not belong to the coverage.
 
     Notes
     -----
-    Up to 5 000 demand points are drawn one by one, more as a picture; the legend says which. Same inputs, same bytes.
+    Up to a million demand points are drawn one by one, more as a picture; the legend says which. Same inputs, same
+    bytes.
     """
-    if basemap and OSM_CREDIT not in " ".join(caption.sources):
+    backdrop = Backdrop() if backdrop is None else backdrop
+    if backdrop.basemap and OSM_CREDIT not in " ".join(caption.sources):
         caption = replace(caption, sources=(*caption.sources, OSM_CREDIT))
-    layers, places = classify_people(coverage), Places.of(coverage)
-    outlines, bounds = (None, _bounds(places)) if districts is None else district_features(districts)
-    drawn = _OfflineMap(tiles=None, max_zoom=19, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
-    for pane, z_index in (("streets", 340), ("people", 350), ("main-streets", 360)):
-        CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
-    if basemap:
-        folium.TileLayer(TILES, attr=OSM_CREDIT, name="Basemap", overlay=True, control=True).add_to(drawn)
-    people, notes = _add_people(drawn, coverage, layers, places)
-    streets = None if network is None else street_lines(network, _widened(bounds))
-    if streets is not None:
-        _Scripted("coverageMap.streets()", name="Streets", overlay=True).add_to(drawn)
-    outline = None if outlines is None or districts is None else _add_districts(drawn, districts, outlines)
-    _add_sites(drawn, coverage)
-    folium.LayerControl(collapsed=False).add_to(drawn)
-    west, south, east, north = bounds
-    drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
-    credit = safe_html(" · ".join(caption.sources)) if caption.sources else ""
-    _Start(districts=outline, attribution=credit).add_to(drawn)
-    page = _Page(
-        words={
-            "caption": caption,
-            "tables": [class_table(layer, shaded=len(coverage.demand) > MAX_MARKS) for layer in layers],
-            "notes": [*notes, *([streets.note] if streets else [])],
-        },
-        data={"people": people, "streets": _street_data(streets)},
-        images_from=_TILE_HOST if basemap else "",
+    proposal = plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan)
+    sheet = Sheet(
+        coverage=coverage, caption=caption, backdrop=backdrop, before=before, proposal=proposal, switches=switches
     )
+    drawn = _OfflineMap(tiles=None, max_zoom=19, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
+    for pane, z_index in _PANES:
+        CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
+    if backdrop.basemap:
+        folium.TileLayer(TILES, attr=OSM_CREDIT, name=sheet.words("basemap"), overlay=True, control=True).add_to(drawn)
+    _add_people(drawn, sheet)
+    for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
+        if there is not None:
+            _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
+    outline = _add_districts(drawn, sheet)
+    groups = _add_sites(drawn, sheet)
+    control = folium.LayerControl(collapsed=False).add_to(drawn)
+    (west, south, east, north) = sheet.outlines[1]
+    drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
+    parts = {"districts": outline, "control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
+    _Start(parts=parts, attribution=safe_html(" · ".join(caption.sources)) if caption.sources else "").add_to(drawn)
+    page = _Page(words=page_context(sheet), data=page_data(sheet), images_from=_TILE_HOST if backdrop.basemap else "")
     page.add_child(drawn)
     return drawn
 
@@ -177,14 +167,14 @@ class _Page(Figure):
             body=Markup(self.html.render(**kwargs)),  # noqa: S704
             script=Markup(self.script.render(**kwargs)),  # noqa: S704
             style=Markup(_text("map.css")),  # noqa: S704
-            library=Markup(_text("map.js")),  # noqa: S704
+            library=Markup("".join(_text(name) for name in _SCRIPTS)),  # noqa: S704
             data=Markup(script_json(self.data)),  # noqa: S704
         )
         return settle(inline(html, mark), mark=mark, ids=_ids(self))
 
 
 class _Scripted(Layer):
-    """A layer that an expression of map.js makes."""
+    """A layer that an expression of the page's script makes."""
 
     _template = Template("{% macro script(this, kwargs) %}var {{ this.get_name() }} = {{ this.made }};{% endmacro %}")
 
@@ -194,7 +184,7 @@ class _Scripted(Layer):
 
 
 class _Start(MacroElement):
-    """Wakes map.js when all layers are there."""
+    """Wakes the page's script when all layers are there."""
 
     _template = Template("""
         {% macro script(this, kwargs) %}
@@ -202,57 +192,45 @@ class _Start(MacroElement):
         L.control.attribution({prefix: false}).addAttribution({{ this.attribution|tojson }})
             .addTo({{ this._parent.get_name() }});
         {%- endif %}
-        coverageMap.start({{ this._parent.get_name() }}, {{ this.districts or "null" }});
+        coverageMap.start({{ this._parent.get_name() }}, {
+            {%- for name, part in this.parts.items() %}{{ name }}: {{ part or "null" }}, {% endfor -%} });
         {% endmacro %}
     """)
 
-    def __init__(self, *, districts: str | None, attribution: str) -> None:
+    def __init__(self, *, parts: dict[str, str | None], attribution: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._name, self.districts, self.attribution = "Start", districts, attribution
+        self._name, self.parts, self.attribution = "Start", parts, attribution
 
 
-def _add_people(
-    drawn: folium.Map, coverage: Coverage, layers: tuple[PeopleClasses, ...], places: Places
-) -> tuple[dict[str, Any], list[str]]:
-    """Add the people; return what map.js needs to know of them, and the notes of the legend."""
-    unplaced = float(coverage.demand.population[~places.placed].sum())
-    if len(coverage.demand) <= MAX_MARKS or not places.placed.any():
-        for row, layer in enumerate(layers):
-            _Scripted(f"coverageMap.people({row})", name=layer.name, overlay=False, show=row == 0).add_to(drawn)
-        circles = "A circle is a place, larger with more people."
-        how = f"Every cell is drawn, {places.cell_m:,.0f} m wide." if places.grid else circles
-        data = {
-            "points": mark_table(layers, places, coverage),
-            "colours": [layer.colours for layer in layers],
-            "cell": places.cell_m if places.grid else 0,
-            "most": max(1.0, float(coverage.demand.population.max(initial=0.0))),
-        }
-        return data, drawing_notes(layers, how=how, unplaced=unplaced, hidden={})
-    picture = Picture.of(places)
-    for row, layer in enumerate(layers):
+def _add_people(drawn: folium.Map, sheet: Sheet) -> None:
+    """Add a layer for each way to colour the people, the first one shown."""
+    picture = sheet.picture
+    for row, layer in enumerate(sheet.layers):
+        options: dict[str, Any] = {"name": layer.name, "overlay": False, "show": row == 0}
+        if picture is None:
+            _Scripted(f"coverageMap.people({row})", **options).add_to(drawn)
+            continue
         folium.raster_layers.ImageOverlay(
             picture.image(layer),
             picture.bounds,
             pixelated=False,  # map.css says it, once
-            name=layer.name,
-            overlay=False,
-            show=row == 0,
             pane="people",
             alt=layer.name,
+            **options,
         ).add_to(drawn)
-    how = f"{len(coverage.demand):,} demand points as a picture, each a square of {places.cell_m:,.0f} m."
-    hidden = {layer.name: picture.hidden_people(layer) for layer in layers} if picture.coarse else {}
-    return picture.table(layers[0], coverage), drawing_notes(layers, how=how, unplaced=unplaced, hidden=hidden)
 
 
-def _add_districts(drawn: folium.Map, districts: gpd.GeoDataFrame, outlines: dict[str, Any]) -> str:
+def _add_districts(drawn: folium.Map, sheet: Sheet) -> str | None:
     """Add outlines and, where there is room, names; return the outlines' name in the script."""
+    districts, outlines = sheet.backdrop.districts, sheet.outlines[0]
+    if districts is None or outlines is None:
+        return None
     fields = list(dict.fromkeys(key for feature in outlines["features"] for key in feature["properties"]))
     for feature in outlines["features"]:
         feature["properties"] = {key: feature["properties"].get(key, "") for key in fields}
     layer = folium.GeoJson(
         outlines,
-        name="Districts",
+        name=sheet.words("districts").capitalize(),
         style_function=lambda _: {"color": "#22303c", "weight": 1.4, "opacity": 0.75, "fillOpacity": 0},
         highlight_function=lambda _: {"weight": 3.2, "opacity": 1},
         tooltip=_tooltip(fields, ["", *fields[1:]]),
@@ -261,52 +239,56 @@ def _add_districts(drawn: folium.Map, districts: gpd.GeoDataFrame, outlines: dic
     if len(districts) <= _MAX_LABELS:
         folium.GeoJson(
             district_labels(districts),
-            name="District names",
+            name=sheet.words("district_names"),
             marker=folium.CircleMarker(radius=0, stroke=False, fill=False, interactive=False),
             on_each_feature=JsCode("coverageMap.label"),  # a folium tooltip is one for the whole layer
         ).add_to(drawn)
     return str(layer.get_name())
 
 
-def _add_sites(drawn: folium.Map, coverage: Coverage) -> None:
-    """Add a layer a kind of site, named by its symbol and count: the layer control is the legend of the sites."""
-    for (kind, is_open), features in site_features(coverage).items():
-        svg, n = site_svg(kind, is_open=is_open), len(features["features"])
-        marker: Any = folium.Marker(icon=DivIcon(html=svg, icon_size=(16, 16), icon_anchor=(8, 8), class_name="site"))
+def _add_sites(drawn: folium.Map, sheet: Sheet) -> list[str]:
+    """Add a layer a kind of site, named by its symbol and count: the layer control is the legend of the sites.
+
+    Return the names in the script of those that can be switched.
+    """
+    names = []
+    for (kind, is_open), features in site_features(sheet.coverage, sheet.words).items():
+        n = len(features["features"])
+        marker = _icon(site_svg(kind, is_open=is_open), 16)
         if n > _MAX_ICONS:
             ink = INKS[kind]
             marker = folium.CircleMarker(
                 radius=4, color=ink, weight=1.5, fill=True, fill_color=ink if is_open else "#fff", fill_opacity=1
             )
-        folium.GeoJson(
+        layer = folium.GeoJson(
             features,
-            name=f"{svg} {SITE_LAYERS[kind, is_open]} <b>{count(n)}</b>",
+            name=layer_name(kind, sheet.words, is_open=is_open, sites=n),
             show=is_open,
             marker=marker,
+            on_each_feature=JsCode("coverageMap.site"),
+            tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
+        )
+        layer.add_to(drawn)
+        names.append(str(layer.get_name()))
+    if sheet.proposal is not None and len(sheet.proposal.plan.selected):
+        features = proposed_features(sheet.proposal.plan.table(), sheet.words)
+        folium.GeoJson(
+            features,
+            name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
+            marker=_icon(PIN, 22, kind="site proposed"),
+            on_each_feature=JsCode("coverageMap.proposed"),
             tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
         ).add_to(drawn)
+    return names
+
+
+def _icon(svg: str, side: int, kind: str = "site") -> Any:
+    icon = DivIcon(html=svg, icon_size=(side, side), icon_anchor=(side // 2, side // 2), class_name=kind)
+    return folium.Marker(icon=icon)
 
 
 def _tooltip(fields: list[str], aliases: list[str] | None = None, **options: Any) -> GeoJsonTooltip:
     return GeoJsonTooltip(fields, aliases, **{"class_name": "tip", "sticky": True, **options})
-
-
-def _street_data(streets: Streets | None) -> dict[str, Any] | None:
-    return None if streets is None else {"lines": streets.lines, "origin": streets.origin}
-
-
-def _bounds(places: Places) -> Bounds:
-    """Return the bounds of people and, where they have no place, of nothing in particular."""
-    found = places.lonlat[places.placed]
-    if not len(found):
-        return (-180.0, -60.0, 180.0, 75.0)
-    (west, south), (east, north) = found.min(axis=0).tolist(), found.max(axis=0).tolist()
-    return (west, south, east, north)
-
-
-def _widened(bounds: Bounds) -> Bounds:
-    west, south, east, north = bounds
-    return (west - 0.01, south - 0.01, east + 0.01, north + 0.01)
 
 
 def _ids(element: Element) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What stands on a map beside the people: districts, sites and streets, as GeoJSON or as compact lines."""
+"""What stands on a map beside the people: districts and streets, as GeoJSON or as compact lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.mapwords import MapWords
 from accessibility.projection import WGS84, transform
 
 if TYPE_CHECKING:
@@ -18,20 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.coverage import Coverage
     from accessibility.network import Network
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north in degrees."""
 
-SITE_LAYERS: dict[tuple[str, bool], str] = {
-    ("outlet", True): "Outlets",
-    ("bank", True): "Partner bank branches",
-    ("new", True): "New sites, opened",
-    ("outlet", False): "Outlets, closed",
-    ("bank", False): "Other bank branches",
-    ("new", False): "Candidate new sites",
-}
 SITE_WORDS: dict[tuple[str, bool], str] = {
     ("outlet", True): "outlet, counts today",
     ("bank", True): "partner bank branch, counts",
@@ -41,6 +33,8 @@ SITE_WORDS: dict[tuple[str, bool], str] = {
     ("new", False): "candidate for a new site",
 }
 MAX_STREET_BYTES = 1_500_000
+_DRAWN = {"main_streets": (1.6, 1e9), "minor_streets": (0.9, 60), "paths": (0.6, 25)}
+"""Width of each class in pixels, and the most metres to a pixel at which it is drawn."""
 _MAIN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 _MINOR = ("road", "unclassified", "residential", "living_street", "service", "pedestrian")
 _MAX_OUTLINE_VERTICES = 60_000
@@ -63,17 +57,31 @@ def safe_html(text: object) -> str:
 
 
 def count(people: float) -> str:
-    """Return a number of people with its thousands apart."""
-    return f"{people:,.0f}"
+    """Return a number of people with its thousands apart, halves to the even number.
+
+    Rounded to a millionth before: a sum that floating point leaves just beside a half rounds as the half does, here and
+    in the browser.
+
+    Examples
+    --------
+    >>> count(0.7 + 0.1 + 0.7), count(2.5)
+    ('2', '2')
+    """
+    return f"{round(people, 6):,.0f}"
 
 
-def share(part: float, whole: float) -> str:
-    """Return a share with both its parts: ``9 of 12 (75.0 %)``."""
-    percent = f" ({100 * part / whole:.1f} %)" if whole > 0 else ""
-    return f"{count(part)} of {count(whole)}{percent}"
+def percent(part: float, whole: float) -> str:
+    """Return a share with one decimal, empty without a whole; rounded to a billionth before, as `count` is."""
+    return f"{round(100 * part / whole, 9):.1f} %" if whole > 0 else ""
 
 
-def district_features(districts: gpd.GeoDataFrame) -> tuple[dict[str, Any], Bounds]:
+def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
+    """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
+    key = "share_of" if whole > 0 else "share_of_none"
+    return words.told(key, part=count(part), whole=count(whole), percent=percent(part, whole))
+
+
+def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None) -> tuple[dict[str, Any], Bounds]:
     """Return the districts as GeoJSON whose properties are ready to show, and the bounds of all.
 
     Raises
@@ -92,16 +100,17 @@ def district_features(districts: gpd.GeoDataFrame) -> tuple[dict[str, Any], Boun
         raise InputError(msg)
     bounds: Bounds = tuple(float(v) for v in shapes.total_bounds)  # type: ignore[assignment]
     features = [
-        _feature(row, geometry, {"name": safe_html(name), **district_figures(figures)})
+        feature(row, geometry, {"name": safe_html(name), **district_figures(figures, words)})
         for row, (geometry, (name, figures)) in enumerate(
             zip(_generalised(shapes.to_numpy(), bounds), districts.drop(columns=shapes.name).iterrows(), strict=True)
         )
     ]
-    return _collection(features), bounds
+    return collection(features), bounds
 
 
-def district_figures(figures: pd.Series[Any]) -> dict[str, str]:
+def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> dict[str, str]:
     """Return the texts that a district shows: shares with both their parts; a figure that is not there is left out."""
+    words = MapWords() if words is None else words
     known = {
         str(k): float(v)
         for k, v in figures.items()
@@ -109,49 +118,29 @@ def district_figures(figures: pd.Series[Any]) -> dict[str, str]:
     }
     people, texts = known.get("population"), {}
     if people is not None:
-        texts["people"] = count(people)
+        texts[words("people")] = count(people)
         for name in ("covered", "uncovered", "unreached"):
             if name in known:
-                texts[name] = share(known[name], people)
+                texts[words(name)] = " ".join(share(known[name], people, words).values())
     for setting in ("urban", "town", "rural"):
         part, whole = known.get(f"{setting}_covered_share"), known.get(f"{setting}_people")
         if part is not None and whole:
-            texts[setting] = f"{share(part * whole, whole)} covered"
+            texts[words(setting)] = words("share_covered", share=share(part * whole, whole, words))
     if "outlets" in known or "partner_banks" in known:
         outlets, banks = known.get("outlets", 0), known.get("partner_banks", 0)
-        texts["sites"] = f"{count(outlets)} outlets, {count(banks)} partner bank branches"
+        texts[words("sites")] = words("reached_by", outlets=count(outlets), banks=count(banks))
     return texts
 
 
 def district_labels(districts: gpd.GeoDataFrame) -> dict[str, Any]:
     """Return a point inside each district with its name."""
     points = districts.geometry.to_crs(WGS84).representative_point()
-    return _collection(
+    return collection(
         [
-            _feature(row, point, {"name": safe_html(name)})
+            feature(row, point, {"name": safe_html(name)})
             for row, (name, point) in enumerate(zip(districts.index, points, strict=True))
         ]
     )
-
-
-def site_features(coverage: Coverage) -> dict[tuple[str, bool], dict[str, Any]]:
-    """Return the sites as GeoJSON by kind and whether they count, in the order of `SITE_LAYERS`."""
-    sites = coverage.sites
-    lonlat = transform(sites.xy, sites.crs, WGS84)
-    decided = coverage.covered & (coverage.nearest >= 0)
-    served = np.bincount(coverage.nearest[decided], weights=coverage.demand.population[decided], minlength=len(sites))
-    found: dict[tuple[str, bool], dict[str, Any]] = {}
-    for kind, is_open in SITE_LAYERS:
-        rows = np.flatnonzero((sites.kind == kind) & (sites.open == is_open))
-        features = []
-        for row in rows.tolist():
-            name, ident = str(sites.name[row] or ""), str(sites.ids[row])
-            texts = {"name": safe_html(name or ident), "what": SITE_WORDS[kind, is_open], "id": safe_html(ident)}
-            texts["people"] = f"nearest for {count(served[row])} covered people" if is_open else ""
-            features.append(_feature(row, shapely.Point(lonlat[row]), texts))
-        if features:
-            found[kind, is_open] = _collection(features)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,17 +150,31 @@ class Streets:
     Parameters
     ----------
     lines
-        A dictionary a class, widest first: ``weight``, ``counts`` (vertices a line) and ``steps`` (longitude and
-        latitude in turn, each line's first from `origin`, the others from the vertex before).
+        A dictionary a class, widest first: ``weight``, ``coarsest`` (the most metres to a pixel at which it is drawn),
+        ``counts`` (vertices a line) and ``steps`` (longitude and latitude in turn, each line's first from `origin`,
+        the others from the vertex before).
     origin
         Longitude and latitude in hundred-thousandths of a degree.
-    note
-        What the legend says about them.
+    shown, left
+        Kilometres drawn and left out, by class: ``main_streets``, ``minor_streets``, ``paths``.
     """
 
     lines: list[dict[str, Any]]
     origin: tuple[int, int]
-    note: str
+    shown: dict[str, float]
+    left: dict[str, float]
+
+    @property
+    def note(self) -> str:
+        """What the legend says about them, in English."""
+        return self.said(MapWords())[0][1]
+
+    def said(self, words: MapWords) -> list[tuple[str, str]]:
+        """Return what the legend says about them, a line a language."""
+        shown, left = ([words.told(kind, km=f"{km:,.0f}") for kind, km in of.items()] for of in (self.shown, self.left))
+        notes = words.lines("streets_note", shown=_joined(shown) if shown else words.told("none"))
+        rest = words.told("streets_left", left=_joined(left)) if left else {}
+        return [(language, f"{text}; {rest[language]}" if rest else text) for language, text in notes]
 
 
 def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_BYTES) -> Streets:
@@ -184,12 +187,11 @@ def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_B
     rank = np.array([_street_rank(kind) for kind in network.kinds])[network.kind]
     origin = (round(west * 1e5), round(south * 1e5))
     tolerance = max(5.0 / _DEGREE_M, max(east - west, north - south) / 4_000)
-    words = ("main streets", "minor streets", "paths and tracks")
     spent = 0
     drawn: list[dict[str, Any]] = []
-    shown: list[str] = []
-    left: list[str] = []
-    for row, weight in enumerate((1.6, 0.9, 0.6)):
+    shown: dict[str, float] = {}
+    left: dict[str, float] = {}
+    for row, (kind, (weight, coarsest)) in enumerate(_DRAWN.items()):
         here = near & (rank == row)
         if not here.any():
             continue
@@ -200,14 +202,18 @@ def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_B
             tolerance *= 2
             encoded = _encode(lines[here], origin, tolerance)
         if left or spent + _size(encoded) > budget:
-            left.append(f"{km:,.0f} km of {words[row]}")
+            left[kind] = km
             continue
         spent += _size(encoded)
-        drawn.append({"weight": weight, **encoded})
-        shown.append(f"{km:,.0f} km of {words[row]}")
-    note = f"Streets: {', '.join(shown) or 'none'}"
-    note += f"; {' and '.join(left)} left out to keep the file small" if left else ""
-    return Streets(lines=drawn, origin=origin, note=note)
+        drawn.append({"weight": weight, "coarsest": coarsest, **encoded})
+        shown[kind] = km
+    return Streets(lines=drawn, origin=origin, shown=shown, left=left)
+
+
+def _joined(said: list[dict[str, str]]) -> dict[str, str]:
+    """Return phrases in a row, by HTML language."""
+    between = {"en": ", ", "zh-Hans": "、"}
+    return {language: between[language].join(phrase[language] for phrase in said) for language in said[0]}
 
 
 def _street_rank(kind: str) -> int:
@@ -217,11 +223,15 @@ def _street_rank(kind: str) -> int:
 
 def _encode(lines: NDArray[np.object_], origin: tuple[int, int], tolerance: float) -> dict[str, Any]:
     joined = shapely.line_merge(shapely.multilinestrings(lines))
-    plain = shapely.simplify(shapely.get_parts(joined), tolerance, preserve_topology=False)
-    counts = shapely.get_num_coordinates(plain)
-    whole = np.rint(shapely.get_coordinates(plain) * 1e5).astype(np.int64) - np.array(origin)
+    return line_steps(shapely.simplify(shapely.get_parts(joined), tolerance, preserve_topology=False), origin)
+
+
+def line_steps(lines: NDArray[np.object_], origin: tuple[int, int]) -> dict[str, Any]:
+    """Return lines in degrees as ``counts`` of vertices and ``steps`` from one to the next; see `Streets`."""
+    counts = shapely.get_num_coordinates(lines)
+    whole = np.rint(shapely.get_coordinates(lines) * 1e5).astype(np.int64) - np.array(origin)
     steps = np.diff(whole, axis=0, prepend=np.zeros((1, 2), np.int64))
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else np.empty(0, np.intp)
     steps[starts] = whole[starts]
     return {"counts": counts.tolist(), "steps": steps.ravel().tolist()}
 
@@ -243,11 +253,13 @@ def _generalised(shapes: NDArray[np.object_], bounds: Bounds) -> NDArray[np.obje
     return np.where(shapely.is_empty(plain), shapes, plain)
 
 
-def _feature(ident: int, geometry: Any, properties: dict[str, str]) -> dict[str, Any]:
+def feature(ident: int, geometry: Any, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a GeoJSON feature, its coordinates to a metre."""
     rounded = shapely.transform(geometry, lambda xy: np.round(xy, 5))
     shape = json.loads(shapely.to_geojson(rounded))
     return {"type": "Feature", "id": ident, "geometry": shape, "properties": properties}
 
 
-def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return features as GeoJSON."""
     return {"type": "FeatureCollection", "features": features}

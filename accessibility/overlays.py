@@ -1,7 +1,7 @@
-"""People on a map: their classes, and the picture and the table that show them.
+"""People on a map: their classes, where they stand, and the picture and the table that show very many of them.
 
-Up to `MAX_MARKS` demand points are drawn one by one. More are painted into a picture in Web Mercator, whose size
-follows the area and not the number of points, beside a table of one record a pixel that answers the pointer.
+The picture is in Web Mercator; its size follows the area and not the number of points. The table beside it holds one
+record a pixel and answers the pointer.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.inlining import data_address, png
+from accessibility.mapwords import MapWords
 from accessibility.projection import WGS84, transform
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
+from accessibility.readings import minute_bytes, states, tenth_km_bytes
+from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.coverage import Coverage
 
-MAX_MARKS = 5_000
 EARTH_M = 6_378_137.0  # the sphere of Web Mercator
 WALK_MINUTES = (5, 10, 15, 20, 30)
 RURAL_KM = (2, 5, 10)
-NOT_REACHED = "no walkable way"
 
 _BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
 _WALK_COLOURS = ("#08519c", "#3182bd", "#9ecae1", "#fdc086", "#ee7b2d", "#9c3d06", _GREY)
@@ -37,8 +37,7 @@ _PIXELS_PER_CELL = 3
 _SAMPLE = 20_000
 _DEFAULT_CELL_M = 100.0
 _SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
-_TOP, _NONE = 250, 255  # of a byte in the table: "more than the table can say", and "no such way"
-_UNREACHED_BIT, _SEVERAL_BIT = 2, 16
+_SEVERAL_BIT = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +66,7 @@ class PeopleClasses:
     of: NDArray[np.int8]
     population: NDArray[np.float64]
     shaded: bool = False
-    whom: str = "all people"
+    whom: str = ""
 
     @cached_property
     def people(self) -> NDArray[np.float64]:
@@ -84,23 +83,26 @@ class PeopleClasses:
         return float(self.people.sum())
 
 
-def classify_people(coverage: Coverage) -> tuple[PeopleClasses, ...]:
+def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[PeopleClasses, ...]:
     """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance."""
+    words = MapWords() if words is None else words
     population, unreached = coverage.demand.population, coverage.unreached
     status = PeopleClasses(
-        name="Covered or not",
-        labels=("covered", "not covered: too far", f"not covered: {NOT_REACHED}"),
+        name=words("layer_status"),
+        labels=(words("covered"), words("too_far"), words("no_way")),
         colours=(_BLUE, _ORANGE, _GREY),
         of=np.where(coverage.covered, 0, np.where(unreached, 2, 1)).astype(np.int8),
         population=population,
         shaded=True,
+        whom=words("all_people"),
     )
     walk = PeopleClasses(
-        name="Walking time",
-        labels=(*_steps(WALK_MINUTES, "min"), NOT_REACHED),
+        name=words("layer_walk"),
+        labels=(*_steps(WALK_MINUTES, "minutes", words), words("not_reached")),
         colours=_WALK_COLOURS,
         of=_step_of(coverage.walk_s, WALK_MINUTES, 60 * MS_PER_S, MS_PER_S),
         population=population,
+        whom=words("all_people"),
     )
     rural = coverage.demand.setting == "rural"
     if not rural.any():
@@ -108,20 +110,20 @@ def classify_people(coverage: Coverage) -> tuple[PeopleClasses, ...]:
     straight = coverage.standard.rural.measure == "radius"
     metres = coverage.radius_m if straight else coverage.metres
     distance = PeopleClasses(
-        name="Rural distance, straight line" if straight else "Rural distance along streets",
-        labels=(*_steps(RURAL_KM, "km"), "no site" if straight else NOT_REACHED),
+        name=words("layer_rural_radius" if straight else "layer_rural"),
+        labels=(*_steps(RURAL_KM, "kilometres", words), words("no_site" if straight else "not_reached")),
         colours=_RURAL_COLOURS,
         of=np.where(rural, _step_of(metres, RURAL_KM, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
-        whom="rural people",
+        whom=words("rural_people"),
     )
     return status, walk, distance
 
 
-def _steps(limits: tuple[int, ...], unit: str) -> list[str]:
+def _steps(limits: tuple[int, ...], unit: str, words: MapWords) -> list[str]:
     starts = (0, *limits[:-1])
-    between = [f"{low}\N{EN DASH}{high} {unit}" for low, high in zip(starts, limits, strict=True)]
-    return [*between, f"over {limits[-1]} {unit}"]
+    between = [words(unit, of=f"{low}\N{EN DASH}{high}") for low, high in zip(starts, limits, strict=True)]
+    return [*between, words(f"over_{unit}", of=limits[-1])]
 
 
 def _step_of(values: NDArray[np.float64], limits: tuple[int, ...], unit: int, scale: int) -> NDArray[np.int8]:
@@ -319,46 +321,6 @@ class Picture:
         packed = zlib.compress(np.concatenate(parts).tobytes(), 9)
         where = {"west": self.west, "north": self.north, "pixel": self.pixel, "width": self.width}
         return {**where, "height": self.height, "planes": base64.b64encode(packed).decode("ascii")}
-
-
-def mark_table(layers: tuple[PeopleClasses, ...], places: Places, coverage: Coverage) -> list[list[float]]:
-    """Return a row a demand point that has a place, the most people first.
-
-    Latitude, longitude, people, minutes, tenths of a kilometre, state, and the class in each layer.
-    """
-    rows = np.flatnonzero(places.placed)
-    rows = rows[np.argsort(-coverage.demand.population[rows], kind="stable")]
-    columns = [
-        np.round(places.lonlat[rows, 1], 6),
-        np.round(places.lonlat[rows, 0], 6),
-        np.round(coverage.demand.population[rows], 1),
-        minute_bytes(coverage)[rows],
-        tenth_km_bytes(coverage)[rows],
-        states(coverage)[rows],
-        *(layer.of[rows] for layer in layers),
-    ]
-    return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
-
-
-def minute_bytes(coverage: Coverage) -> NDArray[np.uint8]:
-    """Return begun minutes of walking: 15:00 is 15, a millisecond more is 16; 251 over the scale, 255 no way."""
-    return _bytes(np.ceil(np.rint(coverage.walk_s * MS_PER_S) / (60 * MS_PER_S)))
-
-
-def tenth_km_bytes(coverage: Coverage) -> NDArray[np.uint8]:
-    """Return begun tenths of a kilometre along the network; 251 over the scale, 255 no way."""
-    return _bytes(np.ceil(np.rint(coverage.metres * CM_PER_M) / (100 * CM_PER_M)))
-
-
-def _bytes(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.where(np.isnan(values), _NONE, np.minimum(values, _TOP + 1)).astype(np.uint8)
-
-
-def states(coverage: Coverage) -> NDArray[np.uint8]:
-    """Return bit 0 covered, bit 1 unreached, bits 2-3 the setting, from 1 (so that nobody is zero)."""
-    setting = sum((coverage.demand.setting == s) * np.uint8(k) for k, s in enumerate(SETTINGS, start=1))
-    found: NDArray[np.uint8] = (coverage.covered + _UNREACHED_BIT * coverage.unreached + 4 * setting).astype(np.uint8)
-    return found
 
 
 def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:

@@ -62,12 +62,15 @@ class Options:
         Threads; all processors if None.
     basemap
         Whether the map asks an online tile server for a background.
+    language
+        Of the map: ``en``, ``zh`` or ``both``.
     cache
         Folder for parsed networks; the user's cache folder if None.
     """
 
     workers: int | None = None
     basemap: bool = False
+    language: str = "en"
     cache: Path | None = None
 
 
@@ -231,7 +234,7 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
     progress.step("Weighing what was found")
     quality = measure_quality(study, now)
     progress.step("Drawing the map")
-    drawn = study.map(now, date=date, basemap=options.basemap)
+    drawn = study.map(now, date=date, lang=options.language, basemap=options.basemap)
     progress.step("Writing")
     of_groups = group_notes(groups, now.walker.speed_m_s, slow.walker.speed_m_s)
     notes = (*_sensitivity_notes(shares), *of_groups, *_notes(study, now, quality))

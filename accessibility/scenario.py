@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.coverage import Coverage
     from accessibility.standards import Standard, Walker
+
+_SAME_PLACE_M = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +253,40 @@ def _both(one: Scenario, other: Scenario) -> Settings:
             raise InputError(msg)
         values[name] = theirs if mine is None else mine
     return Settings(**values)
+
+
+def scenario_of(coverage: Coverage, sites: Sites, walker: Walker, standard: Standard) -> Scenario:
+    """Return what a coverage has different from today's sites, walker and standard; what is gone from it is closed."""
+    there = {site: row for row, site in enumerate(sites.ids)}
+    lonlat = transform(coverage.sites.xy, coverage.sites.crs, WGS84)
+    kept = sites.to_crs(coverage.sites.crs)
+    opened: list[Hashable] = []
+    closed: list[Hashable] = []
+    added: list[Addition] = []
+    moved: list[Move] = []
+    for row, site in enumerate(coverage.sites.ids):
+        now, is_open = coverage.sites, bool(coverage.sites.open[row])
+        lon, lat = np.round(lonlat[row], 7).tolist()
+        if site not in there:
+            cost = float(now.cost[row])
+            added.append(
+                Addition(id=site, lon=lon, lat=lat, kind=str(now.kind[row]), name=str(now.name[row]), cost=cost)
+            )
+            closed += [] if is_open else [site]
+            continue
+        if is_open != sites.open[there[site]]:
+            (opened if is_open else closed).append(site)
+        if np.abs(kept.xy[there[site]] - now.xy[row]).max() > _SAME_PLACE_M:
+            moved.append(Move(id=site, lon=lon, lat=lat))
+    other = coverage.walker
+    settings = Settings(
+        speed_m_s=None if other.speed_m_s == walker.speed_m_s else other.speed_m_s,
+        open_compounds=None if other.open_compounds == walker.open_compounds else other.open_compounds,
+        standard=None if coverage.standard == standard else coverage.standard,
+    )
+    return Scenario(
+        opened=tuple(opened), closed=tuple(closed), added=tuple(added), moved=tuple(moved), settings=settings
+    )
 
 
 def free_id(taken: Iterable[object], prefix: str = "N") -> str:

@@ -18,8 +18,9 @@ from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
 from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
-from accessibility.loading.streets import check_together, load_heights, load_network
-from accessibility.report.tables import district_table, headline
+from accessibility.loading.streets import check_together, load_heights, load_network, load_water
+from accessibility.projection import WGS84, transform
+from accessibility.report.tables import district_table
 from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
 from accessibility.trial import Baseline, Trial
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.network import Network
+    from accessibility.proposals import Proposal
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
+    from accessibility.siting.plan import SitingPlan
     from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
     from accessibility.studyfile import StudyFile
@@ -110,7 +113,7 @@ class Study:
             walker, standard = scenario.settings.walker(walker), scenario.settings.of(standard)
             sites = self._sites_of(scenario)
         if sites.xy is not self.sites.xy:
-            snapped = Snapped(demand=snapped.demand, sites=self._ground.snap_sites(sites.xy))
+            snapped = self.snap_sites(sites)
         return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
@@ -153,9 +156,23 @@ class Study:
         lon, lat
             Degrees, WGS84.
         """
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
         if self.districts is not None and not self._area_covers(lon, lat):
             msg = f"{subject} at {lon:.6f}, {lat:.6f} lies outside the area of {self.name}; expected a place inside"
             raise InputError(msg)
+        wet = self.water.iloc[self.water.sindex.query(shapely.Point(lon, lat), predicate="intersects")]
+        if len(wet):
+            name = wet["name"].iloc[0] or wet["water"].iloc[0]
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies in water ({name}); expected a place on land"
+            raise InputError(msg)
+
+    @cached_property
+    def water(self) -> gpd.GeoDataFrame:
+        """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where the network is no extract."""
+        lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
+        (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+        return load_water(self.inputs.get("network"), (west, south, east, north))
 
     def _area_covers(self, lon: float, lat: float) -> bool:
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
@@ -199,24 +216,40 @@ class Study:
         )
         return coverage.covered_people - alone.covered_people
 
-    def map(self, coverage: Coverage | None = None, *, date: str = "", basemap: bool = False) -> folium.Map:
-        """Return the map of a coverage, today's if none is given."""
-        from accessibility.maps import MapCaption, draw_coverage  # noqa: PLC0415 -- folium only where a map is asked for
+    def map(
+        self,
+        shown: Coverage | Trial | None = None,
+        *,
+        plan: SitingPlan | Proposal | None = None,
+        date: str = "",
+        lang: str = "en",
+        basemap: bool = False,
+    ) -> folium.Map:
+        """Return the map of a coverage, of a trial beside today, or of today; sites can be switched in it.
 
-        coverage = self.coverage() if coverage is None else coverage
-        districts = self.districts
-        if districts is not None:
-            figures = self.table(coverage).set_index("district")
-            districts = districts[["geometry"]].join(figures)
-        caption = MapCaption(
-            title=self.name,
-            date=date,
-            headline=headline(coverage),
-            sources=self.attribution,
-            rules=tuple(f"{s}: {coverage.standard.rule(s).text}" for s in ("urban", "town", "rural")),
-            speed_m_s=coverage.walker.speed_m_s,
+        Parameters
+        ----------
+        shown
+            A coverage; or a trial, whose map shows who gains and who loses against today.
+        plan
+            A proposal; `accessibility.maps.Proposal` brings the picture of the frontier, too.
+        date
+            Of when the map is.
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+        """
+        from accessibility.studymap import MapOptions, draw_study  # noqa: PLC0415 -- folium only where it is asked for
+
+        return draw_study(
+            self, self._today if shown is None else shown, plan, MapOptions(date=date, language=lang, basemap=basemap)
         )
-        return draw_coverage(coverage, districts=districts, network=self.network, caption=caption, basemap=basemap)
+
+    def snap_sites(self, sites: Sites) -> Snapped:
+        """Return where the people and any sites stand on the network."""
+        xy = sites.to_crs(self.network.crs).xy
+        return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(xy))
 
     @property
     def attribution(self) -> tuple[str, ...]:

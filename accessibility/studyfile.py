@@ -283,6 +283,7 @@ class StudyFile(_Table):
 
     name: str = ""
     attribution: str | None = None
+    map_approval: str = ""
     standard: StandardTable = StandardTable()
     walking: WalkingTable = WalkingTable()
     inputs: InputsTable

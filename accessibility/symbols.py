@@ -23,3 +23,10 @@ def site_paint(kind: str, *, is_open: bool) -> str:
     ink = INKS[kind]
     fill, stroke = (ink, "#fff") if is_open else ("#fff", ink)
     return f'fill="{fill}" stroke="{stroke}" stroke-width="{1.4 if is_open else 2}"'
+
+
+PIN = (
+    '<svg width="22" height="22" viewBox="0 0 22 22" aria-hidden="true">'
+    '<circle cx="11" cy="11" r="9.4" fill="#fff" stroke="#08519c" stroke-width="2.6"/></svg>'
+)
+"""A site of a proposal; the page writes its rank into it."""

@@ -6,15 +6,17 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from browsing import launched, shower
 from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from browsing import Opened
     from fakeservers import FakeServer
 
     from accessibility.factfinding import Measured
@@ -108,3 +110,17 @@ def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     taken: list[float] = []
     monkeypatch.setattr(time, "sleep", taken.append)
     return taken
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Start Chromium once."""
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    """Give a function that opens a map, or a page as text, without the internet."""
+    with shower(chromium, tmp_path) as opened:
+        yield opened

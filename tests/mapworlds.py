@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 import worlds
 
 from accessibility import Coverage, Demand, Sites, measure_coverage
-from accessibility.maps import MapCaption
+from accessibility.catchments import trace_catchments
+from accessibility.maps import MapCaption, Switches
+from accessibility.standards import Rule, Standard
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,9 +38,8 @@ NAMES = (
 
 def caption(**words: Any) -> MapCaption:
     """Return a caption."""
-    rules = ("urban: 15-minute walk", "town: 15-minute walk", "rural: 5 km along the network")
     said = {"title": "A town", "date": "November 2026", "headline": "3 of 4 people (75.0 %)", "sources": ("survey",)}
-    return MapCaption(**{**said, "rules": rules, "speed_m_s": 1.0, **words})
+    return MapCaption(**{**said, **words})
 
 
 def street(at: list[float], setting: str | list[str] = "urban", count: list[float] | None = None) -> Coverage:
@@ -55,7 +57,7 @@ def grid(side: int = 90, cell: float = 100.0, crs: str = "EPSG:4545", east: floa
     xy = np.stack(np.meshgrid(step, step), axis=-1).reshape(-1, 2) + np.array([east, 3_350_000.0])
     count = 1.0 + np.arange(len(xy)) % 50
     demand = Demand(ids=list(range(len(xy))), xy=xy, population=count, crs=crs)  # type: ignore[arg-type]
-    return measure_coverage(_lattice(xy, side, crs), demand, Sites(ids=["O1"], xy=xy[:1], crs=crs))  # type: ignore[arg-type]
+    return measure_coverage(lattice(xy, side, crs), demand, Sites(ids=["O1"], xy=xy[:1], crs=crs))  # type: ignore[arg-type]
 
 
 def named_sites(names: tuple[str, ...] = NAMES) -> tuple[Coverage, gpd.GeoDataFrame]:
@@ -72,7 +74,8 @@ def named_sites(names: tuple[str, ...] = NAMES) -> tuple[Coverage, gpd.GeoDataFr
     return measure_coverage(net, demand, sites), gpd.GeoDataFrame(figures, geometry=boxes, index=names, crs=worlds.CRS)
 
 
-def _lattice(xy: NDArray[np.float64], side: int, crs: str) -> Any:
+def lattice(xy: NDArray[np.float64], side: int, crs: str) -> Any:
+    """Return streets between the neighbours of a square grid."""
     from accessibility import Network  # noqa: PLC0415
 
     row = np.arange(side * side).reshape(side, side)
@@ -82,3 +85,49 @@ def _lattice(xy: NDArray[np.float64], side: int, crs: str) -> Any:
     length = np.hypot(*(xy[edges[:, 0]] - xy[edges[:, 1]]).T)
     kind = np.concatenate([np.zeros(len(across)), np.ones(len(up))]).astype(np.uint8)
     return Network(node_xy=xy, edges=edges, length_m=length, kind=kind, kinds=("primary", "footway"), crs=crs)  # type: ignore[arg-type]
+
+
+SETTINGS = ("urban", "town", "rural")
+
+
+def switchable(
+    people: str = "fractions", *, names: tuple[str, ...] = (), seed: int = 5, standard: Standard | None = None
+) -> tuple[Any, Coverage, pd.Series[Any]]:
+    """Return streets, a coverage of 300 places in every setting with 14 sites of every kind, and districts.
+
+    A third of the people walk 5 minutes at most, so that catchments overlap in parts. `people` is ``fractions``,
+    ``tenths``, ``halves`` or ``whole``.
+    """
+    rng = np.random.default_rng(seed)
+    side, n, s = 12, 300, 14
+    xy = np.stack(np.meshgrid(np.arange(side) * 250.0, np.arange(side) * 250.0), axis=-1).reshape(-1, 2) + worlds.ORIGIN
+    net = lattice(xy, side, worlds.CRS)
+    draw = rng.uniform(0, 40, n)
+    count = {"fractions": draw, "tenths": draw.round(1), "halves": np.floor(draw) / 2, "whole": np.floor(draw)}[people]
+    at = rng.uniform(-50, 250 * side - 150, (n, 2)) + worlds.ORIGIN
+    at[0] = np.nan  # somebody without a place
+    demand = Demand(
+        ids=[f"D{i}" for i in range(n)],  # type: ignore[arg-type]
+        xy=at,
+        population=count,
+        setting=rng.choice(SETTINGS, n),
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    labels = [*names, *(f"Site {i}" for i in range(s))][:s]
+    sites = Sites(
+        ids=[*names, *(f"S{i}" for i in range(s))][:s],  # type: ignore[arg-type]
+        xy=rng.uniform(0, 250 * side - 250, (s, 2)) + worlds.ORIGIN,
+        name=labels,  # type: ignore[arg-type]
+        kind=["outlet", "bank", "new"] * 4 + ["outlet", "bank"],  # type: ignore[arg-type]
+        open=rng.random(s) < 0.4,
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    rules = standard or Standard(urban=Rule.walk(5), town=Rule.walk(8), rural=Rule.distance(0.9))
+    where = pd.Series(rng.choice(np.array(["West", "East", "城关镇", None], object), n), index=demand.ids)
+    return net, measure_coverage(net, demand, sites, rules), where
+
+
+def switches(net: Any, cover: Coverage, where: pd.Series[Any]) -> Switches:
+    """Return what makes the sites of a coverage switchable."""
+    found = trace_catchments(net, cover.demand, cover.sites, cover.standard, cover.walker, cover.snapped)
+    return Switches(catchments=found, district=where)

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"arrays", "projection", "standards", "wording"},
+    {"arrays", "projection", "standards", "wording", "compact", "symbols"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
     {"compounds"},
@@ -29,12 +30,28 @@ FLOORS = [
     {"scenario"},
     {"comparison", "ledger", "live", "routes"},
     {"explanation", "trial"},
-    {"sources", "report", "inlining", "outlines", "overlays", "legends", "symbols"}
+    {
+        "sources",
+        "report",
+        "inlining",
+        "outlines",
+        "overlays",
+        "legends",
+        "mapwords",
+        "readings",
+        "changes",
+        "dots",
+        "symbols",
+    }
+    | {"curves", "living", "proposals", "sitemarks", "backdrop"}
     | {"service_areas", "footprints", "blackspots", "surface"},
-    {"changes", "maps"},
+    {"sheets"},
+    {"panel"},
+    {"maps"},
     {"studyfile"},
     {"scenariofile"},
     {"loading"},
+    {"studymap"},
     {"study"},
     {"notebook", "quality"},
     {"factfinding", "verification"},
@@ -58,6 +75,7 @@ MAX_ARGUMENTS = 6
 MAX_LINES = 400
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     return {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(

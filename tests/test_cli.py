@@ -124,7 +124,16 @@ def test_check_reads_everything_and_writes_nothing(
     assert json.loads(capsys.readouterr().out)["read"]["study"].startswith("Street")
 
 
-@pytest.mark.parametrize("words", [["cover"], ["nonsense"], ["cover", "a.toml", "--workers", "0"], ["cover", "--typo"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cover"],
+        ["nonsense"],
+        ["cover", "a.toml", "--workers", "0"],
+        ["cover", "a.toml", "--lang", "de"],
+        ["cover", "--typo"],
+    ],
+)
 def test_words_that_are_no_command_are_an_input_error(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(monkeypatch, *words) == 2
 

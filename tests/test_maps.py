@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,15 @@ import worlds
 from branca.element import Element
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import MemoryFile
+from scipy.spatial import cKDTree
+from unpacking import dots_of
 
 from accessibility import Demand, InputError, OutputError, measure_coverage
+from accessibility.dots import pack_dots
 from accessibility.inlining import write_whole
-from accessibility.maps import draw_coverage, write_map
+from accessibility.maps import Backdrop, draw_coverage, write_map
 from accessibility.outlines import district_figures, safe_html, street_lines
-from accessibility.overlays import PeopleClasses, Picture, Places, classify_people, mark_table, mercator, unmercator
+from accessibility.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
 from accessibility.projection import WGS84, transform
 
 
@@ -149,8 +153,26 @@ def test_begun_minutes_and_no_way() -> None:
     cover = measure_coverage(
         worlds.two_islands(), worlds.people([(900, 0), (901, 0), (6_100, 0)]), worlds.outlets([(0, 0)])
     )
-    rows = mark_table(classify_people(cover), Places.of(cover), cover)
-    assert sorted(row[3] for row in rows) == [15, 16, 255]
+    dots = dots_of(pack_dots(classify_people(cover), Places.of(cover), cover))
+    assert sorted(dots["minutes"]) == [15, 16, 255]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4545", "EPSG:4326"])
+def test_dots_hold_every_place_with_its_figures(crs: str) -> None:
+    cover = mapworlds.grid(side=30)
+    cover = replace(cover, demand=cover.demand.to_crs(crs))
+    layers, places = classify_people(cover), Places.of(cover)
+    dots = dots_of(pack_dots(layers, places, cover))
+    at = np.column_stack([dots["x"], dots["y"]])
+    far, row = cKDTree(mercator(places.lonlat)).query(at)
+    assert sorted(np.asarray(row).tolist()) == list(range(900))
+    assert np.max(far) <= 2.0 / np.sqrt(2) + 1e-6  # the unit of a cell of 100 m is 2 m
+    np.testing.assert_array_equal(dots["people"], cover.demand.population[row])
+    np.testing.assert_array_equal(dots["minutes"], np.minimum(np.ceil(np.round(cover.walk_s[row], 3) / 60), 251))
+    np.testing.assert_array_equal(dots["tenths"], np.minimum(np.ceil(np.round(cover.metres[row], 2) / 100), 251))
+    np.testing.assert_array_equal(np.array(dots["state"]) & 1, cover.covered[row])
+    for k, layer in enumerate(layers):
+        np.testing.assert_array_equal(np.array(dots[f"layer{k}"]) - 1, layer.of[row])
 
 
 def test_people_without_a_place_are_counted_and_said() -> None:
@@ -164,7 +186,12 @@ def test_people_without_a_place_are_counted_and_said() -> None:
 def test_the_page_asks_for_nothing_from_the_internet(tmp_path: Path) -> None:
     cover, districts = mapworlds.named_sites()
     path = tmp_path / "地图 map.html"
-    write_map(draw_coverage(cover, districts=districts, network=worlds.line(), caption=mapworlds.caption()), path)
+    write_map(
+        draw_coverage(
+            cover, backdrop=Backdrop(districts=districts, network=worlds.line()), caption=mapworlds.caption()
+        ),
+        path,
+    )
     page = path.read_text("utf-8")
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?\s*(?:https?:)?//""", page)
     assert "tile.openstreetmap.org" not in page
@@ -174,7 +201,9 @@ def test_the_page_asks_for_nothing_from_the_internet(tmp_path: Path) -> None:
 
 
 def test_a_basemap_allows_its_tiles_and_nothing_else() -> None:
-    page = html_of(draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption(), basemap=True))
+    page = html_of(
+        draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption(), backdrop=Backdrop(basemap=True))
+    )
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert re.findall(r"https://[^ ;]+", policy[1]) == ["https://tile.openstreetmap.org"]
@@ -192,14 +221,19 @@ def test_a_layer_from_the_internet_is_refused(tmp_path: Path) -> None:
 def test_same_inputs_same_bytes() -> None:
     def once() -> Any:
         cover, districts = mapworlds.named_sites()
-        return draw_coverage(cover, districts=districts, network=worlds.line(), caption=mapworlds.caption())
+        return draw_coverage(
+            cover, backdrop=Backdrop(districts=districts, network=worlds.line()), caption=mapworlds.caption()
+        )
 
     first = once()
     page = html_of(first)
     assert html_of(once()) == page
     assert html_of(first) == page  # drawn twice
     other, districts = mapworlds.named_sites()
-    assert html_of(draw_coverage(other, districts=districts, caption=mapworlds.caption(title="B"))) != page
+    assert (
+        html_of(draw_coverage(other, backdrop=Backdrop(districts=districts), caption=mapworlds.caption(title="B")))
+        != page
+    )
 
 
 def test_only_our_own_scripts_may_run() -> None:
@@ -217,7 +251,11 @@ def test_only_our_own_scripts_may_run() -> None:
 @pytest.mark.parametrize("name", mapworlds.NAMES)
 def test_no_name_reaches_a_script_or_becomes_markup(name: str) -> None:
     cover, districts = mapworlds.named_sites((name,))
-    page = html_of(draw_coverage(cover, districts=districts, caption=mapworlds.caption(title=name, sources=(name,))))
+    page = html_of(
+        draw_coverage(
+            cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption(title=name, sources=(name,))
+        )
+    )
     scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.DOTALL)
     assert len(scripts) == 4
     if re.search(r"[^\w ]", name):
@@ -255,14 +293,16 @@ def test_districts_must_be_polygons_with_a_coordinate_system() -> None:
     cover = mapworlds.street([0, 1])
     point = gpd.GeoDataFrame(geometry=[shapely.Point(0, 0)], index=["West"], crs="EPSG:4326")
     with pytest.raises(InputError, match="'West'"):
-        draw_coverage(cover, districts=point, caption=mapworlds.caption())
+        draw_coverage(cover, backdrop=Backdrop(districts=point), caption=mapworlds.caption())
     with pytest.raises(InputError, match="coordinate system"):
-        draw_coverage(cover, districts=point.set_crs(None, allow_override=True), caption=mapworlds.caption())
+        draw_coverage(
+            cover, backdrop=Backdrop(districts=point.set_crs(None, allow_override=True)), caption=mapworlds.caption()
+        )
 
 
 def test_minor_streets_are_left_out_and_said_so() -> None:
     cover = mapworlds.grid(side=20)
-    net = mapworlds._lattice(cover.demand.xy, 20, "EPSG:4545")
+    net = mapworlds.lattice(cover.demand.xy, 20, "EPSG:4545")
     lonlat = transform(net.node_xy, net.crs, WGS84)
     (west, south), (east, north) = lonlat.min(axis=0), lonlat.max(axis=0)
     whole = street_lines(net, (west, south, east, north))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import warnings
-from pathlib import Path
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import mapworlds
@@ -12,111 +12,21 @@ import numpy as np
 import pytest
 import worlds
 from branca.element import Element
-from rasterio.errors import NotGeoreferencedWarning
-from rasterio.io import MemoryFile
+from browsing import MARKS, PHONE
 
-from accessibility.maps import draw_coverage, write_map
+from accessibility import measure_coverage
+from accessibility.maps import Backdrop, draw_coverage
+from accessibility.outlines import count
 from accessibility.overlays import classify_people
 from accessibility.projection import WGS84, transform
+from accessibility.sheets import Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}"),
-]
-OF_MAP = "window[Object.keys(window).find(k => /^map_[0-9]+$/.test(k))]"
-DESKTOP, PHONE = (1400, 900), (390, 800)
+    from browsing import Opened
 
-
-class Opened:
-    """A page, and all that went wrong on it."""
-
-    def __init__(self, page: Any) -> None:
-        self.page = page
-        self.complaints: list[str] = []
-        page.on("console", lambda message: self.complaints.append(message.text))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("dialog", self._refuse)
-        page.on("request", lambda request: self._local(request.url))
-
-    def _refuse(self, dialog: Any) -> None:
-        self.complaints.append(dialog.message)
-        dialog.dismiss()
-
-    def _local(self, address: str) -> None:
-        if not address.startswith(("file:", "data:", "blob:", "about:")):
-            self.complaints.append(f"asked for {address}")
-
-    def point(self, lonlat: np.ndarray[Any, Any]) -> tuple[float, float]:
-        """Return where a place stands in the window."""
-        script = f"""([lat, lng]) => {{
-            const m = {OF_MAP}, at = m.latLngToContainerPoint([lat, lng]);
-            const box = m.getContainer().getBoundingClientRect();
-            return [box.left + at.x, box.top + at.y];
-        }}"""
-        x, y = self.page.evaluate(script, [float(lonlat[1]), float(lonlat[0])])
-        return x, y
-
-    def look_at(self, lonlat: np.ndarray[Any, Any], zoom: int) -> None:
-        """Show a place in the middle of the map."""
-        self.page.evaluate(
-            f"([lat, lng, z]) => {{ {OF_MAP}.setView([lat, lng], z, {{animate: false}}); }}",
-            [float(lonlat[1]), float(lonlat[0]), zoom],
-        )
-        self.page.wait_for_timeout(150)
-
-    def colour(self, lonlat: np.ndarray[Any, Any]) -> tuple[int, ...]:
-        """Return the colour on the screen at a place."""
-        x, y = self.point(lonlat)
-        picture = self.page.screenshot(clip={"x": round(x), "y": round(y), "width": 1, "height": 1})
-        with warnings.catch_warnings(), MemoryFile(picture) as file:
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with file.open() as image:
-                return tuple(int(v) for v in image.read()[:3].ravel())
-
-    def tick(self, group: str, *, on: bool) -> None:
-        """Switch every layer of a group."""
-        self.page.evaluate(
-            f"""on => document.querySelectorAll('.leaflet-control-layers-{group} input')
-                .forEach(box => {{ if (box.checked !== on) box.click(); }})""",
-            on,
-        )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def show(chromium: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
-    contexts = []
-
-    def opened(drawn: Any, size: tuple[int, int] = DESKTOP) -> Opened:
-        path = tmp_path / "map.html"
-        if isinstance(drawn, str):
-            path.write_text(drawn, "utf-8")
-        else:
-            write_map(drawn, path)
-        context = chromium.new_context(viewport={"width": size[0], "height": size[1]})
-        context.set_offline(True)
-        contexts.append(context)
-        page = Opened(context.new_page())
-        page.page.goto(path.as_uri())
-        page.page.wait_for_timeout(400)
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
+pytestmark = MARKS
 
 
 def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
@@ -124,10 +34,22 @@ def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
     return str(opened.page.locator(".reading").inner_text())
 
 
-@pytest.mark.parametrize("side", [90, 40])
-def test_every_place_has_its_colour_and_its_figures(show: Callable[..., Opened], side: int) -> None:
-    cover = mapworlds.grid(side=side)  # 8 100 cells make a picture, 1 600 are drawn one by one
+@pytest.fixture
+def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw people as a picture, however few they are."""
+    monkeypatch.setattr("accessibility.maps.Sheet", partial(Sheet, max_dots=100))
+
+
+@pytest.mark.parametrize("picture", [False, True])
+def test_every_place_has_its_colour_and_its_figures(
+    show: Callable[..., Opened], request: pytest.FixtureRequest, *, picture: bool
+) -> None:
+    side = 90
+    cover = mapworlds.grid(side=side)
+    if picture:
+        request.getfixturevalue("pictures")
     opened = show(draw_coverage(cover, caption=mapworlds.caption()))
+    assert opened.page.locator(".leaflet-people-pane img").count() == picture
     opened.page.wait_for_selector(".reading")
     walk = classify_people(cover)[1]
     lonlat = transform(cover.demand.xy, cover.demand.crs, WGS84)
@@ -148,7 +70,9 @@ def test_every_place_has_its_colour_and_its_figures(show: Callable[..., Opened],
 
 def test_it_opens_without_the_internet(show: Callable[..., Opened]) -> None:
     cover, districts = mapworlds.named_sites(("North", "Middle", "城关镇"))
-    opened = show(draw_coverage(cover, districts=districts, network=worlds.line(), caption=mapworlds.caption()))
+    opened = show(
+        draw_coverage(cover, backdrop=Backdrop(districts=districts, network=worlds.line()), caption=mapworlds.caption())
+    )
     assert opened.page.locator(".site svg").count() == 3
     assert opened.page.locator(".place").count() == 3
     assert opened.page.locator(".leaflet-control-scale").is_visible()
@@ -164,7 +88,7 @@ def test_names_are_text_wherever_they_are_shown(show: Callable[..., Opened]) -> 
     from playwright.sync_api import expect  # noqa: PLC0415 -- the tests are skipped where it is not there
 
     words = mapworlds.caption(title=" ".join(mapworlds.NAMES), sources=mapworlds.NAMES, headline=mapworlds.NAMES[0])
-    opened = show(draw_coverage(cover, districts=districts, caption=words))
+    opened = show(draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=words))
 
     def same(shown: str, name: str) -> bool:
         return " ".join(shown.split()) == " ".join(name.split())
@@ -213,12 +137,12 @@ def test_the_legend_follows_the_layer(show: Callable[..., Opened]) -> None:
 
 def test_districts_never_cover_what_is_hovered(show: Callable[..., Opened]) -> None:
     cover, districts = mapworlds.named_sites(("North", "South"))
-    opened = show(draw_coverage(cover, districts=districts, caption=mapworlds.caption()))
+    opened = show(draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption()))
     lonlat = transform(cover.sites.xy, cover.sites.crs, WGS84)
     opened.tick("overlays", on=False)
     opened.tick("overlays", on=True)
     opened.page.mouse.move(*opened.point(lonlat[0]))
-    assert "outlet, counts today" in opened.page.locator(".tip").all_inner_texts()[0]
+    assert "outlet, counts" in opened.page.locator(".tip").all_inner_texts()[0]
 
 
 def test_cells_smaller_than_a_pixel_are_still_seen(show: Callable[..., Opened]) -> None:
@@ -231,9 +155,36 @@ def test_cells_smaller_than_a_pixel_are_still_seen(show: Callable[..., Opened]) 
     assert red > blue + 80  # orange, not the ground
 
 
+@pytest.mark.usefixtures("pictures")
+def test_figures_follow_where_the_picture_stays(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()
+    assert "the picture stays as drawn" in opened.page.locator("#tab-living").inner_text()
+    opened.page.locator("ul.sites input").first.check()
+    then = past.sites.open.copy()
+    then[past.sites.rows([opened.page.locator("ul.sites span").first.get_attribute("title")])] = True
+    now = measure_coverage(net, past.demand, replace(past.sites, open=then), past.standard)
+    assert opened.page.locator(".figures tfoot td").nth(2).inner_text() == count(now.covered_people)
+    assert opened.page.locator(".leaflet-control-layers-base label").count() == 3
+    assert opened.complaints == []
+
+
+def test_an_old_browser_says_so(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    drawn = draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where))
+    page = str(drawn.get_root().render())
+    opened = show(page.replace("window.DecompressionStream", "window.NothingOfTheKind"))
+    assert "This browser is too old to show people" in opened.page.locator("header").inner_text()
+    assert opened.page.locator(".site svg").count() == past.sites.open.sum()
+    assert opened.page.locator("[data-tab=living]").count() == 0
+    assert opened.complaints == []
+
+
 def test_a_telephone_shows_the_map_first(show: Callable[..., Opened]) -> None:
     cover, districts = mapworlds.named_sites(("North", "Middle", "South"))
-    opened = show(draw_coverage(cover, districts=districts, caption=mapworlds.caption()), PHONE)
+    opened = show(draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption()), PHONE)
     page = opened.page
     box = page.locator(".folium-map").bounding_box()
     assert box["height"] > 500
@@ -252,7 +203,7 @@ def test_a_telephone_shows_the_map_first(show: Callable[..., Opened]) -> None:
 
 def test_a_notebook_shows_it_too(show: Callable[..., Opened]) -> None:
     cover, districts = mapworlds.named_sites(("North", "South"))
-    drawn = draw_coverage(cover, districts=districts, caption=mapworlds.caption())
+    drawn = draw_coverage(cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption())
     opened = show(f"<!DOCTYPE html><body>{drawn._repr_html_()}</body>")
     frame = opened.page.frame_locator("iframe")
     assert frame.locator(".site svg").count() == 2

@@ -15,12 +15,14 @@ from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.features import water_frame
 from accessibility.sources.fetched import keep_streets
 from accessibility.sources.raster import sample_heights
 from accessibility.studyfile import OSM_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -97,6 +99,13 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
         message = f"{unknown:.1%} of the streets' length has no heights: flat there"
         findings.append(Finding(code="heights-missing", source=path.name, message=message))
     return network, findings
+
+
+def load_water(path: Path | None, bounds: Bounds) -> gpd.GeoDataFrame:
+    """Return the waters of the network's extract that meet `bounds`; none where the network is no extract."""
+    if path is None or not is_osm(path):
+        return water_frame([], source="", bounds=None)[0]
+    return osm.read_water(path, bounds)[0]
 
 
 def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:

@@ -14,7 +14,7 @@ from pyproj import Geod
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, local_crs, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.osmtags import address_of, levels_of, name_of, people_of, use_of
+from accessibility.sources.osmtags import address_of, levels_of, name_of, people_of, use_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from accessibility.sources.topology import Bounds
 
 SAME_PLACE_M = 30.0
+_WATER_LINES = (("waterway", "river"), ("waterway", "canal"))
+WATER_TAGS = (
+    *(("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock")),
+    *(("landuse", "reservoir"), ("landuse", "basin"), *_WATER_LINES),
+)
+_DRY_BASINS = ("infiltration", "detention")
+_WIDE_M = 10.0  # a river drawn as a line is water as wide as it says, from here on
 _ROWS = 10_000  # buildings worked on at once
 
 
@@ -192,6 +199,67 @@ def places_frame(
         for code, ids, text in said
         if ids
     ]
+
+
+def water_of(tags: Mapping[str, str]) -> str:
+    """Return what an object is as water (``river``, ``lake``, ``basin``, ...); empty where it is none, or none to see.
+
+    Examples
+    --------
+    >>> water_of({"natural": "water", "water": "lake"}), water_of({"landuse": "basin", "basin": "detention"})
+    ('lake', '')
+    """
+    hidden = any(tags.get(key, "no") != "no" for key in ("tunnel", "covered"))
+    if hidden or tags.get("basin") in _DRY_BASINS or not any(tags.get(key) == value for key, value in WATER_TAGS):
+        return ""
+    return tags.get("water") or next(tags[key] for key, value in WATER_TAGS if tags.get(key) == value)
+
+
+def water_frame(
+    features: Iterable[Feature], *, source: str, bounds: Bounds | None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return a row a water as polygons, and what was set aside: waters with pieces outside of the file.
+
+    A line is a polygon as wide as its tag `width` says, from 10 m on; narrower ones, and those that do not say it, are
+    left out.
+    """
+    named = [feature for feature in features if water_of(feature.tags)]
+    drawn = {feature.id for feature in named if feature.shape is not None}
+    broken = [f for f in named if f.shape is None and f.id not in drawn and f.tags.get("type") == "multipolygon"]
+    rows = [(f, shape) for f in sorted(named, key=_by_number) if (shape := _wet(f)) is not None]
+    if bounds is not None:
+        rows = [(f, shape) for f, shape in rows if shapely.box(*bounds).intersects(shape)]
+    frame = gpd.GeoDataFrame(
+        {
+            "id": np.array([f.id for f, _ in rows], object),
+            "name": np.array([name_of(f.tags) for f, _ in rows], object),
+            "water": np.array([water_of(f.tags) for f, _ in rows], object),
+        },
+        geometry=[shape for _, shape in rows],
+        crs=WGS84,
+    )
+    ids = ", ".join(f.id for f in broken[:10])
+    message = f"{len(broken)} waters have pieces outside of the file ({ids}); not drawn, and no site is refused there"
+    finding = Finding(code="incomplete-water", source=source, message=message, count=len(broken))
+    return frame, [finding] if broken else []
+
+
+def _wet(feature: Feature) -> Any:
+    """Return the polygons of a water, None where it has none."""
+    shape, tags = feature.shape, feature.tags
+    if shape is None or shape.is_empty:
+        return None
+    key, value = next((key, value) for key, value in WATER_TAGS if tags.get(key) == value)
+    drawn_as_line = (key, value) in _WATER_LINES and tags.get("area") != "yes"
+    if not drawn_as_line:
+        return shape if shape.geom_type.endswith("Polygon") else None
+    width = width_of(tags)
+    if shape.geom_type != "LineString" or not width >= _WIDE_M:  # a river round an island comes as a polygon, too
+        return None
+    crs = local_crs(*shape.interpolate(0.5, normalized=True).coords[0])
+    metric = shapely.transform(shape, lambda lonlat: transform(lonlat, WGS84, crs))
+    banks = shapely.buffer(metric, width / 2, cap_style="flat")
+    return shapely.transform(banks, lambda xy: transform(xy, crs, WGS84))
 
 
 def _inside(shape: Any) -> Any:

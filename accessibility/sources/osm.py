@@ -25,7 +25,15 @@ from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Delays
 from accessibility.sources.extract import INDEX, Streets, examples, findings, located
-from accessibility.sources.features import BuildingTable, DistrictChoice, Feature, districts_frame, places_frame
+from accessibility.sources.features import (
+    WATER_TAGS,
+    BuildingTable,
+    DistrictChoice,
+    Feature,
+    districts_frame,
+    places_frame,
+    water_frame,
+)
 from accessibility.sources.foot import FootAccess, has_signals, is_lift
 from accessibility.sources.osmtags import parse_tags
 from accessibility.sources.topology import Bounds, build_network
@@ -266,6 +274,31 @@ def read_buildings(
         if count
     ]
     return table.frame(), set_aside
+
+
+def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return lakes, reservoirs, docks and wide rivers as polygons, their islands cut out.
+
+    Bridges and piers do not matter: what stands on one stands in water. Water below ground is none.
+
+    Parameters
+    ----------
+    path
+        The extract.
+    bounds
+        West, south, east, north in degrees: waters wholly outside are left out, the others are whole.
+
+    Returns
+    -------
+    frame
+        Columns id, name, water (``river``, ``lake``, ...) and polygons in EPSG:4326; ordered by id.
+    findings
+        Waters with pieces outside of the file, which are left out.
+    """
+    file = _checked(path)
+    with _readable(file):
+        features = [_feature(thing) for thing in _areas(file, osmium.filter.TagFilter(*WATER_TAGS))]
+    return water_frame(features, source=file.name, bounds=bounds)
 
 
 @contextmanager

@@ -73,6 +73,18 @@ def levels_of(tags: Mapping[str, str]) -> float:
     return APARTMENT_LEVELS if tags.get("building") == "apartments" else 1.0
 
 
+def width_of(tags: Mapping[str, str]) -> float:
+    """Return the width in metres, NaN where it is not said in metres.
+
+    Examples
+    --------
+    >>> width_of({"width": "12,5 m"}), width_of({"width": "12'"})
+    (12.5, nan)
+    """
+    found = re.fullmatch(r"(\d+(?:[.,]\d+)?)\s*m?", tags.get("width", "").strip())
+    return float(found[1].replace(",", ".")) if found else math.nan
+
+
 def use_of(tags: Mapping[str, str]) -> Use:
     """Return whether people live in a building: `unknown` is ``building=yes``, `other` any other named use.
 

@@ -1,0 +1,82 @@
+"""What a map shows for orientation in place of a basemap: districts, streets, and water as compact rings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from accessibility.outlines import line_steps
+from accessibility.projection import WGS84
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from accessibility.network import Network
+    from accessibility.outlines import Bounds
+
+_MAX_VERTICES = 40_000
+_STEPS = 4_000  # of the map's side: what no screen shows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Backdrop:
+    """What a map shows for orientation.
+
+    Parameters
+    ----------
+    districts
+        Polygons, indexed by name, with any of the columns of ``districts.csv``, shown where the pointer is.
+    network
+        Streets.
+    water
+        Polygons of rivers and lakes.
+    basemap
+        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+    """
+
+    districts: gpd.GeoDataFrame | None = None
+    network: Network | None = None
+    water: gpd.GeoDataFrame | None = None
+    basemap: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waters:
+    """Rings of water in hundred-thousandths of a degree; what an even number of them encloses is land.
+
+    Parameters
+    ----------
+    rings
+        ``counts`` and ``steps``, as of `accessibility.outlines.Streets`.
+    origin
+        Longitude and latitude in hundred-thousandths of a degree.
+    left
+        How many waters were left out that one would see: the smallest.
+    """
+
+    rings: dict[str, Any]
+    origin: tuple[int, int]
+    left: int
+
+
+def water_rings(water: gpd.GeoDataFrame, bounds: Bounds, *, vertices: int = _MAX_VERTICES) -> Waters | None:
+    """Return the water within `bounds`, without detail that no screen shows; None where there is none."""
+    west, south, east, north = bounds
+    tolerance = max(east - west, north - south) / _STEPS
+    near = shapely.make_valid(water.geometry.to_crs(WGS84).to_numpy())
+    parts = shapely.get_parts(shapely.union_all(shapely.intersection(near, shapely.box(*bounds))))
+    parts = shapely.simplify(parts[shapely.get_dimensions(parts) == 2], tolerance)  # noqa: PLR2004 -- areas
+    parts = parts[~shapely.is_empty(parts)]
+    parts = parts[np.argsort(-shapely.area(parts), kind="stable")]
+    parts = parts[shapely.area(parts) > tolerance**2]
+    seen = np.cumsum(shapely.get_num_coordinates(parts)) <= vertices
+    if not seen.any():
+        return None
+    origin = (round(west * 1e5), round(south * 1e5))
+    rings = shapely.get_rings(shapely.orient_polygons(parts[seen]))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    lines = np.array(shapely.linestrings(xy, indices=ring), dtype=object)
+    return Waters(rings=line_steps(lines, origin), origin=origin, left=int((~seen).sum()))

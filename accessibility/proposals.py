@@ -1,0 +1,129 @@
+"""A proposal on a map: its sites in opening order, what they add, and how good the plan is, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accessibility.curves import FrontierPicture, draw_frontier
+from accessibility.legends import plain_percent
+from accessibility.outlines import count
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.mapwords import MapWords
+    from accessibility.sites import Sites
+    from accessibility.siting.plan import SitingPlan
+
+    Lines = list[tuple[str, str]]
+
+_OF_PEOPLE = ("mclp", "backup", "relocation")
+_OF_COST = ("lscp", "partial")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Proposal:
+    """A plan to be drawn.
+
+    Parameters
+    ----------
+    plan
+        Which sites open, in which order.
+    frontier
+        What each budget buys, with the columns of `accessibility.curves.draw_frontier`; None without a picture.
+    """
+
+    plan: SitingPlan
+    frontier: pd.DataFrame | None = None
+
+
+def rows_of(sites: Sites, ids: tuple[object, ...]) -> list[int]:
+    """Return the rows of those ids that are sites."""
+    row_of = {site: row for row, site in enumerate(sites.ids)}
+    return [row_of[site] for site in ids if site in row_of]
+
+
+def open_after(plan: SitingPlan, sites: Sites) -> NDArray[np.bool_]:
+    """Return which sites are open when the plan is carried out."""
+    is_open = sites.open.copy()
+    is_open[rows_of(sites, plan.selected)] = True
+    is_open[rows_of(sites, plan.closed)] = False
+    return is_open
+
+
+def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[str, Any]:
+    """Return what the panel shows of a proposal."""
+    plan = proposal.plan
+    table = plan.table()
+    row_of = {site: row for row, site in enumerate(sites.ids)}
+    rows = [
+        {
+            "rank": int(rank),
+            "row": row_of.get(ident, -1),
+            "kind": str(kind),
+            "name": str(name or ident),
+            "cost": f"{cost:g}",
+            "gain": count(gain),
+            "share": plain_percent(covered, plan.population),
+        }
+        for rank, ident, kind, name, cost, gain, covered in table[
+            ["rank", "id", "kind", "name", "cost", "gain_people", "covered_people"]
+        ].itertuples(index=False)
+    ]
+    closing = [str(sites.name[r] or sites.ids[r]) for r in rows_of(sites, plan.closed)]
+    return {
+        "rows": rows,
+        "summary": _summary(plan, words),
+        "proof": proof_lines(plan, words),
+        "closes": words.lines("closes", names=", ".join(closing)) if closing else [],
+        "frontier": _picture(proposal),
+    }
+
+
+def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
+    """Return how far from the best possible the plan is, a sentence a language, and who vouches for it."""
+    if plan.status == "infeasible":
+        return words.lines("infeasible", message=plan.message)
+    if not plan.selected:
+        return words.lines("no_sites_proposed")
+    best = plan.status == "optimal"
+    about = "people" if plan.model in _OF_PEOPLE else "cost" if plan.model in _OF_COST else "other"
+    figure = count if about == "people" else _plain
+    said = words.lines(
+        f"{about}_{'best' if best else 'bound'}",
+        model=plan.model,
+        objective=figure(plan.objective),
+        bound=figure(plan.bound),
+        short=figure(abs(plan.bound - plan.objective)),
+        gap=_gap(plan.gap),
+    )
+    return said + words.lines(f"by_{plan.bound_by}")
+
+
+def _summary(plan: SitingPlan, words: MapWords) -> Lines:
+    if not plan.selected:
+        return []
+    covered = plan.covered_people
+    share = plain_percent(covered, plan.population)
+    return words.lines(
+        "proposal", sites=len(plan.selected), cost=_plain(plan.cost), covered=count(covered), percent=share
+    )
+
+
+def _picture(proposal: Proposal) -> FrontierPicture | None:
+    if proposal.frontier is None:
+        return None
+    plan = proposal.plan
+    return draw_frontier(proposal.frontier, here=(plan.cost, plan.covered_people) if plan.selected else None)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.10g}"
+
+
+def _gap(gap: float) -> str:
+    """Return a gap in percent, never as nothing where there is one."""
+    return f"{100 * gap:.2f} %" if gap == 0 or gap >= 5e-5 else "< 0.01 %"  # noqa: PLR2004 -- rounds to 0.01 %

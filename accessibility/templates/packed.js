@@ -1,0 +1,61 @@
+"use strict";
+// Reads what compact.py packs: bytes deflated and as text, whole numbers of seven bits a byte, differences.
+const unpack = async (text) => {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+};
+
+const reader = (bytes) => {
+  let at = 0;
+  const next = () => {
+    let byte = bytes[at++], value = byte & 127;
+    for (let place = 128; byte > 127; place *= 128) {
+      byte = bytes[at++];
+      value += (byte & 127) * place;  // not by shifting: people are whole numbers up to 2^52
+    }
+    return value;
+  };
+  return {
+    varints: (into) => {
+      for (let i = 0; i < into.length; i++) into[i] = next();
+      return into;
+    },
+    steps: (into) => {
+      for (let i = 0, value = 0; i < into.length; i++) {
+        const step = next();
+        into[i] = value += step % 2 ? -(step + 1) / 2 : step / 2;
+      }
+      return into;
+    },
+    bytes: (n) => bytes.subarray(at, at += n),
+  };
+};
+
+const data = JSON.parse(document.getElementById("map-data").textContent);
+const narrow = () => window.innerWidth <= 760;
+
+// A sentence in each language of the map, its {places} filled.
+const lines = (key, values = {}) => data.words[key].map(([language, text]) => [
+  language, text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole),
+]);
+const words = (key, values) => [...new Set(lines(key, values).map(([, text]) => text))].join(" ");
+
+// Figures exactly as Python writes them: halves to the even number, after what lies a hair beside a half is one.
+const halfEven = (value) => {
+  const below = Math.floor(value), over = value - below;
+  return over > 0.5 || (over === 0.5 && below % 2) ? below + 1 : below;
+};
+const whole = (people) => halfEven(Number(people.toFixed(6))).toString().replace(/\B(?=(\d{3})+$)/g, ",");
+const percent = (part, all) => {
+  if (!(all > 0)) return "";
+  const share = Number((100 * part / all).toFixed(9));
+  return `${share % 1 === 0.25 ? `${Math.floor(share)}.2` : share.toFixed(1)} %`;
+};
+const plainPercent = (part, all) => {
+  if (!(all > 0)) return "";
+  const tenths = halfEven(Number((1000 * part / all).toFixed(9)));
+  const shown = part > 0 && part < all ? Math.min(Math.max(tenths, 1), 999) : tenths;
+  return `${(shown / 10).toFixed(1)} %`;
+};

@@ -1,0 +1,292 @@
+// The panel of a map whose sites can be switched: figures, the list of sites, the proposal, the scenario to copy.
+const panel = (() => {
+  const of = data.switches;
+  const find = (name) => document.querySelector(name);
+  const every = (name) => [...document.querySelectorAll(name)];
+  const [MOST, CROWDED] = [100, 250];
+  const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
+    <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
+  const markers = new Map();
+  let map = null, changes = null, control = null, before = null, listed = [];
+
+  const element = (tag, kind = "", text = "") => {
+    const made = document.createElement(tag);
+    if (kind) made.className = kind;
+    made.textContent = text;
+    return made;
+  };
+  // Drawings are made of constants alone: no text of the data is ever parsed.
+  const drawings = new Map();
+  const drawing = (text) => {
+    if (!drawings.has(text)) drawings.set(text, new DOMParser().parseFromString(text, "image/svg+xml").documentElement);
+    return document.importNode(drawings.get(text), true);
+  };
+
+  const symbol = (row) => {
+    const kind = of.kinds[row], ink = of.inks[kind], on = living.isOpen(row);
+    const paint = on ? `fill="${ink}" stroke="#fff" stroke-width="1.4"` : `fill="#fff" stroke="${ink}" stroke-width="2"`;
+    const ring = on === Boolean(of.today[row]) ? ""
+      : `<circle cx="8" cy="8" r="11" fill="none" stroke="${on ? "#08519c" : "#9c3d06"}" stroke-width="2.5"/>`;
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16" viewBox="0 0 16 16" overflow="visible" ${paint}>${ring}${of.shapes[kind]}</svg>`;
+  };
+  const signed = (row) => {
+    const text = whole(living.effect(row));
+    return text === "0" ? "0" : `${living.isOpen(row) ? "\u2212" : "+"}${text}`;
+  };
+
+  const paintMarker = (row) => {
+    const marker = markers.get(row);
+    if (!marker) return;
+    if (marker.setStyle) {
+      const ink = of.inks[of.kinds[row]], on = living.isOpen(row), same = on === Boolean(of.today[row]);
+      marker.setStyle({ fillColor: on ? ink : "#fff", weight: same ? 1.5 : 4 });
+      return;
+    }
+    marker.options.icon.options.html = drawing(symbol(row));
+    marker.setIcon(marker.options.icon);
+  };
+
+  // A site that is switched is seen, even where the layer of its kind is off.
+  const showChanged = () => {
+    for (const [row, marker] of markers) {
+      const same = living.isOpen(row) === Boolean(of.today[row]) && living.isOpen(row) === Boolean(of.drawn[row]);
+      if (!same && !map.hasLayer(marker)) map.addLayer(marker);
+    }
+  };
+
+  // Called by the layers of sites, before anything else is there.
+  const site = ({ properties }, marker) => {
+    const { row } = properties;
+    markers.set(row, marker);
+    if (living.off) return;
+    marker.on("click", () => {
+      living.toggle(row);
+      if (marker.getTooltip() && marker.isTooltipOpen()) marker.getTooltip().update();
+    });
+    const texts = {
+      what: () => of.what[`${of.kinds[row]}_${living.isOpen(row) ? "open" : "closed"}`],
+      people: () => living.canSwitch(row)
+        ? words(living.isOpen(row) ? "closing_loses" : "opening_gains", { people: whole(living.effect(row)) })
+        : words("not_switchable"),
+    };
+    for (const [name, text] of Object.entries(texts)) Object.defineProperty(properties, name, { get: text });
+  };
+
+  const cells = (row, texts) => texts.forEach((text, k) => {
+    if (row.cells[k].textContent !== text) row.cells[k].textContent = text;
+  });
+  const difference = ({ covered, before: past }) => {
+    const text = whole(Math.abs(covered - past));
+    return text === "0" ? "0" : `${covered < past ? "\u2212" : "+"}${text}`;
+  };
+  const figures = (row, name, found) => cells(row, [
+    name, whole(found.people), whole(found.covered), percent(found.covered, found.people), difference(found),
+  ]);
+
+  // Rows of the tables of figures, with what each adds up.
+  const tables = [];
+  const makeTables = () => {
+    const there = (test) => living.sum(test).people > 0;
+    const everyone = [words("total"), () => true];
+    const settings = of.settings.map((name, k) => [name, (_, setting) => setting === k]).filter(([, test]) => there(test));
+    const districts = of.districts.map((name, k) => [name, (district) => district === k]);
+    const nowhere = [words("no_district"), (district) => district === of.districts.length];
+    if (there(nowhere[1])) districts.push(nowhere);
+    for (const [by, rows] of [["setting", settings], ["district", districts]]) {
+      const table = find(`.figures[data-by="${by}"] table`);
+      for (const [body, listedRows] of [[table.tBodies[0], rows], [table.tFoot, [everyone]]]) {
+        for (const [name, test] of listedRows) {
+          const row = body.insertRow();
+          for (let k = 0; k < 5; k++) row.insertCell();
+          row.cells[0].dir = "auto";
+          tables.push({ row, name, test });
+        }
+      }
+    }
+  };
+
+  const sentences = (box, pairs) => box.replaceChildren(...pairs.map(([language, text]) => {
+    const made = element("p", "", text);
+    made.lang = language;
+    made.dir = "auto";
+    return made;
+  }));
+
+  const drawnHeadline = every("header .headline p").map((p) => p.cloneNode(true));
+  const drawnComparison = every("header .sentence p").map((p) => p.cloneNode(true));
+  const head = (total) => {
+    const moved = living.moved();
+    for (const button of every(".reset")) button.disabled = !moved;
+    find("header .reset").hidden = !moved;
+    find("header .sentence").classList.toggle("rest", !moved && !of.compares);
+    if (!moved) {
+      find("header .headline").replaceChildren(...drawnHeadline);
+      find("header .sentence").replaceChildren(...drawnComparison);
+      return;
+    }
+    const values = { percent: plainPercent(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
+    const filled = of.headline.map((form) => form.replace(/\{(percent|people|covered)\}/g, (_, name) => values[name]));
+    sentences(find("header .headline"), filled.map((text) => ["", text]));
+    const [opened, closed] = [true, false].map((on) => String(of.ids.filter(
+      (_, row) => living.isOpen(row) === on && Boolean(of.today[row]) !== on).length));
+    const said = { opened, closed, gained: whole(total.gained), lost: whole(total.lost), ...of.before };
+    sentences(find("header .sentence"), lines("switched", said));
+  };
+
+  const legend = (total) => {
+    const rows = find(".classes.changes").querySelector("tbody").rows;
+    const found = [total.before - total.lost, total.people - total.before - total.gained, total.gained, total.lost];
+    found.forEach((people, k) => {
+      rows[k].cells[2].textContent = whole(people);
+      rows[k].cells[3].textContent = percent(people, total.people);
+    });
+  };
+
+  const paintRow = ({ row, item, box, effect }, changed) => {
+    const text = signed(row);
+    if (effect.textContent !== text) effect.textContent = text;
+    if (!changed) return;
+    box.checked = living.isOpen(row);
+    item.querySelector("svg").replaceWith(drawing(symbol(row)));
+  };
+  const makeRow = (row) => {
+    const item = element("li"), label = element("label"), box = element("input");
+    const look = element("button", "find");
+    look.append(drawing(LOOK));
+    box.type = "checkbox";
+    const name = element("span", "", of.names[row] || of.ids[row]);
+    name.dir = "auto";
+    name.title = of.ids[row];
+    box.addEventListener("change", () => living.toggle(row));
+    look.type = "button";
+    look.title = words("find");
+    look.addEventListener("click", () => {
+      const marker = markers.get(row);
+      map.setView(of.places[row], Math.max(map.getZoom(), 15));
+      if (marker && !map.hasLayer(marker)) map.addLayer(marker);
+      if (marker) marker.openTooltip(marker.getLatLng());
+    });
+    const effect = element("b");
+    label.append(box, drawing(symbol(row)), name, effect);
+    item.append(label, look);
+    return { row, item, box, effect };
+  };
+  // What could open first, the greatest gain on top; then what is open, the least loss on top.
+  const list = () => {
+    const asked = find(".search").value.trim().toLowerCase();
+    const hit = of.rows.filter((row) => `${of.names[row]} ${of.ids[row]}`.toLowerCase().includes(asked));
+    const rank = new Map(hit.map((row) => [row, living.effect(row)]));
+    hit.sort((a, b) => living.isOpen(a) - living.isOpen(b)
+      || (living.isOpen(a) ? rank.get(a) - rank.get(b) : rank.get(b) - rank.get(a)) || a - b);
+    listed = hit.slice(0, MOST).map(makeRow);
+    for (const line of listed) paintRow(line, true);
+    find("ul.sites").replaceChildren(...listed.map(({ item }) => item));
+    const more = hit.length - listed.length;
+    find(".rest").textContent = more ? words("more_sites", { n: more }) : hit.length ? "" : words("no_match");
+  };
+
+  const scenario = () => {
+    const box = find(".scenario"), same = of.today.every((on, row) => Boolean(on) === living.isOpen(row)) && !of.fixed;
+    box.hidden = same;
+    find(".copy").disabled = same;
+    find(".copy").textContent = words("copy");
+    box.value = living.scenario();
+  };
+
+  const planned = every(".plan tbody tr").map((line) => Number(line.dataset.row)).filter((row) => row >= 0);
+  const plan = () => {
+    const slider = find(".first-sites");
+    if (!slider) return;
+    let k = planned.findIndex((row) => !living.isOpen(row));
+    if (k < 0) k = planned.length;
+    slider.value = k;
+    const { covered, people: everyone } = living.sum(() => true);
+    const said = { k, n: planned.length, percent: plainPercent(covered, everyone), covered: whole(covered) };
+    find(".first-said").textContent = words("first_sites", said);
+    for (const line of every(".plan tbody tr")) line.classList.toggle("on", living.isOpen(Number(line.dataset.row)));
+  };
+
+  // Gained and lost are a layer of their own, there as long as something is switched.
+  const showChanges = () => {
+    if (of.change.layer >= 0 || !people.switched) return;
+    const moved = living.moved(), shown = control._map.hasLayer(changes);
+    if (moved && !before) {
+      before = control._layers.find(({ layer, overlay }) => !overlay && map.hasLayer(layer)).layer;
+      control.addBaseLayer(changes, of.change.name);
+      map.removeLayer(before);
+      map.addLayer(changes);
+      map.fire("baselayerchange", { name: of.change.name, layer: changes });
+    } else if (!moved && before) {
+      control.removeLayer(changes);
+      map.removeLayer(changes);
+      if (shown) {
+        map.addLayer(before);
+        map.fire("baselayerchange", { name: control._layers.find(({ layer }) => layer === before).name, layer: before });
+      }
+      before = null;
+    }
+  };
+
+  const refresh = (rows) => {
+    const total = living.sum(() => true);
+    rows.forEach(paintMarker);
+    head(total);
+    legend(total);
+    for (const { row, name, test } of tables) figures(row, name, living.sum(test));
+    const changed = new Set(rows);
+    for (const line of listed) paintRow(line, changed.has(line.row));
+    scenario();
+    plan();
+    for (const note of every(".as-drawn")) note.hidden = !living.moved();
+    showChanges();
+    showChanged();
+    people.redraw();
+  };
+
+  const copy = async () => {
+    const box = find(".scenario");
+    try {
+      await navigator.clipboard.writeText(box.value);
+    } catch {
+      box.select();
+      document.execCommand("copy");  // where the page may not use the clipboard
+    }
+    find(".copy").textContent = words("copied");
+  };
+
+  const start = async (theMap, { control: theControl, sites }) => {
+    [map, control] = [theMap, theControl];
+    await living.load();
+    changes = people.layer(() => panel.changeLook);
+    makeTables();
+    list();
+    living.listen(refresh);
+    refresh(of.rows.filter((row) => living.isOpen(row) !== Boolean(of.today[row])));
+    for (const button of every(".reset")) button.addEventListener("click", living.reset);
+    find(".copy").addEventListener("click", copy);
+    find(".search").addEventListener("input", list);
+    map.on("overlayremove", showChanged);
+    document.addEventListener("tab", ({ detail }) => {
+      if (detail === "living") for (const group of sites) map.addLayer(group);
+    });
+    const slider = find(".first-sites");
+    if (slider) slider.addEventListener("input", () => living.set(planned.map((row, k) => [row, k < Number(slider.value)])));
+    for (const line of every(".plan tbody tr")) {
+      line.addEventListener("click", () => living.toggle(Number(line.dataset.row)));
+    }
+  };
+
+  const changeLook = of && {
+    kindOf: (i) => living.changeOf(people.classOf(i)),
+    paint: people.paintOf({ colours: of.change.colours.map((colour) => [colour]), limits: [] }),
+  };
+  // Where there are very many sites in view their symbols are small.
+  const crowd = (view) => {
+    const bounds = view.getBounds();
+    let seen = 0;
+    for (const marker of markers.values()) if (view.hasLayer(marker) && bounds.contains(marker.getLatLng())) seen++;
+    view.getContainer().classList.toggle("crowded", seen > CROWDED);
+  };
+
+  return { start, site, crowd, changeLook };
+})();

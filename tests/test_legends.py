@@ -1,0 +1,89 @@
+"""What a map says: the same sentences and figures as the tables, in both languages."""
+# ruff: noqa: RUF001 -- Chinese has punctuation of its own
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import mapworlds
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accessibility import InputError, Walker, measure_coverage
+from accessibility.legends import MapCaption, compared_lines, headline_lines, plain_percent, rule_rows
+from accessibility.maps import draw_coverage
+from accessibility.mapwords import MapWords
+from accessibility.outlines import SITE_WORDS, count, percent
+from accessibility.report.tables import headline
+from accessibility.sitemarks import KINDS, site_key
+from accessibility.standards import Rule, Standard
+
+STANDARDS = [
+    Standard(),
+    Standard.presets["town-rural"],
+    Standard.presets["radius"],
+    Standard(urban=Rule.walk(8), town=Rule.walk(11), rural=Rule.walk(18.5)),
+    Standard(urban=Rule.walk(80), town=Rule.distance(2.5)),
+]
+
+
+@pytest.mark.parametrize("standard", STANDARDS)
+def test_the_headline_is_that_of_the_tables(standard: Standard) -> None:
+    net, now, _ = mapworlds.switchable(standard=standard)
+    for cover in (now, measure_coverage(net, now.demand, now.sites, standard, Walker(speed_m_s=0.85))):
+        assert headline_lines(cover, MapWords()) == [("en", headline(cover))]
+    nobody = replace(now.demand, population=np.zeros(len(now.demand)))
+    empty = measure_coverage(net, nobody, now.sites, standard)
+    assert headline_lines(empty, MapWords()) == [("en", headline(empty))]
+
+
+def test_chinese_says_the_same_figures() -> None:
+    _, now, _ = mapworlds.switchable()
+    ((language, said),) = headline_lines(now, MapWords.of("zh"))
+    assert language == "zh-Hans"
+    share = plain_percent(now.covered_people, now.population)
+    assert said == (
+        f"{count(now.population)}人中{share}（{count(now.covered_people)}人）在步行5分钟（城区适用）或"
+        "步行8分钟（镇区适用）或沿路网0.9公里（乡村适用）内可到达服务网点或合作银行网点，步行速度1.0米/秒"
+    )
+    both = MapWords.of("both")
+    assert [k for k, _ in headline_lines(now, both)] == ["en", "zh-Hans"]
+    assert rule_rows(now, both)[0] == (
+        [("en", "Urban"), ("zh-Hans", "城区")],
+        [("en", "5-minute walk"), ("zh-Hans", "步行5分钟")],
+    )
+    assert compared_lines(now, now, both)[1][1].startswith("新增覆盖0人，失去覆盖0人；现状")
+    with pytest.raises(InputError, match="'de'; expected one of en, zh, both"):
+        MapCaption(title="", date="", language="de").words  # noqa: B018
+
+
+@pytest.mark.parametrize("language", ["zh", "both"])
+def test_a_map_in_chinese_leaves_no_english_behind(language: str) -> None:
+    net, now, where = mapworlds.switchable()
+    drawn = draw_coverage(
+        now, caption=mapworlds.caption(language=language, headline=""), switches=mapworlds.switches(net, now, where)
+    )
+    page = str(drawn.get_root().render())
+    shown = page[page.index("<body>") : page.index('<script type="application/json"')]
+    for english, chinese in (("Layers", "图层"), ("covered", "已覆盖"), ("What if", "假如"), ("By district", "按区划")):
+        assert chinese in shown
+        assert (f">{english}<" in shown or f">{english} {chinese}" in shown) == (language == "both"), english
+    assert f'<html lang="{"zh-Hans" if language == "zh" else "en"}">' in page
+
+
+@given(st.integers(0, 10**7), st.integers(1, 10**7), st.sampled_from([1, 2, 4, 10]))
+def test_figures_are_rounded_halves_to_even(part: int, whole: int, parts: int) -> None:
+    from fractions import Fraction  # noqa: PLC0415
+
+    share = Fraction(part, whole)
+    assert count(part / parts) == f"{round(Fraction(part, parts)):,}"  # Python's own exact halves to even
+    if part <= whole:
+        assert percent(part, whole) == f"{float(round(share * 1_000) / 10):.1f} %"
+
+
+def test_sites_are_said_as_elsewhere() -> None:
+    for kind, is_open in KINDS:
+        said, elsewhere = MapWords()(f"site_{site_key(kind, is_open=is_open)}"), SITE_WORDS[kind, is_open]
+        assert said.split(",")[0] == elsewhere.split(",")[0]

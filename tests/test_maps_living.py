@@ -1,0 +1,351 @@
+"""Sites switched in a real browser: every figure is that of a measurement from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import mapworlds
+import numpy as np
+import pandas as pd
+import pytest
+from browsing import MARKS, PHONE
+
+from accessibility import measure_coverage
+from accessibility.comparison import compare_coverages
+from accessibility.legends import headline_lines, plain_percent
+from accessibility.maps import draw_coverage
+from accessibility.mapwords import MapWords
+from accessibility.outlines import count, percent
+from accessibility.overlays import classify_people
+from accessibility.projection import WGS84, transform
+from accessibility.scenario import Addition, Move, Scenario, Settings
+from accessibility.scenariofile import read_scenarios, scenario_toml
+from accessibility.standards import Rule, Standard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from browsing import Opened
+
+    from accessibility import Coverage
+
+pytestmark = MARKS
+NONE = "(none)"
+
+
+def table_of(opened: Opened, by: str) -> dict[str, list[str]]:
+    """Return the rows of a table of figures."""
+    rows = opened.page.evaluate(
+        """by => [...document.querySelectorAll(`.figures[data-by="${by}"] tr`)].map(
+            row => [...row.cells].map(cell => cell.textContent))""",
+        by,
+    )
+    return {name: figures for name, *figures in rows[1:]}
+
+
+def switch(opened: Opened, ids: list[str]) -> None:
+    """Click the boxes of sites in the list."""
+    opened.page.evaluate(
+        """ids => { for (const id of ids) [...document.querySelectorAll('ul.sites li')].find(
+            row => row.querySelector('span').title === id).querySelector('input').click(); }""",
+        ids,
+    )
+
+
+def change(after: float, before: float) -> str:
+    text = count(abs(after - before))
+    return "0" if text == "0" else f"{'−' if after < before else '+'}{text}"  # noqa: RUF001 -- a minus sign
+
+
+def expected(now: Coverage, past: Coverage, groups: pd.Series[Any]) -> dict[str, list[str]]:
+    """Return what a table of figures must say, from two measurements."""
+    after, before = now.by(groups), past.by(groups)
+    found = {}
+    columns = zip(after.index, after["population"], after["covered"], before["covered"], strict=True)
+    for name, people, covered, was in columns:
+        told = [count(people), count(covered), percent(covered, people), change(covered, was)]
+        found[NONE if name != name else str(name)] = told  # noqa: PLR0124 -- NaN: in no district
+    whole = [count(now.population), count(now.covered_people), percent(now.covered_people, now.population)]
+    return {**found, "total": [*whole, change(now.covered_people, past.covered_people)]}
+
+
+@pytest.mark.parametrize(
+    ("people", "standard"),
+    [
+        ("fractions", None),
+        ("tenths", Standard(urban=Rule.walk(5), rural=Rule.distance(0.7, along="radius"))),
+        ("halves", None),
+        ("whole", Standard(urban=Rule.distance(0.5), town=Rule.distance(0.6, along="radius"), rural=Rule.walk(9))),
+    ],
+)
+def test_figures_are_those_of_a_measurement(
+    show: Callable[..., Opened], people: str, standard: Standard | None
+) -> None:
+    net, past, where = mapworlds.switchable(people, standard=standard)
+    drawn = draw_coverage(past, caption=mapworlds.caption(headline=""), switches=mapworlds.switches(net, past, where))
+    opened = show(drawn)
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    settings = pd.Series(past.demand.setting, index=past.demand.ids)
+    rng, is_open = np.random.default_rng(2), past.sites.open.copy()
+    assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
+    for _ in range(20):
+        rows = rng.choice(len(is_open), rng.integers(1, 5), replace=False)
+        switch(opened, [str(past.sites.ids[row]) for row in rows])
+        is_open[rows] ^= True
+        now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
+        assert table_of(opened, "setting") == expected(now, past, settings)
+        assert table_of(opened, "district") == expected(now, past, where)
+        assert opened.page.locator(".headline").inner_text() == headline_lines(now, MapWords())[0][1]
+        exact = sum((Fraction(p) for p in now.demand.population[now.covered]), Fraction(0))
+        assert table_of(opened, "setting")["total"][1] == f"{round(exact, 6).__round__():,}"
+        if people != "tenths":  # where the plain float of Python's sum may stand a hair beside a half
+            assert f"({now.covered_people:,.0f})" in opened.page.locator(".headline").inner_text()
+        moved = (is_open != past.sites.open).any()
+        table: Any = compare_coverages(past, now, where).loc[("total", "all")]
+        sentence = f"{count(table['gained'])} people gain, {count(table['lost'])} lose; today"
+        assert not moved or sentence in opened.page.locator(".sentence").inner_text()
+        shown = opened.page.locator(".classes.changes td:nth-child(3)").all_inner_texts() if moved else None
+        kept = now.covered_people - table["gained"], past.uncovered_people - table["gained"]
+        assert shown is None or shown[:4] == [count(v) for v in (*kept, table["gained"], table["lost"])]
+    opened.page.locator("header .reset").click()
+    assert table_of(opened, "district") == expected(past, past, where)
+    assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
+    assert not opened.page.locator("header .reset").is_visible()
+    assert opened.complaints == []
+
+
+def test_the_list_says_what_each_site_would_change(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable()
+    drawn = draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where))
+    opened = show(drawn)
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    switch(opened, ["S1", "S4"])
+    is_open = past.sites.open.copy()
+    is_open[[1, 4]] ^= True
+    now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
+    said = dict(
+        opened.page.evaluate(
+            """[...document.querySelectorAll('ul.sites li')].map(
+                row => [row.querySelector('span').title, row.querySelector('b').textContent])"""
+        )
+    )
+    assert len(said) == len(is_open)
+    for row, site in enumerate(past.sites.ids):
+        other = is_open.copy()
+        other[row] ^= True
+        then = measure_coverage(net, past.demand, replace(past.sites, open=other), past.standard, past.walker)
+        assert said[site] == change(then.covered_people, now.covered_people), site
+    # What could open stands first, the greatest gain on top, in the order of the map as it was drawn.
+    order = list(said)
+    closed = [site for site, counts in zip(past.sites.ids, past.sites.open, strict=True) if not counts]
+    assert set(order[: len(closed)]) == set(closed)
+    opened.page.locator("[data-tab=living]").click()
+    opened.page.locator(".search").fill("site 1")
+    found = opened.page.locator("ul.sites span").all_inner_texts()
+    assert sorted(found) == ["Site 1", "Site 10", "Site 11", "Site 12", "Site 13"]
+    opened.page.locator(".search").fill("nobody")
+    assert opened.page.locator("ul.sites li").count() == 0
+    assert opened.page.locator(".rest").inner_text() == "No site has this name or id."
+
+
+def test_a_click_on_a_symbol_switches_it(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable("whole")
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()  # shows the sites that could open, too
+    assert opened.page.locator(".leaflet-marker-icon.site").count() == len(past.sites)
+    lonlat = transform(past.sites.xy, past.sites.crs, WGS84)
+    is_open = past.sites.open.copy()
+    for row in (0, 1, 5, 0):
+        opened.look_at(lonlat[row], 17)
+        opened.page.mouse.click(*opened.point(lonlat[row]))
+        is_open[row] ^= True
+        now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
+        assert table_of(opened, "setting")["total"][1] == count(now.covered_people)
+        opened.page.mouse.move(*opened.point(lonlat[row] + [0.002, 0.002]))
+        opened.page.mouse.move(*opened.point(lonlat[row]))
+        tip = opened.page.locator(".tip").last.inner_text()
+        assert ("click to close" if is_open[row] else "click to open") in tip
+    assert opened.complaints == []
+
+
+def test_people_take_the_colour_of_what_the_switches_do(show: Callable[..., Opened]) -> None:
+    cover = mapworlds.grid(side=40)
+    net = mapworlds.lattice(cover.demand.xy, 40, "EPSG:4545")
+    where = pd.Series("all", index=cover.demand.ids)
+    sites = replace(cover.sites, ids=["O1"]) + replace(cover.sites, ids=["N1"], xy=cover.demand.xy[-1:], open=[False])  # type: ignore[arg-type]
+    past = measure_coverage(net, cover.demand, sites)
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.tick("overlays", on=False)
+    corners = {
+        "still covered": (1, "#9ecae1"),
+        "still not": (20 * 40 + 20, "#fdc086"),
+        "gained": (1598, "#08519c"),
+        "lost": (1, "#9c3d06"),
+    }
+    lonlat = transform(cover.demand.xy, cover.demand.crs, WGS84)
+    for switched, name in (("N1", "still covered"), ("", "still not"), ("", "gained"), ("O1", "lost")):
+        switch(opened, [switched] if switched else [])
+        row, colour = corners[name]
+        opened.look_at(lonlat[row], 17)
+        want = tuple(int(colour[k : k + 2], 16) for k in (1, 3, 5))
+        assert np.abs(np.array(opened.colour(lonlat[row])) - want).max() <= 2, name
+    opened.page.mouse.move(*opened.point(lonlat[1]))
+    assert opened.page.locator(".reading").inner_text().endswith("not covered with the switches")
+    names = opened.page.locator(".leaflet-control-layers-base label").all_inner_texts()
+    assert [n.strip() for n in names] == ["Covered or not", "Walking time", "Who gains and who loses"]
+    opened.page.locator("header .reset").click()
+    assert opened.page.locator(".leaflet-control-layers-base label").count() == 2
+    status = classify_people(past)[0]
+    opened.look_at(lonlat[1], 17)
+    seen = np.array(opened.colour(lonlat[1]))
+    full = np.array([int(status.colours[0][k : k + 2], 16) for k in (1, 3, 5)])
+    assert seen[2] > seen[0]  # blue again, in one of its shades
+    assert (seen >= full - 2).all()
+    assert opened.complaints == []
+
+
+def test_a_scenario_is_copied_that_the_command_reads(show: Callable[..., Opened], tmp_path: Path) -> None:
+    names = mapworlds.NAMES[:9]
+    net, past, where = mapworlds.switchable(names=names)
+    given = mapworlds.switches(net, past, where)
+    added = Addition(id=str(past.sites.ids[12]), lon=111.0, lat=30.5, kind="new", name=names[7], cost=2.5)
+    rest = Scenario(moved=(Move(id=str(past.sites.ids[11]), lon=111.25, lat=30.25),), settings=Settings(speed_m_s=0.8))
+    fixed = scenario_toml(rest).split("\n", 2)[2]
+    today = past.sites.open.copy()
+    today[[3, 12]] = [not past.sites.open[3], False]
+    opened = show(
+        draw_coverage(
+            past, caption=mapworlds.caption(), switches=replace(given, today=today, added=(added,), fixed=fixed)
+        )
+    )
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()
+    rng, is_open = np.random.default_rng(4), past.sites.open.copy()
+    for _ in range(6):
+        rows = rng.choice(14, 4, replace=False)
+        switch(opened, [str(past.sites.ids[row]) for row in rows])
+        is_open[rows] ^= True
+        path = tmp_path / "copied.toml"
+        path.write_text(opened.page.locator(".scenario").input_value(), "utf-8")
+        (scenario,) = read_scenarios(path)
+        site = past.sites.ids
+        assert set(scenario.opened) == {site[r] for r in range(14) if is_open[r] and not today[r] and r != 12}
+        assert set(scenario.closed) == {site[r] for r in range(14) if not is_open[r] and today[r]}
+        assert scenario.added == ((added,) if is_open[12] else ())
+        assert scenario.moved == rest.moved
+        assert scenario.settings == rest.settings
+    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.page.locator(".copy").click()
+    opened.page.wait_for_function("document.querySelector('.copy').textContent === 'Copied'")
+    assert opened.page.evaluate("navigator.clipboard.readText()") == opened.page.locator(".scenario").input_value()
+    assert opened.complaints == []
+
+
+def test_names_are_text_in_the_list_and_the_tables(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable(names=mapworlds.NAMES)
+    named = where.map({"West": mapworlds.NAMES[1], "East": mapworlds.NAMES[2], "城关镇": mapworlds.NAMES[3]})
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, named)))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()
+    shown = opened.page.locator("ul.sites span").all_text_contents()
+    assert sorted(shown) == sorted(mapworlds.NAMES)
+    switch(opened, list(mapworlds.NAMES))
+    assert {*table_of(opened, "district")} == {*mapworlds.NAMES[1:4], NONE, "total"}
+    for row in range(len(mapworlds.NAMES)):
+        opened.page.locator("ul.sites .find").nth(row).click()
+    assert opened.page.evaluate("window.broken") is None
+    assert opened.complaints == []
+
+
+def test_what_does_not_fit_is_left_out_and_said(show: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch) -> None:
+    from accessibility import sheets  # noqa: PLC0415
+    from accessibility.living import embed_switches  # noqa: PLC0415
+
+    net, past, where = mapworlds.switchable("whole")
+    given = mapworlds.switches(net, past, where)
+    whole = embed_switches(given, past, past.covered)
+    few = embed_switches(given, past, past.covered, budget=int(whole.size * 0.8))
+    assert 0 < few.left_out < 10
+    people = np.where(past.covered, 0, past.demand.population)
+    worth = np.array([people[given.catchments.of(row)].sum() for row in range(14)])
+    assert few.data is not None
+    kept = set(few.data["rows"])
+    left = sorted(set(range(14)) - kept)
+    assert len(left) == few.left_out
+    assert past.sites.open[sorted(kept)].sum() == past.sites.open.sum()  # no open site is left out
+    assert max(worth[left]) == few.most <= min(worth[sorted(kept - set(np.flatnonzero(past.sites.open)))])
+    monkeypatch.setattr(sheets, "embed_switches", lambda *_, **__: few)
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=given))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    opened.page.locator("[data-tab=living]").click()
+    said = opened.page.locator("#tab-living .small").last.inner_text()
+    assert f"{few.left_out} candidate sites are not in the switches" in said
+    assert opened.page.locator("ul.sites li").count() == len(kept)
+    off = embed_switches(given, past, past.covered, budget=10)
+    assert off.data is None
+    monkeypatch.setattr(sheets, "embed_switches", lambda *_, **__: off)
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=given))
+    assert opened.page.locator(".tabs").count() == 0
+    assert "Sites cannot be switched in this map" in opened.page.locator(".legend").inner_text()
+    assert opened.complaints == []
+
+
+def test_a_trial_is_shown_beside_today_and_goes_on(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable()
+    rows = [1, 2, 6]
+    after = measure_coverage(
+        net, past.demand, replace(past.sites, open=past.sites.open ^ np.isin(np.arange(14), rows)), past.standard
+    )
+    given = replace(mapworlds.switches(net, after, where), today=past.sites.open)
+    opened = show(draw_coverage(after, caption=mapworlds.caption(headline=""), before=past, switches=given))
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+    people = past.demand.population
+    gained, lost = people[after.covered & ~past.covered].sum(), people[past.covered & ~after.covered].sum()
+    today = f"{plain_percent(past.covered_people, past.population)} ({count(past.covered_people)})"
+    sentence = f"{count(gained)} people gain, {count(lost)} lose; today {today}"
+    assert opened.page.locator(".sentence").inner_text() == sentence
+    assert opened.page.locator(".classes.changes h2").is_visible()
+    assert opened.page.locator(".classes.changes td:nth-child(3)").all_inner_texts()[2:4] == [
+        count(gained),
+        count(lost),
+    ]
+    switch(opened, [str(past.sites.ids[row]) for row in rows])  # back to today
+    assert table_of(opened, "district") == expected(past, past, where)
+    assert opened.page.locator(".classes.changes td:nth-child(3)").all_inner_texts()[2:4] == ["0", "0"]
+    opened.page.locator("header .reset").click()  # and to the trial as it was drawn
+    assert opened.page.locator(".sentence").inner_text() == sentence
+    assert table_of(opened, "district") == expected(after, past, where)
+    assert opened.complaints == []
+
+
+def test_a_telephone_can_switch_too(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable()
+    opened = show(
+        draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)), PHONE
+    )
+    page = opened.page
+    page.wait_for_selector("ul.sites li", state="attached")
+    page.locator(".legend summary").click()
+    page.locator("[data-tab=living]").click()
+    page.locator("ul.sites input").first.check()
+    assert "1 opened, 0 closed" in page.locator(".sentence").inner_text()
+    assert page.locator(".folium-map").bounding_box()["height"] > 150
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert opened.complaints == []
+
+
+def test_switches_of_another_coverage_are_refused() -> None:
+    from accessibility import InputError, Walker  # noqa: PLC0415
+
+    net, past, where = mapworlds.switchable()
+    slow = measure_coverage(net, past.demand, past.sites, past.standard, Walker(speed_m_s=0.5))
+    with pytest.raises(InputError, match="expected catchments of the same sites, standard and walker"):
+        draw_coverage(slow, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where))
+    fewer = replace(past, sites=past.sites.take(np.arange(13)))
+    with pytest.raises(InputError, match="catchments of 14 sites, a map of 13"):
+        draw_coverage(fewer, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where))
