@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from accessibility.candidates import propose_candidates
 from accessibility.catchments import Catchments, trace_catchments
 from accessibility.coverage import Coverage, measure_coverage
 from accessibility.errors import InputError
@@ -20,13 +23,14 @@ from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
 from accessibility.loading.streets import check_together, load_heights, load_network, load_water
 from accessibility.projection import WGS84, transform
+from accessibility.proposing import Question, SitingCase, plan_scenario, propose_sites
 from accessibility.report.tables import district_table
 from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
 from accessibility.trial import Baseline, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import folium
     import geopandas as gpd
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from accessibility.proposals import Proposal
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
-    from accessibility.siting.plan import SitingPlan
+    from accessibility.siting import SitingPlan
     from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
     from accessibility.studyfile import StudyFile
@@ -130,6 +134,40 @@ class Study:
         )
         trial = Trial(baseline, name="" if scenario is None else scenario.name)
         return trial if scenario is None else trial.follow(scenario)
+
+    def site(self, **asked: Any) -> SitingPlan:
+        """Return where to open next, with the proof of how good that is.
+
+        Parameters
+        ----------
+        **asked
+            The fields of `accessibility.proposing.Question`: ``budget=12`` or ``sites=5`` (cover most people with it),
+            ``reach=0.95`` (cover that share at least cost), ``floor=0.6`` (at least that share of every district),
+            ``model="p-median"`` and the like.
+
+        Raises
+        ------
+        InputError
+            A question that is none.
+        """
+        return self.siting_case(Question(**asked)).plan
+
+    def siting_case(self, question: Question) -> SitingCase:
+        """Return a proposal with what it was made from, so that it can be verified and drawn."""
+        return propose_sites(self._today, self.network, self.district, self.made_candidates, question)
+
+    def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
+        """Return the sites of a plan, by their ids, as a scenario of this study."""
+        return plan_scenario(self.sites, self.made_candidates, selected, closed)
+
+    @cached_property
+    def made_candidates(self) -> Sites | None:
+        """Candidates made from the network where people are uncovered; None where the study names its own."""
+        if self.settings.inputs.candidates is not None:
+            return None
+        cost = self.settings.siting.cost.new
+        made = propose_candidates(self.network, self._today, area=self.districts)
+        return replace(made, cost=np.full(len(made), cost))
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
         """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""

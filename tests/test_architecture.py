@@ -29,7 +29,8 @@ FLOORS = [
     {"coverage", "siting"},
     {"scenario"},
     {"comparison", "ledger", "live", "routes"},
-    {"explanation", "trial"},
+    {"candidates"},
+    {"explanation", "trial", "proposing"},
     {
         "sources",
         "report",

@@ -1,0 +1,25 @@
+"""What the commands do: read a study, ask it, write a folder."""
+
+from accessibility.runs.checking import run_check
+from accessibility.runs.comparing import run_compare
+from accessibility.runs.options import FetchOptions, Options, Progress, Result
+from accessibility.runs.pack import demo_folder, run_cover, run_demo, run_site, sample_study
+from accessibility.runs.starting import new_study, run_fetch
+from accessibility.runs.verifying import run_verify
+
+__all__ = [
+    "FetchOptions",
+    "Options",
+    "Progress",
+    "Result",
+    "demo_folder",
+    "new_study",
+    "run_check",
+    "run_compare",
+    "run_cover",
+    "run_demo",
+    "run_fetch",
+    "run_site",
+    "run_verify",
+    "sample_study",
+]

@@ -1,0 +1,107 @@
+"""`accessibility compare`: scenarios beside today and beside each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility.factfinding import SPEEDS_M_S
+from accessibility.report.differences import difference_table, record_comparison, scenario_table, write_comparison
+from accessibility.report.files import write_folder
+from accessibility.report.manifest import Run
+from accessibility.report.tables import headline
+from accessibility.runs.options import READING_STEPS, Options, Progress
+from accessibility.runs.pack import slug
+from accessibility.scenariofile import read_scenarios
+from accessibility.study import read_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from accessibility.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Comparison:
+    """What a comparison found, for the terminal.
+
+    Parameters
+    ----------
+    folder
+        Where everything was written.
+    headline
+        Today's coverage.
+    scenarios
+        A row a scenario.
+    differences
+        Who gains and loses, by scenario, district, setting and group.
+    maps
+        The map of each scenario.
+    manifest
+        As written.
+    """
+
+    folder: Path
+    headline: str
+    scenarios: pd.DataFrame
+    differences: pd.DataFrame
+    maps: tuple[Path, ...]
+    manifest: dict[str, Any]
+
+
+def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress) -> Comparison:
+    """Measure the scenarios of a file beside today; write tables, a map each and a manifest into `out`.
+
+    Without one they go into ``maps/<study>-scenarios``.
+    """
+    begun = time.monotonic()
+    scenarios = read_scenarios(scenario_file)
+    progress.start(READING_STEPS + 3 + len(scenarios))
+    study = read_study(path, progress=progress.step, cache=options.cache)
+    progress.step("Walking from every home")
+    now = study.coverage()
+    speeds = {f"{s:.1f}": study.coverage(walker=replace(now.walker, speed_m_s=s)).share for s in SPEEDS_M_S}
+    trials: list[Trial] = []
+    for scenario in scenarios:
+        progress.step(f"Trying {scenario.name}")
+        trials.append(study.what_if(scenario))
+    pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
+    folder = Path("maps") / f"{slug(study.name)}-scenarios" if out is None else out
+    run = Run(
+        study=study.name,
+        study_file=path,
+        folder=folder,
+        inputs=study.inputs,
+        parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+        warnings=[finding for finding in study.findings if finding.is_warning],
+        seconds=round(time.monotonic() - begun, 3),
+    )
+    record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file)
+    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    from accessibility.maps import write_map  # noqa: PLC0415 -- folium only where a map is drawn
+
+    progress.step("Drawing the maps")
+    names = _file_names([scenario.name for scenario in scenarios])
+    drawn = [study.map(trial, date=date, lang=options.language, basemap=options.basemap) for trial in trials]
+    progress.step("Writing")
+    with write_folder(folder) as aside:
+        for name, one in zip(names, drawn, strict=True):
+            write_map(one, aside / name)
+        write_comparison(aside, now, pairs, study.district, record)
+    return Comparison(
+        folder=folder,
+        headline=headline(now, date),
+        scenarios=scenario_table(now, pairs),
+        differences=difference_table(now, pairs, study.district),
+        maps=tuple(folder / name for name in names),
+        manifest=record,
+    )
+
+
+def _file_names(names: list[str]) -> list[str]:
+    """Return a file name a scenario; two that look the same to a file system get numbers."""
+    slugs = [slug(name) for name in names]
+    return [f"{one}-{row}.html" if slugs.count(one) > 1 else f"{one}.html" for row, one in enumerate(slugs, start=1)]

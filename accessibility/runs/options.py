@@ -1,0 +1,112 @@
+"""How a run is done, who is told how far it is, and what it says at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from accessibility.siting import SitingPlan
+
+READING_STEPS = 5
+
+
+class Progress(Protocol):
+    """Who is told how far the work is."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be."""
+
+    def step(self, text: str) -> None:
+        """Say which step begins."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is done; nothing here changes a figure.
+
+    Parameters
+    ----------
+    workers
+        Threads; all processors if None.
+    basemap
+        Whether the map asks an online tile server for a background.
+    language
+        Of map, report and workbook: ``en``, ``zh`` or ``both``.
+    shapefile, geotiff
+        Whether the layers are also written as Shapefiles, and walking time as a GeoTIFF.
+    cache
+        Folder for parsed networks; the user's cache folder if None.
+    """
+
+    workers: int | None = None
+    basemap: bool = False
+    language: Literal["en", "zh", "both"] = "en"
+    shapefile: bool = False
+    geotiff: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions:
+    """Who is asked for OpenStreetMap data, and for how long.
+
+    Parameters
+    ----------
+    overpass, nominatim
+        Addresses of the servers; the public ones if None.
+    minutes
+        For everything together.
+    """
+
+    overpass: str | None = None
+    nominatim: str | None = None
+    minutes: float = 15.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What a run found, for the terminal.
+
+    Parameters
+    ----------
+    folder
+        Where everything was written.
+    headline
+        The share covered with both parts, the rule, the speed and the date.
+    settings
+        People, covered and shares by setting.
+    notes
+        Further sentences with figures.
+    findings
+        What was found on the inputs and what it is worth, as plain values; the first `warnings` of them are warnings.
+    warnings
+        How many of the findings somebody should look at.
+    manifest
+        As written.
+    files
+        Names of the files, in the order of their importance.
+    plan
+        The siting plan, where one was asked for.
+    """
+
+    folder: Path
+    headline: str
+    settings: pd.DataFrame
+    notes: tuple[str, ...]
+    findings: list[dict[str, Any]]
+    warnings: int
+    manifest: dict[str, Any]
+    files: tuple[str, ...]
+    plan: SitingPlan | None = None

@@ -1,0 +1,244 @@
+"""The planner's pack: coverage, a proposal where one is asked for, and the folder that tells all of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility.errors import InputError
+from accessibility.factfinding import SLOW_M_S, SPEEDS_M_S, find_facts, find_pictures, measure_study
+from accessibility.proposing import Question
+from accessibility.report.dictionary import data_dictionary
+from accessibility.report.files import write_csv, write_folder, write_geoparquet
+from accessibility.report.geopackage import write_geopackage
+from accessibility.report.groups import group_notes, group_record, group_table
+from accessibility.report.layers import LayerSources, make_layers
+from accessibility.report.manifest import Run, record_run, write_manifest
+from accessibility.report.page import write_page
+from accessibility.report.shapefile import write_shapefiles
+from accessibility.report.tables import demand_table, headline, setting_table
+from accessibility.report.workbook import write_workbook
+from accessibility.runs.options import READING_STEPS, Options, Progress, Result
+from accessibility.service_areas import trace_service_areas
+from accessibility.study import read_study
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from accessibility.coverage import Coverage
+    from accessibility.factfinding import Measured
+    from accessibility.proposing import SitingCase
+    from accessibility.quality import Quality
+    from accessibility.study import Study
+
+_DEMO = Question(budget=12)
+_FILES = (
+    *("coverage.html", "report.html", "report.xlsx", "coverage.gpkg"),
+    *("districts.csv", "demand.parquet", "sites.csv", "quality.csv", "dictionary.csv", "manifest.json"),
+)
+
+
+def sample_study() -> Path:
+    """Return the study file of the sample county."""
+    path = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
+    if not path.is_file():
+        msg = f"{path}: no such file; the sample county lies in the project's folder, run the demo from a clone of it"
+        raise InputError(msg)
+    return path
+
+
+def demo_folder() -> Path:
+    """Return where the demo writes: maps/demo under the project's root."""
+    return Path(__file__).parents[2] / "maps" / "demo"
+
+
+def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure the sample county and propose where to open next at a cost of twelve co-locations."""
+    return run_site(sample_study(), _DEMO, demo_folder() if out is None else out, options, progress)
+
+
+def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure a study's coverage and write the pack into `out` (``maps/<study>`` if None)."""
+    begun = time.monotonic()
+    progress.start(READING_STEPS + 6)
+    study, now, by_speed = _measure(path, options, progress)
+    return _write(_Pack(study=study, out=out, options=options, begun=begun), now, by_speed, None, progress)
+
+
+def run_site(path: Path, question: Question, out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure a study's coverage, propose sites, and write the pack into `out` (``maps/<study>`` if None)."""
+    begun = time.monotonic()
+    progress.start(READING_STEPS + 7)
+    study, now, by_speed = _measure(path, options, progress)
+    progress.step("Choosing sites")
+    case = study.siting_case(question)
+    return _write(_Pack(study=study, out=out, options=options, begun=begun), now, by_speed, case, progress)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Pack:
+    """Whose pack it is, where it goes, how it is made, and since when."""
+
+    study: Study
+    out: Path | None
+    options: Options
+    begun: float
+
+    @property
+    def folder(self) -> Path:
+        return Path("maps") / slug(self.study.name) if self.out is None else self.out
+
+
+def _measure(path: Path, options: Options, progress: Progress) -> tuple[Study, Coverage, dict[float, Coverage]]:
+    """Return the study, today's coverage, and that at each of `SPEEDS_M_S`."""
+    if options.workers is not None:
+        import numba  # noqa: PLC0415
+
+        numba.set_num_threads(min(options.workers, numba.config.NUMBA_NUM_THREADS))
+    study = read_study(path, progress=progress.step, cache=options.cache)
+    progress.step("Snapping people and sites to streets")
+    _ = study.snapped
+    progress.step("Walking from every home")
+    walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
+    with ThreadPoolExecutor(max_workers=options.workers or os.cpu_count() or 1) as pool:
+        now, *others = pool.map(lambda walker: study.coverage(walker=walker), walkers)
+    return study, now, dict(zip(SPEEDS_M_S, others, strict=True))
+
+
+def _write(
+    pack: _Pack, now: Coverage, by_speed: dict[float, Coverage], case: SitingCase | None, progress: Progress
+) -> Result:
+    study, options = pack.study, pack.options
+    progress.step("Weighing what was found")
+    plan, frontier = (None, None) if case is None else (case.plan, case.frontier())
+    measured = measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier)
+    progress.step("Tracing service areas")
+    areas = trace_service_areas(now, study.network)
+    progress.step("Drawing the map")
+    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    from accessibility.maps import Proposal, write_map  # noqa: PLC0415 -- folium only where a map is drawn
+
+    shown = None if plan is None else Proposal(plan=plan, frontier=frontier)
+    drawn = study.map(now, plan=shown, date=date, lang=options.language, basemap=options.basemap)
+    progress.step("Writing")
+    record = _record(pack, measured, case)
+    with write_folder(pack.folder) as aside:
+        _write_tables(study, measured, areas, aside)
+        write_map(drawn, aside / "coverage.html")
+        facts = find_facts(measured, date=date)
+        write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
+        write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=data_dictionary())
+        _write_on_request(study, measured, areas, options, aside)
+        record["seconds"] = round(time.monotonic() - pack.begun, 3)
+        write_manifest(record, aside / "manifest.json")
+    return Result(
+        folder=pack.folder,
+        headline=headline(now, date),
+        settings=setting_table(now),
+        notes=_notes(study, measured),
+        findings=measured.quality.to_dict()["findings"],
+        warnings=sum(finding.is_warning for finding in measured.quality.findings),
+        manifest=record,
+        files=_FILES,
+        plan=plan,
+    )
+
+
+def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
+    return LayerSources(
+        coverage=measured.now,
+        district=study.district,
+        site_district=study.site_district,
+        districts=study.districts,
+        blackspots=measured.blackspots.spots,
+        service_areas=areas,
+        plan=None if measured.plan is None else measured.plan.table(),
+    )
+
+
+def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path) -> None:
+    write_csv(study.table(measured.now), folder / "districts.csv")
+    write_geoparquet(demand_table(measured.now, study.district), folder / "demand.parquet")
+    write_csv(measured.quality.table, folder / "quality.csv")
+    write_csv(_proposed(measured), folder / "sites.csv")
+    write_csv(data_dictionary(), folder / "dictionary.csv")
+    write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
+
+
+def _write_on_request(
+    study: Study, measured: Measured, areas: gpd.GeoDataFrame, options: Options, folder: Path
+) -> None:
+    if options.shapefile:
+        write_shapefiles(make_layers(_layers(study, measured, areas)), folder / "shapefile")
+    if options.geotiff:
+        from accessibility.sources.raster import write_surface  # noqa: PLC0415 -- rasterio only where it is asked for
+        from accessibility.surface import measure_surface  # noqa: PLC0415
+
+        write_surface(measure_surface(measured.now, study.network, study.districts), folder / "walk_minutes.tif")
+
+
+def _proposed(measured: Measured) -> pd.DataFrame:
+    """Return the rows of ``sites.csv``; none, with its columns, where nothing was proposed."""
+    import pandas as pd  # noqa: PLC0415
+
+    from accessibility.siting.plan import PLAN_COLUMNS  # noqa: PLC0415
+
+    return pd.DataFrame(columns=list(PLAN_COLUMNS)) if measured.plan is None else measured.plan.table()
+
+
+def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[str, Any]:
+    study, now = pack.study, measured.now
+    record = record_run(
+        Run(
+            study=study.name,
+            study_file=study.path,
+            folder=pack.folder,
+            inputs=study.inputs,
+            parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+            warnings=[finding for finding in study.findings if finding.is_warning],
+            seconds=0.0,
+        ),
+        now,
+        sensitivity={f"{speed:.1f}": at.share for speed, at in measured.by_speed.items()},
+        siting=None if case is None else case.record(),
+    )
+    record["groups"] = group_record(group_table(now, measured.by_speed[SLOW_M_S]))
+    return record
+
+
+def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
+    """Return the sentences that rule out a misreading: speeds, groups, the 5 km as a radius, unreached, the border."""
+    now, slow = measured.now, measured.by_speed[SLOW_M_S]
+    people = now.population
+    walked = ", ".join(f"{100 * at.share:.1f} % at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
+    notes = [
+        f"by walking speed: {walked}",
+        *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
+        f"5 km read as a straight line: {100 * now.share_radius:.1f} %",
+        *_town_notes(now, measured.quality),
+        f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)",
+    ]
+    if study.districts is not None:
+        outside = study.people_depending_on_outside(now)
+        notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
+    return tuple(notes)
+
+
+def _town_notes(now: Coverage, quality: Quality) -> list[str]:
+    """Return the share covered were towns held to the other rule, where there are towns."""
+    standard = now.standard
+    other, rule = ("urban", standard.urban) if standard.town == standard.rural else ("rural", standard.rural)
+    worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
+    return [f"towns held to the {other} rule ({rule.text}): {100 * now.share + points:.1f} %" for points in worth]
+
+
+def slug(name: str) -> str:
+    """Return a name as a file system takes it."""
+    return re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "study"

@@ -1,0 +1,68 @@
+"""A study to begin with: a template to fill in, or a place fetched from OpenStreetMap."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility.errors import InputError, OutputError
+from accessibility.loading.context import MARGIN_M
+from accessibility.report.files import write_folder
+
+if TYPE_CHECKING:
+    from accessibility.runs.options import FetchOptions, Progress
+
+_TEMPLATE = Path(__file__).parents[1] / "templates" / "study.toml"
+_FETCHED_TEMPLATE = _TEMPLATE.with_name("fetched.toml")
+
+
+def new_study(folder: Path) -> Path:
+    """Write a commented study.toml into `folder` and return its path; an existing one stays as it is."""
+    path = folder / "study.toml"
+    if path.exists():
+        msg = f"{path} exists; expected a folder without a study"
+        raise InputError(msg)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(_TEMPLATE.read_bytes())
+    except OSError as error:
+        msg = f"{path} cannot be written: {error.strerror or error}"
+        raise OutputError(msg) from error
+    return path
+
+
+def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progress) -> dict[str, Any]:
+    """Fetch a place from OpenStreetMap into `folder`, and return what there is; a study.toml there stays as it is."""
+    from accessibility.sources import overpass  # noqa: PLC0415 -- osmnx only where it is asked for
+
+    progress.start(4)
+    servers = overpass.Servers(
+        overpass=options.overpass, nominatim=options.nominatim, deadline_s=60.0 * options.minutes
+    )
+    found = overpass.fetch_place(place, margin_m=MARGIN_M, servers=servers, progress=progress.step)
+    progress.step("Writing")
+    counts = {"outlets": len(found.outlets), "banks": len(found.banks)}
+    study = _FETCHED_TEMPLATE.read_text(encoding="utf-8").format(
+        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        name=json.dumps(found.name, ensure_ascii=False),
+        attribution=json.dumps(overpass.ATTRIBUTION, ensure_ascii=False),
+        km=MARGIN_M / 1_000,
+        no_outlets="" if counts["outlets"] else "# ",
+        no_banks="" if counts["banks"] else "# ",
+        **counts,
+    )
+    with write_folder(folder) as aside:
+        overpass.write_streets(found.streets, found.name, aside / "streets.osm.gz")
+        for name in ("boundary", "banks", "outlets"):
+            getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
+        if not (folder / "study.toml").exists():
+            (aside / "study.toml").write_text(study, encoding="utf-8")
+    return {
+        "place": found.name,
+        "folder": str(folder),
+        **counts,
+        "notes": [str(finding) for finding in found.findings],
+        "attribution": overpass.ATTRIBUTION,
+    }
