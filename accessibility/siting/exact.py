@@ -36,6 +36,8 @@ class Program:
         ``(r,)`` bounds of the constraints.
     maximise
         Whether more is better.
+    offset
+        Added to every objective, so that a relative gap refers to the whole.
     """
 
     objective: NDArray[np.float64]
@@ -46,6 +48,7 @@ class Program:
     row_lower: NDArray[np.float64]
     row_upper: NDArray[np.float64]
     maximise: bool = True
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,10 +61,13 @@ class Effort:
         Wall seconds; None for no limit.
     gap
         Relative gap between incumbent and bound at which it may stop.
+    gap_absolute
+        The same in units of the objective: just below 1 where every objective is a whole number.
     """
 
     time_limit_s: float | None = None
     gap: float = 0.0
+    gap_absolute: float = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,10 +117,11 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
         A program HiGHS refuses: numbers that are not finite where they must be.
     """
     begun = time.monotonic()
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    # The wrapper `Highs` writes a banner to standard output while it is made, before an option could forbid it.
+    highs = highspy._Highs()  # noqa: SLF001
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("mip_rel_gap", effort.gap)):
         highs.setOptionValue(option, value)
-    highs.setOptionValue("mip_abs_gap", 1e-9)
+    highs.setOptionValue("mip_abs_gap", effort.gap_absolute)
     if effort.time_limit_s is not None:
         highs.setOptionValue("time_limit", max(float(effort.time_limit_s), 0.0))
     if highs.passModel(_model(program)) == highspy.HighsStatus.kError:
@@ -134,6 +141,7 @@ def _model(program: Program) -> highspy.HighsLp:
     lp.num_col_, lp.num_row_ = len(program.objective), program.rows.shape[0]
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.objective, program.lower, program.upper
     lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.offset_ = program.offset
     lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
     lp.a_matrix_.start_ = program.rows.indptr.astype(np.int32)
@@ -146,7 +154,7 @@ def _model(program: Program) -> highspy.HighsLp:
     return lp
 
 
-def _answer(highs: highspy.Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
+def _answer(highs: highspy._Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
     status, info = highs.getModelStatus(), highs.getInfo()
     solved = status == highspy.HighsModelStatus.kOptimal
     worst = -INFINITE if program.maximise else INFINITE
