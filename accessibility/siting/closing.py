@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
     from accessibility.siting.exact import Program
 
-_ROUNDS = 200
+_ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
 _DUAL_ROUNDS = 1500
 _CORE = 60
-_GROWTH = 2
+_GROWTH = 4
+_NEARLY_ALL = 1.5
+_CORE_GAP = 0.1
 _EPSILON = 1e-9
-_UNDECIDED = 0.01
-_CORE_TIME = 0.5
+_CORE_TIME = 0.3
+_EARLY = 0.4
+_DUAL_TIME = 0.5
+_FLOOR_TIME = 0.5
 _ENTRIES, _ENTRIES_POWER = 7_500, 0.55
 
 
@@ -128,6 +132,8 @@ def close_gap(covering: Covering, gap: float, clock: Clock, start: NDArray[np.in
     _price(course, clock)
     if course.short:
         _meet_floors(course, clock)
+    if course.short:
+        return course
     _solve_cores(course, clock)
     return course
 
@@ -150,7 +156,7 @@ def begin_course(covering: Covering, gap: float, start: NDArray[np.intp] | None 
 
 def _price(course: Course, clock: Clock) -> None:
     """Lower the bound by the Lagrangian dual."""
-    dual = find_dual(course.covering, course.value, _DUAL_ROUNDS, clock.part(_CORE_TIME))
+    dual = find_dual(course.covering, course.value, _DUAL_ROUNDS, clock.part(_DUAL_TIME))
     course.dual = dual
     course.lower(dual.bound, "certificate")
 
@@ -158,31 +164,43 @@ def _price(course: Course, clock: Clock) -> None:
 def _solve_cores(course: Course, clock: Clock) -> None:
     """Solve the question for ever more candidates, until they are all that the bound does not rule out.
 
-    Where that is too much for the time left, a longer search through neighbourhoods follows, and the cores of what it
-    finds, while that brings more people.
+    Small cores and annealing in turns bring the plan close to the best one first: the better the plan, the less is left
+    to solve. Where all of it is too much for the time left, they take turns again.
     """
-    before = -1
-    while course.value > before and not course.closed and not course.short and clock.left_s > 0:
-        before = course.value
-        if _grow_core(course, clock) or course.closed:
-            return
-        course.take(improve(course.small, course.chosen, _LONG_ROUNDS, clock.part(_CORE_TIME)))
-
-
-def _grow_core(course: Course, clock: Clock) -> bool:
-    """Solve cores of twice the size each until one is complete; return whether one was."""
-    assert course.dual is not None
-    size = _CORE
-    while not course.closed:
-        core, complete = _core(course, course.dual, size)
-        left = fix_columns(course.small, course.chosen & ~core, ~core & ~course.chosen)
-        if len(left.rows.item) > _ENTRIES * clock.left_s**_ENTRIES_POWER:
-            return False
-        solved = _solve_left(course, left, complete, clock if complete else clock.part(_CORE_TIME))
-        if complete or not solved:
-            return complete
+    _take_turns(course, clock.part(_EARLY), (_CORE, _GROWTH * _CORE), patience=1)
+    size = _GROWTH * _CORE
+    while not course.closed and clock.left_s > 0:
         size *= _GROWTH
-    return True
+        if not _solve_core(course, clock, size):
+            break
+    _take_turns(course, clock, (_GROWTH * _CORE, _GROWTH**2 * _CORE), patience=2)
+
+
+def _take_turns(course: Course, clock: Clock, sizes: tuple[int, ...], patience: int) -> None:
+    """Solve cores of these sizes and anneal in turns, until so many turns in a row have brought nobody more."""
+    turn, idle = 0, 0
+    while idle < patience and not course.closed and clock.left_s > 0:
+        before = course.value
+        for size in sizes:
+            if not _solve_core(course, clock, size):
+                break
+        if course.closed:
+            return
+        turn += 1
+        course.take(improve(course.small, course.chosen, _LONG_ROUNDS, clock, seed=turn))
+        idle = 0 if course.value > before else idle + 1
+
+
+def _solve_core(course: Course, clock: Clock, size: int) -> bool:
+    """Solve a core of about this size; return whether a larger one is worth a try."""
+    assert course.dual is not None
+    if course.closed:
+        return False
+    core, complete = _core(course, course.dual, size)
+    left = fix_columns(course.small, course.chosen & ~core, ~core & ~course.chosen)
+    if len(left.rows.item) > _ENTRIES * clock.left_s**_ENTRIES_POWER:
+        return False
+    return _solve_left(course, left, complete, clock if complete else clock.part(_CORE_TIME)) and not complete
 
 
 def _core(course: Course, dual: Dual, size: int) -> tuple[NDArray[np.bool_], bool]:
@@ -196,7 +214,8 @@ def _core(course: Course, dual: Dual, size: int) -> tuple[NDArray[np.bool_], boo
     loss[differs] = -1.0
     order = np.argsort(np.where(possible, loss, np.inf), kind="stable")
     core = np.zeros(len(possible), np.bool_)
-    core[order[: max(size, int(differs.sum()))]] = True
+    size = max(size, int(differs.sum()))
+    core[order[: size if possible.sum() > _NEARLY_ALL * size else len(order)]] = True
     core &= possible
     return core, bool((core == possible).all())
 
@@ -210,12 +229,13 @@ def _solve_left(course: Course, left: Covering, complete: bool, clock: Clock) ->
             course.lower(float(course.value), "solver")
         return True
     begun = np.isin(left.site, course.small.site[course.chosen])
-    begun = improve(left, begun, _ROUNDS, clock)
     program = cover_most(left)
-    effort = Effort(time_limit_s=clock.left_s, gap=course.gap, gap_absolute=(1 - 1e-6) * left.person)
+    # A core only has to bring a better plan; of the complete question nothing may be left.
+    enough = 1 - 1e-6 if complete else max(_CORE_GAP * (course.bound - course.value), 1 - 1e-6)
+    effort = Effort(time_limit_s=clock.left_s, gap=course.gap, gap_absolute=enough * left.person)
     answer = solve_program(program, effort, solution_of(left, program, begun))
-    for plan in (begun, *([] if answer.values is None else [columns_of(left, program, answer.values)])):
-        opened = np.concatenate([left.opened, left.site[plan]])
+    if answer.values is not None:
+        opened = np.concatenate([left.opened, left.site[columns_of(left, program, answer.values)]])
         course.take(np.isin(course.small.site, opened))
     if complete:
         course.lower(max(answer.bound / left.person, float(course.value)), "solver")
@@ -225,7 +245,7 @@ def _solve_left(course: Course, left: Covering, complete: bool, clock: Clock) ->
 def _meet_floors(course: Course, clock: Clock) -> None:
     """Find a plan that meets the floors, or the one that comes closest to them."""
     program: Program = fall_short_least(course.small)
-    part = clock.part(_CORE_TIME)
+    part = clock.part(_FLOOR_TIME)
     effort = Effort(time_limit_s=part.left_s, gap_absolute=(1 - 1e-6) * course.small.person)
     answer = solve_program(program, effort)
     if answer.values is not None:

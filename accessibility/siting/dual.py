@@ -26,7 +26,7 @@ _1 = np.uint64(1)
 _CHUNK = 25
 _PATIENCE = 20  # rounds without progress after which steps become shorter
 _SHORTEST = 1e-5
-_LEAST_PROGRESS = 1e-6  # relative, over `_TRIAL` rounds
+_LEAST_PROGRESS = 0.02  # of the gap, over `_TRIAL` rounds
 _TRIAL = 150
 
 
@@ -99,7 +99,7 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dua
         if best <= target - covering.base or state[4][1] < _SHORTEST or clock.left_s <= 0:
             break
         if done % _TRIAL == 0:
-            if before - best < _LEAST_PROGRESS * abs(best):
+            if before - best < _LEAST_PROGRESS * (best + covering.base - target):
                 break
             before = best
     return _dual(covering, question, state)

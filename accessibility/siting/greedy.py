@@ -31,6 +31,10 @@ _MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
 _27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 _CHUNK = 500  # rounds between two looks at the clock
 _MOST_CLOSED = 8
+_HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
+_OFTEN = 5  # every so many openings the second best
+_FINE = 1 << 30
+_PENALTY = 3
 _DOUBLINGS = 12
 _GREATEST_TOTAL = 2.0**52
 
@@ -62,39 +66,48 @@ def open_for_floors(covering: Covering) -> NDArray[np.bool_]:
     return best
 
 
-def improve(covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock) -> NDArray[np.bool_]:
-    """Return a plan no worse than `chosen`, after so many rounds of closing a neighbourhood and opening it anew.
+def improve(
+    covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Return a plan no worse than `chosen`: exchanges, then so many rounds of simulated annealing.
+
+    A round closes a few neighbouring sites and opens others; a worse plan is kept now and then, ever more rarely.
 
     Parameters
     ----------
     covering
-        The question; its floors are kept if `chosen` keeps them.
+        The question. A plan that falls short of fewer floors' people is better than any that covers more.
     chosen
         ``(c,)`` columns of a plan within the limits.
     rounds
         How many; fewer only where the clock runs out.
     clock
         When to stop.
+    seed
+        Which stream of random numbers.
     """
     state, limits = _begin(covering, chosen)
-    random = np.array([_SEED], np.uint64)
-    _exchange(state, limits)
+    if not covering.floored:
+        _exchange(state, limits)
     best = _unless_worse(covering, state[7].copy(), chosen)
-    for _ in range(-(-rounds // _CHUNK)):
-        if clock.left_s <= 0 or not best.any():
+    typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
+    random = np.array([_SEED + np.uint64(seed)], np.uint64)
+    for done in range(0, rounds, _CHUNK):
+        if clock.left_s <= 0 or not state[7].any():
             break
-        _renew(state, limits, random, min(rounds, _CHUNK))
-        best = _unless_worse(covering, state[7].copy(), best)
+        heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
+        _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), state[7].copy())
+        best = _unless_worse(covering, limits[6].copy(), best)
     return best
 
 
 def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return trial if _closeness(covering, trial) >= _closeness(covering, best) else best
+    return trial if _closeness(covering, trial) > _closeness(covering, best) else best
 
 
-def _closeness(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int]:
-    """Return what makes one plan better than another: less shortage, then more people."""
-    return -int(covering.shortage(chosen).sum()), covering.value(chosen)
+def _closeness(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """Return what makes one plan better than another: less shortage, then more people, then less cost."""
+    return -int(covering.shortage(chosen).sum()), covering.value(chosen), -int(covering.cost[chosen].sum())
 
 
 def _opened(covering: Covering, *, by_ratio: bool) -> NDArray[np.bool_]:
@@ -119,6 +132,8 @@ def _begin(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, Any]:
         gain,
         np.zeros(len(covering.site), np.bool_),
         np.zeros(len(covering.weight), np.int32),
+        covering.district,
+        np.zeros(len(covering.need), np.int64),
     )
     limits = (
         covering.cost,
@@ -126,6 +141,8 @@ def _begin(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, Any]:
         covering.packs.item,
         covering.room.copy(),
         np.array([covering.most, covering.budget], np.int64),
+        covering.need if covering.floored else np.empty(0, np.int64),
+        chosen.copy(),
     )
     for column in np.flatnonzero(chosen):
         _open(column, state, limits)
@@ -138,8 +155,8 @@ def _open(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
     `owner` is the exclusive-or of the open columns of a row, and so the column itself where there is one.
     """
-    weight, start, column, begin, row, count, gain, opened, owner = state
-    cost, pack_start, pack, room, left = limits
+    weight, start, column, begin, row, count, gain, opened, owner, district, there = state
+    cost, pack_start, pack, room, left = limits[:5]
     opened[j] = True
     left[0] -= 1
     left[1] -= cost[j]
@@ -151,6 +168,7 @@ def _open(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
             for q in range(np.uint64(start[r]), np.uint64(start[r + _1])):
                 gain[np.uint64(column[q])] -= weight[r]
             gain[j] += weight[r]
+            there[district[r]] += weight[r]
         elif count[r] == 1:
             gain[np.uint64(owner[r])] -= weight[r]
         count[r] += 1
@@ -159,8 +177,8 @@ def _open(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 @nb.njit(cache=True, nogil=True)
 def _close(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    weight, start, column, begin, row, count, gain, opened, owner = state
-    cost, pack_start, pack, room, left = limits
+    weight, start, column, begin, row, count, gain, opened, owner, district, there = state
+    cost, pack_start, pack, room, left = limits[:5]
     opened[j] = False
     left[0] += 1
     left[1] += cost[j]
@@ -174,6 +192,7 @@ def _close(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
             for q in range(np.uint64(start[r]), np.uint64(start[r + _1])):
                 gain[np.uint64(column[q])] += weight[r]
             gain[j] -= weight[r]
+            there[district[r]] -= weight[r]
         elif count[r] == 1:
             gain[np.uint64(owner[r])] += weight[r]
 
@@ -182,7 +201,7 @@ def _close(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 def _best(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the closed column that brings in most and keeps to the limits, -1 where none brings in anybody."""
     gain, opened = state[6], state[7]
-    cost, pack_start, pack, room, left = limits
+    cost, pack_start, pack, room, left = limits[:5]
     best = -1
     if left[0] <= 0:
         return best
@@ -268,40 +287,61 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
 
 
 @nb.njit(cache=True, nogil=True)
-def _renew(state, limits, random, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Close a few neighbouring columns, open others without one of these, and keep what is no worse."""
-    gain, opened = state[6], state[7]
-    left = limits[4]
-    closed, added = np.empty(_MOST_CLOSED, np.int64), np.empty(gain.size, np.int64)
-    open_now = np.flatnonzero(opened)
-    place = np.full(gain.size, -1, np.int64)
-    for round_ in range(rounds):
-        if not open_now.size:
-            return
-        closed[0] = open_now[_draw(random, open_now.size)]
-        size = _neighbours(state, random, closed, 1 + _draw(random, _MOST_CLOSED))
-        spent = left[1]
-        change = 0
-        for k in range(size):
-            change -= gain[closed[k]]
-            _close(closed[k], state, limits)
-        banned = closed[_draw(random, size)]
-        by_ratio = _draw(random, 2) == 1
-        count = 0
-        while True:
-            j = _best(state, limits, by_ratio, banned)
-            if j < 0:
-                if banned < 0:
-                    break
-                banned = -1
-                continue
-            banned = -1
-            change += gain[j]
+def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
+    by_ratio = _draw(random, 2) == 1
+    count = 0
+    while True:
+        if count and _draw(random, _OFTEN) == 0:
+            banned = _best(state, limits, by_ratio, -1)
+        j = _best(state, limits, by_ratio, banned)
+        if j < 0 and banned < 0:
+            return count
+        banned = -1
+        if j >= 0:
             _open(j, state, limits)
             added[count] = j
             count += 1
-        if change > 0 or (change == 0 and left[1] >= spent):
-            open_now = np.flatnonzero(opened)
+
+
+@nb.njit(cache=True, nogil=True)
+def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the weight covered less a penalty for what floors lack, and what they lack."""
+    there, need = state[10], limits[5]
+    short = 0
+    for k in range(need.size):
+        short += max(need[k] - there[k], 0)
+    return there.sum() - _PENALTY * short, short
+
+
+@nb.njit(cache=True, nogil=True)
+def _anneal(state, limits, random, course, open_now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best in `limits`."""
+    rounds, heat = course
+    opened, left, best = state[7], limits[4], limits[6]
+    closed, added = np.empty(_MOST_CLOSED, np.int64), np.empty(opened.size, np.int64)
+    columns = np.flatnonzero(open_now)
+    score, short = _score(state, limits)
+    best_short, best_score = short, score
+    best[:] = opened
+    for _ in range(rounds):
+        if columns.size == 0:
+            return
+        closed[0] = columns[_draw(random, columns.size)]
+        size = _neighbours(state, random, closed, 1 + _draw(random, _MOST_CLOSED))
+        spent = left[1]
+        for k in range(size):
+            _close(closed[k], state, limits)
+        count = _reopen(state, limits, random, closed[_draw(random, size)], added)
+        trial, short = _score(state, limits)
+        change = trial - score
+        kept = change > 0 or (change == 0 and left[1] >= spent)
+        if kept or (heat > 0 and _draw(random, _FINE) < _FINE * np.exp(change / heat)):
+            score = trial
+            columns = np.flatnonzero(opened)
+            if short < best_short or (short == best_short and score > best_score):
+                best_short, best_score = short, score
+                best[:] = opened
             continue
         for k in range(count):
             _close(added[k], state, limits)
