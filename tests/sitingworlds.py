@@ -46,6 +46,15 @@ def toy() -> Problem:
     )
 
 
+def scattered(n: int, s: int, *, seed: int, radius: float = 0.12) -> Problem:
+    """Return people and candidates strewn over a square, 60 to 140 % of the radius each."""
+    random = np.random.default_rng(seed)
+    people, sites = random.random((n, 2)), random.random((s, 2))
+    near = np.hypot(*(sites[:, None] - people).transpose(2, 0, 1)) <= radius * random.uniform(0.6, 1.4, (s, 1))
+    costs = np.where(near, 1.0, np.inf)
+    return Problem.from_costs(costs, random.integers(0, 100, n), 1.0)
+
+
 @st.composite
 def problems(draw: st.DrawFn, *, most_points: int = 9, most_sites: int = 7) -> Problem:
     """Draw a town: people whole or not, costs alike or not, some sites open, some no candidates."""

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accessibility.siting.lscp import solve_lscp, solve_partial
     from accessibility.siting.mclp import solve_mclp
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
@@ -15,7 +16,9 @@ _HOME = {
     "Conditions": "plan",
     "Problem": "problem",
     "SitingPlan": "plan",
+    "solve_lscp": "lscp",
     "solve_mclp": "mclp",
+    "solve_partial": "lscp",
     "verify_plan": "verify",
 }
 
@@ -23,7 +26,9 @@ __all__ = [  # noqa: RUF022 -- types, then functions
     "Conditions",
     "Problem",
     "SitingPlan",
+    "solve_lscp",
     "solve_mclp",
+    "solve_partial",
     "verify_plan",
 ]
 

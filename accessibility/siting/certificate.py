@@ -17,20 +17,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnprovenError
-from accessibility.siting.limits import SLACK, TOUCHING_M, affordable, district_people
+from accessibility.siting.limits import SLACK, TOUCHING_M, Limits, affordable, district_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.plan import SitingPlan
+    from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
 
 ROUNDING = 1e-9
 """Relative rounding that sums of a million floats stay below."""
 _GREATEST_COST = 2.0**50
-_SPENDING = ("lscp", "partial")
+SPENDING = ("lscp", "partial")
+"""Models whose objective is a cost."""
 
 
 def proven_bound(problem: Problem, plan: SitingPlan) -> float:
@@ -49,9 +50,10 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     if not ((multipliers >= 0) & (multipliers <= greatest)).all():
         msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
         raise UnprovenError(msg)
-    may = sites_that_may_open(problem, plan)
+    may = sites_that_may_open(problem, limits_of(plan))
     if plan.model == "lscp":
-        priced = np.where(_coverable(problem, may), multipliers, 0.0)
+        wanted = coverable(problem, plan.conditions) & ~problem.covered & (problem.people > 0)
+        priced = np.where(wanted, multipliers, 0.0)
         return _whole_cost(problem, float(priced.sum()) - _profits(problem, plan, priced, may))
     worth = problem.people * _worth(problem, plan)
     priced = np.where(problem.covered, 0.0, multipliers * worth)
@@ -80,9 +82,19 @@ def floor_people(problem: Problem, plan: SitingPlan) -> dict[str, float]:
     }
 
 
-def sites_that_may_open(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]:
+def limits_of(plan: SitingPlan) -> Limits:
+    """Return the limits that a plan was asked to keep to."""
+    return Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
+
+
+def coverable(problem: Problem, conditions: Conditions) -> NDArray[np.bool_]:
+    """Return who can be covered at all: by open sites and by candidates that are not ruled out by name."""
+    return problem.covered_by(problem.open | sites_that_may_open(problem, Limits(conditions=conditions)))
+
+
+def sites_that_may_open(problem: Problem, limits: Limits) -> NDArray[np.bool_]:
     """Return which candidates some plan within the limits could open beside the required ones, these included."""
-    asked = plan.conditions
+    asked = limits.conditions
     required = problem.rows(asked.required)
     required = np.unique(required[~problem.open[required]])
     may = problem.candidate.copy()
@@ -90,9 +102,9 @@ def sites_that_may_open(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]
     for pair in asked.exclusive:
         rows = problem.rows(pair)
         may[rows[problem.open[rows[::-1]]]] = False
-    if plan.budget is not None:
-        may &= problem.site_cost <= affordable(plan.budget) - float(problem.site_cost[required].sum())
-    if plan.sites_limit is not None and plan.sites_limit <= len(required):
+    if limits.budget is not None:
+        may &= problem.site_cost <= affordable(limits.budget) - float(problem.site_cost[required].sum())
+    if limits.sites is not None and limits.sites <= len(required):
         may[:] = False
     may[required] = True
     return may
@@ -121,10 +133,6 @@ def _hair(total: float) -> float:
     return ROUNDING * abs(total) + 1e-6
 
 
-def _coverable(problem: Problem, may: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return problem.covered_by(may) & ~problem.covered & (problem.people > 0)
-
-
 def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     """Return what one person at each demand point is worth."""
     floor = plan.prices.floor
@@ -149,7 +157,7 @@ def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], ma
     paid = np.bincount(
         problem.pair_site[pairs], weights=priced[problem.demand[pairs]], minlength=len(problem.site_cost)
     )
-    charge = problem.site_cost * (plan.prices.cost + (plan.model in _SPENDING)) + plan.prices.site
+    charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
     limits = plan.prices.site * _most_sites(problem, plan, may)
     if plan.prices.cost > 0:
         limits += plan.prices.cost * _spendable(problem, plan)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _EXACT_BITS = 52  # sums of people and of costs stay below this many bits: floats hold them without rounding
 _MAX_EXPONENT = 1000
 _DECIMALS = 6
+ROUNDING = 1e-9
+"""Relative rounding that sums of a million parts of people stay below."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,8 +49,10 @@ class Covering:
         Packs of each column; how many more of each pack may open.
     need
         ``(d,)`` int64 people still to be covered in each district to meet its floor; 0 or less where it is met.
-    base
-        People covered already, in units of `person`.
+    base, spent
+        People covered already, in units of `person`; cost of what has opened beside the open sites, in units of `coin`.
+    point
+        ``(r,)`` a demand point of each row.
     opened
         Sites of the problem that open in every answer.
     person, coin
@@ -67,6 +71,8 @@ class Covering:
     room: NDArray[np.int64]
     need: NDArray[np.int64]
     base: int
+    spent: int
+    point: NDArray[np.intp]
     opened: NDArray[np.intp]
     person: float
     coin: float
@@ -171,6 +177,8 @@ def read_covering(problem: Problem, limits: Limits) -> Reading:
         room=room,
         need=_needs(terms, districts, (weight, district, covered), person),
         base=int(weight[covered].sum()),
+        spent=spent,
+        point=first,
         opened=terms.required,
         person=person,
         coin=coin,
@@ -255,5 +263,10 @@ def _needs(
     np.add.at(there, district[covered], weight[covered])
     for place, name in enumerate(districts):
         if name in terms.floor_people:
-            need[place] = math.ceil(terms.floor_people[name] / person * (1 - SLACK)) - there[place]
+            need[place] = weight_of(terms.floor_people[name], person) - there[place]
     return need
+
+
+def weight_of(people: float, person: float) -> int:
+    """Return the least weight that stands for so many people; parts of people are rounded, and their sums with them."""
+    return math.ceil(people * (1 - SLACK)) if person == 1.0 else math.floor(people / person * (1 - ROUNDING))

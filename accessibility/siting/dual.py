@@ -8,7 +8,7 @@ candidates are worth a closer look.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numba as nb
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
 
 _1 = np.uint64(1)
+_NUMBER, _BUDGET, _PROFIT = 0, 1, 2  # what limits the columns: their number, a budget, or nothing but their own cost
 _CHUNK = 25
 _PATIENCE = 20  # rounds without progress after which steps become shorter
 _SHORTEST = 1e-5
@@ -48,12 +49,14 @@ class Dual:
         ``(m,)`` price of each pack.
     site, cost
         Price of opening, and of a unit of cost.
-    profit
-        ``(c,)`` what each column is paid less all it is charged: the sign says whether the bound counts it.
+    paid
+        ``(c,)`` what each column is paid for its rows, less what its packs are charged.
     share
         ``(c,)`` a fractional plan, close to the best one.
     open_loss, close_loss
         ``(c,)`` by how much the bound falls when the column has to open, or stay closed.
+    reach
+        Cost of covering one unit of weight more, where the cost is bounded.
     """
 
     bound: float
@@ -63,14 +66,15 @@ class Dual:
     pack: NDArray[np.float64]
     site: float
     cost: float
-    profit: NDArray[np.float64]
+    paid: NDArray[np.float64]
     share: NDArray[np.float64]
     open_loss: NDArray[np.float64]
     close_loss: NDArray[np.float64]
+    reach: float = 0.0
 
 
-def find_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dual:
-    """Return prices that prove a low bound.
+def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None) -> Dual:
+    """Return prices that prove a low bound on the weight that can be covered.
 
     Parameters
     ----------
@@ -82,27 +86,110 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dua
         Most rounds.
     clock
         When to stop; some bound is found in any case.
+    begin
+        Prices to begin from.
     """
     packs, room = _linear_limits(covering)
-    state = _begin(covering, len(room))
-    mode = 1 if covering.spends else 0
-    question = (
+    people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
+    mode = _BUDGET if covering.spends else _NUMBER
+    question = _question(covering, people, (packs, room), mode)
+    state = _begin(people[0], question)
+    if begin is not None:
+        state[0][:] = begin.price
+    _search(question, state, float(target - covering.base), (rounds, clock))
+    return _dual(covering, question, state)
+
+
+def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dual:
+    """Return prices of rows that prove a high bound on the cost of covering all of them.
+
+    No row is worth more than the cheapest column that covers it. Limits and packs are left out.
+
+    Parameters
+    ----------
+    covering
+        The question.
+    target
+        Cost that some plan has, without what was spent before; the search stops where the bound meets it.
+    rounds, clock
+        As in `find_dual`.
+
+    Returns
+    -------
+    Dual
+        Its bound is the negative cost, what was spent before included.
+    """
+    cost = covering.cost.astype(np.float64)
+    worth = np.minimum.reduceat(cost[covering.rows.item], covering.rows.start[:-1]) if len(covering.rows) else cost[:0]
+    people = (worth, np.zeros(len(worth), np.int32), np.zeros(1))
+    none = Pairs(start=np.zeros(len(cost) + 1, np.int64), item=np.empty(0, np.int32))
+    question = _question(covering, people, (none, np.empty(0, np.int64)), _PROFIT)
+    state = _begin(worth, question)
+    total = float(worth.sum())
+    _search(question, state, total - target, (rounds, clock))
+    dual = _dual(covering, question, state)
+    return replace(dual, bound=float(state[4][0]) - total - covering.spent)
+
+
+def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
+    """Return what prices that bound the weight under a budget prove about the cost of covering a weight of `reach`.
+
+    The bound of what a budget buys grows with the budget along a line that bends down; where it meets `reach` is the
+    least budget that could do.
+
+    Returns
+    -------
+    Dual
+        Its bound is the negative cost, without what was spent before; minus infinity where no budget would do. Its
+        losses are in cost, its `reach` is the cost of one unit of weight more.
+    """
+    cost = covering.cost.astype(np.float64)
+    ratio = np.divide(dual.paid, cost, out=np.full(len(cost), np.inf), where=cost > 0)
+    order = np.argsort(-ratio, kind="stable")
+    order = order[dual.paid[order] > 0]
+    spent, bought = (np.concatenate([[0.0], np.cumsum(values[order])]) for values in (cost, dual.paid))
+    missing = reach - (dual.bound - float(np.interp(covering.budget, spent, bought)))
+    place = int(np.searchsorted(bought, missing))
+    if missing <= 0:
+        return replace(dual, bound=0.0, open_loss=cost, close_loss=np.zeros(len(cost)))
+    if place == len(bought):
+        return replace(dual, bound=-np.inf)
+    each = 1.0 / float(ratio[order[place - 1]])
+    least = float(spent[place]) - each * (float(bought[place]) - missing)
+    profit = each * dual.paid - cost
+    return replace(
+        dual,
+        bound=-least,
+        reach=each,
+        open_loss=np.maximum(-profit, 0.0),
+        close_loss=np.maximum(profit, 0.0),
+    )
+
+
+def _question(
+    covering: Covering, people: tuple[NDArray[Any], ...], packs: tuple[Pairs, NDArray[np.int64]], mode: int
+) -> tuple[Any, ...]:
+    """Return the arrays that the kernels read."""
+    return (
         (covering.columns.start, covering.columns.item, covering.rows.start, covering.rows.item),
-        (packs.start, packs.item, room.astype(np.float64)),
-        (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64)),
+        (packs[0].start, packs[0].item, packs[1].astype(np.float64)),
+        people,
         (covering.cost.astype(np.float64), float(covering.most), float(covering.budget), mode),
     )
-    best, before = np.inf, np.inf
+
+
+def _search(question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: float, how: tuple[int, Clock]) -> None:
+    """Lower the bound until it meets the target, hardly moves any more, or the time is up."""
+    rounds, clock = how
+    course, before = state[4], np.inf
     for done in range(0, rounds, _CHUNK):
-        _descend(question, state, float(target - covering.base), _CHUNK)
-        best = state[4][0]
-        if best <= target - covering.base or state[4][1] < _SHORTEST or clock.left_s <= 0:
-            break
+        _descend(question, state, target, _CHUNK)
+        if course[0] <= target or course[1] < _SHORTEST or clock.left_s <= 0:
+            return
         if done % _TRIAL == 0:
-            if before - best < _LEAST_PROGRESS * (best + covering.base - target):
-                break
-            before = best
-    return _dual(covering, question, state)
+            if before - course[0] < _LEAST_PROGRESS * (course[0] - target):
+                return
+            before = course[0]
 
 
 def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
@@ -115,12 +202,11 @@ def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
     return Pairs(start=start, item=item), np.append(covering.room, covering.most)
 
 
-def _begin(covering: Covering, packs: int) -> tuple[NDArray[Any], ...]:
+def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
     """Return prices, shares and the course of the search."""
-    r, c, d = len(covering.weight), len(covering.site), len(covering.need)
-    price = covering.weight * 0.5
+    c, m, d = len(question[3][0]), len(question[1][2]), len(question[2][2])
     course = np.array([np.inf, 0.1, 0.0, 0.1, 0.0])  # bound, step, rounds without progress, weight of news, rounds
-    return (price, np.zeros(packs), np.zeros(d), np.zeros(c), course, np.zeros(r), np.zeros(packs))
+    return (worth * 0.5, np.zeros(m), np.zeros(d), np.zeros(c), course, np.zeros(len(worth)), np.zeros(m))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -144,7 +230,13 @@ def _chosen(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN00
     cost, most, budget, mode = limits
     share[:] = 0.0
     total, charge = 0.0, 0.0
-    if mode == 0:
+    if mode == _PROFIT:
+        for j in range(paid.size):
+            if paid[j] > cost[j]:
+                share[j] = 1.0
+                total += paid[j] - cost[j]
+        return total, 1.0
+    if mode == _NUMBER:
         wanted = int(most)
         if wanted >= paid.size:
             threshold = -np.inf
@@ -271,28 +363,28 @@ def _descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  
             course[3] *= 0.85
 
 
-def _dual(covering: Covering, question: Any, state: tuple[NDArray[Any], ...]) -> Dual:
+def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[Any], ...]) -> Dual:
     price, pack, floor, share, course = state[:5]
     pairs, packs, people, limits = question
+    cost, most, _, mode = limits
     paid = _paid(pairs, packs, price, pack)
     _, charge = _chosen(paid, limits, np.empty(len(paid)))
-    spends, both = covering.spends, covering.counts and covering.spends
-    site = (float(pack[-1]) if both else 0.0) if spends else float(charge)
-    profit = paid - (charge * limits[0] if spends else charge)
+    number = mode == _NUMBER
+    profit = paid - (charge if number else charge * cost)
     open_loss, close_loss = np.maximum(-profit, 0.0), np.maximum(profit, 0.0)
-    if not spends and 0 < covering.most < len(paid):
+    if number and 0 < most < len(paid):
         # Whoever enters the best so many pushes the last of them out; whoever leaves lets the next one in.
-        last = float(np.partition(paid, len(paid) - covering.most)[len(paid) - covering.most])
+        last = float(np.partition(paid, len(paid) - int(most))[len(paid) - int(most)])
         open_loss = np.maximum(max(last, 0.0) - paid, 0.0)
     return Dual(
         bound=float(course[0]) + covering.base,
         price=price,
-        worth=people[0] * (1.0 + floor[covering.district]),
+        worth=people[0] * (1.0 + floor[people[1]]),
         floor=floor,
         pack=pack[: len(covering.room)],
-        site=site,
-        cost=float(charge) if spends else 0.0,
-        profit=profit,
+        site=float(charge) if number else float(pack[-1]) if len(pack) > len(covering.room) else 0.0,
+        cost=0.0 if number else float(charge),
+        paid=paid,
         share=share,
         open_loss=open_loss,
         close_loss=close_loss,

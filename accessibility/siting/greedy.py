@@ -66,6 +66,33 @@ def open_for_floors(covering: Covering) -> NDArray[np.bool_]:
     return best
 
 
+def open_until(covering: Covering, reach: int) -> NDArray[np.bool_]:
+    """Return columns opened by gain per cost until a weight of `reach` is covered, without what became needless."""
+    state, limits = _begin(covering, np.zeros(len(covering.site), np.bool_))
+    _fill_until(state, limits, reach - covering.base)
+    return close_needless(covering, state[7], reach)
+
+
+def close_needless(covering: Covering, chosen: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Return the plan without columns, dearest first, that it can do without and still cover a weight of `reach`."""
+    state, limits = _begin(covering, chosen)
+    dearest = np.argsort(-covering.cost, kind="stable")
+    _drop_until(state, limits, dearest, reach - covering.base)
+    opened: NDArray[np.bool_] = state[7]
+    return opened
+
+
+def trim(covering: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the plan without the columns that lose least per cost, as many as the budget asks for."""
+    state, limits = _begin(covering, chosen)
+    opened, gain, left = state[7], state[6], limits[4]
+    while left[1] < 0:
+        there = np.flatnonzero(opened & (covering.cost > 0))
+        _close(int(there[np.argmin(gain[there] / covering.cost[there])]), state, limits)
+    trimmed: NDArray[np.bool_] = opened
+    return trimmed
+
+
 def improve(
     covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
 ) -> NDArray[np.bool_]:
@@ -231,6 +258,26 @@ def _fill(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN
         if j < 0:
             return
         _open(j, state, limits)
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Open the best column for its cost until enough is covered or nothing fits."""
+    there = state[10]
+    while there.sum() < reach:
+        j = _best(state, limits, True, -1)
+        if j < 0:
+            return
+        _open(j, state, limits)
+
+
+@nb.njit(cache=True, nogil=True)
+def _drop_until(state, limits, order, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Close what can be done without, in this order."""
+    gain, opened, there = state[6], state[7], state[10]
+    for j in order:
+        if opened[j] and there.sum() - gain[j] >= reach:
+            _close(j, state, limits)
 
 
 @nb.njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ from accessibility.errors import InputError
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.outcome import cover_plan, refused_plan
 
@@ -77,4 +78,4 @@ def solve_mclp(
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
-    return cover_plan(problem, limits, reading, close_gap(reading.covering, gap, clock), clock)
+    return cover_plan(problem, limits, reading, close_gap(MostPeople(), reading.covering, gap, clock), clock)

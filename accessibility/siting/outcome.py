@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.siting.certificate import ROUNDING, floor_people, proven_bound
-from accessibility.siting.limits import district_people
+from accessibility.siting.certificate import ROUNDING, SPENDING, floor_people, proven_bound
+from accessibility.siting.limits import TOTAL, district_people
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from accessibility.siting.clock import Clock
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
     """Return the plan that a search for most people ended with."""
-    multipliers, prices = lifted(problem, reading, course.dual)
+    multipliers, prices = lifted(problem, reading, None if course.guide is None else course.guide.dual)
     parts = opened_parts(problem, limits, course.sites, reading.terms.required)
     objective = parts["covered_before"] + float(sum(parts["gain"]))
     plan = SitingPlan(
@@ -45,19 +48,81 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
     if course.by == "solver" and solver < plan.bound - _hair(solver):
         plan = replace(plan, bound=solver, bound_by="solver")
     if course.short:
-        return replace(_short_plan(problem, reading, plan, course), seconds=clock.spent_s)
+        return replace(short_plan(problem, reading, plan, course.short_at_least), seconds=clock.spent_s)
     if plan.bound - objective <= _hair(objective):
         plan = replace(plan, bound=objective, status="optimal")
     return replace(plan, message=_message(problem, limits, reading, course), seconds=clock.spent_s)
 
 
+def spend_plan(
+    problem: Problem, limits: Limits, reading: Reading, course: Course, share: float | None, clock: Clock
+) -> SitingPlan:
+    """Return the plan that a search for least cost ended with; it covers what it has to."""
+    dual = None if course.guide is None else course.guide.dual
+    parts = opened_parts(problem, limits, course.sites, reading.terms.required)
+    plan = SitingPlan(
+        model="lscp" if share is None else "partial",
+        objective=float(sum(parts["costs"])),
+        bound=-np.inf,
+        status="feasible",
+        seconds=0.0,
+        target_share=share,
+        sizes=sizes_of(reading, course),
+        **parts,
+    )
+    if share is None:
+        multipliers, prices = worth_of_points(problem, reading, course, dual)
+    else:
+        multipliers, prices = lifted(problem, reading, dual)
+        prices = _in_cost(reading, prices, dual)
+    plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
+    plan = replace(plan, bound=proven_bound(problem, plan))
+    solver = -course.bound * reading.covering.coin
+    if course.by == "solver" and solver > plan.bound + _hair(solver):
+        plan = replace(plan, bound=solver, bound_by="solver")
+    if plan.objective - plan.bound <= _hair(plan.objective):
+        plan = replace(plan, bound=plan.objective, status="optimal")
+    return replace(plan, message=_beyond(problem), seconds=clock.spent_s)
+
+
+def worth_of_points(
+    problem: Problem, reading: Reading, course: Course, dual: Dual | None
+) -> tuple[NDArray[np.float64], Prices]:
+    """Return what covering a demand point is worth, in cost: one point of each row stands for all of it."""
+    worth = np.zeros(len(problem.people))
+    if dual is not None:
+        worth[course.small.point] = dual.price * reading.covering.coin
+    return worth, _prices(problem, reading, None)
+
+
+def _in_cost(reading: Reading, prices: Prices, dual: Dual | None) -> Prices:
+    """Return prices in people as prices in cost."""
+    if dual is None:
+        return prices
+    each = dual.reach * reading.covering.coin / reading.covering.person
+    return Prices(
+        site=prices.site * each,
+        quota={name: price * each for name, price in prices.quota.items()},
+        apart=tuple((sites, price * each) for sites, price in prices.apart),
+        reach=each,
+    )
+
+
+def _beyond(problem: Problem) -> str:
+    """Return the sentence about people whom nobody could cover; empty where there are none."""
+    everyone = problem.covered_by(problem.open | problem.candidate)
+    beyond = problem.population - float(problem.people[everyone].sum())
+    return f"{beyond:,.0f} people are out of reach of every candidate" if beyond > _hair(problem.population) else ""
+
+
 def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:
     """Return the plan that opens nothing because the required sites alone break the limits."""
     parts = opened_parts(problem, limits, np.empty(0, np.intp), np.empty(0, np.intp))
+    spending = model in SPENDING
     return SitingPlan(
         model=model,
-        objective=parts["covered_before"],
-        bound=problem.population,
+        objective=0.0 if spending else parts["covered_before"],
+        bound=0.0 if spending else problem.population,
         status="infeasible",
         seconds=0.0,
         message=sentence,
@@ -139,22 +204,38 @@ def _hair(people: float) -> float:
     return ROUNDING * max(1.0, abs(people))
 
 
-def _short_plan(problem: Problem, reading: Reading, plan: SitingPlan, course: Course) -> SitingPlan:
-    """Return the plan of a question whose floors are out of reach, with the people short by district."""
+def short_plan(
+    problem: Problem, reading: Reading, plan: SitingPlan, at_least: int, wanted: Mapping[str, float] | None = None
+) -> SitingPlan:
+    """Return the plan of a question that asks for more people than any plan covers, and who is short where.
+
+    Parameters
+    ----------
+    problem, reading
+        The question.
+    plan
+        A plan for most people that comes closest.
+    at_least
+        Weight that every plan is short of; less than this one is where the search was cut short.
+    wanted
+        District to the people who have to be covered there; those of the floors where not given.
+    """
     opened = problem.open.copy()
     opened[problem.rows(plan.selected)] = True
-    there = district_people(problem, problem.covered_by(opened))
-    short = {name: wanted - there[name] for name, wanted in floor_people(problem, plan).items()}
-    short = {name: missing for name, missing in short.items() if missing > ROUNDING * max(1.0, problem.population)}
-    listed = ", ".join(f"{missing:,.0f} people in {name}" for name, missing in short.items())
-    sentence = f"the floors cannot all be met: short by {listed}"
-    if course.short_at_least < course.short:
-        sentence += f"; at least {course.short_at_least * course.small.person:,.0f} are out of reach"
+    covered = problem.covered_by(opened)
+    there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
+    asked = floor_people(problem, plan) if wanted is None else wanted
+    hair = ROUNDING * max(1.0, problem.population)
+    short = {name: people - there[name] for name, people in asked.items() if people - there[name] > hair}
+    listed = ", ".join(f"{math.ceil(missing - hair):,} people in {name}" for name, missing in short.items())
+    missing = sum(short.values())
+    sentence = f"the plan that comes closest is short by {listed}"
+    if at_least * reading.covering.person < missing - hair:
+        sentence += "; that no plan comes closer is not proven"
     # No plan meets the floors, so that prices on them prove nothing: the bound is what all candidates could cover.
     multipliers, prices = lifted(problem, reading, None)
-    plan = replace(plan, multipliers=multipliers, prices=prices)
-    bound = proven_bound(problem, plan)
-    return replace(plan, status="infeasible", bound=bound, bound_by="certificate", short_people=short, message=sentence)
+    plan = replace(plan, multipliers=multipliers, prices=prices, status="infeasible", bound_by="certificate")
+    return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
 
 
 def _message(problem: Problem, limits: Limits, reading: Reading, course: Course) -> str:

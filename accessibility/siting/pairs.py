@@ -121,6 +121,12 @@ def dominated(columns: Pairs, rows: Pairs, cost: NDArray[np.int64], packs: Pairs
     return found
 
 
+def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
+    """Return which rows are covered by whatever covers another one; no two rows may be alike."""
+    found: NDArray[np.bool_] = _implied((rows.start, rows.item), (columns.start, columns.item))
+    return found
+
+
 @nb.njit(cache=True, nogil=True)
 def _filtered(pairs, site, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     start, demand, within = pairs
@@ -239,6 +245,27 @@ def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # n
             if not alike or b < a:
                 gone[a] = True
                 break
+    return gone
+
+
+@nb.njit(cache=True, nogil=True)
+def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Only rows of the rarest column of a row can hold all of its columns."""
+    start, column = rows
+    column_start, row = columns
+    gone = np.zeros(start.size - 1, np.bool_)
+    for k in range(gone.size):
+        if gone[k]:
+            continue
+        rarest = column[start[k]]
+        for q in range(start[k], start[k + 1]):
+            if column_start[column[q] + 1] - column_start[column[q]] < column_start[rarest + 1] - column_start[rarest]:
+                rarest = column[q]
+        size = start[k + 1] - start[k]
+        for q in range(column_start[rarest], column_start[rarest + 1]):
+            i = row[q]
+            if i != k and not gone[i] and start[i + 1] - start[i] > size:
+                gone[i] = _subset(start, column, k, i)
     return gone
 
 

@@ -146,17 +146,19 @@ def raise_least_share(covering: Covering, population: NDArray[np.float64], there
 
 
 def reach_people(covering: Covering, reach: int) -> Program:
-    """Return the program of least cost that covers a weight of at least `reach` beside `base`."""
+    """Return the program of least cost that covers a weight of at least `reach` beside `base`, and meets the floors."""
     frame = frame_covering(covering)
-    people = sparse.csr_array(np.asarray(frame.people.sum(axis=0)).reshape(1, -1))
+    floors = np.flatnonzero(covering.need > 0)
+    everywhere = sparse.csr_array(np.asarray(frame.people.sum(axis=0)).reshape(1, -1))
     cost = covering.cost.astype(np.float64)
     return _program(
         covering,
         frame,
         objective=np.concatenate([np.zeros(len(frame.shared)), cost]),
-        extra=people,
-        extra_lower=np.array([reach * covering.person]),
+        extra=sparse.vstack([everywhere, frame.people[floors]], format="csr"),
+        extra_lower=np.concatenate([[float(reach)], covering.need[floors]]) * covering.person,
         maximise=False,
+        offset=float(covering.spent),
     )
 
 
@@ -174,6 +176,7 @@ def cover_every_row(covering: Covering) -> Program:
         row_lower=np.concatenate([np.ones(len(rows)), np.full(len(room), -INFINITE)]),
         row_upper=np.concatenate([np.full(len(rows), INFINITE), room]),
         maximise=False,
+        offset=float(covering.spent),
     )
 
 

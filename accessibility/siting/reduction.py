@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.siting.covering import simpler_limits
-from accessibility.siting.pairs import dominated, merged_rows, transposed
+from accessibility.siting.pairs import dominated, implied, merged_rows, transposed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +32,31 @@ def reduce_covering(covering: Covering) -> Covering:
         smaller = take_columns(smaller, ~gone)
 
 
+def reduce_for_all(covering: Covering) -> Covering:
+    """Return the same question without superfluous candidates and rows, where every row has to be covered.
+
+    A row goes where all that cover another one cover it too. Weights, districts and floors do not matter then.
+    """
+    smaller = reduce_covering(covering)
+    while True:
+        needless = implied(smaller.rows, smaller.columns)
+        if not needless.any():
+            return smaller
+        kept = np.flatnonzero(~needless)
+        rows = smaller.rows.take(kept)
+        smaller = replace(
+            smaller,
+            weight=smaller.weight[kept],
+            district=smaller.district[kept],
+            point=smaller.point[kept],
+            rows=rows,
+            columns=transposed(rows, len(smaller.site)),
+        )
+        smaller = reduce_covering(smaller)
+
+
 def fix_columns(covering: Covering, opened: NDArray[np.bool_], dropped: NDArray[np.bool_]) -> Covering:
-    """Return what is left to decide, reduced, when some columns open and others never do.
+    """Return what is left to decide when some columns open and others never do; it is not reduced yet.
 
     The opened ones must keep to the limits.
     """
@@ -45,15 +68,17 @@ def fix_columns(covering: Covering, opened: NDArray[np.bool_], dropped: NDArray[
         covering,
         weight=covering.weight[~covered],
         district=covering.district[~covered],
+        point=covering.point[~covered],
         rows=covering.rows.take(np.flatnonzero(~covered)),
         most=covering.most - int(opened.sum()),
         budget=covering.budget - int(covering.cost[opened].sum()),
         room=covering.room - packs,
         need=covering.need - there,
         base=covering.base + int(covering.weight[covered].sum()),
+        spent=covering.spent + int(covering.cost[opened].sum()),
         opened=np.concatenate([covering.opened, covering.site[opened]]),
     )
-    return reduce_covering(take_columns(left, ~opened & ~dropped))
+    return take_columns(left, ~opened & ~dropped)
 
 
 def take_columns(covering: Covering, kept: NDArray[np.bool_]) -> Covering:
@@ -92,6 +117,7 @@ def _merged(covering: Covering) -> Covering:
         covering,
         weight=weight,
         district=covering.district[first],
+        point=covering.point[first],
         rows=rows,
         columns=transposed(rows, len(covering.site)),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnknownSiteError, UnprovenError
-from accessibility.siting.certificate import ROUNDING, floor_people, people_wanted, proven_bound, sites_that_may_open
+from accessibility.siting.certificate import ROUNDING, coverable, floor_people, people_wanted, proven_bound
 from accessibility.siting.limits import TOUCHING_M, affordable, district_people
 
 if TYPE_CHECKING:
@@ -86,9 +86,10 @@ def check_spending(problem: Problem, plan: SitingPlan) -> None:
     agree(plan.objective, float(problem.site_cost[problem.rows(plan.selected)].sum()), "it costs {}")
     wanted = people_wanted(problem, plan)
     if plan.model == "lscp":
-        may = sites_that_may_open(problem, plan) | problem.open
-        wanted = float(problem.people[problem.covered_by(may)].sum())
-    check_short(plan, {"total": wanted - covered})
+        wanted = float(problem.people[coverable(problem, plan.conditions)].sum())
+    there = district_people(problem, _covered(problem, plan))
+    short = {name: people - there[name] for name, people in floor_people(problem, plan).items()}
+    check_short(plan, {**short, "total": max(wanted - covered, short.get("total", 0.0))})
     check_bound(problem, plan, least_is_best=True)
 
 
