@@ -31,6 +31,7 @@ _UNIT = 1_000.0  # what a row is worth on average in the solver, so that its tol
 _BELOW = 1e-6  # in the solver's units, its own tolerance
 _REACHED = 1e-9
 _ROUNDS = 200
+_FEW = 400_000  # entries
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,7 +143,8 @@ def solve_choice(
 ) -> float:
     """Return a bound by branch and bound over the sites that the prices leave open; the solver's word.
 
-    The solver chooses under the cuts there are; where what it chose costs more than they say, more are added.
+    The solver chooses under the cuts there are, all that there can be where these are few; where what it chose costs
+    more than they say, more are added.
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ def solve_choice(
         When to stop.
     """
     m, scale = len(room.cost), relaxed.cuts.scale
-    cuts, bound = relaxed.cuts, relaxed.offers.bound
+    cuts, bound = _completed(values, relaxed.cuts), relaxed.offers.bound
     best, wanted = visit(relaxed.offers.chosen.astype(np.float64))
     never, always = fixed_sites(relaxed.offers, room, best * (1 + _REACHED))
     for _ in range(_ROUNDS):
@@ -183,6 +185,19 @@ def violated(values: Values, opened: NDArray[np.float64], said: NDArray[np.float
     truth, level, served = _truth(values.by_row, values.base, opened)
     low = np.flatnonzero(truth - said > _BELOW * scale)
     return Cuts(row=low, level=level[low], needs=np.flatnonzero(served < 1 - _REACHED), scale=scale)
+
+
+def _completed(values: Values, cuts: Cuts) -> Cuts:
+    """Return every line of every row where these are few, otherwise the cuts there are."""
+    start, _, value = values.by_row
+    many = np.diff(start)
+    if (many * (many + 1) // 2).sum() > _FEW:
+        return cuts
+    bare = np.flatnonzero(np.isinf(values.base))
+    served = np.flatnonzero(np.isfinite(values.base))
+    row = np.concatenate([np.repeat(np.arange(len(many)), many), served])
+    level = np.concatenate([value, values.base[served]])
+    return Cuts(row=row, level=level, needs=bare, scale=cuts.scale)
 
 
 def _priced(values: Values, room: Room, batches: list[Cuts], duals: NDArray[np.float64]) -> Offers:

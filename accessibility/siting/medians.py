@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numba as nb
 import numpy as np
 from scipy import sparse
 
@@ -56,9 +57,8 @@ class Values:
         m: int,
     ) -> Values:
         """Return the values of pairs that are listed by site, rows ascending within each."""
-        order = np.lexsort((value, row))
         by_site = (_starts(site, m), row.astype(np.int32), value)
-        by_row = (_starts(row, len(base)), site[order].astype(np.int32), value[order])
+        by_row = (_starts(row, len(base)), *_turned(*by_site, len(base)))
         return cls(by_site=by_site, by_row=by_row, base=base, weighed=by_site)
 
     @property
@@ -192,26 +192,48 @@ def read_median(problem: Problem, limits: Limits, terms: Terms) -> Median:
     served = np.isfinite(nearest)
     saves = problem.cost < nearest[problem.demand]
     saves &= ((problem.people > 0) | ~served)[problem.demand]
-    chosen = np.flatnonzero(terms.allowed[problem.pair_site] & saves)
-    columns: NDArray[np.intp] = np.unique(problem.pair_site[chosen]).astype(np.intp)
+    saves &= terms.allowed[problem.pair_site]
+    columns = np.flatnonzero(np.bincount(problem.pair_site[saves], minlength=len(problem.open)))
     columns = columns[np.argsort(problem.rank[columns])]
-    place = np.empty(len(problem.open), np.intp)
-    place[columns] = np.arange(len(columns))
-    site = place[problem.pair_site[chosen]]
-    chosen = chosen[np.argsort(site, kind="stable")]
-    site.sort()
-    rows, row = np.unique(problem.demand[chosen], return_inverse=True)
+    pairs = [np.arange(problem.start[site], problem.start[site + 1]) for site in columns]
+    chosen = np.concatenate([*pairs, np.empty(0, np.int64)])
+    site = np.repeat(np.arange(len(columns)), [len(of) for of in pairs])
+    site, chosen = site[saves[chosen]], chosen[saves[chosen]]
+    rows = np.flatnonzero(np.bincount(problem.demand[chosen], minlength=len(nearest)))
+    place = np.empty(len(nearest), np.intp)
+    place[rows] = np.arange(len(rows))
+    row = place[problem.demand[chosen]]
     base = nearest.copy()
     base[served] *= problem.people[served]
     value = problem.people[problem.demand[chosen]] * problem.cost[chosen]
     return Median(
-        rows=rows.astype(np.intp),
+        rows=rows,
         columns=columns,
         values=Values.of(site, row, value, base[rows], len(columns)),
         room=Room.of(problem, limits, terms, columns),
         base=base,
         whole=is_whole(problem),
     )
+
+
+@nb.njit(cache=True, nogil=True)
+def _turned(start, row, value, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return site and value of the same pairs by row, ascending in value, then in site."""
+    begin = np.zeros(r + 1, np.int64)
+    for k in range(row.size):
+        begin[row[k] + 1] += 1
+    begin = np.cumsum(begin)
+    at = begin[:-1].copy()
+    site, worth = np.empty(row.size, np.int32), np.empty(row.size)
+    for j in range(start.size - 1):
+        for k in range(start[j], start[j + 1]):
+            site[at[row[k]]], worth[at[row[k]]] = j, value[k]
+            at[row[k]] += 1
+    for i in range(r):
+        order = np.argsort(worth[begin[i] : begin[i + 1]], kind="mergesort")
+        site[begin[i] : begin[i + 1]] = site[begin[i] : begin[i + 1]][order]
+        worth[begin[i] : begin[i + 1]] = worth[begin[i] : begin[i + 1]][order]
+    return site, worth
 
 
 def is_whole(problem: Problem) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,7 +17,14 @@ from accessibility.siting.median_course import Course, begin_course, close_gap
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS, is_whole, next_whole, read_median
 from accessibility.siting.plan import Prices, SitingPlan
 from accessibility.siting.proofs import CLOSE, PROVEN, check_bound, check_choice, check_gains, check_nothing
-from accessibility.siting.unserved import contradictory, refuse_floors, refuse_gap, refuse_unreached, short_of_people
+from accessibility.siting.unserved import (
+    contradictory,
+    refuse_boundless,
+    refuse_floors,
+    refuse_gap,
+    refuse_unreached,
+    short_of_people,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +33,8 @@ if TYPE_CHECKING:
     from accessibility.siting.medians import Median
     from accessibility.siting.plan import Conditions
     from accessibility.siting.problem import Problem
+
+_FAR = 1_000.0
 
 
 def solve_p_median(
@@ -72,6 +82,7 @@ def solve_p_median(
     <SitingPlan p-median: 2 sites for 2, objective 90, bound 90, gap 0.00 %, optimal>
     """
     clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    refuse_boundless(limits)
     refuse_floors(limits, "p-median")
     refuse_gap(gap)
     refuse_unreached(problem)
@@ -144,28 +155,36 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
 def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return site rows in opening order, and the people newly within the standard of each.
 
-    The site that leaves the least people times cost comes first; while there are people whom nothing serves yet, the
-    one that serves most of them. Ties break by lower cost, then by id.
+    What saves most people times cost comes first; who is not served yet counts as a thousand times the greatest cost
+    away. Ties break by lower cost, then by id.
     """
-    nearest, covered = problem.nearest_cost(problem.open), problem.covered.copy()
-    left, order, gains = {int(row) for row in rows}, [], []
-    while left:
-        ranked = []
-        for row in left:
-            pairs = slice(problem.start[row], problem.start[row + 1])
-            at = problem.demand[pairs]
-            people, before, after = problem.people[at], nearest[at], np.minimum(nearest[at], problem.cost[pairs])
-            new = np.isinf(before)
-            saved = float(people[~new] @ (before - after)[~new]) - float(people[new] @ after[new])
-            ranked.append((-float(people[new].sum()), -saved, problem.site_cost[row], problem.rank[row], row))
-        row = min(ranked)[-1]
-        left.remove(row)
+    far = _FAR * max(float(problem.cost.max(initial=0.0)), 1.0)
+    nearest, covered = np.minimum(problem.nearest_cost(problem.open), far), problem.covered.copy()
+
+    def place(row: int) -> tuple[float, float, int, int]:
+        """Return what decides the turn of a site: what it saves now, cost, id."""
         pairs = slice(problem.start[row], problem.start[row + 1])
-        at, within = problem.demand[pairs], problem.within[pairs]
+        at = problem.demand[pairs]
+        saved = float(problem.people[at] @ np.maximum(nearest[at] - problem.cost[pairs], 0.0))
+        return -saved, float(problem.site_cost[row]), int(problem.rank[row]), row
+
+    waiting = [place(int(row)) for row in rows]
+    heapq.heapify(waiting)
+    order: list[int] = []
+    gains: list[float] = []
+    while waiting:
+        # Savings only fall: who is still first when counted anew is first.
+        now = place(waiting[0][-1])
+        if now > waiting[0]:
+            heapq.heapreplace(waiting, now)
+            continue
+        row = heapq.heappop(waiting)[-1]
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        at, reached = problem.demand[pairs], problem.demand[pairs][problem.within[pairs]]
         nearest[at] = np.minimum(nearest[at], problem.cost[pairs])
         order.append(row)
-        gains.append(float(problem.people[at[within & ~covered[at]]].sum()))
-        covered[at[within]] = True
+        gains.append(float(problem.people[reached[~covered[reached]]].sum()))
+        covered[reached] = True
     return np.array(order, dtype=np.intp), np.array(gains)
 
 

@@ -66,10 +66,11 @@ def check_gains(problem: Problem, plan: SitingPlan) -> None:
     counts[problem.rows(plan.closed)] = False
     covered = problem.covered_by(counts)
     for row, gain in zip(problem.rows(plan.selected), plan.gain, strict=True):
-        counts[row] = True
-        now = problem.covered_by(counts)
-        same(f"the people gained by {problem.ids[row]!r}", gain, float(problem.people[now & ~covered].sum()))
-        covered = now
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        reached = problem.demand[pairs][problem.within[pairs]]
+        new = float(problem.people[reached[~covered[reached]]].sum())
+        same(f"the people gained by {problem.ids[row]!r}", gain, new)
+        covered[reached] = True
 
 
 def check_bound(plan: SitingPlan, objective: float, *, least: bool) -> None:

@@ -39,6 +39,13 @@ def refuse_floors(limits: Limits, model: Model) -> None:
         raise InputError(msg)
 
 
+def refuse_boundless(limits: Limits) -> None:
+    """Raise `InputError` where neither the number of sites nor their cost is limited."""
+    if limits.sites is None and limits.budget is None:
+        msg = "neither sites nor budget is given; expected a limit"
+        raise InputError(msg)
+
+
 def refuse_gap(gap: float) -> None:
     """Raise `InputError` where a gap is negative or no number."""
     if not gap >= 0:
