@@ -138,7 +138,8 @@ def conditions(draw: Any, problem: Problem) -> Conditions:
 def ring_costs(n: int) -> NDArray[np.float64]:
     """Return the steps between any two of `n` places on a ring."""
     apart = np.abs(np.arange(n) - np.arange(n)[:, None])
-    return np.minimum(apart, n - apart).astype(float)
+    steps: NDArray[np.float64] = np.minimum(apart, n - apart).astype(float)
+    return steps
 
 
 def san_francisco() -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _SEED = 20_240_229
 _AT_ONCE = 200
+_ANY = 1e9  # a gap that the first plan meets
+_A_TRIFLE = 1e-5
+_HALF = 0.5  # whole numbers, but for the solver's tolerance
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,28 +72,60 @@ class Cover:
     impossible: bool
 
 
-def find_cover(reach: Reach, room: Room, clock: Clock) -> Cover:
-    """Return the cheapest sites that serve every row, if there are any within the room.
+def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True) -> Cover:
+    """Return sites that serve every row, if there are any within the room.
 
     Rows that are hard to serve are asked about first; whatever serves a few rows of all is not dearer than what serves
     them all, and what cannot serve a few cannot serve all.
+
+    Parameters
+    ----------
+    reach, room
+        Rows and the sites that can serve each, and the limits on the sites.
+    clock
+        When to stop.
+    cheapest
+        Whether the cheapest are asked for, or any will do.
     """
     matrix = reach.matrix
     few = np.diff(matrix.indptr)
     if (few == 0).any():
         return Cover(chosen=None, impossible=True)
-    cost = room.cost if room.cost.any() else np.ones_like(room.cost)
+    chosen = cover_greedily(reach, room)
+    if not cheapest and not _missed(matrix, chosen).size:
+        return Cover(chosen=chosen, impossible=False)
     asked = np.zeros(matrix.shape[0], np.bool_)
     asked[np.argsort(few, kind="stable")[:_AT_ONCE]] = True
     while True:
-        answer = solve_program(_cheapest(matrix[np.flatnonzero(asked)], room, cost), Effort(time_limit_s=clock.left_s))
+        effort = Effort(time_limit_s=clock.left_s, gap=0.0 if cheapest else _ANY)
+        answer = solve_program(_cheapest(matrix[np.flatnonzero(asked)], room), effort)
         if answer.infeasible or answer.values is None:
             return Cover(chosen=None, impossible=answer.infeasible)
-        chosen = answer.values > 0.5  # noqa: PLR2004 -- whole but for the solver's tolerance
-        missed = np.flatnonzero(matrix @ chosen.astype(np.float64) == 0)
-        if not len(missed):
+        chosen = answer.values > _HALF
+        if not room.holds(chosen):  # over the budget by less than the solver can tell
+            return Cover(chosen=None, impossible=False)
+        missed = _missed(matrix, chosen)
+        if not missed.size:
             return Cover(chosen=chosen, impossible=False)
         asked[missed[np.argsort(few[missed], kind="stable")[:_AT_ONCE]]] = True
+
+
+def cover_greedily(reach: Reach, room: Room) -> NDArray[np.bool_]:
+    """Return the ``(m,)`` sites that serve most rows anew in turn, while one is allowed and serves any."""
+    matrix = reach.matrix
+    gain = np.asarray(matrix.sum(axis=0)).ravel()
+    served, chosen = np.zeros(matrix.shape[0], np.bool_), np.zeros(len(gain), np.bool_)
+    columns = sparse.csc_array(matrix)
+    while True:
+        worth = np.where(room.admits(chosen) & ~chosen, gain, 0.0)
+        best = int(worth.argmax()) if len(worth) else 0
+        if not len(worth) or worth[best] <= 0:
+            return chosen
+        chosen[best] = True
+        rows = columns.indices[columns.indptr[best] : columns.indptr[best + 1]]
+        new = rows[~served[rows]]
+        served[new] = True
+        gain = gain - np.asarray(matrix[new].sum(axis=0)).ravel()
 
 
 def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clock) -> tuple[NDArray[np.bool_], float]:
@@ -122,17 +157,23 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
         row_upper=np.concatenate([np.zeros(r), room.left[finite]]),
     )
     answer = solve_program(program, Effort(time_limit_s=clock.left_s))
-    chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > 0.5  # noqa: PLR2004
+    chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > _HALF
     return chosen, min(answer.bound, float(weight.sum()))
 
 
-def _cheapest(rows: sparse.csr_array, room: Room, cost: NDArray[np.float64]) -> Program:
+def _missed(matrix: sparse.csr_array, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
+    return np.flatnonzero(matrix @ chosen.astype(np.float64) == 0)
+
+
+def _cheapest(rows: sparse.csr_array, room: Room) -> Program:
     finite = np.flatnonzero(np.isfinite(room.left))
+    m = len(room.cost)
     return Program(
-        objective=cost,
-        lower=np.zeros(len(cost)),
-        upper=np.ones(len(cost)),
-        integer=np.ones(len(cost), np.bool_),
+        # Of plans that cost the same, the one of fewer sites, for all that the solver can tell.
+        objective=room.cost + max(float(room.cost.mean()) if m else 0.0, 1.0) * _A_TRIFLE,
+        lower=np.zeros(m),
+        upper=np.ones(m),
+        integer=np.ones(m, np.bool_),
         rows=sparse.csr_array(sparse.vstack([rows, room.rows[finite]])),
         row_lower=np.concatenate([np.ones(rows.shape[0]), np.full(len(finite), -np.inf)]),
         row_upper=np.concatenate([np.full(rows.shape[0], np.inf), room.left[finite]]),

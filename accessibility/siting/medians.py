@@ -146,6 +146,14 @@ class Room:
         first = sparse.csr_array(np.stack([np.ones(m), self.cost]))
         return sparse.csr_array(sparse.vstack([first, packs[PACKS:]]))
 
+    def admits(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return ``(m,)`` which sites there is room for beside a set of sites that keeps to the limits."""
+        left = self.left - self.rows @ inside.astype(np.float64)
+        full = np.flatnonzero(left[PACKS:] < 1) + PACKS
+        packed = np.asarray(self.rows[full].sum(axis=0)).ravel() > 0
+        found: NDArray[np.bool_] = (self.cost <= left[BUDGET]) & ~packed & (left[NUMBER] >= 1)
+        return found
+
     def holds(self, inside: NDArray[np.bool_]) -> bool:
         """Return whether a set of sites keeps to every limit."""
         return bool((self.rows @ inside.astype(np.float64) <= self.left * (1 + sys.float_info.epsilon)).all())

@@ -91,7 +91,7 @@ def test_no_multipliers_prove_too_much(question: Question, data: Any) -> None:
 def test_more_sites_open_ones_and_cheaper_ways_are_never_worse(question: Question) -> None:
     problem = question.problem
     assume(not unreachable(problem))
-    plain = {"sites": question.sites, "budget": question.budget}
+    plain: dict[str, Any] = {"sites": question.sites, "budget": question.budget}
     plan = solve_p_median(problem, **plain)
     if question.sites is not None:
         assert solve_p_median(problem, sites=question.sites + 1, budget=question.budget).objective <= plan.objective
@@ -204,7 +204,8 @@ def test_thousands_of_points_are_proven() -> None:
     check_p_median(problem, plan)
     assert plan.status == "optimal"
     # The same from bottom to top: adding greedily is 0 to 5 % worse.
-    left, chosen = set(range(60)), []
+    left = set(range(60))
+    chosen: list[int] = []
     for _ in range(8):
         chosen.append(min(left, key=lambda j: problem.people @ costs[[*chosen, j]].min(axis=0)))
         left.remove(chosen[-1])
@@ -260,13 +261,16 @@ def test_the_toy_of_three_districts() -> None:
 LINE = Problem.from_costs([[0, 4, 8], [4, 0, 4], [8, 4, 0]], [5, 1, 3], cutoff=4, site_cost=[2, 2, 2])
 
 
+NOTHING: list[dict[str, Any]] = [{"sites": 0}, {"budget": 0}, {"budget": 1.9}]
+
+
 def test_edges_of_the_limits() -> None:
     today = replace(LINE, open=np.array([True, False, False]), candidate=np.array([False, True, True]))
-    for nothing in ({"sites": 0}, {"budget": 0}, {"budget": 1.9}):
-        plan = solve_p_median(today, **nothing)  # type: ignore[arg-type]
+    for nothing in NOTHING:
+        plan = solve_p_median(today, **nothing)
         assert (plan.selected, plan.objective, plan.bound, plan.status) == ((), 28.0, 28.0, "optimal")
         check_p_median(today, plan)
-        assert solve_p_median(LINE, **nothing).status == "infeasible"  # type: ignore[arg-type]
+        assert solve_p_median(LINE, **nothing).status == "infeasible"
     nobody = replace(LINE, candidate=np.zeros(3, bool), open=np.ones(3, bool))
     assert solve_p_median(nobody, sites=5).objective == 0
     everything = solve_p_median(LINE, sites=99)
