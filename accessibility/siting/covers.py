@@ -39,13 +39,20 @@ class Reach:
     group: NDArray[np.intp]
 
     @classmethod
-    def of(cls, row: NDArray[np.intp], site: NDArray[np.intp], shape: tuple[int, int]) -> Reach:
-        """Return the reach of a list of pairs; no pair stands twice."""
+    def of(
+        cls,
+        row: NDArray[np.intp],
+        site: NDArray[np.intp],
+        shape: tuple[int, int],
+        label: NDArray[np.int64] | None = None,
+    ) -> Reach:
+        """Return the reach of a list of pairs; no pair stands twice, and only rows of one label are merged."""
         ones = np.ones(len(row))
         full = sparse.csr_array((ones, (row, site)), shape=shape)
         # Two rows are the same when two sums of random 62-bit numbers, one a site, and the count are.
         numbers = np.random.default_rng(_SEED).integers(2**62, size=(shape[1], 2), dtype=np.int64)
-        key = np.zeros((shape[0], 3), np.int64)
+        key = np.zeros((shape[0], 4), np.int64)
+        key[:, 3] = 0 if label is None else label
         for k in (0, 1):
             np.add.at(key[:, k], row, numbers[site, k])
         key[:, 2] = np.diff(full.indptr)

@@ -169,6 +169,8 @@ class SitingPlan:
         The other half of the certificate: what each limit is charged.
     sites_limit, budget, target_share, conditions
         What was asked for, so that a plan can be checked.
+    closures_limit, weight
+        The same of a relocation and of backup coverage.
     short_people
         Of an infeasible question: district (``total`` for all) to the people that are missing.
     message
@@ -176,7 +178,7 @@ class SitingPlan:
     sites
         The selected sites in opening order; None where the problem came from a matrix.
     population, covered_before
-        People in all, and those covered before the first opens.
+        People in all, and those covered before the first opens: today, or once the closed ones are gone.
     costs
         ``(p,)`` opening cost of each selected site.
     sizes
@@ -197,6 +199,8 @@ class SitingPlan:
     sites_limit: int | None = None
     budget: float | None = None
     target_share: float | None = None
+    closures_limit: int | None = None
+    weight: float | None = None
     conditions: Conditions = field(default_factory=Conditions)
     short_people: Mapping[str, float] = field(default_factory=dict)
     message: str = ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnprovenError
-from accessibility.siting.limits import TOUCHING_M, affordable
+from accessibility.siting.limits import TOUCHING_M, affordable, district_people
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +50,9 @@ def check_choice(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]:
     counts[closed], counts[rows] = False, True
     _check_conditions(problem, plan, counts)
     same("the population", plan.population, float(problem.people.sum()))
-    same("the people covered before", plan.covered_before, problem.covered_people)
+    stays = problem.open.copy()
+    stays[closed] = False
+    same("the people covered before", plan.covered_before, float(problem.people[problem.covered_by(stays)].sum()))
     return counts
 
 
@@ -71,6 +73,22 @@ def check_gains(problem: Problem, plan: SitingPlan) -> None:
         new = float(problem.people[reached[~covered[reached]]].sum())
         same(f"the people gained by {problem.ids[row]!r}", gain, new)
         covered[reached] = True
+
+
+def check_floors(problem: Problem, plan: SitingPlan, counts: NDArray[np.bool_]) -> None:
+    """Hold the people covered in each district against the floors.
+
+    Raises
+    ------
+    UnprovenError
+        A district with fewer people covered than its floor.
+    """
+    there = district_people(problem, problem.covered_by(counts))
+    for name, people in district_people(problem).items():
+        wanted = plan.conditions.floors.get(name, plan.conditions.floor) * people
+        if there[name] < wanted * (1 - CLOSE) - CLOSE:
+            msg = f"the plan covers {there[name]} people in {name}; its floor is {wanted}"
+            raise UnprovenError(msg)
 
 
 def check_bound(plan: SitingPlan, objective: float, *, least: bool) -> None:
