@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accessibility.catchments import Catchments, trace_catchments
+    from accessibility.comparison import compare_coverages, compare_scenarios
     from accessibility.coverage import Coverage, measure_coverage
     from accessibility.demand import Demand
     from accessibility.errors import (
@@ -26,42 +28,67 @@ if TYPE_CHECKING:
         UnprovenError,
     )
     from accessibility.network import Network
+    from accessibility.scenario import Addition, Move, Scenario, Settings
+    from accessibility.scenariofile import read_scenarios, write_scenarios
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.study import Study, read_study
+    from accessibility.trial import Trial
 
 __version__ = "0.1.0"
 
 _HOME = {
     "AccessibilityError": "errors",
+    "Addition": "scenario",
+    "Catchments": "catchments",
     "Coverage": "coverage",
     "Demand": "demand",
     "InfeasibleError": "errors",
     "InputError": "errors",
+    "Move": "scenario",
     "Network": "network",
     "OutputError": "errors",
     "Rule": "standards",
+    "Scenario": "scenario",
+    "Settings": "scenario",
     "Sites": "sites",
     "Standard": "standards",
     "Study": "study",
+    "Trial": "trial",
     "UnknownSiteError": "errors",
     "UnprovenError": "errors",
     "Walker": "standards",
+    "compare_coverages": "comparison",
+    "compare_scenarios": "comparison",
     "measure_coverage": "coverage",
+    "read_scenarios": "scenariofile",
     "read_study": "study",
+    "trace_catchments": "catchments",
+    "write_scenarios": "scenariofile",
 }
 
 __all__ = [  # noqa: RUF022 -- types, then functions, then errors
+    "Addition",
+    "Catchments",
     "Coverage",
     "Demand",
+    "Move",
     "Network",
     "Rule",
+    "Scenario",
+    "Settings",
     "Sites",
     "Standard",
     "Study",
+    "Trial",
     "Walker",
+    "compare_coverages",
+    "compare_scenarios",
     "measure_coverage",
+    "read_scenarios",
     "read_study",
+    "trace_catchments",
+    "write_scenarios",
     "AccessibilityError",
     "InfeasibleError",
     "InputError",

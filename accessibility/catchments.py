@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility import search
 from accessibility.arrays import read_only, refuse
 from accessibility.errors import InputError
+from accessibility.packing import build_arcs, hilbert_rank
+from accessibility.projection import transform
+from accessibility.snapping import NOWHERE, Snapped, snap_study
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
+from accessibility.straight import pairs_within
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.network import Impedance, Network
+    from accessibility.sites import Sites
+
+    Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,6 +69,103 @@ class Catchments:
         """Return sites and pairs."""
         return f"<Catchments {len(self):,} sites, {len(self.demand):,} pairs>"
 
-    def of(self, site: int) -> NDArray[np.int32]:
+    def of(self, site: int | np.integer[Any]) -> NDArray[np.int32]:
         """Return the demand rows of one site."""
         return self.demand[self.start[site] : self.start[site + 1]]
+
+
+def trace_catchments(
+    network: Network,
+    demand: Demand,
+    sites: Sites,
+    standard: Standard | None = None,
+    walker: Walker | None = None,
+    snapped: Snapped | None = None,
+) -> Catchments:
+    """Return whom each site would cover, open or not: everybody within the limit of the rule of their own setting.
+
+    The union of the catchments of the open sites is exactly who `measure_coverage` says is covered. Work and memory
+    follow the size of the catchments, not of the network.
+
+    Parameters
+    ----------
+    network, demand, sites
+        Streets, people and sites, as for `measure_coverage`.
+    standard, walker
+        The policy standard and a walker of 1.0 m/s if not given.
+    snapped
+        `snap_study` of the same network, demand and sites, where it is known already.
+
+    Examples
+    --------
+    A straight road of 1 km, people at 900 m and at its end, a counter at its start and one in its middle:
+
+    >>> from accessibility import Demand, Network, Sites
+    >>> road = Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> found = trace_catchments(road, people, Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649"))
+    >>> found.of(0).tolist(), found.of(1).tolist(), found.cost.tolist()
+    ([0], [0, 1], [900.0, 400.0, 500.0])
+    """
+    standard = Standard() if standard is None else standard
+    walker = Walker() if walker is None else walker
+    snapped = snap_study(network, demand, sites) if snapped is None else snapped
+    trace = _Tracing(network=network, demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped)
+    pairs = [trace.along_streets(network.impedance(walker), ("walk",)), trace.straight()]
+    # Who walks no farther than the limit is within a radius of it, however the lengths of the streets are rounded.
+    pairs.append(trace.along_streets(network.impedance(), ("network", "radius")))
+    n = max(len(demand), 1)
+    key, cost = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    order = np.argsort(key, kind="stable")  # the parts are sorted: this merges them
+    key, cost = key[order], cost[order]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.empty(0, np.intp)
+    least = np.minimum.reduceat(cost, first) if len(key) else cost
+    start = np.searchsorted(key[first], np.arange(len(sites) + 1, dtype=np.int64) * n)
+    return Catchments(start=start, demand=(key[first] % n).astype(np.int32), cost=least)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tracing:
+    """One question for catchments, in parts by measure."""
+
+    network: Network
+    demand: Demand
+    sites: Sites
+    standard: Standard
+    walker: Walker
+    snapped: Snapped
+
+    def _cutoff(self, measures: Container[str]) -> NDArray[np.int64]:
+        """Return the limit of each demand point whose rule has one of the measures, -1 of the others."""
+        rules = {setting: self.standard.rule(setting) for setting in SETTINGS}
+        limits = {setting: rule.cutoff if rule.measure in measures else -1 for setting, rule in rules.items()}
+        of = [self.demand.setting == setting for setting in SETTINGS]
+        return np.select(of, [np.int64(limits[setting]) for setting in SETTINGS], np.int64(-1))
+
+    def along_streets(self, impedance: Impedance, measures: Container[str]) -> Pairs:
+        """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""
+        cutoff = self._cutoff(measures)
+        if not (cutoff >= 0).any():
+            return np.empty(0, np.int64), np.empty(0)
+        on_foot = "walk" in measures
+        scale = MS_PER_S if on_foot else CM_PER_M
+        per_m = self.walker.leg_ms_per_m if on_foot else self.walker.leg_cm_per_m
+        rank = hilbert_rank(self.network.node_xy)
+        arcs = build_arcs(self.network, impedance, rank=rank, open_compounds=self.walker.open_compounds)
+        everyone = search.Stops.at(self.snapped.demand, per_m)
+        people = search.Stops(
+            edge=np.where(cutoff >= 0, everyone.edge, np.int32(NOWHERE)), fraction=everyone.fraction, leg=everyone.leg
+        )
+        limit = np.minimum(np.maximum(cutoff, 0), search.UNREACHED).astype(np.uint32)
+        start, person, cost = search.catchments(arcs, search.Stops.at(self.snapped.sites, per_m), people, limit)
+        site = np.repeat(np.arange(len(self.sites)), np.diff(start))
+        return site * len(self.demand) + person, cost / scale
+
+    def straight(self) -> Pairs:
+        """Return the pairs within the radius of the points whose rule is one, and their geodesic metres."""
+        cutoff = self._cutoff(("radius",))
+        people_xy = transform(self.demand.xy, self.demand.crs, self.network.crs)
+        site_xy = transform(self.sites.xy, self.sites.crs, self.network.crs)
+        site, person, metres = pairs_within(people_xy, site_xy, cutoff / CM_PER_M, self.network.crs)
+        within = np.rint(metres * CM_PER_M) <= cutoff[person]
+        return (site * len(self.demand) + person)[within], metres[within]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -12,8 +13,10 @@ from rich.text import Text
 if TYPE_CHECKING:
     from accessibility.runs import Result
 
+_WORTH = re.compile(r", coverage would change by [+-][\d.]+ points")  # stands before the sentence already
 _MOST_FINDINGS = 40
 _MOST_DISTRICTS = 15
+_LEAST_POINTS = 0.005  # shown as 0.01
 
 
 class Silence:
@@ -84,9 +87,10 @@ def print_coverage(result: Result) -> None:
     console.print(table)
     for note in result.notes:
         console.print(Text(note))
-    print_warnings(console, result.manifest["warnings"])
+    told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
+    _print_findings(console, told, result.warnings)
     console.print(Text(f"map:    {result.folder / 'coverage.html'}"))
-    console.print(Text(f"tables: {result.folder / 'districts.csv'}, demand.parquet, manifest.json"))
+    console.print(Text(f"tables: {result.folder / 'districts.csv'}, demand.parquet, quality.csv, manifest.json"))
 
 
 def print_check(facts: dict[str, Any]) -> None:
@@ -97,7 +101,9 @@ def print_check(facts: dict[str, Any]) -> None:
         table.add_row(Text(name), Text(text))
     console.print(table)
     console.print(Text(facts["headline"], style="bold"))
-    _print_findings(console, facts["findings"], facts["warnings"])
+    if not facts["warnings"]:
+        console.print("nothing suspect")
+    _print_findings(console, facts["findings"], len(facts["warnings"]))
     _print_snap(console, facts["snap"])
     nodes = round(facts["nearest_node_points"], 2) + 0.0
     console.print(Text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
@@ -106,21 +112,30 @@ def print_check(facts: dict[str, Any]) -> None:
     console.print(Text(density))
 
 
-def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: list[str]) -> None:
-    """Print warnings, then notes, each with its worth in points of coverage where that is known."""
-    if not warnings:
-        console.print("nothing suspect")
+def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: int) -> None:
+    """Print warnings, then notes, each with its worth in points of coverage where that is known; not worthless ones."""
+    if not findings:
+        return
     console.print(Text("points of coverage, finding:", style="dim"))
-    for row, finding in enumerate(findings[:_MOST_FINDINGS]):
-        suspect = row < len(warnings)
+    numbered = list(enumerate(findings))
+    told = [(row, f) for row, f in numbered if f["points_of_coverage"] is None or _matters(f["points_of_coverage"])]
+    for row, finding in told[:_MOST_FINDINGS]:
+        suspect = row < warnings
         points = finding["points_of_coverage"]
         worth = " " * 7 if points is None else f"{round(points, 2) + 0.0:+7.2f}"
         mark = Text("! " if suspect else "  ", style="yellow")
         place = f" [{finding['district']}]" if finding["district"] else ""
-        text = f"{worth}  {finding['input']}: {finding['message']}{place}"
+        text = f"{worth}  {finding['input']}: {_WORTH.sub('', finding['message'])}{place}"
         console.print(mark + Text(text, style="" if suspect else "dim"))
-    if len(findings) > _MOST_FINDINGS:
-        console.print(Text(f"  and {len(findings) - _MOST_FINDINGS} more; --out DIR writes them all into quality.csv"))
+    if len(told) > _MOST_FINDINGS:
+        console.print(Text(f"  and {len(told) - _MOST_FINDINGS} more, all of them in quality.csv (--out DIR)"))
+    if len(told) < len(findings):
+        text = f"  and {len(findings) - len(told)} that would change coverage by less than {_LEAST_POINTS} points"
+        console.print(Text(text, style="dim"))
+
+
+def _matters(points: float) -> bool:
+    return abs(points) >= _LEAST_POINTS
 
 
 def _print_snap(console: Console, rows: list[dict[str, Any]]) -> None:
@@ -148,12 +163,6 @@ def _density_text(streets: dict[str, Any]) -> str:
         f" {100 * streets['over_100_m_share']:.1f} % of people live more than 100 m from their street;"
         f" {streets['people_without_street']:,.0f} in a square kilometre without any"
     )
-
-
-def print_warnings(console: Console, warnings: list[str]) -> None:
-    """Print the warnings, each on a line of its own."""
-    for warning in warnings:
-        console.print(Text("! ", style="yellow") + Text(warning))
 
 
 def _percent(share: float) -> str:

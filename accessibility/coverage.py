@@ -12,9 +12,10 @@ from accessibility import search
 from accessibility.arrays import read_only
 from accessibility.errors import InputError
 from accessibility.packing import build_graph, hilbert_rank
-from accessibility.projection import distances, transform
-from accessibility.snapping import NOWHERE, Positions, SnapLimits, snap_points
+from accessibility.projection import transform
+from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.straight import NO_SITE, measure_radius
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -25,22 +26,6 @@ if TYPE_CHECKING:
     from accessibility.network import Network
     from accessibility.packing import Graph
     from accessibility.sites import Sites
-
-NO_SITE = -1
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapped:
-    """Where the people and the sites of a study stand on its network.
-
-    Parameters
-    ----------
-    demand, sites
-        One position a demand point, one a site, in their order.
-    """
-
-    demand: Positions
-    sites: Positions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,17 +176,6 @@ class Coverage:
         return gdf
 
 
-def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
-    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
-    limits = SnapLimits() if limits is None else limits
-    people_xy = transform(demand.xy, demand.crs, network.crs)
-    site_xy = transform(sites.xy, sites.crs, network.crs)
-    return Snapped(
-        demand=snap_points(network, people_xy, limits.of(demand.setting)),
-        sites=snap_points(network, site_xy, limits.site_m, public=True),
-    )
-
-
 def measure_coverage(
     network: Network,
     demand: Demand,
@@ -243,26 +217,58 @@ def measure_coverage(
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
     rank = hilbert_rank(network.node_xy)
-    is_open = walker.open_compounds
-    seconds = build_graph(network, network.impedance(walker), rank=rank, open_compounds=is_open)
-    metres_graph = build_graph(network, network.impedance(), rank=rank, open_compounds=is_open)
-    ms, by_walk = _search_from(seconds, sites, snapped, MS_PER_S * walker.access_factor_s / walker.speed_m_s)
-    cm, by_metres = _search_from(metres_graph, sites, snapped, CM_PER_M * walker.access_factor_m)
+    labels = []
+    for impedance, per_m in (
+        (network.impedance(walker), walker.leg_ms_per_m),
+        (network.impedance(), walker.leg_cm_per_m),
+    ):
+        graph = build_graph(network, impedance, rank=rank, open_compounds=walker.open_compounds)
+        labels.append(_search_from(graph, sites, snapped, per_m))
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    nearest = Nearest(
+        walk=labels[0], network=labels[1], radius=measure_radius(people_xy, site_xy, sites.open, network.crs)
+    )
+    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Nearest:
+    """The nearest site of every demand point by each measure.
+
+    Parameters
+    ----------
+    walk, network
+        ``(n,)`` uint64 labels ``cost << 32 | site`` in milliseconds and centimetres along the network.
+    radius
+        ``(n,)`` metres in a straight line, NaN where there is none, and ``(n,)`` site rows.
+    """
+
+    walk: NDArray[np.uint64]
+    network: NDArray[np.uint64]
+    radius: tuple[NDArray[np.float64], NDArray[np.int32]]
+
+
+def decide_coverage(
+    demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
+) -> Coverage:
+    """Return who is within the standard, where the nearest sites are known already."""
+    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
     walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
     metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
-    radius_m, by_radius = _straight_lines(demand, sites, network)
+    straight, by_radius = nearest.radius
     # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
-    radius_m = np.fmin(radius_m, metres) if len(demand) else radius_m
+    radius_m = np.fmin(straight, metres)
     radius_m[by_radius == NO_SITE] = np.nan
     figures = {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
-    covered, nearest = _decide(demand, standard, figures)
+    covered, deciding = _decide(demand, standard, figures)
     as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
     return Coverage(
         demand=demand,
         sites=sites,
         standard=standard,
         walker=walker,
-        nearest=nearest,
+        nearest=deciding,
         walk_s=walk_s,
         metres=metres,
         radius_m=radius_m,
@@ -273,32 +279,12 @@ def measure_coverage(
     )
 
 
-def _search_from(
-    graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float
-) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Return cost and site row of each demand point, in the units of the graph."""
+def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> NDArray[np.uint64]:
+    """Return the label of each demand point, in the units of the graph."""
     at = search.Stops.at(snapped.sites, leg_cost_per_m)
     counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
-    labels = search.nearest(graph, counting)
     people = search.Stops.at(snapped.demand, leg_cost_per_m)
-    return search.split_labels(search.read_labels(graph, labels, counting, people))
-
-
-def _straight_lines(demand: Demand, sites: Sites, network: Network) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    """Return the geodesic distance in metres to the nearest open site, and its row."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415
-
-    radius = np.full(len(demand), np.nan)
-    owner = np.full(len(demand), NO_SITE, np.int32)
-    rows = np.flatnonzero(sites.open)
-    people_xy = transform(demand.xy, demand.crs, network.crs)
-    placed = np.flatnonzero(np.isfinite(people_xy).all(axis=1))
-    if rows.size and placed.size:
-        site_xy = transform(sites.xy, sites.crs, network.crs)[rows]
-        found = cKDTree(site_xy).query(people_xy[placed])[1]
-        owner[placed] = rows[found]
-        radius[placed] = distances(people_xy[placed], site_xy[found], network.crs)
-    return radius, owner
+    return search.read_labels(graph, search.nearest(graph, counting), counting, people)
 
 
 def _decide(
@@ -310,11 +296,10 @@ def _decide(
     for setting in SETTINGS:
         rule = standard.rule(setting)
         value, owner = figures[rule.measure]
-        here = demand.setting == setting
+        here = demand.setting_rows[setting]
         scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
-        reached = here & np.isfinite(value)
-        covered[reached] = np.rint(value[reached] * scale) <= rule.cutoff
-        nearest[here] = owner[here]
+        covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
+        np.copyto(nearest, owner, where=here)
     return covered, nearest
 
 

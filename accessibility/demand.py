@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,11 @@ class Demand:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "groups", MappingProxyType(groups))
         object.__setattr__(self, "crs", CRS.from_user_input(self.crs))
+
+    @cached_property
+    def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
+        """``(n,)`` for each setting, who lives in it."""
+        return MappingProxyType({name: self.setting == name for name in SETTINGS})
 
     def __len__(self) -> int:
         """Return the number of demand points."""

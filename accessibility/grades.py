@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     from numpy.typing import NDArray
 
     from accessibility.network import Network
 
+    SlopeFactor: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
 STEP_M = 30.0
 MAX_SLOPE = 0.4
+_CAMPBELL = {  # percentile of tracks to a, b, c, d, e
+    1: (-2.1, 12.273, 21.816, 0.263, -0.00193),
+    5: (-1.527, 14.041, 36.813, 0.32, -0.00273),
+    10: (-1.568, 13.328, 38.892, 0.404, -0.00323),
+    50: (-2.171, 10.064, 63.66, 0.628, -0.00463),
+    90: (-3.06, 16.653, 138.875, 0.823, -0.01386),
+}
 _EDGES = 200_000  # worked on at once, so that temporary arrays stay small
 
 
@@ -35,8 +46,79 @@ def tobler_factor(slope: NDArray[np.float64]) -> NDArray[np.float64]:
     return factor
 
 
+def irmischer_clarke_m_s(slope: NDArray[np.float64], *, off_path: bool = False) -> NDArray[np.float64]:
+    """Return walking speed on a slope by Irmischer and Clarke (2018), uphill positive.
+
+    Examples
+    --------
+    >>> irmischer_clarke_m_s(np.array([-0.05, 0.0, 0.1])).round(4).tolist()
+    [1.11, 1.0962, 0.9925]
+    """
+    best, pace = (2.0, 0.67) if off_path else (5.0, 1.0)
+    speed: NDArray[np.float64] = 0.11 + pace * np.exp(-((100 * slope + best) ** 2) / 1_800)
+    return speed
+
+
+def campbell_m_s(slope: NDArray[np.float64], *, percentile: int = 10) -> NDArray[np.float64]:
+    """Return the speed on a slope that a percentile of the tracks of Campbell et al. (2019) stayed below.
+
+    Of the five, 1 and 5 and 10 are of walkers; 50 and 90 have runners among them.
+
+    Examples
+    --------
+    >>> campbell_m_s(np.array([-0.1, 0.0, 0.1])).round(2).tolist()
+    [1.27, 1.32, 1.1]
+    """
+    a, b, c, d, e = _CAMPBELL[percentile]
+    degrees = np.degrees(np.arctan(slope))
+    speed: NDArray[np.float64] = c / (np.pi * b * (1 + ((degrees - a) / b) ** 2)) + d + e * degrees
+    return speed
+
+
+def naismith_factor(slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much longer than on the flat a walk takes by Naismith: 5 km/h, and an hour more for 600 m up."""
+    held = np.clip(slope, -MAX_SLOPE, MAX_SLOPE)
+    factor: NDArray[np.float64] = 1 + 5_000 / 600 * np.maximum(held, 0.0)
+    return factor
+
+
+def din_factor(slope: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much longer than on the flat a walk takes by DIN 33466.
+
+    Four kilometres, 300 m up or 500 m down an hour: the larger of both times and half of the smaller.
+    """
+    held = np.clip(slope, -MAX_SLOPE, MAX_SLOPE)
+    climbing = np.where(held > 0, held / 300, -held / 500) * 4_000
+    factor: NDArray[np.float64] = np.maximum(climbing, 1.0) + np.minimum(climbing, 1.0) / 2
+    return factor
+
+
+def _held(speed: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> SlopeFactor:
+    """Return the slope factor of a walking speed: its value on the flat over that on the slope, held to 0.4."""
+
+    def factor(slope: NDArray[np.float64]) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = speed(np.zeros(1))[0] / speed(np.clip(slope, -MAX_SLOPE, MAX_SLOPE))
+        return found
+
+    return factor
+
+
+SLOPE_FACTORS: Mapping[str, SlopeFactor] = MappingProxyType(
+    {
+        "tobler": tobler_factor,
+        "irmischer-clarke": _held(irmischer_clarke_m_s),
+        "campbell": _held(campbell_m_s),
+        "naismith": naismith_factor,
+        "din-33466": din_factor,
+    }
+)
+"""How slopes may change the pace; each is relative to the flat, where the walker's own speed holds."""
+
+
 def measure_grades(
-    network: Network, heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    network: Network,
+    heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    slope_factor: SlopeFactor = tobler_factor,
 ) -> tuple[Network, float]:
     """Return the network with climbs and slope factors, and the share of its length without heights.
 
@@ -50,13 +132,18 @@ def measure_grades(
         The streets.
     heights_at
         Returns the height in metres at ``(k, 2)`` places in the network's coordinate system, NaN where it is unknown.
+    slope_factor
+        How slopes change the pace; one of `SLOPE_FACTORS`.
     """
     climb = np.zeros(len(network.edges))
     factor = np.ones((len(network.edges), 2))
     unknown = np.zeros(len(network.edges), np.bool_)
     for low in range(0, len(network.edges), _EDGES):
         rows = np.arange(low, min(low + _EDGES, len(network.edges)))
-        climb[rows], factor[rows], unknown[rows] = _grades(network, rows, heights_at)
+        climb[rows], slope, edge, unknown[rows] = _grades(network, rows, heights_at)
+        pieces = np.bincount(edge, minlength=len(rows))
+        both = np.column_stack([slope_factor(slope), slope_factor(-slope)])
+        factor[rows] = np.add.reduceat(both, np.cumsum(pieces) - pieces, axis=0) / pieces[:, None]
     whole = float(network.length_m.sum())
     share = float(network.length_m[unknown].sum()) / whole if whole > 0 else 0.0
     return replace(network, climb_m=climb.astype(np.float32), slope_factor=factor.astype(np.float32)), share
@@ -64,7 +151,8 @@ def measure_grades(
 
 def _grades(
     network: Network, rows: NDArray[np.intp], heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.bool_]]:
+    """Return the climb of some edges, the slope of each of their pieces and its edge, and which edges lack a height."""
     import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
     length = network.length_m[rows]
@@ -83,9 +171,7 @@ def _grades(
     at = np.flatnonzero(first)
     run = np.maximum(length / pieces, 1e-9)[edge[at]]
     slope = np.where(length[edge[at]] > 0, (height[at + 1] - height[at]) / run, 0.0)
-    both = np.column_stack([tobler_factor(slope), tobler_factor(-slope)])
-    mean = np.add.reduceat(both, np.concatenate([[0], np.cumsum(pieces)])[:-1], axis=0) / pieces[:, None]
-    return height[start[1:] - 1] - height[start[:-1]], mean, unknown
+    return height[start[1:] - 1] - height[start[:-1]], slope, edge[at], unknown
 
 
 def _smoothed(height: NDArray[np.float64], start: NDArray[np.intp]) -> NDArray[np.float64]:

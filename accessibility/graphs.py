@@ -1,4 +1,4 @@
-"""The arrays of a network from a networkx graph, such as osmnx makes and saves."""
+"""The arrays of a network from a networkx graph, such as osmnx makes and saves, and back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
     import networkx as nx
     from numpy.typing import NDArray
+
+    from accessibility.network import Network
+
+_NUMBERS = ("signals", "fixed_s")
+_FLAGS = ("private", "off_ground")
 
 
 def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:
@@ -48,7 +53,9 @@ def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:
         "oneway": np.array([edge["oneway"] for edge in edges], dtype=np.bool_),
         "kind": np.array([names.index(edge["kind"]) for edge in edges], dtype=np.uint8),
         "kinds": tuple(names),
-        "private": np.array([edge["private"] for edge in edges], dtype=np.bool_),
+        **{name: np.array([edge[name] for edge in edges], dtype=np.bool_) for name in _FLAGS},
+        **{name: np.array([edge[name] for edge in edges], dtype=np.float32) for name in (*_NUMBERS, "climb_m")},
+        "slope_factor": np.array([edge["slope_factor"] for edge in edges], dtype=np.float32).reshape(-1, 2),
         "shape_xy": transform(flat, source, target),
         "shape_start": start,
         "node_ids": np.array(nodes, dtype=np.int64) if integer else None,
@@ -78,7 +85,7 @@ def read_graphml_file(path: Path) -> nx.Graph[Any]:
         if str(data.get("highway", "")).startswith("["):
             with suppress(SyntaxError, ValueError):
                 data["highway"] = ast.literal_eval(data["highway"])
-        data["private"] = str(data.get("private", False)).lower() in ("true", "yes", "1")
+        data |= {name: str(data.get(name, False)).lower() in ("true", "yes", "1") for name in _FLAGS}
         if data.get("geometry") is None:
             continue
         line = shapely.from_wkt(data["geometry"], on_invalid="ignore")
@@ -98,7 +105,10 @@ def _coordinates(node: Hashable, data: dict[str, Any]) -> tuple[float, float]:
 
 
 def _edge_rows(graph: nx.Graph[Any], row: dict[Hashable, int], xy: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Return a dict an edge: ends, length (None if not given), shape, kind, oneway, private."""
+    """Return a dict an edge: ends, length (None if not given), shape, kind, oneway and what a `Network` asks besides.
+
+    `slope_factor` is that along the edge, twice: against it nothing is known until the opposite edge is met.
+    """
     directed = graph.is_directed()
     rows = []
     for u, v, data in graph.edges(data=True):
@@ -109,20 +119,21 @@ def _edge_rows(graph: nx.Graph[Any], row: dict[Hashable, int], xy: NDArray[np.fl
             shape = shape[::-1]
         highway = data.get("highway", "road")
         kind = str(highway[0] if isinstance(highway, list) else highway)
-        private = bool(data.get("private", False))
-        row_of = {"ends": ends, "length": _length(u, v, data), "shape": shape, "kind": kind}
-        rows.append(row_of | {"oneway": directed, "private": private})
+        length = None if data.get("length") is None else _number(u, v, data, "length", 0.0)
+        row_of = {"ends": ends, "length": length, "shape": shape, "kind": kind, "oneway": directed}
+        row_of |= {name: bool(data.get(name, False)) for name in _FLAGS}
+        row_of |= {name: _number(u, v, data, name, 0.0) for name in (*_NUMBERS, "climb_m")}
+        rows.append(row_of | {"slope_factor": [_number(u, v, data, "slope_factor", 1.0)] * 2})
     return rows
 
 
-def _length(u: Hashable, v: Hashable, data: dict[str, Any]) -> float | None:
-    given = data.get("length")
-    if given is None:
-        return None
+def _number(u: Hashable, v: Hashable, data: dict[str, Any], name: str, default: float) -> float:
+    given = data.get(name, default)
     try:
         return float(given)
     except (TypeError, ValueError) as error:
-        msg = f"graph edge {u!r} to {v!r} has length {given!r}; expected metres"
+        expected = "metres" if name == "length" else "a number"
+        msg = f"graph edge {u!r} to {v!r} has {name} {given!r}; expected {expected}"
         raise InputError(msg) from error
 
 
@@ -135,7 +146,9 @@ def _merge_opposite(edges: list[dict[str, Any]]) -> list[dict[str, Any]]:
         length = None if length is None else round(length, 3)
         opposite = waiting.get((v, u, length))
         if edge["oneway"] and opposite and u != v:
-            opposite.pop()["oneway"] = False
+            forth = opposite.pop()
+            forth["oneway"] = False
+            forth["slope_factor"] = [forth["slope_factor"][0], edge["slope_factor"][0]]
             continue
         if edge["oneway"] and u != v:
             waiting.setdefault((u, v, length), []).append(edge)
@@ -151,3 +164,23 @@ def _lengths(edges: list[dict[str, Any]], lonlat: NDArray[np.float64], start: ND
     return np.array(
         [m if e["length"] is None else e["length"] for e, m in zip(edges, measured, strict=True)], dtype=np.float64
     )
+
+
+def write_graph(network: Network) -> nx.MultiDiGraph[Any]:
+    """Return a network as a graph; see `Network.to_networkx`."""
+    import networkx as nx  # noqa: PLC0415 -- only where a graph is asked for
+
+    graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=network.crs.to_wkt())
+    ids, lines = network.node_keys.tolist(), network.lines()
+    graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in zip(ids, network.node_xy.tolist(), strict=True))
+    columns = {name: getattr(network, name).tolist() for name in ("oneway", *_FLAGS, *_NUMBERS)}
+    climb, factor = network.climb_m.tolist(), network.slope_factor.tolist()
+    for row, (u, v) in enumerate(network.edges.tolist()):
+        data = {"length": float(network.length_m[row]), "highway": network.kinds[network.kind[row]], "edge": row}
+        data |= {name: values[row] for name, values in columns.items()}
+        forth, back = factor[row]
+        graph.add_edge(ids[u], ids[v], **data, climb_m=climb[row], slope_factor=forth, geometry=lines[row])
+        if not data["oneway"]:
+            against = {"climb_m": -climb[row], "slope_factor": back, "geometry": lines[row].reverse()}
+            graph.add_edge(ids[v], ids[u], **data, **against)
+    return graph

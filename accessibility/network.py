@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from pyproj import CRS
 
 from accessibility.arrays import read_only, refuse
 from accessibility.errors import InputError
-from accessibility.graphs import read_graph
+from accessibility.graphs import read_graph, write_graph
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 
 if TYPE_CHECKING:
@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 IMPASSABLE = np.uint32(0x7FFF_FFFF)
 """The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
+FERRY, STEPS = "ferry", "steps"
+"""Kinds of edge with a pace of their own."""
 MAIN_NODES = 100
 MAIN_SHARE = 0.005
+_PER_EDGE: dict[str, Any] = {  # zero where not given
+    **dict.fromkeys(("oneway", "private", "off_ground"), np.bool_),
+    **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
+    "kind": np.uint8,
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,6 +77,9 @@ class Network:
         nowhere if not given.
     signals
         ``(m,)`` how many crossing signals people wait at along the edge; none if not given.
+    fixed_s
+        ``(m,)`` seconds that pass along the edge whoever walks it, beside the walk: for a lift. On an edge of the kind
+        ``ferry`` nobody walks, and they are all the seconds there are. None if not given.
     private
         ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
         not given.
@@ -97,6 +107,7 @@ class Network:
     private: NDArray[np.bool_] = None  # type: ignore[assignment]
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
     signals: NDArray[np.float32] = None  # type: ignore[assignment]
+    fixed_s: NDArray[np.float32] = None  # type: ignore[assignment]
     slope_factor: NDArray[np.float32] = None  # type: ignore[assignment]
     shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
     shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
@@ -114,18 +125,10 @@ class Network:
             shape_xy, shape_start = straight, np.arange(0, 2 * m + 1, 2)
         else:
             shape_xy, shape_start = self.shape_xy, self.shape_start
-        checked = {
+        checked: dict[str, Any] = {
             "node_xy": node_xy,
             "edges": edges,
             "length_m": read_only(self.length_m, dtype=np.float64, shape=(m,), name="network length_m"),
-            "oneway": read_only(_or_zeros(self.oneway, m), dtype=np.bool_, shape=(m,), name="network oneway"),
-            "climb_m": read_only(_or_zeros(self.climb_m, m), dtype=np.float32, shape=(m,), name="network climb_m"),
-            "kind": read_only(_or_zeros(self.kind, m), dtype=np.uint8, shape=(m,), name="network kind"),
-            "private": read_only(_or_zeros(self.private, m), dtype=np.bool_, shape=(m,), name="network private"),
-            "off_ground": read_only(
-                _or_zeros(self.off_ground, m), dtype=np.bool_, shape=(m,), name="network off_ground"
-            ),
-            "signals": read_only(_or_zeros(self.signals, m), dtype=np.float32, shape=(m,), name="network signals"),
             "slope_factor": read_only(
                 np.ones((m, 2)) if self.slope_factor is None else self.slope_factor,
                 dtype=np.float32,
@@ -140,6 +143,10 @@ class Network:
             "kinds": tuple(self.kinds),
             "crs": crs,
         }
+        for name, dtype in _PER_EDGE.items():
+            given = getattr(self, name)
+            values = np.zeros(m) if given is None else given
+            checked[name] = read_only(values, dtype=dtype, shape=(m,), name=f"network {name}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         self._check()
@@ -170,18 +177,21 @@ class Network:
             found=self.slope_factor,
             expected="positive factors",
         )
-        refuse(
-            ~((self.signals >= 0) & np.isfinite(self.signals)),
-            name="network signals",
-            found=self.signals,
-            expected="0 or more",
-        )
+        for name in ("signals", "fixed_s"):
+            value = getattr(self, name)
+            refuse(~((value >= 0) & np.isfinite(value)), name=f"network {name}", found=value, expected="0 or more")
         refuse(~np.isfinite(self.climb_m), name="network climb_m", found=self.climb_m, expected="finite metres")
         refuse(
             self.kind >= len(self.kinds),
             name="network kind",
             found=self.kind,
             expected=f"rows of {len(self.kinds)} kinds",
+        )
+        refuse(
+            self.of_kind(FERRY) & ~(self.fixed_s > 0),
+            name="network fixed_s",
+            found=self.fixed_s,
+            expected="the seconds that a ferry takes",
         )
         refuse(
             np.diff(self.shape_start) < 2,  # noqa: PLR2004 -- a line has two ends
@@ -241,6 +251,21 @@ class Network:
         keys[first] = self.node_ids[first]
         return keys
 
+    def of_kind(self, kind: str) -> NDArray[np.bool_]:
+        """Return ``(m,)`` whether an edge is of a type of street."""
+        if kind not in self.kinds:
+            return np.zeros(len(self.edges), np.bool_)
+        found: NDArray[np.bool_] = self.kind == self.kinds.index(kind)
+        return found
+
+    def without(self, gone: NDArray[np.bool_]) -> Network:
+        """Return the network without some of its edges; junctions stay."""
+        vertices = np.repeat(~gone, np.diff(self.shape_start))
+        counts = np.diff(self.shape_start)[~gone]
+        per_edge = {name: getattr(self, name)[~gone] for name in ("edges", "length_m", "slope_factor", *_PER_EDGE)}
+        start = np.concatenate([[0], np.cumsum(counts)])
+        return replace(self, **per_edge, shape_xy=self.shape_xy[vertices], shape_start=start)
+
     def impedance(self, walker: Walker | None = None) -> Impedance:
         """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
 
@@ -263,10 +288,10 @@ class Network:
     def _walking_s(self, walker: Walker) -> NDArray[np.float64]:
         """Return the ``(m, 2)`` seconds of every edge, along it and against it."""
         pace = self.slope_factor.astype(np.float64) if walker.slope else np.ones((len(self.edges), 2))
-        if "steps" in self.kinds:
-            # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
-            pace = np.where((self.kind == self.kinds.index("steps"))[:, None], walker.stairs_factor, pace)
-        wait = self.signals.astype(np.float64) * walker.signal_delay_s
+        # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
+        pace = np.where(self.of_kind(STEPS)[:, None], walker.stairs_factor, pace)
+        pace = np.where(self.of_kind(FERRY)[:, None], 0.0, pace)
+        wait = self.signals.astype(np.float64) * walker.signal_delay_s + self.fixed_s
         seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s + wait[:, None]
         return seconds
 
@@ -300,8 +325,10 @@ class Network:
         ----------
         graph
             Nodes with ``x`` and ``y``; edges with ``length`` in metres (measured from the geometry where it is
-            missing) and, where there is one, ``geometry`` (a shapely line) and ``highway``. An undirected edge, and a
-            pair of opposite edges of the same length, may be walked both ways; any other directed edge is one-way.
+            missing) and, where there is one, ``geometry`` (a shapely line), ``highway``, ``private``, ``off_ground``,
+            ``signals``, ``fixed_s``, ``climb_m`` and ``slope_factor``, as `to_networkx` writes them. An undirected
+            edge, and a pair of opposite edges of the same length, may be walked both ways; any other directed edge is
+            one-way.
         crs
             The coordinate system of ``x`` and ``y``; ``graph.graph["crs"]`` where not given. Degrees are projected.
 
@@ -313,25 +340,11 @@ class Network:
         return cls(**read_graph(graph, crs=crs))
 
     def to_networkx(self) -> nx.MultiDiGraph[Any]:
-        """Return a graph as osmnx expects it: node ids, x, y; edges with length, highway, geometry, both directions."""
-        import networkx as nx  # noqa: PLC0415 -- only where a graph is asked for
+        """Return a graph as osmnx expects it: node ids, x, y; edges with length, highway, geometry, both directions.
 
-        graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=self.crs.to_wkt())
-        ids, lines = self.node_keys.tolist(), self.lines()
-        graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in zip(ids, self.node_xy.tolist(), strict=True))
-        for row, (u, v) in enumerate(self.edges.tolist()):
-            oneway = bool(self.oneway[row])
-            data = {
-                "length": float(self.length_m[row]),
-                "highway": self.kinds[self.kind[row]],
-                "oneway": oneway,
-                "private": bool(self.private[row]),
-                "edge": row,
-            }
-            graph.add_edge(ids[u], ids[v], **data, geometry=lines[row])
-            if not oneway:
-                graph.add_edge(ids[v], ids[u], **data, geometry=lines[row].reverse())
-        return graph
+        Edges also carry what `from_networkx` reads; `climb_m` and `slope_factor` are those of their direction.
+        """
+        return write_graph(self)
 
 
 def _metric(crs: CRS) -> CRS:
@@ -343,10 +356,6 @@ def _metric(crs: CRS) -> CRS:
         msg = f"network coordinate system {crs.name!r} counts in {', '.join(sorted(units))}; expected metres"
         raise InputError(msg)
     return crs
-
-
-def _or_zeros(given: object, m: int) -> object:
-    return np.zeros(m) if given is None else given
 
 
 def _rows_of_two(edges: object) -> object:

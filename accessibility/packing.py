@@ -1,8 +1,8 @@
-"""A network packed for the kernels: reversed, numbered along a Hilbert curve, low-degree junctions eliminated."""
+"""A network packed for the kernels: reversed, numbered along a Hilbert curve; as a `Graph` or as plain `Arcs`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numba as nb
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.network import Impedance, Network
+
+_IMPASSABLE = np.uint32(0x7FFF_FFFF)
+_32 = np.uint64(32)
+_LOW = np.uint64(0xFFFF_FFFF)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,6 +46,48 @@ class Graph:
     hierarchy: Hierarchy
     inside: NDArray[np.int32]
     compounds: Hierarchy
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Arcs:
+    """A network under one impedance, reversed, every junction kept: for searches that stay near where they begin.
+
+    The nodes are the junctions of the streets along the Hilbert curve, then those that private edges touch, once more:
+    whoever is inside a compound walks out at no cost, and nobody walks in.
+
+    Parameters
+    ----------
+    impedance
+        ``(m,)`` costs of the edges, walked along and against.
+    street
+        ``(m, 2)`` uint32 node at each end of an edge, as a site sees it.
+    home
+        ``(m, 2)`` uint32 node at each end of an edge, as a person sees it: inside, where the edge is private.
+    start, arcs
+        ``(k + 1,)`` uint32 and ``(a,)`` uint64 ``cost << 32 | node``, the arcs by which a search leaves each node; or,
+        of arcs turned round, the arcs by which it arrives.
+    typical_arc, longest_arc
+        Mean and greatest cost of an arc.
+    """
+
+    impedance: Impedance
+    street: NDArray[np.uint32]
+    home: NDArray[np.uint32]
+    start: NDArray[np.uint32]
+    arcs: NDArray[np.uint64]
+    typical_arc: int
+    longest_arc: int
+
+    def __len__(self) -> int:
+        """Return the number of nodes."""
+        return len(self.start) - 1
+
+    def turned(self) -> Arcs:
+        """Return the same arcs by the node they lead to."""
+        sources = np.repeat(np.arange(len(self), dtype=np.uint64), np.diff(self.start))
+        ends = (self.arcs & _LOW).astype(np.uint32)
+        start, arcs = by_node(ends, (self.arcs & ~_LOW) | sources, len(self))
+        return replace(self, start=start, arcs=arcs)
 
 
 def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
@@ -89,6 +135,56 @@ def build_graph(
         inside=inside,
         compounds=eliminate(within, within_rank, impedance.of(private)),
     )
+
+
+def build_arcs(
+    network: Network,
+    impedance: Impedance,
+    *,
+    rank: NDArray[np.uint32] | None = None,
+    open_compounds: bool = False,
+) -> Arcs:
+    """Return the plain arcs of `network` under `impedance`; the parameters are those of `build_graph`."""
+    rank = hilbert_rank(network.node_xy) if rank is None else rank
+    private = network.private & (not open_compounds)
+    inside = np.unique(rank[network.edges[private]])
+    street = rank[network.edges]
+    home = street.copy()
+    home[private] = len(rank) + np.searchsorted(inside, street[private])
+    along, against = impedance.along != _IMPASSABLE, impedance.against != _IMPASSABLE
+    # Walking along an edge arrives at its second node: the search leaves from there. Into a compound it costs nothing.
+    sources = [home[along, 1], home[against, 0], inside]
+    ends = [home[along, 0], home[against, 1], len(rank) + np.arange(len(inside))]
+    costs = [impedance.along[along], impedance.against[against], np.zeros(len(inside))]
+    words = [(np.asarray(c, np.uint64) << _32) | np.asarray(e, np.uint64) for c, e in zip(costs, ends, strict=True)]
+    start, arcs = by_node(np.concatenate(sources), np.concatenate(words), len(rank) + len(inside))
+    cost = arcs >> _32
+    return Arcs(
+        impedance=impedance,
+        street=street,
+        home=home,
+        start=start,
+        arcs=arcs,
+        typical_arc=int(cost.mean()) if len(cost) else 1,
+        longest_arc=int(cost.max(initial=1)),
+    )
+
+
+@nb.njit(cache=True, nogil=True)
+def by_node(nodes, values, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return where the values of each of `count` nodes start, and the values, in their order, node by node."""
+    start = np.zeros(count + 1, np.uint32)
+    for i in range(nodes.size):
+        start[np.uint64(nodes[i]) + np.uint64(1)] += np.uint32(1)
+    for node in range(count):
+        start[node + 1] += start[node]
+    free = start[:-1].copy()
+    grouped = np.empty_like(values)
+    for i in range(nodes.size):
+        at = np.uint64(nodes[i])
+        grouped[np.uint64(free[at])] = values[i]
+        free[at] += np.uint32(1)
+    return start, grouped
 
 
 @nb.njit(cache=True, nogil=True)

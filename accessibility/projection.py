@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,10 +27,16 @@ def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.f
     """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none."""
     if source == target or not len(xy):
         return np.array(xy, dtype=np.float64)
-    x, y = Transformer.from_crs(source, target, always_xy=True).transform(xy[:, 0], xy[:, 1])
+    x, y = _transformer(source, target).transform(xy[:, 0], xy[:, 1])
     there = np.column_stack([x, y])
     there[~np.isfinite(there).all(axis=1)] = np.nan
     return there
+
+
+@cache
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    """Return the way between two systems, looked up once: that takes longer than transforming thousands of points."""
+    return Transformer.from_crs(source, target, always_xy=True)
 
 
 def segment_lengths(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:

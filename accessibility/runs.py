@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.coverage import Coverage
+    from accessibility.quality import Quality
     from accessibility.study import Study
 
 ELDERLY_M_S = 0.8
@@ -84,6 +85,10 @@ class Result:
         People, covered and shares by setting.
     notes
         Further sentences with figures.
+    findings
+        What was found on the inputs and what it is worth, as plain values; the first `warnings` of them are warnings.
+    warnings
+        How many of the findings somebody should look at.
     manifest
         As written.
     """
@@ -92,6 +97,8 @@ class Result:
     headline: str
     settings: pd.DataFrame
     notes: tuple[str, ...]
+    findings: list[dict[str, Any]]
+    warnings: int
     manifest: dict[str, Any]
 
 
@@ -162,7 +169,7 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
         **counts,
     )
     with write_folder(folder) as aside:
-        overpass.write_streets(found, aside / "streets.osm.gz")
+        overpass.write_streets(found.streets, found.name, aside / "streets.osm.gz")
         for name in ("boundary", "banks", "outlets"):
             getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
         if not (folder / "study.toml").exists():
@@ -197,7 +204,7 @@ def run_check(path: Path, progress: Progress, out: Path | None = None) -> dict[s
         "people": f"{demand!r}"[1:-1],
         "sites": f"{sites!r}"[1:-1] + f"; {int(placed.sum())} inside the area",
         "standard": "; ".join(f"{s}: {study.standard.rule(s).text}" for s in ("urban", "town", "rural")),
-        "walking": f"{study.walker.speed_m_s:g} m/s",
+        "walking": _walking_text(study),
     }
     files = {name: _file_text(file) for name, file in study.inputs.items()}
     return {
@@ -227,11 +234,12 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
     drawn = study.map(now, date=date, basemap=options.basemap)
     progress.step("Writing")
     of_groups = group_notes(groups, now.walker.speed_m_s, slow.walker.speed_m_s)
-    notes = (*_sensitivity_notes(shares), *of_groups, *_notes(study, now))
+    notes = (*_sensitivity_notes(shares), *of_groups, *_notes(study, now, quality))
     record = record_run(
         Run(
             study=study.name,
             study_file=path,
+            folder=folder,
             inputs=study.inputs,
             parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
             warnings=[finding for finding in study.findings if finding.is_warning],
@@ -250,7 +258,13 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
         write_map(drawn, aside / "coverage.html")
         write_manifest(record, aside / "manifest.json")
     return Result(
-        folder=folder, headline=headline(now, date), settings=setting_table(now), notes=notes, manifest=record
+        folder=folder,
+        headline=headline(now, date),
+        settings=setting_table(now),
+        notes=notes,
+        findings=quality.to_dict()["findings"],
+        warnings=sum(finding.is_warning for finding in quality.findings),
+        manifest=record,
     )
 
 
@@ -268,15 +282,40 @@ def _sensitivity_notes(shares: dict[str, float]) -> tuple[str, ...]:
     return (f"by walking speed: {walked}",)
 
 
-def _notes(study: Study, now: Coverage) -> tuple[str, ...]:
-    """Return the sentences that rule out a misreading: the other reading of the 5 km, the unreached, the border."""
+def _notes(study: Study, now: Coverage, quality: Quality) -> tuple[str, ...]:
+    """Return the sentences that rule out a misreading: of the 5 km, of towns, of the unreached, of the border."""
     people = now.population
     unreached = f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)"
-    notes = [f"5 km read as a straight line: {100 * now.share_radius:.1f} %", unreached]
+    notes = [f"5 km read as a straight line: {100 * now.share_radius:.1f} %", *_town_notes(now, quality), unreached]
     if study.districts is not None:
         outside = study.people_depending_on_outside(now)
         notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
     return tuple(notes)
+
+
+def _town_notes(now: Coverage, quality: Quality) -> list[str]:
+    """Return the share covered were towns held to the other rule, where there are towns."""
+    standard = now.standard
+    other, rule = ("urban", standard.urban) if standard.town == standard.rural else ("rural", standard.rural)
+    worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
+    return [f"towns held to the {other} rule ({rule.text}): {100 * now.share + points:.1f} %" for points in worth]
+
+
+def _walking_text(study: Study) -> str:
+    """Return how people walk in this study, in words."""
+    walker, table = study.walker, study.settings.walking
+    function = table.slope if isinstance(table.slope, str) else "tobler"
+    sloping = walker.slope and study.settings.inputs.elevation is not None
+    parts = [
+        f"{walker.speed_m_s:g} m/s",
+        f"slopes by {function}" if sloping else "flat",
+        f"stairs {walker.stairs_factor:g} times as long",
+        f"{walker.signal_delay_s:g} s at a signal",
+        f"access table {table.access}",
+        "compounds open to everybody" if walker.open_compounds else "compounds for their residents",
+        "ferries carry people" if table.ferries else "no ferries",
+    ]
+    return "; ".join(parts)
 
 
 def _slug(name: str) -> str:

@@ -18,7 +18,7 @@ from accessibility.projection import WGS84, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -222,10 +222,17 @@ def classify_settings(
     )
 
 
-def settings_from_codes(codes: Iterable[object]) -> NDArray[np.str_]:
+def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None = None) -> NDArray[np.str_]:
     """Return urban, town or rural for urban-rural classification codes of China's National Bureau of Statistics.
 
     111, 112 are urban; 121, 122, 123 town; 210, 220 rural (《统计上划分城乡的规定》, 2008).
+
+    Parameters
+    ----------
+    codes
+        One a place, as text or number.
+    names
+        What each place is called in messages; its row, from 0, where not given.
 
     Raises
     ------
@@ -241,7 +248,8 @@ def settings_from_codes(codes: Iterable[object]) -> NDArray[np.str_]:
     texts = [str(code).strip().removesuffix(".0") for code in codes]
     unknown = [(row, text) for row, text in enumerate(texts) if text not in of]
     if unknown:
-        shown = ", ".join(f"{text!r} in row {row}" for row, text in unknown[:10])
+        known = [f"in row {row}" if names is None else f"of {names[row]}" for row, _ in unknown[:10]]
+        shown = ", ".join(f"{text!r} {where}" for (_, text), where in zip(unknown, known, strict=False))
         msg = f"{len(unknown)} urban-rural codes are unknown: {shown}; expected one of {', '.join(of)}"
         raise InputError(msg)
     return np.array([of[text] for text in texts], dtype="<U5")

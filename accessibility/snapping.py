@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accessibility.arrays import read_only, refuse
+from accessibility.compounds import sealed_edges
+from accessibility.projection import transform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.network import Network
+    from accessibility.sites import Sites
 
 NOWHERE = -1
 _AT_END_M = 0.001
@@ -79,11 +84,37 @@ class Positions:
         """Return the number of points."""
         return len(self.edge)
 
+    def __add__(self, other: Positions) -> Positions:
+        """Return these points, then the others."""
+        return Positions(
+            edge=np.append(self.edge, other.edge),
+            fraction=np.append(self.fraction, other.fraction),
+            leg_m=np.append(self.leg_m, other.leg_m),
+        )
+
+    def take(self, rows: NDArray[Any] | slice) -> Positions:
+        """Return the points that `rows` (boolean, row positions, or a slice) selects."""
+        return Positions(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
     @property
     def snapped(self) -> NDArray[np.bool_]:
         """``(k,)`` whether the point stands on an edge."""
         on_edge: NDArray[np.bool_] = self.edge != NOWHERE
         return on_edge
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapped:
+    """Where the people and the sites of a study stand on its network.
+
+    Parameters
+    ----------
+    demand, sites
+        One position a demand point, one a site, in their order.
+    """
+
+    demand: Positions
+    sites: Positions
 
 
 def snap_points(
@@ -93,7 +124,8 @@ def snap_points(
 
     Nobody steps onto a bridge, into a tunnel or an indoor way from beside: such edges are left out. Edges of main
     components are preferred: a point takes a smaller component only where that one is nearer and no main
-    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people.
+    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people. Ways of
+    a compound that no street meets take nobody: who lives there does come out, through a gate that nobody mapped.
 
     Parameters
     ----------
@@ -111,35 +143,80 @@ def snap_points(
     Positions
         One a point; a point on a node stands exactly at the end of an edge (within 1 mm).
     """
-    k = len(xy)
-    edge, leg = np.full(k, NOWHERE, np.int32), np.full(k, np.nan)
-    placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
-    lines = network.lines()
-    allowed = ~network.off_ground & ~(network.private & public)
-    main = np.flatnonzero(network.main_edges & allowed)
-    minor = np.flatnonzero(~network.main_edges & allowed)
-    if placed.size and main.size:
-        edge[placed], leg[placed] = _nearest_edges(lines, main, xy[placed])
-        doubtful = placed[leg[placed] > _PREFER_MAIN_M]
-        if doubtful.size and minor.size:
-            other, other_leg = _nearest_edges(lines, minor, xy[doubtful])
-            nearer = other_leg < leg[doubtful]
-            edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
-    edge[~(leg <= limit_m)] = NOWHERE
-    return Positions(edge=edge, fraction=_fractions(network, lines, edge, xy), leg_m=leg)
+    return EdgeIndex(network=network, public=public).snap(xy, limit_m)
 
 
-def _nearest_edges(
-    lines: NDArray[np.object_], rows: NDArray[np.intp], xy: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EdgeIndex:
+    """The edges of a network in space, to snap to again and again; see `snap_points`.
 
-    points = shapely.points(xy)
-    (which, found), leg = shapely.STRtree(lines[rows]).query_nearest(points, return_distance=True, all_matches=True)
-    # The lowest edge row wins a tie, so that results do not hang on the tree's inner order.
-    order = np.lexsort((rows[found], which))
-    first = order[np.searchsorted(which[order], np.arange(len(xy)))]
-    return rows[found[first]].astype(np.int32), leg[first]
+    Parameters
+    ----------
+    network
+        The streets.
+    public
+        Whether edges are left out where only residents may walk.
+    """
+
+    network: Network
+    public: bool
+
+    @cached_property
+    def _lines(self) -> NDArray[np.object_]:
+        return self.network.lines()
+
+    @cached_property
+    def _main(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(self.network.main_edges)
+
+    @cached_property
+    def _minor(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(~self.network.main_edges & ~sealed_edges(self.network))
+
+    def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
+        """Return the rows of some of the edges that points may snap to, and a tree over them."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = np.flatnonzero(wanted & ~self.network.off_ground & ~(self.network.private & self.public))
+        return rows, shapely.STRtree(self._lines[rows])
+
+    def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
+        """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
+        edge, leg = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan)
+        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        if placed.size and self._main[0].size:
+            edge[placed], leg[placed] = self._nearest(self._main, xy[placed])
+            doubtful = placed[leg[placed] > _PREFER_MAIN_M]
+            if doubtful.size and self._minor[0].size:
+                other, other_leg = self._nearest(self._minor, xy[doubtful])
+                nearer = other_leg < leg[doubtful]
+                edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
+        edge[~(leg <= limit_m)] = NOWHERE
+        return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)
+
+    def _nearest(
+        self, tree: tuple[NDArray[np.intp], Any], xy: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        import shapely  # noqa: PLC0415
+
+        rows = tree[0]
+        (which, found), leg = tree[1].query_nearest(shapely.points(xy), return_distance=True, all_matches=True)
+        # At a junction several edges are equally near: a street before a private way, then the lowest row, so that
+        # results hang neither on the order of the edges nor on that of the tree.
+        order = np.lexsort((rows[found], self.network.private[rows[found]], which))
+        first = order[np.searchsorted(which[order], np.arange(len(xy)))]
+        return rows[found[first]].astype(np.int32), leg[first]
+
+
+def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
+    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
+    limits = SnapLimits() if limits is None else limits
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    return Snapped(
+        demand=snap_points(network, people_xy, limits.of(demand.setting)),
+        sites=snap_points(network, site_xy, limits.site_m, public=True),
+    )
 
 
 def _fractions(

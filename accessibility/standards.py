@@ -177,6 +177,16 @@ class Walker:
                 msg = f"{name} is {value}; expected 1 to 10"
                 raise InputError(msg)
 
+    @property
+    def leg_ms_per_m(self) -> float:
+        """Milliseconds that a metre of an access leg takes."""
+        return MS_PER_S * self.access_factor_s / self.speed_m_s
+
+    @property
+    def leg_cm_per_m(self) -> float:
+        """Centimetres that a metre of an access leg counts."""
+        return CM_PER_M * self.access_factor_m
+
 
 Walker.presets = MappingProxyType(
     {"standard": Walker(), "elderly": Walker(speed_m_s=0.8), "brisk": Walker(speed_m_s=1.2)}

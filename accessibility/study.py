@@ -7,14 +7,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility.coverage import Coverage, Snapped, measure_coverage, snap_study
+from accessibility.catchments import Catchments, trace_catchments
+from accessibility.coverage import Coverage, measure_coverage
+from accessibility.errors import InputError
+from accessibility.explanation import Explanation, explain_place
+from accessibility.ledger import Ledger, measure_redundancy
+from accessibility.live import Ground
 from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.loading.districts import districts_of, load_area
 from accessibility.loading.people import load_people, place_people
+from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
 from accessibility.loading.streets import check_together, load_heights, load_network
 from accessibility.report.tables import district_table, headline
+from accessibility.snapping import Snapped, snap_study
 from accessibility.studyfile import read_study_file
+from accessibility.trial import Baseline, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.network import Network
+    from accessibility.scenario import Scenario
     from accessibility.sites import Sites
     from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
@@ -90,16 +99,84 @@ class Study:
         """Where people and sites stand on the network."""
         return snap_study(self.network, self.demand, self.sites)
 
-    def coverage(self, *, walker: Walker | None = None, standard: Standard | None = None) -> Coverage:
-        """Return who is covered today; with another walker or standard if given."""
-        return measure_coverage(
-            self.network,
-            self.demand,
-            self.sites,
-            self.standard if standard is None else standard,
-            self.walker if walker is None else walker,
-            self.snapped,
+    def coverage(
+        self, scenario: Scenario | None = None, *, walker: Walker | None = None, standard: Standard | None = None
+    ) -> Coverage:
+        """Return who is covered today, or in a scenario; with another walker or standard if given."""
+        walker = self.walker if walker is None else walker
+        standard = self.standard if standard is None else standard
+        sites, snapped = self.sites, self.snapped
+        if scenario is not None:
+            walker, standard = scenario.settings.walker(walker), scenario.settings.of(standard)
+            sites = self._sites_of(scenario)
+        if sites.xy is not self.sites.xy:
+            snapped = Snapped(demand=snapped.demand, sites=self._ground.snap_sites(sites.xy))
+        return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
+
+    def what_if(self, scenario: Scenario | None = None) -> Trial:
+        """Return a trial: open, close, add and move sites and see at once who gains and who loses.
+
+        It begins with the steps of `scenario`, where one is given; each can be undone.
+        """
+        baseline = Baseline(
+            coverage=self._today,
+            ground=self._ground,
+            district=self.district,
+            cost=self.settings.siting.cost.model_dump(),
+            refuse_place=self.refuse_place,
         )
+        trial = Trial(baseline, name="" if scenario is None else scenario.name)
+        return trial if scenario is None else trial.follow(scenario)
+
+    def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
+        """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""
+        coverage = self._today if scenario is None else self.coverage(scenario)
+        return explain_place(coverage, self.network, lon, lat)
+
+    def catchments(self, coverage: Coverage | None = None) -> Catchments:
+        """Return whom every site would cover, open or not, by the rules of a coverage (today's if none is given)."""
+        now = self._today if coverage is None else coverage
+        return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
+
+    def ledger(self, coverage: Coverage | None = None) -> Ledger:
+        """Return the redundancy ledger: who depends on one site alone, and which could close."""
+        now = self._today if coverage is None else coverage
+        return measure_redundancy(self.catchments(now), self.demand, now.sites)
+
+    def refuse_place(self, subject: str, lon: float, lat: float) -> None:
+        """Raise `InputError` where no site can stand: outside the area, or in water.
+
+        Parameters
+        ----------
+        subject
+            What is placed, for the message.
+        lon, lat
+            Degrees, WGS84.
+        """
+        if self.districts is not None and not self._area_covers(lon, lat):
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies outside the area of {self.name}; expected a place inside"
+            raise InputError(msg)
+
+    def _area_covers(self, lon: float, lat: float) -> bool:
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        return self.districts is None or bool(self.districts.covers(shapely.Point(lon, lat)).any())
+
+    def _sites_of(self, scenario: Scenario) -> Sites:
+        """Return the sites of a scenario; refuse what it adds or moves to where no site can stand."""
+        for what, items in (("added", scenario.added), ("moved", scenario.moved)):
+            for item in items:
+                self.refuse_place(f"{what} site {item.id!r}", item.lon, item.lat)
+        sites = scenario.apply(self.sites)
+        return sites if scenario.added or scenario.moved else replace(self.sites, open=sites.open)
+
+    @cached_property
+    def _ground(self) -> Ground:
+        return Ground(network=self.network, demand=self.demand, snapped=self.snapped.demand)
+
+    @cached_property
+    def _today(self) -> Coverage:
+        return self.coverage()
 
     def table(self, coverage: Coverage | None = None) -> pd.DataFrame:
         """Return a row a district and a total, with the columns of ``districts.csv``."""
@@ -182,6 +259,7 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     step("Streets")
     network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
+    of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
     demand = demand.to_crs(network.crs)

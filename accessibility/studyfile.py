@@ -5,15 +5,21 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
+from accessibility.grades import SLOPE_FACTORS
+from accessibility.sources.foot import FootAccess
 from accessibility.standards import Rule, Standard, Walker
+
+if TYPE_CHECKING:
+    from accessibility.grades import SlopeFactor
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 Positive = Annotated[float, Field(gt=0)]
+_SHOWN = 5
 
 
 class _Table(BaseModel):
@@ -62,16 +68,45 @@ class WalkingTable(_Table):
 
     speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
     walker: Literal["standard", "elderly", "brisk"] = "standard"
-    slope: bool = True
+    slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
+    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
+    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
     access: Literal["default", "china"] = "default"
     open_compounds: bool = False
+    ferries: bool = False
+    ferry_m_s: Positive = 3.0
+    ferry_wait_s: float = Field(default=600.0, ge=0)
+    lift_s: float = Field(default=60.0, ge=0)
 
     @property
     def the_walker(self) -> Walker:
         """The walker: the preset, at the speed given."""
         preset = Walker.presets[self.walker]
         speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
-        return replace(preset, speed_m_s=speed_m_s, slope=self.slope, open_compounds=self.open_compounds)
+        return replace(
+            preset,
+            speed_m_s=speed_m_s,
+            slope=bool(self.slope),
+            stairs_factor=self.stairs_factor,
+            signal_delay_s=self.signal_delay_s,
+            open_compounds=self.open_compounds,
+        )
+
+    @property
+    def slope_factor(self) -> SlopeFactor:
+        """How slopes change the pace: by Tobler's function where the study names none."""
+        return SLOPE_FACTORS[self.slope if isinstance(self.slope, str) else "tobler"]
+
+    @property
+    def foot(self) -> FootAccess:
+        """Who may walk where, and what ferries and lifts take."""
+        return FootAccess(
+            access=self.access,
+            ferries=self.ferries,
+            ferry_m_s=self.ferry_m_s,
+            ferry_wait_s=self.ferry_wait_s,
+            lift_s=self.lift_s,
+        )
 
 
 class AreaInput(_Table):
@@ -92,30 +127,52 @@ class AreaInput(_Table):
 
 
 class NetworkInput(_Table):
-    """The streets: an OpenStreetMap extract, a file of lines, or a graph (.graphml)."""
+    """The streets: an OpenStreetMap extract, a file of lines, a graph (.graphml), or a place to ask the servers for."""
 
-    path: Path
+    path: Path | None = None
+    place: str | None = Field(default=None, min_length=1)
+    overpass: str | None = None
+    nominatim: str | None = None
     crs: str | None = None
     layer: str | None = None
     noded: bool = False
 
+    @model_validator(mode="after")
+    def _one_source(self) -> NetworkInput:
+        if (self.path is None) == (self.place is None):
+            msg = 'expected either path = ... or place = "..."'
+            raise ValueError(msg)
+        if self.place is None and (self.overpass or self.nominatim):
+            msg = "overpass and nominatim are servers that are asked for a place; expected place"
+            raise ValueError(msg)
+        return self
 
-class PopulationInput(_Table):
-    """People: a raster, a table, or district totals spread over buildings."""
+
+class TableInput(_Table):
+    """A table of places: where it is, and how it differs from the usual."""
 
     path: Path | None = None
+    coordinates: str | None = None
+    columns: dict[str, str] = {}
+    layer: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+
+
+class PopulationInput(TableInput):
+    """People: a raster, a table, or district totals spread over buildings."""
+
     buildings: bool = False
     band: int | None = Field(default=None, ge=1)
     unit: Literal["persons", "per_km2", "per_hectare"] = "persons"
     column: str | None = None
     id: str | None = None
-    coordinates: str | None = None
     setting: str | None = None
     district: str | None = None
     groups: dict[str, str] = {}
     totals: str | None = None
     reconcile: bool = False
-    split_cells: float | None = Field(default=None, ge=10)
+    split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
 
     @model_validator(mode="after")
     def _some_source(self) -> PopulationInput:
@@ -131,14 +188,10 @@ class ElevationInput(_Table):
     path: Path
 
 
-class SitesInput(_Table):
+class SitesInput(TableInput):
     """Outlets, banks or candidates: a table of places, or tags in an OpenStreetMap extract."""
 
-    path: Path | None = None
     osm: str | list[str] | None = None
-    coordinates: str | None = None
-    layer: str | None = None
-    columns: dict[str, str] = {}
     counts_if: dict[str, str | list[str]] = {}
 
     @model_validator(mode="after")
@@ -146,7 +199,16 @@ class SitesInput(_Table):
         if self.path is None and self.osm is None:
             msg = 'expected path = ... or osm = "amenity=..."'
             raise ValueError(msg)
+        idle = sorted(self.model_fields_set & (set(TableInput.model_fields) - {"path"}))
+        if self.osm is not None and idle:
+            msg = f"osm = ... reads objects of OpenStreetMap, not a table; expected no {', '.join(idle)}"
+            raise ValueError(msg)
         return self
+
+    @property
+    def tags(self) -> str:
+        """The OpenStreetMap tags asked for, joined by commas."""
+        return self.osm if isinstance(self.osm, str) else ",".join(self.osm or ())
 
 
 class InputsTable(_Table):
@@ -165,14 +227,24 @@ class InputsTable(_Table):
         if self.outlets is None and self.banks is None:
             msg = "expected outlets or banks"
             raise ValueError(msg)
+        if self.network.place is not None:
+            self._refuse_no_extract()
         if self.area is None and (self.population.reconcile or self.population.totals is not None):
             msg = "population is held against the official totals of districts; expected area"
             raise ValueError(msg)
         return self
 
+    def _refuse_no_extract(self) -> None:
+        if self.population.buildings and self.population.path is None:
+            msg = "population = { buildings = true } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
+        if self.area is not None and self.area.path is None:
+            msg = "area = { admin_level = ... } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
+
 
 class SettlementSource(_Table):
-    """Where the setting of people comes from, if not from their density."""
+    """Where the setting of people comes from, if not from their density: a column of theirs, or of polygons."""
 
     column: str | None = None
     codes: str | None = None
@@ -180,8 +252,9 @@ class SettlementSource(_Table):
 
     @model_validator(mode="after")
     def _one_source(self) -> SettlementSource:
-        if sum(value is not None for value in (self.column, self.codes, self.polygons)) != 1:
-            msg = "expected one of column, codes or polygons"
+        named = sum(value is not None for value in (self.column, self.codes))
+        if named > 1 or (named == 0 and self.polygons is None):
+            msg = "expected one of column, codes or polygons; polygons may name their column or codes"
             raise ValueError(msg)
         return self
 
@@ -235,10 +308,14 @@ def read_study_file(path: Path) -> StudyFile:
         msg = f"{path.name}: not a TOML file: {error}"
         raise InputError(msg) from error
     except ValidationError as error:
-        shown = "; ".join(_sentence(e) for e in error.errors()[:5])
-        more = f"; and {error.error_count() - 5} more" if error.error_count() > 5 else ""  # noqa: PLR2004
-        msg = f"{path.name}: {shown}{more}"
+        msg = f"{path.name}: {validation_sentences(error)}"
         raise InputError(msg) from error
+
+
+def validation_sentences(error: ValidationError) -> str:
+    """Return what a file does wrong, five faults at most, each with its place."""
+    shown = "; ".join(_sentence(e) for e in error.errors()[:_SHOWN])
+    return f"{shown}; and {error.error_count() - _SHOWN} more" if error.error_count() > _SHOWN else shown
 
 
 def _sentence(error: Any) -> str:

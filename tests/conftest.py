@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fakeservers import FakeServer
+
+    from accessibility.factfinding import Measured
 
 # The same examples in every run of CI, others in every run at a desk.
 settings.register_profile("project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
@@ -36,6 +46,14 @@ def sample() -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder for parsed networks, shared by all tests."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def sample_measured(sample: Path, cache: Path) -> Measured:
+    """Return the sample county measured for its report, with a plan and a frontier."""
+    import reportworlds  # noqa: PLC0415
+
+    return reportworlds.measure_sample(sample, cache)
 
 
 # A street of 2 km to the east of (108.2, 30.5), a junction every 500 m; all figures below are done by hand.
@@ -67,3 +85,26 @@ def town(tmp_path: Path) -> Path:
         encoding="utf-8",
     )
     return tmp_path / "study.toml"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+    """Run OpenStreetMap's servers on this machine, for one test."""
+    from fakeservers import FakeServer  # noqa: PLC0415 -- osmnx only for the tests that fetch
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    fake = FakeServer()
+    thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield fake
+    fake.shutdown()
+    fake.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Record the pauses instead of taking them."""
+    taken: list[float] = []
+    monkeypatch.setattr(time, "sleep", taken.append)
+    return taken

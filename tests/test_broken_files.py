@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pytest
 import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from osmfiles import node, relation, way, write_osm
+from pyproj import CRS
 from rasterio.transform import from_origin
-from shapely import MultiPolygon, Point, Polygon, box
+from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from accessibility import InputError
 from accessibility.sources.areas import locate, read_areas
+from accessibility.sources.lines import read_graphml, read_lines
 from accessibility.sources.osm import read_network
 from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.raster import read_population_raster, sample_heights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +46,7 @@ def areas(path: Path) -> None:
 
 def people(path: Path) -> None:
     frame = gpd.GeoDataFrame({"population": [3, 4]}, geometry=[Point(108.05, 30.05), Point(108.15, 30.05)], crs=4326)
-    frame.to_file(path)
+    frame.to_file(path, driver="LIBKML" if path.suffix == ".kml" else None)
 
 
 def streets(path: Path) -> None:
@@ -50,11 +54,30 @@ def streets(path: Path) -> None:
     write_osm(path, *nodes, way(1, [1, 2, 3]), way(2, [3, 4, 5]), relation(1, [], {"type": "route"}))
 
 
+def roads(path: Path) -> None:
+    lines = [LineString([(108, 30), (108.001, 30)]), LineString([(108.001, 30), (108.002, 30)])]
+    frame = gpd.GeoDataFrame({"highway": ["residential", "path"]}, geometry=lines, crs=4326)
+    if path.suffix == ".graphml":
+        graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs="EPSG:4326")
+        graph.add_nodes_from((i, {"x": 108 + i / 1_000, "y": 30.0}) for i in range(3))
+        graph.add_edges_from([(0, 1, {"length": 96.0, "highway": "path"}), (1, 2, {"length": 96.0})])
+        nx.write_graphml(graph, path)
+    else:
+        frame.to_file(path)
+
+
 CASES: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
     "people.tif": (raster, read_population_raster),
     "areas.gpkg": (areas, lambda path: read_areas(path, name="name")),
     "areas.geojson": (areas, lambda path: read_areas(path, name="name")),
     "areas.parquet": (areas, lambda path: read_areas(path, name="name")),
+    "people.kml": (people, lambda path: read_people_table(path, PeopleSpec(column="population"))),
+    "people.shp": (people, lambda path: read_people_table(path, PeopleSpec())),
+    "people.fgb": (people, lambda path: read_people_table(path, PeopleSpec())),
+    "roads.gpkg": (roads, read_lines),
+    "roads.shp": (roads, read_lines),
+    "roads.graphml": (roads, read_graphml),
+    "heights.tif": (raster, lambda path: sample_heights(path, np.array([(108.01, 30.09)]), CRS(4326))),
     "people.geojson": (people, lambda path: read_people_table(path, PeopleSpec())),
     "roads.osm": (streets, read_network),
 }
@@ -62,7 +85,7 @@ CASES: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", list(CASES))
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bytes_and_cut_files(name: str, data: st.DataObject, tmp_path: Path) -> None:
     make, read = CASES[name]
@@ -73,6 +96,8 @@ def test_flipped_bytes_and_cut_files(name: str, data: st.DataObject, tmp_path: P
     for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=12)):
         content[at] = data.draw(st.integers(0, 255))
     broken = tmp_path / name
+    for beside in tmp_path.glob(f"{whole.stem}.*"):
+        shutil.copy(beside, broken.with_suffix(beside.suffix))
     broken.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

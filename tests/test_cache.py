@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import osmnx
 import pytest
 import worlds
 
 from accessibility.errors import InputError, OutputError
+from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, sha256_file
 from accessibility.sources.checks import Finding
+from accessibility.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +31,11 @@ class Builder:
 
     def __call__(self) -> tuple[Network, list[Finding]]:
         self.calls += 1
-        return worlds.one_way_square(), FOUND
+        square = worlds.one_way_square()
+        changes: dict[str, Any] = {name: np.array([True, False, False, True]) for name in ("private", "off_ground")}
+        changes |= {name: np.arange(4) + i for i, name in enumerate(("climb_m", "signals", "fixed_s"))}
+        changes |= {"slope_factor": np.arange(1, 9).reshape(4, 2), "kinds": ("path",), "node_ids": [7, 8, 9, 10]}
+        return replace(square, **changes), FOUND
 
 
 @pytest.fixture
@@ -38,9 +46,8 @@ def roads(tmp_path: Path) -> Path:
 
 
 def same(one: Network, other: Network) -> bool:
-    names = ("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "shape_xy", "shape_start", "node_ids")
-    arrays = all(np.array_equal(getattr(one, n), getattr(other, n)) for n in names)
-    return arrays and one.kinds == other.kinds and one.crs == other.crs
+    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)]
+    return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
 
 def test_the_second_reading_is_the_first_one_without_building(roads: Path, tmp_path: Path) -> None:
@@ -90,6 +97,47 @@ def test_flipped_bytes_never_pass_for_a_network(roads: Path, tmp_path: Path) -> 
     for at in range(0, len(whole), 97):
         kept.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1 :])
         assert same(cached_network(roads, {}, tmp_path / "cache", build)[0], first)
+
+
+@pytest.mark.parametrize("name", ["roads.gpkg", "roads.geojson", "roads.shp", "roads.graphml"])
+@pytest.mark.filterwarnings("ignore:.*normalized/laundered.*")
+def test_lines_and_graphs_are_kept_too(
+    town: Path, tmp_path: Path, cache: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = read_study(town, cache=cache).network
+    file = town.parent / name
+    if name.endswith(".graphml"):
+        osmnx.save_graphml(network.to_networkx(), file)
+    else:
+        network.to_gdf().to_crs(4326)[["kind", "geometry"]].rename(columns={"kind": "highway"}).to_file(file)
+    reader = "read_graphml" if name.endswith(".graphml") else "read_lines"
+    calls: list[object] = []
+    real = getattr(lines, reader)
+
+    def counted(*given: Any, **named: Any) -> Any:
+        calls.append(given)
+        return real(*given, **named)
+
+    monkeypatch.setattr(lines, reader, counted)
+    text = town.read_text(encoding="utf-8").replace("roads.osm", name)
+    town.write_text(text, encoding="utf-8")
+    first = read_study(town, cache=tmp_path / "kept")
+    second = read_study(town, cache=tmp_path / "kept")
+    assert len(calls) == 1
+    assert same(first.network, second.network)
+    assert first.findings == second.findings
+    if name.endswith(".graphml"):
+        return
+    town.write_text(text.replace(f'"{name}"', f'"{name}", noded = true'), encoding="utf-8")
+    read_study(town, cache=tmp_path / "kept")
+    town.write_text(text.replace("[inputs]", "[walking]\nferries = true\n[inputs]"), encoding="utf-8")
+    read_study(town, cache=tmp_path / "kept")
+    assert len(calls) == 3
+    if name.endswith(".shp"):
+        table = file.with_suffix(".dbf")
+        table.write_bytes(table.read_bytes().replace(b"residential", b"motorway   "))
+        with pytest.raises(InputError, match=r"roads.shp: no line that may be walked: .* highway=motorway"):
+            read_study(town, cache=tmp_path / "kept")
 
 
 def test_a_failed_build_leaves_nothing(roads: Path, tmp_path: Path) -> None:

@@ -56,6 +56,37 @@ def test_cover_writes_the_files_and_prints_the_totals(
     assert capsys.readouterr().out == ""
 
 
+def test_a_run_says_both_readings_of_towns_and_what_its_findings_are_worth(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    people = (town.parent / "people.csv").read_text(encoding="utf-8").replace("80,urban", "80,town")
+    (town.parent / "people.csv").write_text(people, encoding="utf-8")
+    outlets = "id,name,lon,lat,status\nO1,Hall,108.2,30.5,open\nO2,Annex,108.2208415,30.5,closed\n"
+    (town.parent / "outlets.csv").write_text(outlets, encoding="utf-8")
+    assert call(monkeypatch, "cover", town, "--out", tmp_path / "out") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "towns held to the rural rule (5 km along the network): 35.5 %" in said  # 110 of 310 instead of 30
+    assert "+77.42 outlets.csv: O2 (Annex) is an outlet that does not count today; were all such outlets open" in said
+    assert "coverage would change by" not in said  # the figure stands before the sentence
+    assert "quality.csv" in said
+    standard = town.read_text(encoding="utf-8").replace("[inputs]", '[standard]\ntown = "rural"\n[inputs]')
+    town.write_text(standard, encoding="utf-8")
+    assert call(monkeypatch, "cover", town, "--out", tmp_path / "out") == 0
+    assert "towns held to the urban rule (15-minute walk): 9.7 %" in " ".join(capsys.readouterr().out.split())
+
+
+def test_check_says_how_people_walk_and_spares_what_matters_to_nobody(
+    town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    walking = "[walking]\nferries = true\nsignal_delay_s = 35\n[inputs]"
+    town.write_text(town.read_text(encoding="utf-8").replace("[inputs]", walking), encoding="utf-8")
+    assert call(monkeypatch, "check", town) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 m/s; flat; stairs 2 times as long; 35 s at a signal; access table default;" in said
+    assert "compounds for their residents; ferries carry people" in said
+    assert "and 1 that would change coverage by less than 0.005 points" in said  # the nearest junctions
+
+
 def test_a_folder_is_named_after_the_study(town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, "cover", town, "--quiet") == 0

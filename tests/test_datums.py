@@ -39,12 +39,28 @@ def test_round_trip_is_exact_to_a_billionth_of_a_degree(lon: float, lat: float, 
 
 @pytest.mark.parametrize(
     ("place", "lon", "lat", "metres"),
-    [("Beijing", 116.397, 39.909, 555), ("Shenzhen", 114.057, 22.543, 603), ("Chengdu", 104.066, 30.657, 359)],
-)
+    [
+        ("Beijing", 116.397, 39.909, 555), ("Shanghai", 121.474, 31.230, 475), ("Shenzhen", 114.057, 22.543, 603),
+        ("Chengdu", 104.066, 30.657, 359), ("Chongqing", 106.551, 29.563, 478), ("Urumqi", 87.617, 43.792, 265),
+        ("Harbin", 126.535, 45.803, 518),
+    ],
+)  # fmt: skip
 def test_offset_has_the_size_published_for_the_city(place: str, lon: float, lat: float, metres: float) -> None:
     there = from_wgs84(lon, lat, "GCJ-02")
     *_, offset = Geod(ellps="WGS84").inv(lon, lat, float(there[0]), float(there[1]))
     assert offset == pytest.approx(metres, abs=15), place
+
+
+def test_the_usual_single_step_back_is_metres_off_and_ours_is_not() -> None:
+    rng = np.random.default_rng(0)
+    lon, lat = rng.uniform(73, 135, 20_000), rng.uniform(3, 54, 20_000)
+    x, y = from_wgs84(lon, lat, "GCJ-02")
+    again = from_wgs84(x, y, "GCJ-02")
+    once = 2 * x - again[0], 2 * y - again[1]
+    off = Geod(ellps="WGS84").inv(lon, lat, *once)[2]
+    assert 4 < off.max() < 5
+    settled = Geod(ellps="WGS84").inv(lon, lat, *to_wgs84(x, y, "GCJ-02"))[2]
+    assert settled.max() < 1e-5
 
 
 def test_arrays_keep_their_shape_and_equal_the_scalars() -> None:

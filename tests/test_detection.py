@@ -16,11 +16,12 @@ from pyproj import CRS, Geod
 from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, transform
-from accessibility.sources.areas import read_areas
+from accessibility.sources.areas import locate, read_areas
 from accessibility.sources.datums import DATUMS, from_wgs84
 from accessibility.sources.detection import SWAPPED, Evidence, Ground, best_reading, suspect_datum, weigh_readings
 from accessibility.sources.osm import read_network
 from accessibility.sources.places import PlaceSpec, read_sites
+from accessibility.sources.raster import read_population_raster
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
@@ -250,6 +251,51 @@ def test_a_study_that_declares_the_wrong_datum_is_warned(sample: Path, tmp_path:
     codes = {finding.code: finding for finding in read_study(tmp_path / "study.toml", cache=cache).findings}
     assert 'say coordinates = "GCJ-02"' in codes["datum-suspect"].message
     assert "datum-suspect" not in {finding.code for finding in read_study(sample, cache=cache).findings}
+
+
+def people_of(county: Ground, folder: Path, *, datum: str, label: bool) -> Path:
+    """Write a study of the sample county whose people are a table: its own cells, every tenth, in a datum."""
+    cells, _ = read_population_raster(SAMPLE / "population.tif")
+    lonlat = transform(cells.xy, cells.crs, WGS84)[::10]
+    lon, lat = from_wgs84(lonlat[:, 0], lonlat[:, 1], datum)
+    assert county.districts is not None
+    names = np.array([*county.districts.index, ""], dtype=object)[locate(lonlat, county.districts)]
+    homes = zip(lon, lat, cells.population[::10], names, strict=True)
+    rows = [f"{x:.7f},{y:.7f},{n},某县{name if label else ''}" for x, y, n, name in homes]
+    (folder / "people.csv").write_text("\n".join(["经度,纬度,人口,乡镇", *rows]), encoding="utf-8")
+    text = (SAMPLE / "study.toml").read_text(encoding="utf-8")
+    text = text.replace('path = "population.tif"', 'path = "people.csv", coordinates = "WGS84"')
+    for file in SAMPLE.iterdir():
+        if file.name != "study.toml":
+            (folder / file.name).symlink_to(file)
+    (folder / "study.toml").write_text(text, encoding="utf-8")
+    return folder / "study.toml"
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_people_in_another_datum_than_declared_are_suspected(
+    county: Ground,
+    tmp_path: Path,
+    cache: Path,
+    label: bool,  # noqa: FBT001
+) -> None:
+    study = read_study(people_of(county, tmp_path, datum="GCJ-02", label=label), cache=cache)
+    (said,) = [finding for finding in study.findings if finding.code == "datum-suspect"]
+    assert said.source == "people.csv"
+    assert said.message.endswith('if they are GCJ-02, say coordinates = "GCJ-02"')
+    assert ("homes lie in the district they name" in said.message) == label
+
+
+def test_people_where_they_are_declared_to_be_are_not(county: Ground, tmp_path: Path, cache: Path) -> None:
+    study = read_study(people_of(county, tmp_path, datum="WGS84", label=True), cache=cache)
+    assert "datum-suspect" not in {finding.code for finding in study.findings}
+
+
+def test_a_geographic_file_of_shifted_places_is_suspected_too(tmp_path: Path) -> None:
+    table(gcj02(along(9))).to_file(tmp_path / "t.geojson")
+    sites, _ = read_sites(tmp_path / "t.geojson", PlaceSpec(role="outlets"))
+    (finding,) = suspect_datum(sites, None, Ground(network=street()), source="t.geojson")[1]
+    assert "if read as GCJ-02 instead of WGS84 (as the file says)" in finding.message
 
 
 def test_an_unknown_datum_is_refused() -> None:

@@ -70,7 +70,7 @@ def test_streets_and_paths_are_walkable(highway: str) -> None:
 )
 def test_others_are_not(highway: str) -> None:
     for foot in (DEFAULT, CHINA):
-        assert foot.may_walk({"highway": highway}) == (False, 0, f"highway={highway}", False, False, False)
+        assert foot.may_walk({"highway": highway})[:6] == (False, 0, f"highway={highway}", False, False, False)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,34 @@ def test_allowed_values(value: str) -> None:
 def test_private_ways_are_for_residents(text: str, walkable: bool, private: bool) -> None:  # noqa: FBT001
     walk = DEFAULT.may_walk(tags(text))
     assert (walk.walkable, walk.private) == (walkable, private)
+
+
+@pytest.mark.parametrize(
+    ("text", "off_ground"),
+    [
+        ("highway=footway", False),
+        ("highway=footway bridge=yes", True),
+        ("highway=residential bridge=viaduct layer=1", True),
+        ("highway=footway bridge=no", False),
+        ("highway=footway tunnel=yes", True),
+        ("highway=footway tunnel=culvert", True),
+        ("highway=service tunnel=building_passage", False),
+        ("highway=footway indoor=yes", True),
+        ("highway=footway indoor=no", False),
+        ("highway=footway location=underground", True),
+        ("highway=footway location=indoor", True),
+        ("highway=footway location=overground", True),
+        ("highway=corridor", True),
+        ("highway=platform", True),
+        ("highway=elevator", True),
+        ("highway=footway layer=-1", True),
+        ("highway=footway layer=+1", True),
+        ("highway=footway layer=0", False),
+        ("highway=motorway bridge=yes", False),  # nobody walks there at all
+    ],
+)
+def test_ways_not_at_the_level_of_the_ground(text: str, off_ground: bool) -> None:  # noqa: FBT001
+    assert DEFAULT.may_walk(tags(text)).off_ground is off_ground
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,17 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.grades import measure_grades, tobler_factor
+from accessibility.grades import (
+    SLOPE_FACTORS,
+    campbell_m_s,
+    din_factor,
+    irmischer_clarke_m_s,
+    measure_grades,
+    naismith_factor,
+    tobler_factor,
+)
 from accessibility.sources.raster import sample_heights
+from accessibility.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +53,55 @@ def test_tobler(slope: float, factor: float) -> None:
 @pytest.mark.parametrize(("slope", "mean"), [(0.10, 1.2095), (0.20, 1.7164)])
 def test_there_and_back(slope: float, mean: float) -> None:
     assert tobler_factor(np.array([slope, -slope])).mean() == pytest.approx(mean, abs=1e-4)
+
+
+# Slope, on the path and off it, in m/s.
+@pytest.mark.parametrize(
+    ("slope", "on_path", "off_path"), [(0.0, 1.0962, 0.7785), (0.1, 0.9925, 0.7285), (-0.05, 1.1100, None)]
+)
+def test_irmischer_and_clarke(slope: float, on_path: float, off_path: float | None) -> None:
+    assert irmischer_clarke_m_s(np.array([slope]))[0] == pytest.approx(on_path, abs=5e-5)
+    if off_path is not None:
+        assert irmischer_clarke_m_s(np.array([slope]), off_path=True)[0] == pytest.approx(off_path, abs=5e-5)
+
+
+@pytest.mark.parametrize(("percentile", "flat"), [(50, 2.55), (10, 1.32)])
+def test_campbell(percentile: int, flat: float) -> None:
+    assert campbell_m_s(np.zeros(1), percentile=percentile)[0] == pytest.approx(flat, abs=5e-3)
+
+
+def test_a_kilometre_with_a_hundred_metres_up_by_two_alpine_rules() -> None:
+    slope = np.array([0.1, 0.0])
+    assert (12 * naismith_factor(slope)).tolist() == pytest.approx([22, 12])  # minutes, at 5 km/h on the flat
+    assert (15 * din_factor(slope)).tolist() == pytest.approx([27.5, 15])  # at 4 km/h
+    # What Valhalla's table of grades, made by the same standard, says of 10 and 15 percent.
+    assert din_factor(np.array([0.1, 0.15])).tolist() == pytest.approx([1.83, 2.50], abs=5e-3)
+
+
+@pytest.mark.parametrize("name", list(SLOPE_FACTORS))
+def test_every_function_of_slope_is_one_on_the_flat_and_held_beyond_forty_percent(name: str) -> None:
+    factor = SLOPE_FACTORS[name]
+    assert factor(np.zeros(3)).tolist() == [1, 1, 1]
+    steep = factor(np.array([-5.0, -0.4, 0.4, 5.0]))
+    assert steep[0] == steep[1]
+    assert steep[2] == steep[3]
+    assert steep[2] > steep[1]  # down is easier than up
+    assert (factor(np.linspace(-0.4, 0.4, 81)) > 0.5).all()
+
+
+def test_a_study_names_its_function_of_slope(sample: Path, tmp_path: Path, cache: Path) -> None:
+    folder = tmp_path / "sample"
+    folder.mkdir()
+    for file in sample.parent.iterdir():
+        (folder / file.name).symlink_to(file)
+    text = sample.read_text(encoding="utf-8")
+    minutes = {}
+    for name in ("true", '"tobler"', '"naismith"', "false"):
+        study = folder / f"{name.strip(chr(34))}.toml"
+        study.write_text(text.replace("slope = true", f"slope = {name}"), encoding="utf-8")
+        minutes[name] = np.nanmean(read_study(study, cache=cache).coverage().walk_s)
+    assert minutes["true"] == minutes['"tobler"']
+    assert minutes["false"] < minutes["true"] < minutes['"naismith"']
 
 
 def test_uphill_and_downhill_differ_and_people_walk_from_home() -> None:
@@ -123,6 +181,18 @@ def test_heights_lie_between_the_centres_of_cells(tmp_path: Path) -> None:
     assert heights[:3] == pytest.approx([0, 1.5, 3 * 1.25 + 5 * 2.5])
     assert np.isnan(heights[3])
     assert heights[4] == 0
+
+
+def test_heights_are_the_same_however_few_rows_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(2)
+    path = dem(tmp_path / "dem.tif", rng.uniform(0, 500, (40, 30)))
+    xy = np.column_stack([rng.uniform(499_890, 500_210, 200), rng.uniform(3_374_690, 3_375_110, 200)])
+    whole, _ = sample_heights(path, xy, UTM)
+    assert np.isfinite(whole).sum() > 150
+    monkeypatch.setattr("accessibility.sources.raster._STRIP_CELLS", 90)
+    np.testing.assert_array_equal(sample_heights(path, xy, UTM)[0], whole)
 
 
 def test_heights_without_value_are_unknown_not_zero(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 from accessibility.errors import InputError, OutputError
+from accessibility.snapping import snap_points
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.osm import read_network
 
@@ -117,6 +118,23 @@ def test_foot_options_reach_the_streets(tmp_path: Path) -> None:
     assert "blocking-barrier" not in by_code(findings)
     china, _ = read_network(path, foot=FootAccess(access="china"))
     assert len(china.edges) == 4
+
+
+def test_who_lives_above_a_platform_or_a_tunnel_goes_to_the_street_and_may_walk_through(tmp_path: Path) -> None:
+    """The home is 1 m from the way under it and 111 m from the street, which leads through it to the counter."""
+    for kind in (
+        {"highway": "footway", "tunnel": "yes"},
+        {"highway": "platform"},
+        {"highway": "footway", "indoor": "yes"},
+    ):
+        path = write_osm(tmp_path / "t.osm", *CORNERS, way(1, [1, 2]), way(2, [2, 4], kind), way(3, [4, 3]), ROUTE)
+        network, _ = read_network(path)
+        (under,) = np.flatnonzero(network.off_ground)
+        north = network.node_xy[network.edges[under]].mean(axis=0)
+        at = snap_points(network, north[None, :] + [1.0, 0.0], 500.0)
+        assert at.edge[0] != under
+        assert at.leg_m[0] > 30
+        assert network.component_sizes.tolist() == [4]
 
 
 def test_a_locked_gate_cuts_the_way(tmp_path: Path) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlparse
 
 import geopandas as gpd
 import osmnx
 import pytest
+from fakeservers import NAME, PLACES, STEP, square
 from typer.testing import CliRunner
 
 from accessibility import cli
@@ -24,117 +20,11 @@ from accessibility.sources.overpass import Servers, fetch_place, write_streets
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-NAME = '村 "Hill", County'
-STEP = 500 / 95_970.0  # 500 m of longitude at 30.5 degrees north
+    from fakeservers import FakeServer
 
-
-def _node(number: int, east: float, north: float, **tags: str) -> dict[str, Any]:
-    """Return a node so many steps of 500 m away from the town's square."""
-    place = {"lon": 108.2 + east * STEP, "lat": 30.5 + north * 500 / 110_860.0}
-    return {"type": "node", "id": number, **place} | ({"tags": tags} if tags else {})
-
-
-def _way(number: int, nodes: list[int], **tags: str) -> dict[str, Any]:
-    return {"type": "way", "id": number, "nodes": nodes, "tags": tags}
-
-
-TOWN = [
-    *(_node(i, i, 0) for i in range(5)),
-    _node(5, 2, 1),
-    _node(6, 2, 2, barrier="gate", access="no"),
-    _node(7, 2, 3),
-    _node(8, 1, 1),
-    _node(9, 40, 0),  # 20 km away: the way to it is cut at the margin
-    _way(21, [0, 1, 2, 3, 4, 9], highway="residential", name="Long Road"),
-    _way(22, [2, 5, 6, 7], highway="footway"),
-    _way(23, [1, 8], highway="steps", oneway="-1"),
-    _way(24, [8, 5], highway="motorway"),
-    _way(25, [5, 3], highway="cycleway"),
-]
-PLACES = [
-    _node(31, 4, 0, amenity="bank", name="County Bank"),
-    _node(32, 0, 0, amenity="townhall", name="Town Hall"),
-    _node(33, 1, 0, amenity="post_office"),
-]
-
-
-def _square(half: float) -> dict[str, Any]:
-    west, south, east, north = 108.2 - half, 30.5 - half, 108.2 + half, 30.5 + half
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {"type": "Polygon", "coordinates": [ring]}
-
-
-class FakeServer(ThreadingHTTPServer):
-    """Nominatim and Overpass in one; `answers` holds statuses to give Overpass's next requests, the last for ever."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        self.answers: list[int] = [200]
-        self.asked: list[str] = []
-        self.shape: dict[str, Any] = _square(0.02)
-        self.known = True
-        self.remark = ""
-        self.places = PLACES
-
-    @property
-    def servers(self) -> Servers:
-        return Servers(overpass=f"{self.url}/api", nominatim=f"{self.url}/", deadline_s=600)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeServer
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-    def do_GET(self) -> None:
-        asked = parse_qs(urlparse(self.path).query)["q"][0]
-        self.server.asked.append(asked)
-        found = {"importance": 0.5, "display_name": NAME, "lat": "30.5", "lon": "108.2", "geojson": self.server.shape}
-        self._say(200, [found | {"boundingbox": ["30.4", "30.6", "108.1", "108.3"]}] if self.server.known else [])
-
-    def do_POST(self) -> None:
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        query = parse_qs(text)["data"][0]
-        self.server.asked.append(query)
-        answers = self.server.answers
-        status = answers.pop(0) if len(answers) > 1 else answers[0]
-        elements = TOWN if '["highway"]' in query else self.server.places
-        remark = {"remark": self.server.remark} if self.server.remark else {}
-        self._say(status, {"elements": elements} | remark)
-
-    def _say(self, status: int, content: Any) -> None:
-        body = json.dumps(content).encode() if status != 500 else b"<html>out of order</html>"
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    fake = FakeServer()
-    thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield fake
-    fake.shutdown()
-    fake.server_close()
-    thread.join()
-
-
-@pytest.fixture(autouse=True)
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Record the pauses instead of taking them."""
-    taken: list[float] = []
-    monkeypatch.setattr(time, "sleep", taken.append)
-    return taken
+pytestmark = pytest.mark.usefixtures("naps")
 
 
 def _settings() -> dict[str, Any]:
@@ -156,16 +46,22 @@ def test_a_place_becomes_streets_banks_offices_and_a_boundary(server: FakeServer
 
 def test_streets_are_written_as_they_were_tagged(server: FakeServer, tmp_path: Path) -> None:
     found = fetch_place("Hill", margin_m=5_000, servers=server.servers)
-    write_streets(found, tmp_path / "streets.osm.gz")
+    write_streets(found.streets, found.name, tmp_path / "streets.osm.gz")
     network, findings = osm.read_network(tmp_path / "streets.osm.gz")
     # Long Road (four steps; the far end is kept by its edge), the footway cut at its gate, the steps: no motorway.
-    assert {f.code: f.count for f in findings if f.code != "extract"} == {"not-walkable": 2, "blocking-barrier": 1}
+    assert {f.code: f.count for f in findings if f.code != "extract"} == {
+        "not-walkable": 3,
+        "ferries-left-out": 1,
+        "blocking-barrier": 1,
+    }
     kinds = [network.kinds[k] for k in network.kind]
     assert (kinds.count("footway"), kinds.count("steps")) == (2, 1)
     steps = kinds.index("steps")
     assert network.oneway.tolist() == [kind == "steps" for kind in kinds]
     ends = network.node_ids[network.edges[steps]].tolist()
     assert ends == [8, 1]  # oneway=-1: against the way, from its last node to its first
+    afloat, _ = osm.read_network(tmp_path / "streets.osm.gz", foot=FootAccess(ferries=True))
+    assert afloat.fixed_s[afloat.of_kind("ferry")].tolist() == [240 + 300]  # nothing goes on at its other end
     chinese, _ = osm.read_network(tmp_path / "streets.osm.gz", foot=FootAccess(access="china"))
     assert "cycleway" in [chinese.kinds[k] for k in chinese.kind]
 
@@ -227,7 +123,7 @@ def test_places_that_will_not_do(server: FakeServer) -> None:
     server.shape = {"type": "Point", "coordinates": [108.2, 30.5]}
     with pytest.raises(InputError, match=r"'Hill': .*expected a place with a boundary"):
         fetch_place("Hill", margin_m=5_000, servers=server.servers)
-    server.shape = _square(2)
+    server.shape = square(2)
     with pytest.raises(InputError, match=r"'Hill' is .* km² with 5 km around it; expected 10,000 km² at most"):
         fetch_place("Hill", margin_m=5_000, servers=server.servers)
     server.known = False

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
@@ -17,7 +17,7 @@ from accessibility.sites import Sites
 from accessibility.sources.datums import from_wgs84
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.points import TableSpec, locate_rows
+from accessibility.sources.points import locate_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -355,79 +355,6 @@ def test_degrees_that_say_they_are_the_other_axis_are_refused(columns: tuple[str
         locate_rows(table, source="t.csv")
 
 
-# Longitude, latitude, EPSG code; easting and northing by the series of Krüger (1912) on the CGCS2000 ellipsoid.
-SURVEYED = [
-    (113.264, 23.129, 4547, 424613.8648, 2559013.8708),
-    (113.264, 23.129, 4526, 38424613.8648, 2559013.8708),
-    (120.1551, 30.2741, 4549, 514923.7343, 3350508.8698),
-    (104.0665, 30.5723, 4496, 18410449.4253, 3383928.0881),
-]
-
-
-def surveyed(x: float, y: float, coordinates: str | None) -> Any:
-    table = pd.DataFrame({"x": [str(x)], "y": [str(y)]}, index=[2])
-    return locate_rows(table, TableSpec(coordinates=coordinates), source="t.csv").lonlat
-
-
-@pytest.mark.parametrize(("lon", "lat", "epsg", "x", "y"), SURVEYED)
-def test_survey_coordinates_of_china_come_out_where_they_are(
-    lon: float, lat: float, epsg: int, x: float, y: float
-) -> None:
-    np.testing.assert_allclose(surveyed(x, y, f"EPSG:{epsg}"), [(lon, lat)], rtol=0, atol=2e-9)
-    forth = Transformer.from_crs(4490, epsg, always_xy=True).transform(lon, lat)
-    np.testing.assert_allclose(forth, (x, y), rtol=0, atol=1e-4)
-    with pytest.raises(InputError, match=rf"fall outside the area of EPSG:{epsg} .*expected x \(east\) first"):
-        surveyed(y, x, f"EPSG:{epsg}")
-
-
-def test_survey_coordinates_far_outside_their_zone_are_refused() -> None:
-    x, y = Transformer.from_crs(4490, 4498, always_xy=True).transform(104.0665, 30.5723)
-    np.testing.assert_allclose((x, y), (19254211.9616, 3455844.9824), rtol=0, atol=1e-4)
-    with pytest.raises(InputError, match=r"fall outside the area of EPSG:4498 \(CGCS2000 / Gauss-Kruger zone 20\)"):
-        surveyed(x, y, "EPSG:4498")
-
-
-def test_cgcs2000_degrees_are_longitude_first() -> None:
-    np.testing.assert_allclose(surveyed(113.264, 23.129, "EPSG:4490"), [(113.264, 23.129)], rtol=0, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("bare", "prefixed"),
-    [
-        (4547, 4526), (4534, 4513), (4554, 4533), (4502, 4491), (4512, 4501), (4507, 4496),
-        (2327 + 11, 2327), (2382, 2361), (21453, 21413), (2422, 2401), (2442, 2421),
-    ],
-)  # fmt: skip
-def test_a_zone_before_the_easting_names_the_code_that_is_meant(bare: int, prefixed: int) -> None:
-    def position(epsg: int) -> tuple[float, float]:
-        crs = CRS.from_epsg(epsg)
-        west, _, east, _ = crs.area_of_use.bounds  # type: ignore[union-attr]
-        x, y = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True).transform((west + east) / 2, 35.0)
-        return float(x), float(y)
-
-    with_zone, without = position(prefixed), position(bare)
-    assert with_zone[0] % 1_000_000 == pytest.approx(without[0], abs=1e-3)
-    with pytest.raises(
-        InputError, match=rf"EPSG:{bare} .*; eastings of 8 digits that begin with .* EPSG:{prefixed} in"
-    ):
-        surveyed(*with_zone, f"EPSG:{bare}")
-    with pytest.raises(InputError, match=rf"; EPSG:{prefixed} has its zone before the easting, EPSG:{bare} has none$"):
-        surveyed(*without, f"EPSG:{prefixed}")
-
-
-def test_metres_taken_for_degrees_name_the_zone_they_begin_with() -> None:
-    with pytest.raises(
-        InputError, match=r"lie outside the globe.*; eastings of 8 .* begin with 38 are EPSG:4526 in CGC"
-    ):
-        surveyed(38424613.8648, 2559013.8708, None)
-    with pytest.raises(InputError, match=r"expected degrees; for metres declare coordinates = 'EPSG:n'$"):
-        surveyed(424613.8648, 2559013.8708, None)
-    with pytest.raises(
-        InputError, match=r"the second number begins with a zone, as an easting does: swap the columns$"
-    ):
-        surveyed(2559013.8708, 38424613.8648, "EPSG:4526")
-
-
 def test_a_heading_of_two_rows_places_its_rows(tmp_path: Path) -> None:
     sites, findings = read_sites(csv(tmp_path, "编号,名称,经纬度,", ",,经度,纬度", "001,甲,108.1,30.5"), OUTLETS)
     assert sites.index.tolist() == ["001"]
@@ -439,9 +366,9 @@ def test_a_heading_of_two_rows_places_its_rows(tmp_path: Path) -> None:
 def test_a_shortened_code_as_id_is_told_and_never_stands_for_two(tmp_path: Path) -> None:
     head = "网点编码,经度,纬度"
     sites, findings = read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5"), OUTLETS)
-    assert sites.index.tolist() == ["3.30106E+11"]
+    assert sites.index.tolist() == ["330106000000"]
     assert counted(findings) == {"code-in-scientific": 1}
-    with pytest.raises(InputError, match=r"1 ids stand more than once: 3.30106E\+11; expected a different id"):
+    with pytest.raises(InputError, match=r"1 ids stand more than once: 330106000000; expected a different id"):
         read_sites(csv(tmp_path, head, "3.30106E+11,108.1,30.5", "3.30106E+11,108.2,30.5"), OUTLETS)
 
 

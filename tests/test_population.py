@@ -11,6 +11,7 @@ import rasterio
 from conftest import STEP_DEG
 from hypothesis import given
 from hypothesis import strategies as st
+from osmfiles import node, relation, way, write_osm
 from pyproj import CRS, Geod, Transformer
 from rasterio.transform import from_origin
 from shapely import box
@@ -240,6 +241,48 @@ def test_cells_of_a_kilometre_are_refused_for_a_walk_and_split_when_asked(town: 
     assert "2 cells of 1,000 m split into 10 by 10 of 100 m" in split.message
     lonlat = study.demand.to_crs("EPSG:32649").xy[:2]
     assert np.diff(lonlat, axis=0)[0] == pytest.approx([100, 0], abs=0.5)
+
+
+def test_cells_of_a_kilometre_are_split_by_the_buildings_of_the_extract(town: Path, tmp_path: Path) -> None:
+    raster(town.parent, [(0, 100), (2000, 300)], crs="EPSG:32649", step=1_000.0)
+    house = {"building": "house"}
+    corners = [
+        (0.05, 20),
+        (0.06, 20),
+        (0.06, 31),
+        (0.05, 31),
+    ]  # 5 m by 11 m, 25 m east, 20 m north
+    nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    nodes += [node(11 + i, 108.2 + x * STEP_DEG, 30.5 + y / 110_860) for i, (x, y) in enumerate(corners)]
+    bus = relation(9, [("way", 1, "")], {"type": "route"})
+    write_osm(town.parent / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), way(2, [11, 12, 13, 14, 11], house), bus)
+    people_are(town, 'path = "pop.tif", split_cells = "buildings"')
+    study = read(town, tmp_path)
+    now = study.coverage()
+    assert len(study.demand) == 1 + 100
+    assert study.demand.population.tolist() == pytest.approx([100] + [3] * 100)
+    assert now.walk_s[0] == pytest.approx(27.5 + 1.3 * 25.5, abs=2)
+    (split,) = [finding for finding in study.findings if finding.code == "split-cells"]
+    assert "people of 1 cells of 1,000 m shared over 1 buildings inside them" in split.message
+    assert "1 cells have none: their 300 people shared equally" in split.message
+    assert split.is_warning
+    edit(town, ('"roads.osm"', '"roads.gpkg"'))
+    study.network.to_gdf().to_file(town.parent / "roads.gpkg", layer="roads")
+    with pytest.raises(InputError, match=r'pop.tif: split_cells = "buildings" reads them from the extract'):
+        read(town, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ('path = "pop.tif", column = "n", setting = "s"', "a raster with column, setting, which only a table has"),
+        ('path = "people.csv", unit = "per_km2"', "a table with unit, which only a raster has"),
+    ],
+)
+def test_keys_that_a_format_does_not_know_are_refused(town: Path, tmp_path: Path, keys: str, said: str) -> None:
+    raster(town.parent, [(0, 10)], **WORLDPOP)
+    with pytest.raises(InputError, match=said):
+        read(people_are(town, keys), tmp_path)
 
 
 def test_cells_of_a_kilometre_serve_a_standard_without_walks(town: Path, tmp_path: Path) -> None:

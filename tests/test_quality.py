@@ -20,10 +20,10 @@ from shapely import box
 import accessibility as acc
 from accessibility import cli, runs
 from accessibility.console import Silence
-from accessibility.coverage import Snapped, measure_coverage
+from accessibility.coverage import measure_coverage
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
 from accessibility.report.quality import measure_streets, snap_table, snap_to_nodes
-from accessibility.snapping import NOWHERE
+from accessibility.snapping import NOWHERE, Snapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,6 +177,16 @@ def test_a_site_in_another_district_than_it_says(town: Path, cache: Path) -> Non
     assert wrong["district"].tolist() == ["West"]
     assert wrong["points_of_coverage"].tolist() == pytest.approx([-100 * 30 / 310])
     assert "O1 (Hall) says east" in wrong["message"].iloc[0]
+
+
+def test_the_column_that_names_districts_of_the_study_is_the_one_that_counts(town: Path, cache: Path) -> None:
+    # The townships are villages of another list; the study's districts stand in the column of counties.
+    rows = "id,name,lon,lat,乡镇,区县\nO1,Hall,108.2,30.5,North,East\n"
+    (town.parent / "outlets.csv").write_text(rows, encoding="utf-8")
+    write_area(town, {}, -2, 6)
+    assert "says East" in quality_of(town, cache)[1].loc["site-in-other-district", "message"]
+    (town.parent / "outlets.csv").write_text(rows.replace("North,East", "East,Elsewhere"), encoding="utf-8")
+    assert "says East" in quality_of(town, cache)[1].loc["site-in-other-district", "message"]
 
 
 def test_sites_outside_are_worth_those_who_depend_on_them(town: Path, cache: Path) -> None:

@@ -66,17 +66,19 @@ def test_strips_and_windows_give_what_the_whole_array_gives(tmp_path: Path, monk
     assert must <= inside <= may
 
 
+@pytest.mark.parametrize("step", [1 / 1200, 1 / 120], ids=["3 arcsec", "30 arcsec"])
 @pytest.mark.parametrize(("unit", "factor"), [("per_km2", 1e-6), ("per_hectare", 1e-4)])
-def test_density_is_multiplied_by_the_true_area_of_a_cell_in_degrees(tmp_path: Path, unit: Any, factor: float) -> None:
-    cells, _ = read_population_raster(
-        tif(tmp_path, np.full((2, 1), 50.0), crs="EPSG:4326", transform=DEGREES), unit=unit
-    )
-    step, geod = 1 / 1200, Geod(ellps="WGS84")
+def test_density_is_multiplied_by_the_true_area_of_a_cell_in_degrees(
+    tmp_path: Path, unit: Any, factor: float, step: float
+) -> None:
+    grid = from_origin(108, 31, step, step)
+    cells, _ = read_population_raster(tif(tmp_path, np.full((2, 1), 50.0), crs="EPSG:4326", transform=grid), unit=unit)
+    geod = Geod(ellps="WGS84")
     for row in (0, 1):
         north, south = 31 - row * step, 31 - (row + 1) * step
         area, _ = geod.polygon_area_perimeter([108, 108 + step, 108 + step, 108], [south, south, north, north])
         assert cells.population[row] == pytest.approx(50 * area * factor, rel=1e-6)
-    assert cells.cell_m == pytest.approx(86, abs=1)
+    assert cells.cell_m == pytest.approx(86 * 1200 * step, rel=0.01)
 
 
 def test_density_in_web_mercator_is_not_multiplied_by_its_inflated_cells(tmp_path: Path) -> None:
@@ -142,6 +144,15 @@ def test_cells_too_crowded_or_too_coarse_are_told(tmp_path: Path) -> None:
     assert [(f.code, f.count) for f in read_population_raster(path)[1]] == [("crowded-cell", 1)]
     path = tif(tmp_path, np.array([[2_001.0, 1.0]]), transform=from_origin(500_000, 3_400_000, 1000, 1000))
     assert [(f.code, f.count) for f in read_population_raster(path)[1]] == [("coarse-cells", 2)]
+
+
+def test_the_densest_cell_is_named_wherever_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accessibility.sources.cellareas._AT_ONCE", 3)
+    values = np.full((3, 4), 2_500.0)
+    values[1, 2] = 9_000.0
+    (finding,) = read_population_raster(tif(tmp_path, values))[1]
+    assert (finding.code, finding.count, finding.people) == ("crowded-cell", 12, 11 * 2_500 + 9_000)
+    assert "most 900,000 per km² in row 1, column 2" in finding.message
 
 
 def test_whole_numbers_and_scaled_values_are_people(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from accessibility.sources.checks import Finding
 KEYS = [
     "version",
     "study",
+    "study_file",
     "inputs",
     "parameters",
     "totals",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,7 +16,7 @@ from pyproj import CRS
 from accessibility import search
 from accessibility.elimination import eliminate
 from accessibility.network import IMPASSABLE, Impedance, Network
-from accessibility.packing import build_graph, hilbert_rank
+from accessibility.packing import build_arcs, build_graph, hilbert_rank
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 
@@ -131,6 +131,32 @@ def test_nearest_equals_networkx_with_owners(world: World) -> None:
     assert answers == oracle(world)
 
 
+@settings(max_examples=300, deadline=None)
+@given(worlds(), st.data())
+def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObject) -> None:
+    n = len(world.people)
+    cutoff = data.draw(st.lists(st.integers(0, 100) | st.integers(0, 20_000), min_size=n, max_size=n))
+    arcs = build_arcs(world.network, world.impedance)
+    start, person, cost = search.catchments(arcs, stops(world.sites), stops(world.people), np.array(cutoff, np.uint32))
+    found = [{int(p): int(c) for p, c in zip(person[a:b], cost[a:b], strict=True)} for a, b in pairwise(start.tolist())]
+    alone = [oracle(replace(world, sites=[site])) for site in world.sites]
+    expected = [{i: a[0] for i, a in enumerate(answers) if a and a[0] <= cutoff[i]} for answers in alone]
+    assert found == expected
+    assert all((np.diff(person[a:b]) > 0).all() for a, b in pairwise(start.tolist()))
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds())
+def test_plain_arcs_turned_round_twice_are_the_same(world: World) -> None:
+    arcs = build_arcs(world.network, world.impedance)
+    back = arcs.turned()
+    forth = back.turned()
+    assert np.array_equal(forth.start, arcs.start)
+    for a, b in pairwise(arcs.start.tolist()):
+        assert sorted(forth.arcs[a:b]) == sorted(arcs.arcs[a:b])
+    assert len(back.arcs) == len(arcs.arcs)
+
+
 @settings(max_examples=100, deadline=None)
 @given(worlds(), st.integers(0, 200))
 def test_a_limit_changes_nothing_within_it(world: World, limit: int) -> None:
@@ -212,3 +238,8 @@ def test_meshes_with_a_core_equal_networkx(seed: int) -> None:
     assert ((hierarchy.neighbour != own).sum(axis=1) == 3).any()
     assert len(hierarchy.start) > 10
     assert oracle(world) == [None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(world), strict=True)]
+    everyone = np.full(len(people), search.UNREACHED, np.uint32)
+    pairs = search.catchments(build_arcs(world.network, world.impedance), stops(sites), stops(people), everyone)
+    alone = [oracle(replace(world, sites=[site])) for site in sites]
+    expected = [(p, answer[0]) for answers in alone for p, answer in enumerate(answers) if answer]
+    assert list(zip(pairs[1].tolist(), pairs[2].tolist(), strict=True)) == expected

@@ -155,6 +155,7 @@ def test_thresholds_are_or_more() -> None:
     assert (classify_degurba([[5000] * 10], level=1) == 3).all()
     assert (classify_degurba([[5000] * 9 + [4999]], level=1) == 2).all()
     assert (classify_degurba([[1500] * 34], level=1) == 3).all()
+    assert (classify_degurba([[1499.999] * 34], level=1) == 2).all()
     assert classify_degurba([[1500] * 33 + [1499.999]], level=1).tolist() == [[2] * 34]
     assert classify_degurba([[1500] * 34 + [1499.999]], level=1).tolist() == [[3] * 34 + [2]]
 

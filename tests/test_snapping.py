@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import worlds
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accessibility.compounds import sealed_edges
 from accessibility.snapping import NOWHERE, SnapLimits, snap_points
 
 coordinates = st.tuples(st.floats(-900, 900), st.floats(-900, 900))
@@ -66,6 +69,28 @@ def test_a_stray_fragment_gathers_nobody_and_an_island_keeps_its_people() -> Non
     assert at.leg_m.tolist() == pytest.approx([55, 300])
 
 
+def test_a_compound_that_no_street_meets_takes_nobody() -> None:
+    # A street of 12 km, and 300 m to the north a compound; one of its ways is public in the second world.
+    street, compound = [(100.0 * i, 0.0) for i in range(120)], [(500.0, 300.0), (600.0, 300.0), (700.0, 300.0)]
+    edges = [*((i, i + 1) for i in range(119)), (120, 121), (121, 122)]
+    plain = worlds.network([*street, *compound], edges)
+    private = np.arange(121) >= 119
+    sealed = replace(plain, private=private)
+    home = np.array([(550.0, 310.0)]) + worlds.ORIGIN
+    assert sealed_edges(sealed).tolist() == private.tolist()
+    at = snap_points(sealed, home, 500)
+    assert (at.edge.tolist(), at.leg_m.tolist()) == ([5], pytest.approx([310]))
+    assert not snap_points(sealed, home, 300).snapped.any()  # nobody is taken beyond the limit
+    ajar = replace(plain, private=np.arange(121) == 119)
+    assert not sealed_edges(ajar).any()
+    assert snap_points(ajar, home, 500).edge.tolist() == [119]
+
+
+def test_a_network_of_nothing_but_private_ways_keeps_its_people() -> None:
+    alone = replace(worlds.line(), private=np.ones(6, np.bool_))
+    assert snap_points(alone, worlds.ORIGIN[None, :] + 10, 500).snapped.all()
+
+
 def test_limits_follow_the_setting() -> None:
     limits = SnapLimits(urban_m=1, town_m=2, rural_m=3)
     assert limits.of(np.array(["rural", "urban", "town"])).tolist() == [3, 1, 2]
@@ -74,3 +99,10 @@ def test_limits_follow_the_setting() -> None:
 def test_the_lowest_edge_wins_a_tie() -> None:
     cross = worlds.network([(0, 0), (100, 0), (-100, 0), (0, 100), (0, -100)], [(0, 1), (2, 0), (0, 3), (4, 0)])
     assert snap_points(cross, worlds.ORIGIN[None, :], 500).edge.tolist() == [0]
+
+
+@pytest.mark.parametrize("private", [(False, True), (True, False)])
+def test_at_a_gate_one_stands_on_the_street(private: tuple[bool, bool]) -> None:
+    gate = replace(worlds.network([(0, 0), (100, 0), (100, 100)], [(0, 1), (1, 2)]), private=private)  # type: ignore[arg-type]
+    found = snap_points(gate, np.array([(110.0, -10.0)]) + worlds.ORIGIN, 500)
+    assert found.edge.tolist() == [private.index(False)]

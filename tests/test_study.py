@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shutil
@@ -12,15 +13,20 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, STEP_DEG
+from osmfiles import node, relation, way, write_osm
 from pyproj import Transformer
 from shapely import box
 
 import accessibility as acc
 from accessibility import runs
 from accessibility.console import Silence
+from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from accessibility.coverage import Coverage
+    from accessibility.study import Study
 
 PROGRESS = Silence()
 OPTIONS = runs.Options(workers=2)
@@ -223,3 +229,98 @@ def test_settings_from_codes_and_from_polygons(town: Path, tmp_path: Path) -> No
     run(town, tmp_path / "out", tmp_path / "cache")
     table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
     assert table["setting"].tolist() == ["urban", "urban", "rural", "rural", "rural"]
+
+
+CODES = ["111", "112", "121", "122", "123", "210", "220"]
+
+
+def coded(town: Path, codes: list[str], tmp_path: Path, *, town_rule: str = "urban") -> tuple[Study, Coverage]:
+    """Return the street of 5 km with a person of each code at 1 km and at 4 km from the outlet."""
+    nodes = [node(i + 1, 108.2 + 2 * i * STEP_DEG, 30.5) for i in range(6)]
+    bus = relation(9, [("way", 1, "")], {"type": "route"})
+    write_osm(town.parent / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5, 6]), bus)
+    rows = [f"{km}-{c},{108.2 + 2 * km * STEP_DEG:.7f},30.5,1,{c}" for km in (1, 4) for c in codes]
+    (town.parent / "people.csv").write_text("\n".join(["id,lon,lat,population,城乡分类代码", *rows]), encoding="utf-8")
+    path = town.parent / f"{town_rule}.toml"
+    text = town.read_text(encoding="utf-8").replace(', setting = "setting"', "")
+    head = f'[standard]\ntown = "{town_rule}"\n[inputs]'
+    settlement = '\n[settlement]\nfrom = { codes = "城乡分类代码" }\n'
+    path.write_text(text.replace("[inputs]", head) + settlement, encoding="utf-8")
+    study = acc.read_study(path, cache=tmp_path / "cache")
+    return study, study.coverage()
+
+
+def test_the_town_switch_changes_the_towns_alone(town: Path, tmp_path: Path) -> None:
+    _, strict = coded(town, CODES, tmp_path)
+    study, mild = coded(town, CODES, tmp_path, town_rule="rural")
+    changed = strict.covered != mild.covered
+    assert study.demand.ids[changed].tolist() == [f"{km}-{c}" for km in (1, 4) for c in ("121", "122", "123")]
+    assert mild.covered[changed].all()
+    assert strict.demand.ids[strict.covered].tolist() == [f"{km}-{c}" for km in (1, 4) for c in ("210", "220")]
+
+
+def test_a_code_that_is_none_is_refused_with_its_file_and_place(town: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"people.csv: 2 urban-rural codes are unknown: '130' of 1-130, '130' of 4-130"
+    ):
+        coded(town, ["111", "130"], tmp_path)
+
+
+def test_settings_of_people_from_villages_with_codes(town: Path, tmp_path: Path) -> None:
+    edges = [108.19, *(108.2 + at * STEP_DEG for at in (0.5, 1.5, 2.5))]
+    villages = [box(west, 30.4, east, 30.6) for west, east in itertools.pairwise(edges)]
+    frame = gpd.GeoDataFrame({"代码": [111, 122, 220]}, geometry=villages, crs=4326)
+    frame.to_file(town.parent / "villages.gpkg")
+    edit(town, ', setting = "setting"', "")
+    text = town.read_text(encoding="utf-8")
+    settlement = '\n[settlement]\nfrom = { polygons = "villages.gpkg", codes = "代码" }\n'
+    town.write_text(text + settlement, encoding="utf-8")
+    study = acc.read_study(town, cache=tmp_path / "cache")
+    assert study.demand.setting.tolist() == ["urban", "town", "rural", "rural", "rural"]
+    assert "settlement" in study.inputs
+    frame.assign(代码=[111, 999, 220]).to_file(town.parent / "villages.gpkg")
+    with pytest.raises(
+        InputError, match=r"villages.gpkg: 1 urban-rural codes are unknown: '999' of a polygon; expected"
+    ):
+        acc.read_study(town, cache=tmp_path / "cache")
+
+
+def test_banks_of_an_extract_count_where_the_study_says_which(town: Path, tmp_path: Path) -> None:
+    nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    banks = [("A Bank", "08:00-17:00"), ("A Bank", "Mo-Sa 08:00-17:00"), ("B Bank", "Mo-Sa 08:00-17:00")]
+    nodes += [
+        node(11 + i, 108.2 + (4 - i) * STEP_DEG, 30.5, amenity="bank", operator=name, opening_hours=hours)
+        for i, (name, hours) in enumerate(banks)
+    ]
+    write_osm(
+        town.parent / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), relation(9, [("way", 1, "")], {"type": "route"})
+    )
+    text = town.read_text(encoding="utf-8")
+    table = 'banks = { path = "banks.csv", coordinates = "WGS84" }'
+    assert table in text
+
+    def banks_are(keys: str) -> Study:
+        town.write_text(text.replace(table, f'banks = {{ osm = "amenity=bank"{keys} }}'), encoding="utf-8")
+        return acc.read_study(town, cache=tmp_path / "cache")
+
+    assert not banks_are("").sites.open[1:].any()
+    study = banks_are(', counts_if = { operator = "a bank", opening_hours = "*Sa*" }')
+    assert study.sites.open.tolist() == [True, False, True, False]
+    (said,) = [finding for finding in study.findings if finding.code == "does-not-count"]
+    assert "2 of 3 sites do not meet counts_if and do not count" in said.message
+    with pytest.raises(InputError, match=r"counts_if names 'partner'; expected one of name, amenity, operator"):
+        banks_are(', counts_if = { partner = "yes" }')
+    with pytest.raises(InputError, match=r"reads objects of OpenStreetMap, not a table; expected no coordinates"):
+        banks_are(', coordinates = "WGS84"')
+
+
+def test_a_table_of_people_can_name_its_sheet_columns_and_encoding(town: Path, tmp_path: Path) -> None:
+    text = town.read_text(encoding="utf-8")
+    old = 'path = "people.csv", setting = "setting", coordinates = "WGS84"'
+    assert old in text
+    rows = (town.parent / "people.csv").read_text(encoding="utf-8").replace("lon,lat,population", "ost,nord,人數")
+    (town.parent / "big5.csv").write_bytes(rows.encode("big5"))
+    columns = 'columns = { lon = "ost", lat = "nord" }, column = "人數", encoding = "big5"'
+    new = f'path = "big5.csv", setting = "setting", coordinates = "WGS84", {columns}'
+    town.write_text(text.replace(old, new), encoding="utf-8")
+    assert acc.read_study(town, cache=tmp_path / "cache").demand.population.sum() == 310

@@ -6,8 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accessibility.sources.cells import read_groups, refuse_coarse, split_cells
+from accessibility.errors import InputError
+from accessibility.loading.context import is_osm
+from accessibility.sources import osm
+from accessibility.sources.cells import Placed, place_cells, read_groups, refuse_coarse, split_cells
 from accessibility.sources.raster import read_population_raster
+from accessibility.sources.spread import spread_cells
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -19,15 +23,14 @@ if TYPE_CHECKING:
     from accessibility.sources.raster import Cells
 
 
-def load_cells(
-    load: Loading, path: Path, bounds: Bounds | None
-) -> tuple[Cells, dict[str, NDArray[np.float64]], list[Finding]]:
-    """Return the populated cells, the people of each group in them, and what was found.
+def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed, list[Finding]]:
+    """Return the people of the populated cells where they live, with their groups, and what was found.
 
     Raises
     ------
     InputError
-        Cells too large for a walking rule of the study's standard, and nothing said about splitting them.
+        Cells too large for a walking rule of the study's standard, and nothing said about splitting them; cells to be
+        split by buildings without an extract that has some.
     """
     table = load.settings.inputs.population
     cells, findings = read_population_raster(path, bounds_lonlat=bounds, band=table.band, unit=table.unit)
@@ -36,16 +39,42 @@ def load_cells(
         files = {group: load.file(Path(file)) for group, file in table.groups.items()}
         cells, groups, more = read_groups(cells, files, bounds_lonlat=bounds, unit=table.unit, source=path.name)
         findings += more
-    whole = cells
+    if table.split_cells == "buildings":
+        placed, more = _over_buildings(load, path, cells, groups, bounds)
+        return placed, _split(findings, more)
     if table.split_cells is not None:
-        cells, more = split_cells(whole, table.split_cells, path.name)
-        findings = [finding for finding in findings if not (more and finding.code == "coarse-cells")] + more
-        parts = {
-            group: split_cells(replace(whole, population=people), table.split_cells, path.name)[0]
-            for group, people in groups.items()
-        }
-        groups = {group: part.population for group, part in parts.items()}
+        cells, groups, more = _in_equal_parts(cells, groups, table.split_cells, path.name)
+        findings = _split(findings, more)
     standard = load.settings.standard.standard
     if any(standard.rule(setting).measure == "walk" for setting in SETTINGS):
         refuse_coarse(cells, path.name)
-    return cells, groups, findings
+    return place_cells(cells, groups), findings
+
+
+def _split(findings: list[Finding], more: list[Finding]) -> list[Finding]:
+    """Return all findings; cells that were split are not too coarse any more."""
+    return [finding for finding in findings if not (more and finding.code == "coarse-cells")] + more
+
+
+def _in_equal_parts(
+    cells: Cells, groups: dict[str, NDArray[np.float64]], size_m: float, source: str
+) -> tuple[Cells, dict[str, NDArray[np.float64]], list[Finding]]:
+    parts, findings = split_cells(cells, size_m, source)
+    split = {
+        group: split_cells(replace(cells, population=people), size_m, source)[0] for group, people in groups.items()
+    }
+    return parts, {group: part.population for group, part in split.items()}, findings
+
+
+def _over_buildings(
+    load: Loading, path: Path, cells: Cells, groups: dict[str, NDArray[np.float64]], bounds: Bounds | None
+) -> tuple[Placed, list[Finding]]:
+    if load.asked is not None or not is_osm(load.streets):
+        msg = (
+            f'{path.name}: split_cells = "buildings" reads them from the extract of the streets; expected network = '
+            '{ path = "....osm.pbf" }, or split_cells = 100'
+        )
+        raise InputError(msg)
+    buildings, found = osm.read_buildings(load.streets, bounds=bounds)
+    placed, findings = spread_cells(cells, groups, buildings, source=path.name)
+    return placed, findings + found

@@ -10,6 +10,7 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from accessibility.sources.checks import Finding
+from accessibility.sources.fetched import Asked
 from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
 
@@ -50,7 +51,22 @@ class Loading:
     @property
     def streets(self) -> Path:
         """The network's file, which is also where OpenStreetMap objects are looked for."""
-        return self.file(self.settings.inputs.network.path)
+        asked, path = self.asked, self.settings.inputs.network.path
+        return asked.streets if asked is not None else self.file(path)  # type: ignore[arg-type]  # one of both is there
+
+    @property
+    def asked(self) -> Asked | None:
+        """What is asked of OpenStreetMap's servers where the study names a place instead of a file of streets."""
+        table = self.settings.inputs.network
+        if table.place is None:
+            return None
+        return Asked(
+            place=table.place,
+            margin_m=self.margin_m,
+            folder=self.cache / "places",
+            overpass=table.overpass,
+            nominatim=table.nominatim,
+        )
 
     @property
     def margin_m(self) -> float:
@@ -92,6 +108,11 @@ def input_files(load: Loading) -> dict[str, Path]:
         for name in ("area", "network", "population", "elevation", "outlets", "banks", "candidates")
     }
     given = {name: load.file(table.path) for name, table in named.items() if table is not None and table.path}
+    asked = load.asked
+    if asked is not None:
+        sites = {name: getattr(inputs, name) for name in ("outlets", "banks", "candidates")}
+        given["network"] = asked.streets
+        given |= {name: asked.places(t.tags) for name, t in sites.items() if t is not None and t.path is None}
     people = inputs.population
     if people.path is not None and is_raster(people.path):
         given |= {f"population {group}": load.file(Path(file)) for group, file in people.groups.items()}

@@ -13,7 +13,7 @@ from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.loading.cells import load_cells
 from accessibility.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
-from accessibility.projection import WGS84, transform
+from accessibility.projection import WGS84
 from accessibility.settlement import classify_settings, settings_from_codes
 from accessibility.sources import osm
 from accessibility.sources.areas import locate, read_areas
@@ -26,10 +26,12 @@ from accessibility.studyfile import SettlementSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.studyfile import PopulationInput
 
 _URBAN_CODE = "111"
 _SETTLEMENT_MARGIN_M = 12_000.0  # an urban centre cut at the border of the data would lose its 50 000 people
@@ -44,7 +46,8 @@ class People:
     ids, lonlat, population
         ``(n,)``, ``(n, 2)`` degrees and ``(n,)`` people.
     columns
-        ``setting``, ``district`` and groups, ``(n,)`` each, where the input has them.
+        ``setting``, ``district``, ``label`` (what may name the district) and groups, ``(n,)`` each, where the input has
+        them.
     groups
         Names of the groups.
     around
@@ -65,32 +68,39 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
     if table.buildings:
         return _people_of_buildings(load, area)
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
+    _refuse_idle_keys(table, path)
     if is_raster(path):
-        cells, groups, findings = load_cells(load, path, study_bounds(area, None, _SETTLEMENT_MARGIN_M))
+        placed, findings = load_cells(load, path, study_bounds(area, None, _SETTLEMENT_MARGIN_M))
         return People(
-            ids=cells.ids,
-            lonlat=transform(cells.xy, cells.crs, WGS84),
-            population=cells.population,
-            columns=groups,
-            groups=tuple(groups),
+            ids=placed.ids,
+            lonlat=placed.lonlat,
+            population=placed.population,
+            columns=placed.groups,
+            groups=tuple(placed.groups),
             around=True,
         ), findings
     if table.split_cells is not None:
         msg = f"{path.name}: split_cells splits the cells of a raster; expected a raster, or no split_cells"
         raise InputError(msg)
     source = load.settings.settlement.source
-    extra = source.column or source.codes if isinstance(source, SettlementSource) else None
+    own = isinstance(source, SettlementSource) and source.polygons is None
+    extra = source.column or source.codes if own else None  # type: ignore[union-attr]
     spec = PeopleSpec(
         column=table.column,
         id=table.id,
         coordinates=table.coordinates,
+        columns=table.columns,
+        layer=table.layer,
+        sheet=table.sheet,
+        encoding=table.encoding,
         setting=table.setting or extra,
         district=table.district,
         groups=table.groups,
     )
     people, findings = read_people_table(path, spec)
     findings += assumed_datum(path, table.coordinates)
-    columns = {c: people[c].to_numpy() for c in ("setting", "district", *table.groups) if c in people.columns}
+    known = ("setting", "district", "label", *table.groups)
+    columns = {c: people[c].to_numpy() for c in known if c in people.columns}
     return People(
         ids=people.index.to_numpy(dtype=object),
         lonlat=np.column_stack([people.geometry.x, people.geometry.y]),
@@ -98,6 +108,17 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
         columns=columns,
         groups=tuple(table.groups),
     ), findings
+
+
+def _refuse_idle_keys(table: PopulationInput, path: Path) -> None:
+    """Refuse keys that the format gives no meaning, so that none is ignored in silence."""
+    of_table = {"column", "id", "coordinates", "setting", "district", "columns", "layer", "sheet", "encoding"}
+    raster = is_raster(path)
+    idle = sorted(table.model_fields_set & (of_table if raster else {"band", "unit"}))
+    if idle:
+        what, other = ("a raster", "a table") if raster else ("a table", "a raster")
+        msg = f"{path.name}: {what} with {', '.join(idle)}, which only {other} has; expected none of them"
+        raise InputError(msg)
 
 
 def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
@@ -249,7 +270,7 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
     if "setting" in people.columns:
         given = pd.Series(people.columns["setting"]).astype("string").str.strip()
         if _settings_are_codes(load):
-            return settings_from_codes(given.to_numpy(dtype=str)), []
+            return _of_codes(given, people.ids, name), []
         bad = ~given.isin(SETTINGS)
         if bad.any():
             found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
@@ -264,13 +285,29 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Fin
 
 
 def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
-    """Return the setting of the polygon (column ``setting``) that each row lies in, rural outside all."""
-    source = load.settings.settlement.source
-    path = load.file(source.polygons)  # type: ignore[union-attr, arg-type]
-    shapes, findings = read_areas(path, name="setting")
-    bad = sorted(set(shapes["name"]) - set(SETTINGS))
-    if bad:
-        msg = f"{path.name}: setting is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
-        raise InputError(msg)
-    row = locate(people.lonlat, shapes)
-    return np.append(shapes["name"].to_numpy(dtype="<U5"), "rural")[row], findings
+    """Return the setting of the polygon that each row lies in, rural outside all.
+
+    Polygons say it in their column ``setting``, another one that the study names, or by codes.
+    """
+    source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
+    path = load.file(source.polygons)  # type: ignore[arg-type]
+    column = source.codes or source.column or "setting"
+    shapes, findings = read_areas(path, name=column)
+    named = shapes["name"].astype("string")
+    if source.codes is not None:
+        setting = _of_codes(named, ["a polygon"] * len(named), path.name)
+    else:
+        bad = sorted(set(named) - set(SETTINGS))
+        if bad:
+            msg = f"{path.name}: {column} is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
+            raise InputError(msg)
+        setting = named.to_numpy(dtype="<U5")
+    return np.append(setting, "rural")[locate(people.lonlat, shapes)], findings
+
+
+def _of_codes(codes: pd.Series[Any], names: Any, source: str) -> NDArray[np.str_]:
+    try:
+        return settings_from_codes(codes.to_numpy(dtype=str), list(names))
+    except InputError as error:
+        msg = f"{source}: {error}"
+        raise InputError(msg) from error

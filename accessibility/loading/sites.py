@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import shapely
 
 from accessibility.errors import InputError
@@ -13,11 +14,12 @@ from accessibility.sites import Sites
 from accessibility.sources import osm
 from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Ground, suspect_datum
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
+from accessibility.sources.fetched import keep_places
+from accessibility.sources.places import PlaceSpec, has_value, read_sites
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from numpy.typing import NDArray
 
     from accessibility.network import Network
     from accessibility.studyfile import SitesInput
@@ -41,7 +43,7 @@ def load_sites(
         findings += found
         frame, found = _near(frame, source, bounds)
         findings += found
-        if table.osm is None and table.path and table.path.suffix.lower() in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+        if table.osm is None:
             findings += suspect_datum(frame, table.coordinates, ground, source=source)[1]
         clash = [i for i in frame.index if i in origin]
         if clash:
@@ -72,6 +74,8 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
             columns=table.columns,
             counts_if=table.counts_if,
             layer=table.layer,
+            sheet=table.sheet,
+            encoding=table.encoding,
             cost={"outlet": 0.0, "bank": cost.bank, "new": cost.new},
         )
         frame, findings = read_sites(path, spec)
@@ -79,20 +83,43 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
     if not is_osm(path):
         msg = f"{path.name}: osm = ... reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"
         raise InputError(msg)
-    tags = table.osm if isinstance(table.osm, str) else ",".join(table.osm)
-    frame, findings = osm.read_places(path, tags)
+    tags, asked = table.tags, load.asked
+    if asked is not None and table.path is None:
+        frame, findings = keep_places(asked, tags)
+        path = asked.places(tags)
+    else:
+        frame, findings = osm.read_places(path, tags)
     source = f"{path.name} ({tags})"
     if frame.empty:
         msg = f"{path.name}: no object is tagged {tags}; expected some for {role}"
         raise InputError(msg)
     kind = _KIND[role]
+    counts, more = _counting(frame, table, source, kind)
     frame = frame.set_index("id").assign(
-        kind=kind, open=kind == "outlet", cost={"bank": cost.bank, "new": cost.new}.get(kind, 0.0)
+        kind=kind, open=counts, cost={"bank": cost.bank, "new": cost.new}.get(kind, 0.0)
     )
-    if kind == "bank":
+    return frame, source, findings + more
+
+
+def _counting(
+    frame: gpd.GeoDataFrame, table: SitesInput, source: str, kind: str
+) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Return which objects of OpenStreetMap count today: outlets, and banks that ``counts_if`` names as partners."""
+    counts = np.full(len(frame), kind == "outlet" or (kind == "bank" and bool(table.counts_if)))
+    if kind == "bank" and not table.counts_if:
         message = f"{len(frame)} bank branches from OpenStreetMap, none known as a partner: none counts today"
-        findings.append(Finding(code="no-partner-column", source=source, message=message, count=len(frame)))
-    return frame, source, findings
+        return counts, [Finding(code="no-partner-column", source=source, message=message, count=len(frame))]
+    for name, value in table.counts_if.items():
+        known = [column for column in frame.columns if column not in ("id", "geometry")]
+        if name not in known:
+            msg = f"{source}: counts_if names {name!r}; expected one of {', '.join(known)}"
+            raise InputError(msg)
+        counts &= has_value(frame[name], value)
+    out = int((~counts).sum())
+    if not table.counts_if or not out:
+        return counts, []
+    message = f"{out} of {len(frame)} sites do not meet counts_if and do not count"
+    return counts, [Finding(code="does-not-count", source=source, message=message, count=out)]
 
 
 def _near(frame: gpd.GeoDataFrame, source: str, bounds: Bounds | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
 
+from accessibility.compounds import enclose_lanes
 from accessibility.errors import InputError
 from accessibility.grades import measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
+from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
-from accessibility.sources.foot import FootAccess
+from accessibility.sources.fetched import keep_streets
 from accessibility.sources.raster import sample_heights
 from accessibility.studyfile import OSM_SUFFIXES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -28,22 +33,50 @@ _OUTSIDE_NETWORK_SHARE = 0.01
 
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
-    """Return the streets within `bounds`."""
+    """Return the streets within `bounds`, lanes that only private ways lead to made private too."""
+    network, findings = _read(load, bounds)
+    network, enclosed = enclose_lanes(network)
+    if enclosed.any():
+        message = (
+            f"{int(enclosed.sum()):,} edges, {network.length_m[enclosed].sum() / 1_000:,.1f} km, are public by their "
+            "tags, but only private ways lead to them: taken as private"
+        )
+        found = Finding(code="enclosed-lanes", source=load.streets.name, message=message, count=int(enclosed.sum()))
+        findings = [*findings, found]
+    return network, findings
+
+
+def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     path, table = load.streets, load.settings.inputs.network
-    foot = FootAccess(access=load.settings.walking.access)
+    foot = load.settings.walking.foot
     suffix = path.suffix.lower()
     if suffix not in lines.SUFFIXES and (table.noded or table.layer is not None):
         msg = f"{path.name}: layer and noded are for files of lines; expected one ({', '.join(lines.SUFFIXES)})"
         raise InputError(msg)
+    fetched = [] if load.asked is None else keep_streets(load.asked)
     if is_osm(path):
-        return osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        network, findings = osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        return network, fetched + findings
     if suffix in lines.SUFFIXES:
-        return lines.read_lines(path, layer=table.layer, noded=table.noded, crs=table.crs, bounds=bounds, foot=foot)
+        options: dict[str, Any] = {"layer": table.layer, "noded": table.noded, "crs": table.crs, "bounds": bounds}
+        settings = options | {"reader": "lines", "foot": asdict(foot), "beside": lines.fingerprints(path)}
+        return _kept(load, settings, lambda: lines.read_lines(path, foot=foot, **options))
     if suffix == ".graphml":
-        return lines.read_graphml(path)
+        if table.crs is not None:
+            msg = f"{path.name}: a graph brings its own coordinate system; expected no crs"
+            raise InputError(msg)
+        return _kept(load, {"reader": "graphml"}, lambda: lines.read_graphml(path))
     known = (", ".join(OSM_SUFFIXES), ", ".join(lines.SUFFIXES))
     msg = f"{path.name}: not a network; expected an OpenStreetMap extract ({known[0]}), lines ({known[1]}) or .graphml"
     raise InputError(msg)
+
+
+def _kept(
+    load: Loading, settings: dict[str, object], build: Callable[[], tuple[Network, list[Finding]]]
+) -> tuple[Network, list[Finding]]:
+    """Return what `build` reads from the streets' file, from the cache where the same bytes were read alike before."""
+    path = load.streets
+    return cached_network(path, settings, load.cache, build) if path.is_file() else build()
 
 
 def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:
@@ -59,7 +92,7 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
         findings.extend(f for f in found if f not in findings)
         return heights
 
-    network, unknown = measure_grades(network, heights_at)
+    network, unknown = measure_grades(network, heights_at, load.settings.walking.slope_factor)
     if unknown > 0:
         message = f"{unknown:.1%} of the streets' length has no heights: flat there"
         findings.append(Finding(code="heights-missing", source=path.name, message=message))

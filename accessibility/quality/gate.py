@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.coverage import Snapped, measure_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.coverage import measure_coverage
+from accessibility.network import FERRY
+from accessibility.projection import transform
 from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
+from accessibility.quality.streets import missed_people
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.report.quality import (
-    FAR_M,
     StreetFigures,
-    beyond_limit,
     district_labels,
     measure_streets,
     snap_table,
     snap_to_nodes,
 )
-from accessibility.report.tables import NO_DISTRICT
+from accessibility.snapping import Snapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         misplaced_sites(study, now),
         sites_not_open(study, now),
         sites_outside(study, now),
-        _people_and_streets(study, now),
+        missed_people(study, now),
         _rules(study, now),
         _official_totals(study, now),
         [_node_finding(study, now, moved)],
@@ -150,50 +150,20 @@ def _weigh_read(finding: Finding, now: Coverage) -> WeighedFinding:
     return WeighedFinding(**asdict(finding), points_of_coverage=points)
 
 
-def _people_and_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield, by district, people that the streets miss; each person stands in one of the three at most."""
-    at = now.snapped.demand
-    on_main = np.append(study.network.main_edges, False)[at.edge]
-    beyond = beyond_limit(now)
-    # Where no site counts at all everybody is unreached, and the streets are not to blame.
-    island = at.snapped & (~on_main | (now.unreached & now.sites.open.any()))
-    far = at.snapped & ~island & (at.leg_m > FAR_M)
-    texts = {
-        "island": (island, "people live on streets cut off from the main network"),
-        "beyond-snap-limit": (beyond, "people live farther from any street than the snap limit of their setting"),
-        "street-missing": (far, f"people live more than {FAR_M:.0f} m from their street (is one missing?)"),
-    }
-    labels = district_labels(now, study.district)
-    lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
-    for code, (concerned, text) in texts.items():
-        for name in dict.fromkeys(labels[concerned]):
-            rows = np.flatnonzero(concerned & (labels == name))
-            people = now.demand.population[rows]
-            if not people.sum() > 0:
-                continue
-            missed = float(people[~now.covered[rows]].sum())
-            lon, lat = lonlat[rows[people.argmax()]]
-            yield WeighedFinding(
-                code=code,
-                source=file_of(study, "network"),
-                message=f"{people.sum():,.0f} {text}; were all of them covered, {change_text(now, missed)}",
-                count=len(rows),
-                people=float(people.sum()),
-                points_of_coverage=points_of(now, missed),
-                district=None if name == NO_DISTRICT else name,
-                lon=float(lon),
-                lat=float(lat),
-            )
-
-
 def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield what two readings are worth: compounds open or closed to everybody, towns under either rule."""
+    """Yield what other readings are worth: compounds open or closed, ferries left out, towns under either rule."""
     compounds = int(study.network.private.sum())
     if compounds:
         walker = replace(now.walker, open_compounds=not now.walker.open_compounds)
         other = study.coverage(walker=walker, standard=now.standard)
         state = "open to everybody" if walker.open_compounds else "for residents only"
         yield _rule_finding(study, now, other, code="compounds", count=compounds, text=f"were all compounds {state}")
+    ferries = study.network.of_kind(FERRY)
+    if ferries.any():
+        ashore = study.network.without(ferries)
+        other = measure_coverage(ashore, study.demand, study.sites, now.standard, now.walker)
+        text = "were the ferries left out"
+        yield _rule_finding(study, now, other, code="without-ferries", count=int(ferries.sum()), text=text)
     towns = now.demand.setting == "town"
     if now.demand.population[towns].sum() > 0 and now.standard.urban != now.standard.rural:
         as_rural = now.standard.town != now.standard.rural
@@ -207,7 +177,7 @@ def _rule_finding(study: Study, now: Coverage, other: Coverage, *, code: str, co
     change = other.covered_people - now.covered_people
     return WeighedFinding(
         code=code,
-        source=file_of(study, "network") if code == "compounds" else study.path.name,
+        source=study.path.name if code == "town-rule" else file_of(study, "network"),
         message=f"{text}, {change_text(now, change)}",
         count=count,
         people=abs(change),

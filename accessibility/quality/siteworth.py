@@ -11,31 +11,29 @@ import pandas as pd
 from accessibility.coverage import measure_coverage
 from accessibility.projection import WGS84, transform
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.sources.columns import find_column
-from accessibility.sources.points import unique_row_ids
+from accessibility.sources.columns import DIVISIONS, find_column
+from accessibility.sources.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables import read_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
     from accessibility.coverage import Coverage
     from accessibility.study import Study
 
-_STACK = 3  # more sites than this on one point are a geocoder's town centre
-_SAME_DEG = 6  # decimals: a tenth of a metre
 _ROLE_LETTER = {"outlets": "O", "banks": "B"}
 
 
 def stacked_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield the sites of one kind on one point: of two or three all but one are doubles, a pile has no place at all."""
-    lonlat = np.round(_lonlat(study), _SAME_DEG)
+    lonlat = np.round(_lonlat(study), SAME_DEG)
     groups = pd.DataFrame({"kind": study.sites.kind, "lon": lonlat[:, 0], "lat": lonlat[:, 1]})
     stacks = [rows for rows in groups.groupby(["kind", "lon", "lat"], sort=False).indices.values() if len(rows) > 1]
     for rows in sorted(stacks, key=lambda rows: int(rows[0])):
         stack = np.sort(rows)
-        pile = len(stack) > _STACK
+        pile = len(stack) > FALLBACK
         # Of doubles the first that is open stays.
         gone = stack if pile else np.delete(stack, int(study.sites.open[stack].argmax()))
         lost = float(_people_lost(study, now, gone).sum())
@@ -49,8 +47,8 @@ def misplaced_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield the sites whose table names another district of the study than the one they lie in."""
     if study.districts is None:
         return
-    named = _named_districts(study)
     known = {_plain(name): str(name) for name in study.district_names}
+    named = _named_districts(study, known)
     there = [None if pd.isna(name) else str(name) for name in study.site_district.reindex(study.sites.ids)]
     wrong = [
         row
@@ -64,20 +62,22 @@ def misplaced_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         yield _site_finding(study, now, row, -lost[row], "site-in-other-district", text)
 
 
-def _named_districts(study: Study) -> dict[Any, str]:
-    """Return the district that the tables of outlets and banks name for each site, where they have such a column."""
+def _named_districts(study: Study, known: Mapping[str, str]) -> dict[Any, str]:
+    """Return the district that the tables of outlets and banks name for each site, where one of their columns does."""
     named: dict[Any, str] = {}
     for role, letter in _ROLE_LETTER.items():
         table = getattr(study.settings.inputs, role)
         if table is None or table.osm is not None or role not in study.inputs:
             continue
-        rows, _ = read_table(study.inputs[role], layer=table.layer)
+        rows, _ = read_table(study.inputs[role], sheet=table.sheet, encoding=table.encoding, layer=table.layer)
         source = study.inputs[role].name
-        column = find_column(rows, "district", source=source, given=table.columns.get("district"))
-        if column is not None:
+        given = [(meaning, table.columns.get(meaning)) for meaning in DIVISIONS]
+        columns = [find_column(rows, meaning, source=source, given=name) for meaning, name in given]
+        telling = [c for c in columns if c is not None and any(_plain(text) in known for text in rows[c])]
+        if telling:
             id_column = find_column(rows, "id", source=source, given=table.columns.get("id"))
             ids = unique_row_ids(rows, id_column, letter=letter, source=source)
-            named |= dict(zip(ids, map(str, rows[column]), strict=True))
+            named |= dict(zip(ids, map(str, rows[telling[0]]), strict=True))
     return named
 
 

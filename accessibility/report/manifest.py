@@ -44,6 +44,8 @@ class Run:
         Name of the study.
     study_file
         The ``study.toml``; paths of inputs are told relative to its folder.
+    folder
+        Where the manifest will lie: the study file's own path is told relative to it. Its own folder if None.
     inputs
         File of each input.
     parameters
@@ -60,6 +62,7 @@ class Run:
     parameters: Mapping[str, Any]
     warnings: Sequence[Finding | str] = ()
     seconds: float
+    folder: str | os.PathLike[str] | None = None
 
 
 def record_run(
@@ -71,9 +74,10 @@ def record_run(
 ) -> dict[str, Any]:
     """Return the manifest of a run, in values that JSON can hold and in the order they are written.
 
-    Inputs are told by path and SHA-256: relative to the study's folder, absolute only where the two have nothing
-    but the root in common. A number that is not finite is None. ``parameters`` holds the study's own settings, and
-    below ``standard_used`` and ``walker_used`` what the figures were measured with.
+    The study file and the inputs are told by path and SHA-256: the one relative to the folder of the manifest, the
+    others to the study's, absolute only where the two have nothing but the root in common. A number that is not
+    finite is None. ``parameters`` holds the study's own settings, and below ``standard_used`` and ``walker_used`` what
+    the figures were measured with.
 
     Parameters
     ----------
@@ -92,14 +96,17 @@ def record_run(
         An input that cannot be read.
     """
     folder = Path(run.study_file).resolve().parent
-    standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
     told: dict[str, Any] = {
         "version": __version__,
         "study": run.study,
+        "study_file": {
+            "path": _relative(run.study_file, folder if run.folder is None else Path(run.folder).resolve()),
+            "sha256": sha256_file(run.study_file),
+        },
         "inputs": {
             name: {"path": _relative(path, folder), "sha256": sha256_file(path)} for name, path in run.inputs.items()
         },
-        "parameters": {**run.parameters, "standard_used": standard, "walker_used": asdict(coverage.walker)},
+        "parameters": parameters_used(run.parameters, coverage),
         "totals": {
             "population": coverage.population,
             "covered": coverage.covered_people,
@@ -116,6 +123,12 @@ def record_run(
     }
     plain: dict[str, Any] = _plain(told)
     return plain
+
+
+def parameters_used(settings: Mapping[str, Any], coverage: Coverage) -> dict[str, Any]:
+    """Return the settings of a study; below ``standard_used`` and ``walker_used`` what a coverage was measured with."""
+    standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
+    return {**settings, "standard_used": standard, "walker_used": asdict(coverage.walker)}
 
 
 def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> None:

@@ -160,17 +160,38 @@ def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFra
     points[placed] = shapely.points(lonlat[placed])
     site_ids = np.array([*coverage.sites.ids, None], dtype=object)
     columns: dict[str, Any] = {
-        "id": _text(demand.ids),
+        "id": as_text(demand.ids),
         "population": demand.population,
-        "setting": _text(demand.setting),
-        "district": _text(_keyed(district, demand.ids)),
-        "nearest_site": _text(site_ids[coverage.nearest]),
+        "setting": as_text(demand.setting),
+        "district": as_text(values_by_id(district, demand.ids)),
+        "nearest_site": as_text(site_ids[coverage.nearest]),
         "walk_s": coverage.walk_s,
         "network_m": coverage.metres,
         "radius_m": coverage.radius_m,
         "covered": coverage.covered,
     }
     return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
+
+
+def values_by_id(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the value of each id; missing where the series does not name it.
+
+    Raises
+    ------
+    InputError
+        A series that names an id twice.
+    """
+    if not series.index.is_unique:
+        twice = series.index[series.index.duplicated()]
+        msg = f"series of districts names {len(twice)} ids more than once, first {twice[0]!r}; expected one an id"
+        raise InputError(msg)
+    found: NDArray[np.object_] = series.reindex(pd.Index(ids)).to_numpy(dtype=object)
+    return found
+
+
+def as_text(values: NDArray[Any]) -> Any:
+    """Return values as text, missing ones as missing, also where all of them are."""
+    return pd.array([None if pd.isna(value) else str(value) for value in values], dtype="string")
 
 
 def setting_table(coverage: Coverage) -> pd.DataFrame:
@@ -209,11 +230,25 @@ def headline(coverage: Coverage, date: str = "") -> str:
         rules.setdefault(coverage.standard.rule(setting), []).append(setting)
     within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
     people, covered = coverage.population, coverage.covered_people
-    share = f"{_percent(covered, people)} of" if people > 0 else "0 of"
+    share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
     who = f"{share} {people:,.0f} people ({covered:,.0f}) are"
     speed = speed_text(coverage.walker.speed_m_s)
     sentence = f"{who} within {within} of a service outlet or partner bank branch, walking at {speed} m/s"
     return f"{sentence}; {date}" if date else sentence
+
+
+def percent_text(part: float, whole: float) -> str:
+    """Return a share of somebody in words: one decimal, 0 and 100 only for nobody and everybody.
+
+    Examples
+    --------
+    >>> percent_text(1, 10_000), percent_text(3, 4), percent_text(9_999, 10_000)
+    ('0.1 %', '75.0 %', '99.9 %')
+    """
+    tenths = round(1_000 * part / whole)
+    if 0 < part < whole:
+        tenths = min(max(tenths, 1), 999)
+    return f"{tenths / 10:.1f} %"
 
 
 def speed_text(speed_m_s: float) -> str:
@@ -237,7 +272,7 @@ def _rows_by_district(coverage: Coverage, district: pd.Series[Any], names: Seque
         msg = f"district names {twice[:10]!r} stand twice or are those of {rows}; expected a name a district"
         raise InputError(msg)
     codes = _codes(district, coverage.demand.ids, names)
-    named = _keyed(district, coverage.demand.ids)
+    named = values_by_id(district, coverage.demand.ids)
     lost = (codes < 0) & pd.notna(named)
     if lost.any():
         found = f"{int(lost.sum())} demand points are in districts {list(dict.fromkeys(named[lost]))[:10]!r}"
@@ -274,36 +309,14 @@ def _figures(coverage: Coverage, rows: NDArray[np.intp]) -> dict[str, Any]:
     }
 
 
-def _keyed(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Return the value of each id; missing where the series does not name it."""
-    if not series.index.is_unique:
-        twice = series.index[series.index.duplicated()]
-        msg = f"series of districts names {len(twice)} ids more than once, first {twice[0]!r}; expected one an id"
-        raise InputError(msg)
-    found: NDArray[np.object_] = series.reindex(pd.Index(ids)).to_numpy(dtype=object)
-    return found
-
-
 def _codes(series: pd.Series[Any], ids: NDArray[np.object_], names: Sequence[Any]) -> NDArray[np.intp]:
     """Return the position in `names` of the district of each id; -1 in none of them."""
-    found = pd.Index(_keyed(series, ids), dtype=object)
+    found = pd.Index(values_by_id(series, ids), dtype=object)
     return np.array(pd.Index(list(names), dtype=object).get_indexer(found), dtype=np.intp)
-
-
-def _text(values: NDArray[Any]) -> Any:
-    """Return values as text, missing ones as missing, also where all of them are."""
-    return pd.array([None if pd.isna(value) else str(value) for value in values], dtype="string")
 
 
 def _share(part: float, whole: float) -> float:
     return part / whole if whole > 0 else float("nan")
-
-
-def _percent(part: float, whole: float) -> str:
-    tenths = round(1_000 * part / whole)
-    if 0 < part < whole:
-        tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:.1f} %"
 
 
 def _with_article(rule: Rule) -> str:

@@ -10,6 +10,7 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
+from accessibility.sources.shapefiles import refuse_cut_shapefile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,8 @@ def read_areas(path: Path, *, name: str, layer: str | None = None) -> tuple[gpd.
     if kinds:
         msg = f"{path.name}: geometry of type {', '.join(kinds)}; expected polygons"
         raise InputError(msg)
-    table, findings = _repaired(table[~table.geometry.isna() & ~table.geometry.is_empty], path, len(table))
+    bare = table.geometry.isna() | table.geometry.is_empty
+    table, findings = _repaired(table[~bare], path, [str(text) for text in table[name][bare]])
     table[name] = table[name].astype("string").str.strip()
     unnamed = int((table[name].isna() | (table[name] == "")).sum())
     if unnamed:
@@ -71,20 +73,21 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     if not path.is_file():
         msg = f"{path.name}: no such file {path}; expected district polygons"
         raise InputError(msg)
+    refuse_cut_shapefile(path)
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             return gpd.read_parquet(path)
         return gpd.read_file(path, layer=layer)
     except Exception as error:
-        msg = f"{path.name}: cannot be read as polygons: {error}"
+        msg = f"{path.name}: cannot be read as polygons: {' '.join(str(error).split())}"
         raise InputError(msg) from error
 
 
-def _repaired(table: gpd.GeoDataFrame, path: Path, rows: int) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def _repaired(table: gpd.GeoDataFrame, path: Path, bare: list[str]) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     findings = []
-    if len(table) < rows:
-        message = f"{rows - len(table)} rows without geometry set aside"
-        findings.append(Finding(code="no-geometry", source=path.name, message=message, count=rows - len(table)))
+    if bare:
+        message = f"{len(bare)} rows without geometry set aside: {', '.join(bare[:10])}"
+        findings.append(Finding(code="no-geometry", source=path.name, message=message, count=len(bare)))
     invalid = ~table.geometry.is_valid.to_numpy()
     table = table.copy()
     if invalid.any():

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 3
+_FORMAT = 4
 _ARRAYS = (
     *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private"),
-    *("off_ground", "signals", "slope_factor"),
+    *("off_ground", "signals", "fixed_s", "slope_factor"),
     *("shape_xy", "shape_start", "node_ids"),
 )
 
@@ -60,7 +60,7 @@ def cached_network(
     Parameters
     ----------
     path
-        The file that `build` reads.
+        The file that `build` reads, or the first of those it does.
     settings
         Whatever else decides the result; values that JSON can hold, or that ``str`` tells apart.
     cache_dir

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.raster import Cells, read_population_raster
 
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster import Bounds, Unit
+    from accessibility.sources.cellareas import Unit
+    from accessibility.sources.raster import Bounds
 
 MAX_PARTS = 100_000_000
+_FAR = 2**31  # no raster has so many rows or columns
 WALKABLE_CELL_M = 400.0  # above, a walk of fifteen minutes is not judged at all
 
 # Share of people on the wrong side of a 15-minute walk when all of a cell live at its centre, by side of the cell:
@@ -27,6 +31,42 @@ WALKABLE_CELL_M = 400.0  # above, a walk of fifteen minutes is not judged at all
 _SIDE_M = (100.0, 250.0, 500.0, 1_000.0)
 _MISJUDGED = (0.022, 0.055, 0.105, 0.185)
 _SAME_GRID = 1e-6  # of a cell
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placed:
+    """People of cells at places.
+
+    Parameters
+    ----------
+    ids, lonlat, population
+        ``(n,)``, ``(n, 2)`` WGS 84 degrees and ``(n,)`` people.
+    groups
+        Name to the ``(n,)`` people of that group.
+    """
+
+    ids: NDArray[np.object_]
+    lonlat: NDArray[np.float64]
+    population: NDArray[np.float64]
+    groups: Mapping[str, NDArray[np.float64]]
+
+
+def place_cells(cells: Cells, groups: Mapping[str, NDArray[np.float64]]) -> Placed:
+    """Return the people of each cell at its centre."""
+    lonlat = transform(cells.xy, cells.crs, WGS84)
+    return Placed(ids=cells.ids, lonlat=lonlat, population=cells.population, groups=groups)
+
+
+def cells_at(cells: Cells, lonlat: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return the row of the cell that each ``(k, 2)`` place in degrees lies in, -1 in none."""
+    a, _, c, _, e, f = cells.geotransform
+    xy = transform(lonlat, WGS84, cells.crs)
+    column, row = np.floor((xy[:, 0] - c) / a), np.floor((xy[:, 1] - f) / e)
+    inside = np.isfinite(column + row) & (np.minimum(column, row) >= 0) & (np.maximum(column, row) < _FAR)
+    found: NDArray[np.intp] = np.full(len(xy), -1, dtype=np.intp)
+    asked = row[inside].astype(np.int64) * _FAR + column[inside].astype(np.int64)
+    found[inside] = pd.Index(_keys(cells)).get_indexer(pd.Index(asked))
+    return found
 
 
 def misjudged_share(cell_m: float) -> float:
@@ -47,9 +87,15 @@ def refuse_coarse(cells: Cells, source: str) -> None:
         msg = (
             f"{source}: cells of {cells.cell_m:,.0f} m misjudge a walk of 15 minutes for about {wrong} % of people "
             f"(100 m: {least} %); expected at most {WALKABLE_CELL_M:.0f} m for a walking rule; take a finer raster, or "
-            "share the people of each cell over smaller ones: population = { split_cells = 100 }"
+            "share people over smaller cells, population = { split_cells = 100 }, or over the buildings inside, "
+            'split_cells = "buildings"'
         )
         raise InputError(msg)
+
+
+def parts_a_side(cells: Cells, size_m: float) -> int:
+    """Return into how many rows and columns a cell is split for parts of about this size; 1 leaves it whole."""
+    return max(1, round(cells.cell_m / size_m))
 
 
 def split_cells(cells: Cells, size_m: float, source: str) -> tuple[Cells, list[Finding]]:
@@ -62,7 +108,7 @@ def split_cells(cells: Cells, size_m: float, source: str) -> tuple[Cells, list[F
     InputError
         More parts than `MAX_PARTS`.
     """
-    k = max(1, round(cells.cell_m / size_m))
+    k = parts_a_side(cells, size_m)
     if k == 1:
         return cells, []
     if len(cells) * k**2 > MAX_PARTS:
@@ -125,7 +171,7 @@ def read_groups(
             message = f"{int(more.sum())} cells have more people in group {group!r} than people in all"
             name = files[group].name
             findings.append(Finding(code="group-above-population", source=name, message=message, count=int(more.sum())))
-    row, column = np.divmod(keys, 2**32)
+    row, column = np.divmod(keys, _FAR)
     whole = replace(cells, row=row.astype(np.int32), column=column.astype(np.int32), population=people)
     return whole, groups, findings
 
@@ -144,7 +190,7 @@ def _refuse_other_grid(cells: Cells, group: Cells, name: str, source: str) -> No
 
 def _keys(cells: Cells) -> NDArray[np.int64]:
     """Return one number a cell, in the order of rows and then columns."""
-    keys: NDArray[np.int64] = cells.row.astype(np.int64) * 2**32 + cells.column
+    keys: NDArray[np.int64] = cells.row.astype(np.int64) * _FAR + cells.column
     return keys
 
 

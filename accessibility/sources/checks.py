@@ -10,7 +10,11 @@ NOTES = frozenset(
         "closed-site",
         "compounds",
         "conditional-access",
+        "enclosed-lanes",
         "extract",
+        "ferries",
+        "ferries-left-out",
+        "fetched",
         "joined-parts",
         "nearest-node",
         "nodata-cells",
@@ -25,6 +29,7 @@ NOTES = frozenset(
         "totals-compared",
         "town-rule",
         "two-row-heading",
+        "without-ferries",
     }
 )
 """Codes that tell how an input was read; any other finding is a warning."""

@@ -31,29 +31,29 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "population": ("population", "people", "pop", "常住人口", "人口", "总人口", "人口数", "户籍人口"),
         "setting": ("setting", "城乡", "城乡分类", "城乡类型"),
         "code": ("城乡分类代码", "urban_rural_code"),
-        "district": (
-            "district",
-            "区县",
-            "县区",
-            "县(市、区)",
-            "街道乡镇",
-            "乡镇街道",
-            "乡镇",
-            "街道",
-            "township",
-            "county",
-        ),
+        "division": ("行政区划代码", "统计用区划代码", "区划代码", "adcode"),
+        "province": ("province", "省", "省份"),
+        "city": ("city", "市", "地市", "城市"),
+        "district": ("district", "区县", "县区", "县(市、区)", "county"),
+        "township": ("township", "街道乡镇", "乡镇街道", "乡镇", "街道"),
+        "village": ("village", "村(社区)", "社区(村)", "村", "社区"),
         "people_60": ("people_60", "pop60", "pop_60", "60岁及以上", "60岁以上", "60+"),
         "people_65": ("people_65", "pop65", "pop_65", "65岁及以上", "65岁以上", "65+"),
         "services": ("services", "服务事项", "事项"),
         "hours": ("hours", "营业时间", "服务时间", "opening_hours"),
+        "windows": ("windows", "窗口数", "窗口数量"),
         "phone": ("phone", "联系电话", "电话"),
+        "typecode": ("typecode", "类型编码", "类型代码", "poi类型编码"),
     }
 )
 
 
 JOINER = " / "
 """Between the two parts of a name that stood in a heading of two rows."""
+
+
+DIVISIONS = ("township", "district", "city", "province")
+"""Meanings of columns that may name the district of a study, whatever its districts are, the smallest first."""
 
 
 def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str | None:
@@ -93,6 +93,14 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     shared = [part for part, _ in lower]
     plain = {part: name for part, name in lower if shared.count(part) == 1} | plain
     return next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
+
+
+def check_meanings(columns: Mapping[str, str], *, source: str) -> None:
+    """Raise `InputError` where a study names the column of a meaning that is none."""
+    unknown = sorted(set(columns) - set(ALIASES))
+    if unknown:
+        msg = f"{source}: columns names {', '.join(unknown)}; expected some of {', '.join(ALIASES)}"
+        raise InputError(msg)
 
 
 def require_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from accessibility.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.datums import DATUMS, from_wgs84, to_wgs84
 from accessibility.sources.points import boxed
+from accessibility.sources.tables import GEO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,7 @@ _TIMES_NEARER = 3.0
 _NEARER_M = 100.0
 _CHANCE = 0.005
 _ROUNDING = 1e-9
+_TELLING = ("township", "district", "address", "name")  # columns that may name a district, the surest first
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -207,43 +210,46 @@ def best_reading(evidence: Sequence[Evidence]) -> Evidence | None:
 
 
 def suspect_datum(
-    sites: gpd.GeoDataFrame, coordinates: str | None, ground: Ground, *, source: str
+    sites: gpd.GeoDataFrame, coordinates: str | None, ground: Ground, *, source: str, what: str = "sites"
 ) -> tuple[tuple[Evidence, ...], list[Finding]]:
-    """Return the evidence on a table of sites, and a finding where another reading fits clearly better.
+    """Return the evidence on a table of places, and a finding where another reading fits clearly better.
 
     Nothing is converted: whoever knows where the table comes from decides.
 
     Parameters
     ----------
     sites
-        As `accessibility.sources.places.read_sites` returns them.
+        As `accessibility.sources.places.read_sites` returns them: points, with columns that may name a district.
     coordinates
         As the study declares them. Projected ones have no other reading: no evidence.
     ground
         Streets and districts.
     source
         The file, for the message.
+    what
+        What the places are, for the message.
     """
     if coordinates is not None and coordinates not in DATUMS and CRS.from_user_input(coordinates).is_projected:
         return (), []
     declared = coordinates if coordinates in DATUMS else "WGS84"
     written = np.column_stack(from_wgs84(sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy(), str(declared)))
-    columns = [sites[name].astype(str) for name in ("district", "address", "name") if name in sites.columns]
+    columns = [sites[name].astype(str) for name in _TELLING if name in sites.columns]
     texts = list(zip(*columns, strict=True)) if columns else [()] * len(sites)
     evidence = weigh_readings(written, str(declared), ground, texts)
     best = best_reading(evidence)
     if best is None:
         return evidence, []
-    says = "WGS84 (assumed)" if coordinates is None else f"{coordinates} (declared)"
-    message = f"{_comparison(evidence[0], says, best)}: {_advice(best.reading)}"
+    own = "as the file says" if Path(source).suffix.lower() in GEO_SUFFIXES else "assumed"
+    says = f"WGS84 ({own})" if coordinates is None else f"{coordinates} (declared)"
+    message = f"{_comparison(evidence[0], says, best, what)}: {_advice(best.reading)}"
     return evidence, [Finding(code="datum-suspect", source=source, message=message, count=best.rows)]
 
 
-def _comparison(first: Evidence, says: str, best: Evidence) -> str:
+def _comparison(first: Evidence, says: str, best: Evidence, what: str) -> str:
     otherwise = "with longitude and latitude swapped" if best.reading == SWAPPED else f"if read as {best.reading}"
     parts = []
     if best.labelled:
-        inside = f"{best.inside} of {best.labelled} sites lie in the district they name"
+        inside = f"{best.inside} of {best.labelled} {what} lie in the district they name"
         parts.append(f"{inside} {otherwise}, {first.inside} as {says}")
     if np.isfinite([first.street_m, best.street_m]).all():
         distance = f"median distance to a street {best.street_m:,.0f} m against {first.street_m:,.0f} m"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.network import FERRY
 from accessibility.sources.checks import Finding
-from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, Walk, kind_of
+from accessibility.sources.foot import FERRY_KEYS, KINDS, STREET_KEYS, FootAccess, Walk, kind_of
 from accessibility.sources.topology import NOWHERE, MarkedNodes, Ways
 
 if TYPE_CHECKING:
@@ -58,9 +59,11 @@ class Streets:
     oneway: array[int] = field(default_factory=lambda: array("b"))
     private: array[int] = field(default_factory=lambda: array("b"))
     off_ground: array[int] = field(default_factory=lambda: array("b"))
+    ride_s: array[float] = field(default_factory=lambda: array("f"))
     blocked: list[int] = field(default_factory=list)
     keyed: list[int] = field(default_factory=list)
     signals: list[int] = field(default_factory=list)
+    lifts: list[int] = field(default_factory=list)
     census: Census = field(default_factory=Census)
     nodes: int = 0
     bare: int = 0
@@ -69,17 +72,20 @@ class Streets:
 
     @property
     def marked(self) -> MarkedNodes:
-        """Barriers, gates and crossings."""
-        return MarkedNodes(blocked=self.blocked, keyed=self.keyed, signals=self.signals)
+        """Barriers, gates, crossings and lifts."""
+        return MarkedNodes(blocked=self.blocked, keyed=self.keyed, signals=self.signals, lifts=self.lifts)
 
     def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
         """Return what the table says of the way whose tags `get` gives, and its kind."""
-        tags = tuple(map(get, WAY_KEYS))
-        if tags not in self._verdicts:
-            named = {key: value for key, value in zip(WAY_KEYS, tags, strict=True) if value is not None}
-            self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
+        highway = get("highway")
+        keys = FERRY_KEYS if highway is None else STREET_KEYS  # each question costs, a million streets over
+        tags = (highway, *map(get, keys))
+        known = self._verdicts.get(tags)
+        if known is None:
+            named = {key: value for key, value in zip(("highway", *keys), tags, strict=True) if value is not None}
+            known = self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
         self._seen[tags] += 1
-        return self._verdicts[tags]
+        return known
 
     def add(self, refs: Sequence[int], kind: int, walk: Walk) -> None:
         """Keep one walkable way."""
@@ -92,6 +98,7 @@ class Streets:
         self.oneway.append(walk.direction)
         self.private.append(walk.private)
         self.off_ground.append(walk.off_ground)
+        self.ride_s.append(walk.ride_s)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -129,6 +136,7 @@ def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         kinds=KINDS,
         private=np.frombuffer(streets.private, np.bool_),
         off_ground=np.frombuffer(streets.off_ground, np.bool_),
+        ride_s=np.frombuffer(streets.ride_s, np.float32),
     )
     return ways, ids[strange]
 
@@ -161,6 +169,8 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
+        "ferries-left-out": (tally["route=ferry"], "ferries carry nobody: ferries = true under [walking] lets them in"),
+        "ferries": _ferries(streets.foot, ways),
         "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),
     }
     found = [
@@ -175,6 +185,16 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         text = f"may be cut short: {' and '.join(doubts)}; compare its size or checksum with where it came from"
         found.append(Finding(code="suspect-truncated", source=source, message=text))
     return found
+
+
+def _ferries(foot: FootAccess, ways: Ways) -> tuple[int, str]:
+    ferry = np.array(ways.kinds)[ways.kind] == FERRY
+    guessed = int(np.isnan(ways.ride_s[ferry]).sum())
+    text = (
+        f"ferries carry people: {guessed} without a tagged duration at {foot.ferry_m_s:g} m/s, "
+        f"all after a wait of {foot.ferry_wait_s / 60:g} min"
+    )
+    return int(ferry.sum()), text
 
 
 def examples(tally: Counter[str]) -> str:

@@ -6,10 +6,13 @@ GraphHopper and Valhalla; `FootAccess` states every choice. Tags in, a `Walk` ou
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from accessibility.errors import InputError
+from accessibility.network import FERRY
+from accessibility.sources.osmtags import duration_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +30,8 @@ _STREETS = (
     *("service", "track", "road", "pedestrian", "footway", "path", "steps", "corridor", "platform", "elevator"),
     *("crossing", "cycleway", "bridleway"),
 )
-KINDS = (*_STREETS, *_MAJOR, "other")
+LIFT = "elevator"
+KINDS = (*_STREETS, *_MAJOR, FERRY, "other")
 _WALKABLE = frozenset({*_STREETS, *_MAJOR} - {"motorway", "motorway_link", "cycleway", "bridleway"})
 # Nothing stands there to be walked on, whatever the other tags say.
 _ABSENT = frozenset({"construction", "proposed", "planned", "abandoned", "razed", "demolished", "disused", "no"})
@@ -37,11 +41,17 @@ _GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_g
 _WALLS = frozenset({"wall", "fence", "city_wall", "retaining_wall"})
 _ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
 
-WAY_KEYS = (
-    *("highway", "route", "foot", "access", "motorroad", "expressway", "tunnel", "conveying", "oneway", "oneway:foot"),
-    *("foot:forward", "foot:backward", "foot:conditional", "access:conditional", *_SIDES),
+_EVERYWHERE = (
+    *("foot", "access", "oneway", "oneway:foot", "foot:forward", "foot:backward"),
+    *("foot:conditional", "access:conditional"),
+)
+STREET_KEYS = (
+    *(*_EVERYWHERE, "motorroad", "expressway", "tunnel", "conveying", *_SIDES),
     *("bridge", "indoor", "location", "layer"),
 )
+FERRY_KEYS = ("route", "duration", *_EVERYWHERE)
+WAY_KEYS = tuple(dict.fromkeys(("highway", *STREET_KEYS, *FERRY_KEYS)))
+"""Every tag that the table asks of a way: of a street beside its `highway`, and of a ferry, which has none."""
 NODE_KEYS = ("barrier", "foot", "access", "locked", "highway", "crossing", "crossing:signals")
 
 
@@ -63,6 +73,8 @@ class Walk(NamedTuple):
     off_ground
         Whether the way is not at the level of the ground (bridge, tunnel, indoor, platform): its height is not that of
         the ground, and nobody steps onto it from beside.
+    ride_s
+        Seconds that a ferry takes from end to end by its tags, NaN where they do not say; 0 where people walk.
     """
 
     walkable: bool
@@ -71,6 +83,7 @@ class Walk(NamedTuple):
     conditional: bool
     private: bool = False
     off_ground: bool = False
+    ride_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +93,31 @@ class FootAccess:
     In this order: a way that does not stand (construction, proposed …) is refused; `foot` decides; `access` blocks, or
     keeps the way for its residents (``private``, ``customers``); a sidewalk opens any road; motorroads, expressways
     and tunnels of main roads without a sidewalk are refused; the type of street decides. ``sidewalk=separate`` keeps
-    the road: removing it breaks networks whose separate sidewalk is not connected. Ferries are out. `oneway` binds
-    people on foot on steps and escalators only.
+    the road: removing it breaks networks whose separate sidewalk is not connected. `oneway` binds people on foot on
+    steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways are walked through from
+    end to end; nobody steps onto them from beside.
 
     Parameters
     ----------
     access
         ``default``, or ``china``, where cycleways are walkable and bridleways are not.
+    ferries
+        Whether ferries carry people: each ``route=ferry`` whose `foot` and `access` do not forbid it.
+    ferry_m_s
+        Speed of a ferry whose `duration` is not tagged; a guess, as fast as a bicycle.
+    ferry_wait_s
+        Wait for a ferry, half at each landing; the default is half of twenty minutes between two boats.
+    lift_s
+        Wait and ride of a lift (``highway=elevator``), on top of the walk.
 
     Examples
     --------
-    >>> FootAccess().may_walk({"highway": "cycleway"})
-    Walk(walkable=False, direction=0, reason='highway=cycleway', conditional=False, private=False, off_ground=False)
+    >>> FootAccess().may_walk({"highway": "cycleway"}).reason
+    'highway=cycleway'
     >>> FootAccess().may_walk({"highway": "service", "access": "private"}).private
     True
+    >>> FootAccess(ferries=True).may_walk({"route": "ferry", "duration": "00:20"}).ride_s
+    1200.0
     >>> FootAccess(access="china").may_walk({"highway": "cycleway"}).walkable
     True
     >>> FootAccess().may_walk({"highway": "steps", "oneway": "-1"}).direction
@@ -103,11 +127,19 @@ class FootAccess:
     """
 
     access: Literal["default", "china"] = "default"
+    ferries: bool = False
+    ferry_m_s: float = 3.0
+    ferry_wait_s: float = 600.0
+    lift_s: float = 60.0
 
     def __post_init__(self) -> None:
-        """Refuse a table nobody wrote."""
+        """Refuse a table nobody wrote, and delays that are none."""
         if self.access not in ("default", "china"):
             msg = f"foot access is {self.access!r}; expected 'default' or 'china'"
+            raise InputError(msg)
+        delays = (self.ferry_m_s, self.ferry_wait_s, self.lift_s)
+        if not (all(math.isfinite(value) and value >= 0 for value in delays) and self.ferry_m_s > 0):
+            msg = f"ferry_m_s, ferry_wait_s, lift_s are {delays}; expected a speed above 0 and seconds, 0 or more"
             raise InputError(msg)
 
     def may_walk(self, tags: Mapping[str, str]) -> Walk:
@@ -121,7 +153,8 @@ class FootAccess:
         conditional = "foot:conditional" in tags or "access:conditional" in tags
         walkable = not reason
         private, off_ground = walkable and _for_residents(tags), walkable and _off_ground(tags)
-        return Walk(walkable, direction, reason, conditional, private, off_ground)
+        ride_s = duration_of(tags.get("duration", "")) if walkable and is_ferry(tags) else 0.0
+        return Walk(walkable, direction, reason, conditional, private, off_ground, ride_s)
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
         """Return whether a node with these tags stops people passing on foot."""
@@ -137,19 +170,21 @@ class FootAccess:
 
     def _refusal(self, tags: Mapping[str, str]) -> str:
         highway, foot, access = tags.get("highway"), tags.get("foot"), tags.get("access")
-        if highway is None:
-            return "route=ferry" if tags.get("route") == "ferry" else "not a street"
-        if highway in _ABSENT:
-            return f"highway={highway}"
+        ferry = is_ferry(tags)
+        if ferry and not self.ferries:
+            return "route=ferry"
+        if (highway is None and not ferry) or highway in _ABSENT:
+            return "not a street" if highway is None else f"highway={highway}"
         if foot in BLOCKED:
             return f"foot={foot}"
         if foot in ALLOWED or foot in RESIDENTS:
             return ""
         if access in BLOCKED:
             return f"access={access}"
-        return "" if _has_sidewalk(tags) else self._refusal_by_type(tags, highway)
+        return "" if ferry or _has_sidewalk(tags) else self._refusal_by_type(tags)
 
-    def _refusal_by_type(self, tags: Mapping[str, str], highway: str) -> str:
+    def _refusal_by_type(self, tags: Mapping[str, str]) -> str:
+        highway = tags["highway"]
         if tags.get("motorroad") == "yes":
             return "motorroad=yes"
         trunk = highway in ("trunk", "trunk_link")
@@ -162,9 +197,20 @@ class FootAccess:
         return "" if walkable else f"highway={highway}"
 
 
+def is_ferry(tags: Mapping[str, str]) -> bool:
+    """Return whether a way with these tags is a ferry, and no street at that."""
+    return tags.get("route") == "ferry" and "highway" not in tags
+
+
 def _for_residents(tags: Mapping[str, str]) -> bool:
     foot = tags.get("foot")
-    return foot in RESIDENTS or (foot not in ALLOWED and tags.get("access") in RESIDENTS)
+    closed = {"private"} if is_ferry(tags) else RESIDENTS  # whoever takes a ferry is its customer
+    return foot in closed or (foot not in ALLOWED and tags.get("access") in closed)
+
+
+def is_lift(tags: Mapping[str, str]) -> bool:
+    """Return whether a node with these tags is a lift."""
+    return tags.get("highway") == LIFT
 
 
 def has_signals(tags: Mapping[str, str]) -> bool:
@@ -179,14 +225,15 @@ def _off_ground(tags: Mapping[str, str]) -> bool:
         or tags.get("tunnel", "no") not in ("no", "building_passage")
         or tags.get("indoor", "no") != "no"
         or tags.get("location") in ("underground", "indoor", "overground")
-        or tags.get("highway") in ("corridor", "platform", "elevator")
+        or tags.get("highway") in ("corridor", "platform", LIFT)
+        or is_ferry(tags)
         or tags.get("layer", "0").lstrip("+") not in ("0", "")
     )
 
 
 def kind_of(tags: Mapping[str, str]) -> int:
     """Return the row of `KINDS` of a way's type of street."""
-    return _KIND_ROW.get(tags.get("highway", ""), len(KINDS) - 1)
+    return _KIND_ROW.get(FERRY if is_ferry(tags) else tags.get("highway", ""), len(KINDS) - 1)
 
 
 _KIND_ROW = {kind: row for row, kind in enumerate(KINDS)}
@@ -200,7 +247,7 @@ def _directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
     moving = tags.get("conveying")
     if moving in ("forward", "backward"):
         oneway = "yes" if moving == "forward" else "-1"
-    elif tags.get("highway") == "steps" or moving in ("yes", "reversible"):
+    elif tags.get("highway") == "steps" or moving in ("yes", "reversible") or is_ferry(tags):
         oneway = tags.get("oneway", "")
     else:
         oneway = ""

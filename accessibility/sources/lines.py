@@ -18,20 +18,26 @@ from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
 from accessibility.graphs import read_graphml_file
-from accessibility.network import Network
+from accessibility.network import FERRY, Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
+from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
-from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess
+from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, is_ferry
+from accessibility.sources.shapefiles import refuse_cut_shapefile
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from accessibility.sources.topology import Bounds
 
 SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson")
 SAME_PLACE_M = 0.01  # ends nearer than this are one junction: the last digit of OpenStreetMap's coordinates
 _TYPES = ("highway", "fclass")  # whose words are OpenStreetMap's; Geofabrik's shapefiles call the column fclass
+_BESIDE = (".dbf", ".shx", ".prj", ".cpg")
 _MOST_KINDS = 255
 _YES, _NO = frozenset({"yes", "true", "t", "1"}), frozenset({"", "no", "false", "f", "0"})
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
@@ -52,7 +58,8 @@ def read_lines(
     Ends within 1 cm of each other are one junction. A column ``highway`` (or ``fclass``) and other columns named like
     OpenStreetMap tags (``foot``, ``access``, ``oneway:foot`` or ``oneway_foot`` …) decide by the foot-access table who
     may walk where; types of street it does not know are walkable. ``kind`` only names the type, ``private`` marks
-    lines for residents only, ``oneway`` is about cars and not read. Lengths are measured, never read.
+    lines for residents only, ``oneway`` is about cars and not read. A line of the type ``ferry``, or of ``route``
+    ``ferry`` and no other, is a ferry. Lengths are measured, never read.
 
     Parameters
     ----------
@@ -83,7 +90,8 @@ def read_lines(
         if rows.empty:
             msg = f"{path.name}: none of its {len(table):,} lines meets the box {bounds}; expected some of them there"
             raise InputError(msg)
-    lines, refused = _walkable(rows, foot or FootAccess())
+    foot = foot or FootAccess()
+    lines, refused = _walkable(rows, foot)
     if refused:
         said["not-walkable"] = (refused.total(), f"lines may not be walked{examples(refused)}")
     if lines.empty:
@@ -93,7 +101,7 @@ def read_lines(
     if noded:
         lines = _noded(lines)
     try:
-        network = _network(lines)
+        network = _network(lines, Delays.of(foot))
     except InputError as error:
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
@@ -123,6 +131,14 @@ def read_graphml(path: Path) -> tuple[Network, list[Finding]]:
     return network, []
 
 
+def fingerprints(path: Path) -> dict[str, str]:
+    """Return the SHA-256 of the files that belong to a Shapefile, by suffix; of no other format has more than one."""
+    if path.suffix.lower() != ".shp":
+        return {}
+    beside = [path.with_suffix(suffix) for part in _BESIDE for suffix in (part, part.upper())]
+    return {file.suffix: sha256_file(file) for file in beside if file.is_file()}
+
+
 def _there(path: Path) -> None:
     if not path.is_file():
         msg = f"{path.name}: no such file {path}; expected a network"
@@ -131,6 +147,7 @@ def _there(path: Path) -> None:
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     _there(path)
+    refuse_cut_shapefile(path)
     try:
         if path.suffix.lower() in (".parquet", ".geoparquet"):
             table = gpd.read_parquet(path)
@@ -139,7 +156,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     except InputError:
         raise
     except Exception as error:
-        msg = f"{path.name}: cannot be read as lines: {error}"
+        msg = f"{path.name}: cannot be read as lines: {' '.join(str(error).split())}"
         raise InputError(msg) from error
     if not isinstance(table, gpd.GeoDataFrame) or table.empty:
         msg = f"{path.name}: {len(table)} rows with geometry; expected lines"
@@ -178,6 +195,9 @@ def _as_degrees(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, 
         )
         raise InputError(msg)
     long = shapely.length(rows.geometry.to_numpy()) > 0
+    if not long.any():
+        msg = f"{path.name}: none of its {len(table):,} lines has any length; expected at least one"
+        raise InputError(msg)
     said = {
         "no-geometry": (int((~there).sum()), "rows without geometry set aside"),
         "zero-length": (int((~long).sum()), "lines without length set aside"),
@@ -191,9 +211,13 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
     row, seen = pd.factorize(pd.MultiIndex.from_frame(tags))
     verdicts = [_verdict(dict(zip(tags.columns, words, strict=True)), foot) for words in seen.to_list()]
     walks = [verdicts[i] for i in row]
+    ride_s = np.array([walk.ride_s for walk in walks])
+    ferry = ride_s != 0
+    kind = np.where(ferry, FERRY, tags["kind"].where(tags["kind"] != "", "road").to_numpy())
     found = gpd.GeoDataFrame(
         {
-            "kind": tags["kind"].where(tags["kind"] != "", "road").to_numpy(),
+            "kind": kind,
+            "s_per_m": np.where(ferry, ride_s / _geodesic(rows), 0.0),
             "private": np.array([walk.private for walk in walks]) | tags["private"].isin(_YES).to_numpy(),
             "oneway": [walk.direction != 0 for walk in walks],
             "off_ground": [walk.off_ground for walk in walks],
@@ -211,7 +235,7 @@ def _tags(rows: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return the columns that say who walks where as plain words, named as the tags; empty where there is nothing."""
     spelt = {str(name).lower().replace("_", ":"): name for name in rows.columns if name != rows.geometry.name}
     typed = next((name for name in _TYPES if name in spelt), None)
-    wanted = {key: spelt[key] for key in WAY_KEYS if key in spelt and key not in ("highway", "oneway", "route")}
+    wanted = {key: spelt[key] for key in WAY_KEYS if key in spelt and key not in ("highway", "oneway")}
     wanted |= {"private": spelt["private"]} if "private" in spelt else {}
     wanted |= {"highway": spelt[typed]} if typed else {}
     wanted |= {"kind": spelt[typed or "kind"]} if typed or "kind" in spelt else {}
@@ -234,9 +258,12 @@ def _verdict(words: dict[str, str], foot: FootAccess) -> Any:
     """Return what the foot-access table says of a line; a type of street that is no word of its is a road."""
     tags = {key: word for key, word in words.items() if word and key not in ("kind", "private")}
     level = tags.pop("layer", "0")  # of drawings it is the name of a layer
-    tags = {key: "no" if word in _NO else "yes" if word in _YES else word for key, word in tags.items()}
-    tags |= {"layer": level} if level.lstrip("+-").isdigit() else {}
+    number = {"layer": level} if level.lstrip("+-").isdigit() else {}
+    number |= {"duration": tags.pop("duration")} if "duration" in tags else {}
+    tags = {key: "no" if word in _NO else "yes" if word in _YES else word for key, word in tags.items()} | number
     highway = tags.get("highway", "road")
+    if FERRY in (highway, words["kind"]) or is_ferry(tags):
+        return foot.may_walk({key: word for key, word in tags.items() if key != "highway"} | {"route": FERRY})
     # Where even foot=yes does not open it, nothing stands there: construction, proposed, razed.
     unknown = highway not in KINDS and foot.may_walk({"highway": highway, "foot": "yes"}).walkable
     return foot.may_walk(tags | {"highway": "road" if unknown else highway})
@@ -275,7 +302,15 @@ def _noded(lines: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return lines.iloc[origin].set_geometry(pieces, crs=lines.crs).reset_index(drop=True)
 
 
-def _network(lines: gpd.GeoDataFrame) -> Network:
+def _geodesic(rows: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Return the metres of each line in EPSG:4326, above zero."""
+    xy, of_line = shapely.get_coordinates(rows.geometry.to_numpy(), return_index=True)
+    steps = np.where(np.diff(of_line) == 0, segment_lengths(xy), 0.0)
+    metres = np.bincount(of_line[1:], weights=steps, minlength=len(rows))
+    return np.maximum(metres.astype(np.float64), SAME_PLACE_M)
+
+
+def _network(lines: gpd.GeoDataFrame, delays: Delays) -> Network:
     """Return the network whose edges are the lines, whose junctions are their ends."""
     xy, of_line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     start = np.searchsorted(of_line, np.arange(len(lines) + 1))
@@ -289,10 +324,20 @@ def _network(lines: gpd.GeoDataFrame) -> Network:
     if len(kinds) > _MOST_KINDS:
         msg = f"{len(kinds):,} types of street ({', '.join(kinds[:5])} ...); expected {_MOST_KINDS} at most"
         raise InputError(msg)
+    edges = junction.reshape(-1, 2).astype(np.int32)
+    length_m = walked[start[1:] - 1] - walked[start[:-1]]
+    carried = Carried(
+        kinds=kinds[kind],
+        edges=edges,
+        length_m=length_m,
+        ride_s=lines["s_per_m"].to_numpy() * length_m,
+        lifts=np.zeros(len(edges)),
+    )
     return Network(
         node_xy=ends[first],
-        edges=junction.reshape(-1, 2).astype(np.int32),
-        length_m=walked[start[1:] - 1] - walked[start[:-1]],
+        edges=edges,
+        length_m=length_m,
+        fixed_s=delays.seconds(carried),
         oneway=lines["oneway"].to_numpy(),
         kind=kind.astype(np.uint8),
         kinds=tuple(map(str, kinds)),

@@ -23,9 +23,10 @@ from pyproj.exceptions import CRSError
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.delays import Delays
 from accessibility.sources.extract import INDEX, Streets, examples, findings, located
 from accessibility.sources.features import BuildingTable, DistrictChoice, Feature, districts_frame, places_frame
-from accessibility.sources.foot import FootAccess, has_signals
+from accessibility.sources.foot import FootAccess, has_signals, is_lift
 from accessibility.sources.osmtags import parse_tags
 from accessibility.sources.topology import Bounds, build_network
 
@@ -103,7 +104,7 @@ def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None)
             msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
             raise InputError(msg)
     try:
-        network = build_network(ways, marked=streets.marked, crs=crs)
+        network = build_network(ways, marked=streets.marked, delays=Delays.of(foot), crs=crs)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
@@ -116,17 +117,21 @@ def _stream(path: Path, foot: FootAccess, index: Path) -> Streets:
     passing: Any = osmium.FileProcessor(path, NODE | WAY | RELATION).with_locations(places)  # type: ignore[arg-type]
     passing.with_filter(streets.census).with_filter(osmium.filter.EntityFilter(NODE | WAY))
     passing.with_filter(_only(WAY, osmium.filter.KeyFilter("highway", "route")))
-    passing.with_filter(_only(NODE, osmium.filter.KeyFilter("barrier", "crossing", "crossing:signals")))
+    passing.with_filter(_only(NODE, osmium.filter.KeyFilter("barrier", "crossing", "crossing:signals", "highway")))
     for thing in passing:
         if thing.is_node():
             if has_signals(thing.tags):
                 streets.signals.append(thing.id)
+            elif is_lift(thing.tags):
+                streets.lifts.append(thing.id)
             elif foot.blocks(dict(thing.tags)):
                 (streets.keyed if foot.has_keys(thing.tags) else streets.blocked).append(thing.id)
             continue
         walk, kind = streets.verdict(thing.tags.get)
         if walk.walkable:
-            streets.add([node.ref for node in thing.nodes], kind, walk)
+            nodes = thing.nodes
+            # Asked one by one: the iterator of a node list costs a generator more.
+            streets.add([node.ref for node in map(nodes.__getitem__, range(len(nodes)))], kind, walk)
     streets.nodes = places.used_memory() // INDEX.itemsize
     return streets
 

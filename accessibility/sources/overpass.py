@@ -7,6 +7,7 @@ waits and asks again for ever when a server is busy; here everything has one dea
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import socket
 import time
@@ -25,7 +26,7 @@ from accessibility.sources.features import Feature, places_frame
 from accessibility.sources.foot import NODE_KEYS, WAY_KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from accessibility.sources.checks import Finding
@@ -33,7 +34,10 @@ if TYPE_CHECKING:
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
 LARGEST_KM2 = 10_000
 BANKS = {"amenity": ["bank"]}
-OFFICES = {"amenity": ["townhall", "post_office"], "government": ["social_security", "social_services"]}
+OFFICES = {
+    "amenity": ["townhall", "post_office"],
+    "government": ["social_security", "social_services", "social_welfare"],
+}
 _PLACES: dict[str, bool | str | list[str]] = {
     "amenity": [*BANKS["amenity"], *OFFICES["amenity"]],
     "government": OFFICES["government"],
@@ -73,8 +77,8 @@ class Fetched:
     boundary
         One polygon (EPSG:4326) with a column name.
     streets
-        osmnx's graph of every ``highway`` within the boundary and the margin: unsimplified, one edge a step of a way,
-        in the way's direction, with the tags that decide who may walk there.
+        osmnx's graph of every ``highway`` and ferry within the boundary and the margin: unsimplified, one edge a step
+        of a way, in the way's direction, with the tags that decide who may walk there.
     banks, outlets
         Points (EPSG:4326): bank branches; town halls, post offices, social security offices.
     findings
@@ -116,15 +120,15 @@ def fetch_place(
     OutputError
         The servers cannot be reached, refuse, break off, or are not done within the deadline.
     """
-    servers, step = servers or Servers(), progress or (lambda _: None)
-    with _asking(servers):
+    step = progress or (lambda _: None)
+    with _asking(servers or Servers()):
         step(f"Asking where {place} is")
         boundary = _boundary(place)
         around = _around(boundary, margin_m, place)
         step("Downloading streets")
         streets = _streets(around, place)
         step("Downloading banks and offices")
-        features = _features(around)
+        features = _features(around, _PLACES)
     banks, found = places_frame((f for f in features if f.tags.get("amenity") == "bank"), BANKS, source=place)
     offices, more = places_frame((f for f in features if f.tags.get("amenity") != "bank"), OFFICES, source=place)
     return Fetched(
@@ -137,18 +141,39 @@ def fetch_place(
     )
 
 
-def write_streets(fetched: Fetched, path: Path) -> None:
-    """Write the streets as OpenStreetMap XML (``.osm.gz``), which keeps tags, barriers and crossings for the reader."""
+def fetch_streets(place: str, *, margin_m: float, servers: Servers | None = None) -> tuple[str, Any]:
+    """Return how Nominatim spells a place out, and its streets alone; as `fetch_place` asks and refuses."""
+    with _asking(servers or Servers()):
+        boundary = _boundary(place)
+        return str(boundary["name"].iloc[0]), _streets(_around(boundary, margin_m, place), place)
+
+
+def fetch_features(
+    place: str, wanted: Mapping[str, Sequence[str]], *, margin_m: float, servers: Servers | None = None
+) -> list[Feature]:
+    """Return the objects of a place with one of the tags; as `fetch_place` asks and refuses."""
+    tags: dict[str, bool | str | list[str]] = {key: list(values) for key, values in wanted.items()}
+    with _asking(servers or Servers()):
+        return _features(_around(_boundary(place), margin_m, place), tags)
+
+
+def write_streets(streets: Any, name: str, path: Path) -> None:
+    """Write streets as OpenStreetMap XML (``.osm.gz``), which keeps tags, barriers and crossings for the reader."""
     ways: dict[int, list[tuple[int, int]]] = {}
     tags: dict[int, dict[str, Any]] = {}
-    for u, v, data in fetched.streets.edges(data=True):
+    for u, v, data in streets.edges(data=True):
         # osmnx turns a way around that may be driven against its direction only; its tags mean the way as it was.
         turned = data.get("oneway") in ("-1", "reverse", "T")
         ways.setdefault(data["osmid"], []).append((v, u) if turned else (u, v))
         tags[data["osmid"]] = data
-    with gzip.open(path, "wt", encoding="utf-8") as file:
+    # No time and no file name in the header: the same streets are the same bytes.
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8") as file,
+    ):
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6" generator="outlet-accessibility">\n')
-        for node, data in sorted(fetched.streets.nodes(data=True)):
+        for node, data in sorted(streets.nodes(data=True)):
             words = _xml_tags(data, NODE_KEYS)
             file.write(f'<node id="{node}" version="1" lat="{data["y"]:.7f}" lon="{data["x"]:.7f}">{words}</node>\n')
         number = 0
@@ -158,7 +183,7 @@ def write_streets(fetched: Fetched, path: Path) -> None:
                 nodes = "".join(f'<nd ref="{node}"/>' for node in trail)
                 words = _xml_tags(tags[way], ("name", *WAY_KEYS))
                 file.write(f'<way id="{number}" version="1">{nodes}{words}</way>\n')
-        words = _xml_tags({"type": "boundary", "name": fetched.name}, ("type", "name"))
+        words = _xml_tags({"type": "boundary", "name": name}, ("type", "name"))
         file.write(f'<relation id="1" version="1">{words}</relation>\n</osm>\n')
 
 
@@ -276,7 +301,7 @@ def _streets(around: Any, place: str) -> Any:
             simplify=False,
             retain_all=True,
             truncate_by_edge=True,
-            custom_filter='["highway"]',
+            custom_filter=['["highway"]', '["route"="ferry"]'],
         )
     except osmnx._errors.InsufficientResponseError as error:  # noqa: SLF001
         msg = f"{place!r}: OpenStreetMap has no street there ({error}); expected some"
@@ -285,9 +310,9 @@ def _streets(around: Any, place: str) -> Any:
         raise _refused(error) from error
 
 
-def _features(around: Any) -> list[Feature]:
+def _features(around: Any, tags: dict[str, bool | str | list[str]]) -> list[Feature]:
     try:
-        frame = osmnx.features_from_polygon(around, _PLACES)
+        frame = osmnx.features_from_polygon(around, tags)
     except osmnx._errors.InsufficientResponseError:  # noqa: SLF001 -- no bank and no office is an answer
         return []
     except (KeyError, ValueError) as error:

@@ -11,9 +11,10 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.columns import find_column, require_column
-from accessibility.sources.points import TableSpec, locate_rows, unique_row_ids
-from accessibility.sources.tables import checked_path, numbers, read_table, rows_text
+from accessibility.sources.columns import DIVISIONS, check_meanings, find_column, require_column
+from accessibility.sources.numerals import numbers, rows_text
+from accessibility.sources.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, unique_row_ids
+from accessibility.sources.tables import checked_path, read_table
 
 if TYPE_CHECKING:
     import os
@@ -63,8 +64,9 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     Returns
     -------
     people
-        Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group.
-        A row without coordinates has an empty point: its people stay in the denominator.
+        Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group, and
+        label: what may name the district, from any column that has such a name. A row without coordinates has an empty
+        point: its people stay in the denominator.
     findings
         Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
@@ -75,7 +77,8 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
         that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
     """
     source = checked_path(path).name
-    table, findings = read_table(path)
+    check_meanings(spec.columns, source=source)
+    table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)
     values: dict[str, Any] = {"population": _people(table, column, source)}
     if not values["population"].sum() > 0:
@@ -89,10 +92,12 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     for group, name in spec.groups.items():
         values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
         findings += _larger(values[group], values["population"], group, source)
-    own = find_column(table, "id", source=source, given=spec.id)
+    values["label"] = _labels(table, spec, source)
+    own = find_column(table, "id", source=source, given=spec.id or spec.columns.get("id"))
     ids = unique_row_ids(table, own, letter="P", source=source)
     located = locate_rows(table, spec, source=source)
     findings += located.findings
+    findings += _piles(located.lonlat, values["population"], ids, source)
     findings += _wide(table, values["population"], located.lonlat, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
@@ -103,6 +108,12 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     points = np.full(len(table), shapely.Point(), dtype=object)
     points[~located.missing] = shapely.points(located.lonlat[~located.missing])
     return gpd.GeoDataFrame(values, geometry=points, index=ids, crs="EPSG:4326"), findings
+
+
+def _labels(table: pd.DataFrame, spec: PeopleSpec, source: str) -> NDArray[np.object_]:
+    columns = [spec.district, *(find_column(table, name, source=source) for name in (*DIVISIONS, "address", "name"))]
+    texts = [table[column].astype(str).tolist() for column in dict.fromkeys(columns) if column is not None]
+    return np.array([" ".join(parts) for parts in zip(*texts, strict=True)] or [""] * len(table), dtype=object)
 
 
 def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
@@ -148,6 +159,22 @@ def _wide(table: pd.DataFrame, people: NDArray[np.float64], lonlat: NDArray[np.f
         f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
     )
     return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
+
+
+def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    """Return a finding on points where more than three rows stand: a geocoder's way to say that it found the town."""
+    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1))
+    _, point, count = np.unique(np.round(lonlat[placed], SAME_DEG), axis=0, return_inverse=True, return_counts=True)
+    piled = placed[count[point.ravel()] > FALLBACK]
+    if not piled.size:
+        return []
+    points, there = int((count > FALLBACK).sum()), float(people[piled].sum())
+    shown = ", ".join(map(str, ids[piled][:5]))
+    message = (
+        f"{piled.size} rows with {there:,.0f} people stand on {points} point{'s' if points > 1 else ''}, more than "
+        f"{FALLBACK} on each ({shown}): did a geocoder fall back to the middle of a town?"
+    )
+    return [Finding(code="people-on-one-point", source=source, message=message, count=piled.size, people=there)]
 
 
 def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:

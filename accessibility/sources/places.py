@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -14,9 +15,10 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.columns import ALIASES, find_column, require_column
-from accessibility.sources.points import TableSpec, locate_rows, set_aside, unique_row_ids
-from accessibility.sources.tables import checked_path, numbers, read_table, rows_text
+from accessibility.sources.columns import ALIASES, check_meanings, find_column, require_column
+from accessibility.sources.numerals import numbers, rows_text
+from accessibility.sources.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
+from accessibility.sources.tables import checked_path, read_table
 
 if TYPE_CHECKING:
     import os
@@ -39,8 +41,7 @@ _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
 _KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
 _LOST_SHARE = 0.05
-_SAME_DEG = 6  # decimals: a tenth of a metre
-_FALLBACK = 3  # more places than this on one point are a geocoder's town centre
+_BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.. are cash machines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +54,15 @@ class PlaceSpec(TableSpec):
         ``outlets``, ``banks`` or ``candidates``.
     counts_if
         Meaning or column name to the value, or values, of which a site that counts has one; in a cell, several values
-        are parted by ``;``, ``,`` or ``、``. ``{"status": "open"}`` is any status that does not mean closed.
+        are parted by ``;``, ``,`` or ``、``. A ``*`` stands for any text: ``{"hours": "*周六*"}``.
+        ``{"status": "open"}`` is any status that does not mean closed.
     cost
         Kind (``bank``, ``new``, ``outlet``) to the cost of opening where the table has none.
-    layer, sheet
-        Layer of a GeoPackage, sheet of a workbook.
     """
 
     role: Role
     counts_if: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     cost: Mapping[str, float] = field(default_factory=lambda: dict(_COSTS))
-    layer: str | None = None
-    sheet: str | None = None
 
 
 def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
@@ -82,7 +80,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
     sites
         Points in EPSG:4326 indexed by id (made from the role's letter and the row's number where there is none), with
         columns name, kind (``outlet``, ``bank``, ``new``), open (counts today), partner, closed (its status says so),
-        cost, address, bank, district (as the table names it).
+        cost, address, bank, township, district (as the table names them).
     findings
         Rows set aside, places that stand twice, words not understood, sites that do not count.
 
@@ -93,15 +91,16 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
         swapped or in another system, costs that are negative or no numbers, and whatever `read_table` refuses.
     """
     source = checked_path(path).name
-    unknown = sorted(set(spec.columns) - set(ALIASES))
-    if unknown:
-        msg = f"{source}: columns names {', '.join(unknown)}; expected some of {', '.join(ALIASES)}"
-        raise InputError(msg)
-    table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet)
+    check_meanings(spec.columns, source=source)
+    table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
+    id_column = find_column(table, "id", source=source, given=spec.columns.get("id"))
+    ids = unique_row_ids(table, id_column, letter=_LETTER[spec.role], source=source)
+    if spec.role == "banks":
+        branch = _branches(table, spec, source, findings)
+        table, ids = table[branch], ids[branch]
     located = locate_rows(table, spec, source=source)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
-    ids = unique_row_ids(table, cells.column("id"), letter=_LETTER[spec.role], source=source)
     kind = cells.kind()
     closed = cells.closed()
     partner = cells.partner()
@@ -116,6 +115,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
         "cost": cells.cost(kind),
         "address": cells.text("address"),
         "bank": cells.text("bank"),
+        "township": cells.text("township"),
         "district": cells.text("district"),
     }
     sites = gpd.GeoDataFrame(values, geometry=shapely.points(located.lonlat), index=ids, crs="EPSG:4326")
@@ -185,14 +185,13 @@ class _Cells:
         if self.spec.role == "candidates":
             return counts
         for meaning, value in self.spec.counts_if.items():
-            wanted = {_plain(text) for text in ([value] if isinstance(value, str) else value)}
-            if meaning == "status" and wanted == {"open"}:
+            if meaning == "status" and value in ("open", ["open"]):
                 counts &= ~closed
                 continue
             given = self.spec.columns.get(meaning) or (None if meaning in ALIASES else meaning)
             known = meaning if meaning in ALIASES else "name"
             name = require_column(self.table, known, source=self.source, given=given)
-            counts &= [bool(wanted & _values(text)) for text in self.table[name]]
+            counts &= has_value(self.table[name], value)
         out = int((~counts & ~closed).sum())
         self.note("does-not-count", f"{out} of {len(counts)} sites do not meet counts_if and do not count", out)
         return counts
@@ -211,6 +210,26 @@ class _Cells:
         return np.where(np.isfinite(given), given, cost)
 
 
+def has_value(texts: pd.Series[Any], wanted: str | Sequence[str]) -> NDArray[np.bool_]:
+    """Return whether each cell, or one of the values in it, is one of those wanted; ``*`` stands for any text.
+
+    Examples
+    --------
+    >>> has_value(pd.Series(["参保;社保卡", "社保卡补换", ""]), ["社保卡", "认证"]).tolist()
+    [True, False, False]
+    >>> has_value(pd.Series(["周一至周五 9:00-17:00;周六 9:00-12:00", "周一至周五"]), "*周六*").tolist()
+    [True, False]
+    """
+    patterns = [fnmatch.translate(_plain(value).replace("[", "[[]").replace("?", "[?]")) for value in _listed(wanted)]
+    match = re.compile("|".join(patterns)).match
+    found = [any(match(part) for part in (_plain(text), *_values(text))) for text in texts]
+    return np.array(found, dtype=np.bool_)
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
+
+
 def _plain(text: object) -> str:
     return unicodedata.normalize("NFKC", str(text)).strip().casefold()
 
@@ -219,10 +238,29 @@ def _values(text: object) -> set[str]:
     return {part.strip() for part in re.split(r"[;,、|]", _plain(text))}
 
 
+def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[Finding]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` which rows are bank branches by Amap's type codes; a cash machine (1603..) serves nobody."""
+    column = find_column(table, "typecode", source=source, given=spec.columns.get("typecode"))
+    if column is None:
+        return np.ones(len(table), np.bool_)
+    codes = [[part for part in _values(text) if part] for text in table[column]]
+    other = np.array([bool(parts) and not any(part.startswith(_BRANCH) for part in parts) for parts in codes])
+    if other.any():
+        what = "begins with another type code" if other.sum() == 1 else "begin with another type code"
+        text = f"column {column!r}: {rows_text(table[column], other, what)}"
+        expected = f"bank branches begin with {_BRANCH}, cash machines with 1603"
+        if other.all():
+            msg = f"{source}: {text}; expected some of {_BRANCH}: {expected}"
+            raise InputError(msg)
+        message = f"{text}; {expected}: set aside"
+        findings.append(Finding(code="no-bank-branch", source=source, message=message, count=int(other.sum())))
+    return ~other
+
+
 def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
     """Return findings on sites that stand on the same point."""
     place = pd.Series(
-        np.round(sites.geometry.x, _SAME_DEG).astype(str) + " " + np.round(sites.geometry.y, _SAME_DEG).astype(str)
+        np.round(sites.geometry.x, SAME_DEG).astype(str) + " " + np.round(sites.geometry.y, SAME_DEG).astype(str)
     )
     findings = []
     for at, group in place.groupby(place, sort=False):
@@ -231,7 +269,7 @@ def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
         shown = ", ".join(map(str, group.index[:5]))
         message = f"{len(group)} sites stand on one point ({at}): {shown}; all are kept"
         code = "duplicate-place"
-        if len(group) > _FALLBACK:
+        if len(group) > FALLBACK:
             code, message = "geocoder-fallback", f"{message}; did a geocoder fall back to the middle of a town?"
         findings.append(Finding(code=code, source=source, message=message, count=len(group)))
     return findings

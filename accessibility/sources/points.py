@@ -20,13 +20,15 @@ from accessibility.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import attributes, find_column
 from accessibility.sources.datums import DATUMS, to_wgs84
-from accessibility.sources.tables import parse_numbers, rows_text
+from accessibility.sources.numerals import parse_numbers, rows_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+SAME_DEG = 6  # decimals of degrees: a tenth of a metre
+FALLBACK = 3  # more places than this on one point are a geocoder's town centre
 _BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
 _ZONE_MARGIN_DEG = 5.0
 _PAIR = re.compile(r"\s*[,;\s]\s*")
@@ -54,10 +56,15 @@ class TableSpec:
     columns
         Meaning (a key of `accessibility.sources.columns.ALIASES`, such as ``lon``, ``lat`` or ``coordinates``) to
         column name, where the names are unusual.
+    layer, sheet, encoding
+        Layer of a GeoPackage, sheet of a workbook, encoding of a text table, where they are not the first or the usual.
     """
 
     coordinates: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
+    layer: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,21 @@
-"""People from a raster, read in strips: its populated cells become points."""
+"""People from a raster, read in strips: its populated cells become points. A surface goes out as a GeoTIFF."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
-from pyproj import CRS, Geod
+from pyproj import CRS
 from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
+from accessibility.report.files import write_aside
+from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
 
@@ -25,13 +27,14 @@ if TYPE_CHECKING:
     from affine import Affine
     from numpy.typing import NDArray
 
+    from accessibility.surface import Surface
+
 Bounds = tuple[float, float, float, float]
-Unit = Literal["persons", "per_km2", "per_hectare"]
 
 MAX_CELLS = 1_000_000_000
 _STRIP_CELLS = 2_000_000
-_PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
-_CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
+_CACHE_BYTES = 32 * 2**20
+_NO_MINUTES = -9_999.0
 _COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one person in twenty
 
 
@@ -92,7 +95,11 @@ class Cells:
     @cached_property
     def xy(self) -> NDArray[np.float64]:
         """``(n, 2)`` centres of the cells in `crs`, x (or longitude) first."""
-        return _centres(self.geotransform, self.row, self.column)
+        return centres(self.geotransform, self.row, self.column)
+
+    def of(self, rows: NDArray[np.bool_]) -> Cells:
+        """Return some of the cells."""
+        return replace(self, row=self.row[rows], column=self.column[rows], population=self.population[rows])
 
 
 def read_population_raster(
@@ -133,40 +140,70 @@ def read_population_raster(
         many cells, no overlap with the box, negative or infinite values, nobody at all.
     """
     file = checked_path(path)
-    if unit not in ("persons", *_PER_KM2):
-        msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(_PER_KM2)}"
+    if unit not in ("persons", *PER_KM2):
+        msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(PER_KM2)}"
         raise InputError(msg)
     _refuse_remote_parts(file)
     findings: list[Finding] = []
-    with readable(file, findings), rasterio.open(file) as raster:
+    with readable(file, findings), _small_cache(), rasterio.open(file) as raster:
         crs, number = _checked(raster, band, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if window.width * window.height > max_cells:
             size = f"{window.width:,} by {window.height:,} cells"
             msg = f"{file.name}: {size} to read; expected at most {max_cells:,}; cut the raster to the study area"
             raise InputError(msg)
-        parts = list(_strips(raster, number, window, file.name))
+        found = _Found()
+        for strip in _strips(raster, number, window, file.name):
+            found.add(*strip)
         grid = tuple(raster.transform)[:6]
-    row, column, value = (np.concatenate([part[i] for part in parts]) for i in range(3))
-    nodata = sum(part[3] for part in parts)
-    if not len(value):
-        msg = (
-            f"{file.name}: nobody in {window.width * window.height:,} cells ({nodata:,} without value); expected people"
-        )
+    if not found.count:
+        text = f"nobody in {window.width * window.height:,} cells ({found.nodata:,} without value)"
+        msg = f"{file.name}: {text}; expected people"
         raise InputError(msg)
-    area = _areas_km2(grid, crs, row, column, exact=unit != "persons")
-    population = value if unit == "persons" else value * _PER_KM2[unit] * area
+    row, column, population = found.arrays()
+    middle = areas_km2(grid, crs, row[len(row) // 2 :][:1], column[len(row) // 2 :][:1], exact=unit != "persons")
+    crowd = weigh_cells(population, (row, column, grid, crs), unit)
     cells = Cells(
         row=row,
         column=column,
         population=population,
         geotransform=grid,
         crs=crs,
-        cell_m=math.sqrt(float(area[len(area) // 2])) * 1_000.0,
-        zero_cells=window.width * window.height - nodata - len(value),
-        nodata_cells=nodata,
+        cell_m=math.sqrt(float(middle[0])) * 1_000.0,
+        zero_cells=window.width * window.height - found.nodata - len(row),
+        nodata_cells=found.nodata,
     )
-    return cells, findings + _suspicions(cells, area, file.name)
+    return cells, findings + _suspicions(cells, crowd, file.name)
+
+
+def _small_cache() -> Any:
+    """Return GDAL's surroundings with little room for what was read before: by default a twentieth of the memory."""
+    return rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Found:
+    """The populated cells of the strips read so far, kept as small as they come."""
+
+    count: int = 0
+    nodata: int = 0
+    parts: tuple[list[Any], list[Any], list[Any]] = field(default_factory=lambda: ([], [], []))
+
+    def add(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any], nodata: int) -> None:
+        """Keep the cells of one strip."""
+        self.count += len(row)
+        self.nodata += nodata
+        for kept, new in zip(self.parts, (row, column, value), strict=True):
+            kept.append(new)
+
+    def arrays(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
+        """Return rows, columns and values; what the strips held is let go on the way, so that nothing is held twice."""
+        joined = []
+        for kept, dtype in zip(self.parts, (np.int32, np.int32, np.float64), strict=True):
+            joined.append(np.concatenate(kept, dtype=dtype))
+            kept.clear()
+        row, column, value = joined
+        return row, column, value
 
 
 def sample_heights(
@@ -189,7 +226,7 @@ def sample_heights(
     file = checked_path(path)
     _refuse_remote_parts(file)
     findings: list[Finding] = []
-    with readable(file, findings), rasterio.open(file) as raster:
+    with readable(file, findings), _small_cache(), rasterio.open(file) as raster:
         there, band = _checked(raster, None, file.name)
         at = transform(xy, crs, there)
         grid: Affine = raster.transform
@@ -204,14 +241,22 @@ def sample_heights(
 
 
 def _between(raster: Any, band: int, column: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values between the centres of cells, of which only the window they need is read."""
-    left, top = int(column.min()), int(row.min())
-    width, height = (
-        min(int(v.max()) + 2, most) - low for v, most, low in ((column, raster.width, left), (row, raster.height, top))
-    )
-    part = raster.read(band, window=Window(left, top, width, height), masked=True).astype(np.float64)
-    values = np.pad(part.filled(np.nan), ((0, 1), (0, 1)), mode="edge")
-    c, r = column - left, row - top
+    """Return values between the centres of cells, of which only some rows are read at once."""
+    left, right = int(column.min()), min(int(column.max()) + 2, raster.width)
+    high = max(_STRIP_CELLS // (right - left), 1)
+    between = np.full(len(row), np.nan)
+    for top in range(int(row.min()), int(row.max()) + 1, high):
+        here = (row >= top) & (row < top + high)
+        if here.any():
+            bottom = min(int(row[here].max()) + 2, raster.height)
+            window = Window(left, top, right - left, bottom - top)
+            part = raster.read(band, window=window, masked=True).astype(np.float64)
+            between[here] = _interpolated(part.filled(np.nan), column[here] - left, row[here] - top)
+    return between
+
+
+def _interpolated(part: NDArray[np.float64], c: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
+    values = np.pad(part, ((0, 1), (0, 1)), mode="edge")
     c0, r0 = c.astype(np.intp), r.astype(np.intp)
     u, v = c - c0, r - r0
     upper = values[r0, c0] * (1 - u) + values[r0, c0 + 1] * u
@@ -288,73 +333,52 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
             raise InputError(msg)
         r, c = np.nonzero(known & (values > 0))
         where = (r + top).astype(np.int32), (c + window.col_off).astype(np.int32)
-        yield *where, values[r, c].astype(np.float64), int(known.size - known.sum())
+        yield *where, values[r, c], int(known.size - known.sum())
 
 
-def _centres(grid: tuple[float, ...], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
-    a, _, c, _, e, f = grid
-    return np.column_stack([c + (column + 0.5) * a, f + (row + 0.5) * e])
-
-
-def _areas_km2(
-    grid: tuple[float, ...], crs: CRS, row: NDArray[np.int32], column: NDArray[np.int32], *, exact: bool
-) -> NDArray[np.float64]:
-    """Return the area of each cell: on the ellipsoid for degrees, and for a projection where it must be exact."""
-    a, _, _, _, e, f = grid
-    if crs.is_geographic:
-        rows, of = np.unique(row, return_inverse=True)
-        per_radian = _band(f + rows * e) - _band(f + (rows + 1) * e)
-        degrees: NDArray[np.float64] = np.abs(per_radian * np.radians(a))[of] / 1e6
-        return degrees
-    metre = crs.axis_info[0].unit_conversion_factor
-    planar: NDArray[np.float64] = np.full(len(row), abs(a * e) * metre**2 / 1e6)
-    if not exact:
-        return planar
-    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-    ring = [transform(_centres(grid, row + r - 0.5, column + c - 0.5), crs, WGS84) for c, r in corners]
-    return _shoelace_km2(np.stack(ring))
-
-
-def _shoelace_km2(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the areas of ``(4, n, 2)`` small quadrangles in degrees, by the ellipsoid's radii of curvature there."""
-    geod = Geod(ellps="WGS84")
-    lon, lat = np.radians(ring[..., 0]), np.radians(ring[..., 1])
-    middle = lat.mean(axis=0)
-    w2 = 1.0 - geod.es * np.sin(middle) ** 2
-    east = (lon - lon[0]) * geod.a / np.sqrt(w2) * np.cos(middle)
-    north = (lat - lat[0]) * geod.a * (1.0 - geod.es) / w2**1.5
-    twice = (east * np.roll(north, -1, axis=0) - np.roll(east, -1, axis=0) * north).sum(axis=0)
-    area: NDArray[np.float64] = np.abs(twice) / 2e6
-    return area
-
-
-def _band(lat: Any) -> Any:
-    """Return the area in m² between the equator and a latitude, per radian of longitude (Snyder 1987, eq. 3-12)."""
-    geod = Geod(ellps="WGS84")
-    e, s = math.sqrt(geod.es), np.sin(np.radians(lat))
-    return geod.a**2 * (1 - geod.es) / 2 * (s / (1 - geod.es * s**2) + np.arctanh(e * s) / e)
-
-
-def _suspicions(cells: Cells, area: NDArray[np.float64], name: str) -> list[Finding]:
+def _suspicions(cells: Cells, crowd: Crowd, name: str) -> list[Finding]:
     found = []
     if cells.nodata_cells:
         message = f"{cells.nodata_cells:,} cells have no value: they hold nobody here, and are not counted as empty"
         found.append(Finding(code="nodata-cells", source=name, message=message, count=cells.nodata_cells))
-    density = cells.population / area
-    crowded = density > _CROWDED_KM2
-    if crowded.any():
-        first = int(np.argmax(density))
-        most = f"most {density[first]:,.0f} per km² in row {cells.row[first]}, column {cells.column[first]}"
-        message = (
-            f"{int(crowded.sum())} cells hold more than {_CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
-        )
-        people = float(cells.population[crowded].sum())
-        found.append(
-            Finding(code="crowded-cell", source=name, message=message, count=int(crowded.sum()), people=people)
-        )
+    if crowd.cells:
+        most = f"most {crowd.most:,.0f} per km² in row {cells.row[crowd.at]}, column {cells.column[crowd.at]}"
+        message = f"{crowd.cells} cells hold more than {CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
+        found.append(Finding(code="crowded-cell", source=name, message=message, count=crowd.cells, people=crowd.people))
     if cells.cell_m > _COARSE_M:
         message = (
             f"cells of {cells.cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
         )
         found.append(Finding(code="coarse-cells", source=name, message=message, count=len(cells)))
     return found
+
+
+def write_surface(surface: Surface, path: str | os.PathLike[str]) -> None:
+    """Write a surface as a GeoTIFF of minutes: one band of 32-bit numbers, -9999 where there is no value.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; a file that was there is untouched.
+    """
+    height, width = surface.minutes.shape
+    kept = {"compress": "deflate", "predictor": 3, "tiled": True, "blockxsize": 256, "blockysize": 256}
+    with (
+        write_aside(path) as aside,
+        rasterio.open(
+            aside,
+            "w",
+            driver="GTiff",
+            width=width,
+            height=height,
+            count=1,
+            dtype="float32",
+            nodata=_NO_MINUTES,
+            crs=surface.crs.to_wkt(),
+            transform=rasterio.transform.from_origin(surface.west, surface.north, surface.cell_m, surface.cell_m),
+            **kept,
+        ) as raster,
+    ):
+        raster.write(np.nan_to_num(surface.minutes, nan=_NO_MINUTES), 1)
+        raster.set_band_description(1, "walking minutes to the nearest open site")
+        raster.units = ("minutes",)

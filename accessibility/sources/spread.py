@@ -1,4 +1,4 @@
-"""District totals spread over buildings, by floor area."""
+"""People spread over buildings by floor area: of district totals, and of cells too large for a walk."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.projection import WGS84, transform
 from accessibility.sources.areas import locate
+from accessibility.sources.cells import Placed, cells_at, parts_a_side, place_cells, split_cells
 from accessibility.sources.checks import Finding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.sources.raster import Cells
+
 RESIDENTIAL_SHARE = 0.30
+EQUAL_PARTS_M = 100.0
 
 _SOURCE = "buildings"
 
@@ -86,6 +93,55 @@ def spread_over_buildings(
         district=names[np.append(row[lives], empty)],
     )
     return spread, _findings(spread, row, empty, source)
+
+
+def spread_cells(
+    cells: Cells, groups: Mapping[str, NDArray[np.float64]], buildings: gpd.GeoDataFrame, *, source: str
+) -> tuple[Placed, list[Finding]]:
+    """Return the people of each cell at the buildings inside it, and what was found.
+
+    Which buildings count, and for how much, is as `spread_over_buildings` says, cell by cell. A cell without a building
+    is shared equally over parts of 100 m. The people of each cell, and of each group in it, stay the same. Cells of
+    100 m stay whole.
+
+    Parameters
+    ----------
+    cells, groups
+        The cells with people, and the people of each group in them.
+    buildings
+        As `spread_over_buildings` takes them.
+    source
+        The file of the cells, for messages.
+    """
+    if parts_a_side(cells, EQUAL_PARTS_M) == 1:
+        return place_cells(cells, groups), []
+    lonlat = shapely.get_coordinates(buildings.geometry.to_numpy())
+    row = cells_at(cells, lonlat)
+    weight = _weights(buildings, row, len(cells))
+    lives = np.flatnonzero(weight > 0)
+    of, sums = row[lives], np.bincount(row[row >= 0], weights=weight[row >= 0], minlength=len(cells))
+    empty = sums == 0
+    rest, _ = split_cells(cells.of(empty), EQUAL_PARTS_M, source)
+    share, parts = weight[lives] / sums[of], rest.parts**2
+    names = zip(cells.ids[of], buildings["id"].to_numpy()[lives], strict=True)
+
+    def shared(people: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.append(people[of] * share, np.repeat(people[empty] / parts, parts))
+
+    placed = Placed(
+        ids=np.array([*(f"{cell}-b{building}" for cell, building in names), *rest.ids], dtype=object),
+        lonlat=np.vstack([lonlat[lives], transform(rest.xy, cells.crs, WGS84)]),
+        population=shared(cells.population),
+        groups={group: shared(people) for group, people in groups.items()},
+    )
+    lost = float(cells.population[empty].sum())
+    message = (
+        f"people of {int((~empty).sum()):,} cells of {cells.cell_m:,.0f} m shared over {len(lives):,} buildings inside "
+        f"them by floor area; {int(empty.sum()):,} cells have none: their {lost:,.0f} people shared equally over parts "
+        f"of {EQUAL_PARTS_M:.0f} m"
+    )
+    people = cells.total_people
+    return placed, [Finding(code="split-cells", source=source, message=message, count=len(cells), people=people)]
 
 
 def _check_totals(totals: NDArray[np.float64], names: NDArray[np.object_], source: str) -> None:

@@ -12,6 +12,8 @@ from accessibility.arrays import refuse
 from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.sources.delays import Carried, Delays
+from accessibility.sources.foot import LIFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +39,14 @@ class MarkedNodes:
         Gates that residents pass: they cut ways only where no private way leads to them.
     signals
         Crossings where people wait for a green light.
+    lifts
+        Lifts between the ways that meet there.
     """
 
     blocked: Sequence[int] = ()
     keyed: Sequence[int] = ()
     signals: Sequence[int] = ()
+    lifts: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +73,8 @@ class Ways:
         ``(w,)`` whether only residents may walk there; nowhere if not given.
     off_ground
         ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
+    ride_s
+        ``(w,)`` seconds from end to end of the ways of the kind ``ferry``, NaN where unknown; not read elsewhere.
     """
 
     node_ids: NDArray[np.int64]
@@ -79,17 +86,18 @@ class Ways:
     kinds: tuple[str, ...]
     private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    ride_s: NDArray[np.float32] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
         n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
-        for name in ("private", "off_ground"):
+        for name, dtype in (("private", np.bool_), ("off_ground", np.bool_), ("ride_s", np.float32)):
             if getattr(self, name) is None:
-                object.__setattr__(self, name, np.zeros(w, np.bool_))
-        found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape)
-        wanted = ((n, 2), (w + 1,), (w,), (w,))
+                object.__setattr__(self, name, np.zeros(w, dtype))
+        found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape, self.ride_s.shape)
+        wanted = ((n, 2), (w + 1,), (w,), (w,), (w,))
         if found != wanted:
-            msg = f"ways: lonlat_e7, start, oneway, private have shapes {found}; expected {wanted}"
+            msg = f"ways: lonlat_e7, start, oneway, private, ride_s have shapes {found}; expected {wanted}"
             raise InputError(msg)
         refuse(np.diff(self.start) < 1, name="ways start", found=self.start, expected="at least one node a way")
         refuse((self.refs < 0) | (self.refs >= n), name="ways refs", found=self.refs, expected=f"rows of {n} nodes")
@@ -144,6 +152,7 @@ class Ways:
             kinds=self.kinds,
             private=self.private[ways],
             off_ground=self.off_ground[ways],
+            ride_s=self.ride_s[ways],
         )
 
 
@@ -151,6 +160,7 @@ def build_network(
     ways: Ways,
     *,
     marked: MarkedNodes | None = None,
+    delays: Delays | None = None,
     crs: CRS | str | int | None = None,
     bounds: Bounds | None = None,
 ) -> Network:
@@ -164,7 +174,9 @@ def build_network(
     ways
         The walkable ways.
     marked
-        Barriers, gates and crossings among the nodes.
+        Barriers, gates, crossings and lifts among the nodes.
+    delays
+        What a ferry and a lift take; nothing but the ride if not given.
     crs
         The projected coordinate system of the result; a transverse Mercator centred on the ways if not given.
     bounds
@@ -199,18 +211,28 @@ def build_network(
     against = ways.oneway[way] < 0
     ends = ways.refs[np.where(against[:, None], np.column_stack([last, first]), np.column_stack([first, last]))]
     node, edges = _junctions(ends, blocked)
+    length_m = np.add.reduceat(_step_lengths(ways, real), first)
+    names = np.array(ways.kinds)[ways.kind[way]]
+    carried = Carried(
+        kinds=names,
+        edges=edges,
+        length_m=length_m,
+        ride_s=_rides(ways.ride_s[way], way, length_m),
+        lifts=_passed(_lifts(ways, marked.lifts), first, last),
+    )
     vertices, shape_start = _shapes(first, last, against)
     xy = _project(ways, target)
     return Network(
         node_xy=xy[node],
         edges=edges,
-        length_m=np.add.reduceat(_step_lengths(ways, real), first),
+        length_m=length_m,
         oneway=ways.oneway[way] != 0,
         kind=ways.kind[way],
         kinds=ways.kinds,
         private=ways.private[way],
         off_ground=ways.off_ground[way],
         signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
+        fixed_s=(delays or Delays()).seconds(carried),
         shape_xy=xy[ways.refs[vertices]],
         shape_start=shape_start,
         node_ids=ways.node_ids[node],
@@ -227,20 +249,37 @@ def _rows_of(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
 def _signals(
     ways: Ways, signal: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]
 ) -> NDArray[np.float32]:
-    """Return how many signals people wait at along every edge: one within it, half of one at each end.
+    """Return how many signals people wait at along every edge.
 
     Only ways for people on foot count: who walks along a street does not wait at the crossings over it.
     """
-    at = signal[ways.refs]
-    passed = np.concatenate([[0], np.cumsum(at)])
-    inside = passed[last] - passed[first + 1]
     names = np.array(ways.kinds)
     way = np.searchsorted(ways.start, first, side="right") - 1
     on_foot = np.isin(names, ("footway", "path", "pedestrian", "cycleway", "steps", "crossing"))[ways.kind[way]]
-    count: NDArray[np.float32] = np.where(on_foot, inside + (at[first].astype(int) + at[last]) / 2, 0).astype(
-        np.float32
-    )
+    count: NDArray[np.float32] = np.where(on_foot, _passed(signal[ways.refs], first, last), 0).astype(np.float32)
     return count
+
+
+def _lifts(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """``(k,)`` whether a reference is a lift that no way stands for."""
+    lift = _rows_of(ways, ids)
+    as_way = np.array(ways.kinds)[ways.kind] == LIFT
+    lift[ways.refs[np.repeat(as_way, np.diff(ways.start))]] = False
+    return lift[ways.refs]
+
+
+def _passed(at: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return how many marked references every edge passes: those within it, and half of those at its ends."""
+    passed = np.concatenate([[0], np.cumsum(at)])
+    count: NDArray[np.float64] = passed[last] - passed[first + 1] + (at[first].astype(float) + at[last]) / 2
+    return count
+
+
+def _rides(ride_s: NDArray[np.float32], way: NDArray[np.intp], length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the seconds of every edge by the time that its whole way takes, in proportion to its length."""
+    whole = np.bincount(way, weights=length_m)[way]
+    share = np.divide(length_m, whole, out=np.ones(len(way)), where=whole > 0)
+    return np.asarray(ride_s * share, dtype=np.float64)
 
 
 def _steps(ways: Ways) -> NDArray[np.bool_]:

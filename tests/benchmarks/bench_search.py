@@ -9,30 +9,22 @@ process, so that other load on the machine weighs less. Every peer must agree on
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import networkx as nx
 import numpy as np
 import pytest
-from scipy.sparse import coo_array
+from racing import matrix, ratios, seconds
 from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
 from accessibility.packing import build_graph, hilbert_rank
 from accessibility.sources.osm import read_network
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-    from scipy.sparse import csr_array
-
 ROOT = Path(__file__).parents[2]
 PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
 OUTLETS = 500
-ROUNDS = 7
 
 
 @pytest.fixture(scope="module")
@@ -41,35 +33,6 @@ def porto() -> Network:
     if not PORTO.is_file():
         pytest.skip("the real data are not beside the project")
     return read_network(PORTO)[0]
-
-
-def matrix(network: Network, numbers: NDArray[Any]) -> csr_array[Any]:
-    """Return the graph for scipy, nodes numbered by `numbers`; the cheapest of parallel edges."""
-    u, v = numbers[network.edges].T.astype(np.int64)
-    cost = network.impedance().along.astype(float)
-    u, v, cost = np.r_[u, v], np.r_[v, u], np.r_[cost, cost]
-    order = np.lexsort((cost, v, u))
-    u, v, cost = u[order], v[order], cost[order]
-    first = np.r_[True, (np.diff(u) != 0) | (np.diff(v) != 0)]
-    n = len(network.node_xy)
-    # scipy takes a stored zero for no edge at all.
-    return coo_array((np.maximum(cost[first], 1e-9), (u[first], v[first])), shape=(n, n)).tocsr()
-
-
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    begun = time.process_time()
-    answer = work()
-    return time.process_time() - begun, answer
-
-
-def ratios(ours: Callable[[], Any], peers: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Return the median over rounds of each peer's time over ours, taken in turn."""
-    found: dict[str, list[float]] = {name: [] for name in peers}
-    for _ in range(ROUNDS):
-        for name, peer in peers.items():
-            mine = min(seconds(ours)[0] for _ in range(3))
-            found[name].append(seconds(peer)[0] / mine)
-    return {name: float(np.median(values)) for name, values in found.items()}
 
 
 def outlets(network: Network) -> search.Stops:

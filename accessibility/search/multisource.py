@@ -1,73 +1,26 @@
-"""The shortest-path kernels.
-
-Costs are integers (walking milliseconds or centimetres), nodes are numbered along a Hilbert curve, junctions with few
-neighbours are eliminated, arcs are packed in one word (cost above, node below), the queue is a ring of buckets. People
-walk from home to a site, so everything searches from the sites on the reversed graph: a label is the cost from that
-node *to* the nearest site.
-
-A label is one word, cost above and owner below, so that the smaller word is the nearer site and, of two equally near,
-the lower row: the answer does not hang on the order of the search.
-
-Edges where only residents may walk are searched after the streets and apart from them: labels go in from the gates and
-never come out again, so whoever lives inside walks out, and nobody passes through. A junction at a gate has two labels.
-"""
+"""The nearest of many sites, for every node in one pass."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numba as nb
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREACHED, added, part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.elimination import Hierarchy
     from accessibility.packing import Graph
-    from accessibility.snapping import Positions
+    from accessibility.search.stops import Stops
 
-UNREACHED = np.uint32(0x7FFF_FFFF)
-"""The cost of a node from which no site is reached."""
-_NO_LABEL = np.uint64(0x7FFF_FFFF_FFFF_FFFF)
-_LOW = np.uint64(0xFFFF_FFFF)
-_HIGH = np.uint64(0xFFFF_FFFF_0000_0000)
-_IMPASSABLE = np.uint64(0x7FFF_FFFF)
 _32 = np.uint64(32)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _NO_ENTRY = np.uint32(0xFFFF_FFFF)
 _MAX_BUCKETS = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Stops:
-    """Points on the edges of a graph, with what the way between point and edge costs.
-
-    Parameters
-    ----------
-    edge
-        ``(k,)`` int32 edge rows, -1 for a point that stands nowhere.
-    fraction
-        ``(k,)`` place along the edge.
-    leg
-        ``(k,)`` uint32 cost of the access leg.
-    """
-
-    edge: NDArray[np.int32]
-    fraction: NDArray[np.float64]
-    leg: NDArray[np.uint32]
-
-    @classmethod
-    def at(cls, positions: Positions, leg_cost_per_m: float) -> Stops:
-        """Return positions as stops, their access legs costed."""
-        leg = np.rint(np.where(positions.snapped, positions.leg_m, 0.0) * leg_cost_per_m)
-        if (leg >= UNREACHED).any():
-            msg = f"an access leg is {positions.leg_m.max():.0f} m long; expected less than the Earth's girth"
-            raise InputError(msg)
-        return cls(edge=positions.edge, fraction=positions.fraction, leg=leg.astype(np.uint32))
 
 
 def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[np.uint64]:
@@ -90,7 +43,7 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
         of compounds at theirs. `split_labels` takes them apart.
     """
     n = len(graph.hierarchy.place)
-    labels = np.full(n + len(graph.inside), _NO_LABEL, np.uint64)
+    labels = np.full(n + len(graph.inside), NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
     costs = (graph.edges, graph.impedance.along, graph.impedance.against)
     _seed(costs, graph.hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
@@ -119,36 +72,6 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
     return np.uint64(max((typical // 4).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
-def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: Stops) -> NDArray[np.uint64]:
-    """Return the label of every person: cost to the nearest site, both access legs in, and which site.
-
-    A person reads both ends of their edge, of a private edge the labels of inside; sites on the same edge are reached
-    directly, without going round.
-    """
-    place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
-    order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
-    cost = graph.impedance
-    found: NDArray[np.uint64] = _read(
-        (graph.edges, cost.along, cost.against),
-        (graph.private, place, graph.inside, inside),
-        labels,
-        (sites.edge[order], sites.fraction[order], sites.leg[order], order),
-        (people.edge, people.fraction, people.leg),
-    )
-    return found
-
-
-def split_labels(labels: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    """Return cost (`UNREACHED` where there is none) and owner (-1 where there is none)."""
-    return (labels >> _32).astype(np.uint32), (labels & _LOW).astype(np.uint32).view(np.int32)
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _part(cost, fraction):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the cost of the edge's first `fraction`; the rest is the whole less this, so that parts add up."""
-    return np.uint64(np.float64(cost) * fraction + 0.5)
-
-
 @nb.njit(cache=True, nogil=True)
 def _seed(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Label both ends of the edge of each site."""
@@ -160,13 +83,13 @@ def _seed(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa:
         e = np.uint64(edge[s])
         whole, back = np.uint64(along[e]), np.uint64(against[e])
         label = (np.uint64(leg[s]) << _32) | np.uint64(s)
-        if whole != _IMPASSABLE or fraction[s] == 0.0:
+        if whole != NOT_PASSABLE or fraction[s] == 0.0:
             first = np.uint64(place[edges[e, 0]])
-            labels[first] = min(labels[first], _added(label, _0 if fraction[s] == 0.0 else _part(whole, fraction[s])))
-        if back != _IMPASSABLE or fraction[s] == 1.0:
+            labels[first] = min(labels[first], added(label, _0 if fraction[s] == 0.0 else part(whole, fraction[s])))
+        if back != NOT_PASSABLE or fraction[s] == 1.0:
             second = np.uint64(place[edges[e, 1]])
-            rest = _0 if fraction[s] == 1.0 else back - _part(back, fraction[s])
-            labels[second] = min(labels[second], _added(label, rest))
+            rest = _0 if fraction[s] == 1.0 else back - part(back, fraction[s])
+            labels[second] = min(labels[second], added(label, rest))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -174,7 +97,7 @@ def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN0
     """Hand the labels of eliminated nodes on to what was left when they went."""
     for v in range(np.uint64(neighbour.shape[0])):
         label = labels[v]
-        if label == _NO_LABEL:
+        if label == NO_LABEL:
             continue
         for k in range(3):
             to = np.uint64(neighbour[v, k])
@@ -191,7 +114,7 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
         label = min(label, labels[np.uint64(neighbour[v, 0])] + (np.uint64(down[v, 0]) << _32))
         label = min(label, labels[np.uint64(neighbour[v, 1])] + (np.uint64(down[v, 1]) << _32))
         label = min(label, labels[np.uint64(neighbour[v, 2])] + (np.uint64(down[v, 2]) << _32))
-        labels[v] = _NO_LABEL if label > limit else label
+        labels[v] = NO_LABEL if label > limit else label
 
 
 @nb.njit(cache=True, nogil=True)
@@ -202,10 +125,10 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
     that the pool stays as small as the frontier and in the fastest cache.
     """
     shift, widest = buckets
-    lowest, highest = _LOW, _0
+    lowest, highest = LOW, _0
     for node in range(np.uint64(labels.size)):
         cost = labels[node] >> _32
-        if cost < _IMPASSABLE:
+        if cost < NOT_PASSABLE:
             lowest, highest = min(lowest, cost), max(highest, cost)
     if highest < lowest:
         return
@@ -223,11 +146,11 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
     waiting = 0
     current = lowest >> shift
     for node in range(np.uint64(labels.size)):
-        if labels[node] == _NO_LABEL:
+        if labels[node] == NO_LABEL:
             continue
         cost = labels[node] >> _32
         if cost > bound:
-            labels[node] = _NO_LABEL
+            labels[node] = NO_LABEL
             continue
         if used == size:
             size *= 2
@@ -246,13 +169,13 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
             following[top] = free
             free = np.uint32(top)
             waiting -= 1
-            node = entry[top] & _LOW
+            node = entry[top] & LOW
             label = labels[node]
             if (label >> _32) != (entry[top] >> _32):
                 continue
             for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
-                reached = label + (arcs[a] & _HIGH)
-                neighbour = arcs[a] & _LOW
+                reached = label + (arcs[a] & HIGH)
+                neighbour = arcs[a] & LOW
                 cost = reached >> _32
                 if reached >= labels[neighbour] or cost > bound:
                     continue
@@ -284,58 +207,3 @@ def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN
     wider_entry[: entry.size] = entry
     wider_following[: following.size] = following
     return wider_entry, wider_following
-
-
-@nb.njit(cache=True, nogil=True)
-def _read(costs, places, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    edges, along, against = costs
-    private, place, inside_node, inside = places
-    site_edge, site_fraction, site_leg, site_row = sites
-    edge, fraction, leg = people
-    found = np.full(edge.size, _NO_LABEL, np.uint64)
-    for i in range(edge.size):
-        if edge[i] < 0:
-            continue
-        e = np.uint64(edge[i])
-        whole, back = np.uint64(along[e]), np.uint64(against[e])
-        best = _NO_LABEL
-        first, second = edges[e, 0], edges[e, 1]
-        if private[e]:
-            on = labels[np.uint64(inside[np.searchsorted(inside_node, second)])]
-            to = labels[np.uint64(inside[np.searchsorted(inside_node, first)])]
-        else:
-            on = labels[np.uint64(place[second])]
-            to = labels[np.uint64(place[first])]
-        if on != _NO_LABEL and (whole != _IMPASSABLE or fraction[i] == 1.0):
-            rest = _0 if fraction[i] == 1.0 else whole - _part(whole, fraction[i])
-            best = _added(on, rest)
-        if to != _NO_LABEL and (back != _IMPASSABLE or fraction[i] == 0.0):
-            rest = _0 if fraction[i] == 0.0 else _part(back, fraction[i])
-            best = min(best, _added(to, rest))
-        s = np.searchsorted(site_edge, edge[i])
-        while s < site_edge.size and site_edge[s] == edge[i]:
-            best = min(best, _direct(whole, back, fraction[i], (site_fraction[s], site_leg[s], site_row[s])))
-            s += 1
-        if best != _NO_LABEL:
-            found[i] = _added(best, np.uint64(leg[i]))
-    return found
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _added(label, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the label with more cost, or no label where the sum cannot be counted in 32 bits."""
-    total = (label >> _32) + cost
-    return _NO_LABEL if total >= _IMPASSABLE else (total << _32) | (label & _LOW)
-
-
-@nb.njit(cache=True, nogil=True, inline="always")
-def _direct(whole, back, here, site):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the label of walking straight to a site on the same edge."""
-    there, leg, row = site
-    if here == there:
-        between = _0
-    elif here < there:
-        between = _IMPASSABLE if whole == _IMPASSABLE else _part(whole, there) - _part(whole, here)
-    else:
-        between = _IMPASSABLE if back == _IMPASSABLE else _part(back, here) - _part(back, there)
-    return _added((np.uint64(leg) << _32) | np.uint64(row), between)

@@ -1,0 +1,255 @@
+"""Why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility import search
+from accessibility.catchments import trace_catchments
+from accessibility.coverage import measure_coverage
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.packing import build_arcs
+from accessibility.projection import WGS84, transform
+from accessibility.routes import trace_route
+from accessibility.snapping import SnapLimits, Snapped, snap_points
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    import geopandas as gpd
+    from shapely import LineString
+
+    from accessibility.coverage import Coverage
+    from accessibility.network import Network
+    from accessibility.sites import Sites
+    from accessibility.standards import Rule
+
+_S_PER_MIN, _M_PER_KM = 60.0, 1_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """The cheapest single site that would cover a place; of equally cheap ones the nearest.
+
+    Parameters
+    ----------
+    id, name, kind
+        Which candidate.
+    cost
+        Of opening it.
+    figure
+        Seconds or metres from the place, as the rule counts.
+    """
+
+    id: Hashable
+    name: str
+    kind: str
+    cost: float
+    figure: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explanation:
+    """Why a place is covered or not.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees, WGS84.
+    setting
+        That of the nearest demand point.
+    rule
+        Which applies.
+    covered
+        Whether the place is within it.
+    site, site_name, site_kind
+        The nearest open site, by the rule's measure; None and empty where there is none.
+    walk_s, metres, radius_m
+        Seconds and metres along streets, both access legs in, and metres in a straight line, each to its own nearest
+        site; NaN where there is no way.
+    home_leg_m, site_leg_m
+        Straight lines from the place and from the site to their streets; NaN where there is none.
+    excess
+        Seconds or metres, as the rule counts, beyond its limit; 0 where covered, NaN where there is no way.
+    route
+        The way to the site in EPSG:4326, access legs in; a straight line where the rule is one; None without a way.
+    fix
+        What would cover the place; None where it is covered or no single candidate would.
+    """
+
+    lon: float
+    lat: float
+    setting: str
+    rule: Rule
+    covered: bool
+    site: Hashable | None
+    site_name: str
+    site_kind: str
+    walk_s: float
+    metres: float
+    radius_m: float
+    home_leg_m: float
+    site_leg_m: float
+    excess: float
+    route: LineString | None
+    fix: Fix | None
+
+    @property
+    def text(self) -> str:
+        """Everything in a few sentences."""
+        applies = f"{self.setting.capitalize()}: {self.rule.text}."
+        if self.site is None:
+            if np.isfinite(self.home_leg_m):
+                way = "No outlet that counts can be reached on foot from here."
+            else:
+                way = "No street is within the snap limit: nobody can walk from here."
+        else:
+            named = f"{self.site_name} ({self.site})" if self.site_name else str(self.site)
+            figure = {"walk": self.walk_s, "network": self.metres, "radius": self.radius_m}[self.rule.measure]
+            state = "covered" if self.covered else f"{self._told(self.excess)} too far"
+            way = f"The nearest is {named}, {self._told(figure)} away: {state}."
+        return " ".join([applies, way, *self._fix_text()])
+
+    def _fix_text(self) -> list[str]:
+        if self.covered:
+            return []
+        if self.fix is None:
+            return ["No single candidate would cover it."]
+        named = f"{self.fix.name} ({self.fix.id})" if self.fix.name else str(self.fix.id)
+        return [f"{named}, at a cost of {self.fix.cost:g}, would be {self._told(self.fix.figure)} away."]
+
+    def _told(self, figure: float) -> str:
+        if self.rule.measure == "walk":
+            return f"{figure / _S_PER_MIN:.1f} minutes"
+        return f"{figure / _M_PER_KM:.2f} km" if figure >= _M_PER_KM else f"{figure:.0f} m"
+
+    def __repr__(self) -> str:
+        """Return the text."""
+        return f"<Explanation {self.text}>"
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return the way as a GeoDataFrame of one row, or none, to draw on a map."""
+        import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = [] if self.route is None else [self.route]
+        return gpd.GeoDataFrame(
+            {"text": [self.text] * len(rows), "site": [self.site] * len(rows)}, geometry=rows, crs=WGS84
+        )
+
+
+def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) -> Explanation:
+    """Return why a place is covered or not.
+
+    Parameters
+    ----------
+    coverage
+        Sites, standard and walker; its people tell the setting of the place.
+    network
+        The streets it was measured on.
+    lon, lat
+        Degrees, WGS84.
+
+    Raises
+    ------
+    InputError
+        A place that is none.
+
+    Examples
+    --------
+    >>> from accessibility import Demand, Network, Sites, measure_coverage
+    >>> road = Network(node_xy=[(500_000, 0), (502_000, 0)], edges=[(0, 1)], length_m=[2_000], crs="EPSG:32649")
+    >>> people = Demand(ids=["a"], xy=[(501_200, 0)], population=[30], crs="EPSG:32649")
+    >>> now = measure_coverage(road, people, Sites(ids=["O1"], xy=[(500_000, 0)], crs="EPSG:32649"))
+    >>> explain_place(now, road, 111.010783, 0.0).text[:81]
+    'Urban: 15-minute walk. The nearest is O1, 20.0 minutes away: 5.0 minutes too far.'
+    """
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 -- degrees
+        msg = f"place at lon {lon}, lat {lat}; expected degrees (are they swapped?)"
+        raise InputError(msg)
+    setting = _setting_of(coverage, lon, lat)
+    place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], crs=WGS84)  # type: ignore[arg-type]
+    xy = transform(place.xy, place.crs, network.crs)
+    at = snap_points(network, xy, SnapLimits().of(place.setting))
+    snapped = Snapped(demand=at, sites=coverage.snapped.sites)
+    now = measure_coverage(network, place, coverage.sites, coverage.standard, coverage.walker, snapped)
+    rule, row = coverage.standard.rule(setting), int(now.nearest[0])
+    figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
+    covered, sites = bool(now.covered[0]), coverage.sites
+    return Explanation(
+        lon=lon,
+        lat=lat,
+        setting=setting,
+        rule=rule,
+        covered=covered,
+        site=None if row < 0 else sites.ids[row],
+        site_name="" if row < 0 else str(sites.name[row]),
+        site_kind="" if row < 0 else str(sites.kind[row]),
+        walk_s=float(now.walk_s[0]),
+        metres=float(now.metres[0]),
+        radius_m=float(now.radius_m[0]),
+        home_leg_m=float(at.leg_m[0]) if at.snapped[0] else float("nan"),
+        site_leg_m=float("nan") if row < 0 else float(snapped.sites.leg_m[row]),
+        excess=0.0 if covered else figure - rule.limit,
+        route=_way(now, network, rule, row),
+        fix=None if covered else _fix(now, network),
+    )
+
+
+def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
+    """Return the setting of the nearest demand point that has a place; urban, the stricter one, without any."""
+    demand = coverage.demand
+    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    if not placed.size:
+        return "urban"
+    here = transform(np.array([(lon, lat)]), WGS84, demand.crs)
+    return str(demand.setting[placed[np.hypot(*(demand.xy[placed] - here).T).argmin()]])
+
+
+def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | None:
+    """Return the way from the one demand point to a site, in degrees."""
+    import shapely  # noqa: PLC0415
+
+    if row < 0:
+        return None
+    begin = transform(now.demand.xy, now.demand.crs, network.crs)
+    end = transform(now.sites.xy[row : row + 1], now.sites.crs, network.crs)
+    line = shapely.LineString(np.concatenate([begin, end]))
+    if rule.measure != "radius":
+        walker, on_foot = now.walker, rule.measure == "walk"
+        impedance = network.impedance(walker if on_foot else None)
+        arcs = build_arcs(network, impedance, open_compounds=walker.open_compounds)
+        leg = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
+        at = (search.Stops.at(position, leg) for position in (now.snapped.sites, now.snapped.demand))
+        sites, people = at
+        route = trace_route(search.stand(arcs, sites, now.sites.open, people), 0)
+        if route is None:
+            return None
+        line = route.line(network, begin, end)
+    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84))
+
+
+def _fix(now: Coverage, network: Network) -> Fix | None:
+    sites = now.sites
+    rows = np.flatnonzero(~sites.open & ~sites.closed & (sites.kind != "outlet"))
+    if not rows.size:
+        return None
+    candidates: Sites = sites.take(rows)
+    snapped = Snapped(demand=now.snapped.demand, sites=now.snapped.sites.take(rows))
+    found = trace_catchments(network, now.demand, candidates, now.standard, now.walker, snapped)
+    would = np.flatnonzero(np.diff(found.start) > 0)
+    if not would.size:
+        return None
+    figure = found.cost[found.start[would]]
+    best = np.lexsort((would, figure, candidates.cost[would]))[0]
+    row = int(would[best])
+    return Fix(
+        id=candidates.ids[row],
+        name=str(candidates.name[row]),
+        kind=str(candidates.kind[row]),
+        cost=float(candidates.cost[row]),
+        figure=float(figure[best]),
+    )

@@ -1,0 +1,77 @@
+"""Findings on people whom the streets miss, by district."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.compounds import sealed_edges
+from accessibility.projection import WGS84, transform
+from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.report.quality import FAR_M, beyond_limit, district_labels
+from accessibility.report.tables import NO_DISTRICT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from accessibility.coverage import Coverage
+    from accessibility.study import Study
+
+
+def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield, by district, the people that the streets miss; each person stands in one of the findings at most."""
+    labels = district_labels(now, study.district)
+    lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
+    for code, text, concerned in _missed(study, now):
+        for name in dict.fromkeys(labels[concerned]):
+            rows = np.flatnonzero(concerned & (labels == name))
+            people = now.demand.population[rows]
+            if not people.sum() > 0:
+                continue
+            missed = float(people[~now.covered[rows]].sum())
+            lon, lat = lonlat[rows[people.argmax()]]
+            yield WeighedFinding(
+                code=code,
+                source=file_of(study, "network"),
+                message=f"people {text}: {people.sum():,.0f}; were all of them covered, {change_text(now, missed)}",
+                count=len(rows),
+                people=float(people.sum()),
+                points_of_coverage=points_of(now, missed),
+                district=None if name == NO_DISTRICT else name,
+                lon=float(lon),
+                lat=float(lat),
+            )
+
+
+def _missed(study: Study, now: Coverage) -> list[tuple[str, str, NDArray[np.bool_]]]:
+    """Return the code and the words of each way to be missed, and whom it concerns."""
+    at = now.snapped.demand
+    on_main = np.append(study.network.main_edges, False)[at.edge]
+    beyond = beyond_limit(now)
+    # Where no site counts at all everybody is unreached, and the streets are not to blame.
+    island = at.snapped & (~on_main | (now.unreached & now.sites.open.any()))
+    far = ~island & (at.leg_m > FAR_M)
+    sealed = far & _nearer_to_sealed(study, now, far)
+    return [
+        ("island", "on streets cut off from the main network", island),
+        ("gate-missing", "in compounds without a mapped gate, taken to the nearest street within their limit", sealed),
+        ("beyond-snap-limit", "farther from any street than the snap limit of their setting", beyond & ~sealed),
+        ("street-missing", f"more than {FAR_M:.0f} m from their street (is one missing?)", far & ~beyond & ~sealed),
+    ]
+
+
+def _nearer_to_sealed(study: Study, now: Coverage, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether a way of a compound that nobody could leave is nearer than the street taken."""
+    import shapely  # noqa: PLC0415 -- a study without such compounds needs none
+
+    found = np.zeros(len(asked), np.bool_)
+    sealed, rows = sealed_edges(study.network), np.flatnonzero(asked)
+    if sealed.any() and rows.size:
+        xy = transform(now.demand.xy[rows], now.demand.crs, study.network.crs)
+        tree = shapely.STRtree(study.network.lines()[sealed])
+        (which, _), metres = tree.query_nearest(shapely.points(xy), return_distance=True, all_matches=False)
+        found[rows[which]] = metres < now.snapped.demand.leg_m[rows[which]]
+    return found

@@ -1,0 +1,163 @@
+"""The charts of a report: people by class, what each budget buys, a share as a bar."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from accessibility.report.svg import drawing, element, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INK, QUIET, LINE = "#22303c", "#5b6873", "#d9dee3"
+COVERED, GAINED, FAR, CUT = "#2f7fbf", "#0b3c6b", "#f08a24", "#4d4d4d"
+"""Covered, newly covered, too far, no way: apart for the colour-blind and in grey."""
+SERIES = ("#343a8f", "#8088cf", "#cdd2f0")
+_WIDTH, _HEIGHT = 680.0, 226.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 14.0, 26.0, 44.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Named values of a chart, one a class or one a point."""
+
+    name: str
+    values: tuple[float, ...]
+    colour: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """The words of a chart.
+
+    Parameters
+    ----------
+    title
+        For those who cannot see it.
+    across
+        What the horizontal axis counts.
+    classes
+        Names of the bars, in order.
+    notes
+        What stands above each bar.
+    mark_after
+        A dashed line after so many bars.
+    """
+
+    title: str
+    across: str
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    mark_after: int | None = None
+
+
+def draw_bars(axes: Axes, series: Sequence[Series], *, stacked: bool) -> Markup:
+    """Return bars a class, stacked or side by side, with a scale of people."""
+    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    columns = list(zip(*(one.values for one in series), strict=True))
+    most = max((sum(c) if stacked else max(c) for c in columns), default=0.0)
+    ticks = nice_ticks(0.0, most)
+    up = tall / (ticks[-1] or 1.0)
+    step = wide / max(1, len(axes.classes))
+    parts = [_grid(_HEIGHT - _BOTTOM - tick * up, f"{tick:,.0f}") for tick in ticks]
+    for k, values in enumerate(columns):
+        left, base = _LEFT + k * step + 0.14 * step, _HEIGHT - _BOTTOM
+        each = 0.72 * step / (1 if stacked else len(values))
+        for j, value in enumerate(values):
+            height = value * up
+            x = left if stacked else left + j * each
+            parts.append(_bar(x, base - height, each, height, series[j].colour))
+            base -= height if stacked else 0
+        top = _HEIGHT - _BOTTOM - (sum(values) if stacked else max(values)) * up
+        middle = _LEFT + (k + 0.5) * step
+        if axes.notes:
+            parts.append(text(middle, top - 5, axes.notes[k], text_anchor="middle", class_="note"))
+        parts.append(text(middle, _HEIGHT - _BOTTOM + 15, axes.classes[k], text_anchor="middle"))
+    if axes.mark_after is not None:
+        x = _LEFT + axes.mark_after * step
+        parts.append(element("path", d=f"M{x:.1f} {_TOP - 8}V{_HEIGHT - _BOTTOM}", class_="limit"))
+    parts.append(text(_LEFT + wide / 2, _HEIGHT - 8, axes.across, text_anchor="middle", class_="axis"))
+    return drawing(_WIDTH, _HEIGHT, *parts, _key(series), title=axes.title, class_="chart")
+
+
+def draw_frontier(
+    axes: Axes, budgets: Sequence[float], series: Sequence[Series], point: tuple[float, float, str] | None
+) -> Markup:
+    """Return lines of shares (0 to 1) over budgets, and a point with its name where there is one."""
+    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    shares = [value for one in series for value in one.values] + ([point[1]] if point else [])
+    ticks = nice_ticks(100 * min(shares), 100 * max(shares))
+    across = nice_ticks(0.0, max([*budgets, point[0] if point else 0.0]))
+    low, span = ticks[0], (ticks[-1] - ticks[0]) or 1.0
+
+    def place(budget: float, share: float) -> tuple[float, float]:
+        x = _LEFT + wide * budget / (across[-1] or 1.0)
+        return x, _HEIGHT - _BOTTOM - tall * (100 * share - low) / span
+
+    parts = [_grid(place(0, tick / 100)[1], f"{tick:g} %") for tick in ticks]
+    parts += [text(place(c, 0)[0], _HEIGHT - _BOTTOM + 15, f"{c:g}", text_anchor="middle") for c in across]
+    for row, one in enumerate(series):
+        at = [place(b, s) for b, s in zip(budgets, one.values, strict=True)]
+        line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        dash = "5 4" if row else None
+        parts.append(element("path", d=line, fill="none", stroke=one.colour, stroke_width=2, stroke_dasharray=dash))
+        if not row:
+            parts += [element("circle", cx=x, cy=y, r=2.6, fill=one.colour) for x, y in at]
+    if point:
+        x, y = place(point[0], point[1])
+        parts.append(element("circle", cx=x, cy=y, r=5.5, fill="none", stroke=FAR, stroke_width=2.4))
+        side, shift = ("end", -10) if x > _LEFT + 0.7 * wide else ("start", 10)
+        parts.append(text(x + shift, y + 16, point[2], text_anchor=side, class_="note"))
+    parts.append(text(_LEFT + wide / 2, _HEIGHT - 8, axes.across, text_anchor="middle", class_="axis"))
+    return drawing(_WIDTH, _HEIGHT, *parts, _key(series), title=axes.title, class_="chart")
+
+
+def draw_parts(parts: Sequence[Series], title: str) -> Markup:
+    """Return one bar of the whole width whose pieces are the parts."""
+    whole = sum(one.values[0] for one in parts) or 1.0
+    x, pieces = 0.0, []
+    for one in parts:
+        width = 1_000 * one.values[0] / whole
+        pieces.append(element("rect", x=x, y=0, width=width, height=26, fill=one.colour))
+        x += width
+    return drawing(1_000, 26, *pieces, title=title, class_="parts", preserveAspectRatio="none")
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round numbers from at most `low` to at least `high`, evenly apart.
+
+    Examples
+    --------
+    >>> nice_ticks(0, 63_000), nice_ticks(74.1, 88.2)
+    ([0, 20000, 40000, 60000, 80000], [70, 75, 80, 85, 90])
+    """
+    span = (high - low) or abs(high) or 1.0
+    rough = span / most
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    found = [round(k * step, 9) for k in range(first, max(last, first + 1) + 1)]
+    return [int(v) if v == int(v) else v for v in found]
+
+
+def _grid(y: float, label: str) -> Markup:
+    line = element("path", d=f"M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}", stroke=LINE, stroke_width=1)
+    return line + text(_LEFT - 6, y + 3.5, label, text_anchor="end")
+
+
+def _bar(x: float, y: float, width: float, height: float, colour: str) -> Markup:
+    return element("rect", x=x, y=y, width=width, height=max(height, 0.0), fill=colour)
+
+
+def _key(series: Sequence[Series]) -> Markup:
+    """Return a swatch and a name a series, along the top."""
+    x, parts = _LEFT, []
+    for one in series:
+        parts.append(element("rect", x=x, y=4, width=10, height=10, fill=one.colour))
+        parts.append(text(x + 14, 13, one.name))
+        x += 30 + sum(11.0 if ord(letter) > 0x2E80 else 6.2 for letter in one.name)  # noqa: PLR2004 -- CJK is wide
+    return Markup("").join(parts)

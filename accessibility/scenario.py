@@ -1,0 +1,264 @@
+"""`Scenario`: what is different from today, as a value that can be read, combined and applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.projection import WGS84, transform
+from accessibility.sites import KINDS, Sites
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+
+    from numpy.typing import NDArray
+
+    from accessibility.standards import Standard, Walker
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addition:
+    """A site that does not exist today.
+
+    Parameters
+    ----------
+    id
+        Its id, which no other site has.
+    lon, lat
+        Degrees, WGS84.
+    kind
+        ``new``, ``bank`` or ``outlet``.
+    name, cost
+        For people and for tables; a cost is finite, 0 or more.
+    """
+
+    id: Hashable
+    lon: float
+    lat: float
+    kind: str = "new"
+    name: str = ""
+    cost: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse places that are none, unknown kinds and impossible costs."""
+        _check_place(f"added site {self.id!r}", self.lon, self.lat)
+        if self.kind not in KINDS:
+            msg = f"added site {self.id!r} is of kind {self.kind!r}; expected one of {', '.join(KINDS)}"
+            raise InputError(msg)
+        if not (np.isfinite(self.cost) and self.cost >= 0):
+            msg = f"added site {self.id!r} costs {self.cost}; expected a finite cost, 0 or more"
+            raise InputError(msg)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A site that stands elsewhere; `lon` and `lat` are degrees, WGS84."""
+
+    id: Hashable
+    lon: float
+    lat: float
+
+    def __post_init__(self) -> None:
+        """Refuse places that are none."""
+        _check_place(f"moved site {self.id!r}", self.lon, self.lat)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How people walk and what near enough means, where it differs from the study's; None is as there.
+
+    Parameters
+    ----------
+    speed_m_s
+        Walking speed on the flat.
+    open_compounds
+        Whether everybody may walk through gated compounds.
+    standard
+        Another standard.
+    """
+
+    speed_m_s: float | None = None
+    open_compounds: bool | None = None
+    standard: Standard | None = None
+
+    def walker(self, base: Walker) -> Walker:
+        """Return the walker of these settings."""
+        given = {"speed_m_s": self.speed_m_s, "open_compounds": self.open_compounds}
+        return replace(base, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+
+    def of(self, base: Standard) -> Standard:
+        """Return the standard of these settings."""
+        return base if self.standard is None else self.standard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What is different from today; the baseline is ``Scenario()``.
+
+    Parameters
+    ----------
+    name
+        For tables and maps.
+    opened
+        Ids of sites that do not count today and would.
+    closed
+        Ids of sites that count today, or are added, and would not.
+    added
+        Sites that do not exist; they count unless closed.
+    moved
+        Sites that would stand elsewhere, open or not.
+    settings
+        What else differs.
+
+    Examples
+    --------
+    >>> one, other = Scenario(name="bank", opened=("B017",)), Scenario(name="slow", settings=Settings(speed_m_s=0.8))
+    >>> (one + other).name, (one + other).opened
+    ('bank + slow', ('B017',))
+    """
+
+    name: str = ""
+    opened: tuple[Hashable, ...] = ()
+    closed: tuple[Hashable, ...] = ()
+    added: tuple[Addition, ...] = ()
+    moved: tuple[Move, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        for name in ("opened", "closed", "added", "moved"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        both = [site for site in self.opened if site in self.closed]
+        if both:
+            msg = f"{self._where}site {both[0]!r} opens and closes; expected one of both"
+            raise InputError(msg)
+        listed = {
+            "opens": self.opened,
+            "closes": self.closed,
+            "is added": tuple(a.id for a in self.added),
+            "moves": tuple(m.id for m in self.moved),
+        }
+        for what, ids in listed.items():
+            twice = [site for row, site in enumerate(ids) if site in ids[:row]]
+            if twice:
+                msg = f"{self._where}site {twice[0]!r} {what} twice; expected once"
+                raise InputError(msg)
+        new = {a.id for a in self.added} & {*self.opened, *(m.id for m in self.moved)}
+        if new:
+            msg = f"{self._where}site {min(map(str, new))!r} is added, and opens or moves; expected it added only"
+            raise InputError(msg)
+
+    @property
+    def _where(self) -> str:
+        return f"scenario {self.name!r}: " if self.name else "scenario: "
+
+    def __add__(self, other: Scenario) -> Scenario:
+        """Return both differences together; an error names the site or setting on which they disagree."""
+        if not isinstance(other, Scenario):
+            return NotImplemented
+        for one, two in ((self, other), (other, self)):
+            torn = [site for site in one.opened if site in two.closed]
+            if torn:
+                msg = f"site {torn[0]!r} opens in scenario {one.name!r}, closes in {two.name!r}; expected one of both"
+                raise InputError(msg)
+        return Scenario(
+            name=" + ".join(name for name in (self.name, other.name) if name),
+            opened=_joined(self.opened, other.opened),
+            closed=_joined(self.closed, other.closed),
+            added=_agreed(self, other, "added"),
+            moved=_agreed(self, other, "moved"),
+            settings=_both(self, other),
+        )
+
+    def apply(self, sites: Sites) -> Sites:
+        """Return the sites as they would be: those there are in their rows, the added ones after them.
+
+        Raises
+        ------
+        UnknownSiteError
+            An id that is not there; the message offers the closest ones.
+        InputError
+            Opening what is open, closing what is closed, adding what exists.
+        """
+        taken = set(sites.ids)
+        clash = [a.id for a in self.added if a.id in taken]
+        if clash:
+            msg = f"{self._where}site {clash[0]!r} is added and exists; expected an id that no site has"
+            raise InputError(msg)
+        new = {a.id for a in self.added}
+        rows = sites.rows([*self.opened, *(c for c in self.closed if c not in new), *(m.id for m in self.moved)])
+        count = len(self.opened)
+        opens, closes = rows[:count], rows[count : len(rows) - len(self.moved)]
+        self._expect(sites, opens, is_open=False)
+        self._expect(sites, closes, is_open=True)
+        is_open, xy = sites.open.copy(), sites.xy.copy()
+        is_open[opens], is_open[closes] = True, False
+        if self.moved:
+            lonlat = np.array([(m.lon, m.lat) for m in self.moved])
+            xy[rows[len(rows) - len(self.moved) :]] = transform(lonlat, WGS84, sites.crs)
+        there = replace(sites, open=is_open, xy=xy)
+        return there + self._additions(sites) if self.added else there
+
+    def _expect(self, sites: Sites, rows: NDArray[np.intp], *, is_open: bool) -> None:
+        wrong = rows[sites.open[rows] != is_open]
+        if wrong.size:
+            state, wanted = ("closed", "open") if is_open else ("open", "closed")
+            msg = f"{self._where}site {sites.ids[wrong[0]]!r} is {state} already; expected one that is {wanted}"
+            raise InputError(msg)
+
+    def _additions(self, sites: Sites) -> Sites:
+        return Sites(
+            ids=[a.id for a in self.added],  # type: ignore[arg-type]
+            xy=transform(np.array([(a.lon, a.lat) for a in self.added]), WGS84, sites.crs),
+            name=[a.name for a in self.added],  # type: ignore[arg-type]
+            kind=[a.kind for a in self.added],  # type: ignore[arg-type]
+            open=[a.id not in self.closed for a in self.added],  # type: ignore[arg-type]
+            cost=[a.cost for a in self.added],  # type: ignore[arg-type]
+            crs=sites.crs,
+        )
+
+
+def _check_place(what: str, lon: float, lat: float) -> None:
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 -- degrees
+        msg = f"{what} stands at lon {lon}, lat {lat}; expected degrees (are they swapped?)"
+        raise InputError(msg)
+
+
+def _joined(one: tuple[Hashable, ...], other: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    return tuple(dict.fromkeys([*one, *other]))
+
+
+def _agreed(one: Scenario, other: Scenario, name: str) -> tuple[Any, ...]:
+    """Return the additions or moves of both, where those of one site are the same."""
+    mine, theirs = ({item.id: item for item in getattr(s, name)} for s in (one, other))
+    for site, item in theirs.items():
+        if mine.get(site, item) != item:
+            msg = f"site {site!r} is {name} one way in scenario {one.name!r}, another in {other.name!r}; expected one"
+            raise InputError(msg)
+    return tuple({**mine, **theirs}.values())
+
+
+def _both(one: Scenario, other: Scenario) -> Settings:
+    values = {}
+    for name in (f.name for f in fields(Settings)):
+        mine, theirs = getattr(one.settings, name), getattr(other.settings, name)
+        if mine is not None and theirs is not None and mine != theirs:
+            msg = f"{name} is {mine} in scenario {one.name!r} and {theirs} in {other.name!r}; expected one of both"
+            raise InputError(msg)
+        values[name] = theirs if mine is None else mine
+    return Settings(**values)
+
+
+def free_id(taken: Iterable[object], prefix: str = "N") -> str:
+    """Return the first of ``N1``, ``N2``, ... that is not taken.
+
+    Examples
+    --------
+    >>> free_id(["N1", "B1"])
+    'N2'
+    """
+    used = {str(site) for site in taken}
+    return next(name for k in range(1, len(used) + 2) if (name := f"{prefix}{k}") not in used)

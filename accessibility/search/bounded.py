@@ -1,0 +1,282 @@
+"""Everybody within reach of each site: a bounded pass a site, whose cost follows its catchment, not the network."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+from accessibility.packing import by_node
+from accessibility.search.buckets import NOBODY, bucket_shift
+from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.packing import Arcs
+
+Pairs = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.uint32]"]
+_32 = np.uint64(32)
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_FAR = np.uint32(0xFFFF_FFFF)
+_BATCH = 256  # sites a thread takes at a time
+_ROOM = 32  # entries of the queue to begin with
+
+
+def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint32]) -> Pairs:
+    """Return who can walk to each site at a cost of at most their own cutoff.
+
+    Sites are searched on as many threads as ``numba.get_num_threads()`` says; the answer does not hang on how many.
+
+    Parameters
+    ----------
+    arcs
+        The plain arcs, reversed.
+    sites, people
+        Where they stand; those that stand nowhere are in no pair.
+    cutoff
+        ``(n,)`` greatest cost for each person, both access legs in, ``<=``.
+
+    Returns
+    -------
+    start
+        ``(s + 1,)`` int64: the pairs of site ``j`` are those from ``start[j]`` to ``start[j + 1]``.
+    person
+        ``(k,)`` int32 rows of people, ascending within a site.
+    cost
+        ``(k,)`` uint32.
+    """
+    cutoff = np.minimum(cutoff, UNREACHED - np.uint32(1)).astype(np.uint32)
+    rows = _along_the_curve(arcs, people)
+    here = Stops(edge=people.edge[rows], fraction=people.fraction[rows], leg=people.leg[rows])
+    wanted = (_first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
+    graph = (arcs.start, arcs.arcs, arcs.street)
+    costs = (arcs.impedance.along, arcs.impedance.against)
+    limit = int(wanted[4].max(initial=0))
+    everyone = (attach(arcs, here), wanted)
+    bounds = (np.uint64(limit), *_buckets(arcs, limit))
+    order = np.concatenate([_along_the_curve(arcs, sites), np.flatnonzero(sites.edge < 0)])
+
+    def trace(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
+        there = (sites.edge[batch], sites.fraction[batch], sites.leg[batch])
+        count, found = _trace(costs, graph, everyone, there, bounds)
+        return count, found
+
+    batches = [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
+    with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
+        parts = list(pool.map(trace, batches))
+    return _by_site(order, parts)
+
+
+def _along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
+    """Return the rows of those who stand somewhere, neighbours after each other: they share what is in the cache."""
+    on = np.flatnonzero(stops.edge >= 0)
+    edge = stops.edge[on]
+    key = (arcs.home[edge, 0].astype(np.uint64) << _32) | edge.astype(np.uint64)
+    return on[np.argsort(key)]
+
+
+def _first_on_edge(stops: Stops, edges: int) -> NDArray[np.uint32]:
+    """Return the first row of each edge, past the end where nobody is; rows of one edge stand together."""
+    first = np.full(edges, len(stops.edge), np.uint32)
+    first[stops.edge[::-1]] = np.arange(len(stops.edge), dtype=np.uint32)[::-1]
+    return first
+
+
+def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.uint64]]:
+    """Return, by node, ``cost << 32 | person`` of everybody whose edge ends there: what their way to the node costs.
+
+    Everybody stands somewhere. The first node is reached against the edge, the second along it; the access leg is in.
+    """
+    edge, fraction = people.edge, people.fraction
+    person = np.arange(len(edge), dtype=np.uint64)
+    nodes, words = [], []
+    for end, cost in enumerate((arcs.impedance.against[edge], arcs.impedance.along[edge])):
+        before = np.floor(cost * fraction + 0.5).astype(np.uint64)  # as `part`
+        way = np.where(fraction == end, 0, before if end == 0 else cost - before) + people.leg.astype(np.uint64)
+        here = (fraction == end) | (cost != NOT_PASSABLE)
+        nodes.append(arcs.home[edge[here], end])
+        words.append((np.minimum(way[here], np.uint64(_FAR)) << _32) | person[here])
+    start, attached = by_node(np.concatenate(nodes), np.concatenate(words), len(arcs))
+    return start, attached
+
+
+def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:
+    """Return how wide a bucket is, as a power of two, and how many make a ring that no arc within the limit laps."""
+    shift = bucket_shift(arcs, limit)
+    return np.uint64(shift), np.uint64(1 << ((min(arcs.longest_arc, limit) >> shift) + 2).bit_length())
+
+
+def _by_site(order: NDArray[np.int64], parts: list[tuple[NDArray[np.int64], NDArray[np.uint64]]]) -> Pairs:
+    """Return the pairs of all batches in the order of the sites."""
+    count = np.zeros(len(order), np.int64)
+    for at, (of_sites, _) in zip(range(0, len(order), _BATCH), parts, strict=True):
+        count[order[at : at + _BATCH]] = of_sites
+    start = np.concatenate([[0], np.cumsum(count)])
+    person, cost = np.empty(start[-1], np.int32), np.empty(start[-1], np.uint32)
+    for at, (of_sites, found) in zip(range(0, len(order), _BATCH), parts, strict=True):
+        _deal(order[at : at + _BATCH], of_sites, found, (start, person, cost))
+    return start, person, cost
+
+
+@nb.njit(cache=True, nogil=True)
+def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    start, person, cost = pairs
+    at = 0
+    for i in range(rows.size):
+        first = start[rows[i]]
+        for k in range(count[i]):
+            person[first + k] = np.int32(found[at + k] >> _32)
+            cost[first + k] = np.uint32(found[at + k] & LOW)
+        at += count[i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many people each site reaches, and ``person << 32 | cost`` of all of them, ascending within a site."""
+    at_node, wanted = people
+    n, nodes = wanted[1].size, graph[0].size - 1
+    reached, near = np.full(nodes, _FAR, np.uint32), np.full(n, _FAR, np.uint32)
+    # The system gives memory only where it is written to: no more than a catchment needs.
+    touched, met = np.empty(nodes, np.uint32), np.empty(n, np.uint32)
+    head, room = np.full(bounds[2], NOBODY, np.uint32), _ROOM
+    queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
+    count = np.zeros(sites[0].size, np.int64)
+    found = np.empty(4096, np.uint64)
+    total = 0
+    for s in range(sites[0].size):
+        if sites[0][s] < 0:
+            continue
+        here = (np.uint64(sites[0][s]), sites[1][s], np.uint64(sites[2][s]))
+        known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
+        while not done:
+            for k in range(known):
+                reached[np.uint64(touched[k])] = _FAR
+            room *= 2
+            queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
+            known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
+        several = _meet(at_node, wanted[4], (reached, touched[:known]), (near, met))
+        several = _meet_on_edge(costs, wanted, here, (near, met), several)
+        while found.size < total + several:
+            longer = np.empty(2 * found.size, np.uint64)
+            longer[:total] = found[:total]
+            found = longer
+        for k in range(several):
+            person = np.uint64(met[k])
+            found[total + k] = (np.uint64(wanted[5][person]) << _32) | np.uint64(near[person])
+            near[person] = _FAR
+        found[total : total + several].sort()
+        for k in range(known):
+            reached[np.uint64(touched[k])] = _FAR
+        count[s] = several
+        total += several
+    return count, found[:total].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915
+    """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
+
+    A bucket is a list of entries, last in first out; those of nodes that came nearer meanwhile are passed over. Emptied
+    entries are used again, so that what is in use stays in the fastest cache.
+    """
+    start, arcs, street = graph
+    reached, touched = marks
+    head, entry, following = queue
+    limit, shift, ring = bounds
+    mask = ring - _1
+    known, used, waiting = _0, np.uint32(0), 0
+    free, current = NOBODY, NOT_PASSABLE
+    for end in range(2):
+        cost, node = to_end(costs, site, end), np.uint64(street[site[0], end])
+        if cost > limit or cost >= np.uint64(reached[node]):
+            continue
+        if reached[node] == _FAR:
+            touched[known] = np.uint32(node)
+            known += _1
+        reached[node] = np.uint32(cost)
+        slot = (cost >> shift) & mask
+        entry[np.uint64(used)] = (cost << _32) | node
+        following[np.uint64(used)] = head[slot]
+        head[slot] = used
+        used += np.uint32(1)
+        waiting += 1
+        current = min(current, cost >> shift)
+    while waiting > 0:
+        slot = current & mask
+        while head[slot] != NOBODY:
+            top = np.uint64(head[slot])
+            head[slot] = following[top]
+            following[top] = free
+            free = np.uint32(top)
+            waiting -= 1
+            node, cost = entry[top] & LOW, entry[top] >> _32
+            if np.uint64(reached[node]) != cost:
+                continue
+            for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
+                total, to = cost + (arcs[a] >> _32), arcs[a] & LOW
+                if total > limit or total >= np.uint64(reached[to]):
+                    continue
+                if reached[to] == _FAR:
+                    touched[known] = np.uint32(to)
+                    known += _1
+                reached[to] = np.uint32(total)
+                if free != NOBODY:
+                    new = np.uint64(free)
+                    free = following[new]
+                elif np.uint64(used) < np.uint64(entry.size):
+                    new = np.uint64(used)
+                    used += np.uint32(1)
+                else:
+                    head[:] = NOBODY
+                    return known, False
+                into = (total >> shift) & mask
+                entry[new] = (total << _32) | to
+                following[new] = head[into]
+                head[into] = np.uint32(new)
+                waiting += 1
+        current += _1
+    return known, True
+
+
+@nb.njit(cache=True, nogil=True)
+def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Note everybody near enough whose edge ends at a node that was reached; return how many."""
+    start, attached = at_node
+    reached, touched = walked
+    near, met = people
+    several = _0
+    for k in range(np.uint64(touched.size)):
+        node = np.uint64(touched[k])
+        cost = np.uint64(reached[node])
+        for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
+            person, total = attached[a] & LOW, cost + (attached[a] >> _32)
+            if total > np.uint64(cutoff[person]) or total >= np.uint64(near[person]):
+                continue
+            if near[person] == _FAR:
+                met[several] = np.uint32(person)
+                several += _1
+            near[person] = np.uint32(total)
+    return several
+
+
+@nb.njit(cache=True, nogil=True)
+def _meet_on_edge(costs, wanted, site, people, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Note who stands on the site's own edge, for they walk straight there; return how many were met by now."""
+    first, edge, fraction, leg, cutoff, _ = wanted
+    near, met = people
+    whole, back = np.uint64(costs[0][site[0]]), np.uint64(costs[1][site[0]])
+    person = np.uint64(first[site[0]])
+    while person < np.uint64(edge.size) and np.uint64(edge[person]) == site[0]:
+        way = direct(whole, back, fraction[person], (site[1], site[2], _0)) >> _32
+        total = way + np.uint64(leg[person])
+        if total <= np.uint64(cutoff[person]) and total < np.uint64(near[person]):
+            if near[person] == _FAR:
+                met[several] = np.uint32(person)
+                several += _1
+            near[person] = np.uint32(total)
+        person += _1
+    return several

@@ -1,0 +1,58 @@
+"""Timing in turn with a peer, and the streets as scipy takes them: what several benchmarks need."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from accessibility import Network, search
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+
+ROUNDS = 7
+
+
+def matrix(network: Network, numbers: NDArray[Any]) -> csr_array[Any]:
+    """Return the graph for scipy, nodes numbered by `numbers`; the cheapest of parallel edges."""
+    u, v = numbers[network.edges].T.astype(np.int64)
+    cost = network.impedance().along.astype(float)
+    u, v, cost = np.r_[u, v], np.r_[v, u], np.r_[cost, cost]
+    order = np.lexsort((cost, v, u))
+    u, v, cost = u[order], v[order], cost[order]
+    first = np.r_[True, (np.diff(u) != 0) | (np.diff(v) != 0)]
+    n = len(network.node_xy)
+    # scipy takes a stored zero for no edge at all.
+    return coo_array((np.maximum(cost[first], 1e-9), (u[first], v[first])), shape=(n, n)).tocsr()
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    begun = time.process_time()
+    answer = work()
+    return time.process_time() - begun, answer
+
+
+def ratios(ours: Callable[[], Any], peers: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Return the median over rounds of each peer's time over ours, taken in turn."""
+    found: dict[str, list[float]] = {name: [] for name in peers}
+    for _ in range(ROUNDS):
+        for name, peer in peers.items():
+            mine = min(seconds(ours)[0] for _ in range(3))
+            found[name].append(seconds(peer)[0] / mine)
+    return {name: float(np.median(values)) for name, values in found.items()}
+
+
+def everybody(network: Network) -> search.Stops:
+    """Return a person at every junction that an edge ends at."""
+    edge, fraction = np.full(len(network.node_xy), -1, np.int32), np.zeros(len(network.node_xy))
+    rows = np.arange(len(network.edges), dtype=np.int32)
+    for end in (1, 0):
+        edge[network.edges[:, end]], fraction[network.edges[:, end]] = rows, float(end)
+    return search.Stops(edge=edge, fraction=fraction, leg=np.zeros(len(edge), np.uint32))

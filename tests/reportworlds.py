@@ -1,0 +1,116 @@
+"""The facts of small studies, and facts whose every text tries to break what shows it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from mapworlds import NAMES
+
+from accessibility import read_study
+from accessibility.factfinding import Measured, find_facts, find_pictures, measure_study
+from accessibility.siting.plan import SitingPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accessibility import Study
+    from accessibility.report.facts import Facts
+    from accessibility.report.illustrations import Pictures
+
+DATE = "2026-11-24"
+# Columns whose texts are codes of our own, never anybody's words.
+CODES = {"setting", "what", "case", "class", "kind", "outlet_kind", "action", "code", "role", "parameter"}
+
+
+def plan_of(study: Study, selected: list[str], gain: list[float], /, **changes: Any) -> SitingPlan:
+    """Return a plan for the most people covered that opens sites of the study, with the gains it claims."""
+    now = study.coverage()
+    rows = study.sites.rows(selected)
+    sites = study.sites
+    chosen = type(sites)(
+        ids=sites.ids[rows], xy=sites.xy[rows], name=sites.name[rows], kind=sites.kind[rows], cost=sites.cost[rows],
+        open=np.ones(len(rows), np.bool_), crs=sites.crs,
+    )  # fmt: skip
+    objective = now.covered_people + sum(gain)
+    told: dict[str, Any] = {
+        "model": "mclp",
+        "selected": tuple(selected),
+        "gain": tuple(gain),
+        "objective": objective,
+        "bound": objective,
+        "status": "optimal",
+        "seconds": 0.1,
+        "bound_by": "certificate",
+        "budget": float(chosen.cost.sum()),
+        "sites": chosen,
+        "population": now.population,
+        "covered_before": now.covered_people,
+        "costs": tuple(chosen.cost.tolist()),
+    }
+    return SitingPlan(**{**told, **changes})
+
+
+def sample_plan(study: Study) -> SitingPlan:
+    """Return a plan of two bank branches of the sample, its gains counted from who lies in their catchments."""
+    now = study.coverage()
+    catchments, people = study.catchments(now), now.demand.population
+    covered, gains = now.covered.copy(), []
+    for row in study.sites.rows(["B017", "B006"]):
+        here = catchments.of(row)
+        gains.append(float(people[here][~covered[here]].sum()))
+        covered[here] = True
+    return plan_of(study, ["B017", "B006"], gains, status="feasible", bound=now.covered_people + sum(gains) + 500.0)
+
+
+def measure_sample(path: Path, cache: Path) -> Measured:
+    """Return the sample county measured, with a plan and what three budgets buy."""
+    study = read_study(path, cache=cache)
+    plan = sample_plan(study)
+    before = plan.covered_before
+    frontier = pd.DataFrame(
+        {
+            "budget": [2, 0, 1],
+            "covered_people": [plan.objective, before, before + plan.gain[0]],
+            "bound_people": [plan.bound, before, before + plan.gain[0] + 100],
+        }
+    )
+    return measure_study(study, plan=plan, frontier=frontier)
+
+
+def told(measured: Measured) -> tuple[Facts, Pictures]:
+    """Return facts and pictures of the day of these tests."""
+    return find_facts(measured, date=DATE), find_pictures(measured)
+
+
+def spoilt(facts: Facts) -> Facts:
+    """Return facts in which every text that comes from data is a hostile name, each name somewhere."""
+    names = cycle(NAMES)
+    changes: dict[str, Any] = {
+        field.name: _spoil(getattr(facts, field.name), names)
+        for field in fields(facts)
+        if isinstance(getattr(facts, field.name), pd.DataFrame)
+    }
+    assert facts.proposal is not None
+    return replace(
+        facts,
+        **changes,
+        study=" ".join(NAMES),
+        sources=NAMES,
+        clusters=replace(facts.clusters, table=_spoil(facts.clusters.table, names)),
+        proposal=replace(facts.proposal, table=_spoil(facts.proposal.table, names)),
+    )
+
+
+def _spoil(frame: pd.DataFrame, names: Any) -> pd.DataFrame:
+    spoilt_frame = frame.copy()
+    for column in frame.columns:
+        texts = frame[column].map(lambda value: isinstance(value, str))
+        if column not in CODES and texts.any():
+            spoilt_frame[column] = [
+                next(names) if is_text else value for is_text, value in zip(texts, frame[column], strict=True)
+            ]
+    return spoilt_frame

@@ -1,0 +1,93 @@
+"""Catchments against coverage of one site at a time, and against who is covered when all are open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_invariants import towns
+
+from accessibility import Demand, InputError, Network, Sites, Standard, Walker, measure_coverage, read_study
+from accessibility.catchments import Catchments, trace_catchments
+from accessibility.standards import Rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STANDARDS = (
+    Standard(),
+    Standard.presets["town-rural"],
+    Standard.presets["radius"],
+    Standard(urban=Rule.distance(1, along="radius"), town=Rule.walk(20), rural=Rule.distance(2)),
+)
+WALKERS = (Walker(), Walker(speed_m_s=1.2, open_compounds=True))
+
+
+@settings(max_examples=60)
+@given(towns(), st.sampled_from(STANDARDS), st.sampled_from(WALKERS))
+def test_a_catchment_is_whom_the_site_covers_alone(
+    town: tuple[Network, Demand, Sites], standard: Standard, walker: Walker
+) -> None:
+    network, people, sites = town
+    found = trace_catchments(network, people, sites, standard, walker)
+    for row in range(len(sites)):
+        alone = replace(sites, open=np.arange(len(sites)) == row)
+        now = measure_coverage(network, people, alone, standard, walker)
+        assert found.of(row).tolist() == np.flatnonzero(now.covered).tolist()
+        costs = found.cost[found.start[row] : found.start[row + 1]]
+        measure = [standard.rule(setting).measure for setting in people.setting[found.of(row)]]
+        figures = {"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}
+        expected = [figures[m][i] for m, i in zip(measure, found.of(row), strict=True)]
+        assert costs.tolist() == expected
+
+
+@settings(max_examples=60)
+@given(towns(), st.sampled_from(STANDARDS))
+def test_the_union_of_open_catchments_is_who_is_covered(
+    town: tuple[Network, Demand, Sites], standard: Standard
+) -> None:
+    network, people, sites = town
+    found = trace_catchments(network, people, sites, standard)
+    covered = np.zeros(len(people), np.bool_)
+    for row in np.flatnonzero(sites.open):
+        covered[found.of(row)] = True
+    assert covered.tolist() == measure_coverage(network, people, sites, standard).covered.tolist()
+
+
+def test_the_samples_catchments_cover_whom_the_sample_covers(sample: Path, cache: Path) -> None:
+    study = read_study(sample, cache=cache)
+    found = trace_catchments(study.network, study.demand, study.sites, study.standard, study.walker, study.snapped)
+    covered = np.zeros(len(study.demand), np.bool_)
+    for row in np.flatnonzero(study.sites.open):
+        covered[found.of(row)] = True
+    assert np.array_equal(covered, study.coverage().covered)
+
+
+def test_exactly_at_the_limit_is_within() -> None:
+    people = worlds.people(
+        [(900.0, 0.0), (901.0, 0.0), (5_000.0, 0.0), (5_001.0, 0.0)], setting=["urban"] * 2 + ["rural"] * 2
+    )
+    found = trace_catchments(worlds.line(), people, worlds.outlets([(0, 0)]))
+    assert found.of(0).tolist() == [0, 2]
+    assert found.cost.tolist() == [900.0, 5_000.0]
+
+
+def test_nobody_and_no_sites_have_empty_catchments() -> None:
+    nobody = trace_catchments(worlds.line(), worlds.people([]), worlds.outlets([(0, 0)]))
+    assert (len(nobody), len(nobody.demand)) == (1, 0)
+    nowhere = trace_catchments(worlds.line(), worlds.people([(0, 0)]), worlds.outlets([]))
+    assert (len(nowhere), len(nowhere.demand)) == (0, 0)
+    assert repr(nobody) == "<Catchments 1 sites, 0 pairs>"
+
+
+def test_pairs_that_stand_twice_are_refused() -> None:
+    with pytest.raises(InputError, match="ascending within a site"):
+        Catchments(start=[0, 2], demand=[1, 1], cost=[1, 2])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="does not lead from 0 to the 2 pairs"):
+        Catchments(start=[0, 1], demand=[0, 1], cost=[1, 2])  # type: ignore[arg-type]
+    assert len(Catchments(start=[0, 1, 2], demand=[3, 1], cost=[1, 2])) == 2  # type: ignore[arg-type]

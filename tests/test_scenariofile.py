@@ -1,0 +1,104 @@
+"""Scenario files: what is written is read back; what is wrong is told with its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accessibility import Addition, InputError, Move, Scenario, Settings, Standard, read_scenarios, write_scenarios
+from accessibility.standards import Rule
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+name = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).map(str.strip).filter(bool)
+lon, lat = st.floats(-180, 180), st.floats(-90, 90)
+rule = st.builds(Rule.walk, st.integers(1, 60)) | st.builds(
+    Rule.distance, st.integers(1, 20), st.sampled_from(["network", "radius"])
+)
+
+
+@st.composite
+def scenarios(draw: st.DrawFn) -> Scenario:
+    ids = draw(st.lists(name, min_size=8, max_size=8, unique=True))
+    standard = st.none() | st.builds(Standard, urban=rule, town=rule, rural=rule)
+    return Scenario(
+        name=draw(name),
+        opened=tuple(draw(st.lists(st.sampled_from(ids[:2]), unique=True))),
+        closed=tuple(draw(st.lists(st.sampled_from(ids[2:4]), unique=True))),
+        added=tuple(
+            Addition(id=i, lon=draw(lon), lat=draw(lat), kind=draw(st.sampled_from(["new", "bank"])), name=draw(name))
+            for i in draw(st.lists(st.sampled_from(ids[4:6]), unique=True))
+        ),
+        moved=tuple(
+            Move(id=i, lon=draw(lon), lat=draw(lat)) for i in draw(st.lists(st.sampled_from(ids[6:]), unique=True))
+        ),
+        settings=Settings(
+            speed_m_s=draw(st.none() | st.sampled_from([0.8, 1.2])),
+            open_compounds=draw(st.none() | st.booleans()),
+            standard=draw(standard),
+        ),
+    )
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(st.lists(scenarios(), min_size=1, max_size=3, unique_by=lambda s: s.name))
+def test_what_is_written_is_read_back(tmp_path: Path, given: list[Scenario]) -> None:
+    write_scenarios(given, tmp_path / "s.toml")
+    assert list(read_scenarios(tmp_path / "s.toml")) == given
+
+
+def test_a_file_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text(
+        """
+        [[scenario]]
+        name = "Bank for hall"
+        open = ["B017", 12]
+        close = ["O003"]
+        add = [{ id = "N1", lon = 108.21, lat = 30.52, cost = 2 }]
+        speed_m_s = 0.8
+
+        [[scenario]]
+        name = "Nothing"
+        standard = { urban = { walk_minutes = 10 } }
+        """,
+        encoding="utf-8",
+    )
+    one, other = read_scenarios(path)
+    assert one == Scenario(
+        name="Bank for hall",
+        opened=("B017", "12"),
+        closed=("O003",),
+        added=(Addition(id="N1", lon=108.21, lat=30.52, cost=2.0),),
+        settings=Settings(speed_m_s=0.8),
+    )
+    assert other.settings.standard == Standard(urban=Rule.walk(10))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "scenario: required and not there"),
+        ("[[scenario]]\nnmae = 'x'", "scenario.0.name: required and not there; scenario.0.nmae: unknown key"),
+        ("[[scenario]]\nname = 'x'\nopenn = ['B1']", "scenario.0.openn: unknown key"),
+        ("[[scenario]]\nname = 'x'\nspeed_m_s = 36", "scenario.0.speed_m_s: found 36"),
+        ("[[scenario]]\nname = 'x'\nadd = [{ lon = 1, lat = 2 }]", "add.0.id: required"),
+        ("[[scenario]]\nname = 'x'\nadd = [{ id = 'N', lon = 30, lat = 108 }]", "added site 'N' .* swapped"),
+        ("[[scenario]]\nname = 'x'\nopen = ['B1']\nclose = ['B1']", "scenario 'x': site 'B1' opens and closes"),
+        ("[[scenario]]\nname = 'x'\n[[scenario]]\nname = 'x'", "two scenarios are named 'x'"),
+        ("name = ", "not a TOML file"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "s.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=f"s.toml: .*{message}"):
+        read_scenarios(tmp_path / "s.toml")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no\.toml: no such file; expected a file of scenarios"):
+        read_scenarios(tmp_path / "no.toml")

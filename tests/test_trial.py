@@ -1,0 +1,269 @@
+"""Every step of a trial against a measurement from scratch; steps that make no sense change nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import worlds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import CRS
+from test_invariants import towns
+
+from accessibility import (
+    Addition,
+    Coverage,
+    Demand,
+    InputError,
+    Move,
+    Network,
+    Scenario,
+    Settings,
+    Sites,
+    Standard,
+    Trial,
+    UnknownSiteError,
+    Walker,
+    measure_coverage,
+    read_study,
+)
+from accessibility.live import Ground
+from accessibility.projection import WGS84, transform
+from accessibility.snapping import snap_study
+from accessibility.standards import Rule
+from accessibility.trial import Baseline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accessibility.study import Study
+
+FIGURES = ("walk_s", "metres", "radius_m", "covered", "covered_radius", "unreached", "nearest")
+MIXED = Standard(urban=Rule.walk(10), town=Rule.distance(1, along="radius"), rural=Rule.distance(2))
+
+
+def same(one: Coverage, other: Coverage) -> bool:
+    return one.sites.ids.tolist() == other.sites.ids.tolist() and all(
+        np.array_equal(getattr(one, f), getattr(other, f), equal_nan=getattr(one, f).dtype.kind == "f") for f in FIGURES
+    )
+
+
+def trial_of(network: Network, people: Demand, sites: Sites, standard: Standard | None = None) -> Trial:
+    snapped = snap_study(network, people, sites)
+    return Trial(
+        Baseline(
+            coverage=measure_coverage(network, people, sites, standard, None, snapped),
+            ground=Ground(network=network, demand=people, snapped=snapped.demand),
+            district=pd.Series("here", index=people.ids),
+            cost={"bank": 1.0, "new": 3.0},
+            refuse_place=lambda *_: None,
+        )
+    )
+
+
+def from_scratch(trial: Trial) -> Coverage:
+    """Measure the trial's scenario on its own."""
+    first, ground, s = trial.baseline.coverage, trial.baseline.ground, trial.scenario
+    standard, walker = s.settings.of(first.standard), s.settings.walker(first.walker)
+    return measure_coverage(ground.network, ground.demand, s.apply(first.sites), standard, walker)
+
+
+def degrees(x: float, y: float) -> tuple[float, float]:
+    lon, lat = transform(np.array([(x, y)]) + worlds.ORIGIN, CRS.from_user_input(worlds.CRS), WGS84)[0]
+    return float(lon), float(lat)
+
+
+place = st.tuples(st.integers(0, 4_000), st.integers(0, 4_000))
+
+
+@settings(max_examples=60)
+@given(towns(), st.sampled_from([None, Standard.presets["radius"], MIXED]), st.data())
+def test_every_step_equals_a_measurement_from_scratch(
+    town: tuple[Network, Demand, Sites], standard: Standard | None, data: st.DataObject
+) -> None:
+    trial = trial_of(*town, standard)
+    first = trial.coverage()
+    for what in data.draw(st.lists(st.sampled_from(["switch", "add", "move", "undo", "change"]), max_size=8)):
+        now = trial.coverage().sites
+        site = data.draw(st.sampled_from(now.ids.tolist()))
+        if what == "switch":
+            (trial.close if now.open[now.rows([site])[0]] else trial.open)(site)
+        elif what == "add":
+            with suppress(InputError):  # far from any street
+                trial.add(*degrees(*data.draw(place)), kind=data.draw(st.sampled_from(["new", "bank"])))
+        elif what == "move":
+            with suppress(InputError):
+                trial.move(site, *degrees(*data.draw(place)))
+        elif what == "change":
+            trial.change(
+                speed_m_s=data.draw(st.sampled_from([None, 0.8, 1.2])),
+                open_compounds=data.draw(st.sampled_from([None, True])),
+                standard=data.draw(st.sampled_from([None, MIXED])),
+            )
+        elif trial.steps:
+            trial.undo()
+        assert same(trial.coverage(), from_scratch(trial))
+    while trial.steps:
+        trial.undo()
+    assert same(trial.coverage(), first)
+    assert trial.scenario == Scenario()
+
+
+def random_step(trial: Trial, what: str, row: int, lonlat: tuple[float, float]) -> None:
+    sites = trial.coverage().sites
+    if what == "switch":
+        (trial.close if sites.open[row] else trial.open)(sites.ids[row])
+    elif what == "add":
+        trial.add(*lonlat)
+    elif what == "move":
+        trial.move(sites.ids[row], *lonlat)
+    elif trial.steps:
+        trial.undo()
+
+
+def random_steps(study: Study, steps: int, seed: int) -> int:
+    """Take random steps on a study, hold every tenth against a measurement from scratch; return how many were held."""
+    rng = np.random.default_rng(seed)
+    trial, held = study.what_if(), 0
+    first = trial.coverage()
+    west, south, east, north = study.districts.total_bounds if study.districts is not None else _box(study)
+    for step in range(steps):
+        row = int(rng.integers(len(trial.coverage().sites)))
+        what = rng.choice(["switch", "switch", "switch", "add", "move", "undo"])
+        with suppress(InputError):  # a place outside the area, in water or far from any street
+            random_step(trial, what, row, (float(rng.uniform(west, east)), float(rng.uniform(south, north))))
+        if step % 10 == 9:
+            assert same(trial.coverage(), study.coverage(trial.scenario))
+            held += 1
+    assert trial.scenario.added
+    assert trial.scenario.moved
+    while trial.steps:
+        trial.undo()
+    assert same(trial.coverage(), first)
+    return held
+
+
+def _box(study: Study) -> Any:
+    lonlat = transform(study.demand.xy, study.demand.crs, WGS84)
+    return (*lonlat.min(axis=0), *lonlat.max(axis=0))
+
+
+def test_hundreds_of_steps_on_the_sample_equal_measurements_from_scratch(sample: Path, cache: Path) -> None:
+    assert random_steps(read_study(sample, cache=cache), 300, 1) == 30
+
+
+LIECHTENSTEIN = """
+name = "Liechtenstein"
+[inputs]
+area = {{ path = "{0}", admin_level = 8 }}
+network = {{ path = "{0}" }}
+population = {{ buildings = true }}
+outlets = {{ osm = "amenity=townhall,amenity=post_office" }}
+banks = {{ osm = "amenity=bank" }}
+"""
+
+
+@pytest.mark.real
+def test_hundreds_of_steps_in_liechtenstein_equal_measurements_from_scratch(
+    liechtenstein: Path, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "study.toml").write_text(LIECHTENSTEIN.format(liechtenstein.as_posix()), encoding="utf-8")
+    assert random_steps(read_study(tmp_path / "study.toml", cache=cache), 200, 2) == 20
+
+
+def line_trial() -> Trial:
+    """People every 500 m on a street of 6 km; outlets at 0 and 3 km open, banks at 2 and 6 km not."""
+    people = worlds.people([(500.0 * k, 0.0) for k in range(13)], [10.0] * 13)
+    sites = Sites(
+        ids=["O1", "O2", "B1", "B2"],  # type: ignore[arg-type]
+        xy=np.array([(0, 0), (3_000, 0), (2_000, 0), (6_000, 0)]) + worlds.ORIGIN,
+        kind=["outlet", "outlet", "bank", "bank"],  # type: ignore[arg-type]
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    return trial_of(worlds.line(), people, sites)
+
+
+def test_steps_chain_and_cancel_each_other() -> None:
+    trial = line_trial()
+    assert trial.coverage().covered_people == 10 * 5  # 0, 500; 2 500, 3 000, 3 500
+    assert trial.open("B2").coverage().covered_people == 70
+    assert trial.scenario == Scenario(opened=("B2",))
+    assert trial.close("B2").scenario == Scenario()
+    assert trial.close("O1").open("O1").scenario == Scenario()
+    there = trial.add(*degrees(5_000, 0), name="Hall").close("O2")
+    assert there is trial
+    assert trial.scenario.added[0].id == "N1"
+    assert trial.scenario.added[0].cost == 3.0
+    assert trial.coverage().covered_people == 50  # 0, 500; 4 500, 5 000, 5 500
+    table: Any = trial.compare()
+    assert table.loc[("total", "all"), ["gained", "lost"]].tolist() == [30, 30]
+    assert trial.move("N1", *degrees(6_000, 0)).coverage().covered_people == 40
+    assert trial.scenario.moved == ()
+    assert trial.close("N1").scenario.closed == ("O2", "N1")
+    assert trial.undo().undo().undo().scenario.closed == ()
+    assert trial.coverage().covered_people == 80
+    assert repr(trial).startswith("<Trial 1 added: <Coverage 61.5 % of 130 people")
+
+
+@pytest.mark.parametrize(
+    ("step", "error", "message"),
+    [
+        (lambda t: t.open("O1"), InputError, "site 'O1' is open already"),
+        (lambda t: t.close("B1"), InputError, "site 'B1' is closed already"),
+        (lambda t: t.close("O1").close("O1"), InputError, "site 'O1' is closed already"),
+        (lambda t: t.open("B3"), UnknownSiteError, "no site has the id 'B3' among 4 sites; did you mean B"),
+        (lambda t: t.move("X", 111, 30), UnknownSiteError, "no site has the id 'X'"),
+        (lambda t: t.add(30, 111), InputError, "are they swapped"),
+        (lambda t: t.add(111, 31), InputError, "m from any street; expected one nearby"),
+        (lambda t: t.add(*degrees(0, 0), id="O1"), InputError, "site 'O1' exists"),
+        (lambda t: t.add(*degrees(0, 0), kind="shop"), InputError, "of kind 'shop'"),
+        (lambda t: t.change(speed_m_s=36), InputError, "walking speed is 36 m/s"),
+        (lambda t: t.undo(), InputError, "nothing to undo"),
+        (lambda t: t.follow(Scenario(opened=("B1", "B9"))), UnknownSiteError, "no site has the id 'B9'"),
+    ],
+)
+def test_a_step_that_makes_no_sense_changes_nothing(step: Any, error: type[Exception], message: str) -> None:
+    trial = line_trial()
+    first = trial.coverage()
+    with pytest.raises(error, match=message):
+        step(trial)
+    while trial.steps:
+        trial.undo()
+    assert trial.scenario == Scenario()
+    assert same(trial.coverage(), first)
+    assert trial.open("B2").coverage().covered_people == 70
+
+
+def test_a_trial_follows_a_scenario_and_says_the_same(sample: Path, cache: Path) -> None:
+    study = read_study(sample, cache=cache)
+    bank = study.sites.ids[(study.sites.kind == "bank") & ~study.sites.open & ~study.sites.closed][0]
+    outlet = study.sites.ids[study.sites.open][0]
+    lonlat = transform(study.demand.xy[:1], study.demand.crs, WGS84)[0]
+    lon, lat = float(lonlat[0]), float(lonlat[1])
+    scenario = Scenario(
+        name="all",
+        opened=(bank,),
+        closed=(outlet,),
+        added=(Addition(id="X1", lon=lon, lat=lat),),
+        moved=(Move(id=study.sites.ids[study.sites.open][1], lon=lon, lat=lat),),
+        settings=Settings(speed_m_s=0.8, standard=Standard.presets["town-rural"]),
+    )
+    trial = study.what_if(scenario)
+    assert trial.scenario == scenario
+    assert same(trial.coverage(), study.coverage(scenario))
+    assert trial.coverage().walker == Walker(speed_m_s=0.8)
+    assert trial.compare().loc[("total", "all"), "population"] == study.demand.population.sum()
+
+
+def test_no_site_stands_outside_the_area(sample: Path, cache: Path) -> None:
+    study = read_study(sample, cache=cache)
+    trial = study.what_if()
+    with pytest.raises(InputError, match=r"added site 'N1' at 107\.000000, 30\.500000 lies outside the area of Sample"):
+        trial.add(107.0, 30.5)
+    with pytest.raises(InputError, match=r"moved site 'O001' at .* lies outside the area"):
+        study.coverage(Scenario(moved=(Move(id="O001", lon=107.0, lat=30.5),)))
+    assert trial.steps == 0
