@@ -26,7 +26,7 @@ FLOORS = [
     {"search"},
     {"catchments", "cutting", "widening"},
     {"coverage", "siting"},
-    {"scenario"},
+    {"scenario", "candidates"},
     {"comparison", "ledger", "live", "routes"},
     {"explanation", "trial"},
     {"sources", "report", "inlining", "outlines", "overlays", "legends"}
