@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import strategies as st
 from scipy import sparse
 
+from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.medians import read_median
 from accessibility.siting.plan import Conditions
 from accessibility.siting.problem import Problem
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from accessibility.siting.medians import Median, Room
 
 KINDS = ("bank", "new")
 BANKS = ("Red", "Blue", "")
@@ -154,3 +158,59 @@ def san_francisco() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     metres = table.pivot_table(values="distance", index="name", columns="DestinationName")
     people = pd.read_csv(folder / "SF_demand_205_centroid_uniform_weight.csv").set_index("NAME")["POP2000"]
     return metres.to_numpy(), people.loc[metres.columns].to_numpy(float)
+
+
+def median_of(question: Question) -> Median:
+    """Return what is left to choose of a question."""
+    limits = Limits.of(question.sites, question.budget, question.conditions)
+    return read_median(question.problem, limits, read_terms(question.problem, limits))
+
+
+@st.composite
+def medians(draw: Any) -> Median:
+    """Draw what is left to choose of a problem in which everybody is within reach of some candidate."""
+    s, n = draw(st.integers(2, 6)), draw(st.integers(1, 6))
+    pairs = draw(st.lists(st.lists(st.integers(0, 15), min_size=n, max_size=n), min_size=s, max_size=s))
+    costs = np.array(pairs, float)
+    # 13 and more is out of reach, but not of everybody.
+    costs[(costs > 12) & (costs > costs.min(axis=0))] = np.inf
+    made = Problem.from_costs(
+        costs,
+        draw(st.lists(st.integers(0, 9), min_size=n, max_size=n)),
+        cutoff=1,
+        site_cost=draw(st.lists(st.sampled_from([0, 0.5, 1, 2]), min_size=s, max_size=s)),
+    )
+    opened = np.arange(s) < draw(st.sampled_from([0, 0, 1]))
+    kind = np.array(draw(st.lists(st.sampled_from(KINDS), min_size=s, max_size=s)), dtype=object)
+    xy = np.array(draw(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=s, max_size=s)), float)
+    problem = replace(made, open=opened, candidate=~opened, kind=kind, site_xy=xy)
+    sites, budget = draw(st.sampled_from([(1, None), (2, None), (3, 3.0), (None, 1.0), (None, 2.5)]))
+    asked = Conditions(
+        quotas={"new": draw(st.integers(1, 2))} if draw(st.booleans()) else {},
+        spacing_m=draw(st.sampled_from([0.0, 0.0, 3.0])),
+        exclusive=draw(st.sampled_from([(), ((s - 2, s - 1),)])),
+    )
+    return median_of(Question(problem=problem, sites=sites, budget=budget, conditions=asked))
+
+
+def choices(median: Median) -> Iterator[tuple[NDArray[np.bool_], float]]:
+    """Yield every set of sites that there is room for, and its value; infinite where it leaves a row unserved."""
+    room, m = median.room, len(median.columns)
+    start, site, worth = median.values.by_row  # noqa: PD011 -- no frame
+    members = [np.flatnonzero(np.isin(np.arange(len(room.left)), _packs(room, j))) for j in range(m)]
+    for bits in range(2**m):
+        inside = np.array([bits >> k & 1 for k in range(m)], bool)
+        packed = np.zeros(len(room.left))
+        for j in np.flatnonzero(inside):
+            packed[members[j]] += 1
+        if inside.sum() > room.left[0] or room.cost[inside].sum() > room.left[1] or (packed > room.left)[2:].any():
+            continue
+        total = 0.0
+        for i, base in enumerate(median.values.base):  # noqa: PD011
+            pairs = range(start[i], start[i + 1])
+            total += min([base, *(worth[k] for k in pairs if inside[site[k]])])
+        yield inside, total
+
+
+def _packs(room: Room, site: int) -> NDArray[np.int32]:
+    return room.pack[room.pack_start[site] : room.pack_start[site + 1]]

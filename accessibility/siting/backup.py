@@ -221,11 +221,8 @@ class _Search:
         program, fixed = _program(counts, worth, covered)
         room = 1.0 - 1e-6 if self.whole else 1e-9
         answer = solve_program(program, Effort(time_limit_s=self.clock.left_s, gap_absolute=room))
-        bound = (
-            known
-            if answer.infeasible
-            else min(answer.bound + fixed, worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE))
-        )
+        ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
+        bound = ceiling if answer.infeasible else min(answer.bound + fixed, ceiling)
         bound = max(float(np.floor(bound + 1e-6)) if self.whole else bound, known)
         if answer.values is None:
             return begun, bound

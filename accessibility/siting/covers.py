@@ -99,7 +99,7 @@ def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True)
     if (few == 0).any():
         return Cover(chosen=None, impossible=True)
     chosen = cover_greedily(reach, room)
-    if not cheapest and not _missed(matrix, chosen).size:
+    if not matrix.shape[0] or (not cheapest and not _missed(matrix, chosen).size):
         return Cover(chosen=chosen, impossible=False)
     asked = np.zeros(matrix.shape[0], np.bool_)
     asked[np.argsort(few, kind="stable")[:_AT_ONCE]] = True

@@ -113,7 +113,7 @@ def solve_relaxation(
         When to stop.
     """
     r, m = len(values.base), len(room.cost)
-    scale = max(offers.bound / max(r, 1) / _UNIT, 1e-300)
+    scale = (float(offers.row.mean()) or float(values.by_row[2].mean()) or 1.0) / _UNIT
     none = np.empty(0, np.intp)
     batches = [Cuts(row=np.arange(r), level=offers.row, needs=none, scale=scale)]
     program = _program(values, room, batches[0])
@@ -167,8 +167,9 @@ def solve_choice(
         program = _program(values, room, cuts, fixed=(never, always))
         gap = max(best - wanted, 0.0) / max(best, 1e-300)
         answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap=gap / 2))
-        # Where no plan is left, none is better than the best known.
-        bound = max(bound, min(best, np.inf if answer.infeasible else answer.bound * scale))
+        if answer.infeasible:  # the best plan known is one of those in question: the solver errs
+            break
+        bound = max(bound, min(best, answer.bound * scale))
         if answer.values is None:
             break
         opened = np.rint(answer.values[:m])

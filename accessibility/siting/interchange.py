@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _NONE = -1
 _ROUNDING = 1e-12
+_PASSES = 1_000  # far more than it takes
 Nearest = tuple[
     "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]"
 ]
@@ -63,13 +64,14 @@ def improve(values: Values, room: Room, begin: NDArray[np.bool_], clock: Clock) 
     inside, left = np.zeros(len(begin), np.bool_), room.left.copy()
     _take(np.flatnonzero(begin), room.arrays, (inside, left))
     pairs = (values.weighed, values.by_site, values.by_row, values.base)
-    while True:
+    for _ in range(_PASSES):
         nearest = survey(values, inside)
         tolerance = _ROUNDING * max(1.0, float(nearest[0].sum()))
         moves = _interchange(pairs, room.arrays, (inside, left), nearest, tolerance)
-        if not moves or clock.left_s <= 0:
+        # Whoever is idle takes up room that a swap may need.
+        if clock.left_s <= 0 or not (moves or _drop_idle(values, room, (inside, left))):
             break
-    _drop_idle(values, room, inside)
+    _drop_idle(values, room, (inside, left))
     return inside, float(survey(values, inside)[0].sum())
 
 
@@ -84,13 +86,15 @@ def survey(values: Values, inside: NDArray[np.bool_]) -> Nearest:
     return nearest
 
 
-def _drop_idle(values: Values, room: Room, inside: NDArray[np.bool_]) -> None:
-    """Take out, dearest and last first, the sites that nobody would miss; in place."""
+def _drop_idle(values: Values, room: Room, state: tuple[NDArray[np.bool_], NDArray[np.float64]]) -> int:
+    """Take out, dearest and last first, the sites that nobody would miss, in place; return how many they were."""
+    inside, dropped = state[0], 0
     while True:
         idle = np.flatnonzero(inside & (survey(values, inside)[4] <= 0))
         if not idle.size:
-            return
-        inside[idle[np.lexsort((idle, room.cost[idle]))[-1]]] = False
+            return dropped
+        _move(idle[np.lexsort((idle, room.cost[idle]))[-1]], -1, room.arrays, state)
+        dropped += 1
 
 
 @nb.njit(cache=True, nogil=True)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 
+_CHEAPENING = 0.2  # of the time that is left
+
+
 def solve_p_center(
     problem: Problem,
     *,
@@ -230,7 +233,7 @@ def _narrow(center: _Center, chosen: NDArray[np.bool_], gap: float, clock: Clock
 def _cheapened(center: _Center, chosen: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
     """Return the cheapest sites that keep the greatest cost, if the time allows; none that nobody would miss."""
     radius = center.radius(chosen)
-    cover = find_cover(center.reach(radius), center.room, clock)
+    cover = find_cover(center.reach(radius), center.room, clock.part(_CHEAPENING))
     best = chosen if cover.chosen is None else cover.chosen
     for site in np.flatnonzero(best)[np.lexsort((np.flatnonzero(best), center.room.cost[best]))][::-1]:
         without = best.copy()

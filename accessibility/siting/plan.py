@@ -74,7 +74,8 @@ class Conditions:
 class Prices:
     """What a dual certificate charges for each limit, every price 0 or more.
 
-    In people covered (mclp), in shares (max-min) or in cost (lscp, partial), for each unit of the limit.
+    In people covered (mclp), in shares (max-min), in cost (lscp, partial) or in people times cost (p-median), for each
+    unit of the limit.
 
     Parameters
     ----------
@@ -164,7 +165,8 @@ class SitingPlan:
         or ``solver`` (a branch-and-bound bound: the solver's word).
     multipliers
         ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
-        the point is worth, in cost); None without one. `certificate.proven_bound` turns it into a number.
+        the point is worth, in cost); None without one. `certificate.proven_bound` turns it into a number. Of a p-median:
+        what each point offers for being served, in people times cost; `p_median.proven_bound` does the same.
     prices
         The other half of the certificate: what each limit is charged.
     sites_limit, budget, target_share, conditions

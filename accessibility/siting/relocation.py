@@ -242,7 +242,7 @@ def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock, *, whole: boo
         found = answer.values[: len(moves.old)] > _HALF
         best = found if moves.fits(found) and moves.people(found) > moves.people(best) else best
     ceiling = moves.counts.ceiling(1)
-    bound = moves.people(best) if answer.infeasible else min(answer.bound + _anyway(moves), ceiling)
+    bound = ceiling if answer.infeasible else min(answer.bound + _anyway(moves), ceiling)
     bound = float(np.floor(bound + _NOBODY)) if whole else bound
     if (best & moves.old).any() or clock.left_s > 0:
         program = _program(moves, goal="fewest", covered=moves.people(best))

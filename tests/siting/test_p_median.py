@@ -73,11 +73,12 @@ def test_no_multipliers_prove_too_much(question: Question, data: Any) -> None:
     best = min((value(problem, rows) for rows in question.plans()), default=np.inf)
     assume(best < np.inf)
     plan = solve_p_median(problem, **question.asked)
-    price = st.floats(0, 200, allow_nan=False)
+    price = st.sampled_from([0.0, 0.5, 3.0, 50.0, 1e4])
     n = len(problem.people)
+    drawn = np.array(data.draw(st.lists(price, min_size=n, max_size=n)))
     forged = replace(
         plan,
-        multipliers=np.array(data.draw(st.lists(price, min_size=n, max_size=n))),
+        multipliers=drawn if plan.multipliers is None or data.draw(st.booleans()) else plan.multipliers + drawn / 10,
         prices=Prices(
             site=data.draw(price) if question.sites is not None else 0.0,
             cost=data.draw(price) if question.budget is not None else 0.0,
@@ -85,6 +86,26 @@ def test_no_multipliers_prove_too_much(question: Question, data: Any) -> None:
         ),
     )
     assert proven_bound(problem, forged) <= best + 1e-6
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        Prices(site=100.0),
+        Prices(cost=100.0),
+        Prices(quota={"new": 100.0}),
+        Prices(apart=(((0, 1), 100.0),)),
+        Prices(site=1.0, cost=1.0, quota={"new": 3.0}, apart=(((0, 1), 2.0),)),
+    ],
+)
+def test_prices_that_keep_sites_out_cost_what_they_leave_room_for(prices: Prices) -> None:
+    asked = Conditions(quotas={"new": 2}, exclusive=((0, 1),))
+    costs = [[0, 3, 9, 9], [3, 0, 9, 9], [9, 9, 0, 3], [9, 9, 3, 0]]
+    problem = replace(Problem.from_costs(costs, [4, 5, 6, 7], 1), kind=np.full(4, "new", dtype=object))
+    plan = solve_p_median(problem, sites=2, budget=2.0, conditions=asked)
+    assert plan.objective == 4 * 3 + 6 * 3
+    for multipliers in (plan.multipliers, np.full(4, 20.0), np.full(4, 60.0)):
+        assert proven_bound(problem, replace(plan, prices=prices, multipliers=multipliers)) <= plan.objective
 
 
 @given(questions())

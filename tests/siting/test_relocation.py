@@ -104,6 +104,31 @@ def test_nothing_closes_that_need_not() -> None:
     assert solve_relocation(street(), close=2, sites=0).closed == ()
 
 
+def test_one_dear_site_closes_rather_than_two_cheap_ones() -> None:
+    problem = covers(
+        [[0], [0], [0], [0], [1]],
+        [1, 5],
+        ids=["a", "b", "c", "d", "new"],
+        site_cost=[1, 1, 2, 0, 2],
+        open=[True, True, True, True, False],
+    )
+    plan = solve_relocation(problem, close=3, budget=0)
+    assert (plan.closed, plan.selected, plan.objective) == (("c",), ("new",), 6.0)
+
+
+def test_fewer_closures_come_before_less_cost() -> None:
+    problem = covers(
+        [[0], [0], [0], [1], [1]],
+        [1, 5],
+        ids=["a", "b", "c", "dear", "cheap"],
+        site_cost=[0, 0, 0, 2, 1],
+        open=[True, True, True, False, False],
+    )
+    asked = Conditions(exclusive=(("a", "dear"), ("a", "cheap"), ("b", "cheap")))
+    plan = solve_relocation(problem, close=3, sites=1, conditions=asked)
+    assert (plan.closed, plan.selected) == (("a",), ("dear",))
+
+
 def test_a_site_closes_to_make_room_for_one_that_excludes_it() -> None:
     asked = Conditions(exclusive=(("b", "d"),))
     plan = solve_relocation(street(), close=1, sites=1, conditions=asked)
