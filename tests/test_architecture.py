@@ -27,7 +27,7 @@ FLOORS = [
     {"search"},
     {"catchments", "cutting", "widening"},
     {"coverage", "siting"},
-    {"scenario"},
+    {"scenario", "candidates"},
     {"comparison", "ledger", "live", "routes"},
     {"candidates"},
     {"explanation", "trial", "proposing"},

@@ -1,1 +1,48 @@
 """Where to open next: problems, models, solvers and proofs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from accessibility.siting.lscp import solve_lscp, solve_partial
+    from accessibility.siting.mclp import solve_mclp
+    from accessibility.siting.plan import Conditions, SitingPlan
+    from accessibility.siting.problem import Problem
+    from accessibility.siting.verify import verify_plan
+
+_HOME = {
+    "Conditions": "plan",
+    "Problem": "problem",
+    "SitingPlan": "plan",
+    "solve_lscp": "lscp",
+    "solve_mclp": "mclp",
+    "solve_partial": "lscp",
+    "verify_plan": "verify",
+}
+
+__all__ = [  # noqa: RUF022 -- types, then functions
+    "Conditions",
+    "Problem",
+    "SitingPlan",
+    "solve_lscp",
+    "solve_mclp",
+    "solve_partial",
+    "verify_plan",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for: the solvers load numba and HiGHS (PEP 562)."""
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return list(__all__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import highspy
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 INFINITE = float("inf")
+_ADDS_UP = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +37,8 @@ class Program:
         ``(r,)`` bounds of the constraints.
     maximise
         Whether more is better.
+    offset
+        Added to every objective, so that a relative gap refers to the whole.
     """
 
     objective: NDArray[np.float64]
@@ -46,6 +49,7 @@ class Program:
     row_lower: NDArray[np.float64]
     row_upper: NDArray[np.float64]
     maximise: bool = True
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,10 +62,13 @@ class Effort:
         Wall seconds; None for no limit.
     gap
         Relative gap between incumbent and bound at which it may stop.
+    gap_absolute
+        The same in units of the objective: just below 1 where every objective is a whole number.
     """
 
     time_limit_s: float | None = None
     gap: float = 0.0
+    gap_absolute: float = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,10 +118,11 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
         A program HiGHS refuses: numbers that are not finite where they must be.
     """
     begun = time.monotonic()
-    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    # The wrapper `Highs` writes a banner to standard output while it is made, before an option could forbid it.
+    highs = highspy._Highs()  # noqa: SLF001
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("mip_rel_gap", effort.gap)):
         highs.setOptionValue(option, value)
-    highs.setOptionValue("mip_abs_gap", 1e-9)
+    highs.setOptionValue("mip_abs_gap", effort.gap_absolute)
     if effort.time_limit_s is not None:
         highs.setOptionValue("time_limit", max(float(effort.time_limit_s), 0.0))
     if highs.passModel(_model(program)) == highspy.HighsStatus.kError:
@@ -126,7 +134,20 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
         solution.col_value = warm.tolist()
         highs.setSolution(solution)
     highs.run()
-    return _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
+    answer = _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
+    if warm is None or not mixed or _adds_up(program, answer):
+        return answer
+    # HiGHS 1.16 can value a start wrongly once it has presolved, and then drops whatever is worse than that value.
+    left = None if effort.time_limit_s is None else effort.time_limit_s - answer.seconds
+    return solve_program(program, replace(effort, time_limit_s=left))
+
+
+def _adds_up(program: Program, answer: Answer) -> bool:
+    """Return whether the objective is that of the values."""
+    if answer.values is None:
+        return True
+    counted = float(program.objective @ answer.values) + program.offset
+    return abs(counted - answer.objective) <= _ADDS_UP * max(1.0, abs(counted))
 
 
 def _model(program: Program) -> highspy.HighsLp:
@@ -134,6 +155,7 @@ def _model(program: Program) -> highspy.HighsLp:
     lp.num_col_, lp.num_row_ = len(program.objective), program.rows.shape[0]
     lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.objective, program.lower, program.upper
     lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.offset_ = program.offset
     lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
     lp.a_matrix_.num_col_, lp.a_matrix_.num_row_ = lp.num_col_, lp.num_row_
     lp.a_matrix_.start_ = program.rows.indptr.astype(np.int32)
@@ -146,7 +168,7 @@ def _model(program: Program) -> highspy.HighsLp:
     return lp
 
 
-def _answer(highs: highspy.Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
+def _answer(highs: highspy._Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
     status, info = highs.getModelStatus(), highs.getInfo()
     solved = status == highspy.HighsModelStatus.kOptimal
     worst = -INFINITE if program.maximise else INFINITE
@@ -163,3 +185,54 @@ def _answer(highs: highspy.Highs, program: Program, *, mixed: bool, seconds: flo
         infeasible=status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible),
         seconds=seconds,
     )
+
+
+class Relaxation:
+    """A linear program that grows by rows; every solve begins where the last one ended.
+
+    Parameters
+    ----------
+    program
+        What to begin with; its columns stay. No column is a whole number.
+    upper, between
+        ``(c,)`` columns that begin at their upper bound, and those that begin between their bounds; the others begin at
+        the lower one.
+    tight
+        ``(r,)`` rows that begin at their lower bound; as many as columns begin between theirs.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        upper: NDArray[np.bool_],
+        between: NDArray[np.bool_],
+        tight: NDArray[np.bool_],
+    ) -> None:
+        """Hand the program to the solver."""
+        self._highs = highspy._Highs()  # noqa: SLF001 -- as above
+        for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0)):
+            self._highs.setOptionValue(option, value)
+        self._highs.passModel(_model(program))
+        self._program = program
+        status = highspy.HighsBasisStatus
+        basis = highspy.HighsBasis()
+        at = np.where(between, 1, np.where(upper, 2, 0))
+        basis.col_status = [(status.kLower, status.kBasic, status.kUpper)[k] for k in at.tolist()]
+        basis.row_status = [(status.kBasic, status.kLower)[k] for k in tight.astype(int).tolist()]
+        basis.valid = True
+        self._highs.setBasis(basis)
+
+    def add_rows(self, rows: sparse.csr_array, lower: NDArray[np.float64]) -> None:
+        """Add constraints ``rows @ x >= lower``."""
+        count, starts = rows.shape[0], rows.indptr[:-1].astype(np.int32)
+        above = np.full(count, INFINITE)
+        index, value = rows.indices.astype(np.int32), rows.data.astype(np.float64)
+        self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
+
+    def solve(self, time_limit_s: float) -> Answer:
+        """Return the answer for the rows there are."""
+        begun = time.monotonic()
+        # The solver's clock runs on over all its solves.
+        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(time_limit_s, 0.0))
+        self._highs.run()
+        return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
@@ -70,6 +71,71 @@ class Conditions:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Prices:
+    """What a dual certificate charges for each limit, every price 0 or more.
+
+    In people covered (mclp), in shares (max-min), in cost (lscp, partial) or in people times cost (p-median), for each
+    unit of the limit.
+
+    Parameters
+    ----------
+    site, cost
+        For each site opened, for each unit of cost.
+    quota
+        Kind or bank to what each of its sites is charged.
+    apart
+        Sets of sites of which at most one may open, each with its charge.
+    floor
+        District to what one more person covered there is worth beside their own count.
+    reach
+        What one person covered is worth (partial).
+    """
+
+    site: float = 0.0
+    cost: float = 0.0
+    quota: Mapping[str, float] = field(default_factory=dict)
+    apart: tuple[tuple[tuple[object, ...], float], ...] = ()
+    floor: Mapping[str, float] = field(default_factory=dict)
+    reach: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse a price that is negative or no number: it proves nothing."""
+        priced = (*self.quota.values(), *self.floor.values(), *(price for _, price in self.apart))
+        if not all(np.isfinite(price) and price >= 0 for price in (self.site, self.cost, self.reach, *priced)):
+            msg = f"prices of a certificate are finite and 0 or more; found {self}"
+            raise InputError(msg)
+        object.__setattr__(self, "quota", MappingProxyType(dict(self.quota)))
+        object.__setattr__(self, "floor", MappingProxyType(dict(self.floor)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How large a question was, and how large what had to be solved.
+
+    Parameters
+    ----------
+    points, candidates, pairs
+        Demand points with people, candidates that may open, and their pairs within the standard.
+    rows, columns, entries
+        The same after the exact reductions.
+    """
+
+    points: int
+    candidates: int
+    pairs: int
+    rows: int
+    columns: int
+    entries: int
+
+    def __str__(self) -> str:
+        """Return one line for a report."""
+        return (
+            f"demand {self.points:,} -> {self.rows:,}, candidates {self.candidates:,} -> {self.columns:,},"
+            f" pairs {self.pairs:,} -> {self.entries:,}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class SitingPlan:
     """A siting result with its proof.
 
@@ -98,9 +164,15 @@ class SitingPlan:
         Who vouches for the bound: ``certificate`` (the multipliers below prove it without a solver), ``enumeration``,
         or ``solver`` (a branch-and-bound bound: the solver's word).
     multipliers
-        ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1; None without one.
+        ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
+        the point is worth, in cost); None without one. `certificate.proven_bound` turns it into a number. Of a p-median:
+        what each point offers for being served, in people times cost; `p_median.proven_bound` does the same.
+    prices
+        The other half of the certificate: what each limit is charged.
     sites_limit, budget, target_share, conditions
         What was asked for, so that a plan can be checked.
+    closures_limit, weight
+        The same of a relocation and of backup coverage.
     short_people
         Of an infeasible question: district (``total`` for all) to the people that are missing.
     message
@@ -108,9 +180,11 @@ class SitingPlan:
     sites
         The selected sites in opening order; None where the problem came from a matrix.
     population, covered_before
-        People in all, and those covered before the first opens.
+        People in all, and those covered before the first opens: today, or once the closed ones are gone.
     costs
         ``(p,)`` opening cost of each selected site.
+    sizes
+        What the reductions left; None where none were made.
     """
 
     model: Model
@@ -123,9 +197,12 @@ class SitingPlan:
     seconds: float
     bound_by: Literal["certificate", "enumeration", "solver"] = "solver"
     multipliers: NDArray[np.float64] | None = None
+    prices: Prices = field(default_factory=Prices)
     sites_limit: int | None = None
     budget: float | None = None
     target_share: float | None = None
+    closures_limit: int | None = None
+    weight: float | None = None
     conditions: Conditions = field(default_factory=Conditions)
     short_people: Mapping[str, float] = field(default_factory=dict)
     message: str = ""
@@ -133,6 +210,7 @@ class SitingPlan:
     population: float = 0.0
     covered_before: float = 0.0
     costs: tuple[float, ...] = ()
+    sizes: Sizes | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together and the bound is no number of doubt."""
@@ -210,7 +288,7 @@ def order_by_gain(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """Return site rows in opening order, and the people each brings in: greatest gain first.
 
-    Ties break by lower cost, then by the lower row.
+    Ties break by lower cost, then by id.
 
     Parameters
     ----------
@@ -222,20 +300,29 @@ def order_by_gain(
         ``(s,)`` sites that count before; those open today where not given.
     """
     covered = problem.covered.copy() if kept is None else problem.covered_by(kept)
-    left = sorted(int(row) for row in rows)
-    reach = {
-        row: problem.demand[problem.start[row] : problem.start[row + 1]][
-            problem.within[problem.start[row] : problem.start[row + 1]]
-        ]
-        for row in left
-    }
+    rank = problem.rank
+    reach: dict[int, NDArray[np.int32]] = {}
+
+    def place(row: int) -> tuple[float, float, int, int]:
+        """Return what decides the turn of a site: people it would bring in now, cost, id."""
+        left = reach[row] = reach[row][~covered[reach[row]]]
+        return -float(problem.people[left].sum()), float(problem.site_cost[row]), int(rank[row]), row
+
+    for row in map(int, rows):
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        reach[row] = problem.demand[pairs][problem.within[pairs]]
+    waiting = [place(row) for row in reach]
+    heapq.heapify(waiting)
     order: list[int] = []
     gains: list[float] = []
-    while left:
-        gain = {row: float(problem.people[reach[row][~covered[reach[row]]]].sum()) for row in left}
-        best = min(left, key=lambda row: (-gain[row], problem.site_cost[row], row))
-        left.remove(best)
-        covered[reach[best]] = True
-        order.append(best)
-        gains.append(gain[best])
+    while waiting:
+        # Gains only fall: who is still first when counted anew is first.
+        now = place(waiting[0][-1])
+        if now > waiting[0]:
+            heapq.heapreplace(waiting, now)
+            continue
+        heapq.heappop(waiting)
+        covered[reach[now[-1]]] = True
+        order.append(now[-1])
+        gains.append(-now[0])
     return np.array(order, dtype=np.intp), np.array(gains)

@@ -10,9 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.arrays import read_only, refuse, unique_ids
-from accessibility.errors import InputError
+from accessibility.errors import InputError, UnknownSiteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
 NO_DISTRICT = -1
+WHOLE_LIMIT = 2.0**53
+"""Above this a float cannot tell one person more."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,9 +154,47 @@ class Problem:
         return float(self.people[self.covered].sum())
 
     @cached_property
+    def population(self) -> float:
+        """People in all."""
+        return float(self.people.sum())
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether every number of people is whole: then so is every number of people covered."""
+        return bool((self.people == np.floor(self.people)).all()) and self.population < WHOLE_LIMIT
+
+    @cached_property
+    def rank(self) -> NDArray[np.int64]:
+        """``(s,)`` place of each site in the order of ids, by which ties break: no answer hangs on the order of rows."""
+        keys = [(type(i).__name__ if not isinstance(i, (int, float)) else "", i) for i in self.ids.tolist()]
+        try:
+            order = sorted(range(len(keys)), key=keys.__getitem__)
+        except TypeError:  # ids that cannot be compared
+            order = sorted(range(len(keys)), key=lambda row: (keys[row][0], str(keys[row][1])))
+        rank = np.empty(len(keys), np.int64)
+        rank[np.array(order, dtype=np.intp)] = np.arange(len(keys))
+        return rank
+
+    @cached_property
     def pair_site(self) -> NDArray[np.int32]:
         """``(k,)`` site row of each pair."""
         return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+
+    def rows(self, ids: Iterable[object]) -> NDArray[np.intp]:
+        """Return the row of each site id.
+
+        Raises
+        ------
+        UnknownSiteError
+            An id that is not there.
+        """
+        wanted = list(ids)
+        place = {site: row for row, site in enumerate(self.ids.tolist())} if wanted else {}
+        unknown = [site for site in wanted if site not in place]
+        if unknown:
+            msg = f"no site has the id {', '.join(map(repr, unknown[:10]))} among {len(self.ids)} sites of the problem"
+            raise UnknownSiteError(msg)
+        return np.array([place[site] for site in wanted], dtype=np.intp)
 
     def covered_by(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which points some site of the mask covers."""
@@ -259,6 +301,9 @@ class Problem:
             ``(s,)`` which sites may open; where not given, banks and new sites that are neither open nor
             closed down.
         """
+        if district is not None and not district.index.is_unique:
+            msg = f"district names {int(district.index.duplicated().sum())} demand ids twice; expected each once"
+            raise InputError(msg)
         labels = None if district is None else district.reindex(demand.ids).to_numpy(dtype=object)
         names, places = _districts(labels, len(demand))
         return cls(
@@ -303,11 +348,14 @@ def _districts(labels: ArrayLike | None, n: int) -> tuple[tuple[str, ...], NDArr
         return (), np.full(n, NO_DISTRICT, np.int32)
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    codes, names = pd.factorize(np.asarray(labels, dtype=object), use_na_sentinel=True)
+    codes, found = pd.factorize(np.asarray(labels, dtype=object), use_na_sentinel=True)
     if len(codes) != n:
         msg = f"district has {len(codes)} values for {n} demand points; expected as many"
         raise InputError(msg)
-    return tuple(map(str, names)), codes.astype(np.int32)
+    # In the order of names, not of rows; 1 and "1" are one district.
+    names, place = np.unique([str(label) for label in found], return_inverse=True)
+    places = np.append(place, NO_DISTRICT).astype(np.int32)[codes]
+    return tuple(names.tolist()), places
 
 
 def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, Any]:

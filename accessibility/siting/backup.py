@@ -1,0 +1,322 @@
+"""Backup coverage: people covered, and then people covered twice, so that a closure leaves few without a site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from accessibility.errors import InputError
+from accessibility.siting.clock import Clock
+from accessibility.siting.counts import TWICE, Counts, read_counts
+from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.floors import meet_floors, unmet_floors
+from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.outcome import refused_plan
+from accessibility.siting.plan import SitingPlan
+from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
+from accessibility.siting.unserved import refuse_boundless
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.plan import Conditions
+    from accessibility.siting.problem import Problem
+
+_HALF = 0.5
+
+
+def solve_backup(
+    problem: Problem,
+    *,
+    sites: int | None = None,
+    budget: float | None = None,
+    weight: float | None = None,
+    time_limit_s: float = 60.0,
+    conditions: Conditions | None = None,
+) -> SitingPlan:
+    """Return the sites whose opening covers most people and, of such plans, most people twice or more.
+
+    Sites that are open today count. The objective is the people covered plus those covered twice or more, or the
+    weighted sum where a weight is given; `message` tells the two apart. Without a weight the bound holds for plans that
+    cover at least as many people as this one, which come before all others. `gain` is the people newly covered, and 0
+    for a site that only backs others up; sites stand in the order of people newly covered, then newly covered twice.
+
+    Parameters
+    ----------
+    problem
+        People and who is within the standard of which site.
+    sites, budget
+        How many sites may open at most, and what they may cost; at least one of the two.
+    weight
+        What a person covered counts against a person covered twice, 0 to 1: ``weight`` and ``1 - weight``. Where not
+        given, no number of people covered twice outweighs a person covered.
+    time_limit_s
+        Wall seconds; then the best plan so far is returned, with the bound so far.
+    conditions
+        What else the plan has to keep to; floors are about people covered once or more.
+
+    Raises
+    ------
+    InputError
+        No limit, limits or weights that are no numbers, conditions that do not fit the problem.
+    UnprovenError
+        Where no plan that meets the floors was found in time, and none was proven impossible.
+
+    Examples
+    --------
+    >>> from accessibility.siting.problem import Problem
+    >>> problem = Problem.from_costs([[1, 9, 9], [2, 2, 9], [9, 2, 1]], [10, 20, 30], cutoff=2)
+    >>> plan = solve_backup(problem, sites=2)
+    >>> plan.selected, plan.message
+    ((2, 1), '60 people covered, 20 of them twice or more')
+    """
+    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    refuse_boundless(limits)
+    if weight is not None and not 0.0 <= weight <= 1.0:
+        msg = f"weight is {weight}; expected what a person covered counts against one covered twice, 0 to 1"
+        raise InputError(msg)
+    terms = read_terms(problem, limits)
+    if terms.contradiction:
+        return refused_plan(problem, limits, "backup", terms.contradiction)
+    anyway = problem.open.copy()
+    anyway[terms.required] = True
+    counts = read_counts(problem, limits, terms, np.flatnonzero(terms.allowed), anyway)
+    search = _Search(counts=counts, weight=weight, clock=clock, whole=problem.whole and weight is None)
+    begun = meet_floors(counts, search.greedy(), clock)
+    if counts.shortage(begun).any():
+        return unmet_floors(problem, limits, terms, "backup", counts.shortage(begun))
+    chosen, bound = search.run(begun)
+    chosen = search.settled(chosen)
+    rows = np.concatenate([terms.required, counts.columns[chosen]])
+    plan = _plan(problem, limits, rows, (search.objective(chosen), bound, clock.spent_s))
+    return replace(plan, weight=weight)
+
+
+def check_backup(problem: Problem, plan: SitingPlan) -> None:
+    """Hold a backup plan against its problem, without a solver.
+
+    Raises
+    ------
+    UnprovenError
+        Sites, limits, conditions, floors, people, objective or bound that do not hold.
+    """
+    if plan.status == "infeasible":
+        return
+    counts = check_choice(problem, plan)
+    check_gains(problem, plan)
+    check_floors(problem, plan, counts)
+    once, twice = count_people(problem, counts)
+    one, two = (1.0, 1.0) if plan.weight is None else (plan.weight, 1.0 - plan.weight)
+    check_bound(plan, one * once + two * twice, least=False)
+
+
+def count_people(problem: Problem, sites: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return the people that a set of sites covers, and those that it covers twice or more."""
+    pairs = problem.within & sites[problem.pair_site]
+    times = np.bincount(problem.demand[pairs], minlength=len(problem.people))
+    return float(problem.people[times >= 1].sum()), float(problem.people[times >= TWICE].sum())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Search:
+    """How a plan is searched.
+
+    Parameters
+    ----------
+    counts
+        People and columns.
+    weight
+        What a person covered counts; None where they come first.
+    clock
+        When to stop.
+    whole
+        Whether objectives are whole numbers.
+    """
+
+    counts: Counts
+    weight: float | None
+    clock: Clock
+    whole: bool
+
+    def worth(self, once: NDArray[np.float64], twice: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the objective, or its change, of so many people covered and covered twice."""
+        one, two = (1.0, 1.0) if self.weight is None else (self.weight, 1.0 - self.weight)
+        found: NDArray[np.float64] = one * once + two * twice
+        return found
+
+    def objective(self, chosen: NDArray[np.bool_]) -> float:
+        """Return the objective of a plan."""
+        return float(self.worth(*np.array([self.counts.people(chosen), self.counts.people(chosen, TWICE)])))
+
+    def rank(self, chosen: NDArray[np.bool_]) -> tuple[float, float]:
+        """Return what makes one plan better than another."""
+        return (self.counts.people(chosen) if self.weight is None else 0.0), self.objective(chosen)
+
+    def greedy(self) -> NDArray[np.bool_]:
+        """Return the sites that bring in most in turn."""
+        chosen = np.zeros(len(self.counts.columns), np.bool_)
+        while True:
+            once, twice = self.counts.brought(chosen)
+            first = once if self.weight is None else np.zeros_like(once)
+            then = self.worth(once, twice)
+            may = self.counts.room.admits(chosen) & ~chosen & (then > 0)
+            if not may.any():
+                return chosen
+            order = np.lexsort((np.arange(len(may)), self.counts.room.cost, -then, -first, ~may))
+            chosen[order[0]] = True
+
+    def run(self, begun: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
+        """Return the best plan found, and a bound of the objective."""
+        if self.weight is not None:
+            return self._solved(begun, (self.weight, 1.0 - self.weight), None)
+        covering, most = self._solved(begun, (1.0, 0.0), None)
+        covered = self.counts.people(covering)
+        chosen, twice = self._solved(covering, (0.0, 1.0), covered)
+        return chosen, most + twice
+
+    def settled(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return a plan as good, without idle sites; of two sites that bring in the same, the cheaper, lower one."""
+        best, cost = chosen.copy(), self.counts.room.cost
+        for site in np.flatnonzero(chosen)[np.lexsort((np.flatnonzero(chosen), cost[chosen]))][::-1]:
+            without = best.copy()
+            without[site] = False
+            once, twice = self.counts.brought(without)
+            if self._as_good(without, best):
+                best = without
+                continue
+            near = np.abs(once - once[site]) <= PROVEN if self.weight is None else np.ones(len(once), np.bool_)
+            near &= np.abs(self.worth(once, twice) - self.worth(once, twice)[site]) <= PROVEN
+            before = (cost < cost[site]) | ((cost == cost[site]) & (np.arange(len(cost)) < site))
+            others = np.flatnonzero(near & before & ~best & self.counts.room.admits(without))
+            for other in others[np.lexsort((others, cost[others]))][:1]:
+                swapped = without.copy()
+                swapped[other] = True
+                best = swapped if self._as_good(swapped, best) else best
+        return best
+
+    def _as_good(self, plan: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+        same = np.allclose(self.rank(plan), self.rank(other), rtol=PROVEN, atol=PROVEN)
+        return bool(same) and not self.counts.shortage(plan).any()
+
+    def _solved(
+        self, begun: NDArray[np.bool_], worth: tuple[float, float], covered: float | None
+    ) -> tuple[NDArray[np.bool_], float]:
+        """Return the better of a plan and what the solver finds, and the solver's bound.
+
+        Parameters
+        ----------
+        begun
+            A plan that meets the floors.
+        worth
+            Of a person covered, and covered twice.
+        covered
+            How many people have to be covered.
+        """
+        counts = self.counts
+        once, twice = counts.people(begun), counts.people(begun, TWICE)
+        known = worth[0] * once + worth[1] * twice
+        program, fixed = _program(counts, worth, covered)
+        room = 1.0 - 1e-6 if self.whole else 1e-9
+        answer = solve_program(program, Effort(time_limit_s=self.clock.left_s, gap_absolute=room))
+        ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
+        bound = ceiling if answer.infeasible else min(answer.bound + fixed, ceiling)
+        bound = max(float(np.floor(bound + 1e-6)) if self.whole else bound, known)
+        if answer.values is None:
+            return begun, bound
+        found = answer.values[: len(counts.columns)] > _HALF
+        value = worth[0] * counts.people(found) + worth[1] * counts.people(found, TWICE)
+        enough = covered is None or counts.people(found) >= covered - PROVEN * max(covered, 1.0)
+        if value > known and enough and counts.room.holds(found) and not counts.shortage(found).any():
+            return found, max(bound, value)
+        return begun, bound
+
+
+def _program(counts: Counts, worth: tuple[float, float], covered: float | None) -> tuple[Program, float]:
+    """Return the program of most worth, and the worth that is fixed.
+
+    Its columns are the sites, whether a row that nothing covers yet is covered, and whether a row is covered twice; the
+    last are whole numbers, or half a row covered could count as covered twice.
+    """
+    m, (new, sites) = len(counts.columns), counts.links()
+    again = np.flatnonzero((counts.before == 1) & (np.diff(counts.matrix.indptr) > 0))
+    a, b = len(new), len(again)
+    people, lacking = counts.lacking(new)
+    if covered is not None:
+        people = sparse.csr_array(sparse.vstack([people, sparse.csr_array(counts.weight[new][None])]))
+        lacking = np.append(lacking, covered * (1 - PROVEN) - counts.weight[counts.before > 0].sum())
+    one, none = sparse.eye_array(a), sparse.csr_array
+    finite = np.flatnonzero(np.isfinite(counts.room.left))
+    parts: list[Any] = [
+        sparse.hstack([-sites, one, one, none((a, b))]),
+        sparse.hstack([none((a, m)), -one, one, none((a, b))]),
+        sparse.hstack([-counts.matrix[again], none((b, 2 * a)), sparse.eye_array(b)]),
+        sparse.hstack([none((len(lacking), m)), people, none((len(lacking), a + b))]),
+        sparse.hstack([counts.room.rows[finite], none((len(finite), 2 * a + b))]),
+    ]
+    wide = m + 2 * a + b
+    above, below = np.full(2 * a + b, -np.inf), np.full(len(finite), -np.inf)
+    program = Program(
+        objective=np.concatenate(
+            [np.zeros(m), worth[0] * counts.weight[new], worth[1] * counts.weight[np.concatenate([new, again])]]
+        ),
+        lower=np.zeros(wide),
+        upper=np.ones(wide),
+        integer=(np.arange(wide) < m) | (np.arange(wide) >= m + a),
+        rows=sparse.csr_array(sparse.vstack(parts)),
+        row_lower=np.concatenate([above, lacking, below]),
+        row_upper=np.concatenate([np.zeros(2 * a + b), np.full(len(lacking), np.inf), counts.room.left[finite]]),
+    )
+    none_open = np.zeros(m, np.bool_)
+    return program, worth[0] * counts.people(none_open) + worth[1] * counts.people(none_open, TWICE)
+
+
+def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple[float, float, float]) -> SitingPlan:
+    objective, bound, seconds = found
+    order, gains = order_by_cover(problem, rows)
+    counts = problem.open.copy()
+    counts[order] = True
+    once, twice = count_people(problem, counts)
+    closed = abs(bound - objective) <= PROVEN * max(1.0, abs(objective))
+    return SitingPlan(
+        model="backup",
+        selected=tuple(problem.ids[order].tolist()),
+        gain=tuple(gains.tolist()),
+        costs=tuple(problem.site_cost[order].tolist()),
+        objective=objective,
+        bound=objective if closed else bound,
+        status="optimal" if closed else "feasible",
+        seconds=seconds,
+        sites_limit=limits.sites,
+        budget=limits.budget,
+        conditions=limits.conditions,
+        population=problem.population,
+        covered_before=problem.covered_people,
+        message=f"{once:,.0f} people covered, {twice:,.0f} of them twice or more",
+    )
+
+
+def order_by_cover(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return site rows in opening order, and the people newly covered by each.
+
+    Who newly covers most comes first, then who newly covers most twice, then the cheaper, then the lower id.
+    """
+    times = np.bincount(problem.demand[problem.within & problem.open[problem.pair_site]], minlength=len(problem.people))
+    reach = {}
+    for row in map(int, rows):
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        reach[row] = problem.demand[pairs][problem.within[pairs]]
+    order: list[int] = []
+    gains: list[float] = []
+    while reach:
+        ranked = []
+        for row, points in reach.items():
+            once, twice = (float(problem.people[points[times[points] == k]].sum()) for k in (0, 1))
+            ranked.append((-once, -twice, float(problem.site_cost[row]), int(problem.rank[row]), row))
+        best = min(ranked)
+        times[reach.pop(best[-1])] += 1
+        order.append(best[-1])
+        gains.append(-best[0])
+    return np.array(order, dtype=np.intp), np.array(gains)

@@ -1,0 +1,218 @@
+"""What a dual certificate proves, from the raw problem and with numpy alone.
+
+Every uncovered person is priced in part. Whoever is not priced counts as covered. A candidate is paid for the priced
+people in its reach, as if nobody else reached them, and charged for what it takes up of every limit; those that are
+left with a profit count. Whatever the prices, no plan is better than the sum.
+
+Where the objective is a cost the same sum bounds how much covering so little money can buy (partial), or the people
+themselves say what covering them is worth (lscp).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import UnprovenError
+from accessibility.siting.limits import SLACK, TOUCHING_M, Limits, affordable, district_people
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from accessibility.siting.plan import Conditions, SitingPlan
+    from accessibility.siting.problem import Problem
+
+ROUNDING = 1e-9
+"""Relative rounding that sums of a million floats stay below."""
+_GREATEST_COST = 2.0**50
+SPENDING = ("lscp", "partial")
+"""Models whose objective is a cost."""
+
+
+def proven_bound(problem: Problem, plan: SitingPlan) -> float:
+    """Return the bound that the multipliers and prices of a plan prove, rounded where the objective is whole.
+
+    Raises
+    ------
+    UnprovenError
+        No multipliers, some outside 0 to 1, or prices on limits that were not set.
+    """
+    if plan.multipliers is None or plan.multipliers.shape != problem.people.shape:
+        msg = f"the plan has no multiplier for each of the {len(problem.people)} demand points; they prove nothing"
+        raise UnprovenError(msg)
+    multipliers = plan.multipliers
+    greatest = np.inf if plan.model == "lscp" else 1.0
+    if not ((multipliers >= 0) & (multipliers <= greatest)).all():
+        msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
+        raise UnprovenError(msg)
+    may = sites_that_may_open(problem, limits_of(plan))
+    if plan.model == "lscp":
+        wanted = coverable(problem, plan.conditions) & ~problem.covered & (problem.people > 0)
+        priced = np.where(wanted, multipliers, 0.0)
+        return _whole_cost(problem, float(priced.sum()) - _profits(problem, plan, priced, may))
+    worth = problem.people * _worth(problem, plan)
+    priced = np.where(problem.covered, 0.0, multipliers * worth)
+    most = float(worth.sum() - priced.sum()) + _profits(problem, plan, priced, may)
+    if plan.model == "partial":
+        return _whole_cost(problem, plan.prices.reach * people_wanted(problem, plan) - most)
+    if plan.model == "max-min":
+        return most
+    most -= sum(plan.prices.floor.get(name, 0.0) * people for name, people in floor_people(problem, plan).items())
+    return float(math.floor(most + _hair(most))) if problem.whole else most
+
+
+def people_wanted(problem: Problem, plan: SitingPlan) -> float:
+    """Return how many people a plan that reaches a share of all has to cover."""
+    return _whole_people(problem, problem.population * (plan.target_share or 0.0))
+
+
+def floor_people(problem: Problem, plan: SitingPlan) -> dict[str, float]:
+    """Return how many people have to be covered in each district that has a floor."""
+    asked = plan.conditions
+    shares = {name: asked.floors.get(name, asked.floor) for name in district_people(problem)}
+    return {
+        name: _whole_people(problem, shares[name] * people)
+        for name, people in district_people(problem).items()
+        if shares[name] > 0
+    }
+
+
+def limits_of(plan: SitingPlan) -> Limits:
+    """Return the limits that a plan was asked to keep to."""
+    return Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
+
+
+def coverable(problem: Problem, conditions: Conditions) -> NDArray[np.bool_]:
+    """Return who can be covered at all: by open sites and by candidates that are not ruled out by name."""
+    return problem.covered_by(problem.open | sites_that_may_open(problem, Limits(conditions=conditions)))
+
+
+def sites_that_may_open(problem: Problem, limits: Limits) -> NDArray[np.bool_]:
+    """Return which candidates some plan within the limits could open beside the required ones, these included."""
+    asked = limits.conditions
+    required = problem.rows(asked.required)
+    required = np.unique(required[~problem.open[required]])
+    may = problem.candidate.copy()
+    may[problem.rows(asked.forbidden)] = False
+    for pair in asked.exclusive:
+        rows = problem.rows(pair)
+        may[rows[problem.open[rows[::-1]]]] = False
+    if limits.budget is not None:
+        may &= problem.site_cost <= affordable(limits.budget) - float(problem.site_cost[required].sum())
+    if limits.sites is not None and limits.sites <= len(required):
+        may[:] = False
+    may[required] = True
+    return may
+
+
+def _whole_people(problem: Problem, people: float) -> float:
+    """Return the least number of people that can be covered and is not below this one."""
+    return float(math.ceil(people * (1 - SLACK))) if problem.whole else people
+
+
+def _whole_cost(problem: Problem, cost: float) -> float:
+    """Return the least cost that a plan can have and that is not below this one."""
+    step = _cost_step(problem)
+    return cost if step == 0 else float(math.ceil((cost - _hair(cost)) / step) * step)
+
+
+def _cost_step(problem: Problem) -> int:
+    """Return the whole number that every cost is a multiple of; 0 where costs are not whole."""
+    costs = problem.site_cost
+    if not len(costs) or (costs != np.floor(costs)).any() or costs.max() > _GREATEST_COST:
+        return 0
+    return max(int(np.gcd.reduce(costs.astype(np.int64))), 1)
+
+
+def _hair(total: float) -> float:
+    return ROUNDING * abs(total) + 1e-6
+
+
+def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
+    """Return what one person at each demand point is worth."""
+    floor = plan.prices.floor
+    own = {"mclp": 1.0, "partial": plan.prices.reach}.get(plan.model, 0.0)
+    unknown = set(floor) - set(floor_people(problem, plan) if plan.model == "mclp" else district_people(problem))
+    if unknown or (plan.model == "partial" and floor):
+        msg = f"the certificate prices floors of {sorted(floor)}, which nobody asked for"
+        raise UnprovenError(msg)
+    if plan.model == "max-min":
+        shares = sum(price * district_people(problem)[name] for name, price in floor.items())
+        if abs(shares - 1.0) > ROUNDING:
+            msg = f"the certificate weighs districts by {shares} in all; a least share is bounded by weights of 1"
+            raise UnprovenError(msg)
+    extra = np.array([floor.get(name, 0.0) for name in (*district_people(problem), "")])
+    place = problem.district if problem.districts else np.zeros(len(problem.people), np.int64)
+    return own + extra[place]
+
+
+def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], may: NDArray[np.bool_]) -> float:
+    """Return what sites are paid beyond their charges, those in the black and the required ones, plus the limits."""
+    pairs = problem.within & may[problem.pair_site]
+    paid = np.bincount(
+        problem.pair_site[pairs], weights=priced[problem.demand[pairs]], minlength=len(problem.site_cost)
+    )
+    charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
+    limits = plan.prices.site * _most_sites(problem, plan, may)
+    if plan.prices.cost > 0:
+        limits += plan.prices.cost * _spendable(problem, plan)
+    for rows, room, price in _packs(problem, plan):
+        charge[rows] += price
+        limits += price * room
+    if not math.isfinite(limits):
+        msg = "the certificate prices a limit that nobody set"
+        raise UnprovenError(msg)
+    profit = paid - charge
+    required = problem.rows(plan.conditions.required)
+    must = np.zeros(len(profit), np.bool_)
+    must[required[~problem.open[required]]] = True
+    return float(profit[must].sum() + np.maximum(profit[may & ~must], 0.0).sum()) + limits
+
+
+def _spendable(problem: Problem, plan: SitingPlan) -> float:
+    if plan.budget is None:
+        return math.inf
+    step = _cost_step(problem)
+    return affordable(plan.budget) if step == 0 else float(math.floor(affordable(plan.budget) / step) * step)
+
+
+def _most_sites(problem: Problem, plan: SitingPlan, may: NDArray[np.bool_]) -> float:
+    """Return how many sites may open: those the limit allows, or the cheapest ones that the budget pays."""
+    most = math.inf if plan.sites_limit is None else float(plan.sites_limit)
+    if plan.budget is not None:
+        paid = np.cumsum(np.sort(problem.site_cost[may])) <= affordable(plan.budget)
+        most = min(most, float(paid.sum()))
+    return most if plan.prices.site > 0 else 0.0
+
+
+def _packs(problem: Problem, plan: SitingPlan) -> Iterator[tuple[NDArray[np.intp], int, float]]:
+    """Return the rows, the room and the price of every quota and of every set of sites that exclude each other."""
+    asked = plan.conditions
+    for name, price in plan.prices.quota.items():
+        if name not in asked.quotas:
+            msg = f"the certificate prices a quota of {name!r}, which nobody asked for"
+            raise UnprovenError(msg)
+        yield np.flatnonzero((problem.kind == name) | (problem.bank == name)), asked.quotas[name], price
+    exclusive = {frozenset(pair) for pair in asked.exclusive}
+    for sites, price in plan.prices.apart:
+        rows = problem.rows(sites)
+        for one, other in combinations(range(len(rows)), 2):
+            if frozenset((sites[one], sites[other])) not in exclusive and not _too_near(
+                problem, plan, rows[[one, other]]
+            ):
+                msg = f"the certificate takes {sites[one]!r} and {sites[other]!r} to exclude each other; they do not"
+                raise UnprovenError(msg)
+        yield rows, 1, price
+
+
+def _too_near(problem: Problem, plan: SitingPlan, rows: NDArray[np.intp]) -> bool:
+    if problem.site_xy is None or plan.conditions.spacing_m <= 0:
+        return False
+    return float(np.hypot(*(problem.site_xy[rows[0]] - problem.site_xy[rows[1]]))) < (
+        plan.conditions.spacing_m - TOUCHING_M
+    )

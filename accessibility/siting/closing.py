@@ -1,0 +1,256 @@
+"""From a start and a bound to a closed gap: a core of undecided candidates first, then all that no bound rules out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.programs import columns_of, fall_short_least, solution_of
+from accessibility.siting.reduction import fix_columns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.covering import Covering
+    from accessibility.siting.goals import Goal, Guide
+
+_ROUNDS = 2_000
+_LONG_ROUNDS = 20_000
+_CORE = 60
+_GROWTH = 4
+_NEARLY_ALL = 1.5
+_CORE_GAP = 0.1
+_EPSILON = 1e-9
+_CORE_TIME = 0.3
+_EARLY = 0.4
+_DUAL_TIME = 0.5
+_FLOOR_TIME = 0.5
+# What a mixed-integer program may hold so that the solver, which looks at the clock too rarely, ends near its time.
+_ENTRIES, _ENTRIES_POWER = 7_500, 0.55
+
+
+@dataclass(kw_only=True, eq=False)
+class Course:
+    """How far the search has come: the best plan and the lowest bound so far.
+
+    Parameters
+    ----------
+    goal
+        What plans are compared by.
+    covering
+        The question, merged but with every candidate.
+    small
+        The same without what cannot matter.
+    chosen
+        ``(s,)`` best plan so far, in columns of `small`.
+    bound
+        In the goal's values: no plan has a greater one.
+    gap
+        Relative gap that is near enough.
+    guide
+        Prices behind the bound; None before there are any.
+    by
+        Who vouches for the bound.
+    value, short
+        Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
+    short_at_least
+        By how much every plan is short.
+    """
+
+    goal: Goal
+    covering: Covering
+    small: Covering
+    chosen: NDArray[np.bool_]
+    bound: float
+    gap: float
+    guide: Guide | None = None
+    by: Literal["certificate", "solver"] = "certificate"
+    value: int = 0
+    short: int = 0
+    short_at_least: int = 0
+
+    def __post_init__(self) -> None:
+        """Value the plan there is."""
+        self.short, self.value = self.goal.measure(self.small, self.chosen)
+
+    @property
+    def sites(self) -> NDArray[np.intp]:
+        """Rows of the problem that open."""
+        return np.concatenate([self.small.opened, self.small.site[self.chosen]])
+
+    @property
+    def closed(self) -> bool:
+        """Whether bound and plan are near enough."""
+        unit = self.goal.unit(self.small)
+        least = max(abs(self.value) * unit, 1.0) / unit
+        return not self.short and self.bound - self.value <= max(self.gap, _EPSILON) * least
+
+    def take(self, chosen: NDArray[np.bool_]) -> None:
+        """Keep a plan where it is better and keeps to the limits; of two alike the cheaper one."""
+        if not self.small.fits(chosen):
+            return
+        cost = self.small.cost
+        short, value = self.goal.measure(self.small, chosen)
+        if (-short, value, -cost[chosen].sum()) > (-self.short, self.value, -cost[self.chosen].sum()):
+            self.chosen, self.short, self.value = chosen, short, value
+
+    def lower(self, bound: float, by: Literal["certificate", "solver"]) -> None:
+        """Keep a bound where it is lower; values are whole, and so is the best of them."""
+        if not math.isfinite(bound):
+            return
+        whole = float(math.floor(bound + abs(bound) * _EPSILON + 1e-6))
+        if not self.short:
+            whole = max(whole, float(self.value))
+        if whole < self.bound:
+            self.bound, self.by = whole, by
+
+
+def close_gap(
+    goal: Goal, covering: Covering, gap: float, clock: Clock, start: NDArray[np.intp] | None = None
+) -> Course:
+    """Return a plan and a bound, as near to each other as the time allows.
+
+    Parameters
+    ----------
+    goal
+        What the search is after.
+    covering
+        The question.
+    gap
+        Relative gap that is near enough.
+    clock
+        When to stop.
+    start
+        Sites of a plan to begin from, rows of the problem.
+    """
+    course = begin_course(goal, covering, gap, start)
+    if course.closed:
+        return course
+    course.take(goal.polish(course.small, course.chosen, _ROUNDS, clock))
+    if course.short:
+        _come_closest(course, clock.part(_FLOOR_TIME))
+    bound_course(course, clock.part(_DUAL_TIME))
+    if not course.short:
+        _solve_cores(course, clock)
+    return course
+
+
+def begin_course(goal: Goal, covering: Covering, gap: float, start: NDArray[np.intp] | None = None) -> Course:
+    """Return the course at its beginning."""
+    small = goal.reduce(covering)
+    course = Course(
+        goal=goal,
+        covering=covering,
+        small=small,
+        chosen=goal.start(small),
+        bound=float(goal.ceiling(covering)),
+        gap=gap,
+    )
+    if start is not None:
+        course.take(np.isin(small.site, start))
+    return course
+
+
+def bound_course(course: Course, clock: Clock) -> None:
+    """Lower the bound by a dual, and remember what it tells about the columns."""
+    course.guide = course.goal.guide(course.covering, course.small, course.value, clock)
+    course.lower(course.guide.bound, "certificate")
+
+
+def _solve_cores(course: Course, clock: Clock) -> None:
+    """Solve the question for ever more candidates, until they are all that the bound does not rule out.
+
+    Small cores and annealing in turns bring the plan close to the best one first: the better the plan, the less is left
+    to solve. Where all of it is too much for the time left, they take turns again.
+    """
+    _take_turns(course, clock.part(_EARLY), (_CORE, _GROWTH * _CORE), patience=1)
+    size = _GROWTH * _CORE
+    while not course.closed and clock.left_s > 0:
+        size *= _GROWTH
+        if not _solve_core(course, clock, size):
+            break
+    _take_turns(course, clock, (_GROWTH * _CORE, _GROWTH**2 * _CORE), patience=2)
+
+
+def _take_turns(course: Course, clock: Clock, sizes: tuple[int, ...], patience: int) -> None:
+    """Solve cores of these sizes and anneal in turns, until so many turns in a row have brought nothing."""
+    turn, idle = 0, 0
+    while idle < patience and not course.closed and clock.left_s > 0:
+        before = course.value
+        for size in sizes:
+            if not _solve_core(course, clock, size):
+                break
+        if course.closed:
+            return
+        turn += 1
+        course.take(course.goal.polish(course.small, course.chosen, _LONG_ROUNDS, clock, seed=turn))
+        idle = 0 if course.value > before else idle + 1
+
+
+def _solve_core(course: Course, clock: Clock, size: int) -> bool:
+    """Solve a core of about this size; return whether a larger one is worth a try."""
+    if course.closed or course.guide is None:
+        return False
+    core, complete = _core(course, course.guide, size)
+    left = course.goal.reduce(fix_columns(course.small, course.chosen & ~core, ~core & ~course.chosen))
+    if len(left.rows.item) > _ENTRIES * clock.left_s**_ENTRIES_POWER:
+        return False
+    return _solve_left(course, left, clock if complete else clock.part(_CORE_TIME), complete=complete) and not complete
+
+
+def _core(course: Course, guide: Guide, size: int) -> tuple[NDArray[np.bool_], bool]:
+    """Return so many columns that are likeliest to change, and whether they are all that could make a better plan."""
+    share = guide.share > 0.5  # noqa: PLR2004 -- a plan that is not fractional
+    margin = guide.bound + abs(guide.bound) * _EPSILON - (course.value + 1)
+    possible = np.where(course.chosen, guide.close_loss, guide.open_loss) <= margin
+    differs = course.chosen != share
+    loss = np.where(share, guide.close_loss, guide.open_loss)
+    loss[differs] = -1.0
+    order = np.argsort(np.where(possible, loss, np.inf), kind="stable")
+    core = np.zeros(len(possible), np.bool_)
+    size = max(size, int(differs.sum()))
+    core[order[: size if possible.sum() > _NEARLY_ALL * size else len(order)]] = True
+    core &= possible
+    return core, bool((core == possible).all())
+
+
+def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool) -> bool:
+    """Solve what is left to decide; return whether it was solved to the end."""
+    goal = course.goal
+    if not len(left.site):
+        # Nothing but the plan there is keeps to what the bound has decided.
+        course.take(np.isin(course.small.site, left.opened))
+        if complete:
+            course.lower(float(course.value), "solver")
+        return True
+    program = goal.program(left)
+    # A core only has to bring a better plan; of the complete question nothing may be left.
+    enough = 1 - 1e-6 if complete else max(_CORE_GAP * (course.bound - course.value), 1 - 1e-6)
+    scale = goal.unit(left) if program.maximise else 1.0
+    effort = Effort(time_limit_s=clock.left_s, gap=course.gap, gap_absolute=enough * scale)
+    begun = np.isin(left.site, course.small.site[course.chosen])
+    answer = solve_program(program, effort, solution_of(left, program, begun))
+    if answer.values is not None:
+        opened = np.concatenate([left.opened, left.site[columns_of(left, program, answer.values)]])
+        course.take(np.isin(course.small.site, opened))
+    if complete:
+        bound = answer.bound / scale if program.maximise else -answer.bound
+        course.lower(max(bound, float(course.value)), "solver")
+    missing = abs(answer.bound - answer.objective)
+    return missing <= max(effort.gap_absolute, course.gap * abs(answer.objective)) * 1.01
+
+
+def _come_closest(course: Course, clock: Clock) -> None:
+    """Find a plan that covers what it has to, or for most people the one that comes closest to its floors."""
+    small, floors = course.small, course.goal.maximises_people
+    program = fall_short_least(small) if floors else course.goal.program(small)
+    answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap_absolute=(1 - 1e-6) * small.person))
+    if answer.values is not None:
+        course.take(columns_of(small, program, answer.values))
+    if floors and math.isfinite(answer.bound):
+        course.short_at_least = max(math.ceil(answer.bound / small.person - 1e-6), 0)

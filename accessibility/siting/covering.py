@@ -1,0 +1,272 @@
+"""`Covering`: a covering question in whole numbers, as small as it can be made without changing an answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.siting.limits import SLACK, district_people, read_terms
+from accessibility.siting.pairs import Pairs, candidate_pairs, merged_rows, transposed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.limits import Limits, Terms
+    from accessibility.siting.problem import Problem
+
+_EXACT_BITS = 52  # sums of people and of costs stay below this many bits: floats hold them without rounding
+_MAX_EXPONENT = 1000
+_DECIMALS = 6
+ROUNDING = 1e-9
+"""Relative rounding that sums of a million parts of people stay below."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Covering:
+    """Rows of people and the columns, candidates, that would cover them; what is decided is not in it any more.
+
+    People and costs are whole numbers, so that no sum hangs on its order. Rows are demand points of one cover set;
+    columns stand in the order of site ids.
+
+    Parameters
+    ----------
+    weight
+        ``(r,)`` int64 people of each row, in units of `person`.
+    district
+        ``(r,)`` int32 district of each row where floors tell them apart, otherwise 0.
+    rows, columns
+        Columns of each row, rows of each column.
+    site
+        ``(c,)`` the problem's row of each column.
+    cost
+        ``(c,)`` int64 cost of opening, in units of `coin`.
+    most, budget
+        How many more may open, and what they may cost.
+    packs, room
+        Packs of each column; how many more of each pack may open.
+    need
+        ``(d,)`` int64 people still to be covered in each district to meet its floor; 0 or less where it is met.
+    base, spent
+        People covered already, in units of `person`; cost of what has opened beside the open sites, in units of `coin`.
+    point
+        ``(r,)`` a demand point of each row.
+    opened
+        Sites of the problem that open in every answer.
+    person, coin
+        People of a unit of weight, cost of a unit of cost.
+    """
+
+    weight: NDArray[np.int64]
+    district: NDArray[np.int32]
+    rows: Pairs
+    columns: Pairs
+    site: NDArray[np.intp]
+    cost: NDArray[np.int64]
+    most: int
+    budget: int
+    packs: Pairs
+    room: NDArray[np.int64]
+    need: NDArray[np.int64]
+    base: int
+    spent: int
+    point: NDArray[np.intp]
+    opened: NDArray[np.intp]
+    person: float
+    coin: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether the number of sites is a limit."""
+        return self.most < len(self.site)
+
+    @property
+    def spends(self) -> bool:
+        """Whether the budget is a limit."""
+        return self.budget < int(self.cost.sum())
+
+    @property
+    def floored(self) -> bool:
+        """Whether some district still needs people."""
+        return bool((self.need > 0).any())
+
+    def covered(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which rows the chosen columns cover."""
+        found = np.zeros(len(self.weight), np.bool_)
+        found[self.columns.of(np.flatnonzero(chosen))] = True
+        return found
+
+    def value(self, chosen: NDArray[np.bool_]) -> int:
+        """Return the weight covered when the chosen columns open, `base` included."""
+        return self.base + int(self.weight[self.covered(chosen)].sum())
+
+    def shortage(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return ``(d,)`` how far each district stays below its floor when the chosen columns open."""
+        covered = self.covered(chosen)
+        there = np.zeros(len(self.need), np.int64)
+        np.add.at(there, self.district[covered], self.weight[covered])
+        return np.maximum(self.need - there, 0)
+
+    def fits(self, chosen: NDArray[np.bool_]) -> bool:
+        """Return whether the chosen columns keep to every limit, floors aside."""
+        used = np.bincount(self.packs.of(np.flatnonzero(chosen)), minlength=len(self.room))
+        return bool(
+            int(chosen.sum()) <= self.most and int(self.cost[chosen].sum()) <= self.budget and (used <= self.room).all()
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reading:
+    """A problem read as a covering.
+
+    Parameters
+    ----------
+    covering
+        Demand of one cover set merged, and nothing else done: its dual prices hold for the problem itself.
+    row
+        ``(n,)`` row of each demand point; -1 of those without people, covered already or beyond every candidate.
+    terms
+        Limits and conditions.
+    points, pairs
+        Demand points with people, and pairs of candidates with them, before anything was done.
+    """
+
+    covering: Covering
+    row: NDArray[np.int32]
+    terms: Terms
+    points: int
+    pairs: int
+
+
+def read_covering(problem: Problem, limits: Limits) -> Reading:
+    """Return the covering question of a problem under its limits; required sites are open in it."""
+    terms = read_terms(problem, limits)
+    before = problem.open.copy()
+    before[terms.required] = True
+    covered = problem.covered if not len(terms.required) else problem.covered_by(before)
+    active = ~covered & (problem.people > 0)
+    site = np.flatnonzero(terms.allowed)
+    site = site[np.argsort(problem.rank[site])]
+    weight, person = _whole_people(problem)
+    districts = list(district_people(problem)) if terms.floor_people else ["total"]
+    district = np.zeros(len(weight), np.int32)
+    if terms.floor_people and problem.districts:
+        # Whoever lives in no district stands in one more, which needs nobody.
+        district = np.where(problem.district < 0, len(districts), problem.district).astype(np.int32)
+    columns = candidate_pairs(problem, site, active)
+    row, rows, first = merged_rows(transposed(columns, len(weight)), district, active)
+    cost, budget, coin = _whole_costs(problem.site_cost, limits.budget)
+    spent = int(cost[terms.required].sum())
+    most = len(site) if limits.sites is None else max(limits.sites - len(terms.required), 0)
+    packs, room = _packs(terms, site)
+    most, budget = simpler_limits(
+        cost[site], min(most, len(site)), int(cost[site].sum()) if budget is None else max(budget - spent, 0)
+    )
+    covering = Covering(
+        weight=_summed(weight, row, len(first)),
+        district=district[first],
+        rows=rows,
+        columns=transposed(rows, len(site)),
+        site=site,
+        cost=cost[site],
+        most=most,
+        budget=budget,
+        packs=packs,
+        room=room,
+        need=_needs(terms, districts, (weight, district, covered), person),
+        base=int(weight[covered].sum()),
+        spent=spent,
+        point=first,
+        opened=terms.required,
+        person=person,
+        coin=coin,
+    )
+    return Reading(
+        covering=covering, row=row, terms=terms, points=int((problem.people > 0).sum()), pairs=_size(problem, terms)
+    )
+
+
+def simpler_limits(cost: NDArray[np.int64], most: int, budget: int) -> tuple[int, int]:
+    """Return the number of sites and the budget, each no greater than could matter.
+
+    Where all cost the same a budget is a number of sites.
+    """
+    if len(cost) and cost.min() == cost.max() > 0:
+        most = min(most, budget // int(cost[0]))
+        budget = int(cost.sum())
+    return min(most, len(cost)), min(budget, int(cost.sum()))
+
+
+def _size(problem: Problem, terms: Terms) -> int:
+    return int(np.diff(problem.start)[terms.allowed].sum())
+
+
+def _summed(weight: NDArray[np.int64], row: NDArray[np.int32], size: int) -> NDArray[np.int64]:
+    total = np.zeros(size, np.int64)
+    np.add.at(total, row[row >= 0], weight[row >= 0])
+    return total
+
+
+def _whole_people(problem: Problem) -> tuple[NDArray[np.int64], float]:
+    """Return people in whole units and the people of a unit: 1, or a power of two small enough to matter to nobody."""
+    if problem.whole:
+        return problem.people.astype(np.int64), 1.0
+    person = 2.0 ** max(math.ceil(math.log2(problem.population)) - _EXACT_BITS + 1, -_MAX_EXPONENT)
+    return np.rint(problem.people / person).astype(np.int64), person
+
+
+def _whole_costs(cost: NDArray[np.float64], budget: float | None) -> tuple[NDArray[np.int64], int | None, float]:
+    """Return costs and budget in whole units, and the cost of a unit.
+
+    Costs of few decimals are exact: three times 0.1 is 0.3.
+    """
+    greatest = max(float(cost.max(initial=0.0)) * max(len(cost), 1), 1e-300)
+    for decimals in range(_DECIMALS + 1):
+        scale = 10.0**decimals
+        near = np.rint(cost * scale)
+        if greatest * scale < 2.0**_EXACT_BITS and np.allclose(near, cost * scale, rtol=SLACK, atol=0.0):
+            break
+    else:
+        scale = 2.0 ** min(_EXACT_BITS - 1 - math.ceil(math.log2(greatest)), _MAX_EXPONENT)
+        near = np.rint(cost * scale)
+    whole = near.astype(np.int64)
+    step = max(int(np.gcd.reduce(whole)) if len(whole) else 1, 1)
+    most = None if budget is None else int(min(budget * scale * (1 + SLACK) / step, 2.0**62))
+    return whole // step, most, step / scale
+
+
+def _packs(terms: Terms, site: NDArray[np.intp]) -> tuple[Pairs, NDArray[np.int64]]:
+    """Return the packs of each column, and the room that required sites leave in them."""
+    column = np.full(len(terms.allowed), -1, np.intp)
+    column[site] = np.arange(len(site))
+    members = [column[pack.rows] for pack in terms.packs]
+    members = [np.sort(there[there >= 0]) for there in members]
+    taken = [int(np.isin(pack.rows, terms.required).sum()) for pack in terms.packs]
+    room = [pack.room - used for pack, used in zip(terms.packs, taken, strict=True)]
+    start = np.cumsum([0, *map(len, members)], dtype=np.int64)
+    item = np.concatenate([*members, []]).astype(np.int32)
+    return transposed(Pairs(start=start, item=item), len(site)), np.maximum(np.array(room, dtype=np.int64), 0)
+
+
+def _needs(
+    terms: Terms,
+    districts: list[str],
+    points: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.bool_]],
+    person: float,
+) -> NDArray[np.int64]:
+    """Return the weight each district still lacks; one more entry for those who live in none."""
+    weight, district, covered = points
+    need = np.zeros(len(districts) + 1, np.int64)
+    there = np.zeros(len(districts) + 1, np.int64)
+    np.add.at(there, district[covered], weight[covered])
+    for place, name in enumerate(districts):
+        if name in terms.floor_people:
+            need[place] = weight_of(terms.floor_people[name], person) - there[place]
+    return need
+
+
+def weight_of(people: float, person: float) -> int:
+    """Return the least weight that stands for so many people; parts of people are rounded, and their sums with them."""
+    return math.ceil(people * (1 - SLACK)) if person == 1.0 else math.floor(people / person * (1 - ROUNDING))

@@ -1,0 +1,391 @@
+"""Bounds without a solver: a Lagrangian dual of covering, by the volume algorithm.
+
+Every row gets a price of at most its people. Whoever is not priced counts as covered, and for the priced ones the best
+candidates are paid by what they would cover, as if nobody were ever covered twice. Whatever the prices, no plan can be
+better; the search lowers that number (Barahona and Anbil 2000). It also leaves a fractional plan that tells which
+candidates are worth a closer look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numba as nb
+import numpy as np
+
+from accessibility.siting.pairs import Pairs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.covering import Covering
+
+_1 = np.uint64(1)
+_NUMBER, _BUDGET, _PROFIT = 0, 1, 2  # what limits the columns: their number, a budget, or nothing but their own cost
+_CHUNK = 25
+_PATIENCE = 20  # rounds without progress after which steps become shorter
+_SHORTEST = 1e-5
+_LEAST_PROGRESS = 0.02  # of the gap, over `_TRIAL` rounds
+_TRIAL = 150
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dual:
+    """Prices that prove a bound, in units of weight.
+
+    Parameters
+    ----------
+    bound
+        Nothing that keeps to the limits covers more, `base` included.
+    price
+        ``(r,)`` price of each row, 0 to its worth.
+    worth
+        ``(r,)`` weight of each row, raised where its district has to meet a floor.
+    floor
+        ``(d,)`` by how much it is raised, relatively.
+    pack
+        ``(m,)`` price of each pack.
+    site, cost
+        Price of opening, and of a unit of cost.
+    paid
+        ``(c,)`` what each column is paid for its rows, less what its packs are charged.
+    share
+        ``(c,)`` a fractional plan, close to the best one.
+    open_loss, close_loss
+        ``(c,)`` by how much the bound falls when the column has to open, or stay closed.
+    reach
+        Cost of covering one unit of weight more, where the cost is bounded.
+    """
+
+    bound: float
+    price: NDArray[np.float64]
+    worth: NDArray[np.float64]
+    floor: NDArray[np.float64]
+    pack: NDArray[np.float64]
+    site: float
+    cost: float
+    paid: NDArray[np.float64]
+    share: NDArray[np.float64]
+    open_loss: NDArray[np.float64]
+    close_loss: NDArray[np.float64]
+    reach: float = 0.0
+
+
+def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None) -> Dual:
+    """Return prices that prove a low bound on the weight that can be covered.
+
+    Parameters
+    ----------
+    covering
+        The question.
+    target
+        Weight that some plan covers, `base` included; the search stops where the bound meets it.
+    rounds
+        Most rounds.
+    clock
+        When to stop; some bound is found in any case.
+    begin
+        Prices to begin from.
+    """
+    packs, room = _linear_limits(covering)
+    people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
+    mode = _BUDGET if covering.spends else _NUMBER
+    question = _question(covering, people, (packs, room), mode)
+    state = _begin(people[0], question)
+    if begin is not None:
+        state[0][:] = begin.price
+    _search(question, state, float(target - covering.base), (rounds, clock))
+    return _dual(covering, question, state)
+
+
+def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dual:
+    """Return prices of rows that prove a high bound on the cost of covering all of them.
+
+    No row is worth more than the cheapest column that covers it. Limits and packs are left out.
+
+    Parameters
+    ----------
+    covering
+        The question.
+    target
+        Cost that some plan has, without what was spent before; the search stops where the bound meets it.
+    rounds, clock
+        As in `find_dual`.
+
+    Returns
+    -------
+    Dual
+        Its bound is the negative cost, what was spent before included.
+    """
+    cost = covering.cost.astype(np.float64)
+    worth = np.minimum.reduceat(cost[covering.rows.item], covering.rows.start[:-1]) if len(covering.rows) else cost[:0]
+    people = (worth, np.zeros(len(worth), np.int32), np.zeros(1))
+    none = Pairs(start=np.zeros(len(cost) + 1, np.int64), item=np.empty(0, np.int32))
+    question = _question(covering, people, (none, np.empty(0, np.int64)), _PROFIT)
+    state = _begin(worth, question)
+    total = float(worth.sum())
+    _search(question, state, total - target, (rounds, clock))
+    dual = _dual(covering, question, state)
+    return replace(dual, bound=float(state[4][0]) - total - covering.spent)
+
+
+def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
+    """Return what prices that bound the weight under a budget prove about the cost of covering a weight of `reach`.
+
+    The bound of what a budget buys grows with the budget along a line that bends down; where it meets `reach` is the
+    least budget that could do.
+
+    Returns
+    -------
+    Dual
+        Its bound is the negative cost, without what was spent before; minus infinity where no budget would do. Its
+        losses are in cost, its `reach` is the cost of one unit of weight more.
+    """
+    cost = covering.cost.astype(np.float64)
+    ratio = np.divide(dual.paid, cost, out=np.full(len(cost), np.inf), where=cost > 0)
+    order = np.argsort(-ratio, kind="stable")
+    order = order[dual.paid[order] > 0]
+    spent, bought = (np.concatenate([[0.0], np.cumsum(values[order])]) for values in (cost, dual.paid))
+    missing = reach - (dual.bound - float(np.interp(covering.budget, spent, bought)))
+    place = int(np.searchsorted(bought, missing))
+    if missing <= 0:
+        return replace(dual, bound=0.0, open_loss=cost, close_loss=np.zeros(len(cost)))
+    if place == len(bought):
+        return replace(dual, bound=-np.inf)
+    each = 1.0 / float(ratio[order[place - 1]])
+    least = float(spent[place]) - each * (float(bought[place]) - missing)
+    profit = each * dual.paid - cost
+    return replace(
+        dual,
+        bound=-least,
+        reach=each,
+        open_loss=np.maximum(-profit, 0.0),
+        close_loss=np.maximum(profit, 0.0),
+    )
+
+
+def _question(
+    covering: Covering, people: tuple[NDArray[Any], ...], packs: tuple[Pairs, NDArray[np.int64]], mode: int
+) -> tuple[Any, ...]:
+    """Return the arrays that the kernels read."""
+    return (
+        (covering.columns.start, covering.columns.item, covering.rows.start, covering.rows.item),
+        (packs[0].start, packs[0].item, packs[1].astype(np.float64)),
+        people,
+        (covering.cost.astype(np.float64), float(covering.most), float(covering.budget), mode),
+    )
+
+
+def _search(question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: float, how: tuple[int, Clock]) -> None:
+    """Lower the bound until it meets the target, hardly moves any more, or the time is up."""
+    rounds, clock = how
+    course, before = state[4], np.inf
+    for done in range(0, rounds, _CHUNK):
+        _descend(question, state, target, _CHUNK)
+        if course[0] <= target or course[1] < _SHORTEST or clock.left_s <= 0:
+            return
+        if done % _TRIAL == 0:
+            if before - course[0] < _LEAST_PROGRESS * (course[0] - target):
+                return
+            before = course[0]
+
+
+def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
+    """Return the packs, and the number of sites as one more where the budget is the main limit."""
+    if not (covering.counts and covering.spends):
+        return covering.packs, covering.room
+    c, last = len(covering.site), len(covering.room)
+    start = covering.packs.start + np.arange(c + 1)
+    item = np.insert(covering.packs.item, covering.packs.start[1:], last).astype(np.int32)
+    return Pairs(start=start, item=item), np.append(covering.room, covering.most)
+
+
+def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
+    """Return prices, shares and the course of the search."""
+    c, m, d = len(question[3][0]), len(question[1][2]), len(question[2][2])
+    course = np.array([np.inf, 0.1, 0.0, 0.1, 0.0])  # bound, step, rounds without progress, weight of news, rounds
+    return (worth * 0.5, np.zeros(m), np.zeros(d), np.zeros(c), course, np.zeros(len(worth)), np.zeros(m))
+
+
+@nb.njit(cache=True, nogil=True)
+def _paid(pairs, packs, price, pack):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return what each column is paid for its rows, less what its packs are charged."""
+    start, row = pairs[0], pairs[1]
+    paid = np.empty(start.size - 1)
+    for j in range(paid.size):
+        total = 0.0
+        for k in range(np.uint64(start[j]), np.uint64(start[j + 1])):
+            total += price[np.uint64(row[k])]
+        for k in range(packs[0][j], packs[0][j + 1]):
+            total -= pack[packs[1][k]]
+        paid[j] = total
+    return paid
+
+
+@nb.njit(cache=True, nogil=True)
+def _chosen(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write the best columns under the main limit into `share`; return what they are paid and the limit's price."""
+    cost, most, budget, mode = limits
+    share[:] = 0.0
+    total, charge = 0.0, 0.0
+    if mode == _PROFIT:
+        for j in range(paid.size):
+            if paid[j] > cost[j]:
+                share[j] = 1.0
+                total += paid[j] - cost[j]
+        return total, 1.0
+    if mode == _NUMBER:
+        wanted = int(most)
+        if wanted >= paid.size:
+            threshold = -np.inf
+        else:
+            threshold = np.partition(paid, paid.size - wanted - 1)[paid.size - wanted - 1] if wanted > 0 else paid.max()
+        charge = max(threshold, 0.0)
+        for j in range(paid.size):
+            if paid[j] > charge:
+                share[j] = 1.0
+                total += paid[j]
+                wanted -= 1
+        for j in range(paid.size):
+            if wanted > 0 and paid[j] == charge and charge > 0.0:
+                share[j] = 1.0
+                total += paid[j]
+                wanted -= 1
+        return total, charge
+    ratio = np.empty(paid.size)
+    for j in range(paid.size):
+        ratio[j] = -np.inf if paid[j] <= 0.0 else (np.inf if cost[j] == 0.0 else paid[j] / cost[j])
+    left = budget
+    for j in np.argsort(-ratio, kind="mergesort"):
+        if paid[j] <= 0.0:
+            break
+        if cost[j] <= left:
+            share[j] = 1.0
+            left -= cost[j]
+            total += paid[j]
+        else:
+            share[j] = left / cost[j]
+            total += paid[j] * share[j]
+            charge = ratio[j]
+            break
+    return total, charge
+
+
+@nb.njit(cache=True, nogil=True)
+def _descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+    """Lower the bound for so many rounds, in place."""
+    pairs, packs, people, limits = question
+    weight, district, need = people
+    price, pack, floor, share, course, covered, packed = state
+    columns, row = pairs[0], pairs[1]
+    room = packs[2]
+    unit = max(weight.sum() / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
+    trial, trial_pack, trial_floor = price.copy(), pack.copy(), floor.copy()
+    now = np.empty(share.size)
+    now_covered, now_packed = np.empty(weight.size), np.empty(room.size)
+    way, way_pack, way_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
+    for _ in range(rounds):
+        fresh = course[4] == 0.0
+        if not fresh:
+            # The way down: rows covered too often by the fractional plan are priced lower, uncovered ones higher.
+            length = 0.0
+            for k in range(need.size):
+                way_floor[k] = need[k] / unit
+            for r in range(weight.size):
+                v = covered[r] - 1.0
+                way_floor[district[r]] -= weight[r] * min(covered[r], 1.0) / unit
+                top = weight[r] * (1.0 + floor[district[r]])
+                if (v > 0.0 and price[r] <= 0.0) or (v < 0.0 and price[r] >= top):
+                    v = 0.0
+                way[r] = v
+                length += v * v
+            for m in range(room.size):
+                v = room[m] - packed[m]
+                if v > 0.0 and pack[m] <= 0.0:
+                    v = 0.0
+                way_pack[m] = v
+                length += v * v
+            for k in range(need.size):
+                if need[k] <= 0.0 or (way_floor[k] < 0.0 and floor[k] <= 0.0):
+                    way_floor[k] = 0.0
+                length += way_floor[k] * way_floor[k]
+            if length < 1e-12:
+                course[1] = 0.0
+                return
+            step = course[1] * max(course[0] - target, 1e-9 * abs(course[0])) / length
+            for k in range(need.size):
+                trial_floor[k] = max(floor[k] + step * way_floor[k] / unit, 0.0)
+            for r in range(weight.size):
+                top = weight[r] * (1.0 + trial_floor[district[r]])
+                trial[r] = min(max(price[r] - step * way[r], 0.0), top)
+            for m in range(room.size):
+                trial_pack[m] = max(pack[m] - step * way_pack[m], 0.0)
+        paid = _paid(pairs, packs, trial, trial_pack)
+        bound, _charge = _chosen(paid, limits, now)
+        for r in range(weight.size):
+            bound += weight[r] * (1.0 + trial_floor[district[r]]) - trial[r]
+        for m in range(room.size):
+            bound += trial_pack[m] * room[m]
+        for k in range(need.size):
+            bound -= trial_floor[k] * max(need[k], 0.0)
+        now_covered[:] = 0.0
+        now_packed[:] = 0.0
+        for j in range(now.size):
+            if now[j] > 0.0:
+                for k in range(np.uint64(columns[j]), np.uint64(columns[j + 1])):
+                    now_covered[np.uint64(row[k])] += now[j]
+                for k in range(packs[0][j], packs[0][j + 1]):
+                    now_packed[packs[1][k]] += now[j]
+        news = 1.0 if fresh else course[3]
+        share[:] = news * now + (1.0 - news) * share
+        covered[:] = news * now_covered + (1.0 - news) * covered
+        packed[:] = news * now_packed + (1.0 - news) * packed
+        if bound < course[0]:
+            ahead = 0.0
+            if not fresh:
+                for r in range(weight.size):
+                    ahead += way[r] * (now_covered[r] - 1.0)
+            course[0] = bound
+            course[2] = 0.0
+            course[1] = min(course[1] * 1.1, 2.0) if ahead > 0.0 else course[1]
+            price[:] = trial
+            pack[:] = trial_pack
+            floor[:] = trial_floor
+        else:
+            course[2] += 1.0
+            if course[2] >= 20.0:
+                course[2] = 0.0
+                course[1] *= 0.66
+        course[4] += 1.0
+        if course[4] % 100.0 == 0.0 and course[3] > 0.005:
+            course[3] *= 0.85
+
+
+def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[Any], ...]) -> Dual:
+    price, pack, floor, share, course = state[:5]
+    pairs, packs, people, limits = question
+    cost, most, _, mode = limits
+    paid = _paid(pairs, packs, price, pack)
+    _, charge = _chosen(paid, limits, np.empty(len(paid)))
+    number = mode == _NUMBER
+    profit = paid - (charge if number else charge * cost)
+    open_loss, close_loss = np.maximum(-profit, 0.0), np.maximum(profit, 0.0)
+    if number and 0 < most < len(paid):
+        # Whoever enters the best so many pushes the last of them out; whoever leaves lets the next one in.
+        last = float(np.partition(paid, len(paid) - int(most))[len(paid) - int(most)])
+        open_loss = np.maximum(max(last, 0.0) - paid, 0.0)
+    return Dual(
+        bound=float(course[0]) + covering.base,
+        price=price,
+        worth=people[0] * (1.0 + floor[people[1]]),
+        floor=floor,
+        pack=pack[: len(covering.room)],
+        site=float(charge) if number else float(pack[-1]) if len(pack) > len(covering.room) else 0.0,
+        cost=0.0 if number else float(charge),
+        paid=paid,
+        share=share,
+        open_loss=open_loss,
+        close_loss=close_loss,
+    )

@@ -1,0 +1,211 @@
+"""What a search is after: most people within the limits, or least cost for enough people. More is better in both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from accessibility.siting.dual import Dual, find_cover_dual, find_dual, price_of_reach
+from accessibility.siting.greedy import close_needless, improve, open_for_floors, open_until, trim
+from accessibility.siting.programs import cover_every_row, cover_most, reach_people
+from accessibility.siting.reduction import reduce_covering, reduce_for_all
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.covering import Covering
+    from accessibility.siting.exact import Program
+
+_ROUNDS = 1500
+_TURNS = 4
+_CHEAPER = 200
+
+
+class Guide(NamedTuple):
+    """What a dual tells about each column of the small covering, in the values that the goal compares.
+
+    `share` is a fractional plan; the losses say by how much the bound falls when the column has to open, or stay
+    closed.
+    """
+
+    dual: Dual
+    bound: float
+    share: NDArray[np.float64]
+    open_loss: NDArray[np.float64]
+    close_loss: NDArray[np.float64]
+
+
+class Goal(Protocol):
+    """What the search compares plans by, and how it bounds, reduces and solves the question."""
+
+    maximises_people: ClassVar[bool]
+
+    def unit(self, covering: Covering) -> float:
+        """Return the people or the cost of one unit of value."""
+
+    def ceiling(self, covering: Covering) -> int:
+        """Return a value that nothing exceeds."""
+
+    def measure(self, covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int]:
+        """Return the weight a plan is short of, and its value."""
+
+    def reduce(self, covering: Covering) -> Covering:
+        """Return the question without what cannot matter."""
+
+    def start(self, covering: Covering) -> NDArray[np.bool_]:
+        """Return a plan to begin from."""
+
+    def polish(
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+    ) -> NDArray[np.bool_]:
+        """Return a plan no worse."""
+
+    def program(self, covering: Covering) -> Program:
+        """Return the question as a program."""
+
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+        """Return a bound, and what it tells about the columns of `small`."""
+
+
+@dataclass(frozen=True)
+class MostPeople:
+    """Cover most people within the limits; first of all meet the floors."""
+
+    maximises_people: ClassVar[bool] = True
+
+    def unit(self, covering: Covering) -> float:
+        """Return the people of one unit of weight."""
+        return covering.person
+
+    def ceiling(self, covering: Covering) -> int:
+        """Return the weight that all candidates together cover."""
+        return covering.base + int(covering.weight.sum())
+
+    def measure(self, covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int]:
+        """Return the weight short of the floors, and the weight covered."""
+        return int(covering.shortage(chosen).sum()), covering.value(chosen)
+
+    def reduce(self, covering: Covering) -> Covering:
+        """Return the question without dominated candidates, its rows merged."""
+        return reduce_covering(covering)
+
+    def start(self, covering: Covering) -> NDArray[np.bool_]:
+        """Return everything where everything fits, otherwise a greedy plan."""
+        everything = np.ones(len(covering.site), np.bool_)
+        return everything if covering.fits(everything) else open_for_floors(covering)
+
+    def polish(
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+    ) -> NDArray[np.bool_]:
+        """Return a plan no worse, by exchanges and annealing."""
+        return improve(covering, chosen, rounds, clock, seed=seed)
+
+    def program(self, covering: Covering) -> Program:
+        """Return the program that covers most people."""
+        return cover_most(covering)
+
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+        """Return the Lagrangian bound; of the merged question, so that its prices hold for the problem itself."""
+        dual = find_dual(merged, value, _ROUNDS, clock)
+        place = columns_in(merged, small)
+        return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place])
+
+
+@dataclass(frozen=True)
+class LeastCost:
+    """Spend least to cover a weight of `reach`, or every row; a value is a cost with its sign changed.
+
+    Parameters
+    ----------
+    reach
+        Weight to cover, what is covered before included; None for every row.
+    """
+
+    maximises_people: ClassVar[bool] = False
+    reach: int | None = None
+
+    def unit(self, covering: Covering) -> float:
+        """Return the cost of one unit of cost."""
+        return covering.coin
+
+    def ceiling(self, covering: Covering) -> int:
+        """Return what was spent before, with its sign changed."""
+        return -covering.spent
+
+    def measure(self, covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int]:
+        """Return the weight short of what has to be covered, and the cost with its sign changed."""
+        missing = max(self._reach(covering) - covering.value(chosen), 0) + int(covering.shortage(chosen).sum())
+        return missing, -covering.spent - int(covering.cost[chosen].sum())
+
+    def reduce(self, covering: Covering) -> Covering:
+        """Return the question without superfluous candidates, and superfluous rows where every row counts."""
+        return reduce_for_all(covering) if self.reach is None else reduce_covering(covering)
+
+    def start(self, covering: Covering) -> NDArray[np.bool_]:
+        """Return a plan that opens greedily until enough is covered, without what became superfluous."""
+        return open_until(covering, self._reach(covering))
+
+    def polish(
+        self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+    ) -> NDArray[np.bool_]:
+        """Return a plan no dearer: as long as a budget of a little less still buys enough."""
+        reach, best = self._reach(covering), chosen
+        for cut in range(_CHEAPER):
+            cost = int(covering.cost[best].sum())
+            if not cost or clock.left_s <= 0:
+                break
+            less = replace(covering, budget=cost - 1)
+            trial = close_needless(less, improve(less, trim(less, best), rounds, clock, seed=seed + cut), reach)
+            if self.measure(less, trial)[0]:
+                break
+            best = trial
+        return best
+
+    def program(self, covering: Covering) -> Program:
+        """Return the program of least cost."""
+        if self.reach is None:
+            return cover_every_row(covering)
+        return reach_people(covering, self.reach - covering.base)
+
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+        """Return a bound on the cost, and what it tells about the columns."""
+        if self.reach is None:
+            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock)
+            return Guide(dual, dual.bound, dual.share, dual.open_loss, dual.close_loss)
+        return self._price_reach(merged, small, -value - small.spent, clock)
+
+    def _price_reach(self, merged: Covering, small: Covering, cost: int, clock: Clock) -> Guide:
+        """Return a bound on the cost of reaching enough people.
+
+        Prices that bound what a budget can cover say as well which budget could cover enough; prices for that budget
+        say it better.
+        """
+        reach, budget = self._reach(merged), cost
+        least, best = -1.0, None
+        for _ in range(_TURNS):
+            limited = replace(
+                merged, budget=min(budget, int(merged.cost.sum()) - 1), need=np.zeros(len(merged.need), np.int64)
+            )
+            dual = price_of_reach(limited, find_dual(limited, reach, _ROUNDS, clock, begin=best), reach)
+            if best is None or -dual.bound > least:
+                least, best = -dual.bound, dual
+            if least >= cost or not np.isfinite(least) or clock.left_s <= 0:
+                break
+            budget = int(least)
+        assert best is not None
+        place = columns_in(merged, small)
+        bound = -least - small.spent
+        return Guide(best, bound, best.share[place], best.open_loss[place], best.close_loss[place])
+
+    def _reach(self, covering: Covering) -> int:
+        return covering.base + int(covering.weight.sum()) if self.reach is None else self.reach
+
+
+def columns_in(merged: Covering, small: Covering) -> NDArray[np.intp]:
+    """Return the column in `merged` of each column of `small`."""
+    column = np.full(int(merged.site.max(initial=-1)) + 1, -1, np.intp)
+    column[merged.site] = np.arange(len(merged.site))
+    return column[small.site]

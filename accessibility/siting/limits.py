@@ -1,0 +1,274 @@
+"""What a plan has to keep to, read once: the limits asked for, and conditions as rows of a matrix."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from accessibility.errors import InputError
+from accessibility.sites import KINDS
+from accessibility.siting.plan import Conditions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from accessibility.siting.problem import Problem
+
+TOTAL = "total"
+"""The district of everyone, where a problem has none."""
+SLACK = 1e-12
+"""Relative difference below which two costs, or two numbers of people, are the same: what sums of floats leave."""
+TOUCHING_M = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Limits:
+    """How many sites may open, what they may cost, and what else a plan has to keep to.
+
+    Parameters
+    ----------
+    sites
+        Greatest number of sites to open; None for any.
+    budget
+        Greatest total cost; None for any.
+    conditions
+        Quotas, spacing, floors, sites that must or must not open.
+    """
+
+    sites: int | None = None
+    budget: float | None = None
+    conditions: Conditions = field(default_factory=Conditions)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that limit nothing: negative, not whole, not a number."""
+        if self.sites is not None:
+            object.__setattr__(self, "sites", _count(self.sites))
+        if self.budget is not None:
+            object.__setattr__(self, "budget", _cost(self.budget))
+
+    @classmethod
+    def of(cls, sites: int | None, budget: float | None, conditions: Conditions | None) -> Limits:
+        """Return the limits that a solver was called with."""
+        return cls(sites=sites, budget=budget, conditions=Conditions() if conditions is None else conditions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pack:
+    """Sites of which only so many may open.
+
+    Parameters
+    ----------
+    rows
+        Their rows, ascending.
+    room
+        How many of them may open.
+    quota
+        The quota's name; empty for sites that exclude each other.
+    """
+
+    rows: NDArray[np.intp]
+    room: int
+    quota: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Terms:
+    """Limits and conditions of one problem, in rows.
+
+    Parameters
+    ----------
+    required
+        Rows that must open; those open today are left out.
+    allowed
+        ``(s,)`` candidates that could open beside the required ones: within what these leave of the budget and of
+        every pack.
+    packs
+        Quotas and exclusive sets.
+    floor_people
+        District to the people who have to be covered there, of all districts that have a floor.
+    contradiction
+        Why nothing can satisfy the terms; empty where the required sites keep to all of them.
+    """
+
+    required: NDArray[np.intp]
+    allowed: NDArray[np.bool_]
+    packs: tuple[Pack, ...]
+    floor_people: dict[str, float]
+    contradiction: str
+
+
+def read_terms(problem: Problem, limits: Limits) -> Terms:
+    """Return limits and conditions in rows of `problem`.
+
+    Raises
+    ------
+    InputError
+        Conditions about sites, kinds, banks or districts that are not there, or that contradict each other by name.
+    """
+    asked = limits.conditions
+    required = _required(problem, asked)
+    packs = (*_quotas(problem, asked), *_exclusive(problem, asked))
+    allowed = problem.candidate.copy()
+    allowed[problem.rows(asked.forbidden)] = False
+    contradiction = _contradiction(problem, limits, required, packs)
+    allowed[required] = False
+    spent = float(problem.site_cost[required].sum())
+    if limits.budget is not None:
+        allowed &= problem.site_cost <= affordable(limits.budget) - spent
+    if limits.sites is not None and len(required) >= limits.sites:
+        allowed[:] = False
+    for pack in packs:
+        if np.isin(pack.rows, required).sum() >= pack.room:
+            allowed[pack.rows] = False
+    return Terms(
+        required=required,
+        allowed=allowed,
+        packs=packs,
+        floor_people=_floors(problem, asked),
+        contradiction=contradiction,
+    )
+
+
+def affordable(budget: float) -> float:
+    """Return the budget with the slack of floats: three times 0.1 is within 0.3."""
+    return budget * (1 + SLACK)
+
+
+def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) -> dict[str, float]:
+    """Return the people of every district, of the points that are `counted`; everyone where there are no districts."""
+    people = problem.people if counted is None else np.where(counted, problem.people, 0.0)
+    if not problem.districts:
+        return {TOTAL: float(people.sum())}
+    inside = problem.district >= 0
+    sums = np.bincount(problem.district[inside], weights=people[inside], minlength=len(problem.districts))
+    return dict(zip(problem.districts, sums.tolist(), strict=True))
+
+
+def _count(sites: int) -> int:
+    try:
+        count = operator.index(sites)
+    except TypeError as error:
+        msg = f"sites is {sites!r}; expected a whole number of sites"
+        raise InputError(msg) from error
+    if count < 0:
+        msg = f"sites is {count}; expected 0 or more"
+        raise InputError(msg)
+    return count
+
+
+def _cost(budget: float) -> float | None:
+    try:
+        cost = float(budget)
+    except (TypeError, ValueError) as error:
+        msg = f"budget is {budget!r}; expected a cost"
+        raise InputError(msg) from error
+    if math.isnan(cost) or cost < 0:
+        msg = f"budget is {budget}; expected a cost of 0 or more"
+        raise InputError(msg)
+    return None if math.isinf(cost) else cost
+
+
+def _required(problem: Problem, asked: Conditions) -> NDArray[np.intp]:
+    both = [site for site in asked.required if site in set(asked.forbidden)]
+    if both:
+        msg = f"sites {both[:10]} are required and forbidden; expected one of the two"
+        raise InputError(msg)
+    rows = np.unique(problem.rows(asked.required))
+    rows = rows[~problem.open[rows]]
+    never = rows[~problem.candidate[rows]]
+    if len(never):
+        msg = f"required sites {problem.ids[never[:10]].tolist()} are no candidates; expected sites that could open"
+        raise InputError(msg)
+    return rows
+
+
+def _quotas(problem: Problem, asked: Conditions) -> Iterable[Pack]:
+    for name, most in asked.quotas.items():
+        rows = np.flatnonzero(((problem.kind == name) | (problem.bank == name)) & problem.candidate)
+        if not len(rows) and name not in {*KINDS, *problem.kind, *problem.bank}:
+            known = sorted({*problem.kind, *problem.bank} - {""})
+            msg = f"a quota names {name!r}, which is no kind or bank of a site; there are {', '.join(known) or 'none'}"
+            raise InputError(msg)
+        yield Pack(rows=rows, room=int(most), quota=name)
+
+
+def _exclusive(problem: Problem, asked: Conditions) -> Iterable[Pack]:
+    """Return sets of sites that exclude each other, every pair in at least one of them."""
+    pairs = {_pair(problem, pair) for pair in asked.exclusive}
+    if asked.spacing_m > 0:
+        if problem.site_xy is None:
+            msg = f"spacing_m is {asked.spacing_m}, but nothing says where the sites stand; give the problem site_xy"
+            raise InputError(msg)
+        rows = np.flatnonzero(problem.candidate)
+        xy = problem.site_xy[rows]
+        near = cKDTree(xy).query_pairs(asked.spacing_m, output_type="ndarray") if len(rows) else np.empty((0, 2), int)
+        apart = np.hypot(*(xy[near[:, 0]] - xy[near[:, 1]]).T)
+        near = np.sort(rows[near[apart < asked.spacing_m - TOUCHING_M]], axis=1)
+        pairs |= set(map(tuple, near.tolist()))
+    shut = {a for a, b in pairs if problem.open[b]} | {b for a, b in pairs if problem.open[a]}
+    yield from (Pack(rows=np.array([row], dtype=np.intp), room=0) for row in sorted(shut) if problem.candidate[row])
+    yield from (Pack(rows=np.array(c, dtype=np.intp), room=1) for c in _cliques(pairs, problem.candidate))
+
+
+def _pair(problem: Problem, pair: tuple[object, object]) -> tuple[int, int]:
+    a, b = sorted(problem.rows(pair).tolist())
+    if a == b:
+        msg = f"the exclusive pair {pair} is one site; expected two"
+        raise InputError(msg)
+    return a, b
+
+
+def _cliques(pairs: set[tuple[int, int]], candidate: NDArray[np.bool_]) -> Iterable[tuple[int, ...]]:
+    """Return sets of sites that exclude each other, greedily as large as possible: a tighter model than pairs."""
+    beside: dict[int, set[int]] = {}
+    for a, b in pairs:
+        if candidate[a] and candidate[b]:
+            beside.setdefault(a, set()).add(b)
+            beside.setdefault(b, set()).add(a)
+    told: set[tuple[int, int]] = set()
+    for a in sorted(beside):
+        for b in sorted(beside[a]):
+            if a > b or (a, b) in told:
+                continue
+            clique = [a, b]
+            shared = beside[a] & beside[b]
+            while shared:
+                clique.append(min(shared))
+                shared = shared & beside[clique[-1]]
+            clique.sort()
+            told.update((c, d) for k, c in enumerate(clique) for d in clique[k + 1 :])
+            yield tuple(clique)
+
+
+def _floors(problem: Problem, asked: Conditions) -> dict[str, float]:
+    people = district_people(problem)
+    unknown = sorted(set(asked.floors) - set(people))
+    if unknown:
+        msg = f"floors name {unknown[:10]}, which are no districts; there are {', '.join(map(repr, people))}"
+        raise InputError(msg)
+    shares = {name: asked.floors.get(name, asked.floor) for name in people}
+    return {name: share * people[name] for name, share in shares.items() if share > 0}
+
+
+def _contradiction(problem: Problem, limits: Limits, required: NDArray[np.intp], packs: tuple[Pack, ...]) -> str:
+    """Return why the required sites cannot open together; empty where they can."""
+    cost = float(problem.site_cost[required].sum())
+    if limits.sites is not None and len(required) > limits.sites:
+        return f"{len(required)} sites are required, at most {limits.sites} may open"
+    if limits.budget is not None and cost > affordable(limits.budget):
+        return f"the required sites cost {cost:g}, the budget is {limits.budget:g}"
+    for pack in packs:
+        there = np.intersect1d(pack.rows, required)
+        if len(there) > pack.room:
+            names = ", ".join(map(str, problem.ids[there[:10]]))
+            if pack.quota:
+                return f"{len(there)} required sites are {pack.quota}, its quota is {pack.room}: {names}"
+            return f"required sites exclude each other: {names}"
+    return ""

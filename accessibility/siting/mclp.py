@@ -1,0 +1,81 @@
+"""Cover most people: the maximal covering location problem, given what is open today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accessibility.errors import InputError
+from accessibility.siting.clock import Clock
+from accessibility.siting.closing import close_gap
+from accessibility.siting.covering import read_covering
+from accessibility.siting.goals import MostPeople
+from accessibility.siting.limits import Limits
+from accessibility.siting.outcome import cover_plan, refused_plan
+
+if TYPE_CHECKING:
+    from accessibility.siting.plan import Conditions, SitingPlan
+    from accessibility.siting.problem import Problem
+
+
+def solve_mclp(
+    problem: Problem,
+    *,
+    sites: int | None = None,
+    budget: float | None = None,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+    conditions: Conditions | None = None,
+) -> SitingPlan:
+    """Return the sites to open that cover most people, with a bound that no plan can beat.
+
+    The question is reduced exactly, a greedy plan is improved, a Lagrangian certificate bounds what is possible, and
+    what they leave open is solved exactly, a core of candidates first. When the time is up the best plan so far comes
+    back with the bound so far. The same question gives the same plan, whatever the order of its rows, unless the
+    time limit cuts it short.
+
+    Parameters
+    ----------
+    problem
+        People, candidates and what is covered today.
+    sites
+        Greatest number of sites to open.
+    budget
+        Greatest total cost; with `sites`, both hold.
+    time_limit_s
+        Wall seconds.
+    gap
+        Relative gap between plan and bound that is near enough to stop.
+    conditions
+        Quotas, spacing, exclusive sites, floors by district, sites that must or must not open.
+
+    Returns
+    -------
+    SitingPlan
+        Its objective counts all people covered, those covered today included. A site that would bring in nobody is
+        not opened. Where the floors are out of reach: status ``infeasible``, the people short by district, and the
+        plan that falls short least.
+
+    Raises
+    ------
+    InputError
+        Neither a number of sites nor a budget, negative ones, conditions about what is not there.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, solve_mclp
+    >>> problem = Problem.from_costs([[100, 900, 2000], [950, 200, 300]], [30, 10, 20], cutoff=900)
+    >>> solve_mclp(problem, sites=1)
+    <SitingPlan mclp: 1 sites for 1, objective 40, bound 40, gap 0.00 %, optimal>
+    """
+    clock = Clock(limit_s=time_limit_s)
+    if sites is None and budget is None:
+        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
+        raise InputError(msg)
+    if not gap >= 0:
+        msg = f"gap is {gap}; expected a share of 0 or more"
+        raise InputError(msg)
+    limits = Limits.of(sites, budget, conditions)
+    reading = read_covering(problem, limits)
+    if reading.terms.contradiction:
+        return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
+    return cover_plan(problem, limits, reading, close_gap(MostPeople(), reading.covering, gap, clock), clock)

@@ -1,0 +1,259 @@
+"""From what the search found to a `SitingPlan`: sites in opening order, the certificate, and a plain sentence."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.siting.certificate import ROUNDING, SPENDING, floor_people, proven_bound
+from accessibility.siting.limits import TOTAL, district_people
+from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.closing import Course
+    from accessibility.siting.covering import Reading
+    from accessibility.siting.dual import Dual
+    from accessibility.siting.limits import Limits
+    from accessibility.siting.plan import Model
+    from accessibility.siting.problem import Problem
+
+
+def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
+    """Return the plan that a search for most people ended with."""
+    multipliers, prices = lifted(problem, reading, None if course.guide is None else course.guide.dual)
+    parts = opened_parts(problem, limits, course.sites, reading.terms.required)
+    objective = parts["covered_before"] + float(sum(parts["gain"]))
+    plan = SitingPlan(
+        model="mclp",
+        objective=objective,
+        bound=np.inf,
+        status="feasible",
+        seconds=0.0,
+        bound_by="certificate",
+        multipliers=multipliers,
+        prices=prices,
+        sizes=sizes_of(reading, course),
+        **parts,
+    )
+    plan = replace(plan, bound=proven_bound(problem, plan))
+    solver = course.bound * reading.covering.person
+    if course.by == "solver" and solver < plan.bound - _hair(solver):
+        plan = replace(plan, bound=solver, bound_by="solver")
+    if course.short:
+        return replace(short_plan(problem, reading, plan, course.short_at_least), seconds=clock.spent_s)
+    if plan.bound - objective <= _hair(objective):
+        plan = replace(plan, bound=objective, status="optimal")
+    return replace(plan, message=_message(problem, limits, reading, course), seconds=clock.spent_s)
+
+
+def spend_plan(
+    problem: Problem, limits: Limits, reading: Reading, course: Course, share: float | None, clock: Clock
+) -> SitingPlan:
+    """Return the plan that a search for least cost ended with; it covers what it has to."""
+    dual = None if course.guide is None else course.guide.dual
+    parts = opened_parts(problem, limits, course.sites, reading.terms.required)
+    plan = SitingPlan(
+        model="lscp" if share is None else "partial",
+        objective=float(sum(parts["costs"])),
+        bound=-np.inf,
+        status="feasible",
+        seconds=0.0,
+        target_share=share,
+        sizes=sizes_of(reading, course),
+        **parts,
+    )
+    if share is None:
+        multipliers, prices = worth_of_points(problem, reading, course, dual)
+    else:
+        multipliers, prices = lifted(problem, reading, dual)
+        prices = _in_cost(reading, prices, dual)
+    plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
+    plan = replace(plan, bound=proven_bound(problem, plan))
+    solver = -course.bound * reading.covering.coin
+    if course.by == "solver" and solver > plan.bound + _hair(solver):
+        plan = replace(plan, bound=solver, bound_by="solver")
+    if plan.objective - plan.bound <= _hair(plan.objective):
+        plan = replace(plan, bound=plan.objective, status="optimal")
+    return replace(plan, message=_beyond(problem), seconds=clock.spent_s)
+
+
+def worth_of_points(
+    problem: Problem, reading: Reading, course: Course, dual: Dual | None
+) -> tuple[NDArray[np.float64], Prices]:
+    """Return what covering a demand point is worth, in cost: one point of each row stands for all of it."""
+    worth = np.zeros(len(problem.people))
+    if dual is not None:
+        worth[course.small.point] = dual.price * reading.covering.coin
+    return worth, _prices(problem, reading, None)
+
+
+def _in_cost(reading: Reading, prices: Prices, dual: Dual | None) -> Prices:
+    """Return prices in people as prices in cost."""
+    if dual is None:
+        return prices
+    each = dual.reach * reading.covering.coin / reading.covering.person
+    return Prices(
+        site=prices.site * each,
+        quota={name: price * each for name, price in prices.quota.items()},
+        apart=tuple((sites, price * each) for sites, price in prices.apart),
+        reach=each,
+    )
+
+
+def _beyond(problem: Problem) -> str:
+    """Return the sentence about people whom nobody could cover; empty where there are none."""
+    everyone = problem.covered_by(problem.open | problem.candidate)
+    beyond = problem.population - float(problem.people[everyone].sum())
+    return f"{beyond:,.0f} people are out of reach of every candidate" if beyond > _hair(problem.population) else ""
+
+
+def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:
+    """Return the plan that opens nothing because the required sites alone break the limits."""
+    parts = opened_parts(problem, limits, np.empty(0, np.intp), np.empty(0, np.intp))
+    spending = model in SPENDING
+    return SitingPlan(
+        model=model,
+        objective=0.0 if spending else parts["covered_before"],
+        bound=0.0 if spending else problem.population,
+        status="infeasible",
+        seconds=0.0,
+        message=sentence,
+        **parts,
+    )
+
+
+def opened_parts(
+    problem: Problem, limits: Limits, rows: NDArray[np.intp], required: NDArray[np.intp]
+) -> dict[str, Any]:
+    """Return the fields of a plan that opens these sites; who brings in nobody stays closed, unless required."""
+    order, gain = order_by_gain(problem, rows)
+    worth_it = (gain > 0) | np.isin(order, required)
+    order, gain = order[worth_it], gain[worth_it]
+    return {
+        "selected": tuple(problem.ids[order].tolist()),
+        "gain": tuple(gain.tolist()),
+        "costs": tuple(problem.site_cost[order].tolist()),
+        "population": problem.population,
+        "covered_before": problem.covered_people,
+        "sites_limit": limits.sites,
+        "budget": limits.budget,
+        "conditions": limits.conditions,
+    }
+
+
+def lifted(problem: Problem, reading: Reading, dual: Dual | None) -> tuple[NDArray[np.float64], Prices]:
+    """Return the prices of merged rows as those of demand points: alike for all points of a row."""
+    covering, row = reading.covering, reading.row
+    share = np.zeros(len(covering.weight) + 1)
+    if dual is not None:
+        share[:-1] = np.clip(np.divide(dual.price, dual.worth, out=share[:-1], where=dual.worth > 0), 0.0, 1.0)
+    # Nobody reaches the last row's people: priced in full they count for nothing.
+    share[-1] = 1.0
+    multipliers = share[row]
+    open_or_required = problem.open.copy()
+    open_or_required[reading.terms.required] = True
+    multipliers[problem.covered_by(open_or_required)] = 0.0
+    return multipliers, _prices(problem, reading, dual)
+
+
+def _prices(problem: Problem, reading: Reading, dual: Dual | None) -> Prices:
+    covering, terms = reading.covering, reading.terms
+    quota: dict[str, float] = {}
+    apart: list[tuple[tuple[object, ...], float]] = []
+    for place, pack in enumerate(terms.packs):
+        # Where the required sites fill a pack nobody else fits in: any price is paid back by the required ones.
+        full = np.isin(pack.rows, terms.required).sum() >= pack.room
+        price = problem.population if full else 0.0 if dual is None else float(dual.pack[place]) * covering.person
+        if price > 0 and pack.quota:
+            quota[pack.quota] = price
+        elif price > 0 and pack.room > 0:
+            apart.append((tuple(problem.ids[pack.rows].tolist()), price))
+    if dual is None:
+        return Prices(quota=quota, apart=tuple(apart))
+    floors = zip(district_people(problem), dual.floor, strict=False)
+    return Prices(
+        site=dual.site * covering.person,
+        cost=dual.cost * covering.person / covering.coin,
+        quota=quota,
+        apart=tuple(apart),
+        floor={name: float(raised) for name, raised in floors if raised > 0},
+    )
+
+
+def sizes_of(reading: Reading, course: Course) -> Sizes:
+    """Return the sizes before and after the reductions."""
+    return Sizes(
+        points=reading.points,
+        candidates=int(reading.terms.allowed.sum()),
+        pairs=reading.pairs,
+        rows=len(course.small.weight),
+        columns=len(course.small.site),
+        entries=len(course.small.rows.item),
+    )
+
+
+def _hair(people: float) -> float:
+    return ROUNDING * max(1.0, abs(people))
+
+
+def short_plan(
+    problem: Problem, reading: Reading, plan: SitingPlan, at_least: int, wanted: Mapping[str, float] | None = None
+) -> SitingPlan:
+    """Return the plan of a question that asks for more people than any plan covers, and who is short where.
+
+    Parameters
+    ----------
+    problem, reading
+        The question.
+    plan
+        A plan for most people that comes closest.
+    at_least
+        Weight that every plan is short of; less than this one is where the search was cut short.
+    wanted
+        District to the people who have to be covered there; those of the floors where not given.
+    """
+    opened = problem.open.copy()
+    opened[problem.rows(plan.selected)] = True
+    covered = problem.covered_by(opened)
+    there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
+    asked = floor_people(problem, plan) if wanted is None else wanted
+    hair = ROUNDING * max(1.0, problem.population)
+    short = {name: people - there[name] for name, people in asked.items() if people - there[name] > hair}
+    listed = ", ".join(f"{math.ceil(missing - hair):,} people in {name}" for name, missing in short.items())
+    missing = sum(short.values())
+    sentence = f"the plan that comes closest is short by {listed}"
+    if at_least * reading.covering.person < missing - hair:
+        sentence += "; that no plan comes closer is not proven"
+    # No plan meets the floors, so that prices on them prove nothing: the bound is what all candidates could cover.
+    multipliers, prices = lifted(problem, reading, None)
+    plan = replace(plan, multipliers=multipliers, prices=prices, status="infeasible", bound_by="certificate")
+    return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
+
+
+def _message(problem: Problem, limits: Limits, reading: Reading, course: Course) -> str:
+    """Return the sentence that goes with a plan that opens nothing, or all there is; otherwise an empty one."""
+    terms = reading.terms
+    if len(course.sites):
+        everybody = course.value == reading.covering.base + int(reading.covering.weight.sum())
+        every_candidate = int(terms.allowed.sum()) + len(terms.required) == int(problem.candidate.sum())
+        return "no further candidate would bring in anybody" if everybody and every_candidate else ""
+    if problem.covered_people == problem.population:
+        return "everybody is covered already"
+    if not problem.candidate.any():
+        return "there is no candidate to open"
+    if limits.sites == 0:
+        return "the number of sites is 0, so that none opens"
+    if not terms.allowed.any():
+        cheapest = float(problem.site_cost[problem.candidate].min())
+        if limits.budget is not None and cheapest > limits.budget:
+            return f"the budget of {limits.budget:g} pays for no candidate; the cheapest costs {cheapest:g}"
+        return "the conditions leave no candidate to open"
+    return "no candidate covers anybody who is not covered already"

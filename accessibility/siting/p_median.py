@@ -1,0 +1,280 @@
+"""The p-median: the sites that make everybody's way, people times cost, shortest in all."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import UnprovenError
+from accessibility.siting.clock import Clock
+from accessibility.siting.covers import Reach, find_cover
+from accessibility.siting.limits import Limits, affordable, read_terms
+from accessibility.siting.median_course import Course, begin_course, close_gap
+from accessibility.siting.medians import BUDGET, NUMBER, PACKS, is_whole, next_whole, read_median
+from accessibility.siting.plan import Prices, SitingPlan
+from accessibility.siting.proofs import CLOSE, PROVEN, check_bound, check_choice, check_gains, check_nothing
+from accessibility.siting.unserved import (
+    contradictory,
+    refuse_boundless,
+    refuse_floors,
+    refuse_gap,
+    refuse_unreached,
+    short_of_people,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.limits import Terms
+    from accessibility.siting.medians import Median
+    from accessibility.siting.plan import Conditions
+    from accessibility.siting.problem import Problem
+
+_FAR = 1_000.0
+
+
+def solve_p_median(
+    problem: Problem,
+    *,
+    sites: int | None = None,
+    budget: float | None = None,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+    conditions: Conditions | None = None,
+) -> SitingPlan:
+    """Return the sites whose opening makes people times cost least, everybody going to the cheapest open site.
+
+    Every present pair counts, also beyond the cutoff, and so do the sites that are open today. The objective is people
+    times cost in all. Sites stand in the order of what each saves when it opens; `gain` is the people newly within the
+    standard, which may be 0 for a site that saves much.
+
+    Parameters
+    ----------
+    problem
+        People and costs.
+    sites, budget
+        How many sites may open at most, and what they may cost; at least one of the two.
+    time_limit_s
+        Wall seconds; then the best plan so far is returned, with the bound so far.
+    gap
+        Relative gap at which the search may stop; only a closed one is called optimal.
+    conditions
+        What else the plan has to keep to; floors are about coverage, and refused.
+
+    Raises
+    ------
+    InfeasibleError
+        People whom no site reaches, open or not.
+    InputError
+        No limit, limits that are no numbers, floors, conditions that do not fit the problem.
+    UnprovenError
+        Where not all can be served at once by any plan that the time allowed to find, and none was proven impossible.
+
+    Examples
+    --------
+    >>> from accessibility.siting.problem import Problem
+    >>> problem = Problem.from_costs([[1, 9, 9], [2, 2, 8], [9, 8, 1]], [10, 20, 30], cutoff=2)
+    >>> solve_p_median(problem, sites=2)
+    <SitingPlan p-median: 2 sites for 2, objective 90, bound 90, gap 0.00 %, optimal>
+    """
+    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    refuse_boundless(limits)
+    refuse_floors(limits, "p-median")
+    refuse_gap(gap)
+    refuse_unreached(problem)
+    terms = read_terms(problem, limits)
+    if terms.contradiction:
+        return contradictory(problem, limits, terms, clock, "p-median")
+    median = read_median(problem, limits, terms)
+    course = _begin(median, gap, clock)
+    if course is None:
+        return short_of_people(problem, limits, terms, clock, "p-median")
+    close_gap(course)
+    return _plan(problem, limits, terms, course, clock)
+
+
+def check_p_median(problem: Problem, plan: SitingPlan) -> None:
+    """Hold a p-median plan against its problem, without a solver.
+
+    Raises
+    ------
+    UnprovenError
+        Sites, limits, conditions, people, objective or bound that do not hold.
+    """
+    if plan.status == "infeasible":
+        check_nothing(plan)
+        return
+    counts = check_choice(problem, plan)
+    check_gains(problem, plan)
+    nearest = problem.nearest_cost(counts)
+    if np.isinf(nearest).any():
+        msg = f"the plan leaves {int(np.isinf(nearest).sum())} demand points without a site; expected 0"
+        raise UnprovenError(msg)
+    check_bound(plan, float(problem.people @ nearest), least=True)
+    if plan.bound_by == "certificate":
+        proven = proven_bound(problem, plan)
+        if plan.bound > proven + CLOSE * max(1.0, abs(proven)):
+            msg = f"the plan claims the bound {plan.bound}; its multipliers prove {proven}"
+            raise UnprovenError(msg)
+
+
+def proven_bound(problem: Problem, plan: SitingPlan) -> float:
+    """Return the people times cost that no plan can stay below, as multipliers and prices of a plan prove it.
+
+    Every demand point offers its multiplier. A site earns, of each point that it serves for less than that, the
+    difference, and is charged the prices; sites that would lose do not open. What counts anyway is served at its cost.
+    Where every number is whole, so is every objective, and the bound is the next whole number.
+
+    Raises
+    ------
+    UnprovenError
+        Multipliers that are missing or no offers, or prices of sets that may open together.
+    """
+    offers: NDArray[np.float64] | None = plan.multipliers
+    if offers is None or len(offers) != len(problem.people) or not (np.isfinite(offers) & (offers >= 0)).all():
+        msg = f"the plan has no multiplier of 0 or more for each of the {len(problem.people)} demand points"
+        raise UnprovenError(msg)
+    limits = Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions)
+    terms = read_terms(problem, limits)
+    kept = problem.open.copy()
+    kept[terms.required] = True
+    nearest = problem.nearest_cost(kept)
+    offers = np.where(np.isinf(nearest), offers, np.minimum(offers, problem.people * np.minimum(nearest, 1e300)))
+    profit = np.minimum(problem.people[problem.demand] * problem.cost - offers[problem.demand], 0.0)
+    gross = np.bincount(problem.pair_site, weights=profit, minlength=len(problem.open))
+    charged, paid = _charges(problem, plan, terms, limits)
+    earned = np.minimum((gross + charged)[terms.allowed], 0.0)
+    bound = float(offers.sum() + earned.sum() - paid)
+    return next_whole(bound) if is_whole(problem) else bound
+
+
+def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return site rows in opening order, and the people newly within the standard of each.
+
+    What saves most people times cost comes first; who is not served yet counts as a thousand times the greatest cost
+    away. Ties break by lower cost, then by id.
+    """
+    far = _FAR * max(float(problem.cost.max(initial=0.0)), 1.0)
+    nearest, covered = np.minimum(problem.nearest_cost(problem.open), far), problem.covered.copy()
+
+    def place(row: int) -> tuple[float, float, int, int]:
+        """Return what decides the turn of a site: what it saves now, cost, id."""
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        at = problem.demand[pairs]
+        saved = float(problem.people[at] @ np.maximum(nearest[at] - problem.cost[pairs], 0.0))
+        return -saved, float(problem.site_cost[row]), int(problem.rank[row]), row
+
+    waiting = [place(int(row)) for row in rows]
+    heapq.heapify(waiting)
+    order: list[int] = []
+    gains: list[float] = []
+    while waiting:
+        # Savings only fall: who is still first when counted anew is first.
+        now = place(waiting[0][-1])
+        if now > waiting[0]:
+            heapq.heapreplace(waiting, now)
+            continue
+        row = heapq.heappop(waiting)[-1]
+        pairs = slice(problem.start[row], problem.start[row + 1])
+        at, reached = problem.demand[pairs], problem.demand[pairs][problem.within[pairs]]
+        nearest[at] = np.minimum(nearest[at], problem.cost[pairs])
+        order.append(row)
+        gains.append(float(problem.people[reached[~covered[reached]]].sum()))
+        covered[reached] = True
+    return np.array(order, dtype=np.intp), np.array(gains)
+
+
+def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock: Clock) -> SitingPlan:
+    median = course.median
+    chosen = np.concatenate([terms.required, median.columns[course.inside]])
+    order, gains = order_by_saving(problem, chosen)
+    counts = problem.open.copy()
+    counts[chosen] = True
+    objective = float(problem.people @ problem.nearest_cost(counts))
+    offers, prices = median.base.copy(), Prices()
+    if course.offers is not None:
+        offers[median.rows] = course.offers.row
+        prices = _prices(problem, terms, course.offers.charges(median.room))
+    plan = SitingPlan(
+        model="p-median",
+        selected=tuple(problem.ids[order]),
+        gain=tuple(gains.tolist()),
+        costs=tuple(problem.site_cost[order].tolist()),
+        objective=objective,
+        bound=min(median.fixed + course.bound, objective),
+        status="feasible",
+        seconds=clock.spent_s,
+        bound_by=course.by,
+        multipliers=offers,
+        prices=prices,
+        sites_limit=limits.sites,
+        budget=limits.budget,
+        conditions=limits.conditions,
+        population=float(problem.people.sum()),
+        covered_before=problem.covered_people,
+    )
+    if plan.bound_by == "certificate":
+        plan = replace(plan, bound=min(proven_bound(problem, plan), objective))
+    return replace(plan, status="optimal") if plan.gap <= PROVEN else plan
+
+
+def _prices(problem: Problem, terms: Terms, charges: NDArray[np.float64]) -> Prices:
+    """Return the charges of the limits by the names that a plan knows them by."""
+    packs = list(zip(terms.packs, charges[PACKS:].tolist(), strict=True))
+    return Prices(
+        site=float(charges[NUMBER]),
+        cost=float(charges[BUDGET]),
+        quota={pack.quota: price for pack, price in packs if pack.quota and price > 0},
+        apart=tuple((tuple(problem.ids[pack.rows]), price) for pack, price in packs if not pack.quota and price > 0),
+    )
+
+
+def _charges(problem: Problem, plan: SitingPlan, terms: Terms, limits: Limits) -> tuple[NDArray[np.float64], float]:
+    """Return what the prices of a plan charge each site, and what all sites that may open can be charged together."""
+    prices, required = plan.prices, terms.required
+    number = math.inf if limits.sites is None else limits.sites - len(required)
+    money = math.inf if limits.budget is None else affordable(limits.budget) - problem.site_cost[required].sum()
+    charged = prices.site + prices.cost * problem.site_cost
+    paid = sum(price * room for price, room in ((prices.site, number), (prices.cost, money)) if price > 0)
+    apart = {tuple(sorted(problem.rows(ids))): price for ids, price in prices.apart}
+    known = {tuple(pack.rows.tolist()) for pack in terms.packs if not pack.quota}
+    if not set(apart) <= known or not set(prices.quota) <= set(plan.conditions.quotas):
+        msg = f"the plan charges sites for limits that are not among its conditions: {prices}"
+        raise UnprovenError(msg)
+    for pack in terms.packs:
+        price = prices.quota.get(pack.quota, 0.0) if pack.quota else apart.pop(tuple(pack.rows.tolist()), 0.0)
+        charged[pack.rows] += price
+        paid += price * (pack.room - int(np.isin(pack.rows, required).sum()))
+    return charged, paid
+
+
+def _begin(median: Median, gap: float, clock: Clock) -> Course | None:
+    """Return the course at its beginning; None where nothing serves everybody."""
+    bare = np.isinf(median.base)
+    bare[median.rows] = False
+    if bare.any():
+        return None
+    course = begin_course(median, gap, clock)
+    if course is not None:
+        return course
+    cover = find_cover(_bare_reach(median), median.room, clock)
+    if cover.impossible:
+        return None
+    if cover.chosen is None:
+        msg = f"no plan that serves everybody was found within {clock.limit_s:g} s, and none was proven impossible"
+        raise UnprovenError(msg)
+    return begin_course(median, gap, clock, cover.chosen)
+
+
+def _bare_reach(median: Median) -> Reach:
+    """Return which sites serve each of the rows that nothing else serves."""
+    start, site, _ = median.values.by_row
+    row = np.repeat(np.arange(len(median.rows)), np.diff(start))
+    bare = np.isinf(median.values.base)
+    place = np.cumsum(bare) - 1
+    asked = bare[row]
+    return Reach.of(place[row[asked]], site[asked].astype(np.intp), (int(bare.sum()), len(median.columns)))

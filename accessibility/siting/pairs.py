@@ -1,0 +1,281 @@
+"""Sparse pairs both ways round, demand merged by what covers it, and dominated candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.problem import Problem
+
+_0 = np.uint64(0)
+_1 = np.uint64(1)
+_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIX_A = np.uint64(0xBF58_476D_1CE4_E5B9)
+_MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
+_27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pairs:
+    """A sparse matrix of zeros and ones, by line.
+
+    Parameters
+    ----------
+    start
+        ``(k + 1,)`` int64: the items of line ``i`` are those from ``start[i]`` to ``start[i + 1]``.
+    item
+        Int32 items, ascending within a line.
+    """
+
+    start: NDArray[np.int64]
+    item: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """Return the number of lines."""
+        return len(self.start) - 1
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """``(k,)`` items of each line."""
+        return np.diff(self.start)
+
+    @property
+    def line(self) -> NDArray[np.int64]:
+        """Line of every item."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def of(self, lines: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Return the items of several lines, one after the other."""
+        return self.item[_spread(self.start, lines)]
+
+    def take(self, lines: NDArray[np.intp]) -> Pairs:
+        """Return these lines alone."""
+        start = np.concatenate([[0], np.cumsum(self.lengths[lines])]).astype(np.int64)
+        return Pairs(start=start, item=self.of(lines))
+
+    def keep(self, items: NDArray[np.bool_]) -> Pairs:
+        """Return the pairs of the items that stay, renumbered."""
+        stays = items[self.item]
+        start = np.concatenate([[0], np.cumsum(stays)])[self.start].astype(np.int64)
+        number = (np.cumsum(items) - 1).astype(np.int32)
+        return Pairs(start=start, item=number[self.item[stays]])
+
+
+def _spread(start: NDArray[np.int64], lines: NDArray[np.intp]) -> NDArray[np.int64]:
+    lengths = np.diff(start)[lines]
+    ends = np.cumsum(lengths)
+    offset: NDArray[np.int64] = np.repeat(start[lines] - (ends - lengths), lengths)
+    return offset + np.arange(len(offset))
+
+
+def candidate_pairs(problem: Problem, site: NDArray[np.intp], active: NDArray[np.bool_]) -> Pairs:
+    """Return the active demand points that each of the sites would cover."""
+    start, item = _filtered((problem.start, problem.demand, problem.within), site.astype(np.int64), active)
+    return Pairs(start=start, item=item)
+
+
+def transposed(pairs: Pairs, items: int) -> Pairs:
+    """Return the lines of each item."""
+    start, item = _transpose(pairs.start, pairs.item, items)
+    return Pairs(start=start, item=item)
+
+
+def merged_rows(
+    rows: Pairs, district: NDArray[np.int32], active: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], Pairs, NDArray[np.intp]]:
+    """Return rows of one cover set and district as one.
+
+    The order of the merged rows hangs on their cover sets alone, not on the order of `rows`.
+
+    Returns
+    -------
+    tuple
+        ``(r,)`` merged row of each row, -1 of those that are not active or that nothing covers; the merged rows; the
+        first row of each.
+    """
+    group, first, key = _merge(rows.start, rows.item, district, active)
+    order = np.lexsort((key, rows.item[rows.start[first]])) if len(first) else np.empty(0, np.intp)
+    place = np.empty(len(first) + 1, np.int32)
+    place[order] = np.arange(len(first))
+    place[-1] = -1
+    first = first[order].astype(np.intp)
+    return place[group], rows.take(first), first
+
+
+def dominated(columns: Pairs, rows: Pairs, cost: NDArray[np.int64], packs: Pairs) -> NDArray[np.bool_]:
+    """Return which columns another one makes superfluous.
+
+    The other covers every row of it, costs no more and stands in no pack that it does not stand in; of two that are
+    alike the later one goes. A column without rows goes too. Whatever plan holds a column that goes can hold the
+    other one instead.
+    """
+    found: NDArray[np.bool_] = _dominated(
+        (columns.start, columns.item), (rows.start, rows.item), cost, (packs.start, packs.item)
+    )
+    return found
+
+
+def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
+    """Return which rows are covered by whatever covers another one; no two rows may be alike."""
+    found: NDArray[np.bool_] = _implied((rows.start, rows.item), (columns.start, columns.item))
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def _filtered(pairs, site, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    start, demand, within = pairs
+    size = 0
+    for j in range(site.size):
+        size += start[site[j] + 1] - start[site[j]]
+    item = np.empty(size, np.int32)
+    begin = np.zeros(site.size + 1, np.int64)
+    at = _0
+    for j in range(site.size):
+        for k in range(np.uint64(start[site[j]]), np.uint64(start[site[j] + 1])):
+            i = demand[k]
+            if within[k] and active[np.uint64(i)]:
+                item[at] = i
+                at += _1
+        begin[j + 1] = at
+    return begin, item[:at].copy()
+
+
+@nb.njit(cache=True, nogil=True)
+def _transpose(start, item, items):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    begin = np.zeros(items + 1, np.int64)
+    for k in range(np.uint64(item.size)):
+        begin[np.uint64(item[k]) + _1] += 1
+    for i in range(np.uint64(items)):
+        begin[i + _1] += begin[i]
+    at = begin[:-1].copy()
+    line = np.empty(item.size, np.int32)
+    for j in range(start.size - 1):
+        for k in range(np.uint64(start[j]), np.uint64(start[j + 1])):
+            i = np.uint64(item[k])
+            line[np.uint64(at[i])] = j
+            at[i] += 1
+    return begin, line
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    x = (x ^ (x >> _30)) * _MIX_A
+    x = (x ^ (x >> _27)) * _MIX_B
+    return x ^ (x >> _31)
+
+
+@nb.njit(cache=True, nogil=True)
+def _merge(start, item, district, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Number the different rows through a table of hashes; rows of one hash are compared item by item."""
+    n = start.size - 1
+    size = 16
+    while size < 2 * n:
+        size *= 2
+    mask = np.uint64(size - 1)
+    slots = np.full(size, -1, np.int32)
+    group = np.full(n, -1, np.int32)
+    first = np.empty(n, np.int32)
+    key = np.empty(n, np.uint64)
+    found = 0
+    for i in range(n):
+        begin, end = np.uint64(start[i]), np.uint64(start[i + 1])
+        if begin == end or not active[i]:
+            continue
+        mark = np.uint64(district[i])
+        for k in range(begin, end):
+            mark = _mixed(mark + _STEP + np.uint64(item[k]))
+        slot = mark & mask
+        while True:
+            known = slots[slot]
+            if known < 0:
+                slots[slot] = found
+                first[found], key[found] = i, mark
+                group[i] = found
+                found += 1
+                break
+            if key[known] == mark and district[first[known]] == district[i] and _same(start, item, first[known], i):
+                group[i] = known
+                break
+            slot = (slot + _1) & mask
+    return group, first[:found].copy(), key[:found].copy()
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    length = start[one + 1] - start[one]
+    if start[other + 1] - start[other] != length:
+        return False
+    for k in range(length):
+        if item[start[one] + k] != item[start[other] + k]:
+            return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Only columns of the rarest row of a column can cover all of its rows."""
+    start, row = columns
+    row_start, column = rows
+    gone = np.zeros(cost.size, np.bool_)
+    for a in range(cost.size):
+        size = start[a + 1] - start[a]
+        if size == 0:
+            gone[a] = True
+            continue
+        rarest = row[start[a]]
+        for k in range(start[a], start[a + 1]):
+            if row_start[row[k] + 1] - row_start[row[k]] < row_start[rarest + 1] - row_start[rarest]:
+                rarest = row[k]
+        for k in range(row_start[rarest], row_start[rarest + 1]):
+            b = column[k]
+            other = start[b + 1] - start[b]
+            if b == a or gone[b] or cost[b] > cost[a] or other < size:
+                continue
+            if not _subset(packs[0], packs[1], b, a) or not _subset(start, row, a, b):
+                continue
+            alike = (
+                other == size and cost[b] == cost[a] and packs[0][b + 1] - packs[0][b] == packs[0][a + 1] - packs[0][a]
+            )
+            if not alike or b < a:
+                gone[a] = True
+                break
+    return gone
+
+
+@nb.njit(cache=True, nogil=True)
+def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Only rows of the rarest column of a row can hold all of its columns."""
+    start, column = rows
+    column_start, row = columns
+    gone = np.zeros(start.size - 1, np.bool_)
+    for k in range(gone.size):
+        if gone[k]:
+            continue
+        rarest = column[start[k]]
+        for q in range(start[k], start[k + 1]):
+            if column_start[column[q] + 1] - column_start[column[q]] < column_start[rarest + 1] - column_start[rarest]:
+                rarest = column[q]
+        size = start[k + 1] - start[k]
+        for q in range(column_start[rarest], column_start[rarest + 1]):
+            i = row[q]
+            if i != k and not gone[i] and start[i + 1] - start[i] > size:
+                gone[i] = _subset(start, column, k, i)
+    return gone
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _subset(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return whether every item of one line stands in the other; both ascend."""
+    at = start[other]
+    for k in range(start[one], start[one + 1]):
+        while at < start[other + 1] and item[at] < item[k]:
+            at += 1
+        if at == start[other + 1] or item[at] != item[k]:
+            return False
+    return True

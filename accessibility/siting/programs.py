@@ -1,0 +1,228 @@
+"""A covering as a mixed-integer program: as arrays, in the order rows, columns, extras."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from accessibility.siting.exact import INFINITE, Program
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.covering import Covering
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frame:
+    """What every program of a covering has: which rows are variables, and the constraints that are always there.
+
+    A row that a single column covers is no variable: its people are counted with the column.
+
+    Parameters
+    ----------
+    shared
+        Rows that several columns cover.
+    alone
+        ``(d, c)`` people by district that a column alone can cover.
+    links
+        ``(shared, shared + c)``: nobody is covered unless a column is open.
+    limits
+        ``(l, c)`` packs, number of sites and budget, those that bind.
+    room
+        ``(l,)`` their right-hand sides.
+    people
+        ``(d, shared + c)`` people by district that a variable covers.
+    """
+
+    shared: NDArray[np.intp]
+    alone: sparse.csr_array
+    links: sparse.csr_array
+    limits: sparse.csr_array
+    room: NDArray[np.float64]
+    people: sparse.csr_array
+
+
+def frame_covering(covering: Covering) -> Frame:
+    """Return what every program of the covering has."""
+    c, d = len(covering.site), len(covering.need)
+    lengths = covering.rows.lengths
+    shared, single = np.flatnonzero(lengths > 1), np.flatnonzero(lengths == 1)
+    weight = covering.weight * covering.person
+    alone = sparse.csr_array(
+        (weight[single], (covering.district[single], covering.rows.of(single))), shape=(d, c), dtype=np.float64
+    )
+    cover = covering.rows.take(shared)
+    opening = sparse.csr_array((-np.ones(len(cover.item)), cover.item, cover.start), shape=(len(shared), c))
+    links = sparse.hstack([sparse.eye_array(len(shared), format="csr"), opening], format="csr")
+    in_rows = sparse.csr_array(
+        (weight[shared], (covering.district[shared], np.arange(len(shared)))), shape=(d, len(shared)), dtype=np.float64
+    )
+    limits, room = _limits(covering)
+    return Frame(
+        shared=shared,
+        alone=alone,
+        links=links,
+        limits=limits,
+        room=room,
+        people=sparse.hstack([in_rows, alone], format="csr"),
+    )
+
+
+def _limits(covering: Covering) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    c, m = len(covering.site), len(covering.room)
+    packs = covering.packs
+    lines = [sparse.csr_array((np.ones(len(packs.item)), (packs.item, packs.line)), shape=(m, c))]
+    room = [covering.room.astype(np.float64)]
+    if covering.counts:
+        lines.append(sparse.csr_array(np.ones((1, c))))
+        room.append(np.array([float(covering.most)]))
+    if covering.spends:
+        lines.append(sparse.csr_array(covering.cost[None, :].astype(np.float64)))
+        room.append(np.array([float(covering.budget)]))
+    return sparse.vstack(lines, format="csr"), np.concatenate(room)
+
+
+def cover_most(covering: Covering) -> Program:
+    """Return the program that covers most people within the limits and floors, in people, `base` included."""
+    frame = frame_covering(covering)
+    floors = np.flatnonzero(covering.need > 0)
+    need = covering.need[floors] * covering.person
+    return _program(
+        covering,
+        frame,
+        objective=np.asarray(frame.people.sum(axis=0)).ravel(),
+        extra=sparse.csr_array(frame.people[floors]),
+        extra_lower=need,
+        offset=covering.base * covering.person,
+    )
+
+
+def fall_short_least(covering: Covering) -> Program:
+    """Return the program that stays below the floors by the fewest people; its last columns are these, by district."""
+    frame = frame_covering(covering)
+    floors = np.flatnonzero(covering.need > 0)
+    k = len(floors)
+    lines = sparse.hstack([frame.people[floors], sparse.eye_array(k, format="csr")], format="csr")
+    wide = frame.links.shape[1]
+    return _program(
+        covering,
+        frame,
+        objective=np.concatenate([np.zeros(wide), np.ones(k)]),
+        extra=sparse.csr_array(lines),
+        extra_lower=covering.need[floors] * covering.person,
+        maximise=False,
+    )
+
+
+def raise_least_share(covering: Covering, population: NDArray[np.float64], there: NDArray[np.float64]) -> Program:
+    """Return the program that raises the least covered share of a district; its last column is that share.
+
+    Parameters
+    ----------
+    covering
+        The question; its floors are ignored.
+    population, there
+        ``(d,)`` people of each district, and those covered before anything of this covering opens; districts without
+        people do not count.
+    """
+    frame = frame_covering(covering)
+    counted = np.flatnonzero(population > 0)
+    # In shares of the district, so that small districts weigh as much in the arithmetic as large ones.
+    scale = sparse.diags_array(1.0 / population[counted])
+    share = sparse.csr_array(np.full((len(counted), 1), -1.0))
+    lines = sparse.hstack([scale @ frame.people[counted], share], format="csr")
+    wide = frame.links.shape[1]
+    return _program(
+        covering,
+        frame,
+        objective=np.concatenate([np.zeros(wide), [1.0]]),
+        extra=sparse.csr_array(lines),
+        extra_lower=-there[counted] / population[counted],
+    )
+
+
+def reach_people(covering: Covering, reach: int) -> Program:
+    """Return the program of least cost that covers a weight of at least `reach` beside `base`, and meets the floors."""
+    frame = frame_covering(covering)
+    floors = np.flatnonzero(covering.need > 0)
+    everywhere = sparse.csr_array(np.asarray(frame.people.sum(axis=0)).reshape(1, -1))
+    cost = covering.cost.astype(np.float64)
+    return _program(
+        covering,
+        frame,
+        objective=np.concatenate([np.zeros(len(frame.shared)), cost]),
+        extra=sparse.vstack([everywhere, frame.people[floors]], format="csr"),
+        extra_lower=np.concatenate([[float(reach)], covering.need[floors]]) * covering.person,
+        maximise=False,
+        offset=float(covering.spent),
+    )
+
+
+def cover_every_row(covering: Covering) -> Program:
+    """Return the program of least cost that covers every row; its columns are those of the covering alone."""
+    rows, c = covering.rows, len(covering.site)
+    cover = sparse.csr_array((np.ones(len(rows.item)), rows.item, rows.start), shape=(len(rows), c))
+    limits, room = _limits(covering)
+    return Program(
+        objective=covering.cost.astype(np.float64),
+        lower=np.zeros(c),
+        upper=np.ones(c),
+        integer=np.ones(c, np.bool_),
+        rows=sparse.vstack([cover, limits], format="csr"),
+        row_lower=np.concatenate([np.ones(len(rows)), np.full(len(room), -INFINITE)]),
+        row_upper=np.concatenate([np.full(len(rows), INFINITE), room]),
+        maximise=False,
+        offset=float(covering.spent),
+    )
+
+
+def solution_of(covering: Covering, program: Program, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a plan as values of the program's rows and columns; extras are left 0."""
+    values = np.zeros(len(program.objective))
+    shared = covering.rows.lengths > 1
+    at = int(shared.sum()) if len(values) > len(chosen) else 0
+    if at:
+        values[:at] = covering.covered(chosen)[shared]
+    values[at : at + len(chosen)] = chosen
+    return values
+
+
+def columns_of(covering: Covering, program: Program, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return the columns that a solution of the program opens."""
+    c = len(covering.site)
+    at = int((covering.rows.lengths > 1).sum()) if len(program.objective) > c else 0
+    return np.asarray(values[at : at + c] > 0.5)  # noqa: PLR2004 -- whole but for the solver's tolerance
+
+
+def _program(
+    covering: Covering,
+    frame: Frame,
+    *,
+    objective: NDArray[np.float64],
+    extra: sparse.csr_array,
+    extra_lower: NDArray[np.float64],
+    **how: Any,
+) -> Program:
+    """Return a program of links, limits and extra rows; columns beyond rows and candidates are continuous."""
+    wide, c, k = len(objective), len(covering.site), len(frame.shared)
+    beyond = wide - k - c
+    links = sparse.hstack([frame.links, sparse.csr_array((k, beyond))], format="csr")
+    limits = sparse.hstack(
+        [sparse.csr_array((len(frame.room), k)), frame.limits, sparse.csr_array((len(frame.room), beyond))],
+        format="csr",
+    )
+    upper = np.concatenate([np.ones(k + c), np.full(beyond, INFINITE)])
+    return Program(
+        objective=objective,
+        lower=np.zeros(wide),
+        upper=upper,
+        integer=(np.arange(wide) >= k) & (np.arange(wide) < k + c),
+        rows=sparse.vstack([links, limits, extra], format="csr"),
+        row_lower=np.concatenate([np.full(k + len(frame.room), -INFINITE), extra_lower]),
+        row_upper=np.concatenate([np.zeros(k), frame.room, np.full(len(extra_lower), INFINITE)]),
+        **how,
+    )

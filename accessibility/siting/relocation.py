@@ -1,0 +1,343 @@
+"""Relocation: which of today's sites to close, and what to open instead, so that most people are covered."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from accessibility.errors import InputError, UnprovenError
+from accessibility.siting.clock import Clock
+from accessibility.siting.counts import Counts, read_counts
+from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.floors import unmet_floors
+from accessibility.siting.limits import Limits, affordable, read_terms
+from accessibility.siting.mclp import solve_mclp
+from accessibility.siting.medians import BUDGET, NUMBER
+from accessibility.siting.outcome import refused_plan
+from accessibility.siting.plan import Conditions, SitingPlan, order_by_gain
+from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
+from accessibility.siting.unserved import refuse_boundless
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.limits import Terms
+    from accessibility.siting.problem import Problem
+
+_START = 0.3  # of the time, for a plan that closes nothing
+_HALF = 0.5
+_NOBODY = 1e-6
+
+
+def solve_relocation(
+    problem: Problem,
+    *,
+    close: int,
+    sites: int | None = None,
+    budget: float | None = None,
+    time_limit_s: float = 60.0,
+    conditions: Conditions | None = None,
+) -> SitingPlan:
+    """Return the sites to close and to open so that most people are covered.
+
+    Whatever closes gives back its cost, and makes room beside a site that excludes it: that is why a site may close
+    at all, since closing alone covers nobody. Where every cost is 1, a budget of 0 moves sites, one for one. Of plans
+    that cover as many people, the one with fewest closures is returned, then the cheapest. The objective is all people
+    covered afterwards; `covered_before` and `gain` count from when the closed sites are gone.
+
+    Parameters
+    ----------
+    problem
+        People, who is within the standard of which site, and what is open.
+    close
+        How many of the open sites may close at most; required ones stay.
+    sites, budget
+        How many sites may open at most, and what they may cost beyond what closing gives back; at least one of the two.
+    time_limit_s
+        Wall seconds; then the best plan so far is returned, with the bound so far.
+    conditions
+        What else the plan has to keep to. Quotas and spacing are about sites that open.
+
+    Raises
+    ------
+    InputError
+        No limit, limits that are no numbers, conditions that do not fit the problem.
+    UnprovenError
+        Where no plan that meets the floors was found in time, and none was proven impossible.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from accessibility.siting.problem import Problem
+    >>> made = Problem.from_costs([[1, 1, 9], [9, 1, 1], [1, 9, 1]], [10, 20, 30], cutoff=1)
+    >>> today = replace(made, open=[True, False, False], candidate=[False, True, True])
+    >>> plan = solve_relocation(today, close=1, budget=0)
+    >>> plan.closed, plan.selected, plan.objective
+    ((0,), (1,), 50.0)
+    """
+    clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
+    refuse_boundless(limits)
+    most = _closures(close)
+    start = solve_mclp(problem, sites=sites, budget=budget, time_limit_s=clock.left_s * _START, conditions=conditions)
+    moves, terms = _read(problem, limits, most)
+    if terms.contradiction:
+        return replace(refused_plan(problem, limits, "relocation", terms.contradiction), closures_limit=most)
+    begun = moves.flips(problem, start)
+    if begun is None:
+        begun = _meet_floors(moves, clock)
+        if begun is None:
+            sentence = "the required sites cannot open within the limits, whatever closes"
+            return replace(refused_plan(problem, limits, "relocation", sentence), closures_limit=most)
+        if moves.counts.shortage(moves.after(begun)).any():
+            plan = unmet_floors(problem, limits, terms, "relocation", moves.counts.shortage(moves.after(begun)))
+            return replace(plan, closures_limit=most)
+    chosen, bound = _search(moves, begun, clock, whole=problem.whole)
+    plan = _plan(problem, limits, terms, moves, (chosen, bound, clock.spent_s))
+    return replace(plan, closures_limit=most)
+
+
+def check_relocation(problem: Problem, plan: SitingPlan) -> None:
+    """Hold a relocation against its problem, without a solver.
+
+    Raises
+    ------
+    UnprovenError
+        Sites, closures, limits, conditions, floors, people, objective or bound that do not hold.
+    """
+    if plan.status == "infeasible":
+        return
+    if plan.closures_limit is None or len(plan.closed) > plan.closures_limit:
+        msg = f"the plan closes {len(plan.closed)} sites; the limit is {plan.closures_limit}"
+        raise UnprovenError(msg)
+    counts = check_choice(problem, plan)
+    check_gains(problem, plan)
+    check_floors(problem, plan, counts)
+    check_bound(plan, float(problem.people[problem.covered_by(counts)].sum()), least=False)
+    ceiling = float(problem.people[problem.covered_by(problem.open | problem.candidate)].sum())
+    if plan.bound > ceiling + PROVEN * max(1.0, ceiling) and plan.bound_by != "solver":
+        msg = f"the plan claims the bound {plan.bound}; every site together covers {ceiling}"
+        raise UnprovenError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Moves:
+    """What may change: candidates that may open, and open sites that may close.
+
+    Parameters
+    ----------
+    counts
+        People and columns, of both sorts; what covers them anyway are required sites.
+    old
+        ``(m,)`` which columns are open today.
+    limits, most
+        ``(k, m)`` CSR and ``(k,)``: the product with what changes is at most that.
+    """
+
+    counts: Counts
+    old: NDArray[np.bool_]
+    limits: sparse.csr_array
+    most: NDArray[np.float64]
+
+    def after(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return ``(m,)`` which columns count once some have changed."""
+        return changed ^ self.old
+
+    def people(self, changed: NDArray[np.bool_]) -> float:
+        """Return how many people are covered once some columns have changed."""
+        return self.counts.people(self.after(changed))
+
+    def fits(self, changed: NDArray[np.bool_]) -> bool:
+        """Return whether a change keeps to the limits and the floors."""
+        used = self.limits @ changed.astype(np.float64)
+        return bool((used <= self.most).all()) and not self.counts.shortage(self.after(changed)).any()
+
+    def flips(self, problem: Problem, plan: SitingPlan) -> NDArray[np.bool_] | None:
+        """Return a plan that closes nothing as changes; None where it does not keep to limits and floors."""
+        changed = np.isin(self.counts.columns, problem.rows(plan.selected))
+        return changed if plan.status != "infeasible" and self.fits(changed) else None
+
+
+def _closures(close: int) -> int:
+    try:
+        most = operator.index(close)
+    except TypeError as error:
+        msg = f"close is {close!r}; expected a whole number of sites"
+        raise InputError(msg) from error
+    if most < 0:
+        msg = f"close is {close}; expected 0 or more"
+        raise InputError(msg)
+    return most
+
+
+def _read(problem: Problem, limits: Limits, most: int) -> tuple[_Moves, Terms]:
+    """Return what may change, and the terms of it."""
+    stays = np.zeros(len(problem.open), np.bool_)
+    stays[problem.rows(limits.conditions.required)] = True
+    closable = problem.open & ~stays
+    saved = np.sort(problem.site_cost[closable])[::-1][:most].sum()
+    budget = None if limits.budget is None else limits.budget + float(saved)
+    emptied = replace(problem, open=problem.open & stays, candidate=problem.candidate)
+    wider = Limits(sites=limits.sites, budget=budget, conditions=limits.conditions)
+    terms = read_terms(emptied, wider)
+    anyway = emptied.open.copy()
+    anyway[terms.required] = True
+    counts = read_counts(emptied, wider, terms, np.flatnonzero(terms.allowed | closable), anyway)
+    old = closable[counts.columns]
+    rows = counts.room.rows.tolil()
+    rows[NUMBER, np.flatnonzero(old)] = 0.0
+    rows[BUDGET, np.flatnonzero(old)] = -counts.room.cost[old]
+    left = counts.room.left.copy()
+    if limits.budget is not None:
+        left[BUDGET] = affordable(limits.budget) - problem.site_cost[terms.required].sum()
+    left[NUMBER] = (limits.sites - len(terms.required)) if limits.sites is not None else len(old)
+    beside, room = _beside(problem, limits.conditions, counts.columns, terms.required)
+    everything = sparse.csr_array(sparse.vstack([rows.tocsr(), sparse.csr_array(old.astype(np.float64)[None]), beside]))
+    above = np.concatenate([left, [float(most)], room])
+    return _Moves(counts=counts, old=old, limits=everything, most=above), terms
+
+
+def _beside(
+    problem: Problem, asked: Conditions, columns: NDArray[np.intp], required: NDArray[np.intp]
+) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    """Return a limit for each candidate that opens only where an open site closes that excludes it."""
+    place = {row: k for k, row in enumerate(columns.tolist())}
+    lines, room = [], []
+    for pair in asked.exclusive:
+        rows = problem.rows(pair).tolist()
+        for one, other in (rows, rows[::-1]):
+            opens = place.get(other, -1)
+            if problem.open[one] and one in place and not problem.open[other] and (opens >= 0 or other in required):
+                line = np.zeros(len(columns))
+                line[place[one]] = -1.0
+                if opens >= 0:
+                    line[opens] = 1.0
+                lines.append(line)
+                room.append(0.0 if opens >= 0 else -1.0)
+    return sparse.csr_array(np.array(lines).reshape(len(lines), len(columns))), np.array(room)
+
+
+def _meet_floors(moves: _Moves, clock: Clock) -> NDArray[np.bool_] | None:
+    """Return changes that meet the floors, or that come closest where none do; None where nothing keeps the limits."""
+    answer = solve_program(_program(moves, goal="short"), Effort(time_limit_s=clock.left_s))
+    if answer.infeasible:
+        return None
+    if answer.values is not None:
+        found = answer.values[: len(moves.old)] > _HALF
+        if answer.bound > _NOBODY or moves.fits(found):
+            return found
+    msg = f"no plan that keeps to the limits was found within {clock.limit_s:g} s, and none was proven impossible"
+    raise UnprovenError(msg)
+
+
+def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock, *, whole: bool) -> tuple[NDArray[np.bool_], float]:
+    """Return the changes that cover most people, with fewest closures, and a bound of the people."""
+    best = begun
+    room = 1.0 - 1e-6 if whole else 1e-9
+    answer = solve_program(_program(moves), Effort(time_limit_s=clock.left_s, gap_absolute=room))
+    if answer.values is not None:
+        found = answer.values[: len(moves.old)] > _HALF
+        best = found if moves.fits(found) and moves.people(found) > moves.people(best) else best
+    ceiling = moves.counts.ceiling(1)
+    bound = ceiling if answer.infeasible else min(answer.bound + _anyway(moves), ceiling)
+    bound = float(np.floor(bound + _NOBODY)) if whole else bound
+    if (best & moves.old).any() or clock.left_s > 0:
+        program = _program(moves, goal="fewest", covered=moves.people(best))
+        answer = solve_program(program, Effort(time_limit_s=clock.left_s))
+        if answer.values is not None:
+            found = answer.values[: len(moves.old)] > _HALF
+            best = found if moves.fits(found) and moves.people(found) >= moves.people(best) * (1 - PROVEN) else best
+    return _reopened(moves, best), max(bound, moves.people(best))
+
+
+def _reopened(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the changes without those that nobody would miss: closures first, then openings."""
+    best = changed
+    for column in (*np.flatnonzero(changed & moves.old), *np.flatnonzero(changed & ~moves.old)):
+        without = best.copy()
+        without[column] = False
+        if moves.fits(without) and moves.people(without) >= moves.people(best):
+            best = without
+    return best
+
+
+def _anyway(moves: _Moves) -> float:
+    return float(moves.counts.weight[moves.counts.before > 0].sum())
+
+
+def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None) -> Program:
+    """Return the program of a goal: most people, floors met as nearly as possible, or fewest closures.
+
+    Its columns are what changes, rows covered, and what each floor lacks.
+    """
+    counts, old = moves.counts, moves.old
+    m, new = len(old), np.flatnonzero(counts.before == 0)
+    sites = sparse.csr_array(counts.matrix[new])
+    people, lacking = counts.lacking(new)
+    a, f = len(new), len(lacking)
+    none = sparse.csr_array
+    # A site that is open covers what it covers until it changes.
+    change = sites @ sparse.diags_array(np.where(old, -1.0, 1.0))
+    today = np.asarray(sites[:, np.flatnonzero(old)].sum(axis=1)).ravel()
+    finite = np.flatnonzero(np.isfinite(moves.most))
+    wanted = np.empty(0) if covered is None else np.array([covered * (1 - PROVEN) - _anyway(moves)])
+    kept = sparse.csr_array(counts.weight[new][None][: len(wanted)])
+    rows: Any = sparse.vstack(
+        [
+            sparse.hstack([-change, sparse.eye_array(a), none((a, f))]),
+            sparse.hstack([none((f, m)), people, sparse.eye_array(f)]),
+            sparse.hstack([none((len(wanted), m)), kept, none((len(wanted), f))]),
+            sparse.hstack([moves.limits[finite], none((len(finite), a + f))]),
+        ]
+    )
+    cost = np.where(old, 0.0, counts.room.cost)
+    fewest = old + cost / (2.0 * max(cost.sum(), 1.0))
+    objective = np.zeros(m + a + f)
+    objective[:m] = fewest if goal == "fewest" else 0.0
+    objective[m : m + a] = counts.weight[new] if goal == "cover" else 0.0
+    objective[m + a :] = 1.0 if goal == "short" else 0.0
+    return Program(
+        objective=objective,
+        lower=np.zeros(m + a + f),
+        upper=np.concatenate([np.ones(m + a), np.full(f, np.inf if goal == "short" else 0.0)]),
+        integer=np.arange(m + a + f) < m,
+        rows=sparse.csr_array(rows),
+        row_lower=np.concatenate([np.full(a, -np.inf), lacking, wanted, np.full(len(finite), -np.inf)]),
+        row_upper=np.concatenate([today, np.full(f + len(wanted), np.inf), moves.most[finite]]),
+        maximise=goal == "cover",
+    )
+
+
+def _plan(
+    problem: Problem, limits: Limits, terms: Terms, moves: _Moves, found: tuple[NDArray[np.bool_], float, float]
+) -> SitingPlan:
+    changed, bound, seconds = found
+    columns = moves.counts.columns
+    closed = columns[changed & moves.old]
+    closed = closed[np.argsort(problem.rank[closed])]
+    stays = problem.open.copy()
+    stays[closed] = False
+    order, gains = order_by_gain(problem, np.concatenate([terms.required, columns[changed & ~moves.old]]), stays)
+    before = float(problem.people[problem.covered_by(stays)].sum())
+    stays[order] = True
+    objective = float(problem.people[problem.covered_by(stays)].sum())
+    near = abs(bound - objective) <= PROVEN * max(1.0, objective)
+    return SitingPlan(
+        model="relocation",
+        selected=tuple(problem.ids[order].tolist()),
+        gain=tuple(gains.tolist()),
+        costs=tuple(problem.site_cost[order].tolist()),
+        closed=tuple(problem.ids[closed].tolist()),
+        objective=objective,
+        bound=objective if near else max(bound, objective),
+        status="optimal" if near else "feasible",
+        seconds=seconds,
+        sites_limit=limits.sites,
+        budget=limits.budget,
+        conditions=limits.conditions,
+        population=problem.population,
+        covered_before=before,
+    )

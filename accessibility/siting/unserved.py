@@ -1,0 +1,104 @@
+"""Questions without an answer, for the models in which everybody has to be served: who is missing, and why."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import InfeasibleError, InputError
+from accessibility.siting.covers import Reach, serve_most
+from accessibility.siting.limits import district_people
+from accessibility.siting.medians import Room
+from accessibility.siting.plan import SitingPlan
+
+if TYPE_CHECKING:
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.limits import Limits, Terms
+    from accessibility.siting.plan import Model
+    from accessibility.siting.problem import Problem
+
+
+def refuse_unreached(problem: Problem) -> None:
+    """Raise `InfeasibleError` where no site, open or candidate, reaches a demand point."""
+    far = np.isinf(problem.nearest_cost(problem.open | problem.candidate))
+    if far.any():
+        msg = (
+            f"{problem.people[far].sum():,.0f} people at {int(far.sum()):,} of {len(far):,} demand points are reached"
+            f" by no site, open or candidate, first row {int(np.flatnonzero(far)[0])}; expected a cost from each demand"
+            " point to one site at least"
+        )
+        raise InfeasibleError(msg)
+
+
+def refuse_floors(limits: Limits, model: Model) -> None:
+    """Raise `InputError` where a floor is asked of a model that is not about coverage."""
+    if limits.conditions.floor or limits.conditions.floors:
+        msg = f"a floor is a share of people covered, and the {model} model is not about coverage; expected no floors"
+        raise InputError(msg)
+
+
+def refuse_boundless(limits: Limits) -> None:
+    """Raise `InputError` where neither the number of sites nor their cost is limited."""
+    if limits.sites is None and limits.budget is None:
+        msg = "neither sites nor budget is given; expected a limit"
+        raise InputError(msg)
+
+
+def refuse_gap(gap: float) -> None:
+    """Raise `InputError` where a gap is negative or no number."""
+    if not gap >= 0:
+        msg = f"gap is {gap}; expected a relative gap, 0 or more"
+        raise InputError(msg)
+
+
+def contradictory(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
+    """Return the plan that says why the required sites cannot open together."""
+    return _nothing(problem, limits, clock, model, {"message": f"no plan: {terms.contradiction}"})
+
+
+def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
+    """Return the plan that says how many people stay unserved, however the sites are chosen, and where."""
+    kept = problem.open.copy()
+    kept[terms.required] = True
+    bare = np.flatnonzero(np.isinf(problem.nearest_cost(kept)))
+    columns = np.flatnonzero(terms.allowed)
+    row, column = np.full(len(problem.people), -1, np.intp), np.full(len(problem.open), -1, np.intp)
+    row[bare], column[columns] = np.arange(len(bare)), np.arange(len(columns))
+    pairs = (row[problem.demand] >= 0) & (column[problem.pair_site] >= 0)
+    shape = (len(bare), len(columns))
+    reach = Reach.of(row[problem.demand[pairs]], column[problem.pair_site[pairs]], shape)
+    room = Room.of(problem, limits, terms, columns)
+    chosen, most = serve_most(reach, problem.people[bare], room, clock)
+    served = (reach.matrix @ chosen.astype(np.float64) > 0)[reach.group]
+    missing = np.zeros(len(problem.people), np.bool_)
+    missing[bare[~served]] = True
+    people = float(problem.people[missing].sum())
+    least = float(problem.people[bare].sum()) - most
+    short = {name: count for name, count in district_people(problem, missing).items() if count > 0}
+    where = f" ({', '.join(f'{name} {count:,.0f}' for name, count in short.items())})" if problem.districts else ""
+    surely = "" if math.isclose(people, least, rel_tol=1e-6, abs_tol=1e-6) else f", or {least:,.0f} at the least"
+    msg = (
+        f"no plan: what the limits allow reaches all but {people:,.0f} people at {int(missing.sum()):,} demand"
+        f" points{where}{surely}"
+    )
+    return _nothing(problem, limits, clock, model, {"message": msg, "short_people": short})
+
+
+def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: dict[str, object]) -> SitingPlan:
+    return SitingPlan(
+        model=model,
+        selected=(),
+        gain=(),
+        objective=math.inf,
+        bound=math.inf,
+        status="infeasible",
+        seconds=clock.spent_s,
+        sites_limit=limits.sites,
+        budget=limits.budget,
+        conditions=limits.conditions,
+        population=float(problem.people.sum()),
+        covered_before=problem.covered_people,
+        **why,  # type: ignore[arg-type]
+    )
