@@ -26,6 +26,8 @@ TOTAL = "total"
 SLACK = 1e-12
 """Relative difference below which two costs, or two numbers of people, are the same: what sums of floats leave."""
 TOUCHING_M = 1e-6
+_EXACT = 2.0**52
+_DECIMALS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +141,16 @@ def read_terms(problem: Problem, limits: Limits) -> Terms:
 def affordable(budget: float) -> float:
     """Return the budget with the slack of floats: three times 0.1 is within 0.3."""
     return budget * (1 + SLACK)
+
+
+def cost_scale(cost: NDArray[np.float64]) -> float:
+    """Return by what to multiply costs so that all are whole: a power of ten; 0 where costs have too many decimals."""
+    greatest = float(cost.max(initial=0.0)) * max(len(cost), 1)
+    for decimals in range(_DECIMALS + 1):
+        scale = 10.0**decimals
+        if greatest * scale < _EXACT and np.allclose(np.rint(cost * scale), cost * scale, rtol=SLACK, atol=0.0):
+            return scale
+    return 0.0
 
 
 def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) -> dict[str, float]:
