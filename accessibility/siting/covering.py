@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.siting.limits import SLACK, cost_scale, district_people, read_terms
+from accessibility.siting.limits import SLACK, TOTAL, cost_scale, district_people, read_terms
 from accessibility.siting.pairs import Pairs, candidate_pairs, merged_rows, transposed
 
 if TYPE_CHECKING:
@@ -139,8 +139,11 @@ class Reading:
     pairs: int
 
 
-def read_covering(problem: Problem, limits: Limits) -> Reading:
-    """Return the covering question of a problem under its limits; required sites are open in it."""
+def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False) -> Reading:
+    """Return the covering question of a problem under its limits; required sites are open in it.
+
+    Demand of different districts is kept apart where there are floors, or where asked for.
+    """
     terms = read_terms(problem, limits)
     before = problem.open.copy()
     before[terms.required] = True
@@ -149,9 +152,10 @@ def read_covering(problem: Problem, limits: Limits) -> Reading:
     site = np.flatnonzero(terms.allowed)
     site = site[np.argsort(problem.rank[site])]
     weight, person = _whole_people(problem)
-    districts = list(district_people(problem)) if terms.floor_people else ["total"]
+    by_district = by_district or bool(terms.floor_people)
+    districts = list(district_people(problem)) if by_district else [TOTAL]
     district = np.zeros(len(weight), np.int32)
-    if terms.floor_people and problem.districts:
+    if by_district and problem.districts:
         # Whoever lives in no district stands in one more, which needs nobody.
         district = np.where(problem.district < 0, len(districts), problem.district).astype(np.int32)
     columns = candidate_pairs(problem, site, active)

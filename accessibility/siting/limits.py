@@ -163,6 +163,12 @@ def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) 
     return dict(zip(problem.districts, sums.tolist(), strict=True))
 
 
+def least_share(problem: Problem, covered: NDArray[np.bool_]) -> float:
+    """Return the least covered share of a district; 1 where no district has people."""
+    people, there = district_people(problem), district_people(problem, covered)
+    return min((there[name] / people[name] for name in people if people[name] > 0), default=1.0)
+
+
 def _count(sites: int) -> int:
     try:
         count = operator.index(sites)
