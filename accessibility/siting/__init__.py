@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accessibility.siting.lscp import solve_lscp, solve_partial
+    from accessibility.siting.max_min import solve_max_min
     from accessibility.siting.mclp import solve_mclp
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
@@ -17,6 +18,7 @@ _HOME = {
     "Problem": "problem",
     "SitingPlan": "plan",
     "solve_lscp": "lscp",
+    "solve_max_min": "max_min",
     "solve_mclp": "mclp",
     "solve_partial": "lscp",
     "verify_plan": "verify",
@@ -27,6 +29,7 @@ __all__ = [  # noqa: RUF022 -- types, then functions
     "Problem",
     "SitingPlan",
     "solve_lscp",
+    "solve_max_min",
     "solve_mclp",
     "solve_partial",
     "verify_plan",

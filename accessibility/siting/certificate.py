@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnprovenError
-from accessibility.siting.limits import SLACK, TOUCHING_M, Limits, affordable, district_people
+from accessibility.siting.limits import SLACK, TOUCHING_M, Limits, affordable, cost_scale, district_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-9
 """Relative rounding that sums of a million floats stay below."""
-_GREATEST_COST = 2.0**50
 SPENDING = ("lscp", "partial")
 """Models whose objective is a cost."""
 
@@ -118,15 +117,16 @@ def _whole_people(problem: Problem, people: float) -> float:
 def _whole_cost(problem: Problem, cost: float) -> float:
     """Return the least cost that a plan can have and that is not below this one."""
     step = _cost_step(problem)
-    return cost if step == 0 else float(math.ceil((cost - _hair(cost)) / step) * step)
+    return cost if step == 0 else math.ceil((cost - _hair(cost)) / step) * step
 
 
-def _cost_step(problem: Problem) -> int:
-    """Return the whole number that every cost is a multiple of; 0 where costs are not whole."""
-    costs = problem.site_cost
-    if not len(costs) or (costs != np.floor(costs)).any() or costs.max() > _GREATEST_COST:
-        return 0
-    return max(int(np.gcd.reduce(costs.astype(np.int64))), 1)
+def _cost_step(problem: Problem) -> float:
+    """Return the number that every cost is a multiple of; 0 where costs have too many decimals."""
+    scale = cost_scale(problem.site_cost)
+    if scale == 0.0:
+        return 0.0
+    whole = np.rint(problem.site_cost * scale).astype(np.int64)
+    return max(int(np.gcd.reduce(whole)) if len(whole) else 1, 1) / scale
 
 
 def _hair(total: float) -> float:
@@ -178,7 +178,7 @@ def _spendable(problem: Problem, plan: SitingPlan) -> float:
     if plan.budget is None:
         return math.inf
     step = _cost_step(problem)
-    return affordable(plan.budget) if step == 0 else float(math.floor(affordable(plan.budget) / step) * step)
+    return affordable(plan.budget) if step == 0 else math.floor(affordable(plan.budget) / step) * step
 
 
 def _most_sites(problem: Problem, plan: SitingPlan, may: NDArray[np.bool_]) -> float:

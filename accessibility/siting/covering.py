@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.siting.limits import SLACK, district_people, read_terms
+from accessibility.siting.limits import SLACK, TOTAL, cost_scale, district_people, read_terms
 from accessibility.siting.pairs import Pairs, candidate_pairs, merged_rows, transposed
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _EXACT_BITS = 52  # sums of people and of costs stay below this many bits: floats hold them without rounding
 _MAX_EXPONENT = 1000
-_DECIMALS = 6
 ROUNDING = 1e-9
 """Relative rounding that sums of a million parts of people stay below."""
 
@@ -140,8 +139,11 @@ class Reading:
     pairs: int
 
 
-def read_covering(problem: Problem, limits: Limits) -> Reading:
-    """Return the covering question of a problem under its limits; required sites are open in it."""
+def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False) -> Reading:
+    """Return the covering question of a problem under its limits; required sites are open in it.
+
+    Demand of different districts is kept apart where there are floors, or where asked for.
+    """
     terms = read_terms(problem, limits)
     before = problem.open.copy()
     before[terms.required] = True
@@ -150,9 +152,10 @@ def read_covering(problem: Problem, limits: Limits) -> Reading:
     site = np.flatnonzero(terms.allowed)
     site = site[np.argsort(problem.rank[site])]
     weight, person = _whole_people(problem)
-    districts = list(district_people(problem)) if terms.floor_people else ["total"]
+    by_district = by_district or bool(terms.floor_people)
+    districts = list(district_people(problem)) if by_district else [TOTAL]
     district = np.zeros(len(weight), np.int32)
-    if terms.floor_people and problem.districts:
+    if by_district and problem.districts:
         # Whoever lives in no district stands in one more, which needs nobody.
         district = np.where(problem.district < 0, len(districts), problem.district).astype(np.int32)
     columns = candidate_pairs(problem, site, active)
@@ -222,15 +225,11 @@ def _whole_costs(cost: NDArray[np.float64], budget: float | None) -> tuple[NDArr
 
     Costs of few decimals are exact: three times 0.1 is 0.3.
     """
-    greatest = max(float(cost.max(initial=0.0)) * max(len(cost), 1), 1e-300)
-    for decimals in range(_DECIMALS + 1):
-        scale = 10.0**decimals
-        near = np.rint(cost * scale)
-        if greatest * scale < 2.0**_EXACT_BITS and np.allclose(near, cost * scale, rtol=SLACK, atol=0.0):
-            break
-    else:
+    scale = cost_scale(cost)
+    if scale == 0.0:
+        greatest = float(cost.max()) * len(cost)
         scale = 2.0 ** min(_EXACT_BITS - 1 - math.ceil(math.log2(greatest)), _MAX_EXPONENT)
-        near = np.rint(cost * scale)
+    near = np.rint(cost * scale)
     whole = near.astype(np.int64)
     step = max(int(np.gcd.reduce(whole)) if len(whole) else 1, 1)
     most = None if budget is None else int(min(budget * scale * (1 + SLACK) / step, 2.0**62))

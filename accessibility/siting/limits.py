@@ -26,6 +26,8 @@ TOTAL = "total"
 SLACK = 1e-12
 """Relative difference below which two costs, or two numbers of people, are the same: what sums of floats leave."""
 TOUCHING_M = 1e-6
+_EXACT = 2.0**52
+_DECIMALS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -141,6 +143,16 @@ def affordable(budget: float) -> float:
     return budget * (1 + SLACK)
 
 
+def cost_scale(cost: NDArray[np.float64]) -> float:
+    """Return by what to multiply costs so that all are whole: a power of ten; 0 where costs have too many decimals."""
+    greatest = float(cost.max(initial=0.0)) * max(len(cost), 1)
+    for decimals in range(_DECIMALS + 1):
+        scale = 10.0**decimals
+        if greatest * scale < _EXACT and np.allclose(np.rint(cost * scale), cost * scale, rtol=SLACK, atol=0.0):
+            return scale
+    return 0.0
+
+
 def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) -> dict[str, float]:
     """Return the people of every district, of the points that are `counted`; everyone where there are no districts."""
     people = problem.people if counted is None else np.where(counted, problem.people, 0.0)
@@ -149,6 +161,12 @@ def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) 
     inside = problem.district >= 0
     sums = np.bincount(problem.district[inside], weights=people[inside], minlength=len(problem.districts))
     return dict(zip(problem.districts, sums.tolist(), strict=True))
+
+
+def least_share(problem: Problem, covered: NDArray[np.bool_]) -> float:
+    """Return the least covered share of a district; 1 where no district has people."""
+    people, there = district_people(problem), district_people(problem, covered)
+    return min((there[name] / people[name] for name in people if people[name] > 0), default=1.0)
 
 
 def _count(sites: int) -> int:

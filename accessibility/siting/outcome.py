@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.siting.certificate import ROUNDING, SPENDING, floor_people, proven_bound
-from accessibility.siting.limits import TOTAL, district_people
+from accessibility.siting.limits import TOTAL, district_people, least_share
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
     """Return the plan that a search for most people ended with."""
-    multipliers, prices = lifted(problem, reading, None if course.guide is None else course.guide.dual)
+    dual = None if course.guide is None else course.guide.dual
     parts = opened_parts(problem, limits, course.sites, reading.terms.required)
     objective = parts["covered_before"] + float(sum(parts["gain"]))
     plan = SitingPlan(
@@ -38,8 +38,8 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
         status="feasible",
         seconds=0.0,
         bound_by="certificate",
-        multipliers=multipliers,
-        prices=prices,
+        multipliers=lifted(problem, reading, priced_share(dual)),
+        prices=prices_of(problem, reading, dual),
         sizes=sizes_of(reading, course),
         **parts,
     )
@@ -71,10 +71,10 @@ def spend_plan(
         **parts,
     )
     if share is None:
-        multipliers, prices = worth_of_points(problem, reading, course, dual)
+        multipliers, prices = _worth_of_points(problem, course, dual), prices_of(problem, reading, None)
     else:
-        multipliers, prices = lifted(problem, reading, dual)
-        prices = _in_cost(reading, prices, dual)
+        multipliers = lifted(problem, reading, priced_share(dual))
+        prices = _in_cost(reading, prices_of(problem, reading, dual), dual)
     plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
     plan = replace(plan, bound=proven_bound(problem, plan))
     solver = -course.bound * reading.covering.coin
@@ -85,14 +85,12 @@ def spend_plan(
     return replace(plan, message=_beyond(problem), seconds=clock.spent_s)
 
 
-def worth_of_points(
-    problem: Problem, reading: Reading, course: Course, dual: Dual | None
-) -> tuple[NDArray[np.float64], Prices]:
+def _worth_of_points(problem: Problem, course: Course, dual: Dual | None) -> NDArray[np.float64]:
     """Return what covering a demand point is worth, in cost: one point of each row stands for all of it."""
     worth = np.zeros(len(problem.people))
     if dual is not None:
-        worth[course.small.point] = dual.price * reading.covering.coin
-    return worth, _prices(problem, reading, None)
+        worth[course.small.point] = dual.price * course.small.coin
+    return worth
 
 
 def _in_cost(reading: Reading, prices: Prices, dual: Dual | None) -> Prices:
@@ -118,11 +116,15 @@ def _beyond(problem: Problem) -> str:
 def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:
     """Return the plan that opens nothing because the required sites alone break the limits."""
     parts = opened_parts(problem, limits, np.empty(0, np.intp), np.empty(0, np.intp))
-    spending = model in SPENDING
+    objective, bound = parts["covered_before"], problem.population
+    if model in SPENDING:
+        objective, bound = 0.0, 0.0
+    elif model == "max-min":
+        objective, bound = least_share(problem, problem.covered), 1.0
     return SitingPlan(
         model=model,
-        objective=0.0 if spending else parts["covered_before"],
-        bound=0.0 if spending else problem.population,
+        objective=objective,
+        bound=bound,
         status="infeasible",
         seconds=0.0,
         message=sentence,
@@ -149,43 +151,61 @@ def opened_parts(
     }
 
 
-def lifted(problem: Problem, reading: Reading, dual: Dual | None) -> tuple[NDArray[np.float64], Prices]:
-    """Return the prices of merged rows as those of demand points: alike for all points of a row."""
-    covering, row = reading.covering, reading.row
-    share = np.zeros(len(covering.weight) + 1)
-    if dual is not None:
-        share[:-1] = np.clip(np.divide(dual.price, dual.worth, out=share[:-1], where=dual.worth > 0), 0.0, 1.0)
+def lifted(problem: Problem, reading: Reading, share: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return the priced share of merged rows as that of demand points, alike for all points of a row.
+
+    Without shares nobody is priced: the bound is then what all candidates together could cover.
+    """
     # Nobody reaches the last row's people: priced in full they count for nothing.
-    share[-1] = 1.0
-    multipliers = share[row]
-    open_or_required = problem.open.copy()
-    open_or_required[reading.terms.required] = True
-    multipliers[problem.covered_by(open_or_required)] = 0.0
-    return multipliers, _prices(problem, reading, dual)
+    rows = np.zeros(len(reading.covering.weight) + 1)
+    rows[-1] = 1.0
+    if share is not None:
+        rows[:-1] = np.clip(share, 0.0, 1.0)
+    multipliers = rows[reading.row]
+    before = problem.open.copy()
+    before[reading.terms.required] = True
+    multipliers[problem.covered_by(before)] = 0.0
+    return multipliers
 
 
-def _prices(problem: Problem, reading: Reading, dual: Dual | None) -> Prices:
-    covering, terms = reading.covering, reading.terms
-    quota: dict[str, float] = {}
-    apart: list[tuple[tuple[object, ...], float]] = []
-    for place, pack in enumerate(terms.packs):
-        # Where the required sites fill a pack nobody else fits in: any price is paid back by the required ones.
-        full = np.isin(pack.rows, terms.required).sum() >= pack.room
-        price = problem.population if full else 0.0 if dual is None else float(dual.pack[place]) * covering.person
-        if price > 0 and pack.quota:
-            quota[pack.quota] = price
-        elif price > 0 and pack.room > 0:
-            apart.append((tuple(problem.ids[pack.rows].tolist()), price))
+def priced_share(dual: Dual | None) -> NDArray[np.float64] | None:
+    """Return which share of each row's people is priced."""
     if dual is None:
-        return Prices(quota=quota, apart=tuple(apart))
+        return None
+    return np.divide(dual.price, dual.worth, out=np.zeros(len(dual.price)), where=dual.worth > 0)
+
+
+def prices_of(problem: Problem, reading: Reading, dual: Dual | None) -> Prices:
+    """Return the prices of limits, in people."""
+    covering = reading.covering
+    quota, apart = pack_prices(problem, reading, None if dual is None else dual.pack * covering.person)
+    if dual is None:
+        return Prices(quota=quota, apart=apart)
     floors = zip(district_people(problem), dual.floor, strict=False)
     return Prices(
         site=dual.site * covering.person,
         cost=dual.cost * covering.person / covering.coin,
         quota=quota,
-        apart=tuple(apart),
+        apart=apart,
         floor={name: float(raised) for name, raised in floors if raised > 0},
     )
+
+
+def pack_prices(
+    problem: Problem, reading: Reading, price: NDArray[np.float64] | None
+) -> tuple[dict[str, float], tuple[tuple[tuple[object, ...], float], ...]]:
+    """Return the prices of quotas by name, and those of sets of sites that exclude each other."""
+    quota: dict[str, float] = {}
+    apart: list[tuple[tuple[object, ...], float]] = []
+    for place, pack in enumerate(reading.terms.packs):
+        # Where the required sites fill a pack nobody else fits in: any price is paid back by the required ones.
+        full = np.isin(pack.rows, reading.terms.required).sum() >= pack.room
+        charge = problem.population if full else 0.0 if price is None else float(price[place])
+        if charge > 0 and pack.quota:
+            quota[pack.quota] = charge
+        elif charge > 0 and pack.room > 0:
+            apart.append((tuple(problem.ids[pack.rows].tolist()), charge))
+    return quota, tuple(apart)
 
 
 def sizes_of(reading: Reading, course: Course) -> Sizes:
@@ -233,8 +253,13 @@ def short_plan(
     if at_least * reading.covering.person < missing - hair:
         sentence += "; that no plan comes closer is not proven"
     # No plan meets the floors, so that prices on them prove nothing: the bound is what all candidates could cover.
-    multipliers, prices = lifted(problem, reading, None)
-    plan = replace(plan, multipliers=multipliers, prices=prices, status="infeasible", bound_by="certificate")
+    plan = replace(
+        plan,
+        multipliers=lifted(problem, reading, None),
+        prices=prices_of(problem, reading, None),
+        status="infeasible",
+        bound_by="certificate",
+    )
     return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
 
 

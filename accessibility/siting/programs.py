@@ -121,27 +121,27 @@ def fall_short_least(covering: Covering) -> Program:
 def raise_least_share(covering: Covering, population: NDArray[np.float64], there: NDArray[np.float64]) -> Program:
     """Return the program that raises the least covered share of a district; its last column is that share.
 
+    Shares are counted in people of the largest district, so that the solver's tolerances are parts of one person.
+
     Parameters
     ----------
     covering
         The question; its floors are ignored.
     population, there
-        ``(d,)`` people of each district, and those covered before anything of this covering opens; districts without
+        ``(d,)`` people of each district, and those covered before anything of this covering opens. Districts without
         people do not count.
     """
     frame = frame_covering(covering)
     counted = np.flatnonzero(population > 0)
-    # In shares of the district, so that small districts weigh as much in the arithmetic as large ones.
-    scale = sparse.diags_array(1.0 / population[counted])
+    scale = population.max() / population[counted]
     share = sparse.csr_array(np.full((len(counted), 1), -1.0))
-    lines = sparse.hstack([scale @ frame.people[counted], share], format="csr")
-    wide = frame.links.shape[1]
+    lines = sparse.hstack([sparse.diags_array(scale) @ frame.people[counted], share], format="csr")
     return _program(
         covering,
         frame,
-        objective=np.concatenate([np.zeros(wide), [1.0]]),
+        objective=np.concatenate([np.zeros(frame.links.shape[1]), [1.0]]),
         extra=sparse.csr_array(lines),
-        extra_lower=-there[counted] / population[counted],
+        extra_lower=-scale * there[counted],
     )
 
 

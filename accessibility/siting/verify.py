@@ -11,7 +11,7 @@ import numpy as np
 
 from accessibility.errors import UnknownSiteError, UnprovenError
 from accessibility.siting.certificate import ROUNDING, coverable, floor_people, people_wanted, proven_bound
-from accessibility.siting.limits import TOUCHING_M, affordable, district_people
+from accessibility.siting.limits import TOUCHING_M, affordable, district_people, least_share
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,9 +73,7 @@ def check_max_min(problem: Problem, plan: SitingPlan) -> None:
     """Check a plan that raises the least covered share of a district."""
     check_sites(problem, plan)
     check_gains(problem, plan)
-    people, there = district_people(problem), district_people(problem, _covered(problem, plan))
-    least = min((there[name] / people[name] for name in people if people[name] > 0), default=1.0)
-    agree(plan.objective, least, "the least share of a district is {}")
+    agree(plan.objective, least_share(problem, _covered(problem, plan)), "the least share of a district is {}")
     check_bound(problem, plan, least_is_best=False)
 
 

@@ -1,0 +1,224 @@
+"""Raise the least covered share of a district, and then the people covered in all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.siting.certificate import ROUNDING, proven_bound
+from accessibility.siting.clock import Clock
+from accessibility.siting.closing import close_gap
+from accessibility.siting.covering import read_covering, weight_of
+from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.goals import MostPeople
+from accessibility.siting.greedy import improve, open_for_floors
+from accessibility.siting.limits import Limits, district_people, least_share
+from accessibility.siting.outcome import lifted, opened_parts, pack_prices, refused_plan
+from accessibility.siting.plan import Prices, SitingPlan
+from accessibility.siting.programs import columns_of, raise_least_share, solution_of
+from accessibility.siting.reduction import reduce_covering
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.covering import Covering, Reading
+    from accessibility.siting.exact import Answer, Program
+    from accessibility.siting.plan import Conditions
+    from accessibility.siting.problem import Problem
+
+_HALVINGS = 12
+_ROUNDS = 1_000
+_TOLERANCE = 1e-5
+_LINEAR_TIME, _EXACT_TIME = 0.2, 0.6
+
+
+def solve_max_min(
+    problem: Problem,
+    *,
+    sites: int | None = None,
+    budget: float | None = None,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+    conditions: Conditions | None = None,
+) -> SitingPlan:
+    """Return the sites with which the district that is covered worst is covered best, and then most people in all.
+
+    Parameters
+    ----------
+    problem
+        People with their districts, candidates and what is covered today. Without districts everybody is one.
+    sites, budget
+        Greatest number of sites, greatest total cost; at least one of them.
+    time_limit_s
+        Wall seconds.
+    gap
+        Gap between share and bound that is near enough to stop.
+    conditions
+        Quotas, spacing, exclusive sites, sites that must or must not open; floors have no place here.
+
+    Returns
+    -------
+    SitingPlan
+        Its objective is the least covered share of a district that has people; it is optimal where that share and the
+        people covered at that share are both proven.
+
+    Raises
+    ------
+    InputError
+        Neither a number of sites nor a budget, negative ones, floors, conditions about what is not there.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, solve_max_min
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 9, 1]], [30, 10, 20], 5, district=["A", "A", "B"])
+    >>> solve_max_min(problem, sites=2).objective
+    1.0
+    """
+    clock = Clock(limit_s=time_limit_s)
+    limits = Limits.of(sites, budget, conditions)
+    if limits.sites is None and limits.budget is None:
+        msg = "neither sites nor budget is given; expected the greatest number of sites, the greatest cost, or both"
+        raise InputError(msg)
+    if limits.conditions.floor or limits.conditions.floors or not gap >= 0:
+        msg = f"max-min raises every district and takes no floors, and a gap of 0 or more; found gap {gap} and floors"
+        raise InputError(msg)
+    reading = read_covering(problem, limits, by_district=True)
+    if reading.terms.contradiction:
+        return refused_plan(problem, limits, "max-min", reading.terms.contradiction)
+    towns = _Towns.of(problem, reading)
+    chosen, answers = _raise_least(reading.covering, towns, clock)
+    floors = replace(reading.covering, need=towns.need(towns.least(reading.covering, chosen)))
+    begun = reading.covering.site[chosen]
+    course = close_gap(MostPeople(), floors, gap, clock, begun)
+    rows = begun if course.short else course.sites
+    plan = _plan(problem, limits, reading, (rows, *answers), clock)
+    most = course.bound * floors.person
+    if not course.closed:
+        sentence = f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
+        plan = replace(plan, message=sentence, status="feasible")
+    return plan
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Towns:
+    """People of each district, and those covered before anything opens; one more for those who live in none."""
+
+    population: NDArray[np.float64]
+    there: NDArray[np.float64]
+    person: float
+
+    @classmethod
+    def of(cls, problem: Problem, reading: Reading) -> _Towns:
+        before = problem.open.copy()
+        before[reading.terms.required] = True
+        people, there = district_people(problem), district_people(problem, problem.covered_by(before))
+        return cls(
+            population=np.array([*people.values(), 0.0]),
+            there=np.array([*there.values(), 0.0]),
+            person=reading.covering.person,
+        )
+
+    def least(self, covering: Covering, chosen: NDArray[np.bool_]) -> float:
+        """Return the least share of a district that has people."""
+        covered = covering.covered(chosen)
+        weight = np.bincount(covering.district[covered], weights=covering.weight[covered], minlength=len(self.there))
+        counted = self.population > 0
+        shares = (self.there + weight * self.person)[counted] / self.population[counted]
+        return float(shares.min(initial=1.0))
+
+    def need(self, share: float) -> NDArray[np.int64]:
+        """Return the weight that each district still lacks of this share."""
+        wanted = [weight_of(share * people, self.person) for people in self.population]
+        return np.array(wanted, dtype=np.int64) - np.rint(self.there / self.person).astype(np.int64)
+
+
+def _raise_least(covering: Covering, towns: _Towns, clock: Clock) -> tuple[NDArray[np.bool_], tuple[Answer, Answer]]:
+    """Return columns that raise the least share, and what the linear and the whole program say about it."""
+    small = reduce_covering(covering)
+    chosen = _halve(small, towns, clock)
+    linear = raise_least_share(covering, towns.population, towns.there)
+    relaxed = replace(linear, integer=np.zeros(len(linear.integer), np.bool_))
+    bound = solve_program(relaxed, Effort(time_limit_s=clock.part(_LINEAR_TIME).left_s))
+    program = raise_least_share(small, towns.population, towns.there)
+    begun = solution_of(small, program, chosen)
+    begun[-1] = towns.least(small, chosen) * towns.population.max()
+    answer = solve_program(program, Effort(time_limit_s=clock.part(_EXACT_TIME).left_s), begun)
+    if answer.values is not None:
+        trial = columns_of(small, program, answer.values)
+        if small.fits(trial) and towns.least(small, trial) > towns.least(small, chosen):
+            chosen = trial
+    return np.isin(covering.site, small.site[chosen]), (bound, answer)
+
+
+def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
+    """Return columns found by asking for ever closer floors, alike for all districts."""
+    best = open_for_floors(small)
+    low, high = towns.least(small, best), towns.least(small, np.ones(len(small.site), np.bool_))
+    for turn in range(_HALVINGS):
+        if clock.left_s <= 0 or high - low <= ROUNDING:
+            break
+        asked = replace(small, need=towns.need((low + high) / 2))
+        trial = improve(asked, open_for_floors(asked), _ROUNDS, clock, seed=turn)
+        share = towns.least(small, trial)
+        if share > low:
+            best, low = trial, share
+        else:
+            high = (low + high) / 2
+    return best
+
+
+def _plan(
+    problem: Problem, limits: Limits, reading: Reading, found: tuple[NDArray[np.intp], Answer, Answer], clock: Clock
+) -> SitingPlan:
+    """Return the plan with the better of both bounds: certified by the linear program, or the solver's word."""
+    rows, linear, answer = found
+    parts = opened_parts(problem, limits, rows, reading.terms.required)
+    opened = problem.open.copy()
+    opened[problem.rows(parts["selected"])] = True
+    people, least = district_people(problem), least_share(problem, problem.covered_by(opened))
+    plan = SitingPlan(model="max-min", objective=least, bound=1.0, status="feasible", seconds=0.0, **parts)
+    if linear.duals is not None and max(people.values(), default=0.0) > 0:
+        multipliers, prices = _certificate(problem, reading, linear.duals)
+        plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
+        plan = replace(plan, bound=min(proven_bound(problem, plan), 1.0))
+    # The solver tells the people of the largest district but for its own tolerance.
+    largest = max(people.values(), default=0.0)
+    solver = (answer.bound - _TOLERANCE) / largest if largest > 0 else 1.0
+    if solver < plan.bound - ROUNDING:
+        plan = replace(plan, bound=max(solver, least), bound_by="solver")
+    if plan.bound - least <= ROUNDING:
+        plan = replace(plan, bound=least, status="optimal")
+    return replace(plan, seconds=clock.spent_s)
+
+
+def _certificate(
+    problem: Problem, reading: Reading, duals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], Prices]:
+    """Return the duals of the linear program as prices: of people, of limits, and of districts, which weigh 1 in all."""
+    covering, people = reading.covering, district_people(problem)
+    counted = [name for name in people if people[name] > 0]
+    shared = np.flatnonzero(covering.rows.lengths > 1)
+    largest = max(people.values())
+    weights = np.maximum(-duals[len(duals) - len(counted) :], 0.0)
+    weights /= weights.sum()
+    floor = {name: float(weight) / people[name] for name, weight in zip(counted, weights, strict=True)}
+    per_person = np.array([floor.get(name, 0.0) for name in (*people, "")])[covering.district] * largest
+    worth = per_person * covering.weight * covering.person
+    share = np.ones(len(covering.weight))
+    share[shared] = np.divide(
+        duals[: len(shared)], worth[shared], out=np.zeros(len(shared)), where=worth[shared] > 0
+    )
+    charges = np.maximum(duals[len(shared) : len(duals) - len(counted)], 0.0) / largest
+    packs, rest = charges[: len(covering.room)], charges[len(covering.room) :].tolist()
+    quota, apart = pack_prices(problem, reading, packs)
+    prices = Prices(
+        site=rest.pop(0) if covering.counts else 0.0,
+        cost=rest.pop(0) / covering.coin if covering.spends else 0.0,
+        quota=quota,
+        apart=apart,
+        floor=floor,
+    )
+    return lifted(problem, reading, share), prices
