@@ -11,7 +11,6 @@ catchment. Ties break by lower cost, then by id. The same question gives the sam
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numba as nb
@@ -35,8 +34,6 @@ _HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is 
 _OFTEN = 5  # every so many openings the second best
 _FINE = 1 << 30
 _PENALTY = 3
-_DOUBLINGS = 12
-_GREATEST_TOTAL = 2.0**52
 
 
 def open_greedily(covering: Covering) -> NDArray[np.bool_]:
@@ -49,21 +46,15 @@ def open_greedily(covering: Covering) -> NDArray[np.bool_]:
 
 
 def open_for_floors(covering: Covering) -> NDArray[np.bool_]:
-    """Return columns to open that come close to every floor: people of districts below theirs count for more."""
-    worth = np.ones(len(covering.need))
-    best = open_greedily(covering)
-    for _ in range(_DOUBLINGS):
-        short = covering.shortage(best)
-        if not short.any():
-            return best
-        worth[short > 0] *= 2
-        priced = covering.weight * worth[covering.district]
-        priced *= min(1.0, _GREATEST_TOTAL / priced.sum())
-        trial = open_greedily(replace(covering, weight=np.rint(priced).astype(np.int64)))
-        if _closeness(covering, trial) > _closeness(covering, best):
-            best = trial
-        worth[covering.shortage(trial) > 0] *= 2
-    return best
+    """Return columns to open: as long as a floor is not met, the best one for the district farthest from its own."""
+    if not covering.floored:
+        return open_greedily(covering)
+    state, limits = _begin(covering, np.zeros(len(covering.site), np.bool_))
+    _fill_floors(state, limits)
+    _fill(state, limits, covering.spends)
+    best: NDArray[np.bool_] = state[7]
+    other = open_greedily(covering)
+    return other if _closeness(covering, other) > _closeness(covering, best) else best
 
 
 def open_until(covering: Covering, reach: int) -> NDArray[np.bool_]:
@@ -258,6 +249,60 @@ def _fill(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN
         if j < 0:
             return
         _open(j, state, limits)
+
+
+@nb.njit(cache=True, nogil=True)
+def _gain_there(state, j, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the people of one district that a column would cover anew."""
+    weight, begin, row, count, district = state[0], state[3], state[4], state[5], state[9]
+    total = 0
+    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
+        r = np.uint64(row[k])
+        if count[r] == 0 and district[r] == place:
+            total += weight[r]
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the closed column that brings in most of one district for its cost, -1 where none does."""
+    gain, opened = state[6], state[7]
+    cost, pack_start, pack, room, left = limits[:5]
+    best, most = -1, 0.0
+    if left[0] <= 0:
+        return best
+    for j in range(gain.size):
+        # No column brings in more of a district than of all of them.
+        price = max(np.float64(cost[j]), 1.0)
+        if opened[j] or cost[j] > left[1] or gain[j] / price <= most:
+            continue
+        free = True
+        for k in range(pack_start[j], pack_start[j + 1]):
+            free = free and room[pack[k]] > 0
+        if free:
+            worth = _gain_there(state, j, place) / price
+            if worth > most:
+                best, most = j, worth
+    return best
+
+
+@nb.njit(cache=True, nogil=True)
+def _fill_floors(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Open the best column for the district that is farthest from its floor, until none can be helped."""
+    there, need = state[10], limits[5]
+    hopeless = np.zeros(need.size, np.bool_)
+    while True:
+        worst, farthest = -1, 0.0
+        for k in range(need.size):
+            if need[k] > there[k] and not hopeless[k] and (need[k] - there[k]) / need[k] > farthest:
+                worst, farthest = k, (need[k] - there[k]) / need[k]
+        if worst < 0:
+            return
+        j = _best_there(state, limits, worst)
+        if j < 0:
+            hopeless[worst] = True
+        else:
+            _open(j, state, limits)
 
 
 @nb.njit(cache=True, nogil=True)

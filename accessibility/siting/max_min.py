@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 _HALVINGS = 12
-_ROUNDS = 1_000
+_ROUNDS = 2_000
 _TOLERANCE = 1e-5
 _LINEAR_TIME, _EXACT_TIME = 0.2, 0.6
 
