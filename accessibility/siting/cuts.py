@@ -99,7 +99,7 @@ class Relaxed:
 def solve_relaxation(
     values: Values, room: Room, offers: Offers, visit: Callable[[NDArray[np.float64]], float], clock: Clock
 ) -> Relaxed:
-    """Return better prices and the cuts behind them, the best possible ones if the time allows.
+    """Return better offers and the cuts behind them, the best possible ones if the time allows.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def solve_choice(
     visit: Callable[[NDArray[np.float64]], tuple[float, float]],
     clock: Clock,
 ) -> float:
-    """Return a bound by branch and bound over the sites that the prices leave open; the solver's word.
+    """Return a bound by branch and bound over the sites that the offers leave open; the solver's word.
 
     The solver chooses under the cuts there are, all that there can be where these are few; where what it chose costs
     more than they say, more are added.
