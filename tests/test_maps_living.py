@@ -105,7 +105,7 @@ def test_figures_are_those_of_a_measurement(
             assert f"({now.covered_people:,.0f})" in opened.page.locator(".headline").inner_text()
         moved = (is_open != past.sites.open).any()
         table: Any = compare_coverages(past, now, where).loc[("total", "all")]
-        sentence = f"{count(table['gained'])} people gain, {count(table['lost'])} lose; today"
+        sentence = f"{count(table['gained'])} people gain, {count(table['lost'])} lose; before"
         assert not moved or sentence in opened.page.locator(".sentence").inner_text()
         shown = opened.page.locator(".classes.changes td:nth-child(3)").all_inner_texts() if moved else None
         kept = now.covered_people - table["gained"], past.uncovered_people - table["gained"]
@@ -264,7 +264,7 @@ def test_a_scenario_is_copied_that_the_command_reads(show: Callable[..., Opened]
         assert scenario.settings == rest.settings
     opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened.page.locator(".copy").click()
-    opened.page.wait_for_function("document.querySelector('.copy').textContent === 'Copied'")
+    opened.page.locator(".copy", has_text="Copied").wait_for()
     assert opened.page.evaluate("navigator.clipboard.readText()") == opened.page.locator(".scenario").input_value()
     assert opened.complaints == []
 

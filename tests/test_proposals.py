@@ -215,5 +215,9 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
         assert page.locator(".plan tr.on").count() == k
     rows.nth(1).click()
     assert page.locator(".plan tr.on").count() == 1
+    assert page.locator(".proposed.on text").all_text_contents() == ["2"]
+    opened.look_at(lonlat[2], 17)
+    page.mouse.click(*opened.point(lonlat[2]))
+    assert sorted(page.locator(".proposed.on text").all_text_contents()) == ["2", "3"]
     assert page.evaluate("window.broken") is None
     assert opened.complaints == []
