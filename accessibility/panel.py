@@ -93,6 +93,7 @@ def _switch_data(sheet: Sheet) -> dict[str, Any]:
         "added": {row: _addition(added[site]) for row, site in enumerate(sites.ids) if site in added},
         "fixed": switches.fixed,
         "compares": sheet.before is not None or sheet.proposal is not None,
+        "against": "drawn" if sheet.before is None else "today",
         "headline": [text for _, text in headline_forms(now, words)],
         "before": today_said(sheet.today),
         "settings": [words(setting) for setting in SETTINGS],

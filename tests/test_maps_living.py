@@ -105,7 +105,7 @@ def test_figures_are_those_of_a_measurement(
             assert f"({now.covered_people:,.0f})" in opened.page.locator(".headline").inner_text()
         moved = (is_open != past.sites.open).any()
         table: Any = compare_coverages(past, now, where).loc[("total", "all")]
-        sentence = f"{count(table['gained'])} people gain, {count(table['lost'])} lose; today"
+        sentence = f"{count(table['gained'])} people gain, {count(table['lost'])} lose; before"
         assert not moved or sentence in opened.page.locator(".sentence").inner_text()
         shown = opened.page.locator(".classes.changes td:nth-child(3)").all_inner_texts() if moved else None
         kept = now.covered_people - table["gained"], past.uncovered_people - table["gained"]
@@ -115,6 +115,29 @@ def test_figures_are_those_of_a_measurement(
     assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
     assert not opened.page.locator("header .reset").is_visible()
     assert opened.complaints == []
+
+
+def test_figures_are_written_as_python_writes_them(show: Callable[..., Opened]) -> None:
+    opened = show(draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption()))
+    rng = np.random.default_rng(8)
+    people = [
+        *(rng.uniform(0, 1e7, 200)),
+        *(np.arange(40) / 4),
+        *(0.1 * np.arange(60) * 3),
+        999.5,
+        1_000.5,
+        1e7,
+        123_456_789.5,
+    ]
+    pairs = [(part, whole) for whole in (1, 3, 7, 8, 400, 2_000, 149_923.0) for part in np.linspace(0, whole, 33)]
+    pairs += [(float(k), 400.0) for k in range(401)]  # quarters of a percent: ties at one decimal
+    script = """([people, pairs]) =>
+        [people.map(whole), pairs.map((p) => percent(...p)), pairs.map((p) => plainPercent(...p))]"""
+    said = opened.page.evaluate(script, [[float(p) for p in people], [[float(v) for v in pair] for pair in pairs]])
+    assert said[0] == [count(float(p)) for p in people]
+    assert said[1] == [percent(*pair) for pair in pairs]
+    assert said[2] == [plain_percent(*pair) for pair in pairs]
+    assert {"12.2 %", "0.2 %"} <= set(said[1])
 
 
 def test_the_list_says_what_each_site_would_change(show: Callable[..., Opened]) -> None:
@@ -241,7 +264,7 @@ def test_a_scenario_is_copied_that_the_command_reads(show: Callable[..., Opened]
         assert scenario.settings == rest.settings
     opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     opened.page.locator(".copy").click()
-    opened.page.wait_for_function("document.querySelector('.copy').textContent === 'Copied'")
+    opened.page.locator(".copy", has_text="Copied").wait_for()
     assert opened.page.evaluate("navigator.clipboard.readText()") == opened.page.locator(".scenario").input_value()
     assert opened.complaints == []
 

@@ -173,6 +173,18 @@ def test_ticks_are_round_and_span(low: float, high: float) -> None:
     assert re.fullmatch(r"[125]e[+-]\d+", f"{step:.0e}")
 
 
+def test_same_inputs_same_bytes() -> None:
+    def once() -> str:
+        net, now, where, plan = proposed(names=mapworlds.NAMES)
+        frontier = pd.DataFrame({"budget": [0, 6], "covered_people": [1.0, 5], "bound_people": [1.0, 6]})
+        given = mapworlds.switches(net, now, where)
+        words = mapworlds.caption(language="both")
+        drawn = draw_coverage(now, caption=words, plan=Proposal(plan=plan, frontier=frontier), switches=given)
+        return str(drawn.get_root().render())
+
+    assert once() == once()
+
+
 @in_browser
 def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
     net, now, where, plan = proposed(names=mapworlds.NAMES)
@@ -215,5 +227,9 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
         assert page.locator(".plan tr.on").count() == k
     rows.nth(1).click()
     assert page.locator(".plan tr.on").count() == 1
+    assert page.locator(".proposed.on text").all_text_contents() == ["2"]
+    opened.look_at(lonlat[2], 17)
+    page.mouse.click(*opened.point(lonlat[2]))
+    assert sorted(page.locator(".proposed.on text").all_text_contents()) == ["2", "3"]
     assert page.evaluate("window.broken") is None
     assert opened.complaints == []

@@ -58,21 +58,26 @@ const living = (() => {
     return people / unit;
   };
 
-  // People, covered, and covered today, of the cells that a test lets pass.
-  const sum = (test) => {
-    const found = { people: 0, covered: 0, before: 0, gained: 0, lost: 0 };
+  // People, covered now and before, gained and lost: of everybody, of each setting, of each district.
+  const figures = () => {
+    const nobody = () => ({ people: 0, covered: 0, before: 0, gained: 0, lost: 0 });
+    const found = { total: nobody(), settings: of.settings.map(nobody), districts: [...of.districts, null].map(nobody) };
     for (let cell = 0; cell < all.length; cell++) {
-      if (!test(Math.floor(cell / 6), Math.floor(cell / 2) % 3)) continue;
-      found.people += all[cell];
-      found.covered += covered[cell];
-      if (cell % 2) {
-        found.before += all[cell];
-        found.lost += all[cell] - covered[cell];
-      } else {
-        found.gained += covered[cell];
+      const here = [found.total, found.settings[Math.floor(cell / 2) % 3], found.districts[Math.floor(cell / 6)]];
+      for (const sum of here) {
+        sum.people += all[cell];
+        sum.covered += covered[cell];
+        if (cell % 2) {
+          sum.before += all[cell];
+          sum.lost += all[cell] - covered[cell];
+        } else {
+          sum.gained += covered[cell];
+        }
       }
     }
-    for (const name of Object.keys(found)) found[name] /= unit;
+    for (const sum of [found.total, ...found.settings, ...found.districts]) {
+      for (const name of Object.keys(sum)) sum[name] /= unit;
+    }
     return found;
   };
 
@@ -108,7 +113,7 @@ const living = (() => {
   };
 
   return {
-    load, set, effect, sum, changeOf, moved, read, scenario, canSwitch,
+    load, set, effect, figures, changeOf, moved, read, scenario, canSwitch,
     isOpen: (row) => Boolean(open[row]),
     listen: (listener) => listeners.push(listener),
     toggle: (row) => set([[row, !open[row]]]),

@@ -68,6 +68,7 @@ const coverageMap = (() => {
     svg.firstChild.append(text);
     marker.options.icon.options.html = svg.firstChild;
     marker.setZIndexOffset(1000 - rank);
+    panel.pin(rank, marker);
   };
 
   const tabs = () => {

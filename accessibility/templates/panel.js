@@ -6,7 +6,7 @@ const panel = (() => {
   const [MOST, CROWDED] = [100, 250];
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
-  const markers = new Map();
+  const markers = new Map(), pins = new Map();
   let map = null, changes = null, control = null, before = null, listed = [];
 
   const element = (tag, kind = "", text = "") => {
@@ -79,30 +79,29 @@ const panel = (() => {
     const text = whole(Math.abs(covered - past));
     return text === "0" ? "0" : `${covered < past ? "\u2212" : "+"}${text}`;
   };
-  const figures = (row, name, found) => cells(row, [
-    name, whole(found.people), whole(found.covered), percent(found.covered, found.people), difference(found),
-  ]);
-
-  // Rows of the tables of figures, with what each adds up.
+  // Rows of the tables of figures, with what each tells.
   const tables = [];
   const makeTables = () => {
-    const there = (test) => living.sum(test).people > 0;
-    const everyone = [words("total"), () => true];
-    const settings = of.settings.map((name, k) => [name, (_, setting) => setting === k]).filter(([, test]) => there(test));
-    const districts = of.districts.map((name, k) => [name, (district) => district === k]);
-    const nowhere = [words("no_district"), (district) => district === of.districts.length];
-    if (there(nowhere[1])) districts.push(nowhere);
+    const now = living.figures();
+    const settings = of.settings.map((name, k) => [name, ({ settings: all }) => all[k]]).filter(([, pick]) => pick(now).people > 0);
+    const districts = of.districts.map((name, k) => [name, ({ districts: all }) => all[k]]);
+    if (now.districts.at(-1).people > 0) districts.push([words("no_district"), ({ districts: all }) => all.at(-1)]);
     for (const [by, rows] of [["setting", settings], ["district", districts]]) {
       const table = find(`.figures[data-by="${by}"] table`);
-      for (const [body, listedRows] of [[table.tBodies[0], rows], [table.tFoot, [everyone]]]) {
-        for (const [name, test] of listedRows) {
+      const last = [[words("total"), ({ total }) => total]];
+      for (const [body, told] of [[table.tBodies[0], rows], [table.tFoot, last]]) {
+        for (const [name, pick] of told) {
           const row = body.insertRow();
           for (let k = 0; k < 5; k++) row.insertCell();
           row.cells[0].dir = "auto";
-          tables.push({ row, name, test });
+          tables.push({ row, name, pick });
         }
       }
     }
+  };
+  const tell = ({ row, name, pick }, now) => {
+    const sum = pick(now);
+    cells(row, [name, whole(sum.people), whole(sum.covered), percent(sum.covered, sum.people), difference(sum)]);
   };
 
   const sentences = (box, pairs) => box.replaceChildren(...pairs.map(([language, text]) => {
@@ -127,8 +126,9 @@ const panel = (() => {
     const values = { percent: plainPercent(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
     const filled = of.headline.map((form) => form.replace(/\{(percent|people|covered)\}/g, (_, name) => values[name]));
     sentences(find("header .headline"), filled.map((text) => ["", text]));
+    const past = of.against === "today" ? of.today : of.drawn;
     const [opened, closed] = [true, false].map((on) => String(of.ids.filter(
-      (_, row) => living.isOpen(row) === on && Boolean(of.today[row]) !== on).length));
+      (_, row) => living.isOpen(row) === on && Boolean(past[row]) !== on).length));
     const said = { opened, closed, gained: whole(total.gained), lost: whole(total.lost), ...of.before };
     sentences(find("header .sentence"), lines("switched", said));
   };
@@ -194,13 +194,13 @@ const panel = (() => {
   };
 
   const planned = every(".plan tbody tr").map((line) => Number(line.dataset.row)).filter((row) => row >= 0);
-  const plan = () => {
+  const plan = ({ covered, people: everyone }) => {
+    for (const [row, pin] of pins) if (pin.getElement()) pin.getElement().classList.toggle("on", living.isOpen(row));
     const slider = find(".first-sites");
     if (!slider) return;
     let k = planned.findIndex((row) => !living.isOpen(row));
     if (k < 0) k = planned.length;
     slider.value = k;
-    const { covered, people: everyone } = living.sum(() => true);
     const said = { k, n: planned.length, percent: plainPercent(covered, everyone), covered: whole(covered) };
     find(".first-said").textContent = words("first_sites", said);
     for (const line of every(".plan tbody tr")) line.classList.toggle("on", living.isOpen(Number(line.dataset.row)));
@@ -228,15 +228,15 @@ const panel = (() => {
   };
 
   const refresh = (rows) => {
-    const total = living.sum(() => true);
+    const now = living.figures(), { total } = now;
     rows.forEach(paintMarker);
     head(total);
     legend(total);
-    for (const { row, name, test } of tables) figures(row, name, living.sum(test));
+    for (const row of tables) tell(row, now);
     const changed = new Set(rows);
     for (const line of listed) paintRow(line, changed.has(line.row));
     scenario();
-    plan();
+    plan(total);
     for (const note of every(".as-drawn")) note.hidden = !living.moved();
     showChanges();
     showChanged();
@@ -280,6 +280,14 @@ const panel = (() => {
     kindOf: (i) => living.changeOf(people.classOf(i)),
     paint: people.paintOf({ colours: of.change.colours.map((colour) => [colour]), limits: [] }),
   };
+  // The pin of a proposed site switches it, as its symbol would.
+  const pin = (rank, marker) => {
+    const line = find(`.plan tbody tr:nth-child(${rank})`), row = Number(line.dataset.row);
+    if (living.off || row < 0) return;
+    pins.set(row, marker);
+    marker.on("click", () => living.toggle(row));
+  };
+
   // Where there are very many sites in view their symbols are small.
   const crowd = (view) => {
     const bounds = view.getBounds();
@@ -288,5 +296,5 @@ const panel = (() => {
     view.getContainer().classList.toggle("crowded", seen > CROWDED);
   };
 
-  return { start, site, crowd, changeLook };
+  return { start, site, pin, crowd, changeLook };
 })();

@@ -86,14 +86,17 @@ const people = (() => {
     }
   };
 
-  // Places that are no cells, as circles: more people, larger; the small ones on top.
+  // Places that are no cells are circles: more people, larger, as far as their neighbours leave them room.
+  const radiusOf = (view, count) => {
+    const wanted = (3 + 9 * Math.sqrt(count / of.most)) * view.ratio;
+    return Math.max(1.5 * view.ratio, Math.min(wanted, 1.2 * view.side));
+  };
   const circles = (context, view, { kindOf, paint }, seen) => {
-    const { x, y, count } = points, most = 1.2 * view.side, least = 1.5 * view.ratio;
+    const { x, y, count } = points;
     for (const i of seen) {
       const kind = kindOf(i);
       if (kind < 0) continue;
-      const wanted = (3 + 9 * Math.sqrt(count[i] / 10 / of.most)) * view.ratio;
-      const radius = Math.max(least, Math.min(wanted, most));
+      const radius = radiusOf(view, count[i] / 10);
       context.beginPath();
       context.arc(view.left + x[i] * view.across, view.top - y[i] * view.up, radius, 0, 2 * Math.PI);
       context.fillStyle = paint.name(kind, count[i] / 10);
@@ -132,14 +135,13 @@ const people = (() => {
     return (mixed | Math.round(Math.max(under >>> 24, 255 * alpha)) << 24) >>> 0;
   };
   const stamps = (view, pixels, { kindOf, paint }, seen) => {
-    const { x, y, count } = points, most = 1.2 * view.side, least = 1.5 * view.ratio;
+    const { x, y, count } = points;
     for (const i of seen) {
       const kind = kindOf(i);
       if (kind < 0) continue;
-      const wanted = (3 + 9 * Math.sqrt(count[i] / 10 / of.most)) * view.ratio;
       const colour = paint.bits(kind, count[i] / 10);
       const px = Math.round(view.left + x[i] * view.across), py = Math.round(view.top - y[i] * view.up);
-      for (const [dx, dy, alpha] of maskOf(Math.max(least, Math.min(wanted, most)))) {
+      for (const [dx, dy, alpha] of maskOf(radiusOf(view, count[i] / 10))) {
         const column = px + dx, row = py + dy;
         if (column < 0 || row < 0 || column >= view.wide || row >= view.tall) continue;
         const at = row * view.wide + column;
