@@ -33,7 +33,10 @@ Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standa
 Basemap = Annotated[
     bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
 ]
-Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of the map.")]
+Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of map, report and workbook.")]
+Shapefile = Annotated[bool, typer.Option("--shapefile", help="The layers as Shapefiles, too.")]
+Geotiff = Annotated[bool, typer.Option("--geotiff", help="Walking minutes as a GeoTIFF, too.")]
+Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
 
 @app.callback(invoke_without_command=True)
@@ -55,12 +58,13 @@ def demo(
     lang: Lang = "en",
     basemap: Basemap = False,
 ) -> None:
-    """Run the sample county: coverage, map and tables, into maps/demo/."""
+    """Run the sample county: coverage, proposal, map and report, into maps/demo/."""
     from accessibility import runs  # noqa: PLC0415
 
-    folder = runs.demo_folder() if out is None else out
     options = runs.Options(workers=workers, basemap=basemap, language=lang)
-    _cover(runs.sample_study(), folder, options, quiet=quiet, as_json=as_json)
+    with _progress(quiet=quiet) as progress:
+        result = runs.run_demo(out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -130,25 +134,112 @@ def cover(  # noqa: PLR0913 -- the options of a command
     as_json: Json = False,
     lang: Lang = "en",
     basemap: Basemap = False,
+    shapefile: Shapefile = False,
+    geotiff: Geotiff = False,
 ) -> None:
-    """Measure coverage: tables, map and manifest, into maps/<study>/."""
+    """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
     from accessibility import runs  # noqa: PLC0415
 
-    options = runs.Options(workers=workers, basemap=basemap, language=lang)
-    _cover(study, out, options, quiet=quiet, as_json=as_json)
-
-
-def _cover(study: Path, out: Path | None, options: Any, *, quiet: bool, as_json: bool) -> None:
-    from accessibility import runs  # noqa: PLC0415
-
+    options = runs.Options(workers=workers, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff)
     with _progress(quiet=quiet) as progress:
         result = runs.run_cover(study, out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def site(  # noqa: PLR0913 -- the options of a command
+    study: StudyFile,
+    *,
+    budget: Annotated[float | None, typer.Option(help="Greatest cost of all new sites together.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Greatest number of new sites.")] = None,
+    reach: Annotated[float | None, typer.Option(help="Share of all people to reach at least cost, 0 to 1.")] = None,
+    model: Annotated[Model, typer.Option(help="What the plan is best at.")] = "mclp",
+    floor: Annotated[float, typer.Option(help="Least share covered in every district, 0 to 1.")] = 0.0,
+    close: Annotated[int, typer.Option(help="How many open sites may close (relocation).")] = 0,
+    gap: Annotated[
+        float, typer.Option(min=0.0, help="Greatest gap to the proven bound; above it, exit code 3.")
+    ] = 0.001,
+    time_limit: Annotated[float, typer.Option("--time-limit", min=0.0, help="Seconds for the solver.")] = 60.0,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+    shapefile: Shapefile = False,
+    geotiff: Geotiff = False,
+) -> None:
+    """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
+    from accessibility import runs  # noqa: PLC0415
+    from accessibility.proposing import Question  # noqa: PLC0415
+
+    question = Question(
+        model=model, budget=budget, sites=sites, reach=reach, floor=floor, close=close, time_limit_s=time_limit
+    )
+    options = runs.Options(workers=workers, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff)
+    with _progress(quiet=quiet) as progress:
+        result = runs.run_site(study, question, out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
+    if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > gap:
+        raise typer.Exit(EXIT_UNPROVEN)
+
+
+def _tell(result: Any, *, quiet: bool, as_json: bool) -> None:
+    """Print what a run found."""
     if as_json:
-        _print_json(result.manifest["totals"])
+        siting = result.manifest["siting"]
+        _print_json(result.manifest["totals"] | ({} if siting is None else {"siting": siting}))
     elif not quiet:
         from accessibility.console import print_coverage  # noqa: PLC0415
 
         print_coverage(result)
+
+
+@app.command()
+def compare(  # noqa: PLR0913 -- the options of a command
+    study: StudyFile,
+    scenarios: Annotated[Path, typer.Argument(metavar="SCENARIOS.toml", help="What would be different.")],
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+) -> None:
+    """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
+    from accessibility import runs  # noqa: PLC0415
+
+    options = runs.Options(workers=workers, basemap=basemap, language=lang)
+    with _progress(quiet=quiet) as progress:
+        found = runs.run_compare(study, scenarios, out, options, progress)
+    if as_json:
+        _print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
+    elif not quiet:
+        from accessibility.console import print_comparison  # noqa: PLC0415
+
+        print_comparison(found)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run wrote.")],
+    *,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Recompute a run's headline from its manifest: exit code 0 if it is equal, 4 if not."""
+    from accessibility import runs  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        verdict = runs.run_verify(folder, runs.Options(), progress)
+    if as_json:
+        _print_json(verdict.to_dict())
+    elif not quiet:
+        for line in verdict.lines:
+            typer.echo(line)
+    if not verdict.equal:
+        raise typer.Exit(EXIT_OUTPUT)
 
 
 def _progress(*, quiet: bool) -> Progress:

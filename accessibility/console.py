@@ -12,10 +12,13 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from accessibility.runs import Result
+    from accessibility.runs.comparing import Comparison
+    from accessibility.siting import SitingPlan
 
 _WORTH = re.compile(r", coverage would change by [+-][\d.]+ points")  # stands before the sentence already
 _MOST_FINDINGS = 40
 _MOST_DISTRICTS = 15
+_MOST_SITES = 20
 _LEAST_POINTS = 0.005  # shown as 0.01
 
 
@@ -89,8 +92,46 @@ def print_coverage(result: Result) -> None:
         console.print(Text(note))
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
     _print_findings(console, told, result.warnings)
+    if result.plan is not None:
+        _print_plan(console, result.plan)
     console.print(Text(f"map:    {result.folder / 'coverage.html'}"))
-    console.print(Text(f"tables: {result.folder / 'districts.csv'}, demand.parquet, quality.csv, manifest.json"))
+    console.print(Text(f"report: {result.folder / 'report.html'}, report.xlsx"))
+    rest = [name for name in result.files if name not in ("coverage.html", "report.html", "report.xlsx")]
+    console.print(Text(f"layers and tables: {result.folder / rest[0]}, {', '.join(rest[1:])}"))
+
+
+def _print_plan(console: Console, plan: SitingPlan) -> None:
+    """Print the proposal: what it costs, how good it is, and its first sites in opening order."""
+    text = f"proposal ({plan.model}): {len(plan.selected)} sites for {plan.cost:g}; {plan.status}"
+    if plan.status != "infeasible":
+        text += f", objective {plan.objective:,.10g}, proven bound {plan.bound:,.10g}, gap {100 * plan.gap:.3f} %"
+    console.print(Text(text, style="bold"))
+    if plan.message:
+        console.print(Text(plan.message))
+    table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
+    for row in plan.table().head(_MOST_SITES).itertuples(index=False):
+        figures = (f"{row.cost:g}", f"{row.gain_people:,.0f}", _percent(row.covered_share))
+        table.add_row(str(row.rank), Text(str(row.id)), Text(str(row.name)), Text(str(row.kind)), *figures)
+    if plan.selected:
+        console.print(table)
+    if len(plan.selected) > _MOST_SITES:
+        console.print(Text(f"and {len(plan.selected) - _MOST_SITES} more in sites.csv"))
+
+
+def print_comparison(found: Comparison) -> None:
+    """Print today's headline, a line a scenario, and the files."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(Text(f"today: {found.headline}", style="bold"))
+    table = Table("", "covered", "share", "gained", "lost", "unreached", "cost", box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in found.scenarios.itertuples(index=False):
+        people = [f"{value:,.0f}" for value in (row.gained, row.lost, row.unreached)]
+        table.add_row(Text(row.scenario), f"{row.covered:,.0f}", _percent(row.covered_share), *people, f"{row.cost:g}")
+    console.print(table)
+    for path in found.maps:
+        console.print(Text(f"map:    {path}"))
+    console.print(Text(f"tables: {found.folder / 'compare.csv'}, differences.csv, manifest.json"))
 
 
 def print_check(facts: dict[str, Any]) -> None:

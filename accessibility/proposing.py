@@ -126,6 +126,8 @@ class SitingCase:
         """
         if self.question.model != "mclp" or self.question.reach is not None or self.plan.status == "infeasible":
             return None
+        if not hasattr(siting, "coverage_frontier"):
+            return None
         if self.question.budget is None:
             steps = np.arange(0, 2 * max(len(self.plan.selected), 1) + 1)
             found = siting.coverage_frontier(

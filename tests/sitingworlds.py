@@ -108,17 +108,23 @@ def plans(problem: Problem, sites: int | None, budget: float | None, asked: Cond
                 yield rows
 
 
-def _allowed(problem: Problem, rows: tuple[int, ...], sites: int | None, budget: float | None, asked: Conditions) -> bool:
+def _allowed(
+    problem: Problem, rows: tuple[int, ...], sites: int | None, budget: float | None, asked: Conditions
+) -> bool:
     names = {problem.ids[row] for row in rows}
     counting = names | {problem.ids[row] for row in np.flatnonzero(problem.open)}
     cost = sum(problem.site_cost[row] for row in rows)
-    apart = min((float(np.hypot(*(problem.site_xy[a] - problem.site_xy[b]))) for a, b in combinations(rows, 2)), default=9)
+    apart = min(
+        (float(np.hypot(*(problem.site_xy[a] - problem.site_xy[b]))) for a, b in combinations(rows, 2)), default=9
+    )
     return bool(
         (sites is None or len(rows) <= sites)
         and (budget is None or cost <= budget + 1e-9)
         and all(site in counting for site in asked.required)
         and not names & set(asked.forbidden)
-        and all(sum(name in (problem.kind[r], problem.bank[r]) for r in rows) <= most for name, most in asked.quotas.items())
+        and all(
+            sum(name in (problem.kind[r], problem.bank[r]) for r in rows) <= most for name, most in asked.quotas.items()
+        )
         and not any({a, b} <= counting and {a, b} & names for a, b in asked.exclusive)
         and apart >= asked.spacing_m
     )

@@ -29,7 +29,6 @@ FLOORS = [
     {"coverage", "siting"},
     {"scenario", "candidates"},
     {"comparison", "ledger", "live", "routes"},
-    {"candidates"},
     {"explanation", "trial", "proposing"},
     {
         "sources",

@@ -18,7 +18,7 @@ from accessibility.report.dictionary import data_dictionary
 from accessibility.report.files import write_csv, write_folder, write_geoparquet
 from accessibility.report.geopackage import write_geopackage
 from accessibility.report.groups import group_notes, group_record, group_table
-from accessibility.report.layers import LayerSources, make_layers
+from accessibility.report.layers import PROPOSED_COLUMNS, LayerSources, make_layers
 from accessibility.report.manifest import Run, record_run, write_manifest
 from accessibility.report.page import write_page
 from accessibility.report.shapefile import write_shapefiles
@@ -188,9 +188,7 @@ def _proposed(measured: Measured) -> pd.DataFrame:
     """Return the rows of ``sites.csv``; none, with its columns, where nothing was proposed."""
     import pandas as pd  # noqa: PLC0415
 
-    from accessibility.siting.plan import PLAN_COLUMNS  # noqa: PLC0415
-
-    return pd.DataFrame(columns=list(PLAN_COLUMNS)) if measured.plan is None else measured.plan.table()
+    return pd.DataFrame(columns=list(PROPOSED_COLUMNS)) if measured.plan is None else measured.plan.table()
 
 
 def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[str, Any]:

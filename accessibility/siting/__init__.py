@@ -6,32 +6,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accessibility.siting.backup import solve_backup
     from accessibility.siting.lscp import solve_lscp, solve_partial
     from accessibility.siting.max_min import solve_max_min
     from accessibility.siting.mclp import solve_mclp
+    from accessibility.siting.p_center import solve_p_center
+    from accessibility.siting.p_median import solve_p_median
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
+    from accessibility.siting.relocation import solve_relocation
     from accessibility.siting.verify import verify_plan
 
 _HOME = {
     "Conditions": "plan",
     "Problem": "problem",
     "SitingPlan": "plan",
+    "solve_backup": "backup",
     "solve_lscp": "lscp",
     "solve_max_min": "max_min",
     "solve_mclp": "mclp",
+    "solve_p_center": "p_center",
+    "solve_p_median": "p_median",
     "solve_partial": "lscp",
+    "solve_relocation": "relocation",
     "verify_plan": "verify",
 }
 
-__all__ = [  # noqa: RUF022 -- types, then functions
+__all__ = [
     "Conditions",
     "Problem",
     "SitingPlan",
+    "solve_backup",
     "solve_lscp",
     "solve_max_min",
     "solve_mclp",
+    "solve_p_center",
+    "solve_p_median",
     "solve_partial",
+    "solve_relocation",
     "verify_plan",
 ]
 

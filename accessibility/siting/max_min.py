@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering, Reading
-    from accessibility.siting.exact import Answer, Program
+    from accessibility.siting.exact import Answer
     from accessibility.siting.plan import Conditions
     from accessibility.siting.problem import Problem
 
@@ -97,7 +97,9 @@ def solve_max_min(
     plan = _plan(problem, limits, reading, (rows, *answers), clock)
     most = course.bound * floors.person
     if not course.closed:
-        sentence = f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
+        sentence = (
+            f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
+        )
         plan = replace(plan, message=sentence, status="feasible")
     return plan
 
@@ -194,9 +196,7 @@ def _plan(
     return replace(plan, seconds=clock.spent_s)
 
 
-def _certificate(
-    problem: Problem, reading: Reading, duals: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], Prices]:
+def _certificate(problem: Problem, reading: Reading, duals: NDArray[np.float64]) -> tuple[NDArray[np.float64], Prices]:
     """Return the duals of the linear program as prices: of people, of limits, and of districts, which weigh 1 in all."""
     covering, people = reading.covering, district_people(problem)
     counted = [name for name in people if people[name] > 0]
@@ -208,9 +208,7 @@ def _certificate(
     per_person = np.array([floor.get(name, 0.0) for name in (*people, "")])[covering.district] * largest
     worth = per_person * covering.weight * covering.person
     share = np.ones(len(covering.weight))
-    share[shared] = np.divide(
-        duals[: len(shared)], worth[shared], out=np.zeros(len(shared)), where=worth[shared] > 0
-    )
+    share[shared] = np.divide(duals[: len(shared)], worth[shared], out=np.zeros(len(shared)), where=worth[shared] > 0)
     charges = np.maximum(duals[len(shared) : len(duals) - len(counted)], 0.0) / largest
     packs, rest = charges[: len(covering.room)], charges[len(covering.room) :].tolist()
     quota, apart = pack_prices(problem, reading, packs)

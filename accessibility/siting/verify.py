@@ -27,6 +27,10 @@ CHECKERS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "max-min": ("verify", "check_max_min"),
         "lscp": ("verify", "check_spending"),
         "partial": ("verify", "check_spending"),
+        "backup": ("backup", "check_backup"),
+        "p-center": ("p_center", "check_p_center"),
+        "p-median": ("p_median", "check_p_median"),
+        "relocation": ("relocation", "check_relocation"),
     }
 )
 """Model to the module of this package and the function in it that checks its plans: ``check(problem, plan)``."""

@@ -81,7 +81,8 @@ def test_a_middling_town_is_proven() -> None:
 
 
 @pytest.mark.parametrize(
-    "limits", [{}, {"sites": -1}, {"budget": -1}, {"sites": 1, "gap": -1}, {"sites": 1, "conditions": Conditions(floor=0.5)}]
+    "limits",
+    [{}, {"sites": -1}, {"budget": -1}, {"sites": 1, "gap": -1}, {"sites": 1, "conditions": Conditions(floor=0.5)}],
 )
 def test_what_is_no_question_is_refused(limits: dict[str, Any]) -> None:
     with pytest.raises(InputError):

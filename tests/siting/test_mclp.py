@@ -167,7 +167,11 @@ def test_free_sites_open_without_a_budget() -> None:
         (covers([[]], [5]), {"sites": 3}, "no candidate covers anybody who is not covered already"),
         (covers([[0]], [5], candidate=[False]), {"sites": 3}, "there is no candidate to open"),
         (covers([], [5]), {"sites": 3}, "there is no candidate to open"),
-        (covers([[0]], [5], site_cost=[3]), {"budget": 2}, "the budget of 2 pays for no candidate; the cheapest costs 3"),
+        (
+            covers([[0]], [5], site_cost=[3]),
+            {"budget": 2},
+            "the budget of 2 pays for no candidate; the cheapest costs 3",
+        ),
         (covers([[0]], [5]), {"sites": 0}, "the number of sites is 0, so that none opens"),
         (covers([[0], [0]], [0]), {"sites": 1}, "everybody is covered already"),
         (
