@@ -129,16 +129,12 @@ class SitingCase:
         if not hasattr(siting, "coverage_frontier"):
             return None
         if self.question.budget is None:
-            steps = np.arange(0, 2 * max(len(self.plan.selected), 1) + 1)
-            found = siting.coverage_frontier(
-                self.problem, sites=steps.tolist(), time_limit_s=self.question.time_limit_s
-            )
+            limit: dict[str, Any] = {"sites": list(range(2 * max(len(self.plan.selected), 1) + 1))}
         else:
-            steps = np.linspace(0.0, 2.0 * self.question.budget, _FRONTIER_STEPS)
-            found = siting.coverage_frontier(
-                self.problem, budgets=steps.tolist(), time_limit_s=self.question.time_limit_s
-            )
-        return found.table()
+            limit = {"budgets": np.linspace(0.0, 2.0 * self.question.budget, _FRONTIER_STEPS).tolist()}
+        found = siting.coverage_frontier(self.problem, **limit, time_limit_s=self.question.time_limit_s)
+        table: pd.DataFrame = found.table()
+        return table
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest tells of the plan."""
@@ -246,8 +242,8 @@ def propose_sites(
         wide = trace_catchments(network, coverage.demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
-    if note:
-        plan = replace(plan, message=" ".join(part for part in (plan.message, note) if part))
+    chosen = candidates.take(candidates.rows(plan.selected))
+    plan = replace(plan, sites=chosen, message=" ".join(part for part in (plan.message, note) if part))
     return SitingCase(question=question, problem=problem, plan=plan)
 
 
@@ -268,7 +264,9 @@ def _with_costs(problem: Problem, wide: Catchments) -> tuple[Problem, str]:
         start=wide.start,
         demand=place[wide.demand],
         cost=wide.cost,
-        within=(at < len(near)) & (near[np.minimum(at, len(near) - 1)] == key) if len(near) else np.zeros(len(key)),
+        within=(at < len(near)) & (near[np.minimum(at, len(near) - 1)] == key)
+        if len(near)
+        else np.zeros(len(key), np.bool_),
         district=problem.district[reached],
     )
     left = float(problem.people[~reached].sum())
