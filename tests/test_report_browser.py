@@ -13,7 +13,6 @@ import reportworlds
 from accessibility.report.page import write_page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from accessibility.factfinding import Measured
 
@@ -24,16 +23,6 @@ pytestmark = [
 ]
 PRINTED_PX = 688  # 182 mm between the margins of A4, at 96 pixels an inch
 LANGUAGES = ("en", "zh", "both")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def shown(chromium: Any, path: Path, width: int = 1_000) -> tuple[Any, list[str]]:

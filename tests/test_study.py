@@ -44,7 +44,8 @@ def demo(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_sample_county_writes_what_was_promised(demo: Path) -> None:
-    promised = {"districts.csv", "demand.parquet", "quality.csv", "coverage.html", "manifest.json"}
+    tables = {"districts.csv", "demand.parquet", "quality.csv", "sites.csv", "dictionary.csv", "manifest.json"}
+    promised = tables | {"coverage.html", "report.html", "report.xlsx", "coverage.gpkg"}
     assert {p.name for p in demo.iterdir()} == promised
     totals = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))["totals"]
     table = pd.read_csv(demo / "districts.csv", encoding="utf-8-sig")

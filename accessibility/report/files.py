@@ -7,6 +7,7 @@ import numbers
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -88,6 +89,23 @@ def write_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         if not (aside / path.name).is_file():
             msg = f"{_final(path)} cannot be written: nothing was written to it; expected a file"
             raise OutputError(msg)
+
+
+@contextmanager
+def spellable(folder: Path) -> Iterator[Path]:
+    """Yield a path of the same folder that GDAL can spell: `folder` itself, or a link where Python reads it as no text.
+
+    A system whose encoding is not UTF-8 hands names beyond ASCII over as bytes, which GDAL takes for broken text.
+    """
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as place:
+            link = Path(place) / "folder"
+            link.symlink_to(folder.absolute(), target_is_directory=True)
+            yield link
+    else:
+        yield folder
 
 
 def defuse(text: str) -> str:

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from accessibility.report.files import write_aside
+from accessibility.report.files import spellable, write_aside
 from accessibility.report.layers import GEOMETRY, make_layers
 from accessibility.report.layerstyles import layer_styles
 from accessibility.report.styles import write_qml
@@ -63,7 +63,8 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
 
     layers = make_layers(sources)
     styles = layer_styles(sources.coverage)
-    with write_aside(path) as aside:
+    with write_aside(path) as whole, spellable(whole.parent) as folder:
+        aside = folder / whole.name
         try:
             for name, layer in layers.items():
                 pyogrio.write_dataframe(

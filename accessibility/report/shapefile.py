@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.report.files import write_folder
+from accessibility.report.files import spellable, write_folder
 from accessibility.report.layers import GEOMETRY
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def write_shapefiles(layers: Mapping[str, gpd.GeoDataFrame], folder: str | os.Pa
     """
     import pyogrio  # noqa: PLC0415 -- `import accessibility` stays light
 
-    with write_folder(folder) as aside:
+    with write_folder(folder) as whole, spellable(whole) as aside:
         for name, layer in layers.items():
             try:
                 pyogrio.write_dataframe(

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
-from accessibility.report.files import write_aside
+from accessibility.report.files import spellable, write_aside
 from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
@@ -364,9 +364,10 @@ def write_surface(surface: Surface, path: str | os.PathLike[str]) -> None:
     height, width = surface.minutes.shape
     kept = {"compress": "deflate", "predictor": 3, "tiled": True, "blockxsize": 256, "blockysize": 256}
     with (
-        write_aside(path) as aside,
+        write_aside(path) as whole,
+        spellable(whole.parent) as folder,
         rasterio.open(
-            aside,
+            folder / whole.name,
             "w",
             driver="GTiff",
             width=width,
