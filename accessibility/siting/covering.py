@@ -106,7 +106,8 @@ class Covering:
         covered = self.covered(chosen)
         there = np.zeros(len(self.need), np.int64)
         np.add.at(there, self.district[covered], self.weight[covered])
-        return np.maximum(self.need - there, 0)
+        short: NDArray[np.int64] = np.maximum(self.need - there, 0)
+        return short
 
     def fits(self, chosen: NDArray[np.bool_]) -> bool:
         """Return whether the chosen columns keep to every limit, floors aside."""
