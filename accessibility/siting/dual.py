@@ -85,7 +85,7 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
     clock
         When to stop; some bound is found in any case.
     begin
-        Prices to begin from.
+        Prices of the same rows to begin from.
     """
     packs, room = _linear_limits(covering)
     people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
@@ -93,7 +93,10 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
     question = _question(covering, people, (packs, room), mode)
     state = _begin(people[0], question)
     if begin is not None:
-        state[0][:] = begin.price
+        state[0][:] = np.minimum(begin.price, people[0])
+    # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
+    bare = covering.rows.lengths == 0
+    state[0][bare] = people[0][bare]
     _search(question, state, float(target - covering.base), (rounds, clock))
     return _dual(covering, question, state)
 

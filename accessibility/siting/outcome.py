@@ -154,11 +154,10 @@ def opened_parts(
 def lifted(problem: Problem, reading: Reading, share: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Return the priced share of merged rows as that of demand points, alike for all points of a row.
 
-    Without shares nobody is priced: the bound is then what all candidates together could cover.
+    Without shares only those whom nobody reaches are priced: the bound is then what all candidates together cover.
     """
-    # Nobody reaches the last row's people: priced in full they count for nothing.
-    rows = np.zeros(len(reading.covering.weight) + 1)
-    rows[-1] = 1.0
+    # Whom nobody reaches counts for nothing when priced in full; the last row stands for those of no row.
+    rows = np.append(reading.covering.rows.lengths == 0, [True]).astype(np.float64)
     if share is not None:
         rows[:-1] = np.clip(share, 0.0, 1.0)
     multipliers = rows[reading.row]
