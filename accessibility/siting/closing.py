@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
-    from accessibility.siting.dual import Dual
     from accessibility.siting.goals import Goal, Guide
 
 _ROUNDS = 2_000
@@ -145,14 +144,14 @@ def close_gap(
     return course
 
 
-def approach(course: Course, clock: Clock, begin: Dual | None = None) -> None:
-    """Improve the plan and bound it without solving the question; `begin` are prices to begin from."""
+def approach(course: Course, clock: Clock) -> None:
+    """Improve the plan and bound it without solving the question."""
     if course.closed:
         return
     course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
     if course.short:
         _come_closest(course, clock.part(_FLOOR_TIME))
-    bound_course(course, clock.part(_DUAL_TIME), begin)
+    bound_course(course, clock.part(_DUAL_TIME))
 
 
 def finish_course(course: Course, clock: Clock) -> None:
@@ -183,9 +182,9 @@ def begin_course(
     return course
 
 
-def bound_course(course: Course, clock: Clock, begin: Dual | None = None) -> None:
+def bound_course(course: Course, clock: Clock) -> None:
     """Lower the bound by a dual, and remember what it tells about the columns."""
-    course.guide = course.goal.guide(course.covering, course.small, course.value, clock, begin)
+    course.guide = course.goal.guide(course.covering, course.small, course.value, clock)
     course.lower(course.guide.bound, "certificate")
 
 

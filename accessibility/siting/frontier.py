@@ -128,9 +128,9 @@ def coverage_frontier(
 ) -> Frontier:
     """Return how many people each budget can cover, and how many none can.
 
-    The question is reduced once for the largest budget. Every budget begins with the plan and the prices of the one
-    before it; all of them are bounded before any is solved exactly, which happens where the bound leaves something
-    open and as far as the time allows.
+    The question is reduced once for the largest budget. Every budget begins with the plan of the one before it; all of
+    them are bounded before any is solved exactly, which happens where the bound leaves something open and as far as the
+    time allows.
 
     Parameters
     ----------
@@ -256,13 +256,11 @@ def _smaller(small: Covering, covering: Covering) -> Covering:
 
 
 def _approach(courses: Sequence[Course], clock: Clock) -> None:
-    """Improve and bound every plan, each from the plan and the prices of the budget before it."""
-    known = None
+    """Improve and bound every plan, each from the plan of the budget before it."""
     for place, course in enumerate(courses):
         if place:
             _carry_over(courses[place - 1], course)
-        approach(course, clock.part(1.0 / (len(courses) - place)), known)
-        known = known if course.guide is None else course.guide.dual
+        approach(course, clock.part(1.0 / (len(courses) - place)))
 
 
 def _finish(courses: Sequence[Course], clock: Clock) -> None:

@@ -67,8 +67,8 @@ class Goal(Protocol):
     def program(self, covering: Covering) -> Program:
         """Return the question as a program."""
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock, begin: Dual | None = None) -> Guide:
-        """Return a bound, and what it tells about the columns of `small`; `begin` are prices to begin from."""
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+        """Return a bound, and what it tells about the columns of `small`."""
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ class MostPeople:
         """Return the program that covers most people."""
         return cover_most(covering)
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock, begin: Dual | None = None) -> Guide:
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
         """Return the Lagrangian bound; of the merged question, so that its prices hold for the problem itself."""
-        dual = find_dual(merged, value, _ROUNDS, clock, begin)
+        dual = find_dual(merged, value, _ROUNDS, clock)
         place = columns_in(merged, small)
         return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place])
 
@@ -171,21 +171,21 @@ class LeastCost:
             return cover_every_row(covering)
         return reach_people(covering, self.reach - covering.base)
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock, begin: Dual | None = None) -> Guide:
+    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
         """Return a bound on the cost, and what it tells about the columns."""
         if self.reach is None:
             dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock)
             return Guide(dual, dual.bound, dual.share, dual.open_loss, dual.close_loss)
-        return self._price_reach(merged, small, (-value - small.spent, begin), clock)
+        return self._price_reach(merged, small, -value - small.spent, clock)
 
-    def _price_reach(self, merged: Covering, small: Covering, known: tuple[int, Dual | None], clock: Clock) -> Guide:
+    def _price_reach(self, merged: Covering, small: Covering, cost: int, clock: Clock) -> Guide:
         """Return a bound on the cost of reaching enough people.
 
         Prices that bound what a budget can cover say as well which budget could cover enough; prices for that budget
         say it better.
         """
-        reach, (cost, begin) = self._reach(merged), known
-        best = _priced(merged, reach, cost, clock, begin)
+        reach = self._reach(merged)
+        best = _priced(merged, reach, cost, clock)
         for _ in range(_TURNS - 1):
             least = -best.bound
             if least >= cost or not np.isfinite(least) or clock.left_s <= 0:
