@@ -116,9 +116,9 @@ def _print_plan(console: Console, plan: SitingPlan) -> None:
     if plan.closed:
         console.print(Text(f"to close: {', '.join(map(str, plan.closed))}"))
     table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
-    for row in plan.table().head(_MOST_SITES).itertuples(index=False):
-        figures = (f"{row.cost:g}", f"{row.gain_people:,.0f}", _percent(row.covered_share))
-        table.add_row(str(row.rank), Text(str(row.id)), Text(str(row.name)), Text(str(row.kind)), *figures)
+    for row in plan.table().head(_MOST_SITES).to_dict("records"):
+        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", _percent(row["covered_share"]))
+        table.add_row(str(row["rank"]), *(Text(str(row[name])) for name in ("id", "name", "kind")), *figures)
     if plan.selected:
         console.print(table)
     if len(plan.selected) > _MOST_SITES:
@@ -132,9 +132,10 @@ def print_comparison(found: Comparison) -> None:
     table = Table("", "covered", "share", "gained", "lost", "unreached", "cost", box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
-    for row in found.scenarios.itertuples(index=False):
-        people = [f"{value:,.0f}" for value in (row.gained, row.lost, row.unreached)]
-        table.add_row(Text(row.scenario), f"{row.covered:,.0f}", _percent(row.covered_share), *people, f"{row.cost:g}")
+    for row in found.scenarios.to_dict("records"):
+        people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
+        share = _percent(row["covered_share"])
+        table.add_row(Text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
     console.print(table)
     for path in found.maps:
         console.print(Text(f"map:    {path}"))

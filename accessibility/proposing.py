@@ -92,7 +92,7 @@ class Question:
 
     def solve(self, problem: Problem) -> SitingPlan:
         """Return the plan of the model that is asked for."""
-        given: dict[str, Any] = {"time_limit_s": self.time_limit_s, "gap": self.gap, "conditions": self._conditions}
+        given: dict[str, Any] = {"time_limit_s": self.time_limit_s, "gap": self.gap, "conditions": self.limits}
         if self.reach is not None:
             return siting.solve_partial(problem, reach=self.reach, **given)
         given |= {"sites": self.sites, "budget": self.budget}
@@ -112,7 +112,8 @@ class Question:
         return solvers[self.model](problem, **given)
 
     @property
-    def _conditions(self) -> Conditions | None:
+    def limits(self) -> Conditions | None:
+        """The conditions with the floor among them; None without any."""
         if not self.floor:
             return self.conditions
         return replace(self.conditions or Conditions(), floor=self.floor)
@@ -139,15 +140,13 @@ class SitingCase:
         """
         if self.question.model != "mclp" or self.question.reach is not None or self.plan.status == "infeasible":
             return None
-        if not hasattr(siting, "coverage_frontier"):
-            return None
         if self.question.budget is None:
             limit: dict[str, Any] = {"sites": list(range(2 * max(len(self.plan.selected), 1) + 1))}
         else:
             limit = {"budgets": np.linspace(0.0, 2.0 * self.question.budget, _FRONTIER_STEPS).tolist()}
-        found = siting.coverage_frontier(self.problem, **limit, time_limit_s=self.question.time_limit_s)
-        table: pd.DataFrame = found.table()
-        return table
+        limit |= {"conditions": self.question.limits, "time_limit_s": self.question.time_limit_s}
+        table = siting.coverage_frontier(self.problem, **limit).table().dropna(subset=["covered_people"])
+        return table if len(table) else None  # below its floors a budget has no plan
 
     def record(self) -> dict[str, Any]:
         """Return what a manifest tells of the plan."""

@@ -101,7 +101,8 @@ def _measure(path: Path, options: Options, progress: Progress) -> tuple[Study, C
     if options.workers is not None:
         import numba  # noqa: PLC0415
 
-        numba.set_num_threads(min(options.workers, numba.config.NUMBA_NUM_THREADS))
+        most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+        numba.set_num_threads(min(options.workers, most))
     study = read_study(path, progress=progress.step, cache=options.cache)
     progress.step("Snapping people and sites to streets")
     _ = study.snapped
