@@ -274,7 +274,7 @@ class _Search:
         approach(course, clock)
         finish_course(course, clock)
         if course.short:
-            return -math.inf if course.short_at_least else math.inf
+            return -math.inf if course.short_at_least else course.bound
         self.people[site] = course.value * covering.person
         if course.value >= self.wanted:
             self.add(course.sites)

@@ -1,0 +1,176 @@
+"""Plans nearly as good as the best one: every plan of small towns is looked at to see what all good ones share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sitingworlds import conditions, covers, people_at, plans, problems, reached, scattered, shortage, toy
+
+from accessibility.errors import InputError
+from accessibility.siting import Conditions, Portfolio, Problem, portfolio, solve_mclp, verify_plan
+from accessibility.siting.alternatives import OPTIONAL, PROVEN
+
+NONE = Conditions()
+
+
+def check_portfolio(problem: Problem, found: Portfolio, within: float) -> None:
+    """Check what must hold of every portfolio, however little time there was."""
+    table = found.table()
+    assert table.columns[:6].tolist() == ["id", "name", "kind", "appears", "share", "necessary"]
+    assert len({frozenset(plan.selected) for plan in found.plans}) == len(found.plans)
+    for plan in found.plans:
+        verify_plan(problem, plan)
+        assert plan.objective >= (1 - within) * found.best.objective - 1e-9
+        assert plan.objective <= found.best.objective + 1e-9
+    assert found.plans[0].objective == pytest.approx(found.best.objective)
+    selected = [site for plan in found.plans for site in plan.selected]
+    assert set(table["id"]) == set(selected)
+    assert table["appears"].tolist() == [selected.count(site) for site in table["id"]]
+    assert table["share"].tolist() == [selected.count(site) / len(found.plans) for site in table["id"]]
+    assert (table.loc[table["necessary"], "share"] == 1).all()
+    assert table["appears"].is_monotonic_decreasing
+    assert table["kind"].tolist() == problem.kind[problem.rows(table["id"])].tolist()
+
+
+def test_the_town_done_by_hand() -> None:
+    # 85 % of 340 are 289: B1 with B3, and N1 alone, cover 290, so that no site is in every good plan.
+    found = portfolio(toy(), budget=5, within=0.15)
+    assert found.best.objective == 340
+    assert found.least_people == pytest.approx(289)
+    assert frozenset(("B1", "B3", "N2")) in {frozenset(plan.selected) for plan in found.plans}
+    assert len(found.plans) > 1
+    assert not found.table()["necessary"].any()
+    check_portfolio(toy(), found, 0.15)
+    # Only one plan covers all 340.
+    alone = portfolio(toy(), budget=5, within=0)
+    assert len(alone.plans) == 1
+    assert alone.table()["necessary"].all()
+    assert set(alone.ids) == {"B1", "B3", "N2"}
+    # B1, B3 and N2 cost all there is; N1 with N2 would cost 6.
+    assert alone.table()["without_bound"].max() < 340
+
+
+def test_a_site_without_a_stand_in_is_necessary_and_twins_are_not() -> None:
+    problem = covers([[0], [1], [1], [2]], [500, 100, 3], ids=["only", "twin", "double", "small"])
+    found = portfolio(problem, sites=2)
+    table = found.table().set_index("id")
+    assert table["necessary"].to_dict() == {"only": True, "twin": False, "double": False}
+    assert table["appears"].to_dict() == {"only": 2, "twin": 1, "double": 1}
+    assert table.loc["only", "verdict"] == PROVEN
+    assert table.loc["twin", "verdict"] == OPTIONAL
+    assert table.loc["twin", "without_people"] == 600
+    assert table.loc["only", "without_bound"] < 0.99 * 600
+    assert repr(found) == "<Portfolio of 2 plans within 1 % of 600: 3 sites, 1 of them proven to be in every good plan>"
+
+
+@given(problems(), st.sampled_from([0.0, 0.01, 0.2, 0.5]), st.data())
+def test_what_is_necessary_against_every_plan(problem: Problem, within: float, data: st.DataObject) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem)))
+    limits = data.draw(st.sampled_from([{"sites": 1}, {"sites": 3}, {"budget": 1.0}, {"budget": 2.3}]))
+    found = portfolio(problem, within=within, conditions=asked, **limits)  # type: ignore[typeddict-item]
+    allowed = plans(problem, limits.get("sites"), limits.get("budget"), asked)  # type: ignore[arg-type]
+    people = {
+        rows: people_at(problem, reached(problem, rows)) for rows in allowed if shortage(problem, rows, asked) == 0
+    }
+    if not people:
+        assert found.plans == ()
+        assert found.message
+        assert found.table().empty
+        return
+    check_portfolio(problem, found, within)
+    least = (1 - within) * max(people.values()) - 1e-9
+    good = [{problem.ids[row] for row in rows} for rows in people if people[rows] >= least]
+    table = found.table()
+    everywhere = set.intersection(*good)
+    assert set(table.loc[table["necessary"], "id"]) == everywhere & set(table["id"])
+    # A site that covers nobody anew is in no plan unless it is required; all others in every good plan are told.
+    useful = {site for site in everywhere if site not in problem.ids[problem.open]}
+    assert useful <= set(table["id"])
+    for site, without, bound in table[["id", "without_people", "without_bound"]].itertuples(index=False):
+        most = max((people[rows] for rows in people if site not in problem.ids[list(rows)]), default=np.nan)
+        assert np.isnan(without) or without <= most + 1e-9
+        assert np.isnan(bound) or np.isnan(most) or bound >= most - 1e-9
+
+
+@given(problems(), st.sampled_from([0.01, 0.2]))
+def test_cut_short_nothing_is_called_necessary_that_is_not(problem: Problem, within: float) -> None:
+    found = portfolio(problem, sites=2, within=within, time_limit_s=0)
+    check_portfolio(problem, found, within)
+    people = {rows: people_at(problem, reached(problem, rows)) for rows in plans(problem, 2, None, NONE)}
+    least = (1 - within) * max(people.values()) - 1e-9
+    good = [{problem.ids[row] for row in rows} for rows in people if people[rows] >= least]
+    table = found.table()
+    assert set(table.loc[table["necessary"], "id"]) <= set.intersection(*good)
+
+
+def test_a_larger_town_has_many_good_plans_and_proofs_agree_with_the_solver() -> None:
+    problem = scattered(400, 80, seed=8)
+    found = portfolio(problem, sites=10, plans=12)
+    check_portfolio(problem, found, 0.01)
+    assert found.best.status == "optimal"
+    assert 1 < len(found.plans) <= 12
+    table = found.table()
+    assert table["necessary"].any()
+    assert not table["necessary"].all()
+    for site in found.best.selected:
+        without = solve_mclp(problem, sites=10, conditions=Conditions(forbidden=(site,)))
+        assert without.status == "optimal"
+        necessary = bool(table.loc[table["id"] == site, "necessary"].item())
+        assert necessary == (without.objective < 0.99 * found.best.objective)
+
+
+def test_required_sites_are_in_every_plan_whatever_they_bring() -> None:
+    problem = covers([[0], [1], []], [5, 5], ids=["a", "b", "idle"])
+    table = portfolio(problem, sites=2, conditions=Conditions(required=("idle",))).table().set_index("id")
+    assert table["necessary"].to_dict() == {"idle": True, "a": False, "b": False}
+
+
+def test_no_more_plans_than_asked_for_and_the_best_one_first() -> None:
+    found = portfolio(scattered(300, 60, seed=5), sites=8, plans=3, within=0.05)
+    assert len(found.plans) == 3
+    assert found.plans[0].selected == found.best.selected
+    assert found.plans[0].status == "optimal"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({"budget": 1, "conditions": Conditions(floor=0.6)}, "short by 10 people in B"),
+        ({"budget": 2, "conditions": Conditions(required=("N1",))}, "the required sites cost 3, the budget is 2"),
+    ],
+)
+def test_where_no_plan_is_possible_it_says_why(asked: dict[str, Any], sentence: str) -> None:
+    found = portfolio(toy(), **asked)
+    assert found.plans == ()
+    assert sentence in found.message
+    assert found.table().empty
+    assert found.best.status == "infeasible"
+
+
+def test_where_nothing_opens_the_empty_plan_is_the_only_one() -> None:
+    found = portfolio(covers([[0]], [5], open=[True]), sites=3)
+    assert [plan.selected for plan in found.plans] == [()]
+    assert found.table().empty
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ({}, "neither sites nor budget"),
+        ({"sites": -1}, "sites is -1"),
+        ({"budget": float("nan")}, "budget is nan"),
+        ({"sites": 1, "within": -0.1}, "within is -0.1"),
+        ({"sites": 1, "within": float("nan")}, "within is nan"),
+        ({"sites": 1, "plans": 0}, "plans is 0"),
+        ({"sites": 1, "plans": 2.5}, "plans is 2.5"),
+        ({"sites": 1, "time_limit_s": -1}, "time_limit_s is -1"),
+        ({"sites": 1, "conditions": Conditions(spacing_m=100)}, "spacing_m is 100"),
+    ],
+)
+def test_what_is_no_question_is_refused(asked: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        portfolio(toy(), **asked)
