@@ -7,6 +7,8 @@ only the sites that count are widgets, because they can be dragged, and all othe
 without ipyleaflet's extension (some hosted notebooks) shows the figures and no map.
 """
 
+from accessibility.notebook.curve import Curve, draw_curve
+
 try:
     from accessibility.notebook.whatif import WhatIf
 except ModuleNotFoundError as error:
@@ -15,4 +17,4 @@ except ModuleNotFoundError as error:
     _MESSAGE = f"{error.name} is not installed; the what-if widget needs outlet-accessibility[notebook]"
     raise ModuleNotFoundError(_MESSAGE, name=error.name) from error
 
-__all__ = ["WhatIf"]
+__all__ = ["Curve", "WhatIf", "draw_curve"]

@@ -348,7 +348,7 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
 def _as_plan(best: SitingPlan, parts: dict[str, Any]) -> SitingPlan:
     """Return another plan of the same question; the bound of the best one is its own, too."""
     objective = parts["covered_before"] + float(sum(parts["gain"]))
-    near = best.bound - objective <= ROUNDING * max(1.0, abs(objective))
+    near = best.bound - objective <= 2 * ROUNDING * max(1.0, abs(objective))
     return replace(
         best,
         **parts,

@@ -75,7 +75,7 @@ class FloorPrice:
 
         covered, bound = _covered(self.plans), self.bound_people
         met = ~np.isnan(covered)
-        near = bound - covered <= ROUNDING * np.maximum(1.0, np.abs(covered))
+        near = bound - covered <= 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "floor": np.array(self.floors),

@@ -99,7 +99,7 @@ class Frontier:
 
         covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
         met = ~np.isnan(covered)
-        near = bound - covered <= ROUNDING * np.maximum(1.0, np.abs(covered))
+        near = bound - covered <= 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "budget": np.array(self.budgets),

@@ -220,7 +220,7 @@ def sizes_of(reading: Reading, course: Course) -> Sizes:
 
 
 def _hair(people: float) -> float:
-    return ROUNDING * max(1.0, abs(people))
+    return 2 * ROUNDING * max(1.0, abs(people))
 
 
 def short_plan(
