@@ -123,6 +123,15 @@ def write_population(path: Path, county: County, townships: Townships) -> NDArra
     return np.array([cells[inside & shapely.contains_xy(t, xx, yy)].sum() for t in ours])
 
 
+def write_elders(path: Path, population: Path) -> None:
+    """Write people over 60 per cell of a population raster: some fifth in the county town, a third in villages."""
+    with rasterio.open(population) as raster:
+        cells, transform = raster.read(1).astype(np.float64), raster.transform
+    share = np.clip(0.36 - 0.08 * np.log10(1 + np.maximum(cells, 0)), 0.14, 0.34)
+    elders = np.where(cells == NODATA, NODATA, np.round(cells * share, 1))
+    write_raster(path, elders.astype(np.float32), transform, nodata=NODATA)
+
+
 def write_relief(path: Path, country: Country) -> None:
     """Write the elevation of the county and of the land around it that its roads reach."""
     corners = ground.to_map(

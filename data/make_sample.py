@@ -56,7 +56,7 @@ open_compounds = false  # true: as if everybody could walk through the gated com
 [inputs]
 area       = { path = "districts.gpkg", name = "name" }        # townships; also the rows of every table
 network    = { path = "roads.osm.pbf" }                        # an OpenStreetMap extract
-population = { path = "population.tif" }                       # people per cell of 100 m
+population = { path = "population.tif", groups = { "60+" = "population_60plus.tif" } }  # people per cell of 100 m
 elevation  = { path = "dem.tif" }                              # metres, cells of 60 m
 outlets    = { path = "outlets.csv", coordinates = "GCJ-02" }  # as exported from a Chinese web map
 banks      = { path = "banks.xlsx", coordinates = "WGS84" }    # partner branches count today, the others could
@@ -82,6 +82,7 @@ def make_sample(into: Path, *, seed: int = SEED) -> None:
 
     townships = county_people.make_townships(country)
     people = county_people.write_population(into / "population.tif", county, townships)
+    county_people.write_elders(into / "population_60plus.tif", into / "population.tif")
     county_people.write_relief(into / "dem.tif", country)
     county_people.write_layer(into / "districts.gpkg", townships.table, "districts")
 

@@ -35,7 +35,7 @@ DATA = Path(__file__).parents[1] / "data"
 SAMPLE = DATA / "sample"
 FILES = {
     *("banks.xlsx", "candidates.gpkg", "dem.tif", "districts.gpkg"),
-    *("outlets.csv", "population.tif", "roads.osm.pbf", "study.toml"),
+    *("outlets.csv", "population.tif", "population_60plus.tif", "roads.osm.pbf", "study.toml"),
 }
 
 
@@ -65,6 +65,18 @@ def people() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         assert (cells == 0).any()
         rows, columns = np.nonzero(cells > 0)
         return np.column_stack(raster.xy(rows, columns)), cells[rows, columns].astype(float)
+
+
+def test_old_people_are_some_of_all_and_a_greater_part_of_villages() -> None:
+    with rasterio.open(SAMPLE / "population.tif") as everybody, rasterio.open(SAMPLE / "population_60plus.tif") as old:
+        assert (everybody.transform, everybody.crs) == (old.transform, old.crs)
+        people, elders = everybody.read(1).astype(float), old.read(1).astype(float)
+    assert ((people == -99_999) == (elders == -99_999)).all()
+    lived_in = people > 0
+    assert (elders[lived_in] <= people[lived_in]).all()
+    assert 0.15 < elders[lived_in].sum() / people[lived_in].sum() < 0.3
+    few, many = lived_in & (people < 20), people > 100
+    assert elders[few].sum() / people[few].sum() > 0.05 + elders[many].sum() / people[many].sum()
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +128,7 @@ def test_the_folder_is_small_and_holds_nothing_else() -> None:
 def test_the_study_names_files_that_are_there() -> None:
     study = tomllib.loads((SAMPLE / "study.toml").read_text(encoding="utf-8"))
     named = {entry["path"] for entry in study["inputs"].values()}
+    named |= set(study["inputs"]["population"]["groups"].values())
     assert named == FILES - {"study.toml"}
     assert study["walking"]["access"] == "china"
 
