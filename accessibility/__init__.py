@@ -3,10 +3,11 @@
 A **standard**, a walking **network**, **people** and **sites** become **catchments** once;
 coverage, siting and what-if are then cheap questions about the same catchments::
 
-     files --sources--> Network -+
-                        Demand   +- nearest -> Coverage --> maps, report
-                        Sites    |
-     study.toml ------> Standard-+
+     files --sources--> Network -+- nearest ----> Coverage ---+-> maps, report
+                        Demand   |                            |
+                        Sites    +- catchments -> SitingPlan -+
+     study.toml ------> Standard-+                            |
+                                 +- open, close -> Trial -----+
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import numpy as np
 from accessibility import search
 from accessibility.arrays import read_only, refuse
 from accessibility.errors import InputError
-from accessibility.packing import build_arcs, hilbert_rank
 from accessibility.projection import transform
+from accessibility.search.packing import build_arcs, hilbert_rank
+from accessibility.search.straight import pairs_within
 from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
-from accessibility.straight import pairs_within
 
 if TYPE_CHECKING:
     from collections.abc import Container

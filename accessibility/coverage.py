@@ -11,11 +11,11 @@ import numpy as np
 from accessibility import search
 from accessibility.arrays import read_only
 from accessibility.errors import InputError
-from accessibility.packing import build_graph, hilbert_rank
 from accessibility.projection import transform
+from accessibility.search.packing import build_graph, hilbert_rank
+from accessibility.search.straight import NO_SITE, measure_radius
 from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
-from accessibility.straight import NO_SITE, measure_radius
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.network import Network
-    from accessibility.packing import Graph
+    from accessibility.search.packing import Graph
     from accessibility.sites import Sites
 
 

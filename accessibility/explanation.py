@@ -12,9 +12,9 @@ from accessibility.catchments import trace_catchments
 from accessibility.coverage import measure_coverage
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.packing import build_arcs
 from accessibility.projection import WGS84, transform
 from accessibility.routes import trace_route
+from accessibility.search.packing import build_arcs
 from accessibility.snapping import SnapLimits, Snapped, snap_points
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility import __version__
-from accessibility.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
+from accessibility.areas.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
 from accessibility.coverage import Coverage, measure_coverage
 from accessibility.errors import UnprovenError
 from accessibility.quality import Quality, measure_quality

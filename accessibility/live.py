@@ -10,10 +10,10 @@ import numpy as np
 
 from accessibility import search
 from accessibility.coverage import Coverage, Nearest, decide_coverage
-from accessibility.packing import Arcs, build_arcs, hilbert_rank
 from accessibility.projection import distances, transform
+from accessibility.search.packing import Arcs, build_arcs, hilbert_rank
+from accessibility.search.straight import NO_SITE, STRETCH, measure_radius
 from accessibility.snapping import EdgeIndex, Positions, SnapLimits, Snapped
-from accessibility.straight import NO_SITE, STRETCH, measure_radius
 
 if TYPE_CHECKING:
     from collections.abc import Callable

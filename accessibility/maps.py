@@ -18,16 +18,16 @@ from folium.template import Template
 from folium.utilities import JsCode
 from markupsafe import Markup
 
-from accessibility.backdrop import Backdrop
-from accessibility.inlining import LEAFLET_CSS, LEAFLET_JS, inline, policy, script_json, settle, write_whole
-from accessibility.legends import MapCaption
-from accessibility.living import Switches
-from accessibility.outlines import district_labels, safe_html
-from accessibility.panel import page_context, page_data
-from accessibility.proposals import Proposal
-from accessibility.sheets import Sheet
-from accessibility.sitemarks import layer_name, proposed_features, site_features
-from accessibility.symbols import INKS, PIN, site_svg
+from accessibility.cartography.backdrop import Backdrop
+from accessibility.cartography.inlining import LEAFLET_CSS, LEAFLET_JS, inline, policy, script_json, settle, write_whole
+from accessibility.cartography.legends import MapCaption
+from accessibility.cartography.living import Switches
+from accessibility.cartography.outlines import district_labels, safe_html
+from accessibility.cartography.panel import page_context, page_data
+from accessibility.cartography.proposals import Proposal
+from accessibility.cartography.sheets import Sheet
+from accessibility.cartography.sitemarks import layer_name, proposed_features, site_features
+from accessibility.cartography.symbols import INKS, PIN, site_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

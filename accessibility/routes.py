@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.network import IMPASSABLE
-from accessibility.packing import by_node
+from accessibility.search.packing import by_node
 from accessibility.search.stops import NO_LABEL
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ def append_scenario(scenario: Scenario, path: str | os.PathLike[str]) -> None:
 def _write(text: str, path: str | os.PathLike[str]) -> None:
     from pathlib import Path  # noqa: PLC0415
 
-    from accessibility.inlining import write_whole  # noqa: PLC0415 -- `import accessibility` stays light
+    from accessibility.cartography.inlining import write_whole  # noqa: PLC0415 -- `import accessibility` stays light
 
     write_whole(text.encode("utf-8"), Path(path))
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import pandas as pd
 
+    from accessibility.cartography.proposals import Proposal
     from accessibility.demand import Demand
     from accessibility.network import Network
-    from accessibility.proposals import Proposal
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
     from accessibility.siting import SitingPlan

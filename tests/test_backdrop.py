@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from browsing import MARKS
 
-from accessibility.backdrop import Backdrop, water_rings
+from accessibility.cartography.backdrop import Backdrop, water_rings
 from accessibility.maps import draw_coverage
 from accessibility.projection import WGS84, transform
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from browsing import Opened
 
-    from accessibility.backdrop import Waters
+    from accessibility.cartography.backdrop import Waters
 
 BOUNDS = (111.0, 30.0, 111.4, 30.4)
 

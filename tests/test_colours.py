@@ -9,9 +9,9 @@ import mapworlds
 import numpy as np
 import pytest
 
-from accessibility.changes import COLOURS, classify_changes
-from accessibility.overlays import classify_people
-from accessibility.symbols import INKS
+from accessibility.cartography.changes import COLOURS, classify_changes
+from accessibility.cartography.overlays import classify_people
+from accessibility.cartography.symbols import INKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Network, Walker, search
-from accessibility.cutting import Pieces, cut_edges
-from accessibility.packing import build_graph
+from accessibility.areas.cutting import Pieces, cut_edges
 from accessibility.search import Stops
+from accessibility.search.packing import build_graph
 
 PLACES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
 

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from accessibility import read_study, runs
-from accessibility.blackspots import ACTIONS, find_blackspots
+from accessibility.areas.blackspots import ACTIONS, find_blackspots
+from accessibility.areas.service_areas import trace_service_areas
 from accessibility.console import Silence
 from accessibility.report.dictionary import DICTIONARY_COLUMNS, data_dictionary
 from accessibility.report.files import write_csv
@@ -23,7 +24,6 @@ from accessibility.report.geopackage import write_geopackage
 from accessibility.report.groups import group_record, group_table
 from accessibility.report.layers import GEOMETRY, LayerSources
 from accessibility.report.manifest import Run, record_run
-from accessibility.service_areas import trace_service_areas
 from accessibility.wording import _sentences
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import worlds
 from pyproj import CRS, Geod
 
 from accessibility import Coverage, Demand, measure_coverage
-from accessibility.footprints import POINT_M, Footprint
+from accessibility.areas.footprints import POINT_M, Footprint
 from accessibility.projection import WGS84, transform
 
 if TYPE_CHECKING:

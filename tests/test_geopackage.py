@@ -19,8 +19,8 @@ import shapely
 import worlds
 
 from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
-from accessibility.blackspots import BLACKSPOT_COLUMNS
-from accessibility.overlays import classify_people
+from accessibility.areas.blackspots import BLACKSPOT_COLUMNS
+from accessibility.cartography.overlays import classify_people
 from accessibility.projection import WGS84
 from accessibility.report.files import write_folder
 from accessibility.report.geopackage import write_geopackage

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.legends import MapCaption, compared_lines, headline_lines, plain_percent, rule_rows
+from accessibility.cartography.legends import MapCaption, compared_lines, headline_lines, plain_percent, rule_rows
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.outlines import SITE_WORDS, count, percent
+from accessibility.cartography.sitemarks import KINDS, site_key
 from accessibility.maps import draw_coverage
-from accessibility.mapwords import MapWords
-from accessibility.outlines import SITE_WORDS, count, percent
 from accessibility.report.tables import headline
-from accessibility.sitemarks import KINDS, site_key
 from accessibility.standards import Rule, Standard
 
 STANDARDS = [

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from unpacking import Unpacker
 
 from accessibility import measure_coverage
-from accessibility.compact import packed, steps, varints
-from accessibility.living import embed_switches, unit_bits
+from accessibility.cartography.compact import packed, steps, varints
+from accessibility.cartography.living import embed_switches, unit_bits
 from accessibility.maps import Switches
 from accessibility.standards import SETTINGS
 

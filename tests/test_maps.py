@@ -27,11 +27,11 @@ from scipy.spatial import cKDTree
 from unpacking import dots_of
 
 from accessibility import Demand, InputError, OutputError, measure_coverage
-from accessibility.dots import pack_dots
-from accessibility.inlining import write_whole
+from accessibility.cartography.dots import pack_dots
+from accessibility.cartography.inlining import write_whole
+from accessibility.cartography.outlines import district_figures, safe_html, street_lines
+from accessibility.cartography.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
 from accessibility.maps import Backdrop, draw_coverage, write_map
-from accessibility.outlines import district_figures, safe_html, street_lines
-from accessibility.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
 from accessibility.projection import WGS84, transform
 
 

@@ -15,11 +15,11 @@ from branca.element import Element
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
+from accessibility.cartography.outlines import count
+from accessibility.cartography.overlays import classify_people
+from accessibility.cartography.sheets import Sheet
 from accessibility.maps import Backdrop, draw_coverage
-from accessibility.outlines import count
-from accessibility.overlays import classify_people
 from accessibility.projection import WGS84, transform
-from accessibility.sheets import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,12 +13,12 @@ import pytest
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
+from accessibility.cartography.legends import headline_lines, plain_percent
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.outlines import count, percent
+from accessibility.cartography.overlays import classify_people
 from accessibility.comparison import compare_coverages
-from accessibility.legends import headline_lines, plain_percent
 from accessibility.maps import draw_coverage
-from accessibility.mapwords import MapWords
-from accessibility.outlines import count, percent
-from accessibility.overlays import classify_people
 from accessibility.projection import WGS84, transform
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.scenariofile import read_scenarios, scenario_toml
@@ -286,8 +286,8 @@ def test_names_are_text_in_the_list_and_the_tables(show: Callable[..., Opened]) 
 
 
 def test_what_does_not_fit_is_left_out_and_said(show: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch) -> None:
-    from accessibility import sheets  # noqa: PLC0415
-    from accessibility.living import embed_switches  # noqa: PLC0415
+    from accessibility.cartography import sheets  # noqa: PLC0415
+    from accessibility.cartography.living import embed_switches  # noqa: PLC0415
 
     net, past, where = mapworlds.switchable("whole")
     given = mapworlds.switches(net, past, where)

@@ -15,10 +15,10 @@ import pytest
 from rasterio.io import MemoryFile
 
 from accessibility import Addition, InputError, OutputError, Scenario, UnknownSiteError, read_scenarios, read_study
-from accessibility.changes import COLOURS
-from accessibility.inlining import data_address
-from accessibility.outlines import count
-from accessibility.overlays import mercator
+from accessibility.cartography.changes import COLOURS
+from accessibility.cartography.inlining import data_address
+from accessibility.cartography.outlines import count
+from accessibility.cartography.overlays import mercator
 from accessibility.projection import WGS84, transform
 
 ipywidgets = pytest.importorskip("ipywidgets")

@@ -21,8 +21,8 @@ import pytest
 from conftest import ROOT
 
 from accessibility import InputError, read_scenarios, read_study
-from accessibility.outlines import count
-from accessibility.overlays import mercator
+from accessibility.cartography.outlines import count
+from accessibility.cartography.overlays import mercator
 from accessibility.projection import WGS84, transform
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from shapely.ops import nearest_points
 
 from accessibility import Demand, Network, Sites, Walker, measure_coverage, read_study, search
 from accessibility.network import IMPASSABLE
-from accessibility.packing import build_graph
+from accessibility.search.packing import build_graph
 from accessibility.sources.foot import FootAccess
 from accessibility.sources.osm import read_network
 

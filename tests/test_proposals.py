@@ -14,13 +14,13 @@ import pytest
 from browsing import MARKS
 
 from accessibility import InputError, Sites, measure_coverage
-from accessibility.curves import draw_frontier, nice_steps
-from accessibility.legends import plain_percent
+from accessibility.cartography.curves import draw_frontier, nice_steps
+from accessibility.cartography.legends import plain_percent
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.outlines import count
+from accessibility.cartography.proposals import open_after, proof_lines, rows_of
 from accessibility.maps import Proposal, draw_coverage
-from accessibility.mapwords import MapWords
-from accessibility.outlines import count
 from accessibility.projection import WGS84, transform
-from accessibility.proposals import open_after, proof_lines, rows_of
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from test_search import worlds as drawn
 
 from accessibility import search
 from accessibility.network import IMPASSABLE
-from accessibility.packing import build_arcs
 from accessibility.routes import Leg, trace_route
+from accessibility.search.packing import build_arcs
 from accessibility.search.stops import NO_LABEL
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from accessibility import search
-from accessibility.elimination import eliminate
 from accessibility.network import IMPASSABLE, Impedance, Network
-from accessibility.packing import build_arcs, build_graph, hilbert_rank
+from accessibility.search.elimination import eliminate
+from accessibility.search.packing import build_arcs, build_graph, hilbert_rank
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 

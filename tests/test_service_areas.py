@@ -27,8 +27,8 @@ from accessibility import (
     measure_coverage,
     read_study,
 )
+from accessibility.areas.service_areas import SIDE_M, standard_bands, trace_service_areas
 from accessibility.projection import WGS84, transform
-from accessibility.service_areas import SIDE_M, standard_bands, trace_service_areas
 from accessibility.snapping import Positions
 from accessibility.standards import SETTINGS
 

@@ -12,9 +12,9 @@ from browsing import MARKS
 from unpacking import data_of
 
 import accessibility as acc
-from accessibility.legends import compared_lines
-from accessibility.mapwords import MapWords
-from accessibility.outlines import count
+from accessibility.cartography.legends import compared_lines
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.outlines import count
 from accessibility.scenario import scenario_of
 from accessibility.scenariofile import read_scenarios
 from accessibility.sites import Sites

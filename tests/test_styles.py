@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import layerworlds
 import pytest
 
-from accessibility.overlays import classify_people
+from accessibility.cartography.overlays import classify_people
 from accessibility.report.layers import GEOMETRY
 from accessibility.report.layerstyles import layer_styles
 from accessibility.report.styles import Style, StyleRule, fill, marker, where_between, write_qml

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_search import World, oracle, stops, worlds
 
 from accessibility import InputError, Walker, search
-from accessibility.packing import build_arcs, build_graph
+from accessibility.search.packing import build_arcs, build_graph
 from accessibility.sources.osm import read_network
 
 if TYPE_CHECKING:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import ipyleaflet
 import numpy as np
 
-from accessibility.changes import classify_changes
-from accessibility.inlining import data_address
-from accessibility.outlines import SITE_WORDS, district_features, street_lines
-from accessibility.overlays import EARTH_M, Picture, Places, mercator
+from accessibility.cartography.changes import classify_changes
+from accessibility.cartography.inlining import data_address
+from accessibility.cartography.outlines import SITE_WORDS, district_features, street_lines
+from accessibility.cartography.overlays import EARTH_M, Picture, Places, mercator
+from accessibility.cartography.symbols import INKS, SHAPES, site_paint
 from accessibility.projection import WGS84, transform
-from accessibility.symbols import INKS, SHAPES, site_paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
 
+    from accessibility.cartography.outlines import Bounds
     from accessibility.coverage import Coverage
-    from accessibility.outlines import Bounds
     from accessibility.sites import Sites
     from accessibility.study import Study
 

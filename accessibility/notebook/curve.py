@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.cartography.outlines import count
 from accessibility.errors import InputError
-from accessibility.outlines import count
 from accessibility.report.charts import COVERED, GAINED, QUIET, Axes, Series, draw_frontier
 
 if TYPE_CHECKING:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from accessibility.cartography.outlines import count, safe_html
+from accessibility.cartography.symbols import INKS, site_svg
 from accessibility.comparison import ALL, TOTAL
-from accessibility.outlines import count, safe_html
-from accessibility.symbols import INKS, site_svg
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accessibility.cartography.overlays import PeopleClasses
     from accessibility.coverage import Coverage
-    from accessibility.overlays import PeopleClasses
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
 

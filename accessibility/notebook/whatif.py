@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import ipywidgets
 
-from accessibility.changes import classify_changes
+from accessibility.cartography.changes import classify_changes
+from accessibility.cartography.outlines import safe_html
 from accessibility.comparison import compare_scenarios
 from accessibility.errors import AccessibilityError
 from accessibility.notebook.clickmap import HEIGHT, ClickMap, Hands, site_title
@@ -21,7 +22,6 @@ from accessibility.notebook.readout import (
     sites_html,
     steps_html,
 )
-from accessibility.outlines import safe_html
 from accessibility.scenariofile import append_scenario
 
 if TYPE_CHECKING:

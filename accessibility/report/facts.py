@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.overlays import RURAL_KM, WALK_MINUTES
+from accessibility.cartography.overlays import RURAL_KM, WALK_MINUTES
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accessibility.overlays import WALK_MINUTES
+from accessibility.cartography.overlays import WALK_MINUTES
 from accessibility.report.charts import (
     COVERED,
     CUT,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from accessibility.footprints import Footprint
-from accessibility.outlines import SITE_WORDS
-from accessibility.overlays import RURAL_KM, WALK_MINUTES, PeopleClasses, classify_people
+from accessibility.areas.footprints import Footprint
+from accessibility.cartography.outlines import SITE_WORDS
+from accessibility.cartography.overlays import RURAL_KM, WALK_MINUTES, PeopleClasses, classify_people
+from accessibility.cartography.symbols import INKS
 from accessibility.report.styles import Style, StyleRule, fill, ground_marker, legend_of, marker, where_between
-from accessibility.symbols import INKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

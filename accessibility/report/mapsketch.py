@@ -9,8 +9,8 @@ import numpy as np
 import shapely
 from markupsafe import Markup
 
-from accessibility.outlines import street_lines
-from accessibility.overlays import PeopleClasses, Picture, Places, mercator, unmercator
+from accessibility.cartography.outlines import street_lines
+from accessibility.cartography.overlays import PeopleClasses, Picture, Places, mercator, unmercator
 from accessibility.projection import WGS84, transform
 from accessibility.report.charts import COVERED, CUT, FAR, GAINED, INK
 from accessibility.report.svg import drawing, element, path_of, text

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accessibility.areas.service_areas import trace_service_areas
 from accessibility.errors import InputError
 from accessibility.factfinding import SLOW_M_S, SPEEDS_M_S, find_facts, find_pictures, measure_study
 from accessibility.proposing import Question
@@ -25,7 +26,6 @@ from accessibility.report.shapefile import write_shapefiles
 from accessibility.report.tables import demand_table, headline, setting_table
 from accessibility.report.workbook import write_workbook
 from accessibility.runs.options import READING_STEPS, Options, Progress, Result
-from accessibility.service_areas import trace_service_areas
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
@@ -179,8 +179,8 @@ def _write_on_request(
     if options.shapefile:
         write_shapefiles(make_layers(_layers(study, measured, areas)), folder / "shapefile")
     if options.geotiff:
+        from accessibility.areas.surface import measure_surface  # noqa: PLC0415
         from accessibility.sources.raster import write_surface  # noqa: PLC0415 -- rasterio only where it is asked for
-        from accessibility.surface import measure_surface  # noqa: PLC0415
 
         write_surface(measure_surface(measured.now, study.network, study.districts), folder / "walk_minutes.tif")
 

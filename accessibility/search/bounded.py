@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.packing import by_node
 from accessibility.search.buckets import NOBODY, bucket_shift
+from accessibility.search.packing import by_node
 from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.packing import Arcs
+    from accessibility.search.packing import Arcs
 
 Pairs = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.uint32]"]
 _32 = np.uint64(32)

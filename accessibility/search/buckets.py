@@ -12,7 +12,7 @@ import numba as nb
 import numpy as np
 
 if TYPE_CHECKING:
-    from accessibility.packing import Arcs
+    from accessibility.search.packing import Arcs
 
 NOBODY = np.uint32(0xFFFF_FFFF)
 IDLE = np.uint32(0xFFFF_FFFE)

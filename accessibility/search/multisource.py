@@ -12,8 +12,8 @@ from accessibility.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREAC
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.elimination import Hierarchy
-    from accessibility.packing import Graph
+    from accessibility.search.elimination import Hierarchy
+    from accessibility.search.packing import Graph
     from accessibility.search.stops import Stops
 
 _32 = np.uint64(32)

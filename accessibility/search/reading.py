@@ -12,7 +12,7 @@ from accessibility.search.stops import NO_LABEL, NOT_PASSABLE, added, direct, pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.packing import Graph
+    from accessibility.search.packing import Graph
     from accessibility.search.stops import Stops
 
 _0 = np.uint64(0)

@@ -22,7 +22,7 @@ from accessibility.search.stops import HIGH, LOW, NO_LABEL, UNREACHED, Stops
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.packing import Arcs
+    from accessibility.search.packing import Arcs
 
     Words = NDArray[np.uint64]
     Rows = NDArray[np.uint32]

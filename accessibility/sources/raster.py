@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from affine import Affine
     from numpy.typing import NDArray
 
-    from accessibility.surface import Surface
+    from accessibility.areas.surface import Surface
 
 Bounds = tuple[float, float, float, float]
 

@@ -12,7 +12,7 @@ from racing import everybody, matrix, seconds
 from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
-from accessibility.packing import build_arcs, hilbert_rank
+from accessibility.search.packing import build_arcs, hilbert_rank
 
 CANDIDATES = 10_000
 LIMIT = 1_200 * 100  # centimetres

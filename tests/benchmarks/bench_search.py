@@ -19,7 +19,7 @@ from racing import matrix, ratios, seconds
 from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
-from accessibility.packing import build_graph, hilbert_rank
+from accessibility.search.packing import build_graph, hilbert_rank
 from accessibility.sources.osm import read_network
 
 ROOT = Path(__file__).parents[2]

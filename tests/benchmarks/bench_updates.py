@@ -11,8 +11,8 @@ import pytest
 from racing import everybody
 
 from accessibility import Network, search
-from accessibility.packing import build_arcs
 from accessibility.search import updates
+from accessibility.search.packing import build_arcs
 from accessibility.search.stops import NO_LABEL
 
 OUTLETS = 500

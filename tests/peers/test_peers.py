@@ -28,8 +28,8 @@ from pyproj import CRS
 
 from accessibility import Demand, Network, Sites, Walker, measure_coverage, search
 from accessibility.network import IMPASSABLE
-from accessibility.packing import build_graph
 from accessibility.projection import transform
+from accessibility.search.packing import build_graph
 from accessibility.sources.osm import read_network
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from accessibility.search import split_labels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.packing import Graph
     from accessibility.search import Stops
+    from accessibility.search.packing import Graph
 
 _HALF = 0.5  # costs are rounded to whole units: half a unit beyond the limit still rounds to it
 _NEXT_TO_NOTHING = 1e-9  # stands for a cost of zero below a fraction line

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.cartography.mapwords import MapWords
 from accessibility.errors import InputError
-from accessibility.mapwords import MapWords
 from accessibility.projection import WGS84, transform
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import search
-from accessibility.cutting import cut_edges, node_costs
+from accessibility.areas.cutting import cut_edges, node_costs
+from accessibility.areas.widening import draw_discs, nest_areas, widen_lines, widen_squarely
 from accessibility.errors import InputError
-from accessibility.packing import build_graph
 from accessibility.projection import WGS84, transform
+from accessibility.search.packing import build_graph
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
-from accessibility.widening import draw_discs, nest_areas, widen_lines, widen_squarely
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from accessibility.coverage import Coverage
     from accessibility.network import Network
-    from accessibility.packing import Graph
+    from accessibility.search.packing import Graph
 
 SIDE_M = 30.0
 """How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""

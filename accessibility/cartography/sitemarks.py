@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.outlines import collection, count, feature, safe_html
+from accessibility.cartography.outlines import collection, count, feature, safe_html
+from accessibility.cartography.symbols import INKS, SHAPES, site_svg
 from accessibility.projection import WGS84, transform
-from accessibility.symbols import INKS, SHAPES, site_svg
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from accessibility.cartography.mapwords import MapWords
     from accessibility.coverage import Coverage
-    from accessibility.mapwords import MapWords
 
 KINDS = tuple((kind, counts) for counts in (True, False) for kind in ("outlet", "bank", "new"))
 """Kinds of sites and whether they count, in the order of the layers."""

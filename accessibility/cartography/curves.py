@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.cartography.outlines import count
 from accessibility.errors import InputError
-from accessibility.outlines import count
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.mapwords import MapWords
+    from accessibility.cartography.mapwords import MapWords
 
 COLUMNS = ("budget", "covered_people", "bound_people")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 290.0, 10.0, 138.0

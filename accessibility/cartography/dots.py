@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.compact import packed, steps, varints
-from accessibility.overlays import mercator, shade_limits, shade_of
-from accessibility.packing import hilbert_rank
-from accessibility.readings import minute_bytes, states, tenth_km_bytes
+from accessibility.cartography.compact import packed, steps, varints
+from accessibility.cartography.overlays import mercator, shade_limits, shade_of
+from accessibility.cartography.readings import minute_bytes, states, tenth_km_bytes
+from accessibility.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from accessibility.cartography.overlays import PeopleClasses, Places
     from accessibility.coverage import Coverage
-    from accessibility.overlays import PeopleClasses, Places
 
 MAX_DOTS = 1_000_000
 _UNITS_PER_CELL = 25  # a place is right to a fiftieth of a cell

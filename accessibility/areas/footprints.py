@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.overlays import Places
+from accessibility.cartography.overlays import Places
 from accessibility.projection import WGS84, local_crs, transform
 
 if TYPE_CHECKING:

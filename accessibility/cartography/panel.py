@@ -7,20 +7,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from accessibility.curves import picture_words
-from accessibility.legends import class_table, compared_lines, headline_forms, headline_lines, rule_rows, today_said
-from accessibility.living import MAX_BYTES
-from accessibility.outlines import count
+from accessibility.cartography.curves import picture_words
+from accessibility.cartography.legends import (
+    class_table,
+    compared_lines,
+    headline_forms,
+    headline_lines,
+    rule_rows,
+    today_said,
+)
+from accessibility.cartography.living import MAX_BYTES
+from accessibility.cartography.outlines import count
+from accessibility.cartography.proposals import proposal_panel
+from accessibility.cartography.sitemarks import KINDS, site_key
+from accessibility.cartography.symbols import INKS, SHAPES, site_svg
 from accessibility.projection import WGS84, transform
-from accessibility.proposals import proposal_panel
-from accessibility.sitemarks import KINDS, site_key
 from accessibility.standards import SETTINGS
-from accessibility.symbols import INKS, SHAPES, site_svg
 
 if TYPE_CHECKING:
-    from accessibility.living import SwitchLayer
-    from accessibility.mapwords import MapWords
-    from accessibility.sheets import Sheet
+    from accessibility.cartography.living import SwitchLayer
+    from accessibility.cartography.mapwords import MapWords
+    from accessibility.cartography.sheets import Sheet
 
 _READ = (
     *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),

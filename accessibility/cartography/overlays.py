@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.inlining import data_address, png
-from accessibility.mapwords import MapWords
+from accessibility.cartography.inlining import data_address, png
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.readings import minute_bytes, states, tenth_km_bytes
 from accessibility.projection import WGS84, transform
-from accessibility.readings import minute_bytes, states, tenth_km_bytes
 from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:

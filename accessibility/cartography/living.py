@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.compact import packed, steps, varints
+from accessibility.cartography.compact import packed, steps, varints
 from accessibility.errors import InputError
-from accessibility.packing import hilbert_rank
+from accessibility.search.packing import hilbert_rank
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

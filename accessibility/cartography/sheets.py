@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from accessibility.backdrop import Waters, water_rings
-from accessibility.changes import classify_changes, classify_gains
-from accessibility.dots import MAX_DOTS, pack_dots
-from accessibility.legends import hidden_notes
-from accessibility.living import embed_switches
-from accessibility.outlines import count, district_features, street_lines
-from accessibility.overlays import Picture, Places, classify_people
-from accessibility.proposals import open_after, rows_of
+from accessibility.cartography.backdrop import Waters, water_rings
+from accessibility.cartography.changes import classify_changes, classify_gains
+from accessibility.cartography.dots import MAX_DOTS, pack_dots
+from accessibility.cartography.legends import hidden_notes
+from accessibility.cartography.living import embed_switches
+from accessibility.cartography.outlines import count, district_features, street_lines
+from accessibility.cartography.overlays import Picture, Places, classify_people
+from accessibility.cartography.proposals import open_after, rows_of
 
 if TYPE_CHECKING:
-    from accessibility.backdrop import Backdrop
+    from accessibility.cartography.backdrop import Backdrop
+    from accessibility.cartography.legends import MapCaption
+    from accessibility.cartography.living import Switches, SwitchLayer
+    from accessibility.cartography.mapwords import MapWords
+    from accessibility.cartography.outlines import Bounds, Streets
+    from accessibility.cartography.overlays import PeopleClasses
+    from accessibility.cartography.proposals import Proposal
     from accessibility.coverage import Coverage
-    from accessibility.legends import MapCaption
-    from accessibility.living import Switches, SwitchLayer
-    from accessibility.mapwords import MapWords
-    from accessibility.outlines import Bounds, Streets
-    from accessibility.overlays import PeopleClasses
-    from accessibility.proposals import Proposal
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

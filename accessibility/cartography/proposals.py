@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from accessibility.curves import FrontierPicture, draw_frontier
-from accessibility.legends import plain_percent
+from accessibility.cartography.curves import FrontierPicture, draw_frontier
+from accessibility.cartography.legends import plain_percent
+from accessibility.cartography.outlines import count
 from accessibility.objectives import say_objective
-from accessibility.outlines import count
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.mapwords import MapWords
+    from accessibility.cartography.mapwords import MapWords
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
 
@@ -34,7 +34,8 @@ class Proposal:
     plan
         Which sites open, in which order.
     frontier
-        What each budget buys, with the columns of `accessibility.curves.draw_frontier`; None without a picture.
+        What each budget buys, with the columns of `accessibility.cartography.curves.draw_frontier`; None for no
+        picture.
     """
 
     plan: SitingPlan

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.areas.footprints import Footprint
 from accessibility.coverage import measure_coverage
 from accessibility.errors import InputError
-from accessibility.footprints import Footprint
 from accessibility.projection import WGS84, distances, transform
 from accessibility.report.groups import is_elderly
 from accessibility.report.tables import values_by_id, weighted_quantile
+from accessibility.search.straight import NO_SITE
 from accessibility.sources.datums import from_wgs84
-from accessibility.straight import NO_SITE
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.outlines import line_steps
+from accessibility.cartography.outlines import line_steps
 from accessibility.projection import WGS84
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
+    from accessibility.cartography.outlines import Bounds
     from accessibility.network import Network
-    from accessibility.outlines import Bounds
 
 _MAX_VERTICES = 40_000
 _STEPS = 4_000  # of the map's side: what no screen shows
@@ -50,7 +50,7 @@ class Waters:
     Parameters
     ----------
     rings
-        ``counts`` and ``steps``, as of `accessibility.outlines.Streets`.
+        ``counts`` and ``steps``, as of `accessibility.cartography.outlines.Streets`.
     origin
         Longitude and latitude in hundred-thousandths of a degree.
     left

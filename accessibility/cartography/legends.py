@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from accessibility.mapwords import MapWords
-from accessibility.outlines import count, percent, share
-from accessibility.overlays import PeopleClasses, shade_limits, shade_of
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.outlines import count, percent, share
+from accessibility.cartography.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.mapwords import MapWords
-from accessibility.overlays import PeopleClasses
+from accessibility.cartography.mapwords import MapWords
+from accessibility.cartography.overlays import PeopleClasses
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

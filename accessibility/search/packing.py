@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.elimination import Hierarchy, eliminate
+from accessibility.search.elimination import Hierarchy, eliminate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""Areas: whom a site serves, where uncovered people live together, and the walking time everywhere."""
