@@ -47,10 +47,10 @@ def test_the_town_done_by_hand() -> None:
 @given(problems(), st.data())
 def test_every_floor_against_every_plan(problem: Problem, data: st.DataObject) -> None:
     asked = data.draw(st.one_of(st.just(Conditions()), conditions(problem, floors=False)))
-    limits = data.draw(st.sampled_from([{"sites": 1}, {"sites": 2}, {"budget": 1.0}, {"budget": 2.3}]))
-    price = floor_price(problem, FLOORS, conditions=asked, **limits)  # type: ignore[arg-type]
+    limits: dict[str, Any] = data.draw(st.sampled_from([{"sites": 1}, {"sites": 2}, {"budget": 1.0}, {"budget": 2.3}]))
+    price = floor_price(problem, FLOORS, conditions=asked, **limits)
     check_price(problem, price)
-    allowed = list(plans(problem, limits.get("sites"), limits.get("budget"), asked))  # type: ignore[arg-type]
+    allowed = list(plans(problem, limits.get("sites"), limits.get("budget"), asked))
     people = {rows: people_at(problem, reached(problem, rows)) for rows in allowed}
     best, short = [], []
     for floor in FLOORS:

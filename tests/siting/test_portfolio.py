@@ -63,16 +63,16 @@ def test_a_site_without_a_stand_in_is_necessary_and_twins_are_not() -> None:
     assert table.loc["only", "verdict"] == PROVEN
     assert table.loc["twin", "verdict"] == OPTIONAL
     assert table.loc["twin", "without_people"] == 600
-    assert table.loc["only", "without_bound"] < 0.99 * 600
+    assert table["without_bound"]["only"] < 594
     assert repr(found) == "<Portfolio of 2 plans within 1 % of 600: 3 sites, 1 of them proven to be in every good plan>"
 
 
 @given(problems(), st.sampled_from([0.0, 0.01, 0.2, 0.5]), st.data())
 def test_what_is_necessary_against_every_plan(problem: Problem, within: float, data: st.DataObject) -> None:
     asked = data.draw(st.one_of(st.just(NONE), conditions(problem)))
-    limits = data.draw(st.sampled_from([{"sites": 1}, {"sites": 3}, {"budget": 1.0}, {"budget": 2.3}]))
-    found = portfolio(problem, within=within, conditions=asked, **limits)  # type: ignore[typeddict-item]
-    allowed = plans(problem, limits.get("sites"), limits.get("budget"), asked)  # type: ignore[arg-type]
+    limits: dict[str, Any] = data.draw(st.sampled_from([{"sites": 1}, {"sites": 3}, {"budget": 1.0}, {"budget": 2.3}]))
+    found = portfolio(problem, within=within, conditions=asked, **limits)
+    allowed = plans(problem, limits.get("sites"), limits.get("budget"), asked)
     people = {
         rows: people_at(problem, reached(problem, rows)) for rows in allowed if shortage(problem, rows, asked) == 0
     }
