@@ -27,6 +27,12 @@ def check_price(problem: Problem, price: FloorPrice) -> None:
     assert (told["price_at_least"] <= told["price_at_most"]).all()
     for plan in (price.free, *price.plans):
         verify_plan(problem, plan)
+    assert told["price_people"].tolist() == (price.free.objective - told["covered_people"]).tolist()
+    met = [plan for plan in (price.free, *price.plans) if plan.status != "infeasible"]
+    # The plans themselves, not only what the table tells of them.
+    assert (np.diff([plan.objective for plan in met]) <= 1e-9).all()
+    least = np.minimum.accumulate([plan.bound for plan in met])[len(met) - len(told) :]
+    assert told["bound_people"].tolist() == pytest.approx(least.tolist())
 
 
 def test_the_town_done_by_hand() -> None:
