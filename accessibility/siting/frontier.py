@@ -15,7 +15,7 @@ from accessibility.siting.covering import limits_left, read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.outcome import cover_plan, refused_plan
-from accessibility.siting.reduction import take_columns
+from accessibility.siting.reduction import keep_columns, take_columns
 from accessibility.siting.rollout import find_rollout
 from accessibility.siting.unserved import refuse_gap
 
@@ -236,7 +236,7 @@ def _tighter(problem: Problem, whole: Reading, limits: Limits) -> Reading:
     stays = terms.allowed[covering.site]
     most, budget = limits_left(problem, limits, terms, covering.site[stays])
     if not stays.all():
-        covering = take_columns(covering, stays)
+        covering = keep_columns(covering, stays)
     return replace(whole, terms=terms, covering=replace(covering, most=most, budget=budget))
 
 

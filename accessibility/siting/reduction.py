@@ -82,10 +82,16 @@ def fix_columns(covering: Covering, opened: NDArray[np.bool_], dropped: NDArray[
 
 
 def take_columns(covering: Covering, kept: NDArray[np.bool_]) -> Covering:
-    """Return the covering with these columns alone."""
-    cost, packs = covering.cost[kept], covering.packs.take(np.flatnonzero(kept))
+    """Return the covering with these columns alone, without packs that do not bind them."""
+    smaller = keep_columns(covering, kept)
+    binding = np.bincount(smaller.packs.item, minlength=len(covering.room)) > covering.room
+    return replace(smaller, packs=smaller.packs.keep(binding), room=covering.room[binding])
+
+
+def keep_columns(covering: Covering, kept: NDArray[np.bool_]) -> Covering:
+    """Return the covering with these columns alone; rows and packs stay, even those that have none of them."""
+    cost = covering.cost[kept]
     most, budget = simpler_limits(cost, covering.most, covering.budget)
-    binding = np.bincount(packs.item, minlength=len(covering.room)) > covering.room
     rows = covering.rows.keep(kept)
     return replace(
         covering,
@@ -95,8 +101,7 @@ def take_columns(covering: Covering, kept: NDArray[np.bool_]) -> Covering:
         cost=cost,
         most=most,
         budget=budget,
-        packs=packs.keep(binding),
-        room=covering.room[binding],
+        packs=covering.packs.take(np.flatnonzero(kept)),
     )
 
 

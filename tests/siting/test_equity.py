@@ -27,6 +27,12 @@ def check_price(problem: Problem, price: FloorPrice) -> None:
     assert (told["price_at_least"] <= told["price_at_most"]).all()
     for plan in (price.free, *price.plans):
         verify_plan(problem, plan)
+    assert told["price_people"].tolist() == (price.free.objective - told["covered_people"]).tolist()
+    met = [plan for plan in (price.free, *price.plans) if plan.status != "infeasible"]
+    # The plans themselves, not only what the table tells of them.
+    assert (np.diff([plan.objective for plan in met]) <= 1e-9).all()
+    least = np.minimum.accumulate([plan.bound for plan in met])[len(met) - len(told) :]
+    assert told["bound_people"].tolist() == pytest.approx(least.tolist())
 
 
 def test_the_town_done_by_hand() -> None:
@@ -47,10 +53,10 @@ def test_the_town_done_by_hand() -> None:
 @given(problems(), st.data())
 def test_every_floor_against_every_plan(problem: Problem, data: st.DataObject) -> None:
     asked = data.draw(st.one_of(st.just(Conditions()), conditions(problem, floors=False)))
-    limits = data.draw(st.sampled_from([{"sites": 1}, {"sites": 2}, {"budget": 1.0}, {"budget": 2.3}]))
-    price = floor_price(problem, FLOORS, conditions=asked, **limits)  # type: ignore[arg-type]
+    limits: dict[str, Any] = data.draw(st.sampled_from([{"sites": 1}, {"sites": 2}, {"budget": 1.0}, {"budget": 2.3}]))
+    price = floor_price(problem, FLOORS, conditions=asked, **limits)
     check_price(problem, price)
-    allowed = list(plans(problem, limits.get("sites"), limits.get("budget"), asked))  # type: ignore[arg-type]
+    allowed = list(plans(problem, limits.get("sites"), limits.get("budget"), asked))
     people = {rows: people_at(problem, reached(problem, rows)) for rows in allowed}
     best, short = [], []
     for floor in FLOORS:

@@ -43,6 +43,8 @@ def check_curve(problem: Problem, frontier: Frontier) -> None:
     assert table["nested_people"].is_monotonic_increasing
     for plan in frontier.plans:
         verify_plan(problem, plan)
+    own = np.array([plan.objective for plan in frontier.plans if plan.status != "infeasible"])
+    assert (np.diff(own) >= -1e-9).all()  # the plans themselves, not only what the table tells of them
 
 
 def test_the_town_done_by_hand_by_budget() -> None:
@@ -89,6 +91,11 @@ def test_required_sites_that_a_budget_cannot_pay_are_told_in_a_sentence() -> Non
     assert table["covered_people"].tolist()[1:] == [290, 340]
     assert frontier.rollout.order == ("N1", "N2")
     check_curve(toy(), frontier)
+    rollout = coverage_frontier(
+        covers([[0], []], [5], ids=["a", "idle"]), sites=[1, 2], conditions=Conditions(required=("idle",))
+    ).rollout
+    assert rollout.order == ("idle", "a")
+    assert rollout.gain == (0, 5)
 
 
 def test_the_ceiling_counts_every_candidate_that_is_not_ruled_out() -> None:
@@ -183,6 +190,14 @@ def test_a_larger_budgets_bound_holds_for_the_smaller_ones() -> None:
     assert (frontier.bound_people <= own).all()
     assert frontier.bound_people == pytest.approx(np.minimum.accumulate(own[::-1])[::-1])
     assert frontier.bound_people.max() <= frontier.ceiling_people
+
+
+def test_plans_are_carried_over_where_there_is_no_time_to_find_better_ones() -> None:
+    # What opening by gain finds can fall where the budget rises.
+    for seed in range(8):
+        dear = np.random.default_rng(seed).integers(1, 9, 60).astype(float)
+        problem = replace(scattered(300, 60, seed=seed), site_cost=dear)
+        check_curve(problem, coverage_frontier(problem, budgets=range(2, 40), time_limit_s=0))
 
 
 def test_near_enough_is_near_enough() -> None:

@@ -63,16 +63,16 @@ def test_a_site_without_a_stand_in_is_necessary_and_twins_are_not() -> None:
     assert table.loc["only", "verdict"] == PROVEN
     assert table.loc["twin", "verdict"] == OPTIONAL
     assert table.loc["twin", "without_people"] == 600
-    assert table.loc["only", "without_bound"] < 0.99 * 600
+    assert table["without_bound"]["only"] < 594
     assert repr(found) == "<Portfolio of 2 plans within 1 % of 600: 3 sites, 1 of them proven to be in every good plan>"
 
 
 @given(problems(), st.sampled_from([0.0, 0.01, 0.2, 0.5]), st.data())
 def test_what_is_necessary_against_every_plan(problem: Problem, within: float, data: st.DataObject) -> None:
     asked = data.draw(st.one_of(st.just(NONE), conditions(problem)))
-    limits = data.draw(st.sampled_from([{"sites": 1}, {"sites": 3}, {"budget": 1.0}, {"budget": 2.3}]))
-    found = portfolio(problem, within=within, conditions=asked, **limits)  # type: ignore[typeddict-item]
-    allowed = plans(problem, limits.get("sites"), limits.get("budget"), asked)  # type: ignore[arg-type]
+    limits: dict[str, Any] = data.draw(st.sampled_from([{"sites": 1}, {"sites": 3}, {"budget": 1.0}, {"budget": 2.3}]))
+    found = portfolio(problem, within=within, conditions=asked, **limits)
+    allowed = plans(problem, limits.get("sites"), limits.get("budget"), asked)
     people = {
         rows: people_at(problem, reached(problem, rows)) for rows in allowed if shortage(problem, rows, asked) == 0
     }
@@ -96,31 +96,62 @@ def test_what_is_necessary_against_every_plan(problem: Problem, within: float, d
         assert np.isnan(bound) or np.isnan(most) or bound >= most - 1e-9
 
 
-@given(problems(), st.sampled_from([0.01, 0.2]))
-def test_cut_short_nothing_is_called_necessary_that_is_not(problem: Problem, within: float) -> None:
-    found = portfolio(problem, sites=2, within=within, time_limit_s=0)
+@given(problems(), st.sampled_from([0.01, 0.2]), st.data())
+def test_cut_short_nothing_is_called_necessary_that_is_not(
+    problem: Problem, within: float, data: st.DataObject
+) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem)))
+    found = portfolio(problem, sites=2, within=within, conditions=asked, time_limit_s=0)
+    if not found.plans:
+        assert found.message
+        return
     check_portfolio(problem, found, within)
-    people = {rows: people_at(problem, reached(problem, rows)) for rows in plans(problem, 2, None, NONE)}
+    allowed = plans(problem, 2, None, asked)
+    people = {
+        rows: people_at(problem, reached(problem, rows)) for rows in allowed if shortage(problem, rows, asked) == 0
+    }
     least = (1 - within) * max(people.values()) - 1e-9
     good = [{problem.ids[row] for row in rows} for rows in people if people[rows] >= least]
     table = found.table()
     assert set(table.loc[table["necessary"], "id"]) <= set.intersection(*good)
 
 
-def test_a_larger_town_has_many_good_plans_and_proofs_agree_with_the_solver() -> None:
-    problem = scattered(400, 80, seed=8)
-    found = portfolio(problem, sites=10, plans=12)
-    check_portfolio(problem, found, 0.01)
+@pytest.mark.parametrize(
+    ("points", "seed", "radius", "sites", "within"),
+    [(400, 8, 0.12, 10, 0.01), (600, 4, 0.15, 14, 0.003)],  # prices prove what there is to prove, and they do not
+)
+def test_proofs_agree_with_the_solver(points: int, seed: int, radius: float, sites: int, within: float) -> None:
+    problem = scattered(points, 80, seed=seed, radius=radius)
+    found = portfolio(problem, sites=sites, plans=12, within=within)
+    check_portfolio(problem, found, within)
     assert found.best.status == "optimal"
     assert 1 < len(found.plans) <= 12
     table = found.table()
     assert table["necessary"].any()
     assert not table["necessary"].all()
     for site in found.best.selected:
-        without = solve_mclp(problem, sites=10, conditions=Conditions(forbidden=(site,)))
+        without = solve_mclp(problem, sites=sites, conditions=Conditions(forbidden=(site,)))
         assert without.status == "optimal"
         necessary = bool(table.loc[table["id"] == site, "necessary"].item())
-        assert necessary == (without.objective < 0.99 * found.best.objective)
+        assert necessary == (without.objective < (1 - within) * found.best.objective)
+
+
+def test_plans_that_do_without_several_sites_still_meet_the_floors() -> None:
+    # Either P or Q meets the floor of the north; the south offers more than both at nearly the same gain.
+    people = [10, 10, 100, 9, 9, 9, 9]
+    problem = covers(
+        [[0], [1], [2], [3], [4], [5], [6]],
+        people,
+        ids=["P", "Q", "R", "S", "T", "U", "V"],
+        district=[0, 0, 1, 1, 1, 1, 1],
+        districts=("north", "south"),
+    )
+    asked = Conditions(floors={"north": 0.5})
+    found = portfolio(problem, sites=5, within=0.05, plans=50, conditions=asked)
+    check_portfolio(problem, found, 0.05)
+    # R, both or one of P and Q, and of the other four as many as there is room for.
+    assert len(found.plans) == 6 + 2 * 4
+    assert found.table().set_index("id")["necessary"].to_dict() == {site: site == "R" for site in problem.ids}
 
 
 def test_required_sites_are_in_every_plan_whatever_they_bring() -> None:
