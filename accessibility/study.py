@@ -154,6 +154,8 @@ class Study:
 
     def siting_case(self, question: Question) -> SitingCase:
         """Return a proposal with what it was made from, so that it can be verified and drawn."""
+        if question.conditions is None:
+            question = replace(question, conditions=self.settings.siting.conditions)
         return propose_sites(self._today, self.network, self.district, self.made_candidates, question)
 
     def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
@@ -162,11 +164,13 @@ class Study:
 
     @cached_property
     def made_candidates(self) -> Sites | None:
-        """Candidates made from the network where people are uncovered; None where the study names its own."""
-        if self.settings.inputs.candidates is not None:
+        """Candidates made on streets where people are uncovered; None where the study wants none, or names its own."""
+        siting = self.settings.siting
+        wanted = self.settings.inputs.candidates is None if siting.generate is None else siting.generate
+        if not wanted:
             return None
-        cost = self.settings.siting.cost.new
-        made = propose_candidates(self.network, self._today, area=self.districts)
+        cost = siting.cost.new
+        made = propose_candidates(self.network, self._today, spacing_m=siting.generate_spacing_m, area=self.districts)
         return replace(made, cost=np.full(len(made), cost))
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from accessibility.errors import InputError
 from accessibility.grades import SLOPE_FACTORS
+from accessibility.siting import Conditions
 from accessibility.sources.foot import FootAccess
 from accessibility.standards import Rule, Standard, Walker
 
@@ -273,9 +274,23 @@ class CostTable(_Table):
 
 
 class SitingTable(_Table):
-    """``[siting]``."""
+    """``[siting]``: what opening costs, where new sites may be made, and what every proposal keeps to."""
 
     cost: CostTable = CostTable()
+    generate: bool | None = None
+    generate_spacing_m: Positive | None = None
+    quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    spacing_m: float = Field(default=0.0, ge=0)
+    exclusive: tuple[tuple[str, str], ...] = ()
+    floors: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What every proposal keeps to."""
+        kept = ("quotas", "spacing_m", "exclusive", "floors", "required", "forbidden")
+        return Conditions(**{name: getattr(self, name) for name in kept})
 
 
 class StudyFile(_Table):

@@ -67,6 +67,28 @@ def test_a_proposal_is_the_best_by_hand(
     assert call(monkeypatch, "verify", out, "--quiet") == 0
 
 
+@pytest.mark.parametrize(
+    ("kept", "asked", "covered"),
+    [
+        ('forbidden = ["B1"]', ["--budget", 1], 30),
+        ("quotas = { new = 0 }", ["--sites", 1], 270),
+        ("generate = false", ["--sites", 1], 270),
+        ('required = ["B1"]', ["--sites", 1], 270),
+        ('required = ["B1"]', ["--sites", 2], 310),  # another one for the third place
+        ('required = ["B1"]\nspacing_m = 5000', ["--sites", 2], 270),  # the whole street is shorter
+        ("cost = { bank = 5, new = 1 }", ["--budget", 1], 310),
+    ],
+)
+def test_a_proposal_keeps_to_what_the_study_says(
+    kept: str, asked: list[object], covered: float, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    town.write_text(f"{town.read_text(encoding='utf-8')}\n[siting]\n{kept}\n", encoding="utf-8")
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, *asked, "--out", out, "--quiet") == 0
+    told = manifest(out)["siting"]
+    assert (told["status"], round(told["covered_people"], 6)) == ("optimal", covered)
+
+
 def test_the_proposal_is_printed_with_its_proof(
     town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
