@@ -205,6 +205,11 @@ def test_where_nothing_opens_the_empty_plan_is_the_only_one() -> None:
     assert found.table().empty
 
 
+def test_a_limit_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="site"):
+        portfolio(toy(), site=1)  # type: ignore[call-arg]
+
+
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
