@@ -175,7 +175,7 @@ def portfolio(
     2  2        1    0.5      False
     """
     clock = Clock(limit_s=time_limit_s)
-    limits = Limits.of(asked.get("sites"), asked.get("budget"), asked.get("conditions"))
+    limits = _limits(**asked)
     refuse_boundless(limits)
     _refuse(within, plans)
     reading = read_covering(problem, limits)
@@ -191,6 +191,11 @@ def portfolio(
         search.do_without(site, clock.part(_PROOF_TIME))
     search.gather(plans, clock)
     return _told(search, best, plans, clock)
+
+
+def _limits(sites: int | None = None, budget: float | None = None, conditions: Conditions | None = None) -> Limits:
+    """Return the limits; a name that is none of these is a `TypeError`, as of any function."""
+    return Limits.of(sites, budget, conditions)
 
 
 def _refuse(within: float, plans: int) -> None:
@@ -320,8 +325,8 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
     """Return what the search found, the best plan first."""
     found = sorted((_as_plan(best, parts) for parts in search.found.values()), key=lambda plan: -plan.objective)
     best = found[0] if found[0].objective > best.objective + ROUNDING else best
-    least = (1.0 - search.within) * best.objective * (1.0 - SLACK)
-    good = [plan for plan in found if plan.objective >= least]
+    least = (1.0 - search.within) * best.objective
+    good = [plan for plan in found if plan.objective >= least * (1.0 - SLACK)]
     kept = good[:plans]
     ids = list(dict.fromkeys(site for plan in kept for site in plan.selected))
     rows = search.problem.rows(ids).tolist()

@@ -99,18 +99,20 @@ class Frontier:
 
         covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
         met = ~np.isnan(covered)
-        near = bound - covered <= 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
+        hair = 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "budget": np.array(self.budgets),
                 "covered_people": covered,
                 "bound_people": bound,
                 "gap": np.abs(bound - covered) / np.maximum(1.0, np.abs(covered)),
-                "status": np.where(met, np.where(near, "optimal", "feasible"), "infeasible").astype(object),
+                "status": np.where(met, np.where(bound - covered <= hair, "optimal", "feasible"), "infeasible").astype(
+                    object
+                ),
                 "sites": np.array([len(plan.selected) for plan in self.plans]),
                 "cost": np.array([plan.cost for plan in self.plans]),
                 "nested_people": nested,
-                "regret_people": covered - nested,
+                "regret_people": np.where(np.abs(covered - nested) <= hair, 0.0, covered - nested),
                 "bound_by": pd.Series(list(self.bound_by), dtype=object),
                 "message": pd.Series([plan.message for plan in self.plans], dtype=object),
             }
@@ -176,18 +178,25 @@ def coverage_frontier(
     courses = _begin(readings, gap)
     _approach(courses, clock.part(_APPROACH))
     _finish(courses, clock.part(_FINISH))
+    by: Literal["budget", "sites"] = "budget" if sites is None else "sites"
+    steps = tuple(_asked(limits) for limits in several)
+    rollout = find_rollout(problem, courses, clock)
+    for step, course in zip(steps, courses, strict=True):
+        # Where time was short the one order may hold a better plan than the search found for this budget.
+        opened = problem.rows(rollout.order[: rollout.opened(**{by: step})])
+        course.take(np.isin(course.small.site, opened))
     plans = tuple(
         _plan(problem, limits, reading, course, clock)
         for limits, reading, course in zip(several, readings, courses, strict=True)
     )
-    bound, by = _tightened(plans)
+    bound, bound_by = _tightened(plans)
     return Frontier(
-        by="budget" if sites is None else "sites",
-        budgets=tuple(_asked(limits) for limits in several),
+        by=by,
+        budgets=steps,
         plans=plans,
         bound_people=bound,
-        bound_by=by,
-        rollout=find_rollout(problem, courses, clock),
+        bound_by=bound_by,
+        rollout=rollout,
         ceiling_people=float(problem.people[coverable(problem, several[-1].conditions)].sum()),
         seconds=clock.spent_s,
     )

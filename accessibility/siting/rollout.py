@@ -47,11 +47,14 @@ class Rollout:
     cost: tuple[float, ...]
     covered_before: float
 
-    def covered_people(self, *, sites: float = np.inf, budget: float = np.inf) -> float:
-        """Return the people covered once as many have opened, in order, as the number of sites and the budget allow."""
+    def opened(self, *, sites: float = np.inf, budget: float = np.inf) -> int:
+        """Return how many have opened, in order, once a number of sites or a budget is used up."""
         paid = int(np.searchsorted(np.cumsum(self.cost), affordable(budget), side="right"))
-        opened = paid if sites >= paid else int(sites)
-        return self.covered_before + float(sum(self.gain[:opened]))
+        return paid if sites >= paid else int(sites)
+
+    def covered_people(self, *, sites: float = np.inf, budget: float = np.inf) -> float:
+        """Return the people covered then."""
+        return self.covered_before + float(sum(self.gain[: self.opened(sites=sites, budget=budget)]))
 
     def table(self) -> pd.DataFrame:
         """Return a row a site in opening order: rank, id, cost, spent, gain_people, covered_people."""

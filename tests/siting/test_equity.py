@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,19 @@ def test_every_floor_against_every_plan(problem: Problem, data: st.DataObject) -
     assert table["covered_people"].to_numpy() == pytest.approx(np.array(best), abs=1e-9, nan_ok=True)
     assert table["price_people"].to_numpy() == pytest.approx(best[0] - np.array(best), abs=1e-9, nan_ok=True)
     assert table["short_people"].to_numpy() == pytest.approx(np.array(short), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [4, 8])
+def test_plans_and_bounds_are_carried_over_where_there_is_no_time_to_find_better_ones(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    problem = replace(
+        scattered(300, 60, seed=seed),
+        district=random.integers(0, 4, 300).astype(np.int32),
+        districts=("A", "B", "C", "D"),
+    )
+    price = floor_price(problem, [0.05, 0.1, 0.15, 0.2, 0.25, 0.3], sites=8, time_limit_s=0)
+    assert (price.table()["status"] != "infeasible").all()
+    check_price(problem, price)
 
 
 def test_a_price_cut_short_says_what_is_open_of_it() -> None:

@@ -45,6 +45,9 @@ def check_curve(problem: Problem, frontier: Frontier) -> None:
         verify_plan(problem, plan)
     own = np.array([plan.objective for plan in frontier.plans if plan.status != "infeasible"])
     assert (np.diff(own) >= -1e-9).all()  # the plans themselves, not only what the table tells of them
+    asked = frontier.plans[0].conditions
+    if not (asked.floor or asked.floors):
+        assert (told["regret_people"] >= 0).all()
 
 
 def test_the_town_done_by_hand_by_budget() -> None:

@@ -138,7 +138,7 @@ def test_proofs_agree_with_the_solver(points: int, seed: int, radius: float, sit
 
 def test_plans_that_do_without_several_sites_still_meet_the_floors() -> None:
     # Either P or Q meets the floor of the north; the south offers more than both at nearly the same gain.
-    people = [10, 10, 100, 9, 9, 9, 9]
+    people = [10.0, 10.0, 100.0, 9.0, 9.0, 9.0, 9.0]
     problem = covers(
         [[0], [1], [2], [3], [4], [5], [6]],
         people,
@@ -152,6 +152,23 @@ def test_plans_that_do_without_several_sites_still_meet_the_floors() -> None:
     # R, both or one of P and Q, and of the other four as many as there is room for.
     assert len(found.plans) == 6 + 2 * 4
     assert found.table().set_index("id")["necessary"].to_dict() == {site: site == "R" for site in problem.ids}
+
+
+def test_a_plan_that_was_not_found_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Without "all" only P and Q meet the floor of the north; greedy opening begins with A and misses them.
+    problem = covers(
+        [[0, 1, 2, 3], [1, 2, 4], [0, 1], [2, 3]],
+        [1, 1, 1, 1, 5],
+        ids=["all", "A", "P", "Q"],
+        district=[0, 0, 0, 0, 1],
+        districts=("north", "south"),
+    )
+    asked = Conditions(floors={"north": 1.0})
+    monkeypatch.setattr("accessibility.siting.closing._come_closest", lambda _course, _clock: None)
+    monkeypatch.setattr("accessibility.siting.closing._ROUNDS", 0)
+    found = portfolio(problem, sites=2, within=0.6, conditions=asked)
+    assert found.best.objective == 9
+    assert not found.table().set_index("id")["necessary"]["all"]
 
 
 def test_required_sites_are_in_every_plan_whatever_they_bring() -> None:
@@ -186,6 +203,11 @@ def test_where_nothing_opens_the_empty_plan_is_the_only_one() -> None:
     found = portfolio(covers([[0]], [5], open=[True]), sites=3)
     assert [plan.selected for plan in found.plans] == [()]
     assert found.table().empty
+
+
+def test_a_limit_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="site"):
+        portfolio(toy(), site=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
