@@ -254,8 +254,7 @@ def propose_sites(
         wide = trace_catchments(network, coverage.demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
-    chosen = candidates.take(candidates.rows(plan.selected))
-    plan = replace(plan, sites=chosen, message=" ".join(part for part in (plan.message, note) if part))
+    plan = replace(plan, message=" ".join(part for part in (plan.message, note) if part))
     return SitingCase(question=question, problem=problem, plan=plan)
 
 

@@ -346,6 +346,7 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
         verdict=tuple(verdict),
         without_people=np.fmax(np.array(without), np.array(tried)),
         without_bound=np.array([search.bound.get(row, np.nan) for row in rows]),
+        sites=search.problem.sites_at(np.array(rows, dtype=np.intp)),
         seconds=clock.spent_s,
     )
 

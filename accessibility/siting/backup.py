@@ -285,6 +285,7 @@ def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple
         selected=tuple(problem.ids[order].tolist()),
         gain=tuple(gains.tolist()),
         costs=tuple(problem.site_cost[order].tolist()),
+        sites=problem.sites_at(order),
         objective=objective,
         bound=objective if closed else bound,
         status="optimal" if closed else "feasible",

@@ -143,6 +143,7 @@ def opened_parts(
         "selected": tuple(problem.ids[order].tolist()),
         "gain": tuple(gain.tolist()),
         "costs": tuple(problem.site_cost[order].tolist()),
+        "sites": problem.sites_at(order),
         "population": problem.population,
         "covered_before": problem.covered_people,
         "sites_limit": limits.sites,

@@ -255,6 +255,7 @@ def _plan(
         selected=tuple(problem.ids[order]),
         gain=tuple(gains.tolist()),
         costs=tuple(problem.site_cost[order].tolist()),
+        sites=problem.sites_at(order),
         objective=objective,
         bound=min(bound, objective),
         status="optimal" if bound >= objective else "feasible",

@@ -204,6 +204,7 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock:
         selected=tuple(problem.ids[order]),
         gain=tuple(gains.tolist()),
         costs=tuple(problem.site_cost[order].tolist()),
+        sites=problem.sites_at(order),
         objective=objective,
         bound=min(median.fixed + course.bound, objective),
         status="feasible",

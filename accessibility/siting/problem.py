@@ -61,6 +61,8 @@ class Problem:
         Names of the districts.
     site_xy
         ``(s, 2)`` metres, for the spacing between sites; None where not known.
+    sites
+        The sites with names and places, as plans tell them; None where the problem came from a matrix.
     """
 
     people: NDArray[np.float64]
@@ -77,6 +79,7 @@ class Problem:
     district: NDArray[np.int32] = None  # type: ignore[assignment]
     districts: tuple[str, ...] = ()
     site_xy: NDArray[np.float64] | None = None
+    sites: Sites | None = None
 
     def __post_init__(self) -> None:
         """Copy the arrays, fill the defaults and check every invariant."""
@@ -132,6 +135,9 @@ class Problem:
         }
         if self.site_xy is not None:
             values["site_xy"] = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")
+        if self.sites is not None and len(self.sites) != s:
+            msg = f"problem has {len(self.sites)} sites and pairs of {s}; expected as many"
+            raise InputError(msg)
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
@@ -179,6 +185,10 @@ class Problem:
     def pair_site(self) -> NDArray[np.int32]:
         """``(k,)`` site row of each pair."""
         return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
+
+    def sites_at(self, rows: NDArray[np.intp]) -> Sites | None:
+        """Return some of the sites, in the order of their rows; None where the problem came from a matrix."""
+        return None if self.sites is None else self.sites.take(rows)
 
     def rows(self, ids: Iterable[object]) -> NDArray[np.intp]:
         """Return the row of each site id.
@@ -370,6 +380,7 @@ def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, 
         "bank": sites.bank,
         "ids": sites.ids,
         "site_xy": sites.xy,
+        "sites": sites,
         **fields,
     }
 

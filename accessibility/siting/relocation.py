@@ -330,6 +330,7 @@ def _plan(
         selected=tuple(problem.ids[order].tolist()),
         gain=tuple(gains.tolist()),
         costs=tuple(problem.site_cost[order].tolist()),
+        sites=problem.sites_at(order),
         closed=tuple(problem.ids[closed].tolist()),
         objective=objective,
         bound=objective if near else max(bound, objective),
