@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from accessibility.siting.clock import Clock
     from accessibility.siting.medians import Room, Values
 
+_ROUNDING = 1e-12
 _PATIENCE = 20  # steps without a better bound after which they become shorter
 _SHORTEST = 0.002
 _CHARGED_ANEW = 10  # steps after which the charges of limits are found again
@@ -153,7 +154,8 @@ def fixed_sites(prices: Offers, room: Room, target: float) -> tuple[NDArray[np.b
     the others.
     """
     earned, chosen = prices.earned, prices.chosen
-    margin = target - prices.bound
+    # A difference that the rounding of the bound has swallowed decides nothing.
+    margin = target - prices.bound + _ROUNDING * max(1.0, abs(target))
     full = chosen.sum() >= room.left[NUMBER]
     last = float(earned[chosen].max()) if full and chosen.any() else 0.0
     following = min(float(earned[~chosen].min(initial=0.0)), 0.0) if full else 0.0

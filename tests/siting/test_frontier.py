@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize, sparse
 from sitingworlds import conditions, covers, people_at, plans, problems, reached, scattered, shortage, toy
 
 from accessibility.errors import InputError, UnknownSiteError
@@ -201,6 +202,44 @@ def test_plans_are_carried_over_where_there_is_no_time_to_find_better_ones() -> 
         dear = np.random.default_rng(seed).integers(1, 9, 60).astype(float)
         problem = replace(scattered(300, 60, seed=seed), site_cost=dear)
         check_curve(problem, coverage_frontier(problem, budgets=range(2, 40), time_limit_s=0))
+
+
+def test_where_time_is_short_no_budget_is_behind_the_one_opening_order() -> None:
+    dear = np.random.default_rng(8).integers(1, 9, 60).astype(float)
+    problem = replace(scattered(300, 60, seed=8, radius=0.15), site_cost=dear)
+    check_curve(problem, coverage_frontier(problem, budgets=range(2, 30), time_limit_s=0))
+
+
+def most_people(problem: Problem, sites: int) -> float:
+    """Return the most people that so many sites cover, by scipy on the plain textbook program."""
+    n, s = len(problem.people), len(problem.site_cost)
+    near = sparse.csr_array((np.ones(len(problem.demand)), (problem.demand, problem.pair_site)), shape=(n, s))
+    covered = optimize.LinearConstraint(sparse.hstack([sparse.eye_array(n), -near]), ub=0)
+    number = optimize.LinearConstraint(np.concatenate([np.zeros(n), np.ones(s)])[None, :], ub=sites)
+    whole = np.concatenate([np.zeros(n), np.ones(s)])
+    found = optimize.milp(
+        -np.concatenate([problem.people, np.zeros(s)]),
+        constraints=[covered, number],
+        bounds=optimize.Bounds(0, 1),
+        integrality=whole,
+    )
+    assert found.success
+    return -float(found.fun or 0.0)
+
+
+@pytest.mark.parametrize(("points", "candidates", "seed"), [(600, 80, 4), (400, 60, 7)])
+def test_towns_that_prices_do_not_settle_against_another_program(
+    points: int, candidates: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nothing but the exact part may improve on greedy opening, so that it has to find what is best.
+    monkeypatch.setattr("accessibility.siting.goals.improve", lambda _covering, chosen, *_how, **_more: chosen)
+    problem = scattered(points, candidates, seed=seed, radius=0.15)
+    sites = [8, 10, 12, 14, 16]
+    frontier = coverage_frontier(problem, sites=sites)
+    assert "solver" in frontier.bound_by
+    best = pytest.approx([most_people(problem, count) for count in sites], abs=1e-6)
+    assert frontier.covered_people.tolist() == best
+    assert frontier.bound_people.tolist() == best
 
 
 def test_near_enough_is_near_enough() -> None:
