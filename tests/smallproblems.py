@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -144,20 +142,6 @@ def ring_costs(n: int) -> NDArray[np.float64]:
     apart = np.abs(np.arange(n) - np.arange(n)[:, None])
     steps: NDArray[np.float64] = np.minimum(apart, n - apart).astype(float)
     return steps
-
-
-def san_francisco() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return metres from 205 tracts to 16 stores, and the people of each tract: the data that spopt is tested on."""
-    import pandas as pd  # noqa: PLC0415
-    import spopt  # noqa: PLC0415 -- an oracle of a few tests
-
-    folder = Path(spopt.__file__).parent / "tests" / "test_locate" / "data"
-    if not folder.is_dir():
-        pytest.skip("spopt is installed without its San Francisco data")
-    table = pd.read_csv(folder / "SF_network_distance_candidateStore_16_censusTract_205_new.csv")
-    metres = table.pivot_table(values="distance", index="name", columns="DestinationName")
-    people = pd.read_csv(folder / "SF_demand_205_centroid_uniform_weight.csv").set_index("NAME")["POP2000"]
-    return metres.to_numpy(), people.loc[metres.columns].to_numpy(float)
 
 
 def median_of(question: Question) -> Median:
