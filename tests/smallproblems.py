@@ -180,7 +180,7 @@ def medians(draw: Any) -> Median:
 def choices(median: Median) -> Iterator[tuple[NDArray[np.bool_], float]]:
     """Yield every set of sites that there is room for, and its value; infinite where it leaves a row unserved."""
     room, m = median.room, len(median.columns)
-    start, site, worth = median.values.by_row  # noqa: PD011 -- no frame
+    start, site, worth = median.values.by_row
     members = [np.flatnonzero(np.isin(np.arange(len(room.left)), _packs(room, j))) for j in range(m)]
     for bits in range(2**m):
         inside = np.array([bits >> k & 1 for k in range(m)], bool)
@@ -190,7 +190,7 @@ def choices(median: Median) -> Iterator[tuple[NDArray[np.bool_], float]]:
         if inside.sum() > room.left[0] or room.cost[inside].sum() > room.left[1] or (packed > room.left)[2:].any():
             continue
         total = 0.0
-        for i, base in enumerate(median.values.base):  # noqa: PD011
+        for i, base in enumerate(median.values.base):
             pairs = range(start[i], start[i + 1])
             total += min([base, *(worth[k] for k in pairs if inside[site[k]])])
         yield inside, total

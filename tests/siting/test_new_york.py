@@ -1,4 +1,4 @@
-"""The census blocks of New York, whose best coverage is published: the search alone comes near, the solver gets there."""
+"""The census blocks of New York, whose best coverage is published: the search comes near, the solver gets there."""
 
 from __future__ import annotations
 
