@@ -10,6 +10,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from accessibility.objectives import say_objective
+from accessibility.wording import Wording
+
 if TYPE_CHECKING:
     from accessibility.runs import Result
     from accessibility.runs.comparing import Comparison
@@ -104,10 +107,14 @@ def _print_plan(console: Console, plan: SitingPlan) -> None:
     """Print the proposal: what it costs, how good it is, and its first sites in opening order."""
     text = f"proposal ({plan.model}): {len(plan.selected)} sites for {plan.cost:g}; {plan.status}"
     if plan.status != "infeasible":
-        text += f", objective {plan.objective:,.10g}, proven bound {plan.bound:,.10g}, gap {100 * plan.gap:.3f} %"
+        (objective, unit), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
+        what = Wording("names", "en")(unit)
+        text += f": {objective} {what}; no plan does better than {bound}, gap {100 * plan.gap:.3f} %"
     console.print(Text(text, style="bold"))
     if plan.message:
         console.print(Text(plan.message))
+    if plan.closed:
+        console.print(Text(f"to close: {', '.join(map(str, plan.closed))}"))
     table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
     for row in plan.table().head(_MOST_SITES).itertuples(index=False):
         figures = (f"{row.cost:g}", f"{row.gain_people:,.0f}", _percent(row.covered_share))

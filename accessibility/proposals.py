@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.curves import FrontierPicture, draw_frontier
 from accessibility.legends import plain_percent
+from accessibility.objectives import say_objective
 from accessibility.outlines import count
 
 if TYPE_CHECKING:
@@ -91,14 +92,15 @@ def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
         return words.lines("no_sites_proposed")
     best = plan.status == "optimal"
     about = "people" if plan.model in _OF_PEOPLE else "cost" if plan.model in _OF_COST else "other"
-    figure = count if about == "people" else _plain
+    (objective, unit), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
+    short, _ = say_objective(plan.model, abs(plan.bound - plan.objective))
     said = words.lines(
         f"{about}_{'best' if best else 'bound'}",
-        model=plan.model,
-        objective=figure(plan.objective),
-        bound=figure(plan.bound),
-        short=figure(abs(plan.bound - plan.objective)),
+        objective=objective,
+        bound=bound,
+        short=short,
         gap=_gap(plan.gap),
+        unit=words.told(unit),
     )
     return said + words.lines(f"by_{plan.bound_by}")
 
@@ -117,7 +119,8 @@ def _picture(proposal: Proposal) -> FrontierPicture | None:
     if proposal.frontier is None:
         return None
     plan = proposal.plan
-    return draw_frontier(proposal.frontier, here=(plan.cost, plan.covered_people) if plan.selected else None)
+    spent = plan.cost if plan.sites_limit is None else len(plan.selected)
+    return draw_frontier(proposal.frontier, here=(spent, plan.covered_people) if plan.selected else None)
 
 
 def _plain(value: float) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MODELS = ("mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation")
 _ALONG_COSTS = ("p-median", "p-center")
+_TO_THE_END = ("backup", "relocation")  # models that stop at no gap above zero
 _WIDE_MIN = 24 * 60.0  # a day on foot: whoever has a way at all has one within it
 _MOST_PAIRS = 100_000_000
 _FRONTIER_STEPS = 25
@@ -79,6 +80,15 @@ class Question:
         if self.reach is None and self.model != "lscp" and self.sites is None and self.budget is None:
             msg = f"nothing limits the proposal; expected sites, budget or reach with model {self.model!r}"
             raise InputError(msg)
+        if self.close and self.model != "relocation":
+            msg = f"close asks for open sites to give up; expected model 'relocation' beside it, found {self.model!r}"
+            raise InputError(msg)
+        limits = (("sites", self.sites, np.inf), ("budget", self.budget, np.inf), ("reach", self.reach, 1.0))
+        for name, value, most in (*limits, ("floor", self.floor, 1.0), ("close", self.close, np.inf)):
+            if value is not None and not 0 <= value <= most:
+                expected = "0 or more" if np.isinf(most) else f"0 to {most:g}"
+                msg = f"{name} is {value}; expected {expected}"
+                raise InputError(msg)
 
     def solve(self, problem: Problem) -> SitingPlan:
         """Return the plan of the model that is asked for."""
@@ -95,8 +105,11 @@ class Question:
             "backup": siting.solve_backup,
             "relocation": siting.solve_relocation,
         }
-        more = {"close": self.close} if self.model == "relocation" else {}
-        return solvers[self.model](problem, **given, **more)
+        if self.model in _TO_THE_END:
+            del given["gap"]
+        if self.model == "relocation":
+            given["close"] = self.close
+        return solvers[self.model](problem, **given)
 
     @property
     def _conditions(self) -> Conditions | None:

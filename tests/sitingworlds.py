@@ -114,9 +114,8 @@ def _allowed(
     names = {problem.ids[row] for row in rows}
     counting = names | {problem.ids[row] for row in np.flatnonzero(problem.open)}
     cost = sum(problem.site_cost[row] for row in rows)
-    apart = min(
-        (float(np.hypot(*(problem.site_xy[a] - problem.site_xy[b]))) for a, b in combinations(rows, 2)), default=9
-    )
+    xy = np.zeros((len(problem.site_cost), 2)) if problem.site_xy is None else problem.site_xy
+    apart = min((float(np.hypot(*(xy[a] - xy[b]))) for a, b in combinations(rows, 2)), default=9)
     return bool(
         (sites is None or len(rows) <= sites)
         and (budget is None or cost <= budget + 1e-9)

@@ -18,7 +18,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"arrays", "projection", "standards", "wording", "compact", "symbols"},
+    {"arrays", "projection", "standards", "wording", "compact", "symbols", "objectives"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
     {"compounds"},

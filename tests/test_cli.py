@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import rasterio
+from commands import call, process
 from conftest import REAL_DATA
 from osmfiles import node, relation, way, write_osm
 from rasterio.transform import from_origin
 
-from accessibility import cli, runs
+from accessibility import runs
 from accessibility.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -27,18 +26,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["accessibility", *map(str, words)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return int(stop.value.code or 0)
-
-
-def process(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from accessibility.cli import main; main()", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env, check=False)  # noqa: S603
 
 
 def test_cover_writes_the_files_and_prints_the_totals(

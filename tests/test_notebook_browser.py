@@ -188,21 +188,19 @@ class Lab:
 
 
 @pytest.fixture
-def lab(sample: Path, cache: Path, tmp_path: Path) -> Iterator[Lab]:
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
-
-    with jupyterlab(tmp_path) as address, sync_playwright() as play:
+def lab(chromium: Any, sample: Path, cache: Path, tmp_path: Path) -> Iterator[Lab]:
+    with jupyterlab(tmp_path) as address:
         study = read_study(sample, cache=cache)  # while the server starts
         places = lonely_places(study, 3)
         lon, lat = places.pop()
         write_notebook(
             tmp_path, CELL.format(study=str(sample), cache=str(cache), lon=lon, lat=lat, name=HOSTILE).strip()
         )
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        lab = Lab(browser.new_context(viewport={"width": 1_500, "height": 1_100}).new_page(), study, places)
+        context = chromium.new_context(viewport={"width": 1_500, "height": 1_100})
+        lab = Lab(context.new_page(), study, places)
         lab.open(address())
         yield lab
-        browser.close()
+        context.close()
 
 
 def lonely_places(study: Study, how_many: int) -> list[tuple[float, float]]:

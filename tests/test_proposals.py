@@ -100,7 +100,7 @@ def test_the_proof_in_words() -> None:
     close = told(status="feasible", bound=1_000.01)
     assert "at most 0 people, < 0.01 %, short" in close
     dear = told(model="lscp", objective=12.0, bound=11.5, status="feasible")
-    assert "Costs 12. No plan that reaches the target costs less than 11.5: at most 4.17 % dearer" in dear
+    assert "Costs 12. No plan that reaches the target costs less than 11.50: at most 4.17 % dearer" in dear
     assert "objective 12, proven bound 11.5, gap 4.17 %" in told(
         model="p-median", objective=12.0, bound=11.5, status="feasible", bound_by="enumeration"
     )

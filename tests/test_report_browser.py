@@ -13,7 +13,6 @@ import reportworlds
 from accessibility.report.page import write_page
 
 if TYPE_CHECKING:
-
     from accessibility.factfinding import Measured
 
 CHROMIUM = Path("/usr/bin/chromium")

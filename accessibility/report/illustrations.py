@@ -197,16 +197,19 @@ def _distances(facts: Facts, voice: Voice) -> Picture:
 
 def _frontier(facts: Facts, voice: Voice) -> Picture:
     table, proposal = facts.frontier, facts.proposal
+    by_sites = proposal is not None and proposal.plan.sites_limit is not None
+    axis = "axis_sites" if by_sites else "axis_cost"
     point = None
     if proposal is not None and proposal.plan.selected and facts.population > 0:
-        point = (proposal.plan.cost, proposal.covered_after / facts.population, voice.short(_wording("point_proposal")))
+        spent = proposal.plan.cost if proposal.plan.sites_limit is None else float(len(proposal.plan.selected))
+        point = (spent, proposal.covered_after / facts.population, voice.short(_wording("point_proposal")))
     series = [
         Series(voice.short(_wording("line_plan")), tuple(table["covered_share"]), COVERED),
         Series(voice.short(_wording("line_bound")), tuple(table["bound_share"]), QUIET),
     ]
     axes = Axes(
         title=voice.short(_wording("sheet_frontier")),
-        across=voice.short(_wording("axis_cost"), " · "),
+        across=voice.short(_wording(axis), " · "),
     )
     drawn = draw_frontier(axes, tuple(table["budget"]), series, point)
     return Picture(drawing=drawn, caption=voice.each(lambda t: say_conditions(facts, t, "frontier_caption")))

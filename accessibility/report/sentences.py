@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from accessibility.objectives import say_objective
 from accessibility.report.quality import FAR_M
 from accessibility.report.tables import NO_DISTRICT, TOTAL
 
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from accessibility.report.tongue import Tongue
 
 _WORST = 3
-_BY_COST = ("lscp", "partial")
 _M_PER_KM = 1_000
 
 
@@ -171,12 +171,15 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
         "proposal_mclp" if plan.model == "mclp" else "proposal_cost",
         sites=_sites(proposal, tongue),
         cost=tongue.amount(plan.cost),
-        before=tongue.percent(plan.covered_before, facts.population),
+        before=tongue.percent(facts.covered, facts.population),
         after=tongue.percent(proposal.covered_after, facts.population),
         population=tongue.number(facts.population),
         **({"gain": tongue.number(proposal.covered_after - facts.covered)} if plan.model == "mclp" else {}),
     )
-    return _joined(tongue, first, say_proof(proposal, tongue))
+    closing = (
+        [tongue("proposal_closes", sites=tongue.listed([str(site) for site in plan.closed]))] if plan.closed else []
+    )
+    return _joined(tongue, first, *closing, say_proof(proposal, tongue))
 
 
 def say_proof(proposal: Proposal, tongue: Tongue) -> str:
@@ -187,11 +190,8 @@ def say_proof(proposal: Proposal, tongue: Tongue) -> str:
         limit = tongue("within_budget", budget=f"{plan.budget:g}")
     elif plan.sites_limit is not None:
         limit = tongue("within_sites", sites=plan.sites_limit)
-    told = {
-        "limit": limit,
-        "bound": tongue.amount(plan.bound) if plan.model in _BY_COST else tongue.number(plan.bound),
-        "what": tongue.or_else(f"what_{plan.model}", tongue("what_other")),
-    }
+    bound, unit = say_objective(plan.model, plan.bound)
+    told = {"limit": limit, "bound": bound, "what": tongue(unit)}
     if plan.status == "optimal":
         proof = tongue("proof_optimal", **told)
     else:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import UnknownSiteError
-from accessibility.runs.options import Options, Progress
 from accessibility.verification import Comparison, Verdict, verify_run
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility.coverage import Coverage
+    from accessibility.runs.options import Options, Progress
     from accessibility.study import Study
 
 

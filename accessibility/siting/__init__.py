@@ -6,7 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from accessibility.siting.alternatives import Portfolio, portfolio
     from accessibility.siting.backup import solve_backup
+    from accessibility.siting.equity import FloorPrice, floor_price
+    from accessibility.siting.frontier import Frontier, coverage_frontier
     from accessibility.siting.lscp import solve_lscp, solve_partial
     from accessibility.siting.max_min import solve_max_min
     from accessibility.siting.mclp import solve_mclp
@@ -15,12 +18,20 @@ if TYPE_CHECKING:
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
     from accessibility.siting.relocation import solve_relocation
+    from accessibility.siting.rollout import Rollout
     from accessibility.siting.verify import verify_plan
 
 _HOME = {
     "Conditions": "plan",
+    "FloorPrice": "equity",
+    "Frontier": "frontier",
+    "Portfolio": "alternatives",
     "Problem": "problem",
+    "Rollout": "rollout",
     "SitingPlan": "plan",
+    "coverage_frontier": "frontier",
+    "floor_price": "equity",
+    "portfolio": "alternatives",
     "solve_backup": "backup",
     "solve_lscp": "lscp",
     "solve_max_min": "max_min",
@@ -34,8 +45,15 @@ _HOME = {
 
 __all__ = [
     "Conditions",
+    "FloorPrice",
+    "Frontier",
+    "Portfolio",
     "Problem",
+    "Rollout",
     "SitingPlan",
+    "coverage_frontier",
+    "floor_price",
+    "portfolio",
     "solve_backup",
     "solve_lscp",
     "solve_max_min",

@@ -60,6 +60,8 @@ class Course:
         Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
     short_at_least
         By how much every plan is short.
+    wanted
+        Where only plans of at least this value matter: what else there is need not be told apart.
     """
 
     goal: Goal
@@ -73,6 +75,7 @@ class Course:
     value: int = 0
     short: int = 0
     short_at_least: int = 0
+    wanted: int | None = None
 
     def __post_init__(self) -> None:
         """Value the plan there is."""
@@ -85,10 +88,17 @@ class Course:
 
     @property
     def closed(self) -> bool:
-        """Whether bound and plan are near enough."""
+        """Whether bound and plan are near enough, or it is known whether a plan of the wanted value exists."""
+        if self.wanted is not None and (self.bound < self.wanted or (not self.short and self.value >= self.wanted)):
+            return True
         unit = self.goal.unit(self.small)
         least = max(abs(self.value) * unit, 1.0) / unit
         return not self.short and self.bound - self.value <= max(self.gap, _EPSILON) * least
+
+    @property
+    def better(self) -> int:
+        """The least value of a plan that is worth finding."""
+        return max(self.value + 1, self.value if self.wanted is None else self.wanted)
 
     def take(self, chosen: NDArray[np.bool_]) -> None:
         """Keep a plan where it is better and keeps to the limits; of two alike the cheaper one."""
@@ -129,20 +139,36 @@ def close_gap(
         Sites of a plan to begin from, rows of the problem.
     """
     course = begin_course(goal, covering, gap, start)
-    if course.closed:
-        return course
-    course.take(goal.polish(course.small, course.chosen, _ROUNDS, clock))
-    if course.short:
-        _come_closest(course, clock.part(_FLOOR_TIME))
-    bound_course(course, clock.part(_DUAL_TIME))
-    if not course.short:
-        _solve_cores(course, clock)
+    approach(course, clock)
+    finish_course(course, clock)
     return course
 
 
-def begin_course(goal: Goal, covering: Covering, gap: float, start: NDArray[np.intp] | None = None) -> Course:
-    """Return the course at its beginning."""
-    small = goal.reduce(covering)
+def approach(course: Course, clock: Clock) -> None:
+    """Improve the plan and bound it without solving the question."""
+    if course.closed:
+        return
+    course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
+    if course.short:
+        _come_closest(course, clock.part(_FLOOR_TIME))
+    bound_course(course, clock.part(_DUAL_TIME))
+
+
+def finish_course(course: Course, clock: Clock) -> None:
+    """Close what gap is left by solving the question, as far as the time allows."""
+    if not (course.closed or course.short):
+        _solve_cores(course, clock)
+
+
+def begin_course(
+    goal: Goal,
+    covering: Covering,
+    gap: float,
+    start: NDArray[np.intp] | None = None,
+    small: Covering | None = None,
+) -> Course:
+    """Return the course at its beginning; `small` is the reduced question, where it is known already."""
+    small = goal.reduce(covering) if small is None else small
     course = Course(
         goal=goal,
         covering=covering,
@@ -206,7 +232,7 @@ def _solve_core(course: Course, clock: Clock, size: int) -> bool:
 def _core(course: Course, guide: Guide, size: int) -> tuple[NDArray[np.bool_], bool]:
     """Return so many columns that are likeliest to change, and whether they are all that could make a better plan."""
     share = guide.share > 0.5  # noqa: PLR2004 -- a plan that is not fractional
-    margin = guide.bound + abs(guide.bound) * _EPSILON - (course.value + 1)
+    margin = guide.bound + abs(guide.bound) * _EPSILON - course.better
     possible = np.where(course.chosen, guide.close_loss, guide.open_loss) <= margin
     differs = course.chosen != share
     loss = np.where(share, guide.close_loss, guide.open_loss)
@@ -226,7 +252,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
         # Nothing but the plan there is keeps to what the bound has decided.
         course.take(np.isin(course.small.site, left.opened))
         if complete:
-            course.lower(float(course.value), "solver")
+            course.lower(float(course.better - 1), "solver")
         return True
     program = goal.program(left)
     # A core only has to bring a better plan; of the complete question nothing may be left.
@@ -240,7 +266,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
         course.take(np.isin(course.small.site, opened))
     if complete:
         bound = answer.bound / scale if program.maximise else -answer.bound
-        course.lower(max(bound, float(course.value)), "solver")
+        course.lower(max(bound, float(course.better - 1)), "solver")
     missing = abs(answer.bound - answer.objective)
     return missing <= max(effort.gap_absolute, course.gap * abs(answer.objective)) * 1.01
 

@@ -106,7 +106,8 @@ class Covering:
         covered = self.covered(chosen)
         there = np.zeros(len(self.need), np.int64)
         np.add.at(there, self.district[covered], self.weight[covered])
-        return np.maximum(self.need - there, 0)
+        short: NDArray[np.int64] = np.maximum(self.need - there, 0)
+        return short
 
     def fits(self, chosen: NDArray[np.bool_]) -> bool:
         """Return whether the chosen columns keep to every limit, floors aside."""
@@ -160,13 +161,9 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
         district = np.where(problem.district < 0, len(districts), problem.district).astype(np.int32)
     columns = candidate_pairs(problem, site, active)
     row, rows, first = merged_rows(transposed(columns, len(weight)), district, active)
-    cost, budget, coin = _whole_costs(problem.site_cost, limits.budget)
-    spent = int(cost[terms.required].sum())
-    most = len(site) if limits.sites is None else max(limits.sites - len(terms.required), 0)
+    cost, _, coin = _whole_costs(problem.site_cost, limits.budget)
     packs, room = _packs(terms, site)
-    most, budget = simpler_limits(
-        cost[site], min(most, len(site)), int(cost[site].sum()) if budget is None else max(budget - spent, 0)
-    )
+    most, budget = limits_left(problem, limits, terms, site)
     covering = Covering(
         weight=_summed(weight, row, len(first)),
         district=district[first],
@@ -180,7 +177,7 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
         room=room,
         need=_needs(terms, districts, (weight, district, covered), person),
         base=int(weight[covered].sum()),
-        spent=spent,
+        spent=int(cost[terms.required].sum()),
         point=first,
         opened=terms.required,
         person=person,
@@ -188,6 +185,16 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
     )
     return Reading(
         covering=covering, row=row, terms=terms, points=int((problem.people > 0).sum()), pairs=_size(problem, terms)
+    )
+
+
+def limits_left(problem: Problem, limits: Limits, terms: Terms, site: NDArray[np.intp]) -> tuple[int, int]:
+    """Return how many of these sites may open beside the required ones, and what they may cost in whole units."""
+    cost, budget, _ = _whole_costs(problem.site_cost, limits.budget)
+    most = len(site) if limits.sites is None else max(limits.sites - len(terms.required), 0)
+    spent = int(cost[terms.required].sum())
+    return simpler_limits(
+        cost[site], min(most, len(site)), int(cost[site].sum()) if budget is None else max(budget - spent, 0)
     )
 
 

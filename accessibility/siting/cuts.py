@@ -161,12 +161,13 @@ def solve_choice(
     cuts, bound = _completed(values, relaxed.cuts), relaxed.offers.bound
     best, wanted = visit(relaxed.offers.chosen.astype(np.float64))
     never, always = fixed_sites(relaxed.offers, room, best * (1 + _REACHED))
+    part = 0.5
     for _ in range(_ROUNDS):
         if wanted <= bound or clock.left_s <= 0:
             break
         program = _program(values, room, cuts, fixed=(never, always))
         gap = max(best - wanted, 0.0) / max(best, 1e-300)
-        answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap=gap / 2))
+        answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap=gap * part))
         if answer.infeasible:  # the best plan known is one of those in question: the solver errs
             break
         bound = max(bound, min(best, answer.bound * scale))
@@ -175,8 +176,10 @@ def solve_choice(
         opened = np.rint(answer.values[:m])
         best, wanted = visit(opened)
         more = violated(values, opened, answer.values[m:] * scale, scale)
-        if not len(more):
-            break
+        if not len(more):  # the solver stopped at its gap, short of what is wanted
+            if gap * part < _REACHED:
+                break
+            part /= 8
         cuts += more
     return bound
 

@@ -15,6 +15,7 @@ import numba as nb
 import numpy as np
 
 from accessibility.siting.pairs import Pairs
+from accessibility.siting.volume import BUDGET, NUMBER, PROFIT, choose_columns, descend, paid_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
 
-_1 = np.uint64(1)
-_NUMBER, _BUDGET, _PROFIT = 0, 1, 2  # what limits the columns: their number, a budget, or nothing but their own cost
 _CHUNK = 25
-_PATIENCE = 20  # rounds without progress after which steps become shorter
 _SHORTEST = 1e-5
 _LEAST_PROGRESS = 0.02  # of the gap, over `_TRIAL` rounds
 _TRIAL = 150
@@ -87,15 +85,18 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
     clock
         When to stop; some bound is found in any case.
     begin
-        Prices to begin from.
+        Prices of the same rows to begin from.
     """
     packs, room = _linear_limits(covering)
     people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
-    mode = _BUDGET if covering.spends else _NUMBER
+    mode = BUDGET if covering.spends else NUMBER
     question = _question(covering, people, (packs, room), mode)
     state = _begin(people[0], question)
     if begin is not None:
-        state[0][:] = begin.price
+        state[0][:] = np.minimum(begin.price, people[0])
+    # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
+    bare = covering.rows.lengths == 0
+    state[0][bare] = people[0][bare]
     _search(question, state, float(target - covering.base), (rounds, clock))
     return _dual(covering, question, state)
 
@@ -123,7 +124,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) 
     worth = np.minimum.reduceat(cost[covering.rows.item], covering.rows.start[:-1]) if len(covering.rows) else cost[:0]
     people = (worth, np.zeros(len(worth), np.int32), np.zeros(1))
     none = Pairs(start=np.zeros(len(cost) + 1, np.int64), item=np.empty(0, np.int32))
-    question = _question(covering, people, (none, np.empty(0, np.int64)), _PROFIT)
+    question = _question(covering, people, (none, np.empty(0, np.int64)), PROFIT)
     state = _begin(worth, question)
     _search(question, state, float(worth.sum()) - target, (rounds, clock))
     _afford(question[0], cost, state[0])
@@ -199,7 +200,7 @@ def _search(question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: 
     rounds, clock = how
     course, before = state[4], np.inf
     for done in range(0, rounds, _CHUNK):
-        _descend(question, state, target, _CHUNK)
+        descend(question, state, target, _CHUNK)
         if course[0] <= target or course[1] < _SHORTEST or clock.left_s <= 0:
             return
         if done % _TRIAL == 0:
@@ -225,167 +226,13 @@ def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> tuple[NDArr
     return (worth * 0.5, np.zeros(m), np.zeros(d), np.zeros(c), course, np.zeros(len(worth)), np.zeros(m))
 
 
-@nb.njit(cache=True, nogil=True)
-def _paid(pairs, packs, price, pack):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return what each column is paid for its rows, less what its packs are charged."""
-    start, row = pairs[0], pairs[1]
-    paid = np.empty(start.size - 1)
-    for j in range(paid.size):
-        total = 0.0
-        for k in range(np.uint64(start[j]), np.uint64(start[j + 1])):
-            total += price[np.uint64(row[k])]
-        for k in range(packs[0][j], packs[0][j + 1]):
-            total -= pack[packs[1][k]]
-        paid[j] = total
-    return paid
-
-
-@nb.njit(cache=True, nogil=True)
-def _chosen(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Write the best columns under the main limit into `share`; return what they are paid and the limit's price."""
-    cost, most, budget, mode = limits
-    share[:] = 0.0
-    total, charge = 0.0, 0.0
-    if mode == _PROFIT:
-        for j in range(paid.size):
-            if paid[j] > cost[j]:
-                share[j] = 1.0
-                total += paid[j] - cost[j]
-        return total, 1.0
-    if mode == _NUMBER:
-        wanted = int(most)
-        if wanted >= paid.size:
-            threshold = -np.inf
-        else:
-            threshold = np.partition(paid, paid.size - wanted - 1)[paid.size - wanted - 1] if wanted > 0 else paid.max()
-        charge = max(threshold, 0.0)
-        for j in range(paid.size):
-            if paid[j] > charge:
-                share[j] = 1.0
-                total += paid[j]
-                wanted -= 1
-        for j in range(paid.size):
-            if wanted > 0 and paid[j] == charge and charge > 0.0:
-                share[j] = 1.0
-                total += paid[j]
-                wanted -= 1
-        return total, charge
-    ratio = np.empty(paid.size)
-    for j in range(paid.size):
-        ratio[j] = -np.inf if paid[j] <= 0.0 else (np.inf if cost[j] == 0.0 else paid[j] / cost[j])
-    left = budget
-    for j in np.argsort(-ratio, kind="mergesort"):
-        if paid[j] <= 0.0:
-            break
-        if cost[j] <= left:
-            share[j] = 1.0
-            left -= cost[j]
-            total += paid[j]
-        else:
-            share[j] = left / cost[j]
-            total += paid[j] * share[j]
-            charge = ratio[j]
-            break
-    return total, charge
-
-
-@nb.njit(cache=True, nogil=True)
-def _descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
-    """Lower the bound for so many rounds, in place."""
-    pairs, packs, people, limits = question
-    weight, district, need = people
-    price, pack, floor, share, course, covered, packed = state
-    columns, row = pairs[0], pairs[1]
-    room = packs[2]
-    unit = max(weight.sum() / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
-    trial, trial_pack, trial_floor = price.copy(), pack.copy(), floor.copy()
-    now = np.empty(share.size)
-    now_covered, now_packed = np.empty(weight.size), np.empty(room.size)
-    way, way_pack, way_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
-    for _ in range(rounds):
-        fresh = course[4] == 0.0
-        if not fresh:
-            # The way down: rows covered too often by the fractional plan are priced lower, uncovered ones higher.
-            length = 0.0
-            for k in range(need.size):
-                way_floor[k] = need[k] / unit
-            for r in range(weight.size):
-                v = covered[r] - 1.0
-                way_floor[district[r]] -= weight[r] * min(covered[r], 1.0) / unit
-                top = weight[r] * (1.0 + floor[district[r]])
-                if (v > 0.0 and price[r] <= 0.0) or (v < 0.0 and price[r] >= top):
-                    v = 0.0
-                way[r] = v
-                length += v * v
-            for m in range(room.size):
-                v = room[m] - packed[m]
-                if v > 0.0 and pack[m] <= 0.0:
-                    v = 0.0
-                way_pack[m] = v
-                length += v * v
-            for k in range(need.size):
-                if need[k] <= 0.0 or (way_floor[k] < 0.0 and floor[k] <= 0.0):
-                    way_floor[k] = 0.0
-                length += way_floor[k] * way_floor[k]
-            if length < 1e-12:
-                course[1] = 0.0
-                return
-            step = course[1] * max(course[0] - target, 1e-9 * abs(course[0])) / length
-            for k in range(need.size):
-                trial_floor[k] = max(floor[k] + step * way_floor[k] / unit, 0.0)
-            for r in range(weight.size):
-                top = weight[r] * (1.0 + trial_floor[district[r]])
-                trial[r] = min(max(price[r] - step * way[r], 0.0), top)
-            for m in range(room.size):
-                trial_pack[m] = max(pack[m] - step * way_pack[m], 0.0)
-        paid = _paid(pairs, packs, trial, trial_pack)
-        bound, _charge = _chosen(paid, limits, now)
-        for r in range(weight.size):
-            bound += weight[r] * (1.0 + trial_floor[district[r]]) - trial[r]
-        for m in range(room.size):
-            bound += trial_pack[m] * room[m]
-        for k in range(need.size):
-            bound -= trial_floor[k] * max(need[k], 0.0)
-        now_covered[:] = 0.0
-        now_packed[:] = 0.0
-        for j in range(now.size):
-            if now[j] > 0.0:
-                for k in range(np.uint64(columns[j]), np.uint64(columns[j + 1])):
-                    now_covered[np.uint64(row[k])] += now[j]
-                for k in range(packs[0][j], packs[0][j + 1]):
-                    now_packed[packs[1][k]] += now[j]
-        news = 1.0 if fresh else course[3]
-        share[:] = news * now + (1.0 - news) * share
-        covered[:] = news * now_covered + (1.0 - news) * covered
-        packed[:] = news * now_packed + (1.0 - news) * packed
-        if bound < course[0]:
-            ahead = 0.0
-            if not fresh:
-                for r in range(weight.size):
-                    ahead += way[r] * (now_covered[r] - 1.0)
-            course[0] = bound
-            course[2] = 0.0
-            course[1] = min(course[1] * 1.1, 2.0) if ahead > 0.0 else course[1]
-            price[:] = trial
-            pack[:] = trial_pack
-            floor[:] = trial_floor
-        else:
-            course[2] += 1.0
-            if course[2] >= 20.0:
-                course[2] = 0.0
-                course[1] *= 0.66
-        course[4] += 1.0
-        if course[4] % 100.0 == 0.0 and course[3] > 0.005:
-            course[3] *= 0.85
-
-
 def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[Any], ...]) -> Dual:
     price, pack, floor, share, course = state[:5]
     pairs, packs, people, limits = question
     cost, most, _, mode = limits
-    paid = _paid(pairs, packs, price, pack)
-    _, charge = _chosen(paid, limits, np.empty(len(paid)))
-    number = mode == _NUMBER
+    paid = paid_columns(pairs, packs, price, pack)
+    _, charge = choose_columns(paid, limits, np.empty(len(paid)))
+    number = mode == NUMBER
     profit = paid - (charge if number else charge * cost)
     open_loss, close_loss = np.maximum(-profit, 0.0), np.maximum(profit, 0.0)
     if number and 0 < most < len(paid):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import highspy
 import numpy as np
+from highspy._core import _Highs
 
 from accessibility.errors import InputError
 
@@ -119,7 +120,7 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
     """
     begun = time.monotonic()
     # The wrapper `Highs` writes a banner to standard output while it is made, before an option could forbid it.
-    highs = highspy._Highs()  # noqa: SLF001
+    highs = _Highs()
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("mip_rel_gap", effort.gap)):
         highs.setOptionValue(option, value)
     highs.setOptionValue("mip_abs_gap", effort.gap_absolute)
@@ -168,7 +169,7 @@ def _model(program: Program) -> highspy.HighsLp:
     return lp
 
 
-def _answer(highs: highspy._Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
+def _answer(highs: _Highs, program: Program, *, mixed: bool, seconds: float) -> Answer:
     status, info = highs.getModelStatus(), highs.getInfo()
     solved = status == highspy.HighsModelStatus.kOptimal
     worst = -INFINITE if program.maximise else INFINITE
@@ -209,7 +210,7 @@ class Relaxation:
         tight: NDArray[np.bool_],
     ) -> None:
         """Hand the program to the solver."""
-        self._highs = highspy._Highs()  # noqa: SLF001 -- as above
+        self._highs = _Highs()
         for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0)):
             self._highs.setOptionValue(option, value)
         self._highs.passModel(_model(program))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from accessibility.siting.annealing import improve
 from accessibility.siting.dual import Dual, find_cover_dual, find_dual, price_of_reach
-from accessibility.siting.greedy import close_needless, improve, open_for_floors, open_until, trim
+from accessibility.siting.greedy import close_needless, open_for_floors, open_until, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
 from accessibility.siting.reduction import reduce_covering, reduce_for_all
 
@@ -82,7 +83,7 @@ class MostPeople:
 
     def ceiling(self, covering: Covering) -> int:
         """Return the weight that all candidates together cover."""
-        return covering.base + int(covering.weight.sum())
+        return covering.base + int(covering.weight[covering.rows.lengths > 0].sum())
 
     def measure(self, covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, int]:
         """Return the weight short of the floors, and the weight covered."""
@@ -183,25 +184,26 @@ class LeastCost:
         Prices that bound what a budget can cover say as well which budget could cover enough; prices for that budget
         say it better.
         """
-        reach, budget = self._reach(merged), cost
-        least, best = -1.0, None
-        for _ in range(_TURNS):
-            limited = replace(
-                merged, budget=min(budget, int(merged.cost.sum()) - 1), need=np.zeros(len(merged.need), np.int64)
-            )
-            dual = price_of_reach(limited, find_dual(limited, reach, _ROUNDS, clock, begin=best), reach)
-            if best is None or -dual.bound > least:
-                least, best = -dual.bound, dual
+        reach = self._reach(merged)
+        best = _priced(merged, reach, cost, clock)
+        for _ in range(_TURNS - 1):
+            least = -best.bound
             if least >= cost or not np.isfinite(least) or clock.left_s <= 0:
                 break
-            budget = int(least)
-        assert best is not None
+            dual = _priced(merged, reach, int(least), clock, best)
+            best = dual if -dual.bound > least else best
         place = columns_in(merged, small)
-        bound = -least - small.spent
-        return Guide(best, bound, best.share[place], best.open_loss[place], best.close_loss[place])
+        return Guide(best, best.bound - small.spent, best.share[place], best.open_loss[place], best.close_loss[place])
 
     def _reach(self, covering: Covering) -> int:
         return covering.base + int(covering.weight.sum()) if self.reach is None else self.reach
+
+
+def _priced(merged: Covering, reach: int, budget: int, clock: Clock, begin: Dual | None = None) -> Dual:
+    """Return what prices for this budget prove about the cost of a weight of `reach`; floors are left out."""
+    budget = min(budget, int(merged.cost.sum()) - 1)
+    limited = replace(merged, budget=budget, need=np.zeros(len(merged.need), np.int64))
+    return price_of_reach(limited, find_dual(limited, reach, _ROUNDS, clock, begin=begin), reach)
 
 
 def columns_in(merged: Covering, small: Covering) -> NDArray[np.intp]:

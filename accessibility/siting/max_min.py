@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import ROUNDING, proven_bound
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering, weight_of
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.greedy import improve, open_for_floors
+from accessibility.siting.greedy import open_for_floors
 from accessibility.siting.limits import Limits, district_people, least_share
 from accessibility.siting.outcome import lifted, opened_parts, pack_prices, refused_plan
 from accessibility.siting.plan import Prices, SitingPlan
@@ -197,7 +198,7 @@ def _plan(
 
 
 def _certificate(problem: Problem, reading: Reading, duals: NDArray[np.float64]) -> tuple[NDArray[np.float64], Prices]:
-    """Return the duals of the linear program as prices: of people, of limits, and of districts, which weigh 1 in all."""
+    """Return the duals of the linear program as prices: of people, of limits, of districts, which weigh 1 in all."""
     covering, people = reading.covering, district_people(problem)
     counted = [name for name in people if people[name] > 0]
     shared = np.flatnonzero(covering.rows.lengths > 1)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from accessibility.siting.closing import Course
     from accessibility.siting.covering import Reading
     from accessibility.siting.dual import Dual
-    from accessibility.siting.limits import Limits
+    from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem
 
@@ -154,11 +154,10 @@ def opened_parts(
 def lifted(problem: Problem, reading: Reading, share: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Return the priced share of merged rows as that of demand points, alike for all points of a row.
 
-    Without shares nobody is priced: the bound is then what all candidates together could cover.
+    Without shares only those whom nobody reaches are priced: the bound is then what all candidates together cover.
     """
-    # Nobody reaches the last row's people: priced in full they count for nothing.
-    rows = np.zeros(len(reading.covering.weight) + 1)
-    rows[-1] = 1.0
+    # Whom nobody reaches counts for nothing when priced in full; the last row stands for those of no row.
+    rows = np.append(reading.covering.rows.lengths == 0, [True]).astype(np.float64)
     if share is not None:
         rows[:-1] = np.clip(share, 0.0, 1.0)
     multipliers = rows[reading.row]
@@ -266,19 +265,23 @@ def short_plan(
 def _message(problem: Problem, limits: Limits, reading: Reading, course: Course) -> str:
     """Return the sentence that goes with a plan that opens nothing, or all there is; otherwise an empty one."""
     terms = reading.terms
-    if len(course.sites):
-        everybody = course.value == reading.covering.base + int(reading.covering.weight.sum())
-        every_candidate = int(terms.allowed.sum()) + len(terms.required) == int(problem.candidate.sum())
-        return "no further candidate would bring in anybody" if everybody and every_candidate else ""
-    if problem.covered_people == problem.population:
-        return "everybody is covered already"
-    if not problem.candidate.any():
-        return "there is no candidate to open"
-    if limits.sites == 0:
-        return "the number of sites is 0, so that none opens"
-    if not terms.allowed.any():
-        cheapest = float(problem.site_cost[problem.candidate].min())
-        if limits.budget is not None and cheapest > limits.budget:
-            return f"the budget of {limits.budget:g} pays for no candidate; the cheapest costs {cheapest:g}"
-        return "the conditions leave no candidate to open"
-    return "no candidate covers anybody who is not covered already"
+    if not len(course.sites):
+        return _why_none(problem, limits, terms)
+    everybody = course.value == reading.covering.base + int(reading.covering.weight.sum())
+    every_candidate = int(terms.allowed.sum()) + len(terms.required) == int(problem.candidate.sum())
+    return "no further candidate would bring in anybody" if everybody and every_candidate else ""
+
+
+def _why_none(problem: Problem, limits: Limits, terms: Terms) -> str:
+    """Return why a plan opens nothing."""
+    cheapest = float(problem.site_cost[problem.candidate].min(initial=np.inf))
+    reasons = {
+        "everybody is covered already": problem.covered_people == problem.population,
+        "there is no candidate to open": not problem.candidate.any(),
+        "the number of sites is 0, so that none opens": limits.sites == 0,
+        f"the budget of {limits.budget or 0:g} pays for no candidate; the cheapest costs {cheapest:g}": (
+            limits.budget is not None and cheapest > limits.budget
+        ),
+        "the conditions leave no candidate to open": not terms.allowed.any(),
+    }
+    return next((why for why, so in reasons.items() if so), "no candidate covers anybody who is not covered already")

@@ -151,8 +151,8 @@ def _transpose(start, item, items):  # type: ignore[no-untyped-def]  # noqa: ANN
     begin = np.zeros(items + 1, np.int64)
     for k in range(np.uint64(item.size)):
         begin[np.uint64(item[k]) + _1] += 1
-    for i in range(np.uint64(items)):
-        begin[i + _1] += begin[i]
+    for one in range(np.uint64(items)):
+        begin[one + _1] += begin[one]
     at = begin[:-1].copy()
     line = np.empty(item.size, np.int32)
     for j in range(start.size - 1):
@@ -172,7 +172,7 @@ def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 @nb.njit(cache=True, nogil=True)
 def _merge(start, item, district, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Number the different rows through a table of hashes; rows of one hash are compared item by item."""
+    """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item."""
     n = start.size - 1
     size = 16
     while size < 2 * n:
@@ -211,10 +211,21 @@ def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN
     length = start[one + 1] - start[one]
     if start[other + 1] - start[other] != length:
         return False
-    for k in range(length):
+    for k in range(length):  # noqa: SIM110 -- no generators in compiled code
         if item[start[one] + k] != item[start[other] + k]:
             return False
     return True
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the item of a line that stands in fewest lines."""
+    best = item[start[one]]
+    for k in range(start[one] + 1, start[one + 1]):
+        i = item[k]
+        if lines[i + 1] - lines[i] < lines[best + 1] - lines[best]:
+            best = i
+    return best
 
 
 @nb.njit(cache=True, nogil=True)
@@ -228,10 +239,7 @@ def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # n
         if size == 0:
             gone[a] = True
             continue
-        rarest = row[start[a]]
-        for k in range(start[a], start[a + 1]):
-            if row_start[row[k] + 1] - row_start[row[k]] < row_start[rarest + 1] - row_start[rarest]:
-                rarest = row[k]
+        rarest = _rarest(start, row, row_start, a)
         for k in range(row_start[rarest], row_start[rarest + 1]):
             b = column[k]
             other = start[b + 1] - start[b]
@@ -257,10 +265,7 @@ def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     for k in range(gone.size):
         if gone[k]:
             continue
-        rarest = column[start[k]]
-        for q in range(start[k], start[k + 1]):
-            if column_start[column[q] + 1] - column_start[column[q]] < column_start[rarest + 1] - column_start[rarest]:
-                rarest = column[q]
+        rarest = _rarest(start, column, column_start, k)
         size = start[k + 1] - start[k]
         for q in range(column_start[rarest], column_start[rarest + 1]):
             i = row[q]

@@ -165,7 +165,7 @@ class Problem:
 
     @cached_property
     def rank(self) -> NDArray[np.int64]:
-        """``(s,)`` place of each site in the order of ids, by which ties break: no answer hangs on the order of rows."""
+        """``(s,)`` place of each site in the order of ids, by which ties break: the order of rows decides nothing."""
         keys = [(type(i).__name__ if not isinstance(i, (int, float)) else "", i) for i in self.ids.tolist()]
         try:
             order = sorted(range(len(keys)), key=keys.__getitem__)

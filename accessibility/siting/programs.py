@@ -52,15 +52,11 @@ def frame_covering(covering: Covering) -> Frame:
     lengths = covering.rows.lengths
     shared, single = np.flatnonzero(lengths > 1), np.flatnonzero(lengths == 1)
     weight = covering.weight * covering.person
-    alone = sparse.csr_array(
-        (weight[single], (covering.district[single], covering.rows.of(single))), shape=(d, c), dtype=np.float64
-    )
+    alone = _sums(weight[single], covering.district[single], covering.rows.of(single), (d, c))
     cover = covering.rows.take(shared)
     opening = sparse.csr_array((-np.ones(len(cover.item)), cover.item, cover.start), shape=(len(shared), c))
     links = sparse.hstack([sparse.eye_array(len(shared), format="csr"), opening], format="csr")
-    in_rows = sparse.csr_array(
-        (weight[shared], (covering.district[shared], np.arange(len(shared)))), shape=(d, len(shared)), dtype=np.float64
-    )
+    in_rows = _sums(weight[shared], covering.district[shared], np.arange(len(shared)), (d, len(shared)))
     limits, room = _limits(covering)
     return Frame(
         shared=shared,
@@ -70,6 +66,13 @@ def frame_covering(covering: Covering) -> Frame:
         room=room,
         people=sparse.hstack([in_rows, alone], format="csr"),
     )
+
+
+def _sums(
+    value: NDArray[Any], row: NDArray[np.integer[Any]], column: NDArray[np.integer[Any]], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """Return a matrix of values, those of one place summed."""
+    return sparse.coo_array((value, (row, column)), shape=shape, dtype=np.float64).tocsr()
 
 
 def _limits(covering: Covering) -> tuple[sparse.csr_array, NDArray[np.float64]]:
@@ -90,11 +93,11 @@ def cover_most(covering: Covering) -> Program:
     """Return the program that covers most people within the limits and floors, in people, `base` included."""
     frame = frame_covering(covering)
     floors = np.flatnonzero(covering.need > 0)
-    need = covering.need[floors] * covering.person
+    need = (covering.need[floors] * covering.person).astype(np.float64)
     return _program(
         covering,
         frame,
-        objective=np.asarray(frame.people.sum(axis=0)).ravel(),
+        objective=np.asarray(frame.people.sum(axis=0), dtype=np.float64).ravel(),
         extra=sparse.csr_array(frame.people[floors]),
         extra_lower=need,
         offset=covering.base * covering.person,
@@ -113,7 +116,7 @@ def fall_short_least(covering: Covering) -> Program:
         frame,
         objective=np.concatenate([np.zeros(wide), np.ones(k)]),
         extra=sparse.csr_array(lines),
-        extra_lower=covering.need[floors] * covering.person,
+        extra_lower=(covering.need[floors] * covering.person).astype(np.float64),
         maximise=False,
     )
 

@@ -178,7 +178,7 @@ def test_what_is_no_question_is_refused(limits: dict[str, Any]) -> None:
 def test_a_time_limit_of_nothing_still_gives_a_plan_and_a_bound() -> None:
     problem = scattered(300, 60, seed=5)
     for solve in (solve_lscp, lambda problem, **how: solve_partial(problem, 0.6, **how)):
-        hurried, patient = solve(problem, time_limit_s=0), solve(problem)  # type: ignore[operator]
+        hurried, patient = solve(problem, time_limit_s=0), solve(problem)
         verify_plan(problem, hurried)
         verify_plan(problem, patient)
         assert hurried.bound <= patient.bound <= patient.objective <= hurried.objective

@@ -1,0 +1,193 @@
+"""Plans made better: exchanges of one site, and a search that closes a neighbourhood and opens it anew.
+
+Whatever comes out is no worse than what went in. Ties break by lower cost, then by id; the same question and seed give
+the same plan.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+from accessibility.siting.greedy import (
+    begin_search,
+    best_column,
+    close_column,
+    closeness_of,
+    fill_up,
+    open_column,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.clock import Clock
+    from accessibility.siting.covering import Covering
+
+_SEED = np.uint64(0x0A11_0CA7_ED5E_ED00)
+_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIX_A = np.uint64(0xBF58_476D_1CE4_E5B9)
+_MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
+_27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
+_CHUNK = 500  # rounds between two looks at the clock
+_MOST_CLOSED = 8
+_HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
+_OFTEN = 5  # every so many openings the second best
+_FINE = 1 << 30
+_PENALTY = 3
+
+
+def improve(
+    covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
+) -> NDArray[np.bool_]:
+    """Return a plan no worse than `chosen`: exchanges, then so many rounds of simulated annealing.
+
+    A round closes a few neighbouring sites and opens others; a worse plan is kept now and then, ever more rarely.
+
+    Parameters
+    ----------
+    covering
+        The question. A plan that falls short of fewer floors' people is better than any that covers more.
+    chosen
+        ``(c,)`` columns of a plan within the limits.
+    rounds
+        How many; fewer only where the clock runs out.
+    clock
+        When to stop.
+    seed
+        Which stream of random numbers.
+    """
+    state, limits = begin_search(covering, chosen)
+    if not covering.floored:
+        _exchange(state, limits)
+    best = _unless_worse(covering, state[7].copy(), chosen)
+    typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
+    random = np.array([_SEED + np.uint64(seed)], np.uint64)
+    for done in range(0, rounds, _CHUNK):
+        if clock.left_s <= 0 or not state[7].any():
+            break
+        heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
+        _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), state[7].copy())
+        best = _unless_worse(covering, limits[6].copy(), best)
+    return best
+
+
+def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return trial if closeness_of(covering, trial) > closeness_of(covering, best) else best
+
+
+@nb.njit(cache=True, nogil=True)
+def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Close each open column if another one in its place covers more, or as many at less cost, until none does."""
+    gain, opened = state[6], state[7]
+    cost, by_ratio, better = limits[0], False, True
+    while better:
+        better = False
+        for j in range(gain.size):
+            if not opened[j]:
+                continue
+            loss = gain[j]
+            close_column(j, state, limits)
+            other = best_column(state, limits, by_ratio, -1)
+            if other >= 0 and (gain[other] > loss or (gain[other] == loss and cost[other] < cost[j])):
+                open_column(other, state, limits)
+                better = True
+            elif loss > 0:
+                open_column(j, state, limits)
+        before = limits[4][0]
+        fill_up(state, limits, by_ratio)
+        better = better or limits[4][0] != before
+
+
+@nb.njit(cache=True, nogil=True)
+def _draw(random, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return a number below `size`, from a stream of its own (splitmix64)."""
+    random[0] += _STEP
+    x = random[0]
+    x = (x ^ (x >> _30)) * _MIX_A
+    x = (x ^ (x >> _27)) * _MIX_B
+    return np.int64((x ^ (x >> _31)) % np.uint64(size))
+
+
+@nb.njit(cache=True, nogil=True)
+def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Walk from one open column over shared rows to others, and write them behind it; return how many there are."""
+    start, column, begin, row, opened = state[1], state[2], state[3], state[4], state[7]
+    at, found = chosen[0], 1
+    for _ in range(4 * wanted):
+        if found == wanted or begin[at + 1] == begin[at]:
+            break
+        r = row[begin[at] + _draw(random, begin[at + 1] - begin[at])]
+        at = column[start[r] + _draw(random, start[r + 1] - start[r])]
+        new = opened[at]
+        for k in range(found):
+            new = new and chosen[k] != at
+        if new:
+            chosen[found] = at
+            found += 1
+    return found
+
+
+@nb.njit(cache=True, nogil=True)
+def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
+    by_ratio = _draw(random, 2) == 1
+    count = 0
+    while True:
+        if count and _draw(random, _OFTEN) == 0:
+            banned = best_column(state, limits, by_ratio, -1)
+        j = best_column(state, limits, by_ratio, banned)
+        if j < 0 and banned < 0:
+            return count
+        banned = -1
+        if j >= 0:
+            open_column(j, state, limits)
+            added[count] = j
+            count += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the weight covered less a penalty for what floors lack, and what they lack."""
+    there, need = state[10], limits[5]
+    short = 0
+    for k in range(need.size):
+        short += max(need[k] - there[k], 0)
+    return there.sum() - _PENALTY * short, short
+
+
+@nb.njit(cache=True, nogil=True)
+def _anneal(state, limits, random, course, open_now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best in `limits`."""
+    rounds, heat = course
+    opened, left, best = state[7], limits[4], limits[6]
+    closed, added = np.empty(_MOST_CLOSED, np.int64), np.empty(opened.size, np.int64)
+    columns = np.flatnonzero(open_now)
+    score, short = _score(state, limits)
+    best_short, best_score = short, score
+    best[:] = opened
+    for _ in range(rounds):
+        if columns.size == 0:
+            return
+        closed[0] = columns[_draw(random, columns.size)]
+        size = _neighbours(state, random, closed, 1 + _draw(random, _MOST_CLOSED))
+        spent = left[1]
+        for k in range(size):
+            close_column(closed[k], state, limits)
+        count = _reopen(state, limits, random, closed[_draw(random, size)], added)
+        trial, short = _score(state, limits)
+        change = trial - score
+        kept = change > 0 or (change == 0 and left[1] >= spent)
+        if kept or (heat > 0 and _draw(random, _FINE) < _FINE * np.exp(change / heat)):
+            score = trial
+            columns = np.flatnonzero(opened)
+            if short < best_short or (short == best_short and score > best_score):
+                best_short, best_score = short, score
+                best[:] = opened
+            continue
+        for k in range(count):
+            close_column(added[k], state, limits)
+        for k in range(size):
+            open_column(closed[k], state, limits)

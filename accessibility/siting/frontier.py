@@ -1,0 +1,304 @@
+"""What each budget buys, the ceiling that no plan of that budget can pass, and one opening order for all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.siting.certificate import ROUNDING, coverable
+from accessibility.siting.clock import Clock
+from accessibility.siting.closing import approach, begin_course, finish_course
+from accessibility.siting.covering import limits_left, read_covering
+from accessibility.siting.goals import MostPeople
+from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.outcome import cover_plan, refused_plan
+from accessibility.siting.reduction import take_columns
+from accessibility.siting.rollout import find_rollout
+from accessibility.siting.unserved import refuse_gap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.siting.closing import Course
+    from accessibility.siting.covering import Covering, Reading
+    from accessibility.siting.plan import Conditions, SitingPlan
+    from accessibility.siting.problem import Problem
+    from accessibility.siting.rollout import Rollout
+
+_APPROACH, _FINISH = 0.5, 0.9
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frontier:
+    """People covered against budget.
+
+    Parameters
+    ----------
+    by
+        Whether the budgets are costs or numbers of sites.
+    budgets
+        ``(k,)`` the budgets, ascending, each once.
+    plans
+        ``(k,)`` the best plan found within each budget, with its own proof.
+    bound_people
+        ``(k,)`` no plan within the budget covers more; the bound of a larger budget holds for the smaller ones, too.
+        NaN where no plan meets the floors.
+    bound_by
+        ``(k,)`` who vouches for that bound: ``certificate`` or ``solver``, as in `SitingPlan`.
+    rollout
+        One opening order for all budgets.
+    ceiling_people
+        People covered if every candidate opened that is not ruled out by name.
+    seconds
+        Wall time.
+    """
+
+    by: Literal["budget", "sites"]
+    budgets: tuple[float, ...]
+    plans: tuple[SitingPlan, ...]
+    bound_people: NDArray[np.float64]
+    bound_by: tuple[str, ...]
+    rollout: Rollout
+    ceiling_people: float
+    seconds: float
+
+    def __repr__(self) -> str:
+        """Return the budgets, and the people covered at the first and the last of them."""
+        first, last = self.covered_people[[0, -1]]
+        return (
+            f"<Frontier of {len(self.budgets)} {'budgets' if self.by == 'budget' else 'numbers of sites'} from"
+            f" {self.budgets[0]:g} to {self.budgets[-1]:g}: {first:,.0f} to {last:,.0f} people covered,"
+            f" ceiling {self.ceiling_people:,.0f}>"
+        )
+
+    @property
+    def covered_people(self) -> NDArray[np.float64]:
+        """``(k,)`` people that the best plan found covers, never fewer than at a smaller budget; NaN where none is."""
+        return _covered(self.plans)
+
+    @property
+    def nested_people(self) -> NDArray[np.float64]:
+        """``(k,)`` people that the one opening order covers within each budget."""
+        return np.array([self.rollout.covered_people(**{self.by: budget}) for budget in self.budgets])
+
+    def table(self) -> pd.DataFrame:
+        """Return a row a budget, the smallest first.
+
+        Columns: budget (the number of sites, where these were asked for), covered_people, bound_people, gap, status,
+        sites, cost (of the best plan), nested_people, regret_people (what following the one opening order loses
+        against the best plan; below 0 only where that order does not meet the floors), bound_by, message. Where no
+        plan meets the conditions the people are empty, and the message says why.
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
+        met = ~np.isnan(covered)
+        near = bound - covered <= ROUNDING * np.maximum(1.0, np.abs(covered))
+        return pd.DataFrame(
+            {
+                "budget": np.array(self.budgets),
+                "covered_people": covered,
+                "bound_people": bound,
+                "gap": np.abs(bound - covered) / np.maximum(1.0, np.abs(covered)),
+                "status": np.where(met, np.where(near, "optimal", "feasible"), "infeasible").astype(object),
+                "sites": np.array([len(plan.selected) for plan in self.plans]),
+                "cost": np.array([plan.cost for plan in self.plans]),
+                "nested_people": nested,
+                "regret_people": covered - nested,
+                "bound_by": pd.Series(list(self.bound_by), dtype=object),
+                "message": pd.Series([plan.message for plan in self.plans], dtype=object),
+            }
+        )
+
+
+def coverage_frontier(
+    problem: Problem,
+    *,
+    budgets: Iterable[float] | None = None,
+    sites: Iterable[int] | None = None,
+    conditions: Conditions | None = None,
+    time_limit_s: float = 60.0,
+    gap: float = 0.0,
+) -> Frontier:
+    """Return how many people each budget can cover, and how many none can.
+
+    The question is reduced once for the largest budget. Every budget begins with the plan of the one before it; all of
+    them are bounded before any is solved exactly, which happens where the bound leaves something open and as far as the
+    time allows.
+
+    Parameters
+    ----------
+    problem
+        People, candidates and what is covered today.
+    budgets
+        Greatest total costs, or
+    sites
+        Greatest numbers of sites; one of the two. Told in ascending order, each once.
+    conditions
+        What every plan keeps to, as in `solve_mclp`.
+    time_limit_s
+        Wall seconds for the whole curve.
+    gap
+        Relative gap between plan and bound that is near enough to stop.
+
+    Returns
+    -------
+    Frontier
+        Covered people never fall with the budget, nor do bounds, and no bound is below what is covered.
+
+    Raises
+    ------
+    InputError
+        Both or neither of budgets and sites, none in the list, negative ones, some that are no finite number,
+        conditions about what is not there.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, coverage_frontier
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 1, 1], [9, 9, 1]], [30, 10, 20], 5, site_cost=[2, 2, 1])
+    >>> coverage_frontier(problem, budgets=[0, 1, 2, 3]).table()[["budget", "covered_people", "bound_people"]]
+       budget  covered_people  bound_people
+    0     0.0             0.0           0.0
+    1     1.0            20.0          20.0
+    2     2.0            40.0          40.0
+    3     3.0            60.0          60.0
+    """
+    clock = Clock(limit_s=time_limit_s)
+    refuse_gap(gap)
+    several = _several(budgets, sites, conditions)
+    readings = _read(problem, several)
+    courses = _begin(readings, gap)
+    _approach(courses, clock.part(_APPROACH))
+    _finish(courses, clock.part(_FINISH))
+    plans = tuple(
+        _plan(problem, limits, reading, course, clock)
+        for limits, reading, course in zip(several, readings, courses, strict=True)
+    )
+    bound, by = _tightened(plans)
+    return Frontier(
+        by="budget" if sites is None else "sites",
+        budgets=tuple(_asked(limits) for limits in several),
+        plans=plans,
+        bound_people=bound,
+        bound_by=by,
+        rollout=find_rollout(problem, courses, clock),
+        ceiling_people=float(problem.people[coverable(problem, several[-1].conditions)].sum()),
+        seconds=clock.spent_s,
+    )
+
+
+def _several(
+    budgets: Iterable[float] | None, sites: Iterable[int] | None, conditions: Conditions | None
+) -> list[Limits]:
+    """Return the limits of each budget, the smallest first."""
+    if (budgets is None) == (sites is None):
+        found = "neither budgets nor sites are given" if budgets is None else "budgets and sites are both given"
+        msg = f"{found}; expected a list of one of the two"
+        raise InputError(msg)
+    name, given = ("budgets", budgets) if sites is None else ("sites", sites)
+    try:
+        values: list[Any] = list(given)  # type: ignore[arg-type]  # what cannot be iterated is told below
+    except TypeError as error:
+        msg = f"{name} is {given!r}; expected a list of numbers"
+        raise InputError(msg) from error
+    asked = [
+        Limits.of(None, value, conditions) if sites is None else Limits.of(value, None, conditions) for value in values
+    ]
+    endless = [value for value, limits in zip(values, asked, strict=True) if limits.sites is limits.budget is None]
+    if endless or not asked:
+        msg = f"{name} {'hold ' + repr(endless[0]) if endless else 'are an empty list'}; expected finite numbers"
+        raise InputError(msg)
+    first = {_asked(limits): limits for limits in asked}
+    return [first[value] for value in sorted(first)]
+
+
+def _asked(limits: Limits) -> float:
+    found = limits.sites if limits.budget is None else limits.budget
+    return 0 if found is None else found
+
+
+def _read(problem: Problem, several: Sequence[Limits]) -> list[Reading]:
+    """Return the readings of every budget: rows are merged once, for the largest one."""
+    whole = read_covering(problem, several[-1])
+    return [_tighter(problem, whole, limits) for limits in several[:-1]] + [whole]
+
+
+def _tighter(problem: Problem, whole: Reading, limits: Limits) -> Reading:
+    """Return the same reading under tighter limits: candidates that are too dear go, rows stay."""
+    terms = read_terms(problem, limits)
+    covering = whole.covering
+    stays = terms.allowed[covering.site]
+    most, budget = limits_left(problem, limits, terms, covering.site[stays])
+    if not stays.all():
+        covering = take_columns(covering, stays)
+    return replace(whole, terms=terms, covering=replace(covering, most=most, budget=budget))
+
+
+def _begin(readings: Sequence[Reading], gap: float) -> list[Course]:
+    """Return the courses at their beginning; the question of the largest budget is reduced for all of them.
+
+    Whoever is superfluous there is so under any budget: another one covers as much and costs no more.
+    """
+    goal = MostPeople()
+    small = goal.reduce(readings[-1].covering)
+    return [begin_course(goal, reading.covering, gap, small=_smaller(small, reading.covering)) for reading in readings]
+
+
+def _smaller(small: Covering, covering: Covering) -> Covering:
+    """Return the reduced question of the largest budget under the limits of a smaller one."""
+    return take_columns(replace(small, most=covering.most, budget=covering.budget), np.isin(small.site, covering.site))
+
+
+def _approach(courses: Sequence[Course], clock: Clock) -> None:
+    """Improve and bound every plan, each from the plan of the budget before it."""
+    for place, course in enumerate(courses):
+        if place:
+            _carry_over(courses[place - 1], course)
+        approach(course, clock.part(1.0 / (len(courses) - place)))
+
+
+def _finish(courses: Sequence[Course], clock: Clock) -> None:
+    """Solve what the bounds leave open, every budget for its share of the time left."""
+    for place, course in enumerate(courses):
+        if place:
+            _carry_over(courses[place - 1], course)
+        open_still = sum(not (other.closed or other.short) for other in courses[place:])
+        finish_course(course, clock.part(1.0 / max(open_still, 1)))
+
+
+def _carry_over(smaller: Course, course: Course) -> None:
+    """Let a budget have the plan of a smaller one where that is better."""
+    course.take(np.isin(course.small.site, smaller.small.site[smaller.chosen]))
+
+
+def _plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
+    if reading.terms.contradiction:
+        return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
+    return cover_plan(problem, limits, reading, course, clock)
+
+
+def _covered(plans: Sequence[SitingPlan]) -> NDArray[np.float64]:
+    covered = np.array([plan.objective for plan in plans])
+    met = np.array([plan.status != "infeasible" for plan in plans])
+    # Plans are carried over; the same people summed in another order may differ in the last digit.
+    return np.where(met, np.maximum.accumulate(np.where(met, covered, -np.inf)), np.nan)
+
+
+def _tightened(plans: Sequence[SitingPlan]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the bound of every budget, no larger than that of a larger one, and who vouches for it."""
+    bound, by = np.full(len(plans), np.nan), [""] * len(plans)
+    least, who = np.inf, ""
+    for place in range(len(plans) - 1, -1, -1):
+        plan = plans[place]
+        if plan.status == "infeasible":
+            continue
+        if plan.bound < least:
+            least, who = plan.bound, plan.bound_by
+        bound[place], by[place] = least, who
+    return np.maximum(bound, _covered(plans)), tuple(by)

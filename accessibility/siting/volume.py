@@ -1,0 +1,176 @@
+"""The kernels of the volume algorithm (Barahona and Anbil 2000): prices, what they pay, and how they fall."""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+NUMBER, BUDGET, PROFIT = 0, 1, 2
+"""What limits the columns: their number, a budget, or nothing but their own cost."""
+_STANDSTILL = 1e-12
+_PATIENCE = 20.0  # rounds without progress after which steps become shorter
+_LEAST_NEWS = 0.005
+
+
+@nb.njit(cache=True, nogil=True)
+def paid_columns(pairs, packs, price, pack):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return what each column is paid for its rows, less what its packs are charged."""
+    start, row = pairs[0], pairs[1]
+    paid = np.empty(start.size - 1)
+    for j in range(paid.size):
+        total = 0.0
+        for k in range(np.uint64(start[j]), np.uint64(start[j + 1])):
+            total += price[np.uint64(row[k])]
+        for k in range(packs[0][j], packs[0][j + 1]):
+            total -= pack[packs[1][k]]
+        paid[j] = total
+    return paid
+
+
+@nb.njit(cache=True, nogil=True)
+def choose_columns(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the best columns under the main limit into `share`; return what they are paid and the limit's price."""
+    cost, most, budget, mode = limits
+    share[:] = 0.0
+    if mode == PROFIT:
+        return _choose_profitable(paid, cost, share), 1.0
+    if mode == NUMBER:
+        return _choose_so_many(paid, int(most), share)
+    return _choose_for_budget(paid, cost, budget, share)
+
+
+@nb.njit(cache=True, nogil=True)
+def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    total = 0.0
+    for j in range(paid.size):
+        if paid[j] > cost[j]:
+            share[j] = 1.0
+            total += paid[j] - cost[j]
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
+def _choose_so_many(paid, wanted, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    charge, total = 0.0, 0.0
+    if wanted < paid.size:
+        last = paid.size - wanted - 1
+        charge = max(np.partition(paid, last)[last] if wanted > 0 else paid.max(), 0.0)
+    for j in range(paid.size):
+        if paid[j] > charge:
+            share[j] = 1.0
+            total += paid[j]
+            wanted -= 1
+    for j in range(paid.size):
+        if wanted > 0 and paid[j] == charge and charge > 0.0:
+            share[j] = 1.0
+            total += paid[j]
+            wanted -= 1
+    return total, charge
+
+
+@nb.njit(cache=True, nogil=True)
+def _choose_for_budget(paid, cost, left, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    charge, total = 0.0, 0.0
+    ratio = np.empty(paid.size)
+    for j in range(paid.size):
+        ratio[j] = -np.inf if paid[j] <= 0.0 else (np.inf if cost[j] == 0.0 else paid[j] / cost[j])
+    for j in np.argsort(-ratio, kind="mergesort"):
+        if paid[j] <= 0.0:
+            break
+        share[j] = 1.0 if cost[j] <= left else left / cost[j]
+        total += paid[j] * share[j]
+        if cost[j] > left:
+            charge = ratio[j]
+            break
+        left -= cost[j]
+    return total, charge
+
+
+@nb.njit(cache=True, nogil=True)
+def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
+    """Lower the bound for so many rounds, in place."""
+    pairs, packs, people, limits = question
+    weight, district, need = people
+    price, pack, floor, share, course, covered, packed = state
+    columns, row = pairs[0], pairs[1]
+    room = packs[2]
+    unit = max(weight.sum() / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
+    trial, trial_pack, trial_floor = price.copy(), pack.copy(), floor.copy()
+    now = np.empty(share.size)
+    now_covered, now_packed = np.empty(weight.size), np.empty(room.size)
+    way, way_pack, way_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
+    for _ in range(rounds):
+        fresh = course[4] == 0.0
+        if not fresh:
+            # The way down: rows covered too often by the fractional plan are priced lower, uncovered ones higher.
+            length = 0.0
+            for k in range(need.size):
+                way_floor[k] = need[k] / unit
+            for r in range(weight.size):
+                v = covered[r] - 1.0
+                way_floor[district[r]] -= weight[r] * min(covered[r], 1.0) / unit
+                top = weight[r] * (1.0 + floor[district[r]])
+                if (v > 0.0 and price[r] <= 0.0) or (v < 0.0 and price[r] >= top):
+                    v = 0.0
+                way[r] = v
+                length += v * v
+            for m in range(room.size):
+                v = room[m] - packed[m]
+                if v > 0.0 and pack[m] <= 0.0:
+                    v = 0.0
+                way_pack[m] = v
+                length += v * v
+            for k in range(need.size):
+                if need[k] <= 0.0 or (way_floor[k] < 0.0 and floor[k] <= 0.0):
+                    way_floor[k] = 0.0
+                length += way_floor[k] * way_floor[k]
+            if length < _STANDSTILL:
+                course[1] = 0.0
+                return
+            step = course[1] * max(course[0] - target, 1e-9 * abs(course[0])) / length
+            for k in range(need.size):
+                trial_floor[k] = max(floor[k] + step * way_floor[k] / unit, 0.0)
+            for r in range(weight.size):
+                top = weight[r] * (1.0 + trial_floor[district[r]])
+                trial[r] = min(max(price[r] - step * way[r], 0.0), top)
+            for m in range(room.size):
+                trial_pack[m] = max(pack[m] - step * way_pack[m], 0.0)
+        paid = paid_columns(pairs, packs, trial, trial_pack)
+        bound, _charge = choose_columns(paid, limits, now)
+        for r in range(weight.size):
+            bound += weight[r] * (1.0 + trial_floor[district[r]]) - trial[r]
+        for m in range(room.size):
+            bound += trial_pack[m] * room[m]
+        for k in range(need.size):
+            bound -= trial_floor[k] * max(need[k], 0.0)
+        now_covered[:] = 0.0
+        now_packed[:] = 0.0
+        for j in range(now.size):
+            if now[j] > 0.0:
+                for k in range(np.uint64(columns[j]), np.uint64(columns[j + 1])):
+                    now_covered[np.uint64(row[k])] += now[j]
+                for k in range(packs[0][j], packs[0][j + 1]):
+                    now_packed[packs[1][k]] += now[j]
+        news = 1.0 if fresh else course[3]
+        share[:] = news * now + (1.0 - news) * share
+        covered[:] = news * now_covered + (1.0 - news) * covered
+        packed[:] = news * now_packed + (1.0 - news) * packed
+        if bound < course[0]:
+            ahead = 0.0
+            if not fresh:
+                for r in range(weight.size):
+                    ahead += way[r] * (now_covered[r] - 1.0)
+            course[0] = bound
+            course[2] = 0.0
+            course[1] = min(course[1] * 1.1, 2.0) if ahead > 0.0 else course[1]
+            price[:] = trial
+            pack[:] = trial_pack
+            floor[:] = trial_floor
+        else:
+            course[2] += 1.0
+            if course[2] >= _PATIENCE:
+                course[2] = 0.0
+                course[1] *= 0.66
+        course[4] += 1.0
+        if course[4] % 100.0 == 0.0 and course[3] > _LEAST_NEWS:
+            course[3] *= 0.85

@@ -1,0 +1,188 @@
+"""`site`, `compare` and `verify` as a planner meets them, on a street whose figures are done by hand.
+
+Five places stand 500 m apart, with 10, 20, 40, 80 and 160 people; the outlet at the first covers the first two (30),
+the bank at the last would cover the last two (270 in all) at a cost of 1, and a new site at the fourth the last three
+(310) at a cost of 3.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyogrio
+import pytest
+from commands import call
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+
+
+def manifest(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("asked", "cost", "covered"),
+    [
+        (["--budget", 0], 0, 30),
+        (["--budget", 0.5], 0, 30),
+        (["--budget", 2], 1, 270),
+        (["--budget", 3], 3, 310),
+        (["--sites", 1], 3, 310),
+        (["--sites", 99], 3, 310),
+        (["--reach", 0.87], 1, 270),
+        (["--reach", 1], 3, 310),
+        (["--model", "lscp"], 3, 310),
+        (["--budget", 3, "--floor", 0.9], 3, 310),
+        (["--sites", 1, "--model", "max-min"], 3, 310),
+        (["--sites", 1, "--model", "p-median"], 1, 270),  # at the bank 80 and 40 people walk, at the fourth 160 and 40
+        (["--budget", 1, "--model", "backup"], 1, 270),
+        (["--budget", 1, "--close", 1, "--model", "relocation"], 1, 270),
+    ],
+)
+def test_a_proposal_is_the_best_by_hand(
+    asked: list[object], cost: float, covered: float, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, *asked, "--out", out, "--quiet") == 0
+    told = manifest(out)["siting"]
+    assert (told["status"], told["cost"], round(told["covered_people"], 6)) == ("optimal", cost, covered)
+    assert told["gap"] == 0
+    sites = pd.read_csv(out / "sites.csv", encoding="utf-8-sig")
+    columns = "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost"
+    assert list(sites.columns) == columns.split()
+    assert [str(site) for site in sites["id"]] == told["selected"]
+    if len(sites):
+        assert sites["covered_people"].iloc[-1] == pytest.approx(covered)
+        assert sites["lon"].between(108.2, 108.221).all()
+    assert len(pyogrio.read_dataframe(out / "coverage.gpkg", layer="proposed")) == len(sites)
+    assert call(monkeypatch, "verify", out, "--quiet") == 0
+
+
+def test_the_proposal_is_printed_with_its_proof(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "site", town, "--budget", 1, "--out", tmp_path / "out") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "proposal (mclp): 1 sites for 1; optimal: 270 people covered; no plan does better than 270" in said
+    assert "1 B1 Bank bank 1 240 87.1 %" in said
+
+
+def test_what_cannot_be_had_is_told_in_people_and_ends_with_3(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, "--budget", 1, "--floor", 0.9, "--out", out) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "infeasible" in said
+    assert "short by 9 people" in said  # 90 % of 310 people are 279; the bank brings them to 270
+    assert manifest(out)["siting"]["status"] == "infeasible"
+    assert (out / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ([], "nothing limits the proposal; expected sites, budget or reach with model 'mclp'"),
+        (["--budget", -1], "budget is -1.0; expected 0 or more"),
+        (["--sites", -1], "sites is -1; expected 0 or more"),
+        (["--budget", "nan"], "budget is nan; expected 0 or more"),
+        (["--reach", 1.5], "reach is 1.5; expected 0 to 1"),
+        (["--budget", 1, "--floor", 2], "floor is 2.0; expected 0 to 1"),
+        (
+            ["--budget", 1, "--reach", 0.5],
+            "reach asks for the least cost; expected no model, sites or budget beside it",
+        ),
+        (["--budget", 1, "--close", 2], "close asks for open sites to give up; expected model 'relocation' beside it"),
+    ],
+)
+def test_a_question_that_is_none_is_one_clear_error(
+    asked: list[object],
+    message: str,
+    town: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, *asked, "--out", out) == 2
+    assert message in " ".join(capsys.readouterr().err.split())
+    assert not out.exists()
+
+
+SCENARIOS = """
+[[scenario]]
+name = "the bank"
+open = ["B1"]
+
+[[scenario]]
+name = "away with the hall"
+close = ["O1"]
+"""
+
+
+def test_scenarios_are_compared_with_today(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenarios, out = tmp_path / "scenarios.toml", tmp_path / "out"
+    scenarios.write_text(SCENARIOS, encoding="utf-8")
+    assert call(monkeypatch, "compare", town, scenarios, "--out", out) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "today: 9.7 % of 310 people (30)" in said
+    table = pd.read_csv(out / "compare.csv", encoding="utf-8-sig").set_index("scenario")
+    assert table[["covered", "gained", "lost"]].to_numpy().tolist() == [[270, 240, 0], [0, 0, 30]]
+    differences = pd.read_csv(out / "differences.csv", encoding="utf-8-sig")
+    whole = differences[(differences["district"] == "total") & (differences["setting"] == "all")]
+    assert whole[["scenario", "covered_before", "covered_after"]].to_numpy().tolist() == [
+        ["the bank", 30, 270],
+        ["away with the hall", 30, 0],
+    ]
+    assert sorted(path.name for path in out.glob("*.html")) == ["away-with-the-hall.html", "the-bank.html"]
+    assert call(monkeypatch, "verify", out, "--quiet") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SCENARIOS.replace("close", "clsoe"), "clsoe"),
+        (SCENARIOS.replace('"B1"', '"B2"'), "B2"),
+        ("", "scenario"),
+        ("[[scenario]]\nname = ", "scenarios.toml"),
+    ],
+)
+def test_a_bad_file_of_scenarios_is_one_clear_error(
+    text: str,
+    message: str,
+    town: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scenarios, out = tmp_path / "scenarios.toml", tmp_path / "out"
+    scenarios.write_text(text, encoding="utf-8")
+    assert call(monkeypatch, "compare", town, scenarios, "--out", out) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Traceback" not in said
+    assert not out.exists()
+
+
+def test_a_run_that_no_longer_follows_from_its_inputs_ends_with_4(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, "--budget", 1, "--out", out, "--quiet") == 0
+    people = town.parent / "people.csv"
+    people.write_text(people.read_text(encoding="utf-8").replace(",160,", ",161,"), encoding="utf-8")
+    assert call(monkeypatch, "verify", out) == 4
+    said = " ".join(capsys.readouterr().out.split())
+    assert "population: NOT EQUAL, the run told 310.0, found again 311.0" in said
+    assert "proposal: NOT EQUAL, the run told 270.0, found again 271.0" in said
