@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from sitingworlds import people_at, reached, toy
+from sitingworlds import distant, people_at, reached, toy
 
 from accessibility.siting import (
     Conditions,
@@ -102,15 +102,6 @@ def test_cover_comes_before_backup() -> None:
     plan = optimal(solve_backup, toy(), sites=3)
     assert (set(plan.selected), plan.objective) == ({"B1", "N1", "N2"}, 340 + 180)
     assert plan.message == "340 people covered, 180 of them twice or more"
-
-
-def distant() -> Problem:
-    """Return the town with a minute to whoever a site covers and ten to everybody else."""
-    town = toy()
-    minutes = np.full((6, 6), 10.0)
-    minutes[town.pair_site, town.demand] = 1.0
-    made = Problem.from_costs(minutes, town.people, 1, site_cost=town.site_cost, district=["A"] * 3 + ["B"] * 3)
-    return replace(made, ids=town.ids, open=town.open, candidate=town.candidate, kind=town.kind)
 
 
 @pytest.mark.parametrize(
