@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ROUNDS = 3000
 _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
-_PAIRS, _SWAPS = 10_000, (10, 100)
+_PAIRS, _SWAPS = 5_000, (10, 30)
 _CHEAPER = 200
 
 

@@ -101,8 +101,13 @@ def test_everybody_is_covered_already(model: str) -> None:
         nothing_opens(problem, LEAST[model](problem), 0)
         return
     plan = MOST[model](problem, sites=2)
-    nothing_opens(problem, plan, {**TODAY, "mclp": 340, "max-min": 1, "backup": 340 + 290, "relocation": 340,
-                                  "p-median": 340, "p-center": 1}[model])
+    nothing_opens(
+        problem,
+        plan,
+        {**TODAY, "mclp": 340, "max-min": 1, "backup": 340 + 290, "relocation": 340, "p-median": 340, "p-center": 1}[
+            model
+        ],
+    )
 
 
 @pytest.mark.parametrize("model", COVERING)

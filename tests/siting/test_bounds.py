@@ -150,4 +150,6 @@ def _most(covering: Covering) -> int:
     """Return the greatest weight that any choice of columns within the limits covers."""
     c = len(covering.site)
     choices = ((np.arange(c) & 0) + [bits >> k & 1 for k in range(c)] for bits in range(2**c))
-    return max(covering.value(chosen) for chosen in (np.array(pick, np.bool_) for pick in choices) if covering.fits(chosen))
+    return max(
+        covering.value(chosen) for chosen in (np.array(pick, np.bool_) for pick in choices) if covering.fits(chosen)
+    )
