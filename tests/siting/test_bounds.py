@@ -134,6 +134,16 @@ def test_swaps_find_what_greedy_opening_misses() -> None:
     assert covering.value(swap_sites(covering, chosen, 100, clock())) == 60
 
 
+def test_swaps_do_not_overspend() -> None:
+    """The last site covers one person more than the one beside it, for a cost that is not there."""
+    costs = [[1, 1, 9, 9], [9, 9, 1, 9], [9, 9, 1, 1]]
+    problem = Problem.from_costs(costs, [10, 10, 5, 1], 1, site_cost=[2, 1, 2])
+    covering = covering_of(problem, (None, 3.0))
+    swapped = swap_sites(covering, open_greedily(covering), 200, clock())
+    assert covering.fits(swapped)
+    assert covering.value(swapped) == 25
+
+
 @given(problems(), LIMITS, st.data())
 def test_reductions_keep_the_best_plan(
     problem: Problem, limits: tuple[int | None, float | None], data: st.DataObject
