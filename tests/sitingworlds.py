@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -44,6 +45,15 @@ def toy() -> Problem:
         district=[0, 0, 0, 1, 1, 1],
         districts=("A", "B"),
     )
+
+
+def distant() -> Problem:
+    """Return the town with a minute to whoever a site covers and ten to everybody else."""
+    town = toy()
+    minutes = np.full((6, 6), 10.0)
+    minutes[town.pair_site, town.demand] = 1.0
+    made = Problem.from_costs(minutes, town.people, 1, site_cost=town.site_cost, district=["A"] * 3 + ["B"] * 3)
+    return replace(made, ids=town.ids, open=town.open, candidate=town.candidate, kind=town.kind)
 
 
 def scattered(n: int, s: int, *, seed: int, radius: float = 0.12) -> Problem:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -146,20 +144,6 @@ def ring_costs(n: int) -> NDArray[np.float64]:
     return steps
 
 
-def san_francisco() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return metres from 205 tracts to 16 stores, and the people of each tract: the data that spopt is tested on."""
-    import pandas as pd  # noqa: PLC0415
-    import spopt  # noqa: PLC0415 -- an oracle of a few tests
-
-    folder = Path(spopt.__file__).parent / "tests" / "test_locate" / "data"
-    if not folder.is_dir():
-        pytest.skip("spopt is installed without its San Francisco data")
-    table = pd.read_csv(folder / "SF_network_distance_candidateStore_16_censusTract_205_new.csv")
-    metres = table.pivot_table(values="distance", index="name", columns="DestinationName")
-    people = pd.read_csv(folder / "SF_demand_205_centroid_uniform_weight.csv").set_index("NAME")["POP2000"]
-    return metres.to_numpy(), people.loc[metres.columns].to_numpy(float)
-
-
 def median_of(question: Question) -> Median:
     """Return what is left to choose of a question."""
     limits = Limits.of(question.sites, question.budget, question.conditions)
@@ -196,7 +180,7 @@ def medians(draw: Any) -> Median:
 def choices(median: Median) -> Iterator[tuple[NDArray[np.bool_], float]]:
     """Yield every set of sites that there is room for, and its value; infinite where it leaves a row unserved."""
     room, m = median.room, len(median.columns)
-    start, site, worth = median.values.by_row  # noqa: PD011 -- no frame
+    start, site, worth = median.values.by_row
     members = [np.flatnonzero(np.isin(np.arange(len(room.left)), _packs(room, j))) for j in range(m)]
     for bits in range(2**m):
         inside = np.array([bits >> k & 1 for k in range(m)], bool)
@@ -206,7 +190,7 @@ def choices(median: Median) -> Iterator[tuple[NDArray[np.bool_], float]]:
         if inside.sum() > room.left[0] or room.cost[inside].sum() > room.left[1] or (packed > room.left)[2:].any():
             continue
         total = 0.0
-        for i, base in enumerate(median.values.base):  # noqa: PD011
+        for i, base in enumerate(median.values.base):
             pairs = range(start[i], start[i + 1])
             total += min([base, *(worth[k] for k in pairs if inside[site[k]])])
         yield inside, total

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.siting.drawing import SEED, draw
 from accessibility.siting.greedy import (
     begin_search,
     best_column,
@@ -26,11 +27,6 @@ if TYPE_CHECKING:
     from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
 
-_SEED = np.uint64(0x0A11_0CA7_ED5E_ED00)
-_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIX_A = np.uint64(0xBF58_476D_1CE4_E5B9)
-_MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
-_27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 _CHUNK = 500  # rounds between two looks at the clock
 _MOST_CLOSED = 8
 _HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
@@ -64,7 +60,7 @@ def improve(
         _exchange(state, limits)
     best = _unless_worse(covering, state[7].copy(), chosen)
     typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
-    random = np.array([_SEED + np.uint64(seed)], np.uint64)
+    random = np.array([SEED + np.uint64(seed)], np.uint64)
     for done in range(0, rounds, _CHUNK):
         if clock.left_s <= 0 or not state[7].any():
             break
@@ -102,16 +98,6 @@ def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 
 @nb.njit(cache=True, nogil=True)
-def _draw(random, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return a number below `size`, from a stream of its own (splitmix64)."""
-    random[0] += _STEP
-    x = random[0]
-    x = (x ^ (x >> _30)) * _MIX_A
-    x = (x ^ (x >> _27)) * _MIX_B
-    return np.int64((x ^ (x >> _31)) % np.uint64(size))
-
-
-@nb.njit(cache=True, nogil=True)
 def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Walk from one open column over shared rows to others, and write them behind it; return how many there are."""
     start, column, begin, row, opened = state[1], state[2], state[3], state[4], state[7]
@@ -119,8 +105,8 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
     for _ in range(4 * wanted):
         if found == wanted or begin[at + 1] == begin[at]:
             break
-        r = row[begin[at] + _draw(random, begin[at + 1] - begin[at])]
-        at = column[start[r] + _draw(random, start[r + 1] - start[r])]
+        r = row[begin[at] + draw(random, begin[at + 1] - begin[at])]
+        at = column[start[r] + draw(random, start[r + 1] - start[r])]
         new = opened[at]
         for k in range(found):
             new = new and chosen[k] != at
@@ -133,10 +119,10 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
 @nb.njit(cache=True, nogil=True)
 def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
-    by_ratio = _draw(random, 2) == 1
+    by_ratio = draw(random, 2) == 1
     count = 0
     while True:
-        if count and _draw(random, _OFTEN) == 0:
+        if count and draw(random, _OFTEN) == 0:
             banned = best_column(state, limits, by_ratio, -1)
         j = best_column(state, limits, by_ratio, banned)
         if j < 0 and banned < 0:
@@ -171,16 +157,16 @@ def _anneal(state, limits, random, course, open_now):  # type: ignore[no-untyped
     for _ in range(rounds):
         if columns.size == 0:
             return
-        closed[0] = columns[_draw(random, columns.size)]
-        size = _neighbours(state, random, closed, 1 + _draw(random, _MOST_CLOSED))
+        closed[0] = columns[draw(random, columns.size)]
+        size = _neighbours(state, random, closed, 1 + draw(random, _MOST_CLOSED))
         spent = left[1]
         for k in range(size):
             close_column(closed[k], state, limits)
-        count = _reopen(state, limits, random, closed[_draw(random, size)], added)
+        count = _reopen(state, limits, random, closed[draw(random, size)], added)
         trial, short = _score(state, limits)
         change = trial - score
         kept = change > 0 or (change == 0 and left[1] >= spent)
-        if kept or (heat > 0 and _draw(random, _FINE) < _FINE * np.exp(change / heat)):
+        if kept or (heat > 0 and draw(random, _FINE) < _FINE * np.exp(change / heat)):
             score = trial
             columns = np.flatnonzero(opened)
             if short < best_short or (short == best_short and score > best_score):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +24,12 @@ _ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
 _CORE = 60
 _GROWTH = 4
+_PATIENCE = 4
 _NEARLY_ALL = 1.5
 _CORE_GAP = 0.1
+_LARGE = 1_000_000  # entries of a question that is worth two threads
+_LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
+_LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 _EPSILON = 1e-9
 _CORE_TIME = 0.3
 _EARLY = 0.4
@@ -60,6 +65,8 @@ class Course:
         Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
     short_at_least
         By how much every plan is short.
+    turns
+        How often annealing has begun anew.
     wanted
         Where only plans of at least this value matter: what else there is need not be told apart.
     """
@@ -75,6 +82,7 @@ class Course:
     value: int = 0
     short: int = 0
     short_at_least: int = 0
+    turns: int = 0
     wanted: int | None = None
 
     def __post_init__(self) -> None:
@@ -151,7 +159,15 @@ def approach(course: Course, clock: Clock) -> None:
     course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
     if course.short:
         _come_closest(course, clock.part(_FLOOR_TIME))
-    bound_course(course, clock.part(_DUAL_TIME))
+    if len(course.small.rows.item) < _LARGE:
+        bound_course(course, clock.part(_DUAL_TIME))
+        return
+    # Neither needs the other, and the kernels of both run beside each other.
+    small, chosen, part = course.small, course.chosen, clock.part(_DUAL_TIME)
+    with ThreadPoolExecutor(1) as beside:
+        better = beside.submit(course.goal.polish, small, chosen, _LARGE_ROUNDS, part, seed=_LARGE_SEED)
+        bound_course(course, part)
+        course.take(better.result())
 
 
 def finish_course(course: Course, clock: Clock) -> None:
@@ -200,22 +216,41 @@ def _solve_cores(course: Course, clock: Clock) -> None:
         size *= _GROWTH
         if not _solve_core(course, clock, size):
             break
-    _take_turns(course, clock, (_GROWTH * _CORE, _GROWTH**2 * _CORE), patience=2)
+    _take_turns(course, clock, (_GROWTH * _CORE, _GROWTH**2 * _CORE), patience=_PATIENCE)
 
 
 def _take_turns(course: Course, clock: Clock, sizes: tuple[int, ...], patience: int) -> None:
-    """Solve cores of these sizes and anneal in turns, until so many turns in a row have brought nothing."""
-    turn, idle = 0, 0
+    """Solve cores of these sizes and anneal in turns, until so many turns in a row have brought nothing.
+
+    The cores of a plan are solved once; annealing that brings nothing takes twice as long the next time.
+    """
+    idle, solved = 0, np.empty(0, np.bool_)
     while idle < patience and not course.closed and clock.left_s > 0:
         before = course.value
-        for size in sizes:
-            if not _solve_core(course, clock, size):
-                break
+        if not np.array_equal(solved, course.chosen):
+            solved = course.chosen
+            for size in sizes:
+                if not _solve_core(course, clock, size):
+                    break
         if course.closed:
             return
-        turn += 1
-        course.take(course.goal.polish(course.small, course.chosen, _LONG_ROUNDS, clock, seed=turn))
+        _anneal(course, clock, _LONG_ROUNDS << idle)
         idle = 0 if course.value > before else idle + 1
+
+
+def _anneal(course: Course, clock: Clock, rounds: int) -> None:
+    """Anneal the plan, every other time among the columns alone that the prices make likely."""
+    course.turns += 1
+    small, chosen = course.small, course.chosen
+    if course.guide is None or course.turns % 2 == 0:
+        course.take(course.goal.polish(small, chosen, rounds, clock, seed=course.turns))
+        return
+    near = chosen | (course.guide.share > _LIKELY)
+    near[np.argsort(course.guide.open_loss, kind="stable")[: _SPARE * int(chosen.sum())]] = True
+    left = course.goal.reduce(fix_columns(small, np.zeros(len(chosen), np.bool_), ~near))
+    begun = np.isin(left.site, small.site[chosen])
+    found = course.goal.polish(left, begun, rounds, clock, seed=course.turns)
+    course.take(np.isin(small.site, left.site[found]))
 
 
 def _solve_core(course: Course, clock: Clock, size: int) -> bool:

@@ -12,6 +12,7 @@ from accessibility.siting.dual import Dual, find_cover_dual, find_dual, price_of
 from accessibility.siting.greedy import close_needless, open_for_floors, open_until, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
 from accessibility.siting.reduction import reduce_covering, reduce_for_all
+from accessibility.siting.swaps import swap_sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
     from accessibility.siting.exact import Program
 
-_ROUNDS = 1500
+_ROUNDS = 3000
 _TURNS = 4
+# Swaps for each round of annealing: what so many pairs pay for, within limits.
+_PAIRS, _SWAPS = 5_000, (10, 30)
 _CHEAPER = 200
 
 
@@ -101,7 +104,11 @@ class MostPeople:
     def polish(
         self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
     ) -> NDArray[np.bool_]:
-        """Return a plan no worse, by exchanges and annealing."""
+        """Return a plan no worse, by swaps, exchanges and annealing."""
+        if not covering.floored:
+            each = _PAIRS * len(covering.site) / max(len(covering.rows.item), 1)
+            swaps = rounds * min(max(int(each), _SWAPS[0]), _SWAPS[1])
+            chosen = swap_sites(covering, chosen, swaps, clock, seed=seed)
         return improve(covering, chosen, rounds, clock, seed=seed)
 
     def program(self, covering: Covering) -> Program:

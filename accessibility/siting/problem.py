@@ -335,6 +335,8 @@ def _stored(costs: Any) -> sparse.csr_array:
         rows, columns, data, shape = pairs.row, pairs.col, np.asarray(pairs.data, dtype=np.float64), pairs.shape
         reach = ~np.isposinf(data)
         rows, columns, data = rows[reach], columns[reach], data[reach]
+        order = np.lexsort((columns, rows))
+        rows, columns, data = rows[order], columns[order], data[order]
     else:
         dense = np.asarray(costs, dtype=np.float64)
         if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand
@@ -342,14 +344,12 @@ def _stored(costs: Any) -> sparse.csr_array:
             raise InputError(msg)
         rows, columns = np.nonzero(~np.isposinf(dense))
         data, shape = dense[rows, columns], dense.shape
-    order = np.lexsort((columns, rows))
-    rows, columns = rows[order], columns[order]
     twice = int(((np.diff(rows) == 0) & (np.diff(columns) == 0)).sum())
     if twice:
         msg = f"{twice} pairs of the sparse costs stand twice; expected each pair once"
         raise InputError(msg)
     start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
-    return sparse.csr_array((data[order], columns, start), shape=shape)
+    return sparse.csr_array((data, columns, start), shape=shape)
 
 
 def _districts(labels: ArrayLike | None, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from scipy.spatial import cKDTree
-from smallproblems import Question, questions, ring_costs, san_francisco
+from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting.p_center import check_p_center, solve_p_center
@@ -71,33 +71,6 @@ def test_more_sites_and_open_ones_are_never_worse(question: Question) -> None:
         opened[problem.rows(plan.selected[:1])] = True
         beside = replace(problem, open=opened, candidate=problem.candidate & ~opened)
         assert solve_p_center(beside, sites=question.sites or 1).objective <= plan.objective
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("sites", [1, 4, 8, 16])
-def test_spopt_agrees_on_san_francisco(sites: int) -> None:
-    import pulp  # noqa: PLC0415 -- an oracle of these tests alone
-    from spopt.locate import PCenter  # noqa: PLC0415
-
-    costs, people = san_francisco()
-    theirs = PCenter.from_cost_matrix(costs.T, p_facilities=sites).solve(pulp.PULP_CBC_CMD(msg=False))
-    plan = solve_p_center(Problem.from_costs(costs, people, 5000), sites=sites)
-    assert plan.status == "optimal"
-    assert plan.objective == pytest.approx(theirs.problem.objective.value())
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("seed", range(3))
-def test_spopt_agrees_with_sites_open_today(seed: int) -> None:
-    import pulp  # noqa: PLC0415
-    from spopt.locate import PCenter  # noqa: PLC0415
-
-    costs = np.random.default_rng(seed).random((12, 60))
-    opened = np.arange(12) < 2
-    theirs = PCenter.from_cost_matrix(costs.T, p_facilities=5, predefined_facilities_arr=opened * 1.0)
-    theirs = theirs.solve(pulp.PULP_CBC_CMD(msg=False))
-    problem = replace(Problem.from_costs(costs, np.ones(60), 1), open=opened, candidate=~opened)
-    assert solve_p_center(problem, sites=3).objective == pytest.approx(theirs.problem.objective.value())
 
 
 @pytest.mark.parametrize(("sites", "best"), [(1, 6), (2, 3), (3, 2), (4, 1), (6, 1), (12, 0)])

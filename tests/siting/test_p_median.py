@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import optimize, sparse
-from smallproblems import Question, questions, ring_costs, san_francisco
+from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnknownSiteError, UnprovenError
 from accessibility.siting.p_median import check_p_median, proven_bound, solve_p_median
@@ -170,36 +170,6 @@ def test_another_model_and_solver_agree(seed: int) -> None:
     assert answer.success
     assert plan.status == "optimal"
     assert plan.objective == pytest.approx(answer.fun)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("sites", [1, 4, 8, 16])
-def test_spopt_agrees_on_san_francisco(sites: int) -> None:
-    import pulp  # noqa: PLC0415 -- an oracle of these tests alone
-    from spopt.locate import PMedian  # noqa: PLC0415
-
-    costs, people = san_francisco()
-    theirs = PMedian.from_cost_matrix(costs.T, people, p_facilities=sites).solve(pulp.PULP_CBC_CMD(msg=False))
-    plan = solve_p_median(Problem.from_costs(costs, people, 5000), sites=sites)
-    assert plan.status == "optimal"
-    assert plan.objective == pytest.approx(theirs.problem.objective.value())
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-@pytest.mark.parametrize("seed", range(3))
-def test_spopt_agrees_with_sites_open_today(seed: int) -> None:
-    import pulp  # noqa: PLC0415 -- an oracle of these tests alone
-    from spopt.locate import PMedian  # noqa: PLC0415
-
-    random = np.random.default_rng(seed)
-    costs, people = random.random((12, 80)), random.integers(1, 50, 80)
-    opened = np.zeros(12)
-    opened[:2] = 1
-    theirs = PMedian.from_cost_matrix(costs.T, people, p_facilities=5, predefined_facilities_arr=opened)
-    theirs = theirs.solve(pulp.PULP_CBC_CMD(msg=False))
-    problem = replace(Problem.from_costs(costs, people, 1), open=opened == 1, candidate=opened == 0)
-    plan = solve_p_median(problem, sites=3)
-    assert plan.objective == pytest.approx(theirs.problem.objective.value())
 
 
 @pytest.mark.parametrize(("sites", "best"), [(1, 36), (2, 18), (3, 12), (4, 8), (6, 6), (12, 0)])

@@ -1,0 +1,165 @@
+"""What is promised of the parts: greedy opening, swaps, prices, the relaxation and the reductions, by every plan."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from sitingworlds import conditions, people_at, plans, problems, reached, scattered
+
+from accessibility.siting import Conditions, Problem, solve_mclp
+from accessibility.siting.clock import Clock
+from accessibility.siting.covering import Covering, read_covering
+from accessibility.siting.dual import find_dual
+from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.greedy import open_greedily
+from accessibility.siting.limits import Limits
+from accessibility.siting.programs import cover_most
+from accessibility.siting.reduction import reduce_covering
+from accessibility.siting.swaps import swap_sites
+
+NONE = Conditions()
+LIMITS = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (None, 0.3), (None, 1.0), (None, 2.3), (2, 2.0)])
+
+
+def clock() -> Clock:
+    return Clock(limit_s=60.0)
+
+
+def covering_of(problem: Problem, limits: tuple[int | None, float | None], asked: Conditions = NONE) -> Covering:
+    return read_covering(problem, Limits.of(*limits, asked)).covering
+
+
+def best(problem: Problem, limits: tuple[int | None, float | None], asked: Conditions = NONE) -> float:
+    """Return the most people that any plan covers, by looking at each."""
+    return max(people_at(problem, reached(problem, rows)) for rows in plans(problem, *limits, asked))
+
+
+def people(covering: Covering, weight: float) -> float:
+    return weight * covering.person
+
+
+@given(problems(), st.integers(0, 4))
+def test_greedy_opening_gains_63_percent_of_the_best_where_sites_are_counted(problem: Problem, sites: int) -> None:
+    covering = reduce_covering(covering_of(problem, (sites, None)))
+    chosen = open_greedily(covering)
+    assert covering.fits(chosen)
+    gain = people(covering, covering.value(chosen)) - problem.covered_people
+    assert gain >= (1 - 1 / math.e) * (best(problem, (sites, None)) - problem.covered_people) - 1e-9
+
+
+@given(problems(), st.sampled_from([0.3, 1.0, 2.3, 4.0]))
+def test_greedy_opening_gains_half_of_that_under_a_budget(problem: Problem, budget: float) -> None:
+    covering = reduce_covering(covering_of(problem, (None, budget)))
+    chosen = open_greedily(covering)
+    assert covering.fits(chosen)
+    gain = people(covering, covering.value(chosen)) - problem.covered_people
+    assert gain >= (1 - 1 / math.e) / 2 * (best(problem, (None, budget)) - problem.covered_people) - 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_greedy_opening_is_near_the_best_of_larger_towns(seed: int) -> None:
+    problem = scattered(300, 50, seed=seed)
+    covering = reduce_covering(covering_of(problem, (8, None)))
+    plan = solve_mclp(problem, sites=8)
+    assert plan.status == "optimal"
+    assert (1 - 1 / math.e) * plan.objective <= covering.value(open_greedily(covering)) <= plan.objective
+
+
+@given(problems(), LIMITS, st.data())
+def test_prices_never_prove_too_much(
+    problem: Problem, limits: tuple[int | None, float | None], data: st.DataObject
+) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem, floors=False)))
+    allowed = list(plans(problem, *limits, asked))
+    assume(allowed)
+    most = max(people_at(problem, reached(problem, rows)) for rows in allowed)
+    covering = covering_of(problem, limits, asked)
+    for rounds in (0, 1, 25, 300):
+        dual = find_dual(covering, covering.base, rounds or 1, clock())
+        assert people(covering, dual.bound) >= most - 1e-6
+
+
+@given(problems(), LIMITS, st.data())
+def test_the_relaxation_is_never_below_the_best_plan(
+    problem: Problem, limits: tuple[int | None, float | None], data: st.DataObject
+) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem, floors=False)))
+    allowed = list(plans(problem, *limits, asked))
+    assume(allowed)
+    most = max(people_at(problem, reached(problem, rows)) for rows in allowed)
+    program = cover_most(reduce_covering(covering_of(problem, limits, asked)))
+    assume(len(program.objective))
+    relaxed = solve_program(replace(program, integer=np.zeros(len(program.integer), np.bool_)), Effort())
+    whole = solve_program(program, Effort())
+    assert relaxed.objective >= whole.objective - 1e-6
+    assert whole.objective == pytest.approx(most, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_prices_come_close_to_the_relaxation(seed: int) -> None:
+    covering = reduce_covering(covering_of(scattered(400, 80, seed=seed), (12, None)))
+    program = cover_most(covering)
+    relaxed = solve_program(replace(program, integer=np.zeros(len(program.integer), np.bool_)), Effort()).objective
+    found = find_dual(covering, covering.value(open_greedily(covering)), 3_000, clock()).bound
+    assert relaxed - 1e-6 <= found <= 1.005 * relaxed
+
+
+@given(problems(), LIMITS, st.integers(0, 3), st.data())
+def test_swaps_keep_to_the_limits_and_never_lose(
+    problem: Problem, limits: tuple[int | None, float | None], seed: int, data: st.DataObject
+) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem, floors=False)))
+    covering = covering_of(problem, limits, asked)
+    chosen = open_greedily(covering)
+    before = chosen.copy()
+    swapped = swap_sites(covering, chosen, 200, clock(), seed=seed)
+    assert (chosen == before).all()
+    assert swapped.sum() == chosen.sum()
+    assert covering.fits(swapped)
+    assert covering.value(swapped) >= covering.value(chosen)
+    assert (swap_sites(covering, chosen, 200, clock(), seed=seed) == swapped).all()
+
+
+def test_swaps_find_what_greedy_opening_misses() -> None:
+    """The middle site covers most at first; the two beside it together cover everybody."""
+    costs = [[1, 1, 1, 9, 9, 9], [9, 9, 9, 1, 1, 1], [9, 1, 1, 1, 1, 9]]
+    covering = covering_of(Problem.from_costs(costs, [10] * 6, 1), (2, None))
+    chosen = open_greedily(covering)
+    assert covering.value(chosen) == 50
+    assert covering.value(swap_sites(covering, chosen, 100, clock())) == 60
+
+
+def test_swaps_do_not_overspend() -> None:
+    """The last site covers one person more than the one beside it, for a cost that is not there."""
+    costs = [[1, 1, 9, 9], [9, 9, 1, 9], [9, 9, 1, 1]]
+    problem = Problem.from_costs(costs, [10, 10, 5, 1], 1, site_cost=[2, 1, 2])
+    covering = covering_of(problem, (None, 3.0))
+    swapped = swap_sites(covering, open_greedily(covering), 200, clock())
+    assert covering.fits(swapped)
+    assert covering.value(swapped) == 25
+
+
+@given(problems(), LIMITS, st.data())
+def test_reductions_keep_the_best_plan(
+    problem: Problem, limits: tuple[int | None, float | None], data: st.DataObject
+) -> None:
+    asked = data.draw(st.one_of(st.just(NONE), conditions(problem, floors=False)))
+    full = covering_of(problem, limits, asked)
+    small = reduce_covering(full)
+    assert len(small.site) <= len(full.site)
+    assert len(small.weight) <= len(full.weight)
+    assert _most(small) == _most(full)
+
+
+def _most(covering: Covering) -> int:
+    """Return the greatest weight that any choice of columns within the limits covers."""
+    c = len(covering.site)
+    choices = ((np.arange(c) & 0) + [bits >> k & 1 for k in range(c)] for bits in range(2**c))
+    return max(
+        covering.value(chosen) for chosen in (np.array(pick, np.bool_) for pick in choices) if covering.fits(chosen)
+    )
