@@ -264,7 +264,9 @@ def people_of(county: Ground, folder: Path, *, datum: str, label: bool) -> Path:
     rows = [f"{x:.7f},{y:.7f},{n},某县{name if label else ''}" for x, y, n, name in homes]
     (folder / "people.csv").write_text("\n".join(["经度,纬度,人口,乡镇", *rows]), encoding="utf-8")
     text = (SAMPLE / "study.toml").read_text(encoding="utf-8")
-    text = text.replace('path = "population.tif"', 'path = "people.csv", coordinates = "WGS84"')
+    cells_are = 'path = "population.tif", groups = { "60+" = "population_60plus.tif" }'
+    assert cells_are in text
+    text = text.replace(cells_are, 'path = "people.csv", coordinates = "WGS84"')
     for file in SAMPLE.iterdir():
         if file.name != "study.toml":
             (folder / file.name).symlink_to(file)

@@ -38,12 +38,10 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
         status="feasible",
         seconds=0.0,
         bound_by="certificate",
-        multipliers=lifted(problem, reading, priced_share(dual)),
-        prices=prices_of(problem, reading, dual),
         sizes=sizes_of(reading, course),
         **parts,
     )
-    plan = replace(plan, bound=proven_bound(problem, plan))
+    plan = min((_certified(problem, reading, plan, d) for d in dict.fromkeys((dual, None))), key=lambda p: p.bound)
     solver = course.bound * reading.covering.person
     if course.by == "solver" and solver < plan.bound - _hair(solver):
         plan = replace(plan, bound=solver, bound_by="solver")
@@ -52,6 +50,13 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
     if plan.bound - objective <= _hair(objective):
         plan = replace(plan, bound=objective, status="optimal")
     return replace(plan, message=_message(problem, limits, reading, course), seconds=clock.spent_s)
+
+
+def _certified(problem: Problem, reading: Reading, plan: SitingPlan, dual: Dual | None) -> SitingPlan:
+    """Return the plan with the bound that a dual proves; without one, what all candidates together cover."""
+    multipliers = lifted(problem, reading, priced_share(dual))
+    plan = replace(plan, multipliers=multipliers, prices=prices_of(problem, reading, dual))
+    return replace(plan, bound=proven_bound(problem, plan))
 
 
 def spend_plan(

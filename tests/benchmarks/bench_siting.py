@@ -12,7 +12,7 @@ from racing import everybody
 from scipy.spatial import cKDTree
 
 from accessibility import Network, search
-from accessibility.packing import build_arcs, hilbert_rank
+from accessibility.search.packing import build_arcs, hilbert_rank
 from accessibility.siting import Problem, SitingPlan, solve_lscp, solve_mclp, solve_p_center, verify_plan
 from accessibility.siting.covering import read_covering
 from accessibility.siting.limits import Limits
