@@ -153,10 +153,9 @@ def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
 
 def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], may: NDArray[np.bool_]) -> float:
     """Return what sites are paid beyond their charges, those in the black and the required ones, plus the limits."""
-    pairs = problem.within & may[problem.pair_site]
-    paid = np.bincount(
-        problem.pair_site[pairs], weights=priced[problem.demand[pairs]], minlength=len(problem.site_cost)
-    )
+    site, demand = problem.near
+    pairs = may[site]
+    paid = np.bincount(site[pairs], weights=priced[demand[pairs]], minlength=len(problem.site_cost))
     charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
     limits = plan.prices.site * _most_sites(problem, plan, may)
     if plan.prices.cost > 0:

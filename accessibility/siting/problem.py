@@ -186,6 +186,12 @@ class Problem:
         """``(k,)`` site row of each pair."""
         return np.repeat(np.arange(len(self.start) - 1, dtype=np.int32), np.diff(self.start))
 
+    @cached_property
+    def near(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Site and demand row of each pair within the standard."""
+        pairs = np.flatnonzero(self.within)
+        return self.pair_site[pairs], self.demand[pairs]
+
     def sites_at(self, rows: NDArray[np.intp]) -> Sites | None:
         """Return some of the sites, in the order of their rows; None where the problem came from a matrix."""
         return None if self.sites is None else self.sites.take(rows)
@@ -208,8 +214,9 @@ class Problem:
 
     def covered_by(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which points some site of the mask covers."""
+        site, demand = self.near
         found = np.zeros(len(self.people), np.bool_)
-        found[self.demand[self.within & sites[self.pair_site]]] = True
+        found[demand[sites[site]]] = True
         return found
 
     def nearest_cost(self, sites: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -342,8 +349,13 @@ def _stored(costs: Any) -> sparse.csr_array:
         if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand
             msg = f"costs has shape {dense.shape}; expected a row a site and a column a demand point"
             raise InputError(msg)
-        rows, columns = np.nonzero(~np.isposinf(dense))
-        data, shape = dense[rows, columns], dense.shape
+        reach = ~np.isposinf(dense)
+        if reach.all():
+            s, n = dense.shape
+            columns = np.tile(np.arange(n, dtype=np.int32), s)
+            return sparse.csr_array((dense.ravel(), columns, np.arange(s + 1) * n), shape=(s, n))
+        rows, columns = np.nonzero(reach)
+        data, shape = dense[reach], dense.shape
     twice = int(((np.diff(rows) == 0) & (np.diff(columns) == 0)).sum())
     if twice:
         msg = f"{twice} pairs of the sparse costs stand twice; expected each pair once"
