@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import sparse
 
 from accessibility.arrays import read_only, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
+from accessibility.siting.matrix import read_costs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -269,7 +269,7 @@ class Problem:
         if not np.isfinite(cutoff) or cutoff < 0:
             msg = f"cutoff is {cutoff}; expected a finite number, 0 or more"
             raise InputError(msg)
-        matrix = _stored(costs)
+        matrix = read_costs(costs)
         s, n = matrix.shape
         if len(np.atleast_1d(np.asarray(people))) != n:
             msg = f"costs has {n} columns, people {len(np.atleast_1d(np.asarray(people)))} values; expected as many"
@@ -333,35 +333,6 @@ class Problem:
             districts=names,
             **(_site_fields(sites, None) | ({} if candidate is None else {"candidate": candidate})),
         )
-
-
-def _stored(costs: Any) -> sparse.csr_array:
-    """Return the pairs within reach as CSR, ascending, stored zeros kept."""
-    if hasattr(costs, "tocoo"):  # any of scipy's sparse kinds
-        pairs: Any = costs.tocoo()
-        rows, columns, data, shape = pairs.row, pairs.col, np.asarray(pairs.data, dtype=np.float64), pairs.shape
-        reach = ~np.isposinf(data)
-        rows, columns, data = rows[reach], columns[reach], data[reach]
-        order = np.lexsort((columns, rows))
-        rows, columns, data = rows[order], columns[order], data[order]
-    else:
-        dense = np.asarray(costs, dtype=np.float64)
-        if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand
-            msg = f"costs has shape {dense.shape}; expected a row a site and a column a demand point"
-            raise InputError(msg)
-        reach = ~np.isposinf(dense)
-        if reach.all():
-            s, n = dense.shape
-            columns = np.tile(np.arange(n, dtype=np.int32), s)
-            return sparse.csr_array((dense.ravel(), columns, np.arange(s + 1) * n), shape=(s, n))
-        rows, columns = np.nonzero(reach)
-        data, shape = dense[reach], dense.shape
-    twice = int(((np.diff(rows) == 0) & (np.diff(columns) == 0)).sum())
-    if twice:
-        msg = f"{twice} pairs of the sparse costs stand twice; expected each pair once"
-        raise InputError(msg)
-    start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
-    return sparse.csr_array((data, columns, start), shape=shape)
 
 
 def _districts(labels: ArrayLike | None, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
