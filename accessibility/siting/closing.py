@@ -27,6 +27,7 @@ _GROWTH = 4
 _PATIENCE = 4
 _NEARLY_ALL = 1.5
 _CORE_GAP = 0.1
+_SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
@@ -156,11 +157,19 @@ def approach(course: Course, clock: Clock) -> None:
     """Improve the plan and bound it without solving the question."""
     if course.closed:
         return
+    if len(course.small.rows.item) < _SMALL:  # many a small question is closed at the first glance
+        course.take(course.goal.polish(course.small, course.chosen, _FEW_ROUNDS, clock))
+        if not course.short:
+            bound_course(course, clock.part(_DUAL_TIME))
+        if course.closed:
+            return
+    glanced = course.value
     course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
     if course.short:
         _come_closest(course, clock.part(_FLOOR_TIME))
     if len(course.small.rows.item) < _LARGE:
-        bound_course(course, clock.part(_DUAL_TIME))
+        if course.guide is None or course.value > glanced:
+            bound_course(course, clock.part(_DUAL_TIME))
         return
     # Neither needs the other, and the kernels of both run beside each other.
     small, chosen, part = course.small, course.chosen, clock.part(_DUAL_TIME)
