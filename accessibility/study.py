@@ -171,7 +171,9 @@ class Study:
             return None
         cost = siting.cost.new
         made = propose_candidates(self.network, self._today, spacing_m=siting.generate_spacing_m, area=self.districts)
-        return replace(made, cost=np.full(len(made), cost))
+        where = districts_of(made, self.districts, "").fillna("")
+        names = [f"{district} {site}".strip() for site, district in where.items()]
+        return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), cost))
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
         """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""

@@ -60,6 +60,7 @@ def test_a_proposal_is_the_best_by_hand(
     columns = "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost"
     assert list(sites.columns) == columns.split()
     assert [str(site) for site in sites["id"]] == told["selected"]
+    assert sites["name"].notna().all()
     if len(sites):
         assert sites["covered_people"].iloc[-1] == pytest.approx(covered)
         assert sites["lon"].between(108.2, 108.221).all()
