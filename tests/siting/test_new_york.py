@@ -69,7 +69,7 @@ def test_the_search_alone_comes_within_half_a_percent(blocks: Problem) -> None:
 
 
 def test_the_published_best_is_found_and_proven(blocks: Problem) -> None:
-    plan = solve_mclp(blocks, sites=SITES, time_limit_s=120.0)
+    plan = solve_mclp(blocks, sites=SITES, time_limit_s=600.0)  # some 20 s where nothing else runs
     verify_plan(blocks, plan)
     assert (plan.objective, len(plan.selected)) == (BEST, SITES)
     assert plan.gap <= 0.001
