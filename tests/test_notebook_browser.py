@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -99,12 +100,14 @@ def jupyterlab(folder: Path) -> Iterator[Callable[[], str]]:
 
 
 def _address(server: subprocess.Popen[bytes], runtime: Path) -> str:
-    """Return the address that the server writes down once it listens."""
+    """Return the address that the server writes down, once it answers there."""
     until = time.monotonic() + START_S
     while time.monotonic() < until and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            with suppress(ValueError):  # half written
-                return str(json.loads(file.read_text(encoding="utf-8"))["url"])
+            with suppress(ValueError, OSError):  # half written, or not listening yet
+                address = str(json.loads(file.read_text(encoding="utf-8"))["url"])
+                socket.create_connection(("127.0.0.1", urlsplit(address).port or 0), timeout=5).close()
+                return address
         time.sleep(0.1)
     msg = f"JupyterLab did not start in {START_S} s, exit code {server.poll()}"
     raise AssertionError(msg)
