@@ -90,6 +90,16 @@ def test_a_proposal_keeps_to_what_the_study_says(
     assert (told["status"], round(told["covered_people"], 6)) == ("optimal", covered)
 
 
+def test_a_bank_that_has_closed_down_is_no_candidate(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    banks, out = town.parent / "banks.csv", tmp_path / "out"
+    head, row = banks.read_text(encoding="utf-8").split()
+    banks.write_text(f"{head},status\n{row},closed\n", encoding="utf-8")
+    assert call(monkeypatch, "site", town, "--budget", 1, "--out", out, "--quiet") == 0
+    assert manifest(out)["siting"]["selected"] == []
+
+
 def test_the_proposal_is_printed_with_its_proof(
     town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
