@@ -234,7 +234,7 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | 
 
 def _fix(now: Coverage, network: Network) -> Fix | None:
     sites = now.sites
-    rows = np.flatnonzero(~sites.open & ~sites.closed & (sites.kind != "outlet"))
+    rows = np.flatnonzero(sites.may_open)
     if not rows.size:
         return None
     candidates: Sites = sites.take(rows)

@@ -242,7 +242,7 @@ def propose_sites(
     if made is not None and len(made):
         at = snap_points(network, transform(made.xy, made.crs, network.crs), SnapLimits().site_m, public=True)
         sites, snapped = sites + made, Snapped(demand=snapped.demand, sites=snapped.sites + at)
-    rows = np.flatnonzero(sites.open | (~sites.closed & (sites.kind != "outlet")))
+    rows = np.flatnonzero(sites.open | sites.may_open)
     candidates = sites.take(rows)
     stand = Snapped(demand=snapped.demand, sites=snapped.sites.take(rows))
     near = trace_catchments(network, coverage.demand, candidates, coverage.standard, coverage.walker, stand)

@@ -93,6 +93,12 @@ class Sites:
         parts = [f"{(self.kind == k).sum()} {k} ({(self.open & (self.kind == k)).sum()} open)" for k in KINDS]
         return f"<Sites {len(self)}: {', '.join(parts)}>"
 
+    @property
+    def may_open(self) -> NDArray[np.bool_]:
+        """``(s,)`` whether a site could open: it is no outlet, does not count today and has not closed down."""
+        found: NDArray[np.bool_] = ~self.open & ~self.closed & (self.kind != "outlet")
+        return found
+
     def __add__(self, other: Sites) -> Sites:
         """Return both sets of sites, in the coordinate system of the first; a shared id is an error."""
         shared = sorted(str(i) for i in set(self.ids) & set(other.ids))

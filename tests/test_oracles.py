@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import networkx as nx
 import numpy as np
 import pytest
-from scipy.sparse import csr_array
+from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.sparse import csr_array, eye_array, hstack
 from scipy.sparse.csgraph import dijkstra
 from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
-from accessibility import Demand, Network, Sites, Walker, measure_coverage, read_study, search
+from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study, search
 from accessibility.network import IMPASSABLE
 from accessibility.search.packing import build_graph
 from accessibility.sources.foot import FootAccess
@@ -195,3 +196,28 @@ def test_the_headline_of_the_sample_county_is_that_of_networkx(sample: Path, cac
     covered = np.where(study.demand.setting == "rural", metres <= 5_000, seconds <= 900)
     assert (now.covered == covered).all()
     assert now.covered_people == study.demand.population[covered].sum()
+
+
+def test_the_proposal_for_the_sample_county_is_that_of_another_solver(sample: Path, cache: Path) -> None:
+    """Open each candidate alone, measure who is covered, and let scipy choose among them for a cost of 12."""
+    study = read_study(sample, cache=cache)
+    now, sites, people = study.coverage(), study.sites, study.demand.population
+    rows = [
+        row for row, kind in enumerate(sites.kind) if kind != "outlet" and not (sites.open[row] or sites.closed[row])
+    ]
+    gains = np.array([study.coverage(Scenario(opened=(sites.ids[row],))).covered & ~now.covered for row in rows])
+    gains, weight = gains[:, gains.any(axis=0)], people[gains.any(axis=0)]
+    m, n = gains.shape
+    served = hstack([csr_array(-gains.T.astype(np.float64)), eye_array(n)])
+    cost = np.concatenate([sites.cost[rows], np.zeros(n)])
+    answer: Any = milp(
+        np.concatenate([np.zeros(m), -weight]),
+        constraints=[LinearConstraint(served, -np.inf, 0), LinearConstraint(cost, 0, 12)],
+        integrality=np.concatenate([np.ones(m), np.zeros(n)]),
+        bounds=Bounds(0, 1),
+        options={"mip_rel_gap": 0},
+    )
+    plan = study.site(budget=12)
+    assert plan.status == "optimal"
+    assert plan.objective == pytest.approx(now.covered_people - answer.fun)
+    assert {sites.ids[rows[j]] for j in np.flatnonzero(answer.x[:m] > 0.5)} == set(plan.selected)

@@ -358,7 +358,7 @@ def _site_fields(sites: Sites | None, site_cost: ArrayLike | None) -> dict[str, 
     return {
         "site_cost": sites.cost,
         "open": sites.open,
-        "candidate": ~sites.open & ~sites.closed & (sites.kind != "outlet"),
+        "candidate": sites.may_open,
         "kind": sites.kind,
         "bank": sites.bank,
         "ids": sites.ids,
