@@ -13,6 +13,7 @@ from accessibility.arrays import read_only, refuse
 from accessibility.errors import InputError
 from accessibility.graphs import read_graph, write_graph
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
+from accessibility.streets.foot import FERRY
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 IMPASSABLE = np.uint32(0x7FFF_FFFF)
 """The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
-FERRY, STEPS = "ferry", "steps"
-"""Kinds of edge with a pace of their own."""
+STEPS = "steps"
+"""A kind of edge with a pace of its own, as ferries are."""
 MAIN_NODES = 100
 MAIN_SHARE = 0.005
 _PER_EDGE: dict[str, Any] = {  # zero where not given

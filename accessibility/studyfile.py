@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from accessibility.errors import InputError
 from accessibility.grades import SLOPE_FACTORS
 from accessibility.siting import Conditions
-from accessibility.sources.foot import FootAccess
 from accessibility.standards import Rule, Standard, Walker
+from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
     from accessibility.grades import SlopeFactor

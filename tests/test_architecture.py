@@ -19,6 +19,7 @@ PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
     {"arrays", "projection", "standards", "wording", "objectives"},
+    {"streets"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
     {"compounds"},

@@ -17,9 +17,9 @@ import accessibility as acc
 from accessibility import InputError, Network, Walker, measure_coverage
 from accessibility.quality import measure_quality
 from accessibility.sources.delays import Carried, Delays
-from accessibility.sources.foot import FootAccess
 from accessibility.sources.lines import read_lines
 from accessibility.sources.osm import read_network
+from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accessibility.errors import InputError
-from accessibility.sources.foot import KINDS, FootAccess, kind_of
+from accessibility.streets.foot import KINDS, FootAccess, kind_of
 
 DEFAULT = FootAccess()
 CHINA = FootAccess(access="china")

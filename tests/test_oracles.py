@@ -21,8 +21,8 @@ from shapely.ops import nearest_points
 from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study, search
 from accessibility.network import IMPASSABLE
 from accessibility.search.packing import build_graph
-from accessibility.sources.foot import FootAccess
 from accessibility.sources.osm import read_network
+from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,8 +19,8 @@ from pyproj import Geod
 
 from accessibility.errors import InputError, OutputError
 from accessibility.snapping import snap_points
-from accessibility.sources.foot import FootAccess
 from accessibility.sources.osm import read_network
+from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
     from accessibility.sources.checks import Finding

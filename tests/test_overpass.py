@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from accessibility import cli
 from accessibility.errors import InputError, OutputError
 from accessibility.sources import osm
-from accessibility.sources.foot import FootAccess
 from accessibility.sources.overpass import Servers, fetch_place, write_streets
+from accessibility.streets.foot import FootAccess
 from accessibility.study import read_study
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from accessibility.coverage import measure_coverage
-from accessibility.network import FERRY
 from accessibility.projection import transform
 from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
 from accessibility.quality.streets import missed_people
@@ -22,6 +21,7 @@ from accessibility.report.quality import (
     snap_to_nodes,
 )
 from accessibility.snapping import Snapped
+from accessibility.streets.foot import FERRY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.network import FERRY
-from accessibility.sources.foot import LIFT
+from accessibility.streets.foot import FERRY, LIFT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.sources.foot import FootAccess
+    from accessibility.streets.foot import FootAccess
 
 _LEAST_S = 1.0  # no ferry takes no time at all
 

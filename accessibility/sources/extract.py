@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.network import FERRY
 from accessibility.sources.checks import Finding
-from accessibility.sources.foot import FERRY_KEYS, KINDS, STREET_KEYS, FootAccess, Walk, kind_of
 from accessibility.sources.topology import NOWHERE, MarkedNodes, Ways
+from accessibility.streets.foot import FERRY, FERRY_KEYS, KINDS, STREET_KEYS, FootAccess, Walk, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

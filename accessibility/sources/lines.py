@@ -18,14 +18,14 @@ from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
 from accessibility.graphs import read_graphml_file
-from accessibility.network import FERRY, Network
+from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
-from accessibility.sources.foot import KINDS, WAY_KEYS, FootAccess, is_ferry
 from accessibility.sources.shapefiles import refuse_cut_shapefile
+from accessibility.streets.foot import FERRY, KINDS, WAY_KEYS, FootAccess, is_ferry
 
 if TYPE_CHECKING:
     from pathlib import Path

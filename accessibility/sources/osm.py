@@ -34,9 +34,9 @@ from accessibility.sources.features import (
     places_frame,
     water_frame,
 )
-from accessibility.sources.foot import FootAccess, has_signals, is_lift
 from accessibility.sources.osmtags import parse_tags
 from accessibility.sources.topology import Bounds, build_network
+from accessibility.streets.foot import FootAccess, has_signals, is_lift
 
 if TYPE_CHECKING:
     import os

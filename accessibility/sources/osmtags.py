@@ -20,9 +20,6 @@ _HOMES = frozenset(
 )
 APARTMENT_LEVELS = 3.0
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d)(?::([0-5]?\d))?")
-_SPELT = re.compile(r"P(?:(\d{1,2})D)?T?(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})S)?")
-_MINUTES = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(?:min|mins|minutes)?")
 
 
 def name_of(tags: Mapping[str, str]) -> str:
@@ -97,28 +94,6 @@ def use_of(tags: Mapping[str, str]) -> Use:
     if building in _HOMES:
         return "residential"
     return "unknown" if building == "yes" else "other"
-
-
-def duration_of(text: str) -> float:
-    """Return the seconds of a `duration`: hours and minutes, minutes alone, or ISO 8601; NaN where it is none.
-
-    Examples
-    --------
-    >>> [duration_of(text) for text in ("00:20", "1:05:30", "8", "PT1H10M", "soon")]
-    [1200.0, 3930.0, 480.0, 4200.0, nan]
-    """
-    plain = text.strip()
-    clock, spelt = _CLOCK.fullmatch(plain), _SPELT.fullmatch(plain)
-    if clock:
-        hours, minutes, seconds = (float(part or 0) for part in clock.groups())
-        found = 3_600 * hours + 60 * minutes + seconds
-    elif spelt:
-        days, hours, minutes, seconds = (float(part or 0) for part in spelt.groups())
-        found = 86_400 * days + 3_600 * hours + 60 * minutes + seconds
-    else:
-        alone = _MINUTES.fullmatch(plain)
-        found = 60 * float(alone[1]) if alone else 0.0
-    return found if found > 0 else math.nan
 
 
 def parse_tags(text: str) -> dict[str, tuple[str, ...]]:

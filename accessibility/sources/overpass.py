@@ -23,7 +23,7 @@ import shapely
 from accessibility.errors import InputError, OutputError
 from accessibility.projection import WGS84, local_crs
 from accessibility.sources.features import Feature, places_frame
-from accessibility.sources.foot import NODE_KEYS, WAY_KEYS
+from accessibility.streets.foot import NODE_KEYS, WAY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

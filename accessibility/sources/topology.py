@@ -13,7 +13,7 @@ from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.sources.delays import Carried, Delays
-from accessibility.sources.foot import LIFT
+from accessibility.streets.foot import LIFT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

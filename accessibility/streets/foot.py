@@ -7,16 +7,19 @@ GraphHopper and Valhalla; `FootAccess` states every choice. Tags in, a `Walk` ou
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from accessibility.errors import InputError
-from accessibility.network import FERRY
-from accessibility.sources.osmtags import duration_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FERRY = "ferry"  # a kind of edge with a pace of its own
+_CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d)(?::([0-5]?\d))?")
+_SPELT = re.compile(r"P(?:(\d{1,2})D)?T?(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})S)?")
+_MINUTES = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(?:min|mins|minutes)?")
 ALLOWED = frozenset({"yes", "designated", "permissive", "official", "destination", "public"})
 # Open to those who live there or go there, to nobody passing through.
 RESIDENTS = frozenset({"private", "customers"})
@@ -255,3 +258,25 @@ def _directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
     forward = oneway not in _AGAINST and tags.get("foot:forward") not in BLOCKED
     backward = oneway not in _ALONG and tags.get("foot:backward") not in BLOCKED
     return forward, backward
+
+
+def duration_of(text: str) -> float:
+    """Return the seconds of a `duration`: hours and minutes, minutes alone, or ISO 8601; NaN where it is none.
+
+    Examples
+    --------
+    >>> [duration_of(text) for text in ("00:20", "1:05:30", "8", "PT1H10M", "soon")]
+    [1200.0, 3930.0, 480.0, 4200.0, nan]
+    """
+    plain = text.strip()
+    clock, spelt = _CLOCK.fullmatch(plain), _SPELT.fullmatch(plain)
+    if clock:
+        hours, minutes, seconds = (float(part or 0) for part in clock.groups())
+        found = 3_600 * hours + 60 * minutes + seconds
+    elif spelt:
+        days, hours, minutes, seconds = (float(part or 0) for part in spelt.groups())
+        found = 86_400 * days + 3_600 * hours + 60 * minutes + seconds
+    else:
+        alone = _MINUTES.fullmatch(plain)
+        found = 60 * float(alone[1]) if alone else 0.0
+    return found if found > 0 else math.nan
