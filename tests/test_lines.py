@@ -158,7 +158,7 @@ def test_files_that_are_no_roads_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"m.gpkg: no line that may be walked: 1 highway=motorway"):
         read_lines(roads(tmp_path / "m.gpkg", line, highway=["motorway"]))
     (tmp_path / "text.gpkg").write_text("no database", encoding="utf-8")
-    with pytest.raises(InputError, match=r"text.gpkg: cannot be read as lines"):
+    with pytest.raises(InputError, match=r"text.gpkg: is not a GeoPackage, as its name says"):
         read_lines(tmp_path / "text.gpkg")
     gpd.GeoDataFrame(geometry=[line], crs=UTM).to_file(tmp_path / "mixed.gpkg", layer="other")
     with pytest.raises(InputError, match=r"mixed.gpkg: 2 layers: roads, other; expected layer"):

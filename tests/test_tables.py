@@ -169,10 +169,10 @@ def test_other_machines_are_refused(path: Any) -> None:
         ("t.xlsx", b"no workbook", r"t.xlsx: cannot be read as .xlsx"),
         ("t.xls", b"old", r"t.xls: unsupported format .xls; save it as .xlsx; expected one of .csv"),
         ("t", b"what", r"t: unsupported format \(no suffix\)"),
-        ("t.gpkg", b"no database", r"t.gpkg: cannot be read as .gpkg"),
+        ("t.gpkg", b"no database", r"t.gpkg: is not a GeoPackage"),
         ("t.geojson", b"{", r"t.geojson: cannot be read as .geojson"),
         ("t.parquet", b"PAR1", r"t.parquet: cannot be read as .parquet"),
-        ("t.shp", b"0" * 100, r"t.shp: cannot be read as .shp"),
+        ("t.shp", b"0" * 100, r"t.shp: is not a Shapefile"),
     ],
 )
 def test_files_that_are_no_table_are_refused_by_name(tmp_path: Path, name: str, content: bytes, said: str) -> None:

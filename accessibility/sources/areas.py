@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.shapefiles import refuse_cut_shapefile
+from accessibility.sources.vectors import read_vector
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import geopandas as gpd
     from numpy.typing import NDArray
 
 _CHANGED = 0.001  # a repair or an overlap of less than this share of the area is not worth a word
@@ -73,11 +73,10 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     if not path.is_file():
         msg = f"{path.name}: no such file {path}; expected district polygons"
         raise InputError(msg)
-    refuse_cut_shapefile(path)
     try:
-        if path.suffix.lower() in (".parquet", ".geoparquet"):
-            return gpd.read_parquet(path)
-        return gpd.read_file(path, layer=layer)
+        return read_vector(path, layer=layer)
+    except InputError:
+        raise
     except Exception as error:
         msg = f"{path.name}: cannot be read as polygons: {' '.join(str(error).split())}"
         raise InputError(msg) from error

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -24,7 +23,7 @@ from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
-from accessibility.sources.shapefiles import refuse_cut_shapefile
+from accessibility.sources.vectors import PARQUET_SUFFIXES, layer_names, read_vector
 from accessibility.streets.foot import FERRY, KINDS, WAY_KEYS, FootAccess, is_ferry
 
 if TYPE_CHECKING:
@@ -147,12 +146,9 @@ def _there(path: Path) -> None:
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     _there(path)
-    refuse_cut_shapefile(path)
     try:
-        if path.suffix.lower() in (".parquet", ".geoparquet"):
-            table = gpd.read_parquet(path)
-        else:
-            table = gpd.read_file(path, layer=_layer(path, layer))
+        parquet = path.suffix.lower() in PARQUET_SUFFIXES
+        table = read_vector(path, layer=None if parquet else _layer(path, layer))
     except InputError:
         raise
     except Exception as error:
@@ -173,7 +169,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
 
 def _layer(path: Path, layer: str | None) -> str:
-    names = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    names = layer_names(path)
     if (layer is None and len(names) != 1) or (layer is not None and layer not in names):
         found = f"no layer {layer!r}; it has" if layer else f"{len(names)} layers:"
         msg = f'{path.name}: {found} {", ".join(names)}; expected layer = "..." to name one of them'

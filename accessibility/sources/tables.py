@@ -18,7 +18,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.rows import table_of_rows
-from accessibility.sources.shapefiles import refuse_cut_shapefile
+from accessibility.sources.vectors import read_vector
 
 if TYPE_CHECKING:
     import os
@@ -192,15 +192,9 @@ def _shown(cell: Any) -> str:
 
 
 def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
-    refuse_cut_shapefile(path)
-    if path.suffix.lower() in (".parquet", ".geoparquet"):
-        frame = gpd.read_parquet(path)
-    else:
-        options: dict[str, Any] = {} if layer is None else {"layer": layer}
-        if path.suffix.lower() == ".shp":
-            options["encoding"] = encoding or _shapefile_encoding(path)
-        frame = gpd.read_file(path, engine="pyogrio", **options)
-        frame = _without_empty_twins(frame) if path.suffix.lower() == ".kml" else frame
+    shapefile = path.suffix.lower() == ".shp"
+    frame = read_vector(path, layer=layer, encoding=encoding or _shapefile_encoding(path) if shapefile else None)
+    frame = _without_empty_twins(frame) if path.suffix.lower() == ".kml" else frame
     if not isinstance(frame, gpd.GeoDataFrame):
         msg = f"{path.name}: the layer has no geometry; expected points or polygons"
         raise InputError(msg)
