@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+import rasterio
 
 from accessibility.errors import InputError
 from accessibility.sources.areas import read_areas
 from accessibility.sources.lines import read_lines
+from accessibility.sources.raster import read_population_raster
 from accessibility.sources.tables import read_table
 from accessibility.sources.vectors import read_vector
 
@@ -73,6 +76,65 @@ def test_a_vector_file_that_points_elsewhere_is_refused_and_asks_nothing(
             with pytest.raises(InputError, match=f"^{file.name}: "):
                 read(file)
     assert asked == []
+
+
+_PART = (
+    '<VRTDataset rasterXSize="2" rasterYSize="2"><SRS>EPSG:4326</SRS><GeoTransform>0,0.001,0,0,0,-0.001</GeoTransform>'
+    '<VRTRasterBand dataType="Float32" band="1"><SimpleSource><SourceFilename relativeToVRT="{relative}">{source}'
+    "</SourceFilename><SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></VRTDataset>"
+)
+RASTERS = {
+    "a virtual raster": _PART.format(relative=0, source="/vsicurl/{}/x.tif"),
+    "a web map": '<GDAL_WMS><Service name="TMS"><ServerUrl>{}/${{z}}/${{x}}/${{y}}.png</ServerUrl></Service>'
+    "<DataWindow><UpperLeftX>0</UpperLeftX><UpperLeftY>1</UpperLeftY><LowerRightX>1</LowerRightX><LowerRightY>0</LowerRightY>"
+    "<SizeX>10</SizeX><SizeY>10</SizeY></DataWindow></GDAL_WMS>",
+    "a coverage service": "<WCS_GDAL><ServiceURL>{}/wcs?</ServiceURL><CoverageName>x</CoverageName></WCS_GDAL>",
+    "a map service": "<GDAL_WMTS><GetCapabilitiesUrl>{}/wmts</GetCapabilitiesUrl></GDAL_WMTS>",
+    "an index of tiles": "<GDALTileIndexDataset><IndexDataset>{}/x.gpkg</IndexDataset></GDALTileIndexDataset>",
+    "a pipeline": '{{"type": "gdal_streamed_alg", "command_line": "gdal raster pipeline read /vsicurl/{}/x.tif"}}',
+}
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".asc", ".img", ".vrt", ".hgt"])
+@pytest.mark.parametrize("what", RASTERS)
+def test_a_raster_that_points_elsewhere_is_refused_and_asks_nothing(
+    tmp_path: Path, what: str, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    file = tmp_path / f"x{suffix}"
+    with _listening() as (address, asked):
+        file.write_text(RASTERS[what].format(address), encoding="utf-8")
+        with pytest.raises(InputError, match=rf"^{file.name}: .*(not recognized|remote|no GeoTIFF)"):
+            read_population_raster(file)
+    assert asked == []
+
+
+def _written(path: Path, people: float = 5.0) -> Path:
+    grid = rasterio.Affine(0.001, 0, 0, 0, -0.001, 0)
+    profile = {"width": 2, "height": 2, "count": 1, "dtype": "float32", "crs": "EPSG:4326", "transform": grid}
+    with rasterio.open(path, "w", driver="GTiff", **profile) as raster:
+        raster.write(np.full((2, 2), people, "float32"), 1)
+    return path
+
+
+def test_a_virtual_raster_of_parts_on_this_machine_is_read_and_one_of_virtual_parts_is_not(tmp_path: Path) -> None:
+    _written(tmp_path / "part.tif")
+    whole = tmp_path / "whole.vrt"
+    whole.write_text(_PART.format(relative=1, source="part.tif"), encoding="utf-8")
+    assert read_population_raster(whole)[0].total_people == 20.0
+    inner = _PART.format(relative=0, source="/vsicurl/http://127.0.0.1:9/x.tif")
+    (tmp_path / "inner.vrt").write_text(inner, encoding="utf-8")
+    whole.write_text(_PART.format(relative=1, source="inner.vrt"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"whole.vrt: its part 'inner.vrt' is no GeoTIFF"):
+        read_population_raster(whole)
+
+
+@pytest.mark.parametrize("end", [".msk", ".ovr", ".aux.xml"])
+def test_what_lies_beside_a_raster_leads_nowhere_else(tmp_path: Path, end: str) -> None:
+    file = _written(tmp_path / "people.tif")
+    (tmp_path / f"people.tif{end}").write_text(_PART.format(relative=0, source="/vsicurl/http://127.0.0.1:9/x"))
+    with pytest.raises(InputError, match=f"^people.tif{end}: "):
+        read_population_raster(file)
 
 
 def test_a_pretended_format_is_told_by_its_first_bytes(tmp_path: Path) -> None:

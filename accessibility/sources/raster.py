@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import math
+import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import rasterio
 from pyproj import CRS
+from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from accessibility.errors import InputError
@@ -18,6 +22,7 @@ from accessibility.report.files import spellable, write_aside
 from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
+from accessibility.sources.vectors import WITHOUT_NETWORK
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +37,11 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 MAX_CELLS = 1_000_000_000
+_DRIVERS = (  # formats whose data lie in the file or right beside it
+    *("GTiff", "HFA", "AAIGrid", "GRASSASCIIGrid", "SRTMHGT", "EHdr", "ENVI", "DTED", "USGSDEM", "GPKG", "netCDF"),
+    *("SAGA", "GSAG", "GSBG", "GS7BG", "RST", "XYZ", "PNG", "JP2OpenJPEG"),
+)
+_NOTES = 2**20
 _STRIP_CELLS = 2_000_000
 _CACHE_BYTES = 32 * 2**20
 _NO_MINUTES = -9_999.0
@@ -143,9 +153,8 @@ def read_population_raster(
     if unit not in ("persons", *PER_KM2):
         msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(PER_KM2)}"
         raise InputError(msg)
-    _refuse_remote_parts(file)
     findings: list[Finding] = []
-    with readable(file, findings), _small_cache(), rasterio.open(file) as raster:
+    with readable(file, findings), opened_raster(file) as raster:
         crs, number = _checked(raster, band, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if window.width * window.height > max_cells:
@@ -174,11 +183,6 @@ def read_population_raster(
         nodata_cells=found.nodata,
     )
     return cells, findings + _suspicions(cells, crowd, file.name)
-
-
-def _small_cache() -> Any:
-    """Return GDAL's surroundings with little room for what was read before: by default a twentieth of the memory."""
-    return rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -224,9 +228,8 @@ def sample_heights(
         As `read_population_raster`, as far as it concerns heights.
     """
     file = checked_path(path)
-    _refuse_remote_parts(file)
     findings: list[Finding] = []
-    with readable(file, findings), _small_cache(), rasterio.open(file) as raster:
+    with readable(file, findings), opened_raster(file) as raster:
         there, band = _checked(raster, None, file.name)
         at = transform(xy, crs, there)
         grid: Affine = raster.transform
@@ -265,11 +268,54 @@ def _interpolated(part: NDArray[np.float64], c: NDArray[np.float64], r: NDArray[
     return between
 
 
+@contextmanager
+def opened_raster(path: Path) -> Iterator[Any]:
+    """Open a raster of a known format, with the network out of reach and little memory for its blocks.
+
+    GDAL chooses a reader by what a file holds: a file ``.tif`` that holds a VRT or describes a web map would make it
+    fetch addresses. So only the drivers listed are asked, a ``.vrt`` is read where its parts are such files on this
+    machine, and so is what lies beside a raster.
+    """
+    virtual = path.suffix.lower() == ".vrt"
+    if virtual:
+        _refuse_remote_parts(path)
+    _refuse_disguised_company(path)
+    drivers = ["VRT"] if virtual else list(_DRIVERS)
+    # `rasterio.open` takes one driver only, GDAL and the reader below it take several.
+    with rasterio.Env(GDAL_CACHEMAX=_CACHE_BYTES, **WITHOUT_NETWORK), DatasetReader(path, driver=drivers) as raster:
+        yield raster
+
+
 def _refuse_remote_parts(path: Path) -> None:
-    """Refuse a virtual raster that points to another machine."""
-    if path.suffix.lower() == ".vrt" and any(mark in path.read_bytes() for mark in (b"://", b"/vsi")):
-        msg = f"{path.name}: points to remote or virtual files; expected a raster on this machine"
+    """Refuse a virtual raster that has parts which are no plain rasters on this machine."""
+    content = path.read_bytes()
+    parts = re.findall(rb"<Source(?:Filename|Dataset)[^>]*>([^<]*)<", content)
+    if not parts or b"/vsi" in content or any(b"://" in part for part in parts):
+        msg = f"{path.name}: points to remote or virtual files; expected GeoTIFFs on this machine"
         raise InputError(msg)
+    for part in parts:
+        file = path.parent / html.unescape(part.decode("utf-8", "replace")).strip()
+        if not file.is_file() or not _is_tiff(file):
+            msg = f"{path.name}: its part {file.name!r} is no GeoTIFF on this machine; expected one"
+            raise InputError(msg)
+
+
+def _refuse_disguised_company(path: Path) -> None:
+    """Refuse masks, overviews and notes beside a raster that would lead GDAL elsewhere."""
+    for end in (".msk", ".ovr"):
+        beside = path.with_name(path.name + end)
+        if beside.is_file() and not _is_tiff(beside):
+            msg = f"{beside.name}: is no TIFF; expected a mask or overviews of {path.name}"
+            raise InputError(msg)
+    for beside in (path.with_name(f"{path.name}.aux.xml"), path.with_suffix(".aux")):
+        if beside.is_file() and re.search(rb"OVERVIEW_FILE|/vsi|<VRTDataset", beside.read_bytes()[:_NOTES]):
+            msg = f"{beside.name}: points to other files; expected notes on {path.name}; delete it to go on without"
+            raise InputError(msg)
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def _checked(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:

@@ -44,12 +44,13 @@ _POINTERS = re.compile(
     re.IGNORECASE,
 )
 _LINKED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\}', re.DOTALL)
-_NO_NETWORK = {
+WITHOUT_NETWORK = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",  # /vsicurl/ and its kin open no other file
     "GDAL_HTTP_PROXY": "127.0.0.1:9",  # the discard port: whatever else asks gets no answer
     "GDAL_HTTP_CONNECTTIMEOUT": "1",
     "GDAL_HTTP_MAX_RETRY": "0",
 }
+"""Options of GDAL that keep it from the network while a file is read."""
 
 
 def read_vector(path: Path, *, layer: str | None = None, encoding: str | None = None) -> Any:
@@ -118,8 +119,8 @@ def _refuse_linked_crs(path: Path) -> None:
 @contextmanager
 def _without_network() -> Iterator[None]:
     """Keep GDAL from the network, and leave its options as they were found."""
-    before = {key: pyogrio.get_gdal_config_option(key) for key in _NO_NETWORK}
-    pyogrio.set_gdal_config_options(_NO_NETWORK)
+    before = {key: pyogrio.get_gdal_config_option(key) for key in WITHOUT_NETWORK}
+    pyogrio.set_gdal_config_options(WITHOUT_NETWORK)
     try:
         yield
     finally:
