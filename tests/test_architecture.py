@@ -56,7 +56,7 @@ FENCES = {
     "ipywidgets": {"notebook.whatif"},
 }
 MAX_ARGUMENTS = 6
-MAX_LINES = 400
+MAX_LINES = 450
 
 
 @cache
