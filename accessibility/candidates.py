@@ -171,7 +171,7 @@ class _Ground:
         """Return the places where one comes onto such edges: junctions, and where streets cross the border."""
         import shapely  # noqa: PLC0415
 
-        walkable = ~self.network.off_ground & ~self.network.private
+        walkable = self.network.from_beside & ~self.network.private
         places = [self.network.node_xy[np.unique(self.network.edges[walkable])]]
         if self.polygons is not None:
             inner = shapely.buffer(self.polygons, -_INSIDE_M)

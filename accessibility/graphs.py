@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accessibility.network import Network
 
 _NUMBERS = ("signals", "fixed_s")
-_FLAGS = ("private", "off_ground")
+_FLAGS = ("private", "off_ground", "outline", "across")
 
 
 def read_graph(graph: nx.Graph[Any], *, crs: object = None) -> dict[str, Any]:

@@ -27,7 +27,7 @@ STEPS = "steps"
 MAIN_NODES = 100
 MAIN_SHARE = 0.005
 _PER_EDGE: dict[str, Any] = {  # zero where not given
-    **dict.fromkeys(("oneway", "private", "off_ground"), np.bool_),
+    **dict.fromkeys(("oneway", "private", "off_ground", "outline", "across"), np.bool_),
     **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
     "kind": np.uint8,
 }
@@ -76,6 +76,9 @@ class Network:
     off_ground
         ``(m,)`` whether the edge is not at the level of the ground (bridge, tunnel, indoor): no point snaps to it;
         nowhere if not given.
+    outline, across
+        ``(m,)`` whether the edge is part of the outline of a square, where people walk but step onto from nowhere
+        beside; and whether it leads across one. Nowhere if not given.
     signals
         ``(m,)`` how many crossing signals people wait at along the edge; none if not given.
     fixed_s
@@ -107,6 +110,8 @@ class Network:
     kinds: tuple[str, ...] = ("road",)
     private: NDArray[np.bool_] = None  # type: ignore[assignment]
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    outline: NDArray[np.bool_] = None  # type: ignore[assignment]
+    across: NDArray[np.bool_] = None  # type: ignore[assignment]
     signals: NDArray[np.float32] = None  # type: ignore[assignment]
     fixed_s: NDArray[np.float32] = None  # type: ignore[assignment]
     slope_factor: NDArray[np.float32] = None  # type: ignore[assignment]
@@ -257,6 +262,12 @@ class Network:
         if kind not in self.kinds:
             return np.zeros(len(self.edges), np.bool_)
         found: NDArray[np.bool_] = self.kind == self.kinds.index(kind)
+        return found
+
+    @cached_property
+    def from_beside(self) -> NDArray[np.bool_]:
+        """``(m,)`` whether people step onto an edge from beside: not where it is off the ground or an outline."""
+        found: NDArray[np.bool_] = ~self.off_ground & ~self.outline
         return found
 
     def without(self, gone: NDArray[np.bool_]) -> Network:

@@ -122,7 +122,8 @@ def snap_points(
 ) -> Positions:
     """Return the nearest place on an edge of the network for each point.
 
-    Nobody steps onto a bridge, into a tunnel or an indoor way from beside: such edges are left out. Edges of main
+    Nobody steps onto a bridge, into a tunnel or an indoor way from beside, nor onto the outline of a square, which is
+    walked across: such edges are left out. Edges of main
     components are preferred: a point takes a smaller component only where that one is nearer and no main
     edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people. Ways of
     a compound that no street meets take nobody: who lives there does come out, through a gate that nobody mapped.
@@ -177,7 +178,7 @@ class EdgeIndex:
         """Return the rows of some of the edges that points may snap to, and a tree over them."""
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
-        rows = np.flatnonzero(wanted & ~self.network.off_ground & ~(self.network.private & self.public))
+        rows = np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
         return rows, shapely.STRtree(self._lines[rows])
 
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:

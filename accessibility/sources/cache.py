@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 4
+_FORMAT = 5
 _ARRAYS = (
     *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private"),
-    *("off_ground", "signals", "fixed_s", "slope_factor"),
+    *("off_ground", "outline", "across", "signals", "fixed_s", "slope_factor"),
     *("shape_xy", "shape_start", "node_ids"),
 )
 

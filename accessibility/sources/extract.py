@@ -5,16 +5,26 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from accessibility.sources.checks import Finding
-from accessibility.sources.topology import NOWHERE, MarkedNodes, Ways
-from accessibility.streets.foot import FERRY, FERRY_KEYS, KINDS, STREET_KEYS, FootAccess, Walk, kind_of
+from accessibility.sources.topology import NOWHERE, STREET, MarkedNodes, Ways
+from accessibility.streets.foot import (
+    FERRY,
+    FERRY_KEYS,
+    KINDS,
+    STREET_KEYS,
+    FootAccess,
+    Walk,
+    has_signals,
+    is_lift,
+    kind_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,6 +51,14 @@ class Census:
         self.relations += 1
 
 
+class Area(NamedTuple):
+    """A square as it was read: what may be walked there, and the nodes or, of a relation, the ways around it."""
+
+    kind: int
+    walk: Walk
+    refs: Sequence[int]
+
+
 @dataclass(kw_only=True)
 class Streets:
     """What one pass over an extract leaves behind: numbers only, whatever its size.
@@ -59,6 +77,9 @@ class Streets:
     private: array[int] = field(default_factory=lambda: array("b"))
     off_ground: array[int] = field(default_factory=lambda: array("b"))
     ride_s: array[float] = field(default_factory=lambda: array("f"))
+    square: array[int] = field(default_factory=lambda: array("i"))
+    areas: dict[int, Area] = field(default_factory=dict)
+    outlines: list[Area] = field(default_factory=list)
     blocked: list[int] = field(default_factory=list)
     keyed: list[int] = field(default_factory=list)
     signals: list[int] = field(default_factory=list)
@@ -86,8 +107,35 @@ class Streets:
         self._seen[tags] += 1
         return known
 
-    def add(self, refs: Sequence[int], kind: int, walk: Walk) -> None:
-        """Keep one walkable way."""
+    def mark(self, node: Any) -> None:
+        """Keep a node of osmium's that stops people, or makes them wait."""
+        if has_signals(node.tags):
+            self.signals.append(node.id)
+        elif is_lift(node.tags):
+            self.lifts.append(node.id)
+        elif self.foot.blocks(dict(node.tags)):
+            (self.keyed if self.foot.has_keys(node.tags) else self.blocked).append(node.id)
+
+    def keep(self, way: Any) -> None:
+        """Keep a way of osmium's that may be walked: a street, or a square that is walked across."""
+        walk, kind = self.verdict(way.tags.get)
+        if walk.walkable:
+            refs = refs_of(way)
+            if refs[0] == refs[-1] and way.tags.get("area") == "yes":
+                self.areas[way.id] = Area(kind, walk, refs)
+            else:
+                self.add(refs, kind, walk)
+
+    def keep_outline(self, relation: Any) -> None:
+        """Keep a square of osmium's whose tags are on the relation that holds its rings together."""
+        tags = dict(relation.tags)
+        walk = self.foot.may_walk(tags)
+        if tags.get("type") == "multipolygon" and tags.get("area") != "no" and walk.walkable:
+            ways = [member.ref for member in relation.members if member.type == "w"]
+            self.outlines.append(Area(kind_of(tags), walk, ways))
+
+    def add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
+        """Keep one walkable way, or one ring of a square."""
         if len(refs) < 2:  # noqa: PLR2004 -- a way goes from one node to another
             self.bare += 1
             return
@@ -98,6 +146,19 @@ class Streets:
         self.private.append(walk.private)
         self.off_ground.append(walk.off_ground)
         self.ride_s.append(walk.ride_s)
+        self.square.append(square)
+
+    def add_squares(self, members: Mapping[int, Sequence[int]]) -> None:
+        """Keep the rings of the squares, given the nodes of the ways around those that are relations.
+
+        A way around a relation often repeats its tags: it is a ring of that square, no other square.
+        """
+        around = {way for outline in self.outlines for way in outline.refs}
+        squares = [(area, [area.refs]) for way, area in self.areas.items() if way not in around]
+        squares += [(area, [members[way] for way in area.refs if way in members]) for area in self.outlines]
+        for number, (area, chains) in enumerate(squares):
+            for ring in _rings(chains):
+                self.add(ring, area.kind, area.walk, number)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -136,11 +197,35 @@ def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         private=np.frombuffer(streets.private, np.bool_),
         off_ground=np.frombuffer(streets.off_ground, np.bool_),
         ride_s=np.frombuffer(streets.ride_s, np.float32),
+        square=np.frombuffer(streets.square, np.int32),
     )
     return ways, ids[strange]
 
 
-def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int64]) -> list[Finding]:
+def refs_of(way: Any) -> list[int]:
+    """Return the ids of the nodes of a way of osmium's."""
+    nodes = way.nodes
+    # Asked one by one: the iterator of a node list costs a generator more.
+    return [node.ref for node in map(nodes.__getitem__, range(len(nodes)))]
+
+
+def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the chains of nodes joined end to end, as far as they are."""
+    rings, waiting = [], [list(chain) for chain in chains]
+    while waiting:
+        ring = waiting.pop(0)
+        while ring[0] != ring[-1]:
+            ends = ([chain[0], chain[-1]] for chain in waiting)
+            at = next((i for i, (a, b) in enumerate(ends) if a != b and ring[-1] in (a, b)), None)
+            if at is None:
+                break
+            more = waiting.pop(at)
+            ring += more[1:] if more[0] == ring[-1] else more[-2::-1]
+        rings.append(ring)
+    return rings
+
+
+def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int64], outlined: int = 0) -> list[Finding]:
     """Return what was counted, set aside or looks suspicious.
 
     Parameters
@@ -153,6 +238,8 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         Those of its ways that make the network.
     strange
         Ids of the nodes that are not on Earth.
+    outlined
+        How many squares nobody walks across.
     """
     tally, census, conditional = streets.tally(), streets.census, streets.conditional()
     away = tally.total() - tally[""]
@@ -170,6 +257,7 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
         "ferries-left-out": (tally["route=ferry"], "ferries carry nobody: ferries = true under [walking] lets them in"),
         "ferries": _ferries(streets.foot, ways),
+        "square-outline": (outlined, "squares are not whole in the file: people walk round them, not across"),
         "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),
     }
     found = [

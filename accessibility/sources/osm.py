@@ -24,7 +24,7 @@ from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Delays
-from accessibility.sources.extract import INDEX, Streets, examples, findings, located
+from accessibility.sources.extract import INDEX, Streets, examples, findings, located, refs_of
 from accessibility.sources.features import (
     WATER_TAGS,
     BuildingTable,
@@ -35,8 +35,9 @@ from accessibility.sources.features import (
     water_frame,
 )
 from accessibility.sources.osmtags import parse_tags
+from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
-from accessibility.streets.foot import FootAccess, has_signals, is_lift
+from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
     import os
@@ -111,36 +112,33 @@ def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None)
         if not len(ways):
             msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
             raise InputError(msg)
+    crossed, outlined = cross_squares(ways)
     try:
-        network = build_network(ways, marked=streets.marked, delays=Delays.of(foot), crs=crs)
+        network = build_network(crossed, marked=streets.marked, delays=Delays.of(foot), crs=crs)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
-    return network, findings(path.name, streets, ways, strange)
+    return network, findings(path.name, streets, ways, strange, outlined)
 
 
 def _stream(path: Path, foot: FootAccess, index: Path) -> Streets:
     streets = Streets(foot=foot)
     places = osmium.index.create_map(f"sparse_file_array,{index}")
     passing: Any = osmium.FileProcessor(path, NODE | WAY | RELATION).with_locations(places)  # type: ignore[arg-type]
-    passing.with_filter(streets.census).with_filter(osmium.filter.EntityFilter(NODE | WAY))
+    passing.with_filter(streets.census).with_filter(_only(RELATION, osmium.filter.KeyFilter("highway")))
     passing.with_filter(_only(WAY, osmium.filter.KeyFilter("highway", "route")))
     passing.with_filter(_only(NODE, osmium.filter.KeyFilter("barrier", "crossing", "crossing:signals", "highway")))
     for thing in passing:
         if thing.is_node():
-            if has_signals(thing.tags):
-                streets.signals.append(thing.id)
-            elif is_lift(thing.tags):
-                streets.lifts.append(thing.id)
-            elif foot.blocks(dict(thing.tags)):
-                (streets.keyed if foot.has_keys(thing.tags) else streets.blocked).append(thing.id)
-            continue
-        walk, kind = streets.verdict(thing.tags.get)
-        if walk.walkable:
-            nodes = thing.nodes
-            # Asked one by one: the iterator of a node list costs a generator more.
-            streets.add([node.ref for node in map(nodes.__getitem__, range(len(nodes)))], kind, walk)
+            streets.mark(thing)
+        elif thing.is_way():
+            streets.keep(thing)
+        else:
+            streets.keep_outline(thing)
     streets.nodes = places.used_memory() // INDEX.itemsize
+    around = {way for outline in streets.outlines for way in outline.refs}
+    members = _objects(path, WAY, osmium.filter.IdFilter(around)) if around else ()
+    streets.add_squares({way.id: refs_of(way) for way in members})
     return streets
 
 

@@ -24,6 +24,8 @@ Bounds = tuple[float, float, float, float]
 
 E7 = 10_000_000  # OpenStreetMap keeps coordinates as integers of 1e-7 degrees, about 1 cm
 NOWHERE = np.iinfo(np.int32).max
+STREET, ACROSS = -1, -2
+"""What a way is that is no ring of a square: a street, or a line that people walk across one."""
 _CHUNK = 1_000_000  # rows worked on at once, so that temporary arrays stay small
 
 
@@ -75,6 +77,9 @@ class Ways:
         ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
     ride_s
         ``(w,)`` seconds from end to end of the ways of the kind ``ferry``, NaN where unknown; not read elsewhere.
+    square
+        ``(w,)`` int32 number of the square that a way is a ring of; `STREET` where it is none, `ACROSS` where people
+        walk across one; all streets if not given.
     """
 
     node_ids: NDArray[np.int64]
@@ -87,6 +92,7 @@ class Ways:
     private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
     ride_s: NDArray[np.float32] = None  # type: ignore[assignment]
+    square: NDArray[np.int32] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
@@ -94,6 +100,8 @@ class Ways:
         for name, dtype in (("private", np.bool_), ("off_ground", np.bool_), ("ride_s", np.float32)):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(w, dtype))
+        if self.square is None:
+            object.__setattr__(self, "square", np.full(w, STREET, np.int32))
         found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape, self.ride_s.shape)
         wanted = ((n, 2), (w + 1,), (w,), (w,), (w,))
         if found != wanted:
@@ -121,14 +129,22 @@ class Ways:
         return found
 
     def within(self, bounds: Bounds) -> Ways:
-        """Return the ways whose own box meets `bounds` (west, south, east, north in degrees); none is cut."""
+        """Return the ways whose own box meets `bounds` (west, south, east, north in degrees); none is cut.
+
+        Of a square all rings stay where one does.
+        """
         if not len(self):
             return self
         known = self.located[:, None]
         low = np.minimum.reduceat(np.where(known, self.lonlat_e7, NOWHERE)[self.refs], self.start[:-1]) / E7
         high = np.maximum.reduceat(np.where(known, self.lonlat_e7, -NOWHERE)[self.refs], self.start[:-1]) / E7
         meets = np.logical_and((low <= bounds[2:]).all(axis=1), (high >= bounds[:2]).all(axis=1))
-        return self._keep(np.repeat(meets, np.diff(self.start)), meets)
+        meets |= (self.square >= 0) & np.isin(self.square, self.square[meets])
+        return self.only(meets)
+
+    def only(self, ways: NDArray[np.bool_]) -> Ways:
+        """Return some of the ways, with the nodes that they need."""
+        return self._keep(np.repeat(ways, np.diff(self.start)), ways)
 
     def without_repeats(self) -> Ways:
         """Return the same ways, without the nodes that follow themselves."""
@@ -153,6 +169,7 @@ class Ways:
             private=self.private[ways],
             off_ground=self.off_ground[ways],
             ride_s=self.ride_s[ways],
+            square=self.square[ways],
         )
 
 
@@ -206,7 +223,7 @@ def build_network(
     if not first.size:
         msg = f"{len(ways):,} walkable ways hold no two neighbouring nodes with a place; expected at least one such way"
         raise InputError(msg)
-    target = _centred(ways) if crs is None else CRS.from_user_input(crs)
+    target = centred(ways) if crs is None else CRS.from_user_input(crs)
     way = np.searchsorted(ways.start, first, side="right") - 1
     against = ways.oneway[way] < 0
     ends = ways.refs[np.where(against[:, None], np.column_stack([last, first]), np.column_stack([first, last]))]
@@ -231,6 +248,8 @@ def build_network(
         kinds=ways.kinds,
         private=ways.private[way],
         off_ground=ways.off_ground[way],
+        outline=ways.square[way] >= 0,
+        across=ways.square[way] == ACROSS,
         signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
         fixed_s=(delays or Delays()).seconds(carried),
         shape_xy=xy[ways.refs[vertices]],
@@ -317,7 +336,8 @@ def _shapes(first: NDArray[Any], last: NDArray[Any], against: NDArray[np.bool_])
     return origin + np.repeat(np.where(against, -1, 1), counts) * rank, start
 
 
-def _degrees(lonlat_e7: NDArray[np.int32]) -> NDArray[np.float64]:
+def degrees(lonlat_e7: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return longitude and latitude in degrees, NaN where the source does not hold the node."""
     lonlat: NDArray[np.float64] = lonlat_e7 / E7
     lonlat[lonlat_e7[:, 0] == NOWHERE] = np.nan
     return lonlat
@@ -327,7 +347,7 @@ def _project(ways: Ways, crs: CRS) -> NDArray[np.float64]:
     xy = np.empty(ways.lonlat_e7.shape)
     for low in range(0, len(xy), _CHUNK):
         rows = slice(low, low + _CHUNK)
-        xy[rows] = transform(_degrees(ways.lonlat_e7[rows]), WGS84, crs)
+        xy[rows] = transform(degrees(ways.lonlat_e7[rows]), WGS84, crs)
     return xy
 
 
@@ -335,13 +355,14 @@ def _step_lengths(ways: Ways, real: NDArray[np.bool_]) -> NDArray[np.float64]:
     """``(k - 1,)`` metres from each reference to the next, 0 where that is no step."""
     step_m = np.zeros(len(real))
     for low in range(0, len(real), _CHUNK):
-        chain = _degrees(ways.lonlat_e7[ways.refs[low : low + _CHUNK + 1]])
+        chain = degrees(ways.lonlat_e7[ways.refs[low : low + _CHUNK + 1]])
         step_m[low : low + _CHUNK] = segment_lengths(chain)
     step_m[~real] = 0.0
     return step_m
 
 
-def _centred(ways: Ways) -> CRS:
+def centred(ways: Ways) -> CRS:
+    """Return a transverse Mercator centred on the ways."""
     known = ways.lonlat_e7[ways.located]
     lon, lat = (known.min(axis=0) / E7 + known.max(axis=0) / E7) / 2
     return local_crs(float(lon), float(lat))
