@@ -198,7 +198,7 @@ class _Squares:
         nodes, uses = np.unique(refs, return_counts=True)
         doors = nodes[self._uses[nodes] > uses]
         if ways.off_ground[rows[0]]:
-            return doors
+            return np.asarray(doors, np.intp)
         inside = self._tree.query(shapely.buffer(shape, _SLACK_M), predicate="intersects")
         found: NDArray[np.intp] = np.union1d(doors, self._inner[inside])
         return found
