@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ import rasterio
 from accessibility.errors import InputError
 from accessibility.sources.areas import read_areas
 from accessibility.sources.lines import read_lines
+from accessibility.sources.osm import read_network
+from accessibility.sources.pbf import refuse_nul_texts
 from accessibility.sources.raster import read_population_raster
 from accessibility.sources.tables import read_table
 from accessibility.sources.vectors import read_vector
@@ -135,6 +138,53 @@ def test_what_lies_beside_a_raster_leads_nowhere_else(tmp_path: Path, end: str) 
     (tmp_path / f"people.tif{end}").write_text(_PART.format(relative=0, source="/vsicurl/http://127.0.0.1:9/x"))
     with pytest.raises(InputError, match=f"^people.tif{end}: "):
         read_population_raster(file)
+
+
+def _number(value: int) -> bytes:
+    """Return a number as Protocol Buffers write it: seven bits a byte, the lowest first."""
+    more = value >> 7
+    return bytes([value & 127 | (128 if more else 0)]) + (_number(more) if more else b"")
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _number(number << 3 | 2) + _number(len(content)) + content
+
+
+def _block(kind: bytes, content: bytes, packing: int = 3) -> bytes:
+    packed = zlib.compress(content) if packing == 3 else content
+    blob = b"\x10" + _number(len(content)) + _field(packing, packed)
+    header = _field(1, kind) + b"\x18" + _number(len(blob))
+    return len(header).to_bytes(4, "big") + header + blob
+
+
+def _extract(path: Path, *texts: bytes, packing: int = 3) -> Path:
+    """Write an extract of one block: a table of texts and a node with the tag of the first two of them."""
+    table = b"".join(_field(1, text) for text in (b"", *texts))
+    node = b"\x08\x02" + _field(2, b"\x01") + _field(3, b"\x02") + b"\x40\x02\x48\x02"
+    group = _field(1, node)
+    header = _block(b"OSMHeader", _field(4, b"OsmSchema-V0.6"))
+    path.write_bytes(header + _block(b"OSMData", _field(1, table) + _field(2, group), packing))
+    return path
+
+
+def test_a_nul_inside_a_text_of_an_extract_is_refused_before_its_reader_sees_it(tmp_path: Path) -> None:
+    refuse_nul_texts(_extract(tmp_path / "whole.osm.pbf", b"name", b"line\nfeed", b"\n"))
+    refuse_nul_texts(_extract(tmp_path / "plain.osm.pbf", b"name", b"Vaduz", packing=1))
+    for bad in (b"name\0", b"\0", b"a\n\0b"):
+        file = _extract(tmp_path / "bad.osm.pbf", b"name", bad)
+        with pytest.raises(InputError, match=r"bad.osm.pbf: block 1 of data has the text .*, with a NUL inside"):
+            read_network(file)
+        file.unlink()
+
+
+def test_an_extract_packed_in_another_way_or_beyond_all_bounds_is_refused(tmp_path: Path) -> None:
+    file = _extract(tmp_path / "other.osm.pbf", b"name", b"Vaduz", packing=6)
+    with pytest.raises(InputError, match=r"other.osm.pbf: its blocks are packed with another method than zlib"):
+        refuse_nul_texts(file)
+    bomb = tmp_path / "bomb.osm.pbf"
+    bomb.write_bytes(_block(b"OSMHeader", b"") + _block(b"OSMData", bytes(2**25 + 1)))
+    with pytest.raises(InputError, match=r"bomb.osm.pbf: a block unpacks to more than 32 MiB"):
+        refuse_nul_texts(bomb)
 
 
 def test_a_pretended_format_is_told_by_its_first_bytes(tmp_path: Path) -> None:

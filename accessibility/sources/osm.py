@@ -35,6 +35,7 @@ from accessibility.sources.features import (
     water_frame,
 )
 from accessibility.sources.osmtags import parse_tags
+from accessibility.sources.pbf import refuse_nul_texts
 from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
 from accessibility.streets.foot import FootAccess
@@ -323,6 +324,8 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     if not file.stat().st_size:
         msg = f"{file}: the file is empty; expected an OpenStreetMap extract"
         raise InputError(msg)
+    if file.suffix == ".pbf":
+        refuse_nul_texts(file)
     beside = file.with_name(f"{file.name}.md5")
     if beside.is_file():
         told = (beside.read_text(encoding="utf-8", errors="replace").split() or [""])[0].lower()
