@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import ProjError
+
+from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WGS84 = CRS.from_epsg(4326)
+_SHIFTED = re.compile(r"gcj|bd-?_?09|火星|百度", re.IGNORECASE)  # systems of maps in China, which PROJ cannot undo
 _LOCAL_M = 2_000.0  # below this the local metric and the geodesic agree to a tenth of a millimetre
 
 
@@ -33,10 +38,40 @@ def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.f
     return there
 
 
+def earth_crs(crs: CRS, *, source: str) -> CRS:
+    """Return a coordinate system whose places are on Earth.
+
+    Raises
+    ------
+    InputError
+        Local, engineering, geocentric or undefined coordinates, another planet's, or GCJ-02 and BD-09, which PROJ takes
+        for the datum they were shifted from; the message names `source`.
+    """
+    if _SHIFTED.search(crs.name):
+        msg = f'{source}: its coordinate system is {crs.name}; expected none, and coordinates = "GCJ-02" or "BD-09"'
+        raise InputError(msg)
+    if not (crs.is_geographic or crs.is_projected) or crs.name.lower().startswith("undefined"):
+        msg = (
+            f"{source}: its coordinate system ({crs.name}) has no place on the globe; expected degrees, or metres of a "
+            "known projection such as EPSG:4527"
+        )
+        raise InputError(msg)
+    try:
+        _transformer(crs, WGS84)
+    except InputError as error:
+        msg = f"{source}: {error}"
+        raise InputError(msg) from error
+    return crs
+
+
 @cache
 def _transformer(source: CRS, target: CRS) -> Transformer:
     """Return the way between two systems, looked up once: that takes longer than transforming thousands of points."""
-    return Transformer.from_crs(source, target, always_xy=True)
+    try:
+        return Transformer.from_crs(source, target, always_xy=True)
+    except ProjError as error:
+        msg = f"no way leads from {source.name} to {target.name}; expected coordinate systems of the Earth"
+        raise InputError(msg) from error
 
 
 def segment_lengths(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:

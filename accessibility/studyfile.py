@@ -115,8 +115,10 @@ class AreaInput(_Table):
 
     path: Path | None = None
     name: str = "name"
+    id: str | None = None
     population: str | None = None
     layer: str | None = None
+    encoding: str | None = None
     admin_level: int | None = Field(default=None, ge=2, le=11)
 
     @model_validator(mode="after")
@@ -250,6 +252,8 @@ class SettlementSource(_Table):
     column: str | None = None
     codes: str | None = None
     polygons: Path | None = None
+    layer: str | None = None
+    encoding: str | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> SettlementSource:

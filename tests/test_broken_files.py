@@ -68,9 +68,9 @@ def roads(path: Path) -> None:
 
 CASES: dict[str, tuple[Callable[[Path], None], Callable[[Path], Any]]] = {
     "people.tif": (raster, read_population_raster),
-    "areas.gpkg": (areas, lambda path: read_areas(path, name="name")),
-    "areas.geojson": (areas, lambda path: read_areas(path, name="name")),
-    "areas.parquet": (areas, lambda path: read_areas(path, name="name")),
+    "areas.gpkg": (areas, read_areas),
+    "areas.geojson": (areas, read_areas),
+    "areas.parquet": (areas, read_areas),
     "people.kml": (people, lambda path: read_people_table(path, PeopleSpec(column="population"))),
     "people.shp": (people, lambda path: read_people_table(path, PeopleSpec())),
     "people.fgb": (people, lambda path: read_people_table(path, PeopleSpec())),
@@ -121,7 +121,7 @@ def test_crooked_polygons_are_repaired_or_refused_and_nobody_counts_twice(shapes
     path = tmp_path / "areas.parquet"
     gpd.GeoDataFrame({"name": [f"D{i}" for i in range(len(shapes))]}, geometry=shapes, crs=4326).to_parquet(path)
     try:
-        districts, _ = read_areas(path, name="name")
+        districts, _ = read_areas(path)
     except InputError:
         return
     lonlat = np.array([(108.03 + x / 10, 30.04 + y / 10) for x in range(7) for y in range(7)])

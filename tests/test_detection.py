@@ -36,7 +36,7 @@ NORTH_M = 110_860.0  # and one of latitude
 @pytest.fixture(scope="module")
 def county() -> Ground:
     """Return the streets and townships of the sample county."""
-    districts, _ = read_areas(SAMPLE / "districts.gpkg", name="name")
+    districts, _ = read_areas(SAMPLE / "districts.gpkg")
     return Ground(network=read_network(SAMPLE / "roads.osm.pbf")[0], districts=districts.set_index("name"))
 
 

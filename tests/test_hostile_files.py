@@ -75,7 +75,7 @@ def test_a_vector_file_that_points_elsewhere_is_refused_and_asks_nothing(
     file = tmp_path / f"x{suffix}"
     with _listening() as (address, asked):
         file.write_text(DISGUISED[what].format(address), encoding="utf-8")
-        for read in (read_vector, read_table, read_lines, lambda path: read_areas(path, name="name")):
+        for read in (read_vector, read_table, read_lines, read_areas):
             with pytest.raises(InputError, match=f"^{file.name}: "):
                 read(file)
     assert asked == []

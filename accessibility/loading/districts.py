@@ -11,13 +11,14 @@ from accessibility.errors import InputError
 from accessibility.loading.context import Loading, is_osm
 from accessibility.projection import WGS84, transform
 from accessibility.sources import osm
-from accessibility.sources.areas import locate, overlaps, read_areas
+from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from accessibility.sites import Sites
     from accessibility.sources.checks import Finding
+    from accessibility.studyfile import AreaInput
 
 
 def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
@@ -28,9 +29,10 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
     path = load.file(table.path) if table.path else load.streets
     if is_osm(path):
         area, findings = osm.read_districts(path, admin_level=table.admin_level, name_tag=table.name)
-        findings += overlaps(area, path.name)
+        area, shared = tell_apart(area, source=path.name)
+        findings += shared + overlaps(area, path.name)
     else:
-        area, findings = read_areas(path, name=table.name, layer=table.layer)
+        area, findings = read_areas(path, _spec(load, table))
     if table.population is not None:
         if table.population not in area.columns:
             columns = ", ".join(str(c) for c in area.columns if c != "geometry")
@@ -38,6 +40,17 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
             raise InputError(msg)
         area = area.rename(columns={table.population: "population"})
     return area.set_index("name"), findings
+
+
+def _spec(load: Loading, table: AreaInput) -> AreaSpec:
+    summed = (table.population, load.settings.inputs.population.totals)
+    return AreaSpec(
+        name=table.name,
+        id=table.id,
+        layer=table.layer,
+        encoding=table.encoding,
+        summed=tuple(column for column in summed if column is not None),
+    )
 
 
 def districts_of(sites: Sites, area: gpd.GeoDataFrame | None, name: str) -> pd.Series[Any]:

@@ -16,7 +16,7 @@ from accessibility.loading.context import Loading, assumed_datum, is_osm, is_ras
 from accessibility.projection import WGS84
 from accessibility.settlement import classify_settings, settings_from_codes
 from accessibility.sources import osm
-from accessibility.sources.areas import locate, read_areas
+from accessibility.sources.areas import locate, named_rows, read_polygons
 from accessibility.sources.checks import Finding
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
@@ -179,8 +179,12 @@ def _districts(
     district = np.full(n, None, dtype=object)
     if "district" in people.columns:
         district[:] = people.columns["district"]
-        known = np.ones(n, np.bool_) if area is None else np.isin(district.astype(str), area.index.astype(str))
-        return district, known | nowhere, _outside(load, people, ~(known | nowhere))
+        if area is None:
+            return district, np.ones(n, np.bool_), []
+        row = named_rows(district, people.lonlat, area)
+        district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
+        inside = (row >= 0) | nowhere
+        return district, inside, _outside(load, people, ~inside)
     if area is None:
         district[:] = load.settings.name or load.folder.name
         return district, np.ones(n, np.bool_), []
@@ -292,7 +296,7 @@ def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str
     source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
     path = load.file(source.polygons)  # type: ignore[arg-type]
     column = source.codes or source.column or "setting"
-    shapes, findings = read_areas(path, name=column)
+    shapes, findings = read_polygons(path, column=column, layer=source.layer, encoding=source.encoding)
     named = shapes["name"].astype("string")
     if source.codes is not None:
         setting = _of_codes(named, ["a polygon"] * len(named), path.name)

@@ -2,100 +2,303 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.projection import WGS84
 from accessibility.sources.checks import Finding
-from accessibility.sources.vectors import read_vector
+from accessibility.sources.columns import DIVISIONS, attributes, find_column
+from accessibility.sources.tables import cell_text, checked_path, readable
+from accessibility.sources.vectors import read_vector, refuse_broken_shapes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import geopandas as gpd
     from numpy.typing import NDArray
 
+CODE, PLAIN = "division_code", "plain_name"
+"""Columns of districts beside their label: the code, blank where there is none, and the name as the file has it."""
+
 _CHANGED = 0.001  # a repair or an overlap of less than this share of the area is not worth a word
+_OF_ROWS = re.compile(
+    r"(ogc_?|object_?|g|f|u)?id(_\d+)?|index|shape_?(area|leng(th)?)|st_?(area|length).*|area|perimeter"
+)
+_CODES = ("code", "编码", "代码", "gb", "xzqdm")  # of divisions, where no column bears a clearer name
 
 
-def read_areas(path: Path, *, name: str, layer: str | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return the districts of a polygon file: a row a district, column `name` among the file's own, EPSG:4326.
+@dataclass(frozen=True, kw_only=True)
+class AreaSpec:
+    """What a file of districts holds.
 
-    Parts of one name are joined, invalid rings repaired; both are counted, and so are overlaps.
+    Parameters
+    ----------
+    name
+        Column of the names, which are labels: two districts may share one.
+    id
+        Column that tells districts apart: rows of one id are one district.
+    layer, encoding
+        Layer of a file that has several; encoding of a Shapefile, where it is not the one it names.
+    summed
+        Columns of people, summed where rows of one district carry different numbers.
+    """
+
+    name: str = "name"
+    id: str | None = None
+    layer: str | None = None
+    encoding: str | None = None
+    summed: tuple[str, ...] = ()
+
+
+def read_areas(path: Path, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the districts of a polygon file: a row a district, its label in the column ``name``, EPSG:4326.
+
+    Rows of one district are joined: those of one id; where the study names none, those of one name and code; without
+    codes, those of one name that touch and that no other column tells apart. Districts that share a name are labelled
+    by what tells them apart. Invalid rings are mended; overlaps are counted.
 
     Raises
     ------
     InputError
-        A file that is missing, unreadable or empty, has no coordinate system, no such column, or no polygons.
+        A file that is missing, unreadable or empty, has several layers, no coordinate system, no such column, or no
+        polygons; districts without a name; corners that are no numbers.
     """
-    table = _read(path, layer)
+    spec = spec or AreaSpec()
+    table, findings = read_polygons(path, column=spec.name, layer=spec.layer, encoding=spec.encoding)
+    key, code = _keys(table, spec, path.name)
+    table, joined = _joined(table.assign(**{CODE: code}), key, spec.summed)
+    if joined:
+        message = f"{joined} rows joined to others of their district"
+        findings.append(Finding(code="joined-parts", source=path.name, message=message, count=joined))
+    table, shared = tell_apart(table, source=path.name)
+    return table, findings + shared + overlaps(table, path.name)
+
+
+def read_polygons(
+    path: Path, *, column: str = "name", layer: str | None = None, encoding: str | None = None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the polygons of a file, valid, in EPSG:4326, the text of `column` in the column ``name``; what was found.
+
+    Raises
+    ------
+    InputError
+        As `read_areas`.
+    """
+    file = checked_path(path)
+    findings: list[Finding] = []
+    with readable(file, findings):
+        table = read_vector(file, layer=layer, encoding=encoding)
     if table.empty:
         msg = f"{path.name}: no rows; expected district polygons"
-        raise InputError(msg)
-    if name not in table.columns:
-        columns = [str(c) for c in table.columns if c != table.geometry.name]
-        msg = (
-            f"{path.name}: no column {name!r}; it has {', '.join(columns)}; say which one with area = {{ name = ... }}"
-        )
         raise InputError(msg)
     if table.crs is None:
         msg = f"{path.name}: no coordinate system; expected one, declare it in the file"
         raise InputError(msg)
+    texts = table[_name_column(table, column, path.name)].map(cell_text)
     kinds = sorted(set(table.geom_type.dropna().astype(str)) - {"Polygon", "MultiPolygon"})
     if kinds:
         msg = f"{path.name}: geometry of type {', '.join(kinds)}; expected polygons"
         raise InputError(msg)
-    bare = table.geometry.isna() | table.geometry.is_empty
-    table, findings = _repaired(table[~bare], path, [str(text) for text in table[name][bare]])
-    table[name] = table[name].astype("string").str.strip()
-    unnamed = int((table[name].isna() | (table[name] == "")).sum())
-    if unnamed:
-        msg = f"{path.name}: {unnamed} districts have no {name}; expected a name for each"
+    shapes, more = _mended(table.geometry.to_numpy(), texts, path.name)
+    bare = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    if bare.any():
+        message = f"{int(bare.sum())} rows without an area set aside: {', '.join(texts[bare][:10])}"
+        more.append(Finding(code="no-geometry", source=path.name, message=message, count=int(bare.sum())))
+    unnamed = int((texts[~bare] == "").sum())
+    if unnamed or bare.all():
+        what = f"{unnamed} districts have no {column}" if unnamed else f"none of {len(table)} rows has an area"
+        msg = f"{path.name}: {what}; expected district polygons, each with its name"
         raise InputError(msg)
-    parts = len(table) - table[name].nunique()
-    if parts:
-        findings.append(
-            Finding(
-                code="joined-parts",
-                source=path.name,
-                message=f"{parts} rows joined to others of their name",
-                count=parts,
-            )
-        )
-        table = table.dissolve(by=name, sort=False, as_index=False)
-    findings += overlaps(table.rename(columns={name: "name"}), path.name)
-    return table.to_crs("EPSG:4326").rename(columns={name: "name"}).reset_index(drop=True), findings
+    rest = pd.DataFrame(table.drop(columns=table.geometry.name))[~bare].assign(name=texts[~bare])
+    degrees = gpd.GeoDataFrame(rest, geometry=shapes[~bare], crs=table.crs).to_crs(WGS84).reset_index(drop=True)
+    refuse_broken_shapes(degrees.geometry.to_numpy(), degrees["name"], source=f"{path.name} ({table.crs.name})")
+    return degrees, findings + more
 
 
-def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    if not path.is_file():
-        msg = f"{path.name}: no such file {path}; expected district polygons"
+def _name_column(table: gpd.GeoDataFrame, column: str, source: str) -> str:
+    """Return the column of the names; where the study names none, also the one that usually bears them."""
+    if column in table.columns:
+        return column
+    usual = ("name", *DIVISIONS) if column == "name" else ()
+    found = next((name for key in usual if (name := find_column(table, key, source=source)) is not None), None)
+    plain = {_plain(name): name for name in attributes(table)}
+    found = found or plain.get(_plain(column))
+    if found is None:
+        columns = ", ".join(attributes(table))
+        msg = f"{source}: no column {column!r}; it has {columns}; say which one with area = {{ name = ... }}"
         raise InputError(msg)
-    try:
-        return read_vector(path, layer=layer)
-    except InputError:
-        raise
-    except Exception as error:
-        msg = f"{path.name}: cannot be read as polygons: {' '.join(str(error).split())}"
-        raise InputError(msg) from error
+    return found
 
 
-def _repaired(table: gpd.GeoDataFrame, path: Path, bare: list[str]) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    findings = []
-    if bare:
-        message = f"{len(bare)} rows without geometry set aside: {', '.join(bare[:10])}"
-        findings.append(Finding(code="no-geometry", source=path.name, message=message, count=len(bare)))
-    invalid = ~table.geometry.is_valid.to_numpy()
-    table = table.copy()
-    if invalid.any():
-        before = table.geometry.area.sum()
-        table.geometry = table.geometry.make_valid()
-        change = abs(table.geometry.area.sum() - before) / max(before, 1e-12)
-        message = f"{int(invalid.sum())} invalid polygons repaired; the area changes by {change:.2%}"
-        findings.append(Finding(code="invalid-polygon", source=path.name, message=message, count=int(invalid.sum())))
-    return table, findings
+def _mended(shapes: NDArray[Any], names: pd.Series[Any], source: str) -> tuple[NDArray[Any], list[Finding]]:
+    """Return valid shapes that hold every place their rings wind around, and how many were not valid before."""
+    refuse_broken_shapes(shapes, names, source=source)
+    invalid = np.flatnonzero(~(shapely.is_valid(shapes) | shapely.is_missing(shapes)))
+    if not invalid.size:
+        return shapes, []
+    whole = shapes.copy()
+    whole[invalid] = [_wound(shape) for shape in shapes[invalid]]
+    message = f"{invalid.size} invalid polygons mended, every part kept: {', '.join(names.iloc[invalid[:5]])}"
+    return whole, [Finding(code="invalid-polygon", source=source, message=message, count=int(invalid.size))]
+
+
+def _wound(shape: Any) -> Any:
+    """Return all that the parts of an invalid shape cover, by the rule of nonzero winding.
+
+    The even-odd rule would cut out where parts overlap and where a ring runs over itself, and who lives there would
+    be in no district. A hole is taken from its own part only.
+    """
+    parts = []
+    for part in shapely.get_parts(shape):
+        holes = [_inside_ring(ring) for ring in part.interiors]
+        parts.append(shapely.difference(_inside_ring(part.exterior), shapely.union_all(holes)))
+    whole = shapely.get_parts(shapely.union_all(parts))
+    return shapely.MultiPolygon([part for part in whole if part.geom_type == "Polygon"])
+
+
+def _inside_ring(ring: Any) -> Any:
+    """Return the faces of the drawing of a ring around which it winds; nothing of a ring without any width."""
+    line = shapely.force_2d(shapely.linestrings(shapely.get_coordinates(ring)))
+    faces = shapely.get_parts(shapely.polygonize([shapely.union_all(line)]))
+    inner = shapely.get_coordinates(shapely.point_on_surface(faces)).reshape(-1, 2)
+    return shapely.union_all(faces[_winding(shapely.get_coordinates(ring), inner) != 0])
+
+
+def _winding(ring: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return ``(n,)`` how often a closed ring winds around each point: signed crossings of a ray to the east."""
+    (x, y), (to_x, to_y) = ring[:-1].T, ring[1:].T
+    px, py = points[:, :1], points[:, 1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        east = x + (py - y) / (to_y - y) * (to_x - x) > px
+    up, down = (y <= py) & (to_y > py) & east, (y > py) & (to_y <= py) & east
+    turns: NDArray[np.int64] = up.sum(axis=1) - down.sum(axis=1)
+    return turns
+
+
+def _keys(table: gpd.GeoDataFrame, spec: AreaSpec, source: str) -> tuple[NDArray[np.intp], list[str]]:
+    """Return the number of the district of each row, and its code, blank where there is none."""
+    given = spec.id or next(
+        (c for key in ("division", *_CODES) if (c := _column(table, key, source)) is not None), None
+    )
+    if given is not None:
+        told = find_column(table, "division", source=source, given=given)
+        codes = table[told].map(cell_text)
+        rows = [codes] if spec.id else [table["name"], codes]
+        if spec.id or (codes != "").all():
+            return pd.MultiIndex.from_arrays(rows).factorize()[0], codes.tolist()
+    own = [c for c in attributes(table) if not _OF_ROWS.fullmatch(c.casefold()) and c != "geometry"]
+    alike = table[own].map(cell_text).groupby(own, sort=False).ngroup().to_numpy()
+    return _touching(alike, table.geometry.to_numpy()), [""] * len(table)
+
+
+def _column(table: gpd.GeoDataFrame, key: str, source: str) -> str | None:
+    if key == "division":
+        return find_column(table, key, source=source)
+    return {_plain(name): name for name in attributes(table)}.get(key)
+
+
+def _touching(alike: NDArray[np.intp], shapes: NDArray[Any]) -> NDArray[np.intp]:
+    """Return groups of rows that are alike and touch one another, numbered in the order of their first rows."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- only where names are shared
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+    first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    one = alike[first] == alike[second]
+    links = coo_array((np.ones(int(one.sum())), (first[one], second[one])), shape=(len(shapes), len(shapes)))
+    return pd.factorize(connected_components(links, directed=False)[1])[0]
+
+
+def _joined(table: gpd.GeoDataFrame, key: NDArray[np.intp], summed: tuple[str, ...]) -> tuple[gpd.GeoDataFrame, int]:
+    """Return a row a district; people of rows that carry different numbers are added, other values are the first's."""
+    count = int(key.max()) + 1
+    if count == len(table):
+        return table, 0
+    whole = table.dissolve(by=key, sort=False).reset_index(drop=True)
+    for column in {c for c in summed if c in table.columns}:
+        people = pd.to_numeric(table[column], errors="coerce")
+        parts = people.groupby(key)
+        whole[column] = np.where(parts.max() > parts.min(), parts.sum(), parts.first())
+    return whole, len(table) - count
+
+
+def tell_apart(table: gpd.GeoDataFrame, *, source: str) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return districts whose labels (``name``) differ: of those that share a name, with what tells them apart.
+
+    That is their code, else another text of theirs, else their number in the file.
+    """
+    names = table["name"].astype(str)
+    label, shared = names.copy(), names[names.duplicated(keep=False)]
+    for name, rows in shared.groupby(shared, sort=False).groups.items():
+        label[rows] = [f"{name} ({told})" for told in _told(table.loc[rows])]
+    table = table.assign(**{PLAIN: names, "name": label})
+    if CODE not in table.columns:
+        table[CODE] = ""
+    if shared.empty:
+        return table, []
+    shown = ", ".join(label[shared.index][:6])
+    message = f"{len(shared)} districts share a name with another and stay apart: {shown}"
+    return table, [Finding(code="shared-name", source=source, message=message, count=len(shared))]
+
+
+def _told(rows: gpd.GeoDataFrame) -> list[str]:
+    told = [c for c in (CODE, "id", *attributes(rows)) if c in rows.columns and c not in ("name", PLAIN)]
+    for column in told:
+        texts = rows[column].map(cell_text)
+        if (
+            (column in (CODE, "id") or texts.str.contains(r"[^\d.,+-]").all())
+            and texts.is_unique
+            and (texts != "").all()
+        ):
+            return list(texts)
+    return [str(number) for number in range(1, len(rows) + 1)]
+
+
+def named_rows(
+    texts: NDArray[np.object_], lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame
+) -> NDArray[np.intp]:
+    """Return the row of the district that each text names, by label, code or plain name; -1 where none is named.
+
+    Of districts that share a name the one counts in which the place lies.
+
+    Raises
+    ------
+    InputError
+        A name that several districts share, and a place in none of them.
+    """
+    found: NDArray[np.intp] = np.full(len(texts), -1, dtype=np.intp)
+    asked, of = np.unique(np.array([_plain(text) for text in texts], dtype=str), return_inverse=True)
+    label = {_plain(name): row for row, name in reversed(list(enumerate(districts.index)))}
+    rows: dict[str, list[int]] = {}
+    for column in (PLAIN, CODE):
+        for row, text in enumerate(districts.get(column, pd.Series(dtype=object)).astype(str)):
+            rows.setdefault(_plain(text), []).append(row)
+    for number, text in enumerate(asked.tolist()):
+        known = [label[text]] if text in label else rows.get(text, []) if text else []
+        here = np.flatnonzero(of == number)
+        if len(known) > 1:
+            among = locate(lonlat[here], districts.iloc[known])
+            if (among < 0).any():
+                shown = ", ".join(map(str, districts.index[known]))
+                msg = (
+                    f"{text!r} names {len(known)} districts ({shown}), and some who live there lie in none of them; "
+                    "expected the label or the code of one"
+                )
+                raise InputError(msg)
+            found[here] = np.asarray(known)[among]
+        elif known:
+            found[here] = known[0]
+    return found
+
+
+def _plain(text: object) -> str:
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", str(text))).casefold()
 
 
 def overlaps(districts: gpd.GeoDataFrame, source: str) -> list[Finding]:

@@ -25,6 +25,7 @@ NOTES = frozenset(
         "place-in-district",
         "population-of-place",
         "reconciled",
+        "shared-name",
         "site-outside",
         "totals-compared",
         "town-rule",

@@ -23,7 +23,7 @@ from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.delays import Carried, Delays
 from accessibility.sources.extract import examples
-from accessibility.sources.vectors import PARQUET_SUFFIXES, layer_names, read_vector
+from accessibility.sources.vectors import read_vector
 from accessibility.streets.foot import FERRY, KINDS, WAY_KEYS, FootAccess, is_ferry
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ def _there(path: Path) -> None:
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     _there(path)
     try:
-        parquet = path.suffix.lower() in PARQUET_SUFFIXES
-        table = read_vector(path, layer=None if parquet else _layer(path, layer))
+        table = read_vector(path, layer=layer)
     except InputError:
         raise
     except Exception as error:
@@ -166,15 +165,6 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         msg = f"{path.name}: geometries that are no lines: {strange}; expected LineString or MultiLineString"
         raise InputError(msg)
     return table
-
-
-def _layer(path: Path, layer: str | None) -> str:
-    names = layer_names(path)
-    if (layer is None and len(names) != 1) or (layer is not None and layer not in names):
-        found = f"no layer {layer!r}; it has" if layer else f"{len(names)} layers:"
-        msg = f'{path.name}: {found} {", ".join(names)}; expected layer = "..." to name one of them'
-        raise InputError(msg)
-    return layer or names[0]
 
 
 def _as_degrees(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, dict[str, tuple[int, str]]]:

@@ -14,11 +14,12 @@ import geopandas as gpd
 import numpy as np
 import openpyxl
 import pandas as pd
+import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.rows import table_of_rows
-from accessibility.sources.vectors import read_vector
+from accessibility.sources.vectors import read_vector, refuse_broken_shapes
 
 if TYPE_CHECKING:
     import os
@@ -89,7 +90,7 @@ def read_table(
     encoding
         Of CSV and Shapefile. Where not given: a byte-order mark, else UTF-8, else GB 18030.
     layer
-        Layer of a GeoPackage or KML.
+        Layer of a file that has several, where one is wanted; of a KML every folder is read.
 
     Returns
     -------
@@ -192,12 +193,11 @@ def _shown(cell: Any) -> str:
 
 
 def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
-    shapefile = path.suffix.lower() == ".shp"
-    frame = read_vector(path, layer=layer, encoding=encoding or _shapefile_encoding(path) if shapefile else None)
+    frame = read_vector(path, layer=layer, encoding=encoding)
     frame = _without_empty_twins(frame) if path.suffix.lower() == ".kml" else frame
-    if not isinstance(frame, gpd.GeoDataFrame):
-        msg = f"{path.name}: the layer has no geometry; expected points or polygons"
-        raise InputError(msg)
+    shapes = frame.geometry.to_numpy()
+    drawn = np.flatnonzero(shapely.get_type_id(shapes) > 0)  # a point of no numbers is a row without a place
+    refuse_broken_shapes(shapes[drawn], drawn + 1, source=path.name)
     texts = {
         str(column): [cell_text(value) for value in frame[column].astype(object)]
         for column in frame.columns
@@ -219,16 +219,3 @@ def _without_empty_twins(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
         if twin is not None and frame[twin].replace("", None).isna().all():
             frame = frame.drop(columns=twin).rename(columns={column: str(column)[:-1]})
     return frame
-
-
-def _shapefile_encoding(path: Path) -> str | None:
-    """Return the encoding of a Shapefile's texts: what its .cpg says, else UTF-8 where they are, else GBK."""
-    texts = path.with_suffix(".dbf")
-    if any(path.with_suffix(suffix).is_file() for suffix in (".cpg", ".CPG")) or not texts.is_file():
-        return None
-    content = texts.read_bytes()
-    try:
-        content[int.from_bytes(content[8:10], "little") :].decode("utf-8")
-    except UnicodeDecodeError:
-        return "GBK"
-    return "UTF-8"

@@ -7,21 +7,31 @@ where its first bytes are those of its own format, and while it is read the netw
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
 import pyogrio
+import shapely
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError
-from accessibility.sources.shapefiles import refuse_cut_shapefile
+from accessibility.projection import earth_crs
+from accessibility.sources.shapefiles import refuse_cut_shapefile, shapefile_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
+FOLDER = "folder"  # the column that says in which folder of a KML a mark lies
 
 _HEAD = 65_536  # GDAL looks for its marks in the first kilobytes
 _XML = re.compile(rb"\s*(?:<\?xml.*?\?>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?", re.DOTALL)
@@ -43,7 +53,8 @@ _POINTERS = re.compile(
     rb"|WMS_Capabilities|WMT_MS_Capabilities|Capabilities)|(gdal_streamed_alg)",
     re.IGNORECASE,
 )
-_LINKED_CRS = re.compile(rb'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)?\}', re.DOTALL)
+_DECLARED_CRS = re.compile(rb'"crs"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
+_FOLDERS = (".kml", ".kmz", ".ovkml")  # whose layers are folders of one table
 WITHOUT_NETWORK = {
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",  # /vsicurl/ and its kin open no other file
     "GDAL_HTTP_PROXY": "127.0.0.1:9",  # the discard port: whatever else asks gets no answer
@@ -53,37 +64,83 @@ WITHOUT_NETWORK = {
 """Options of GDAL that keep it from the network while a file is read."""
 
 
-def read_vector(path: Path, *, layer: str | None = None, encoding: str | None = None) -> Any:
-    """Return the table of a vector file: a `GeoDataFrame`, or a `DataFrame` where the layer has no geometry.
+def read_vector(path: Path, *, layer: str | None = None, encoding: str | None = None) -> gpd.GeoDataFrame:
+    """Return the features of a vector file as they stand, with a coordinate system that has places on Earth.
+
+    Its ``crs`` is None where the file declares none.
 
     Parameters
     ----------
     path
         GeoPackage, Shapefile, FlatGeobuf, GeoJSON, KML or GeoParquet, by its name and by what it holds.
     layer
-        Of a file that has several; the first where not given.
+        Of a file that has several; where not given, the only one with features, and every folder of a KML, with its
+        name in the column `FOLDER`.
     encoding
-        Of a Shapefile's texts; what the file says of itself where not given.
+        Of a Shapefile's texts; what the file says of itself where not given, as far as it fits them.
 
     Raises
     ------
     InputError
         A file that holds another format than its name says, that points to other files or addresses, or that is cut
-        short.
+        short; several layers and none named, no geometry, a coordinate system that is unknown or not of the Earth.
     """
-    if path.suffix.lower() in PARQUET_SUFFIXES:
-        return gpd.read_parquet(path)
-    _refuse_disguise(path)
-    options = {key: value for key, value in (("layer", layer), ("encoding", encoding)) if value is not None}
-    with _without_network():
-        return gpd.read_file(path, engine="pyogrio", **options)
+    parquet = path.suffix.lower() in PARQUET_SUFFIXES
+    frame = gpd.read_parquet(path) if parquet else _read_layers(path, layer, encoding)
+    if not isinstance(frame, gpd.GeoDataFrame):
+        msg = f"{path.name}: the layer has no geometry; expected points, lines or polygons"
+        raise InputError(msg)
+    if frame.crs is not None:
+        earth_crs(frame.crs, source=path.name)
+    return frame
 
 
-def layer_names(path: Path) -> list[str]:
-    """Return the names of a vector file's layers; raise `InputError` as `read_vector` does."""
+def refuse_broken_shapes(shapes: NDArray[np.object_], names: Any, *, source: str) -> None:
+    """Raise `InputError` where corners of a shape are no numbers, naming the first of them."""
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    broken = np.unique(of[~np.isfinite(xy).all(axis=1)])
+    if broken.size:
+        shown = ", ".join(str(name) for name in np.asarray(names, dtype=object)[broken[:5]])
+        msg = f"{source}: {broken.size} shapes have corners that are no numbers ({shown}); expected places on Earth"
+        raise InputError(msg)
+
+
+def _read_layers(path: Path, layer: str | None, encoding: str | None) -> Any:
     _refuse_disguise(path)
+    options: dict[str, Any] = {"engine": "pyogrio"}
+    if path.suffix.lower() == ".shp":
+        options["encoding"] = encoding or shapefile_encoding(path)
     with _without_network():
-        return [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+        chosen = _layers(path, layer)
+        frames = [gpd.read_file(path, layer=number, **options) for number, _ in chosen]
+    if len(frames) == 1:
+        return frames[0]
+    named = [frame.assign(**{FOLDER: name}) for frame, (_, name) in zip(frames, chosen, strict=True)]
+    return pd.concat(named, ignore_index=True)
+
+
+def _layers(path: Path, layer: str | None) -> list[tuple[int, str]]:
+    """Return number and name of the layers to read: the one that is named, or that alone has features; all of a KML."""
+    listed = pyogrio.list_layers(path)
+    names = [str(name) for name in listed[:, 0]]
+    if not names:
+        msg = f"{path.name}: no layer; expected points, lines or polygons"
+        raise InputError(msg)
+    every = list(enumerate(names))
+    if layer is not None:
+        if layer not in names:
+            msg = f'{path.name}: no layer {layer!r}; it has {", ".join(names)}; expected layer = "..." to name one'
+            raise InputError(msg)
+        return [every[names.index(layer)]]
+    shaped = [(i, name) for i, name in every if listed[i, 1] is not None] or every
+    filled = shaped if len(shaped) == 1 else [(i, n) for i, n in shaped if pyogrio.read_info(path, layer=i)["features"]]
+    if len(filled) > 1 and path.suffix.lower() not in _FOLDERS:
+        msg = (
+            f"{path.name}: {len(filled)} layers: {', '.join(name for _, name in filled)}; "
+            'expected layer = "..." to name one of them'
+        )
+        raise InputError(msg)
+    return filled or shaped[:1]
 
 
 def _refuse_disguise(path: Path) -> None:
@@ -105,15 +162,39 @@ def _refuse_disguise(path: Path) -> None:
         msg = f"{path.name}: is not {known[0]}, as its name says; it begins with {head[:16]!r}"
         raise InputError(msg)
     if known[0] == "GeoJSON":
-        _refuse_linked_crs(path)
+        _refuse_unknown_crs(path)
 
 
-def _refuse_linked_crs(path: Path) -> None:
-    """Refuse a coordinate system that GDAL would fetch (``"crs": {"type": "link", ...}`` of GeoJSON 2008)."""
-    for found in _LINKED_CRS.finditer(path.read_bytes()):
-        if re.search(rb'"link"|"url"|"href"|\\u', found[0], re.IGNORECASE):
-            msg = f"{path.name}: its coordinate system is a link, {found[0][:80]!r}; expected its name, or WGS 84"
-            raise InputError(msg)
+def _refuse_unknown_crs(path: Path) -> None:
+    """Refuse a GeoJSON whose ``crs`` GDAL would fetch, or does not know: it takes that for WGS 84 without a word."""
+    for member in sorted({match[1] for match in _DECLARED_CRS.finditer(path.read_bytes())}):
+        name = _declared_name(member, path.name)
+        if name is None:
+            continue
+        try:
+            earth_crs(CRS.from_user_input(name), source=path.name)
+        except CRSError as error:
+            msg = (
+                f"{path.name}: its crs member declares {name!r}, no coordinate system that PROJ knows; expected WGS84 "
+                'or an EPSG code; for GCJ-02 or BD-09 take the member out and say coordinates = "GCJ-02" or "BD-09"'
+            )
+            raise InputError(msg) from error
+
+
+def _declared_name(member: bytes, source: str) -> str | None:
+    """Return the system that a ``crs`` member names (GeoJSON 2008, section 3), None where it is no such member."""
+    try:
+        content = json.loads(member)
+    except ValueError:
+        return None
+    inner = content.get("properties")
+    if content.get("type") in ("link", "url") or (isinstance(inner, dict) and "href" in inner):
+        msg = f"{source}: its coordinate system is a link, {member[:80]!r}; expected its name, or WGS 84"
+        raise InputError(msg)
+    if not isinstance(inner, dict) or "type" not in content:
+        return None
+    code = inner.get("code")
+    return f"EPSG:{code}" if code is not None else str(inner.get("name") or content["type"])
 
 
 @contextmanager
