@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.errors import (
         AccessibilityError,
+        AccessibilityWarning,
         InfeasibleError,
         InputError,
         OutputError,
@@ -40,6 +41,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "AccessibilityError": "errors",
+    "AccessibilityWarning": "errors",
     "Addition": "scenario",
     "Catchments": "catchments",
     "Coverage": "coverage",
@@ -62,6 +64,7 @@ _HOME = {
     "compare_coverages": "comparison",
     "compare_scenarios": "comparison",
     "measure_coverage": "coverage",
+    "read_network": "sources.osm",
     "read_scenarios": "scenariofile",
     "read_study": "study",
     "trace_catchments": "catchments",
@@ -96,6 +99,7 @@ __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "OutputError",
     "UnknownSiteError",
     "UnprovenError",
+    "AccessibilityWarning",
 ]
 
 

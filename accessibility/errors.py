@@ -30,3 +30,7 @@ class InfeasibleError(AccessibilityError, RuntimeError):
 
 class UnprovenError(AccessibilityError, RuntimeError):
     """A plan does not hold what it claims."""
+
+
+class AccessibilityWarning(UserWarning):
+    """Something in values given in memory that somebody should look at; files tell it as findings."""

@@ -5,20 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from warnings import warn
 
 import numpy as np
 from pyproj import CRS
 
 from accessibility.arrays import read_only, refuse
-from accessibility.errors import InputError
+from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.graphs import read_graph, write_graph
+from accessibility.projection import MAX_STRETCH, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY
+from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:
+    import os
+
     import geopandas as gpd
     import networkx as nx
     from numpy.typing import NDArray
+
+    from accessibility.streets.foot import FootAccess
+    from accessibility.streets.spelling import Said
 
 IMPASSABLE = np.uint32(0x7FFF_FFFF)
 """The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
@@ -26,6 +34,7 @@ STEPS = "steps"
 """A kind of edge with a pace of its own, as ferries are."""
 MAIN_NODES = 100
 MAIN_SHARE = 0.005
+_ENDS = 2  # of a line
 _PER_EDGE: dict[str, Any] = {  # zero where not given
     **dict.fromkeys(("oneway", "private", "off_ground", "outline", "across"), np.bool_),
     **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
@@ -158,53 +167,30 @@ class Network:
         self._check()
 
     def _check(self) -> None:
-        n = len(self.node_xy)
-        refuse(
-            ~np.isfinite(self.node_xy).all(axis=1),
-            name="network node_xy",
-            found=self.node_xy,
-            expected="finite coordinates",
-        )
-        refuse(
-            ((self.edges < 0) | (self.edges >= n)).any(axis=1),
-            name="network edges",
-            found=self.edges,
-            expected=f"rows of the {n} nodes",
-        )
-        refuse(
-            ~(np.isfinite(self.length_m) & (self.length_m >= 0)),
-            name="network length_m",
-            found=self.length_m,
-            expected="finite lengths, 0 or more",
-        )
-        refuse(
-            ~((self.slope_factor > 0) & np.isfinite(self.slope_factor)).all(axis=1),
-            name="network slope_factor",
-            found=self.slope_factor,
-            expected="positive factors",
-        )
-        for name in ("signals", "fixed_s"):
-            value = getattr(self, name)
-            refuse(~((value >= 0) & np.isfinite(value)), name=f"network {name}", found=value, expected="0 or more")
-        refuse(~np.isfinite(self.climb_m), name="network climb_m", found=self.climb_m, expected="finite metres")
-        refuse(
-            self.kind >= len(self.kinds),
-            name="network kind",
-            found=self.kind,
-            expected=f"rows of {len(self.kinds)} kinds",
-        )
-        refuse(
-            self.of_kind(FERRY) & ~(self.fixed_s > 0),
-            name="network fixed_s",
-            found=self.fixed_s,
-            expected="the seconds that a ferry takes",
-        )
-        refuse(
-            np.diff(self.shape_start) < 2,  # noqa: PLR2004 -- a line has two ends
-            name="network shape_start",
-            found=self.shape_start,
-            expected="at least two vertices an edge",
-        )
+        n, sides = len(self.node_xy), (self.edges < 0) | (self.edges >= len(self.node_xy))
+        factor = (self.slope_factor > 0) & np.isfinite(self.slope_factor)
+        checks = {
+            "node_xy": (~np.isfinite(self.node_xy).all(axis=1), "finite coordinates"),
+            "edges": (sides.any(axis=1), f"rows of the {n} nodes"),
+            "length_m": (~(np.isfinite(self.length_m) & (self.length_m >= 0)), "finite lengths, 0 or more"),
+            "slope_factor": (~factor.all(axis=1), "positive factors"),
+            "signals": (~((self.signals >= 0) & np.isfinite(self.signals)), "0 or more"),
+            "fixed_s": (~((self.fixed_s >= 0) & np.isfinite(self.fixed_s)), "0 or more"),
+            "climb_m": (~np.isfinite(self.climb_m), "finite metres"),
+            "kind": (self.kind >= len(self.kinds), f"rows of {len(self.kinds)} kinds"),
+            "shape_start": (np.diff(self.shape_start) < _ENDS, "at least two vertices an edge"),
+        }
+        for name, (bad, expected) in checks.items():
+            refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
+        late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
+        refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
+        stretch = stretch_of(self.node_xy, self.crs)
+        if stretch > MAX_STRETCH:
+            msg = (
+                f"network coordinate system {self.crs.name!r} stretches metres here, by {stretch:.1%}; expected one "
+                "with true metres, such as the UTM zone of the place, or none: then one is made"
+            )
+            raise InputError(msg)
 
     def __repr__(self) -> str:
         """Return junctions, edges, length and components."""
@@ -317,7 +303,10 @@ class Network:
         return found
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row an edge: kind, length_m, climb_m, oneway, geometry."""
+        """Return a row an edge: kind, length_m, climb_m, oneway, private, geometry, and what `from_gdf` reads besides.
+
+        `foot` and `oneway_foot` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
+        """
         import geopandas as gpd  # noqa: PLC0415
 
         columns = {
@@ -326,30 +315,96 @@ class Network:
             "climb_m": self.climb_m,
             "oneway": self.oneway,
             "private": self.private,
+            "foot": np.where(self.private, "private", "yes"),
+            "oneway_foot": np.where(self.oneway, "yes", "no"),
+            **{name: getattr(self, name) for name in ("off_ground", "outline", "across", "signals", "fixed_s")},
         }
         return gpd.GeoDataFrame(columns, geometry=self.lines(), crs=self.crs)
 
     @classmethod
-    def from_networkx(cls, graph: nx.Graph[Any], *, crs: object = None) -> Network:
-        """Return the network of a networkx graph, as osmnx makes them.
+    def from_gdf(
+        cls, lines: gpd.GeoDataFrame, *, noded: bool = False, crs: object = None, foot: FootAccess | None = None
+    ) -> Network:
+        """Return the network of lines, such as `to_gdf` returns, osmnx or GDAL makes, or a road file holds.
 
-        Parameters
-        ----------
-        graph
-            Nodes with ``x`` and ``y``; edges with ``length`` in metres (measured from the geometry where it is
-            missing) and, where there is one, ``geometry`` (a shapely line), ``highway``, ``private``, ``off_ground``,
-            ``signals``, ``fixed_s``, ``climb_m`` and ``slope_factor``, as `to_networkx` writes them. An undirected
-            edge, and a pair of opposite edges of the same length, may be walked both ways; any other directed edge is
-            one-way.
-        crs
-            The coordinate system of ``x`` and ``y``; ``graph.graph["crs"]`` where not given. Degrees are projected.
+        See `accessibility.streets.lines.read_frame` for junctions and options, and
+        `accessibility.streets.spelling.judge_rows` for the columns that say who may walk where.
 
         Raises
         ------
         InputError
-            A graph without nodes or coordinate system, a node without coordinates, a length that is not a number.
+            No lines, no coordinate system, coordinates that are no numbers, or no line that may be walked.
+
+        Warns
+        -----
+        AccessibilityWarning
+            Types of street that are missing or not understood, crossings without a shared vertex.
         """
-        return cls(**read_graph(graph, crs=crs))
+        from accessibility.streets.lines import LineOptions, read_frame  # noqa: PLC0415 -- needs geopandas
+
+        options = LineOptions(noded=noded, crs=crs, foot=foot)  # type: ignore[arg-type]
+        fields, said = read_frame(lines, options)
+        _warn(said)
+        return cls(**fields)
+
+    @classmethod
+    def from_osm(cls, path: str | os.PathLike[str], *, foot: FootAccess | None = None) -> Network:
+        """Return the walkable network of an OpenStreetMap extract, as a study reads it.
+
+        Raises
+        ------
+        InputError
+            A file that is missing, empty, damaged, no OpenStreetMap data, or without a walkable way.
+
+        Warns
+        -----
+        AccessibilityWarning
+            What looks suspicious in the file.
+        """
+        import accessibility  # noqa: PLC0415 -- files are read floors above; the package's door knows them all
+
+        network, findings = accessibility.read_network(path, foot=foot)
+        for finding in findings:
+            if finding.is_warning:
+                warn(str(finding), AccessibilityWarning, stacklevel=2)
+        return network  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph[Any], *, crs: object = None, foot: FootAccess | None = None) -> Network:
+        """Return the network of a networkx graph, as osmnx makes them.
+
+        The foot-access table judges the edges by their attributes, as it does the ways of an extract; every edge may
+        be walked both ways but where ``oneway:foot``, stairs or escalators bind people on foot.
+
+        Parameters
+        ----------
+        graph
+            Nodes with ``x`` and ``y``, and gates and crossings as tags; edges with ``length`` in metres (measured from
+            the geometry where it is missing or cannot be metres) and, where there is one, ``geometry`` (a shapely
+            line), OpenStreetMap tags (``highway``, ``foot``, ``access``, ``oneway:foot`` or ``oneway_foot`` ...),
+            ``private``, ``off_ground``, ``signals``, ``fixed_s``, ``climb_m`` and ``slope_factor``, as `to_networkx`
+            writes them. A pair of opposite edges of the same length is one street.
+        crs
+            The coordinate system of ``x`` and ``y``; ``graph.graph["crs"]`` where not given. Degrees, and systems that
+            stretch metres, are projected anew.
+        foot
+            The foot-access table; the default one if not given.
+
+        Raises
+        ------
+        InputError
+            A graph without nodes, coordinate system or walkable edge, a node without a place on Earth, a length that
+            is not a number.
+
+        Warns
+        -----
+        AccessibilityWarning
+            A graph that looks made for cars, types of street that are missing or not understood, lengths that are no
+            metres.
+        """
+        fields, said = read_graph(graph, crs=crs, foot=foot)
+        _warn(said)
+        return cls(**fields)
 
     def to_networkx(self) -> nx.MultiDiGraph[Any]:
         """Return a graph as osmnx expects it: node ids, x, y; edges with length, highway, geometry, both directions.
@@ -357,6 +412,13 @@ class Network:
         Edges also carry what `from_networkx` reads; `climb_m` and `slope_factor` are those of their direction.
         """
         return write_graph(self)
+
+
+def _warn(said: Said) -> None:
+    """Tell what was found in values given in memory, but for what was only counted."""
+    for code, (count, text) in said.items():
+        if code not in COUNTED:
+            warn(f"{count:,} {text}", AccessibilityWarning, stacklevel=3)
 
 
 def _metric(crs: CRS) -> CRS:

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 WGS84 = CRS.from_epsg(4326)
 _SHIFTED = re.compile(r"gcj|bd-?_?09|火星|百度", re.IGNORECASE)  # systems of maps in China, which PROJ cannot undo
+_STEP_M = 100.0
 _LOCAL_M = 2_000.0  # below this the local metric and the geodesic agree to a tenth of a millimetre
+
+
+MAX_STRETCH = 0.01  # of a metre in a coordinate system that counts in metres
 
 
 def local_crs(lon: float, lat: float) -> CRS:
@@ -62,6 +66,28 @@ def earth_crs(crs: CRS, *, source: str) -> CRS:
         msg = f"{source}: {error}"
         raise InputError(msg) from error
     return crs
+
+
+def stretch_of(xy: NDArray[np.float64], crs: CRS) -> float:
+    """Return how far a metre of a projected system is from a true one, at worst, at the corners and middle of places.
+
+    Examples
+    --------
+    >>> round(stretch_of(np.array([[800_000.0, 5_400_000.0]]), CRS.from_epsg(3857)), 2)
+    0.37
+    """
+    finite = xy[np.isfinite(xy).all(axis=1)]
+    if not len(finite):
+        return 0.0
+    low, high = finite.min(axis=0), finite.max(axis=0)
+    at = low + (high - low) * np.array([(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)])
+    steps = np.array([(0.0, 0.0), (_STEP_M, 0.0), (0.0, _STEP_M)])
+    lonlat = transform((at[:, None] + steps).reshape(-1, 2), crs, WGS84).reshape(-1, 3, 2)
+    if not np.isfinite(lonlat).all():
+        return float("inf")
+    east_m, north_m = (segment_lengths(lonlat[:, [0, i]].reshape(-1, 2))[::2] for i in (1, 2))
+    true = np.concatenate([east_m, north_m])
+    return float(np.abs(_STEP_M / np.maximum(true, 1e-9) - 1).max())
 
 
 @cache

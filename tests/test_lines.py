@@ -47,13 +47,14 @@ def codes(findings: list[Any]) -> dict[str, int]:
 def test_ends_within_a_centimetre_are_one_junction(tmp_path: Path, suffix: str) -> None:
     drawn = [LineString([(0, 0), (50, 80), (100, 0)]), LineString([(100.004, 0.003), (200, 0)])]
     drawn.append(LineString([(200.05, 0), (300, 0)]))
+    kind = ["street"] * 3
     crs = UTM
     path = tmp_path / f"roads{suffix}"
     if suffix == ".geojson":
         moved = gpd.GeoSeries([shapely.transform(s, lambda xy: xy + ORIGIN) for s in drawn], crs=UTM)
-        gpd.GeoDataFrame(geometry=moved.to_crs(4326)).to_file(path, COORDINATE_PRECISION=11)
+        gpd.GeoDataFrame({"kind": kind}, geometry=moved.to_crs(4326)).to_file(path, COORDINATE_PRECISION=11)
     else:
-        roads(path, *drawn, crs=crs)
+        roads(path, *drawn, crs=crs, kind=kind)
     network, findings = read_lines(path)
     assert len(network.edges) == 3
     assert len(network.node_xy) == 5  # 4 mm apart is one place, 5 cm are two
@@ -72,7 +73,7 @@ def test_multipart_lines_are_lines_and_what_is_no_line_long_is_counted(tmp_path:
     path = roads(tmp_path / "r.parquet", parts, LineString([(7, 7), (7, 7)]), None, LineString())
     network, findings = read_lines(path)
     assert (len(network.edges), len(network.node_xy)) == (2, 3)
-    assert codes(findings) == {"zero-length": 1, "no-geometry": 2}
+    assert codes(findings) == {"zero-length": 1, "no-geometry": 2, "no-street-class": 2}
     assert all("r.parquet" in str(finding) for finding in findings)
 
 
@@ -114,23 +115,35 @@ def test_of_lines_on_top_of_each_other_one_is_walked(tmp_path: Path) -> None:
 
 
 def test_columns_named_like_tags_decide_who_walks(tmp_path: Path) -> None:
-    drawn = [LineString([(0, 100 * i), (100, 100 * i)]) for i in range(8)]
+    drawn = [LineString([(0, 100 * i), (100, 100 * i)]) for i in range(9)]
     columns: dict[str, Any] = {
-        "highway": ["motorway", "footway", None, "county road", "construction", "service", "steps", "residential"],
-        "access": [None, None, None, None, None, "private", None, None],
-        "oneway": ["yes"] * 8,  # cars
-        "oneway_foot": [None, "-1", None, "no", None, None, None, "TRUE"],
-        "bridge": [None, "F", None, "T", None, "no", "0", None],
-        "layer": ["streets"] * 8,
+        "highway": [
+            "motorway",
+            "footway",
+            None,
+            "rue",
+            "construction",
+            "track",
+            "service",
+            "steps",
+            "residential",
+        ],
+        "access": [None, None, None, None, None, None, "private", None, None],
+        "oneway": ["yes"] * 9,  # cars
+        "oneway_foot": [None, "-1", None, "no", None, None, None, None, "TRUE"],
+        "bridge": [None, "F", None, "T", None, "T", "no", "0", None],
+        "layer": ["streets"] * 9,
     }
     network, findings = read_lines(roads(tmp_path / "r.gpkg", *drawn, **columns), crs=UTM)
     kinds = [network.kinds[k] for k in network.kind]
-    assert kinds == ["footway", "road", "county road", "service", "steps", "residential"]
-    assert codes(findings) == {"not-walkable": 2}
-    assert "highway=motorway" in str(findings[0])
-    assert network.private.tolist() == [False, False, False, True, False, False]
-    assert network.oneway.tolist() == [True, False, False, False, False, True]
-    assert network.off_ground.tolist() == [False, False, True, False, False, False]
+    assert kinds == ["footway", "track", "service", "steps", "residential"]
+    assert codes(findings) == {"empty-street-class": 1, "unknown-street-class": 1, "not-walkable": 4}
+    said = " ".join(map(str, findings))
+    assert "'rue' (1); not walked" in said
+    assert "highway=motorway" in said
+    assert network.private.tolist() == [False, False, True, False, False]
+    assert network.oneway.tolist() == [True, False, False, True, True]  # stairs are one-way for those who climb them
+    assert network.off_ground.tolist() == [False, True, False, False, False]
     first = network.node_xy[network.edges[0]]
     assert first[1, 0] < first[0, 0]  # against the line
     assert network.shape_xy[0].tolist() == pytest.approx(first[0].tolist())
@@ -210,8 +223,7 @@ def _metres(graph: Any, start: int, end: int) -> float:
 
 
 def test_the_sample_county_written_as_lines_is_the_same_network(county: Network, tmp_path: Path) -> None:
-    frame = county.to_gdf().rename(columns={"oneway": "oneway_foot"})
-    frame.to_file(tmp_path / "county.gpkg", layer="roads")
+    county.to_gdf().to_file(tmp_path / "county.gpkg", layer="roads")
     again, findings = read_lines(tmp_path / "county.gpkg")
     assert (len(again.edges), len(again.node_xy)) == (len(county.edges), len(county.node_xy))
     assert again.length_m == pytest.approx(county.length_m, abs=1e-3)

@@ -10,7 +10,7 @@ import worlds
 from pyproj import Geod, Proj
 from shapely import LineString
 
-from accessibility import InputError, Network, Walker
+from accessibility import AccessibilityWarning, InputError, Network, Walker
 from accessibility.network import IMPASSABLE
 from accessibility.projection import local_crs, segment_lengths
 
@@ -76,9 +76,10 @@ def test_a_graph_in_degrees_is_projected_and_measured_on_the_ellipsoid() -> None
     graph.add_node(8, x=bend[2][0], y=bend[2][1])
     graph.add_edge(7, 8, geometry=LineString(bend), highway="steps")
     graph.add_edge(8, 7, geometry=LineString(bend[::-1]), highway="steps", length=2_500.0)
-    network = Network.from_networkx(graph)
+    with pytest.warns(AccessibilityWarning, match="2 edges run one way only, as in a graph made for cars"):
+        network = Network.from_networkx(graph)
     lon, lat = zip(*bend, strict=True)
-    assert network.oneway.tolist() == [True, True]  # the two directions differ in length: two ways
+    assert network.oneway.tolist() == [False, False]  # the two directions differ in length: two ways
     assert network.length_m == pytest.approx([Geod(ellps="WGS84").line_length(lon, lat), 2_500], abs=1e-3)
     assert network.node_ids.tolist() == [7, 8]
     assert network.crs.is_projected
@@ -88,11 +89,15 @@ def test_a_graph_in_degrees_is_projected_and_measured_on_the_ellipsoid() -> None
 def test_opposite_edges_of_one_length_are_one_street_both_ways() -> None:
     graph: nx.MultiDiGraph[Any] = nx.MultiDiGraph(crs=worlds.CRS)
     graph.add_nodes_from([("a", {"x": 0, "y": 0}), ("b", {"x": 50, "y": 0})])
-    graph.add_edge("a", "b", length=50)
-    graph.add_edge("b", "a", length=50)
-    graph.add_edge("a", "b", length=70)
+    graph.add_edge("a", "b", length=50, highway="path")
+    graph.add_edge("b", "a", length=50, highway="path")
+    graph.add_edge("a", "b", length=70, highway="path", oneway_foot=True)
+    graph.add_edge("b", "b", length=70, highway="path", geometry=LineString([(50, 0), (60, 30), (50, 0)]))
     network = Network.from_networkx(graph)
-    assert sorted(zip(network.length_m.tolist(), network.oneway.tolist(), strict=True)) == [(50, False), (70, True)]
+    found = sorted(zip(network.length_m.tolist(), network.oneway.tolist(), strict=True))
+    assert found == [(50, False), (70, False), (70, True)]
+    again = Network.from_networkx(network.to_networkx())
+    assert sorted(zip(again.length_m.tolist(), again.oneway.tolist(), strict=True)) == found
 
 
 def test_there_and_back_keeps_every_distance() -> None:

@@ -67,7 +67,7 @@ def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]
         if table.crs is not None:
             msg = f"{path.name}: a graph brings its own coordinate system; expected no crs"
             raise InputError(msg)
-        return _kept(load, {"reader": "graphml"}, lambda: lines.read_graphml(path))
+        return _kept(load, {"reader": "graphml", "foot": asdict(foot)}, lambda: lines.read_graphml(path, foot))
     known = (", ".join(OSM_SUFFIXES), ", ".join(lines.SUFFIXES))
     msg = f"{path.name}: not a network; expected an OpenStreetMap extract ({known[0]}), lines ({known[1]}) or .graphml"
     raise InputError(msg)

@@ -22,6 +22,7 @@ from accessibility.streets.foot import (
     is_lift,
     kind_of,
 )
+from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -250,7 +251,7 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
     held = f"{streets.nodes:,} nodes, {census.ways:,} ways, {census.relations:,} relations"
     said = {
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
-        "not-walkable": (away, f"streets and ferries may not be walked{examples(tally)}"),
+        "not-walkable": (away, f"streets and ferries may not be walked{reasons(tally)}"),
         "conditional-access": (conditional, "ways have access rules for certain times; these rules are ignored"),
         "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
@@ -282,9 +283,3 @@ def _ferries(foot: FootAccess, ways: Ways) -> tuple[int, str]:
         f"all after a wait of {foot.ferry_wait_s / 60:g} min"
     )
     return int(ferry.sum()), text
-
-
-def examples(tally: Counter[str]) -> str:
-    """Return the six most common reasons with their counts, for the end of a sentence."""
-    reasons = [f"{count:,} {reason}" for reason, count in tally.most_common() if reason][:6]
-    return f": {', '.join(reasons)}" if reasons else ""

@@ -23,8 +23,7 @@ from pyproj.exceptions import CRSError
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
-from accessibility.sources.delays import Delays
-from accessibility.sources.extract import INDEX, Streets, examples, findings, located, refs_of
+from accessibility.sources.extract import INDEX, Streets, findings, located, refs_of
 from accessibility.sources.features import (
     WATER_TAGS,
     BuildingTable,
@@ -38,7 +37,9 @@ from accessibility.sources.osmtags import parse_tags
 from accessibility.sources.pbf import refuse_nul_texts
 from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
+from accessibility.streets.delays import Delays
 from accessibility.streets.foot import FootAccess
+from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
     import os
@@ -103,7 +104,7 @@ def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None)
         if not streets.counts:
             msg = (
                 f"{path}: none of its {streets.census.ways:,} ways may be walked ({tally.total():,} streets or ferries"
-                f"{examples(tally)}); expected at least one walkable way"
+                f"{reasons(tally)}); expected at least one walkable way"
             )
             raise InputError(msg)
         ways, strange = located(streets, index)

@@ -12,7 +12,7 @@ from accessibility.arrays import refuse
 from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
-from accessibility.sources.delays import Carried, Delays
+from accessibility.streets.delays import Carried, Delays
 from accessibility.streets.foot import LIFT
 
 if TYPE_CHECKING:

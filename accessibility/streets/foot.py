@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from itertools import islice, product
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from accessibility.errors import InputError
@@ -31,16 +32,24 @@ _MAJOR = ("motorway", "motorway_link", "trunk", "trunk_link", "primary", "primar
 _STREETS = (
     *("secondary", "secondary_link", "tertiary", "tertiary_link", "unclassified", "residential", "living_street"),
     *("service", "track", "road", "pedestrian", "footway", "path", "steps", "corridor", "platform", "elevator"),
-    *("crossing", "cycleway", "bridleway"),
+    *("crossing", "cycleway", "bridleway", "pier"),
 )
+# Walked on though nobody tags them as a highway.
+_LIKE_STREETS = {("man_made", "pier"): "pier", ("railway", "platform"): "platform"}
+_LIKE_STREETS |= {("public_transport", "platform"): "platform"}
 LIFT = "elevator"
+ON_FOOT = ("footway", "path", "pedestrian", "cycleway", "steps", "crossing")
+"""Kinds of way along which people wait for a green light; who walks along a street does not."""
 KINDS = (*_STREETS, *_MAJOR, FERRY, "other")
 _WALKABLE = frozenset({*_STREETS, *_MAJOR} - {"motorway", "motorway_link", "cycleway", "bridleway"})
 # Nothing stands there to be walked on, whatever the other tags say.
-_ABSENT = frozenset({"construction", "proposed", "planned", "abandoned", "razed", "demolished", "disused", "no"})
+ABSENT = frozenset({"construction", "proposed", "planned", "abandoned", "razed", "demolished", "disused", "no"})
 _SIDEWALK = frozenset({"both", "left", "right", "yes"})
 _SIDES = ("sidewalk", "sidewalk:both", "sidewalk:left", "sidewalk:right")
-_GATES = frozenset({"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_gate", "hampshire_gate"})
+_GATES = frozenset(
+    {"gate", "lift_gate", "swing_gate", "sliding_gate", "wicket_gate", "hampshire_gate", "kissing_gate"}
+    | {"door", "turnstile", "full-height_turnstile", "security_control", "sally_port", "entrance"}
+)
 _WALLS = frozenset({"wall", "fence", "city_wall", "retaining_wall"})
 _ALONG, _AGAINST = frozenset({"yes", "true", "1"}), frozenset({"-1", "reverse"})
 
@@ -53,9 +62,17 @@ STREET_KEYS = (
     *("bridge", "indoor", "location", "layer"),
 )
 FERRY_KEYS = ("route", "duration", *_EVERYWHERE)
-WAY_KEYS = tuple(dict.fromkeys(("highway", *STREET_KEYS, *FERRY_KEYS)))
-"""Every tag that the table asks of a way: of a street beside its `highway`, and of a ferry, which has none."""
-NODE_KEYS = ("barrier", "foot", "access", "locked", "highway", "crossing", "crossing:signals")
+PIER_KEYS = tuple(dict.fromkeys(key for key, _ in _LIKE_STREETS))
+WAY_KEYS = tuple(dict.fromkeys(("highway", *STREET_KEYS, *FERRY_KEYS, *PIER_KEYS)))
+"""Every tag that the table asks of a way: of a street beside its `highway`, of ferries and piers, which have none."""
+NODE_KEYS = (
+    *("barrier", "door", "entrance", "foot", "access", "locked", "opening_hours", "foot:conditional"),
+    *("access:conditional", "highway", "crossing", "crossing:signals"),
+)
+# Texts whose semicolons part clauses, not values.
+_WHOLE = frozenset({"duration", "opening_hours", "foot:conditional", "access:conditional"})
+_MOST_READINGS = 64  # of one way whose tags have several values
+_HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|sa|su|ph)\b", re.IGNORECASE)
 
 
 class Walk(NamedTuple):
@@ -70,7 +87,7 @@ class Walk(NamedTuple):
     reason
         Why not, as a tag, for the count of what was set aside; empty where walkable.
     conditional
-        Whether a conditional tag (``foot:conditional``, ``access:conditional``) was ignored.
+        Whether a conditional tag (``foot:conditional``, ``access:conditional``) holds at certain times only.
     private
         Whether only those may walk here who live along it: they come out, nobody passes through.
     off_ground
@@ -98,7 +115,8 @@ class FootAccess:
     and tunnels of main roads without a sidewalk are refused; the type of street decides. ``sidewalk=separate`` keeps
     the road: removing it breaks networks whose separate sidewalk is not connected. `oneway` binds people on foot on
     steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways are walked through from
-    end to end; nobody steps onto them from beside.
+    end to end; nobody steps onto them from beside. What is open at certain hours is open: a counter is sought by day.
+    Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and platforms need no `highway`.
 
     Parameters
     ----------
@@ -147,47 +165,67 @@ class FootAccess:
 
     def may_walk(self, tags: Mapping[str, str]) -> Walk:
         """Return whether, and which way, people may walk along a way with these tags."""
+        walks = [self._one(each) for each in _readings(tags)]
+        closed = next((walk for walk in walks if not walk.walkable), None)
+        if closed is not None or len(walks) == 1:
+            return closed or walks[0]
+        return walks[0]._replace(
+            direction=next((walk.direction for walk in walks if walk.direction), 0),
+            private=any(walk.private for walk in walks),
+            off_ground=any(walk.off_ground for walk in walks),
+        )
+
+    def _one(self, given: Mapping[str, str]) -> Walk:
+        tags = _by_day(given)
         reason = self._refusal(tags)
         direction = 0
         if not reason:
             forward, backward = _directions(tags)
             direction = int(forward) - int(backward)
             reason = "" if forward or backward else "closed in both directions"
-        conditional = "foot:conditional" in tags or "access:conditional" in tags
         walkable = not reason
         private, off_ground = walkable and _for_residents(tags), walkable and _off_ground(tags)
         ride_s = duration_of(tags.get("duration", "")) if walkable and is_ferry(tags) else 0.0
-        return Walk(walkable, direction, reason, conditional, private, off_ground, ride_s)
+        return Walk(walkable, direction, reason, is_conditional(given), private, off_ground, ride_s)
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
         """Return whether a node with these tags stops people passing on foot."""
-        foot, access, barrier = tags.get("foot"), tags.get("access"), tags.get("barrier")
-        if barrier is None or foot in ALLOWED:
+        tags = _by_day(tags)
+        foot, access, barrier = (_first(tags.get(key)) for key in ("foot", "access", "barrier"))
+        if not (barrier or _is_door(tags)) or foot in ALLOWED:
             return False
-        locked = access in BLOCKED or access == "private" or tags.get("locked") == "yes"
-        return foot in BLOCKED or foot == "private" or barrier in _WALLS or (barrier in _GATES and locked)
+        if foot in BLOCKED or foot == "private" or barrier in _WALLS:
+            return True
+        locked = tags.get("locked") == "yes" and "opening_hours" not in tags
+        shut = access in BLOCKED and not _HOURS.search(tags.get("opening_hours", ""))
+        return (barrier in _GATES or _is_door(tags)) and (locked or shut or access == "private")
 
     def has_keys(self, tags: Mapping[str, str]) -> bool:
         """Return whether residents pass a gate that stops others: a private one, not one that is shut for all."""
-        return tags.get("barrier") in _GATES and "private" in (tags.get("foot"), tags.get("access"))
+        gate = tags.get("barrier") in _GATES or _is_door(tags)
+        return gate and "private" in (tags.get("foot"), tags.get("access"))
 
     def _refusal(self, tags: Mapping[str, str]) -> str:
-        highway, foot, access = tags.get("highway"), tags.get("foot"), tags.get("access")
-        ferry = is_ferry(tags)
+        highway, foot = street_of(tags), tags.get("foot")
+        ferry = highway == FERRY
         if ferry and not self.ferries:
             return "route=ferry"
-        if (highway is None and not ferry) or highway in _ABSENT:
-            return "not a street" if highway is None else f"highway={highway}"
-        if foot in BLOCKED:
-            return f"foot={foot}"
+        if not highway or highway in ABSENT:
+            return f"highway={highway}" if highway else "not a street"
         if foot in ALLOWED or foot in RESIDENTS:
             return ""
-        if access in BLOCKED:
-            return f"access={access}"
-        return "" if ferry or _has_sidewalk(tags) else self._refusal_by_type(tags)
+        shut = self._shut(tags)
+        return shut if shut or ferry or _has_sidewalk(tags) else self._refusal_by_type(tags)
+
+    def _shut(self, tags: Mapping[str, str]) -> str:
+        """Return the tag that closes a way to people on foot, whatever its type; empty where none does."""
+        closing = next((key for key in ("foot", "access") if tags.get(key) in BLOCKED), "")
+        if not closing and tags.get("barrier") in _GATES and self.blocks(tags) and not self.has_keys(tags):
+            closing = "barrier"
+        return f"{closing}={tags[closing]}" if closing else ""
 
     def _refusal_by_type(self, tags: Mapping[str, str]) -> str:
-        highway = tags["highway"]
+        highway = street_of(tags)
         if tags.get("motorroad") == "yes":
             return "motorroad=yes"
         trunk = highway in ("trunk", "trunk_link")
@@ -198,6 +236,66 @@ class FootAccess:
         china = self.access == "china"
         walkable = highway in _WALKABLE or highway == ("cycleway" if china else "bridleway")
         return "" if walkable else f"highway={highway}"
+
+
+def street_of(tags: Mapping[str, str]) -> str:
+    """Return the type of street of a way: its `highway`, ``ferry``, ``pier`` or ``platform``; empty where it is none.
+
+    Examples
+    --------
+    >>> street_of({"highway": "path"}), street_of({"man_made": "pier"}), street_of({"waterway": "river"})
+    ('path', 'pier', '')
+    """
+    highway = tags.get("highway")
+    if highway is not None:
+        return highway
+    if tags.get("route") == FERRY:
+        return FERRY
+    return next((street for (key, value), street in _LIKE_STREETS.items() if tags.get(key) == value), "")
+
+
+def is_conditional(tags: Mapping[str, str]) -> bool:
+    """Return whether access hangs on the time, by `foot:conditional` or `access:conditional`."""
+    return "foot:conditional" in tags or "access:conditional" in tags
+
+
+def opens_by_day(text: str) -> bool:
+    """Return whether a conditional access opens at certain hours.
+
+    Examples
+    --------
+    >>> opens_by_day("yes @ (06:00-22:00)"), opens_by_day("no @ (22:00-06:00)"), opens_by_day("yes @ (emergency)")
+    (True, False, False)
+    """
+    clauses = [clause.partition("@") for clause in re.split(r";(?![^(]*\))", text)]
+    return any(value.strip() in ALLOWED and _HOURS.search(when) is not None for value, _, when in clauses)
+
+
+def _by_day(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the tags as they hold by day: what a conditional tag opens at certain hours is open."""
+    opened = [key for key in ("foot", "access") if opens_by_day(tags.get(f"{key}:conditional", ""))]
+    return {**tags, **dict.fromkeys(opened, "yes")} if opened else tags
+
+
+def _readings(tags: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """Return the tags once for each combination of the values that a semicolon parts."""
+    several = {key: _parts(value) for key, value in tags.items() if ";" in value and key not in _WHOLE}
+    if not several:
+        return [tags]
+    combined = islice(product(*several.values()), _MOST_READINGS)
+    return [{**tags, **dict(zip(several, values, strict=True))} for values in combined]
+
+
+def _parts(value: str) -> list[str]:
+    return list(dict.fromkeys(part for part in map(str.strip, value.split(";")) if part)) or [""]
+
+
+def _first(value: str | None) -> str | None:
+    return value if value is None else _parts(value)[0]
+
+
+def _is_door(tags: Mapping[str, str]) -> bool:
+    return tags.get("door", "no") != "no" or tags.get("entrance", "no") != "no"
 
 
 def is_ferry(tags: Mapping[str, str]) -> bool:
@@ -228,7 +326,7 @@ def _off_ground(tags: Mapping[str, str]) -> bool:
         or tags.get("tunnel", "no") not in ("no", "building_passage")
         or tags.get("indoor", "no") != "no"
         or tags.get("location") in ("underground", "indoor", "overground")
-        or tags.get("highway") in ("corridor", "platform", LIFT)
+        or street_of(tags) in ("corridor", "platform", LIFT)
         or is_ferry(tags)
         or tags.get("layer", "0").lstrip("+") not in ("0", "")
     )
@@ -236,7 +334,7 @@ def _off_ground(tags: Mapping[str, str]) -> bool:
 
 def kind_of(tags: Mapping[str, str]) -> int:
     """Return the row of `KINDS` of a way's type of street."""
-    return _KIND_ROW.get(FERRY if is_ferry(tags) else tags.get("highway", ""), len(KINDS) - 1)
+    return _KIND_ROW.get(_parts(street_of(tags))[0], len(KINDS) - 1)
 
 
 _KIND_ROW = {kind: row for row, kind in enumerate(KINDS)}
