@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from accessibility.errors import InputError
 from accessibility.sources.columns import ALIASES, find_column, require_column
-from accessibility.sources.numerals import numbers, parse_numbers
-from accessibility.sources.tables import cell_text, read_table
+from accessibility.sources.numerals import cell_text, numbers, parse_numbers
+from accessibility.sources.tables import read_table
 
 TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]
 CHINESE = "编号,网点名称,经度,纬度\n001,䶮山网点,116.4,39.9\n002,𠮷祥,116.5,39.8\n"
@@ -167,7 +167,7 @@ def test_other_machines_are_refused(path: Any) -> None:
         ("t.csv", b"id,lon\n\xff\xff\xff,2\n", r"t.csv: the text is not UTF-8 or GB 18030"),
         ("t.csv", b"id,lon\n\0\0,2\n", r"t.csv: holds NUL characters"),
         ("t.xlsx", b"no workbook", r"t.xlsx: cannot be read as .xlsx"),
-        ("t.xls", b"old", r"t.xls: unsupported format .xls; save it as .xlsx; expected one of .csv"),
+        ("t.xls", b"old", r"t.xls: cannot be read as .xls: it is no workbook, or a damaged one"),
         ("t", b"what", r"t: unsupported format \(no suffix\)"),
         ("t.gpkg", b"no database", r"t.gpkg: is not a GeoPackage"),
         ("t.geojson", b"{", r"t.geojson: cannot be read as .geojson"),
@@ -226,7 +226,7 @@ def test_numbers_are_strict_and_name_the_row() -> None:
         numbers(pd.Series(["1", "121.47E"], index=[2, 3]), source="t.csv", column="n")
 
 
-@pytest.mark.parametrize("text", ["1,23", "12,34,567", "1.2.3", "inf", "1e999", "0x10", "1_000", "120°09'18\"", "--5"])
+@pytest.mark.parametrize("text", ["12,34,567", "1.2.3", "inf", "1e999", "0x10", "1_000", "120°09'18\"", "--5"])
 def test_what_only_looks_like_a_number_is_none(text: str) -> None:
     assert parse_numbers(pd.Series([text]))[1].tolist() == [True]
 

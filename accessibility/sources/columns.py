@@ -52,6 +52,12 @@ JOINER = " / "
 """Between the two parts of a name that stood in a heading of two rows."""
 
 
+DECIDING = frozenset(
+    {"lon", "lat", "coordinates", "kind", "partner", "status", "cost", "population", "setting", "code", "typecode"}
+)
+"""Meanings of columns that decide on figures: a formula there without its value is refused."""
+
+
 DIVISIONS = ("township", "district", "city", "province")
 """Meanings of columns that may name the district of a study, whatever its districts are, the smallest first."""
 
@@ -74,7 +80,7 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     Raises
     ------
     InputError
-        `given` is not among the columns.
+        `given` is not among the columns, or a column that decides on figures has formulas without a stored value.
 
     Examples
     --------
@@ -84,15 +90,27 @@ def find_column(table: pd.DataFrame, wanted: str, *, source: str, given: str | N
     """
     plain = {_plain(str(column)): str(column) for column in reversed(attributes(table))}
     if given is not None:
-        if given in table.columns:
-            return given
-        if _plain(given) not in plain:
+        if given not in table.columns and _plain(given) not in plain:
             raise InputError(no_column(table, given, source=source))
-        return plain[_plain(given)]
+        return _computed(table, given if given in table.columns else plain[_plain(given)], wanted, source)
     lower = [(_plain(name.rsplit(JOINER, 1)[-1]), name) for name in plain.values() if JOINER in name]
     shared = [part for part, _ in lower]
     plain = {part: name for part, name in lower if shared.count(part) == 1} | plain
-    return next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
+    found = next((plain[_plain(name)] for name in ALIASES[wanted] if _plain(name) in plain), None)
+    return None if found is None else _computed(table, found, wanted, source)
+
+
+def _computed(table: pd.DataFrame, column: str, wanted: str, source: str) -> str:
+    """Return a column that decides on figures; raise `InputError` where it has formulas without a value."""
+    rows = table.attrs.get("uncomputed", {}).get(column, [])
+    rows = [row for row in rows if row in table.index]
+    if rows and wanted in DECIDING:
+        msg = (
+            f"{source}: column {column!r}: {len(rows)} cells are formulas without a stored value, or errors: rows "
+            f"{', '.join(map(str, rows[:10]))}; expected values: open the workbook in Excel or WPS and save it"
+        )
+        raise InputError(msg)
+    return column
 
 
 def check_meanings(columns: Mapping[str, str], *, source: str) -> None:

@@ -12,7 +12,7 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import DIVISIONS, check_meanings, find_column, require_column
-from accessibility.sources.numerals import numbers, rows_text
+from accessibility.sources.numerals import SHOWN, ambiguous_sign, numbers, rows_text
 from accessibility.sources.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, unique_row_ids
 from accessibility.sources.tables import checked_path, read_table
 
@@ -81,6 +81,7 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)
     values: dict[str, Any] = {"population": _people(table, column, source)}
+    findings += _by_points(table, column, source)
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has nobody in {len(table)} rows; expected people"
         raise InputError(msg)
@@ -121,12 +122,39 @@ def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64
         msg = f"{source}: column {column!r} seems to count in ten thousands (万); expected persons"
         raise InputError(msg)
     texts = table[column]
-    people = numbers(texts, source=source, column=column)
+    _refuse_shared(table, column, source)
+    people = numbers(texts, source=source, column=column, of="people")
     for bad, what in ((~np.isfinite(people), "is blank"), (people < 0, "is negative")):
         if bad.any():
             msg = f"{source}: column {column!r}: {rows_text(texts, bad, what)}; expected people, 0 or more, in each row"
             raise InputError(msg)
     return people
+
+
+def _refuse_shared(table: pd.DataFrame, column: str, source: str) -> None:
+    """Raise `InputError` where a number of people may be of several rows, or a thousand times another one."""
+    rows = table.attrs.get("spanned", {}).get(column, [])
+    if rows:
+        shown = ", ".join(map(str, rows[:SHOWN]))
+        msg = (
+            f"{source}: column {column!r}: {len(rows)} rows have no number of their own, a merged cell above reaches "
+            f"over them: rows {shown}; expected people in each row"
+        )
+        raise InputError(msg)
+    sign, unsure = ambiguous_sign(table[column])
+    if sign == "," and table.attrs.get("delimiter") == ";":
+        text = rows_text(table[column], unsure, "may have a comma of thousands or of decimals")
+        msg = f"{source}: column {column!r}: {text}; expected people without one, such as 1234 or 1234.5"
+        raise InputError(msg)
+
+
+def _by_points(table: pd.DataFrame, column: str, source: str) -> list[Finding]:
+    sign, unsure = ambiguous_sign(table[column])
+    if sign != ".":
+        return []
+    text = rows_text(table[column], unsure, "have a point before three digits")
+    message = f"column {column!r}: {text}; read as decimals: if it groups thousands, write the people without it"
+    return [Finding(code="ambiguous-point", source=source, message=message, count=int(unsure.sum()))]
 
 
 def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, source: str) -> list[Finding]:

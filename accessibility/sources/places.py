@@ -189,7 +189,7 @@ class _Cells:
                 counts &= ~closed
                 continue
             given = self.spec.columns.get(meaning) or (None if meaning in ALIASES else meaning)
-            known = meaning if meaning in ALIASES else "name"
+            known = meaning if meaning in ALIASES else "kind"  # whatever decides
             name = require_column(self.table, known, source=self.source, given=given)
             counts &= has_value(self.table[name], value)
         out = int((~counts & ~closed).sum())

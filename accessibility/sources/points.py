@@ -117,7 +117,7 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
     if isinstance(table, gpd.GeoDataFrame):
         located, crs = _of_shapes(table, source, spec.coordinates, crs)
     else:
-        located = _of_columns(table, source, spec.columns)
+        located = _of_columns(table, source, spec.columns, degrees=not crs.is_projected)
     xy, texts = located.lonlat, located.texts
     xy[(xy == 0).all(axis=1)] = np.nan  # a geocoder's way to say that it found nothing
     if crs.is_projected:
@@ -159,7 +159,7 @@ def _declared(coordinates: str | None, source: str) -> tuple[str, CRS]:
     raise InputError(msg)
 
 
-def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) -> Located:
+def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str], *, degrees: bool) -> Located:
     names = {key: find_column(table, key, source=source, given=columns.get(key)) for key in ("lon", "lat")}
     both = find_column(table, "coordinates", source=source, given=columns.get("coordinates"))
     lon_name, lat_name = names["lon"], names["lat"]
@@ -178,8 +178,8 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) ->
             "(经度, 纬度), or one column 'lng,lat' (坐标, location); else name them in the study"
         )
         raise InputError(msg)
-    lon, bad_lon, wrong_lon = _parse_degrees(lon_text, "EW")
-    lat, bad_lat, wrong_lat = _parse_degrees(lat_text, "NS")
+    lon, bad_lon, wrong_lon = _parse_degrees(lon_text, "EW", degrees=degrees)
+    lat, bad_lat, wrong_lat = _parse_degrees(lat_text, "NS", degrees=degrees)
     if (wrong_lon | wrong_lat).any():
         text = rows_text(texts, wrong_lon | wrong_lat, "look swapped: latitude stands where longitude is expected")
         msg = f"{source}: coordinates of {text}; expected longitude first, then latitude"
@@ -190,14 +190,14 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str]) ->
 
 
 def _parse_degrees(
-    texts: pd.Series[Any], letters: str
+    texts: pd.Series[Any], letters: str, *, degrees: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Return ``(n,)`` numbers of plain numbers or degrees, minutes and seconds; which are neither; which face wrong.
 
     South and west are negative. `letters` are those of the axis (``EW`` or ``NS``); a cell with another one belongs to
     the other axis.
     """
-    values, bad = parse_numbers(texts)
+    values, bad = parse_numbers(texts, of="degrees" if degrees else None)
     wrong = np.zeros(len(values), dtype=np.bool_)
     for row in np.flatnonzero(bad):
         angle = _ANGLE.fullmatch(_marked(str(texts.iloc[row])).replace(" ", "").upper())

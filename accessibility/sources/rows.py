@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,18 +16,44 @@ from accessibility.sources.columns import JOINER
 from accessibility.sources.numerals import NUMBER, SHOWN, rows_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
-_TOTALS = frozenset({"total", "totals", "subtotal", "sub-total", "grandtotal", "sum"})
-_TOTAL_ENDINGS = ("合计", "小计", "总计")
+_TOTALS = frozenset(
+    {"total", "totals", "subtotal", "sub-total", "grandtotal", "sum", "overall", "insgesamt", "gesamt", "summe"}
+) | {"总数", "总和", "累计", "汇总", "合", "计", "总"}
+_TOTAL_ENDINGS = (
+    *("合计", "小计", "总计", "共计", "汇总", "总数", "累计", "总和"),
+    *("合計", "小計", "總計", "共計", "總數"),
+)
+_WHOLE_DIVISION = re.compile(r"(全|本)([省市区县镇乡村州盟旗國国縣區]|街道)(人口)?")
+_UNMARKED: Mapping[str, AbstractSet[tuple[int, int]]] = MappingProxyType({})
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
 _CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
 _DIVISION_DIGITS = 12  # of the statistics office's codes of counties, townships and villages
 _WHOLE = re.compile(r"(\d{6,})\.0+")  # a code that a program took for a number
 
 
-def table_of_rows(rows: Sequence[Sequence[str]], source: str, findings: list[Finding]) -> pd.DataFrame:
-    """Return the rows below the header; the header is the first row with two filled cells, or the first filled one."""
+def table_of_rows(
+    rows: Sequence[Sequence[str]],
+    source: str,
+    findings: list[Finding],
+    marks: Mapping[str, AbstractSet[tuple[int, int]]] = _UNMARKED,
+) -> pd.DataFrame:
+    """Return the rows below the header; the header is the first row with two filled cells, or the first filled one.
+
+    Parameters
+    ----------
+    rows
+        The cells of the whole sheet or file.
+    source
+        The file, for messages.
+    findings
+        What is set aside is added here.
+    marks
+        What is known of single cells, by row and column from 0: ``spanned`` or ``uncomputed``, see
+        `accessibility.sources.workbooks.Sheet`. The ``attrs`` of the table tell them by column and row.
+    """
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     first = next((at for at, count in enumerate(filled) if count > 0), None)
     if first is None:
@@ -57,7 +84,19 @@ def table_of_rows(rows: Sequence[Sequence[str]], source: str, findings: list[Fin
             findings.append(Finding(code=code, source=source, message=message, count=len(numbers_)))
     table = pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
     findings += _write_out_codes(table, source)
+    table.attrs |= {mark: _by_column(cells, names, kept) for mark, cells in marks.items()}
     return table
+
+
+def _by_column(
+    cells: AbstractSet[tuple[int, int]], names: Sequence[str], kept: Mapping[int, object]
+) -> dict[str, list[int]]:
+    """Return the rows, as a spreadsheet counts them, of the cells of each column that stand in rows of the table."""
+    found: dict[str, list[int]] = {}
+    for at, column in sorted(cells):
+        if column < len(names) and at + 1 in kept:
+            found.setdefault(names[column], []).append(at + 1)
+    return found
 
 
 def _heading(
@@ -144,6 +183,7 @@ def _header(cells: Sequence[str], findings: list[Finding], source: str) -> list[
 
 
 def _is_total(cells: Sequence[str]) -> bool:
-    first = next(cell for cell in cells if cell)
-    plain = re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", first)).casefold()
-    return plain in _TOTALS or plain.endswith(_TOTAL_ENDINGS)
+    """Return whether a row is a sum of others: its first cell says so, a serial number before it apart."""
+    plain = [re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold() for cell in cells if cell]
+    word = next((text for text in plain if not text.isdecimal()), "")
+    return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None

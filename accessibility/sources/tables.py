@@ -5,32 +5,44 @@ from __future__ import annotations
 import csv
 import io
 import re
+import tempfile
 import warnings
-from contextlib import closing, contextmanager
+import zipfile
+from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
-import openpyxl
 import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
+from accessibility.sources.encodings import decode_text
+from accessibility.sources.numerals import cell_text
 from accessibility.sources.rows import table_of_rows
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
+from accessibility.sources.workbooks import read_workbook, refuse_unfolding
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
-GEO_SUFFIXES = (".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".kml", ".fgb")
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
+GEO_SUFFIXES = (
+    *(".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb"),
+    *(".kml", ".kmz", ".ovkml", ".gpx"),
+)
 
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+:/|^/vsi", re.IGNORECASE)
-_ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
+_KML_SUFFIXES = (".kml", ".kmz", ".ovkml")
+_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how workbooks of today and of before 2007 begin
+_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a first line that Excel obeys and does not show
+_DELIMITERS = ",;\t|"
+_TELLING_ROWS = 200  # rows that decide on the delimiter
 
 
 @contextmanager
@@ -84,20 +96,22 @@ def read_table(
     Parameters
     ----------
     path
-        CSV, XLSX, GeoJSON, GeoPackage, GeoParquet, Shapefile, FlatGeobuf or KML, by its name.
+        CSV or a workbook (Excel, LibreOffice, WPS), which of them its content decides; GeoJSON, GeoPackage, GeoParquet,
+        Shapefile, FlatGeobuf, KML or GPX, by its name.
     sheet
-        Sheet of a workbook; the first where not given.
+        Sheet of a workbook; the first that is shown where not given.
     encoding
-        Of CSV and Shapefile. Where not given: a byte-order mark, else UTF-8, else GB 18030.
+        Of CSV and Shapefile. Where not given: a byte-order mark, else UTF-8, else what
+        `accessibility.sources.encodings.decode_text` finds.
     layer
-        Layer of a file that has several, where one is wanted; of a KML every folder is read.
+        Layer of a file that has several, where one is wanted; of a KML every folder is read, of GPX the waypoints.
 
     Returns
     -------
     table
         A `GeoDataFrame` where the format has geometry. Text columns, ``""`` where nothing stands; the index is the row
         number as a spreadsheet shows it, or the number of the feature, from 1. Blank rows, titles above the header and
-        subtotal rows are left out.
+        subtotal rows are left out. Its ``attrs`` are as `accessibility.sources.rows.table_of_rows` makes them.
     findings
         What was left out, with counts.
 
@@ -110,16 +124,13 @@ def read_table(
     suffix = file.suffix.lower()
     findings: list[Finding] = []
     with readable(file, findings):
-        if suffix in TEXT_SUFFIXES:
-            table = table_of_rows(_csv_rows(file, encoding), file.name, findings)
-        elif suffix in WORKBOOK_SUFFIXES:
-            table = table_of_rows(_workbook_rows(file, sheet, findings), file.name, findings)
+        if suffix in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+            table = _of_cells(file, sheet, encoding, findings)
         elif suffix in GEO_SUFFIXES:
             table = _from_features(file, layer, encoding)
         else:
-            hint = "; save it as .xlsx" if suffix == ".xls" else ""
             known = ", ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES))
-            msg = f"{file.name}: unsupported format {suffix or '(no suffix)'}{hint}; expected one of {known}"
+            msg = f"{file.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"
             raise InputError(msg)
     if table.empty:
         msg = f"{file.name}: no rows; expected at least one below the header"
@@ -127,74 +138,69 @@ def read_table(
     return table, findings
 
 
-def cell_text(value: Any) -> str:
-    """Return a cell as the text a person would have typed: whole numbers without a point, nothing for nothing.
-
-    Examples
-    --------
-    >>> [cell_text(v) for v in (330106000000.0, "001", 0.25, None, float("nan"), True)]
-    ['330106000000', '001', '0.25', '', '', 'true']
-    """
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
-def _csv_rows(path: Path, encoding: str | None) -> list[list[str]]:
-    text = _decoded(path.read_bytes(), encoding, path.name)
-    if "\0" in text:
-        msg = f"{path.name}: holds NUL characters; expected a text table (another format, or UTF-16 without its mark?)"
+def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: list[Finding]) -> pd.DataFrame:
+    """Return the table of a workbook or a text, whichever the content is: exports bear each other's names."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith((_ZIP, _COMPOUND)):
+        book = read_workbook(path, sheet, findings)
+        marks = {"spanned": book.spanned, "uncomputed": book.uncomputed}
+        return table_of_rows(book.rows, path.name, findings, marks)
+    _refuse_markup(head, path.name)
+    rows, delimiter = _csv_rows(path, encoding, findings)
+    if path.suffix.lower() in WORKBOOK_SUFFIXES and sum(len(row) > 1 for row in rows[:_TELLING_ROWS]) < 2:  # noqa: PLR2004
+        msg = f"{path.name}: cannot be read as {path.suffix}: it is no workbook, or a damaged one"
         raise InputError(msg)
-    head = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max(",;\t", key=head.count)
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+    table = table_of_rows(rows, path.name, findings)
+    table.attrs["delimiter"] = delimiter
+    return table
 
 
-def _decoded(content: bytes, encoding: str | None, name: str) -> str:
-    if encoding is None and content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encoding = "utf-16"
-    for known in (encoding,) if encoding else ("utf-8-sig", "gb18030"):
-        try:
-            return content.decode(known)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    msg = f"{name}: the text is not {encoding or 'UTF-8 or GB 18030'}; expected one of them, or UTF-16 with its mark"
+def _refuse_markup(head: bytes, name: str) -> None:
+    """Raise `InputError` on pages and XML that bear a table's name, as many portals export them."""
+    text = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"").lower()
+    if not text.startswith((b"<", b"mime-version")):
+        return
+    what = "a web page (HTML)" if b"<html" in text or b"<table" in text or b"mime-version" in text else "XML"
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in text:
+        what = "an XML spreadsheet of 2003"
+    msg = f"{name}: its content is {what}, not a table of that name; open it in Excel or WPS and save it as .xlsx"
     raise InputError(msg)
 
 
-def _workbook_rows(path: Path, sheet: str | None, findings: list[Finding]) -> list[list[str]]:
-    # An open file: openpyxl leaves one it opened itself dangling where the workbook is broken.
-    with path.open("rb") as file, closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as book:
-        names = book.sheetnames
-        if sheet is not None and sheet not in names:
-            msg = f"{path.name}: no sheet {sheet!r}; it has {', '.join(names)}"
-            raise InputError(msg)
-        if sheet is None and len(names) > 1:
-            message = (
-                f"the first of {len(names)} sheets is read, {names[0]!r}; the others are not: {', '.join(names[1:6])}"
-            )
-            findings.append(Finding(code="other-sheets", source=path.name, message=message, count=len(names) - 1))
-        chosen: Any = book[sheet or names[0]]
-        chosen.reset_dimensions()
-        return [[_shown(cell) for cell in row] for row in chosen.iter_rows()]
+def _csv_rows(path: Path, encoding: str | None, findings: list[Finding]) -> tuple[list[list[str]], str]:
+    text, guessed = decode_text(path.read_bytes(), encoding, path.name)
+    findings += guessed
+    if "\0" in text and path.suffix.lower() in WORKBOOK_SUFFIXES:
+        msg = f"{path.name}: cannot be read as {path.suffix}: it is no workbook, or a damaged one"
+        raise InputError(msg)
+    if "\0" in text:
+        msg = f"{path.name}: holds NUL characters; expected a text table (another format, or UTF-16 without its mark?)"
+        raise InputError(msg)
+    first, _, rest = text.partition("\n")
+    said = _SEPARATOR.fullmatch(first.strip(" \r")) if first else None
+    text, delimiter = (rest, said[1]) if said else (text, _delimiter(text))
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)), delimiter
 
 
-def _shown(cell: Any) -> str:
-    """Return a cell of a workbook as its reader sees it: a number that is shown with leading zeros keeps them."""
-    value = cell.value
-    text = cell_text(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and _ZEROS.fullmatch(cell.number_format):
-        return text.zfill(len(cell.number_format))
-    return text
+def _delimiter(text: str) -> str:
+    """Return the delimiter that cuts most rows into equally many cells: titles above, commas inside do not matter."""
+    sample = "".join(line for line, _ in zip(io.StringIO(text, newline=""), range(_TELLING_ROWS), strict=False))
+    return max(_DELIMITERS, key=lambda delimiter: _alike(sample, delimiter))
+
+
+def _alike(sample: str, delimiter: str) -> tuple[int, int]:
+    """Return how many rows have the most usual number of cells, more than one, and that number."""
+    rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    return max(((count, width) for width, count in widths.items()), default=(0, 0))
 
 
 def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
-    frame = read_vector(path, layer=layer, encoding=encoding)
-    frame = _without_empty_twins(frame) if path.suffix.lower() == ".kml" else frame
+    frame = (
+        _read_kmz(path, layer) if path.suffix.lower() == ".kmz" else read_vector(path, layer=layer, encoding=encoding)
+    )
+    frame = _without_empty_twins(frame) if path.suffix.lower() in _KML_SUFFIXES else frame
     shapes = frame.geometry.to_numpy()
     drawn = np.flatnonzero(shapely.get_type_id(shapes) > 0)  # a point of no numbers is a row without a place
     refuse_broken_shapes(shapes[drawn], drawn + 1, source=path.name)
@@ -206,6 +212,19 @@ def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.G
     table = gpd.GeoDataFrame(texts, geometry=frame.geometry.to_numpy(), crs=frame.crs, dtype=object)
     table.index = pd.RangeIndex(1, len(table) + 1)
     return table
+
+
+def _read_kmz(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """Return the marks of the KML that a KMZ packs."""
+    refuse_unfolding(path)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        inside = next((part for part in archive.namelist() if part.lower().endswith(".kml")), None)
+        if inside is None:
+            msg = f"{path.name}: holds no .kml; expected one"
+            raise InputError(msg)
+        file = Path(folder) / f"{path.stem}.kml"
+        file.write_bytes(archive.read(inside))
+        return read_vector(file, layer=layer)
 
 
 def _without_empty_twins(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

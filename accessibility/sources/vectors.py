@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_MOST_ROWS = 50_000_000
+_MANY_ROWS = 1_000_000
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
 FOLDER = "folder"  # the column that says in which folder of a KML a mark lies
 
@@ -86,6 +88,8 @@ def read_vector(path: Path, *, layer: str | None = None, encoding: str | None = 
         short; several layers and none named, no geometry, a coordinate system that is unknown or not of the Earth.
     """
     parquet = path.suffix.lower() in PARQUET_SUFFIXES
+    if parquet:
+        _refuse_many_rows(path)
     frame = gpd.read_parquet(path) if parquet else _read_layers(path, layer, encoding)
     if not isinstance(frame, gpd.GeoDataFrame):
         msg = f"{path.name}: the layer has no geometry; expected points, lines or polygons"
@@ -102,6 +106,17 @@ def refuse_broken_shapes(shapes: NDArray[np.object_], names: Any, *, source: str
     if broken.size:
         shown = ", ".join(str(name) for name in np.asarray(names, dtype=object)[broken[:5]])
         msg = f"{source}: {broken.size} shapes have corners that are no numbers ({shown}); expected places on Earth"
+        raise InputError(msg)
+
+
+def _refuse_many_rows(path: Path) -> None:
+    """Raise `InputError` where a Parquet file says that it has far more rows than its bytes can tell apart."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- only this format needs it
+
+    rows, size = pq.read_metadata(path).num_rows, path.stat().st_size
+    if rows > _MOST_ROWS or (rows > _MANY_ROWS and rows > size):
+        found = f"says {rows:,} rows in {size / 1e6:.1f} MB"
+        msg = f"{path.name}: {found}; expected a table of places, a byte or more a row"
         raise InputError(msg)
 
 
