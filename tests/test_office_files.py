@@ -112,7 +112,10 @@ def test_a_strict_workbook_is_read_like_any_other(tmp_path: Path) -> None:
 
 
 def test_a_formula_without_a_value_is_refused_where_it_decides(tmp_path: Path) -> None:
-    rows = [["id", "lon", "lat", "partner", "address"], ["B1", 104.0, 30.5, '=IF(1=1,"是","")', '="Street "&1']]
+    rows: list[list[Any]] = [
+        ["id", "lon", "lat", "partner", "address"],
+        ["B1", 104.0, 30.5, '=IF(1=1,"是","")', '="Street "&1'],
+    ]
     path = book(tmp_path / "t.xlsx", rows)
     with pytest.raises(InputError, match=r"t.xlsx: column 'partner': 1 cells are formulas without.*rows 2"):
         read_sites(path, PlaceSpec(role="banks", coordinates="WGS84"))
