@@ -16,7 +16,8 @@ from accessibility.errors import InputError
 from accessibility.projection import WGS84
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import DIVISIONS, attributes, find_column
-from accessibility.sources.tables import cell_text, checked_path, readable
+from accessibility.sources.numerals import cell_text
+from accessibility.sources.tables import checked_path, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
 
 if TYPE_CHECKING:

@@ -197,10 +197,12 @@ def _alike(sample: str, delimiter: str) -> tuple[int, int]:
 
 
 def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
-    frame = (
-        _read_kmz(path, layer) if path.suffix.lower() == ".kmz" else read_vector(path, layer=layer, encoding=encoding)
-    )
-    frame = _without_empty_twins(frame) if path.suffix.lower() in _KML_SUFFIXES else frame
+    suffix = path.suffix.lower()
+    if suffix == ".kmz":
+        frame = _read_kmz(path, layer)
+    else:
+        frame = read_vector(path, layer=layer or ("waypoints" if suffix == ".gpx" else None), encoding=encoding)
+    frame = _without_empty_twins(frame) if suffix in _KML_SUFFIXES else frame
     shapes = frame.geometry.to_numpy()
     drawn = np.flatnonzero(shapely.get_type_id(shapes) > 0)  # a point of no numbers is a row without a place
     refuse_broken_shapes(shapes[drawn], drawn + 1, source=path.name)
