@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,12 @@ class Coverage:
         """The share with every distance rule read as a straight line."""
         covered = float(self.demand.population[self.covered_radius].sum())
         return covered / self.population if self.population > 0 else float("nan")
+
+    def covered_as(self, setting: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """Return ``(n,)`` who would be covered, were urban, town and rural dealt out otherwise."""
+        none = np.zeros(len(self.demand), np.int32)
+        figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
+        return _decide(replace(self.demand, setting=setting), self.standard, figures)[0]
 
     def by(self, series: pd.Series[Any]) -> pd.DataFrame:
         """Return a row a group: people, covered, share, uncovered, unreached.

@@ -1,7 +1,8 @@
 """Urban, town or rural: the Degree of Urbanisation of a 1 km grid, and statistical urban-rural codes.
 
 The thresholds assume densities averaged over 1 km² of land on an equal-area grid, so that finer points are summed into
-such cells first and each point takes the class of its cell.
+such cells first and each point takes the class of its cell. The cells are those of GHS-SMOD, fixed on the Earth: a
+place has one class in every study, and published classes can be compared cell by cell.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 EDITIONS = ("R2022A", "R2023A")
 CELL_M = 1_000.0
+GRID = CRS.from_authority("ESRI", 54009)
+"""World Mollweide: corners of the cells are multiples of 1 000 m in it."""
+REACH_M = 60_000.0
+"""People as far away can decide what a place is: a centre of 50 000 may be a row of 34 cells, 1.7 km long each."""
 
 _URBAN, _DENSE, _SEMI_DENSE, _SCATTERED = 300.0, 1_500.0, 900.0, 50.0  # people per km² of land, "or more"
 _CENTRE_PEOPLE, _CLUSTER_PEOPLE, _SEMI_DENSE_PEOPLE, _RURAL_CLUSTER_PEOPLE = 50_000.0, 5_000.0, 2_500.0, 500.0
@@ -51,6 +56,8 @@ class Settlement:
         Whether an urban cluster reaches the edge of the data: cut there, it may count as smaller than it is.
     unplaced, unplaced_people
         Points without coordinates, and their people: held to the urban rule.
+    shifted
+        Urban, town or rural for each point on the three grids whose corners lie half a cell off.
     """
 
     cells: dict[str, int]
@@ -58,12 +65,13 @@ class Settlement:
     touches_edge: bool
     unplaced: int = 0
     unplaced_people: float = 0.0
+    shifted: tuple[NDArray[np.str_], ...] = ()
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what a reader of the result should know: code, message, count and people of each observation."""
         found: list[dict[str, Any]] = []
         if self.touches_edge:
-            message = "an urban cluster touches the edge of the data, where it may be cut; read people 10 km further"
+            message = "an urban cluster touches the edge of the data, where it may be cut; read people further"
             found.append({"code": "cluster-at-edge", "message": message, "count": 1})
         if self.unplaced:
             message = f"{self.unplaced} rows have no place to take a setting from: held to the urban rule"
@@ -178,9 +186,10 @@ def classify_settings(
 ) -> tuple[NDArray[np.str_], Settlement]:
     """Return urban, town or rural for each demand point by the Degree of Urbanisation of its 1 km cell.
 
-    Points are laid on a Lambert azimuthal equal-area grid around their middle; all of it counts as land. Urban centres
-    are ``urban``, urban clusters ``town``, the rest ``rural``. Points without coordinates are ``urban``, the stricter
-    rule. Read people to at least 10 km around the study area, or centres cut at its border lose their 50 000.
+    The cells are those of GHS-SMOD, on the World Mollweide projection (ESRI:54009), whatever the study's cut; all of
+    it counts as land. Urban centres are ``urban``, urban clusters ``town``, the rest ``rural``. Points without
+    coordinates are ``urban``, the stricter rule. Give people to `REACH_M` around the study area too, or centres cut at
+    its border lose their 50 000.
 
     Parameters
     ----------
@@ -193,33 +202,42 @@ def classify_settings(
     level
         Level of the Degree of Urbanisation, 1 or 2; at level 2 all of 23, 22 and 21 are towns.
     """
-    lonlat = transform(np.asarray(xy, dtype=np.float64).reshape(-1, 2), CRS.from_user_input(crs), WGS84)
+    flat = to_grid(xy, crs)
     people = np.nan_to_num(np.asarray(population, dtype=np.float64))
-    placed = np.isfinite(lonlat).all(axis=1)
-    setting = np.full(len(lonlat), "urban", dtype="<U5")
-    unplaced, unplaced_people = int((~placed).sum()), float(people[~placed].sum())
+    placed = np.isfinite(flat).all(axis=1)
+    half = CELL_M / 2
+    setting, cells, edge = _on_grid(flat, people, level)
+    shifted = [_on_grid(flat + np.array(by), people, level)[0] for by in ((half, 0.0), (0.0, half), (half, half))]
+    return setting, Settlement(
+        cells=cells,
+        people={s: float(people[setting == s].sum()) for s in SETTINGS},
+        touches_edge=edge,
+        unplaced=int((~placed).sum()),
+        unplaced_people=float(people[~placed].sum()),
+        shifted=tuple(shifted),
+    )
+
+
+def to_grid(xy: NDArray[np.float64], crs: CRS | str | int) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` metres on the grid's projection, NaN where there is no place."""
+    there = np.asarray(xy, dtype=np.float64).reshape(-1, 2)
+    return transform(transform(there, CRS.from_user_input(crs), WGS84), WGS84, GRID)
+
+
+def _on_grid(
+    flat: NDArray[np.float64], people: NDArray[np.float64], level: int
+) -> tuple[NDArray[np.str_], dict[str, int], bool]:
+    """Return the setting of each point, the number of cells of each, and whether a cluster reaches the data's edge."""
+    setting = np.full(len(flat), "urban", dtype="<U5")
+    placed = np.isfinite(flat).all(axis=1)
     if not placed.any():
-        nothing = Settlement(
-            cells={"urban": 0, "town": 0, "rural": 0},
-            people={"urban": unplaced_people, "town": 0.0, "rural": 0.0},
-            touches_edge=False,
-            unplaced=unplaced,
-            unplaced_people=unplaced_people,
-        )
-        return setting, nothing
-    flat = transform(lonlat[placed], WGS84, _equal_area(lonlat[placed]))
-    grid, cell = aggregate_to_km(flat, people[placed])
+        return setting, dict.fromkeys(SETTINGS, 0), False
+    grid, cell = aggregate_to_km(flat[placed], people[placed])
     names = _named(classify_degurba(grid, level=level))
     setting[placed] = names[cell[:, 0], cell[:, 1]]
-    edge = np.ones(grid.shape, dtype=np.bool_)
-    edge[1:-1, 1:-1] = False
-    return setting, Settlement(
-        cells={s: int((names == s).sum()) for s in SETTINGS},
-        people={s: float(people[setting == s].sum()) for s in SETTINGS},
-        touches_edge=bool((edge & (names != "rural")).any()),
-        unplaced=unplaced,
-        unplaced_people=unplaced_people,
-    )
+    rim = np.ones(grid.shape, dtype=np.bool_)
+    rim[1:-1, 1:-1] = False
+    return setting, {s: int((names == s).sum()) for s in SETTINGS}, bool((rim & (names != "rural")).any())
 
 
 def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None = None) -> NDArray[np.str_]:
@@ -327,11 +345,3 @@ def _named(codes: NDArray[np.int16]) -> NDArray[np.str_]:
     urban = np.isin(codes, (3, 30))
     town = np.isin(codes, (2, 23, 22, 21))
     return np.select([urban, town], ["urban", "town"], default="rural").astype("<U5")
-
-
-def _equal_area(lonlat: NDArray[np.float64]) -> CRS:
-    """Return the equal-area projection around the middle of the points, on either side of the date line."""
-    lon, lat = np.radians(lonlat).T
-    x, y, z = (np.cos(lat) * np.cos(lon)).mean(), (np.cos(lat) * np.sin(lon)).mean(), np.sin(lat).mean()
-    middle_lon, middle_lat = np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))])
-    return CRS.from_proj4(f"+proj=laea +lat_0={middle_lat:.2f} +lon_0={middle_lon:.2f} +datum=WGS84 +units=m")

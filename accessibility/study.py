@@ -69,6 +69,8 @@ class Study:
         File of each input, for the manifest.
     findings
         What the readers set aside, suspect or want known.
+    shifted_settings
+        Setting of each demand point on 1 km grids that lie half a cell off, where the density of people decides it.
     """
 
     path: Path
@@ -81,6 +83,7 @@ class Study:
     districts: gpd.GeoDataFrame | None
     inputs: Mapping[str, Path]
     findings: tuple[Finding, ...]
+    shifted_settings: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
         """Return the name, people and sites."""
@@ -332,14 +335,14 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     people, of_people = load_people(load, area)
     bounds = study_bounds(area, people.lonlat, load.margin_m)
     step("Settings and districts")
-    demand, district, of_places = place_people(load, area, people)
+    inhabitants, of_places = place_people(load, area, people)
     step("Streets")
     network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
     of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
-    demand = demand.to_crs(network.crs)
+    demand = inhabitants.demand.to_crs(network.crs)
     together = check_together(load, network, demand, area)
     return Study(
         path=path,
@@ -347,8 +350,9 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         network=network,
         demand=demand,
         sites=sites,
-        district=district,
+        district=inhabitants.district,
         site_district=districts_of(sites, area, name),
+        shifted_settings=inhabitants.shifted,
         districts=area,
         inputs=input_files(load),
         findings=(*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together),

@@ -378,7 +378,7 @@ def test_a_notebook_shows_it(study: Study) -> None:
     what_if = WhatIf(study)
     shown = what_if._repr_mimebundle_(include=None, exclude=None)
     assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == what_if.view.model_id
-    assert repr(what_if).startswith("<WhatIf <Trial as today: <Coverage 74.4 % of 149,923 people")
+    assert repr(what_if).startswith("<WhatIf <Trial as today: <Coverage 75.1 % of 149,923 people")
 
 
 @pytest.mark.parametrize("bounds", [(108.0, 30.3, 108.4, 30.7), (9.4, 47.0, 9.7, 47.3), (-1.0, 50.0, 1.0, 50.1)])

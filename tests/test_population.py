@@ -152,7 +152,7 @@ def test_rasters_of_the_usual_grids_cover_whom_the_street_covers(
     assert now.by(study.district)["population"].to_dict() == pytest.approx({"W": 45, "E": 480})
     assert now.covered_people == pytest.approx(45)  # 0 m and 500 m of 900 m; half as many again as counted
     assert now.walk_s == pytest.approx([0, 500, 1500, 2000], abs=190)  # a cell's half diagonal, 1.3 times, and skew
-    assert "people-outside" not in codes(study)
+    assert [f.people for f in study.findings if f.code == "people-outside"] == [500]
 
 
 @pytest.mark.parametrize("grid", [WORLDPOP, GHS_POP], ids=["WorldPop", "GHS-POP"])
@@ -353,3 +353,57 @@ def test_polygons_too_wide_for_one_point_are_told(town: Path, tmp_path: Path, cr
     wide = next(finding for finding in study.findings if finding.code == "wide-area")
     assert (wide.count, wide.people) == (1, 7)
     assert study.demand.population.sum() == 15
+
+
+COUNTY = [box(108.19, 30.49, 108.2, 30.51), box(108.2, 30.49, 108.21, 30.51), box(108.21, 30.49, 108.22, 30.51)]
+
+
+def county(study: Path, kept: list[int], *, neighbours: float = 0.0) -> Path:
+    """Give the street cells of 100 m: 2 people in each of three districts, and as many all around as asked."""
+    grid = from_origin(108.0, 30.7, 0.001, 0.001)
+    x, y = np.meshgrid(108.0 + 0.001 * (np.arange(410) + 0.5), 30.7 - 0.001 * (np.arange(400) + 0.5))
+    people = np.full(x.shape, neighbours)
+    people[(x > 108.19) & (x < 108.22) & (y > 30.49) & (y < 30.51)] = 2.0
+    options: dict[str, Any] = {"crs": 4326, "transform": grid, "count": 1, "dtype": "float64"}
+    with rasterio.open(study.parent / "pop.tif", "w", driver="GTiff", height=400, width=410, **options) as out:
+        out.write(people, 1)
+    people_are(study, 'path = "pop.tif"')
+    districts(study, {str(k): COUNTY[k] for k in kept}, [1.0] * len(kept))
+    return study
+
+
+@pytest.mark.parametrize("kept", [[0, 1], [0, 2], [1]])
+def test_people_of_a_district_that_is_missing_are_told_with_their_number(
+    town: Path, tmp_path: Path, kept: list[int]
+) -> None:
+    study = read(county(town, kept), tmp_path)
+    (told,) = [f for f in study.findings if f.code == "people-outside"]
+    missing = (3 - len(kept)) * 10 * 20 * 2.0
+    assert told.people == pytest.approx(missing)
+    assert told.is_warning
+    assert f"{missing:,.0f} of 1,200 people" in told.message
+    assert study.demand.population.sum() == pytest.approx(1_200 - missing)
+
+
+def test_neighbours_are_told_without_alarm_and_a_hole_between_districts_with_it(town: Path, tmp_path: Path) -> None:
+    study = read(county(town, [0, 1, 2], neighbours=0.5), tmp_path)
+    (told,) = [f for f in study.findings if f.code.startswith("people-")]
+    assert (told.code, told.is_warning) == ("people-around", False)
+    assert told.people == pytest.approx((400 * 410 - 600) * 0.5)
+    ring = box(108.19, 30.49, 108.22, 30.51) - box(108.203, 30.496, 108.207, 30.504)
+    gpd.GeoDataFrame({"name": ["A"]}, geometry=[ring], crs=4326).to_file(town.parent / "districts.gpkg")
+    (told,) = [f for f in read(town, tmp_path).findings if f.code.startswith("people-")]
+    assert told.code == "people-outside"
+    assert "64 of them in holes" in told.message  # 4 by 8 cells of 2
+
+
+def test_half_a_county_has_the_settings_that_the_whole_has(town: Path, tmp_path: Path) -> None:
+    county(town, [0, 1, 2], neighbours=1.5)
+    whole = read(town, tmp_path).demand
+    districts_of = gpd.GeoDataFrame({"name": ["1"]}, geometry=[COUNTY[1]], crs=4326)
+    districts_of.to_file(town.parent / "districts.gpkg")
+    half = read(town, tmp_path)
+    rows = dict(zip(whole.ids, whole.setting, strict=True))
+    assert half.demand.setting.tolist() == [rows[name] for name in half.demand.ids]
+    assert len(half.demand) < len(whole)
+    assert len(half.shifted_settings) == 3

@@ -289,6 +289,61 @@ def test_points_take_the_class_of_their_kilometre(each: float, setting: str) -> 
     assert sum(found.people.values()) == pytest.approx(table[:, 2].sum())
 
 
+def mollweide(lon: float, lat: float) -> tuple[float, float]:
+    """Return metres of a place by the formulas of the projection (Snyder 1987, 31-1 to 31-3)."""
+    theta = phi = np.radians(lat)
+    for _ in range(50):
+        theta -= (2 * theta + np.sin(2 * theta) - np.pi * np.sin(phi)) / (2 + 2 * np.cos(2 * theta))
+    root = 6_378_137.0 * np.sqrt(2)
+    return float(2 * root / np.pi * np.radians(lon) * np.cos(theta)), float(root * np.sin(theta))
+
+
+def test_cells_are_those_of_the_published_grid() -> None:
+    table = city(90.0)
+    named, _ = classify_settings(table[:, :2], "EPSG:4326", table[:, 2])
+    cells = [tuple(int(metres // 1000) for metres in mollweide(lon, lat)) for lon, lat, _ in table]
+    columns, rows = (np.array(side) - min(side) for side in zip(*cells, strict=True))
+    people = np.zeros((rows.max() + 1, columns.max() + 1))
+    np.add.at(people, (rows, columns), table[:, 2])
+    names = {3: "urban", 2: "town", 1: "rural", 0: "rural"}
+    expected = [names[int(code)] for code in classify_degurba(people, level=1)[rows, columns]]
+    assert named.tolist() == expected
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("east", [0.0, 0.003, 0.0071])
+def test_a_place_has_one_class_whatever_the_cut_of_the_study(east: float) -> None:
+    table = city(60.0) + np.array([east, 0.0, 0.0])
+    far = np.array([[109.2345, 30.4321, 10.0], [107.1, 29.2, 3.0]])
+    alone, _ = classify_settings(table[:, :2], "EPSG:4326", table[:, 2])
+    both = np.vstack([table, far])
+    within, _ = classify_settings(both[:, :2], "EPSG:4326", both[:, 2])
+    assert (within[: len(table)] == alone).all()
+
+
+def test_grids_half_a_cell_off_are_tried_too() -> None:
+    table = city(0.0)[:1]
+    x, y = mollweide(*table[0, :2])
+    west, south = x // 500 * 500 + 250, y // 500 * 500 + 250
+    from pyproj import Transformer  # noqa: PLC0415
+
+    quarters = [(west + dx, south + dy) for dx in (0, 500, 1000) for dy in (0, 500, 1000)]
+    lonlat = np.column_stack(Transformer.from_crs("ESRI:54009", 4326, always_xy=True).transform(*np.array(quarters).T))
+    people = np.zeros(9)
+    people[[4, 7]] = 2_600.0  # two quarters side by side: 5 200 people, 5 000 make a town where one cell holds both
+    _, found = classify_settings(lonlat, "EPSG:4326", people)
+    grids = [((x + dx) // 1000, (y + dy) // 1000) for dx in (0, 500) for dy in (0, 500) for x, y in [quarters[4]]]
+    assert len(found.shifted) == 3
+    assert len(set(grids)) > 1
+    for dx, dy, setting in zip((500, 0, 500), (0, 500, 500), found.shifted, strict=True):
+        cells = [((x + dx) // 1000, (y + dy) // 1000) for x, y in quarters]
+        sums: dict[Any, float] = {}
+        for cell, here in zip(cells, people, strict=True):
+            sums[cell] = sums.get(cell, 0.0) + here
+        # Cells of 2 600 people are dense, and touch: of 5 200 people a town either way, nobody beside it.
+        assert setting.tolist() == ["town" if sums[cell] >= 300 else "rural" for cell in cells]
+
+
 def test_the_coordinate_system_changes_nothing() -> None:
     table = city(150.0)
     from pyproj import Transformer  # noqa: PLC0415

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
 from accessibility.loading.context import is_osm
 from accessibility.sources import osm
-from accessibility.sources.cells import Placed, place_cells, read_groups, refuse_coarse, split_cells
+from accessibility.sources.cells import Placed, gather_beyond, place_cells, read_groups, refuse_coarse, split_cells
 from accessibility.sources.raster import read_population_raster
 from accessibility.sources.spread import spread_cells
 from accessibility.standards import SETTINGS
@@ -21,6 +21,30 @@ if TYPE_CHECKING:
     from accessibility.loading.context import Bounds, Loading
     from accessibility.sources.checks import Finding
     from accessibility.sources.raster import Cells
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Around:
+    """People of a raster beyond the box of the study, who decide what is a town and are counted nowhere.
+
+    Parameters
+    ----------
+    lonlat, population
+        ``(k, 2)`` degrees and ``(k,)`` people.
+    """
+
+    lonlat: NDArray[np.float64]
+    population: NDArray[np.float64]
+
+
+def load_around(load: Loading, path: Path, bounds: Bounds, wide: Bounds) -> Around:
+    """Return the people of a raster inside `wide` and beyond `bounds`."""
+    table = load.settings.inputs.population
+    near, far = (
+        read_population_raster(path, bounds_lonlat=box, band=table.band, unit=table.unit)[0] for box in (bounds, wide)
+    )
+    lonlat, population = gather_beyond(far, near)
+    return Around(lonlat=lonlat, population=population)
 
 
 def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed, list[Finding]]:

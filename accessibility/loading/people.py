@@ -11,10 +11,10 @@ import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.loading.cells import load_cells
+from accessibility.loading.cells import Around, load_around, load_cells
 from accessibility.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
 from accessibility.projection import WGS84
-from accessibility.settlement import classify_settings, settings_from_codes
+from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
 from accessibility.sources import osm
 from accessibility.sources.areas import locate, named_rows, read_polygons
 from accessibility.sources.checks import Finding
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from accessibility.studyfile import PopulationInput
 
 _URBAN_CODE = "111"
-_SETTLEMENT_MARGIN_M = 12_000.0  # an urban centre cut at the border of the data would lose its 50 000 people
+_SOME = 0.01  # of the people outside: fewer on a side are no neighbours
+_SIDES = 3  # a county on the coast has neighbours on as many
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +52,7 @@ class People:
     groups
         Names of the groups.
     around
-        Whether people around the area were read on purpose, for the settlement, so that nobody need be told of them.
+        People of a raster around the area, for the settlement.
     """
 
     ids: NDArray[np.object_]
@@ -59,7 +60,7 @@ class People:
     population: NDArray[np.float64]
     columns: Mapping[str, NDArray[Any]]
     groups: tuple[str, ...] = ()
-    around: bool = False
+    around: Around | None = None
 
 
 def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
@@ -70,14 +71,15 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
     _refuse_idle_keys(table, path)
     if is_raster(path):
-        placed, findings = load_cells(load, path, study_bounds(area, None, _SETTLEMENT_MARGIN_M))
+        bounds, wide = (study_bounds(area, None, margin_m) for margin_m in (0.0, REACH_M))
+        placed, findings = load_cells(load, path, bounds)
         return People(
             ids=placed.ids,
             lonlat=placed.lonlat,
             population=placed.population,
             columns=placed.groups,
             groups=tuple(placed.groups),
-            around=True,
+            around=None if bounds is None or wide is None else load_around(load, path, bounds, wide),
         ), findings
     if table.split_cells is not None:
         msg = f"{path.name}: split_cells splits the cells of a raster; expected a raster, or no split_cells"
@@ -139,10 +141,27 @@ def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[
     ), findings + more
 
 
-def place_people(
-    load: Loading, area: gpd.GeoDataFrame | None, people: People
-) -> tuple[Demand, pd.Series[Any], list[Finding]]:
-    """Return the people inside the area with their setting, their districts keyed by id, and what was found."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inhabitants:
+    """The people inside the area.
+
+    Parameters
+    ----------
+    demand
+        Where they live, with their setting.
+    district
+        Their district, keyed by id.
+    shifted
+        Their setting on grids that lie half a cell off, where it comes from the density of people.
+    """
+
+    demand: Demand
+    district: pd.Series[Any]
+    shifted: tuple[NDArray[np.str_], ...] = ()
+
+
+def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -> tuple[Inhabitants, list[Finding]]:
+    """Return the people inside the area, and what was found."""
     district, inside, findings = _districts(load, area, people)
     if not (people.population[inside] > 0).any():
         swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
@@ -153,7 +172,7 @@ def place_people(
         people, district, more = _held_against_totals(load, area, people, district, inside)
         inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
         findings += more
-    setting, more = _settings(load, people)
+    setting, shifted, more = _settings(load, people)
     demand = Demand(
         ids=people.ids[inside],
         xy=people.lonlat[inside],
@@ -162,7 +181,9 @@ def place_people(
         groups={g: people.columns[g][inside].astype(float) for g in people.groups},
         crs=WGS84,
     )
-    return demand, pd.Series(district[inside], index=demand.ids, name="district"), findings + more
+    named = pd.Series(district[inside], index=demand.ids, name="district")
+    inhabitants = Inhabitants(demand=demand, district=named, shifted=tuple(other[inside] for other in shifted))
+    return inhabitants, findings + more
 
 
 def _people_source(load: Loading) -> str:
@@ -191,7 +212,7 @@ def _districts(
     row = locate(people.lonlat, area)
     district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
     inside = (row >= 0) | nowhere
-    return district, inside, [] if people.around else _outside(load, people, ~inside)
+    return district, inside, _outside(load, people, ~inside) if people.around is None else _left_out(load, area, people)
 
 
 def _held_against_totals(
@@ -265,27 +286,64 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
     return [Finding(code="people-outside", source=source, message=message, count=count, people=total)]
 
 
-def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
-    """Return urban, town or rural for every row."""
-    source = load.settings.settlement.source
-    name = _people_source(load)
+def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:
+    """Return how many people of a raster live outside all districts, and whether a district seems to be missing.
+
+    One is missing where people live in a hole between districts, or where a raster that ends with the study, so that
+    nobody lives around it on three sides, holds people whom no district has.
+    """
+    around: Around = people.around  # type: ignore[assignment]  # or nobody would call
+    lonlat = np.vstack([people.lonlat, around.lonlat])
+    outside = np.append(locate(people.lonlat, area) < 0, np.ones(len(around.lonlat), np.bool_))
+    count = np.append(people.population, around.population)
+    lost, total = float(count[outside].sum()), float(count.sum())
+    if not lost > 0:
+        return []
+    holes = [shapely.Polygon(ring) for part in shapely.get_parts(area.union_all()) for ring in part.interiors]
+    held = float(count[outside & shapely.contains_xy(shapely.union_all(holes), *lonlat.T)].sum())
+    west, south, east, north = area.total_bounds
+    sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
+    neighbours = sum(float(count[side].sum()) > _SOME * lost for side in sides)
+    text = f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
+    source = _people_source(load)
+    if neighbours >= _SIDES and not held > 0:
+        return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
+    where = f"{held:,.0f} of them in holes between districts" if held > 0 else "the raster ends with the study"
+    message = f"{text}; {where}: is a district missing from {_area_source(load)}?"
+    return [Finding(code="people-outside", source=source, message=message, people=lost)]
+
+
+def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], tuple[NDArray[np.str_], ...], list[Finding]]:
+    """Return urban, town or rural for every row, and the same on grids half a cell off where density decides."""
+    source, name = load.settings.settlement.source, _people_source(load)
     if isinstance(source, SettlementSource) and source.polygons is not None:
-        return _settings_of_polygons(load, people)
+        setting, findings = _settings_of_polygons(load, people)
+        return setting, (), findings
     if "setting" in people.columns:
-        given = pd.Series(people.columns["setting"]).astype("string").str.strip()
-        if _settings_are_codes(load):
-            return _of_codes(given, people.ids, name), []
-        bad = ~given.isin(SETTINGS)
-        if bad.any():
-            found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
-            msg = f"{name}: {found}; expected {', '.join(SETTINGS)}"
-            raise InputError(msg)
-        return given.to_numpy(dtype="<U5"), []
+        return _given_settings(load, people), (), []
     if isinstance(source, SettlementSource):
         msg = f"{name}: settlement from a column needs a population table with that column; it has none"
         raise InputError(msg)
-    setting, settlement = classify_settings(people.lonlat, WGS84, people.population)
-    return setting, [Finding(source=name, **note) for note in settlement.notes()]
+    lonlat, population, rows = people.lonlat, people.population, len(people.ids)
+    if people.around is not None:
+        lonlat = np.vstack([lonlat, people.around.lonlat])
+        population = np.append(population, people.around.population)
+    setting, settlement = classify_settings(lonlat, WGS84, population)
+    notes = [Finding(source=name, **note) for note in settlement.notes()]
+    return setting[:rows], tuple(other[:rows] for other in settlement.shifted), notes
+
+
+def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
+    name = _people_source(load)
+    given = pd.Series(people.columns["setting"]).astype("string").str.strip()
+    if _settings_are_codes(load):
+        return _of_codes(given, people.ids, name)
+    bad = ~given.isin(SETTINGS)
+    if bad.any():
+        found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
+        msg = f"{name}: {found}; expected {', '.join(SETTINGS)}"
+        raise InputError(msg)
+    return given.to_numpy(dtype="<U5")
 
 
 def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:

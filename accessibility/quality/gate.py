@@ -97,6 +97,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         sites_outside(study, now),
         missed_people(study, now),
         _rules(study, now),
+        _shifted_grid(study, now),
         _official_totals(study, now),
         [_node_finding(study, now, moved)],
     )
@@ -151,7 +152,7 @@ def _weigh_read(finding: Finding, now: Coverage) -> WeighedFinding:
 
 
 def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield what other readings are worth: compounds open or closed, ferries left out, towns under either rule."""
+    """Yield what other readings are worth: compounds, ferries, towns under either rule, the grid half a cell off."""
     compounds = int(study.network.private.sum())
     if compounds:
         walker = replace(now.walker, open_compounds=not now.walker.open_compounds)
@@ -171,6 +172,28 @@ def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         other = study.coverage(walker=now.walker, standard=replace(now.standard, town=rule))
         text = f"were towns held to the {'rural' if as_rural else 'urban'} rule ({rule.text})"
         yield _rule_finding(study, now, other, code="town-rule", count=int(towns.sum()), text=text)
+
+
+def _shifted_grid(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield what the headline hangs on where the 1 km grid of settlements lies: it is laid half a cell off."""
+    people = now.demand.population
+    others = [float(people[now.covered_as(setting)].sum()) for setting in study.shifted_settings]
+    if not others or now.standard.urban == now.standard.town == now.standard.rural or not now.population > 0:
+        return
+    shares = ", ".join(f"{100 * covered / now.population:.2f} %" for covered in others)
+    change = max((covered - now.covered_people for covered in others), key=abs)
+    moved = max(float(people[setting != now.demand.setting].sum()) for setting in study.shifted_settings)
+    message = (
+        f"were the 1 km grid of settlements laid half a cell west, south or both, {shares} would be covered, "
+        f"not {100 * now.share:.2f} %; at most {moved:,.0f} people are in another setting"
+    )
+    yield WeighedFinding(
+        code="shifted-grid",
+        source=file_of(study, "population"),
+        message=message,
+        people=moved,
+        points_of_coverage=points_of(now, change),
+    )
 
 
 def _rule_finding(study: Study, now: Coverage, other: Coverage, *, code: str, count: int, text: str) -> WeighedFinding:

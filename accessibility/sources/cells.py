@@ -10,6 +10,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
+from accessibility.settlement import CELL_M, GRID, to_grid
 from accessibility.sources.checks import Finding
 from accessibility.sources.raster import Cells, read_population_raster
 
@@ -67,6 +68,19 @@ def cells_at(cells: Cells, lonlat: NDArray[np.float64]) -> NDArray[np.intp]:
     asked = row[inside].astype(np.int64) * _FAR + column[inside].astype(np.int64)
     found[inside] = pd.Index(_keys(cells)).get_indexer(pd.Index(asked))
     return found
+
+
+def gather_beyond(wide: Cells, near: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where people of `wide` live that are not in `near`, ``(k, 2)`` degrees, and how many live there.
+
+    They stand at the middles of quarters of the settlement grid's cells: enough to classify it, or one half a cell off.
+    """
+    beyond = wide.of(~np.isin(_keys(wide), _keys(near)))
+    quarter = np.floor(to_grid(beyond.xy, beyond.crs) / (CELL_M / 2))
+    known = np.isfinite(quarter).all(axis=1)
+    places, of = np.unique(quarter[known], axis=0, return_inverse=True)
+    people = np.bincount(of.ravel(), weights=beyond.population[known], minlength=len(places)).astype(np.float64)
+    return transform((places + 0.5) * (CELL_M / 2), GRID, WGS84), people
 
 
 def misjudged_share(cell_m: float) -> float:
