@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.network import MAIN_NODES
+from accessibility.network import MAIN_M
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,8 +19,9 @@ def enclose_lanes(network: Network) -> tuple[Network, NDArray[np.bool_]]:
     """Return the network with the lanes that only private ways lead to made private too, and which edges those are.
 
     A footpath inside a compound often has no tag of its own. Taken as public it would be a trap: who lives along it
-    could not leave through the private ways around it, and a counter there would serve nobody outside. A part of 100
-    junctions or more is no lane; it stays public.
+    could not leave through the private ways around it, and a counter there would serve nobody outside. A part with 5 km
+    of street or more is no lane; it stays public. So does everything that no such part is reached from, as on an island
+    or in a hamlet drawn without its link road: nobody there has a way out to be let through.
 
     Examples
     --------
@@ -34,13 +35,16 @@ def enclose_lanes(network: Network) -> tuple[Network, NDArray[np.bool_]]:
     """
     public = ~network.private
     part = _parts(network, public)
-    sizes = np.bincount(part)
-    small = sizes < MAIN_NODES
-    if sizes.size:
-        small[np.bincount(part[network.edges[public, 0]], minlength=len(sizes)).argmax()] = False
-    meets_private = np.zeros(len(sizes), np.bool_)
+    ends = network.edges[:, 0]
+    metres = np.bincount(part[ends[public]], weights=network.length_m[public], minlength=len(network.node_xy))
+    main = metres >= MAIN_M
+    if metres.size:
+        main[metres.argmax()] = True
+    meets_private = np.zeros(len(metres), np.bool_)
     meets_private[part[network.edges[~public]]] = True
-    enclosed: NDArray[np.bool_] = public & (small & meets_private)[part[network.edges[:, 0]]]
+    has_main = np.zeros(len(network.component_sizes), np.bool_)
+    has_main[network.components[ends[public & main[part[ends]]]]] = True
+    enclosed: NDArray[np.bool_] = public & (~main & meets_private)[part[ends]] & has_main[network.components[ends]]
     return (replace(network, private=network.private | enclosed) if enclosed.any() else network), enclosed
 
 

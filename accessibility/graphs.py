@@ -305,6 +305,8 @@ def write_graph(network: Network) -> nx.MultiDiGraph[Any]:
     columns = {name: getattr(network, name).tolist() for name in ("oneway", *_FLAGS, *_SQUARES, "signals", "fixed_s")}
     climb, factor = network.climb_m.tolist(), network.slope_factor.tolist()
     for row, (u, v) in enumerate(network.edges.tolist()):
+        if network.closed[row]:
+            continue
         data = {"length": float(network.length_m[row]), "highway": network.kinds[network.kind[row]], "edge": row}
         data |= {name: values[row] for name, values in columns.items()}
         # What the foot-access table said stays said: whoever reads the graph need not ask again.

@@ -32,11 +32,11 @@ IMPASSABLE = np.uint32(0x7FFF_FFFF)
 """The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
 STEPS = "steps"
 """A kind of edge with a pace of its own, as ferries are."""
-MAIN_NODES = 100
-MAIN_SHARE = 0.005
+MAIN_M = 5_000.0
+"""Public streets that a part of the network needs to be a main one, however many junctions they have."""
 _ENDS = 2  # of a line
 _PER_EDGE: dict[str, Any] = {  # zero where not given
-    **dict.fromkeys(("oneway", "private", "off_ground", "outline", "across"), np.bool_),
+    **dict.fromkeys(("oneway", "private", "closed", "off_ground", "outline", "across"), np.bool_),
     **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
     "kind": np.uint8,
 }
@@ -96,6 +96,8 @@ class Network:
     private
         ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
         not given.
+    closed
+        ``(m,)`` whether nobody walks there, as when it is flooded: who stands on it stays there; nowhere if not given.
     shape_xy, shape_start
         ``(k, 2)`` vertices of all edges, ends included, and ``(m + 1,)`` where each edge's begin; straight lines
         where not given.
@@ -118,6 +120,7 @@ class Network:
     kind: NDArray[np.uint8] = None  # type: ignore[assignment]
     kinds: tuple[str, ...] = ("road",)
     private: NDArray[np.bool_] = None  # type: ignore[assignment]
+    closed: NDArray[np.bool_] = None  # type: ignore[assignment]
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
     outline: NDArray[np.bool_] = None  # type: ignore[assignment]
     across: NDArray[np.bool_] = None  # type: ignore[assignment]
@@ -222,17 +225,18 @@ class Network:
     def main_edges(self) -> NDArray[np.bool_]:
         """``(m,)`` whether an edge is part of a main component.
 
-        Main is the largest, and every one with at least 100 nodes and 0.5 % of all. Nodes where only residents walk
-        do not count: a compound without a way out is no main component.
+        Main is the one with most kilometres of street, and every one with at least 5 km. Private ways and ferries do
+        not count: a compound without a way out is no main component. A share of the whole is not asked for: a place
+        would be main in a study of its own and none in its country's.
         """
-        public = np.zeros(len(self.node_xy), np.bool_)
-        public[self.edges[~self.private]] = True
-        sizes = np.bincount(self.components, weights=public, minlength=len(self.component_sizes))
-        if not sizes.size:
+        street = np.where(self.private | self.of_kind(FERRY), 0.0, self.length_m)
+        component = self.components[self.edges[:, 0]]
+        metres = np.bincount(component, weights=street, minlength=len(self.component_sizes))
+        if not metres.size:
             return np.zeros(len(self.edges), np.bool_)
-        main = sizes >= max(MAIN_NODES, MAIN_SHARE * sizes.sum())
-        main[sizes.argmax()] = True
-        found: NDArray[np.bool_] = main[self.components[self.edges[:, 0]]]
+        main = metres >= MAIN_M
+        main[metres.argmax()] = True
+        found: NDArray[np.bool_] = main[component]
         return found
 
     @cached_property
@@ -257,12 +261,12 @@ class Network:
         return found
 
     def without(self, gone: NDArray[np.bool_]) -> Network:
-        """Return the network without some of its edges; junctions stay."""
-        vertices = np.repeat(~gone, np.diff(self.shape_start))
-        counts = np.diff(self.shape_start)[~gone]
-        per_edge = {name: getattr(self, name)[~gone] for name in ("edges", "length_m", "slope_factor", *_PER_EDGE)}
-        start = np.concatenate([[0], np.cumsum(counts)])
-        return replace(self, **per_edge, shape_xy=self.shape_xy[vertices], shape_start=start)
+        """Return the network with some of its edges closed to everybody.
+
+        The streets stay where they are, and so do people and sites on them: closing never helps anyone, not even whom
+        another street would serve better.
+        """
+        return replace(self, closed=self.closed | gone)
 
     def impedance(self, walker: Walker | None = None) -> Impedance:
         """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
@@ -281,7 +285,10 @@ class Network:
             expected="edges shorter than the Earth",
         )
         along, against = cost.astype(np.uint32).T
-        return Impedance(along=along.copy(), against=np.where(self.oneway, IMPASSABLE, against))
+        return Impedance(
+            along=np.where(self.closed, IMPASSABLE, along),
+            against=np.where(self.oneway | self.closed, IMPASSABLE, against),
+        )
 
     def _walking_s(self, walker: Walker) -> NDArray[np.float64]:
         """Return the ``(m, 2)`` seconds of every edge, along it and against it."""

@@ -123,10 +123,10 @@ def snap_points(
     """Return the nearest place on an edge of the network for each point.
 
     Nobody steps onto a bridge, into a tunnel or an indoor way from beside, nor onto the outline of a square, which is
-    walked across: such edges are left out. Edges of main
-    components are preferred: a point takes a smaller component only where that one is nearer and no main
-    edge lies within 200 m. So a stray fragment beside a street gathers nobody, and an island keeps its people. Ways of
-    a compound that no street meets take nobody: who lives there does come out, through a gate that nobody mapped.
+    walked across: such edges are left out. Edges of main components are preferred: a point takes a smaller component
+    only where that one is nearer by more than 200 m. So a stray fragment gathers nobody, and an island keeps its
+    people. Ways of a compound that no street meets take nobody: who lives there does come out, through a gate that
+    nobody mapped.
 
     Parameters
     ----------
@@ -187,10 +187,10 @@ class EdgeIndex:
         placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
         if placed.size and self._main[0].size:
             edge[placed], leg[placed] = self._nearest(self._main, xy[placed])
-            doubtful = placed[leg[placed] > _PREFER_MAIN_M]
+            doubtful = placed[leg[placed] > _PREFER_MAIN_M]  # none can be nearer by more
             if doubtful.size and self._minor[0].size:
                 other, other_leg = self._nearest(self._minor, xy[doubtful])
-                nearer = other_leg < leg[doubtful]
+                nearer = other_leg < leg[doubtful] - _PREFER_MAIN_M
                 edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
         edge[~(leg <= limit_m)] = NOWHERE
         return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)

@@ -47,11 +47,11 @@ def test_a_counter_there_stands_on_the_street_outside() -> None:
 
 def test_nobody_passes_through_for_that() -> None:
     # The path goes on to a second street: then it is no lane of the compound, but a short cut of everybody's.
-    more = worlds.network([*STREET, *COMPOUND, (190, 400)], [(0, 1), (1, 2), (2, 3), (1, 4), (4, 5), (5, 6), (6, 7)])
+    more = worlds.network([*STREET, *COMPOUND, (190, 250)], [(0, 1), (1, 2), (2, 3), (1, 4), (4, 5), (5, 6), (6, 7)])
     through = replace(more, private=np.array([False, False, False, True, False, False, True]))
     network, enclosed = enclose_lanes(through)
     assert enclosed.tolist() == [False] * 4 + [True] * 2 + [False]
-    home = worlds.people([(190, 400)])
+    home = worlds.people([(190, 250)])
     assert measure_coverage(network, home, worlds.outlets([(0, 0)])).walk_s[0] < 700  # all of it is one compound
     outside = replace(more, private=np.array([False] * 3 + [True] + [False] * 3))
     assert enclose_lanes(outside)[1].tolist() == [False] * 4 + [True] * 3
@@ -60,11 +60,28 @@ def test_nobody_passes_through_for_that() -> None:
 def test_a_town_behind_a_private_road_stays_public() -> None:
     chain = [(100.0 * i, 0.0) for i in range(400)]
     whole = worlds.network(chain, [(i, i + 1) for i in range(399)])
-    behind = replace(whole, private=np.arange(399) == 250)  # 251 junctions before it and 149 behind
+    behind = replace(whole, private=np.arange(399) == 250)  # 25 km before it and 14.8 km behind
     assert not enclose_lanes(behind)[1].any()
-    few = replace(whole, private=np.arange(399) == 305)  # 94 junctions behind
-    assert enclose_lanes(few)[1].sum() == 93
+    few = replace(whole, private=np.arange(399) == 350)  # 4.8 km behind
+    assert enclose_lanes(few)[1].sum() == 48
     assert enclose_lanes(whole)[0] is whole
+
+
+def test_an_island_with_a_private_drive_stays_public() -> None:
+    # The town is a street of 6 km; the island, 1 km away, 3.9 km of street and a private drive. All live on the island.
+    town, island = [(100.0 * i, 0.0) for i in range(61)], [(100.0 * i, 1_000.0) for i in range(40)]
+    edges = [*((i, i + 1) for i in range(60)), *((61 + i, 62 + i) for i in range(39)), (70, 101)]
+    world = worlds.network([*town, *island, (900.0, 1_040.0)], edges)
+    world = replace(world, private=np.arange(len(edges)) == len(edges) - 1)
+    network, enclosed = enclose_lanes(world)
+    assert not enclosed.any()
+    homes = worlds.people([(950, 1_005), (905, 1_035)], [1_000, 1], setting="rural")
+    now = measure_coverage(network, homes, worlds.outlets([(0, 0)]))
+    assert now.unreached.all()
+    assert measure_coverage(network, homes, worlds.outlets([(1_900, 1_000)])).covered.all()
+    ferry = worlds.network([*town, *island, (900.0, 1_040.0)], [*edges, (9, 70)])  # a private way to the town
+    lanes = replace(ferry, private=np.arange(len(edges) + 1) >= len(edges) - 1)
+    assert enclose_lanes(lanes)[1].sum() == 39
 
 
 pairs = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11), st.booleans()), min_size=1, max_size=20)
@@ -80,15 +97,21 @@ def test_lanes_and_sealed_parts_are_those_of_networkx(edges: list[tuple[int, int
     graph.add_nodes_from(range(12))
     graph.add_edges_from((u, v) for u, v, private in edges if not private)
     parts = list(nx.connected_components(graph))
-    streets = [sum(not private and u in part for u, _, private in edges) for part in parts]
-    largest = streets.index(max(streets))
+    metres = [
+        sum(m for (u, _, private), m in zip(edges, network.length_m, strict=True) if not private and u in part)
+        for part in parts
+    ]
+    main = parts[int(np.argmax(metres))]
+    whole: nx.Graph[int] = nx.Graph(graph)
+    whole.add_edges_from((u, v) for u, v, _ in edges)
+    reached = nx.node_connected_component(whole, min(main))
     lanes = [
-        i != largest and any(private and not {u, v}.isdisjoint(part) for u, v, private in edges)
-        for i, part in enumerate(parts)
+        part is not main and part <= reached and any(private and not {u, v}.isdisjoint(part) for u, v, private in edges)
+        for part in parts
     ]
     part_of = {n: i for i, part in enumerate(parts) for n in part}
     expected = [not private and lanes[part_of[u]] for u, _, private in edges]
-    if sum(count == max(streets) for count in streets) == 1:  # of two largest either may be the street
+    if sorted(metres)[-2] < max(metres) - 1e-6:  # of two longest either may be the street
         assert enclose_lanes(network)[1].tolist() == expected
     graph.add_edges_from((u, v) for u, v, _ in edges)
     sealed = [

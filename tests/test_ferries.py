@@ -15,6 +15,7 @@ from shapely import LineString
 
 import accessibility as acc
 from accessibility import InputError, Network, Walker, measure_coverage
+from accessibility.network import IMPASSABLE
 from accessibility.quality import measure_quality
 from accessibility.sources.lines import read_lines
 from accessibility.sources.osm import read_network
@@ -201,12 +202,13 @@ def test_there_and_back_through_networkx_keeps_every_field() -> None:
         assert np.array_equal(before, after) if isinstance(before, np.ndarray) else before == after, field.name
 
 
-def test_a_network_without_some_edges_is_the_others() -> None:
-    square = replace(worlds.one_way_square(), fixed_s=np.arange(4, dtype=np.float32))
+def test_a_network_without_some_edges_keeps_them_and_nobody_walks_there() -> None:
+    square = worlds.one_way_square()
     rest = square.without(np.array([False, True, False, True]))
-    assert rest.edges.tolist() == [[0, 1], [2, 3]]
-    assert rest.fixed_s.tolist() == [0, 2]
-    assert [line.length for line in rest.lines()] == [100, 100]
+    assert rest.edges.tolist() == square.edges.tolist()
+    assert (rest.impedance().along == IMPASSABLE).tolist() == [False, True, False, True]
+    assert (rest.impedance(Walker()).against == IMPASSABLE).all()
+    assert rest.without(np.array([True, False, False, False])).closed.tolist() == [True, True, False, True]
 
 
 def test_no_ferry_is_quicker_than_a_second() -> None:

@@ -62,6 +62,31 @@ def test_opening_a_site_loses_nobody(town: tuple[Network, Demand, Sites], data: 
     assert not (after.unreached & ~before.unreached).any()
 
 
+@given(towns(), st.data())
+def test_closing_streets_and_sites_helps_nobody(town: tuple[Network, Demand, Sites], data: st.DataObject) -> None:
+    network, people, sites = town
+    m = len(network.edges)
+    flood = np.array(data.draw(st.lists(st.booleans(), min_size=m, max_size=m)))
+    shut = np.array(data.draw(st.lists(st.booleans(), min_size=len(sites), max_size=len(sites))))
+    before = measure_coverage(network, people, sites)
+    after = measure_coverage(network.without(flood), people, replace(sites, open=sites.open & ~shut))
+    assert np.array_equal(after.snapped.demand.edge, before.snapped.demand.edge)
+    assert (after.covered <= before.covered).all()
+    for name in ("walk_s", "metres", "radius_m"):
+        one, other = (np.nan_to_num(getattr(now, name), nan=np.inf) for now in (before, after))
+        assert (other >= one).all()
+    assert (after.unreached >= before.unreached).all()
+
+
+def test_a_flood_moves_nobody_to_a_better_street() -> None:
+    # A home on a cul-de-sac of 900 m, 60 m from the street that the counter is on: closed, it would snap there.
+    town = worlds.network([(0, 0), (0, 900), (60, 0), (60, 900)], [(0, 1), (2, 3), (0, 2)])
+    home, counter = worlds.people([(10, 890)]), worlds.outlets([(60, 900)])
+    assert measure_coverage(town, home, counter).covered_people == 0
+    flooded = measure_coverage(town.without(np.array([True, False, False])), home, counter)
+    assert (flooded.covered_people, flooded.unreached_people) == (0, 1)
+
+
 @given(towns(), st.floats(0.3, 3.0), st.floats(0.3, 3.0))
 def test_faster_walkers_lose_no_coverage(town: tuple[Network, Demand, Sites], one: float, other: float) -> None:
     slow, fast = (

@@ -26,18 +26,17 @@ def test_nobody_walks_against_a_one_way_edge() -> None:
     assert (square.impedance().against == IMPASSABLE).all()
 
 
-def test_the_largest_component_is_main_and_so_is_every_one_of_a_hundred_nodes() -> None:
-    chains = [120, 130, 99]
-    nodes: list[tuple[float, float]] = []
-    edges: list[tuple[int, int]] = []
-    for row, n in enumerate(chains):
-        first = len(nodes)
-        nodes += [(10.0 * i, 1_000.0 * row) for i in range(n)]
-        edges += [(first + i, first + i + 1) for i in range(n - 1)]
-    world = worlds.network(nodes, edges)
-    assert world.component_sizes.tolist() == chains
-    assert [world.main_edges[sum(chains[:i]) - i] for i in range(3)] == [True, True, False]
+def test_main_are_the_longest_component_and_every_one_of_five_kilometres_however_few_its_junctions() -> None:
+    # A town of 60 short streets, a dam track of 12 km without a junction, 4.9 km of paths with 50, two ends of a ferry.
+    nodes = [(100.0 * i, 0.0) for i in range(131)] + [(0.0, 1_000.0), (12_000.0, 1_000.0)]
+    nodes += [(100.0 * i, 2_000.0) for i in range(50)] + [(0.0, 3_000.0), (9_000.0, 3_000.0)]
+    edges = [(i, i + 1) for i in range(130)] + [(131, 132)] + [(133 + i, 134 + i) for i in range(49)] + [(183, 184)]
+    ferry = np.arange(len(edges)) == len(edges) - 1
+    world = replace(worlds.network(nodes, edges), kind=ferry, kinds=("road", "ferry"), fixed_s=np.where(ferry, 60, 0))
+    assert [bool(world.main_edges[row]) for row in (0, 130, 131, 180)] == [True, True, False, False]
     assert worlds.two_islands().main_edges.tolist() == [True, False]
+    behind = replace(world, private=np.arange(len(edges)) == 130)
+    assert not behind.main_edges[130]
 
 
 @pytest.mark.parametrize(
@@ -153,3 +152,26 @@ def test_a_junction_cut_in_two_stays_cut_in_a_graph() -> None:
     graph = gate.to_networkx()
     assert graph.number_of_nodes() == 4
     assert not nx.has_path(graph, 10, 12)
+
+
+def test_a_loop_may_be_walked_both_ways_after_a_graph_too() -> None:
+    ring = [(0.0, 0.0), (60.0, 0.0), (60.0, 60.0), (0.0, 0.0)]
+    one = Network(
+        node_xy=[(0, 0), (100, 0)],  # type: ignore[arg-type]
+        edges=[(0, 1), (0, 0), (0, 0), (1, 1)],  # type: ignore[arg-type]
+        length_m=[100, 205, 205, 90],  # type: ignore[arg-type]
+        oneway=[False, False, False, True],  # type: ignore[arg-type]
+        shape_xy=[(0, 0), (100, 0), *ring, *((-x, -y) for x, y in ring), (100, 0), (120, 30), (100, 0)],  # type: ignore[arg-type]
+        shape_start=[0, 2, 6, 10, 13],  # type: ignore[arg-type]
+        crs=worlds.CRS,  # type: ignore[arg-type]
+    )
+    again = Network.from_networkx(one.to_networkx())
+    assert again.edges.tolist() == one.edges.tolist()
+    assert again.oneway.tolist() == [False, False, False, True]
+    assert np.array_equal(again.shape_xy, one.shape_xy)
+
+
+def test_a_closed_street_is_none_in_a_graph() -> None:
+    square = worlds.one_way_square()
+    graph = square.without(np.array([False, True, False, False])).to_networkx()
+    assert sorted(graph.edges()) == [(0, 1), (2, 3), (3, 0)]

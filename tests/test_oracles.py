@@ -63,7 +63,8 @@ def split_graph(
     ids, lines = network.node_keys, network.lines()
     trees = {}
     for role in ("person", "outlet"):
-        rows = np.flatnonzero(network.main_edges & ~network.off_ground & (~network.private | (role == "person")))
+        ground = ~network.off_ground & ~network.outline
+        rows = np.flatnonzero(network.main_edges & ground & (~network.private | (role == "person")))
         trees[role] = (rows, STRtree(lines[rows]))
     legs: dict[Any, float] = {}
     on: dict[int, list[tuple[float, Any]]] = {}

@@ -69,6 +69,16 @@ def test_a_stray_fragment_gathers_nobody_and_an_island_keeps_its_people() -> Non
     assert at.leg_m.tolist() == pytest.approx([55, 300])
 
 
+def test_a_stray_path_that_is_little_nearer_makes_nobody_unreached() -> None:
+    # A home 240 m from the street and 227 m from a path that leads nowhere; an island is nearer by 201 m.
+    street = [(100.0 * i, 0.0) for i in range(120)]
+    edges = [(i, i + 1) for i in range(119)] + [(120, 121)]
+    home = np.array([(550.0, 240.0)]) + worlds.ORIGIN
+    for y, edge in ((467.0, 5), (278.0, 119)):
+        world = worlds.network([*street, (500, y), (600, y)], edges)
+        assert snap_points(world, home, 500).edge.tolist() == [edge]
+
+
 def test_a_compound_that_no_street_meets_takes_nobody() -> None:
     # A street of 12 km, and 300 m to the north a compound; one of its ways is public in the second world.
     street, compound = [(100.0 * i, 0.0) for i in range(120)], [(500.0, 300.0), (600.0, 300.0), (700.0, 300.0)]
