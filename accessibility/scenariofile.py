@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.errors import InputError
 from accessibility.scenario import Addition, Move, Scenario, Settings
+from accessibility.sources.tomlfiles import read_toml
 from accessibility.studyfile import StandardTable, validation_sentences
 
 if TYPE_CHECKING:
@@ -96,13 +97,10 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
         msg = f"{path}: no such file; expected a file of scenarios"
         raise InputError(msg)
     try:
-        tables = _ScenarioFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8-sig"))).scenario
+        tables = _ScenarioFile.model_validate(read_toml(path)).scenario
         found = tuple(table.scenario for table in tables)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path.name}: not a TOML file: {error}"
-        raise InputError(msg) from error
     except ValidationError as error:
-        msg = f"{path.name}: {validation_sentences(error)}"
+        msg = f"{path.name}: {validation_sentences(error, _ScenarioFile)}"
         raise InputError(msg) from error
     except InputError as error:
         msg = f"{path.name}: {error}"

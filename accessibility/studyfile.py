@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-import tomllib
+import difflib
 from dataclasses import replace
-from pathlib import Path  # noqa: TC003 -- pydantic reads the annotations at run time
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
 from accessibility.grades import SLOPE_FACTORS
 from accessibility.siting import Conditions
+from accessibility.sources.datums import plain_datum
+from accessibility.sources.tomlfiles import read_toml
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from accessibility.grades import SlopeFactor
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
+_OTHER_NAMES = {  # what planners call a key
+    "roads": "network",
+    "streets": "network",
+    "people": "population",
+    "districts": "area",
+    "dem": "elevation",
+    "sites": "outlets",
+    "branches": "banks",
+    "file": "path",
+    "datum": "coordinates",
+    "crs": "coordinates",
+    "minutes": "walk_minutes",
+    "km": "kilometres",
+    "kilometers": "kilometres",
+    "speed": "speed_m_s",
+    "路网": "network",
+    "人口": "population",
+    "网点": "outlets",
+    "银行": "banks",
+    "区划": "area",
+    "坐标": "coordinates",
+}
+
+
+def _slashed(path: Any) -> Any:
+    return path.replace("\\", "/") if isinstance(path, str) else path
+
+
+File = Annotated[Path, BeforeValidator(_slashed)]
+Datum = Annotated[str, BeforeValidator(lambda name: plain_datum(name) if isinstance(name, str) else name)]
 Positive = Annotated[float, Field(gt=0)]
 _SHOWN = 5
 
@@ -113,7 +147,7 @@ class WalkingTable(_Table):
 class AreaInput(_Table):
     """Districts: a polygon file, or the boundaries in an OpenStreetMap extract (the network's if no path is given)."""
 
-    path: Path | None = None
+    path: File | None = None
     name: str = "name"
     id: str | None = None
     population: str | None = None
@@ -132,7 +166,7 @@ class AreaInput(_Table):
 class NetworkInput(_Table):
     """The streets: an OpenStreetMap extract, a file of lines, a graph (.graphml), or a place to ask the servers for."""
 
-    path: Path | None = None
+    path: File | None = None
     place: str | None = Field(default=None, min_length=1)
     overpass: str | None = None
     nominatim: str | None = None
@@ -154,8 +188,8 @@ class NetworkInput(_Table):
 class TableInput(_Table):
     """A table of places: where it is, and how it differs from the usual."""
 
-    path: Path | None = None
-    coordinates: str | None = None
+    path: File | None = None
+    coordinates: Datum | None = None
     columns: dict[str, str] = {}
     layer: str | None = None
     sheet: str | None = None
@@ -188,7 +222,7 @@ class PopulationInput(TableInput):
 class ElevationInput(_Table):
     """Heights."""
 
-    path: Path
+    path: File
 
 
 class SitesInput(TableInput):
@@ -251,7 +285,7 @@ class SettlementSource(_Table):
 
     column: str | None = None
     codes: str | None = None
-    polygons: Path | None = None
+    polygons: File | None = None
     layer: str | None = None
     encoding: str | None = None
 
@@ -321,31 +355,61 @@ def read_study_file(path: Path) -> StudyFile:
     if not path.is_file():
         msg = f"{path}: no such file; expected a study.toml (make one with: accessibility new DIR)"
         raise InputError(msg)
+    content = read_toml(path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         return StudyFile.model_validate(content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path.name}: not a TOML file: {error}"
-        raise InputError(msg) from error
     except ValidationError as error:
-        msg = f"{path.name}: {validation_sentences(error)}"
+        msg = f"{path.name}: {validation_sentences(error, StudyFile)}"
         raise InputError(msg) from error
 
 
-def validation_sentences(error: ValidationError) -> str:
-    """Return what a file does wrong, five faults at most, each with its place."""
-    shown = "; ".join(_sentence(e) for e in error.errors()[:_SHOWN])
+def validation_sentences(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return what a file does wrong by its model, five faults at most, each with its place."""
+    shown = "; ".join(_sentence(e, model) for e in error.errors()[:_SHOWN])
     return f"{shown}; and {error.error_count() - _SHOWN} more" if error.error_count() > _SHOWN else shown
 
 
-def _sentence(error: Any) -> str:
+def _sentence(error: Any, model: type[BaseModel]) -> str:
     """Return one validation error in words: where, what was found, what was expected."""
-    steps = [str(step) for step in error["loc"] if isinstance(step, int) or str(step)[:1].islower()]
-    place = ".".join(step for step in steps if "[" not in step) or "file"
+    last = len(error["loc"]) - 1 if error["type"] == "extra_forbidden" else len(error["loc"])
+    steps = [s for at, s in enumerate(error["loc"]) if isinstance(s, int) or at == last or str(s)[:1].islower()]
+    place = ".".join(str(step) for step in steps if "[" not in str(step)) or "file"
     if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key"
+        return f"{place}: unknown key{_meant(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{place}: required and not there"
     message = str(error["msg"]).removeprefix("Value error, ")
     found = error["input"]
     return f"{place}: found {found!r}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
+
+
+def _meant(loc: Sequence[Any], model: type[BaseModel]) -> str:
+    """Return which key was meant, or the table where one of that name stands, or those there are."""
+    *path, key = (str(step) for step in loc)
+    tables = dict(_tables(model))
+    here = tables.get(tuple(step for step in path if step[:1].islower() and "[" not in step), ())
+    if not here:
+        return ""
+    plain = _OTHER_NAMES.get(key.casefold(), key.casefold().replace("-", "_").replace(" ", "_"))
+    close = [name for name in here if name == plain] or difflib.get_close_matches(plain, here, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    elsewhere = [place for place, keys in tables.items() if plain in keys]
+    if elsewhere:
+        return f"; {plain} stands under {'.'.join(elsewhere[0]) or 'the file itself'}"
+    return f"; expected some of {', '.join(here)}"
+
+
+def _tables(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield the place of each table of a file and the keys that it may have."""
+    yield place, tuple(field.alias or name for name, field in model.model_fields.items())
+    for name, field in model.model_fields.items():
+        for inner in (field.annotation, *_inner(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _tables(inner, (*place, field.alias or name))
+
+
+def _inner(annotation: Any) -> Iterator[Any]:
+    for inner in get_args(annotation):
+        yield inner
+        yield from _inner(inner)

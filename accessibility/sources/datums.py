@@ -6,6 +6,8 @@ is always declared and never guessed, neither from its values nor from a box aro
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +30,29 @@ _EE = 0.00669342162296594323
 _BD_PI = np.pi * 3000.0 / 180.0
 _STEPS = 40  # far more than needed: six steps reach 1e-12 degrees in China
 _SETTLED_DEG = 1e-13
+
+
+_PLAIN = {  # as maps and offices call them, in small letters and without signs
+    **dict.fromkeys(("wgs84", "wgs1984", "epsg4326", "gps", "gps84", "天地图"), "WGS84"),
+    **dict.fromkeys(
+        ("gcj02", "gcj2", "gcj", "gcj02ll", "高德", "高德地图", "腾讯", "腾讯地图", "火星", "火星坐标"), "GCJ-02"
+    ),
+    **dict.fromkeys(("amap", "gaode", "tencent", "mars", "autonavi", "国测局", "高德坐标", "腾讯坐标"), "GCJ-02"),
+    **dict.fromkeys(("bd09", "bd9", "bd09ll", "百度", "百度地图", "百度坐标", "baidu"), "BD-09"),
+    **dict.fromkeys(("cgcs2000", "2000国家大地坐标系", "国家2000", "国家2000坐标系"), "EPSG:4490"),
+}
+
+
+def plain_datum(name: str) -> str:
+    """Return a coordinate system under the name that readers know; any other name as it is.
+
+    Examples
+    --------
+    >>> [plain_datum(name) for name in ("gcj02", "高德", "百度坐标系", "EPSG:4547")]
+    ['GCJ-02', 'GCJ-02', 'BD-09', 'EPSG:4547']
+    """
+    plain = re.sub(r"[\s_.:()-]", "", unicodedata.normalize("NFKC", name)).casefold()
+    return _PLAIN.get(plain, _PLAIN.get(plain.removesuffix("系"), name))
 
 
 def from_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> _Pair:

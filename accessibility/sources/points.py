@@ -19,7 +19,7 @@ from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import attributes, find_column
-from accessibility.sources.datums import DATUMS, to_wgs84
+from accessibility.sources.datums import DATUMS, plain_datum, to_wgs84
 from accessibility.sources.numerals import parse_numbers, rows_text
 
 if TYPE_CHECKING:
@@ -150,6 +150,7 @@ def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, sour
 
 def _declared(coordinates: str | None, source: str) -> tuple[str, CRS]:
     """Return the datum and the coordinate system that the study declares."""
+    coordinates = None if coordinates is None else plain_datum(coordinates)
     if coordinates is None or coordinates in DATUMS:
         return coordinates or "WGS84", WGS84
     if re.fullmatch(r"EPSG:\d+", coordinates, re.IGNORECASE):
