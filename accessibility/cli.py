@@ -159,7 +159,10 @@ def site(  # noqa: PLR0913 -- the options of a command
     gap: Annotated[
         float, typer.Option(min=0.0, help="Greatest gap to the proven bound; above it, exit code 3.")
     ] = 0.001,
-    time_limit: Annotated[float, typer.Option("--time-limit", min=0.0, help="Seconds for the solver.")] = 60.0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", min=0.0, help="Most seconds to search; its work is limited if not given."),
+    ] = None,
     out: Out = None,
     workers: Workers = None,
     quiet: Quiet = False,

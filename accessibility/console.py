@@ -56,7 +56,7 @@ class RichProgress(Silence):
             console=Console(stderr=True),
         )
         self._task = self._bar.add_task("Reading", total=None)
-        self._begun = 0
+        self._begun, self._text, self._told = 0, "Reading", False
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -72,11 +72,22 @@ class RichProgress(Silence):
     def start(self, steps: int) -> None:
         """Say how many steps there will be."""
         self._bar.update(self._task, total=steps)
+        from accessibility.kernels import announce_compiling  # noqa: PLC0415 -- numba only where steps begin
+
+        announce_compiling(self._compiling)
 
     def step(self, text: str) -> None:
         """Say which step begins."""
+        self._text = text
         self._bar.update(self._task, completed=self._begun, description=text)
         self._begun += 1
+
+    def _compiling(self, kernel: str) -> None:
+        """Say which kernel is being compiled, or that none is any more; the first time also why it takes so long."""
+        if kernel and not self._told:
+            self._told = True
+            self._bar.console.print("compiling for this machine, once; the next run begins at once", style="dim")
+        self._bar.update(self._task, description=f"{self._text} (compiling {kernel})" if kernel else self._text)
 
 
 def print_coverage(result: Result) -> None:

@@ -55,8 +55,10 @@ class Question:
         How many open sites may close (relocation).
     conditions
         Quotas, spacing, exclusive pairs and the like.
-    time_limit_s, gap
-        When the solver may stop.
+    time_limit_s
+        Greatest wall seconds of the search; None where its work alone is a limit, the same on every machine.
+    gap
+        Relative gap at which the search may stop.
     """
 
     model: str = "mclp"
@@ -66,7 +68,7 @@ class Question:
     floor: float = 0.0
     close: int = 0
     conditions: Conditions | None = None
-    time_limit_s: float = 60.0
+    time_limit_s: float | None = None
     gap: float = 0.0
 
     def __post_init__(self) -> None:
@@ -158,6 +160,8 @@ class SitingCase:
             "bound": plan.bound,
             "gap": plan.gap,
             "bound_by": plan.bound_by,
+            "ended_by": plan.ended_by,
+            "time_limit_s": self.question.time_limit_s,
             "selected": [str(site) for site in plan.selected],
             "closed": [str(site) for site in plan.closed],
             "cost": plan.cost,

@@ -18,7 +18,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"arrays", "projection", "standards", "wording", "objectives"},
+    {"arrays", "kernels", "projection", "standards", "wording", "objectives"},
     {"streets"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},

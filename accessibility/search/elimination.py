@@ -109,9 +109,9 @@ def _link(edges, rank, along, against):  # type: ignore[no-untyped-def]  # noqa:
     for e in range(m):
         first, second = rank[edges[e, 0]], rank[edges[e, 1]]
         # Walking along the edge arrives at its second node: the search leaves from there.
-        if first == second or not _join(pool, first, second, (against[e], along[e]), (used, used + _1)):
+        if first == second or not _join(pool, first, second, (against[e], along[e]), (used, np.uint32(used + _1))):
             continue
-        used += np.uint32(2)
+        used = np.uint32(used + _1 + _1)
     return pool
 
 
@@ -225,7 +225,7 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
             there, back = _sum(down[a], up[b]), _sum(down[b], up[a])
             if there == _IMPASSABLE and back == _IMPASSABLE:
                 continue
-            if _join(pool, neighbour[a], neighbour[b], (there, back), (spare[taken], spare[taken + 1])):
+            if _join(pool, neighbour[a], neighbour[b], (np.uint32(there), np.uint32(back)), (spare[taken], spare[taken + 1])):
                 taken += 2
 
 

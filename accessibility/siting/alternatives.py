@@ -130,7 +130,7 @@ def portfolio(
     *,
     within: float = 0.01,
     plans: int = _PLANS,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     **asked: Unpack[Asked],
 ) -> Portfolio:
     """Return plans nearly as good as the best one, and which sites every such plan opens.
@@ -149,7 +149,7 @@ def portfolio(
     plans
         Greatest number of plans to return, 1 or more.
     time_limit_s
-        Wall seconds.
+        Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
     asked
         ``sites``, ``budget`` and ``conditions`` as in `solve_mclp`; at least one of the first two.
 
@@ -290,7 +290,7 @@ class _Search:
         random = np.random.default_rng(_SEED)
         covering = self.reading.covering
         for _ in range(_TRIALS * plans):
-            if len(self.found) >= plans or clock.left_s <= 0:
+            if len(self.found) >= plans or clock.up:
                 return
             known = list(self.found)[int(random.integers(len(self.found)))]
             begun = self.problem.rows(self.found[known]["selected"])

@@ -13,6 +13,7 @@ import numpy as np
 
 from accessibility.siting.drawing import SEED, draw
 from accessibility.siting.greedy import (
+    NONE,
     begin_search,
     best_column,
     close_column,
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
 
 _CHUNK = 500  # rounds between two looks at the clock
-_MOST_CLOSED = 8
+_MOST_CLOSED = np.int64(8)  # numbers of one type: a literal would have every kernel it is handed to compiled anew
 _HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
-_OFTEN = 5  # every so many openings the second best
-_FINE = 1 << 30
+_OFTEN = np.int64(5)  # every so many openings the second best
+_FINE = np.int64(1 << 30)
 _PENALTY = 3
+_TWO = np.int64(2)
+_NO = np.bool_(False)  # noqa: FBT003 -- of one type
 
 
 def improve(
@@ -61,13 +64,21 @@ def improve(
     best = _unless_worse(covering, state[7].copy(), chosen)
     typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
     random = np.array([SEED + np.uint64(seed)], np.uint64)
+    each = _round_work(covering)
     for done in range(0, rounds, _CHUNK):
-        if clock.left_s <= 0 or not state[7].any():
+        if clock.up or not state[7].any():
             break
         heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
         _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), state[7].copy())
+        clock.spend(_CHUNK * each)
         best = _unless_worse(covering, limits[6].copy(), best)
     return best
+
+
+def _round_work(covering: Covering) -> float:
+    """Return what a round does, more or less: some columns close and others open, each the best of all."""
+    pairs, rows, columns = len(covering.rows.item), max(len(covering.weight), 1), max(len(covering.site), 1)
+    return _MOST_CLOSED * (pairs / columns * (1 + pairs / rows / 2) + columns)
 
 
 def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -78,7 +89,7 @@ def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np
 def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Close each open column if another one in its place covers more, or as many at less cost, until none does."""
     gain, opened = state[6], state[7]
-    cost, by_ratio, better = limits[0], False, True
+    cost, by_ratio, better = limits[0], _NO, True
     while better:
         better = False
         for j in range(gain.size):
@@ -86,7 +97,7 @@ def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
                 continue
             loss = gain[j]
             close_column(j, state, limits)
-            other = best_column(state, limits, by_ratio, -1)
+            other = best_column(state, limits, by_ratio, NONE)
             if other >= 0 and (gain[other] > loss or (gain[other] == loss and cost[other] < cost[j])):
                 open_column(other, state, limits)
                 better = True
@@ -119,15 +130,15 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
 @nb.njit(cache=True, nogil=True)
 def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
-    by_ratio = draw(random, 2) == 1
+    by_ratio = draw(random, _TWO) == 1
     count = 0
     while True:
         if count and draw(random, _OFTEN) == 0:
-            banned = best_column(state, limits, by_ratio, -1)
+            banned = best_column(state, limits, by_ratio, NONE)
         j = best_column(state, limits, by_ratio, banned)
         if j < 0 and banned < 0:
             return count
-        banned = -1
+        banned = NONE
         if j >= 0:
             open_column(j, state, limits)
             added[count] = j

@@ -14,7 +14,7 @@ from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import meet_floors, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
-from accessibility.siting.outcome import refused_plan
+from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
 from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
 from accessibility.siting.unserved import refuse_boundless
@@ -34,7 +34,7 @@ def solve_backup(
     sites: int | None = None,
     budget: float | None = None,
     weight: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
     """Return the sites whose opening covers most people and, of such plans, most people twice or more.
@@ -54,7 +54,8 @@ def solve_backup(
         What a person covered counts against a person covered twice, 0 to 1: ``weight`` and ``1 - weight``. Where not
         given, no number of people covered twice outweighs a person covered.
     time_limit_s
-        Wall seconds; then the best plan so far is returned, with the bound so far.
+        Wall seconds, those of compiling apart; then the best plan so far is returned, with the bound so far. Without
+        any the search ends by its work, and the same on every machine.
     conditions
         What else the plan has to keep to; floors are about people covered once or more.
 
@@ -91,7 +92,7 @@ def solve_backup(
     chosen, bound = search.run(begun)
     chosen = search.settled(chosen)
     rows = np.concatenate([terms.required, counts.columns[chosen]])
-    plan = _plan(problem, limits, rows, (search.objective(chosen), bound, clock.spent_s))
+    plan = ended(_plan(problem, limits, rows, (search.objective(chosen), bound, clock.spent_s)), clock)
     return replace(plan, weight=weight)
 
 
@@ -220,7 +221,7 @@ class _Search:
         known = worth[0] * once + worth[1] * twice
         program, fixed = _program(counts, worth, covered)
         room = 1.0 - 1e-6 if self.whole else 1e-9
-        answer = solve_program(program, Effort(time_limit_s=self.clock.left_s, gap_absolute=room))
+        answer = solve_program(program, Effort(clock=self.clock, gap_absolute=room))
         ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
         bound = ceiling if answer.infeasible else min(answer.bound + fixed, ceiling)
         bound = max(float(np.floor(bound + 1e-6)) if self.whole else bound, known)

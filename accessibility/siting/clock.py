@@ -1,45 +1,110 @@
-"""`Clock`: how much of a time limit is left."""
+"""`Clock`: what a search may still do: work, the same on every machine, and seconds where a user sets a limit."""
 
 from __future__ import annotations
 
 import math
 import time
 from dataclasses import dataclass, field
+from typing import Literal, Self
 
 from accessibility.errors import InputError
+from accessibility.kernels import compiled_s
+
+WORK = 4e10
+"""What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one
+pair of a site and a demand point read, about a nanosecond."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Clock:
-    """A time limit that began to run when this was made.
+    """What is left to a search that began when this was made.
+
+    Searches count their work and plan by it alone, so that the same question takes the same course on a slow, busy or
+    cold machine. A time limit does no more than cut that course short; where there is one, work has no other limit.
+    Compilation counts against neither.
 
     Parameters
     ----------
     limit_s
-        Wall seconds.
-    begun
-        Reading of the monotonic clock at the beginning.
+        Wall seconds; None for no such limit.
+    work
+        Units of work; `WORK` without a time limit and endless with one, if None.
+    size
+        What shares of this clock are shares of.
     """
 
-    limit_s: float
-    begun: float = field(default_factory=time.monotonic)
+    limit_s: float | None = None
+    work: float | None = None
+    size: float = WORK
+    _over: Clock | None = None
+    _done: float = 0.0
+    _begun: float = field(default_factory=lambda: time.monotonic() - compiled_s())
 
     def __post_init__(self) -> None:
         """Refuse a limit that is negative or not a number."""
-        if math.isnan(self.limit_s) or self.limit_s < 0:
+        if self.limit_s is not None and not self.limit_s >= 0:
             msg = f"time_limit_s is {self.limit_s}; expected seconds, 0 or more"
             raise InputError(msg)
+        if self.work is None:
+            self.work = WORK if self.limit_s is None or math.isinf(self.limit_s) else math.inf
 
     @property
     def spent_s(self) -> float:
-        """Seconds since the beginning."""
-        return time.monotonic() - self.begun
+        """Seconds since the beginning, less those that compiled code took to compile."""
+        return max(time.monotonic() - compiled_s() - self._begun, 0.0)
 
     @property
     def left_s(self) -> float:
-        """Seconds left, never below 0."""
-        return max(self.limit_s - self.spent_s, 0.0)
+        """Seconds left, never below 0; infinite without a time limit."""
+        return math.inf if self.limit_s is None else max(self.limit_s - self.spent_s, 0.0)
 
-    def part(self, share: float) -> Clock:
-        """Return a clock that runs for a share of what is left."""
-        return Clock(limit_s=self.left_s * share)
+    @property
+    def left(self) -> float:
+        """Work left, never below 0."""
+        mine = max((self.work or 0.0) - self._done, 0.0)
+        return mine if self._over is None else min(mine, self._over.left)
+
+    @property
+    def up(self) -> bool:
+        """Whether nothing is left of work or time."""
+        return self.left <= 0 or self.left_s <= 0
+
+    @property
+    def ended_by(self) -> Literal["time", "work"]:
+        """What ends a search that does not end by itself."""
+        return "time" if self.left_s <= 0 else "work"
+
+    @property
+    def limit(self) -> str:
+        """What the search was allowed, in words."""
+        return f"{self.limit_s:g} s" if self.ended_by == "time" else "its measure of work"
+
+    def spend(self, work: float) -> None:
+        """Count work that was done."""
+        self._done += work
+        if self._over is not None:
+            self._over.spend(work)
+
+    def part(self, share: float) -> Self:
+        """Return a clock for a share of the size of this one, however much is left of it: schedules are no one's time.
+
+        What is spent there is spent here, too.
+        """
+        size = share * self.size
+        limit = None if self.limit_s is None else self.left_s
+        return type(self)(limit_s=limit, work=size, size=size, _over=self)
+
+    def first(self, share: float) -> Self:
+        """Return a clock for all but a rest of what is left, which somebody else will need."""
+        limit = None if self.limit_s is None else self.left_s * share
+        return type(self)(limit_s=limit, work=self.left * share, size=self.size, _over=self)
+
+    def beside(self, share: float) -> Self:
+        """Return a clock as `part` does, for a thread of its own: `spend` what it `did` here when it has ended."""
+        size = share * self.size
+        return type(self)(limit_s=None if self.limit_s is None else self.left_s, work=min(size, self.left), size=size)
+
+    @property
+    def did(self) -> float:
+        """Work done so far."""
+        return self._done

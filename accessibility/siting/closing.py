@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accessibility.siting.clock import WORK
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
 from accessibility.siting.reduction import fix_columns
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
 _ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
+_MOST_DOUBLED = 4
 _CORE = 60
-_GROWTH = 4
-_PATIENCE = 4
+_REGIONS, _LEAST_REGION, _EASY = 8, 6, 0.25  # regions a turn, their least open sites, and what is easily solved
 _NEARLY_ALL = 1.5
 _CORE_GAP = 0.1
 _SMALL, _FEW_ROUNDS = 100_000, 200
@@ -32,12 +33,10 @@ _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 _EPSILON = 1e-9
-_CORE_TIME = 0.3
-_EARLY = 0.4
-_DUAL_TIME = 0.5
-_FLOOR_TIME = 0.5
-# What a mixed-integer program may hold so that the solver, which looks at the clock too rarely, ends near its time.
-_ENTRIES, _ENTRIES_POWER = 7_500, 0.55
+# Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
+_DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
+# What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
+_ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,6 +66,16 @@ class Course:
     short_at_least
         By how much every plan is short.
     turns
+        How many turns of cores and annealing there were.
+    solved
+        The plan whose cores were solved last.
+    region
+        Open sites of a region that is solved at once.
+    bounded
+        The value of the plan that the bound was last lowered towards.
+    attempts
+        How often the solver was given all that is left, and did not end.
+    seeds
         How often annealing has begun anew.
     wanted
         Where only plans of at least this value matter: what else there is need not be told apart.
@@ -84,6 +93,11 @@ class Course:
     short: int = 0
     short_at_least: int = 0
     turns: int = 0
+    solved: NDArray[np.bool_] | None = None
+    region: int = 2 * _LEAST_REGION
+    bounded: int = -1
+    attempts: int = 0
+    seeds: int = 0
     wanted: int | None = None
 
     def __post_init__(self) -> None:
@@ -160,29 +174,39 @@ def approach(course: Course, clock: Clock) -> None:
     if len(course.small.rows.item) < _SMALL:  # many a small question is closed at the first glance
         course.take(course.goal.polish(course.small, course.chosen, _FEW_ROUNDS, clock))
         if not course.short:
-            bound_course(course, clock.part(_DUAL_TIME))
+            bound_course(course, clock)
         if course.closed:
             return
     glanced = course.value
     course.take(course.goal.polish(course.small, course.chosen, _ROUNDS, clock))
     if course.short:
-        _come_closest(course, clock.part(_FLOOR_TIME))
+        _come_closest(course, clock.part(_FLOOR_WORK))
     if len(course.small.rows.item) < _LARGE:
         if course.guide is None or course.value > glanced:
-            bound_course(course, clock.part(_DUAL_TIME))
+            bound_course(course, clock)
         return
     # Neither needs the other, and the kernels of both run beside each other.
-    small, chosen, part = course.small, course.chosen, clock.part(_DUAL_TIME)
+    small, chosen = course.small, course.chosen
+    mine, other = clock.beside(_DUAL_WORK), clock.beside(_DUAL_WORK)
     with ThreadPoolExecutor(1) as beside:
-        better = beside.submit(course.goal.polish, small, chosen, _LARGE_ROUNDS, part, seed=_LARGE_SEED)
-        bound_course(course, part)
+        better = beside.submit(course.goal.polish, small, chosen, _LARGE_ROUNDS, other, seed=_LARGE_SEED)
+        bound_course(course, mine)
         course.take(better.result())
+    clock.spend(mine.did + other.did)
 
 
 def finish_course(course: Course, clock: Clock) -> None:
-    """Close what gap is left by solving the question, as far as the time allows."""
-    if not (course.closed or course.short):
-        _solve_cores(course, clock)
+    """Close what gap is left by solving the question, in turns that go on until nothing is left of gap or clock.
+
+    Small cores and annealing bring the plan close to the best one first: the better the plan, the less is left to
+    solve. Whatever limit there is, the turns are the same, so that more of them never end with a worse plan.
+    """
+    while not (course.closed or course.short or clock.up):
+        before = clock.did
+        _take_turn(course, clock)
+        course.turns += 1
+        if clock.did == before:  # there is nothing to do
+            return
 
 
 def begin_course(
@@ -209,75 +233,113 @@ def begin_course(
 
 def bound_course(course: Course, clock: Clock) -> None:
     """Lower the bound by a dual, and remember what it tells about the columns."""
-    course.guide = course.goal.guide(course.covering, course.small, course.value, clock)
-    course.lower(course.guide.bound, "certificate")
+    patient = course.guide is not None
+    guide = course.goal.guide((course.covering, course.small), course.value, clock, patient=patient)
+    course.bounded = course.value
+    if course.guide is None or guide.bound < course.guide.bound:
+        course.guide = guide
+    course.lower(guide.bound, "certificate")
 
 
-def _solve_cores(course: Course, clock: Clock) -> None:
-    """Solve the question for ever more candidates, until they are all that the bound does not rule out.
+def _take_turn(course: Course, clock: Clock) -> None:
+    """Solve cores of the plan where it has changed, then some of its regions, anneal, and solve the whole if it can be.
 
-    Small cores and annealing in turns bring the plan close to the best one first: the better the plan, the less is left
-    to solve. Where all of it is too much for the time left, they take turns again.
+    What ever larger cores leave is annealed; every turn anneals longer and from another seed than the one before.
     """
-    _take_turns(course, clock.part(_EARLY), (_CORE, _GROWTH * _CORE), patience=1)
-    size = _GROWTH * _CORE
-    while not course.closed and clock.left_s > 0:
-        size *= _GROWTH
-        if not _solve_core(course, clock, size):
-            break
-    _take_turns(course, clock, (_GROWTH * _CORE, _GROWTH**2 * _CORE), patience=_PATIENCE)
-
-
-def _take_turns(course: Course, clock: Clock, sizes: tuple[int, ...], patience: int) -> None:
-    """Solve cores of these sizes and anneal in turns, until so many turns in a row have brought nothing.
-
-    The cores of a plan are solved once; annealing that brings nothing takes twice as long the next time.
-    """
-    idle, solved = 0, np.empty(0, np.bool_)
-    while idle < patience and not course.closed and clock.left_s > 0:
-        before = course.value
-        if not np.array_equal(solved, course.chosen):
-            solved = course.chosen
-            for size in sizes:
-                if not _solve_core(course, clock, size):
-                    break
-        if course.closed:
-            return
-        _anneal(course, clock, _LONG_ROUNDS << idle)
-        idle = 0 if course.value > before else idle + 1
+    if course.guide is None or course.value > course.bounded:
+        bound_course(course, clock.part(_REBOUND_WORK))
+    if course.solved is None or not np.array_equal(course.solved, course.chosen):
+        course.solved = course.chosen
+        size = _CORE
+        while _solve_core(course, clock, size):
+            size *= 2
+    if course.turns:
+        _solve_whole(course, clock)
+        _solve_regions(course, clock)
+    if not course.closed:
+        _anneal(course, clock, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
 
 
 def _anneal(course: Course, clock: Clock, rounds: int) -> None:
     """Anneal the plan, every other time among the columns alone that the prices make likely."""
-    course.turns += 1
+    course.seeds += 1
     small, chosen = course.small, course.chosen
-    if course.guide is None or course.turns % 2 == 0:
-        course.take(course.goal.polish(small, chosen, rounds, clock, seed=course.turns))
+    if course.guide is None or course.seeds % 2 == 0:
+        course.take(course.goal.polish(small, chosen, rounds, clock, seed=course.seeds))
         return
     near = chosen | (course.guide.share > _LIKELY)
     near[np.argsort(course.guide.open_loss, kind="stable")[: _SPARE * int(chosen.sum())]] = True
     left = course.goal.reduce(fix_columns(small, np.zeros(len(chosen), np.bool_), ~near))
     begun = np.isin(left.site, small.site[chosen])
-    found = course.goal.polish(left, begun, rounds, clock, seed=course.turns)
+    found = course.goal.polish(left, begun, rounds, clock, seed=course.seeds)
     course.take(np.isin(small.site, left.site[found]))
 
 
 def _solve_core(course: Course, clock: Clock, size: int) -> bool:
     """Solve a core of about this size; return whether a larger one is worth a try."""
-    if course.closed or course.guide is None:
+    if course.closed or course.guide is None or clock.up:
         return False
     core, complete = _core(course, course.guide, size)
-    left = course.goal.reduce(fix_columns(course.small, course.chosen & ~core, ~core & ~course.chosen))
-    if len(left.rows.item) > _ENTRIES * clock.left_s**_ENTRIES_POWER:
+    return _solve_small(course, core, clock, complete=complete) and not complete
+
+
+def _solve_small(course: Course, core: NDArray[np.bool_], clock: Clock, *, complete: bool = False) -> bool:
+    """Solve a core; return whether it was solved to the end, and was little enough for a try."""
+    left = _left(course, core)
+    if len(left.rows.item) > _ENTRIES * _CORE_WORK**_ENTRIES_POWER:
         return False
-    return _solve_left(course, left, clock if complete else clock.part(_CORE_TIME), complete=complete) and not complete
+    return _solve_left(course, left, clock.part(_CORE_WORK), complete=complete)
+
+
+def _solve_regions(course: Course, clock: Clock) -> None:
+    """Solve the surroundings of some open sites, one after the other; they grow as long as they are solved easily."""
+    random = np.random.default_rng(course.turns)
+    for _ in range(_REGIONS):
+        opened = np.flatnonzero(course.chosen)
+        if course.closed or course.guide is None or clock.up or not opened.size:
+            return
+        before = clock.did
+        possible = _possible(course, course.guide)
+        core = _region(course.small, course.chosen, int(random.choice(opened)), course.region) & possible
+        solved = _solve_small(course, core, clock)
+        easy = solved and clock.did - before < _EASY * _CORE_WORK * WORK
+        course.region = min(course.region + 1, opened.size) if easy else max(course.region - 1, _LEAST_REGION)
+
+
+def _region(small: Covering, chosen: NDArray[np.bool_], begin: int, size: int) -> NDArray[np.bool_]:
+    """Return the columns that share a row with one of so many open columns about the first."""
+    near = np.zeros(len(chosen), np.bool_)
+    near[begin] = True
+    while True:
+        rows = np.zeros(len(small.weight), np.bool_)
+        rows[small.columns.of(np.flatnonzero(near))] = True
+        wider = near.copy()
+        wider[small.rows.of(np.flatnonzero(rows))] = True
+        if (wider & chosen).sum() > size or (wider == near).all():
+            return wider
+        near = wider
+
+
+def _solve_whole(course: Course, clock: Clock) -> None:
+    """Solve all that the bound does not rule out, where it is little enough; twice as long as what did not end."""
+    if course.closed or course.guide is None:
+        return
+    work = _WHOLE_WORK * 2.0**course.attempts
+    core, _ = _core(course, course.guide, len(course.chosen))
+    left = _left(course, core)
+    if len(left.rows.item) <= _ENTRIES * work**_ENTRIES_POWER:
+        course.attempts += not _solve_left(course, left, clock.part(work), complete=True)
+
+
+def _left(course: Course, core: NDArray[np.bool_]) -> Covering:
+    """Return the question of a core: all other columns stay as the plan has them."""
+    return course.goal.reduce(fix_columns(course.small, course.chosen & ~core, ~core & ~course.chosen))
 
 
 def _core(course: Course, guide: Guide, size: int) -> tuple[NDArray[np.bool_], bool]:
     """Return so many columns that are likeliest to change, and whether they are all that could make a better plan."""
     share = guide.share > 0.5  # noqa: PLR2004 -- a plan that is not fractional
-    margin = guide.bound + abs(guide.bound) * _EPSILON - course.better
-    possible = np.where(course.chosen, guide.close_loss, guide.open_loss) <= margin
+    possible = _possible(course, guide)
     differs = course.chosen != share
     loss = np.where(share, guide.close_loss, guide.open_loss)
     loss[differs] = -1.0
@@ -287,6 +349,13 @@ def _core(course: Course, guide: Guide, size: int) -> tuple[NDArray[np.bool_], b
     core[order[: size if possible.sum() > _NEARLY_ALL * size else len(order)]] = True
     core &= possible
     return core, bool((core == possible).all())
+
+
+def _possible(course: Course, guide: Guide) -> NDArray[np.bool_]:
+    """Return which columns may change in a plan that is better."""
+    margin = guide.bound + abs(guide.bound) * _EPSILON - course.better
+    possible: NDArray[np.bool_] = np.where(course.chosen, guide.close_loss, guide.open_loss) <= margin
+    return possible
 
 
 def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool) -> bool:
@@ -302,7 +371,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
     # A core only has to bring a better plan; of the complete question nothing may be left.
     enough = 1 - 1e-6 if complete else max(_CORE_GAP * (course.bound - course.value), 1 - 1e-6)
     scale = goal.unit(left) if program.maximise else 1.0
-    effort = Effort(time_limit_s=clock.left_s, gap=course.gap, gap_absolute=enough * scale)
+    effort = Effort(clock=clock, gap=course.gap, gap_absolute=enough * scale, bound_only=True)
     begun = np.isin(left.site, course.small.site[course.chosen])
     answer = solve_program(program, effort, solution_of(left, program, begun))
     if answer.values is not None:
@@ -319,7 +388,7 @@ def _come_closest(course: Course, clock: Clock) -> None:
     """Find a plan that covers what it has to, or for most people the one that comes closest to its floors."""
     small, floors = course.small, course.goal.maximises_people
     program = fall_short_least(small) if floors else course.goal.program(small)
-    answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap_absolute=(1 - 1e-6) * small.person))
+    answer = solve_program(program, Effort(clock=clock, gap_absolute=(1 - 1e-6) * small.person))
     if answer.values is not None:
         course.take(columns_of(small, program, answer.values))
     if floors and math.isfinite(answer.bound):

@@ -104,7 +104,7 @@ def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True)
     asked = np.zeros(matrix.shape[0], np.bool_)
     asked[np.argsort(few, kind="stable")[:_AT_ONCE]] = True
     while True:
-        effort = Effort(time_limit_s=clock.left_s, gap=0.0 if cheapest else _ANY)
+        effort = Effort(clock=clock, gap=0.0 if cheapest else _ANY)
         answer = solve_program(_cheapest(matrix[np.flatnonzero(asked)], room), effort)
         if answer.infeasible or answer.values is None:
             return Cover(chosen=None, impossible=answer.infeasible)
@@ -163,7 +163,7 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
         row_lower=np.full(r + len(finite), -np.inf),
         row_upper=np.concatenate([np.zeros(r), room.left[finite]]),
     )
-    answer = solve_program(program, Effort(time_limit_s=clock.left_s))
+    answer = solve_program(program, Effort(clock=clock))
     chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > _HALF
     return chosen, min(answer.bound, float(weight.sum()))
 

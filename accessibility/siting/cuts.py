@@ -122,12 +122,12 @@ def solve_relaxation(
     relaxation = Relaxation(program, upper=start, between=np.arange(m + r) >= m, tight=tight)
     best = offers
     for _ in range(_ROUNDS):
-        answer = relaxation.solve(clock.left_s)
+        answer = relaxation.solve(clock)
         if answer.values is None or answer.duals is None:
             break
         best = max(best, _priced(values, room, batches, answer.duals), key=lambda p: p.bound)
         more = violated(values, answer.values[:m], answer.values[m:] * scale, scale)
-        if visit(answer.values[:m]) <= best.bound or not len(more) or clock.left_s <= 0:
+        if visit(answer.values[:m]) <= best.bound or not len(more) or clock.up:
             break
         relaxation.add_rows(*more.constraints(values))
         batches.append(more)
@@ -163,11 +163,11 @@ def solve_choice(
     never, always = fixed_sites(relaxed.offers, room, best * (1 + _REACHED))
     part = 0.5
     for _ in range(_ROUNDS):
-        if wanted <= bound or clock.left_s <= 0:
+        if wanted <= bound or clock.up:
             break
         program = _program(values, room, cuts, fixed=(never, always))
         gap = max(best - wanted, 0.0) / max(best, 1e-300)
-        answer = solve_program(program, Effort(time_limit_s=clock.left_s, gap=gap * part))
+        answer = solve_program(program, Effort(clock=clock, gap=gap * part))
         if answer.infeasible:  # the best plan known is one of those in question: the solver errs
             break
         bound = max(bound, min(best, answer.bound * scale))

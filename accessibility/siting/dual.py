@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 25
 _SHORTEST = 1e-5
-_LEAST_PROGRESS = 0.02  # of the gap, over `_TRIAL` rounds
+_LEAST_PROGRESS, _LITTLE = 0.02, 0.002  # of the gap, over `_TRIAL` rounds; of a patient search
 _TRIAL = 150
+_READS, _ROW = 3, 20  # what a round does: pairs read, and what a row costs beside
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,7 +72,9 @@ class Dual:
     reach: float = 0.0
 
 
-def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None) -> Dual:
+def find_dual(
+    covering: Covering, target: int, rounds: int, clock: Clock, begin: Dual | None = None, *, patient: bool = False
+) -> Dual:
     """Return prices that prove a low bound on the weight that can be covered.
 
     Parameters
@@ -86,6 +89,8 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
         When to stop; some bound is found in any case.
     begin
         Prices of the same rows to begin from.
+    patient
+        Whether to go on where there is little progress.
     """
     packs, room = _linear_limits(covering)
     people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
@@ -97,11 +102,11 @@ def find_dual(covering: Covering, target: int, rounds: int, clock: Clock, begin:
     # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
     bare = covering.rows.lengths == 0
     state[0][bare] = people[0][bare]
-    _search(question, state, float(target - covering.base), (rounds, clock))
+    _search(question, state, float(target - covering.base), (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock))
     return _dual(covering, question, state)
 
 
-def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) -> Dual:
+def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> Dual:
     """Return prices of rows that prove a high bound on the cost of covering all of them.
 
     No row is worth more than the cheapest column that covers it. Limits and packs are left out.
@@ -112,7 +117,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) 
         The question.
     target
         Cost that some plan has, without what was spent before; the search stops where the bound meets it.
-    rounds, clock
+    rounds, clock, patient
         As in `find_dual`.
 
     Returns
@@ -126,7 +131,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock) 
     none = Pairs(start=np.zeros(len(cost) + 1, np.int64), item=np.empty(0, np.int32))
     question = _question(covering, people, (none, np.empty(0, np.int64)), PROFIT)
     state = _begin(worth, question)
-    _search(question, state, float(worth.sum()) - target, (rounds, clock))
+    _search(question, state, float(worth.sum()) - target, (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock))
     _afford(question[0], cost, state[0])
     dual = _dual(covering, question, state)
     return replace(dual, bound=-float(dual.price.sum()) - covering.spent)
@@ -186,25 +191,32 @@ def _afford(pairs, cost, price):  # type: ignore[no-untyped-def]  # noqa: ANN001
 def _question(
     covering: Covering, people: tuple[NDArray[Any], ...], packs: tuple[Pairs, NDArray[np.int64]], mode: int
 ) -> tuple[Any, ...]:
-    """Return the arrays that the kernels read."""
+    """Return the arrays that the kernels read; a number of columns is a budget where each costs 1."""
+    number = mode == NUMBER
+    cost = np.ones(len(covering.cost)) if number else covering.cost.astype(np.float64)
+    budget = covering.most if number else covering.budget
     return (
         (covering.columns.start, covering.columns.item, covering.rows.start, covering.rows.item),
         (packs[0].start, packs[0].item, packs[1].astype(np.float64)),
         people,
-        (covering.cost.astype(np.float64), float(covering.most), float(covering.budget), mode),
+        (cost, float(covering.most), float(budget), mode),
     )
 
 
-def _search(question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: float, how: tuple[int, Clock]) -> None:
+def _search(
+    question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: float, how: tuple[int, float, Clock]
+) -> None:
     """Lower the bound until it meets the target, hardly moves any more, or the time is up."""
-    rounds, clock = how
+    rounds, progress, clock = how
     course, before = state[4], np.inf
+    each = _READS * len(question[0][1]) + _ROW * len(question[2][0])
     for done in range(0, rounds, _CHUNK):
         descend(question, state, target, _CHUNK)
-        if course[0] <= target or course[1] < _SHORTEST or clock.left_s <= 0:
+        clock.spend(_CHUNK * each)
+        if course[0] <= target or course[1] < _SHORTEST or clock.up:
             return
         if done % _TRIAL == 0:
-            if before - course[0] < _LEAST_PROGRESS * (course[0] - target):
+            if before - course[0] < progress * (course[0] - target):
                 return
             before = course[0]
 

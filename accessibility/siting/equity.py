@@ -100,7 +100,7 @@ def floor_price(
     sites: int | None = None,
     budget: float | None = None,
     conditions: Conditions | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
 ) -> FloorPrice:
     """Return how many people fewer are covered when every district has to have a share of its own covered.
 
@@ -115,7 +115,7 @@ def floor_price(
     conditions
         What every plan keeps to beside. Its own `floor` is left out; single districts in `floors` keep theirs.
     time_limit_s
-        Wall seconds for all floors together.
+        Wall seconds for all floors together; without any the search ends by its work, and the same on every machine.
 
     Returns
     -------

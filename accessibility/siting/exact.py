@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import highspy
 import numpy as np
-from highspy._core import _Highs
+from highspy._core import _Highs, cb
 
 from accessibility.errors import InputError
 
@@ -16,8 +17,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from accessibility.siting.clock import Clock
+
 INFINITE = float("inf")
 _ADDS_UP = 1e-6
+_ITERATION = 20.0  # units of work that an iteration of the simplex method takes for every entry, row and column
+_LOOK = 60  # iterations between two looks of a branching solver at its limits, more or less
+_NO_HEURISTICS = (
+    ("mip_heuristic_effort", 0.0),
+    *((f"mip_heuristic_run_{name}", False) for name in ("feasibility_jump", "rins", "rens", "root_reduced_cost")),
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,21 +64,24 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Effort:
-    """How long a solver may work, and how near is near enough.
+    """How much a solver may do, and how near is near enough.
 
     Parameters
     ----------
-    time_limit_s
-        Wall seconds; None for no limit.
+    clock
+        What is left to it; None for no limit.
     gap
         Relative gap between incumbent and bound at which it may stop.
     gap_absolute
         The same in units of the objective: just below 1 where every objective is a whole number.
+    bound_only
+        Whether it leaves the search for better plans to us, and branches only.
     """
 
-    time_limit_s: float | None = None
+    clock: Clock | None = None
     gap: float = 0.0
     gap_absolute: float = 1e-9
+    bound_only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,29 +130,59 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
     InputError
         A program HiGHS refuses: numbers that are not finite where they must be.
     """
-    begun = time.monotonic()
     # The wrapper `Highs` writes a banner to standard output while it is made, before an option could forbid it.
-    highs = _Highs()
+    highs, begun = _Highs(), time.monotonic()
+    mixed = bool(program.integer.any())
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("mip_rel_gap", effort.gap)):
         highs.setOptionValue(option, value)
     highs.setOptionValue("mip_abs_gap", effort.gap_absolute)
-    if effort.time_limit_s is not None:
-        highs.setOptionValue("time_limit", max(float(effort.time_limit_s), 0.0))
+    if effort.bound_only:
+        for option, value in _NO_HEURISTICS:
+            highs.setOptionValue(option, value)
     if highs.passModel(_model(program)) == highspy.HighsStatus.kError:
         msg = f"the solver refuses the program of {len(program.objective)} columns, {program.rows.shape[0]} rows"
         raise InputError(msg)
-    mixed = bool(program.integer.any())
     if warm is not None and mixed:
         solution = highspy.HighsSolution()
         solution.col_value = warm.tolist()
         highs.setSolution(solution)
-    highs.run()
+    _run(highs, effort.clock, mixed=mixed)
     answer = _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
     if warm is None or not mixed or _adds_up(program, answer):
         return answer
     # HiGHS 1.16 can value a start wrongly once it has presolved, and then drops whatever is worse than that value.
-    left = None if effort.time_limit_s is None else effort.time_limit_s - answer.seconds
-    return solve_program(program, replace(effort, time_limit_s=left))
+    return solve_program(program, effort)
+
+
+def _run(highs: _Highs, clock: Clock | None, *, mixed: bool) -> None:
+    """Run the solver until it ends or its clock is up, and count what it did.
+
+    Its own clock is set only where the user has one. It looks at limits of ours at the same places of the same search.
+    """
+    if clock is None:
+        highs.run()
+        return
+    before = max(highs.getInfo().simplex_iteration_count, 0)
+    each = _ITERATION * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
+    most = clock.left / each
+    looks = 0
+
+    def look(_kind: Any, _message: str, _out: Any, says: Any, _data: Any) -> None:
+        nonlocal looks
+        looks += 1
+        if looks * _LOOK > most:
+            says.user_interrupt = True
+
+    if mixed:
+        highs.setCallback(look, None)
+        highs.startCallbackInt(int(cb.HighsCallbackType.kCallbackMipInterrupt))
+    if math.isfinite(clock.left_s):
+        # The solver's clock runs on over all its solves.
+        highs.setOptionValue("time_limit", highs.getRunTime() + clock.left_s)
+    if not mixed and math.isfinite(most):
+        highs.setOptionValue("simplex_iteration_limit", int(min(before + most, 2**31 - 1)))
+    highs.run()
+    clock.spend(each * max(highs.getInfo().simplex_iteration_count - before, looks * _LOOK, 1))
 
 
 def _adds_up(program: Program, answer: Answer) -> bool:
@@ -230,10 +272,8 @@ class Relaxation:
         index, value = rows.indices.astype(np.int32), rows.data.astype(np.float64)
         self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
 
-    def solve(self, time_limit_s: float) -> Answer:
+    def solve(self, clock: Clock) -> Answer:
         """Return the answer for the rows there are."""
         begun = time.monotonic()
-        # The solver's clock runs on over all its solves.
-        self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(time_limit_s, 0.0))
-        self._highs.run()
+        _run(self._highs, clock, mixed=False)
         return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

@@ -35,12 +35,12 @@ def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArr
     """
     if not counts.shortage(begun).any():
         return begun
-    answer = solve_program(_fall_short_least(counts), Effort(time_limit_s=clock.left_s))
+    answer = solve_program(_fall_short_least(counts), Effort(clock=clock))
     if answer.values is not None:
         found = answer.values[: len(counts.columns)] > _HALF
         if answer.bound > _NOBODY or not counts.shortage(found).any():
             return found
-    msg = f"no plan that meets the floors was found within {clock.limit_s:g} s, and none was proven impossible"
+    msg = f"no plan that meets the floors was found within {clock.limit}, and none was proven impossible"
     raise UnprovenError(msg)
 
 

@@ -125,7 +125,7 @@ def coverage_frontier(
     budgets: Iterable[float] | None = None,
     sites: Iterable[int] | None = None,
     conditions: Conditions | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
 ) -> Frontier:
     """Return how many people each budget can cover, and how many none can.
@@ -145,7 +145,7 @@ def coverage_frontier(
     conditions
         What every plan keeps to, as in `solve_mclp`.
     time_limit_s
-        Wall seconds for the whole curve.
+        Wall seconds for the whole curve; without any the search ends by its work, and the same on every machine.
     gap
         Relative gap between plan and bound that is near enough to stop.
 
@@ -177,7 +177,7 @@ def coverage_frontier(
     readings = _read(problem, several)
     courses = _begin(readings, gap)
     _approach(courses, clock.part(_APPROACH))
-    _finish(courses, clock.part(_FINISH))
+    _finish(courses, clock.first(_FINISH))
     by: Literal["budget", "sites"] = "budget" if sites is None else "sites"
     steps = tuple(_asked(limits) for limits in several)
     rollout = find_rollout(problem, courses, clock)
@@ -273,12 +273,14 @@ def _approach(courses: Sequence[Course], clock: Clock) -> None:
 
 
 def _finish(courses: Sequence[Course], clock: Clock) -> None:
-    """Solve what the bounds leave open, every budget for its share of the time left."""
-    for place, course in enumerate(courses):
-        if place:
-            _carry_over(courses[place - 1], course)
-        open_still = sum(not (other.closed or other.short) for other in courses[place:])
-        finish_course(course, clock.part(1.0 / max(open_still, 1)))
+    """Solve what the bounds leave open, every budget for its share in turn, until the clock is up."""
+    before = -1.0
+    while before < clock.did and not clock.up:
+        before = clock.did
+        for place, course in enumerate(courses):
+            if place:
+                _carry_over(courses[place - 1], course)
+            finish_course(course, clock.part(1.0 / len(courses)))
 
 
 def _carry_over(smaller: Course, course: Course) -> None:

@@ -70,8 +70,11 @@ class Goal(Protocol):
     def program(self, covering: Covering) -> Program:
         """Return the question as a program."""
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
-        """Return a bound, and what it tells about the columns of `small`."""
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
+        """Return a bound, and what it tells about the columns of the second, the reduced covering.
+
+        A patient search goes on where another one sees little progress.
+        """
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,10 @@ class MostPeople:
         """Return the program that covers most people."""
         return cover_most(covering)
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
         """Return the Lagrangian bound; of the merged question, so that its prices hold for the problem itself."""
-        dual = find_dual(merged, value, _ROUNDS, clock)
+        merged, small = of
+        dual = find_dual(merged, value, _ROUNDS, clock, patient=patient)
         place = columns_in(merged, small)
         return Guide(dual, dual.bound, dual.share[place], dual.open_loss[place], dual.close_loss[place])
 
@@ -163,7 +167,7 @@ class LeastCost:
         reach, best = self._reach(covering), chosen
         for cut in range(_CHEAPER):
             cost = int(covering.cost[best].sum())
-            if not cost or clock.left_s <= 0:
+            if not cost or clock.up:
                 break
             less = replace(covering, budget=cost - 1)
             trial = close_needless(less, improve(less, trim(less, best), rounds, clock, seed=seed + cut), reach)
@@ -178,10 +182,11 @@ class LeastCost:
             return cover_every_row(covering)
         return reach_people(covering, self.reach - covering.base)
 
-    def guide(self, merged: Covering, small: Covering, value: int, clock: Clock) -> Guide:
+    def guide(self, of: tuple[Covering, Covering], value: int, clock: Clock, *, patient: bool = False) -> Guide:
         """Return a bound on the cost, and what it tells about the columns."""
+        merged, small = of
         if self.reach is None:
-            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock)
+            dual = find_cover_dual(small, -value - small.spent, _ROUNDS, clock, patient=patient)
             return Guide(dual, dual.bound, dual.share, dual.open_loss, dual.close_loss)
         return self._price_reach(merged, small, -value - small.spent, clock)
 
@@ -195,7 +200,7 @@ class LeastCost:
         best = _priced(merged, reach, cost, clock)
         for _ in range(_TURNS - 1):
             least = -best.bound
-            if least >= cost or not np.isfinite(least) or clock.left_s <= 0:
+            if least >= cost or not np.isfinite(least) or clock.up:
                 break
             dual = _priced(merged, reach, int(least), clock, best)
             best = dual if -dual.bound > least else best

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
 
 _1 = np.uint64(1)
+NONE = np.int64(-1)
+"""No column; of one type, so that kernels it is handed to are compiled once."""
+_YES = np.bool_(True)  # noqa: FBT003 -- likewise
 
 
 def open_greedily(covering: Covering) -> NDArray[np.bool_]:
@@ -202,7 +205,7 @@ def best_column(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def
 def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Open the best column while there is one."""
     while True:
-        j = best_column(state, limits, by_ratio, -1)
+        j = best_column(state, limits, by_ratio, NONE)
         if j < 0:
             return
         open_column(j, state, limits)
@@ -262,9 +265,9 @@ def _fill_floors(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001
 @nb.njit(cache=True, nogil=True)
 def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open the best column for its cost until enough is covered or nothing fits."""
-    there, by_ratio = state[10], True
+    there, by_ratio = state[10], _YES
     while there.sum() < reach:
-        j = best_column(state, limits, by_ratio, -1)
+        j = best_column(state, limits, by_ratio, NONE)
         if j < 0:
             return
         open_column(j, state, limits)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _NONE = -1
 _ROUNDING = 1e-12
 _PASSES = 1_000  # far more than it takes
+_READS = 3  # how often a pass reads each weighed pair, more or less
 Nearest = tuple[
     "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]"
 ]
@@ -65,11 +66,12 @@ def improve(values: Values, room: Room, begin: NDArray[np.bool_], clock: Clock) 
     _take(np.flatnonzero(begin), room.arrays, (inside, left))
     pairs = (values.weighed, values.by_site, values.by_row, values.base)
     for _ in range(_PASSES):
+        clock.spend(_READS * len(values.weighed[1]) + len(begin) * float(inside.sum()))
         nearest = survey(values, inside)
         tolerance = _ROUNDING * max(1.0, float(nearest[0].sum()))
         moves = _interchange(pairs, room.arrays, (inside, left), nearest, tolerance)
         # Whoever is idle takes up room that a swap may need.
-        if clock.left_s <= 0 or not (moves or _drop_idle(values, room, (inside, left))):
+        if clock.up or not (moves or _drop_idle(values, room, (inside, left))):
             break
     _drop_idle(values, room, (inside, left))
     return inside, float(survey(values, inside)[0].sum())

@@ -31,6 +31,7 @@ _PATIENCE = 20  # steps without a better bound after which they become shorter
 _SHORTEST = 0.002
 _CHARGED_ANEW = 10  # steps after which the charges of limits are found again
 _PROGRESS = 1e-6
+_STEP = 50.0  # what a step does for each row and site, beside reading pairs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,10 +87,11 @@ def raise_bound(
     price, charges = np.clip(begin, lowest, values.base), best.charge
     heading = np.zeros(len(price))
     step, idle, taken = 1.0, 0, 0
-    while step >= _SHORTEST and clock.left_s > 0:
+    while step >= _SHORTEST and not clock.up:
         if taken % _CHARGED_ANEW == 0:
             charges = charge(values, room, price)
         now = weigh(values, room, price, charges)
+        clock.spend(_STEP * (len(values.base) + len(room.cost)) + len(values.by_row[1]) / 2)
         taken, idle = taken + 1, idle + 1
         if now.bound > best.bound:
             idle = 0 if now.bound > best.bound + _PROGRESS * abs(best.bound) else idle

@@ -31,7 +31,7 @@ def solve_lscp(
     *,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
@@ -48,7 +48,7 @@ def solve_lscp(
         Greatest number of sites and greatest total cost, where there are such limits. Where they are too small: status
         ``infeasible``, the people short, and the plan within the limits that covers most.
     time_limit_s
-        Wall seconds.
+        Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
     gap
         Relative gap between cost and bound that is near enough to stop.
     conditions
@@ -74,7 +74,7 @@ def solve_partial(
     reach: float = 0.95,
     *,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:

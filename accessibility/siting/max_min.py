@@ -17,7 +17,7 @@ from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors
 from accessibility.siting.limits import Limits, district_people, least_share
-from accessibility.siting.outcome import lifted, opened_parts, pack_prices, refused_plan
+from accessibility.siting.outcome import ended, lifted, opened_parts, pack_prices, refused_plan
 from accessibility.siting.plan import Prices, SitingPlan
 from accessibility.siting.programs import columns_of, raise_least_share, solution_of
 from accessibility.siting.reduction import reduce_covering
@@ -41,7 +41,7 @@ def solve_max_min(
     *,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
@@ -54,7 +54,7 @@ def solve_max_min(
     sites, budget
         Greatest number of sites, greatest total cost; at least one of them.
     time_limit_s
-        Wall seconds.
+        Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
     gap
         Gap between share and bound that is near enough to stop.
     conditions
@@ -95,14 +95,14 @@ def solve_max_min(
     begun = reading.covering.site[chosen]
     course = close_gap(MostPeople(), floors, gap, clock, begun)
     rows = begun if course.short else course.sites
-    plan = _plan(problem, limits, reading, (rows, *answers), clock)
+    plan = _plan(problem, limits, reading, (rows, *answers))
     most = course.bound * floors.person
     if not course.closed:
         sentence = (
             f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
         )
         plan = replace(plan, message=sentence, status="feasible")
-    return plan
+    return ended(plan, clock, gap)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,11 +144,11 @@ def _raise_least(covering: Covering, towns: _Towns, clock: Clock) -> tuple[NDArr
     chosen = _halve(small, towns, clock)
     linear = raise_least_share(covering, towns.population, towns.there)
     relaxed = replace(linear, integer=np.zeros(len(linear.integer), np.bool_))
-    bound = solve_program(relaxed, Effort(time_limit_s=clock.part(_LINEAR_TIME).left_s))
+    bound = solve_program(relaxed, Effort(clock=clock.part(_LINEAR_TIME)))
     program = raise_least_share(small, towns.population, towns.there)
     begun = solution_of(small, program, chosen)
     begun[-1] = towns.least(small, chosen) * towns.population.max()
-    answer = solve_program(program, Effort(time_limit_s=clock.part(_EXACT_TIME).left_s), begun)
+    answer = solve_program(program, Effort(clock=clock.first(_EXACT_TIME)), begun)
     if answer.values is not None:
         trial = columns_of(small, program, answer.values)
         if small.fits(trial) and towns.least(small, trial) > towns.least(small, chosen):
@@ -161,7 +161,7 @@ def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
     best = open_for_floors(small)
     low, high = towns.least(small, best), towns.least(small, np.ones(len(small.site), np.bool_))
     for turn in range(_HALVINGS):
-        if clock.left_s <= 0 or high - low <= ROUNDING:
+        if clock.up or high - low <= ROUNDING:
             break
         asked = replace(small, need=towns.need((low + high) / 2))
         trial = improve(asked, open_for_floors(asked), _ROUNDS, clock, seed=turn)
@@ -174,7 +174,7 @@ def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
 
 
 def _plan(
-    problem: Problem, limits: Limits, reading: Reading, found: tuple[NDArray[np.intp], Answer, Answer], clock: Clock
+    problem: Problem, limits: Limits, reading: Reading, found: tuple[NDArray[np.intp], Answer, Answer]
 ) -> SitingPlan:
     """Return the plan with the better of both bounds: certified by the linear program, or the solver's word."""
     rows, linear, answer = found
@@ -194,7 +194,7 @@ def _plan(
         plan = replace(plan, bound=max(solver, least), bound_by="solver")
     if plan.bound - least <= ROUNDING:
         plan = replace(plan, bound=least, status="optimal")
-    return replace(plan, seconds=clock.spent_s)
+    return plan
 
 
 def _certificate(problem: Problem, reading: Reading, duals: NDArray[np.float64]) -> tuple[NDArray[np.float64], Prices]:

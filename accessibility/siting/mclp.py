@@ -22,7 +22,7 @@ def solve_mclp(
     *,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
@@ -42,7 +42,7 @@ def solve_mclp(
     budget
         Greatest total cost; with `sites`, both hold.
     time_limit_s
-        Wall seconds.
+        Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
     gap
         Relative gap between plan and bound that is near enough to stop.
     conditions
@@ -74,7 +74,11 @@ def solve_mclp(
     if not gap >= 0:
         msg = f"gap is {gap}; expected a share of 0 or more"
         raise InputError(msg)
-    limits = Limits.of(sites, budget, conditions)
+    return cover_within(problem, Limits.of(sites, budget, conditions), gap, clock)
+
+
+def cover_within(problem: Problem, limits: Limits, gap: float, clock: Clock) -> SitingPlan:
+    """Return the plan of `solve_mclp` for limits and a clock that are at hand."""
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)

@@ -155,7 +155,7 @@ def close_gap(course: Course) -> None:
     begin = nearest[0] + _TOWARDS_SECOND * (nearest[2] - nearest[0])
     offers = raise_bound(values, room, begin, course.step, course.clock)
     course.lift(offers.bound, "certificate", offers)
-    if course.wanted <= course.bound or len(values.base) > _MOST_ROWS or course.clock.left_s <= 0:
+    if course.wanted <= course.bound or len(values.base) > _MOST_ROWS or course.clock.up:
         return
     relaxed = solve_relaxation(values, room, offers, course.round, course.clock)
     course.lift(relaxed.offers.bound, "certificate", relaxed.offers)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem
 
+_WORKED = "its measure of work ended the search; a time limit of some minutes lets it go on instead"
+
 
 def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Course, clock: Clock) -> SitingPlan:
     """Return the plan that a search for most people ended with."""
@@ -46,10 +48,10 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
     if course.by == "solver" and solver < plan.bound - _hair(solver):
         plan = replace(plan, bound=solver, bound_by="solver")
     if course.short:
-        return replace(short_plan(problem, reading, plan, course.short_at_least), seconds=clock.spent_s)
+        return ended(short_plan(problem, reading, plan, course.short_at_least), clock)
     if plan.bound - objective <= _hair(objective):
         plan = replace(plan, bound=objective, status="optimal")
-    return replace(plan, message=_message(problem, limits, reading, course), seconds=clock.spent_s)
+    return ended(replace(plan, message=_message(problem, limits, reading, course)), clock, course.gap)
 
 
 def _certified(problem: Problem, reading: Reading, plan: SitingPlan, dual: Dual | None) -> SitingPlan:
@@ -87,7 +89,19 @@ def spend_plan(
         plan = replace(plan, bound=solver, bound_by="solver")
     if plan.objective - plan.bound <= _hair(plan.objective):
         plan = replace(plan, bound=plan.objective, status="optimal")
-    return replace(plan, message=_beyond(problem), seconds=clock.spent_s)
+    return ended(replace(plan, message=_beyond(problem)), clock, course.gap)
+
+
+def ended(plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
+    """Return the plan with the seconds it took, and what ended its search: a proof, the gap asked for, or a limit."""
+    plan = replace(plan, seconds=clock.spent_s)
+    if plan.status != "feasible":
+        return replace(plan, ended_by="proof")
+    if plan.gap <= gap:
+        return replace(plan, ended_by="gap")
+    by = clock.ended_by
+    sentence = f"the time limit of {clock.limit_s or 0.0:g} s ended the search" if by == "time" else _WORKED
+    return replace(plan, ended_by=by, message="; ".join(part for part in (plan.message, sentence) if part))
 
 
 def _worth_of_points(problem: Problem, course: Course, dual: Dual | None) -> NDArray[np.float64]:

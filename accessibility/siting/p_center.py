@@ -12,6 +12,7 @@ from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Cover, Reach, cover_greedily, find_cover
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.medians import Room
+from accessibility.siting.outcome import ended
 from accessibility.siting.plan import SitingPlan, order_by_gain
 from accessibility.siting.proofs import check_bound, check_choice, check_gains, check_nothing
 from accessibility.siting.unserved import (
@@ -39,7 +40,7 @@ def solve_p_center(
     *,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
@@ -56,7 +57,8 @@ def solve_p_center(
     sites, budget
         How many sites may open at most, and what they may cost; at least one of the two.
     time_limit_s
-        Wall seconds; then the best plan so far is returned, with the bound so far.
+        Wall seconds, those of compiling apart; then the best plan so far is returned, with the bound so far. Without
+        any the search ends by its work, and the same on every machine.
     gap
         Relative gap at which the search may stop; only a closed one is called optimal.
     conditions
@@ -92,7 +94,8 @@ def solve_p_center(
         return short_of_people(problem, limits, terms, clock, "p-center")
     chosen, bound = _narrow(center, begun, gap, clock)
     chosen = _cheapened(center, chosen, clock)
-    return _plan(problem, limits, terms, (center.columns[chosen], bound, center.lowest, clock.spent_s))
+    plan = _plan(problem, limits, terms, (center.columns[chosen], bound, center.lowest, clock.spent_s))
+    return ended(plan, clock, gap)
 
 
 def check_p_center(problem: Problem, plan: SitingPlan) -> None:
@@ -197,7 +200,7 @@ def _begin(center: _Center, clock: Clock) -> NDArray[np.bool_] | None:
         return None
     cover = find_cover(center.reach(float(center.radii[-1])), center.room, clock, cheapest=False)
     if cover.chosen is None and not cover.impossible:
-        msg = f"no plan that serves everybody was found within {clock.limit_s:g} s, and none was proven impossible"
+        msg = f"no plan that serves everybody was found within {clock.limit}, and none was proven impossible"
         raise UnprovenError(msg)
     return cover.chosen
 

@@ -15,6 +15,7 @@ from accessibility.siting.covers import Reach, find_cover
 from accessibility.siting.limits import Limits, affordable, read_terms
 from accessibility.siting.median_course import Course, begin_course, close_gap
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS, is_whole, next_whole, read_median
+from accessibility.siting.outcome import ended
 from accessibility.siting.plan import Prices, SitingPlan
 from accessibility.siting.proofs import CLOSE, PROVEN, check_bound, check_choice, check_gains, check_nothing
 from accessibility.siting.unserved import (
@@ -42,7 +43,7 @@ def solve_p_median(
     *,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     gap: float = 0.0,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
@@ -59,7 +60,8 @@ def solve_p_median(
     sites, budget
         How many sites may open at most, and what they may cost; at least one of the two.
     time_limit_s
-        Wall seconds; then the best plan so far is returned, with the bound so far.
+        Wall seconds, those of compiling apart; then the best plan so far is returned, with the bound so far. Without
+        any the search ends by its work, and the same on every machine.
     gap
         Relative gap at which the search may stop; only a closed one is called optimal.
     conditions
@@ -94,7 +96,7 @@ def solve_p_median(
     if course is None:
         return short_of_people(problem, limits, terms, clock, "p-median")
     close_gap(course)
-    return _plan(problem, limits, terms, course, clock)
+    return ended(_plan(problem, limits, terms, course, clock), clock, gap)
 
 
 def check_p_median(problem: Problem, plan: SitingPlan) -> None:
@@ -266,7 +268,7 @@ def _begin(median: Median, gap: float, clock: Clock) -> Course | None:
     if cover.impossible:
         return None
     if cover.chosen is None:
-        msg = f"no plan that serves everybody was found within {clock.limit_s:g} s, and none was proven impossible"
+        msg = f"no plan that serves everybody was found within {clock.limit}, and none was proven impossible"
         raise UnprovenError(msg)
     return begin_course(median, gap, clock, cover.chosen)
 

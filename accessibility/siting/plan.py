@@ -159,7 +159,10 @@ class SitingPlan:
     status
         ``optimal`` (the gap is closed), ``feasible`` (it is not, or not yet), ``infeasible``.
     seconds
-        Wall time of the solve.
+        Wall time of the solve, that of compiling apart.
+    ended_by
+        What ended the search: ``proof`` (nothing is left to find), ``gap`` (the one asked for is reached), ``work``
+        (its measure, the same on every machine) or ``time`` (the user's limit).
     bound_by
         Who vouches for the bound: ``certificate`` (the multipliers below prove it without a solver), ``enumeration``,
         or ``solver`` (a branch-and-bound bound: the solver's word).
@@ -195,6 +198,7 @@ class SitingPlan:
     bound: float
     status: Status
     seconds: float
+    ended_by: Literal["proof", "gap", "work", "time"] = "proof"
     bound_by: Literal["certificate", "enumeration", "solver"] = "solver"
     multipliers: NDArray[np.float64] | None = None
     prices: Prices = field(default_factory=Prices)

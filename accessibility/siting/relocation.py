@@ -15,9 +15,9 @@ from accessibility.siting.counts import Counts, read_counts
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import unmet_floors
 from accessibility.siting.limits import Limits, affordable, read_terms
-from accessibility.siting.mclp import solve_mclp
+from accessibility.siting.mclp import cover_within
 from accessibility.siting.medians import BUDGET, NUMBER
-from accessibility.siting.outcome import refused_plan
+from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import Conditions, SitingPlan, order_by_gain
 from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
 from accessibility.siting.unserved import refuse_boundless
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from accessibility.siting.limits import Terms
     from accessibility.siting.problem import Problem
 
-_START = 0.3  # of the time, for a plan that closes nothing
+_START = 0.3  # of the work, for a plan that closes nothing
 _HALF = 0.5
 _NOBODY = 1e-6
 
@@ -39,7 +39,7 @@ def solve_relocation(
     close: int,
     sites: int | None = None,
     budget: float | None = None,
-    time_limit_s: float = 60.0,
+    time_limit_s: float | None = None,
     conditions: Conditions | None = None,
 ) -> SitingPlan:
     """Return the sites to close and to open so that most people are covered.
@@ -58,7 +58,8 @@ def solve_relocation(
     sites, budget
         How many sites may open at most, and what they may cost beyond what closing gives back; at least one of the two.
     time_limit_s
-        Wall seconds; then the best plan so far is returned, with the bound so far.
+        Wall seconds, those of compiling apart; then the best plan so far is returned, with the bound so far. Without
+        any the search ends by its work, and the same on every machine.
     conditions
         What else the plan has to keep to. Quotas and spacing are about sites that open.
 
@@ -82,7 +83,7 @@ def solve_relocation(
     clock, limits = Clock(limit_s=time_limit_s), Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     most = _closures(close)
-    start = solve_mclp(problem, sites=sites, budget=budget, time_limit_s=clock.left_s * _START, conditions=conditions)
+    start = cover_within(problem, limits, 0.0, clock.part(_START))
     moves, terms = _read(problem, limits, most)
     if terms.contradiction:
         return replace(refused_plan(problem, limits, "relocation", terms.contradiction), closures_limit=most)
@@ -96,7 +97,7 @@ def solve_relocation(
             plan = unmet_floors(problem, limits, terms, "relocation", moves.counts.shortage(moves.after(begun)))
             return replace(plan, closures_limit=most)
     chosen, bound = _search(moves, begun, clock, whole=problem.whole)
-    plan = _plan(problem, limits, terms, moves, (chosen, bound, clock.spent_s))
+    plan = ended(_plan(problem, limits, terms, moves, (chosen, bound, clock.spent_s)), clock)
     return replace(plan, closures_limit=most)
 
 
@@ -222,14 +223,14 @@ def _beside(
 
 def _meet_floors(moves: _Moves, clock: Clock) -> NDArray[np.bool_] | None:
     """Return changes that meet the floors, or that come closest where none do; None where nothing keeps the limits."""
-    answer = solve_program(_program(moves, goal="short"), Effort(time_limit_s=clock.left_s))
+    answer = solve_program(_program(moves, goal="short"), Effort(clock=clock))
     if answer.infeasible:
         return None
     if answer.values is not None:
         found = answer.values[: len(moves.old)] > _HALF
         if answer.bound > _NOBODY or moves.fits(found):
             return found
-    msg = f"no plan that keeps to the limits was found within {clock.limit_s:g} s, and none was proven impossible"
+    msg = f"no plan that keeps to the limits was found within {clock.limit}, and none was proven impossible"
     raise UnprovenError(msg)
 
 
@@ -237,16 +238,16 @@ def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock, *, whole: boo
     """Return the changes that cover most people, with fewest closures, and a bound of the people."""
     best = begun
     room = 1.0 - 1e-6 if whole else 1e-9
-    answer = solve_program(_program(moves), Effort(time_limit_s=clock.left_s, gap_absolute=room))
+    answer = solve_program(_program(moves), Effort(clock=clock, gap_absolute=room))
     if answer.values is not None:
         found = answer.values[: len(moves.old)] > _HALF
         best = found if moves.fits(found) and moves.people(found) > moves.people(best) else best
     ceiling = moves.counts.ceiling(1)
     bound = ceiling if answer.infeasible else min(answer.bound + _anyway(moves), ceiling)
     bound = float(np.floor(bound + _NOBODY)) if whole else bound
-    if (best & moves.old).any() or clock.left_s > 0:
+    if (best & moves.old).any() or not clock.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
-        answer = solve_program(program, Effort(time_limit_s=clock.left_s))
+        answer = solve_program(program, Effort(clock=clock))
         if answer.values is not None:
             found = answer.values[: len(moves.old)] > _HALF
             best = found if moves.fits(found) and moves.people(found) >= moves.people(best) * (1 - PROVEN) else best

@@ -92,7 +92,7 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     best: list[NDArray[np.intp]] = []
     most = (1, 0)
     for place in _pivots(len(courses)):
-        if best and clock.left_s <= 0:
+        if best and clock.up:
             break
         chain = _chain(courses, place, clock)
         worth = _worth(courses, chain)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _CHUNK = 20_000  # swaps between two looks at the clock
 # Of what a typical open site covers: such a loss is taken every third time. Few sites want more heat than many.
 _HOT, _COLD = (0.03, 0.1), 0.001
-_FINE = 1 << 30
+_FINE = np.int64(1 << 30)
+_IN, _OUT = np.int32(1), np.int32(-1)  # of one type: kernels are compiled once for both
+_READS, _SWAP = 3, 50  # what a swap does: columns read, and what it costs beside
 
 
 def swap_sites(
@@ -61,10 +63,11 @@ def swap_sites(
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     hot = _HOT[seed % len(_HOT)]
     for done in range(0, swaps, _CHUNK):
-        if clock.left_s <= 0:
+        if clock.up:
             break
         heat = typical * hot * (_COLD / hot) ** (done / swaps)
         _swap(covering.weight, pairs, state, limits, (random, min(_CHUNK, swaps - done), heat))
+        clock.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
     best: NDArray[np.bool_] = state[3]
     return best
 
@@ -94,7 +97,7 @@ def _neighbour(pairs, random, j):  # type: ignore[no-untyped-def]  # noqa: ANN00
     """Return a column that shares a row with this one."""
     start, column, begin, row = pairs
     r = row[begin[j] + draw(random, begin[j + 1] - begin[j])]
-    return column[start[r] + draw(random, start[r + 1] - start[r])]
+    return np.int64(column[start[r] + draw(random, start[r + 1] - start[r])])
 
 
 @nb.njit(cache=True, nogil=True)
@@ -129,18 +132,18 @@ def _swap(weight, pairs, state, limits, course):  # type: ignore[no-untyped-def]
         i = _neighbour(pairs, random, j)
         if opened[i]:
             continue
-        _make_room(limits, j, 1)
+        _make_room(limits, j, _IN)
         if not _fits(limits, i):
-            _make_room(limits, j, -1)
+            _make_room(limits, j, _OUT)
             continue
-        _count(pairs, times, j, -1)
+        _count(pairs, times, j, _OUT)
         change = _alone(weight, pairs, times, i) - _alone(weight, pairs, times, j)
         if change < 0 and draw(random, _FINE) >= _FINE * np.exp(change / heat):
-            _count(pairs, times, j, 1)
-            _make_room(limits, j, -1)
+            _count(pairs, times, j, _IN)
+            _make_room(limits, j, _OUT)
             continue
-        _count(pairs, times, i, 1)
-        _make_room(limits, i, -1)
+        _count(pairs, times, i, _IN)
+        _make_room(limits, i, _OUT)
         opens[place] = i
         opened[j], opened[i] = False, True
         standing[0] += change

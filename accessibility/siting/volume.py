@@ -6,7 +6,7 @@ import numba as nb
 import numpy as np
 
 NUMBER, BUDGET, PROFIT = 0, 1, 2
-"""What limits the columns: their number, a budget, or nothing but their own cost."""
+"""What limits the columns: their number (a budget where each costs 1), a budget, or nothing but their own cost."""
 _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _STANDSTILL = 1e-12
 _PATIENCE = 20.0  # rounds without progress after which steps become shorter
@@ -46,12 +46,11 @@ def paid_columns(pairs, packs, price, pack):  # type: ignore[no-untyped-def]  # 
 @nb.njit(cache=True, nogil=True)
 def choose_columns(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write the best columns under the main limit into `share`; return what they are paid and the limit's price."""
-    cost, most, budget, mode = limits
-    share[:] = 0.0
+    cost, _, budget, mode = limits
+    for j in range(share.size):
+        share[j] = 0.0
     if mode == PROFIT:
         return _choose_profitable(paid, cost, share), 1.0
-    if mode == NUMBER:
-        return _choose_so_many(paid, int(most), share)
     return _choose_for_budget(paid, cost, budget, share)
 
 
@@ -66,54 +65,80 @@ def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # no
 
 
 @nb.njit(cache=True, nogil=True)
-def _choose_so_many(paid, wanted, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    charge, total = 0.0, 0.0
-    if wanted < paid.size:
-        last = paid.size - wanted - 1
-        charge = max(np.partition(paid, last)[last] if wanted > 0 else paid.max(), 0.0)
-    for j in range(paid.size):
-        if paid[j] > charge:
-            share[j] = 1.0
-            total += paid[j]
-            wanted -= 1
-    for j in range(paid.size):
-        if wanted > 0 and paid[j] == charge and charge > 0.0:
-            share[j] = 1.0
-            total += paid[j]
-            wanted -= 1
-    return total, charge
-
-
-@nb.njit(cache=True, nogil=True)
 def _choose_for_budget(paid, cost, left, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    charge, total = 0.0, 0.0
-    ratio = np.empty(paid.size)
+    """Take columns by what they are paid for their cost while the budget lasts; the last one in part."""
+    charge, total, size = 0.0, 0.0, 0
+    ratio, heap = np.empty(paid.size), np.empty(paid.size, np.int64)
     for j in range(paid.size):
-        ratio[j] = -np.inf if paid[j] <= 0.0 else (np.inf if cost[j] == 0.0 else paid[j] / cost[j])
-    for j in np.argsort(-ratio, kind="mergesort"):
-        if paid[j] <= 0.0:
-            break
+        if paid[j] > 0.0:
+            ratio[j] = np.inf if cost[j] == 0.0 else paid[j] / cost[j]
+            heap[size] = j
+            size += 1
+    for k in range(size // 2 - 1, -1, -1):
+        _sift(heap, ratio, k, size)
+    while size > 0:
+        j = heap[0]
         share[j] = 1.0 if cost[j] <= left else left / cost[j]
         total += paid[j] * share[j]
         if cost[j] > left:
             charge = ratio[j]
             break
         left -= cost[j]
+        size -= 1
+        heap[0] = heap[size]
+        _sift(heap, ratio, 0, size)
     return total, charge
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _sift(heap, ratio, k, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Let a column sink to its place: the greatest ratio on top, of two alike the first column."""
+    one = heap[k]
+    while 2 * k + 1 < size:
+        below = 2 * k + 1
+        if below + 1 < size:
+            a, b = heap[below], heap[below + 1]
+            if ratio[b] > ratio[a] or (ratio[b] == ratio[a] and b < a):
+                below += 1
+        other = heap[below]
+        if ratio[one] > ratio[other] or (ratio[one] == ratio[other] and one < other):
+            break
+        heap[k] = other
+        k = below
+    heap[k] = one
+
+
+@nb.njit(cache=True, nogil=True)
+def _copy(source, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for k in range(target.size):
+        target[k] = source[k]
+
+
+@nb.njit(cache=True, nogil=True)
+def _mix(news, now, mean):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Move a running mean towards what is now; plain loops, as every array expression is compiled on its own."""
+    for k in range(mean.size):
+        mean[k] = news * now[k] + (1.0 - news) * mean[k]
 
 
 @nb.njit(cache=True, nogil=True)
 def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Lower the bound for so many rounds, in place."""
-    pairs, packs, people, limits = question
-    weight, district, need = people
+    pairs, packs, people_of, limits = question
+    weight, district, need = people_of
     price, pack, floor, share, course, covered, packed = state
     columns, row = pairs[0], pairs[1]
     room = packs[2]
-    unit = max(weight.sum() / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
+    people = 0.0
+    for r in range(weight.size):
+        people += weight[r]
+    unit = max(people / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
     # Prices move in proportion to the people of their rows: merged rows differ a thousandfold.
-    stride = weight * (weight.size / max(weight.sum(), _STANDSTILL))
-    trial, trial_pack, trial_floor = price.copy(), pack.copy(), floor.copy()
+    typical = weight.size / max(people, _STANDSTILL)
+    trial, trial_pack, trial_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
+    _copy(price, trial)
+    _copy(pack, trial_pack)
+    _copy(floor, trial_floor)
     now = np.empty(share.size)
     now_covered, now_packed = np.empty(weight.size), np.empty(room.size)
     way, way_pack, way_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
@@ -130,7 +155,7 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
                 top = weight[r] * (1.0 + floor[district[r]])
                 if (v > 0.0 and price[r] <= 0.0) or (v < 0.0 and price[r] >= top):
                     v = 0.0
-                way[r] = v * stride[r]
+                way[r] = v * weight[r] * typical
                 length += v * way[r]
             for m in range(room.size):
                 v = room[m] - packed[m]
@@ -161,8 +186,10 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
             bound += trial_pack[m] * room[m]
         for k in range(need.size):
             bound -= trial_floor[k] * max(need[k], 0.0)
-        now_covered[:] = 0.0
-        now_packed[:] = 0.0
+        for r in range(weight.size):
+            now_covered[r] = 0.0
+        for m in range(room.size):
+            now_packed[m] = 0.0
         for j in range(now.size):
             if now[j] > 0.0:
                 for k in range(np.uint64(columns[j]), np.uint64(columns[j + 1])):
@@ -170,9 +197,9 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
                 for k in range(packs[0][j], packs[0][j + 1]):
                     now_packed[packs[1][k]] += now[j]
         news = 1.0 if fresh else course[3]
-        share[:] = news * now + (1.0 - news) * share
-        covered[:] = news * now_covered + (1.0 - news) * covered
-        packed[:] = news * now_packed + (1.0 - news) * packed
+        _mix(news, now, share)
+        _mix(news, now_covered, covered)
+        _mix(news, now_packed, packed)
         if bound < course[0]:
             ahead = 0.0
             if not fresh:
@@ -181,9 +208,9 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
             course[0] = bound
             course[2] = 0.0
             course[1] = min(course[1] * 1.1, 2.0) if ahead > 0.0 else course[1]
-            price[:] = trial
-            pack[:] = trial_pack
-            floor[:] = trial_floor
+            _copy(trial, price)
+            _copy(trial_pack, pack)
+            _copy(trial_floor, floor)
         else:
             course[2] += 1.0
             if course[2] >= _PATIENCE:

@@ -1,0 +1,121 @@
+"""A search is measured by its work: a slow clock, a cold compiler and a busy machine change nothing but the seconds."""
+
+from __future__ import annotations
+
+import time
+from itertools import count, pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from accessibility import kernels
+from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
+from accessibility.siting.clock import WORK, Clock
+from accessibility.siting.limits import Limits
+from accessibility.siting.mclp import cover_within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def town(candidates: int, points: int, reach: float, seed: int = 5) -> Problem:
+    """Return candidates and people about a square, each candidate in reach of many."""
+    random = np.random.default_rng(seed)
+    site, home = random.random((candidates, 2)), random.random((points, 2))
+    costs = np.hypot(*(site[:, None] - home).transpose(2, 0, 1))
+    return Problem.from_costs(costs, random.integers(1, 100, points), reach)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have an hour pass between any two looks at the clock."""
+    hours = count(step=3600)
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(hours)))
+    yield
+    monkeypatch.undo()
+
+
+def told(plan: SitingPlan) -> tuple[Any, ...]:
+    return plan.selected, plan.objective, plan.bound, plan.status, plan.bound_by, plan.ended_by, plan.message
+
+
+def searched(problem: Problem, share: float, sites: int = 12) -> SitingPlan:
+    return cover_within(problem, Limits.of(sites, None, None), 0.0, Clock(work=share * WORK))
+
+
+def test_the_same_plan_where_hours_pass_between_two_looks_at_the_clock(request: pytest.FixtureRequest) -> None:
+    problem = town(60, 400, 0.12)
+    quick = solve_mclp(problem, sites=8), solve_p_median(problem, sites=4)
+    request.getfixturevalue("slow")
+    late = solve_mclp(problem, sites=8), solve_p_median(problem, sites=4)
+    assert [told(plan) for plan in quick] == [told(plan) for plan in late]
+    assert all(plan.ended_by == "proof" for plan in quick)
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-3, 5e-3])
+def test_a_search_that_its_work_ends_is_the_same_each_time(share: float) -> None:
+    problem = town(150, 2_000, 0.15)
+    first, second = searched(problem, share), searched(problem, share)
+    assert told(first) == told(second)
+    verify_plan(problem, first)
+
+
+def test_more_work_never_ends_with_a_worse_plan_or_bound() -> None:
+    problem = town(150, 2_000, 0.15)
+    plans = [searched(problem, share) for share in (1e-6, 3e-4, 1e-3, 3e-3, 1e-2)]
+    assert all(plan.objective <= better.objective for plan, better in pairwise(plans))
+    assert all(plan.bound >= better.bound for plan, better in pairwise(plans))
+    assert plans[0].ended_by == "work"
+    assert "measure of work" in plans[0].message
+
+
+def test_a_time_limit_is_named_where_it_ended_the_search() -> None:
+    plan = solve_mclp(town(150, 2_000, 0.15), sites=12, time_limit_s=0)
+    assert (plan.ended_by, plan.status) == ("time", "feasible")
+    assert "the time limit of 0 s ended the search" in plan.message
+
+
+def test_a_gap_that_was_asked_for_is_no_limit() -> None:
+    plan = solve_mclp(town(150, 2_000, 0.15), sites=12, gap=0.5)
+    assert (plan.ended_by, plan.message) == ("gap", "")
+
+
+def test_compiling_counts_against_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(limit_s=30.0)
+    before = clock.left_s
+    now = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 100.0)
+    monkeypatch.setattr(kernels._WATCH, "seconds", kernels.compiled_s() + 100.0)
+    assert before - 5.0 < clock.left_s <= before
+
+
+def test_a_kernel_that_is_compiled_is_told_and_timed() -> None:
+    import numba  # noqa: PLC0415
+
+    names: list[str] = []
+    before = kernels.compiled_s()
+    kernels.announce_compiling(names.append)
+    try:
+
+        @numba.njit
+        def twice(x: float) -> float:
+            return 2 * x
+
+        assert twice(1.5) == 3.0
+    finally:
+        kernels.announce_compiling(None)
+    assert names[:1] == ["twice"]
+    assert names[-1] == ""
+    assert kernels.compiled_s() > before
+
+
+def test_a_part_of_a_clock_is_a_share_of_all_work_whatever_is_left() -> None:
+    clock = Clock(limit_s=5.0)
+    clock.spend(3 * WORK)
+    part = clock.part(0.25)
+    assert part.left == 0.25 * WORK
+    part.spend(WORK)
+    assert part.left == 0
+    assert clock.did == 4 * WORK
+    assert not clock.up
