@@ -56,7 +56,8 @@ class RichProgress(Silence):
             console=Console(stderr=True),
         )
         self._task = self._bar.add_task("Reading", total=None)
-        self._begun, self._text, self._told = 0, "Reading", False
+        self._begun, self._text = 0, "Reading"
+        self._listening, self._told = False, False
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -68,6 +69,10 @@ class RichProgress(Silence):
         if error[0] is None:
             self._bar.update(self._task, completed=self._begun, total=self._begun, description="Done")
         self._bar.stop()
+        if self._listening:
+            from accessibility.kernels import announce_compiling  # noqa: PLC0415 -- as above
+
+            announce_compiling(None)
 
     def start(self, steps: int) -> None:
         """Say how many steps there will be."""
@@ -75,6 +80,7 @@ class RichProgress(Silence):
         from accessibility.kernels import announce_compiling  # noqa: PLC0415 -- numba only where steps begin
 
         announce_compiling(self._compiling)
+        self._listening = True
 
     def step(self, text: str) -> None:
         """Say which step begins."""

@@ -225,7 +225,8 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
             there, back = _sum(down[a], up[b]), _sum(down[b], up[a])
             if there == _IMPASSABLE and back == _IMPASSABLE:
                 continue
-            if _join(pool, neighbour[a], neighbour[b], (np.uint32(there), np.uint32(back)), (spare[taken], spare[taken + 1])):
+            costs = (np.uint32(there), np.uint32(back))
+            if _join(pool, neighbour[a], neighbour[b], costs, (spare[taken], spare[taken + 1])):
                 taken += 2
 
 

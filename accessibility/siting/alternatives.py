@@ -34,7 +34,7 @@ PROVEN = "in every good plan, proven"
 UNPROVEN = "in every plan found, not proven"
 OPTIONAL = "some good plan does without it"
 _PLANS = 20
-_BEST_TIME, _PROOF_TIME = 0.4, 0.8
+_BEST_WORK, _PROOF_WORK, _PROOFS = 0.4, 0.1, 0.8  # of all the work; for all proofs together, of what is left
 _ROUNDS = 500
 _TRIALS = 5
 _SEED = 20_240_607
@@ -95,6 +95,32 @@ class Portfolio:
         return (
             f"<Portfolio of {len(self.plans)} plans within {100 * self.within:g} % of {self.best.objective:,.0f}:"
             f" {len(self.ids)} sites, {self.verdict.count(PROVEN)} of them proven to be in every good plan>"
+        )
+
+    @property
+    def proven_within(self) -> float:
+        """By how much at most the worst of these plans falls short of the best there is, found or not: a share of it.
+
+        That is proven by the bound. It is 0 where every one of them is a best plan; NaN without plans.
+        """
+        if not self.plans:
+            return math.nan
+        bound, worst = self.best.bound, min(plan.objective for plan in self.plans)
+        return max(bound - worst, 0.0) / max(bound, 1.0) if bound - worst > 2 * ROUNDING * max(1.0, bound) else 0.0
+
+    @property
+    def claim(self) -> str:
+        """What these plans are, in a sentence: the best, or within how much of it; and what is not proven."""
+        if not self.plans:
+            return self.message
+        count = f"{len(self.plans)} plan{'s' if len(self.plans) > 1 else ''}"
+        if self.proven_within == 0:
+            return f"{count}, each proven to be a best one; there may be more that are as good"
+        share = f"each proven to be within {100 * self.proven_within:.3g} % of the best there is"
+        best = "proven" if self.best.status == "optimal" else "found"
+        return (
+            f"{count} within {100 * self.within:g} % of the best one {best}, {share}; that they are the"
+            f" {len(self.plans)} best is not proven"
         )
 
     def table(self) -> pd.DataFrame:
@@ -181,14 +207,15 @@ def portfolio(
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return _no_plans(refused_plan(problem, limits, "mclp", reading.terms.contradiction), within, clock)
-    course = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_BEST_TIME))
+    course = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_BEST_WORK))
     best = cover_plan(problem, limits, reading, course, clock)
     if course.short:
         return _no_plans(best, within, clock)
     search = _Search(problem=problem, limits=limits, reading=reading, course=course, within=within)
     search.add(course.sites)
+    proofs = clock.first(_PROOFS)
     for site in problem.rows(best.selected).tolist():
-        search.do_without(site, clock.part(_PROOF_TIME))
+        search.do_without(site, proofs.part(_PROOF_WORK))
     search.gather(plans, clock)
     return _told(search, best, plans, clock)
 

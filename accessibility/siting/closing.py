@@ -73,6 +73,8 @@ class Course:
         Open sites of a region that is solved at once.
     bounded
         The value of the plan that the bound was last lowered towards.
+    settled
+        Whether the solver has solved all that is left, to the end of its tolerances.
     attempts
         How often the solver was given all that is left, and did not end.
     seeds
@@ -96,6 +98,7 @@ class Course:
     solved: NDArray[np.bool_] | None = None
     region: int = 2 * _LEAST_REGION
     bounded: int = -1
+    settled: bool = False
     attempts: int = 0
     seeds: int = 0
     wanted: int | None = None
@@ -201,7 +204,7 @@ def finish_course(course: Course, clock: Clock) -> None:
     Small cores and annealing bring the plan close to the best one first: the better the plan, the less is left to
     solve. Whatever limit there is, the turns are the same, so that more of them never end with a worse plan.
     """
-    while not (course.closed or course.short or clock.up):
+    while not (course.closed or course.short or course.settled or clock.up):
         before = clock.did
         _take_turn(course, clock)
         course.turns += 1
@@ -381,7 +384,9 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
         bound = answer.bound / scale if program.maximise else -answer.bound
         course.lower(max(bound, float(course.better - 1)), "solver")
     missing = abs(answer.bound - answer.objective)
-    return missing <= max(effort.gap_absolute, course.gap * abs(answer.objective)) * 1.01
+    solved = missing <= max(effort.gap_absolute, course.gap * abs(answer.objective)) * 1.01
+    course.settled = complete and solved
+    return solved
 
 
 def _come_closest(course: Course, clock: Clock) -> None:

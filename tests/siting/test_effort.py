@@ -119,3 +119,19 @@ def test_a_part_of_a_clock_is_a_share_of_all_work_whatever_is_left() -> None:
     assert part.left == 0
     assert clock.did == 4 * WORK
     assert not clock.up
+
+
+def test_who_waits_for_the_compiler_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    from accessibility.console import RichProgress  # noqa: PLC0415
+
+    with RichProgress() as progress:
+        progress.start(2)
+        progress.step("Choosing sites")
+        tell = kernels._WATCH.tell
+        assert tell is not None
+        for name in ("anneal", "", "swap", ""):
+            tell(name)
+    assert kernels._WATCH.tell is None
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("compiling for this machine, once") == 1

@@ -27,6 +27,10 @@ def check_portfolio(problem: Problem, found: Portfolio, within: float) -> None:
         assert plan.objective >= (1 - within) * found.best.objective - 1e-9
         assert plan.objective <= found.best.objective + 1e-9
     assert found.plans[0].objective == pytest.approx(found.best.objective)
+    worst = min(plan.objective for plan in found.plans)
+    assert worst >= (1 - found.proven_within) * found.best.bound - 1e-6
+    assert ("each proven to be a best one" in found.claim) == (found.proven_within == 0)
+    assert ("best is not proven" in found.claim) == (found.proven_within > 0)
     selected = [site for plan in found.plans for site in plan.selected]
     assert set(table["id"]) == set(selected)
     assert table["appears"].tolist() == [selected.count(site) for site in table["id"]]
@@ -45,8 +49,12 @@ def test_the_town_done_by_hand() -> None:
     assert len(found.plans) > 1
     assert not found.table()["necessary"].any()
     check_portfolio(toy(), found, 0.15)
+    assert found.claim.startswith(
+        f"{len(found.plans)} plans within 15 % of the best one proven, each proven to be within "
+    )
     # Only one plan covers all 340.
     alone = portfolio(toy(), budget=5, within=0)
+    assert alone.claim == "1 plan, each proven to be a best one; there may be more that are as good"
     assert len(alone.plans) == 1
     assert alone.table()["necessary"].all()
     assert set(alone.ids) == {"B1", "B3", "N2"}
