@@ -13,7 +13,7 @@ from pyproj.exceptions import CRSError, ProjError
 from accessibility.errors import InputError
 from accessibility.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
 from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_lift
+from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_lift, long_tunnels
 from accessibility.streets.spelling import Judged, Said, is_yes, judge_rows, node_tags, reasons
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def read_graph(
         "kinds": tuple(kinds),
         **{name: judged.flags(name) for name in _FLAGS},
         **{name: np.array([is_yes(edge.data.get(name)) for edge in edges], dtype=np.bool_) for name in _SQUARES},
+        "closed": long_tunnels(judged.flags("tunnel"), ends, length_m),
         "climb_m": numbers["climb_m"],
         "signals": numbers["signals"] + signals,
         "fixed_s": np.where(told, numbers["fixed_s"], Delays.of(foot).seconds(carried)),

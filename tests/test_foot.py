@@ -110,7 +110,8 @@ def test_others_are_not(highway: str) -> None:
         ("highway=primary sidewalk=no", True, True),
         ("highway=primary expressway=yes", True, True),
         # tunnels
-        ("highway=primary tunnel=yes", False, False),
+        ("highway=primary tunnel=yes", True, True),
+        ("highway=motorway tunnel=yes", False, False),
         ("highway=trunk tunnel=yes sidewalk=both", True, True),
         ("highway=secondary tunnel=yes", True, True),
         ("highway=footway tunnel=yes", True, True),

@@ -341,3 +341,11 @@ def test_liechtenstein(liechtenstein: Path, tmp_path: Path) -> None:
     assert main.sum() > 12_000
     assert (junctions.leg_m[main] >= street.leg_m[main] - 1e-6).all()  # a junction is a place on the street
     assert 1 < quality.streets.km_per_km2 < 30
+
+
+def test_a_street_between_two_equal_points_has_no_pieces() -> None:
+    # Two nodes of one place make an edge without length; the streets around it are counted as they are.
+    world = worlds.network([(0, 0), (300, 0), (300, 0), (600, 0)], [(0, 1), (1, 2), (2, 3)])
+    now = measure_coverage(world, worlds.people([(10, 5)]), worlds.outlets([(590, 0)]))
+    assert now.walk_s == pytest.approx([580 + 1.3 * 5])
+    assert measure_streets(world, now).street_km == pytest.approx(0.6)

@@ -18,6 +18,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.features import water_frame
 from accessibility.sources.fetched import keep_streets
 from accessibility.sources.raster import sample_heights
+from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.studyfile import OSM_SUFFIXES
 
 if TYPE_CHECKING:
@@ -37,6 +38,13 @@ _OUTSIDE_NETWORK_SHARE = 0.01
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     """Return the streets within `bounds`, lanes that only private ways lead to made private too."""
     network, findings = _read(load, bounds)
+    if network.closed.any():
+        message = (
+            f"{int(network.closed.sum()):,} edges, {network.length_m[network.closed].sum() / 1_000:,.1f} km, lie in "
+            f"tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: nobody walks there"
+        )
+        found = Finding(code="long-tunnels", source=load.streets.name, message=message, count=int(network.closed.sum()))
+        findings = [*findings, found]
     network, enclosed = enclose_lanes(network)
     if enclosed.any():
         message = (

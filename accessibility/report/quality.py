@@ -175,7 +175,9 @@ def _pieces(network: Network) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """Return middle and length of pieces of edges, short enough to lie in one cell or nearly so."""
     import shapely  # noqa: PLC0415
 
-    xy, edge = shapely.get_coordinates(shapely.segmentize(network.lines(), _STEP_M), return_index=True)
+    lines = network.lines()
+    lines = lines[shapely.length(lines) > 0]  # between two equal points there is nothing to cut
+    xy, edge = shapely.get_coordinates(shapely.segmentize(lines, _STEP_M), return_index=True)
     inside = edge[1:] == edge[:-1]
     step = np.hypot(*(xy[1:] - xy[:-1]).T)[inside]
     middle: NDArray[np.float64] = ((xy[1:] + xy[:-1]) / 2)[inside]

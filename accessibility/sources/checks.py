@@ -16,6 +16,7 @@ NOTES = frozenset(
         "ferries-left-out",
         "fetched",
         "joined-parts",
+        "long-tunnels",
         "nearest-node",
         "nodata-cells",
         "not-walkable",

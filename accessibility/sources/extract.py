@@ -78,6 +78,7 @@ class Streets:
     private: array[int] = field(default_factory=lambda: array("b"))
     off_ground: array[int] = field(default_factory=lambda: array("b"))
     ride_s: array[float] = field(default_factory=lambda: array("f"))
+    tunnel: array[int] = field(default_factory=lambda: array("b"))
     square: array[int] = field(default_factory=lambda: array("i"))
     areas: dict[int, Area] = field(default_factory=dict)
     outlines: list[Area] = field(default_factory=list)
@@ -147,6 +148,7 @@ class Streets:
         self.private.append(walk.private)
         self.off_ground.append(walk.off_ground)
         self.ride_s.append(walk.ride_s)
+        self.tunnel.append(walk.tunnel)
         self.square.append(square)
 
     def add_squares(self, members: Mapping[int, Sequence[int]]) -> None:
@@ -198,6 +200,7 @@ def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         private=np.frombuffer(streets.private, np.bool_),
         off_ground=np.frombuffer(streets.off_ground, np.bool_),
         ride_s=np.frombuffer(streets.ride_s, np.float32),
+        tunnel=np.frombuffer(streets.tunnel, np.bool_),
         square=np.frombuffer(streets.square, np.int32),
     )
     return ways, ids[strange]

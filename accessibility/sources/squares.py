@@ -235,6 +235,7 @@ class _Squares:
             private=np.append(ways.private, ways.private[of]),
             off_ground=np.append(ways.off_ground, ways.off_ground[of]),
             ride_s=np.append(ways.ride_s, ways.ride_s[of]),
+            tunnel=np.append(ways.tunnel, np.zeros(len(of), np.bool_)),
             square=np.append(ways.square, np.full(len(of), ACROSS, np.int32)),
         )
         met = np.array([self._is_met(row) for row in range(len(ways))] + [True] * len(of))

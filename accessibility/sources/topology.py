@@ -13,7 +13,7 @@ from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import LIFT
+from accessibility.streets.foot import LIFT, long_tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +77,8 @@ class Ways:
         ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
     ride_s
         ``(w,)`` seconds from end to end of the ways of the kind ``ferry``, NaN where unknown; not read elsewhere.
+    tunnel
+        ``(w,)`` whether it is a tunnel of a main road without a sidewalk; nowhere if not given.
     square
         ``(w,)`` int32 number of the square that a way is a ring of; `STREET` where it is none, `ACROSS` where people
         walk across one; all streets if not given.
@@ -92,12 +94,18 @@ class Ways:
     private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
     ride_s: NDArray[np.float32] = None  # type: ignore[assignment]
+    tunnel: NDArray[np.bool_] = None  # type: ignore[assignment]
     square: NDArray[np.int32] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together."""
         n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
-        for name, dtype in (("private", np.bool_), ("off_ground", np.bool_), ("ride_s", np.float32)):
+        for name, dtype in (
+            ("private", np.bool_),
+            ("off_ground", np.bool_),
+            ("tunnel", np.bool_),
+            ("ride_s", np.float32),
+        ):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(w, dtype))
         if self.square is None:
@@ -169,6 +177,7 @@ class Ways:
             private=self.private[ways],
             off_ground=self.off_ground[ways],
             ride_s=self.ride_s[ways],
+            tunnel=self.tunnel[ways],
             square=self.square[ways],
         )
 
@@ -247,6 +256,7 @@ def build_network(
         kind=ways.kind[way],
         kinds=ways.kinds,
         private=ways.private[way],
+        closed=long_tunnels(ways.tunnel[way], edges, length_m),
         off_ground=ways.off_ground[way],
         outline=ways.square[way] >= 0,
         across=ways.square[way] == ACROSS,

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+import numpy as np
+
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
 FERRY = "ferry"  # a kind of edge with a pace of its own
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]?\d)(?::([0-5]?\d))?")
@@ -69,6 +73,8 @@ NODE_KEYS = (
     *("barrier", "door", "entrance", "foot", "access", "locked", "opening_hours", "foot:conditional"),
     *("access:conditional", "highway", "crossing", "crossing:signals"),
 )
+SHORT_TUNNEL_M = 100.0
+"""A tunnel of a main road without a sidewalk that is no longer is walked, as the underpass it is."""
 # Texts whose semicolons part clauses, not values.
 _WHOLE = frozenset({"duration", "opening_hours", "foot:conditional", "access:conditional"})
 _MOST_READINGS = 64  # of one way whose tags have several values
@@ -95,6 +101,9 @@ class Walk(NamedTuple):
         the ground, and nobody steps onto it from beside.
     ride_s
         Seconds that a ferry takes from end to end by its tags, NaN where they do not say; 0 where people walk.
+    tunnel
+        Whether it is a tunnel of a main road without a sidewalk: people walk there only where it is short, see
+        `long_tunnels`.
     """
 
     walkable: bool
@@ -104,6 +113,7 @@ class Walk(NamedTuple):
     private: bool = False
     off_ground: bool = False
     ride_s: float = 0.0
+    tunnel: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,12 +121,13 @@ class FootAccess:
     """The foot-access table.
 
     In this order: a way that does not stand (construction, proposed …) is refused; `foot` decides; `access` blocks, or
-    keeps the way for its residents (``private``, ``customers``); a sidewalk opens any road; motorroads, expressways
-    and tunnels of main roads without a sidewalk are refused; the type of street decides. ``sidewalk=separate`` keeps
-    the road: removing it breaks networks whose separate sidewalk is not connected. `oneway` binds people on foot on
-    steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways are walked through from
-    end to end; nobody steps onto them from beside. What is open at certain hours is open: a counter is sought by day.
-    Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and platforms need no `highway`.
+    keeps the way for its residents (``private``, ``customers``); a sidewalk opens any road; motorroads and expressways
+    are refused; the type of street decides. Tunnels of main roads without a sidewalk are walked where they are short.
+    ``sidewalk=separate`` keeps the road: removing it breaks networks whose separate sidewalk is not connected. `oneway`
+    binds people on foot on steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways
+    are walked through from end to end; nobody steps onto them from beside. What is open at certain hours is open: a
+    counter is sought by day. Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and
+    platforms need no `highway`.
 
     Parameters
     ----------
@@ -173,6 +184,7 @@ class FootAccess:
             direction=next((walk.direction for walk in walks if walk.direction), 0),
             private=any(walk.private for walk in walks),
             off_ground=any(walk.off_ground for walk in walks),
+            tunnel=any(walk.tunnel for walk in walks),
         )
 
     def _one(self, given: Mapping[str, str]) -> Walk:
@@ -186,7 +198,8 @@ class FootAccess:
         walkable = not reason
         private, off_ground = walkable and _for_residents(tags), walkable and _off_ground(tags)
         ride_s = duration_of(tags.get("duration", "")) if walkable and is_ferry(tags) else 0.0
-        return Walk(walkable, direction, reason, is_conditional(given), private, off_ground, ride_s)
+        tunnel = walkable and _is_road_tunnel(tags)
+        return Walk(walkable, direction, reason, is_conditional(given), private, off_ground, ride_s, tunnel)
 
     def blocks(self, tags: Mapping[str, str]) -> bool:
         """Return whether a node with these tags stops people passing on foot."""
@@ -231,8 +244,6 @@ class FootAccess:
         trunk = highway in ("trunk", "trunk_link")
         if trunk and (tags.get("expressway") == "yes" or "no" in (tags.get("sidewalk"), tags.get("sidewalk:both"))):
             return "trunk road built as an expressway"
-        if highway in _MAJOR and tags.get("tunnel") == "yes":
-            return "tunnel of a main road without a sidewalk"
         china = self.access == "china"
         walkable = highway in _WALKABLE or highway == ("cycleway" if china else "bridleway")
         return "" if walkable else f"highway={highway}"
@@ -252,6 +263,37 @@ def street_of(tags: Mapping[str, str]) -> str:
     if tags.get("route") == FERRY:
         return FERRY
     return next((street for (key, value), street in _LIKE_STREETS.items() if tags.get(key) == value), "")
+
+
+def long_tunnels(
+    tunnel: NDArray[np.bool_], edges: NDArray[np.int32], length_m: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Return ``(m,)`` whether an edge is part of a tunnel of a main road that is too long to be walked.
+
+    Parameters
+    ----------
+    tunnel
+        ``(m,)`` whether an edge lies in such a tunnel; those that meet are one, however many pieces it is mapped in.
+    edges, length_m
+        ``(m, 2)`` junctions and ``(m,)`` metres.
+
+    Examples
+    --------
+    >>> ends = np.array([(0, 1), (1, 2), (2, 3), (3, 4)], np.int32)
+    >>> long_tunnels(np.array([True, True, False, True]), ends, np.array([60.0, 70.0, 500.0, 90.0])).tolist()
+    [True, True, False, False]
+    """
+    found: NDArray[np.bool_] = tunnel.copy()
+    if tunnel.any():
+        from scipy.sparse import coo_array  # noqa: PLC0415 -- most streets have no such tunnel
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+        u, v = edges[tunnel].T
+        n = int(edges.max()) + 1
+        piece = connected_components(coo_array((np.ones(len(u)), (u, v)), shape=(n, n)), directed=False)[1][u]
+        # Both carriageways of one tunnel are apart, so what meets is walked one after the other.
+        found[tunnel] = np.bincount(piece, weights=length_m[tunnel])[piece] > SHORT_TUNNEL_M
+    return found
 
 
 def is_conditional(tags: Mapping[str, str]) -> bool:
@@ -338,6 +380,11 @@ def kind_of(tags: Mapping[str, str]) -> int:
 
 
 _KIND_ROW = {kind: row for row, kind in enumerate(KINDS)}
+
+
+def _is_road_tunnel(tags: Mapping[str, str]) -> bool:
+    told = tags.get("foot") in ALLOWED or tags.get("foot") in RESIDENTS or _has_sidewalk(tags)
+    return tags.get("highway") in _MAJOR and tags.get("tunnel") == "yes" and not told
 
 
 def _has_sidewalk(tags: Mapping[str, str]) -> bool:

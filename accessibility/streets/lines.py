@@ -19,7 +19,7 @@ from scipy.spatial import KDTree
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import FootAccess
+from accessibility.streets.foot import FootAccess, long_tunnels
 from accessibility.streets.spelling import Said, is_yes, judge_rows, reasons
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
             "kind": judged.kinds,
             "s_per_m": np.where(ride_s != 0, ride_s / _geodesic(rows), 0.0),
             "oneway": judged.flags("direction"),
-            **{name: judged.flags(name) for name in ("private", "off_ground")},
+            **{name: judged.flags(name) for name in ("private", "off_ground", "tunnel")},
             **{name: [is_yes(value) for value in columns.get(name, [False] * len(rows))] for name in _SQUARES},
             **{name: _numbers(columns, name, len(rows)) / _geodesic(rows) for name in _CARRIED},
         },
@@ -260,6 +260,7 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
         "length_m": length_m,
         "fixed_s": np.where(told["fixed_s"] > 0, told["fixed_s"], delays.seconds(carried)),
         "signals": told["signals"],
+        "closed": long_tunnels(lines["tunnel"].to_numpy()[row], edges, length_m),
         **{name: lines[name].to_numpy()[row] for name in ("oneway", "private", "off_ground", *_SQUARES)},
         "kind": kind.astype(np.uint8),
         "kinds": tuple(map(str, kinds)),
