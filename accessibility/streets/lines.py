@@ -179,7 +179,7 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
 def _numbers(columns: dict[str, Any], name: str, count: int) -> NDArray[np.float64]:
     """Return a column that `Network.to_gdf` writes, zero where there is none."""
     given = pd.to_numeric(pd.Series(columns.get(name, [0.0] * count)), errors="coerce")
-    return np.nan_to_num(given.to_numpy(dtype=np.float64))
+    return np.asarray(np.nan_to_num(given.to_numpy(dtype=np.float64)), np.float64)
 
 
 def _projected(lines: gpd.GeoDataFrame, crs: CRS | str | int | None) -> gpd.GeoDataFrame:
@@ -235,8 +235,8 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
     together = of_line[at[1:]] == of_line[at[:-1]]
     first, last = at[:-1][together], at[1:][together]
     row = of_line[first]
-    junction, edges = np.unique(np.column_stack([place[first], place[last]]), return_inverse=True)
-    edges = np.asarray(edges.reshape(-1, 2), dtype=np.int32)
+    junction, ends = np.unique(np.column_stack([place[first], place[last]]), return_inverse=True)
+    edges: NDArray[np.int32] = ends.reshape(-1, 2).astype(np.int32)
     walked = np.concatenate([[0.0], np.cumsum(segment_lengths(transform(xy, lines.crs, WGS84)))])
     length_m = walked[last] - walked[first]
     kinds, kind = np.unique(lines["kind"].to_numpy(dtype=str)[row], return_inverse=True)
