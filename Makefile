@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test benchmark peers sample lock clean
+.PHONY: demo test benchmark campaign peers sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -22,6 +22,10 @@ test: $(READY)
 # Ratios against peers in one run; minutes long.
 benchmark: $(READY)
 	$(RUN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only -s
+
+# Broken inputs, faults, hostile texts and odd circumstances by the thousand; before a release, about an hour.
+campaign: $(READY)
+	$(RUN)/python tests/campaign/campaign.py
 
 # Walking distances against other routing engines, which are optional and not in the lock.
 peers: $(READY)
