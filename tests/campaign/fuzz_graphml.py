@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer of the GraphML reader, as OSS-Fuzz runs it: `python fuzz_graphml.py CORPUS` (extra ``fuzz``)."""
+"""A coverage-guided fuzzer of the GraphML reader, as OSS-Fuzz runs it: `fuzz_graphml.py CORPUS` (extra ``fuzz``)."""
 
 from __future__ import annotations
 
