@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import search
-from accessibility.arrays import read_only, refuse
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, read_only, refuse
 from accessibility.errors import InputError
 from accessibility.projection import transform
 from accessibility.search.packing import build_arcs, hilbert_rank
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Catchments:
+class Catchments(Frozen):
     """Pairs of a site and a demand point that is within the standard of it, by site (CSR).
 
     Parameters
@@ -74,6 +76,7 @@ class Catchments:
         return self.demand[self.start[site] : self.start[site + 1]]
 
 
+@checked
 def trace_catchments(
     network: Network,
     demand: Demand,

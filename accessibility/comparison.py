@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.standards import MS_PER_S, SETTINGS
 
@@ -24,6 +25,7 @@ EVERY: Any = slice(None)
 _S_PER_MIN = 60.0
 
 
+@checked
 def compare_coverages(
     before: Coverage, after: Coverage, district: pd.Series[Any], *, group: str | None = None
 ) -> pd.DataFrame:
@@ -54,15 +56,13 @@ def compare_coverages(
         Coverages of different people, or a group there is not.
     """
     demand = after.demand
-    if before.demand is not demand and not np.array_equal(before.demand.ids, demand.ids):
-        msg = f"coverages of {len(before.demand)} and {len(demand)} demand points; expected the same ones"
-        raise InputError(msg)
+    _same_people(before, after)
     if group is not None and group not in demand.groups:
         there = ", ".join(demand.groups) or "none"
         msg = f"no group is named {group!r}; expected one of: {there}"
         raise InputError(msg)
     people = demand.population if group is None else demand.groups[group]
-    codes, known = pd.factorize(district.reindex(pd.Index(demand.ids)), use_na_sentinel=True)
+    codes, known = pd.factorize(demand.keyed(district, "district"), use_na_sentinel=True)
     names = [*known, NO_DISTRICT]
     codes[codes < 0] = len(known)
     columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
@@ -99,6 +99,7 @@ class _Cells:
         return found
 
 
+@checked
 def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Coverage]]) -> pd.DataFrame:
     """Return a row a scenario: sites open, people covered, share, gained and lost against the baseline, cost.
 
@@ -107,6 +108,7 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
     """
     rows = []
     for scenario, after in scenarios:
+        _same_people(baseline, after)
         people = after.demand.population
         gained = float(people[after.covered & ~baseline.covered].sum())
         lost = float(people[baseline.covered & ~after.covered].sum())
@@ -128,6 +130,18 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
             }
         )
     return pd.DataFrame(rows)
+
+
+def _same_people(before: Coverage, after: Coverage) -> None:
+    one, other = before.demand, after.demand
+    if one is other:
+        return
+    if not (np.array_equal(one.ids, other.ids) and np.array_equal(one.population, other.population)):
+        msg = (
+            f"coverages of {len(one)} and {len(other)} demand points, {one.population.sum():,.0f} and"
+            f" {other.population.sum():,.0f} people; expected the same ones"
+        )
+        raise InputError(msg)
 
 
 def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import search
-from accessibility.arrays import read_only
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, read_only
 from accessibility.errors import InputError
 from accessibility.projection import transform
 from accessibility.search.packing import build_graph, hilbert_rank
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Coverage:
+class Coverage(Frozen):
     """Who is within the standard of at least one site that counts.
 
     Each of seconds, metres and radius is its own minimum over the sites that count, unbounded; both access legs are
@@ -147,14 +149,11 @@ class Coverage:
         Raises
         ------
         InputError
-            A series that names a demand point twice.
+            A series that names a demand point twice, or none of them.
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        if not series.index.is_unique:
-            twice = series.index[series.index.duplicated()]
-            msg = f"series names {len(twice)} demand ids more than once, first {twice[0]!r}; expected one group a point"
-            raise InputError(msg)
+        groups = self.demand.keyed(series).to_numpy()
         people = self.demand.population
         table = pd.DataFrame(
             {
@@ -164,7 +163,6 @@ class Coverage:
                 "unreached": np.where(self.unreached, people, 0.0),
             }
         )
-        groups = series.reindex(pd.Index(self.demand.ids)).to_numpy()
         found = table.groupby(groups, dropna=False).sum()
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
         found.index.name = series.name
@@ -182,6 +180,7 @@ class Coverage:
         return gdf
 
 
+@checked
 def measure_coverage(
     network: Network,
     demand: Demand,

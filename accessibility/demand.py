@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyproj import CRS
 
-from accessibility.arrays import read_only, refuse, unique_ids
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, Named, read_only, read_words, refuse, unique_ids
 from accessibility.errors import InputError
-from accessibility.projection import transform
+from accessibility.projection import frame_crs, read_crs, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import geopandas as gpd
+    import pandas as pd
     from numpy.typing import NDArray
+    from pyproj import CRS
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Demand:
+class Demand(Frozen):
     """Demand points: people at places.
 
     Parameters
@@ -62,25 +64,19 @@ class Demand:
         n = ids.shape[0]
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="demand xy")
         population = _people(self.population, n, "demand population")
-        setting = read_only(
-            np.full(n, "urban") if self.setting is None else self.setting,
-            dtype="<U5",
-            shape=(n,),
-            name="demand setting",
-        )
-        refuse(
-            ~np.isin(setting, SETTINGS), name="demand setting", found=setting, expected=f"one of {', '.join(SETTINGS)}"
+        setting = read_words(
+            np.full(n, "urban") if self.setting is None else self.setting, among=SETTINGS, n=n, name="demand setting"
         )
         groups = {name: _people(people, n, f"demand group {name!r}") for name, people in self.groups.items()}
         for name, value in (("ids", ids), ("xy", xy), ("population", population), ("setting", setting)):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "groups", MappingProxyType(groups))
-        object.__setattr__(self, "crs", CRS.from_user_input(self.crs))
+        object.__setattr__(self, "groups", Named(groups))
+        object.__setattr__(self, "crs", read_crs(self.crs, "demand"))
 
     @cached_property
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
         """``(n,)`` for each setting, who lives in it."""
-        return MappingProxyType({name: self.setting == name for name in SETTINGS})
+        return Named({name: self.setting == name for name in SETTINGS})
 
     def __len__(self) -> int:
         """Return the number of demand points."""
@@ -116,17 +112,15 @@ class Demand:
         if missing:
             msg = f"demand table lacks columns {missing}; it has {list(map(str, gdf.columns))}"
             raise InputError(msg)
-        if gdf.crs is None:
-            msg = "demand table has no coordinate system; expected one, set it with gdf.set_crs(...)"
-            raise InputError(msg)
+        crs = frame_crs(gdf, "demand")
         points = gdf.geometry.where(gdf.geom_type == "Point", gdf.representative_point())
         return cls(
             ids=(gdf["id"] if "id" in gdf.columns else gdf.index).to_numpy(dtype=object),
             xy=np.column_stack([points.x, points.y]),
-            population=gdf[population].to_numpy(dtype=float),
-            setting=gdf[setting].to_numpy(dtype=str) if setting else None,  # type: ignore[arg-type]
-            groups={g: gdf[g].to_numpy(dtype=float) for g in groups},
-            crs=gdf.crs,
+            population=gdf[population].to_numpy(),
+            setting=gdf[setting].to_numpy(dtype=object) if setting else None,  # type: ignore[arg-type]
+            groups={g: gdf[g].to_numpy() for g in groups},
+            crs=crs,
         )
 
     def to_gdf(self) -> gpd.GeoDataFrame:
@@ -137,9 +131,30 @@ class Demand:
         columns: dict[str, Any] = {"population": self.population, "setting": self.setting, **self.groups}
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
 
+    def keyed(self, series: pd.Series[Any], name: str = "series") -> pd.Series[Any]:
+        """Return what a series says of each demand point, in their order; missing where it names a point not.
+
+        Raises
+        ------
+        InputError
+            A series that names a demand point twice, or none of them.
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        if not series.index.is_unique:
+            twice = series.index[series.index.duplicated()]
+            msg = f"{name} names {len(twice)} demand ids more than once, first {twice[0]!r}; expected each once"
+            raise InputError(msg)
+        ids = pd.Index(self.ids)
+        if len(ids) and not series.index.isin(ids).any():
+            found = f"the first is {series.index[0]!r}" if len(series) else "it has none"
+            msg = f"no key of {name} is a demand id ({found}); expected ids such as {self.ids[0]!r}"
+            raise InputError(msg)
+        return series.reindex(ids)
+
     def to_crs(self, crs: CRS | str | int) -> Demand:
         """Return the same people in another coordinate system."""
-        there = CRS.from_user_input(crs)
+        there = read_crs(crs, "demand")
         return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     def rows(self, mask: NDArray[Any]) -> Demand:

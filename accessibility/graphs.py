@@ -10,6 +10,7 @@ import numpy as np
 from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
+from accessibility.arrays import absent
 from accessibility.errors import InputError
 from accessibility.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
 from accessibility.streets.delays import Carried, Delays
@@ -170,7 +171,8 @@ def _edge_rows(graph: nx.Graph[Any], nodes: Sequence[Hashable], xy: NDArray[np.f
     """Return the edges; against a directed one nothing is known of the slope until the opposite edge is met."""
     directed, row = graph.is_directed(), {node: i for i, node in enumerate(nodes)}
     edges = []
-    for u, v, given in graph.edges(data=True):
+    for u, v, attributes in graph.edges(data=True):
+        given = {name: value for name, value in attributes.items() if not absent(value)}
         ends = (row[u], row[v])
         geometry = given.get("geometry")
         shape = xy[list(ends)] if geometry is None else np.asarray(geometry.coords, dtype=np.float64)[:, :2]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import search
+from accessibility.arrays import Frozen
 from accessibility.coverage import Coverage, Nearest, decide_coverage
 from accessibility.projection import distances, transform
 from accessibility.search.packing import Arcs, build_arcs, hilbert_rank
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ground:
+class Ground(Frozen):
     """Streets and people, the same through all steps of a trial, and what is derived from them once.
 
     Parameters

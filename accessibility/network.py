@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 import numpy as np
-from pyproj import CRS
 
-from accessibility.arrays import read_only, refuse
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, as_flags, filled, read_only, refuse
 from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.graphs import read_graph, write_graph
-from accessibility.projection import MAX_STRETCH, stretch_of
+from accessibility.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY
 from accessibility.streets.spelling import COUNTED
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     import networkx as nx
     from numpy.typing import NDArray
+    from pyproj import CRS
 
     from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said
@@ -60,8 +61,9 @@ class Impedance:
         return Impedance(along=self.along[edges], against=self.against[edges])
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Network:
+class Network(Frozen):
     """Walkable edges between junctions. Parallel edges and loops are kept apart.
 
     Parameters
@@ -134,7 +136,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Copy the arrays, fill the defaults and check every invariant."""
-        crs = _metric(CRS.from_user_input(self.crs))
+        crs = _metric(read_crs(self.crs, "network"))
         node_xy = read_only(self.node_xy, dtype=np.float64, shape=(None, 2), name="network node_xy")
         edges = read_only(_rows_of_two(self.edges), dtype=np.int32, shape=(None, 2), name="network edges")
         n, m = len(node_xy), len(edges)
@@ -163,7 +165,9 @@ class Network:
         }
         for name, dtype in _PER_EDGE.items():
             given = getattr(self, name)
-            values = np.zeros(m) if given is None else given
+            values = np.zeros(m, dtype) if given is None else given
+            if dtype is np.bool_:
+                values = as_flags(filled(values, default=False))
             checked[name] = read_only(values, dtype=dtype, shape=(m,), name=f"network {name}")
         for name, value in checked.items():
             object.__setattr__(self, name, value)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pyproj import CRS, Geod, Transformer
-from pyproj.exceptions import ProjError
+from pyproj.exceptions import CRSError, ProjError
 
+from accessibility.arguments import described
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     from numpy.typing import NDArray
 
 WGS84 = CRS.from_epsg(4326)
@@ -30,6 +32,34 @@ def local_crs(lon: float, lat: float) -> CRS:
     Within 100 km of the centre lengths are right to 0.013 %.
     """
     return CRS.from_proj4(f"+proj=tmerc +lat_0={lat:.4f} +lon_0={lon:.4f} +k=1 +x_0=0 +y_0=0 +datum=WGS84 +units=m")
+
+
+def read_crs(given: object, name: str) -> CRS:
+    """Return the coordinate system that is given in any way pyproj understands.
+
+    Raises
+    ------
+    InputError
+        Nothing that pyproj knows.
+    """
+    try:
+        return CRS.from_user_input(given)
+    except (CRSError, TypeError) as error:
+        found = "missing" if given is None else f"{given!r}" if isinstance(given, str | int) else described(given)
+        msg = f"{name} coordinate system is {found}; expected one that pyproj knows, such as 'EPSG:32649'"
+        raise InputError(msg) from error
+
+
+def frame_crs(gdf: gpd.GeoDataFrame, name: str) -> CRS:
+    """Return the coordinate system of a table with places; raise `InputError` where it has none, or no places."""
+    if gdf.active_geometry_name is None:
+        msg = f"{name} table has no geometry; expected a column of points, set it with gdf.set_geometry(...)"
+        raise InputError(msg)
+    if gdf.crs is None:
+        msg = f"{name} table has no coordinate system; expected one, set it with gdf.set_crs(...)"
+        raise InputError(msg)
+    found: CRS = gdf.crs
+    return found
 
 
 def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.float64]:

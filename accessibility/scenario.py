@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.sites import KINDS, Sites
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _SAME_PLACE_M = 0.01
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Addition:
     """A site that does not exist today.
@@ -56,6 +58,7 @@ class Addition:
             raise InputError(msg)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """A site that stands elsewhere; `lon` and `lat` are degrees, WGS84."""
@@ -69,6 +72,7 @@ class Move:
         _check_place(f"moved site {self.id!r}", self.lon, self.lat)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How people walk and what near enough means, where it differs from the study's; None is as there.
@@ -97,6 +101,7 @@ class Settings:
         return base if self.standard is None else self.standard
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
     """What is different from today; the baseline is ``Scenario()``.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.sources.tomlfiles import read_toml
@@ -79,6 +80,7 @@ class _ScenarioFile(_Table):
     scenario: tuple[_ScenarioTable, ...]
 
 
+@checked
 def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
     """Return the scenarios of a TOML file, in their order.
 
@@ -113,6 +115,7 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
     return found
 
 
+@checked
 def write_scenarios(scenarios: Iterable[Scenario], path: str | os.PathLike[str]) -> None:
     """Write scenarios as TOML that `read_scenarios` reads; ids become text.
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyproj import CRS
 
-from accessibility.arrays import read_only, refuse, unique_ids
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, Named, as_flags, filled, read_only, read_words, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
-from accessibility.projection import transform
+from accessibility.projection import frame_crs, read_crs, transform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
     from numpy.typing import NDArray
+    from pyproj import CRS
 
 KINDS = ("outlet", "bank", "new")
+_OF_ROWS = ("name", "kind", "open", "cost", "closed", "bank")
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Sites:
+class Sites(Frozen):
     """Sites: outlets and partner bank branches count today (`open`); the others could open.
 
     Parameters
@@ -37,13 +40,15 @@ class Sites:
     kind
         ``(n,)`` of ``outlet``, ``bank``, ``new``; all ``outlet`` where not given.
     open
-        ``(n,)`` whether the site counts today; where not given, outlets do and the others do not.
+        ``(n,)`` whether the site counts today; where not given, outlets that are not closed do.
     cost
         ``(n,)`` cost of opening, finite and not negative; 0 where not given.
     closed
         ``(n,)`` whether the site has closed down: it is no candidate; none where not given, never one that is open.
     bank
         ``(n,)`` which bank a branch belongs to, for quotas; empty where not given.
+    columns
+        Name to ``(n,)`` of whatever else is known of the sites; nothing here reads it, and nothing loses it.
     crs
         The coordinate system of `xy`; anything pyproj understands.
 
@@ -61,6 +66,7 @@ class Sites:
     cost: NDArray[np.float64] = None  # type: ignore[assignment]
     closed: NDArray[np.bool_] = None  # type: ignore[assignment]
     bank: NDArray[np.object_] = None  # type: ignore[assignment]
+    columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -69,20 +75,25 @@ class Sites:
         n = ids.shape[0]
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="sites xy")
         refuse(~np.isfinite(xy).all(axis=1), name="sites xy", found=xy, expected="finite coordinates")
-        kind = read_only(_or(self.kind, np.full(n, "outlet")), dtype="<U6", shape=(n,), name="sites kind")
-        refuse(~np.isin(kind, KINDS), name="sites kind", found=kind, expected=f"one of {', '.join(KINDS)}")
+        kind = read_words(_or(self.kind, np.full(n, "outlet")), among=KINDS, n=n, name="sites kind")
         cost = read_only(_or(self.cost, np.zeros(n)), dtype=np.float64, shape=(n,), name="sites cost")
         refuse(~(np.isfinite(cost) & (cost >= 0)), name="sites cost", found=cost, expected="a finite cost, 0 or more")
-        name = read_only(_or(self.name, np.full(n, "")), dtype=object, shape=(n,), name="sites name")
-        is_open = read_only(_or(self.open, kind == "outlet"), dtype=np.bool_, shape=(n,), name="sites open")
-        closed = read_only(_or(self.closed, np.zeros(n)), dtype=np.bool_, shape=(n,), name="sites closed")
+        name = read_only(
+            filled(_or(self.name, np.full(n, "")), default=""), dtype=object, shape=(n,), name="sites name"
+        )
+        closed = read_only(_or(self.closed, np.zeros(n, bool)), dtype=np.bool_, shape=(n,), name="sites closed")
+        counts = _or(self.open, (kind == "outlet") & ~closed)
+        is_open = read_only(counts, dtype=np.bool_, shape=(n,), name="sites open")
         closed = read_only(closed & ~is_open, dtype=np.bool_, shape=(n,), name="sites closed")
-        bank = read_only(_or(self.bank, np.full(n, "")), dtype=object, shape=(n,), name="sites bank")
-        values = {"ids": ids, "xy": xy, "name": name, "kind": kind, "open": is_open, "cost": cost}
-        values |= {"closed": closed, "bank": bank}
+        bank = read_only(
+            filled(_or(self.bank, np.full(n, "")), default=""), dtype=object, shape=(n,), name="sites bank"
+        )
+        columns = {c: read_only(v, dtype=None, shape=(n,), name=f"sites {c}") for c, v in self.columns.items()}
+        values: dict[str, Any] = {"ids": ids, "xy": xy, "name": name, "kind": kind, "open": is_open, "cost": cost}
+        values |= {"closed": closed, "bank": bank, "columns": Named(columns)}
         for field_name, value in values.items():
             object.__setattr__(self, field_name, value)
-        object.__setattr__(self, "crs", CRS.from_user_input(self.crs))
+        object.__setattr__(self, "crs", read_crs(self.crs, "sites"))
 
     def __len__(self) -> int:
         """Return the number of sites."""
@@ -109,9 +120,9 @@ class Sites:
         merged = {
             f.name: np.concatenate([getattr(self, f.name), getattr(there, f.name)])
             for f in fields(self)
-            if f.name != "crs"
+            if f.name not in ("crs", "columns")
         }
-        return Sites(**merged, crs=self.crs)
+        return Sites(**merged, columns=_joined(self, there), crs=self.crs)
 
     def rows(self, ids: Iterable[object]) -> NDArray[np.intp]:
         """Return the row of each id.
@@ -133,43 +144,90 @@ class Sites:
 
     def take(self, rows: NDArray[Any]) -> Sites:
         """Return the sites that `rows` (boolean, or row positions) selects."""
-        return Sites(**{f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name != "crs"}, crs=self.crs)
+        kept = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("crs", "columns")}
+        columns = {name: values[rows] for name, values in self.columns.items()}
+        return Sites(**kept, columns=columns, crs=self.crs)
 
     def to_crs(self, crs: CRS | str | int) -> Sites:
         """Return the same sites in another coordinate system."""
-        there = CRS.from_user_input(crs)
+        there = read_crs(crs, "sites")
         return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     @classmethod
-    def from_gdf(cls, gdf: gpd.GeoDataFrame) -> Sites:
+    def from_gdf(cls, gdf: gpd.GeoDataFrame, **columns: str) -> Sites:
         """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; the other fields if any.
+
+        Parameters
+        ----------
+        gdf
+            Points. Columns that are no field of a site stay with them, in `columns`.
+        **columns
+            The column of a field where it has another name: ``Sites.from_gdf(gdf, kind="art", open="geöffnet")``. The
+            kind stands in ``kind`` or ``type`` if no other is named. Flags are booleans, or 0 and 1 as shapefiles
+            keep them.
 
         Raises
         ------
         InputError
-            A frame without a coordinate system, or geometry other than points.
+            A frame without a coordinate system, geometry other than points, a column that is not there.
         """
-        if gdf.crs is None:
-            msg = "sites table has no coordinate system; expected one, set it with gdf.set_crs(...)"
-            raise InputError(msg)
+        crs = frame_crs(gdf, "sites")
         if not (gdf.geom_type == "Point").all():
             msg = f"sites table has geometry of type {sorted(set(gdf.geom_type.astype(str)))}; expected points"
             raise InputError(msg)
-        given = {c: gdf[c].to_numpy() for c in ("name", "kind", "open", "cost", "closed", "bank") if c in gdf.columns}
+        of = _columns_of(list(map(str, gdf.columns)), columns)
+        given = {field_name: gdf[column].to_numpy() for field_name, column in of.items()}
+        given |= {flag: as_flags(given[flag]) for flag in ("open", "closed") if flag in given}
+        ids = given.pop("id") if "id" in given else gdf.index.to_numpy(dtype=object)
+        others = [c for c in gdf.columns if c not in of.values() and c != gdf.active_geometry_name]
         return cls(
-            ids=(gdf["id"] if "id" in gdf.columns else gdf.index).to_numpy(dtype=object),
+            ids=ids.astype(object),
             xy=np.column_stack([gdf.geometry.x, gdf.geometry.y]),
-            crs=gdf.crs,
+            crs=crs,
+            columns={str(c): gdf[c].to_numpy() for c in others},
             **given,
         )
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row a site, indexed by id: name, kind, open, cost, geometry."""
+        """Return a row a site, indexed by id: the fields, the other columns, geometry; `from_gdf` reads it back."""
         import geopandas as gpd  # noqa: PLC0415
         import shapely  # noqa: PLC0415
 
-        columns: dict[str, Any] = {"name": self.name, "kind": self.kind, "open": self.open, "cost": self.cost}
+        columns = {name: getattr(self, name) for name in _OF_ROWS} | dict(self.columns)
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
+
+
+def _columns_of(there: list[str], named: Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each field that a table has: the named one, or the one of its name."""
+    fields_there = ("id", *_OF_ROWS)
+    unknown = [name for name in named if name not in fields_there]
+    if unknown:
+        msg = f"sites have no field {unknown[0]!r}; expected {', '.join(fields_there)}"
+        raise InputError(msg)
+    missing = [column for column in named.values() if column not in there]
+    if missing:
+        msg = f"sites table lacks columns {missing}; it has {there}"
+        raise InputError(msg)
+    guessed = {name: name for name in fields_there if name in there}
+    if "kind" not in guessed and "type" in there and "type" not in named.values():
+        guessed["kind"] = "type"
+    return guessed | dict(named)
+
+
+def _joined(one: Sites, other: Sites) -> dict[str, NDArray[Any]]:
+    """Return the other columns of both; None where one of them has none of that name."""
+    none = {len(s): np.full(len(s), None, dtype=object) for s in (one, other)}
+    return {
+        name: np.concatenate([s.columns.get(name, none[len(s)]) for s in (one, other)])
+        for name in dict.fromkeys([*one.columns, *other.columns])
+    }
+
+
+def _labels(given: object, n: int, name: str) -> NDArray[np.object_]:
+    """Return texts for people, empty where one is missing."""
+    told = np.full(n, "") if given is None else filled(given, default="")
+    found: NDArray[np.object_] = read_only(told, dtype=object, shape=(n,), name=name)
+    return found
 
 
 def _or(given: object, default: object) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.arrays import read_only, refuse
+from accessibility.arrays import Frozen, read_only, refuse
 from accessibility.compounds import sealed_edges
 from accessibility.projection import transform
 
@@ -52,7 +52,7 @@ class SnapLimits:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Positions:
+class Positions(Frozen):
     """Where points stand on a network.
 
     Parameters

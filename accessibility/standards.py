@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ MS_PER_S = 1_000
 CM_PER_M = 100
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """How near is near enough in one setting; "within" is ``<=``, compared in integers.
@@ -40,7 +42,7 @@ class Rule:
     '5 km along the network'
     """
 
-    measure: Measure
+    measure: Literal["walk", "network", "radius"]
     limit: float
 
     def __post_init__(self) -> None:
@@ -76,6 +78,7 @@ class Rule:
         return f"{self.limit / 1_000:g} km {way}"
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Standard:
     """The service promise: one rule a setting.
@@ -125,6 +128,7 @@ Standard.presets = MappingProxyType(
 )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Walker:
     """How people walk.

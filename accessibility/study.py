@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen
 from accessibility.candidates import propose_candidates
 from accessibility.catchments import Catchments, trace_catchments
 from accessibility.coverage import Coverage, measure_coverage
@@ -47,8 +49,9 @@ if TYPE_CHECKING:
     from accessibility.studyfile import StudyFile
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Study:
+class Study(Frozen):
     """A study area with its inputs loaded.
 
     Parameters
@@ -307,6 +310,7 @@ class Study:
         return ("© OpenStreetMap contributors, ODbL",) if osm else ()
 
 
+@checked
 def read_study(path: str | Path, *, progress: Callable[[str], None] | None = None, cache: Path | None = None) -> Study:
     """Return the study that a ``study.toml`` names, its inputs loaded and checked.
 

@@ -18,6 +18,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
+    {"arguments"},
     {"arrays", "kernels", "projection", "standards", "wording", "objectives"},
     {"streets"},
     {"graphs"},

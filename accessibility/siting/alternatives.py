@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import ROUNDING
@@ -49,6 +50,7 @@ class Asked(TypedDict, total=False):
     conditions: Conditions | None
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Portfolio:
     """Distinct plans that cover nearly as many people as the best one found.
@@ -151,6 +153,7 @@ class Portfolio:
         return table.iloc[order].reset_index(drop=True)
 
 
+@checked
 def portfolio(
     problem: Problem,
     *,

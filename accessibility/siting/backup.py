@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import TWICE, Counts, read_counts
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _HALF = 0.5
 
 
+@checked
 def solve_backup(
     problem: Problem,
     *,

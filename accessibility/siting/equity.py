@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.certificate import ROUNDING
 from accessibility.siting.clock import Clock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _FLOORS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloorPrice:
     """People covered against the least share of its people that every district has covered.
@@ -93,6 +95,7 @@ class FloorPrice:
         )
 
 
+@checked
 def floor_price(
     problem: Problem,
     floors: Iterable[float] = _FLOORS,

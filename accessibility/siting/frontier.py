@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.certificate import ROUNDING, coverable
 from accessibility.siting.clock import Clock
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _APPROACH, _FINISH = 0.5, 0.9
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frontier:
     """People covered against budget.
@@ -119,6 +121,7 @@ class Frontier:
         )
 
 
+@checked
 def coverage_frontier(
     problem: Problem,
     *,

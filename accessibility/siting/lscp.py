@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.certificate import coverable, floor_people
 from accessibility.siting.clock import Clock
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _LOOK = 0.5
 
 
+@checked
 def solve_lscp(
     problem: Problem,
     *,
@@ -69,6 +71,7 @@ def solve_lscp(
     return _spend(problem, Limits.of(sites, budget, conditions), None, gap, Clock(limit_s=time_limit_s))
 
 
+@checked
 def solve_partial(
     problem: Problem,
     reach: float = 0.95,

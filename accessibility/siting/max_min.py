@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import ROUNDING, proven_bound
@@ -36,6 +37,7 @@ _TOLERANCE = 1e-5
 _LINEAR_TIME, _EXACT_TIME = 0.2, 0.6
 
 
+@checked
 def solve_max_min(
     problem: Problem,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 
+@checked
 def solve_mclp(
     problem: Problem,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import UnprovenError
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Cover, Reach, cover_greedily, find_cover
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _CHEAPENING = 0.2  # of the time that is left
 
 
+@checked
 def solve_p_center(
     problem: Problem,
     *,

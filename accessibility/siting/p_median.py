@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import UnprovenError
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, find_cover
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 _FAR = 1_000.0
 
 
+@checked
 def solve_p_median(
     problem: Problem,
     *,

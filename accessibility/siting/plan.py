@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accessibility.arrays import read_only
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, Named, read_only
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ Status = Literal["optimal", "feasible", "infeasible"]
 Model = Literal["mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min"]
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
-class Conditions:
+class Conditions(Frozen):
     """What a plan has to keep to, beside its number of sites or its budget.
 
     Parameters
@@ -66,12 +67,12 @@ class Conditions:
             if most < 0:
                 msg = f"the quota of {name!r} is {most}; expected 0 or more sites"
                 raise InputError(msg)
-        object.__setattr__(self, "quotas", MappingProxyType(dict(self.quotas)))
-        object.__setattr__(self, "floors", MappingProxyType(dict(self.floors)))
+        object.__setattr__(self, "quotas", Named(self.quotas))
+        object.__setattr__(self, "floors", Named(self.floors))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Prices:
+class Prices(Frozen):
     """What a dual certificate charges for each limit, every price 0 or more.
 
     In people covered (mclp), in shares (max-min), in cost (lscp, partial) or in people times cost (p-median), for each
@@ -104,8 +105,8 @@ class Prices:
         if not all(np.isfinite(price) and price >= 0 for price in (self.site, self.cost, self.reach, *priced)):
             msg = f"prices of a certificate are finite and 0 or more; found {self}"
             raise InputError(msg)
-        object.__setattr__(self, "quota", MappingProxyType(dict(self.quota)))
-        object.__setattr__(self, "floor", MappingProxyType(dict(self.floor)))
+        object.__setattr__(self, "quota", Named(self.quota))
+        object.__setattr__(self, "floor", Named(self.floor))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +136,9 @@ class Sizes:
         )
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SitingPlan:
+class SitingPlan(Frozen):
     """A siting result with its proof.
 
     Parameters
@@ -227,7 +229,7 @@ class SitingPlan:
         if np.isnan(self.bound) or np.isnan(self.objective):
             msg = f"plan has objective {self.objective} and bound {self.bound}; expected numbers"
             raise InputError(msg)
-        object.__setattr__(self, "short_people", MappingProxyType(dict(self.short_people)))
+        object.__setattr__(self, "short_people", Named(self.short_people))
         if self.multipliers is not None:
             multipliers = read_only(self.multipliers, dtype=np.float64, shape=(None,), name="plan multipliers")
             object.__setattr__(self, "multipliers", multipliers)

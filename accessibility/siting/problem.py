@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.arrays import read_only, refuse, unique_ids
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen, read_only, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
 from accessibility.siting.matrix import read_costs
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
 NO_DISTRICT = -1
+_OF_SITES = ("site_cost", "open", "candidate", "kind", "bank", "ids")
 WHOLE_LIMIT = 2.0**53
 """Above this a float cannot tell one person more."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Problem:
+class Problem(Frozen):
     """People, sites, and which site can serve whom at what cost.
 
     Nothing here knows where things are. Pairs are stored by site (CSR); a pair that is not there is out of reach.
@@ -99,7 +102,7 @@ class Problem:
         same = np.diff(demand) <= 0
         same[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < k)] - 1] = False
         refuse(same, name="problem demand", found=demand[1:], expected="each pair once, rows ascending within a site")
-        opened = read_only(_or(self.open, np.zeros(s)), dtype=np.bool_, shape=(s,), name="problem open")
+        opened = read_only(_or(self.open, np.zeros(s, np.bool_)), dtype=np.bool_, shape=(s,), name="problem open")
         site_cost = read_only(_or(self.site_cost, np.ones(s)), dtype=np.float64, shape=(s,), name="problem site_cost")
         refuse(
             ~(np.isfinite(site_cost) & (site_cost >= 0)),
@@ -230,68 +233,85 @@ class Problem:
     def from_costs(
         cls,
         costs: Any,
-        people: ArrayLike,
+        people: Any,
         cutoff: float,
         *,
-        site_cost: ArrayLike | None = None,
-        district: ArrayLike | None = None,
+        district: Any = None,
         sites: Sites | None = None,
+        **of_sites: ArrayLike,
     ) -> Problem:
         """Return the problem of a cost matrix, from this package or any other tool.
+
+        A row is a site, a column a demand point. Bare numbers cannot tell whether a square matrix is turned round:
+        labels can, and are held against each other.
 
         Parameters
         ----------
         costs
-            ``(s, n)`` costs from demand point to site: an array (infinite is out of reach) or a scipy sparse matrix
-            (an absent pair is out of reach, a stored zero costs nothing).
+            ``(s, n)`` costs from demand point to site: an array or a DataFrame (NaN and infinite are out of reach), a
+            scipy sparse matrix (an absent pair is out of reach, a stored zero costs nothing), or a long DataFrame of a
+            row a pair with the columns ``site``, ``demand`` and ``cost`` (or ``to_id``, ``from_id``, ``travel_time``).
+            The index of a DataFrame holds ids of sites, its columns ids of demand points.
         people
-            ``(n,)`` people.
+            ``(n,)`` people; a Series keyed by demand id is put in the order of the columns. Beside a long table it has
+            to be one: it names the points that no site reaches.
         cutoff
             A site covers the points of cost ``<= cutoff``. It decides coverage only.
-        site_cost
-            ``(s,)`` cost of opening; 1 each where not given (those of `sites`, where that is given).
         district
-            ``(n,)`` district of each point, any labels; a missing one (None, NaN) belongs to none.
+            ``(n,)`` district of each point, any labels, or a Series keyed by demand id; a missing one (None, NaN)
+            belongs to none.
         sites
             Ids, kinds, which count today, where they stand. Without it every site is a candidate, its id its row.
+        **of_sites
+            ``(s,)`` single fields of the sites: ``site_cost``, ``open``, ``candidate``, ``kind``, ``bank``, ``ids``;
+            they beat those of `sites`. `ids` decides the order of the rows of a labelled or long table.
 
         Raises
         ------
         InputError
-            Costs that are NaN or negative, shapes that do not match.
+            Costs that are negative or no numbers, shapes or labels that do not match, axes turned round.
 
         Examples
         --------
-        >>> problem = Problem.from_costs([[100, 900], [950, 200]], [30, 10], cutoff=900)
+        >>> problem = Problem.from_costs([[100, 900], [950, 200]], [30, 10], cutoff=900, ids=["O1", "O2"])
         >>> problem.covered_by(np.array([True, False])).tolist()
         [True, True]
         """
         if not np.isfinite(cutoff) or cutoff < 0:
             msg = f"cutoff is {cutoff}; expected a finite number, 0 or more"
             raise InputError(msg)
-        matrix = read_costs(costs)
-        s, n = matrix.shape
-        if len(np.atleast_1d(np.asarray(people))) != n:
-            msg = f"costs has {n} columns, people {len(np.atleast_1d(np.asarray(people)))} values; expected as many"
+        unknown = [name for name in of_sites if name not in _OF_SITES]
+        if unknown:
+            msg = f"sites of a problem have no field {unknown[0]!r}; expected {', '.join(_OF_SITES)}"
+            raise InputError(msg)
+        ids = of_sites.get("ids", None if sites is None else sites.ids)
+        read = read_costs(costs, people, ids=ids, district=district)
+        matrix, (s, n) = read.matrix, read.matrix.shape
+        values = len(np.atleast_1d(np.asarray(read.people)))
+        if values != n:
+            turned = f": are its {s} rows the demand points? costs.T turns it" if values == s else ""
+            msg = f"costs has {n} columns, people {values} values; expected a column a demand point{turned}"
             raise InputError(msg)
         if sites is not None and len(sites) != s:
             msg = f"costs has {s} rows, sites are {len(sites)}; expected as many"
             raise InputError(msg)
-        bad = np.isnan(matrix.data) | (matrix.data < 0)
+        bad = matrix.data < 0
         if bad.any():
-            first = matrix.data[bad][0]
-            msg = f"{int(bad.sum())} of {len(bad)} costs are NaN or negative, first {first}; expected 0 or more"
+            msg = f"{int(bad.sum())} of {len(bad)} costs are negative, first {matrix.data[bad][0]}; expected 0 or more"
             raise InputError(msg)
-        names, places = _districts(district, n)
+        names, places = _districts(read.district, n)
+        given = _site_fields(sites, None) | of_sites
+        if read.ids is not None:
+            given["ids"] = read.ids
         return cls(
-            people=np.asarray(people, dtype=np.float64),
+            people=read.people,
             start=matrix.indptr.astype(np.int64),
             demand=matrix.indices,
             cost=matrix.data,
             within=matrix.data <= cutoff,
             district=places,
             districts=names,
-            **_site_fields(sites, site_cost),
+            **given,
         )
 
     @classmethod
@@ -318,10 +338,7 @@ class Problem:
             ``(s,)`` which sites may open; where not given, banks and new sites that are neither open nor
             closed down.
         """
-        if district is not None and not district.index.is_unique:
-            msg = f"district names {int(district.index.duplicated().sum())} demand ids twice; expected each once"
-            raise InputError(msg)
-        labels = None if district is None else district.reindex(demand.ids).to_numpy(dtype=object)
+        labels = None if district is None else demand.keyed(district, "district").to_numpy(dtype=object)
         names, places = _districts(labels, len(demand))
         return cls(
             people=demand.population,
@@ -335,7 +352,7 @@ class Problem:
         )
 
 
-def _districts(labels: ArrayLike | None, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+def _districts(labels: Any, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Return the names of the districts, and the place among them of each point's, -1 without one."""
     if labels is None:
         return (), np.full(n, NO_DISTRICT, np.int32)

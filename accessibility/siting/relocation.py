@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from accessibility.arguments import checked
 from accessibility.errors import InputError, UnprovenError
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import Counts, read_counts
@@ -33,6 +34,7 @@ _HALF = 0.5
 _NOBODY = 1e-6
 
 
+@checked
 def solve_relocation(
     problem: Problem,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.greedy import close_needless, open_for_floors
 from accessibility.siting.limits import affordable
@@ -28,6 +29,7 @@ _CHAINS = 25
 _ROUNDS = 0  # exchanges alone: annealing finds no better orders
 
 
+@checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rollout:
     """Sites in the order in which they open, whatever the budget turns out to be.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.arguments import checked
 from accessibility.errors import UnknownSiteError, UnprovenError
 from accessibility.siting.certificate import ROUNDING, coverable, floor_people, people_wanted, proven_bound
 from accessibility.siting.limits import TOUCHING_M, affordable, district_people, least_share
@@ -36,6 +37,7 @@ CHECKERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Model to the module of this package and the function in it that checks its plans: ``check(problem, plan)``."""
 
 
+@checked
 def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     """Return nothing where the plan holds what it claims for this problem.
 

@@ -170,9 +170,9 @@ def test_numbers_that_are_none(model: str, limit: dict[str, float]) -> None:
         solve(distant(), **({"budget": 1} | limit))
 
 
-@pytest.mark.parametrize("bad", [float("nan"), -1.0, -np.inf])
+@pytest.mark.parametrize("bad", [-1.0, -np.inf])
 def test_costs_that_are_none(bad: float) -> None:
-    with pytest.raises(InputError, match="1 of 4 costs are NaN or negative"):
+    with pytest.raises(InputError, match="1 of 4 costs are negative"):
         Problem.from_costs([[1, bad], [2, 3]], [1, 1], cutoff=5)
 
 

@@ -1,0 +1,266 @@
+"""Arguments of public functions, judged by their annotations: a wrong one gets a sentence that says what was expected.
+
+The annotations are the contract already; `checked` reads them when a function is called. What they say about arrays
+(shape, kind, range) is judged where the arrays are read.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import cache, update_wrapper
+from numbers import Integral, Real
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from accessibility.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Public = TypeVar("Public")
+
+_OURS = {
+    "Addition": "Addition(id=..., lon=..., lat=...)",
+    "Catchments": "trace_catchments(...) returns them",
+    "Conditions": "Conditions(quotas=..., floor=...)",
+    "Coverage": "measure_coverage(...) and study.coverage() return one",
+    "Demand": "Demand.from_gdf(...) makes them of a table",
+    "Move": "Move(id=..., lon=..., lat=...)",
+    "Network": "Network.from_networkx(...) makes one of a graph",
+    "Problem": "Problem.from_costs(...) and Problem.from_catchments(...) return one",
+    "Rule": "Rule.walk(minutes) and Rule.distance(kilometres) return one",
+    "Scenario": "Scenario(opened=...), or study.plan_scenario(plan.selected) of a plan",
+    "Settings": "Settings(speed_m_s=...)",
+    "Sites": "Sites.from_gdf(...) makes them of a table",
+    "SitingPlan": "the solvers and study.site(...) return one",
+    "Snapped": "snap_study(network, demand, sites) returns it",
+    "Standard": "Standard(urban=Rule.walk(15), rural=Rule.distance(5))",
+    "Trial": "study.what_if() returns one",
+    "Walker": "Walker(speed_m_s=1.0)",
+}
+"""Types of this package, each with where one comes from."""
+_THEIRS = {
+    "GeoDataFrame": "geopandas.read_file(...) returns one",
+    "Series": "keyed by id",
+    "DataFrame": "",
+    "Path": "",
+    "PathLike": "",
+}
+_WORDS = {
+    "bool": "True or False",
+    "float": "a number",
+    "int": "a whole number",
+    "str": "a text",
+    "Hashable": "one id",
+    "NDArray": "one value a row",
+    "ArrayLike": "one value a row",
+    "Iterable": "a list",
+    "Sequence": "a list",
+    "tuple": "a list",
+    "Mapping": "a mapping such as a dict",
+    "Callable": "a function",
+    "PathLike": "a path",
+    "Path": "a path",
+}
+_ITEMS = {"object": "values", "Hashable": "ids", "Any": "values", "str": "texts", "float": "numbers"}
+_LONG = 60
+
+
+def checked(public: Public) -> Public:
+    """Return a function, or a class with its public methods, that refuses arguments its annotations do not allow.
+
+    Raises
+    ------
+    InputError
+        When called with an argument of another kind, one too many, or one too few.
+    """
+    if not inspect.isclass(public):
+        watched: Public = _watched(public)
+        return watched
+    for name, member in list(vars(public).items()):
+        if name.startswith("_") and name != "__init__":
+            continue
+        if isinstance(member, FunctionType):
+            setattr(public, name, _watched(member))
+        elif isinstance(member, classmethod):
+            setattr(public, name, classmethod(_watched(member.__func__)))
+    return public
+
+
+def _watched(function: Any) -> Any:
+    judge = _judge_of(function)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        judge(args, kwargs)
+        return function(*args, **kwargs)
+
+    # With the globals of the function's own module, by which doctest tells whose examples they are.
+    watched = FunctionType(call.__code__, function.__globals__, function.__name__, None, call.__closure__)
+    return update_wrapper(watched, function)
+
+
+def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], None]:
+    """Return what raises `InputError` for arguments that the signature of `function` does not allow."""
+    where = function.__qualname__.removesuffix(".__init__")
+    signature = inspect.signature(function)
+    own = ("self", "cls")
+
+    def judge(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            takes = [name for name in signature.parameters if name not in own]
+            raise InputError(_misfit(where, str(error), takes, kwargs)) from None
+        for name, value in bound.arguments.items():
+            parameter = signature.parameters[name]
+            if name in own or value is parameter.default:
+                continue
+            several = parameter.kind is parameter.VAR_KEYWORD
+            for label, item in (value if several else {name: value}).items():
+                _judge(f"{where}: {label}", item, parameter.annotation)
+
+    return judge
+
+
+def _misfit(where: str, reason: str, takes: list[str], given: Mapping[str, Any]) -> str:
+    close = [m for name in given if name not in takes for m in difflib.get_close_matches(name, takes, n=1)]
+    hint = f" (did you mean {', '.join(close)}?)" if close else ""
+    return f"{where}: {reason}; expected {', '.join(takes) or 'no arguments'}{hint}"
+
+
+def _judge(subject: str, value: object, annotation: Any) -> None:
+    if not isinstance(annotation, str) or _fits(_parsed(annotation), value):
+        return
+    msg = f"{subject} is {described(value)}; expected {_expected(_parsed(annotation))}"
+    raise InputError(msg)
+
+
+@cache
+def _parsed(annotation: str) -> ast.expr:
+    return ast.parse(annotation, mode="eval").body
+
+
+def _fits(kind: ast.expr, value: Any) -> bool:
+    """Return whether a value is of an annotated kind; a kind that is not known here is anything."""
+    if isinstance(kind, ast.BinOp):
+        return _fits(kind.left, value) or _fits(kind.right, value)
+    if isinstance(kind, ast.Constant):
+        return value is kind.value
+    name, inner = _named(kind)
+    if name == "Literal":
+        return any(isinstance(value, type(c.value)) and value == c.value for c in inner if isinstance(c, ast.Constant))
+    if name in _OURS or name in _THEIRS:
+        return _is_a(value, name) or ("Path" in name and isinstance(value, str))
+    judge = _JUDGES.get(name)
+    return judge is None or (judge(value) and _inside(name, inner, value))
+
+
+def _named(kind: ast.expr) -> tuple[str, list[ast.expr]]:
+    """Return the last name of a kind and what stands in its brackets."""
+    inner: list[ast.expr] = []
+    if isinstance(kind, ast.Subscript):
+        inner = kind.slice.elts if isinstance(kind.slice, ast.Tuple) else [kind.slice]
+        kind = kind.value
+    return kind.attr if isinstance(kind, ast.Attribute) else getattr(kind, "id", ""), inner
+
+
+def _inside(name: str, inner: list[ast.expr], value: Any) -> bool:
+    """Return whether the items of a list or the values of a mapping are of their kind; an iterator is not used up."""
+    if name == "Mapping" and inner:
+        return all(_fits(inner[-1], item) for item in value.values())
+    if name not in ("tuple", "Sequence", "Iterable") or not isinstance(value, list | tuple) or not inner:
+        return True
+    if name == "tuple" and not (isinstance(inner[-1], ast.Constant) and inner[-1].value is ...):
+        return len(value) == len(inner) and all(_fits(k, item) for k, item in zip(inner, value, strict=True))
+    return all(_fits(inner[0], item) for item in value)
+
+
+def _is_a(value: object, name: str) -> bool:
+    """Return whether a class of that name is among those of `value`: nothing heavy is imported to ask."""
+    return any(kind.__name__ == name for kind in type(value).__mro__) or (
+        name in ("Path", "PathLike") and hasattr(value, "__fspath__")
+    )
+
+
+def _is_list(value: Any) -> bool:
+    framed = isinstance(value, str | bytes | Mapping) or _is_a(value, "DataFrame")
+    return isinstance(value, Iterable) and not framed
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool) or type(value).__name__ in ("bool", "bool_")
+
+
+def _is_id(value: object) -> bool:
+    try:
+        return hash(value) is not None and value is not None and bool(value == value)  # noqa: PLR0124 -- NaN
+    except TypeError:
+        return False
+
+
+_JUDGES: Mapping[str, Callable[[Any], bool]] = {
+    "bool": _is_flag,
+    "float": lambda value: isinstance(value, Real) and not _is_flag(value),
+    "int": lambda value: (
+        (isinstance(value, Integral) or (isinstance(value, Real) and value == value // 1)) and not _is_flag(value)
+    ),
+    "str": lambda value: isinstance(value, str),
+    "Hashable": _is_id,
+    "NDArray": _is_list,
+    "ArrayLike": lambda value: _is_list(value) or _is_a(value, "Series"),
+    "Iterable": _is_list,
+    "Sequence": _is_list,
+    "tuple": _is_list,
+    "Mapping": lambda value: isinstance(value, Mapping) or _is_a(value, "Series"),
+    "Callable": callable,
+}
+
+
+def _expected(kind: ast.expr) -> str:
+    if isinstance(kind, ast.BinOp):
+        return " or ".join(dict.fromkeys((_expected(kind.left), _expected(kind.right))))
+    if isinstance(kind, ast.Constant):
+        return repr(kind.value)
+    name, inner = _named(kind)
+    if name in ("Iterable", "Sequence", "tuple", "Mapping") and inner:
+        return _several(name, [_item(k) for k in inner if not isinstance(k, ast.Constant)], pair=len(inner))
+    if name == "Literal":
+        words = [repr(c.value) for c in inner if isinstance(c, ast.Constant)]
+        return " or ".join([", ".join(words[:-1]), words[-1]] if words[1:] else words)
+    hint = _OURS.get(name) or _THEIRS.get(name)
+    return _WORDS.get(name) or (f"{name} ({hint})" if hint else name)
+
+
+def _several(name: str, items: list[str], *, pair: int) -> str:
+    if name == "tuple" and len(items) == pair > 1:
+        return f"pairs of {' and '.join(items)}"
+    return f"{_WORDS[name]} of {items[-1]}".replace("a list of pairs", "pairs")
+
+
+def _item(kind: ast.expr) -> str:
+    name = _named(kind)[0]
+    return _ITEMS.get(name) or (name if name in _OURS else _expected(kind))
+
+
+def described(value: object) -> str:
+    """Return what a value is, for the sentence of an error.
+
+    Examples
+    --------
+    >>> described("population"), described([1, 2]), described(None)
+    ("the text 'population'", 'a list of 2', 'None')
+    """
+    name = type(value).__name__
+    if value is None or isinstance(value, type):
+        return "None" if value is None else f"the type {value.__name__}"
+    if isinstance(value, str):
+        return f"the text {value if len(value) <= _LONG else value[:_LONG] + '...'!r}"
+    if isinstance(value, Real):
+        return f"{value}"
+    try:
+        return f"a {name} of {len(value)}"  # type: ignore[arg-type]
+    except TypeError:
+        return f"a {name}"
