@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import cache, update_wrapper
 from numbers import Integral, Real
 from types import FunctionType
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Public = TypeVar("Public")
 
 _OURS = {
+    "Baseline": "study.what_if() makes it",
     "Addition": "Addition(id=..., lon=..., lat=...)",
     "Catchments": "trace_catchments(...) returns them",
     "Conditions": "Conditions(quotas=..., floor=...)",
@@ -44,7 +45,8 @@ _OURS = {
 """Types of this package, each with where one comes from."""
 _THEIRS = {
     "GeoDataFrame": "geopandas.read_file(...) returns one",
-    "Series": "keyed by id",
+    "Graph": "of networkx, such as osmnx makes",
+    "Series": "of pandas, keyed by id",
     "DataFrame": "",
     "Path": "",
     "PathLike": "",
@@ -94,21 +96,24 @@ def _watched(function: Any) -> Any:
     judge = _judge_of(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        judge(args, kwargs)
-        return function(*args, **kwargs)
+        bound = judge(args, kwargs)
+        return function(*bound.args, **bound.kwargs)
 
     # With the globals of the function's own module, by which doctest tells whose examples they are.
     watched = FunctionType(call.__code__, function.__globals__, function.__name__, None, call.__closure__)
     return update_wrapper(watched, function)
 
 
-def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], None]:
-    """Return what raises `InputError` for arguments that the signature of `function` does not allow."""
-    where = function.__qualname__.removesuffix(".__init__")
+def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], inspect.BoundArguments]:
+    """Return what raises `InputError` for arguments that the signature of `function` does not allow.
+
+    A generator can be looked at once only: the function gets it as a list.
+    """
+    where = function.__qualname__.removesuffix(".__init__").strip("_")
     signature = inspect.signature(function)
     own = ("self", "cls")
 
-    def judge(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def judge(args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -118,9 +123,12 @@ def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], None
             parameter = signature.parameters[name]
             if name in own or value is parameter.default:
                 continue
+            if isinstance(value, Generator):
+                value = bound.arguments[name] = list(value)  # noqa: PLW2901
             several = parameter.kind is parameter.VAR_KEYWORD
             for label, item in (value if several else {name: value}).items():
                 _judge(f"{where}: {label}", item, parameter.annotation)
+        return bound
 
     return judge
 
@@ -170,8 +178,8 @@ def _named(kind: ast.expr) -> tuple[str, list[ast.expr]]:
 def _inside(name: str, inner: list[ast.expr], value: Any) -> bool:
     """Return whether the items of a list or the values of a mapping are of their kind; an iterator is not used up."""
     if name == "Mapping" and inner:
-        return all(_fits(inner[-1], item) for item in value.values())
-    if name not in ("tuple", "Sequence", "Iterable") or not isinstance(value, list | tuple) or not inner:
+        return all(_fits(inner[-1], item) for item in dict(value).values())
+    if name not in ("tuple", "Sequence", "Iterable") or not inner or iter(value) is value:
         return True
     if name == "tuple" and not (isinstance(inner[-1], ast.Constant) and inner[-1].value is ...):
         return len(value) == len(inner) and all(_fits(k, item) for k, item in zip(inner, value, strict=True))
@@ -195,8 +203,12 @@ def _is_flag(value: object) -> bool:
 
 
 def _is_id(value: object) -> bool:
+    """Return whether a value can name a site: what is only itself (an object of a class without equality) cannot."""
+    kind = type(value)
+    if value is None or _is_flag(value) or isinstance(value, type) or kind.__name__ in _OURS:
+        return False
     try:
-        return hash(value) is not None and value is not None and bool(value == value)  # noqa: PLR0124 -- NaN
+        return hash(value) is not None and kind.__hash__ is not object.__hash__ and bool(value == value)  # noqa: PLR0124
     except TypeError:
         return False
 

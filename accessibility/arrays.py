@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import fields, is_dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,7 +139,7 @@ def absent(value: object) -> bool:
 
 def filled(values: object, *, default: object) -> object:
     """Return a list of values with `default` in place of those that say nothing; anything else as it is."""
-    found = np.asarray(values)
+    found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
     if found.ndim != 1 or found.dtype.kind not in "Of":
         return values
     kept = found.astype(object)
@@ -147,9 +148,12 @@ def filled(values: object, *, default: object) -> object:
 
 
 def as_flags(values: object) -> object:
-    """Return whole numbers that are all 0 or 1, as shapefiles and graphs keep flags, as booleans; else as it is."""
+    """Return numbers that are all 0 or 1, as shapefiles and graphs keep flags, as booleans; anything else as it is."""
     found = np.asarray(values)
-    return found.astype(np.bool_) if found.dtype.kind in "iu" and bool(np.isin(found, (0, 1)).all()) else values
+    if found.dtype.kind == "b" or found.ndim != 1:
+        return values
+    told = all(isinstance(value, Real | np.bool_) and value in (0, 1) for value in found)
+    return found.astype(np.bool_) if told else values
 
 
 def read_words(values: object, *, among: Sequence[str], n: int, name: str) -> NDArray[np.str_]:
@@ -196,6 +200,18 @@ def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
         msg = f"{name}: {sum(missing)} of {len(listed)} ids are missing, first row {first}; expected an id a row"
         raise InputError(msg)
     return listed
+
+
+def read_rows(rows: object, n: int, name: str) -> NDArray[Any]:
+    """Return rows as a mask of `n` booleans or as positions among them; raise `InputError` for anything else."""
+    if isinstance(rows, slice):
+        return np.arange(n)[rows]
+    found = np.asarray(rows)
+    if found.dtype == np.bool_ or not found.size:
+        return read_only(found, dtype=np.bool_, shape=(n,), name=name) if found.size else np.empty(0, np.intp)
+    found = read_only(rows, dtype=np.intp, shape=(None,), name=name)
+    refuse((found < -n) | (found >= n), name=name, found=found, expected=f"positions among {n} rows")
+    return found
 
 
 def refuse(bad: Any, *, name: str, found: NDArray[Any], expected: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.arguments import checked
-from accessibility.arrays import Frozen, Named, read_only, read_words, refuse, unique_ids
+from accessibility.arrays import Frozen, Named, read_only, read_rows, read_words, refuse, unique_ids
 from accessibility.errors import InputError
 from accessibility.projection import frame_crs, read_crs, transform
 from accessibility.standards import SETTINGS
@@ -159,12 +159,13 @@ class Demand(Frozen):
 
     def rows(self, mask: NDArray[Any]) -> Demand:
         """Return the demand points that `mask` (boolean, or row positions) selects."""
+        at = read_rows(mask, len(self), "rows of demand")
         return Demand(
-            ids=self.ids[mask],
-            xy=self.xy[mask],
-            population=self.population[mask],
-            setting=self.setting[mask],
-            groups={name: people[mask] for name, people in self.groups.items()},
+            ids=self.ids[at],
+            xy=self.xy[at],
+            population=self.population[at],
+            setting=self.setting[at],
+            groups={name: people[at] for name, people in self.groups.items()},
             crs=self.crs,
         )
 

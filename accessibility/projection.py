@@ -44,7 +44,7 @@ def read_crs(given: object, name: str) -> CRS:
     """
     try:
         return CRS.from_user_input(given)
-    except (CRSError, TypeError) as error:
+    except (CRSError, TypeError, ValueError, AttributeError) as error:
         found = "missing" if given is None else f"{given!r}" if isinstance(given, str | int) else described(given)
         msg = f"{name} coordinate system is {found}; expected one that pyproj knows, such as 'EPSG:32649'"
         raise InputError(msg) from error

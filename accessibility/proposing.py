@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import siting
+from accessibility.arguments import checked
 from accessibility.catchments import trace_catchments
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
@@ -35,6 +36,7 @@ _MOST_PAIRS = 100_000_000
 _FRONTIER_STEPS = 25
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked of a proposal.

@@ -11,6 +11,7 @@ from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.sites import KINDS, Sites
+from accessibility.standards import Walker
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.coverage import Coverage
-    from accessibility.standards import Standard, Walker
+    from accessibility.standards import Standard
 
 _SAME_PLACE_M = 0.01
 
@@ -90,6 +91,10 @@ class Settings:
     speed_m_s: float | None = None
     open_compounds: bool | None = None
     standard: Standard | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what nobody's walk can be."""
+        self.walker(Walker())
 
     def walker(self, base: Walker) -> Walker:
         """Return the walker of these settings."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.arguments import checked
-from accessibility.arrays import Frozen, Named, as_flags, filled, read_only, read_words, refuse, unique_ids
+from accessibility.arrays import Frozen, Named, as_flags, filled, read_only, read_rows, read_words, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
 from accessibility.projection import frame_crs, read_crs, transform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -124,7 +124,7 @@ class Sites(Frozen):
         }
         return Sites(**merged, columns=_joined(self, there), crs=self.crs)
 
-    def rows(self, ids: Iterable[object]) -> NDArray[np.intp]:
+    def rows(self, ids: Iterable[Hashable]) -> NDArray[np.intp]:
         """Return the row of each id.
 
         Raises
@@ -144,8 +144,9 @@ class Sites(Frozen):
 
     def take(self, rows: NDArray[Any]) -> Sites:
         """Return the sites that `rows` (boolean, or row positions) selects."""
-        kept = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("crs", "columns")}
-        columns = {name: values[rows] for name, values in self.columns.items()}
+        at = read_rows(rows, len(self), "rows of sites")
+        kept = {f.name: getattr(self, f.name)[at] for f in fields(self) if f.name not in ("crs", "columns")}
+        columns = {name: values[at] for name, values in self.columns.items()}
         return Sites(**kept, columns=columns, crs=self.crs)
 
     def to_crs(self, crs: CRS | str | int) -> Sites:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from accessibility.arguments import checked
+from accessibility.arrays import Frozen
 from accessibility.comparison import compare_coverages
 from accessibility.errors import InputError
 from accessibility.live import LiveCoverage
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from accessibility.snapping import Positions
     from accessibility.standards import Standard
 
+    Said = tuple[str, tuple[Any, ...], dict[str, Any]]
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Baseline:
+class Baseline(Frozen):
     """What a trial begins with and is compared with.
 
     Parameters
@@ -50,6 +54,7 @@ class Baseline:
     refuse_place: Callable[[str, float, float], None]
 
 
+@checked
 class Trial:
     """A scenario in the making: open, close, add and move sites, and see at once who gains and who loses.
 
@@ -73,6 +78,7 @@ class Trial:
         self._row = {site: row for row, site in enumerate(now.sites.ids)}
         self._live = LiveCoverage(baseline.ground, now.sites, now.snapped.sites, now.standard, now.walker)
         self._steps: list[list[Undo]] = []
+        self._said: list[Said] = []
         self._coverage: Coverage | None = now
 
     def __repr__(self) -> str:
@@ -81,6 +87,10 @@ class Trial:
         counts = {"opened": s.opened, "closed": s.closed, "added": s.added, "moved": s.moved}
         told = ", ".join(f"{len(items)} {what}" for what, items in counts.items() if items) or "as today"
         return f"<Trial {told}: {self.coverage()!r}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Trial], tuple[Baseline, str, list[Said]]]:
+        """Return how a copy is made: by taking the same steps, each of which it can undo."""
+        return _retaken, (self.baseline, self._scenario.name, list(self._said))
 
     @property
     def scenario(self) -> Scenario:
@@ -100,7 +110,7 @@ class Trial:
             raise InputError(msg)
         opened = s.opened if site in s.closed else (*s.opened, site)
         there = replace(s, opened=opened, closed=tuple(i for i in s.closed if i != site))
-        return self._step(there, lambda: self._live.switch(row))
+        return self._step(("open", (site,), {}), there, lambda: self._live.switch(row))
 
     def close(self, site: Hashable) -> Self:
         """Close a site that counts; closing one that this trial opened cancels the opening."""
@@ -110,7 +120,7 @@ class Trial:
             raise InputError(msg)
         closed = s.closed if site in s.opened else (*s.closed, site)
         there = replace(s, closed=closed, opened=tuple(i for i in s.opened if i != site))
-        return self._step(there, lambda: self._live.switch(row))
+        return self._step(("close", (site,), {}), there, lambda: self._live.switch(row))
 
     def add(self, lon: float, lat: float, *, kind: str = "new", **given: Any) -> Self:
         """Add an open site at a place in degrees, WGS84.
@@ -132,8 +142,9 @@ class Trial:
             raise InputError(msg)
         place, row = self._place(f"added site {site!r}", lon, lat), len(self._row)
         there = replace(self._scenario, added=(*self._scenario.added, added))
+        said = ("add", (lon, lat), {"kind": kind, "id": site, **given})
         return self._step(
-            there, lambda: self._name(site), lambda: self._live.put(row, *place), lambda: self._live.switch(row)
+            said, there, lambda: self._name(site), lambda: self._live.put(row, *place), lambda: self._live.switch(row)
         )
 
     def move(self, site: Hashable, lon: float, lat: float) -> Self:
@@ -145,7 +156,7 @@ class Trial:
         else:
             there = replace(s, moved=(*(m for m in s.moved if m.id != site), Move(id=site, lon=lon, lat=lat)))
         switch = [lambda: self._live.switch(row)] if self._live.is_open(row) else []
-        return self._step(there, *switch, lambda: self._live.put(row, *place), *switch)
+        return self._step(("move", (site, lon, lat), {}), there, *switch, lambda: self._live.put(row, *place), *switch)
 
     def change(
         self, *, speed_m_s: float | None = None, open_compounds: bool | None = None, standard: Standard | None = None
@@ -154,7 +165,7 @@ class Trial:
         given = {"speed_m_s": speed_m_s, "open_compounds": open_compounds, "standard": standard}
         changed = {name: value for name, value in given.items() if value is not None}
         there = replace(self._scenario, settings=replace(self._scenario.settings, **changed))  # type: ignore[arg-type]
-        return self._step(there, lambda: self._measure(there))
+        return self._step(("change", (), changed), there, lambda: self._measure(there))
 
     def follow(self, scenario: Scenario) -> Self:
         """Take the steps of a scenario, each of which can be undone; all of them or, on an error, none."""
@@ -195,6 +206,7 @@ class Trial:
             raise InputError(msg)
         for take_back in reversed(self._steps.pop()):
             take_back()
+        self._said.pop()
         self._coverage = None
         return self
 
@@ -208,7 +220,7 @@ class Trial:
         """Return who gains and who loses against today, by district and setting; see `compare_coverages`."""
         return compare_coverages(self.baseline.coverage, self.coverage(), self.baseline.district, group=group)
 
-    def _step(self, there: Scenario, *actions: Callable[[], Undo]) -> Self:
+    def _step(self, said: Said, there: Scenario, *actions: Callable[[], Undo]) -> Self:
         """Do the actions of one step, or none of them."""
         before = self._scenario
         done: list[Undo] = []
@@ -225,6 +237,7 @@ class Trial:
 
         self._scenario, self._coverage = there, None
         self._steps.append([restore, *done])
+        self._said.append(said)
         return self
 
     def _rows(self, site: Hashable) -> int:
@@ -264,3 +277,10 @@ class Trial:
             self._live = before
 
         return undo
+
+
+def _retaken(baseline: Baseline, name: str, said: list[Said]) -> Trial:
+    trial = Trial(baseline, name)
+    for method, args, given in said:
+        getattr(trial, method)(*args, **given)
+    return trial

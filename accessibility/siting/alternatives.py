@@ -223,6 +223,7 @@ def portfolio(
     return _told(search, best, plans, clock)
 
 
+@checked
 def _limits(sites: int | None = None, budget: float | None = None, conditions: Conditions | None = None) -> Limits:
     """Return the limits; a name that is none of these is a `TypeError`, as of any function."""
     return Limits.of(sites, budget, conditions)

@@ -53,7 +53,7 @@ def read_costs(costs: Any, people: Any, *, ids: Any = None, district: Any = None
     given = Costs(matrix=costs, ids=ids, people=people, district=district)
     if type(costs).__name__ == "Series":
         given = replace(given, matrix=costs.rename(costs.name or "cost").reset_index())
-    if hasattr(given.matrix, "columns"):
+    if hasattr(given.matrix, "columns") and hasattr(given.matrix, "index"):
         given = _long(given) if _is_long(given.matrix) else _wide(given)
     for name in ("people", "district"):
         values = getattr(given, name)
@@ -143,7 +143,9 @@ def _first(labels: pd.Index[Any]) -> str:
 
 
 def _places(labels: pd.Index[Any], named: pd.Series[Any], what: str) -> Any:
-    found = labels.get_indexer_for(named)
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    found = labels.get_indexer_for(pd.Index(named))
     if (found < 0).any():
         unknown = list(dict.fromkeys(named[found < 0]))
         msg = (

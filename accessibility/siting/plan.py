@@ -13,7 +13,7 @@ from accessibility.arrays import Frozen, Named, read_only
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -51,8 +51,8 @@ class Conditions(Frozen):
     exclusive: tuple[tuple[object, object], ...] = ()
     floor: float = 0.0
     floors: Mapping[str, float] = field(default_factory=dict)
-    required: tuple[object, ...] = ()
-    forbidden: tuple[object, ...] = ()
+    required: tuple[Hashable, ...] = ()
+    forbidden: tuple[Hashable, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse shares outside 0 to 1, negative quotas and distances."""
@@ -67,6 +67,8 @@ class Conditions(Frozen):
             if most < 0:
                 msg = f"the quota of {name!r} is {most}; expected 0 or more sites"
                 raise InputError(msg)
+        for name in ("required", "forbidden", "exclusive"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "quotas", Named(self.quotas))
         object.__setattr__(self, "floors", Named(self.floors))
 

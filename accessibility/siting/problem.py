@@ -14,7 +14,7 @@ from accessibility.errors import InputError, UnknownSiteError
 from accessibility.siting.matrix import read_costs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -199,7 +199,7 @@ class Problem(Frozen):
         """Return some of the sites, in the order of their rows; None where the problem came from a matrix."""
         return None if self.sites is None else self.sites.take(rows)
 
-    def rows(self, ids: Iterable[object]) -> NDArray[np.intp]:
+    def rows(self, ids: Iterable[Hashable]) -> NDArray[np.intp]:
         """Return the row of each site id.
 
         Raises
@@ -219,24 +219,30 @@ class Problem(Frozen):
         """Return which points some site of the mask covers."""
         site, demand = self.near
         found = np.zeros(len(self.people), np.bool_)
-        found[demand[sites[site]]] = True
+        found[demand[self._mask(sites)[site]]] = True
         return found
 
     def nearest_cost(self, sites: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return the cost of each point to the cheapest site of the mask, also beyond the cutoff; inf without one."""
         found = np.full(len(self.people), np.inf)
-        pairs = sites[self.pair_site]
+        pairs = self._mask(sites)[self.pair_site]
         np.minimum.at(found, self.demand[pairs], self.cost[pairs])
         return found
+
+    def _mask(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        shape = self.open.shape
+        if isinstance(sites, np.ndarray) and sites.dtype == np.bool_ and sites.shape == shape:
+            return sites  # asked by every step of a search
+        return read_only(sites, dtype=np.bool_, shape=shape, name="mask of sites")
 
     @classmethod
     def from_costs(
         cls,
         costs: Any,
-        people: Any,
+        people: ArrayLike | pd.Series[Any],
         cutoff: float,
         *,
-        district: Any = None,
+        district: ArrayLike | pd.Series[Any] | None = None,
         sites: Sites | None = None,
         **of_sites: ArrayLike,
     ) -> Problem:
@@ -358,10 +364,11 @@ def _districts(labels: Any, n: int) -> tuple[tuple[str, ...], NDArray[np.int32]]
         return (), np.full(n, NO_DISTRICT, np.int32)
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    codes, found = pd.factorize(np.asarray(labels, dtype=object), use_na_sentinel=True)
-    if len(codes) != n:
-        msg = f"district has {len(codes)} values for {n} demand points; expected as many"
+    of_points = np.asarray(labels, dtype=object)
+    if of_points.shape != (n,):
+        msg = f"district has {of_points.size} values for {n} demand points; expected as many, one each"
         raise InputError(msg)
+    codes, found = pd.factorize(of_points, use_na_sentinel=True)
     # In the order of names, not of rows; 1 and "1" are one district.
     names, place = np.unique([str(label) for label in found], return_inverse=True)
     places = np.append(place, NO_DISTRICT).astype(np.int32)[codes]

@@ -1,0 +1,200 @@
+"""A wrong argument of any public function gets a sentence of ours: never a traceback of Python or numpy."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import worlds
+from sitingworlds import toy
+
+import accessibility as acc
+from accessibility import siting
+from accessibility.arguments import checked
+from accessibility.errors import AccessibilityError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NETWORK, PEOPLE, SITES = worlds.line(), worlds.people([(900, 0), (3_000, 0)]), worlds.outlets([(0, 0), (2_500, 0)])
+NOW, PROBLEM = acc.measure_coverage(NETWORK, PEOPLE, SITES), toy()
+PLAN, TABLE = siting.solve_mclp(PROBLEM, sites=1), SITES.to_gdf()
+DISTRICT = pd.Series({"D0": "A", "D1": "B"})
+RIGHT: dict[str, Any] = {  # one right value for every argument that has no default
+    "network": NETWORK,
+    "demand": PEOPLE,
+    "sites": SITES,
+    "plan": PLAN,
+    "problem": PROBLEM,
+    "gdf": TABLE,
+    **dict.fromkeys(("before", "after", "baseline", "coverage"), NOW),
+    **dict.fromkeys(("district", "series"), DISTRICT),
+    "scenarios": [(acc.Scenario(), NOW)],
+    "graph": NETWORK.to_networkx(),
+    "path": "nowhere.toml",
+    "ids": ["a"],
+    "xy": [(0, 0)],
+    "crs": worlds.CRS,
+    "population": [1.0],
+    "people": [1.0, 2.0],
+    "costs": [[1.0, 2.0]],
+    "node_xy": [(0, 0), (1, 0)],
+    "edges": [(0, 1)],
+    "length_m": [1.0],
+    "measure": "walk",
+    "limit": 3.0,
+    "id": "a",
+    "lon": 1.0,
+    "lat": 1.0,
+    "minutes": 15.0,
+    "kilometres": 5.0,
+    "cutoff": 1.0,
+    "reach": 0.5,
+    "close": 1,
+    "start": [0, 1],
+    "cost": [1.0],
+    "within": [True],
+    "setting": "urban",
+    "walker": acc.Walker(),
+}
+WRONG: dict[str, Any] = {
+    "none": None,
+    "text": "population",
+    "empty": "",
+    "whole": 5,
+    "negative": -1,
+    "flag": True,
+    "complex": 1j,
+    "nan": float("nan"),
+    "infinite": float("inf"),
+    "list": [1, 2, 3],
+    "lists": [["a"], ["b"]],
+    "bytes": b"x",
+    "words": ["no", "yes"],
+    "mapping": {"a": 1},
+    "set": {1, 2},
+    "object": object(),
+    "class": acc.Sites,
+    "geotable": TABLE,
+    "table": pd.DataFrame({"a": [1]}),
+    "series": pd.Series([1.0, 2.0]),
+    "zeros": np.zeros((2, 2)),
+    "dates": np.array(["2024-01-01"], "M8[D]"),
+    "plan": PLAN,
+    "people": PEOPLE,
+    "sites": SITES,
+    "streets": NETWORK,
+    "coverage": NOW,
+    "scenario": acc.Scenario(),
+    "masked": np.ma.masked_equal([1, -9], -9),
+}
+OF = {"Sites": SITES, "Demand": PEOPLE, "Coverage": NOW, "Problem": PROBLEM, "SitingPlan": PLAN}
+OF |= {"Scenario": acc.Scenario(), "Standard": acc.Standard(), "Settings": acc.Settings()}
+
+
+def public() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every public function, type and method that takes an argument."""
+    for module in (acc, siting):
+        for name in module.__all__:
+            value = getattr(module, name)
+            if inspect.isclass(value) and issubclass(value, Exception):
+                continue
+            yield name, value
+            for method in [m for m in dir(value) if inspect.isclass(value) and not m.startswith("_")]:
+                found = getattr(OF.get(name, value), method)
+                if inspect.ismethod(found):
+                    yield f"{name}.{method}", found
+
+
+CALLS = {name: call for name, call in public() if inspect.signature(call).parameters}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrong_argument_is_refused_or_is_none(name: str) -> None:
+    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = [p for p in inspect.signature(CALLS[name]).parameters.values() if p.kind not in several]
+    needed = {p.name: RIGHT.get(p.name) for p in parameters if p.default is p.empty}
+    if name in ("Catchments", "Problem"):
+        needed |= {"demand": [0], "people": [1.0]} if name == "Problem" else {"demand": [0]}
+    for parameter in parameters:
+        for kind, wrong in WRONG.items():
+            try:
+                CALLS[name](**(needed | {parameter.name: wrong}))
+            except AccessibilityError:
+                continue
+            except Exception as error:  # noqa: BLE001 -- that is what is looked for
+                pytest.fail(f"{name}({parameter.name}=<{kind}>) raises {error!r}")
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: acc.measure_coverage(PEOPLE, NETWORK, SITES), "network is a Demand of 2; expected Network"),
+        (
+            lambda: acc.measure_coverage(NETWORK, PEOPLE, TABLE),
+            "sites is a GeoDataFrame of 2; expected Sites (Sites.from",
+        ),
+        (
+            lambda: acc.measure_coverage(NETWORK, PEOPLE),
+            "missing a required argument: 'sites'; expected network, demand",
+        ),
+        (lambda: acc.measure_coverage(NETWORK, PEOPLE, SITES, speed=1), "unexpected keyword argument 'speed'"),
+        (lambda: acc.Standard(urban=15), "urban is 15; expected Rule (Rule.walk(minutes)"),
+        (lambda: acc.Rule(measure="drive", limit=1), "'drive'; expected 'walk', 'network' or 'radius'"),
+        (lambda: acc.Rule.walk("15"), "minutes is the text '15'; expected a number"),
+        (lambda: acc.Scenario(opened="B017"), "opened is the text 'B017'; expected a list of ids"),
+        (lambda: acc.Scenario(opened=[["B017"]]), "opened is a list of 1; expected a list of ids"),
+        (lambda: acc.Scenario().apply(PLAN), "sites is a SitingPlan; expected Sites"),
+        (lambda: acc.compare_scenarios(NOW, [acc.Scenario()]), "expected pairs of Scenario and Coverage"),
+        (lambda: NOW.by("district"), "series is the text 'district'; expected Series"),
+        (lambda: acc.Demand.from_gdf(TABLE, population="people"), "lacks columns ['people']"),
+        (lambda: acc.Settings(speed_m_s=-1.0), "walking speed is -1.0 m/s; expected 0.3 to 3"),
+        (lambda: siting.solve_mclp(PROBLEM, sites="five"), "sites is the text 'five'; expected a whole number"),
+        (lambda: siting.solve_mclp(PLAN, sites=1), "problem is a SitingPlan; expected Problem"),
+        (lambda: siting.solve_mclp(PROBLEM, budgt=1), "did you mean budget?"),
+        (lambda: siting.portfolio(PROBLEM, plans=2, budgt=1), "did you mean budget?"),
+        (lambda: siting.verify_plan(PLAN, PROBLEM), "problem is a SitingPlan; expected Problem"),
+    ],
+)
+def test_the_sentence_names_what_was_found_and_what_was_expected(call: Callable[[], object], told: str) -> None:
+    with pytest.raises(InputError) as refused:
+        call()
+    assert told in str(refused.value)
+
+
+def test_a_study_takes_no_plan_for_a_scenario(town: Path, cache: Path) -> None:
+    small = acc.read_study(town, cache=cache)
+    plan = small.site(sites=1)
+    for call in (small.coverage, small.what_if, lambda wrong: small.explain(106.0, 30.0, wrong)):
+        with pytest.raises(InputError, match=r"scenario is a SitingPlan; expected .*Scenario.*study\.plan_scenario"):
+            call(plan)
+    for call in (lambda: small.explain("here", 3), lambda: small.site(budgt=2), lambda: small.map(lang=3)):
+        with pytest.raises(InputError):
+            call()
+    trial = small.what_if()
+    for step in (lambda: trial.open(["O1"]), lambda: trial.add("106", "30"), lambda: trial.add(106.0, 30.0, nam="x")):
+        with pytest.raises(InputError):
+            step()
+    assert trial.steps == 0
+
+
+def test_generators_are_looked_at_and_used() -> None:
+    assert acc.Scenario(opened=(f"B{i}" for i in range(2))).opened == ("B0", "B1")
+    with pytest.raises(InputError, match="list of ids"):
+        acc.Scenario(opened=([i] for i in range(2)))
+
+
+def test_what_is_watched_keeps_its_name_examples_and_defaults() -> None:
+    @checked
+    def halve(number: float = 2.0) -> float:
+        """Return the half."""
+        return number / 2
+
+    assert (halve(), halve(3), halve.__name__, halve.__doc__) == (1.0, 1.5, "halve", "Return the half.")
+    assert halve.__globals__ is globals()  # doctest looks there
+    with pytest.raises(InputError, match=r"halve: number is True; expected a number"):
+        halve(True)  # noqa: FBT003
