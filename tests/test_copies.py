@@ -44,7 +44,7 @@ every = pytest.mark.parametrize("way", COPIES)
 
 
 def arrays(value: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """The fields that are arrays; what a value works out from them is its own affair."""
+    """Return the fields that are arrays; what a value works out from them is its own affair."""
     of = {f.name: getattr(value, f.name) for f in fields(value)}
     return {name: a for name, a in of.items() if isinstance(a, np.ndarray)}
 
@@ -70,7 +70,7 @@ def test_a_copied_coverage_still_counts(way: str) -> None:
 
 @every
 def test_groups_and_conditions_stay_mappings_that_nothing_is_written_to(way: str) -> None:
-    people = acc.Demand(ids=["a"], xy=[(0, 0)], population=[3], groups={"60+": [1]}, crs=worlds.CRS)  # type: ignore[arg-type,list-item,dict-item]
+    people = acc.Demand(ids=["a"], xy=[(0, 0)], population=[3], groups={"60+": [1]}, crs=worlds.CRS)  # type: ignore[arg-type,dict-item]
     again = COPIES[way](people)
     assert dict(again.groups) == {"60+": [1.0]}
     with pytest.raises(TypeError):

@@ -56,7 +56,7 @@ def test_a_setting_is_judged_before_it_is_cut(setting: object) -> None:
 @pytest.mark.parametrize("name", ["open", "closed"])
 def test_open_and_closed_are_booleans(name: str, flag: object) -> None:
     with pytest.raises(InputError, match=rf"sites {name}: \d of 2 rows, first row \d is .*expected True or False"):
-        sites(**{name: np.array([True, flag], dtype=object)})
+        sites(2, **{name: np.array([True, flag], dtype=object)})
 
 
 def test_booleans_of_every_library_are_booleans() -> None:
@@ -79,7 +79,7 @@ def test_missing_ids_are_refused(missing: object) -> None:
         with pytest.raises(InputError, match=r"ids are missing, first row \d; expected an id a row"):
             sites(len(ids), ids=ids)
         with pytest.raises(InputError, match="ids are missing"):
-            Demand(ids=ids, xy=np.zeros((len(ids), 2)), population=np.ones(len(ids)), crs=CRS)
+            Demand(ids=ids, xy=np.zeros((len(ids), 2)), population=np.ones(len(ids)), crs=CRS)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="2 of 2 ids are missing"):
         Sites.from_gdf(table(id=[missing, missing]))
 

@@ -57,7 +57,7 @@ def test_turned_axes_are_noticed_where_labels_tell(n: int) -> None:
     Problem.from_costs(square, people, 1, ids=list(square.index))
     for wrong in ({"people": people}, {"people": np.ones(n), "ids": list(square.index)}):
         with pytest.raises(InputError, match=r"turned round: costs\.T turns it back"):
-            Problem.from_costs(square.T, cutoff=1, **wrong)  # type: ignore[arg-type]
+            Problem.from_costs(square.T, cutoff=1, **wrong)
     with pytest.raises(InputError, match=r"are its 2 rows the demand points\? costs\.T turns it"):
         Problem.from_costs(np.ones((2, 3)), [1, 2], 1)
 
@@ -96,5 +96,5 @@ def test_numbers_that_pandas_made_are_no_labels() -> None:
 )
 def test_what_does_not_belong_together_is_refused(costs: Any, given: dict[str, Any], told: str) -> None:
     with pytest.raises(InputError) as refused:
-        Problem.from_costs(costs, **({"people": PEOPLE, "cutoff": 5} | given))
+        Problem.from_costs(costs, **({"people": PEOPLE, "cutoff": 5} | given))  # type: ignore[arg-type]
     assert told in str(refused.value)
