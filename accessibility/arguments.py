@@ -15,7 +15,7 @@ from numbers import Integral, Real
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from accessibility.errors import InputError
+from accessibility.errors import CallError, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ _OURS = {
     "Conditions": "Conditions(quotas=..., floor=...)",
     "Coverage": "measure_coverage(...) and study.coverage() return one",
     "Demand": "Demand.from_gdf(...) makes them of a table",
+    "FootAccess": "of accessibility.streets.foot",
     "Move": "Move(id=..., lon=..., lat=...)",
     "Network": "Network.from_networkx(...) makes one of a graph",
     "Problem": "Problem.from_costs(...) and Problem.from_catchments(...) return one",
@@ -118,7 +119,7 @@ def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], insp
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
             takes = [name for name in signature.parameters if name not in own]
-            raise InputError(_misfit(where, str(error), takes, kwargs)) from None
+            raise CallError(_misfit(where, str(error), takes, kwargs)) from None
         for name, value in bound.arguments.items():
             parameter = signature.parameters[name]
             if name in own or value is parameter.default:

@@ -12,6 +12,10 @@ class InputError(AccessibilityError, ValueError):
     """An input does not meet its contract."""
 
 
+class CallError(InputError, TypeError):
+    """A public function is called with an argument too many or too few: to Python a ``TypeError``, too."""
+
+
 class UnknownSiteError(InputError, KeyError):
     """A site id that is not in the study."""
 

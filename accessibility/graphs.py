@@ -134,7 +134,7 @@ def _declared(graph: nx.Graph[Any], crs: object) -> CRS:
         raise InputError(msg)
     try:
         return CRS.from_user_input(declared)
-    except CRSError as error:
+    except (CRSError, TypeError, ValueError, AttributeError) as error:
         msg = f"coordinate system of the graph is {declared!r} ({error}); expected one that PROJ knows"
         raise InputError(msg) from error
 
