@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said
 
-SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson")
+SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson", ".json", ".geojsonl", ".fgb", ".kml")
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg")
 
 
