@@ -45,7 +45,9 @@ def enclose_lanes(network: Network) -> tuple[Network, NDArray[np.bool_]]:
     has_main = np.zeros(len(network.component_sizes), np.bool_)
     has_main[network.components[ends[public & main[part[ends]]]]] = True
     enclosed: NDArray[np.bool_] = public & (~main & meets_private)[part[ends]] & has_main[network.components[ends]]
-    return (replace(network, private=network.private | enclosed) if enclosed.any() else network), enclosed
+    if enclosed.any():
+        network = replace(network, private=network.private | enclosed, enclosed=enclosed)
+    return network, enclosed
 
 
 def sealed_edges(network: Network) -> NDArray[np.bool_]:

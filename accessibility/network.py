@@ -36,11 +36,12 @@ STEPS = "steps"
 MAIN_M = 5_000.0
 """Public streets that a part of the network needs to be a main one, however many junctions they have."""
 _ENDS = 2  # of a line
-_PER_EDGE: dict[str, Any] = {  # zero where not given
-    **dict.fromkeys(("oneway", "private", "closed", "off_ground", "outline", "across"), np.bool_),
+PER_EDGE: dict[str, Any] = {
+    **dict.fromkeys(("oneway", "private", "enclosed", "closed", "off_ground", "outline", "across"), np.bool_),
     **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
     "kind": np.uint8,
 }
+"""The arrays of one value an edge that are zero where they are not given, and their types."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +99,8 @@ class Network(Frozen):
     private
         ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
         not given.
+    enclosed
+        ``(m,)`` whether an edge is private only because private ways alone lead to it; nowhere if not given.
     closed
         ``(m,)`` whether nobody walks there, as when it is flooded: who stands on it stays there; nowhere if not given.
     shape_xy, shape_start
@@ -122,6 +125,7 @@ class Network(Frozen):
     kind: NDArray[np.uint8] = None  # type: ignore[assignment]
     kinds: tuple[str, ...] = ("road",)
     private: NDArray[np.bool_] = None  # type: ignore[assignment]
+    enclosed: NDArray[np.bool_] = None  # type: ignore[assignment]
     closed: NDArray[np.bool_] = None  # type: ignore[assignment]
     off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
     outline: NDArray[np.bool_] = None  # type: ignore[assignment]
@@ -163,7 +167,7 @@ class Network(Frozen):
             "kinds": tuple(self.kinds),
             "crs": crs,
         }
-        for name, dtype in _PER_EDGE.items():
+        for name, dtype in PER_EDGE.items():
             given = getattr(self, name)
             values = np.zeros(m, dtype) if given is None else given
             if dtype is np.bool_:

@@ -23,7 +23,7 @@ FLOORS = [
     {"streets"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},
-    {"compounds"},
+    {"compounds", "crossings"},
     {"snapping", "grades"},
     {"search"},
     {"catchments"},

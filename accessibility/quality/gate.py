@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.coverage import measure_coverage
+from accessibility.crossings import find_crossings, join_crossings
 from accessibility.projection import transform
 from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
 from accessibility.quality.streets import missed_people
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from accessibility.study import Study
 
 QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_coverage", "district", "lon", "lat"),)
-_WEIGHED_HERE = ("duplicate-place", "geocoder-fallback", "totals-compared", "totals-differ")
+_WEIGHED_HERE = (
+    *("duplicate-place", "geocoder-fallback", "totals-compared", "totals-differ"),
+    *("enclosed-lanes", "unjoined-crossing"),
+)
 _PEOPLE_RATIO = 0.05  # counted people this far from a district's official total are worth a look
 
 
@@ -159,6 +163,7 @@ def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         other = study.coverage(walker=walker, standard=now.standard)
         state = "open to everybody" if walker.open_compounds else "for residents only"
         yield _rule_finding(study, now, other, code="compounds", count=compounds, text=f"were all compounds {state}")
+    yield from _streets_as_drawn(study, now)
     ferries = study.network.of_kind(FERRY)
     if ferries.any():
         ashore = study.network.without(ferries)
@@ -194,6 +199,30 @@ def _shifted_grid(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         people=moved,
         points_of_coverage=points_of(now, change),
     )
+
+
+def _streets_as_drawn(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield what it is worth that crossings without a junction do not join, and that unmarked lanes are private."""
+    crossings = find_crossings(study.network)
+    if len(crossings):
+        joined = join_crossings(study.network, crossings)
+        other = measure_coverage(joined, study.demand, study.sites, now.standard, now.walker)
+        text = (
+            f"streets cross or touch at {len(crossings):,} places without a junction and stay apart; were they joined"
+        )
+        yield _rule_finding(study, now, other, code="unjoined-crossing", count=len(crossings), text=text)
+    enclosed = study.network.enclosed
+    if enclosed.any():
+        public = replace(study.network, private=study.network.private & ~enclosed)
+        other = measure_coverage(public, study.demand, study.sites, now.standard, now.walker)
+        lives = np.append(enclosed, False)[now.snapped.demand.edge]
+        people, km = now.demand.population[lives].sum(), study.network.length_m[enclosed].sum() / 1_000
+        text = (
+            f"{int(enclosed.sum()):,} edges, {km:,.1f} km with {people:,.0f} people along them, are public by their "
+            "tags, but only private ways lead to them: taken as private; were they public"
+        )
+        found = _rule_finding(study, now, other, code="enclosed-lanes", count=int(enclosed.sum()), text=text)
+        yield replace(found, people=float(people))
 
 
 def _rule_finding(study: Study, now: Coverage, other: Coverage, *, code: str, count: int, text: str) -> WeighedFinding:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _FORMAT = 5
 _ARRAYS = (
-    *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private", "closed"),
+    *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private", "enclosed", "closed"),
     *("off_ground", "outline", "across", "signals", "fixed_s", "slope_factor"),
     *("shape_xy", "shape_start", "node_ids"),
 )
