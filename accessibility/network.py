@@ -89,8 +89,7 @@ class Network(Frozen):
         ``(m,)`` whether the edge is not at the level of the ground (bridge, tunnel, indoor): no point snaps to it;
         nowhere if not given.
     outline, across
-        ``(m,)`` whether the edge is part of the outline of a square, where people walk but step onto from nowhere
-        beside; and whether it leads across one. Nowhere if not given.
+        ``(m,)`` whether the edge is part of the outline of a square, stepped onto from nowhere beside, or across one.
     signals
         ``(m,)`` how many crossing signals people wait at along the edge; none if not given.
     fixed_s
@@ -102,7 +101,7 @@ class Network(Frozen):
     enclosed
         ``(m,)`` whether an edge is private only because private ways alone lead to it; nowhere if not given.
     closed
-        ``(m,)`` whether nobody walks there, as when it is flooded: who stands on it stays there; nowhere if not given.
+        ``(m,)`` whether nobody walks there, as in a flood: who stands on it stays there; nowhere if not given.
     shape_xy, shape_start
         ``(k, 2)`` vertices of all edges, ends included, and ``(m + 1,)`` where each edge's begin; straight lines
         where not given.
@@ -234,8 +233,7 @@ class Network(Frozen):
         """``(m,)`` whether an edge is part of a main component.
 
         Main is the one with most kilometres of street, and every one with at least 5 km. Private ways and ferries do
-        not count: a compound without a way out is no main component. A share of the whole is not asked for: a place
-        would be main in a study of its own and none in its country's.
+        not count: a compound without a way out is no main component.
         """
         street = np.where(self.private | self.of_kind(FERRY), 0.0, self.length_m)
         component = self.components[self.edges[:, 0]]
@@ -271,8 +269,7 @@ class Network(Frozen):
     def without(self, gone: NDArray[np.bool_]) -> Network:
         """Return the network with some of its edges closed to everybody.
 
-        The streets stay where they are, and so do people and sites on them: closing never helps anyone, not even whom
-        another street would serve better.
+        The streets stay, and people and sites on them: closing never helps anyone.
         """
         return replace(self, closed=self.closed | gone)
 
