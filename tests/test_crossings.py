@@ -85,3 +85,18 @@ def test_check_tells_what_a_missing_junction_is_worth(town: Path, cache: Path) -
     then = acc.measure_coverage(joined, study.demand, study.sites, now.standard, now.walker)
     assert found["points_of_coverage"] == pytest.approx(100 * (then.share - now.share))
     assert then.walk_s[0] < now.walk_s[0] or np.isnan(now.walk_s[0])
+
+
+def test_check_tells_whose_way_to_the_street_crosses_water(town: Path, cache: Path) -> None:
+    north = 1 / 110_860.0
+    street = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
+    street.append(node(6, 108.2 + 4 * STEP_DEG, 30.5 + 300 * north))
+    shore = [(0.5, 50), (1.5, 50), (1.5, 120), (0.5, 120)]
+    lake = [node(20 + i, 108.2 + x * STEP_DEG, 30.5 + y * north) for i, (x, y) in enumerate(shore)]
+    ways = (way(1, [1, 2, 3, 4, 5, 6]), way(2, [20, 21, 22, 23, 20], {"natural": "water"}))
+    write_osm(town.parent / "roads.osm", *street, *lake, *ways, relation(9, [("way", 1, "")], {"type": "route"}))
+    rows = [("over", 1, 200, 30), ("beside", 2, 200, 70)]
+    text = "".join(f"{i},{108.2 + x * STEP_DEG:.7f},{30.5 + y * north:.7f},{n},urban\n" for i, x, y, n in rows)
+    (town.parent / "people.csv").write_text("id,lon,lat,population,setting\n" + text, encoding="utf-8")
+    table = measure_quality(acc.read_study(town, cache=cache)).table.set_index("code")
+    assert table.loc["leg-over-water", "people"] == 30

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield, by district, the people that the streets miss; each person stands in one of the findings at most."""
+    """Yield, by district, the people that the streets miss; only legs over water may concern them twice."""
     labels = district_labels(now, study.district)
     lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
-    for code, text, concerned in _missed(study, now):
+    for code, text, concerned in [*_missed(study, now), _over_water(study, now)]:
         for name in dict.fromkeys(labels[concerned]):
             rows = np.flatnonzero(concerned & (labels == name))
             people = now.demand.population[rows]
@@ -61,6 +61,22 @@ def _missed(study: Study, now: Coverage) -> list[tuple[str, str, NDArray[np.bool
         ("beyond-snap-limit", "farther from any street than the snap limit of their setting", beyond & ~sealed),
         ("street-missing", f"more than {FAR_M:.0f} m from their street (is one missing?)", far & ~beyond & ~sealed),
     ]
+
+
+def _over_water(study: Study, now: Coverage) -> tuple[str, str, NDArray[np.bool_]]:
+    """Return whose straight way to their street crosses mapped water: nobody walks there."""
+    import shapely  # noqa: PLC0415 -- a study without an extract has no water
+
+    at, network = now.snapped.demand, study.network
+    found, rows = np.zeros(len(at), np.bool_), np.flatnonzero(at.snapped & (at.leg_m > 0))
+    if len(study.water) and rows.size:
+        lines = network.lines()[at.edge[rows]]
+        onto = shapely.get_coordinates(shapely.line_interpolate_point(lines, at.fraction[rows], normalized=True))
+        home = transform(now.demand.xy[rows], now.demand.crs, network.crs)
+        water = shapely.STRtree(study.water.to_crs(network.crs).geometry.to_numpy())
+        wet = water.query(shapely.linestrings(np.stack([home, onto], axis=1)), predicate="intersects")[0]
+        found[rows[wet]] = True
+    return "leg-over-water", "whose straight way to their street crosses mapped water", found
 
 
 def _nearer_to_sealed(study: Study, now: Coverage, asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
