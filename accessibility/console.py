@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from accessibility.objectives import say_objective
+from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Wording
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         return
     console.print(Text("points of coverage, finding:", style="dim"))
     numbered = list(enumerate(findings))
-    told = [(row, f) for row, f in numbered if f["points_of_coverage"] is None or _matters(f["points_of_coverage"])]
+    told = [(row, f) for row, f in numbered if _matters(f)]
     for row, finding in told[:_MOST_FINDINGS]:
         suspect = row < warnings
         points = finding["points_of_coverage"]
@@ -200,8 +201,9 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         console.print(Text(text, style="dim"))
 
 
-def _matters(points: float) -> bool:
-    return abs(points) >= _LEAST_POINTS
+def _matters(finding: dict[str, Any]) -> bool:
+    points = finding["points_of_coverage"]
+    return points is None or abs(points) >= _LEAST_POINTS or finding["code"] in DOUBTS
 
 
 def _print_snap(console: Console, rows: list[dict[str, Any]]) -> None:

@@ -64,8 +64,8 @@ class _Table(BaseModel):
 class RuleTable(_Table):
     """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
 
-    walk_minutes: Positive | None = None
-    kilometres: Positive | None = None
+    walk_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None  # a week
+    kilometres: Annotated[float, Field(gt=0, le=20_000)] | None = None  # half around the Earth
     along: Literal["network", "radius"] = "network"
 
     @model_validator(mode="after")

@@ -11,8 +11,21 @@ import pandas as pd
 from accessibility.coverage import measure_coverage
 from accessibility.crossings import find_crossings, join_crossings
 from accessibility.projection import transform
-from accessibility.quality.siteworth import misplaced_sites, sites_not_open, sites_outside, stacked_sites
+from accessibility.quality.siteworth import (
+    misplaced_sites,
+    near_doubles,
+    sites_not_open,
+    sites_off_streets,
+    sites_outside,
+    stacked_sites,
+)
 from accessibility.quality.streets import missed_people
+from accessibility.quality.suspicions import (
+    groups_of_everybody,
+    limits_in_other_units,
+    people_in_another_unit,
+    repeated_people,
+)
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.report.quality import (
     StreetFigures,
@@ -99,7 +112,13 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         misplaced_sites(study, now),
         sites_not_open(study, now),
         sites_outside(study, now),
+        sites_off_streets(study, now),
+        near_doubles(study, now),
         missed_people(study, now),
+        limits_in_other_units(study, now),
+        people_in_another_unit(study, now),
+        repeated_people(study, now),
+        groups_of_everybody(study, now),
         _rules(study, now),
         _shifted_grid(study, now),
         _official_totals(study, now),

@@ -11,6 +11,8 @@ import pandas as pd
 from accessibility.coverage import measure_coverage
 from accessibility.projection import WGS84, transform
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.report.quality import FAR_M
+from accessibility.snapping import Positions, snap_points
 from accessibility.sources.columns import DIVISIONS, find_column
 from accessibility.sources.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables import read_table
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from accessibility.coverage import Coverage
     from accessibility.study import Study
 
+_NAMED_M, _UNNAMED_M = 100.0, 3.0
 _ROLE_LETTER = {"outlets": "O", "banks": "B"}
 
 
@@ -41,6 +44,61 @@ def stacked_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         text = f"{len(stack)} sites stand on one point: {_named(study, stack[:5])}{more}"
         code = "geocoder-fallback" if pile else "duplicate-place"
         yield replace(_site_finding(study, now, stack[0], -lost, code, text), count=len(stack))
+
+
+def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield sites of one kind and name a few steps apart: one place that came from two tables, or twice from one."""
+    xy = study.sites.xy
+    keys = pd.DataFrame({"kind": study.sites.kind, "name": [_plain(name) for name in study.sites.name]})
+    rounded = np.round(_lonlat(study), SAME_DEG)
+    for (_, name), rows in keys.groupby(["kind", "name"], sort=False).indices.items():
+        for group in _clusters(xy, np.sort(rows), _NAMED_M if name else _UNNAMED_M):
+            if len(np.unique(rounded[group], axis=0)) == 1:
+                continue  # on one point: `stacked_sites`
+            gone = np.delete(group, int(study.sites.open[group].argmax()))
+            lost = float(_people_lost(study, now, gone).sum())
+            apart = float(np.hypot(*(xy[group] - xy[group[0]]).T).max())
+            who = f"{len(group)} sites of one name stand {apart:.0f} m apart or less: {_named(study, group[:5])}"
+            text = f"{who}; without the doubles"
+            yield replace(_site_finding(study, now, group[0], -lost, "near-double", text), count=len(group))
+
+
+def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], within_m: float) -> Iterator[NDArray[np.intp]]:
+    """Yield groups of two rows or more that are linked by steps of at most a distance."""
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    rows = rows[np.isfinite(xy[rows]).all(axis=1)]
+    if len(rows) < 2:  # noqa: PLR2004 -- a pair
+        return
+    one, other = cKDTree(xy[rows]).query_pairs(within_m, output_type="ndarray").T
+    links = coo_array((np.ones(len(one)), (one, other)), shape=(len(rows), len(rows)))
+    _, group = connected_components(links, directed=False)
+    for label in np.flatnonzero(np.bincount(group) > 1):
+        yield rows[group == label]
+
+
+def sites_off_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each open site far from every street, with the people it would add if it stood on the nearest one."""
+    far = np.flatnonzero(study.sites.open & (now.snapped.sites.leg_m > FAR_M))
+    if not far.size:
+        return
+    at = now.snapped.sites
+    street = snap_points(study.network, study.sites.xy[far], np.inf, public=True)
+    edge, fraction, leg_m = at.edge.copy(), at.fraction.copy(), at.leg_m.copy()
+    edge[far], fraction[far], leg_m[far] = street.edge, street.fraction, 0.0
+    moved = replace(now.snapped, sites=Positions(edge=edge, fraction=fraction, leg_m=leg_m))
+    then = measure_coverage(study.network, study.demand, study.sites, now.standard, now.walker, moved)
+    gained = _by_site(then, then.covered & ~now.covered)
+    for row in far.tolist():
+        off = f"{at.leg_m[row]:,.0f} m from the nearest street"
+        off += "" if at.edge[row] >= 0 else " and so serves nobody"
+        text = (
+            f"{_named(study, [row])} stands {off}: is its place wrong, "
+            "is a street missing? Were all such sites on a street"
+        )
+        yield _site_finding(study, now, row, gained[row], "site-off-streets", text)
 
 
 def misplaced_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:

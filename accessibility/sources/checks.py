@@ -39,6 +39,10 @@ NOTES = frozenset(
 """Codes that tell how an input was read; any other finding is a warning."""
 
 
+DOUBTS = frozenset({"group-is-everybody", "limit-unit", "near-double", "people-twice", "people-unit", "sum-of-others"})
+"""Codes that throw doubt on an input as a whole: told even where coverage would hardly change."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One observation about an input, for the run's warnings and for ``check``.

@@ -29,6 +29,7 @@ SWAPPED = "swapped"
 MIN_ROWS = 8
 _MORE_INSIDE = 0.2
 _TIMES_NEARER = 3.0
+_ON_STREET_M, _OFF_STREET_M = 50.0, 400.0
 _NEARER_M = 100.0
 _CHANCE = 0.005
 _ROUNDING = 1e-9
@@ -131,8 +132,10 @@ class Evidence:
 
         Either 20 points more of the labelled rows lie in the district they name; or the median distance to a street is
         at most a third, and besides at least 100 m less or less by more than chance (one in 200). Neither measure may
-        say the contrary.
+        say the contrary. A swap that brings even a few rows from far off onto the streets is no chance either.
         """
+        if self.reading == SWAPPED and self.street_m <= _ON_STREET_M and declared.street_m >= _OFF_STREET_M:
+            return not _more_inside(declared, self)  # a swap is off by kilometres, or near the diagonal by less
         nearer = _a_third(self, declared) and (declared.street_m - self.street_m >= _NEARER_M or self.chance <= _CHANCE)
         speaks_against = _more_inside(declared, self) or _a_third(declared, self)
         return (_more_inside(self, declared) or nearer) and not speaks_against

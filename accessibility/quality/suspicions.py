@@ -1,0 +1,198 @@
+"""What a study's figures speak against: people in another unit or twice, sums among places, limits in another unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.coverage import measure_coverage
+from accessibility.loading.context import is_raster
+from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.settlement import classify_settings
+from accessibility.standards import SETTINGS, Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from accessibility.coverage import Coverage
+    from accessibility.standards import Standard, Walker
+    from accessibility.study import Study
+
+_MINUTES, _MOST_KM, _FASTEST_M_S = (2.0, 180.0), 50.0, 2.0  # beyond, nobody means it
+_MINUTE_S = 60.0
+_PER_KM2 = (1.0, 50_000.0)  # people a square kilometre: fewer than in Tibet, more than in any county
+_FEW_KM2 = 10.0
+_THOUSAND = 1_000.0
+_SAME_M, _JITTER_M = 1.0, 15.0
+_TWINS, _JITTERED = 3, 6  # rows that are no accident
+_AGREE = 0.8
+_SHARE = 0.2
+_ROWS = 5  # one of fewer may well be the sum of the others
+
+
+def limits_in_other_units(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield the limits and speeds that nobody walks, with what they would be in another unit and what that is worth."""
+    for said, meant, walker, standard in _other_limits(now.walker, now.standard):
+        other = study.coverage(walker=walker, standard=standard)
+        change = other.covered_people - now.covered_people
+        message = f"{said} By {meant}, {change_text(now, change)}"
+        yield WeighedFinding(
+            code="limit-unit",
+            source=study.path.name,
+            message=message,
+            people=abs(change),
+            points_of_coverage=points_of(now, change),
+        )
+
+
+def _other_limits(walker: Walker, standard: Standard) -> Iterator[tuple[str, str, Walker, Standard]]:
+    """Yield what is said, what may be meant, and walker and standard by that."""
+    for rule in dict.fromkeys(standard.rule(setting) for setting in SETTINGS):
+        said, factor = _no_walk(rule)
+        if said:
+            meant = Rule(measure=rule.measure, limit=rule.limit * factor)
+            same = {s: meant if standard.rule(s) == rule else standard.rule(s) for s in SETTINGS}
+            yield said, meant.text, walker, replace(standard, **same)
+    if walker.speed_m_s > _FASTEST_M_S:
+        said = f"{walker.speed_m_s:g} m/s, {3.6 * walker.speed_m_s:.1f} km/h, is no walk: is it in km/h?"
+        slow = replace(walker, speed_m_s=walker.speed_m_s / 3.6)
+        yield said, f"{walker.speed_m_s:g} km/h", slow, standard
+
+
+def _no_walk(rule: Rule) -> tuple[str, float]:
+    """Return what is said of a limit that nobody means, and what to multiply it with; an empty text for others."""
+    if rule.measure != "walk":
+        kilometres = rule.limit / _THOUSAND
+        far = kilometres > _MOST_KM
+        return f"{kilometres:,g} km are no walk: are they metres?" if far else "", 1 / _THOUSAND
+    minutes = rule.limit / _MINUTE_S
+    if _MINUTES[0] <= minutes <= _MINUTES[1]:
+        return "", 1.0
+    few = minutes < _MINUTES[0]
+    said = f"{minutes:,g} minutes are no walk: are they {'hours' if few else 'seconds'}?"
+    return said, _MINUTE_S if few else 1 / _MINUTE_S
+
+
+def people_in_another_unit(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield that there are too few or too many people for the area, and what coverage is if they are thousands."""
+    km2 = _area_km2(study, now)
+    density = now.population / km2 if km2 >= _FEW_KM2 else _PER_KM2[0]
+    if _PER_KM2[0] <= density <= _PER_KM2[1]:
+        return
+    few = density < _PER_KM2[0]
+    factor = _THOUSAND if few else 1 / _THOUSAND
+    demand = replace(now.demand, population=now.demand.population * factor)
+    if study.settings.settlement.source == "degurba" and study.settings.inputs.population.setting is None:
+        demand = replace(demand, setting=classify_settings(demand.xy, demand.crs, demand.population)[0])
+    other = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)
+    points = 100 * (other.share - now.share)
+    greatest = float(now.demand.population.max())
+    message = (
+        f"{now.population:,.0f} people in {km2:,.0f} km², {density:,.2g} a km² and {greatest:,.3g} at most at a place: "
+        f"is the unit right, {'or are they thousands' if few else 'or are they a thousand times too many'}? With "
+        f"{demand.population.sum():,.0f} people coverage would change by {points:+.2f} points"
+    )
+    yield _of_people(study, code="people-unit", message=message, people=now.population, points=points)
+
+
+def _area_km2(study: Study, now: Coverage) -> float:
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    if study.districts is not None:
+        return float(study.districts.to_crs(study.network.crs).area.sum()) / 1e6
+    placed = np.isfinite(now.demand.xy).all(axis=1)
+    return float(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])).area) / 1e6
+
+
+def repeated_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield rows of a table that stand beside another one with the same people, and rows that sum up all others."""
+    path = study.inputs.get("population")
+    if path is None or is_raster(path) or study.settings.inputs.population.buildings:
+        return
+    for code, rows, text in (*_twins(now), *_sums(now.demand.population)):
+        people = float(now.demand.population[rows].sum())
+        left = now.population - people
+        if not left > 0:
+            continue
+        shown = ", ".join(map(str, now.demand.ids[rows][:5]))
+        covered = now.covered_people - float(now.demand.population[rows & now.covered].sum())
+        points = 100 * (covered / left - now.share)
+        message = (
+            f"{text} ({shown}): without {'them' if rows.sum() > 1 else 'it'} {left:,.0f} people, and coverage would "
+            f"change by {points:+.2f} points"
+        )
+        yield _of_people(study, code=code, message=message, people=people, points=points, count=int(rows.sum()))
+
+
+def _twins(now: Coverage) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
+    """Yield the later rows of pairs at one place, or metres apart, with the same people."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
+
+    people = now.demand.population
+    rows = np.flatnonzero(np.isfinite(now.demand.xy).all(axis=1) & (people > 0))
+    if len(rows) < 2:  # noqa: PLR2004 -- a pair
+        return
+    metres, beside = (found[:, 1] for found in cKDTree(now.demand.xy[rows]).query(now.demand.xy[rows], k=2))
+    equal = people[rows] == people[rows[np.minimum(beside, len(rows) - 1)]]
+    later = beside < np.arange(len(rows))
+    same, near = metres <= _SAME_M, metres <= _JITTER_M
+    if (same & equal & later).sum() >= _TWINS:
+        twin, where = same & equal & later, "at the place of another row"
+    elif _jittered(near, equal, people[rows]):
+        twin, where = near & equal & later, f"within {_JITTER_M:.0f} m of another row"
+    else:
+        return
+    found = np.zeros(len(people), np.bool_)
+    found[rows[twin]] = True
+    text = f"{int(found.sum())} rows stand {where} with the same people: are they there twice?"
+    yield "people-twice", found, text
+
+
+def _jittered(near: NDArray[np.bool_], equal: NDArray[np.bool_], people: NDArray[np.float64]) -> bool:
+    """Return whether rows that have another one beside them agree with it far more often than neighbours do."""
+    many = near.sum() >= max(_JITTERED, _SHARE * len(near))
+    return bool(many and equal[near].mean() >= _AGREE and len(np.unique(people[near])) >= _TWINS)
+
+
+def _sums(people: NDArray[np.float64]) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
+    """Yield the row that holds the sum of all others, or the rows that hold those of the rows after or before them."""
+    whole = np.isclose(2 * people, people.sum(), rtol=1e-9) & (people > 0)
+    if len(people) >= _ROWS and whole.sum() == 1:
+        yield "sum-of-others", whole, "one row has as many people as all others together: is it their sum?"
+        return
+    for order in (people, people[::-1]):
+        heads = _heads(order)
+        if heads is not None:
+            rows = heads if order is people else heads[::-1]
+            text = f"{int(rows.sum())} rows have as many people as those listed with them: are they sums?"
+            yield "sum-of-others", rows, text
+            return
+
+
+def _heads(people: NDArray[np.float64]) -> NDArray[np.bool_] | None:
+    """Return which rows are each the sum of the two or more rows after them, if all rows divide so; else None."""
+    found, at = np.zeros(len(people), np.bool_), 0
+    while at < len(people):
+        sums = np.cumsum(people[at + 1 :])
+        end = int(np.searchsorted(sums, people[at] * (1 - 1e-9)))
+        if end < 1 or end >= len(sums) or not np.isclose(sums[end], people[at], rtol=1e-9) or not people[at] > 0:
+            return None
+        found[at], at = True, at + end + 2
+    return found if found.sum() > 1 else None
+
+
+def groups_of_everybody(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each group that has exactly the people that all have: its file or column is not the group's."""
+    people = now.demand.population
+    for name, group in now.demand.groups.items():
+        if np.allclose(group, people, rtol=1e-6, atol=0.0):
+            message = f"group {name!r} is everybody at every place: is its file or column that of all people?"
+            yield _of_people(study, code="group-is-everybody", message=message, people=float(people.sum()), points=None)
+
+
+def _of_people(study: Study, *, points: float | None, **said: Any) -> WeighedFinding:
+    return WeighedFinding(source=file_of(study, "population"), points_of_coverage=points, **said)

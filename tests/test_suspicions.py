@@ -1,0 +1,205 @@
+"""Figures that speak against an input: another unit, rows twice, sums among places, sites off the streets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from conftest import STEP_DEG
+from shapely import box
+
+import accessibility as acc
+from accessibility.quality import measure_quality
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+METRE_NORTH = 1 / 110_860.0  # degrees of latitude at 30.5 degrees north
+
+
+def found(study: Path, cache: Path) -> dict[str, Any]:
+    return {finding.code: finding for finding in measure_quality(acc.read_study(study, cache=cache)).findings}
+
+
+def edit(study: Path, old: str, new: str) -> None:
+    text = study.read_text(encoding="utf-8")
+    assert old in text
+    study.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def write_people(study: Path, rows: list[tuple[str, float, float, float]], more: str = "") -> None:
+    """Write people by id, steps of 500 m to the east, metres to the north and number."""
+    lines = [f"{i},{108.2 + x * STEP_DEG:.7f},{30.5 + y * METRE_NORTH:.7f},{n},urban" for i, x, y, n in rows]
+    (study.parent / "people.csv").write_text(
+        "\n".join(["id,lon,lat,population,setting", *lines]) + more, encoding="utf-8"
+    )
+
+
+def write_outlets(study: Path, rows: list[tuple[str, str, float, float]]) -> None:
+    lines = [f"{i},{name},{108.2 + x * STEP_DEG:.7f},{30.5 + y * METRE_NORTH:.7f}" for i, name, x, y in rows]
+    (study.parent / "outlets.csv").write_text("\n".join(["id,name,lon,lat", *lines]), encoding="utf-8")
+
+
+PLACES = [("p1", 0, 0, 10), ("p2", 1, 0, 20), ("p3", 2, 0, 40), ("p4", 3, 0, 80), ("p5", 4, 0, 165)]
+
+
+def test_the_town_as_it_is_is_not_suspect(town: Path, cache: Path) -> None:
+    said = found(town, cache)
+    assert not [code for code, finding in said.items() if finding.is_warning]
+
+
+def test_a_site_a_kilometre_from_every_street_is_told_with_its_worth(town: Path, cache: Path) -> None:
+    write_outlets(town, [("O1", "Hall", 0, 1_000)])
+    now = acc.read_study(town, cache=cache).coverage()
+    assert now.covered_people == 0  # 1.3 * 1000 s are more than 900
+    finding = found(town, cache)["site-off-streets"]
+    assert "O1 (Hall) stands 1,000 m from the nearest street: is its place wrong" in finding.message
+    assert finding.points_of_coverage == pytest.approx(100 * 30 / 310)  # p1 and, 500 m off, p2
+    assert finding.people == 30
+    write_outlets(town, [("O1", "Hall", 0, 90)])
+    assert "site-off-streets" not in found(town, cache)
+
+
+def test_a_site_beyond_the_limit_serves_nobody_and_is_told(town: Path, cache: Path) -> None:
+    write_outlets(town, [("O1", "Hall", 4, 2_500)])
+    finding = found(town, cache)["site-off-streets"]
+    assert "2,500 m from the nearest street and so serves nobody" in finding.message
+    assert finding.points_of_coverage == pytest.approx(100 * 240 / 310)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said", "people"),
+    [
+        ("walk_minutes = 900", "900 minutes are no walk: are they seconds? By 15-minute walk", 30 - 310),
+        ("walk_minutes = 0.25", "0.25 minutes are no walk: are they hours? By 15-minute walk", 30 - 10),
+        ("kilometres = 1200", "1,200 km are no walk: are they metres? By 1.2 km along the network", 70 - 310),
+    ],
+)
+def test_a_limit_in_another_unit_is_told_with_its_worth(
+    town: Path, cache: Path, rule: str, said: str, people: int
+) -> None:
+    edit(town, "[inputs]", f"[standard]\nurban = {{ {rule} }}\n[inputs]")
+    finding = found(town, cache)["limit-unit"]
+    assert finding.message.startswith(said)
+    assert finding.points_of_coverage == pytest.approx(100 * people / 310)
+
+
+def test_a_speed_in_kilometres_an_hour_is_told(town: Path, cache: Path) -> None:
+    edit(town, "[inputs]", "[walking]\nspeed_m_s = 3.0\n[inputs]")
+    finding = found(town, cache)["limit-unit"]
+    assert finding.message.startswith("3 m/s, 10.8 km/h, is no walk: is it in km/h?")
+    assert finding.points_of_coverage == pytest.approx(100 * (30 - 310) / 310)  # 750 m instead of 2,700 m
+
+
+@pytest.mark.parametrize("rule", ["walk_minutes = 900000", "kilometres = 5000000"])
+def test_an_impossible_limit_is_refused(town: Path, rule: str) -> None:
+    edit(town, "[inputs]", f"[standard]\nrural = {{ {rule} }}\n[inputs]")
+    with pytest.raises(acc.InputError, match=r"standard.rural.*should be less than or equal"):
+        acc.read_study(town)
+
+
+@pytest.mark.parametrize(("north", "where"), [(0, "at the place of another row"), (8, "within 15 m of another row")])
+def test_people_twice_under_other_ids_are_told(town: Path, cache: Path, north: float, where: str) -> None:
+    write_people(town, [*PLACES, *((f"x{i}", x, north, n) for i, x, _, n in PLACES)])
+    finding = found(town, cache)["people-twice"]
+    assert finding.message.startswith(f"5 rows stand {where} with the same people")
+    assert (finding.count, finding.people) == (5, 315)
+    assert finding.points_of_coverage == pytest.approx(0)
+
+
+def test_half_the_people_twice_are_worth_what_the_share_moves(town: Path, cache: Path) -> None:
+    write_people(town, [*PLACES, *((f"x{i}", x, 0, n) for i, x, _, n in PLACES[:3])])
+    finding = found(town, cache)["people-twice"]
+    assert finding.points_of_coverage == pytest.approx(100 * (30 / 315 - 60 / 385))
+
+
+def test_neighbours_of_like_number_are_no_doubles(town: Path, cache: Path) -> None:
+    rng = np.random.default_rng(5)
+    homes = [(f"h{i}", i * 10 / 500, 0, int(n)) for i, n in enumerate(rng.integers(1, 5, 150))]
+    write_people(town, homes)
+    assert "people-twice" not in found(town, cache)
+
+
+def test_a_row_that_sums_up_all_others_is_told(town: Path, cache: Path) -> None:
+    write_people(town, [*PLACES, ("county", 2, 0, 315)])
+    finding = found(town, cache)["sum-of-others"]
+    assert "one row has as many people as all others together" in finding.message
+    assert "(county): without it 315 people" in finding.message
+    assert finding.points_of_coverage == pytest.approx(100 * (30 / 315 - 30 / 630))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_townships_among_their_villages_are_told(town: Path, cache: Path, first: bool) -> None:  # noqa: FBT001
+    west, east = PLACES[:2], PLACES[2:]
+    sums = [("west", 0, 0, 30), ("east", 4, 0, 285)]
+    rows = [sums[0], *west, sums[1], *east] if first else [*west, sums[0], *east, sums[1]]
+    write_people(town, rows)
+    finding = found(town, cache)["sum-of-others"]
+    assert "2 rows have as many people as those listed with them" in finding.message
+    assert finding.people == 315
+
+
+@pytest.mark.parametrize("word", ["共计", "汇总", "全县总数", "全镇"])
+def test_a_row_of_totals_counts_for_nobody(town: Path, cache: Path, word: str) -> None:
+    write_people(town, PLACES, f"\n{word},{108.2 + STEP_DEG:.7f},30.5,315,urban\n")
+    assert acc.read_study(town, cache=cache).demand.population.sum() == 315
+
+
+def test_a_group_that_is_everybody_is_told(town: Path, cache: Path) -> None:
+    edit(town, 'setting = "setting", ', 'setting = "setting", groups = { "60+" = "population" }, ')
+    finding = found(town, cache)["group-is-everybody"]
+    assert "group '60+' is everybody at every place" in finding.message
+
+
+def write_area(study: Path) -> None:
+    shape = box(108.15, 30.45, 108.27, 30.55)  # 11.5 by 11.1 km
+    gpd.GeoDataFrame({"name": ["County"]}, geometry=[shape], crs=4326).to_file(study.parent / "area.gpkg")
+    edit(study, "[inputs]", '[inputs]\narea = { path = "area.gpkg" }')
+
+
+def test_people_in_thousands_are_told_with_their_worth(town: Path, cache: Path) -> None:
+    write_area(town)
+    write_people(town, [(i, x, y, n / 1_000) for i, x, y, n in PLACES])
+    finding = found(town, cache)["people-unit"]
+    assert "is the unit right, or are they thousands? With 315 people" in finding.message
+    assert finding.points_of_coverage == pytest.approx(0)  # a column says the setting, whatever the number
+
+
+def test_thousands_change_the_settings_and_so_the_share(town: Path, cache: Path) -> None:
+    write_area(town)
+    edit(town, 'setting = "setting", ', "")
+    write_people(town, [("p1", 0, 0, 2), ("p2", 4, 0, 8)])  # as 2,000 and 8,000 people in cells side by side a town
+    finding = found(town, cache)["people-unit"]
+    assert finding.points_of_coverage == pytest.approx(-80)  # 2 km are within the rule of the country only
+
+
+def test_a_county_of_few_people_is_not_suspect(town: Path, cache: Path) -> None:
+    write_area(town)
+    assert "people-unit" not in found(town, cache)  # 310 people in 128 km²
+
+
+def test_one_outlet_under_two_ids_metres_apart_is_told(town: Path, cache: Path) -> None:
+    write_outlets(town, [("O1", "Hall", 0, 0), ("O2", "Hall", 0, 40), ("O3", "Other", 0, 40), ("O4", "Hall", 2, 0)])
+    finding = found(town, cache)["near-double"]
+    assert finding.message.startswith("2 sites of one name stand 40 m apart or less: O1 (Hall), O2 (Hall)")
+    assert finding.points_of_coverage == pytest.approx(0)
+
+
+def test_a_swap_near_the_diagonal_is_told_of_few_rows(town: Path, cache: Path) -> None:
+    """The town is moved to where longitude and latitude are alike; its street leads to the east by north."""
+    from osmfiles import node, way, write_osm  # noqa: PLC0415
+
+    at = [(45 + 0.006 * i, 45 + 0.002 * i) for i in range(5)]
+    write_osm(town.parent / "roads.osm", *[node(i + 1, *place) for i, place in enumerate(at)], way(1, [1, 2, 3, 4, 5]))
+    people = [f"p{i},{x},{y},{10 + i},urban" for i, (x, y) in enumerate(at)]
+    (town.parent / "people.csv").write_text("\n".join(["id,lon,lat,population,setting", *people]), encoding="utf-8")
+    (town.parent / "banks.csv").write_text("id,name,lon,lat,partner\nB1,Bank,45,45,no\n", encoding="utf-8")
+    rows = [f"O{i},{y},{x}" for i, (x, y) in enumerate(at[2:])]
+    (town.parent / "outlets.csv").write_text("\n".join(["id,lon,lat", *rows]), encoding="utf-8")
+    finding = found(town, cache)["datum-suspect"]
+    assert "with longitude and latitude swapped" in finding.message
+    rows = [f"O{i},{x},{y}" for i, (x, y) in enumerate(at[2:])]
+    (town.parent / "outlets.csv").write_text("\n".join(["id,lon,lat", *rows]), encoding="utf-8")
+    assert "datum-suspect" not in found(town, cache)
