@@ -175,7 +175,7 @@ def test_swapped_survey_coordinates_are_refused_by_zone(tmp_path: Path) -> None:
         read_sites(path, PlaceSpec(role="outlets", coordinates="EPSG:4547"))
 
 
-@pytest.mark.parametrize("coordinates", ["GCJ02", "EPSG:1", "mars"])
+@pytest.mark.parametrize("coordinates", ["GCJ03", "EPSG:1", "moon"])
 def test_unknown_coordinates_are_refused_with_the_list(tmp_path: Path, coordinates: str) -> None:
     path = csv(tmp_path, "id,lon,lat", "1,108,30")
     with pytest.raises(

@@ -14,6 +14,7 @@ import accessibility as acc
 from accessibility.quality import measure_quality
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 METRE_NORTH = 1 / 110_860.0  # degrees of latitude at 30.5 degrees north
@@ -29,7 +30,7 @@ def edit(study: Path, old: str, new: str) -> None:
     study.write_text(text.replace(old, new), encoding="utf-8")
 
 
-def write_people(study: Path, rows: list[tuple[str, float, float, float]], more: str = "") -> None:
+def write_people(study: Path, rows: Sequence[tuple[str, float, float, float]], more: str = "") -> None:
     """Write people by id, steps of 500 m to the east, metres to the north and number."""
     lines = [f"{i},{108.2 + x * STEP_DEG:.7f},{30.5 + y * METRE_NORTH:.7f},{n},urban" for i, x, y, n in rows]
     (study.parent / "people.csv").write_text(

@@ -51,7 +51,8 @@ def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     xy = study.sites.xy
     keys = pd.DataFrame({"kind": study.sites.kind, "name": [_plain(name) for name in study.sites.name]})
     rounded = np.round(_lonlat(study), SAME_DEG)
-    for (_, name), rows in keys.groupby(["kind", "name"], sort=False).indices.items():
+    for rows in keys.groupby(["kind", "name"], sort=False).indices.values():
+        name = keys["name"].iloc[int(rows[0])]
         for group in _clusters(xy, np.sort(rows), _NAMED_M if name else _UNNAMED_M):
             if len(np.unique(rounded[group], axis=0)) == 1:
                 continue  # on one point: `stacked_sites`

@@ -105,7 +105,7 @@ def _area_km2(study: Study, now: Coverage) -> float:
     if study.districts is not None:
         return float(study.districts.to_crs(study.network.crs).area.sum()) / 1e6
     placed = np.isfinite(now.demand.xy).all(axis=1)
-    return float(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])).area) / 1e6
+    return float(shapely.area(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])))) / 1e6
 
 
 def repeated_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
@@ -136,7 +136,8 @@ def _twins(now: Coverage) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
     rows = np.flatnonzero(np.isfinite(now.demand.xy).all(axis=1) & (people > 0))
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return
-    metres, beside = (found[:, 1] for found in cKDTree(now.demand.xy[rows]).query(now.demand.xy[rows], k=2))
+    xy = now.demand.xy[rows]
+    metres, beside = (np.asarray(found)[:, 1] for found in cKDTree(xy).query(xy, k=2))
     equal = people[rows] == people[rows[np.minimum(beside, len(rows) - 1)]]
     later = beside < np.arange(len(rows))
     same, near = metres <= _SAME_M, metres <= _JITTER_M
