@@ -12,7 +12,7 @@ from rich.text import Text
 
 from accessibility.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
-from accessibility.wording import Wording
+from accessibility.wording import Wording, percent_text
 
 if TYPE_CHECKING:
     from accessibility.runs import Result
@@ -106,7 +106,7 @@ def print_coverage(result: Result) -> None:
         column.justify = "right"
     for _, row in result.settings.iterrows():
         shares = (row["covered_share"], row["covered_share_radius"])
-        figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(_percent(s) for s in shares)]
+        figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(percent_text(s) for s in shares)]
         table.add_row(Text(str(row["setting"])), *figures)
     console.print(table)
     for note in result.notes:
@@ -135,7 +135,7 @@ def _print_plan(console: Console, plan: SitingPlan) -> None:
         console.print(Text(f"to close: {', '.join(map(str, plan.closed))}"))
     table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
-        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", _percent(row["covered_share"]))
+        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", percent_text(row["covered_share"]))
         table.add_row(str(row["rank"]), *(Text(str(row[name])) for name in ("id", "name", "kind")), *figures)
     if plan.selected:
         console.print(table)
@@ -152,7 +152,7 @@ def print_comparison(found: Comparison) -> None:
         column.justify = "right"
     for row in found.scenarios.to_dict("records"):
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
-        share = _percent(row["covered_share"])
+        share = percent_text(row["covered_share"])
         table.add_row(Text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
     console.print(table)
     for path in found.maps:
@@ -228,10 +228,6 @@ def _density_text(streets: dict[str, Any]) -> str:
     return (
         f"streets: {streets['km_per_km2']:.1f} km walkable per km² where people live"
         f" ({streets['inhabited_km2']:,.0f} km²);"
-        f" {100 * streets['over_100_m_share']:.1f} % of people live more than 100 m from their street;"
+        f" {percent_text(streets['over_100_m_share'])} of people live more than 100 m from their street;"
         f" {streets['people_without_street']:,.0f} in a square kilometre without any"
     )
-
-
-def _percent(share: float) -> str:
-    return "" if share != share else f"{100 * share:.1f} %"  # noqa: PLR0124 -- NaN: nobody lives there

@@ -17,6 +17,7 @@ from accessibility.search.packing import build_graph, hilbert_rank
 from accessibility.search.straight import NO_SITE, measure_radius
 from accessibility.snapping import NOWHERE, Snapped, snap_study
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -94,7 +95,7 @@ class Coverage(Frozen):
     def __repr__(self) -> str:
         """Return share, people, rule and speed."""
         return (
-            f"<Coverage {100 * self.share:.1f} % of {self.population:,.0f} people"
+            f"<Coverage {percent_text(self.share) or 'no share'} of {self.population:,.0f} people"
             f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
             f" within {self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"
             f" at {self.walker.speed_m_s:g} m/s>"

@@ -11,7 +11,7 @@ import osmnx
 import pytest
 import worlds
 
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import InputError
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, sha256_file
 from accessibility.sources.checks import Finding
@@ -158,9 +158,13 @@ def test_without_a_folder_nothing_is_kept(roads: Path) -> None:
     assert list(roads.parent.iterdir()) == [roads]
 
 
-def test_a_folder_that_is_a_file_is_an_error(roads: Path) -> None:
-    with pytest.raises(OutputError, match="the network cache cannot be written"):
-        cached_network(roads, {}, roads, Builder())
+def test_a_cache_that_cannot_be_written_is_a_warning(roads: Path) -> None:
+    build = Builder()
+    for times in (1, 2):
+        network, findings = cached_network(roads, {}, roads, build)
+        assert (build.calls, network.length_m.size > 0) == (times, True)
+        assert (findings[-1].code, findings[-1].is_warning) == ("no-cache", True)
+        assert "the network cache cannot be written" in findings[-1].message
 
 
 def test_sha256(roads: Path, tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.cartography.legends import MapCaption, compared_lines, headline_lines, plain_percent, rule_rows
+from accessibility.cartography.legends import MapCaption, compared_lines, headline_lines, rule_rows
 from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import SITE_WORDS, count, percent
+from accessibility.cartography.outlines import SITE_WORDS, count
 from accessibility.cartography.sitemarks import KINDS, site_key
 from accessibility.maps import draw_coverage
 from accessibility.report.tables import headline
 from accessibility.standards import Rule, Standard
+from accessibility.wording import percent_text
 
 STANDARDS = [
     Standard(),
@@ -43,7 +44,7 @@ def test_chinese_says_the_same_figures() -> None:
     _, now, _ = mapworlds.switchable()
     ((language, said),) = headline_lines(now, MapWords.of("zh"))
     assert language == "zh-Hans"
-    share = plain_percent(now.covered_people, now.population)
+    share = percent_text(now.covered_people, now.population)
     assert said == (
         f"{count(now.population)}人中{share}（{count(now.covered_people)}人）在步行5分钟（城区适用）或"
         "步行8分钟（镇区适用）或沿路网0.9公里（乡村适用）内可到达服务网点或合作银行网点，步行速度1.0米/秒"
@@ -80,7 +81,9 @@ def test_figures_are_rounded_halves_to_even(part: int, whole: int, parts: int) -
     share = Fraction(part, whole)
     assert count(part / parts) == f"{round(Fraction(part, parts)):,}"  # Python's own exact halves to even
     if part <= whole:
-        assert percent(part, whole) == f"{float(round(share * 1_000) / 10):.1f} %"
+        tenths = round(share * 1_000)
+        shown = min(max(tenths, 1), 999) if 0 < part < whole else tenths  # 0 and 100 for nobody and everybody alone
+        assert percent_text(part, whole) == f"{shown / 10:.1f} %"
 
 
 def test_sites_are_said_as_elsewhere() -> None:

@@ -13,9 +13,9 @@ import pytest
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
-from accessibility.cartography.legends import headline_lines, plain_percent
+from accessibility.cartography.legends import headline_lines
 from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import count, percent
+from accessibility.cartography.outlines import count
 from accessibility.cartography.overlays import classify_people
 from accessibility.comparison import compare_coverages
 from accessibility.maps import draw_coverage
@@ -23,6 +23,7 @@ from accessibility.projection import WGS84, transform
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.scenariofile import read_scenarios, scenario_toml
 from accessibility.standards import Rule, Standard
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +67,9 @@ def expected(now: Coverage, past: Coverage, groups: pd.Series[Any]) -> dict[str,
     found = {}
     columns = zip(after.index, after["population"], after["covered"], before["covered"], strict=True)
     for name, people, covered, was in columns:
-        told = [count(people), count(covered), percent(covered, people), change(covered, was)]
+        told = [count(people), count(covered), percent_text(covered, people), change(covered, was)]
         found[NONE if name != name else str(name)] = told  # noqa: PLR0124 -- NaN: in no district
-    whole = [count(now.population), count(now.covered_people), percent(now.covered_people, now.population)]
+    whole = [count(now.population), count(now.covered_people), percent_text(now.covered_people, now.population)]
     return {**found, "total": [*whole, change(now.covered_people, past.covered_people)]}
 
 
@@ -132,11 +133,10 @@ def test_figures_are_written_as_python_writes_them(show: Callable[..., Opened]) 
     pairs = [(part, whole) for whole in (1, 3, 7, 8, 400, 2_000, 149_923.0) for part in np.linspace(0, whole, 33)]
     pairs += [(float(k), 400.0) for k in range(401)]  # quarters of a percent: ties at one decimal
     script = """([people, pairs]) =>
-        [people.map(whole), pairs.map((p) => percent(...p)), pairs.map((p) => plainPercent(...p))]"""
+        [people.map(whole), pairs.map((p) => percent(...p))]"""
     said = opened.page.evaluate(script, [[float(p) for p in people], [[float(v) for v in pair] for pair in pairs]])
     assert said[0] == [count(float(p)) for p in people]
-    assert said[1] == [percent(*pair) for pair in pairs]
-    assert said[2] == [plain_percent(*pair) for pair in pairs]
+    assert said[1] == [percent_text(*pair) for pair in pairs]
     assert {"12.2 %", "0.2 %"} <= set(said[1])
 
 
@@ -329,7 +329,7 @@ def test_a_trial_is_shown_beside_today_and_goes_on(show: Callable[..., Opened]) 
     opened.page.wait_for_selector("ul.sites li", state="attached")
     people = past.demand.population
     gained, lost = people[after.covered & ~past.covered].sum(), people[past.covered & ~after.covered].sum()
-    today = f"{plain_percent(past.covered_people, past.population)} ({count(past.covered_people)})"
+    today = f"{percent_text(past.covered_people, past.population)} ({count(past.covered_people)})"
     sentence = f"{count(gained)} people gain, {count(lost)} lose; today {today}"
     assert opened.page.locator(".sentence").inner_text() == sentence
     assert opened.page.locator(".classes.changes h2").is_visible()

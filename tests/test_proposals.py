@@ -15,13 +15,13 @@ from browsing import MARKS
 
 from accessibility import InputError, Sites, measure_coverage
 from accessibility.cartography.curves import draw_frontier, nice_steps
-from accessibility.cartography.legends import plain_percent
 from accessibility.cartography.mapwords import MapWords
 from accessibility.cartography.outlines import count
 from accessibility.cartography.proposals import open_after, proof_lines, rows_of
 from accessibility.maps import Proposal, draw_coverage
 from accessibility.projection import WGS84, transform
 from accessibility.siting.plan import SitingPlan
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,7 +200,7 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
     line: Any
     for k, line in enumerate(table.itertuples()):
         cells = rows.nth(k).locator("td").all_text_contents()
-        share = plain_percent(line.covered_people, plan.population)
+        share = percent_text(line.covered_people, plan.population)
         told_cells = [str(k + 1), str(line.name), f"{line.cost:g}", count(line.gain_people), share]
         assert [cells[0], *cells[2:]] == told_cells
     assert page.locator(".curve circle").count() == 2  # and none for the proposal, whose people are off this frontier
@@ -221,7 +221,7 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
             "(box, k) => { box.value = k; box.dispatchEvent(new Event('input')); }", k
         )
         said = page.locator(".first-said").inner_text()
-        share = plain_percent(covered[k], now.population)
+        share = percent_text(covered[k], now.population)
         assert said == f"The first {k} of 3 open: {share} ({count(covered[k])})"
         assert page.locator(".plan tr.on").count() == k
     rows.nth(1).click()

@@ -7,9 +7,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import count, percent, share
+from accessibility.cartography.outlines import count, share
 from accessibility.cartography.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.standards import SETTINGS
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +74,7 @@ def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
 def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
     """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
     people, covered = coverage.population, coverage.covered_people
-    said = {"percent": plain_percent(covered, people), "people": count(people), "covered": count(covered)}
+    said = {"percent": percent_text(covered, people), "people": count(people), "covered": count(covered)}
     return [(language, _filled(form, said)) for language, form in headline_forms(coverage, words)]
 
 
@@ -91,7 +92,7 @@ def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
 def today_said(before: Coverage) -> dict[str, str]:
     """Return share and people covered today, as sentences say them."""
     covered = before.covered_people
-    return {"percent": plain_percent(covered, before.population), "covered": count(covered)}
+    return {"percent": percent_text(covered, before.population), "covered": count(covered)}
 
 
 def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
@@ -108,7 +109,7 @@ def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dic
     """Return what the legend shows of a layer: a row a class with its people and their share, and the total."""
     total = classes.total
     rows = [
-        {"colour": colour, "label": label, "people": count(people), "share": percent(people, total)}
+        {"colour": colour, "label": label, "people": count(people), "share": percent_text(people, total)}
         for label, colour, people in zip(classes.labels, classes.colours, classes.people, strict=True)
     ]
     table: dict[str, Any] = {
@@ -138,16 +139,6 @@ def hidden_notes(
     if unplaced > 0:
         notes += words.lines("unplaced", people=count(unplaced))
     return notes
-
-
-def plain_percent(part: float, whole: float) -> str:
-    """Return a share for a headline: 0 and 100 only for nobody and everybody."""
-    if not whole > 0:
-        return ""
-    tenths = round(round(1_000 * part / whole, 9))
-    if 0 < part < whole:
-        tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:.1f} %"
 
 
 def _by_rule(standard: Standard) -> dict[Rule, list[str]]:

@@ -13,6 +13,7 @@ import shapely
 from accessibility.cartography.mapwords import MapWords
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -70,15 +71,10 @@ def count(people: float) -> str:
     return f"{round(people, 6):,.0f}"
 
 
-def percent(part: float, whole: float) -> str:
-    """Return a share with one decimal, empty without a whole; rounded to a billionth before, as `count` is."""
-    return f"{round(100 * part / whole, 9):.1f} %" if whole > 0 else ""
-
-
 def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
     """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
     key = "share_of" if whole > 0 else "share_of_none"
-    return words.told(key, part=count(part), whole=count(whole), percent=percent(part, whole))
+    return words.told(key, part=count(part), whole=count(whole), percent=percent_text(part, whole))
 
 
 def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None) -> tuple[dict[str, Any], Bounds]:

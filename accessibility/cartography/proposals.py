@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cartography.curves import FrontierPicture, draw_frontier
-from accessibility.cartography.legends import plain_percent
 from accessibility.cartography.outlines import count
 from accessibility.objectives import say_objective
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +69,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
             "name": str(name or ident),
             "cost": f"{cost:g}",
             "gain": count(gain),
-            "share": plain_percent(covered, plan.population),
+            "share": percent_text(covered, plan.population),
         }
         for rank, ident, kind, name, cost, gain, covered in table[
             ["rank", "id", "kind", "name", "cost", "gain_people", "covered_people"]
@@ -110,7 +110,7 @@ def _summary(plan: SitingPlan, words: MapWords) -> Lines:
     if not plan.selected:
         return []
     covered = plan.covered_people
-    share = plain_percent(covered, plan.population)
+    share = percent_text(covered, plan.population)
     return words.lines(
         "proposal", sites=len(plan.selected), cost=_plain(plan.cost), covered=count(covered), percent=share
     )

@@ -10,6 +10,7 @@ import numpy as np
 from accessibility.cartography.outlines import count
 from accessibility.errors import InputError
 from accessibility.report.charts import COVERED, GAINED, QUIET, Axes, Series, draw_frontier
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from accessibility.siting import Frontier, SitingPlan
@@ -66,7 +67,7 @@ def draw_curve(frontier: Frontier, plan: SitingPlan | None = None) -> Curve:
         point = (plan.cost if budget else float(len(plan.selected)), plan.covered_people / people, "this plan")
     axes = Axes(title="People covered by budget", across="cost" if budget else "number of sites")
     drawn = draw_frontier(axes, tuple(table["budget"].astype(float)), series, point)
-    ceiling = f"{count(frontier.ceiling_people)} ({frontier.ceiling_people / people:.1%})"
+    ceiling = f"{count(frontier.ceiling_people)} ({percent_text(frontier.ceiling_people, people)})"
     return Curve(
         svg=str(drawn), caption=f"Share of {count(people)} people covered; all candidates together: {ceiling}."
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.cartography.outlines import count, safe_html
 from accessibility.cartography.symbols import INKS, site_svg
 from accessibility.comparison import ALL, TOTAL
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,9 +48,9 @@ def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame) -> str
     ]
     told = "".join(f"<div>{text}</div>" for text in walks)
     return (
-        f'<div><span class="share">{_percent(after.share)}</span> covered: <b class="covered">'
+        f'<div><span class="share">{percent_text(after.share)}</span> covered: <b class="covered">'
         f"{count(after.covered_people)}</b> of <b>{count(after.population)}</b> people</div>"
-        f"<div>today {_percent(before.share)}: {count(before.covered_people)}</div>{told}"
+        f"<div>today {percent_text(before.share)}: {count(before.covered_people)}</div>{told}"
     )
 
 
@@ -66,7 +67,7 @@ def district_html(table: pd.DataFrame) -> str:
     """Return a row a district and the total, from the table of a comparison."""
     rows = []
     for name, row in table.xs(ALL, level="setting").iterrows():
-        cells = [count(row["population"]), count(row["covered_after"]), _percent(row["share_after"])]
+        cells = [count(row["population"]), count(row["covered_after"]), percent_text(row["share_after"])]
         cells += [count(row[what]) if row[what] > 0 else "" for what in ("gained", "lost")]
         kind = ' class="total"' if name == TOTAL else ""
         rows.append(f"<tr{kind}><td>{safe_html(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
@@ -116,7 +117,3 @@ def message_html(text: str, *, refused: bool) -> str:
 def _named(site: object, sites: Sites) -> str:
     name = str(sites.name[sites.rows([site])[0]] or "")
     return f"{site} {name}".strip()
-
-
-def _percent(share: float) -> str:
-    return "" if isnan(share) else f"{100 * share:.1f} %"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from accessibility.report.tables import speed_text
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from accessibility.coverage import Coverage
@@ -76,11 +77,11 @@ def _sentence(row: dict[Any, Any], speed_m_s: float, slow_m_s: float) -> str:
     if not row["population"] > 0:
         return f"{row['group']}: nobody"
     of = f"of {row['population']:,.0f} people"
-    first, second = f"{100 * row['covered_share']:.1f} %", f"({row['covered']:,.0f})"
+    first, second = percent_text(row["covered_share"]), f"({row['covered']:,.0f})"
     usual = f"covered at {speed_text(speed_m_s)} m/s"
     if math.isnan(row["covered_elderly"]) or speed_m_s == slow_m_s:
         return f"{row['group']}: {first} {of} {second} {usual}"
-    slow = f"{100 * row['covered_share_elderly']:.1f} % {of} ({row['covered_elderly']:,.0f})"
+    slow = f"{percent_text(row['covered_share_elderly'])} {of} ({row['covered_elderly']:,.0f})"
     return (
         f"{row['group']}: {slow} covered at {speed_text(slow_m_s)} m/s; {first} {second} at {speed_text(speed_m_s)} m/s"
     )

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _SHAPES = {"outlet": "circle", "bank": "square", "new": "diamond"}
 _OUTLINE, _WHITE = "#22303c", "#ffffff"
+# As `percent_text` says it: 0 and 100 for nobody and everybody alone.
+_PERCENT = 'if("covered_share" > 0 and "covered_share" < 1, max(0.1, min(99.9, {0})), {0})'.format(
+    '100 * "covered_share"'
+)
 _SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 _SHARE_COLOURS = ("#9c3d06", "#ee7b2d", "#fdc086", "#9ecae1", "#08519c")
 _S_PER_MIN, _M_PER_KM = 60, 1_000
@@ -120,7 +124,7 @@ def _district_styles() -> tuple[Style, Style]:
         description="Share of the people who are covered",
         shape="fill",
         rules=(*legend_of(percent, wheres, symbols), nobody),
-        label="\"district\" || '\\n' || coalesce(format_number(100 * \"covered_share\", 1) || ' %', '')",
+        label="\"district\" || '\\n' || coalesce(format_number(" + _PERCENT + ", 1) || ' %', '')",
         opacity=0.8,
     )
     return outlines, shares

@@ -10,6 +10,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.standards import SETTINGS
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -235,20 +236,6 @@ def headline(coverage: Coverage, date: str = "") -> str:
     speed = speed_text(coverage.walker.speed_m_s)
     sentence = f"{who} within {within} of a service outlet or partner bank branch, walking at {speed} m/s"
     return f"{sentence}; {date}" if date else sentence
-
-
-def percent_text(part: float, whole: float) -> str:
-    """Return a share of somebody in words: one decimal, 0 and 100 only for nobody and everybody.
-
-    Examples
-    --------
-    >>> percent_text(1, 10_000), percent_text(3, 4), percent_text(9_999, 10_000)
-    ('0.1 %', '75.0 %', '99.9 %')
-    """
-    tenths = round(1_000 * part / whole)
-    if 0 < part < whole:
-        tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:.1f} %"
 
 
 def speed_text(speed_m_s: float) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from accessibility.errors import InputError
-from accessibility.report.tables import percent_text, speed_text
+from accessibility.report.tables import speed_text
 from accessibility.standards import SETTINGS
-from accessibility.wording import Language, Wording
+from accessibility.wording import Language, Wording, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

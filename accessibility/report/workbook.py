@@ -15,6 +15,7 @@ from accessibility.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.report.tables import TOTAL
 from accessibility.report.tableview import heading
 from accessibility.report.tongue import Voice
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import os
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _NUMBERS = {
     "count": "#,##0",
     "share": "0.0%",
+    "least share": '"0.1%"',  # of somebody, and of not quite everybody, as `percent_text` says them
+    "most share": '"99.9%"',
     "points": "+0.00;-0.00;0.00",
     "decimal": "#,##0.0",
     "degrees": "0.000000",
@@ -140,7 +143,7 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
             told = voice.short(lambda t, value=value: t(value)) if kind == "code" else value  # type: ignore[misc]
             _text(sheet, (row, 1), told, styles["prose"])
         else:
-            _number(sheet, (row, 1), value, styles[kind])
+            _number(sheet, (row, 1), value, styles[_look(kind, value)])
         row += 1
     for key, say in (("item_headline", say_headline), ("col_rule", say_conditions), ("item_proposal", say_proposal)):
         for tongue in voice.tongues:
@@ -169,7 +172,7 @@ def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str,
                 words = voice.short(lambda t, c=column, v=value: c.words(v, t))  # type: ignore[misc]
                 _text(sheet, at, words, styles[f"text{total}"])
             else:
-                _number(sheet, at, value, styles[f"{column.kind}{total}"])
+                _number(sheet, at, value, styles[f"{_look(column.kind, value)}{total}"])
 
 
 def _width(frame: pd.DataFrame, column: Column, words: str, voice: Voice) -> float:
@@ -199,6 +202,14 @@ def _number(sheet: Worksheet, at: tuple[int, int], value: Any, style: Format) ->
         sheet.write_blank(*at, None, style)
     else:
         sheet.write_number(*at, float(value), style)
+
+
+def _look(kind: str, value: Any) -> str:
+    """Return the format of a number: a share is 0 or 100 % only of nobody and everybody."""
+    if kind != "share" or pd.isna(value) or not 0 < value < 1:
+        return kind
+    said = percent_text(float(value))
+    return {"0.1 %": "least share", "99.9 %": "most share"}.get(said, kind)
 
 
 def _plain(words: str) -> str:

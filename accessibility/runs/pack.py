@@ -26,7 +26,9 @@ from accessibility.report.shapefile import write_shapefiles
 from accessibility.report.tables import demand_table, headline, setting_table
 from accessibility.report.workbook import write_workbook
 from accessibility.runs.options import READING_STEPS, Options, Progress, Result
+from accessibility.standards import SETTINGS
 from accessibility.study import read_study
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -216,11 +218,11 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     """Return the sentences that rule out a misreading: speeds, groups, the 5 km as a radius, unreached, the border."""
     now, slow = measured.now, measured.by_speed[SLOW_M_S]
     people = now.population
-    walked = ", ".join(f"{100 * at.share:.1f} % at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
+    walked = ", ".join(f"{percent_text(at.share)} at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
     notes = [
         f"by walking speed: {walked}",
         *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
-        f"5 km read as a straight line: {100 * now.share_radius:.1f} %",
+        *_radius_notes(now),
         *_town_notes(now, measured.quality),
         f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)",
     ]
@@ -230,12 +232,20 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _radius_notes(now: Coverage) -> list[str]:
+    """Return the share covered were every distance a straight line, where a rule of the study walks one."""
+    rules = (now.standard.rule(setting) for setting in SETTINGS)
+    walked = dict.fromkeys(f"{rule.limit / 1_000:g} km" for rule in rules if rule.measure == "network")
+    return [f"{' and '.join(walked)} read as a straight line: {percent_text(now.share_radius)}"] if walked else []
+
+
 def _town_notes(now: Coverage, quality: Quality) -> list[str]:
     """Return the share covered were towns held to the other rule, where there are towns."""
     standard = now.standard
     other, rule = ("urban", standard.urban) if standard.town == standard.rural else ("rural", standard.rural)
     worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
-    return [f"towns held to the {other} rule ({rule.text}): {100 * now.share + points:.1f} %" for points in worth]
+    held = f"towns held to the {other} rule ({rule.text})"
+    return [f"{held}: {percent_text(now.share + points / 100)}" for points in worth]
 
 
 def slug(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility import __version__
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.sources.checks import Finding
 
@@ -55,7 +55,7 @@ def cached_network(
 ) -> tuple[Network, list[Finding]]:
     """Return what `build` returns, from `cache_dir` where it was built before from the same bytes and settings.
 
-    A cache file that cannot be read is built anew; no pickle is ever loaded.
+    A cache file that cannot be read is built anew; one that cannot be written is a warning; no pickle is ever loaded.
 
     Parameters
     ----------
@@ -67,11 +67,6 @@ def cached_network(
         A folder, made when missing; without one `build` is simply called.
     build
         Reads the network and its findings.
-
-    Raises
-    ------
-    OutputError
-        The cache folder cannot be written.
     """
     if cache_dir is None:
         return build()
@@ -83,11 +78,9 @@ def cached_network(
     network, findings = build()
     try:
         _store(kept, network, findings)
-    except OSError as error:
-        msg = (
-            f"{cache_dir}: the network cache cannot be written ({error.strerror or error}); expected a writable folder"
-        )
-        raise OutputError(msg) from error
+    except OSError as error:  # it saves time alone
+        reason = f"the network cache cannot be written ({error.strerror or error}): streets are read anew every time"
+        findings = [*findings, Finding(code="no-cache", source=Path(path).name, message=f"{cache_dir}: {reason}")]
     return network, findings
 
 

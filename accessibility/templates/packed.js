@@ -50,11 +50,6 @@ const halfEven = (value) => {
 const whole = (people) => halfEven(Number(people.toFixed(6))).toString().replace(/\B(?=(\d{3})+$)/g, ",");
 const percent = (part, all) => {
   if (!(all > 0)) return "";
-  const share = Number((100 * part / all).toFixed(9));
-  return `${share % 1 === 0.25 ? `${Math.floor(share)}.2` : share.toFixed(1)} %`;
-};
-const plainPercent = (part, all) => {
-  if (!(all > 0)) return "";
   const tenths = halfEven(Number((1000 * part / all).toFixed(9)));
   const shown = part > 0 && part < all ? Math.min(Math.max(tenths, 1), 999) : tenths;
   return `${(shown / 10).toFixed(1)} %`;

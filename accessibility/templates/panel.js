@@ -123,7 +123,7 @@ const panel = (() => {
       find("header .sentence").replaceChildren(...drawnComparison);
       return;
     }
-    const values = { percent: plainPercent(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
+    const values = { percent: percent(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
     const filled = of.headline.map((form) => form.replace(/\{(percent|people|covered)\}/g, (_, name) => values[name]));
     sentences(find("header .headline"), filled.map((text) => ["", text]));
     const past = of.against === "today" ? of.today : of.drawn;
@@ -201,7 +201,7 @@ const panel = (() => {
     let k = planned.findIndex((row) => !living.isOpen(row));
     if (k < 0) k = planned.length;
     slider.value = k;
-    const said = { k, n: planned.length, percent: plainPercent(covered, everyone), covered: whole(covered) };
+    const said = { k, n: planned.length, percent: percent(covered, everyone), covered: whole(covered) };
     find(".first-said").textContent = words("first_sites", said);
     for (const line of every(".plan tbody tr")) line.classList.toggle("on", living.isOpen(Number(line.dataset.row)));
   };
