@@ -102,7 +102,7 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
         tables = _ScenarioFile.model_validate(read_toml(path)).scenario
         found = tuple(table.scenario for table in tables)
     except ValidationError as error:
-        msg = f"{path.name}: {validation_sentences(error, _ScenarioFile)}"
+        msg = f"{path.name}: {validation_sentences(error.errors(), _ScenarioFile)}"
         raise InputError(msg) from error
     except InputError as error:
         msg = f"{path.name}: {error}"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
+import warnings
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility import __version__
-from accessibility.errors import InputError, OutputError
+from accessibility.errors import InputError
+from accessibility.files import write_aside
 from accessibility.network import Network
 from accessibility.sources.checks import Finding
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
@@ -55,7 +56,8 @@ def cached_network(
 ) -> tuple[Network, list[Finding]]:
     """Return what `build` returns, from `cache_dir` where it was built before from the same bytes and settings.
 
-    A cache file that cannot be read is built anew; no pickle is ever loaded.
+    A cache file that cannot be read is built anew, one that cannot be written is a `RuntimeWarning`; no pickle is ever
+    loaded.
 
     Parameters
     ----------
@@ -67,11 +69,6 @@ def cached_network(
         A folder, made when missing; without one `build` is simply called.
     build
         Reads the network and its findings.
-
-    Raises
-    ------
-    OutputError
-        The cache folder cannot be written.
     """
     if cache_dir is None:
         return build()
@@ -83,11 +80,8 @@ def cached_network(
     network, findings = build()
     try:
         _store(kept, network, findings)
-    except OSError as error:
-        msg = (
-            f"{cache_dir}: the network cache cannot be written ({error.strerror or error}); expected a writable folder"
-        )
-        raise OutputError(msg) from error
+    except OSError as error:  # the next run parses again, no figure changes
+        warnings.warn(f"the network is not kept for the next run: {error}", RuntimeWarning, stacklevel=2)
     return network, findings
 
 
@@ -104,11 +98,5 @@ def _store(kept: Path, network: Network, findings: list[Finding]) -> None:
     about = {"kinds": network.kinds, "crs": network.crs.to_wkt(), "findings": [asdict(f) for f in findings]}
     arrays: dict[str, NDArray[np.generic]] = {name: getattr(network, name) for name in _ARRAYS}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=kept.parent, prefix=".network-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
-        Path(aside).replace(kept)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with write_aside(kept) as aside, aside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
