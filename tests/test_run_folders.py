@@ -134,7 +134,7 @@ def test_an_earlier_run_is_kept_where_the_new_one_does_not_repeat_it(study: Stud
     one, other = told(study, out, **siting()), told(study, out, **siting(budget=2.0))
     stranger = {**cover, "study": "Another", "study_file": {"path": "another.toml"}}
     cases = [
-        *((cover, new, False) for new in (cover, one, compare)),
+        *((cover, new, new is compare) for new in (cover, one, compare)),
         *((one, new, new is not one) for new in (cover, one, other, compare)),
         *((compare, new, new is not compare) for new in (cover, one, compare)),
         (stranger, cover, True),

@@ -115,7 +115,7 @@ def _same_study(folder: Path, told: Mapping[str, Any], study: Study) -> bool:
 def _asks_the_same(told: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
     """Return whether the run that `record` tells of answers what that of `told` did."""
     if told.get("scenario_file") != record.get("scenario_file"):
-        return not told.get("scenario_file")
+        return False
     old, new = told.get("siting"), record.get("siting")
     if not isinstance(old, dict):
         return not old
