@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import os
+import signal
 import sys
+import threading
+import traceback
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,8 +15,11 @@ import typer
 
 from accessibility import __version__
 from accessibility.errors import AccessibilityError, InfeasibleError, InputError, OutputError, UnprovenError
+from accessibility.files import abandon, is_full, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from accessibility.runs import Progress
 
 EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
@@ -36,6 +43,9 @@ Basemap = Annotated[
 Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of map, report and workbook.")]
 Shapefile = Annotated[bool, typer.Option("--shapefile", help="The layers as Shapefiles, too.")]
 Geotiff = Annotated[bool, typer.Option("--geotiff", help="Walking minutes as a GeoTIFF, too.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Write into a folder that is no run's, and keep no earlier proposal.")
+]
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
 
@@ -49,19 +59,20 @@ def _main(
 
 
 @app.command()
-def demo(
+def demo(  # noqa: PLR0913 -- the options of a command
     *,
     out: Out = None,
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    overwrite: Overwrite = False,
     lang: Lang = "en",
     basemap: Basemap = False,
 ) -> None:
     """Run the sample county: coverage, proposal, map and report, into maps/demo/."""
     from accessibility import runs  # noqa: PLC0415
 
-    options = runs.Options(workers=workers, basemap=basemap, language=lang)
+    options = runs.Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
     with _progress(quiet=quiet) as progress:
         result = runs.run_demo(out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
@@ -95,9 +106,11 @@ def fetch(  # noqa: PLR0913 -- the options of a command
     if as_json:
         _print_json(facts)
     elif not quiet:
-        typer.echo(f"{facts['place']}: {facts['outlets']} offices, {facts['banks']} bank branches, streets, boundary")
+        typer.echo(
+            f"{visible(facts['place'])}: {facts['outlets']} offices, {facts['banks']} bank branches, streets, boundary"
+        )
         for note in facts["notes"]:
-            typer.echo(note)
+            typer.echo(visible(note))
         typer.echo(f"wrote {into}: give the population in {into / 'study.toml'}, then run: accessibility check")
         typer.echo(facts["attribution"])
 
@@ -132,6 +145,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    overwrite: Overwrite = False,
     lang: Lang = "en",
     basemap: Basemap = False,
     shapefile: Shapefile = False,
@@ -140,7 +154,9 @@ def cover(  # noqa: PLR0913 -- the options of a command
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
     from accessibility import runs  # noqa: PLC0415
 
-    options = runs.Options(workers=workers, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff)
+    options = runs.Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+    )
     with _progress(quiet=quiet) as progress:
         result = runs.run_cover(study, out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
@@ -167,6 +183,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    overwrite: Overwrite = False,
     lang: Lang = "en",
     basemap: Basemap = False,
     shapefile: Shapefile = False,
@@ -179,7 +196,9 @@ def site(  # noqa: PLR0913 -- the options of a command
     question = Question(
         model=model, budget=budget, sites=sites, reach=reach, floor=floor, close=close, time_limit_s=time_limit
     )
-    options = runs.Options(workers=workers, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff)
+    options = runs.Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+    )
     with _progress(quiet=quiet) as progress:
         result = runs.run_site(study, question, out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
@@ -207,13 +226,14 @@ def compare(  # noqa: PLR0913 -- the options of a command
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    overwrite: Overwrite = False,
     lang: Lang = "en",
     basemap: Basemap = False,
 ) -> None:
     """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
     from accessibility import runs  # noqa: PLC0415
 
-    options = runs.Options(workers=workers, basemap=basemap, language=lang)
+    options = runs.Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
     with _progress(quiet=quiet) as progress:
         found = runs.run_compare(study, scenarios, out, options, progress)
     if as_json:
@@ -231,7 +251,7 @@ def verify(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Recompute a run's headline from its manifest: exit code 0 if it is equal, 4 if not."""
+    """Prove a run again from its inputs, every table and the plan: exit code 0 if all is equal, 4 if not."""
     from accessibility import runs  # noqa: PLC0415
 
     with _progress(quiet=quiet) as progress:
@@ -240,7 +260,7 @@ def verify(
         _print_json(verdict.to_dict())
     elif not quiet:
         for line in verdict.lines:
-            typer.echo(line)
+            typer.echo(visible(line))
     if not verdict.equal:
         raise typer.Exit(EXIT_OUTPUT)
 
@@ -252,18 +272,106 @@ def _progress(*, quiet: bool) -> Progress:
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """Print one line of JSON: null for what is no number, control characters by their numbers."""
+    from accessibility.report.manifest import json_line  # noqa: PLC0415
+
+    typer.echo(json_line(value))
 
 
 def main() -> None:
-    """Run the command line and exit with the code of DESIGN: 0 done, 1 our fault, 2 input, 3 unproven, 4 output."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names outside the console's encoding
+    """Run the command line and exit with the code of DESIGN: 0 done, 1 our fault, 2 input, 3 unproven, 4 output.
+
+    The work is done in a thread of its own, so that a signal stops it at once wherever it is, in compiled code too:
+    nothing half-made stays, and the exit code is 130 (SIGINT) or 143 (SIGTERM).
+    """
+    _stand_in()
+    codes: list[int | str | None] = []
+    work = threading.Thread(target=lambda: codes.append(_run()), daemon=True)
+    with _stopping():
+        work.start()
+        while work.is_alive():
+            work.join(0.2)  # a signal is heard between two waits at the latest
+    sys.exit(codes[0] if codes else EXIT_FAULT)
+
+
+def _run() -> int | str | None:
+    """Return the exit code of the command; say what went wrong."""
+    try:
+        return _app_code()
+    except (AccessibilityError, OSError) as error:
+        told = error if isinstance(error, AccessibilityError) else _unwritable(error)
+        if told is not None:
+            _say_error(f"error: {told}")
+            return _code(told)
+        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 -- a fault of our own, told in full
+        traceback.print_exc()
+    return EXIT_FAULT
+
+
+def _app_code() -> int | str | None:
+    code: int | str | None = 0
     try:
         app()
-    except AccessibilityError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(_code(error))
+    except SystemExit as stop:
+        code = stop.code
+    sys.stdout.flush()
+    return EXIT_OUTPUT if code == 1 else code  # so typer and rich say that nobody reads what is printed
+
+
+def _unwritable(error: OSError) -> OutputError | None:
+    """Return the error for a full disk that is met outside our writers; None for what is a fault of our own."""
+    reason = error.strerror or error
+    if not is_full(error):
+        return None
+    if error.filename is not None:
+        return OutputError(f"{error.filename} cannot be written: {reason}; expected a writable place")
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer has nowhere to go
+    return OutputError(f"standard output cannot be written: {reason}; expected room where it goes")
+
+
+def _stand_in() -> None:
+    """Give the process the standard streams that it was started without: no file of ours may take their numbers."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names outside the console's encoding
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Stop at once on SIGINT and SIGTERM, where this is the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stop(number: int, _: object) -> None:
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    abandon()
+    with suppress(OSError, ValueError):
+        shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # the bar of progress hides the cursor
+        os.write(2, f"{shown}stopped: nothing was written, nothing half-made was left\n".encode())
+    os._exit(128 + number)
+
+
+def _say_error(text: str) -> None:
+    with suppress(OSError, ValueError):
+        typer.echo(visible(text), err=True)
 
 
 def _code(error: AccessibilityError) -> int:

@@ -10,11 +10,14 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from accessibility.files import visible
 from accessibility.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Wording, percent_text
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accessibility.runs import Result
     from accessibility.runs.comparing import Comparison
     from accessibility.siting import SitingPlan
@@ -50,7 +53,7 @@ class RichProgress(Silence):
         """Make the bar; it appears when the work begins."""
         self._bar = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
@@ -85,8 +88,8 @@ class RichProgress(Silence):
 
     def step(self, text: str) -> None:
         """Say which step begins."""
-        self._text = text
-        self._bar.update(self._task, completed=self._begun, description=text)
+        self._text = visible(text)
+        self._bar.update(self._task, completed=self._begun, description=self._text)
         self._begun += 1
 
     def _compiling(self, kernel: str) -> None:
@@ -100,25 +103,31 @@ class RichProgress(Silence):
 def print_coverage(result: Result) -> None:
     """Print the headline, people by setting with both readings of the 5 km, sensitivity, warnings, and the files."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(result.headline, style="bold"))
+    console.print(_text(result.headline, style="bold"))
     table = Table("", "people", "covered", "share", "by radius", box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for _, row in result.settings.iterrows():
         shares = (row["covered_share"], row["covered_share_radius"])
         figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(percent_text(s) for s in shares)]
-        table.add_row(Text(str(row["setting"])), *figures)
+        table.add_row(_text(str(row["setting"])), *figures)
     console.print(table)
     for note in result.notes:
-        console.print(Text(note))
+        console.print(_text(note))
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
     _print_findings(console, told, result.warnings)
     if result.plan is not None:
         _print_plan(console, result.plan)
-    console.print(Text(f"map:    {result.folder / 'coverage.html'}"))
-    console.print(Text(f"report: {result.folder / 'report.html'}, report.xlsx"))
+    _print_kept(console, result.kept)
+    console.print(_text(f"map:    {result.folder / 'coverage.html'}"))
+    console.print(_text(f"report: {result.folder / 'report.html'}, report.xlsx"))
     rest = [name for name in result.files if name not in ("coverage.html", "report.html", "report.xlsx")]
-    console.print(Text(f"layers and tables: {result.folder / rest[0]}, {', '.join(rest[1:])}"))
+    console.print(_text(f"layers and tables: {result.folder / rest[0]}, {', '.join(rest[1:])}"))
+
+
+def _print_kept(console: Console, kept: Path | None) -> None:
+    if kept is not None:
+        console.print(_text(f"an earlier run that this one does not repeat is kept in {kept}"))
 
 
 def _print_plan(console: Console, plan: SitingPlan) -> None:
@@ -128,36 +137,37 @@ def _print_plan(console: Console, plan: SitingPlan) -> None:
         (objective, unit), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
         what = Wording("names", "en")(unit)
         text += f": {objective} {what}; no plan does better than {bound}, gap {100 * plan.gap:.3f} %"
-    console.print(Text(text, style="bold"))
+    console.print(_text(text, style="bold"))
     if plan.message:
-        console.print(Text(plan.message))
+        console.print(_text(plan.message))
     if plan.closed:
-        console.print(Text(f"to close: {', '.join(map(str, plan.closed))}"))
+        console.print(_text(f"to close: {', '.join(map(str, plan.closed))}"))
     table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
         figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", percent_text(row["covered_share"]))
-        table.add_row(str(row["rank"]), *(Text(str(row[name])) for name in ("id", "name", "kind")), *figures)
+        table.add_row(str(row["rank"]), *(_text(str(row[name])) for name in ("id", "name", "kind")), *figures)
     if plan.selected:
         console.print(table)
     if len(plan.selected) > _MOST_SITES:
-        console.print(Text(f"and {len(plan.selected) - _MOST_SITES} more in sites.csv"))
+        console.print(_text(f"and {len(plan.selected) - _MOST_SITES} more in sites.csv"))
 
 
 def print_comparison(found: Comparison) -> None:
     """Print today's headline, a line a scenario, and the files."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(Text(f"today: {found.headline}", style="bold"))
+    console.print(_text(f"today: {found.headline}", style="bold"))
     table = Table("", "covered", "share", "gained", "lost", "unreached", "cost", box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in found.scenarios.to_dict("records"):
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
         share = percent_text(row["covered_share"])
-        table.add_row(Text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
+        table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
     console.print(table)
+    _print_kept(console, found.kept)
     for path in found.maps:
-        console.print(Text(f"map:    {path}"))
-    console.print(Text(f"tables: {found.folder / 'compare.csv'}, differences.csv, manifest.json"))
+        console.print(_text(f"map:    {path}"))
+    console.print(_text(f"tables: {found.folder / 'compare.csv'}, differences.csv, manifest.json"))
 
 
 def print_check(facts: dict[str, Any]) -> None:
@@ -165,40 +175,45 @@ def print_check(facts: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     table = Table("input", "what was read", box=None, header_style="dim")
     for name, text in facts["read"].items():
-        table.add_row(Text(name), Text(text))
+        table.add_row(_text(name), _text(text))
     console.print(table)
-    console.print(Text(facts["headline"], style="bold"))
+    console.print(_text(facts["headline"], style="bold"))
     if not facts["warnings"]:
         console.print("nothing suspect")
     _print_findings(console, facts["findings"], len(facts["warnings"]))
     _print_snap(console, facts["snap"])
     nodes = round(facts["nearest_node_points"], 2) + 0.0
-    console.print(Text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
+    console.print(_text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
     streets = facts["streets"]
     density = "no street figures: nobody has a place" if streets["km_per_km2"] is None else _density_text(streets)
-    console.print(Text(density))
+    console.print(_text(density))
 
 
 def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: int) -> None:
     """Print warnings, then notes, each with its worth in points of coverage where that is known; not worthless ones."""
     if not findings:
         return
-    console.print(Text("points of coverage, finding:", style="dim"))
+    console.print(_text("points of coverage, finding:", style="dim"))
     numbered = list(enumerate(findings))
     told = [(row, f) for row, f in numbered if _matters(f)]
     for row, finding in told[:_MOST_FINDINGS]:
         suspect = row < warnings
         points = finding["points_of_coverage"]
         worth = " " * 7 if points is None else f"{round(points, 2) + 0.0:+7.2f}"
-        mark = Text("! " if suspect else "  ", style="yellow")
+        mark = _text("! " if suspect else "  ", style="yellow")
         place = f" [{finding['district']}]" if finding["district"] else ""
         text = f"{worth}  {finding['input']}: {_WORTH.sub('', finding['message'])}{place}"
-        console.print(mark + Text(text, style="" if suspect else "dim"))
+        console.print(mark + _text(text, style="" if suspect else "dim"))
     if len(told) > _MOST_FINDINGS:
-        console.print(Text(f"  and {len(told) - _MOST_FINDINGS} more, all of them in quality.csv (--out DIR)"))
+        console.print(_text(f"  and {len(told) - _MOST_FINDINGS} more, all of them in quality.csv (--out DIR)"))
     if len(told) < len(findings):
         text = f"  and {len(findings) - len(told)} that would change coverage by less than {_LEAST_POINTS} points"
-        console.print(Text(text, style="dim"))
+        console.print(_text(text, style="dim"))
+
+
+def _text(text: str, style: str = "") -> Text:
+    """Return text as it stands in an input, without what a terminal would obey."""
+    return Text(visible(text), style=style)
 
 
 def _matters(finding: dict[str, Any]) -> bool:
@@ -218,10 +233,10 @@ def _print_snap(console: Console, rows: list[dict[str, Any]]) -> None:
     for row in [*shown, total]:
         metres = ["" if row[c] is None else f"{row[c]:,.0f}" for c in ("snap_p50_m", "snap_p95_m", "snap_max_m")]
         people = [f"{row[c]:,.0f}" for c in ("population", "over_100_m_people", "beyond_limit_people")]
-        table.add_row(Text(row["district"]), people[0], *metres, *people[1:])
+        table.add_row(_text(row["district"]), people[0], *metres, *people[1:])
     console.print(table)
     if len(shown) < len(districts):
-        console.print(Text(f"{len(districts) - len(shown)} districts with fewer people far from a street not shown"))
+        console.print(_text(f"{len(districts) - len(shown)} districts with fewer people far from a street not shown"))
 
 
 def _density_text(streets: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ import secrets
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import folium
@@ -19,7 +18,7 @@ from folium.utilities import JsCode
 from markupsafe import Markup
 
 from accessibility.cartography.backdrop import Backdrop
-from accessibility.cartography.inlining import LEAFLET_CSS, LEAFLET_JS, inline, policy, script_json, settle, write_whole
+from accessibility.cartography.inlining import LEAFLET_CSS, LEAFLET_JS, inline, policy, script_json, settle
 from accessibility.cartography.legends import MapCaption
 from accessibility.cartography.living import Switches
 from accessibility.cartography.outlines import district_labels, safe_html
@@ -28,9 +27,11 @@ from accessibility.cartography.proposals import Proposal
 from accessibility.cartography.sheets import Sheet
 from accessibility.cartography.sitemarks import layer_name, proposed_features, site_features
 from accessibility.cartography.symbols import INKS, PIN, site_svg
+from accessibility.files import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from accessibility.coverage import Coverage
     from accessibility.siting.plan import SitingPlan
@@ -42,7 +43,7 @@ OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
 _MAX_LABELS = 60
-_SCRIPTS = ("packed.js", "people.js", "living.js", "panel.js", "map.js")
+_SCRIPTS = ("packed.js", "people.js", "living.js", "kept.js", "panel.js", "map.js")
 _PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360))
 
 
@@ -121,7 +122,8 @@ def write_map(drawn: folium.Map, path: str | Path) -> None:
     OutputError
         The file cannot be written, or a layer added to the map would load something from the internet.
     """
-    write_whole(drawn.get_root().render().encode("utf-8"), Path(path))
+    with write_aside(path) as aside:
+        aside.write_bytes(drawn.get_root().render().encode("utf-8"))
 
 
 class _OfflineMap(folium.Map):

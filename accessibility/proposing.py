@@ -169,10 +169,8 @@ class SitingCase:
             "cost": plan.cost,
             "covered_people": plan.covered_people,
             "question": {
-                "sites": self.question.sites,
-                "budget": self.question.budget,
-                "reach": self.question.reach,
-                "floor": self.question.floor,
+                name: getattr(self.question, name)
+                for name in ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s")
             },
             "candidates": int(self.problem.candidate.sum()),
             "message": plan.message,

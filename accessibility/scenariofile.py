@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.files import write_aside
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.studyfile import StandardTable, validation_sentences
@@ -102,7 +103,7 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
         tables = _ScenarioFile.model_validate(read_toml(path)).scenario
         found = tuple(table.scenario for table in tables)
     except ValidationError as error:
-        msg = f"{path.name}: {validation_sentences(error, _ScenarioFile)}"
+        msg = f"{path.name}: {validation_sentences(error.errors(), _ScenarioFile)}"
         raise InputError(msg) from error
     except InputError as error:
         msg = f"{path.name}: {error}"
@@ -162,11 +163,9 @@ def append_scenario(scenario: Scenario, path: str | os.PathLike[str]) -> None:
 
 
 def _write(text: str, path: str | os.PathLike[str]) -> None:
-    from pathlib import Path  # noqa: PLC0415
 
-    from accessibility.cartography.inlining import write_whole  # noqa: PLC0415 -- `import accessibility` stays light
-
-    write_whole(text.encode("utf-8"), Path(path))
+    with write_aside(path) as aside:
+        aside.write_bytes(text.encode("utf-8"))
 
 
 def scenario_toml(scenario: Scenario) -> str:

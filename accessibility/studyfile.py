@@ -359,14 +359,14 @@ def read_study_file(path: Path) -> StudyFile:
     try:
         return StudyFile.model_validate(content)
     except ValidationError as error:
-        msg = f"{path.name}: {validation_sentences(error, StudyFile)}"
+        msg = f"{path.name}: {validation_sentences(error.errors(), StudyFile)}"
         raise InputError(msg) from error
 
 
-def validation_sentences(error: ValidationError, model: type[BaseModel]) -> str:
+def validation_sentences(errors: Sequence[Any], model: type[BaseModel]) -> str:
     """Return what a file does wrong by its model, five faults at most, each with its place."""
-    shown = "; ".join(_sentence(e, model) for e in error.errors()[:_SHOWN])
-    return f"{shown}; and {error.error_count() - _SHOWN} more" if error.error_count() > _SHOWN else shown
+    shown = "; ".join(_sentence(e, model) for e in errors[:_SHOWN])
+    return f"{shown}; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else shown
 
 
 def _sentence(error: Any, model: type[BaseModel]) -> str:

@@ -1,87 +1,161 @@
-"""Whether the headline of a run can be found again from what its manifest names."""
+"""What a run told, and whether the same was found again: manifests anybody may have sent, figures, and files."""
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accessibility.errors import InputError
-from accessibility.report.facts import tell_totals
-from accessibility.report.tables import TOTAL
-from accessibility.sources.cache import sha256_file
-from accessibility.study import read_study
+from accessibility.report.manifest import parse_manifest
+from accessibility.studyfile import validation_sentences
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Mapping
-
-    from accessibility.coverage import Coverage
-    from accessibility.study import Study
-
-    SitingCheck = Callable[[Study, Coverage, Mapping[str, Any]], "Iterator[Comparison]"]
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 TOLERANCE = 1e-9
 """How far apart, relatively, two figures may be and still be the same: other machines add in another order."""
-_WANTED = (("study_file", "path"), ("study_file", "sha256"), ("totals",), ("inputs",))
-_PLACES = 5e-7  # a CSV has six decimals
+_PLACES = 2e-6  # a CSV has six decimals, and the last one may be rounded either way
+_MOST_STUDY_BYTES = 1_000_000
+_MOST_TIMES = 8  # as large as the same tables may be in other bytes
+
+Figure = Annotated[float, Field(strict=True)] | None
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+
+class ToldFile(_Table):
+    """A file by its path and its content."""
+
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+    sha256: Sha256
+
+
+class ToldResult(_Table):
+    """A file that the run wrote."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class ToldOptions(_Table):
+    """What decides which files there are."""
+
+    language: Literal["en", "zh", "both"]
+    basemap: bool
+    shapefile: bool
+    geotiff: bool
+
+
+class ToldQuestion(_Table):
+    """What a proposal was asked for."""
+
+    model: str
+    sites: int | None
+    budget: Figure
+    reach: Figure
+    floor: Annotated[float, Field(strict=True)]
+    close: int
+    time_limit_s: Annotated[float, Field(strict=True)]
+
+
+class ToldSiting(_Table):
+    """A proposal."""
+
+    question: ToldQuestion
+    selected: list[str]
+    closed: list[str]
+    covered_people: Figure
+
+
+class Told(_Table):
+    """The manifest of a run, as far as the run can be repeated from it."""
+
+    version: str
+    command: Literal["cover", "site", "compare"]
+    date: Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+    options: ToldOptions
+    study_file: ToldFile
+    inputs: dict[str, ToldFile]
+    totals: dict[str, Figure]
+    sensitivity: dict[Annotated[str, Field(pattern=r"^\d+(\.\d+)?$")], Figure]
+    siting: ToldSiting | None = None
+    scenario_file: ToldFile | None = None
+    files: dict[str, ToldResult]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """One figure, as the run told it and as it was found again.
+    """One entry of a manifest, as the run told it and as it was found again.
 
     Parameters
     ----------
     name
-        Which figure.
+        Which entry.
     told, found
-        Both numbers; None where there is none.
+        Both values; None where there is none.
     tolerance
-        How far apart they may be, relatively.
+        How far apart numbers may be, relatively.
     """
 
     name: str
-    told: float | None
-    found: float | None
+    told: Any
+    found: Any
     tolerance: float = TOLERANCE
 
     @property
     def equal(self) -> bool:
-        """Whether both are the same figure."""
-        told, found = (float("nan") if value is None else value for value in (self.told, self.found))
+        """Whether both are the same."""
+        told, found = self.told, self.found
+        if not (_is_number(told) and _is_number(found)):
+            return type(told) is type(found) and told == found
+        told, found = (float("nan") if value is None else float(value) for value in (told, found))
         if math.isnan(told) or math.isnan(found):
             return math.isnan(told) and math.isnan(found)
         return abs(told - found) <= self.tolerance * max(1.0, abs(told), abs(found))
 
     def __str__(self) -> str:
-        """Return the name and both numbers."""
+        """Return the name and both values."""
         state = "equal" if self.equal else "NOT EQUAL"
         return f"{self.name}: {state}, the run told {_text(self.told)}, found again {_text(self.found)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether a run holds what its manifest says.
+    """Whether a run follows from its inputs.
 
     Parameters
     ----------
     folder
         Of the run.
     changed
-        Files that are not those the run read: name, path and what is wrong.
+        Files that are not what they were, or do not follow from the inputs: which, and what is wrong.
     comparisons
-        Every figure, as told and as found again; none where a file is missing.
+        Every entry of the manifest, as told and as found again; none where the run could not be repeated.
+    proved, recomputed, open
+        In sentences: what was proved without trust in any solver, what was only found again, what neither.
+    beside
+        Files in the folder that are not the run's.
     """
 
     folder: Path
     changed: tuple[str, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...] = ()
+    proved: tuple[str, ...] = ()
+    recomputed: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -90,165 +164,161 @@ class Verdict:
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """Sentences for the terminal: the verdict, then what changed, then every figure."""
-        unequal = sum(not one.equal for one in self.comparisons)
+        """Sentences for the terminal: the verdict, what differs, and on what the rest stands."""
+        unequal = [str(one) for one in self.comparisons if not one.equal]
         if self.equal:
-            first = f"equal: {len(self.comparisons)} figures of {self.folder} were found again"
+            first = f"equal: the run in {self.folder} follows from its inputs"
         elif not self.comparisons:
-            first = f"not equal: the figures of {self.folder} cannot be found again, a file is missing"
+            first = f"not equal: the run in {self.folder} cannot be repeated"
         else:
-            parts = f"{unequal} of {len(self.comparisons)} figures differ, {len(self.changed)} files changed"
-            first = f"not equal: {parts} since the run in {self.folder}"
-        return (first, *self.changed, *map(str, self.comparisons))
+            parts = f"{len(unequal)} of {len(self.comparisons)} figures differ, {len(self.changed)} files"
+            first = f"not equal: {parts} in {self.folder}"
+        told = (("proved", self.proved), ("recomputed", self.recomputed), ("could not be proved", self.open))
+        beside = [f"not of this run: {name}" for name in self.beside]
+        return (first, *self.changed, *unequal, *(f"{how}: {text}" for how, all_ in told for text in all_), *beside)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
         figures = [{"name": c.name, "told": c.told, "found": c.found, "equal": c.equal} for c in self.comparisons]
-        return {"equal": self.equal, "changed": list(self.changed), "figures": figures}
+        sentences = {name: list(getattr(self, name)) for name in ("changed", "proved", "recomputed", "open", "beside")}
+        return {"equal": self.equal, **sentences, "figures": figures}
 
 
-def compare_selected(study: Study, now: Coverage, siting: Mapping[str, Any]) -> Iterator[Comparison]:
-    """Yield the people covered with the selected sites open, against the objective of a plan for the most of them.
-
-    What another model optimises is for the check of that model; here it yields nothing.
-    """
-    if siting.get("model") != "mclp" or siting.get("status") == "infeasible":
-        return
-    row_of = {str(site): row for row, site in enumerate(study.sites.ids)}
-    selected = [str(site) for site in siting.get("selected", ())]
-    rows = [row_of[site] for site in selected if site in row_of]
-    is_open = study.sites.open.copy()
-    is_open[np.array(rows, dtype=np.intp)] = True
-    found = None
-    if len(rows) == len(selected):
-        found = _covered(study, replace(study.sites, open=is_open), now)
-    yield Comparison(name="siting objective", told=siting.get("objective"), found=found)
-    bound, objective = siting.get("bound"), siting.get("objective")
-    if bound is not None and objective is not None:
-        reached = max(float(bound), float(objective))
-        yield Comparison(name="siting bound, not below the objective", told=float(bound), found=reached)
-
-
-def verify_run(
-    folder: str | os.PathLike[str],
-    *,
-    study: str | os.PathLike[str] | None = None,
-    cache: Path | None = None,
-    check_siting: SitingCheck = compare_selected,
-) -> Verdict:
-    """Recompute the headline of a run from its manifest, and return whether it is the same.
-
-    The files are held against their SHA-256, the study is read again, and totals and sensitivity are measured anew;
-    so is the last row of ``districts.csv``, where it lies there. Figures are the same when they differ by less than a
-    billionth.
-
-    Parameters
-    ----------
-    folder
-        What the run wrote.
-    study
-        Where the study file lies now, if not where the manifest says.
-    cache
-        Folder for parsed networks.
-    check_siting
-        Called with the study, today's coverage and the ``siting`` of the manifest, where there is one.
+def read_told(folder: Path) -> tuple[Told, dict[str, Any]]:
+    """Return the manifest in a folder, checked, and as it stands there.
 
     Raises
     ------
     InputError
-        No manifest, one that does not say where its study is, an input that no longer meets its contract.
+        No manifest, or one from which no run can be repeated.
     """
-    folder = Path(folder)
-    told = _read_manifest(folder / "manifest.json")
-    path = folder / told["study_file"]["path"] if study is None else Path(study)
-    files = {"study file": (path, told["study_file"]["sha256"])}
-    files |= {name: (path.parent / one["path"], one["sha256"]) for name, one in told["inputs"].items()}
-    changed = tuple(_changes(files))
-    missing = [name for name, (file, _) in files.items() if not file.is_file()]
-    if missing:
-        return Verdict(folder=folder, changed=changed, comparisons=())
-    read = read_study(path, cache=cache)
-    now = read.coverage()
-    comparisons = [*_totals(told["totals"], now), *_sensitivity(read, now, told.get("sensitivity") or {})]
-    comparisons += _district_total(folder / "districts.csv", now)
-    if told.get("siting"):
-        comparisons += check_siting(read, now, told["siting"])
-    return Verdict(folder=folder, changed=changed, comparisons=tuple(comparisons))
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        msg = f"{path}: no such file; expected the folder of a run, with its manifest.json"
-        raise InputError(msg)
+    path = folder / "manifest.json"
+    plain = parse_manifest(path)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        msg = f"{path}: not a manifest: {error}"
+        return Told.model_validate(plain), plain
+    except ValidationError as error:
+        wrong_first = sorted(error.errors(), key=lambda one: one["type"] == "missing")
+        msg = f"{path}: {validation_sentences(wrong_first, Told)}; expected the manifest of a run of this version"
         raise InputError(msg) from error
-    lacking = [".".join(keys) for keys in _WANTED if not _holds(told, keys)]
-    if not lacking:
-        of_inputs = [("inputs", name, key) for name in told["inputs"] for key in ("path", "sha256")]
-        lacking = [".".join(keys) for keys in of_inputs if not _holds(told, keys)]
-    if lacking:
-        msg = f"{path}: lacks {', '.join(lacking)}; expected the manifest of a coverage run of this version"
-        raise InputError(msg)
-    return dict(told)
 
 
-def _holds(value: Any, keys: tuple[str, ...]) -> bool:
-    for key in keys:
-        if not isinstance(value, dict) or key not in value:
-            return False
-        value = value[key]
-    return True
+def told_file(folder: Path, told: ToldFile, what: str) -> Path:
+    """Return where a study or a file of scenarios lies that a manifest names.
 
+    Only a plain TOML file of a study's size is ever opened. The inputs that a manifest names are never opened at all:
+    those that the study names are.
 
-def _changes(files: Mapping[str, tuple[Path, str]]) -> Iterator[str]:
-    for name, (path, sha256) in files.items():
-        if not path.is_file():
-            yield f"{name}: {path} is missing"
-        elif (found := sha256_file(path)) != sha256:
-            yield f"{name}: {path} has changed since the run: SHA-256 {found[:12]}…, the run read {sha256[:12]}…"
-
-
-def _totals(told: Mapping[str, Any], now: Coverage) -> Iterator[Comparison]:
-    for name, found in tell_totals(now).items():
-        yield Comparison(name=name, told=told.get(name), found=_finite(found))
-
-
-def _sensitivity(study: Study, now: Coverage, told: Mapping[str, Any]) -> Iterator[Comparison]:
-    for speed, share in told.items():
-        walker = replace(now.walker, speed_m_s=float(speed))
-        other = now if walker == now.walker else study.coverage(walker=walker)
-        yield Comparison(name=f"covered_share at {speed} m/s", told=share, found=_finite(other.share))
-
-
-def _district_total(path: Path, now: Coverage) -> Iterator[Comparison]:
-    """Yield the figures of the last row of ``districts.csv``, to its six decimals."""
-    if not path.is_file():
-        return
+    Raises
+    ------
+    InputError
+        No such file, or one that cannot be a study.
+    """
+    path = folder / told.path
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig", dtype={"district": str})
-        row = table[table["district"] == TOTAL].to_dict("records")[0]
-        told = {name: _finite(float(row[name])) for name in ("population", "covered", "uncovered", "covered_share")}
-    except (ValueError, LookupError, TypeError) as error:
-        msg = f"{path}: not the districts.csv of a run: {error}"
-        raise InputError(msg) from error
-    found = tell_totals(now)
-    for name, value in told.items():
-        yield Comparison(name=f"districts.csv: {name}", told=value, found=_finite(found[name]), tolerance=_PLACES)
+        size = path.stat().st_size if path.is_file() and path.suffix == ".toml" else 0
+    except (OSError, ValueError):
+        size = 0
+    if not 0 < size <= _MOST_STUDY_BYTES:
+        msg = f"{what}: {path} is missing, or no TOML file of at most {_MOST_STUDY_BYTES:,} bytes"
+        raise InputError(msg)
+    return path
 
 
-def _covered(study: Study, sites: Any, now: Coverage) -> float:
-    from accessibility.coverage import measure_coverage  # noqa: PLC0415
+def plain_file(folder: Path, name: str) -> Path | None:
+    """Return the path of a plain file in a folder or below; None where it is a link, lies elsewhere or is none."""
+    path = folder / name
+    try:
+        inside = path.resolve() == folder.resolve().joinpath(name)
+        return path if inside and ".." not in path.relative_to(folder).parts and path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
-    after = measure_coverage(study.network, study.demand, sites, now.standard, now.walker, now.snapped)
-    return after.covered_people
+
+def compare_manifests(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Comparison]:
+    """Yield every entry of two manifests beside each other, but for time, place, versions and the list of files."""
+    elsewhere = ("seconds", "environment", "files", "study_file", "scenario_file")
+    one, other = (dict(_leaves({n: v for n, v in side.items() if n not in elsewhere})) for side in (told, found))
+    for name in dict.fromkeys([*one, *other]):
+        yield Comparison(name=name, told=one.get(name), found=other.get(name))
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def same_content(one: Path, other: Path) -> bool:
+    """Return whether two files say the same: byte by byte, or else as tables, to a rounding of the last decimal.
+
+    Other versions of the libraries write the same tables in other bytes.
+    """
+    if one.stat().st_size > _MOST_TIMES * other.stat().st_size:
+        return False
+    if one.read_bytes() == other.read_bytes():
+        return True
+    alike: Mapping[str, Callable[[Path, Path], bool]] = {
+        ".csv": _same_csv,
+        ".parquet": _same_parquet,
+        ".gpkg": _same_layers,
+        ".xlsx": _same_members,
+    }
+    compare = alike.get(one.suffix)
+    try:
+        return compare is not None and compare(one, other)
+    except Exception:  # noqa: BLE001 -- whatever a library says of a spoilt file, it is not the same
+        return False
 
 
-def _text(value: float | None) -> str:
+def _same_csv(one: Path, other: Path) -> bool:
+    return _same_tables(*(pd.read_csv(path, dtype=str, keep_default_na=False) for path in (one, other)))
+
+
+def _same_parquet(one: Path, other: Path) -> bool:
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- `import accessibility` stays light
+
+    rows, others = (pq.read_metadata(path).num_rows for path in (one, other))  # before any row is unfolded
+    return rows == others and _same_tables(*(gpd.read_parquet(path) for path in (one, other)))
+
+
+def _same_layers(one: Path, other: Path) -> bool:
+    import pyogrio  # noqa: PLC0415 -- `import accessibility` stays light
+
+    names, others = (sorted(map(tuple, pyogrio.list_layers(path).tolist())) for path in (one, other))
+    return names == others and all(
+        _same_tables(*(pyogrio.read_dataframe(path, layer=name) for path in (one, other))) for name, _ in names
+    )
+
+
+def _same_members(one: Path, other: Path) -> bool:
+    with zipfile.ZipFile(one) as a, zipfile.ZipFile(other) as b:
+        sizes, others = ([(info.filename, info.file_size) for info in book.infolist()] for book in (a, b))
+        return sizes == others and all(a.read(name) == b.read(name) for name, _ in sizes)
+
+
+def _same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    if list(one.columns) != list(other.columns) or len(one) != len(other):
+        return False
+    return all(_same_column(one[name], other[name]) for name in one.columns)
+
+
+def _same_column(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+    if isinstance(one, gpd.GeoSeries):
+        return bool(one.geom_equals_exact(other, 1e-6).where(one.notna(), other.isna()).all())
+    a, b = (pd.to_numeric(side, errors="coerce").to_numpy(float) for side in (one, other))
+    close = np.isclose(a, b, rtol=TOLERANCE, atol=_PLACES)
+    return bool((close | (one.astype(str) == other.astype(str)).to_numpy()).all())
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what stands in a nest of tables and lists, each by the names and numbers that lead to it."""
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list) and value:
+        for place, inner in enumerate(value):
+            yield from _leaves(inner, f"{name}.{place}")
+    else:
+        yield name, value
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _text(value: Any) -> str:
     return "nothing" if value is None else repr(value)

@@ -19,7 +19,7 @@ PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
     {"arguments"},
-    {"arrays", "kernels", "projection", "standards", "wording", "objectives"},
+    {"arrays", "files", "kernels", "projection", "standards", "wording", "objectives"},
     {"streets"},
     {"graphs"},
     {"network", "demand", "sites", "settlement"},

@@ -21,8 +21,8 @@ import worlds
 from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
 from accessibility.areas.blackspots import BLACKSPOT_COLUMNS
 from accessibility.cartography.overlays import classify_people
+from accessibility.files import write_folder
 from accessibility.projection import WGS84
-from accessibility.report.files import write_folder
 from accessibility.report.geopackage import write_geopackage
 from accessibility.report.layers import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
 from accessibility.report.layerstyles import layer_styles

@@ -28,7 +28,7 @@ from unpacking import dots_of
 
 from accessibility import Demand, InputError, OutputError, measure_coverage
 from accessibility.cartography.dots import pack_dots
-from accessibility.cartography.inlining import write_whole
+from accessibility.cartography.inlining import inline
 from accessibility.cartography.outlines import district_figures, safe_html, street_lines
 from accessibility.cartography.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
 from accessibility.maps import Backdrop, draw_coverage, write_map
@@ -327,17 +327,41 @@ def test_minor_streets_are_left_out_and_said_so() -> None:
 def test_a_map_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "map.html"
     path.write_text("old")
+    drawn = draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption())
 
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(OutputError, match="No space left"):
-        write_whole(b"new", path)
+    with pytest.raises(OutputError, match=r"map\.html cannot be written: No space left"):
+        write_map(drawn, path)
     assert path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
-    with pytest.raises(OutputError, match="No such file"):
-        write_whole(b"new", tmp_path / "nowhere" / "map.html")
+
+
+LOADING = ("url(//x)", "x' url(https://x.example/a.png)", "@import '//x'", "<img src=//x>", '<link href="https://x">')
+
+
+def test_a_name_is_text_whatever_it_looks_like() -> None:
+    """A name that reads like a style or a tag loads nothing, and stops no map."""
+    cover = mapworlds.street([100.0 * k for k in range(len(LOADING))])
+    sites = replace(worlds.outlets(cover.demand.xy.tolist()), ids=list(LOADING), name=list(LOADING))  # type: ignore[arg-type]
+    named = measure_coverage(worlds.line(), cover.demand, sites)
+    page = html_of(draw_coverage(named, caption=mapworlds.caption(title=" ".join(LOADING))))
+    assert "url(//x)" in page
+
+
+@pytest.mark.parametrize(
+    "loads",
+    [
+        *("<img src='//x.example/a.png'>", "<IMG SRC = https://x.example/a.png>", "<p style='background: url(//x)'>"),
+        *("<style>p { background: URL( 'http://x' ) }</style>", "<style>@import '//x';</style>", "<image href='//x'/>"),
+        *("<video poster=' //x'></video>", "<svg><use xlink:href='https://x#a'/></svg>"),
+    ],
+)
+def test_a_page_that_would_load_anything_is_refused(loads: str) -> None:
+    with pytest.raises(OutputError, match="would load 1 addresses from the internet"):
+        inline(f"<html><body>{loads}</body></html>", "mark")
 
 
 def test_sites_are_layers_by_kind_and_whether_they_count() -> None:

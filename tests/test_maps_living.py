@@ -269,6 +269,59 @@ def test_a_scenario_is_copied_that_the_command_reads(show: Callable[..., Opened]
     assert opened.complaints == []
 
 
+def test_what_was_switched_outlives_a_reload_and_can_be_undone(show: Callable[..., Opened]) -> None:
+    names = ["O 1,&#", "O2", "N1", "N2"]
+    net, past, where = mapworlds.switchable(names=tuple(names))
+    opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
+    page = opened.page
+
+    def ready() -> None:
+        page.wait_for_selector("ul.sites li", state="attached")
+        page.locator("[data-tab=living]").click()
+
+    def shown() -> Any:
+        return page.locator("header .headline").inner_text(), table_of(opened, "district")
+
+    ready()
+    states = [shown()]
+    for k in range(4):
+        switch(opened, names[k : k + 1])
+        states.append(shown())
+    assert len({str(state) for state in states}) == 5
+    address = page.url
+    page.reload()  # the address
+    ready()
+    assert shown() == states[-1]
+    plain = address.split("#")[0]
+    page.goto("about:blank")
+    page.goto(plain)  # what the browser keeps
+    ready()
+    assert shown() == states[-1]
+    page.locator("header .reset").click()
+    assert (shown(), page.url) == (states[0], plain)
+    page.locator(".undo").click()
+    assert (shown(), page.url) == (states[-1], address)
+    page.keyboard.press("Control+Shift+z")
+    assert shown() == states[0]
+    assert page.locator(".redo").is_disabled()
+    page.goto("about:blank")
+    page.goto(plain)
+    ready()
+    assert shown() == states[0]
+    switch(opened, names[:1])
+    page.keyboard.press("Control+z")
+    assert shown() == states[0]
+    switch(opened, names[1:2])  # another way on: what was undone is gone
+    assert page.locator(".redo").is_disabled()
+    page.evaluate("hash => { location.hash = hash; }", address.split("#")[1])  # a link that somebody sent
+    page.wait_for_function("decodeURIComponent(location.hash).includes('N2')")
+    assert shown() == states[-1]
+    page.evaluate("location.hash = 'switched=nowhere,%E0%A4%A'")
+    page.wait_for_function("!location.hash.includes('nowhere')")
+    assert shown() == states[0]
+    assert opened.complaints == []
+
+
 def test_names_are_text_in_the_list_and_the_tables(show: Callable[..., Opened]) -> None:
     net, past, where = mapworlds.switchable(names=mapworlds.NAMES)
     named = where.map({"West": mapworlds.NAMES[1], "East": mapworlds.NAMES[2], "城关镇": mapworlds.NAMES[3]})

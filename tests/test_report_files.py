@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import errno
 import os
+import shutil
 import subprocess
 import sys
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -20,8 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point
 
-from accessibility import OutputError
-from accessibility.report.files import defuse, write_aside, write_csv, write_folder, write_geoparquet
+from accessibility import OutputError, files
+from accessibility.files import visible, write_aside, write_folder
+from accessibility.report.files import defuse, write_csv, write_geoparquet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DANGEROUS = ("=1+1", "+x", "-x", "@x", "\tx", "\rx", "\nx", "\0x", "  =HYPERLINK(1)", "\u3000=1", "\uff1d1+1", "-5")
 
@@ -63,7 +70,8 @@ def test_text_that_a_spreadsheet_would_compute_is_defused_and_numbers_are_not(tm
     write_csv(table, tmp_path / "a.csv")
     header, *rows = read_cells(tmp_path / "a.csv")
     assert header == ["name", "whole", "share", "mixed"]
-    assert [row[0] for row in rows] == [f"'{cell}" for cell in DANGEROUS] + harmless
+    spelt = {"\rx": r"\x0dx", "\0x": r"\x00x"}
+    assert [row[0] for row in rows] == [spelt.get(cell, f"'{cell}") for cell in DANGEROUS] + harmless
     assert {row[1] for row in rows} == {"-5"}
     assert {row[2] for row in rows} == {"-0.25"}
     assert [row[3] for row in rows[:2]] == ["-5", "'-5"]
@@ -77,7 +85,7 @@ def test_a_header_is_defused_too(tmp_path: Path) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_defused_text_starts_no_formula_and_loses_nothing(text: str) -> None:
     safe = defuse(text)
-    assert safe in (text, f"'{text}")
+    assert safe in (visible(text), f"'{visible(text)}")
     assert safe.lstrip()[:1] not in tuple("=+-@\uff1d\uff0b\uff0d\uff20")
     assert safe[:1] not in ("\t", "\r", "\n", "\0")
 
@@ -198,7 +206,7 @@ def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
 
 def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
-    with pytest.raises(OutputError, match=r"out cannot be written: (File exists|Not a directory)"):
+    with pytest.raises(OutputError, match=r"out/a\.csv cannot be written: (File exists|Not a directory)"):
         write_csv(places(), tmp_path / "out" / "a.csv")
 
 
@@ -210,7 +218,7 @@ def test_a_folder_is_written_whole_and_leaves_other_files_alone(tmp_path: Path) 
         write_csv(pd.DataFrame({"a": [1]}), aside / "a.csv")
         (aside / "deep").mkdir()
         (aside / "deep" / "b.txt").write_text("b")
-        assert names(out)[1:] == ["notes.txt"]
+        assert names(out) == ["notes.txt"]
     assert names(out) == ["a.csv", "deep", "notes.txt"]
     assert (out / "deep" / "b.txt").read_text() == "b"
     assert (out / "notes.txt").read_text() == "mine"
@@ -245,36 +253,127 @@ def test_a_move_that_fails_half_way_is_undone(
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-def test_the_manifest_moves_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_folders_cannot_change_places_files_move_and_the_manifest_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    (tmp_path / "old.csv").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "zones.csv").write_text("old")
     moved = []
-    replace = Path.replace
+    rename = Path.rename
 
     def watched(self: Path, target: Path) -> Path:
-        moved.append(Path(target).name)
-        return replace(self, target)
+        moved.append((self.read_text(), target.parent.name, target.name))
+        return rename(self, target)
 
-    monkeypatch.setattr(Path, "replace", watched)
-    with write_folder(tmp_path) as aside:
+    monkeypatch.setattr(Path, "rename", watched)
+    with write_folder(tmp_path, stale=lambda name: name == "old.csv") as aside:
         for name in ("zones.csv", "manifest.json", "a.csv"):
             (aside / name).write_text(name)
-    assert moved == ["a.csv", "zones.csv", "manifest.json"]
+    arrived = [name for _, where, name in moved if where == tmp_path.name]
+    assert arrived == ["a.csv", "notes.txt", "zones.csv", "manifest.json"]
+    assert names(tmp_path) == sorted(arrived)
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "zones.csv").read_text() == "zones.csv"
+
+
+@pytest.mark.parametrize("exchange", [True, False])
+def test_a_move_that_fails_at_any_point_leaves_the_old_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, exchange: bool
+) -> None:
+    out = tmp_path / "out"
+    if not exchange:
+        monkeypatch.setattr(files, "_exchange", lambda *_: False)
+    rename = Path.rename
+    for fail_at in range(8):
+        out.mkdir(exist_ok=True)
+        for name in ("a.txt", "b.txt", "stale.txt"):
+            (out / name).write_text("old")
+        calls = count()
+
+        def failing(self: Path, target: Path, calls: Iterator[int] = calls, fail_at: int = fail_at) -> Path:
+            if next(calls) == fail_at:
+                full_disk()
+            return rename(self, target)
+
+        with monkeypatch.context() as patched, suppress(OutputError):
+            patched.setattr(Path, "rename", failing)
+            with write_folder(out, stale=lambda name: name == "stale.txt") as aside:
+                (aside / "a.txt").write_text("new")
+                (aside / "manifest.json").write_text("new")
+        assert names(out) in (["a.txt", "b.txt", "manifest.json"], ["a.txt", "b.txt", "stale.txt"])
+        assert (out / "a.txt").read_text() == ("new" if (out / "manifest.json").exists() else "old")
+        assert names(tmp_path) == ["out"]
+        shutil.rmtree(out)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from accessibility import files
+out, at = Path(sys.argv[1]), int(sys.argv[2])
+count = iter(range(10**6))
+def audit(event, _):
+    if event in ("open", "os.rename", "os.mkdir", "os.link", "os.remove", "os.rmdir", "os.listdir", "os.scandir",
+                 "ctypes.call_function", "shutil.rmtree", "shutil.copytree") and next(count) == at:
+        os.kill(os.getpid(), 9)
+sys.addaudithook(audit)
+with files.write_folder(out, stale=lambda name: name == "stale.txt") as aside:
+    for name in ("a.txt", "b.txt", "manifest.json"):
+        (aside / name).write_text("new")
+print(next(count))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="two folders change places in one step there")
+def test_a_kill_at_any_file_operation_leaves_the_old_folder_or_the_new_one(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    old = {"a.txt": "old", "manifest.json": "old", "stale.txt": "old", "notes.txt": "mine"}
+    new = {"a.txt": "new", "b.txt": "new", "manifest.json": "new", "notes.txt": "mine"}
+    seen = set()
+    for at in range(0, 400, 3):
+        out.mkdir(exist_ok=True)
+        for name, text in old.items():
+            (out / name).write_text(text)
+        done = subprocess.run([sys.executable, "-c", KILLED, str(out), str(at)], capture_output=True, check=False)  # noqa: S603
+        found = {path.name: path.read_text() for path in out.iterdir()}
+        assert found in (old, new), at
+        seen.add(found == new)
+        shutil.rmtree(out)
+        if not done.returncode:
+            break
+    assert seen == {True, False}
+    write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
+    assert names(tmp_path) == ["a.csv"]  # what the killed ones left aside is swept
+
+
+def test_a_folder_that_is_kept_is_whole_beside_the_new_one(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    fill_folder(out, "old.txt", "manifest.json")
+    with write_folder(out, stale=lambda name: name == "old.txt", kept=tmp_path / "earlier") as aside:
+        (aside / "manifest.json").write_text("newer")
+    assert (names(out), names(tmp_path / "earlier")) == (["manifest.json"], ["manifest.json", "old.txt"])
+    assert (tmp_path / "earlier" / "manifest.json").read_text() == "new"
+    assert names(tmp_path) == ["earlier", "out"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere only age tells a killed run from a living one")
 def test_what_a_killed_run_left_aside_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from accessibility.report.files import write_folder\n"
+        "import os, sys; from accessibility.files import write_folder\n"
         "with write_folder(sys.argv[1]) as aside:\n"
         "    (aside / 'a.txt').write_text('half'); os.kill(os.getpid(), 9)"
     )
-    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)  # noqa: S603
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path / "out")], check=False)  # noqa: S603
     assert killed.returncode == -9
     (left,) = names(tmp_path)
-    (tmp_path / f".accessibility-{os.getppid()}-alive").mkdir()
-    (tmp_path / ".accessibility-notes").mkdir()
+    process, mark = left.removeprefix(".accessibility-").split("-")
+    living, elsewhere = left.replace(process, str(os.getppid())), f".accessibility-{process}-{'f' * len(mark)}"
+    for name in (living, elsewhere, ".accessibility-notes"):
+        (tmp_path / name).mkdir()
     write_csv(pd.DataFrame({"a": [1]}), tmp_path / "a.csv")
-    assert left not in names(tmp_path)
-    assert names(tmp_path) == sorted(["a.csv", f".accessibility-{os.getppid()}-alive", ".accessibility-notes"])
+    assert names(tmp_path) == sorted(["a.csv", living, elsewhere, ".accessibility-notes"])
 
 
 def test_what_is_older_than_a_day_is_swept(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from accessibility.sources.checks import Finding
 
 KEYS = [
     "version",
+    "command",
+    "date",
+    "options",
     "study",
     "study_file",
     "inputs",

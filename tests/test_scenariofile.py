@@ -152,6 +152,7 @@ def test_what_cannot_be_added_changes_nothing(tmp_path: Path, text: str, message
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "nowhere").write_text("a file, no folder")
     with pytest.raises(OutputError, match="cannot be written"):
         write_scenarios([Scenario(name="one")], tmp_path / "nowhere" / "s.toml")
     with pytest.raises(OutputError, match="cannot be written"):

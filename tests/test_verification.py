@@ -1,167 +1,286 @@
-"""A run is found again, or not: changed inputs, changed figures, missing files, each said with both numbers."""
+"""A run is proved again from its inputs, or not: every file, every figure, every word of its manifest."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import zipfile
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import pandas as pd
 import pytest
 
 from accessibility import InputError, runs
 from accessibility.console import Silence
-from accessibility.verification import Comparison, verify_run
+from accessibility.proposing import Question
+from accessibility.runs import verifying
+from accessibility.verification import Comparison, read_told, same_content, told_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
-    from accessibility import Coverage, Study
+    from accessibility.verification import Verdict
 
 
 @pytest.fixture
 def run(town: Path, cache: Path) -> Path:
-    """Return the folder of a run beside its study."""
+    """Return the folder of a proposal beside its study, made on another day."""
     folder = town.parent / "out" / "street"
-    runs.run_cover(town, folder, runs.Options(cache=cache), Silence())
+    runs.run_site(town, Question(budget=1.0), folder, runs.Options(cache=cache, date="2026-01-31"), Silence())
     return folder
 
 
-def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+def verify(folder: Path, cache: Path, **where: Path) -> Verdict:
+    return runs.run_verify(folder, runs.Options(cache=cache), Silence(), **where)
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
     told = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     edit(told)
     (folder / "manifest.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def test_a_run_is_equal_to_itself_and_moves_with_its_study(run: Path, town: Path, tmp_path: Path) -> None:
+def relist(folder: Path, name: str) -> None:
+    """Give a file that was tampered with its own hash in the list: only what it says can betray it."""
+    from accessibility.report.manifest import list_files  # noqa: PLC0415
+
+    change(folder, lambda told: told["files"].update({name: list_files(folder)[name]}))
+
+
+def edit_text(folder: Path, name: str, old: str, new: str) -> None:
+    text = (folder / name).read_text(encoding="utf-8")
+    assert old in text
+    (folder / name).write_text(text.replace(old, new), encoding="utf-8", newline="")
+    relist(folder, name)
+
+
+def edit_parquet(folder: Path) -> None:
+    table = gpd.read_parquet(folder / "demand.parquet")
+    table.loc[0, "covered"] = ~table.loc[0, "covered"]
+    table.to_parquet(folder / "demand.parquet", index=False)
+    relist(folder, "demand.parquet")
+
+
+def edit_layer(folder: Path) -> None:
+    table = gpd.read_file(folder / "coverage.gpkg", layer="outlets")
+    table.loc[0, "name"] = "Another"
+    table.to_file(folder / "coverage.gpkg", layer="outlets", driver="GPKG")
+    relist(folder, "coverage.gpkg")
+
+
+def edit_workbook(folder: Path) -> None:
+    path, other = folder / "report.xlsx", folder / "other.xlsx"
+    with zipfile.ZipFile(path) as book, zipfile.ZipFile(other, "w") as forged:
+        for name in book.namelist():
+            forged.writestr(name, book.read(name).replace(b"270", b"277"))
+    other.replace(path)
+    relist(folder, "report.xlsx")
+
+
+def forget_table(folder: Path) -> None:
+    (folder / "districts.csv").unlink()
+    change(folder, lambda told: told["files"].pop("districts.csv"))
+
+
+def make_link(folder: Path) -> None:
+    (folder / "sites.csv").rename(folder.parent / "sites.csv")
+    (folder / "sites.csv").symlink_to(folder.parent / "sites.csv")
+
+
+def test_a_run_follows_from_its_inputs_on_another_day_and_moves_with_its_study(
+    run: Path, town: Path, cache: Path, tmp_path: Path
+) -> None:
     told = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert told["study_file"]["path"] == "../../study.toml"
-    verdict = verify_run(run)
+    assert {path.name for path in run.iterdir()} == {*told["files"], "manifest.json"}
+    verdict = verify(run, cache)
     assert verdict.equal, verdict.lines
-    assert {c.name for c in verdict.comparisons} >= {
-        "population",
-        "covered",
-        "covered_share at 0.8 m/s",
-        "districts.csv: covered",
-    }
-    assert verdict.lines[0].startswith("equal: 13 figures")
+    assert {c.name for c in verdict.comparisons} >= {"totals.covered", "sensitivity.0.8", "siting.bound"}
+    assert "bound 270 from the dual certificate" in verdict.proved[0]
+    assert verdict.beside == ()
     elsewhere = tmp_path / "moved"
     elsewhere.mkdir()
     for item in list(town.parent.iterdir()):
         if item != elsewhere:
             shutil.move(item, elsewhere / item.name)
-    assert verify_run(elsewhere / "out" / "street").equal
+    assert verify(elsewhere / "out" / "street", cache).equal
 
 
-def test_a_changed_input_is_named_and_both_numbers_are_told(run: Path, town: Path) -> None:
+TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "bound": (lambda f: change(f, lambda t: t["siting"].update(bound=1e9)), "siting.bound: NOT EQUAL"),
+    "objective": (lambda f: change(f, lambda t: t["siting"].update(objective=280.0)), "siting.objective: NOT EQUAL"),
+    "question": (lambda f: change(f, lambda t: t["siting"]["question"].update(budget=3.0)), "siting.selected"),
+    "no plan": (lambda f: change(f, lambda t: t.update(siting=None, command="cover")), "sites.csv: does not follow"),
+    "a total": (lambda f: change(f, lambda t: t["totals"].update(covered=31.0)), "the run told 31.0, found again 30.0"),
+    "a warning": (lambda f: change(f, lambda t: t.update(warnings=["all is well"])), "warnings.0: NOT EQUAL"),
+    "deleted": (lambda f: (f / "districts.csv").unlink(), "districts.csv: is missing"),
+    "deleted and not listed": (
+        forget_table,
+        "districts.csv: such a run writes it, but it is not listed",
+    ),
+    "report": (lambda f: edit_text(f, "report.html", "270", "277"), "report.html: does not follow"),
+    "report with its old hash": (lambda f: (f / "report.html").write_text("x"), "report.html: has changed"),
+    "one row": (lambda f: edit_text(f, "districts.csv", "Street,310,", "Street,311,"), "districts.csv: does not"),
+    "a site": (lambda f: edit_text(f, "sites.csv", "Bank", "Bench"), "sites.csv: does not follow"),
+    "people": (edit_parquet, "demand.parquet: does not follow"),
+    "a layer": (edit_layer, "coverage.gpkg: does not follow"),
+    "workbook": (edit_workbook, "report.xlsx: does not follow"),
+    "of an older run": (lambda f: (f / "walk_minutes.tif").write_text("old"), "bears a result's name"),
+    "a link": (
+        make_link,
+        "sites.csv: is missing, or no plain file",
+    ),
+}  # fmt: skip
+
+
+def test_every_kind_of_tampering_is_found(run: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One folder for all: what a run repeats is the same each time, so it is computed once for each question."""
+    kept: dict[Any, Any] = {}
+    repeat = verifying._repeat
+
+    def once(folder: Path, path: Path, told: Any, again: Path, *rest: Any) -> Any:
+        key = (told.command, told.siting and told.siting.question)
+        place = run.parent / f"again-{len(kept)}"
+        if key not in kept:
+            kept[key] = (place, repeat(folder, path, told, place, *rest))
+        shutil.copytree(kept[key][0], again)
+        return kept[key][1]
+
+    monkeypatch.setattr(verifying, "_repeat", once)
+    for name, (tamper, said) in TAMPERED.items():
+        folder = run.with_name("tampered")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(run, folder)
+        tamper(folder)
+        verdict = verify(folder, cache)
+        assert not verdict.equal, name
+        assert said in "\n".join(verdict.lines), (name, verdict.lines)
+
+
+def test_a_changed_input_is_named_and_both_numbers_are_told(run: Path, town: Path, cache: Path) -> None:
     outlets = town.parent / "outlets.csv"
     outlets.write_text(outlets.read_text(encoding="utf-8") + "O2,Second,108.2104197,30.5\n", encoding="utf-8")
-    verdict = verify_run(run)
+    verdict = verify(run, cache)
     assert not verdict.equal
-    assert len(verdict.changed) == 1
-    assert verdict.changed[0].startswith("outlets: ")
-    assert "has changed since the run: SHA-256" in verdict.changed[0]
-    (covered,) = [c for c in verdict.comparisons if c.name == "covered"]
-    assert (covered.told, covered.found, covered.equal) == (30.0, 150.0, False)
-    assert "covered: NOT EQUAL, the run told 30.0, found again 150.0" in verdict.lines
+    assert "outlets: outlets.csv has changed since the run" in verdict.changed
+    assert "totals.covered: NOT EQUAL, the run told 30.0, found again 150.0" in verdict.lines
+    outlets.unlink()
+    gone = verify(run, cache)
+    assert (gone.equal, gone.comparisons) == (False, ())
+    assert "outlets.csv" in gone.changed[0]
+    assert gone.to_dict()["figures"] == []
 
 
-def test_an_input_that_changed_without_effect_is_not_equal_either(run: Path, town: Path) -> None:
-    outlets = town.parent / "outlets.csv"
-    outlets.write_text(outlets.read_text(encoding="utf-8").replace("Hall", "Town hall"), encoding="utf-8")
-    verdict = verify_run(run)
-    assert all(c.equal for c in verdict.comparisons)
-    assert not verdict.equal
-    town.write_text(town.read_text(encoding="utf-8") + "\n# a note\n", encoding="utf-8")
-    assert [line.split(":")[0] for line in verify_run(run).changed] == ["study file", "outlets"]
-
-
-def test_a_figure_that_was_touched_up_is_found(run: Path) -> None:
-    change(run, lambda told: told["totals"].update(covered=31.0))
-    verdict = verify_run(run)
-    assert [c.name for c in verdict.comparisons if not c.equal] == ["covered"]
-    change(run, lambda told: told["totals"].update(covered=30.0))
-    change(run, lambda told: told["sensitivity"].update({"1.2": 0.9}))
-    assert [c.name for c in verify_run(run).comparisons if not c.equal] == ["covered_share at 1.2 m/s"]
-    change(run, lambda told: told["sensitivity"].update({"1.2": 70 / 310}))
-    table = run / "districts.csv"
-    table.write_text(
-        table.read_text(encoding="utf-8-sig").replace("total,310,310,0,0,30,", "total,310,310,0,0,300,"),
-        encoding="utf-8-sig",
-    )
-    assert [c.name for c in verify_run(run).comparisons if not c.equal] == ["districts.csv: covered"]
-    table.unlink()
-    assert verify_run(run).equal
-
-
-def test_a_missing_file_is_not_equal_and_no_fault(run: Path, town: Path) -> None:
-    (town.parent / "people.csv").unlink()
-    verdict = verify_run(run)
-    assert not verdict.equal
-    assert verdict.comparisons == ()
-    assert "cannot be found again, a file is missing" in verdict.lines[0]
-    assert verdict.changed[0].startswith("population: ")
-    assert verdict.to_dict() == {"equal": False, "changed": list(verdict.changed), "figures": []}
-
-
-def test_a_study_that_lies_elsewhere_can_be_named(run: Path, town: Path, tmp_path: Path) -> None:
+def test_what_lies_beside_a_run_is_told_and_a_study_elsewhere_can_be_named(
+    run: Path, town: Path, cache: Path, tmp_path: Path
+) -> None:
+    (run / "notes.txt").write_text("mine")
     alone = tmp_path / "alone" / "deep" / "run"
     shutil.copytree(run, alone)
-    assert verify_run(alone).changed[0].startswith("study file: ")
-    assert verify_run(alone, study=town).equal
+    assert verify(alone, cache).changed[0].startswith("study file: ")
+    verdict = verify(alone, cache, study=town)
+    assert verdict.equal, verdict.lines
+    assert verdict.beside == ("notes.txt",)
 
 
-SITING = {"model": "mclp", "status": "optimal", "objective": 270.0, "bound": 270.0, "gap": 0.0, "selected": ["B1"]}
+def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
+    scenarios = town.parent / "scenarios.toml"
+    scenarios.write_text('[[scenario]]\nname = "the bank"\nopen = ["B1"]\n', encoding="utf-8")
+    folder = town.parent / "compared"
+    runs.run_compare(town, scenarios, folder, runs.Options(cache=cache), Silence())
+    assert verify(folder, cache).equal
+    edit_text(folder, "compare.csv", "270", "271")
+    change(folder, lambda told: told["scenarios"][0]["totals"].update(gained=241.0))
+    verdict = verify(folder, cache)
+    assert "compare.csv: does not follow from the inputs" in verdict.changed
+    assert [c.name for c in verdict.comparisons if not c.equal] == ["scenarios.0.totals.gained"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "unequal"),
-    [
-        ({}, []),
-        ({"objective": 280.0, "bound": 280.0}, ["siting objective"]),
-        ({"bound": 260.0}, ["siting bound, not below the objective"]),
-        ({"selected": ["B1", "B7"]}, ["siting objective"]),
-        ({"model": "p-median", "objective": 1.0, "bound": 2.0}, []),
-        ({"status": "infeasible", "objective": None}, []),
-    ],
-)
-def test_a_proposal_is_walked_again(changes: dict[str, Any], unequal: list[str], run: Path) -> None:
-    change(run, lambda told: told.update(siting={**SITING, **changes}))
-    assert [c.name for c in verify_run(run).comparisons if not c.equal] == unequal
-
-
-def test_another_check_of_the_proposal_can_be_given(run: Path) -> None:
-    change(run, lambda told: told.update(siting={**SITING, "model": "p-median"}))
-
-    def check(study: Study, now: Coverage, siting: Mapping[str, Any]) -> Iterator[Comparison]:
-        assert study.name == "Street"
-        yield Comparison(name=str(siting["model"]), told=1.0, found=now.covered_people)
-
-    (own,) = [c for c in verify_run(run, check_siting=check).comparisons if c.name == "p-median"]
-    assert (own.told, own.found, own.equal) == (1.0, 30.0, False)
+@pytest.fixture
+def told(tmp_path: Path) -> Path:
+    """Return a folder with a manifest that is well formed and tells of nothing."""
+    sha, option = "0" * 64, dict.fromkeys(("basemap", "shapefile", "geotiff"), False)
+    limits = {"sites": None, "budget": 3, "reach": None, "floor": 0, "close": 0, "time_limit_s": 60}
+    manifest = {
+        "version": "0", "study": "x", "command": "site", "date": "2026-01-31", "options": {"language": "en", **option},
+        "study_file": {"path": "study.toml", "sha256": sha}, "inputs": {"network": {"path": "r.osm", "sha256": sha}},
+        "totals": {"population": 1.0}, "sensitivity": {"1.0": 0.5}, "files": {},
+        "siting": {"question": {"model": "mclp", **limits}, "selected": [], "closed": [], "covered_people": 1},
+    }  # fmt: skip
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    read_told(tmp_path)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "manifest.json").unlink(), r"manifest\.json: no such file"),
-        (lambda folder: (folder / "manifest.json").write_text("{"), r"manifest\.json: not a manifest"),
-        (
-            lambda folder: (folder / "manifest.json").write_text("[1]"),
-            r"lacks study_file\.path, study_file\.sha256, totals",
-        ),
-        (lambda folder: change(folder, lambda told: told.pop("study_file")), r"lacks study_file\.path"),
-        (
-            lambda folder: change(folder, lambda told: told["inputs"]["outlets"].pop("path")),
-            r"lacks inputs\.outlets\.path",
-        ),
-        (lambda folder: (folder / "districts.csv").write_text("a,b\n1,2\n"), r"districts\.csv: not the districts\.csv"),
+        (lambda m: m["totals"].update(population="x"), r"totals\.population: found 'x'"),
+        (lambda m: m["inputs"]["network"].update(path=5), r"inputs\.network\.path: found 5"),
+        (lambda m: m["inputs"]["network"].update(path="a" * 5000), r"inputs\.network\.path: found"),
+        (lambda m: m["inputs"]["network"].update(sha256=None), r"inputs\.network\.sha256"),
+        (lambda m: m.update(sensitivity={"x": 1}), r"sensitivity\.x"),
+        (lambda m: m.update(sensitivity=[1]), "sensitivity"),
+        (lambda m: m.update(totals=[]), "totals"),
+        (lambda m: m.update(siting="x"), "siting: found 'x'"),
+        (lambda m: m["siting"].update(selected=5), r"siting\.selected: found 5"),
+        (lambda m: m["siting"]["question"].update(budget="3"), r"siting\.question\.budget: found '3'"),
+        (lambda m: m.pop("files"), "files: required and not there"),
+        (lambda m: m["files"].update(a={"sha256": "0" * 64, "bytes": -1}), r"files\.a\.bytes: found -1"),
+        (lambda m: m.update(date="yesterday"), "date: found 'yesterday'"),
+        (lambda m: m.update(command="rm"), "command: found 'rm'"),
     ],
 )
-def test_a_folder_that_is_no_run_is_one_clear_error(spoil: Callable[[Path], Any], message: str, run: Path) -> None:
-    spoil(run)
+def test_a_malformed_manifest_is_one_clear_error(spoil: Callable[[Any], Any], message: str, told: Path) -> None:
+    change(told, spoil)
     with pytest.raises(InputError, match=message):
-        verify_run(run)
+        read_told(told)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[1]", "null", "{}", '{"totals": NaN}', "[" * 100_000, "\0", '{"a": ' + "9" * 5000 + "}"]
+)
+def test_what_is_no_manifest_is_one_clear_error(content: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_told(tmp_path)
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        read_told(tmp_path)
+
+
+def name_study(folder: Path, path: str) -> None:
+    change(folder, lambda told: told["study_file"].update(path=path))
+
+
+def test_a_manifest_opens_no_file_but_its_study(told: Path) -> None:
+    os.mkfifo(told / "pipe.toml")
+    (told / "empty.toml").write_text("")
+    (told / "endless.toml").symlink_to("/dev/zero")
+    for path in ("/etc/passwd", "/dev/zero", "pipe.toml", "empty.toml", "endless.toml", "nowhere.toml", "a\0.toml"):
+        name_study(told, path)
+        with pytest.raises(InputError, match="is missing, or no TOML file"):
+            told_file(told, read_told(told)[0].study_file, "study file")
+    (told / "manifest.json").unlink()
+    os.mkfifo(told / "manifest.json")
+    with pytest.raises(InputError, match="no such file"):
+        read_told(told)
+
+
+def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -> None:
+    one, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    one.write_text("district,people\nA,1.000001\n")
+    for text, same in (("A,1.000002", True), ("A,1.00001", False), ("B,1.000001", False), ("A,", False)):
+        other.write_text(f"district,people\n{text}\n")
+        assert same_content(one, other) is same, text
+    for name in ("a.html", "b.html"):
+        (tmp_path / name).write_text(name)
+    assert not same_content(tmp_path / "a.html", tmp_path / "b.html")
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1")
+    assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet")
 
 
 @pytest.mark.parametrize(
@@ -173,7 +292,11 @@ def test_a_folder_that_is_no_run_is_one_clear_error(spoil: Callable[[Path], Any]
         (None, 0.5, False),
         (0.5, float("nan"), False),
         (0.0, 1e-10, True),
+        (1, 1.0, True),
+        ("optimal", "optimal", True),
+        ("optimal", None, False),
+        (True, 1, False),
     ],
 )
-def test_figures_are_equal_to_a_billionth(told: float | None, found: float | None, *, equal: bool) -> None:
+def test_figures_are_equal_to_a_billionth(told: Any, found: Any, *, equal: bool) -> None:
     assert Comparison(name="x", told=told, found=found).equal is equal

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import json
-import os
 import re
 import struct
 import zlib
+from html.parser import HTMLParser
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ from accessibility.errors import OutputError
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -31,9 +29,9 @@ _PACKAGED = {LEAFLET_JS: "leaflet.js", LEAFLET_CSS: "leaflet.css"}
 _SCRIPT = re.compile(r'<script src="([^"]*)">\s*</script>')
 _STYLESHEET = re.compile(r'<link rel="stylesheet" href="([^"]*)"\s*/?>')
 _CSS_ADDRESS = re.compile(r"""url\(\s*['"]?([^'")]+)['"]?\s*\)""")
-_REMOTE = re.compile(
-    r"""(?:<[^>]*\s(?:src|href)\s*=\s*|url\(\s*|@import\s+)['"]?((?:https?:)?//[^'")\s>]+)""", re.IGNORECASE
-)
+_CSS_LOADS = re.compile(r"""(?:url\(|@import)\s*['"]?([^'")\s;]+)""", re.IGNORECASE)
+_REMOTE = re.compile(r"\s*(?:[a-z]+:)?//", re.IGNORECASE)
+_LOADING = frozenset(("src", "srcset", "href", "xlink:href", "poster", "data", "background"))
 _ELEMENT_ID = re.compile(r"_([0-9a-f]{32})(?![0-9a-f])")
 
 
@@ -54,11 +52,32 @@ def inline(html: str, mark: str) -> str:
     """
     html = _SCRIPT.sub(lambda m: f'<script nonce="{mark}">{_script(m[1])}</script>', html)
     html = _STYLESHEET.sub(lambda m: f"<style>{_stylesheet(m[1])}</style>", html)
-    remote = sorted({m[1] for m in _REMOTE.finditer(html)})
+    page = _Loads()
+    page.feed(html)
+    remote = sorted({address for address in page.found if _REMOTE.match(address)})
     if remote:
         msg = f"map page would load {len(remote)} addresses from the internet: {', '.join(remote[:10])}; expected none"
         raise OutputError(msg)
     return html
+
+
+class _Loads(HTMLParser):
+    """What the tags and styles of a page would load: its texts and the values of its scripts load nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        for name, value in attrs:
+            if name in _LOADING:
+                self.found.append(value or "")
+            elif name == "style":
+                self.found += _CSS_LOADS.findall(value or "")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem == "style":
+            self.found += _CSS_LOADS.findall(data)
 
 
 def settle(html: str, *, mark: str, ids: Iterable[str]) -> str:
@@ -81,29 +100,6 @@ def policy(mark: str, *, images_from: str = "") -> str:
         f"default-src 'none'; script-src 'nonce-{mark}'; style-src 'unsafe-inline'; img-src {images};"
         " font-src data:; base-uri 'none'; form-action 'none'"
     )
-
-
-def write_whole(content: bytes, path: Path) -> None:
-    """Write a file that appears whole or not at all: aside, then renamed.
-
-    Raises
-    ------
-    OutputError
-        The file cannot be written; a file already there is untouched.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except OSError as error:
-        msg = f"{path}: {len(content):,} bytes cannot be written: {error.strerror or error}"
-        raise OutputError(msg) from error
-    finally:
-        with contextlib.suppress(OSError):  # the folder itself is what fails; the error above says so
-            aside.unlink(missing_ok=True)
 
 
 def png(index: NDArray[np.uint8], colours: list[str]) -> bytes:

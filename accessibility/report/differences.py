@@ -10,7 +10,7 @@ import pandas as pd
 from accessibility.comparison import ALL, compare_coverages, compare_scenarios
 from accessibility.errors import InputError
 from accessibility.report.files import write_csv
-from accessibility.report.manifest import record_run, write_manifest
+from accessibility.report.manifest import record_run, tell_path
 from accessibility.sources.cache import sha256_file
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def record_comparison(
     baseline, pairs
         As for `scenario_table`.
     scenario_file
-        The file that the scenarios were read from, told by its name and SHA-256.
+        The file that the scenarios were read from, told by path, as the study's, and SHA-256.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def record_comparison(
     rows = scenario_table(baseline, pairs).to_dict("records")
     told = record_run(run, baseline, sensitivity=sensitivity)
     if scenario_file is not None:
-        told["scenario_file"] = {"path": scenario_file.name, "sha256": sha256_file(scenario_file)}
+        told["scenario_file"] = {"path": tell_path(scenario_file, run), "sha256": sha256_file(scenario_file)}
     told["scenarios"] = [
         {
             "name": scenario.name,
@@ -124,10 +124,8 @@ def record_comparison(
     return told
 
 
-def write_comparison(
-    folder: Path, baseline: Coverage, pairs: Pairs, district: pd.Series[Any], record: Mapping[str, Any]
-) -> None:
-    """Write ``compare.csv``, ``differences.csv`` and ``manifest.json`` into a folder.
+def write_comparison(folder: Path, baseline: Coverage, pairs: Pairs, district: pd.Series[Any]) -> None:
+    """Write ``compare.csv`` and ``differences.csv`` into a folder.
 
     Raises
     ------
@@ -140,7 +138,6 @@ def write_comparison(
     }
     for name, table in tables.items():
         write_csv(table, folder / name)
-    write_manifest(record, folder / "manifest.json")
 
 
 def _check_names(pairs: Pairs) -> None:

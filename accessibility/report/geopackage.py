@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from accessibility.report.files import spellable, write_aside
+from accessibility.files import spellable, write_aside
 from accessibility.report.layers import GEOMETRY, make_layers
 from accessibility.report.layerstyles import layer_styles
 from accessibility.report.styles import write_qml

@@ -7,7 +7,8 @@ import math
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ import numpy as np
 import pyproj
 
 from accessibility import __version__
-from accessibility.report.files import write_aside
+from accessibility.errors import InputError
+from accessibility.files import OBEYED, write_aside
 from accessibility.report.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.standards import SETTINGS
@@ -32,6 +34,7 @@ _LIBRARIES = (
     *("numpy", "pandas", "pyarrow", "scipy", "pyproj", "shapely", "geopandas", "numba", "osmium", "rasterio"),
     *("folium", "highspy"),
 )
+_MOST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ class Run:
         What readers set aside, suspect or want known.
     seconds
         How long the run took.
+    command, date, options
+        What was asked for: the command, the day that the files bear, language and files on request.
     """
 
     study: str
@@ -63,6 +68,9 @@ class Run:
     warnings: Sequence[Finding | str] = ()
     seconds: float
     folder: str | os.PathLike[str] | None = None
+    command: str = "cover"
+    date: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def record_run(
@@ -98,9 +106,12 @@ def record_run(
     folder = Path(run.study_file).resolve().parent
     told: dict[str, Any] = {
         "version": __version__,
+        "command": run.command,
+        "date": run.date,
+        "options": run.options,
         "study": run.study,
         "study_file": {
-            "path": _relative(run.study_file, folder if run.folder is None else Path(run.folder).resolve()),
+            "path": tell_path(run.study_file, run),
             "sha256": sha256_file(run.study_file),
         },
         "inputs": {
@@ -142,6 +153,71 @@ def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> Non
     text = json.dumps(_plain(told), ensure_ascii=False, allow_nan=False, indent=2)
     with write_aside(path) as aside:
         aside.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+
+
+def json_line(value: Any) -> str:
+    r"""Return a value as one line of JSON that a terminal shows as it is: null for what is not a finite number.
+
+    Examples
+    --------
+    >>> json_line({"name": chr(0x9B), "share": float("nan")})
+    '{"name": "\\u009b", "share": null}'
+    """
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    return OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+def list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every file below a folder by its path there: SHA-256 and bytes, in the order of the paths."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size} for name in files}
+
+
+def peek_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a run in a folder; None where there is none that this program wrote."""
+    with suppress(InputError):
+        told = parse_manifest(folder / "manifest.json")
+        return told if {"version", "study", "inputs", "totals"} <= told.keys() else None
+    return None
+
+
+def parse_manifest(path: Path) -> dict[str, Any]:
+    """Return the table in a ``manifest.json`` that anybody may have sent, without a look at what is in it.
+
+    Raises
+    ------
+    InputError
+        No regular file, one that is too large, no JSON, or no table.
+    """
+    try:
+        if not path.is_file():
+            msg = f"{path}: no such file; expected the folder of a run, with its manifest.json"
+            raise InputError(msg)
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            msg = f"{path}: more than {_MOST_BYTES:,} bytes; expected the manifest of a run"
+            raise InputError(msg)
+        told = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        msg = f"{path}: not a manifest: {error}"
+        raise InputError(msg) from error
+    if not isinstance(told, dict):
+        msg = f"{path}: not a manifest: found {type(told).__name__}; expected a table of names and values"
+        raise InputError(msg)
+    return told
+
+
+def _no_number(word: str) -> None:
+    msg = f"{word} is no number of JSON"
+    raise ValueError(msg)
+
+
+def tell_path(path: str | os.PathLike[str], run: Run) -> str:
+    """Return the path of a file as a run's manifest tells it: from the manifest's folder, or from the study's."""
+    return _relative(path, Path(run.study_file).resolve().parent if run.folder is None else Path(run.folder).resolve())
 
 
 def _relative(path: str | os.PathLike[str], folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
-from accessibility.report.files import write_aside
+from accessibility.files import write_aside
 from accessibility.report.illustrations import Pictures, illustrate
 from accessibility.report.sentences import (
     say_blackspot_text,

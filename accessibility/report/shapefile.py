@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.report.files import spellable, write_folder
+from accessibility.files import spellable, write_folder
 from accessibility.report.layers import GEOMETRY
 
 if TYPE_CHECKING:

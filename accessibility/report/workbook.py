@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from accessibility.report.files import write_aside
+from accessibility.files import no_room, visible, write_aside
 from accessibility.report.sentences import say_conditions, say_headline, say_proposal
 from accessibility.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.report.tables import TOTAL
@@ -76,15 +77,19 @@ def write_workbook(
 
     voice = Voice.of(language)
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    # An open file, because what the library's own opening raises names no reason.
-    with write_aside(path) as aside, aside.open("wb") as file:
-        book = xlsxwriter.Workbook(file, options)
-        _describe(book, facts, voice)
-        styles = _styles(book)
-        _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
-        for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
-            _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
+    content = io.BytesIO()
+    book = xlsxwriter.Workbook(content, options)
+    _describe(book, facts, voice)
+    styles = _styles(book)
+    _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
+    for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
+        _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
+    try:
         book.close()
+    except xlsxwriter.exceptions.FileCreateError as error:  # its parts stand in the temporary folder before
+        raise no_room(error) from error
+    with write_aside(path) as aside:
+        aside.write_bytes(content.getvalue())
 
 
 def _in_languages(dictionary: pd.DataFrame | None, voice: Voice) -> pd.DataFrame | None:
@@ -213,5 +218,5 @@ def _look(kind: str, value: Any) -> str:
 
 
 def _plain(words: str) -> str:
-    """Return a text as a cell can hold it: whole characters, not too many."""
-    return _NO_TEXT.sub("\ufffd", words)[:_MOST_LETTERS]
+    """Return a text as a cell can hold it: whole characters, none that is obeyed, not too many."""
+    return _NO_TEXT.sub("\ufffd", visible(words))[:_MOST_LETTERS]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.factfinding import SPEEDS_M_S
 from accessibility.report.differences import difference_table, record_comparison, scenario_table, write_comparison
-from accessibility.report.files import write_folder
 from accessibility.report.manifest import Run
 from accessibility.report.tables import headline
+from accessibility.runs.folder import choose_folder, claim_folder, earlier_run, slug, write_run
 from accessibility.runs.options import READING_STEPS, Options, Progress
-from accessibility.runs.pack import slug
 from accessibility.scenariofile import read_scenarios
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
     from accessibility.trial import Trial
@@ -42,6 +41,8 @@ class Comparison:
         The map of each scenario.
     manifest
         As written.
+    kept
+        Where an earlier run is kept that stood in the folder.
     """
 
     folder: Path
@@ -50,6 +51,8 @@ class Comparison:
     differences: pd.DataFrame
     maps: tuple[Path, ...]
     manifest: dict[str, Any]
+    kept: Path | None = None
+    case: None = None  # a comparison proposes nothing
 
 
 def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress) -> Comparison:
@@ -61,6 +64,8 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
     scenarios = read_scenarios(scenario_file)
     progress.start(READING_STEPS + 3 + len(scenarios))
     study = read_study(path, progress=progress.step, cache=options.cache)
+    folder = choose_folder(study, out, "-scenarios")
+    claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
     progress.step("Walking from every home")
     now = study.coverage()
     speeds = {f"{s:.1f}": study.coverage(walker=replace(now.walker, speed_m_s=s)).share for s in SPEEDS_M_S}
@@ -69,7 +74,6 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
         progress.step(f"Trying {scenario.name}")
         trials.append(study.what_if(scenario))
     pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
-    folder = Path("maps") / f"{slug(study.name)}-scenarios" if out is None else out
     run = Run(
         study=study.name,
         study_file=path,
@@ -78,19 +82,23 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
         parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
         warnings=[finding for finding in study.findings if finding.is_warning],
         seconds=round(time.monotonic() - begun, 3),
+        command="compare",
+        date=options.day,
+        options=options.files,
     )
     record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file)
-    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    date = options.day
     from accessibility.maps import write_map  # noqa: PLC0415 -- folium only where a map is drawn
 
     progress.step("Drawing the maps")
     names = _file_names([scenario.name for scenario in scenarios])
     drawn = [study.map(trial, date=date, lang=options.language, basemap=options.basemap) for trial in trials]
     progress.step("Writing")
-    with write_folder(folder) as aside:
+    kept = None if options.overwrite else earlier_run(folder, study, record)
+    with write_run(folder, record, kept) as aside:
         for name, one in zip(names, drawn, strict=True):
             write_map(one, aside / name)
-        write_comparison(aside, now, pairs, study.district, record)
+        write_comparison(aside, now, pairs, study.district)
     return Comparison(
         folder=folder,
         headline=headline(now, date),
@@ -98,6 +106,7 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
         differences=difference_table(now, pairs, study.district),
         maps=tuple(folder / name for name in names),
         manifest=record,
+        kept=kept,
     )
 
 

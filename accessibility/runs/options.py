@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from accessibility.proposing import SitingCase
     from accessibility.siting import SitingPlan
 
 READING_STEPS = 5
@@ -48,6 +50,10 @@ class Options:
         Whether the layers are also written as Shapefiles, and walking time as a GeoTIFF.
     cache
         Folder for parsed networks; the user's cache folder if None.
+    date
+        The day that the files bear, as ``2026-11-28``; today if empty.
+    overwrite
+        Whether files that this program did not write may be replaced, and an earlier proposal lost.
     """
 
     workers: int | None = None
@@ -56,6 +62,19 @@ class Options:
     shapefile: bool = False
     geotiff: bool = False
     cache: Path | None = None
+    date: str = ""
+    overwrite: bool = False
+
+    @property
+    def day(self) -> str:
+        """The day that the files bear."""
+        return self.date or dt.datetime.now(tz=dt.UTC).date().isoformat()
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What decides which files there are and what is in them, for the manifest."""
+        names = ("language", "basemap", "shapefile", "geotiff")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +116,10 @@ class Result:
         As written.
     files
         Names of the files, in the order of their importance.
-    plan
-        The siting plan, where one was asked for.
+    case
+        The question for a proposal and the plan, where one was asked for.
+    kept
+        Where an earlier run is kept that stood in the folder.
     """
 
     folder: Path
@@ -109,4 +130,10 @@ class Result:
     warnings: int
     manifest: dict[str, Any]
     files: tuple[str, ...]
-    plan: SitingPlan | None = None
+    case: SitingCase | None = None
+    kept: Path | None = None
+
+    @property
+    def plan(self) -> SitingPlan | None:
+        """The siting plan, where one was asked for."""
+        return None if self.case is None else self.case.plan

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,15 +15,16 @@ from accessibility.errors import InputError
 from accessibility.factfinding import SLOW_M_S, SPEEDS_M_S, find_facts, find_pictures, measure_study
 from accessibility.proposing import Question
 from accessibility.report.dictionary import data_dictionary
-from accessibility.report.files import write_csv, write_folder, write_geoparquet
+from accessibility.report.files import write_csv, write_geoparquet
 from accessibility.report.geopackage import write_geopackage
 from accessibility.report.groups import group_notes, group_record, group_table
 from accessibility.report.layers import PROPOSED_COLUMNS, LayerSources, make_layers
-from accessibility.report.manifest import Run, record_run, write_manifest
+from accessibility.report.manifest import Run, record_run
 from accessibility.report.page import write_page
 from accessibility.report.shapefile import write_shapefiles
 from accessibility.report.tables import demand_table, headline, setting_table
 from accessibility.report.workbook import write_workbook
+from accessibility.runs.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.runs.options import READING_STEPS, Options, Progress, Result
 from accessibility.standards import SETTINGS
 from accessibility.study import read_study
@@ -41,10 +41,6 @@ if TYPE_CHECKING:
     from accessibility.study import Study
 
 _DEMO = Question(budget=12)
-_FILES = (
-    *("coverage.html", "report.html", "report.xlsx", "coverage.gpkg"),
-    *("districts.csv", "demand.parquet", "sites.csv", "quality.csv", "dictionary.csv", "manifest.json"),
-)
 
 
 def sample_study() -> Path:
@@ -68,20 +64,18 @@ def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
 
 def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
     """Measure a study's coverage and write the pack into `out` (``maps/<study>`` if None)."""
-    begun = time.monotonic()
     progress.start(READING_STEPS + 6)
-    study, now, by_speed = _measure(path, options, progress)
-    return _write(_Pack(study=study, out=out, options=options, begun=begun), now, by_speed, None, progress)
+    pack = _open(path, out, options, progress)
+    return _write(pack, *_measure(pack, progress), None, progress)
 
 
 def run_site(path: Path, question: Question, out: Path | None, options: Options, progress: Progress) -> Result:
     """Measure a study's coverage, propose sites, and write the pack into `out` (``maps/<study>`` if None)."""
-    begun = time.monotonic()
     progress.start(READING_STEPS + 7)
-    study, now, by_speed = _measure(path, options, progress)
+    pack = _open(path, out, options, progress)
+    now, by_speed = _measure(pack, progress)
     progress.step("Choosing sites")
-    case = study.siting_case(question)
-    return _write(_Pack(study=study, out=out, options=options, begun=begun), now, by_speed, case, progress)
+    return _write(pack, now, by_speed, pack.study.siting_case(question), progress)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,26 +87,38 @@ class _Pack:
     options: Options
     begun: float
 
-    @property
+    @cached_property
     def folder(self) -> Path:
-        return Path("maps") / slug(self.study.name) if self.out is None else self.out
+        return choose_folder(self.study, self.out)
 
 
-def _measure(path: Path, options: Options, progress: Progress) -> tuple[Study, Coverage, dict[float, Coverage]]:
-    """Return the study, today's coverage, and that at each of `SPEEDS_M_S`."""
+def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
+    """Return the pack of a study, whose folder is then free to be written."""
+    pack = _Pack(
+        begun=time.monotonic(),
+        study=read_study(path, progress=progress.step, cache=options.cache),
+        out=out,
+        options=options,
+    )
+    claim_folder(pack.folder, [path, *pack.study.inputs.values()], overwrite=options.overwrite)
+    return pack
+
+
+def _measure(pack: _Pack, progress: Progress) -> tuple[Coverage, dict[float, Coverage]]:
+    """Return today's coverage, and that at each of `SPEEDS_M_S`."""
+    study, options = pack.study, pack.options
     if options.workers is not None:
         import numba  # noqa: PLC0415
 
         most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
         numba.set_num_threads(min(options.workers, most))
-    study = read_study(path, progress=progress.step, cache=options.cache)
     progress.step("Snapping people and sites to streets")
     _ = study.snapped
     progress.step("Walking from every home")
     walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
     with ThreadPoolExecutor(max_workers=options.workers or os.cpu_count() or 1) as pool:
         now, *others = pool.map(lambda walker: study.coverage(walker=walker), walkers)
-    return study, now, dict(zip(SPEEDS_M_S, others, strict=True))
+    return now, dict(zip(SPEEDS_M_S, others, strict=True))
 
 
 def _write(
@@ -125,14 +131,15 @@ def _write(
     progress.step("Tracing service areas")
     areas = trace_service_areas(now, study.network)
     progress.step("Drawing the map")
-    date = dt.datetime.now(tz=dt.UTC).date().isoformat()
+    date = options.day
     from accessibility.maps import Proposal, write_map  # noqa: PLC0415 -- folium only where a map is drawn
 
     shown = None if plan is None else Proposal(plan=plan, frontier=frontier)
     drawn = study.map(now, plan=shown, date=date, lang=options.language, basemap=options.basemap)
     progress.step("Writing")
     record = _record(pack, measured, case)
-    with write_folder(pack.folder) as aside:
+    kept = None if options.overwrite else earlier_run(pack.folder, study, record)
+    with write_run(pack.folder, record, kept) as aside:
         _write_tables(study, measured, areas, aside)
         write_map(drawn, aside / "coverage.html")
         facts = find_facts(measured, date=date)
@@ -140,7 +147,6 @@ def _write(
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=data_dictionary())
         _write_on_request(study, measured, areas, options, aside)
         record["seconds"] = round(time.monotonic() - pack.begun, 3)
-        write_manifest(record, aside / "manifest.json")
     return Result(
         folder=pack.folder,
         headline=headline(now, date),
@@ -149,8 +155,9 @@ def _write(
         findings=measured.quality.to_dict()["findings"],
         warnings=sum(finding.is_warning for finding in measured.quality.findings),
         manifest=record,
-        files=_FILES,
-        plan=plan,
+        files=RESULTS,
+        case=case,
+        kept=kept,
     )
 
 
@@ -205,6 +212,9 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
             parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
             warnings=[finding for finding in study.findings if finding.is_warning],
             seconds=0.0,
+            command="cover" if case is None else "site",
+            date=pack.options.day,
+            options=pack.options.files,
         ),
         now,
         sensitivity={f"{speed:.1f}": at.share for speed, at in measured.by_speed.items()},
@@ -246,8 +256,3 @@ def _town_notes(now: Coverage, quality: Quality) -> list[str]:
     worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
     held = f"towns held to the {other} rule ({rule.text})"
     return [f"{held}: {percent_text(now.share + points / 100)}" for points in worth]
-
-
-def slug(name: str) -> str:
-    """Return a name as a file system takes it."""
-    return re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "study"

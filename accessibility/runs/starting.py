@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError, OutputError
+from accessibility.files import write_folder
 from accessibility.loading.context import MARGIN_M
-from accessibility.report.files import write_folder
 
 if TYPE_CHECKING:
     from accessibility.runs.options import FetchOptions, Progress

@@ -1,33 +1,178 @@
-"""`accessibility verify`: a run's headline and proposal, recomputed from its manifest."""
+"""`accessibility verify`: a run repeated from its inputs, every file and figure of it held against the other."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from accessibility.errors import UnknownSiteError
-from accessibility.verification import Comparison, Verdict, verify_run
+from accessibility.errors import AccessibilityError, InputError, OutputError, UnknownSiteError, UnprovenError
+from accessibility.files import passing_folder
+from accessibility.proposing import Question
+from accessibility.report.manifest import parse_manifest
+from accessibility.runs.comparing import run_compare
+from accessibility.runs.folder import is_result
+from accessibility.runs.options import Options
+from accessibility.runs.pack import run_cover, run_site
+from accessibility.siting import verify_plan
+from accessibility.sources.cache import sha256_file
+from accessibility.study import read_study
+from accessibility.verification import (
+    Comparison,
+    Verdict,
+    compare_manifests,
+    plain_file,
+    read_told,
+    same_content,
+    told_file,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from accessibility.coverage import Coverage
-    from accessibility.runs.options import Options, Progress
-    from accessibility.study import Study
+    from accessibility.proposing import SitingCase
+    from accessibility.runs.comparing import Comparison as Compared
+    from accessibility.runs.options import Progress, Result
+    from accessibility.verification import Told, ToldFile, ToldSiting
 
 
-def run_verify(folder: Path, options: Options, progress: Progress) -> Verdict:
-    """Return whether what a run wrote follows from its inputs as they are now."""
-    progress.start(1)
-    progress.step("Measuring anew")
-    return verify_run(folder, cache=options.cache, check_siting=_proposal)
+def run_verify(folder: Path, options: Options, progress: Progress, *, study: Path | None = None) -> Verdict:
+    """Return whether what a run wrote follows from its inputs as they are now.
+
+    The run is repeated from its study into a folder of its own. Every entry of the manifest and every file must be what
+    is found again; the plan is checked without a solver, and walked anew.
+
+    Parameters
+    ----------
+    folder
+        What the run wrote.
+    options
+        Whose cache is used.
+    progress
+        Who is told how far it is.
+    study
+        Where the study file lies now, if not where the manifest says.
+
+    Raises
+    ------
+    InputError
+        No manifest, or one from which no run can be repeated.
+    OutputError
+        The temporary folder cannot be written.
+    """
+    told, plain = read_told(folder)
+    asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache)
+    beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
+    changed = [*_listed(folder, told)]
+    changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]
+    with passing_folder() as place:
+        try:
+            path = told_file(folder, told.study_file, "study file") if study is None else study
+            changed += _same_source(path, told.study_file, "study file")
+            run = _repeat(folder, path, told, place / "run", asked, progress)
+            found = parse_manifest(place / "run" / "manifest.json")
+            changed += _inputs(told, found)
+            changed += _files(folder, told, place / "run", found["files"])
+            comparisons = [*compare_manifests(plain, found), *_walked(path, told.siting, options.cache)]
+        except OutputError:
+            raise
+        except AccessibilityError as error:
+            return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
+    proved: list[str] = []
+    open_ = [_not_proved(plain, found)]
+    if run.case is not None:
+        changed += _prove(run.case, proved, open_)
+    repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
+    return Verdict(
+        folder=folder,
+        changed=tuple(changed),
+        comparisons=tuple(comparisons),
+        proved=tuple(proved),
+        recomputed=(repeated,),
+        open=tuple(open_),
+        beside=beside,
+    )
 
 
-def _proposal(study: Study, now: Coverage, siting: Mapping[str, Any]) -> Iterator[Comparison]:
+def _names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def _listed(folder: Path, told: Told) -> Iterator[str]:
+    """Yield which of the listed files are not there as the list says."""
+    for name, one in told.files.items():
+        path = plain_file(folder, name)
+        if path is None:
+            yield f"{name}: is missing, or no plain file of this folder"
+        elif path.stat().st_size != one.bytes or sha256_file(path) != one.sha256:
+            yield f"{name}: has changed since the run"
+
+
+def _same_source(path: Path, told: ToldFile, what: str) -> Iterator[str]:
+    if sha256_file(path) != told.sha256:
+        yield f"{what}: {path} has changed since the run"
+
+
+def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, progress: Progress) -> Result | Compared:
+    """Return the run that the manifest tells of, repeated into another folder."""
+    if told.command == "compare":
+        if told.scenario_file is None:
+            msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
+            raise InputError(msg)
+        scenarios = told_file(folder, told.scenario_file, "scenario file")
+        return run_compare(path, scenarios, again, asked, progress)
+    if told.siting is None:
+        return run_cover(path, again, asked, progress)
+    return run_site(path, Question(**told.siting.question.model_dump()), again, asked, progress)
+
+
+def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in found["inputs"].items():
+        if name in told.inputs and told.inputs[name].sha256 != one["sha256"]:
+            yield f"{name}: {one['path']} has changed since the run"
+
+
+def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which files are not those that the repeated run wrote."""
+    for name in sorted({*told.files, *found}):
+        path = plain_file(folder, name)
+        if name not in found:
+            yield f"{name}: is listed, but such a run does not write it"
+        elif name not in told.files:
+            yield f"{name}: such a run writes it, but it is not listed"
+        elif path is not None and not same_content(path, again / name):
+            yield f"{name}: does not follow from the inputs"
+
+
+def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterator[Comparison]:
     """Yield the people covered with the proposed sites open, walked anew, beside what the plan says."""
-    found = None
+    if siting is None:
+        return
+    study, found = read_study(path, cache=cache), None
     with suppress(UnknownSiteError):
-        scenario = study.plan_scenario(siting.get("selected", ()), siting.get("closed", ()))
-        found = study.coverage(scenario, walker=now.walker, standard=now.standard).covered_people
-    yield Comparison(name="people covered by the proposal", told=siting.get("covered_people"), found=found)
+        scenario = study.plan_scenario(siting.selected, siting.closed)
+        found = study.coverage(scenario).covered_people
+    yield Comparison(name="people covered by the proposal, walked anew", told=siting.covered_people, found=found)
+
+
+def _prove(case: SitingCase, proved: list[str], open_: list[str]) -> Iterator[str]:
+    """Check a plan without a solver; say what of it is proved and what is not, and yield what is wrong."""
+    plan = case.plan
+    try:
+        verify_plan(case.problem, plan)
+    except UnprovenError as error:
+        yield f"proposal: {error}"
+        return
+    what = f"the proposal ({plan.model}): its sites, cost, limits and objective {plan.objective:,.6g}"
+    if plan.bound_by == "certificate":
+        proved.append(f"{what}; its bound {plan.bound:,.6g} from the dual certificate")
+    else:
+        proved.append(what)
+        open_.append(f"the bound {plan.bound:,.6g} ({plan.status}): the solver's word, which it gave again")
+
+
+def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    then, now = told.get("environment"), found["environment"]
+    other = [n for n in now if not isinstance(then, dict) or then.get(n) != now[n]]
+    versions = f"; here other versions of {', '.join(other)}" if other else ""
+    return f"how long the run took, and the versions it names{versions}"

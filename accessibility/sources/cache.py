@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +13,12 @@ import numpy as np
 
 from accessibility import __version__
 from accessibility.errors import InputError
+from accessibility.files import write_aside
 from accessibility.network import Network
 from accessibility.sources.checks import Finding
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
@@ -97,11 +97,5 @@ def _store(kept: Path, network: Network, findings: list[Finding]) -> None:
     about = {"kinds": network.kinds, "crs": network.crs.to_wkt(), "findings": [asdict(f) for f in findings]}
     arrays: dict[str, NDArray[np.generic]] = {name: getattr(network, name) for name in _ARRAYS}
     arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(dir=kept.parent, prefix=".network-", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
-        Path(aside).replace(kept)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with write_aside(kept) as aside, aside.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import tempfile
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
+from accessibility.files import is_full, no_room, passing_folder
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.extract import INDEX, Streets, findings, located, refs_of
@@ -96,9 +96,9 @@ def read_network(
 
 
 def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
-    with tempfile.TemporaryDirectory(prefix="accessibility-") as folder, _readable(path):
+    with passing_folder() as folder, _readable(path):
         _room_for(path, folder)
-        index = Path(folder) / "places"
+        index = folder / "places"
         streets = _stream(path, foot, index)
         tally = streets.tally()
         if not streets.counts:
@@ -309,6 +309,8 @@ def _readable(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
+        if is_full(error):
+            raise no_room(error) from error
         msg = f"{path}: cannot be read as OpenStreetMap data ({error}); expected a whole file, one of {_KNOWN}"
         raise InputError(msg) from error
 
@@ -338,7 +340,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     return file
 
 
-def _room_for(path: Path, folder: str) -> None:
+def _room_for(path: Path, folder: Path) -> None:
     """Refuse to start where the index on disk could run out of room: the system ends a process for that."""
     free, needed = shutil.disk_usage(folder).free, path.stat().st_size * _DISK_FACTOR
     if free < needed:

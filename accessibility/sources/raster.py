@@ -17,8 +17,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from accessibility.errors import InputError
+from accessibility.files import spellable, write_aside
 from accessibility.projection import WGS84, transform
-from accessibility.report.files import spellable, write_aside
 from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable

@@ -19,6 +19,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.files import is_full, no_room
 from accessibility.sources.checks import Finding
 from accessibility.sources.encodings import decode_text
 from accessibility.sources.numerals import cell_text
@@ -58,6 +59,8 @@ def readable(path: Path, findings: list[Finding]) -> Iterator[None]:
             msg = f"{path.name}: too large for this machine's memory"
             raise InputError(msg) from error
         except Exception as error:
+            if is_full(error):
+                raise no_room(error) from error
             said = " ".join(str(error).split())
             msg = f"{path.name}: cannot be read as {path.suffix or 'a table'} ({type(error).__name__}: {said})"
             raise InputError(msg) from error

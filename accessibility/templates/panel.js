@@ -262,6 +262,7 @@ const panel = (() => {
     list();
     living.listen(refresh);
     refresh(of.rows.filter((row) => living.isOpen(row) !== Boolean(of.today[row])));
+    kept.start();
     for (const button of every(".reset")) button.addEventListener("click", living.reset);
     find(".copy").addEventListener("click", copy);
     find(".search").addEventListener("input", list);
