@@ -101,7 +101,7 @@ def test_density_in_web_mercator_is_not_multiplied_by_its_inflated_cells(tmp_pat
             r"1 cells below 0 or infinite, first -99999.0 in row 0, column 1.*declare it as nodata",
         ),
         ([[1.0, np.inf]], {}, {}, r"first inf in row 0, column 1"),
-        ([[1.0, 3.4e38]], {}, {}, r"pop.tif: 1 cells hold more than .* 3.4e\+38 people in row 0, column 1.*as nodata"),
+        ([[1.0, 3.4e38]], {}, {}, r"pop.tif: 1 cells hold more than .*\(3.4e\+38 people in row 0, column 1.*as nodata"),
         ([[1.0, 65535.0]], {}, {}, r"pop.tif: 1 cells hold more than .* \(65535 people in row 0, column 1"),
         ([[1.0 + 1j]], {}, {}, r"pop.tif: its values are complex numbers"),
         ([[1.0]], {"crs": 'LOCAL_CS["Site",UNIT["metre",1]]'}, {}, r"pop.tif: its coordinate system"),
@@ -151,7 +151,7 @@ def test_a_grid_without_a_size_is_refused(tmp_path: Path) -> None:
 
 def test_more_populated_cells_than_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accessibility.sources.raster.MAX_POPULATED", 10)
-    with pytest.raises(InputError, match=r"pop.tif: people in more than 10 cells; cut the raster"):
+    with pytest.raises(InputError, match=r"pop.tif: over 10 cells with people; expected a raster of the study"):
         read_population_raster(tif(tmp_path, np.ones((3, 4))))
 
 

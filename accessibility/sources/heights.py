@@ -135,13 +135,13 @@ def _interpolated(
     values, voids = (np.pad(cells, ((0, 1), (0, 1)), mode="edge") for cells in (part, void))
     c0, r0 = c.astype(np.intp), r.astype(np.intp)
     u, v = c - c0, r - r0
-    total, known, beside = np.zeros(len(c)), np.zeros(len(c)), np.zeros(len(c), np.bool_)
+    total, known, beside = np.zeros(len(c)), np.zeros(len(c)), np.zeros(len(c))
     for down, across, share in ((0, 0, (1 - u) * (1 - v)), (0, 1, u * (1 - v)), (1, 0, (1 - u) * v), (1, 1, u * v)):
         height = values[r0 + down, c0 + across]
         there = np.isfinite(height)
         total += np.where(there, height, 0.0) * share
         known += there * share
-        beside |= voids[r0 + down, c0 + across] & (share > 0)
+        beside += voids[r0 + down, c0 + across] * share
     with np.errstate(divide="ignore", invalid="ignore"):
         between = np.where(known >= _ENOUGH, total / np.minimum(known, 1.0), np.nan)
-    return between, int(beside.sum())
+    return between, int((beside > 0).sum())

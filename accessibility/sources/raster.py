@@ -177,7 +177,7 @@ def read_population_raster(
         for strip in _strips(raster, number, window, file.name):
             found.add(*strip)
             if found.count > MAX_POPULATED:
-                msg = f"{file.name}: people in more than {MAX_POPULATED:,} cells; cut the raster to the study"
+                msg = f"{file.name}: over {MAX_POPULATED:,} cells with people; expected a raster of the study"
                 raise InputError(msg)
         grid = tuple(raster.transform)[:6]
         if not found.count:
@@ -192,8 +192,8 @@ def read_population_raster(
     if crowd.impossible:
         at = f"{population[crowd.at]:g} people in row {row[crowd.at]}, column {column[crowd.at]}"
         msg = (
-            f"{file.name}: {crowd.impossible} cells hold more than {IMPOSSIBLE_KM2:,.0f} people per km² ({at}); expected "
-            "people; if this value means no data, declare it as nodata in the file; else is the unit right?"
+            f"{file.name}: {crowd.impossible} cells hold more than {IMPOSSIBLE_KM2:,.0f} people per km² ({at}); "
+            "expected people; if this value means no data, declare it as nodata in the file; else is the unit right?"
         )
         raise InputError(msg)
     cells = Cells(
