@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.projection import transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.raster import checked_grid, opened_raster, read_values
+from accessibility.sources.raster import Window, checked_grid, opened_raster, read_values
 from accessibility.sources.tables import checked_path, readable
 
 if TYPE_CHECKING:
@@ -132,10 +131,11 @@ def _interpolated(
 
     A cell without a height leaves its say to the others, as long as those have half of it.
     """
-    values, voids = (np.pad(cells, ((0, 1), (0, 1)), mode="edge") for cells in (part, void))
+    values = np.pad(part, ((0, 1), (0, 1)), mode="edge")
+    voids = np.pad(void, ((0, 1), (0, 1)), mode="edge").astype(np.float64)
     c0, r0 = c.astype(np.intp), r.astype(np.intp)
     u, v = c - c0, r - r0
-    total, known, beside = np.zeros(len(c)), np.zeros(len(c)), np.zeros(len(c))
+    total, known, beside = (np.zeros(len(c), np.float64) for _ in range(3))
     for down, across, share in ((0, 0, (1 - u) * (1 - v)), (0, 1, u * (1 - v)), (1, 0, (1 - u) * v), (1, 1, u * v)):
         height = values[r0 + down, c0 + across]
         there = np.isfinite(height)
