@@ -10,7 +10,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.projection import transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.raster import Window, checked_grid, opened_raster, read_values
+from accessibility.sources.raster import checked_grid, opened_raster, read_values
 from accessibility.sources.tables import checked_path, readable
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class _Heights:
     places: int = 0
     first: str = ""
 
-    def read(self, window: Window) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def read(self, window: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return the heights of a window in metres, NaN where there is none, and which are no heights on Earth."""
         values, known = read_values(self.raster, self.band, window)
         heights = np.where(known, values.astype(np.float64) * self.metre, np.nan)
         void = (heights < LOWEST_M) | (heights > HIGHEST_M)
         if void.any() and not self.first:
             r, c = np.argwhere(void)[0]
-            self.first = f"first {values[r, c]:g} in row {window.row_off + r}, column {window.col_off + c}"
+            self.first = f"first {values[r, c]:g} in row {window[1] + r}, column {window[0] + c}"
         heights[void] = np.nan
         return heights, void
 
@@ -118,7 +118,7 @@ def _between(source: _Heights, column: NDArray[np.float64], row: NDArray[np.floa
         here = (row >= top) & (row < top + high)
         if here.any():
             bottom = min(int(row[here].max()) + 2, source.raster.height)
-            part, void = source.read(Window(left, top, right - left, bottom - top))
+            part, void = source.read((left, top, right - left, bottom - top))
             between[here], beside = _interpolated(part, void, column[here] - left, row[here] - top)
             source.places += beside
     return between

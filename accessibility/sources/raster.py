@@ -315,9 +315,12 @@ def checked_grid(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
     return earth_crs(CRS.from_wkt(raster.crs.to_wkt()), source=name), number
 
 
-def read_values(raster: Any, band: int, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the values in a window by the band's scale and offset, and which of them the file declares to be known."""
-    part = raster.read(band, window=window, masked=True)
+def read_values(raster: Any, band: int, window: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values of a window by the band's scale and offset, and which of them the file declares to be known.
+
+    The window is its first column and row, its width and its height.
+    """
+    part = raster.read(band, window=Window(*window), masked=True)
     scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
     values = part.data * scale + offset if (scale, offset) != (1.0, 0.0) else part.data
     return values, ~(np.ma.getmaskarray(part) | np.isnan(values))
@@ -353,7 +356,7 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
     height = max(_STRIP_CELLS // window.width // block * block, min(block, max(_STRIP_CELLS // window.width, 1)))
     for top in range(window.row_off, window.row_off + window.height, height):
         rows = min(height, window.row_off + window.height - top)
-        values, known = read_values(raster, band, Window(window.col_off, top, window.width, rows))
+        values, known = read_values(raster, band, (window.col_off, top, window.width, rows))
         bad = known & ((values < 0) | np.isinf(values))
         if bad.any():
             r, c = np.argwhere(bad)[0]
