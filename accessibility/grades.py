@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STEP_M = 30.0
 MAX_SLOPE = 0.4
+STEEP = 0.25
+_PATHS = ("path", "footway", "steps", "track", "bridleway", "cycleway", "pedestrian", "corridor", "platform")
 _CAMPBELL = {  # percentile of tracks to a, b, c, d, e
     1: (-2.1, 12.273, 21.816, 0.263, -0.00193),
     5: (-1.527, 14.041, 36.813, 0.32, -0.00273),
@@ -123,8 +125,8 @@ def measure_grades(
     """Return the network with climbs and slope factors, and the share of its length without heights.
 
     An edge is cut into equal pieces of at least 30 m; heights are taken at their ends and smoothed with those beside
-    them. Bridges and tunnels go straight from the height of one end to that of the other. An edge where a height is
-    missing is flat.
+    them. Bridges and tunnels go straight from the height of one end to that of the other. A height that is missing is
+    taken from those beside it on its edge; an edge without any is flat.
 
     Parameters
     ----------
@@ -137,22 +139,33 @@ def measure_grades(
     """
     climb = np.zeros(len(network.edges))
     factor = np.ones((len(network.edges), 2))
-    unknown = np.zeros(len(network.edges), np.bool_)
+    lost = np.zeros(len(network.edges))
     for low in range(0, len(network.edges), _EDGES):
         rows = np.arange(low, min(low + _EDGES, len(network.edges)))
-        climb[rows], slope, edge, unknown[rows] = _grades(network, rows, heights_at)
+        climb[rows], slope, edge, lost[rows] = _grades(network, rows, heights_at)
         pieces = np.bincount(edge, minlength=len(rows))
         both = np.column_stack([slope_factor(slope), slope_factor(-slope)])
         factor[rows] = np.add.reduceat(both, np.cumsum(pieces) - pieces, axis=0) / pieces[:, None]
     whole = float(network.length_m.sum())
-    share = float(network.length_m[unknown].sum()) / whole if whole > 0 else 0.0
+    share = float((network.length_m * lost).sum()) / whole if whole > 0 else 0.0
     return replace(network, climb_m=climb.astype(np.float32), slope_factor=factor.astype(np.float32)), share
+
+
+def steep_share(network: Network) -> float:
+    """Return the share of the length of roads, paths and stairs left out, that climbs by more than one in four.
+
+    Vehicles hardly do: a share of some percent says that heights are not metres, or that voids are among them.
+    """
+    roads = ~network.off_ground & ~np.isin(np.array(network.kinds)[network.kind], _PATHS)
+    steep = np.abs(network.climb_m) > STEEP * np.maximum(network.length_m, STEP_M)
+    whole = float(network.length_m[roads].sum())
+    return float(network.length_m[roads & steep].sum()) / whole if whole > 0 else 0.0
 
 
 def _grades(
     network: Network, rows: NDArray[np.intp], heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.bool_]]:
-    """Return the climb of some edges, the slope of each of their pieces and its edge, and which edges lack a height."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
+    """Return the climb of some edges, the slope of each of their pieces and its edge, and the share without heights."""
     import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
     length = network.length_m[rows]
@@ -162,16 +175,27 @@ def _grades(
     edge = np.repeat(np.arange(len(rows)), pieces + 1)
     share = (np.arange(start[-1]) - start[edge]) / pieces[edge]
     places = shapely.line_interpolate_point(network.lines()[rows][edge], share, normalized=True)
-    height = _smoothed(heights_at(shapely.get_coordinates(places)), start)
-    known = np.isfinite(height)
-    unknown = np.add.reduceat(~known, start[:-1]) > 0
-    height[unknown[edge]] = 0.0
+    height, known = _bridged(heights_at(shapely.get_coordinates(places)), edge)
+    lost = np.add.reduceat((~known).astype(np.intp), start[:-1]) / (pieces + 1)
+    height = np.nan_to_num(_smoothed(height, start))
     first = np.ones(len(edge), np.bool_)
     first[start[1:] - 1] = False
     at = np.flatnonzero(first)
     run = np.maximum(length / pieces, 1e-9)[edge[at]]
     slope = np.where(length[edge[at]] > 0, (height[at + 1] - height[at]) / run, 0.0)
-    return height[start[1:] - 1] - height[start[:-1]], slope, edge[at], unknown
+    return height[start[1:] - 1] - height[start[:-1]], slope, edge[at], lost
+
+
+def _bridged(height: NDArray[np.float64], edge: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return heights with the unknown ones between those known on the same edge, level beyond them; which are known."""
+    at, known = np.arange(len(height)), np.isfinite(height)
+    before = np.maximum.accumulate(np.where(known, at, 0))
+    after = np.minimum.accumulate(np.where(known, at, len(at) - 1)[::-1])[::-1]
+    has_before, has_after = (known[side] & (edge[side] == edge) for side in (before, after))
+    left, right = np.where(has_before, before, after), np.where(has_after, after, before)
+    share = (at - left) / np.maximum(right - left, 1)
+    between = height[left] + (height[right] - height[left]) * np.clip(share, 0.0, 1.0)
+    return np.where(has_before | has_after, between, np.nan), known
 
 
 def _smoothed(height: NDArray[np.float64], start: NDArray[np.intp]) -> NDArray[np.float64]:

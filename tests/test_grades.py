@@ -20,9 +20,10 @@ from accessibility.grades import (
     irmischer_clarke_m_s,
     measure_grades,
     naismith_factor,
+    steep_share,
     tobler_factor,
 )
-from accessibility.sources.raster import sample_heights
+from accessibility.sources.heights import sample_heights
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
@@ -133,8 +134,24 @@ def test_bridges_go_straight_and_missing_heights_are_flat() -> None:
     road, unknown = measure_grades(
         worlds.line(2_000, 2), lambda xy: np.where(xy[:, 0] > worlds.ORIGIN[0] + 1_500, np.nan, xy[:, 0])
     )
-    assert road.slope_factor[1].tolist() == [1, 1]
-    assert unknown == 0.5
+    steep = road.slope_factor[0]
+    assert road.slope_factor[1] == pytest.approx((steep + 1) / 2, rel=0.05)  # as steep to the void, level in it
+    assert unknown == pytest.approx(0.25, abs=0.01)
+    road, unknown = measure_grades(worlds.line(1_000, 1), lambda xy: np.full(len(xy), np.nan))
+    assert (road.slope_factor.tolist(), unknown) == ([[1, 1]], 1.0)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 7, 16, 33])
+def test_one_void_vertex_neither_flattens_nor_spoils_its_edge(lost: int) -> None:
+    def climbing(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        heights: NDArray[np.float64] = 0.1 * (xy[:, 0] - worlds.ORIGIN[0])
+        heights[lost] = np.nan
+        return heights
+
+    whole, _ = measure_grades(worlds.line(1_000, 1), lambda xy: 0.1 * (xy[:, 0] - worlds.ORIGIN[0]))
+    road, unknown = measure_grades(worlds.line(1_000, 1), climbing)
+    assert road.slope_factor[0] == pytest.approx(whole.slope_factor[0], rel=0 if 0 < lost < 33 else 0.03, abs=1e-6)
+    assert unknown == pytest.approx(1 / 34)
 
 
 def test_stairs_take_twice_as_long_and_signals_wait() -> None:
@@ -203,6 +220,66 @@ def test_heights_without_value_are_unknown_not_zero(tmp_path: Path) -> None:
     )
     assert np.isnan(heights[0])
     assert heights[1] == 7
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "unit", "crs"),
+    [
+        (0.1, -1_000.0, "", 32649),
+        (1.0, 0.0, "ft", 32649),
+        (1.0, 0.0, "US survey foot", 32649),
+        (0.1, 0.0, "feet", 32649),
+        (1.0, 0.0, "", "EPSG:32649+6360"),
+        (1.0, 0.0, "dm", 32649),
+        (1.0, 50.0, "metre", 32649),
+    ],
+)
+def test_heights_are_metres_whatever_the_file_counts_in(
+    tmp_path: Path, scale: float, offset: float, unit: str, crs: str | int
+) -> None:
+    metre = {"ft": 0.3048, "feet": 0.3048, "US survey foot": 1200 / 3937, "dm": 0.1}.get(unit, 1.0)
+    metre = 1200 / 3937 if crs != 32649 else metre
+    xy = np.array([(499_958.0, 3_375_044.0), (500_010.0, 3_375_011.0)])
+    path = dem(tmp_path / "metres.tif", np.arange(600.0).reshape(20, 30), -9_999)
+    expected, _ = sample_heights(path, xy, UTM)
+    with rasterio.open(path) as plain:
+        profile, metres = plain.profile, plain.read(1)
+    with rasterio.open(tmp_path / "dem.tif", "w", **(profile | {"dtype": "float64", "crs": crs})) as out:
+        out.write((metres / metre - offset) / scale, 1)
+        out.scales, out.offsets, out.units = (scale,), (offset,), (unit or None,)
+    heights, findings = sample_heights(tmp_path / "dem.tif", xy, UTM)
+    assert heights == pytest.approx(expected, abs=1e-4)
+    assert findings == []
+
+
+def test_an_unknown_unit_of_heights_is_refused(tmp_path: Path) -> None:
+    path = dem(tmp_path / "dem.tif", np.zeros((20, 30)), -9_999)
+    with rasterio.open(path, "r+") as raster:
+        raster.units = ("fathom",)
+    with pytest.raises(InputError, match=r"dem.tif: heights in 'fathom'; expected metres or feet"):
+        sample_heights(path, np.zeros((1, 2)), UTM)
+
+
+@pytest.mark.parametrize("void", [-32_768.0, -9_999.0, -3.4e38, 3.4e38, 65_535.0, np.inf])
+def test_voids_that_nobody_declared_are_no_heights_and_told_with_their_row(tmp_path: Path, void: float) -> None:
+    values = np.full((20, 30), 7.0)
+    values[5, 5] = void
+    with rasterio.open(dem(tmp_path / "dem.tif", values, -1)) as raster:
+        x, y = raster.xy(5, 5)
+        right, _ = raster.xy(5, 6)
+    heights, (told,) = sample_heights(
+        tmp_path / "dem.tif", np.array([(x, y), (0.3 * x + 0.7 * right, y), (right, y - 1)]), UTM
+    )
+    assert np.isnan(heights[0])
+    assert heights[1:].tolist() == [7, 7]
+    assert (told.code, told.count, told.is_warning) == ("heights-impossible", 2, True)
+    assert "row 5, column 5" in told.message
+
+
+@pytest.mark.parametrize(("times", "told"), [(1.0, False), (3.2808, True), (10.0, True)])
+def test_roads_too_steep_to_be_true_are_told(times: float, told: bool) -> None:  # noqa: FBT001
+    road = measure_grades(worlds.line(2_000, 20), lambda xy: times * 40 * np.sin(xy[:, 0] / 300))[0]
+    assert (steep_share(road) > 0.05) == told
 
 
 def test_a_factor_that_is_no_factor_is_refused() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import rasterio
-from pyproj import Geod, Proj
+from pyproj import CRS, Geod, Proj
 from rasterio.transform import Affine, from_origin
 
 from accessibility.errors import InputError
@@ -101,10 +101,14 @@ def test_density_in_web_mercator_is_not_multiplied_by_its_inflated_cells(tmp_pat
             r"1 cells below 0 or infinite, first -99999.0 in row 0, column 1.*declare it as nodata",
         ),
         ([[1.0, np.inf]], {}, {}, r"first inf in row 0, column 1"),
+        ([[1.0, 3.4e38]], {}, {}, r"pop.tif: 1 cells hold more than .*\(3.4e\+38 people in row 0, column 1.*as nodata"),
+        ([[1.0, 65535.0]], {}, {}, r"pop.tif: 1 cells hold more than .* \(65535 people in row 0, column 1"),
+        ([[1.0 + 1j]], {}, {}, r"pop.tif: its values are complex numbers"),
+        ([[1.0]], {"crs": 'LOCAL_CS["Site",UNIT["metre",1]]'}, {}, r"pop.tif: its coordinate system"),
         ([[1.0]], {"crs": None}, {}, r"pop.tif: no coordinate system"),
         ([[0.0, 0.0]], {}, {}, r"pop.tif: nobody in 2 cells \(0 without value\)"),
         ([[-1.0, -1.0]], {"nodata": -1}, {}, r"nobody in 2 cells \(2 without value\)"),
-        ([[1.0]], {"transform": METRES * Affine.rotation(20)}, {}, r"pop.tif: a rotated grid"),
+        ([[1.0]], {"transform": METRES * Affine.rotation(20)}, {}, r"pop.tif: a rotated or impossible grid"),
         ([[[1.0]], [[2.0]]], {}, {}, r"pop.tif: 2 bands and none named; expected band = 1 to 2"),
         ([[[1.0]], [[2.0]]], {}, {"band": 3}, r"pop.tif: no band 3; it has 2"),
         ([[1.0, 2.0]], {}, {"max_cells": 1}, r"pop.tif: 2 by 1 cells to read; expected at most 1"),
@@ -117,6 +121,38 @@ def test_bad_rasters_are_refused_with_what_was_found(
 ) -> None:
     with pytest.raises(InputError, match=said):
         read_population_raster(tif(tmp_path, np.array(values), **profile), **options)
+
+
+@pytest.mark.parametrize(("dtype", "void"), [(np.uint16, 65_535), (np.uint8, 255), (np.int16, 32_767)])
+def test_the_greatest_number_again_and_again_is_a_void_nobody_declared(tmp_path: Path, dtype: Any, void: int) -> None:
+    values = np.full((6, 6), void, dtype=dtype)
+    values[:2] = 3
+    coarse = from_origin(500_000, 3_400_000, 1000, 1000)  # where as many people are possible
+    with pytest.raises(InputError, match=rf"pop.tif: 24 cells hold {void}, .*declare it as nodata"):
+        read_population_raster(tif(tmp_path, values, transform=coarse))
+    assert read_population_raster(tif(tmp_path, values, transform=coarse, nodata=void))[0].total_people == 36
+    values[2:] = 3
+    values[5, 5] = void  # once, a cell may hold as many
+    assert read_population_raster(tif(tmp_path, values, transform=coarse))[0].total_people == 35 * 3 + void
+
+
+def test_a_shear_of_rounding_is_no_rotation(tmp_path: Path) -> None:
+    sheared = Affine(100, 1e-9, 500_000, 1e-9, -100, 3_400_000)
+    assert read_population_raster(tif(tmp_path, np.array([[1.0, 2.0]]), transform=sheared))[0].total_people == 3
+
+
+def test_a_grid_without_a_size_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "pop.asc"
+    path.write_text("ncols 1\nnrows 1\nxllcorner 108\nyllcorner 30\ncellsize nan\n5\n")
+    path.with_suffix(".prj").write_text(CRS.from_epsg(4326).to_wkt("WKT1_ESRI"))
+    with pytest.raises(InputError, match=r"pop.asc: a rotated or impossible grid"):
+        read_population_raster(path)
+
+
+def test_more_populated_cells_than_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accessibility.sources.raster.MAX_POPULATED", 10)
+    with pytest.raises(InputError, match=r"pop.tif: over 10 cells with people; expected a raster of the study"):
+        read_population_raster(tif(tmp_path, np.ones((3, 4))))
 
 
 def test_a_band_can_be_named(tmp_path: Path) -> None:

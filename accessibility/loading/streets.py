@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +10,14 @@ import shapely
 
 from accessibility.compounds import enclose_lanes
 from accessibility.errors import InputError
-from accessibility.grades import measure_grades
+from accessibility.grades import STEEP, measure_grades, steep_share
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.features import water_frame
 from accessibility.sources.fetched import keep_streets
-from accessibility.sources.raster import sample_heights
+from accessibility.sources.heights import sample_heights
 from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.studyfile import OSM_SUFFIXES
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _OUTSIDE_NETWORK_M = 2_000.0
 _OUTSIDE_NETWORK_SHARE = 0.01
+_STEEP_SHARE = 0.05
 
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
@@ -99,13 +100,25 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
 
     def heights_at(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         heights, found = sample_heights(path, xy, network.crs)
-        findings.extend(f for f in found if f not in findings)
+        for finding in found:
+            same = next((i for i, known in enumerate(findings) if known.code == finding.code), None)
+            if same is None:
+                findings.append(finding)
+            else:
+                findings[same] = replace(findings[same], count=findings[same].count + finding.count)
         return heights
 
     network, unknown = measure_grades(network, heights_at, load.settings.walking.slope_factor)
     if unknown > 0:
-        message = f"{unknown:.1%} of the streets' length has no heights: flat there"
+        message = f"{unknown:.1%} of the streets' length has no heights: as beside it, flat where there are none"
         findings.append(Finding(code="heights-missing", source=path.name, message=message))
+    steep = steep_share(network)
+    if steep > _STEEP_SHARE:
+        message = (
+            f"{steep:.1%} of the length of roads climbs by more than {STEEP:.0%}: are the heights in feet or "
+            "decimetres, or voids among them? The raster's unit, scale and nodata say so"
+        )
+        findings.append(Finding(code="steep-streets", source=path.name, message=message))
     return network, findings
 
 

@@ -18,14 +18,17 @@ Unit = Literal["persons", "per_km2", "per_hectare"]
 
 PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
 CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
+IMPOSSIBLE_KM2 = 1_000_000.0  # of cells of some size, none holds as many
+_MANY = 5_000.0  # people of one cell; a cell of a few metres may hold a tower
 _AT_ONCE = 1_000_000  # cells whose areas are worked out together, so that temporary arrays stay small
 
 
 @dataclass(kw_only=True)
 class Crowd:
-    """Cells too crowded to be true: how many, with how many people, and the densest of all."""
+    """Cells too crowded to be true: how many, how many of them impossible, with how many people, the densest of all."""
 
     cells: int = 0
+    impossible: int = 0
     people: float = 0.0
     most: float = 0.0
     at: int = 0
@@ -43,6 +46,7 @@ def weigh_cells(population: NDArray[np.float64], where: tuple[Any, Any, tuple[fl
         density = population[part] / area
         crowded = density > CROWDED_KM2
         crowd.cells += int(crowded.sum())
+        crowd.impossible += int(((density > IMPOSSIBLE_KM2) & (population[part] > _MANY)).sum())
         crowd.people += float(population[part][crowded].sum())
         if (most := float(density.max(initial=0.0))) > crowd.most:
             crowd.most, crowd.at = most, low + int(density.argmax())

@@ -18,8 +18,17 @@ from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.files import spellable, write_aside
-from accessibility.projection import WGS84, transform
-from accessibility.sources.cellareas import CROWDED_KM2, PER_KM2, Crowd, Unit, areas_km2, centres, weigh_cells
+from accessibility.projection import WGS84, earth_crs, transform
+from accessibility.sources.cellareas import (
+    CROWDED_KM2,
+    IMPOSSIBLE_KM2,
+    PER_KM2,
+    Crowd,
+    Unit,
+    areas_km2,
+    centres,
+    weigh_cells,
+)
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import checked_path, readable
 from accessibility.sources.vectors import WITHOUT_NETWORK
@@ -37,6 +46,9 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 MAX_CELLS = 1_000_000_000
+MAX_POPULATED = 50_000_000  # a gigabyte
+_SHEAR = 1e-3  # of a cell
+_PILED = 10  # times as many as of the number below
 _DRIVERS = (  # formats whose data lie in the file or right beside it
     *("GTiff", "HFA", "AAIGrid", "GRASSASCIIGrid", "SRTMHGT", "EHdr", "ENVI", "DTED", "USGSDEM", "GPKG", "netCDF"),
     *("SAGA", "GSAG", "GSBG", "GS7BG", "RST", "XYZ", "PNG", "JP2OpenJPEG"),
@@ -155,7 +167,7 @@ def read_population_raster(
         raise InputError(msg)
     findings: list[Finding] = []
     with readable(file, findings), opened_raster(file) as raster:
-        crs, number = _checked(raster, band, file.name)
+        crs, number = checked_grid(raster, band, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if window.width * window.height > max_cells:
             size = f"{window.width:,} by {window.height:,} cells"
@@ -164,14 +176,26 @@ def read_population_raster(
         found = _Found()
         for strip in _strips(raster, number, window, file.name):
             found.add(*strip)
+            if found.count > MAX_POPULATED:
+                msg = f"{file.name}: over {MAX_POPULATED:,} cells with people; expected a raster of the study"
+                raise InputError(msg)
         grid = tuple(raster.transform)[:6]
-    if not found.count:
-        text = f"nobody in {window.width * window.height:,} cells ({found.nodata:,} without value)"
-        msg = f"{file.name}: {text}; expected people"
+        if not found.count:
+            text = f"nobody in {window.width * window.height:,} cells ({found.nodata:,} without value)"
+            msg = f"{file.name}: {text}; expected people"
+            raise InputError(msg)
+        row, column, population = found.arrays()
+        some = slice(len(row) // 2, len(row) // 2 + 1)
+        middle = areas_km2(grid, crs, row[some], column[some], exact=unit != "persons")
+        _refuse_ceiling(raster, number, population, file.name)
+        crowd = weigh_cells(population, (row, column, grid, crs), unit)
+    if crowd.impossible:
+        at = f"{population[crowd.at]:g} people in row {row[crowd.at]}, column {column[crowd.at]}"
+        msg = (
+            f"{file.name}: {crowd.impossible} cells hold more than {IMPOSSIBLE_KM2:,.0f} people per km² ({at}); "
+            "expected people; if this value means no data, declare it as nodata in the file; else is the unit right?"
+        )
         raise InputError(msg)
-    row, column, population = found.arrays()
-    middle = areas_km2(grid, crs, row[len(row) // 2 :][:1], column[len(row) // 2 :][:1], exact=unit != "persons")
-    crowd = weigh_cells(population, (row, column, grid, crs), unit)
     cells = Cells(
         row=row,
         column=column,
@@ -208,64 +232,6 @@ class _Found:
             kept.clear()
         row, column, value = joined
         return row, column, value
-
-
-def sample_heights(
-    path: str | os.PathLike[str], xy: NDArray[np.float64], crs: CRS
-) -> tuple[NDArray[np.float64], list[Finding]]:
-    """Return ``(n,)`` heights in metres at places, between the four nearest cells; NaN outside or without value.
-
-    Parameters
-    ----------
-    path
-        An elevation raster of one band, north up.
-    xy
-        ``(n, 2)`` places in `crs`.
-
-    Raises
-    ------
-    InputError
-        As `read_population_raster`, as far as it concerns heights.
-    """
-    file = checked_path(path)
-    findings: list[Finding] = []
-    with readable(file, findings), opened_raster(file) as raster:
-        there, band = _checked(raster, None, file.name)
-        at = transform(xy, crs, there)
-        grid: Affine = raster.transform
-        column, row = (at[:, 0] - grid.c) / grid.a - 0.5, (at[:, 1] - grid.f) / grid.e - 0.5
-        rows, columns = raster.height, raster.width
-        inside = (np.abs(column - (columns - 1) / 2) <= columns / 2) & (np.abs(row - (rows - 1) / 2) <= rows / 2)
-        heights = np.full(len(xy), np.nan)
-        if inside.any():
-            column, row = (np.clip(v[inside], 0, most - 1) for v, most in ((column, columns), (row, rows)))
-            heights[inside] = _between(raster, band, column, row)
-    return heights, findings
-
-
-def _between(raster: Any, band: int, column: NDArray[np.float64], row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return values between the centres of cells, of which only some rows are read at once."""
-    left, right = int(column.min()), min(int(column.max()) + 2, raster.width)
-    high = max(_STRIP_CELLS // (right - left), 1)
-    between = np.full(len(row), np.nan)
-    for top in range(int(row.min()), int(row.max()) + 1, high):
-        here = (row >= top) & (row < top + high)
-        if here.any():
-            bottom = min(int(row[here].max()) + 2, raster.height)
-            window = Window(left, top, right - left, bottom - top)
-            part = raster.read(band, window=window, masked=True).astype(np.float64)
-            between[here] = _interpolated(part.filled(np.nan), column[here] - left, row[here] - top)
-    return between
-
-
-def _interpolated(part: NDArray[np.float64], c: NDArray[np.float64], r: NDArray[np.float64]) -> NDArray[np.float64]:
-    values = np.pad(part, ((0, 1), (0, 1)), mode="edge")
-    c0, r0 = c.astype(np.intp), r.astype(np.intp)
-    u, v = c - c0, r - r0
-    upper = values[r0, c0] * (1 - u) + values[r0, c0 + 1] * u
-    lower = values[r0 + 1, c0] * (1 - u) + values[r0 + 1, c0 + 1] * u
-    between: NDArray[np.float64] = upper * (1 - v) + lower * v
-    return between
 
 
 @contextmanager
@@ -318,13 +284,23 @@ def _is_tiff(path: Path) -> bool:
         return stream.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def _checked(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
+def checked_grid(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
+    """Return the coordinate system of a raster and the number of its band.
+
+    Raises
+    ------
+    InputError
+        No coordinate system or none of the Earth, a rotated grid or one without a size, several bands and none named,
+        a band that is not there, or one of complex numbers.
+    """
     if raster.crs is None:
         msg = f"{name}: no coordinate system; expected one, declare it in the file"
         raise InputError(msg)
     grid = raster.transform
-    if grid.b or grid.d or not grid.a or not grid.e:
-        msg = f"{name}: a rotated grid {tuple(grid)[:6]}; expected rows along the axes, north up"
+    skew = math.hypot(grid.b * raster.height, grid.d * raster.width)
+    # A warped raster may carry a shear of rounding size, which over the whole of it moves nothing worth a word.
+    if not np.isfinite(tuple(grid)).all() or not grid.a or not grid.e or skew > _SHEAR * min(abs(grid.a), abs(grid.e)):
+        msg = f"{name}: a rotated or impossible grid {tuple(grid)[:6]}; expected rows along the axes, north up"
         raise InputError(msg)
     if band is None and raster.count != 1:
         msg = f"{name}: {raster.count} bands and none named; expected band = 1 to {raster.count}"
@@ -332,7 +308,22 @@ def _checked(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
     if band is not None and not 1 <= band <= raster.count:
         msg = f"{name}: no band {band}; it has {raster.count}"
         raise InputError(msg)
-    return CRS.from_wkt(raster.crs.to_wkt()), band or 1
+    number = band or 1
+    if raster.dtypes[number - 1].startswith("complex"):
+        msg = f"{name}: its values are complex numbers ({raster.dtypes[number - 1]}); expected plain ones"
+        raise InputError(msg)
+    return earth_crs(CRS.from_wkt(raster.crs.to_wkt()), source=name), number
+
+
+def read_values(raster: Any, band: int, window: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return the values of a window by the band's scale and offset, and which of them the file declares to be known.
+
+    The window is its first column and row, its width and its height.
+    """
+    part = raster.read(band, window=Window(*window), masked=True)
+    scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
+    values = part.data * scale + offset if (scale, offset) != (1.0, 0.0) else part.data
+    return values, ~(np.ma.getmaskarray(part) | np.isnan(values))
 
 
 def _window(raster: Any, crs: CRS, bounds: Bounds | None, name: str) -> Window:
@@ -363,12 +354,9 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
     """Yield row, column and value of the populated cells of each strip, and how many cells there have no value."""
     block = raster.block_shapes[band - 1][0]
     height = max(_STRIP_CELLS // window.width // block * block, min(block, max(_STRIP_CELLS // window.width, 1)))
-    scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
     for top in range(window.row_off, window.row_off + window.height, height):
         rows = min(height, window.row_off + window.height - top)
-        part = raster.read(band, window=Window(window.col_off, top, window.width, rows), masked=True)
-        values = part.data * scale + offset if (scale, offset) != (1.0, 0.0) else part.data
-        known = ~(np.ma.getmaskarray(part) | np.isnan(values))
+        values, known = read_values(raster, band, (window.col_off, top, window.width, rows))
         bad = known & ((values < 0) | np.isinf(values))
         if bad.any():
             r, c = np.argwhere(bad)[0]
@@ -380,6 +368,23 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
         r, c = np.nonzero(known & (values > 0))
         where = (r + top).astype(np.int32), (c + window.col_off).astype(np.int32)
         yield *where, values[r, c], int(known.size - known.sum())
+
+
+def _refuse_ceiling(raster: Any, band: int, values: NDArray[np.float64], name: str) -> None:
+    """Refuse the greatest number a band can hold where it stands there again and again: a void nobody declared."""
+    kind = np.dtype(raster.dtypes[band - 1])
+    if kind.kind not in "ui":
+        return
+    top, below = (
+        int((values == number * raster.scales[band - 1] + raster.offsets[band - 1]).sum())
+        for number in (np.iinfo(kind).max, np.iinfo(kind).max - 1)
+    )
+    if top > _PILED * (below + 1):
+        msg = (
+            f"{name}: {top} cells hold {np.iinfo(kind).max}, the greatest number of {kind}; expected people; if it "
+            "means no data, declare it as nodata in the file"
+        )
+        raise InputError(msg)
 
 
 def _suspicions(cells: Cells, crowd: Crowd, name: str) -> list[Finding]:
