@@ -194,7 +194,7 @@ class Network(Frozen):
             refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
         late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
         refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
-        stretch = stretch_of(self.node_xy, self.crs)
+        stretch = stretch_of(self.node_xy, self.crs) if len(self.edges) else 0.0
         if stretch > MAX_STRETCH:
             msg = (
                 f"network coordinate system {self.crs.name!r} stretches metres here, by {stretch:.1%}; expected one "

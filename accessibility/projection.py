@@ -104,7 +104,7 @@ def stretch_of(xy: NDArray[np.float64], crs: CRS) -> float:
     Examples
     --------
     >>> round(stretch_of(np.array([[800_000.0, 5_400_000.0]]), CRS.from_epsg(3857)), 2)
-    0.37
+    0.38
     """
     finite = xy[np.isfinite(xy).all(axis=1)]
     if not len(finite):

@@ -67,7 +67,7 @@ class ToldQuestion(_Table):
     reach: Figure
     floor: Annotated[float, Field(strict=True)]
     close: int
-    time_limit_s: Annotated[float, Field(strict=True)]
+    time_limit_s: Annotated[float, Field(strict=True)] | None
 
 
 class ToldSiting(_Table):

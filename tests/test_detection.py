@@ -129,7 +129,7 @@ def test_districts_alone_are_enough() -> None:
     names = [f"第{at}镇" for at in range(10)]
     districts = gpd.GeoDataFrame(geometry=strips, index=names, crs="EPSG:4326")
     written = places + shift
-    far_street = Ground(network=street(lat=35.0), districts=districts)
+    far_street = Ground(network=street(lat=31.0), districts=districts)
     by_column = table(written, district=names, name=["x"] * 10)
     by_address = table(written, district=[""] * 10, address=[f"某县{name}政府驻地" for name in names])
     for sites in (by_column, by_address):

@@ -361,7 +361,7 @@ def test_a_scenario_is_saved_and_begun_with(study: Study, tmp_path: Path) -> Non
     again.save()
     assert [s.name for s in read_scenarios("scenarios.toml")] == ["Bank for hall", "Another"]
     with pytest.raises(OutputError, match="cannot be written"):
-        again.save(tmp_path / "nowhere" / "s.toml")
+        again.save(tmp_path / "scenarios.toml" / "s.toml")
     again.undo().undo().undo()
     assert again.trial.scenario == Scenario(name="Bank for hall")
 

@@ -335,7 +335,7 @@ def test_liechtenstein(liechtenstein: Path, tmp_path: Path) -> None:
     street = quality.coverage.snapped.demand
     streets, junctions = study.network, moved.snapped.demand
     # Nobody steps onto a bridge from beside, so the street may be farther than a junction there.
-    ground = np.unique(streets.edges[streets.main_edges & ~streets.off_ground])
+    ground = np.unique(streets.edges[streets.main_edges & streets.from_beside])
     there = np.isin(streets.edges[junctions.edge, junctions.fraction.astype(int)], ground)
     main = street.snapped & junctions.snapped & streets.main_edges[street.edge] & there
     assert main.sum() > 12_000

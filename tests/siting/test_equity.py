@@ -112,7 +112,7 @@ def test_single_districts_keep_their_own_floor() -> None:
         ({"sites": 1, "floors": [1.1]}, "floor is 1.1"),
         ({"sites": 1, "floors": [float("nan")]}, "floor is nan"),
         ({"sites": 1, "floors": 0.5}, "floors is 0.5; expected a list"),
-        ({"sites": 1, "floors": ["half"]}, "expected a list of shares"),
+        ({"sites": 1, "floors": ["half"]}, "expected a list of numbers"),
         ({"sites": 1, "time_limit_s": -1}, "time_limit_s is -1"),
     ],
 )
