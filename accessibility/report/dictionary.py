@@ -156,6 +156,12 @@ _BLACKSPOTS = (
 _MANIFEST = (
     Column("version", "text"),
     Column("study", "text"),
+    Column("command", "text", means="run_command"),
+    Column("date", "text", means="run_date"),
+    Column("options.*", "object", means="run_options"),
+    Column("files.*", "text", means="file_sha256"),
+    Column("siting.question.*", "object", empty="no_proposal", means="siting_question"),
+    Column("siting.question", "object", empty="no_proposal", means="siting_question"),
     Column("study_file.path", "text", means="study_path"),
     Column("study_file.sha256", "text", means="input_sha256"),
     Column("inputs.*.path", "text", means="input_path"),
