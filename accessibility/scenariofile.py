@@ -99,8 +99,9 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
     if not path.is_file():
         msg = f"{path}: no such file; expected a file of scenarios"
         raise InputError(msg)
+    content = read_toml(path, names_files=False)
     try:
-        tables = _ScenarioFile.model_validate(read_toml(path)).scenario
+        tables = _ScenarioFile.model_validate(content).scenario
         found = tuple(table.scenario for table in tables)
     except ValidationError as error:
         msg = f"{path.name}: {validation_sentences(error.errors(), _ScenarioFile)}"

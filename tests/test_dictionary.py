@@ -147,6 +147,7 @@ def test_manifests_have_their_keys(folder: Path) -> None:
     (folder / "study.toml").touch()
     run = Run(study="x", study_file=folder / "study.toml", inputs={}, parameters={}, seconds=1.0)
     siting = {"model": "mclp", "status": "optimal", "objective": 1.0, "bound": 1.0, "gap": 0.0, "selected": ["B1"]}
+    siting["question"] = {"model": "mclp", "sites": None, "budget": 1.0}
     proposed = record_run(run, county.coverage, sensitivity={}, siting=siting)
     used = set()
     groups = {"groups": {"60+": dict.fromkeys(group_record_columns(), 1.0)}}

@@ -218,4 +218,5 @@ def test_a_run_that_no_longer_follows_from_its_inputs_ends_with_4(
     assert call(monkeypatch, "verify", out) == 4
     said = " ".join(capsys.readouterr().out.split())
     assert "population: NOT EQUAL, the run told 310.0, found again 311.0" in said
-    assert "proposal: NOT EQUAL, the run told 270.0, found again 271.0" in said
+    assert "siting.covered_people: NOT EQUAL, the run told 270.0, found again 271.0" in said
+    assert "people covered by the proposal, walked anew: NOT EQUAL, the run told 270.0, found again 271.0" in said

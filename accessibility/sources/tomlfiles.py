@@ -26,10 +26,10 @@ _WIDE = dict(
 )
 
 
-def read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path, *, names_files: bool = True) -> dict[str, Any]:
     r"""Return the content of a TOML file.
 
-    It may be UTF-8, UTF-16 with its mark or GB 18030. A backslash between the folders of a file's name
+    It may be UTF-8, UTF-16 with its mark or GB 18030. Where it names files, a backslash between the folders of a name
     (``"data\roads.osm"``) is read as a slash: TOML itself takes ``\r`` for a line's end.
 
     Raises
@@ -47,7 +47,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         msg = f"{path.name}: nested too deeply: a key of more than {_MOST_PARTS} parts; expected the keys of a study"
         raise InputError(msg)
     try:
-        return tomllib.loads(_FILE_NAME.sub(_with_slashes, text))
+        return tomllib.loads(_FILE_NAME.sub(_with_slashes, text) if names_files else text)
     except tomllib.TOMLDecodeError as error:
         msg = f"{path.name}: not a TOML file: {_foreign_sign(text) or error}"
         raise InputError(msg) from error
