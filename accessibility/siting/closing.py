@@ -32,7 +32,7 @@ _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
-_EPSILON = 1e-9
+_EPSILON = 1e-9  # the hair, of a bound, that its floats may be wrong by
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
@@ -119,7 +119,7 @@ class Course:
             return True
         unit = self.goal.unit(self.small)
         least = max(abs(self.value) * unit, 1.0) / unit
-        return not self.short and self.bound - self.value <= max(self.gap, _EPSILON) * least
+        return not self.short and self.bound - self.value <= max(self.gap, 2 * _EPSILON) * least
 
     @property
     def better(self) -> int:
@@ -369,6 +369,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
         course.take(np.isin(course.small.site, left.opened))
         if complete:
             course.lower(float(course.better - 1), "solver")
+            course.settled = True
         return True
     program = goal.program(left)
     # A core only has to bring a better plan; of the complete question nothing may be left.

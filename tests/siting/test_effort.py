@@ -12,6 +12,9 @@ import pytest
 from accessibility import kernels
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.clock import WORK, Clock
+from accessibility.siting.closing import begin_course
+from accessibility.siting.covering import read_covering
+from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.mclp import cover_within
 
@@ -68,6 +71,18 @@ def test_more_work_never_ends_with_a_worse_plan_or_bound() -> None:
     assert all(plan.bound >= better.bound for plan, better in pairwise(plans))
     assert plans[0].ended_by == "work"
     assert "measure of work" in plans[0].message
+
+
+@pytest.mark.parametrize("seed", range(18))
+def test_a_bound_that_is_met_ends_the_search_however_fine_people_are_counted(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    people = random.random(40) * 10.0 ** random.uniform(-3, 7)
+    problem = Problem.from_costs(random.random((17, 40)), people, 0.12, site_cost=random.choice([1.0, 2.0], 17))
+    for budget in range(1, 9):
+        covering = read_covering(problem, Limits.of(None, budget, None)).covering
+        course = begin_course(MostPeople(), covering, 0.0)
+        course.lower(float(course.value), "certificate")
+        assert course.closed
 
 
 def test_a_time_limit_is_named_where_it_ended_the_search() -> None:
