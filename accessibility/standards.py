@@ -114,6 +114,11 @@ class Standard:
         return rule
 
     @property
+    def has_walk(self) -> bool:
+        """Whether some setting is judged by a walk in minutes."""
+        return any(rule.measure == "walk" for rule in (self.urban, self.town, self.rural))
+
+    @property
     def reach_m(self) -> float:
         """The widest limit in metres, a walk taken at 3 m/s: how far beyond an area inputs matter."""
         return max(r.limit * (3.0 if r.measure == "walk" else 1.0) for r in (self.urban, self.town, self.rural))

@@ -151,6 +151,7 @@ class AreaInput(_Table):
     name: str = "name"
     id: str | None = None
     population: str | None = None
+    table: File | None = None
     layer: str | None = None
     encoding: str | None = None
     admin_level: int | None = Field(default=None, ge=2, le=11)

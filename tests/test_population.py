@@ -296,7 +296,7 @@ def test_cells_of_a_kilometre_serve_a_standard_without_walks(town: Path, tmp_pat
 
 def test_only_a_raster_can_be_split(town: Path, tmp_path: Path) -> None:
     edit(town, ('setting = "setting"', 'setting = "setting", split_cells = 100'))
-    with pytest.raises(InputError, match=r"people.csv: split_cells splits the cells of a raster"):
+    with pytest.raises(InputError, match=r"people.csv: people at points, with split_cells or buildings"):
         read(town, tmp_path)
 
 

@@ -12,9 +12,9 @@ from accessibility.sources import osm
 from accessibility.sources.cells import Placed, gather_beyond, place_cells, read_groups, refuse_coarse, split_cells
 from accessibility.sources.raster import read_population_raster
 from accessibility.sources.spread import spread_cells
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import numpy as np
     from numpy.typing import NDArray
 
@@ -69,8 +69,7 @@ def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed
     if table.split_cells is not None:
         cells, groups, more = _in_equal_parts(cells, groups, table.split_cells, path.name)
         findings = _split(findings, more)
-    standard = load.settings.standard.standard
-    if any(standard.rule(setting).measure == "walk" for setting in SETTINGS):
+    if load.settings.standard.standard.has_walk:
         refuse_coarse(cells, path.name)
     return place_cells(cells, groups), findings
 
@@ -93,12 +92,23 @@ def _in_equal_parts(
 def _over_buildings(
     load: Loading, path: Path, cells: Cells, groups: dict[str, NDArray[np.float64]], bounds: Bounds | None
 ) -> tuple[Placed, list[Finding]]:
+    buildings, found = load_buildings(load, path.name, bounds)
+    placed, findings = spread_cells(cells, groups, buildings, source=path.name)
+    return placed, findings + found
+
+
+def load_buildings(load: Loading, source: str, bounds: Bounds | None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the buildings of the streets' extract inside `bounds`, over which the people of `source` are shared.
+
+    Raises
+    ------
+    InputError
+        Streets that are no extract.
+    """
     if load.asked is not None or not is_osm(load.streets):
         msg = (
-            f'{path.name}: split_cells = "buildings" reads them from the extract of the streets; expected network = '
+            f'{source}: split_cells = "buildings" reads them from the extract of the streets; expected network = '
             '{ path = "....osm.pbf" }, or split_cells = 100'
         )
         raise InputError(msg)
-    buildings, found = osm.read_buildings(load.streets, bounds=bounds)
-    placed, findings = spread_cells(cells, groups, buildings, source=path.name)
-    return placed, findings + found
+    return osm.read_buildings(load.streets, bounds=bounds)

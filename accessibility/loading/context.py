@@ -116,6 +116,8 @@ def input_files(load: Loading) -> dict[str, Path]:
     people = inputs.population
     if people.path is not None and is_raster(people.path):
         given |= {f"population {group}": load.file(Path(file)) for group, file in people.groups.items()}
+    if inputs.area is not None and inputs.area.table:
+        given["table of the area"] = load.file(inputs.area.table)
     source = load.settings.settlement.source
     if isinstance(source, SettlementSource) and source.polygons:
         given["settlement"] = load.file(source.polygons)

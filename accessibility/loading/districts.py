@@ -12,6 +12,8 @@ from accessibility.loading.context import Loading, is_osm
 from accessibility.projection import WGS84, transform
 from accessibility.sources import osm
 from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart
+from accessibility.sources.joining import with_table
+from accessibility.sources.reconcile import read_totals
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -33,12 +35,16 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
         findings += shared + overlaps(area, path.name)
     else:
         area, findings = read_areas(path, _spec(load, table))
+    if table.table is not None:
+        area, joined = with_table(area, load.file(table.table))
+        findings += joined
     if table.population is not None:
         if table.population not in area.columns:
             columns = ", ".join(str(c) for c in area.columns if c != "geometry")
             msg = f"{path.name}: no column {table.population!r}; it has {columns}"
             raise InputError(msg)
         area = area.rename(columns={table.population: "population"})
+        area["population"] = read_totals(area, "population", path.name)
     return area.set_index("name"), findings
 
 

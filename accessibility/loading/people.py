@@ -11,7 +11,7 @@ import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.loading.cells import Around, load_around, load_cells
+from accessibility.loading.cells import Around, load_around, load_buildings, load_cells
 from accessibility.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
 from accessibility.projection import WGS84
 from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
@@ -21,6 +21,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import spread_over_buildings
+from accessibility.sources.wideareas import over_buildings, over_parts, refuse_wide
 from accessibility.standards import SETTINGS
 from accessibility.studyfile import SettlementSource
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from accessibility.studyfile import PopulationInput
 
+_TAKEN_AS_POINTS = ("wide-area", "polygon-as-point")
 _URBAN_CODE = "111"
 _SOME = 0.01  # of the people outside: fewer on a side are no neighbours
 _SIDES = 3  # a county on the coast has neighbours on as many
@@ -66,7 +68,7 @@ class People:
 def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
     """Return people inside the area and, where a raster has them, as far around as the settlement needs."""
     table = load.settings.inputs.population
-    if table.buildings:
+    if table.buildings and (table.path is None or is_osm(load.file(table.path))):
         return _people_of_buildings(load, area)
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
     _refuse_idle_keys(table, path)
@@ -81,10 +83,11 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
             groups=tuple(placed.groups),
             around=None if bounds is None or wide is None else load_around(load, path, bounds, wide),
         ), findings
-    if table.split_cells is not None:
-        msg = f"{path.name}: split_cells splits the cells of a raster; expected a raster, or no split_cells"
-        raise InputError(msg)
-    source = load.settings.settlement.source
+    return _people_of_table(load, path, area)
+
+
+def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
+    table, source = load.settings.inputs.population, load.settings.settlement.source
     own = isinstance(source, SettlementSource) and source.polygons is None
     extra = source.column or source.codes if own else None  # type: ignore[union-attr]
     spec = PeopleSpec(
@@ -99,17 +102,63 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
         district=table.district,
         groups=table.groups,
     )
-    people, findings = read_people_table(path, spec)
+    read, findings = read_people_table(path, spec, area)
     findings += assumed_datum(path, table.coordinates)
     known = ("setting", "district", "label", *table.groups)
-    columns = {c: people[c].to_numpy() for c in known if c in people.columns}
-    return People(
-        ids=people.index.to_numpy(dtype=object),
-        lonlat=np.column_stack([people.geometry.x, people.geometry.y]),
-        population=people["population"].to_numpy(dtype=float),
-        columns=columns,
+    people = People(
+        ids=read.index.to_numpy(dtype=object),
+        lonlat=np.column_stack([read.geometry.x, read.geometry.y]),
+        population=read["population"].to_numpy(dtype=float),
+        columns={c: read[c].to_numpy() for c in known if c in read.columns},
         groups=tuple(table.groups),
-    ), findings
+    )
+    if "shape" in read.columns:
+        people, more = _of_areas(load, people, read["shape"].to_numpy(dtype=object), path.name)
+        return people, [f for f in findings if not (more and f.code in _TAKEN_AS_POINTS)] + more
+    if table.split_cells is not None or table.buildings:
+        msg = (
+            f"{path.name}: people at points, with split_cells or buildings; expected neither, or a raster, polygons, "
+            "or a table without coordinates whose rows name districts of the area"
+        )
+        raise InputError(msg)
+    return people, findings
+
+
+def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source: str) -> tuple[People, list[Finding]]:
+    """Return people told by polygons where the study puts them: at one point of each, at its buildings, at parts."""
+    table = load.settings.inputs.population
+    how = "buildings" if table.buildings else table.split_cells
+    if how is None:
+        if load.settings.standard.standard.has_walk:
+            refuse_wide(shapes, people.population, source)
+        return people, []
+    if how == "buildings":
+        west, south, east, north = shapely.total_bounds(shapes)
+        buildings, findings = load_buildings(load, source, (west, south, east, north))
+        parts, what = over_buildings(shapes, buildings), "buildings inside them, by floor area"
+    else:
+        parts, what, findings = over_parts(shapes, how, source), f"parts of {how:.0f} m, equally", []
+    whole = np.setdiff1d(np.arange(len(shapes)), parts.row)
+    row = np.append(parts.row, whole)
+    ids = [f"{key}-{name}" for key, name in zip(people.ids[parts.row], parts.name, strict=True)]
+    share = np.append(parts.share, np.ones(len(whole)))
+    columns = {c: values[row] for c, values in people.columns.items()}
+    shared = replace(
+        people,
+        ids=np.array([*ids, *people.ids[whole]], dtype=object),
+        lonlat=np.vstack([parts.lonlat, people.lonlat[whole]]),
+        population=people.population[row] * share,
+        columns=columns | {group: columns[group].astype(np.float64) * share for group in people.groups},
+    )
+    lost = float(people.population[whole].sum())
+    count = len(shapes) - len(whole)
+    rest = f"; {len(whole)} rows have none: their {lost:,.0f} people stand at one point each" if len(whole) else ""
+    message = f"people of {count:,} areas shared over {len(parts.row):,} {what}{rest}"
+    inside = float(people.population.sum()) - lost
+    return shared, [
+        Finding(code="people-shared", source=source, message=message, count=count, people=inside),
+        *findings,
+    ]
 
 
 def _refuse_idle_keys(table: PopulationInput, path: Path) -> None:

@@ -32,6 +32,7 @@ _CHANGED = 0.001  # a repair or an overlap of less than this share of the area i
 _OF_ROWS = re.compile(
     r"(ogc_?|object_?|g|f|u)?id(_\d+)?|index|shape_?(area|leng(th)?)|st_?(area|length).*|area|perimeter"
 )
+_DIVISION, _DIGITS = re.compile(r"\d{6}|\d{9}|\d{12}"), 12  # of a county, a township and a village
 _CODES = ("code", "编码", "代码", "gb", "xzqdm")  # of divisions, where no column bears a clearer name
 
 
@@ -275,13 +276,9 @@ def named_rows(
     """
     found: NDArray[np.intp] = np.full(len(texts), -1, dtype=np.intp)
     asked, of = np.unique(np.array([_plain(text) for text in texts], dtype=str), return_inverse=True)
-    label = {_plain(name): row for row, name in reversed(list(enumerate(districts.index)))}
-    rows: dict[str, list[int]] = {}
-    for column in (PLAIN, CODE):
-        for row, text in enumerate(districts.get(column, pd.Series(dtype=object)).astype(str)):
-            rows.setdefault(_plain(text), []).append(row)
+    rows = _named(districts)
     for number, text in enumerate(asked.tolist()):
-        known = [label[text]] if text in label else rows.get(text, []) if text else []
+        known = rows.get(text, []) if text else []
         here = np.flatnonzero(of == number)
         if len(known) > 1:
             among = locate(lonlat[here], districts.iloc[known])
@@ -298,8 +295,25 @@ def named_rows(
     return found
 
 
+def name_some(texts: NDArray[np.object_], districts: gpd.GeoDataFrame) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether each text names a district, by label, code or plain name."""
+    rows = _named(districts)
+    return np.array([text != "" and _plain(text) in rows for text in texts], dtype=np.bool_)
+
+
+def _named(districts: gpd.GeoDataFrame) -> dict[str, list[int]]:
+    """Return the rows of the districts by whatever may name them; a label names one only."""
+    rows: dict[str, list[int]] = {}
+    for column in (PLAIN, CODE):
+        for row, text in enumerate(districts.get(column, pd.Series(dtype=object)).astype(str)):
+            rows.setdefault(_plain(text), []).append(row)
+    return rows | {_plain(name): [row] for row, name in reversed(list(enumerate(districts.index)))}
+
+
 def _plain(text: object) -> str:
-    return re.sub(r"\s", "", unicodedata.normalize("NFKC", str(text))).casefold()
+    """Return a name or a code without spaces, case and wide letters; codes of divisions with all their 12 digits."""
+    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", str(text))).casefold()
+    return plain.ljust(_DIGITS, "0") if _DIVISION.fullmatch(plain) else plain
 
 
 def overlaps(districts: gpd.GeoDataFrame, source: str) -> list[Finding]:

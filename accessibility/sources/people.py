@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import DIVISIONS, check_meanings, find_column, require_column
+from accessibility.sources.joining import rows_of_districts
 from accessibility.sources.numerals import SHOWN, ambiguous_sign, numbers, rows_text
-from accessibility.sources.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, unique_row_ids
+from accessibility.sources.points import (
+    FALLBACK,
+    SAME_DEG,
+    TableSpec,
+    has_places,
+    locate_rows,
+    outlines,
+    unique_row_ids,
+)
 from accessibility.sources.tables import checked_path, read_table
 
 if TYPE_CHECKING:
@@ -26,7 +36,7 @@ if TYPE_CHECKING:
 _SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _UNREADABLE_SHARE = 0.05
 _M_PER_DEGREE = 111_000.0
-_GLOBE_DEG = 360.0
+_SUM, _ALONE_M = 1_000, 1_000.0  # more people than live around one point, with an empty walk around it
 _WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for one person in ten
 
 
@@ -51,7 +61,9 @@ class PeopleSpec(TableSpec):
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def read_people_table(
+    path: str | os.PathLike[str], spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return people at places, and what was found.
 
     Parameters
@@ -60,13 +72,16 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
         A table as `accessibility.sources.tables.read_table` reads it.
     spec
         What it holds.
+    districts
+        Polygons in EPSG:4326 indexed by label: a table without coordinates is joined to them by code or name, and its
+        people are those of a polygon.
 
     Returns
     -------
     people
         Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group, and
         label: what may name the district, from any column that has such a name. A row without coordinates has an empty
-        point: its people stay in the denominator.
+        point: its people stay in the denominator. Where rows are polygons, shape has them in degrees.
     findings
         Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
@@ -80,6 +95,11 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)
+    if districts is not None and not has_places(table, spec, source=source):
+        row, more = rows_of_districts(table, districts, source=source, given=spec.district)
+        joined = districts.geometry.take(row).where(row >= 0)
+        table = gpd.GeoDataFrame(table, geometry=joined.to_numpy(), crs=districts.crs)
+        findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
     findings += _by_points(table, column, source)
     if not values["population"].sum() > 0:
@@ -99,7 +119,11 @@ def read_people_table(path: str | os.PathLike[str], spec: PeopleSpec) -> tuple[g
     located = locate_rows(table, spec, source=source)
     findings += located.findings
     findings += _piles(located.lonlat, values["population"], ids, source)
-    findings += _wide(table, values["population"], located.lonlat, source)
+    shapes = outlines(table, spec, source=source)
+    if shapes is not None:
+        values["shape"] = shapes
+        findings += _wide(shapes, values["population"], source)
+    findings += _far_apart(located.lonlat, values["population"], ids, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
         text = rows_text(located.texts, unreadable, "are no numbers")
@@ -165,19 +189,10 @@ def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, 
     return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
 
 
-def _wide(table: pd.DataFrame, people: NDArray[np.float64], lonlat: NDArray[np.float64], source: str) -> list[Finding]:
+def _wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
     """Return a finding on areas whose people are too far apart to stand at one point."""
-    if not isinstance(table, gpd.GeoDataFrame):
-        return []
-    west, south, east, north = shapely.bounds(table.geometry.to_numpy()).T
-    crs = table.crs
-    # A file may leave its system to the study; beyond the globe, numbers are metres.
-    if (west > _GLOBE_DEG).any() if crs is None else crs.is_projected:
-        metre = 1.0 if crs is None else crs.axis_info[0].unit_conversion_factor
-        across = np.fmax(east - west, north - south) * metre
-    else:
-        narrow = np.cos(np.radians(lonlat[:, 1]))
-        across = np.fmax((east - west) * narrow, north - south) * _M_PER_DEGREE
+    west, south, east, north = shapely.bounds(shapes).T
+    across = np.fmax((east - west) * np.cos(np.radians((south + north) / 2)), north - south) * _M_PER_DEGREE
     wide = across > _WIDE_M
     if not wide.any():
         return []
@@ -187,6 +202,30 @@ def _wide(table: pd.DataFrame, people: NDArray[np.float64], lonlat: NDArray[np.f
         f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
     )
     return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
+
+
+def _far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    """Return a finding where most people stand at points of a township's size with nobody near: sums, not homes."""
+    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1) & (people > 0))
+    if not placed.size:
+        return []
+    narrow = np.cos(np.radians(np.median(lonlat[placed, 1])))
+    metres = lonlat[placed] * [narrow * _M_PER_DEGREE, _M_PER_DEGREE]
+    places, of = np.unique(metres, axis=0, return_inverse=True)
+    there = np.bincount(of.ravel(), weights=people[placed])
+    near = np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]  # infinitely far where there is one place alone
+    alone = (there > _SUM) & (near > _ALONE_M)
+    inside = float(there[alone].sum())
+    if inside <= people.sum() / 2:
+        return []
+    rows = placed[alone[of.ravel()]]
+    message = (
+        f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
+        f"with nobody within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
+        "One point misjudges a walk; take homes, cells of 100 m, or the townships' polygons with "
+        'split_cells = "buildings"'
+    )
+    return [Finding(code="far-apart-people", source=source, message=message, count=int(rows.size), people=inside)]
 
 
 def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:

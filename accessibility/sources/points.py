@@ -129,6 +129,33 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
     return Located(lonlat=lonlat, unreadable=located.unreadable, texts=texts, findings=located.findings)
 
 
+def has_places(table: pd.DataFrame, spec: TableSpec, *, source: str) -> bool:
+    """Return whether the rows of a table have geometry or a column of coordinates."""
+    keys = ("lon", "lat", "coordinates")
+    named = any(spec.columns.get(key) for key in keys)
+    return isinstance(table, gpd.GeoDataFrame) or named or any(find_column(table, k, source=source) for k in keys)
+
+
+def outlines(table: pd.DataFrame, spec: TableSpec, *, source: str) -> NDArray[np.object_] | None:
+    """Return the polygons of a table in WGS 84 degrees, None where a row is none; None alone where no row is one."""
+    if not isinstance(table, gpd.GeoDataFrame):
+        return None
+    shapes = table.geometry.to_numpy()
+    areas = np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)
+    if not areas.any():
+        return None
+    datum, declared = _declared(spec.coordinates, source)
+    crs = declared if table.crs is None else CRS(table.crs)
+
+    def degrees(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        lonlat = transform(xy, crs, WGS84)
+        return np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
+
+    found = np.full(len(table), None, dtype=object)
+    found[areas] = shapely.transform(shapely.force_2d(shapes[areas]), degrees)
+    return found
+
+
 def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, source: str) -> pd.Index[Any]:
     """Return an id a row: that of `column`, else the letter and the row's number in the table.
 

@@ -79,7 +79,7 @@ def spread_over_buildings(
     _check_totals(totals, districts.index.to_numpy(dtype=object), source)
     lonlat = shapely.get_coordinates(buildings.geometry.to_numpy())
     row = locate(lonlat, districts)
-    weight = _weights(buildings, row, len(totals))
+    weight = floor_areas(buildings, row, len(totals))
     sums = np.bincount(row[row >= 0], weights=weight[row >= 0], minlength=len(totals))
     lives = (row >= 0) & (weight > 0)
     empty = np.flatnonzero(sums == 0)
@@ -117,7 +117,7 @@ def spread_cells(
         return place_cells(cells, groups), []
     lonlat = shapely.get_coordinates(buildings.geometry.to_numpy())
     row = cells_at(cells, lonlat)
-    weight = _weights(buildings, row, len(cells))
+    weight = floor_areas(buildings, row, len(cells))
     lives = np.flatnonzero(weight > 0)
     of, sums = row[lives], np.bincount(row[row >= 0], weights=weight[row >= 0], minlength=len(cells))
     empty = sums == 0
@@ -155,8 +155,16 @@ def _check_totals(totals: NDArray[np.float64], names: NDArray[np.object_], sourc
         raise InputError(msg)
 
 
-def _weights(buildings: gpd.GeoDataFrame, row: NDArray[np.intp], count: int) -> NDArray[np.float64]:
-    """Return the floor area, in m², of the buildings where people live, 0 for the others."""
+def floor_areas(buildings: gpd.GeoDataFrame, row: NDArray[np.intp], count: int) -> NDArray[np.float64]:
+    """Return the floor area, in m², of the buildings where people live, 0 for the others.
+
+    Parameters
+    ----------
+    buildings
+        As `spread_over_buildings` takes them, ``n`` rows.
+    row, count
+        ``(n,)`` the district or cell that each is judged in, -1 in none; and how many of these there are.
+    """
     levels = np.nan_to_num(buildings["levels"].to_numpy(dtype=np.float64), nan=1.0)
     floor = np.nan_to_num(buildings["footprint_m2"].to_numpy(dtype=np.float64), nan=0.0) * np.maximum(levels, 1.0)
     use = buildings["use"].to_numpy(dtype=str)
