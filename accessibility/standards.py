@@ -11,7 +11,7 @@ from accessibility.arguments import checked
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Setting = Literal["urban", "town", "rural"]
 Measure = Literal["walk", "network", "radius"]
@@ -78,6 +78,13 @@ class Rule:
         return f"{self.limit / 1_000:g} km {way}"
 
 
+def _classes(limit: float, shares: Sequence[float]) -> tuple[float, ...]:
+    """Return shares of a limit, those beside the limit itself as round as they can be without falling together."""
+    digits = next(n for n in range(9) if len({round(limit * share, n) for share in shares} - {0}) == len(shares))
+    steps = (limit if share == 1 else round(limit * share, digits) for share in shares)
+    return tuple(int(step) if float(step).is_integer() else step for step in steps)
+
+
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Standard:
@@ -117,6 +124,30 @@ class Standard:
     def has_walk(self) -> bool:
         """Whether some setting is judged by a walk in minutes."""
         return any(rule.measure == "walk" for rule in (self.urban, self.town, self.rural))
+
+    @property
+    def walk_classes(self) -> tuple[float, ...]:
+        """Minutes at which people are told apart by walking time: the limit is one of them.
+
+        Examples
+        --------
+        >>> Standard().walk_classes, Standard(urban=Rule.walk(12)).walk_classes
+        ((5, 10, 15, 20, 30), (4, 8, 12, 16, 24))
+        """
+        walks = (rule.limit / 60 for rule in (self.urban, self.town, self.rural) if rule.measure == "walk")
+        return _classes(next(walks, 15.0), (1 / 3, 2 / 3, 1, 4 / 3, 2))
+
+    @property
+    def distance_classes(self) -> tuple[float, ...]:
+        """Kilometres at which rural people are told apart by distance: the limit is one of them.
+
+        Examples
+        --------
+        >>> Standard().distance_classes, Standard(rural=Rule.distance(3)).distance_classes
+        ((2, 5, 10), (1, 3, 6))
+        """
+        distances = (rule.limit / 1_000 for rule in (self.rural, self.town, self.urban) if rule.measure != "walk")
+        return _classes(next(distances, 5.0), (0.4, 1, 2))
 
     @property
     def reach_m(self) -> float:

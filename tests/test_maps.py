@@ -26,7 +26,7 @@ from rasterio.io import MemoryFile
 from scipy.spatial import cKDTree
 from unpacking import dots_of
 
-from accessibility import Demand, InputError, OutputError, measure_coverage
+from accessibility import Demand, InputError, OutputError, Rule, Standard, measure_coverage
 from accessibility.cartography.dots import pack_dots
 from accessibility.cartography.inlining import inline
 from accessibility.cartography.outlines import district_figures, safe_html, street_lines
@@ -55,6 +55,14 @@ def test_walking_classes_hold_their_upper_limit() -> None:
     assert walk.people.tolist() == [2, 2, 2, 2, 2, 1, 0]
     assert walk.labels[0] == "0–5 min"  # noqa: RUF001
     assert walk.labels[5] == "over 30 min"
+
+
+def test_classes_are_those_of_the_rule() -> None:
+    people = mapworlds.street([0, 240, 241, 720, 721, 1441]).demand
+    cover = measure_coverage(worlds.line(24_000, 24), people, worlds.outlets([(0, 0)]), Standard(urban=Rule.walk(12)))
+    _, walk = classify_people(cover)
+    assert [label for label in walk.labels if "12" in label] == ["8–12 min", "12–16 min"]  # noqa: RUF001
+    assert walk.people[:3].sum() == cover.covered_people == 4
 
 
 def test_rural_classes_are_about_rural_people_only() -> None:

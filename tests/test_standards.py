@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accessibility import InputError, Rule, Standard, Walker
 
@@ -35,6 +37,17 @@ def test_nobody_walks_at_that_speed(speed: float) -> None:
 
 def test_walkers_of_the_policy() -> None:
     assert {name: w.speed_m_s for name, w in Walker.presets.items()} == {"standard": 1.0, "elderly": 0.8, "brisk": 1.2}
+
+
+@given(st.floats(0.1, 600), st.floats(0.05, 500))
+def test_classes_rise_and_hold_the_limit(minutes: float, kilometres: float) -> None:
+    standard = Standard(urban=Rule.walk(minutes), rural=Rule.distance(kilometres))
+    for classes, place, rule, unit in (
+        (standard.walk_classes, 2, standard.urban, 60),
+        (standard.distance_classes, 1, standard.rural, 1_000),
+    ):
+        assert list(classes) == sorted(set(classes))
+        assert classes[place] * unit == pytest.approx(rule.limit, rel=1e-12)
 
 
 def test_the_reach_is_the_widest_limit() -> None:

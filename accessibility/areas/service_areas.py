@@ -27,15 +27,13 @@ if TYPE_CHECKING:
 
 SIDE_M = 30.0
 """How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""
-WALK_MINUTES = (5, 10, 15)
-KILOMETRES = (2, 5)
 _S_PER_MIN = 60.0
 _M_PER_KM = 1_000.0
 _RING = 256  # vertices of a circle: it lies inside the true one, by 0.4 m of 5 km at most
 
 
 def standard_bands(standard: Standard) -> tuple[Rule, ...]:
-    """Return the limits worth drawing: 5, 10, 15 minutes or 2, 5 km for each measure the standard uses, and its own.
+    """Return the limits worth drawing for each measure that the standard uses: its own, and the classes below them.
 
     Examples
     --------
@@ -44,14 +42,15 @@ def standard_bands(standard: Standard) -> tuple[Rule, ...]:
     """
     rules = [standard.rule(setting) for setting in SETTINGS]
     usual = {
-        "walk": [Rule.walk(minutes) for minutes in WALK_MINUTES],
-        "network": [Rule.distance(km) for km in KILOMETRES],
-        "radius": [Rule.distance(km, along="radius") for km in KILOMETRES],
+        "walk": [Rule.walk(minutes) for minutes in standard.walk_classes],
+        "network": [Rule.distance(km) for km in standard.distance_classes],
+        "radius": [Rule.distance(km, along="radius") for km in standard.distance_classes],
     }
     found: list[Rule] = []
     for measure, steps in usual.items():
         own = [rule for rule in rules if rule.measure == measure]
-        found += sorted({*steps, *own}, key=_limit) if own else []
+        below = [step for step in steps if own and _limit(step) < max(map(_limit, own))]
+        found += sorted({*below, *own}, key=_limit)
     return tuple(found)
 
 

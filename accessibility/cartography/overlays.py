@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from accessibility.coverage import Coverage
 
 EARTH_M = 6_378_137.0  # the sphere of Web Mercator
-WALK_MINUTES = (5, 10, 15, 20, 30)
-RURAL_KM = (2, 5, 10)
 
 _BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
 _WALK_COLOURS = ("#08519c", "#3182bd", "#9ecae1", "#fdc086", "#ee7b2d", "#9c3d06", _GREY)
@@ -96,11 +94,12 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         shaded=True,
         whom=words("all_people"),
     )
+    minutes, kilometres = coverage.standard.walk_classes, coverage.standard.distance_classes
     walk = PeopleClasses(
         name=words("layer_walk"),
-        labels=(*_steps(WALK_MINUTES, "minutes", words), words("not_reached")),
+        labels=(*_steps(minutes, "minutes", words), words("not_reached")),
         colours=_WALK_COLOURS,
-        of=_step_of(coverage.walk_s, WALK_MINUTES, 60 * MS_PER_S, MS_PER_S),
+        of=_step_of(coverage.walk_s, minutes, 60 * MS_PER_S, MS_PER_S),
         population=population,
         whom=words("all_people"),
     )
@@ -111,25 +110,25 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
     metres = coverage.radius_m if straight else coverage.metres
     distance = PeopleClasses(
         name=words("layer_rural_radius" if straight else "layer_rural"),
-        labels=(*_steps(RURAL_KM, "kilometres", words), words("no_site" if straight else "not_reached")),
+        labels=(*_steps(kilometres, "kilometres", words), words("no_site" if straight else "not_reached")),
         colours=_RURAL_COLOURS,
-        of=np.where(rural, _step_of(metres, RURAL_KM, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
+        of=np.where(rural, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
         whom=words("rural_people"),
     )
     return status, walk, distance
 
 
-def _steps(limits: tuple[int, ...], unit: str, words: MapWords) -> list[str]:
+def _steps(limits: tuple[float, ...], unit: str, words: MapWords) -> list[str]:
     starts = (0, *limits[:-1])
-    between = [words(unit, of=f"{low}\N{EN DASH}{high}") for low, high in zip(starts, limits, strict=True)]
-    return [*between, words(f"over_{unit}", of=limits[-1])]
+    between = [words(unit, of=f"{low:g}\N{EN DASH}{high:g}") for low, high in zip(starts, limits, strict=True)]
+    return [*between, words(f"over_{unit}", of=f"{limits[-1]:g}")]
 
 
-def _step_of(values: NDArray[np.float64], limits: tuple[int, ...], unit: int, scale: int) -> NDArray[np.int8]:
+def _step_of(values: NDArray[np.float64], limits: tuple[float, ...], unit: int, scale: int) -> NDArray[np.int8]:
     """Return the class of each value: within a limit is ``<=``, compared in integers; the last class has no value."""
     whole = np.rint(values * scale)
-    step = np.searchsorted(np.array(limits) * unit, whole, side="left")
+    step = np.searchsorted(np.rint(np.array(limits) * unit), whole, side="left")
     return np.where(np.isnan(values), len(limits) + 1, step).astype(np.int8)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.cartography.overlays import RURAL_KM, WALK_MINUTES
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
 
 if TYPE_CHECKING:
@@ -175,9 +174,10 @@ def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bo
 
 def tell_times(coverage: Coverage) -> pd.DataFrame:
     """Return people by walking time: a row a class with its urban, town and rural people, all, and their share."""
-    step = _steps(coverage.walk_s, WALK_MINUTES, _S_PER_MIN * MS_PER_S, MS_PER_S)
+    minutes = coverage.standard.walk_classes
+    step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
     people = coverage.demand.population
-    labels = class_labels(WALK_MINUTES)
+    labels = class_labels(minutes)
     table = pd.DataFrame({"class": labels})
     for setting in SETTINGS:
         here = coverage.demand.setting == setting
@@ -190,10 +190,11 @@ def tell_distances(coverage: Coverage) -> pd.DataFrame:
     """Return rural people by distance to the nearest site: along the network, and in a straight line."""
     rural = coverage.demand.setting == "rural"
     people = coverage.demand.population[rural]
-    labels = class_labels(RURAL_KM)
+    kilometres = coverage.standard.distance_classes
+    labels = class_labels(kilometres)
     by = {}
     for name, metres in (("network", coverage.metres), ("radius", coverage.radius_m)):
-        step = _steps(metres[rural], RURAL_KM, _M_PER_KM * CM_PER_M, CM_PER_M)
+        step = _steps(metres[rural], kilometres, _M_PER_KM * CM_PER_M, CM_PER_M)
         by[name] = np.bincount(step, weights=people, minlength=len(labels))
     return pd.DataFrame({"class": labels, **by, "population": float(people.sum())})
 
@@ -213,7 +214,7 @@ def tell_parameters(parameters: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["parameter", "value"])
 
 
-def class_labels(limits: tuple[int, ...]) -> list[str]:
+def class_labels(limits: tuple[float, ...]) -> list[str]:
     """Return the names of the classes between limits.
 
     Examples
@@ -222,7 +223,7 @@ def class_labels(limits: tuple[int, ...]) -> list[str]:
     ['> 2', 'no way']
     """
     starts = (0, *limits[:-1])
-    return [*(f"{a}\N{EN DASH}{b}" for a, b in zip(starts, limits, strict=True)), f"> {limits[-1]}", NO_WAY]
+    return [*(f"{a:g}\N{EN DASH}{b:g}" for a, b in zip(starts, limits, strict=True)), f"> {limits[-1]:g}", NO_WAY]
 
 
 def _by_radius(standard: Standard) -> bool:
@@ -242,9 +243,9 @@ def _case(what: str, case: str, now: Coverage, other: Coverage, *, applies: bool
     }
 
 
-def _steps(values: NDArray[np.float64], limits: tuple[int, ...], unit: int, scale: int) -> NDArray[np.intp]:
+def _steps(values: NDArray[np.float64], limits: tuple[float, ...], unit: int, scale: int) -> NDArray[np.intp]:
     """Return the class of each value: within a limit is ``<=``, compared in integers; the last class has no value."""
-    step = np.searchsorted(np.array(limits) * unit, np.rint(values * scale), side="left")
+    step = np.searchsorted(np.rint(np.array(limits) * unit), np.rint(values * scale), side="left")
     return np.where(np.isnan(values), len(limits) + 1, step)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accessibility.cartography.overlays import WALK_MINUTES
 from accessibility.report.charts import (
     COVERED,
     CUT,
@@ -156,7 +155,7 @@ def _before_and_after(facts: Facts, pictures: Pictures, voice: Voice) -> tuple[P
 def _times(facts: Facts, voice: Voice) -> Picture:
     table, rule = facts.times, facts.standard.urban
     limit = rule.limit / _S_PER_MIN if rule.measure == "walk" else 0.0
-    marked = limit in WALK_MINUTES
+    marked, classes = rule.measure == "walk", facts.standard.walk_classes
 
     def caption(tongue: Tongue) -> str:
         more = {"minutes": f"{limit:g}"} if marked else {}
@@ -167,7 +166,7 @@ def _times(facts: Facts, voice: Voice) -> Picture:
         across=voice.short(_wording("axis_minutes"), " · "),
         classes=_classes(table, voice),
         notes=tuple(voice.first.percent(people, facts.population) for people in table["people"]),
-        mark_after=WALK_MINUTES.index(int(limit)) + 1 if marked else None,
+        mark_after=classes.index(limit) + 1 if marked else None,
     )
     series = [
         Series(voice.short(_wording(setting)), tuple(table[setting].astype(float)), colour)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accessibility.areas.footprints import Footprint
 from accessibility.cartography.outlines import SITE_WORDS
-from accessibility.cartography.overlays import RURAL_KM, WALK_MINUTES, PeopleClasses, classify_people
+from accessibility.cartography.overlays import PeopleClasses, classify_people
 from accessibility.cartography.symbols import INKS
 from accessibility.report.styles import Style, StyleRule, fill, ground_marker, legend_of, marker, where_between
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from accessibility.coverage import Coverage
+    from accessibility.standards import Standard
 
 _SHAPES = {"outlet": "circle", "bank": "square", "new": "diamond"}
 _OUTLINE, _WHITE = "#22303c", "#ffffff"
@@ -38,7 +39,7 @@ def layer_styles(coverage: Coverage) -> dict[str, tuple[Style, ...]]:
         "proposed": (_proposed(),),
         "districts": _district_styles(),
         "blackspots": (_blackspots(status.colours[1], walk.colours[-2]),),
-        "service_areas": (_service_areas(walk, rural),),
+        "service_areas": (_service_areas(coverage.standard, walk, rural),),
     }
 
 
@@ -46,14 +47,14 @@ def _people_styles(
     coverage: Coverage, status: PeopleClasses, walk: PeopleClasses, rural: Sequence[PeopleClasses]
 ) -> Iterable[Style]:
     """Yield walking time, covered or not and, where there are rural people, their distance."""
-    minutes = [m * _S_PER_MIN for m in WALK_MINUTES]
+    minutes = [m * _S_PER_MIN for m in coverage.standard.walk_classes]
     yield _people_style(coverage, walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'])
     too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
     yield _people_style(coverage, status, ['"covered"', *too_far])
     for distance in rural:
         straight = coverage.standard.rural.measure == "radius"
         value = 'round("radius_m", 2)' if straight else '"network_m"'
-        steps = [*_steps(value, [km * _M_PER_KM for km in RURAL_KM]), f"{value} IS NULL"]
+        steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
         yield _people_style(coverage, distance, [f"\"setting\" = 'rural' AND {step}" for step in steps])
 
 
@@ -142,16 +143,17 @@ def _blackspots(colour: str, outline: str) -> Style:
     )
 
 
-def _service_areas(walk: PeopleClasses, rural: Sequence[PeopleClasses]) -> Style:
+def _service_areas(standard: Standard, walk: PeopleClasses, rural: Sequence[PeopleClasses]) -> Style:
     """Return walks as areas and distances as outlines around them, the shorter above the longer."""
     minutes = legend_of(
         [f"{label} on foot" for label in walk.labels[:-1]],
-        [f"\"measure\" = 'walk' AND {step}" for step in _steps('"minutes"', WALK_MINUTES)],
+        [f"\"measure\" = 'walk' AND {step}" for step in _steps('"minutes"', standard.walk_classes)],
         [fill(colour) for colour in walk.colours[:-1]],
     )
     colours = rural[0].colours if rural else walk.colours
-    labels = [*(f"up to {km} km" for km in RURAL_KM), f"over {RURAL_KM[-1]} km"]
-    steps = _steps('"kilometres"', RURAL_KM)
+    kilometres = standard.distance_classes
+    labels = [*(f"up to {km:g} km" for km in kilometres), f"over {kilometres[-1]:g} km"]
+    steps = _steps('"kilometres"', kilometres)
     outlines = [
         StyleRule(
             label=f"{label} {way}",

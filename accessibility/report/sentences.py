@@ -9,6 +9,7 @@ import pandas as pd
 from accessibility.objectives import say_objective
 from accessibility.report.quality import FAR_M
 from accessibility.report.tables import NO_DISTRICT, TOTAL
+from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from accessibility.report.facts import Facts, Proposal
@@ -257,11 +258,13 @@ def say_quality(facts: Facts, tongue: Tongue) -> list[str]:
 def say_method(facts: Facts, tongue: Tongue) -> list[str]:
     """Return how the figures were computed, in plain words."""
     walker = facts.walker
+    rules = [facts.standard.rule(setting) for setting in SETTINGS]
+    limits = tongue.listed(f"{limit / 1_000:g}" for limit in sorted({r.limit for r in rules if r.measure != "walk"}))
     return [
         tongue("method_rule", rules=tongue.rules(facts.standard)),
         tongue("method_way", factor=f"{walker.access_factor_s:g}", stairs=f"{walker.stairs_factor:g}"),
         tongue("method_speed", speed=tongue.speed(walker.speed_m_s)),
-        tongue("method_reading"),
+        *([tongue("method_reading", kilometres=limits)] if limits else []),
         tongue("method_people"),
         tongue("method_compounds_open" if walker.open_compounds else "method_compounds_closed"),
         tongue("method_border"),
