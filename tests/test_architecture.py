@@ -46,7 +46,7 @@ FLOORS = [
 ]
 FENCES = {
     "osmnx": {"sources.overpass"},
-    "osmium": {"sources.osm"},
+    "osmium": {"sources.osm", "sources.ordering"},
     "rasterio": {"sources.raster"},
     "folium": {"maps"},
     "branca": {"maps"},

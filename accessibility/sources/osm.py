@@ -33,8 +33,9 @@ from accessibility.sources.features import (
     places_frame,
     water_frame,
 )
+from accessibility.sources.ordering import in_order, own_id
 from accessibility.sources.osmtags import parse_tags
-from accessibility.sources.pbf import refuse_nul_texts
+from accessibility.sources.pbf import look_through
 from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
@@ -96,10 +97,10 @@ def read_network(
 
 
 def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
-    with passing_folder() as folder, _readable(path):
-        _room_for(path, folder)
+    with passing_folder() as folder, _readable(path) as ordered:
+        _room_for(ordered, folder)
         index = folder / "places"
-        streets = _stream(path, foot, index)
+        streets = _stream(ordered, foot, index)
         tally = streets.tally()
         if not streets.counts:
             msg = (
@@ -179,13 +180,13 @@ def read_districts(
     wanted = osmium.filter.TagFilter(("boundary", "administrative"))
     relations: list[Feature] = []
     rings: set[str] = set()
-    with _readable(file):
-        for relation in _objects(file, RELATION, wanted):
+    with _readable(file) as ordered:
+        for relation in _objects(ordered, RELATION, wanted):
             if relation.tags.get("type") in ("boundary", "multipolygon"):
-                relations.append(Feature(id=f"r{relation.id}", tags=dict(relation.tags)))
-                rings |= {f"w{member.ref}" for member in relation.members if member.type == "w"}
-        shapes = [_feature(area) for area in _areas(file, wanted).with_filter(osmium.filter.EntityFilter(AREA))]
-        populated = _objects(file, NODE, osmium.filter.KeyFilter("population"))
+                relations.append(Feature(id=f"r{own_id(relation.id)}", tags=dict(relation.tags)))
+                rings |= {f"w{own_id(member.ref)}" for member in relation.members if member.type == "w"}
+        shapes = [_feature(area) for area in _areas(ordered, wanted).with_filter(osmium.filter.EntityFilter(AREA))]
+        populated = _objects(ordered, NODE, osmium.filter.KeyFilter("population"))
         places = [_feature(node) for node in populated if "place" in node.tags and node.location.valid()]
     # A ring of a relation often repeats the relation's tags; it is a piece of the area, not an area.
     choice = DistrictChoice(source=file.name, level=admin_level, name_tag=name_tag)
@@ -221,8 +222,8 @@ def read_places(
     wanted = {key: (values,) if isinstance(values, str) else values for key, values in given.items()}
     only = osmium.filter.TagFilter(*((key, value) for key, values in wanted.items() for value in values))
     features: dict[str, Feature] = {}
-    with _readable(file):
-        for thing in _areas(file, only):
+    with _readable(file) as ordered:
+        for thing in _areas(ordered, only):
             feature = _feature(thing)
             if thing.is_area() or feature.id not in features:  # an area may come before or after what it is made of
                 features[feature.id] = feature
@@ -253,8 +254,8 @@ def read_buildings(
     only = osmium.filter.KeyFilter("building")
     table = BuildingTable(bounds)
     points = outlines = 0
-    with _readable(file):
-        for thing in _areas(file, only):
+    with _readable(file) as ordered:
+        for thing in _areas(ordered, only):
             if thing.tags["building"] == "no":
                 continue
             if thing.is_area():
@@ -296,17 +297,18 @@ def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tu
         Waters with pieces outside of the file, which are left out.
     """
     file = _checked(path)
-    with _readable(file):
-        features = [_feature(thing) for thing in _areas(file, osmium.filter.TagFilter(*WATER_TAGS))]
+    with _readable(file) as ordered:
+        features = [_feature(thing) for thing in _areas(ordered, osmium.filter.TagFilter(*WATER_TAGS))]
     return water_frame(features, source=file.name, bounds=bounds)
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn what osmium says of a damaged file into our error."""
+def _readable(path: Path) -> Iterator[Path]:
+    """Yield the extract in order; what osmium says of a damaged one becomes our error."""
     try:
-        yield
-    except InputError:
+        with in_order(path) as ordered:
+            yield ordered
+    except (InputError, OutputError):
         raise
     except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
         if is_full(error):
@@ -328,7 +330,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
         msg = f"{file}: the file is empty; expected an OpenStreetMap extract"
         raise InputError(msg)
     if file.suffix == ".pbf":
-        refuse_nul_texts(file)
+        look_through(file)
     beside = file.with_name(f"{file.name}.md5")
     if beside.is_file():
         told = (beside.read_text(encoding="utf-8", errors="replace").split() or [""])[0].lower()
@@ -366,11 +368,11 @@ def _feature(thing: Any) -> Feature:
         line = [(n.lon, n.lat) for n in thing.nodes if n.location.valid()]
         whole = len(line) == len(thing.nodes) and len(set(line)) > 1
         shape = shapely.LineString(line) if whole else None
-    return Feature(id=f"{thing.type_str()}{thing.id}", tags=tags, shape=shape)
+    return Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=tags, shape=shape)
 
 
 def _area_id(area: Any) -> str:
-    return f"{'w' if area.from_way() else 'r'}{area.orig_id()}"
+    return f"{'w' if area.from_way() else 'r'}{own_id(area.orig_id())}"
 
 
 def _outline(area: Any) -> str:
