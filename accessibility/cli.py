@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from accessibility import __version__
+from accessibility.controls import visible
 from accessibility.errors import AccessibilityError, InfeasibleError, InputError, OutputError, UnprovenError
-from accessibility.files import abandon, is_full, visible
+from accessibility.files import abandon, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from accessibility.files import visible
+from accessibility.controls import visible
 from accessibility.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Wording, percent_text

@@ -3,9 +3,15 @@
 A message says what was found, where (file, row or feature, with a count), and what was expected.
 """
 
+from accessibility.controls import one_line
+
 
 class AccessibilityError(Exception):
     """Base of all errors of this package."""
+
+    def __str__(self) -> str:
+        """Return the message on one line, with what a terminal would obey spelt out: names come from files."""
+        return one_line(super().__str__())
 
 
 class InputError(AccessibilityError, ValueError):
@@ -21,7 +27,7 @@ class UnknownSiteError(InputError, KeyError):
 
     def __str__(self) -> str:
         """Return the message as written: ``KeyError`` alone would quote it."""
-        return str(self.args[0]) if self.args else ""
+        return one_line(str(self.args[0])) if self.args else ""
 
 
 class OutputError(AccessibilityError, OSError):

@@ -6,7 +6,6 @@ import ctypes
 import errno
 import os
 import platform
-import re
 import secrets
 import shutil
 import sys
@@ -27,8 +26,6 @@ _ASIDE = ".accessibility-"
 _STALE_S = 86_400.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
-OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-"""What a terminal obeys and what turns the reading order around: C0, DEL and C1, Unicode's bidirectional controls."""
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 
 _committing = threading.Lock()
@@ -179,19 +176,6 @@ def spellable(folder: Path) -> Iterator[Path]:
             yield link
     else:
         yield folder
-
-
-def visible(text: str) -> str:
-    r"""Return `text` with what a terminal would obey, or what turns the reading order around, spelt out.
-
-    Tabulators and line feeds stay.
-
-    Examples
-    --------
-    >>> visible("Town \x1b[31mHall"), visible("safe\u202egnp.exe")
-    ('Town \\x1b[31mHall', 'safe\\u202egnp.exe')
-    """
-    return OBEYED.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 0x100 else f"\\u{ord(m[0]):04x}", text)  # noqa: PLR2004
 
 
 @contextmanager

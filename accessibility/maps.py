@@ -27,6 +27,7 @@ from accessibility.cartography.proposals import Proposal
 from accessibility.cartography.sheets import Sheet
 from accessibility.cartography.sitemarks import layer_name, proposed_features, site_features
 from accessibility.cartography.symbols import INKS, PIN, site_svg
+from accessibility.controls import visible
 from accessibility.files import write_aside
 
 if TYPE_CHECKING:
@@ -306,8 +307,17 @@ def _ids(element: Element) -> Iterator[str]:
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=False
+        loader=jinja2.FunctionLoader(_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+        trim_blocks=False,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a page shows it: of a text that is no markup of ours, control characters are spelt out."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _template(name: str) -> jinja2.Template:

@@ -17,6 +17,7 @@ import accessibility
 
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
+    {"controls"},
     {"errors"},
     {"arguments"},
     {"arrays", "files", "kernels", "projection", "standards", "wording", "objectives"},

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ import xlsxwriter
 from commands import call
 
 from accessibility import OutputError, runs
-from accessibility.errors import InputError
-from accessibility.files import is_full, passing_folder, visible
+from accessibility.controls import visible
+from accessibility.errors import CallError, InfeasibleError, InputError, UnknownSiteError
+from accessibility.files import is_full, passing_folder
 from accessibility.report.manifest import json_line
 
 if TYPE_CHECKING:
@@ -213,6 +215,14 @@ def test_an_error_shows_what_an_input_holds_without_obeying_it(
     monkeypatch.setattr(runs, "run_check", fail)
     assert call(monkeypatch, "check", town, "--quiet") == 2
     assert capsys.readouterr().err == f"error: {SPELT}\n"
+
+
+@pytest.mark.parametrize("kind", [InputError, OutputError, UnknownSiteError, CallError, InfeasibleError])
+def test_every_error_is_one_line_that_nothing_obeys(kind: type[Exception]) -> None:
+    """Whoever prints it: the command, a notebook, the interpreter's own traceback."""
+    error = kind(f"{HOSTILE}\nsecond\tline")
+    assert str(error) == rf"{SPELT}\nsecond\tline"
+    assert "".join(traceback.format_exception_only(error)).strip().endswith(str(error))
 
 
 def test_comparing_with_no_open_site_is_json_with_null(

@@ -31,6 +31,7 @@ from accessibility.cartography.dots import pack_dots
 from accessibility.cartography.inlining import inline
 from accessibility.cartography.outlines import district_figures, safe_html, street_lines
 from accessibility.cartography.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
+from accessibility.controls import OBEYED, visible
 from accessibility.maps import Backdrop, draw_coverage, write_map
 from accessibility.projection import WGS84, transform
 
@@ -264,17 +265,18 @@ def test_no_name_reaches_a_script_or_becomes_markup(name: str) -> None:
             cover, backdrop=Backdrop(districts=districts), caption=mapworlds.caption(title=name, sources=(name,))
         )
     )
+    assert not OBEYED.search(page)
     scripts = re.findall(r"<script[^>]*>(.*?)</script>", page, flags=re.DOTALL)
     assert len(scripts) == 4
     if re.search(r"[^\w ]", name):
         assert not any(name in script for script in scripts)
-    assert html.unescape(re.findall(r"<h1[^>]*>(.*?)</h1>", page)[0]) == name
+    assert html.unescape(re.findall(r"<h1[^>]*>(.*?)</h1>", page)[0]) == visible(name)
 
 
 def test_text_is_shown_letter_by_letter() -> None:
     for name in mapworlds.NAMES:
         shown = safe_html(name)
-        assert html.unescape(shown.removeprefix("<bdi>").removesuffix("</bdi>")) == name
+        assert html.unescape(shown.removeprefix("<bdi>").removesuffix("</bdi>")) == visible(name)
         assert not set(shown.removeprefix("<bdi>").removesuffix("</bdi>")) & set("<>{}`$\\\"'\u2028%")
 
 

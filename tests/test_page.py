@@ -15,6 +15,7 @@ import pytest
 import reportworlds
 
 from accessibility import InputError, read_study
+from accessibility.controls import OBEYED, visible
 from accessibility.factfinding import measure_study
 from accessibility.report.files import write_csv
 from accessibility.report.page import render_page, write_page
@@ -218,7 +219,8 @@ def test_hostile_texts_make_no_markup(language: str, sample_told: tuple[Facts, P
     page, clean = Page(html), Page(render_page(facts, pictures, language=language))
     assert page.tags == clean.tags
     for name in mapworlds.NAMES:
-        assert name in page.text, name
+        assert visible(name) in page.text, name
+    assert not OBEYED.search(html)
     style = re.findall(r"<style>(.*?)</style>", html, flags=re.DOTALL)
     assert len(style) == 1
     assert style[0].count("{") == style[0].count("}")
@@ -227,7 +229,7 @@ def test_hostile_texts_make_no_markup(language: str, sample_told: tuple[Facts, P
 def test_half_a_character_is_no_fault(sample_told: tuple[Facts, Pictures], tmp_path: Path) -> None:
     facts, pictures = sample_told
     write_page(replace(facts, study="a\ud800\x00b"), pictures, tmp_path / "report.html")
-    assert "a?" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "a?\\x00b" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

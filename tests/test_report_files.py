@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from shapely import Point
 
 from accessibility import OutputError, files
-from accessibility.files import visible, write_aside, write_folder
+from accessibility.controls import visible
+from accessibility.files import write_aside, write_folder
 from accessibility.report.files import defuse, write_csv, write_geoparquet
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 import reportworlds
 
 from accessibility import InputError, OutputError
-from accessibility.files import visible
+from accessibility.controls import visible
 from accessibility.report.files import write_csv
 from accessibility.report.sheets import tell_sheets
 from accessibility.report.workbook import write_workbook

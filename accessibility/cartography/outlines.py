@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 
 from accessibility.cartography.mapwords import MapWords
+from accessibility.controls import visible
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, transform
 from accessibility.wording import percent_text
@@ -46,15 +47,15 @@ _UNSAFE = re.compile(r"[^0-9A-Za-z \u0080-\u2027\u202a-\U0010ffff]")
 def safe_html(text: object) -> str:
     """Return a text as markup that shows it letter by letter, wherever it ends up.
 
-    Every ASCII sign and both line separators become numeric references: nothing is left that markup, a JavaScript
-    literal or a Jinja template would read. The text keeps its own direction.
+    Control characters are spelt out, every ASCII sign becomes a numeric reference: nothing is left that markup, a
+    JavaScript literal or a Jinja template would read. The text keeps its own direction.
 
     Examples
     --------
     >>> safe_html("A{{1}}")
     '<bdi>A&#123;&#123;1&#125;&#125;</bdi>'
     """
-    return f"<bdi>{_UNSAFE.sub(lambda m: f'&#{ord(m[0])};', str(text))}</bdi>"
+    return f"<bdi>{_UNSAFE.sub(lambda m: f'&#{ord(m[0])};', visible(str(text)))}</bdi>"
 
 
 def count(people: float) -> str:

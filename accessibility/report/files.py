@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.files import visible, write_aside
+from accessibility.controls import visible
+from accessibility.files import write_aside
 
 if TYPE_CHECKING:
     import os

@@ -17,8 +17,9 @@ import numpy as np
 import pyproj
 
 from accessibility import __version__
+from accessibility.controls import OBEYED
 from accessibility.errors import InputError
-from accessibility.files import OBEYED, write_aside
+from accessibility.files import write_aside
 from accessibility.report.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.standards import SETTINGS
@@ -150,9 +151,8 @@ def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> Non
     OutputError
         The file could not be written; a file that was there is untouched.
     """
-    text = json.dumps(_plain(told), ensure_ascii=False, allow_nan=False, indent=2)
     with write_aside(path) as aside:
-        aside.write_text(f"{text}\n", encoding="utf-8", newline="\n")
+        aside.write_text(f"{_json(told, indent=2)}\n", encoding="utf-8", newline="\n")
 
 
 def json_line(value: Any) -> str:
@@ -163,7 +163,12 @@ def json_line(value: Any) -> str:
     >>> json_line({"name": chr(0x9B), "share": float("nan")})
     '{"name": "\\u009b", "share": null}'
     """
-    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    return _json(value)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON, control characters by their numbers."""
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
     return OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
 
 

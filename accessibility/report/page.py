@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
+from accessibility.controls import visible
 from accessibility.files import write_aside
 from accessibility.report.illustrations import Pictures, illustrate
 from accessibility.report.sentences import (
@@ -83,7 +84,7 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
             share=voice.first.percent(facts.covered, facts.population),
         )
     )
-    return html.encode("utf-8", "replace").decode("utf-8")  # half a character, from a damaged table, becomes "?"
+    return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
 
 
 def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from accessibility.files import no_room, visible, write_aside
+from accessibility.controls import visible
+from accessibility.files import no_room, write_aside
 from accessibility.report.sentences import say_conditions, say_headline, say_proposal
 from accessibility.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.report.tables import TOTAL

@@ -119,7 +119,8 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
     else:
         located = _of_columns(table, source, spec.columns, degrees=not crs.is_projected)
     xy, texts = located.lonlat, located.texts
-    xy[(xy == 0).all(axis=1)] = np.nan  # a geocoder's way to say that it found nothing
+    nowhere = (xy == 0).all(axis=1)  # a geocoder's way to say that it found nothing
+    xy[nowhere | ~np.isfinite(xy).all(axis=1)] = np.nan
     if crs.is_projected:
         lonlat = _from_metres(xy, texts, source, crs)
     else:
@@ -213,7 +214,6 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str], *,
         msg = f"{source}: coordinates of {text}; expected longitude first, then latitude"
         raise InputError(msg)
     xy = np.column_stack([lon, lat])
-    xy[~np.isfinite(xy).all(axis=1)] = np.nan
     return Located(lonlat=xy, unreadable=bad_lon | bad_lat, texts=texts)
 
 

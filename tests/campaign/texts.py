@@ -26,9 +26,9 @@ HOSTILE = (
     *("-1+cmd|' /C calc'!A1", "@SUM(A1)", "＝1+1", "\t=1", "${x}", "%s%n", "`id`", "$(id)", "../../x"),
     *("C:\\x", "\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "bell\x07", "\x9b31m", "\u202egnp.exe", "a\u200bb"),
     *("a\u2028b", "line\nfeed", "\ufeffmark", "é" * 200, "名" * 200, "𠮷", "A/B", "CON", "nul.", "<!--", "]]>"),
-    *("&amp;", "&#60;b&#62;", "\\u003cb\\u003e"),
+    *("\u200eLRM", "&amp;", "&#60;b&#62;", "\\u003cb\\u003e"),
 )
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _MARKUP = re.compile(r"<script>alert|<img src=x|<svg onload|<link href=//x|<b>\"|onerror=alert\(1\)>", re.IGNORECASE)
 _STUDY = """name = {name}
 [inputs]
