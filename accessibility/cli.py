@@ -97,11 +97,12 @@ def fetch(  # noqa: PLR0913 -- the options of a command
     minutes: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 15.0,
     quiet: Quiet = False,
     as_json: Json = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was changed since, too.")] = False,
 ) -> None:
     """Fetch streets, banks, offices and boundary from OpenStreetMap (needs the internet)."""
     from accessibility import runs  # noqa: PLC0415
 
-    options = runs.FetchOptions(overpass=overpass, nominatim=nominatim, minutes=minutes)
+    options = runs.FetchOptions(overpass=overpass, nominatim=nominatim, minutes=minutes, overwrite=overwrite)
     with _progress(quiet=quiet) as progress:
         facts = runs.run_fetch(place, into, options, progress)
     if as_json:

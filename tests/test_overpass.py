@@ -146,7 +146,7 @@ def test_the_command_writes_a_study_that_lacks_its_people_only(
     assert "© OpenStreetMap contributors" in run.output
     assert naps.count(55) == 0
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("banks.gpkg", "boundary.gpkg", "outlets.gpkg", "streets.osm.gz", "study.toml"),
+        *("banks.gpkg", "boundary.gpkg", "fetched.json", "outlets.gpkg", "streets.osm.gz", "study.toml"),
     ]
     with pytest.raises(InputError, match=r"population: required and not there"):
         read_study(folder / "study.toml", cache=cache)
@@ -161,6 +161,29 @@ def test_the_command_writes_a_study_that_lacks_its_people_only(
     assert study.attribution == ("© OpenStreetMap contributors, ODbL",)
     assert _run(server, folder, "--json").exit_code == 0
     assert given in (folder / "study.toml").read_text(encoding="utf-8")  # what was filled in stays
+
+
+def test_what_was_changed_since_is_fetched_over_only_when_asked(server: FakeServer, tmp_path: Path) -> None:
+    folder = tmp_path / "hill"
+    assert _run(server, folder).exit_code == 0
+    before = len(server.asked)
+    for name, content in (
+        ("outlets.gpkg", b"mine"),
+        ("fetched.json", b"[1]"),
+        ("fetched.json", b'{"files": {"a": 1}}'),
+    ):
+        was = (folder / name).read_bytes()
+        (folder / name).write_bytes(content)
+        run = _run(server, folder)
+        assert isinstance(run.exception, OutputError)
+        assert f"{name}: not fetched, or changed since; expected another folder, or --overwrite" in str(run.exception)
+        assert (folder / name).read_bytes() == content
+        (folder / name).write_bytes(was)
+    assert len(server.asked) == before  # nobody was asked for what has nowhere to go
+    (folder / "outlets.gpkg").write_bytes(b"mine")
+    assert _run(server, folder, "--overwrite").exit_code == 0
+    assert len(gpd.read_file(folder / "outlets.gpkg"))
+    assert _run(server, folder).exit_code == 0
 
 
 def test_a_place_without_banks_says_so_in_the_study(server: FakeServer, tmp_path: Path) -> None:

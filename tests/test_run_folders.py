@@ -89,6 +89,30 @@ def test_a_folder_of_somebody_elses_is_written_into_only_when_asked(study: Study
     claim_folder(out, [], overwrite=False)
 
 
+def test_check_replaces_nothing_but_its_own_table(
+    town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    people = town.parent / "people.csv"
+    people.rename(town.parent / "quality.csv")
+    town.write_text(town.read_text(encoding="utf-8").replace("people.csv", "quality.csv"), encoding="utf-8")
+    with pytest.raises(OutputError, match=r"quality\.csv: a result would replace this input"):
+        runs.run_check(town, Silence(), town.parent)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "quality.csv").write_text("mine")
+    with pytest.raises(OutputError, match=r"quality\.csv: was not written by check"):
+        runs.run_check(town, Silence(), out)
+    assert (out / "quality.csv").read_text() == "mine"
+    (out / "quality.csv").unlink()
+    for _ in range(2):  # into an empty folder, and again
+        runs.run_check(town, Silence(), out)
+    runs.run_cover(town, out, runs.Options(cache=cache), Silence())  # a folder of check's is free for a run
+    with pytest.raises(OutputError, match=r"holds a run, whose quality\.csv is a part of it"):
+        runs.run_check(town, Silence(), out)
+    assert runs.run_verify(out, runs.Options(cache=cache), Silence()).equal
+
+
 def test_nothing_of_an_older_run_stays(study: Study, tmp_path: Path) -> None:
     out = tmp_path / "out"
     pretend(out, told(study, out), "districts.csv", "shapefile/a.shp", "walk_minutes.tif", "the-bank.html")

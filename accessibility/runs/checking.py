@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.quality import measure_quality
 from accessibility.report.files import write_csv
 from accessibility.report.tables import headline
+from accessibility.runs.folder import claim_quality
 from accessibility.runs.options import READING_STEPS
 from accessibility.study import read_study
 
@@ -25,10 +26,11 @@ def run_check(path: Path, progress: Progress, out: Path | None = None) -> dict[s
     """
     progress.start(READING_STEPS + 1)
     study = read_study(path, progress=progress.step)
+    table = None if out is None else claim_quality(out, [path, *study.inputs.values()])
     progress.step("Weighing what was found")
     quality = measure_quality(study)
-    if out is not None:
-        write_csv(quality.table, out / "quality.csv")
+    if table is not None:
+        write_csv(quality.table, table)
     sites, demand = study.sites, study.demand
     placed = study.site_district.notna().to_numpy()
     read = {

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import OutputError
 from accessibility.files import write_folder
+from accessibility.quality import QUALITY_COLUMNS
 from accessibility.report.manifest import list_files, peek_manifest, write_manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from accessibility.study import Study
 
@@ -23,6 +25,8 @@ RESULTS = (
 )
 """What every run of ``cover`` and ``site`` writes, in the order of importance."""
 _ON_REQUEST = ("shapefile", "walk_minutes.tif", "compare.csv", "differences.csv")
+_QUALITY = "quality.csv"
+_MOST_HEADING = 1_000
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open
 
 
@@ -67,16 +71,53 @@ def claim_folder(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> No
     OutputError
         An input where a result would go, or a folder with files that is no run's.
     """
-    there = folder.resolve()
-    for path in inputs:
-        whole = path.resolve()
-        if there in whole.parents and is_result(whole.relative_to(there).parts[0]):
-            msg = f"{whole}: a result would replace this input of the study; expected another folder with --out"
-            raise OutputError(msg)
-    if folder.is_dir() and not overwrite and peek_manifest(folder) is None and any(folder.iterdir()):
+    _refuse_inputs(folder, inputs, is_result)
+    if overwrite or not folder.is_dir() or not any(folder.iterdir()) or _is_check(folder):
+        return
+    if peek_manifest(folder) is None:
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
         msg = f"{folder}: holds files that are no run's ({found}); expected an empty folder or a run's, or --overwrite"
         raise OutputError(msg)
+
+
+def claim_quality(folder: Path, inputs: Iterable[Path]) -> Path:
+    """Return where ``check`` may write its table of findings in a folder: it replaces nothing but an earlier one.
+
+    Raises
+    ------
+    OutputError
+        An input of that name, a run of which such a table is a part, or somebody else's file.
+    """
+    path = folder / _QUALITY
+    _refuse_inputs(folder, inputs, lambda name: name == path.name)
+    if peek_manifest(folder) is not None:
+        msg = f"{folder}: holds a run, whose {path.name} is a part of it; expected another folder with --out"
+        raise OutputError(msg)
+    if os.path.lexists(path) and not _is_quality(path):
+        msg = f"{path}: was not written by check; expected another folder with --out"
+        raise OutputError(msg)
+    return path
+
+
+def _refuse_inputs(folder: Path, inputs: Iterable[Path], is_written: Callable[[str], bool]) -> None:
+    there = folder.resolve()
+    for path in inputs:
+        whole = path.resolve()
+        if there in whole.parents and is_written(whole.relative_to(there).parts[0]):
+            msg = f"{whole}: a result would replace this input of the study; expected another folder with --out"
+            raise OutputError(msg)
+
+
+def _is_quality(path: Path) -> bool:
+    """Return whether a file is a table of findings."""
+    with suppress(OSError, ValueError), path.open(encoding="utf-8-sig") as file:
+        return path.is_file() and file.readline(_MOST_HEADING).strip() == ",".join(QUALITY_COLUMNS)
+    return False
+
+
+def _is_check(folder: Path) -> bool:
+    """Return whether a folder holds nothing but what ``check`` wrote."""
+    return [path.name for path in folder.iterdir()] == [_QUALITY] and _is_quality(folder / _QUALITY)
 
 
 def earlier_run(folder: Path, study: Study, record: Mapping[str, Any]) -> Path | None:

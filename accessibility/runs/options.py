@@ -87,11 +87,14 @@ class FetchOptions:
         Addresses of the servers; the public ones if None.
     minutes
         For everything together.
+    overwrite
+        Whether files that were not fetched, or have changed since, may be replaced.
     """
 
     overpass: str | None = None
     nominatim: str | None = None
     minutes: float = 15.0
+    overwrite: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import write_folder
+from accessibility.files import write_aside, write_folder
 from accessibility.loading.context import MARGIN_M
+from accessibility.report.manifest import list_files, parse_manifest, write_manifest
+from accessibility.sources.cache import sha256_file
 
 if TYPE_CHECKING:
     from accessibility.runs.options import FetchOptions, Progress
 
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "study.toml"
 _FETCHED_TEMPLATE = _TEMPLATE.with_name("fetched.toml")
+_FETCHED = ("streets.osm.gz", "boundary.gpkg", "banks.gpkg", "outlets.gpkg")
+_RECORD = "fetched.json"
 
 
 def new_study(folder: Path) -> Path:
@@ -24,19 +30,23 @@ def new_study(folder: Path) -> Path:
     if path.exists():
         msg = f"{path} exists; expected a folder without a study"
         raise InputError(msg)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(_TEMPLATE.read_bytes())
-    except OSError as error:
-        msg = f"{path} cannot be written: {error.strerror or error}"
-        raise OutputError(msg) from error
+    with write_aside(path) as aside:
+        aside.write_bytes(_TEMPLATE.read_bytes())
     return path
 
 
 def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progress) -> dict[str, Any]:
-    """Fetch a place from OpenStreetMap into `folder`, and return what there is; a study.toml there stays as it is."""
+    """Fetch a place from OpenStreetMap into `folder`, and return what there is; a study.toml there stays as it is.
+
+    Raises
+    ------
+    OutputError
+        A file there that was not fetched, or has changed since, and is not to be replaced: nobody was asked then.
+    """
     from accessibility.sources import overpass  # noqa: PLC0415 -- osmnx only where it is asked for
 
+    if not options.overwrite:
+        _claim_fetched(folder)
     progress.start(4)
     servers = overpass.Servers(
         overpass=options.overpass, nominatim=options.nominatim, deadline_s=60.0 * options.minutes
@@ -57,6 +67,7 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
         overpass.write_streets(found.streets, found.name, aside / "streets.osm.gz")
         for name in ("boundary", "banks", "outlets"):
             getattr(found, name).to_file(aside / f"{name}.gpkg", layer=name, driver="GPKG")
+        write_manifest({"place": found.name, "files": list_files(aside)}, aside / _RECORD)
         if not (folder / "study.toml").exists():
             (aside / "study.toml").write_text(study, encoding="utf-8")
     return {
@@ -66,3 +77,19 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
         "notes": [str(finding) for finding in found.findings],
         "attribution": overpass.ATTRIBUTION,
     }
+
+
+def _claim_fetched(folder: Path) -> None:
+    """Refuse a folder in which a file bears a fetched one's name and is not as it was fetched."""
+    told: Any = {}
+    with suppress(InputError, LookupError, TypeError, AttributeError):
+        told = {name: file["sha256"] for name, file in parse_manifest(folder / _RECORD)["files"].items()}
+    there = [folder / name for name in (*_FETCHED, _RECORD) if os.path.lexists(folder / name)]
+    own = [path.name for path in there if not _as_fetched(path, told)]
+    if own:
+        msg = f"{folder}: {', '.join(own)}: not fetched, or changed since; expected another folder, or --overwrite"
+        raise OutputError(msg)
+
+
+def _as_fetched(path: Path, told: dict[str, str]) -> bool:
+    return path.is_file() and (bool(told) if path.name == _RECORD else told.get(path.name) == sha256_file(path))
