@@ -6,10 +6,13 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import mapworlds
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
+import worlds
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
@@ -18,7 +21,7 @@ from accessibility.cartography.mapwords import MapWords
 from accessibility.cartography.outlines import count
 from accessibility.cartography.overlays import classify_people
 from accessibility.comparison import compare_coverages
-from accessibility.maps import draw_coverage
+from accessibility.maps import Backdrop, draw_coverage
 from accessibility.projection import WGS84, transform
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.scenariofile import read_scenarios, scenario_toml
@@ -115,6 +118,49 @@ def test_figures_are_those_of_a_measurement(
     assert table_of(opened, "district") == expected(past, past, where)
     assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
     assert not opened.page.locator("header .reset").is_visible()
+    assert opened.complaints == []
+
+
+def test_districts_tell_what_is_covered_with_the_switches_as_they_are(show: Callable[..., Opened]) -> None:
+    net, past, where = mapworlds.switchable()
+    x, y = worlds.ORIGIN
+    shapes = {
+        "West": shapely.box(x - 100, y, x + 1_300, y + 2_750),
+        "城关镇": shapely.box(x + 1_400, y, x + 2_800, y + 900),
+    }
+    districts = gpd.GeoDataFrame(past.by(where).loc[list(shapes)], geometry=list(shapes.values()), crs=worlds.CRS)
+    switches = mapworlds.switches(net, past, where)
+    opened = show(
+        draw_coverage(past, backdrop=Backdrop(districts=districts), caption=mapworlds.caption(), switches=switches)
+    )
+    opened.page.wait_for_selector("ul.sites li", state="attached")
+
+    def told(name: str) -> str:
+        edge = transform(np.array([shapes[name].exterior.coords[2]]), past.demand.crs, WGS84)[0]
+        opened.look_at(edge, 15)
+        opened.page.mouse.move(5, 5)
+        px, py = opened.point(edge)
+        opened.page.mouse.move(px + 6, py + 6)
+        tip = opened.page.locator(".leaflet-tooltip.tip")
+        tip.wait_for()
+        return " ".join(str(tip.inner_text()).split())
+
+    def share(now: Coverage, name: str) -> str:
+        row: Any = now.by(where).loc[name]
+        covered, people = row["covered"], row["population"]
+        return f"covered {count(covered)} of {count(people)} ({percent_text(covered, people)})"
+
+    before = {name: told(name) for name in shapes}
+    assert all(share(past, name) in before[name] for name in shapes)
+    switch(opened, ["S2", "S4", "S7"])
+    is_open = past.sites.open.copy()
+    is_open[[2, 4, 7]] ^= True
+    now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
+    for name in shapes:
+        assert share(now, name) != share(past, name)
+        assert share(now, name) in told(name)
+    opened.page.locator("header .reset").click()
+    assert {name: told(name) for name in shapes} == before
     assert opened.complaints == []
 
 

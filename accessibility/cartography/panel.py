@@ -35,7 +35,7 @@ _READ = (
 )
 _SWITCHED = (
     *("switched", "opening_gains", "closing_loses", "not_switchable", "more_sites", "no_match", "find"),
-    *("no_district", "total", "copied", "copy", "first_sites"),
+    *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
 )
 
 

@@ -94,7 +94,7 @@ const coverageMap = (() => {
     if (districts) districts.on("add", () => districts.bringToBack());
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
-    people.start(map).then(() => living.off || panel.start(map, { control, sites }));
+    people.start(map).then(() => living.off || panel.start(map, { control, sites, districts }));
   };
 
   return { streets, water, people: peopleLayer, label, site: panel.site, proposed, start };

@@ -7,7 +7,7 @@ const panel = (() => {
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
   const markers = new Map(), pins = new Map();
-  let map = null, changes = null, control = null, before = null, listed = [];
+  let map = null, changes = null, control = null, before = null, listed = [], tips = () => {};
 
   const element = (tag, kind = "", text = "") => {
     const made = document.createElement(tag);
@@ -227,6 +227,29 @@ const panel = (() => {
     }
   };
 
+  // What a district shows while sites are switched: the figures of its row in the table.
+  const districtTips = (districts) => {
+    const tooltip = districts && districts.getTooltip();
+    if (!tooltip) return () => {};
+    const drawn = tooltip.getContent(), row = new Map(of.districts.map((name, k) => [name, k]));
+    const now = ({ feature: { properties } }) => {
+      const name = new DOMParser().parseFromString(properties.name, "text/html").body.textContent;
+      const told = row.has(name) ? living.figures().districts[row.get(name)] : { people: 0, covered: 0, before: 0 };
+      const share = (part) => words("share_of", {
+        part: whole(part), whole: whole(told.people), percent: percent(part, told.people) });
+      const box = element("table"), title = box.insertRow().appendChild(element("th", "", name));
+      title.colSpan = 2;
+      title.dir = "auto";
+      for (const [key, text] of [["people", whole(told.people)], ["covered", `${share(told.covered)}, ${difference(told)}`],
+        ["uncovered", share(told.people - told.covered)]]) {
+        const line = box.insertRow();
+        line.append(element("th", "", words(key)), element("td", "", text));
+      }
+      return box;
+    };
+    return (moved) => tooltip.setContent(moved ? now : drawn);
+  };
+
   const refresh = (rows) => {
     const now = living.figures(), { total } = now;
     rows.forEach(paintMarker);
@@ -238,6 +261,7 @@ const panel = (() => {
     scenario();
     plan(total);
     for (const note of every(".as-drawn")) note.hidden = !living.moved();
+    tips(living.moved());
     showChanges();
     showChanged();
     people.redraw();
@@ -254,8 +278,9 @@ const panel = (() => {
     find(".copy").textContent = words("copied");
   };
 
-  const start = async (theMap, { control: theControl, sites }) => {
+  const start = async (theMap, { control: theControl, sites, districts }) => {
     [map, control] = [theMap, theControl];
+    tips = districtTips(districts);
     await living.load();
     changes = people.layer(() => panel.changeLook);
     makeTables();
@@ -286,6 +311,9 @@ const panel = (() => {
     const line = find(`.plan tbody tr:nth-child(${rank})`), row = Number(line.dataset.row);
     if (living.off || row < 0) return;
     pins.set(row, marker);
+    const { properties } = marker.feature, drawn = properties.people;
+    Object.defineProperty(properties, "people", { get: () => (living.moved() && living.canSwitch(row)
+      ? words(living.isOpen(row) ? "closing_loses" : "opening_gains", { people: whole(living.effect(row)) }) : drawn) });
     marker.on("click", () => living.toggle(row));
   };
 
