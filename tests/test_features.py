@@ -193,15 +193,98 @@ def test_buildings_by_hand(tmp_path: Path) -> None:
     )
     frame, findings = read_buildings(path)
     table = frame.set_index("id").sort_index()
-    assert table["use"].to_dict() == {"r1": "residential", "w1": "residential", "w2": "unknown", "w3": "other"}
-    assert table["levels"].to_dict() == {"r1": 1.0, "w1": 3.0, "w2": 2.5, "w3": 1.0}
+    # w1 is the ring of r1.
+    assert table["use"].to_dict() == {"r1": "residential", "w2": "unknown", "w3": "other"}
+    assert table["levels"].to_dict() == {"r1": 1.0, "w2": 2.5, "w3": 1.0}
     outline = shapely.box(9.5, 47.1, 9.5 + SQUARE, 47.1 + SQUARE)
-    assert table.loc["w1", "footprint_m2"] == pytest.approx(GEOD.geometry_area_perimeter(outline)[0], rel=1e-4)
-    assert table.loc["w1"].geometry.within(outline)
+    assert table.loc["r1", "footprint_m2"] == pytest.approx(GEOD.geometry_area_perimeter(outline)[0], rel=1e-4)
+    assert table.loc["r1"].geometry.within(outline)
     found = by_code(findings)
     assert (found["broken-building"].count, found["building-point"].count) == (1, 1)
+    assert found["repeated-building"].count == 1
     assert read_buildings(path, bounds=(9.55, 47, 9.65, 48))[0]["id"].tolist() == ["w2"]
     assert len(read_buildings(path, bounds=(0, 0, 1, 1))[0]) == 0
+
+
+def test_a_building_stays_where_it_is_a_hole_of_another_or_that_other_is_not_whole(tmp_path: Path) -> None:
+    house = {"building": "house"}
+    path = write_osm(
+        tmp_path / "town.osm",
+        *(node(1 + i, 9.5 + x * 0.001, 47.1 + y * 0.001) for i, (x, y) in enumerate([(0, 0), (1, 0), (1, 1), (0, 1)])),
+        *square(10, 9.5004, 47.1004),
+        *square(20, 9.6, 47.1),
+        *square(30, 9.7, 47.1),
+        *square(40, 9.701, 47.1),
+        way(1, [1, 2, 3, 4, 1], house),
+        way(2, [10, 11, 12, 13, 10], house),
+        way(3, [20, 21, 22, 23, 20], house),
+        way(4, [30, 31, 32, 33, 30], house),
+        way(5, [40, 41, 42, 43, 40], house),
+        relation(1, [("way", 1, "outer"), ("way", 2, "inner")], {"type": "multipolygon", **house}),
+        relation(3, [("way", 3, "outer"), ("way", 99, "outer")], {"type": "multipolygon", **house}),
+        relation(4, [("way", 4, ""), ("way", 5, "")], {"type": "multipolygon", **house}),
+    )
+    frame, findings = read_buildings(path)
+    # The courtyard's own house, the ring of a house that is not whole, and one house of two parts.
+    assert sorted(frame["id"]) == ["r1", "r4", "w2", "w3"]
+    assert by_code(findings)["repeated-building"].count == 3
+    assert frame.index.tolist() == [0, 1, 2, 3]
+
+
+def test_a_place_tagged_on_relation_and_ring_is_one(tmp_path: Path) -> None:
+    bank = {"amenity": "bank", "name": "Sparkasse"}
+    path = write_osm(
+        tmp_path / "town.osm",
+        *square(10, 9.5, 47.1),
+        *square(20, 9.6, 47.1),
+        way(1, [10, 11, 12, 13, 10], bank),
+        way(2, [20, 21, 22, 23, 20], {"building": "yes", "amenity": "atm"}),
+        relation(1, [("way", 1, "outer")], {"type": "multipolygon", **bank}),
+        relation(2, [("way", 2, "outer")], {"type": "multipolygon", "amenity": "bank"}),
+    )
+    frame, findings = read_places(path, "amenity=bank")
+    assert frame["id"].tolist() == ["r1", "r2"]
+    assert by_code(findings)["repeated-place"].message.endswith("(w1)")
+    both = read_places(path, "amenity=bank,amenity=atm")[0]
+    assert both["id"].tolist() == ["r1", "r2", "w2"]  # a machine in a bank is no bank
+
+
+@pytest.mark.parametrize("value", ["bank;atm", "atm;bank", "atm; bank", "bank"])
+def test_one_of_several_values_makes_a_place(tmp_path: Path, value: str) -> None:
+    path = write_osm(tmp_path / "town.osm", node(1, 9.5, 47.1, amenity=value), node(2, 9.6, 47.1, amenity="bankrupt"))
+    frame, _ = read_places(path, "amenity=bank")
+    assert frame["amenity"].tolist() == [value]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"disused": "yes"},
+        {"abandoned": "yes"},
+        {"construction": "yes"},
+        {"proposed": "yes"},
+        {"building": "construction"},
+        {"building": "ruins"},
+        {"opening_hours": "off"},
+        {"opening_hours": "closed"},
+        {"opening_hours": "24/7 off"},
+        {"opening_hours": "Mo-Su 00:00-24:00 off"},
+        {"opening_hours": 'off "moved to the station"'},
+        {"operational_status": "closed"},
+    ],
+    ids=str,
+)
+def test_what_is_disused_or_never_open_is_no_place(tmp_path: Path, more: dict[str, str]) -> None:
+    bank = {"amenity": "bank"}
+    path = write_osm(
+        tmp_path / "town.osm",
+        node(1, 9.5, 47.1, **bank, **more),
+        node(2, 9.6, 47.1, **bank, opening_hours="Mo-Fr 09:00-16:00; Sa,Su,PH off"),
+        node(3, 9.6, 47.1, **bank, disused="no", opening_hours="Mo closed; Tu-Su 09:00-12:00"),
+    )
+    frame, findings = read_places(path, "amenity=bank")
+    assert frame["id"].tolist() == ["n2", "n3"]
+    assert by_code(findings)["closed-place"].message.endswith("(n1)")
 
 
 @pytest.mark.real
@@ -216,4 +299,5 @@ def test_buildings_of_liechtenstein(liechtenstein: Path) -> None:
 @pytest.mark.skipif(not PORTO.is_file(), reason="the Porto extract is not beside the project")
 def test_buildings_of_porto_with_those_that_are_points() -> None:
     frame, findings = read_buildings(PORTO)
-    assert len(frame) + by_code(findings)["building-point"].count == 11_432
+    found = by_code(findings)
+    assert len(frame) + found["building-point"].count + found["repeated-building"].count == 11_432

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 NOTES = frozenset(
     {
         "blocking-barrier",
+        "closed-place",
         "closed-site",
         "compounds",
         "conditional-access",
@@ -27,6 +28,8 @@ NOTES = frozenset(
         "place-in-district",
         "population-of-place",
         "reconciled",
+        "repeated-building",
+        "repeated-place",
         "shared-name",
         "shifted-grid",
         "site-outside",

@@ -14,7 +14,16 @@ from pyproj import Geod
 from accessibility.errors import InputError
 from accessibility.projection import WGS84, local_crs, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.osmtags import address_of, levels_of, name_of, people_of, use_of, width_of
+from accessibility.sources.osmtags import (
+    address_of,
+    has_any,
+    is_ever_open,
+    levels_of,
+    name_of,
+    people_of,
+    use_of,
+    width_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,11 +45,15 @@ _ROWS = 10_000  # buildings worked on at once
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Feature:
-    """A tagged object of OpenStreetMap; its shape, in degrees, is None where the extract does not hold it whole."""
+    """A tagged object of OpenStreetMap; its shape, in degrees, is None where the extract does not hold it whole.
+
+    `rings` are the ids of the ways around it.
+    """
 
     id: str
     tags: Mapping[str, str]
     shape: Any = None
+    rings: frozenset[str] = frozenset()
 
     @property
     def level(self) -> int | None:
@@ -170,13 +183,18 @@ def _fill_people(frame: gpd.GeoDataFrame, places: Sequence[Feature], choice: Dis
 def places_frame(
     features: Iterable[Feature], wanted: Mapping[str, Sequence[str]], *, source: str
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return a row a place, and what was merged or had no place.
+    """Return a row a place, and what was merged, is shut or had no place.
 
-    A node and an area that share a name and a wanted tag, within 30 m, are one place: the node stays.
+    A node and an area that share a name and a wanted tag, within 30 m, are one place: the node stays. So are an area
+    and a way around it. What is disused, under construction or never open is no place.
     """
-    known = sorted(features, key=_by_number)
+    everything = sorted(features, key=_by_number)
+    known = [f for f in everything if is_ever_open(f.tags)]
     lost = [f for f in known if f.shape is None]
     placed = [f for f in known if f.shape is not None]
+    by_id = {f.id: f for f in placed}
+    repeated = {ring for f in placed for ring in f.rings & {*by_id} if _share(f, by_id[ring], wanted)}
+    placed = [f for f in placed if f.id not in repeated]
     twice = _doubles(placed, wanted)
     kept = [f for f in placed if f.id not in twice]
     columns = [*wanted, *(c for c in ("amenity", "operator", "brand", "opening_hours") if c not in wanted)]
@@ -192,6 +210,12 @@ def places_frame(
     )
     said = (
         ("duplicate-place", sorted(twice), "places are mapped both as a point and as an area; each counts once"),
+        ("repeated-place", sorted(repeated), "ways around places repeat their tags; each place counts once"),
+        (
+            "closed-place",
+            [f.id for f in everything if not is_ever_open(f.tags)],
+            "places are disused, under construction or never open; left out",
+        ),
         ("place-without-location", [f.id for f in lost], "places have no whole outline in the file and are left out"),
     )
     return frame, [
@@ -283,7 +307,11 @@ def _doubles(placed: Sequence[Feature], wanted: Mapping[str, Sequence[str]]) -> 
 
 
 def _share(one: Feature, other: Feature, wanted: Mapping[str, Sequence[str]]) -> bool:
-    return any(one.tags.get(key) == other.tags.get(key) in values for key, values in wanted.items())
+    return any(
+        has_any(one.tags, {key: [value]}) and has_any(other.tags, {key: [value]})
+        for key, values in wanted.items()
+        for value in values
+    )
 
 
 def _metric(shape: Any, others: Sequence[Any]) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +34,7 @@ from accessibility.sources.features import (
     water_frame,
 )
 from accessibility.sources.ordering import in_order, own_id
-from accessibility.sources.osmtags import parse_tags
+from accessibility.sources.osmtags import has_any, parse_tags
 from accessibility.sources.pbf import look_through
 from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
@@ -200,7 +200,8 @@ def read_places(
     """Return the places with one of the tags, each as a point.
 
     Areas stand at a point inside them, lines at their middle. A node and an area of one name and tag within 30 m
-    are one place: the node.
+    are one place: the node; an area and a way around it with its tag are one, too. Of a tag with several values
+    (``bank;atm``) one is enough. What is disused, under construction or never open is left out.
 
     Parameters
     ----------
@@ -220,20 +221,28 @@ def read_places(
     file = _checked(path)
     given = parse_tags(tags) if isinstance(tags, str) else tags
     wanted = {key: (values,) if isinstance(values, str) else values for key, values in given.items()}
-    only = osmium.filter.TagFilter(*((key, value) for key, values in wanted.items() for value in values))
+    only = osmium.filter.KeyFilter(*wanted)
     features: dict[str, Feature] = {}
+    rings: dict[str, frozenset[str]] = {}
     with _readable(file) as ordered:
         for thing in _areas(ordered, only):
+            if not has_any(dict(thing.tags), wanted):
+                continue
             feature = _feature(thing)
             if thing.is_area() or feature.id not in features:  # an area may come before or after what it is made of
                 features[feature.id] = feature
-    return places_frame(features.values(), wanted, source=file.name)
+            if thing.is_relation():
+                rings[feature.id] = _rings(thing)
+    whole = (replace(feature, rings=rings.get(feature.id, frozenset())) for feature in features.values())
+    return places_frame(whole, wanted, source=file.name)
 
 
 def read_buildings(
     path: str | os.PathLike[str], *, bounds: Bounds | None = None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return a point inside each building, its footprint, storeys and use.
+
+    A way around a building that repeats its tags is no other building.
 
     Parameters
     ----------
@@ -254,10 +263,13 @@ def read_buildings(
     only = osmium.filter.KeyFilter("building")
     table = BuildingTable(bounds)
     points = outlines = 0
+    rings: dict[str, frozenset[str]] = {}
     with _readable(file) as ordered:
         for thing in _areas(ordered, only):
             if thing.tags["building"] == "no":
                 continue
+            if thing.is_relation():
+                rings[f"r{own_id(thing.id)}"] = _rings(thing)
             if thing.is_area():
                 outlines -= 1
                 table.add(_area_id(thing), _outline(thing), dict(thing.tags))
@@ -265,7 +277,11 @@ def read_buildings(
                 points += 1
             else:
                 outlines += 1
+    frame = table.frame()
+    around = {ring for relation in {*frame["id"]} & {*rings} for ring in rings[relation]}
+    once = ~frame["id"].isin(around)
     said = {
+        "repeated-building": (int((~once).sum()), "ways around buildings repeat their tags; each building counts once"),
         "broken-building": (outlines, "buildings have no closed, whole outline in the file; left out"),
         "building-point": (points, "buildings are mapped as points, without a footprint; left out"),
     }
@@ -274,7 +290,7 @@ def read_buildings(
         for code, (count, text) in said.items()
         if count
     ]
-    return table.frame(), set_aside
+    return frame[once].reset_index(drop=True), set_aside
 
 
 def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
@@ -369,6 +385,12 @@ def _feature(thing: Any) -> Feature:
         whole = len(line) == len(thing.nodes) and len(set(line)) > 1
         shape = shapely.LineString(line) if whole else None
     return Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=tags, shape=shape)
+
+
+def _rings(relation: Any) -> frozenset[str]:
+    """Return the ids of the ways around the area of a relation, without those around its holes."""
+    around = (member for member in relation.members if member.type == "w" and member.role != "inner")
+    return frozenset(f"w{own_id(member.ref)}" for member in around)
 
 
 def _area_id(area: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Use = Literal["residential", "other", "unknown"]
 
@@ -20,11 +20,57 @@ _HOMES = frozenset(
 )
 APARTMENT_LEVELS = 3.0
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# Whatever else is said of it, nobody is served or lives there.
+_NOT_IN_USE = (
+    *("disused", "abandoned", "construction", "proposed", "planned", "demolished", "razed", "removed", "ruins"),
+)
+_NO_BUILDING = frozenset({"construction", "proposed", "planned", "ruins", "abandoned", "demolished", "collapsed"})
+_CLOSED = frozenset({"closed", "abandoned", "disused", "out_of_order", "demolished"})
+_ALWAYS_SHUT = re.compile(r"((24/7|mo-su)\s+)?(00:00-24:00\s+)?(off|closed)(\s*\"[^\"]*\")?", re.IGNORECASE)
 
 
 def name_of(tags: Mapping[str, str]) -> str:
     """Return the best name: local, Chinese, English, else the brand or the operator; empty without any."""
     return next((tags[key] for key in NAME_KEYS if tags.get(key)), "")
+
+
+def has_any(tags: Mapping[str, str], wanted: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether a tag has one of the values wanted of it, alone or among several.
+
+    Examples
+    --------
+    >>> has_any({"amenity": "atm; bank"}, {"amenity": ("bank",)}), has_any({"amenity": "bank"}, {"office": ("bank",)})
+    (True, False)
+    """
+    return any(not {*values}.isdisjoint(_values(tags.get(key, ""))) for key, values in wanted.items())
+
+
+def _values(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";")]
+
+
+def is_in_use(tags: Mapping[str, str]) -> bool:
+    """Return whether a building or a place is not disused, a ruin, or still to be built.
+
+    Examples
+    --------
+    >>> is_in_use({"amenity": "bank"}), is_in_use({"amenity": "bank", "disused": "yes"})
+    (True, False)
+    """
+    gone = any(tags.get(key, "no") != "no" for key in _NOT_IN_USE)
+    return not gone and tags.get("building") not in _NO_BUILDING
+
+
+def is_ever_open(tags: Mapping[str, str]) -> bool:
+    """Return whether a place is in use, and not shut at all hours.
+
+    Examples
+    --------
+    >>> is_ever_open({"opening_hours": "off"}), is_ever_open({"opening_hours": "Mo-Fr 09:00-16:00; Sa,Su off"})
+    (False, True)
+    """
+    shut = _ALWAYS_SHUT.fullmatch(tags.get("opening_hours", "").strip()) is not None
+    return is_in_use(tags) and not shut and tags.get("operational_status", "").lower() not in _CLOSED
 
 
 def address_of(tags: Mapping[str, str]) -> str:
@@ -83,13 +129,17 @@ def width_of(tags: Mapping[str, str]) -> float:
 
 
 def use_of(tags: Mapping[str, str]) -> Use:
-    """Return whether people live in a building: `unknown` is ``building=yes``, `other` any other named use.
+    """Return whether people live in a building: `unknown` is ``building=yes``, `other` any other named use, or none.
 
     Examples
     --------
     >>> use_of({"building": "house"}), use_of({"building": "yes"}), use_of({"building": "garage"})
     ('residential', 'unknown', 'other')
+    >>> use_of({"building": "house", "abandoned": "yes"})
+    'other'
     """
+    if not is_in_use(tags):
+        return "other"
     building = tags.get("building", "")
     if building in _HOMES:
         return "residential"
