@@ -14,7 +14,7 @@ from accessibility.arrays import absent
 from accessibility.errors import InputError
 from accessibility.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
 from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_lift, long_tunnels
+from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_conditional, is_lift, long_tunnels
 from accessibility.streets.spelling import Judged, Said, is_yes, judge_rows, node_tags, reasons
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ def read_graph(
     edges, judged, said = _judged(_merge_opposite(_edge_rows(graph, nodes, given)), foot)
     tags = [node_tags(graph.nodes[node]) for node in nodes]
     at, ends = _cut_at_gates(edges, judged, tags, foot)
+    said |= _timed(said, tags)
     start = np.concatenate([[0], np.cumsum([len(edge.shape) for edge in edges])]).astype(np.int64)
     flat = np.concatenate([edge.shape for edge in edges]) if edges else np.empty((0, 2))
     length_m, wrong = _lengths(edges, transform(flat, source, WGS84), start)
@@ -245,6 +246,12 @@ def _made_for_cars(edges: list[_Edge], judged: Judged) -> Said:
     missing = "" if np.isin(judged.kinds, _PATHS).any() else "; it has no footway, path or steps: are they missing?"
     text = f"edges run one way only, as in a graph made for cars: people walk them both ways{missing}"
     return {"graph-for-cars": (single, text)} if single else {}
+
+
+def _timed(said: Said, tags: list[dict[str, str]]) -> Said:
+    """Return how many edges and gates have access rules for certain times."""
+    gates, text = sum(map(is_conditional, tags)), "edges and gates have access rules for certain times; as by day"
+    return {"conditional-access": (gates + said.get("conditional-access", (0, ""))[0], text)} if gates else {}
 
 
 def _cut_at_gates(

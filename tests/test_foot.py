@@ -76,11 +76,12 @@ def test_others_are_not(highway: str) -> None:
 @pytest.mark.parametrize(
     ("text", "default", "china"),
     [
-        ("highway=cycleway", False, True),
+        ("highway=cycleway", True, True),
         ("highway=cycleway foot=yes", True, True),
         ("highway=cycleway foot=designated", True, True),
         ("highway=cycleway foot=no", False, False),
-        ("highway=cycleway access=yes", False, True),
+        ("highway=cycleway access=yes", True, True),
+        ("highway=cycleway access=no", False, False),
         ("highway=bridleway", True, False),
         ("highway=bridleway foot=yes", True, True),
         # foot beats access, both ways

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 5
+_FORMAT = 6
 _ARRAYS = (
     *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private", "enclosed", "closed"),
     *("off_ground", "outline", "across", "signals", "fixed_s", "slope_factor"),

@@ -12,15 +12,18 @@ import numpy as np
 from accessibility.sources.checks import Finding
 from accessibility.sources.topology import NOWHERE, STREET, MarkedNodes, Ways
 from accessibility.streets.foot import (
+    AREA_KINDS,
     FERRY,
-    FERRY_KEYS,
     KINDS,
     STREET_KEYS,
+    WAY_KEYS,
     FootAccess,
     Walk,
     has_signals,
+    is_conditional,
     is_lift,
     kind_of,
+    street_of,
 )
 from accessibility.streets.spelling import reasons
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 INDEX = np.dtype([("id", "<u8"), ("lonlat_e7", "<i4", 2)])  # a row of osmium's sparse index on disk
 _ROWS = 1_000_000
 _MANY_MISSING = 0.1
+_OTHER_KEYS = tuple(key for key in WAY_KEYS if key != "highway")
 _HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
 
 
@@ -82,10 +86,12 @@ class Streets:
     square: array[int] = field(default_factory=lambda: array("i"))
     areas: dict[int, Area] = field(default_factory=dict)
     outlines: list[Area] = field(default_factory=list)
+    routes: list[tuple[dict[str, str], list[int]]] = field(default_factory=list)
     blocked: list[int] = field(default_factory=list)
     keyed: list[int] = field(default_factory=list)
     signals: list[int] = field(default_factory=list)
     lifts: list[int] = field(default_factory=list)
+    timed: list[int] = field(default_factory=list)
     census: Census = field(default_factory=Census)
     nodes: int = 0
     bare: int = 0
@@ -100,7 +106,7 @@ class Streets:
     def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
         """Return what the table says of the way whose tags `get` gives, and its kind."""
         highway = get("highway")
-        keys = FERRY_KEYS if highway is None else STREET_KEYS  # each question costs, a million streets over
+        keys = _OTHER_KEYS if highway is None else STREET_KEYS  # each question costs, a million streets over
         tags = (highway, *map(get, keys))
         known = self._verdicts.get(tags)
         if known is None:
@@ -115,26 +121,42 @@ class Streets:
             self.signals.append(node.id)
         elif is_lift(node.tags):
             self.lifts.append(node.id)
-        elif self.foot.blocks(dict(node.tags)):
-            (self.keyed if self.foot.has_keys(node.tags) else self.blocked).append(node.id)
+        else:
+            tags = dict(node.tags)
+            if self.foot.blocks(tags):
+                (self.keyed if self.foot.has_keys(tags) else self.blocked).append(node.id)
+            if is_conditional(tags):
+                self.timed.append(node.id)
 
     def keep(self, way: Any) -> None:
         """Keep a way of osmium's that may be walked: a street, or a square that is walked across."""
-        walk, kind = self.verdict(way.tags.get)
+        tags = way.tags
+        if "highway" not in tags and not street_of(dict(tags)):
+            return
+        walk, kind = self.verdict(tags.get)
         if walk.walkable:
             refs = refs_of(way)
-            if refs[0] == refs[-1] and way.tags.get("area") == "yes":
+            area = tags.get("area", "yes" if KINDS[kind] in AREA_KINDS else "no")
+            if area == "yes" and refs[0] == refs[-1]:
                 self.areas[way.id] = Area(kind, walk, refs)
             else:
                 self.add(refs, kind, walk)
 
-    def keep_outline(self, relation: Any) -> None:
-        """Keep a square of osmium's whose tags are on the relation that holds its rings together."""
+    def keep_relation(self, relation: Any) -> None:
+        """Keep what osmium's relation alone says of its ways: that they are the rings of a square, or a ferry."""
         tags = dict(relation.tags)
-        walk = self.foot.may_walk(tags)
-        if tags.get("type") == "multipolygon" and tags.get("area") != "no" and walk.walkable:
-            ways = [member.ref for member in relation.members if member.type == "w"]
-            self.outlines.append(Area(kind_of(tags), walk, ways))
+        street, ways = street_of(tags), [member.ref for member in relation.members if member.type == "w"]
+        if street == FERRY:
+            self.routes.append((tags, ways))
+        elif street and tags.get("type") == "multipolygon" and tags.get("area") != "no":
+            walk, kind = self.verdict(tags.get)
+            if walk.walkable:
+                self.outlines.append(Area(kind, walk, ways))
+
+    @property
+    def members(self) -> set[int]:
+        """Ids of the ways of which relations alone tell."""
+        return {way for area in self.outlines for way in area.refs} | {way for _, ways in self.routes for way in ways}
 
     def add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
         """Keep one walkable way, or one ring of a square."""
@@ -162,6 +184,22 @@ class Streets:
         for number, (area, chains) in enumerate(squares):
             for ring in _rings(chains):
                 self.add(ring, area.kind, area.walk, number)
+
+    def add_routes(self, members: Mapping[int, Sequence[int]]) -> None:
+        """Keep the ferries that are relations, given the nodes of those of their ways that are nothing else."""
+        sailed: set[int] = set()
+        for tags, ways in self.routes:
+            own = [way for way in ways if way in members and way not in sailed]
+            if not own:
+                continue
+            sailed |= {*own}
+            walk, kind = self.verdict(tags.get)
+            chains = _rings([members[way] for way in own])
+            if len(chains) > 1:  # the time is that of them all
+                walk = walk._replace(ride_s=np.nan)
+            if walk.walkable:
+                for chain in chains:
+                    self.add(chain, kind, walk)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -220,10 +258,12 @@ def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
         ring = waiting.pop(0)
         while ring[0] != ring[-1]:
             ends = ([chain[0], chain[-1]] for chain in waiting)
-            at = next((i for i, (a, b) in enumerate(ends) if a != b and ring[-1] in (a, b)), None)
+            at = next((i for i, (a, b) in enumerate(ends) if a != b and {ring[0], ring[-1]} & {a, b}), None)
             if at is None:
                 break
             more = waiting.pop(at)
+            if ring[-1] not in (more[0], more[-1]):
+                ring.reverse()
             ring += more[1:] if more[0] == ring[-1] else more[-2::-1]
         rings.append(ring)
     return rings
@@ -245,9 +285,12 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
     outlined
         How many squares nobody walks across.
     """
-    tally, census, conditional = streets.tally(), streets.census, streets.conditional()
+    tally, census = streets.tally(), streets.census
+    conditional = streets.conditional() + int(np.isin(ways.node_ids, np.array(streets.timed, np.int64)).sum())
     away = tally.total() - tally[""]
-    gates = int(np.isin(ways.node_ids, np.array(streets.blocked, np.int64)).sum())
+    keyed = np.isin(ways.node_ids, np.array(streets.keyed, np.int64))
+    keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False  # residents pass there
+    gates = int((keyed | np.isin(ways.node_ids, np.array(streets.blocked, np.int64))).sum())
     lost = ~ways.located
     astray = int(np.isin(ways.node_ids, strange).sum())
     absent = int(lost.sum()) - astray
@@ -255,7 +298,7 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
     said = {
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
         "not-walkable": (away, f"streets and ferries may not be walked{reasons(tally)}"),
-        "conditional-access": (conditional, "ways have access rules for certain times; these rules are ignored"),
+        "conditional-access": (conditional, "ways and gates have access rules for certain times; as by day"),
         "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),

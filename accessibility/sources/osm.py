@@ -39,7 +39,7 @@ from accessibility.sources.pbf import look_through
 from accessibility.sources.squares import cross_squares
 from accessibility.sources.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
-from accessibility.streets.foot import FootAccess
+from accessibility.streets.foot import PIER_KEYS, FootAccess, street_of
 from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _KNOWN = ", ".join(SUFFIXES)
+_STREET_KEYS = ("highway", "route", *PIER_KEYS)
+_MARK_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
 _DISK_FACTOR = 8  # the index of node places takes 16 bytes a node, a node in a dense block at least 2
 
 
@@ -128,20 +130,25 @@ def _stream(path: Path, foot: FootAccess, index: Path) -> Streets:
     streets = Streets(foot=foot)
     places = osmium.index.create_map(f"sparse_file_array,{index}")
     passing: Any = osmium.FileProcessor(path, NODE | WAY | RELATION).with_locations(places)  # type: ignore[arg-type]
-    passing.with_filter(streets.census).with_filter(_only(RELATION, osmium.filter.KeyFilter("highway")))
-    passing.with_filter(_only(WAY, osmium.filter.KeyFilter("highway", "route")))
-    passing.with_filter(_only(NODE, osmium.filter.KeyFilter("barrier", "crossing", "crossing:signals", "highway")))
+    passing.with_filter(streets.census).with_filter(_only(WAY | RELATION, osmium.filter.KeyFilter(*_STREET_KEYS)))
+    passing.with_filter(_only(NODE, osmium.filter.KeyFilter(*_MARK_KEYS)))
     for thing in passing:
         if thing.is_node():
             streets.mark(thing)
         elif thing.is_way():
             streets.keep(thing)
         else:
-            streets.keep_outline(thing)
+            streets.keep_relation(thing)
     streets.nodes = places.used_memory() // INDEX.itemsize
-    around = {way for outline in streets.outlines for way in outline.refs}
-    members = _objects(path, WAY, osmium.filter.IdFilter(around)) if around else ()
-    streets.add_squares({way.id: refs_of(way) for way in members})
+    members = streets.members
+    found = _objects(path, WAY, osmium.filter.IdFilter(members)) if members else ()
+    around, bare = {}, {}
+    for way in found:
+        around[way.id] = refs_of(way)
+        if not street_of(dict(way.tags)):  # else it was judged by its own tags
+            bare[way.id] = around[way.id]
+    streets.add_squares(around)
+    streets.add_routes(bare)
     return streets
 
 

@@ -23,7 +23,7 @@ import shapely
 from accessibility.errors import InputError, OutputError
 from accessibility.projection import WGS84, local_crs
 from accessibility.sources.features import Feature, places_frame
-from accessibility.streets.foot import NODE_KEYS, WAY_KEYS
+from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -301,7 +301,11 @@ def _streets(around: Any, place: str) -> Any:
             simplify=False,
             retain_all=True,
             truncate_by_edge=True,
-            custom_filter=['["highway"]', '["route"="ferry"]'],
+            custom_filter=[
+                '["highway"]',
+                '["route"="ferry"]',
+                *(f'["{key}"="{value}"]' for key, value in LIKE_STREETS),
+            ],
         )
     except osmnx._errors.InsufficientResponseError as error:  # noqa: SLF001
         msg = f"{place!r}: OpenStreetMap has no street there ({error}); expected some"

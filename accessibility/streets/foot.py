@@ -38,14 +38,14 @@ _STREETS = (
     *("service", "track", "road", "pedestrian", "footway", "path", "steps", "corridor", "platform", "elevator"),
     *("crossing", "cycleway", "bridleway", "pier"),
 )
-# Walked on though nobody tags them as a highway.
-_LIKE_STREETS = {("man_made", "pier"): "pier", ("railway", "platform"): "platform"}
-_LIKE_STREETS |= {("public_transport", "platform"): "platform"}
+LIKE_STREETS = {("man_made", "pier"): "pier", ("railway", "platform"): "platform"}
+LIKE_STREETS |= {("public_transport", "platform"): "platform"}
+"""What is walked on though nobody tags it as a highway, and the type of street that it is."""
 LIFT = "elevator"
 ON_FOOT = ("footway", "path", "pedestrian", "cycleway", "steps", "crossing")
 """Kinds of way along which people wait for a green light; who walks along a street does not."""
 KINDS = (*_STREETS, *_MAJOR, FERRY, "other")
-_WALKABLE = frozenset({*_STREETS, *_MAJOR} - {"motorway", "motorway_link", "cycleway", "bridleway"})
+_WALKABLE = frozenset({*_STREETS, *_MAJOR} - {"motorway", "motorway_link", "bridleway"})
 # Nothing stands there to be walked on, whatever the other tags say.
 ABSENT = frozenset({"construction", "proposed", "planned", "abandoned", "razed", "demolished", "disused", "no"})
 _SIDEWALK = frozenset({"both", "left", "right", "yes"})
@@ -66,7 +66,9 @@ STREET_KEYS = (
     *("bridge", "indoor", "location", "layer"),
 )
 FERRY_KEYS = ("route", "duration", *_EVERYWHERE)
-PIER_KEYS = tuple(dict.fromkeys(key for key, _ in _LIKE_STREETS))
+PIER_KEYS = tuple(dict.fromkeys(key for key, _ in LIKE_STREETS))
+AREA_KINDS = frozenset(LIKE_STREETS.values())
+"""Types of street that are areas wherever they are drawn as rings."""
 WAY_KEYS = tuple(dict.fromkeys(("highway", *STREET_KEYS, *FERRY_KEYS, *PIER_KEYS)))
 """Every tag that the table asks of a way: of a street beside its `highway`, of ferries and piers, which have none."""
 NODE_KEYS = (
@@ -127,12 +129,12 @@ class FootAccess:
     binds people on foot on steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways
     are walked through from end to end; nobody steps onto them from beside. What is open at certain hours is open: a
     counter is sought by day. Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and
-    platforms need no `highway`.
+    platforms need no `highway`. Cycleways are walked, as OpenStreetMap's worldwide default has it.
 
     Parameters
     ----------
     access
-        ``default``, or ``china``, where cycleways are walkable and bridleways are not.
+        ``default``, or ``china``, where bridleways are not walkable.
     ferries
         Whether ferries carry people: each ``route=ferry`` whose `foot` and `access` do not forbid it.
     ferry_m_s
@@ -144,14 +146,14 @@ class FootAccess:
 
     Examples
     --------
-    >>> FootAccess().may_walk({"highway": "cycleway"}).reason
-    'highway=cycleway'
+    >>> FootAccess().may_walk({"highway": "motorway"}).reason
+    'highway=motorway'
     >>> FootAccess().may_walk({"highway": "service", "access": "private"}).private
     True
     >>> FootAccess(ferries=True).may_walk({"route": "ferry", "duration": "00:20"}).ride_s
     1200.0
-    >>> FootAccess(access="china").may_walk({"highway": "cycleway"}).walkable
-    True
+    >>> FootAccess(access="china").may_walk({"highway": "bridleway"}).walkable
+    False
     >>> FootAccess().may_walk({"highway": "steps", "oneway": "-1"}).direction
     -1
     >>> FootAccess().blocks({"barrier": "gate", "access": "private"})
@@ -244,8 +246,7 @@ class FootAccess:
         trunk = highway in ("trunk", "trunk_link")
         if trunk and (tags.get("expressway") == "yes" or "no" in (tags.get("sidewalk"), tags.get("sidewalk:both"))):
             return "trunk road built as an expressway"
-        china = self.access == "china"
-        walkable = highway in _WALKABLE or highway == ("cycleway" if china else "bridleway")
+        walkable = highway in _WALKABLE or (highway == "bridleway" and self.access != "china")
         return "" if walkable else f"highway={highway}"
 
 
@@ -262,7 +263,7 @@ def street_of(tags: Mapping[str, str]) -> str:
         return highway
     if tags.get("route") == FERRY:
         return FERRY
-    return next((street for (key, value), street in _LIKE_STREETS.items() if tags.get(key) == value), "")
+    return next((street for (key, value), street in LIKE_STREETS.items() if tags.get(key) == value), "")
 
 
 def long_tunnels(
