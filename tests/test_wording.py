@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from importlib.resources import files
 
 import pytest
 
 from accessibility import InputError
-from accessibility.wording import Wording, _sentences
+from accessibility.wording import Wording, _sentences, day_text
 
 PRODUCTS = sorted(
     f.name.removesuffix(".toml") for f in files("accessibility.wording").iterdir() if f.name.endswith(".toml")
@@ -29,3 +30,16 @@ def test_what_a_product_does_not_say_the_names_say() -> None:
         Wording("names", "de")  # type: ignore[arg-type]
     with pytest.raises(KeyError):
         Wording("names", "en")("nothing")
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"), [("Asia/Shanghai", "2026-03-01"), ("UTC", "2026-02-28"), ("America/Lima", "2026-02-28")]
+)
+def test_days_are_those_of_the_calendar_on_the_wall(monkeypatch: pytest.MonkeyPatch, zone: str, day: str) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert day_text(1_772_321_400.0) == day  # 2026-02-28 23:30 in Greenwich
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from accessibility.wording import day_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ class Options:
     @property
     def day(self) -> str:
         """The day that the files bear."""
-        return self.date or dt.datetime.now(tz=dt.UTC).date().isoformat()
+        return self.date or day_text()
 
     @property
     def files(self) -> dict[str, Any]:

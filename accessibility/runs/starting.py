@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import os
 from contextlib import suppress
@@ -14,6 +13,7 @@ from accessibility.files import write_aside, write_folder
 from accessibility.loading.context import MARGIN_M
 from accessibility.report.manifest import list_files, parse_manifest, write_manifest
 from accessibility.sources.cache import sha256_file
+from accessibility.wording import day_text
 
 if TYPE_CHECKING:
     from accessibility.runs.options import FetchOptions, Progress
@@ -55,7 +55,7 @@ def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progres
     progress.step("Writing")
     counts = {"outlets": len(found.outlets), "banks": len(found.banks)}
     study = _FETCHED_TEMPLATE.read_text(encoding="utf-8").format(
-        date=dt.datetime.now(tz=dt.UTC).date().isoformat(),
+        date=day_text(),
         name=json.dumps(found.name, ensure_ascii=False),
         attribution=json.dumps(overpass.ATTRIBUTION, ensure_ascii=False),
         km=MARGIN_M / 1_000,

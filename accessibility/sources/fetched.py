@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import os
@@ -19,6 +18,7 @@ from accessibility.projection import WGS84
 from accessibility.sources.checks import Finding
 from accessibility.sources.features import Feature, places_frame
 from accessibility.sources.osmtags import parse_tags
+from accessibility.wording import day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def _keep(asked: Asked, path: Path, fetch: Callable[[Path], None]) -> list[Findi
             Path(aside).replace(path)
         finally:
             Path(aside).unlink(missing_ok=True)
-    day = dt.datetime.fromtimestamp(path.stat().st_mtime, tz=dt.UTC).date().isoformat()
+    day = day_text(path.stat().st_mtime)
     home = Path.home()
     shown = Path("~", path.relative_to(home)) if path.is_relative_to(home) else path
     message = f"{asked.place} as OpenStreetMap had it on {day}; delete {shown} to ask again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import tomllib
 from dataclasses import dataclass
@@ -16,6 +17,19 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+def day_text(seconds: float | None = None) -> str:
+    """Return the day, as the calendar on the reader's wall has it, of now or of a time in seconds since 1970.
+
+    Examples
+    --------
+    >>> len(day_text())
+    10
+    """
+    # The zone must be asked for after the time is known: it had another offset in another summer.
+    now = dt.datetime.now(tz=dt.UTC) if seconds is None else dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
+    return now.astimezone().date().isoformat()
 
 
 def percent_text(part: float, whole: float = 1.0) -> str:
