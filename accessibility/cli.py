@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +16,14 @@ import typer
 
 from accessibility import __version__
 from accessibility.controls import visible
-from accessibility.errors import AccessibilityError, InfeasibleError, InputError, OutputError, UnprovenError
+from accessibility.errors import (
+    AccessibilityError,
+    AccessibilityWarning,
+    InfeasibleError,
+    InputError,
+    OutputError,
+    UnprovenError,
+)
 from accessibility.files import abandon, is_full
 
 if TYPE_CHECKING:
@@ -287,6 +295,7 @@ def main() -> None:
     nothing half-made stays, and the exit code is 130 (SIGINT) or 143 (SIGTERM).
     """
     _stand_in()
+    warnings.simplefilter("ignore", AccessibilityWarning)  # the commands print findings themselves
     codes: list[int | str | None] = []
     work = threading.Thread(target=lambda: codes.append(_run()), daemon=True)
     with _stopping():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from accessibility.arrays import Frozen, read_only, refuse
 from accessibility.compounds import sealed_edges
+from accessibility.errors import AccessibilityWarning
 from accessibility.projection import transform
 
 if TYPE_CHECKING:
@@ -210,14 +212,43 @@ class EdgeIndex:
 
 
 def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
-    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it."""
+    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it.
+
+    Warns
+    -----
+    AccessibilityWarning
+        Most people, or most open sites, stand far from every street.
+    """
     limits = SnapLimits() if limits is None else limits
     people_xy = transform(demand.xy, demand.crs, network.crs)
     site_xy = transform(sites.xy, sites.crs, network.crs)
-    return Snapped(
+    snapped = Snapped(
         demand=snap_points(network, people_xy, limits.of(demand.setting)),
         sites=snap_points(network, site_xy, limits.site_m, public=True),
     )
+    _warn_off(network, demand, people_xy, snapped.demand, "people", demand.population)
+    _warn_off(network, sites, site_xy, snapped.sites, "open sites", sites.open.astype(np.float64))
+    return snapped
+
+
+def _warn_off(
+    network: Network, given: Demand | Sites, xy: NDArray[np.float64], at: Positions, what: str, count: NDArray[Any]
+) -> None:
+    """Warn where all or most of what has a place stands far from every street: swapped axes, another system, another town."""
+    placed = np.isfinite(xy).all(axis=1)
+    off, all_ = float(count[placed & ~at.snapped].sum()), float(count[placed].sum())
+    if not off > all_ / 2 or not len(network.node_xy):
+        return
+    (west, south), (east, north) = network.node_xy.min(axis=0), network.node_xy.max(axis=0)
+    turned = transform(given.xy[:, ::-1], given.crs, network.crs)[placed]
+    inside = (turned >= [west, south]) & (turned <= [east, north])
+    hint = "are longitude and latitude swapped?" if inside.all(axis=1).any() else "is their coordinate system right?"
+    x, y = xy[placed & ~at.snapped][0]
+    message = (
+        f"{off:,.0f} of {all_:,.0f} {what} have no street near, the first at {x:,.0f}, {y:,.0f}; the network lies from "
+        f"{west:,.0f}, {south:,.0f} to {east:,.0f}, {north:,.0f} in {network.crs.name!r}: {hint}"
+    )
+    warnings.warn(message, AccessibilityWarning, stacklevel=4)
 
 
 def _fractions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from accessibility.arrays import Frozen
 from accessibility.candidates import propose_candidates
 from accessibility.catchments import Catchments, trace_catchments
 from accessibility.coverage import Coverage, measure_coverage
-from accessibility.errors import InputError
+from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.explanation import Explanation, explain_place
 from accessibility.ledger import Ledger, measure_redundancy
 from accessibility.live import Ground
@@ -32,7 +33,7 @@ from accessibility.studyfile import read_study_file
 from accessibility.trial import Baseline, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import folium
     import geopandas as gpd
@@ -327,6 +328,11 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     ------
     InputError
         An input that does not meet its contract; the message names the file and the place.
+
+    Warns
+    -----
+    AccessibilityWarning
+        What looks suspicious in the inputs, as ``accessibility check`` prints it.
     """
     path = Path(path)
     step = progress or (lambda _: None)
@@ -348,6 +354,8 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     sites, of_sites = load_sites(load, bounds, network, area)
     demand = inhabitants.demand.to_crs(network.crs)
     together = check_together(load, network, demand, area)
+    findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
+    _warn(path, findings)
     return Study(
         path=path,
         settings=settings,
@@ -359,5 +367,14 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         shifted_settings=inhabitants.shifted,
         districts=area,
         inputs=input_files(load),
-        findings=(*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together),
+        findings=findings,
     )
+
+
+def _warn(path: Path, findings: Sequence[Finding]) -> None:
+    """Tell a notebook what the commands print."""
+    looks = [str(finding) for finding in findings if finding.is_warning]
+    if looks:
+        told = "\n  ".join(looks)
+        message = f"{len(looks)} findings on the inputs of {path.name} (study.findings has all):\n  {told}"
+        warnings.warn(message, AccessibilityWarning, stacklevel=3)

@@ -8,8 +8,9 @@ import worlds
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accessibility import AccessibilityWarning, measure_coverage
 from accessibility.compounds import sealed_edges
-from accessibility.snapping import NOWHERE, SnapLimits, snap_points
+from accessibility.snapping import NOWHERE, SnapLimits, snap_points, snap_study
 
 coordinates = st.tuples(st.floats(-900, 900), st.floats(-900, 900))
 
@@ -116,3 +117,23 @@ def test_at_a_gate_one_stands_on_the_street(private: tuple[bool, bool]) -> None:
     gate = replace(worlds.network([(0, 0), (100, 0), (100, 100)], [(0, 1), (1, 2)]), private=private)  # type: ignore[arg-type]
     found = snap_points(gate, np.array([(110.0, -10.0)]) + worlds.ORIGIN, 500)
     assert found.edge.tolist() == [private.index(False)]
+
+
+def test_most_people_or_sites_off_the_network_warn_with_the_cause() -> None:
+    streets = worlds.line(2_000, 2)
+    near, far = worlds.people([(100, 0), (200, 0)]), worlds.people([(100, 90_000), (200, 90_000)])
+    with pytest.warns(AccessibilityWarning, match=r"2 of 2 people have no street near, .* coordinate system right\?"):
+        now = measure_coverage(streets, far, worlds.outlets([(0, 0)]))
+    assert now.unreached.all()
+    with pytest.warns(AccessibilityWarning, match="1 of 1 open sites have no street near"):
+        measure_coverage(streets, near, worlds.outlets([(0, 90_000)]))
+    turned = replace(near, xy=near.xy[:, ::-1])
+    with pytest.warns(AccessibilityWarning, match=r"are longitude and latitude swapped\?"):
+        snap_study(streets, turned, worlds.outlets([(0, 0)]))
+
+
+@pytest.mark.parametrize("is_open", [[True, True, False], [True, False, False]])
+def test_one_of_many_off_the_network_is_no_reason_to_warn(is_open: list[bool]) -> None:
+    sites = replace(worlds.outlets([(0, 0), (500, 0), (0, 90_000)]), open=np.array(is_open))
+    people = worlds.people([(100, 0), (200, 0), (100, 90_000)])
+    assert measure_coverage(worlds.line(2_000, 2), people, sites).unreached.sum() == 1
