@@ -234,7 +234,7 @@ def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimit
 def _warn_off(
     network: Network, given: Demand | Sites, xy: NDArray[np.float64], at: Positions, what: str, count: NDArray[Any]
 ) -> None:
-    """Warn where all or most of what has a place stands far from every street: swapped axes, another system, another town."""
+    """Warn where most of what has a place stands far from every street: swapped axes, another system, another town."""
     placed = np.isfinite(xy).all(axis=1)
     off, all_ = float(count[placed & ~at.snapped].sum()), float(count[placed].sum())
     if not off > all_ / 2 or not len(network.node_xy):

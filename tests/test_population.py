@@ -397,6 +397,17 @@ def test_neighbours_are_told_without_alarm_and_a_hole_between_districts_with_it(
     assert "64 of them in holes" in told.message  # 4 by 8 cells of 2
 
 
+def test_people_of_cells_on_the_border_are_told(town: Path, tmp_path: Path) -> None:
+    county(town, [0, 1, 2], neighbours=1.0)
+    (told,) = [f for f in read(town, tmp_path).findings if f.code == "people-around"]
+    assert "by their middles: 0 people left out so, 0 counted" in told.message
+    # The west side a third of a cell inwards, the east side two thirds: 20 cells of 2 people each are cut by either.
+    inward = box(108.19 + 0.001 / 3, 30.49, 108.22 - 0.002 / 3, 30.51)
+    gpd.GeoDataFrame({"name": ["A"]}, geometry=[inward], crs=4326).to_file(town.parent / "districts.gpkg")
+    (told,) = [f for f in read(town, tmp_path).findings if f.code == "people-around"]
+    assert "by their middles: 40 people left out so, 40 counted" in told.message
+
+
 def test_half_a_county_has_the_settings_that_the_whole_has(town: Path, tmp_path: Path) -> None:
     county(town, [0, 1, 2], neighbours=1.5)
     whole = read(town, tmp_path).demand

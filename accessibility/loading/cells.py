@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import shapely
+
 from accessibility.errors import InputError
 from accessibility.loading.context import is_osm
 from accessibility.sources import osm
@@ -15,12 +18,13 @@ from accessibility.sources.spread import spread_cells
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    import numpy as np
     from numpy.typing import NDArray
 
     from accessibility.loading.context import Bounds, Loading
     from accessibility.sources.checks import Finding
     from accessibility.sources.raster import Cells
+
+_CUT = 0.999  # of a cell: a border along its edge does not cut it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,20 +35,36 @@ class Around:
     ----------
     lonlat, population
         ``(k, 2)`` degrees and ``(k,)`` people.
+    border
+        People of the cells that the border of the area cuts: of those whose middle lies outside, and inside.
     """
 
     lonlat: NDArray[np.float64]
     population: NDArray[np.float64]
+    border: tuple[float, float]
 
 
-def load_around(load: Loading, path: Path, bounds: Bounds, wide: Bounds) -> Around:
+def load_around(load: Loading, path: Path, bounds: Bounds, wide: Bounds, area: gpd.GeoDataFrame) -> Around:
     """Return the people of a raster inside `wide` and beyond `bounds`."""
     table = load.settings.inputs.population
     near, far = (
         read_population_raster(path, bounds_lonlat=box, band=table.band, unit=table.unit)[0] for box in (bounds, wide)
     )
     lonlat, population = gather_beyond(far, near)
-    return Around(lonlat=lonlat, population=population)
+    return Around(lonlat=lonlat, population=population, border=_on_the_border(far, area))
+
+
+def _on_the_border(cells: Cells, area: gpd.GeoDataFrame) -> tuple[float, float]:
+    whole = area.to_crs(cells.crs).union_all()
+    border = whole.boundary
+    a, _, _, _, e, _ = cells.geotransform
+    half = np.abs([a, e]) / 2
+    shapely.prepare([whole, border])
+    near = np.flatnonzero(shapely.dwithin(border, shapely.points(cells.xy), np.hypot(*half)))
+    xy, people = cells.xy[near], cells.population[near]
+    squares = shapely.box(*(xy - _CUT * half).T, *(xy + _CUT * half).T)
+    cut, inside = shapely.intersects(border, squares), shapely.intersects_xy(whole, xy)
+    return float(people[cut & ~inside].sum()), float(people[cut & inside].sum())
 
 
 def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed, list[Finding]]:

@@ -81,7 +81,7 @@ def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, l
             population=placed.population,
             columns=placed.groups,
             groups=tuple(placed.groups),
-            around=None if bounds is None or wide is None else load_around(load, path, bounds, wide),
+            around=None if bounds is None or wide is None else load_around(load, path, bounds, wide, area),
         ), findings
     return _people_of_table(load, path, area)
 
@@ -354,6 +354,8 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
     sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
     neighbours = sum(float(count[side].sum()) > _SOME * lost for side in sides)
     text = f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
+    left, kept = around.border
+    text += f" (cells on the border go by their middles: {left:,.0f} people left out so, {kept:,.0f} counted)"
     source = _people_source(load)
     if neighbours >= _SIDES and not held > 0:
         return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
