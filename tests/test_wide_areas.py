@@ -128,6 +128,7 @@ def test_a_table_without_coordinates_is_joined_by_code_or_name(town: Path, tmp_p
     by = study.coverage().by(study.district)["population"]
     assert by.to_dict() == pytest.approx({"A": 100, "B": 300})
     assert found(study)["joined-to-districts"][0] == 2
+    assert not {"datum-assumed", "far-apart-people", "polygon-as-point"} & set(found(study))
 
 
 def test_sums_alone_are_refused_as_the_polygons_are(town: Path, tmp_path: Path) -> None:

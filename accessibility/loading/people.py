@@ -21,7 +21,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import spread_over_buildings
-from accessibility.sources.wideareas import over_buildings, over_parts, refuse_wide
+from accessibility.sources.wideareas import over_buildings, over_parts, refuse_wide, sides_m
 from accessibility.standards import SETTINGS
 from accessibility.studyfile import SettlementSource
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from accessibility.studyfile import PopulationInput
 
-_TAKEN_AS_POINTS = ("wide-area", "polygon-as-point")
+_TAKEN_AS_POINTS = ("wide-area", "polygon-as-point", "far-apart-people")
 _URBAN_CODE = "111"
 _SOME = 0.01  # of the people outside: fewer on a side are no neighbours
 _SIDES = 3  # a county on the coast has neighbours on as many
@@ -103,7 +103,8 @@ def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -
         groups=table.groups,
     )
     read, findings = read_people_table(path, spec, area)
-    findings += assumed_datum(path, table.coordinates)
+    if not any(finding.code == "joined-to-districts" for finding in findings):
+        findings += assumed_datum(path, table.coordinates)
     known = ("setting", "district", "label", *table.groups)
     people = People(
         ids=read.index.to_numpy(dtype=object),
@@ -137,7 +138,9 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
         buildings, findings = load_buildings(load, source, (west, south, east, north))
         parts, what = over_buildings(shapes, buildings), "buildings inside them, by floor area"
     else:
-        parts, what, findings = over_parts(shapes, how, source), f"parts of {how:.0f} m, equally", []
+        parts, findings = over_parts(shapes, how, source), []
+        what = f"parts of {how:.0f} m, equally: nobody knows where in areas of up to {sides_m(shapes).max() / 1_000:.1f} km"
+        what += " they live, and most live close together"
     whole = np.setdiff1d(np.arange(len(shapes)), parts.row)
     row = np.append(parts.row, whole)
     ids = [f"{key}-{name}" for key, name in zip(people.ids[parts.row], parts.name, strict=True)]

@@ -67,8 +67,8 @@ def refuse_wide(shapes: NDArray[Any], people: NDArray[np.float64], source: str) 
         f"{source}: {people[wide].sum():,.0f} of {people.sum():,.0f} people are told for {int(wide.sum())} areas of "
         f"more than {WALKABLE_CELL_M:.0f} m a side, the largest {sides.max() / 1_000:.1f} km: at one point inside, a "
         f"walk of 15 minutes is misjudged for {100 * share:.0f} % of people or more; expected homes or cells of 100 m; "
-        'share the people over the buildings inside, population = { split_cells = "buildings" }, or over equal parts, '
-        "split_cells = 100"
+        'share the people over the buildings inside, population = { split_cells = "buildings" }; where there are none, '
+        "over equal parts, split_cells = 100, which says less the larger the areas are"
     )
     raise InputError(msg)
 
