@@ -139,8 +139,8 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
         parts, what = over_buildings(shapes, buildings), "buildings inside them, by floor area"
     else:
         parts, findings = over_parts(shapes, how, source), []
-        what = f"parts of {how:.0f} m, equally: nobody knows where in areas of up to {sides_m(shapes).max() / 1_000:.1f} km"
-        what += " they live, and most live close together"
+        widest = sides_m(shapes).max() / 1_000
+        what = f"parts of {how:.0f} m, equally: nobody knows where in areas of up to {widest:.1f} km they live"
     whole = np.setdiff1d(np.arange(len(shapes)), parts.row)
     row = np.append(parts.row, whole)
     ids = [f"{key}-{name}" for key, name in zip(people.ids[parts.row], parts.name, strict=True)]
