@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
     from accessibility.runs import Progress
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
 EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
 
 app = typer.Typer(
@@ -331,9 +334,9 @@ def _app_code() -> int | str | None:
 
 
 def _unwritable(error: OSError) -> OutputError | None:
-    """Return the error for a full disk that is met outside our writers; None for what is a fault of our own."""
+    """Return the error for a full disk or an impossible place that is met outside our writers; None for our faults."""
     reason = error.strerror or error
-    if not is_full(error):
+    if not is_full(error) and error.errno not in _NO_PLACE:
         return None
     if error.filename is not None:
         return OutputError(f"{error.filename} cannot be written: {reason}; expected a writable place")
@@ -358,20 +361,21 @@ def _stand_in() -> None:
 
 @contextmanager
 def _stopping() -> Iterator[None]:
-    """Stop at once on SIGINT and SIGTERM, where this is the main thread."""
+    """Stop at once on SIGINT and SIGTERM, where this is the main thread; when all is done, they change nothing more."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in _SIGNALS:
+        signal.signal(number, _stop)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # the process ends with the code of what was done
 
 
 def _stop(number: int, _: object) -> None:
-    for other in (signal.SIGINT, signal.SIGTERM):
+    for other in _SIGNALS:
         signal.signal(other, signal.SIG_IGN)
     abandon()
     with suppress(OSError, ValueError):

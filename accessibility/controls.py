@@ -22,11 +22,11 @@ def visible(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""Return `text` on one line, with what a terminal would obey spelt out.
+    r"""Return `text` on one line of signs that can be seen: every other is spelt out.
 
     Examples
     --------
-    >>> one_line("Town\tHall\nx")
-    'Town\\tHall\\nx'
+    >>> one_line("Town\tHall\nx\ufeff")
+    'Town\\tHall\\nx\\ufeff'
     """
-    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

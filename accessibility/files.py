@@ -145,6 +145,13 @@ def passing_folder() -> Iterator[Path]:
         _end(place)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether a regular file is there and may be asked for: not where its name is too long, its folder shut."""
+    with suppress(OSError, ValueError):
+        return path.is_file()
+    return False
+
+
 def is_full(error: BaseException) -> bool:
     """Return whether an error says that a disk, a quota or a file has reached its limit, libraries' words included."""
     if isinstance(error, OSError) and error.errno is not None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.arguments import checked
 from accessibility.errors import InputError
-from accessibility.files import write_aside
+from accessibility.files import is_file, write_aside
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.studyfile import StandardTable, validation_sentences
@@ -96,7 +96,7 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
     from pathlib import Path  # noqa: PLC0415
 
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         msg = f"{path}: no such file; expected a file of scenarios"
         raise InputError(msg)
     content = read_toml(path, names_files=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
+from accessibility.files import is_file
 from accessibility.grades import SLOPE_FACTORS
 from accessibility.siting import Conditions
 from accessibility.sources.datums import plain_datum
@@ -353,7 +354,7 @@ def read_study_file(path: Path) -> StudyFile:
     InputError
         A file that is missing or not TOML, an unknown key, a value out of its range.
     """
-    if not path.is_file():
+    if not is_file(path):
         msg = f"{path}: no such file; expected a study.toml (make one with: accessibility new DIR)"
         raise InputError(msg)
     content = read_toml(path)

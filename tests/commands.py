@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,10 +13,15 @@ from accessibility import cli
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    """Run the command in this process; return its exit code."""
+    """Run the command in this process, which goes on hearing its own signals; return its exit code."""
     monkeypatch.setattr(sys, "argv", ["accessibility", *map(str, words)])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
     return int(stop.value.code or 0)
 
 

@@ -135,6 +135,28 @@ def test_a_file_size_limit_is_told_and_the_old_folder_stays(town: Path, tmp_path
     assert not out.exists()
 
 
+@pytest.mark.parametrize("words", [["cover"], ["check"], ["site", "--sites", "1"]])
+def test_a_place_that_cannot_be_is_told(
+    words: list[str], town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("x" * 300, town / "out"):  # a name that is too long, a file in the place of a folder
+        assert call(monkeypatch, words[0], town, "--out", folder, "--quiet", *words[1:]) == 4
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert said.startswith("error: ")
+
+
+def test_a_signal_after_all_is_done_changes_nothing(tmp_path: Path) -> None:
+    ending = (
+        "import os, signal, sys, atexit; from accessibility import cli;"
+        "atexit.register(os.kill, os.getpid(), signal.SIGTERM); atexit.register(os.kill, os.getpid(), signal.SIGINT);"
+        "cli.main()"
+    )
+    command = [sys.executable, "-c", ending, "new", str(tmp_path / "new")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile  # noqa: PLC0415
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,11 @@ import openpyxl
 import osmnx
 import pandas as pd
 import pytest
+from commands import call
 from conftest import STEP_DEG
 from shapely import LineString, Point, box
 
 import accessibility as acc
-from accessibility import cli
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,10 +33,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 
 
 def cover(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> int:
-    monkeypatch.setattr(sys, "argv", ["accessibility", "cover", str(study), "--out", str(out), "--quiet"])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    return int(stop.value.code or 0)
+    return call(monkeypatch, "cover", study, "--out", out, "--quiet")
 
 
 def points(folder: Path, file: str) -> gpd.GeoDataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import zlib
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from accessibility.sources.pbf import look_through
 from accessibility.sources.raster import read_population_raster
 from accessibility.sources.tables import read_table
 from accessibility.sources.vectors import read_vector
+from accessibility.study import read_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,6 +187,30 @@ def test_an_extract_packed_in_another_way_or_beyond_all_bounds_is_refused(tmp_pa
     bomb.write_bytes(_block(b"OSMHeader", b"") + _block(b"OSMData", bytes(2**25 + 1)))
     with pytest.raises(InputError, match=r"bomb.osm.pbf: a block unpacks to more than 32 MiB"):
         look_through(bomb)
+
+
+@pytest.mark.parametrize("name", ["é" * 300, "x" * 300, "roads.osm/people", "\x00", "\ufeff"])
+@pytest.mark.parametrize(
+    ("role", "end"),
+    [
+        *(("network", end) for end in (".osm", ".osm.pbf", ".csv", ".gpkg", ".graphml", ".parquet", ".shp")),
+        *(
+            ("population", ".csv"),
+            ("population", ".tif"),
+            ("outlets", ".gpkg"),
+            ("area", ".gpkg"),
+            ("area", ".osm.pbf"),
+        ),
+        ("elevation", ".tif"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_sentence(name: str, end: str, role: str, town: Path, cache: Path) -> None:
+    lines = [line for line in town.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{role} ")]
+    lines.append(f"{role} = {{ path = {json.dumps(name + end)} }}")
+    town.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        read_study(town, cache=cache)
+    assert str(refused.value).isprintable()
 
 
 def test_a_pretended_format_is_told_by_its_first_bytes(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import worlds
+from commands import call
 from conftest import ROOT, STEP_DEG
 from osmfiles import node, way, write_osm
 from shapely import box
 
 import accessibility as acc
-from accessibility import cli, runs
+from accessibility import runs
 from accessibility.console import Silence
 from accessibility.coverage import measure_coverage
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
@@ -303,10 +303,7 @@ def test_check_and_cover_write_the_same_findings(
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     runs.run_cover(town, tmp_path / "run", runs.Options(workers=1), Silence())
     for more in ([], ["--json"]):
-        monkeypatch.setattr(sys, "argv", ["accessibility", "check", str(town), "--out", str(tmp_path / "out"), *more])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        assert not stop.value.code
+        assert call(monkeypatch, "check", town, "--out", tmp_path / "out", *more) == 0
         if not more:
             assert "snapping to the nearest junction instead" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["quality.csv"]

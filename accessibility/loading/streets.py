@@ -10,6 +10,7 @@ import shapely
 
 from accessibility.compounds import enclose_lanes
 from accessibility.errors import InputError
+from accessibility.files import is_file
 from accessibility.grades import STEEP, measure_grades, steep_share
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
@@ -87,7 +88,7 @@ def _kept(
 ) -> tuple[Network, list[Finding]]:
     """Return what `build` reads from the streets' file, from the cache where the same bytes were read alike before."""
     path = load.streets
-    return cached_network(path, settings, load.cache, build) if path.is_file() else build()
+    return cached_network(path, settings, load.cache, build) if is_file(path) else build()
 
 
 def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:

@@ -19,7 +19,7 @@ import pyproj
 from accessibility import __version__
 from accessibility.controls import OBEYED
 from accessibility.errors import InputError
-from accessibility.files import write_aside
+from accessibility.files import is_file, write_aside
 from accessibility.report.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.standards import SETTINGS
@@ -195,7 +195,7 @@ def parse_manifest(path: Path) -> dict[str, Any]:
         No regular file, one that is too large, no JSON, or no table.
     """
     try:
-        if not path.is_file():
+        if not is_file(path):
             msg = f"{path}: no such file; expected the folder of a run, with its manifest.json"
             raise InputError(msg)
         with path.open("rb") as file:

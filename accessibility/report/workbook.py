@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from accessibility.controls import visible
-from accessibility.files import no_room, write_aside
+from accessibility.files import no_room, passing_folder, write_aside
 from accessibility.report.sentences import say_conditions, say_headline, say_proposal
 from accessibility.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.report.tables import TOTAL
@@ -78,17 +78,20 @@ def write_workbook(
 
     voice = Voice.of(language)
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    content = io.BytesIO()
-    book = xlsxwriter.Workbook(content, options)
-    _describe(book, facts, voice)
-    styles = _styles(book)
-    _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
-    for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
-        _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
-    try:
-        book.close()
-    except xlsxwriter.exceptions.FileCreateError as error:  # its parts stand in the temporary folder before
-        raise no_room(error) from error
+    content, full = io.BytesIO(), None
+    with passing_folder() as parts:  # where the sheets stand before they are packed
+        book = xlsxwriter.Workbook(content, options | {"tmpdir": str(parts)})
+        _describe(book, facts, voice)
+        styles = _styles(book)
+        _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
+        for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
+            _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
+        try:
+            book.close()
+        except xlsxwriter.exceptions.FileCreateError as error:
+            full = no_room(error)  # raised below: the half-made archive is gone then, as long as `content` is there
+        if full is not None:
+            raise full
     with write_aside(path) as aside:
         aside.write_bytes(content.getvalue())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
+from accessibility.files import is_file
 from accessibility.graphs import read_graph, read_graphml_file
 from accessibility.network import Network
 from accessibility.sources.cache import sha256_file
@@ -100,7 +101,7 @@ def _findings(path: Path, said: Said) -> list[Finding]:
 
 
 def _there(path: Path) -> None:
-    if not path.is_file():
+    if not is_file(path):
         msg = f"{path.name}: no such file {path}; expected a network"
         raise InputError(msg)
 

@@ -20,7 +20,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import is_full, no_room, passing_folder
+from accessibility.files import is_file, is_full, no_room, passing_folder
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.extract import INDEX, Streets, findings, located, refs_of
@@ -343,7 +343,7 @@ def _readable(path: Path) -> Iterator[Path]:
 def _checked(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is there, is not empty, and is the one its checksum tells of."""
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         msg = f"{file}: no such file; expected an OpenStreetMap extract, one of {_KNOWN}"
         raise InputError(msg)
     if not file.name.endswith(SUFFIXES):

@@ -19,7 +19,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.files import is_full, no_room
+from accessibility.files import is_file, is_full, no_room
 from accessibility.sources.checks import Finding
 from accessibility.sources.encodings import decode_text
 from accessibility.sources.numerals import cell_text
@@ -82,7 +82,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         msg = f"{path}: a remote address or virtual file; expected a file on this machine"
         raise InputError(msg)
     file = Path(path)
-    if not file.is_file():
+    if not is_file(file):
         msg = f"{file.name}: no such file {file}"
         raise InputError(msg)
     if file.stat().st_size == 0:

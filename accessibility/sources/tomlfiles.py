@@ -38,7 +38,11 @@ def read_toml(path: Path, *, names_files: bool = True) -> dict[str, Any]:
         No TOML: the message names the line, and the full-width sign in it where one stands outside a text. More than
         1 MB, or more levels than a study has.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        msg = f"{path.name}: cannot be read ({error.strerror})"
+        raise InputError(msg) from error
     if len(content) > _MOST_BYTES:
         msg = f"{path.name}: {len(content) / 1e6:,.1f} MB; expected a study of a few kilobytes"
         raise InputError(msg)

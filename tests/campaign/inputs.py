@@ -8,6 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,22 +89,25 @@ class Worker:
         self._process.wait()
 
 
-def run_inputs(seeds: range, workers: int = 2) -> Table:
-    """Try one town per seed, in some processes at once."""
+def run_inputs(seeds: range, workers: int = 2, minutes: float = float("inf")) -> Table:
+    """Try one town per seed, in some processes at once, for some minutes at most; say each failure when it is found."""
     table, waiting, lock = Table(), iter(seeds), threading.Lock()
+    end = time.monotonic() + 60.0 * minutes
 
     def work() -> None:
         worker = Worker()
         try:
             while True:
                 with lock:
-                    seed = next(waiting, None)
+                    seed = next(waiting, None) if time.monotonic() < end else None
                 if seed is None:
                     return
                 # The first trial of a process compiles the kernels.
                 result = worker.ask(seed, _PATIENCE_S * 5)
                 with lock:
                     table.add(seed, result)
+                    if result["end"] in FAILURES:
+                        print(json.dumps({"seed": seed} | result), file=sys.stderr, flush=True)
         finally:
             worker.stop()
 
@@ -120,7 +124,8 @@ if __name__ == "__main__":
     ask.add_argument("--trials", type=int, default=10_000)
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--workers", type=int, default=2)
+    ask.add_argument("--minutes", type=float, default=float("inf"))
     given = ask.parse_args()
-    found = run_inputs(range(given.seed, given.seed + given.trials), given.workers)
+    found = run_inputs(range(given.seed, given.seed + given.trials), given.workers, given.minutes)
     print(found.text())
     sys.exit(bool(found.failures))
