@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numba as nb
@@ -62,7 +63,15 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
 
     def trace(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
         there = (sites.edge[batch], sites.fraction[batch], sites.leg[batch])
-        count, found = _trace(costs, graph, everyone, there, bounds)
+        count = np.zeros(len(batch), np.int64)
+        # The system gives memory only where it is written to: no more than a catchment needs.
+        nodes = (np.full(len(arcs), _FAR, np.uint32), np.empty(len(arcs), np.uint32))
+        persons = (np.full(len(rows), _FAR, np.uint32), np.empty(len(rows), np.uint32))
+        head = np.full(int(bounds[2]), NOBODY, np.uint32)
+        found, total = _trace(costs, graph, everyone, (*there, count), (nodes, persons, head), bounds)
+        found = found[:total].copy()
+        for first, last in pairwise(np.concatenate([[0], np.cumsum(count)]).tolist()):
+            found[first:last].sort()
         return count, found
 
     batches = [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
@@ -135,16 +144,12 @@ def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @nb.njit(cache=True, nogil=True)
-def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return how many people each site reaches, and ``person << 32 | cost`` of all of them, ascending within a site."""
+def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+    """Count whom each site reaches; return ``person << 32 | cost`` of all of them, site by site, and how many."""
     at_node, wanted = people
-    n, nodes = wanted[1].size, graph[0].size - 1
-    reached, near = np.full(nodes, _FAR, np.uint32), np.full(n, _FAR, np.uint32)
-    # The system gives memory only where it is written to: no more than a catchment needs.
-    touched, met = np.empty(nodes, np.uint32), np.empty(n, np.uint32)
-    head, room = np.full(bounds[2], NOBODY, np.uint32), _ROOM
+    (reached, touched), (near, met), head = marks
+    count, room = sites[3], _ROOM
     queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
-    count = np.zeros(sites[0].size, np.int64)
     found = np.empty(4096, np.uint64)
     total = 0
     for s in range(sites[0].size):
@@ -158,26 +163,26 @@ def _trace(costs, graph, people, sites, bounds):  # type: ignore[no-untyped-def]
             room *= 2
             queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
             known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
-        several = _meet(at_node, wanted[4], (reached, touched[:known]), (near, met))
+        several = _meet(at_node, wanted[4], (reached, touched, known), (near, met))
         several = _meet_on_edge(costs, wanted, here, (near, met), several)
         while found.size < total + several:
             longer = np.empty(2 * found.size, np.uint64)
-            longer[:total] = found[:total]
+            for k in range(total):
+                longer[k] = found[k]
             found = longer
         for k in range(several):
             person = np.uint64(met[k])
             found[total + k] = (np.uint64(wanted[5][person]) << _32) | np.uint64(near[person])
             near[person] = _FAR
-        found[total : total + several].sort()
         for k in range(known):
             reached[np.uint64(touched[k])] = _FAR
         count[s] = several
         total += several
-    return count, found[:total].copy()
+    return found, total
 
 
 @nb.njit(cache=True, nogil=True)
-def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915
+def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
     """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
 
     A bucket is a list of entries, last in first out; those of nodes that came nearer meanwhile are passed over. Emptied
@@ -231,7 +236,8 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
                     new = np.uint64(used)
                     used += np.uint32(1)
                 else:
-                    head[:] = NOBODY
+                    for k in range(ring):
+                        head[k] = NOBODY
                     return known, False
                 into = (total >> shift) & mask
                 entry[new] = (total << _32) | to
@@ -246,10 +252,10 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
 def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Note everybody near enough whose edge ends at a node that was reached; return how many."""
     start, attached = at_node
-    reached, touched = walked
+    reached, touched, known = walked
     near, met = people
     several = _0
-    for k in range(np.uint64(touched.size)):
+    for k in range(known):
         node = np.uint64(touched[k])
         cost = np.uint64(reached[node])
         for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from accessibility.network import Impedance
 
+_Pool = tuple["NDArray[np.uint32]", ...]
 SLOTS = 3
 _NONE = np.uint32(0xFFFF_FFFF)
 _IMPASSABLE = np.uint32(0x7FFF_FFFF)
@@ -76,9 +77,10 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
     impedance
         Cost of each edge along and against.
     """
-    pool = _link(edges, rank, impedance.along, impedance.against)
-    order, neighbour, up, down = _take_out(pool, np.uint32(SLOTS))
-    place = _place(order, len(rank))
+    pool = _linked(edges, rank, impedance)
+    order, neighbour, up, down = _taken_out(pool)
+    place = np.full(len(rank), _NONE, np.uint32)
+    _place(order, place)
     start, arcs = _core(pool, place, len(order))
     costs = arcs >> _32
     symmetric = bool(np.array_equal(impedance.along, impedance.against))
@@ -94,25 +96,35 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
     )
 
 
-@nb.njit(cache=True, nogil=True)
-def _link(edges, rank, along, against):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _linked(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Impedance) -> _Pool:
     """Return each node's first arc and degree; each arc's end, costs out and in, and the next arc of its node."""
-    n, m = rank.size, along.size
-    head = np.full(n, _NONE, np.uint32)
-    degree = np.zeros(n, np.uint32)
-    to = np.empty(2 * m, np.uint32)
-    out = np.empty(2 * m, np.uint32)
-    into = np.empty(2 * m, np.uint32)
-    following = np.empty(2 * m, np.uint32)
-    pool = (head, degree, to, out, into, following)
+    n, m = len(rank), len(edges)
+    to, out, into, following = (np.empty(2 * m, np.uint32) for _ in range(4))
+    pool = (np.full(n, _NONE, np.uint32), np.zeros(n, np.uint32), to, out, into, following)
+    _link(edges, rank, (impedance.along, impedance.against), pool)
+    return pool
+
+
+def _taken_out(pool: _Pool) -> tuple[NDArray[np.uint32], ...]:
+    """Return the nodes that were taken out, in their order, their neighbours, and the costs up and down."""
+    n = len(pool[1])
+    order, left, spare = np.empty(n, np.uint32), np.arange(n, dtype=np.uint32), np.empty(2 * SLOTS, np.uint32)
+    slots = (np.empty((n, SLOTS), np.uint32), np.empty((n, SLOTS), np.uint32), np.empty((n, SLOTS), np.uint32))
+    done = _take_out(pool, (order, *slots), (left, spare, np.zeros(n, np.uint8)), np.uint32(SLOTS))
+    return tuple(array[:done].copy() for array in (order, *slots))
+
+
+@nb.njit(cache=True, nogil=True)
+def _link(edges, rank, costs, pool):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Link the ends of every edge, in place."""
+    along, against = costs
     used = np.uint32(0)
-    for e in range(m):
+    for e in range(along.size):
         first, second = rank[edges[e, 0]], rank[edges[e, 1]]
         # Walking along the edge arrives at its second node: the search leaves from there.
         if first == second or not _join(pool, first, second, (against[e], along[e]), (used, np.uint32(used + _1))):
             continue
         used = np.uint32(used + _1 + _1)
-    return pool
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -166,53 +178,50 @@ def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @nb.njit(cache=True, nogil=True)
-def _take_out(pool, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Take out independent sets of nodes of degree two and less, then three; return their order and arcs."""
+def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take out independent sets of nodes of degree two and less, then three; return how many went.
+
+    Who goes is written into `taken`, with its arcs.
+    """
     degree = pool[1]
+    order, neighbour, up, down = taken
+    left, spare, locked = work
     n = degree.size
-    order = np.empty(n, np.uint32)
-    neighbour = np.empty((n, 3), np.uint32)
-    up = np.empty((n, 3), np.uint32)
-    down = np.empty((n, 3), np.uint32)
-    left = np.arange(n).astype(np.uint32)
-    locked = np.zeros(n, np.uint8)
-    done = 0
+    done, there = 0, n
     limit = np.uint32(2)
-    spare = np.empty(6, np.uint32)
     while True:
         before, kept = done, 0
-        locked[:] = 0
-        for i in range(left.size):
+        for i in range(n):
+            locked[i] = 0
+        for i in range(there):
             node = left[i]
             if degree[np.uint64(node)] > limit or locked[np.uint64(node)] != 0:
                 left[kept] = node
                 kept += 1
                 continue
             order[done] = node
-            _bypass(pool, node, (neighbour[done], up[done], down[done]), (spare, locked))
+            _bypass(pool, node, (neighbour, up, down, done), (spare, locked))
             done += 1
-        left = left[:kept]
+        there = kept
         if done - before <= _ENOUGH * n:
             if limit >= most:
-                break
+                return done
             limit = most
-    return order[:done].copy(), neighbour[:done].copy(), up[:done].copy(), down[:done].copy()
 
 
 @nb.njit(cache=True, nogil=True)
 def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take one node out: note its arcs in `slots`, link its neighbours with each other, lock them for this round."""
     head, _, to, out, into, following = pool
-    neighbour, up, down = slots
+    neighbour, up, down, at = slots
     spare, locked = work
-    neighbour[:] = node
-    up[:] = _IMPASSABLE
-    down[:] = _IMPASSABLE
+    for slot in range(SLOTS):
+        neighbour[at, slot], up[at, slot], down[at, slot] = node, _IMPASSABLE, _IMPASSABLE
     k = 0
     arc = head[np.uint64(node)]
     while arc != _NONE:
         i = np.uint64(arc)
-        neighbour[k], up[k], down[k] = to[i], out[i], into[i]
+        neighbour[at, k], up[at, k], down[at, k] = to[i], out[i], into[i]
         spare[2 * k] = arc
         spare[2 * k + 1] = _unlink(pool, to[i], node)
         locked[np.uint64(to[i])] = 1
@@ -222,25 +231,24 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
     taken = 0  # three pairs at most need six arcs: as many as were freed
     for a in range(k):
         for b in range(a + 1, k):
-            there, back = _sum(down[a], up[b]), _sum(down[b], up[a])
+            there, back = _sum(down[at, a], up[at, b]), _sum(down[at, b], up[at, a])
             if there == _IMPASSABLE and back == _IMPASSABLE:
                 continue
             costs = (np.uint32(there), np.uint32(back))
-            if _join(pool, neighbour[a], neighbour[b], costs, (spare[taken], spare[taken + 1])):
+            if _join(pool, neighbour[at, a], neighbour[at, b], costs, (spare[taken], spare[taken + 1])):
                 taken += 2
 
 
 @nb.njit(cache=True, nogil=True)
-def _place(order, n):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    place = np.full(n, _NONE, np.uint32)
+def _place(order, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give those taken out their places, in their order, and the others the places after them."""
     for i in range(order.size):
         place[np.uint64(order[i])] = np.uint32(i)
     at = np.uint32(order.size)
-    for node in range(n):
+    for node in range(place.size):
         if place[node] == _NONE:
             place[node] = at
             at += _1
-    return place
 
 
 @nb.njit(cache=True, nogil=True)

@@ -204,6 +204,6 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
 def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     wider_entry = np.empty(size, np.uint64)
     wider_following = np.empty(size, np.uint32)
-    wider_entry[: entry.size] = entry
-    wider_following[: following.size] = following
+    for k in range(entry.size):  # a loop: copying slices would have numba compile its messages about their shapes
+        wider_entry[k], wider_following[k] = entry[k], following[k]
     return wider_entry, wider_following

@@ -27,23 +27,37 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
     place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
     cost = graph.impedance
-    found: NDArray[np.uint64] = _read(
+    found = np.full(len(people.edge), NO_LABEL, np.uint64)
+    _read(
         (graph.edges, cost.along, cost.against),
         (graph.private, place, graph.inside, inside),
         labels,
         (sites.edge[order], sites.fraction[order], sites.leg[order], order),
         (people.edge, people.fraction, people.leg),
+        found,
     )
     return found
 
 
+@nb.njit(cache=True, nogil=True, inline="always")
+def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the place of the first value that is not below the one wanted."""
+    low, high = 0, ascending.size
+    while low < high:
+        middle = (low + high) // 2
+        if ascending[middle] < wanted:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @nb.njit(cache=True, nogil=True)
-def _read(costs, places, labels, sites, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     edges, along, against = costs
     private, place, inside_node, inside = places
     site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
-    found = np.full(edge.size, NO_LABEL, np.uint64)
     for i in range(edge.size):
         if edge[i] < 0:
             continue
@@ -52,8 +66,8 @@ def _read(costs, places, labels, sites, people):  # type: ignore[no-untyped-def]
         best = NO_LABEL
         first, second = edges[e, 0], edges[e, 1]
         if private[e]:
-            on = labels[np.uint64(inside[np.searchsorted(inside_node, second)])]
-            to = labels[np.uint64(inside[np.searchsorted(inside_node, first)])]
+            on = labels[np.uint64(inside[_first(inside_node, second)])]
+            to = labels[np.uint64(inside[_first(inside_node, first)])]
         else:
             on = labels[np.uint64(place[second])]
             to = labels[np.uint64(place[first])]
@@ -63,10 +77,9 @@ def _read(costs, places, labels, sites, people):  # type: ignore[no-untyped-def]
         if to != NO_LABEL and (back != NOT_PASSABLE or fraction[i] == 0.0):
             rest = _0 if fraction[i] == 0.0 else part(back, fraction[i])
             best = min(best, added(to, rest))
-        s = np.searchsorted(site_edge, edge[i])
+        s = _first(site_edge, edge[i])
         while s < site_edge.size and site_edge[s] == edge[i]:
             best = min(best, direct(whole, back, fraction[i], (site_fraction[s], site_leg[s], site_row[s])))
             s += 1
         if best != NO_LABEL:
             found[i] = added(best, np.uint64(leg[i]))
-    return found

@@ -64,12 +64,13 @@ def improve(
     best = _unless_worse(covering, state[7].copy(), chosen)
     typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
     random = np.array([SEED + np.uint64(seed)], np.uint64)
-    each = _round_work(covering)
+    each, places = _round_work(covering), len(covering.site)
+    room = (np.empty(_MOST_CLOSED, np.int64), np.empty(places, np.int64), np.empty(places, np.int64))
     for done in range(0, rounds, _CHUNK):
         if clock.up or not state[7].any():
             break
         heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
-        _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), state[7].copy())
+        _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), room)
         clock.spend(_CHUNK * each)
         best = _unless_worse(covering, limits[6].copy(), best)
     return best
@@ -149,26 +150,45 @@ def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-de
 def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the weight covered less a penalty for what floors lack, and what they lack."""
     there, need = state[10], limits[5]
-    short = 0
+    covered, short = 0, 0
+    for k in range(there.size):
+        covered += there[k]
     for k in range(need.size):
         short += max(need[k] - there[k], 0)
-    return there.sum() - _PENALTY * short, short
+    return covered - _PENALTY * short, short
 
 
 @nb.njit(cache=True, nogil=True)
-def _anneal(state, limits, random, course, open_now):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _list(opened, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write the open columns into `columns`; return how many there are."""
+    count = 0
+    for j in range(opened.size):
+        if opened[j]:
+            columns[count] = j
+            count += 1
+    return count
+
+
+@nb.njit(cache=True, nogil=True)
+def _keep(opened, best):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for j in range(opened.size):
+        best[j] = opened[j]
+
+
+@nb.njit(cache=True, nogil=True)
+def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best in `limits`."""
     rounds, heat = course
     opened, left, best = state[7], limits[4], limits[6]
-    closed, added = np.empty(_MOST_CLOSED, np.int64), np.empty(opened.size, np.int64)
-    columns = np.flatnonzero(open_now)
+    closed, added, columns = places
+    among = _list(opened, columns)
     score, short = _score(state, limits)
     best_short, best_score = short, score
-    best[:] = opened
+    _keep(opened, best)
     for _ in range(rounds):
-        if columns.size == 0:
+        if among == 0:
             return
-        closed[0] = columns[draw(random, columns.size)]
+        closed[0] = columns[draw(random, among)]
         size = _neighbours(state, random, closed, 1 + draw(random, _MOST_CLOSED))
         spent = left[1]
         for k in range(size):
@@ -179,10 +199,10 @@ def _anneal(state, limits, random, course, open_now):  # type: ignore[no-untyped
         kept = change > 0 or (change == 0 and left[1] >= spent)
         if kept or (heat > 0 and draw(random, _FINE) < _FINE * np.exp(change / heat)):
             score = trial
-            columns = np.flatnonzero(opened)
+            among = _list(opened, columns)
             if short < best_short or (short == best_short and score > best_score):
                 best_short, best_score = short, score
-                best[:] = opened
+                _keep(opened, best)
             continue
         for k in range(count):
             close_column(added[k], state, limits)

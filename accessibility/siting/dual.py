@@ -15,7 +15,16 @@ import numba as nb
 import numpy as np
 
 from accessibility.siting.pairs import Pairs
-from accessibility.siting.volume import BUDGET, NUMBER, PROFIT, choose_columns, descend, paid_columns
+from accessibility.siting.volume import (
+    BUDGET,
+    NUMBER,
+    PROFIT,
+    choose_columns,
+    descend,
+    paid_columns,
+    room_to_choose,
+    room_to_descend,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -210,8 +219,9 @@ def _search(
     rounds, progress, clock = how
     course, before = state[4], np.inf
     each = _READS * len(question[0][1]) + _ROW * len(question[2][0])
+    room = room_to_descend(*(len(array) for array in (state[3], state[0], state[1], state[2])))
     for done in range(0, rounds, _CHUNK):
-        descend(question, state, target, _CHUNK)
+        descend(question, state, room, target, _CHUNK)
         clock.spend(_CHUNK * each)
         if course[0] <= target or course[1] < _SHORTEST or clock.up:
             return
@@ -242,8 +252,9 @@ def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[An
     price, pack, floor, share, course = state[:5]
     pairs, packs, people, limits = question
     cost, most, _, mode = limits
-    paid = paid_columns(pairs, packs, price, pack)
-    _, charge = choose_columns(paid, limits, np.empty(len(paid)))
+    paid = np.empty(len(pairs[0]) - 1)
+    paid_columns(pairs, packs, (price, pack), paid)
+    _, charge = choose_columns(paid, limits, np.empty(len(paid)), room_to_choose(len(paid)))
     number = mode == NUMBER
     profit = paid - (charge if number else charge * cost)
     open_loss, close_loss = np.maximum(-profit, 0.0), np.maximum(profit, 0.0)

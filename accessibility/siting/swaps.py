@@ -149,4 +149,5 @@ def _swap(weight, pairs, state, limits, course):  # type: ignore[no-untyped-def]
         standing[0] += change
         if standing[0] > standing[1]:
             standing[1] = standing[0]
-            best[:] = opened
+            for k in range(opened.size):
+                best[k] = opened[k]

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numba as nb
 import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NUMBER, BUDGET, PROFIT = 0, 1, 2
 """What limits the columns: their number (a budget where each costs 1), a budget, or nothing but their own cost."""
@@ -11,6 +16,17 @@ _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 _STANDSTILL = 1e-12
 _PATIENCE = 20.0  # rounds without progress after which steps become shorter
 _LEAST_NEWS = 0.005
+
+
+def room_to_choose(columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return room for the ratios and the heap of so many columns."""
+    return np.empty(columns), np.empty(columns, np.int64)
+
+
+def room_to_descend(columns: int, rows: int, packs: int, floors: int) -> tuple[Any, ...]:
+    """Return room for the prices tried, the way down, what is covered and packed now, the columns and their pay."""
+    sizes = (rows, packs, floors, rows, packs, floors, rows, packs, columns, columns)
+    return tuple(np.empty(size) for size in sizes), room_to_choose(columns)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -31,27 +47,29 @@ def _summed(price, row, begin, end):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @nb.njit(cache=True, nogil=True)
-def paid_columns(pairs, packs, price, pack):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Return what each column is paid for its rows, less what its packs are charged."""
+def paid_columns(pairs, packs, prices, paid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write what each column is paid for its rows, less what its packs are charged, into `paid`."""
     start, row = pairs[0], pairs[1]
-    paid = np.empty(start.size - 1)
+    price, pack = prices
     for j in range(paid.size):
         total = _summed(price, row, np.uint64(start[j]), np.uint64(start[j + 1]))
         for k in range(packs[0][j], packs[0][j + 1]):
             total -= pack[packs[1][k]]
         paid[j] = total
-    return paid
 
 
 @nb.njit(cache=True, nogil=True)
-def choose_columns(paid, limits, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Write the best columns under the main limit into `share`; return what they are paid and the limit's price."""
+def choose_columns(paid, limits, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the best columns under the main limit into `share`; return what they are paid and the limit's price.
+
+    `room` is what `room_to_choose` returns: kernels are compiled faster where they make no arrays.
+    """
     cost, _, budget, mode = limits
     for j in range(share.size):
         share[j] = 0.0
     if mode == PROFIT:
         return _choose_profitable(paid, cost, share), 1.0
-    return _choose_for_budget(paid, cost, budget, share)
+    return _choose_for_budget(paid, cost, budget, share, room)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -65,10 +83,10 @@ def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # no
 
 
 @nb.njit(cache=True, nogil=True)
-def _choose_for_budget(paid, cost, left, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take columns by what they are paid for their cost while the budget lasts; the last one in part."""
     charge, total, size = 0.0, 0.0, 0
-    ratio, heap = np.empty(paid.size), np.empty(paid.size, np.int64)
+    ratio, heap = room
     for j in range(paid.size):
         if paid[j] > 0.0:
             ratio[j] = np.inf if cost[j] == 0.0 else paid[j] / cost[j]
@@ -122,7 +140,7 @@ def _mix(news, now, mean):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @nb.njit(cache=True, nogil=True)
-def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
+def descend(question, state, scratch, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Lower the bound for so many rounds, in place."""
     pairs, packs, people_of, limits = question
     weight, district, need = people_of
@@ -135,13 +153,10 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
     unit = max(people / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
     # Prices move in proportion to the people of their rows: merged rows differ a thousandfold.
     typical = weight.size / max(people, _STANDSTILL)
-    trial, trial_pack, trial_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
+    trial, trial_pack, trial_floor, way, way_pack, way_floor, now_covered, now_packed, now, paid = scratch[0]
     _copy(price, trial)
     _copy(pack, trial_pack)
     _copy(floor, trial_floor)
-    now = np.empty(share.size)
-    now_covered, now_packed = np.empty(weight.size), np.empty(room.size)
-    way, way_pack, way_floor = np.empty(weight.size), np.empty(room.size), np.empty(need.size)
     for _ in range(rounds):
         fresh = course[4] == 0.0
         if not fresh:
@@ -178,8 +193,8 @@ def descend(question, state, target, rounds):  # type: ignore[no-untyped-def]  #
                 trial[r] = min(max(price[r] - step * way[r], 0.0), top)
             for m in range(room.size):
                 trial_pack[m] = max(pack[m] - step * way_pack[m], 0.0)
-        paid = paid_columns(pairs, packs, trial, trial_pack)
-        bound, _charge = choose_columns(paid, limits, now)
+        paid_columns(pairs, packs, (trial, trial_pack), paid)
+        bound, _charge = choose_columns(paid, limits, now, scratch[1])
         for r in range(weight.size):
             bound += weight[r] * (1.0 + trial_floor[district[r]]) - trial[r]
         for m in range(room.size):
