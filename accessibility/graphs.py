@@ -63,7 +63,7 @@ def read_graph(
     source, nodes = _declared(graph, crs), list(graph.nodes)
     given = np.array([_coordinates(node, graph.nodes[node]) for node in nodes], dtype=np.float64)
     target = _target(given, source)
-    edges, judged, said = _judged(_merge_opposite(_edge_rows(graph, nodes, given)), foot)
+    edges, judged, said = _judged(_edge_rows(graph, nodes, given), foot)
     tags = [node_tags(graph.nodes[node]) for node in nodes]
     at, ends = _cut_at_gates(edges, judged, tags, foot)
     said |= _timed(said, tags)
@@ -198,13 +198,15 @@ def _number(u: Hashable, v: Hashable, data: dict[str, Any], name: str, default: 
         raise InputError(msg) from error
 
 
-def _merge_opposite(edges: list[_Edge]) -> list[_Edge]:
-    """Return the edges with every pair of opposite directed edges of one length made one."""
-    waiting: dict[tuple[int, int, float | None], list[int]] = {}
+def _merge_opposite(edges: list[_Edge], judged: Judged) -> list[_Edge]:
+    """Return the edges with every pair of opposite directed edges of one length, judged alike, made one."""
+    waiting: dict[tuple[Any, ...], list[int]] = {}
     merged: list[_Edge] = []
-    for edge in edges:
+    for edge, walk in zip(edges, judged.walks, strict=True):
         (u, v), length = edge.ends, None if edge.length is None else round(edge.length, 3)
-        opposite = waiting.get((v, u, length), [])
+        # A street and a border on top of it are two.
+        like = (length, walk.walkable, walk.direction, walk.private, walk.off_ground, walk.ride_s == 0)
+        opposite = waiting.get((v, u, *like), [])
         if edge.single and opposite and u != v:
             at = opposite.pop()
             merged[at] = replace(merged[at], single=False, factor=(merged[at].factor[0], edge.factor[0]))
@@ -213,15 +215,15 @@ def _merge_opposite(edges: list[_Edge]) -> list[_Edge]:
             merged.append(replace(edge, single=False))
             continue
         if edge.single:
-            waiting.setdefault((u, v, length), []).append(len(merged))
+            waiting.setdefault((u, v, *like), []).append(len(merged))
         merged.append(edge)
     return merged
 
 
 def _judged(edges: list[_Edge], foot: FootAccess) -> tuple[list[_Edge], Judged, Said]:
     """Return the edges that people may walk, pointing as they walk, with what the foot-access table says of them."""
-    names = dict.fromkeys(name for edge in edges for name in edge.data)
-    judged = judge_rows({name: [edge.data.get(name) for edge in edges] for name in names}, len(edges), foot, "edges")
+    edges = _merge_opposite(edges, _judge(edges, foot))
+    judged = _judge(edges, foot)
     kept = np.flatnonzero(judged.flags("walkable"))
     if edges and not kept.size:
         msg = f"no edge that may be walked{reasons(judged.refused)}; expected at least one"
@@ -237,6 +239,11 @@ def _judged(edges: list[_Edge], foot: FootAccess) -> tuple[list[_Edge], Judged, 
         found.append(edge.turned() if against else edge)
     walks = [judged.walks[row] for row in kept]
     return found, replace(judged, walks=walks, kinds=judged.kinds[kept]), said
+
+
+def _judge(edges: list[_Edge], foot: FootAccess) -> Judged:
+    names = dict.fromkeys(name for edge in edges for name in edge.data)
+    return judge_rows({name: [edge.data.get(name) for edge in edges] for name in names}, len(edges), foot, "edges")
 
 
 def _made_for_cars(edges: list[_Edge], judged: Judged) -> Said:

@@ -318,20 +318,11 @@ class Network(Frozen):
         """Return a row an edge: kind, length_m, climb_m, oneway, private, geometry, and what `from_gdf` reads besides.
 
         `foot` and `oneway_foot` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
+        Where a locked gate cuts a street, its lines end a hand's breadth apart.
         """
-        import geopandas as gpd  # noqa: PLC0415
+        from accessibility.streets.lines import write_frame  # noqa: PLC0415 -- needs geopandas
 
-        columns = {
-            "kind": np.array(self.kinds)[self.kind],
-            "length_m": self.length_m,
-            "climb_m": self.climb_m,
-            "oneway": self.oneway,
-            "private": self.private,
-            "foot": np.where(self.private, "private", "yes"),
-            "oneway_foot": np.where(self.oneway, "yes", "no"),
-            **{name: getattr(self, name) for name in ("off_ground", "outline", "across", "signals", "fixed_s")},
-        }
-        return gpd.GeoDataFrame(columns, geometry=self.lines(), crs=self.crs)
+        return write_frame(self)
 
     @classmethod
     def from_gdf(

@@ -168,7 +168,7 @@ def test_cycleways_are_walked_unless_they_say_otherwise(tmp_path: Path) -> None:
 
 
 def test_a_graph_counts_rules_for_certain_times_on_edges_and_gates() -> None:
-    graph = nx.MultiDiGraph(crs="EPSG:4326")
+    graph: nx.MultiDiGraph[int] = nx.MultiDiGraph(crs="EPSG:4326")
     gate = {"barrier": "gate", "access_conditional": "no @ (22:00-06:00)"}
     for number in (1, 2, 3):
         graph.add_node(number, x=9.5 + number / 1_000, y=47.1, **(gate if number == 2 else {}))

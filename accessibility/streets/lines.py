@@ -25,11 +25,14 @@ from accessibility.streets.spelling import Said, is_yes, judge_rows, reasons
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.network import Network
+
 SAME_PLACE_M = 0.01  # ends nearer than this are one junction: the last digit of OpenStreetMap's coordinates
 _SAME_VERTEX_DIGITS = 3  # vertices alike to a millimetre are one node
 _MOST_KINDS = 255
 _CARRIED = ("fixed_s", "signals")
-_SQUARES = ("outline", "across")
+_APART_M = 0.05  # between lines that end in one place and do not meet, as at a locked gate
+_OWN = ("outline", "across", "closed")  # flags that a network writes of its edges
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
 _ENDS_ONLY = "FF*F0****"
 
@@ -85,6 +88,37 @@ def read_frame(table: gpd.GeoDataFrame, options: LineOptions | None = None) -> t
     if apart:
         said["unjoined-crossing"] = (apart, "crossings without a shared end stay apart: noded = true joins them")
     return fields, said
+
+
+def write_frame(network: Network) -> gpd.GeoDataFrame:
+    """Return a row an edge, as `read_frame` reads it; see `Network.to_gdf`."""
+    as_they_are = ("off_ground", *_OWN, *_CARRIED)
+    columns = {
+        "kind": np.array(network.kinds)[network.kind],
+        "length_m": network.length_m,
+        "climb_m": network.climb_m,
+        "oneway": network.oneway,
+        "private": network.private,
+        "foot": np.where(network.private, "private", "yes"),
+        "oneway_foot": np.where(network.oneway, "yes", "no"),
+        **{name: getattr(network, name) for name in as_they_are},
+    }
+    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, _drawn_back(network), (network.shape_start,))
+    return gpd.GeoDataFrame(columns, geometry=lines, crs=network.crs)
+
+
+def _drawn_back(network: Network) -> NDArray[np.float64]:
+    """Return the vertices of all edges, the loose ends at a gate drawn back: lines that end in one place would meet."""
+    place = np.unique(np.round(network.node_xy / SAME_PLACE_M), axis=0, return_inverse=True)[1].ravel()
+    shared = np.bincount(place)[place] > 1
+    loose = shared & (np.bincount(network.edges.ravel(), minlength=len(network.node_xy)) == 1)
+    xy, start = network.shape_xy.copy(), network.shape_start
+    for side, (end, beside) in enumerate(((start[:-1], start[:-1] + 1), (start[1:] - 1, start[1:] - 2))):
+        rows = np.flatnonzero(loose[network.edges[:, side]])
+        step = network.shape_xy[beside[rows]] - network.shape_xy[end[rows]]
+        length = np.maximum(np.hypot(*step.T), _APART_M)[:, None]
+        xy[end[rows]] += step / length * np.minimum(_APART_M, 0.4 * length)
+    return xy
 
 
 def refuse_no_lines(table: object) -> None:
@@ -158,7 +192,7 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
             "s_per_m": np.where(ride_s != 0, ride_s / _geodesic(rows), 0.0),
             "oneway": judged.flags("direction"),
             **{name: judged.flags(name) for name in ("private", "off_ground", "tunnel")},
-            **{name: [is_yes(value) for value in columns.get(name, [False] * len(rows))] for name in _SQUARES},
+            **{name: [is_yes(value) for value in columns.get(name, [False] * len(rows))] for name in _OWN},
             **{name: _numbers(columns, name, len(rows)) / _geodesic(rows) for name in _CARRIED},
         },
         geometry=rows.geometry.to_numpy(),
@@ -260,8 +294,8 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
         "length_m": length_m,
         "fixed_s": np.where(told["fixed_s"] > 0, told["fixed_s"], delays.seconds(carried)),
         "signals": told["signals"],
-        "closed": long_tunnels(lines["tunnel"].to_numpy()[row], edges, length_m),
-        **{name: lines[name].to_numpy()[row] for name in ("oneway", "private", "off_ground", *_SQUARES)},
+        **{name: lines[name].to_numpy()[row] for name in ("oneway", "private", "off_ground", *_OWN)},
+        "closed": lines["closed"].to_numpy()[row] | long_tunnels(lines["tunnel"].to_numpy()[row], edges, length_m),
         "kind": kind.astype(np.uint8),
         "kinds": tuple(map(str, kinds)),
         "shape_xy": xy[vertices],

@@ -44,7 +44,7 @@ _THINGS = (
     *("waterway", "railway", "barrier", "boundary", "aerialway", "power", "natural", "landuse", "man_made", "aeroway"),
     *("leisure", "route", "building", "public_transport", "amenity"),
 )
-_OWN = ("private", "off_ground", "osmid", "fixed_s")
+_OWN = ("private", "off_ground", "osmid", "fixed_s", "area")
 _KNOWN = tuple(dict.fromkeys((*WAY_KEYS, *_OWN, *_OVERTURE, *_THINGS)))
 _YES_NO = dict.fromkeys(("true", "t", "1"), "yes") | dict.fromkeys(("false", "f", "0"), "no")
 _EMPTY = frozenset({"", "nan", "none", "null", "<na>", "n/a"})
@@ -139,11 +139,12 @@ def _said(reading: _Reading, rows: list[tuple[str, ...]], kinds: NDArray[np.str_
     """Return what was not understood."""
     counts = Counter(rows)
     unknown: Counter[str] = Counter()
-    bare = conditional = 0
     for row, count in counts.items():
         unknown.update(dict.fromkeys(reading.unknown.get(row, ()), count))
-        bare += count * (row in reading.bare)
-        conditional += count * (row in reading.conditional)
+    bare, conditional, merged, squares = (
+        sum(counts[row] for row in known)
+        for known in (reading.bare, reading.conditional, reading.merged, reading.squares)
+    )
     shown = ", ".join(f"{word!r} ({count:,})" for word, count in unknown.most_common(6))
     walked = "not walked, as in an extract" if reading.in_osm_words else "taken as walkable"
     said: Said = {
@@ -153,6 +154,8 @@ def _said(reading: _Reading, rows: list[tuple[str, ...]], kinds: NDArray[np.str_
         ),
         "empty-street-class": (bare, f"{what} have no type of street where others have one; not walked"),
         "conditional-access": (conditional, f"{what} have access rules for certain times; as by day"),
+        "merged-ways": (merged, f"{what} are several ways made one; where on them steps or tunnels are is not known"),
+        "square-outline": (squares, f"{what} are outlines of squares: people walk along them, not across"),
     }
     if reading.typed is None and not reading.packed:
         said["no-street-class"] = (
@@ -178,6 +181,8 @@ class _Reading:
     unknown: dict[tuple[str, ...], list[str]] = field(default_factory=dict)
     bare: set[tuple[str, ...]] = field(default_factory=set)
     conditional: set[tuple[str, ...]] = field(default_factory=set)
+    merged: set[tuple[str, ...]] = field(default_factory=set)
+    squares: set[tuple[str, ...]] = field(default_factory=set)
 
     @property
     def in_osm_words(self) -> bool:
@@ -194,9 +199,14 @@ class _Reading:
         if not walk.walkable:
             return walk if street_of(tags) else walk._replace(reason=self._thing(row, tags)), kind
         merged = len(_values(tags.get("osmid", ""))) > 1  # of several ways made one edge some are on the ground
+        if merged and (walk.off_ground or walk.tunnel or len(_values(street_of(tags))) > 1):
+            self.merged.add(row)
+        if tags.get("area") == "yes":
+            self.squares.add(row)
         return walk._replace(
             private=walk.private or tags.get("private") == "yes",
             off_ground=(walk.off_ground and not merged) or tags.get("off_ground") == "yes",
+            tunnel=walk.tunnel and not merged,
         ), kind
 
     def _tags(self, texts: tuple[str, ...]) -> dict[str, str]:
@@ -233,7 +243,8 @@ class _Reading:
             tags["highway"] = ";".join("trunk" if street == EXPRESSWAY else street for street in streets)
         if EXPRESSWAY in streets:
             tags["expressway"] = "yes"
-        kind = _values(street_of(tags))[:1]
+        # The order of several types says nothing: most of such an edge is no steps.
+        kind = sorted(_values(street_of(tags)), key=lambda word: (word == "steps", word))[:1]
         return words[0] if kind == ["road"] and words else "".join(kind)
 
     def _street(self, row: tuple[str, ...], word: str, tags: Mapping[str, str]) -> str:
