@@ -42,5 +42,9 @@ class UnprovenError(AccessibilityError, RuntimeError):
     """A plan does not hold what it claims."""
 
 
+class SolverError(AccessibilityError, RuntimeError):
+    """A solver contradicts what is known: a fault of its own, and no status of a plan."""
+
+
 class AccessibilityWarning(UserWarning):
     """Something in values given in memory that somebody should look at; files tell it as findings."""

@@ -11,12 +11,12 @@ import numpy as np
 from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.annealing import improve
-from accessibility.siting.certificate import ROUNDING
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
-from accessibility.siting.limits import SLACK, Limits
+from accessibility.siting.limits import Limits
+from accessibility.siting.numbers import CLOSE, SLACK
 from accessibility.siting.outcome import cover_plan, opened_parts, refused_plan
 from accessibility.siting.reduction import reduce_covering, take_columns
 from accessibility.siting.unserved import refuse_boundless
@@ -108,7 +108,7 @@ class Portfolio:
         if not self.plans:
             return math.nan
         bound, worst = self.best.bound, min(plan.objective for plan in self.plans)
-        return max(bound - worst, 0.0) / max(bound, 1.0) if bound - worst > 2 * ROUNDING * max(1.0, bound) else 0.0
+        return max(bound - worst, 0.0) / max(bound, 1.0) if bound - worst > 2 * CLOSE * max(1.0, bound) else 0.0
 
     @property
     def claim(self) -> str:
@@ -355,7 +355,7 @@ def _no_plans(best: SitingPlan, within: float, clock: Clock) -> Portfolio:
 def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfolio:
     """Return what the search found, the best plan first."""
     found = sorted((_as_plan(best, parts) for parts in search.found.values()), key=lambda plan: -plan.objective)
-    best = found[0] if found[0].objective > best.objective + ROUNDING else best
+    best = found[0] if found[0].objective > best.objective * (1 + CLOSE) else best
     least = (1.0 - search.within) * best.objective
     good = [plan for plan in found if plan.objective >= least * (1.0 - SLACK)]
     kept = good[:plans]
@@ -385,12 +385,14 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
 def _as_plan(best: SitingPlan, parts: dict[str, Any]) -> SitingPlan:
     """Return another plan of the same question; the bound of the best one is its own, too."""
     objective = parts["covered_before"] + float(sum(parts["gain"]))
-    near = best.bound - objective <= 2 * ROUNDING * max(1.0, abs(objective))
+    near = best.bound - objective <= 2 * CLOSE * abs(objective)
+    ended_by = "proof" if near else "gap" if best.ended_by == "proof" else best.ended_by  # as near as was asked for
     return replace(
         best,
         **parts,
         objective=objective,
-        bound=max(best.bound, objective),
+        bound=objective if near else best.bound,
         status="optimal" if near else "feasible",
+        ended_by=ended_by,
         message="",
     )

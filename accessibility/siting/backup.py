@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import TWICE, Counts, read_counts
+from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import meet_floors, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.numbers import CLOSE, HALF, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
-from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
 from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 
     from accessibility.siting.plan import Conditions
     from accessibility.siting.problem import Problem
-
-_HALF = 0.5
 
 
 @checked
@@ -83,37 +83,34 @@ def solve_backup(
         raise InputError(msg)
     terms = read_terms(problem, limits)
     if terms.contradiction:
-        return refused_plan(problem, limits, "backup", terms.contradiction)
+        return _valued_today(problem, refused_plan(problem, limits, "backup", terms.contradiction), weight)
     anyway = problem.open.copy()
     anyway[terms.required] = True
     counts = read_counts(problem, limits, terms, np.flatnonzero(terms.allowed), anyway)
-    search = _Search(counts=counts, weight=weight, clock=clock, whole=problem.whole and weight is None)
+    search = _Search(counts=counts, worth_of=_worth_of(weight), clock=clock, first=weight is None)
     begun = meet_floors(counts, search.greedy(), clock)
     if counts.shortage(begun).any():
-        return unmet_floors(problem, limits, terms, "backup", counts.shortage(begun))
+        short = unmet_floors(problem, limits, terms, "backup", counts.shortage(begun))
+        return confirmed(problem, _valued_today(problem, short, weight))
     chosen, bound = search.run(begun)
     chosen = search.settled(chosen)
     rows = np.concatenate([terms.required, counts.columns[chosen]])
-    plan = ended(_plan(problem, limits, rows, (search.objective(chosen), bound, clock.spent_s)), clock)
-    return replace(plan, weight=weight)
+    each = problem.people_units.unit * search.worth_of.unit
+    found = (search.objective(chosen) * each, bound * each, clock.spent_s)
+    return ended(problem, replace(_plan(problem, limits, rows, found), weight=weight), clock)
 
 
-def check_backup(problem: Problem, plan: SitingPlan) -> None:
-    """Hold a backup plan against its problem, without a solver.
+def _valued_today(problem: Problem, plan: SitingPlan, weight: float | None) -> SitingPlan:
+    """Return a plan that opens nothing with what is covered today."""
+    once, twice = count_people(problem, problem.open)
+    one, two = (1.0, 1.0) if weight is None else (weight, 1.0 - weight)
+    return replace(plan, objective=one * once + two * twice, weight=weight)
 
-    Raises
-    ------
-    UnprovenError
-        Sites, limits, conditions, floors, people, objective or bound that do not hold.
-    """
-    if plan.status == "infeasible":
-        return
-    counts = check_choice(problem, plan)
-    check_gains(problem, plan)
-    check_floors(problem, plan, counts)
-    once, twice = count_people(problem, counts)
-    one, two = (1.0, 1.0) if plan.weight is None else (plan.weight, 1.0 - plan.weight)
-    check_bound(plan, one * once + two * twice, least=False)
+
+def _worth_of(weight: float | None) -> Units:
+    """Return what a person covered counts, and one covered twice."""
+    worth = (1.0, 1.0) if weight is None else (weight, 1.0 - weight)
+    return read_units(np.array(worth), "weights")
 
 
 def count_people(problem: Problem, sites: NDArray[np.bool_]) -> tuple[float, float]:
@@ -131,22 +128,22 @@ class _Search:
     ----------
     counts
         People and columns.
-    weight
-        What a person covered counts; None where they come first.
+    worth_of
+        What a person covered counts, and one covered twice, in whole numbers.
     clock
         When to stop.
-    whole
-        Whether objectives are whole numbers.
+    first
+        Whether people covered come first, whatever the number of those covered twice.
     """
 
     counts: Counts
-    weight: float | None
+    worth_of: Units
     clock: Clock
-    whole: bool
+    first: bool
 
     def worth(self, once: NDArray[np.float64], twice: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the objective, or its change, of so many people covered and covered twice."""
-        one, two = (1.0, 1.0) if self.weight is None else (self.weight, 1.0 - self.weight)
+        one, two = self.worth_of.whole
         found: NDArray[np.float64] = one * once + two * twice
         return found
 
@@ -156,14 +153,14 @@ class _Search:
 
     def rank(self, chosen: NDArray[np.bool_]) -> tuple[float, float]:
         """Return what makes one plan better than another."""
-        return (self.counts.people(chosen) if self.weight is None else 0.0), self.objective(chosen)
+        return (self.counts.people(chosen) if self.first else 0.0), self.objective(chosen)
 
     def greedy(self) -> NDArray[np.bool_]:
         """Return the sites that bring in most in turn."""
         chosen = np.zeros(len(self.counts.columns), np.bool_)
         while True:
             once, twice = self.counts.brought(chosen)
-            first = once if self.weight is None else np.zeros_like(once)
+            first = once if self.first else np.zeros_like(once)
             then = self.worth(once, twice)
             may = self.counts.room.admits(chosen) & ~chosen & (then > 0)
             if not may.any():
@@ -173,8 +170,9 @@ class _Search:
 
     def run(self, begun: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
         """Return the best plan found, and a bound of the objective."""
-        if self.weight is not None:
-            return self._solved(begun, (self.weight, 1.0 - self.weight), None)
+        if not self.first:
+            one, two = self.worth_of.whole.tolist()
+            return self._solved(begun, (one, two), None)
         covering, most = self._solved(begun, (1.0, 0.0), None)
         covered = self.counts.people(covering)
         chosen, twice = self._solved(covering, (0.0, 1.0), covered)
@@ -190,8 +188,8 @@ class _Search:
             if self._as_good(without, best):
                 best = without
                 continue
-            near = np.abs(once - once[site]) <= PROVEN if self.weight is None else np.ones(len(once), np.bool_)
-            near &= np.abs(self.worth(once, twice) - self.worth(once, twice)[site]) <= PROVEN
+            near = once == once[site] if self.first else np.ones(len(once), np.bool_)
+            near &= self.worth(once, twice) == self.worth(once, twice)[site]
             before = (cost < cost[site]) | ((cost == cost[site]) & (np.arange(len(cost)) < site))
             others = np.flatnonzero(near & before & ~best & self.counts.room.admits(without))
             for other in others[np.lexsort((others, cost[others]))][:1]:
@@ -201,8 +199,7 @@ class _Search:
         return best
 
     def _as_good(self, plan: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
-        same = np.allclose(self.rank(plan), self.rank(other), rtol=PROVEN, atol=PROVEN)
-        return bool(same) and not self.counts.shortage(plan).any()
+        return self.rank(plan) == self.rank(other) and not self.counts.shortage(plan).any()
 
     def _solved(
         self, begun: NDArray[np.bool_], worth: tuple[float, float], covered: float | None
@@ -218,62 +215,75 @@ class _Search:
         covered
             How many people have to be covered.
         """
-        counts = self.counts
-        once, twice = counts.people(begun), counts.people(begun, TWICE)
-        known = worth[0] * once + worth[1] * twice
-        program, fixed = _program(counts, worth, covered)
-        room = 1.0 - 1e-6 if self.whole else 1e-9
-        answer = solve_program(program, Effort(clock=self.clock, gap_absolute=room))
+        counts, m = self.counts, len(self.counts.columns)
+        known, unit = _valued(counts, worth, begun), solver_unit(sum(worth) * float(counts.weight.sum()))
+        program, fixed = _program(counts, worth, covered, unit)
+        effort = Effort(clock=self.clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
+        answer = solve_program(program, effort, _solution(counts, begun))
         ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
-        bound = ceiling if answer.infeasible else min(answer.bound + fixed, ceiling)
-        bound = max(float(np.floor(bound + 1e-6)) if self.whole else bound, known)
-        if answer.values is None:
-            return begun, bound
-        found = answer.values[: len(counts.columns)] > _HALF
-        value = worth[0] * counts.people(found) + worth[1] * counts.people(found, TWICE)
-        enough = covered is None or counts.people(found) >= covered - PROVEN * max(covered, 1.0)
-        if value > known and enough and counts.room.holds(found) and not counts.shortage(found).any():
-            return found, max(bound, value)
-        return begun, bound
+        solver = answer.bound * unit
+        bound = (
+            min(math.floor(solver + CLOSE * abs(solver) + 1e-6) + fixed, ceiling) if np.isfinite(solver) else ceiling
+        )
+        found = begun if answer.values is None else answer.values[:m] > HALF
+        value = _valued(counts, worth, found)
+        enough = covered is None or counts.people(found) >= covered
+        if not (value > known and enough and counts.room.holds(found)) or counts.shortage(found).any():
+            found, value = begun, known
+        return found, max(bound, value)
 
 
-def _program(counts: Counts, worth: tuple[float, float], covered: float | None) -> tuple[Program, float]:
-    """Return the program of most worth, and the worth that is fixed.
+def _valued(counts: Counts, worth: tuple[float, float], chosen: NDArray[np.bool_]) -> float:
+    return worth[0] * counts.people(chosen) + worth[1] * counts.people(chosen, TWICE)
+
+
+def _again(counts: Counts) -> NDArray[np.intp]:
+    """Return the rows that are covered once anyway and may be covered twice."""
+    return np.flatnonzero((counts.before == 1) & (np.diff(counts.matrix.indptr) > 0))
+
+
+def _solution(counts: Counts, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return a plan as values of the program's columns."""
+    new, times = counts.links()[0], counts.counted(chosen)
+    twice = times[np.concatenate([new, _again(counts)])] >= TWICE
+    return np.concatenate([chosen, times[new] >= 1, twice]).astype(np.float64)
+
+
+def _program(counts: Counts, worth: tuple[float, float], covered: float | None, unit: float) -> tuple[Program, float]:
+    """Return the program of most worth, in parts of `unit`, and the worth that is fixed.
 
     Its columns are the sites, whether a row that nothing covers yet is covered, and whether a row is covered twice; the
     last are whole numbers, or half a row covered could count as covered twice.
     """
     m, (new, sites) = len(counts.columns), counts.links()
-    again = np.flatnonzero((counts.before == 1) & (np.diff(counts.matrix.indptr) > 0))
+    again = _again(counts)
     a, b = len(new), len(again)
     people, lacking = counts.lacking(new)
     if covered is not None:
-        people = sparse.csr_array(sparse.vstack([people, sparse.csr_array(counts.weight[new][None])]))
-        lacking = np.append(lacking, covered * (1 - PROVEN) - counts.weight[counts.before > 0].sum())
+        people = sparse.csr_array(sparse.vstack([people, sparse.csr_array(counts.weight[new][None] / counts.unit)]))
+        lacking = np.append(lacking, (covered - counts.weight[counts.before > 0].sum()) / counts.unit)
     one, none = sparse.eye_array(a), sparse.csr_array
-    finite = np.flatnonzero(np.isfinite(counts.room.left))
+    left = counts.room.solver_left()
     parts: list[Any] = [
         sparse.hstack([-sites, one, one, none((a, b))]),
         sparse.hstack([none((a, m)), -one, one, none((a, b))]),
         sparse.hstack([-counts.matrix[again], none((b, 2 * a)), sparse.eye_array(b)]),
         sparse.hstack([none((len(lacking), m)), people, none((len(lacking), a + b))]),
-        sparse.hstack([counts.room.rows[finite], none((len(finite), 2 * a + b))]),
+        sparse.hstack([counts.room.solver_rows, none((len(left), 2 * a + b))]),
     ]
     wide = m + 2 * a + b
-    above, below = np.full(2 * a + b, -np.inf), np.full(len(finite), -np.inf)
+    above, below = np.full(2 * a + b, -np.inf), np.full(len(left), -np.inf)
+    once, twice = counts.weight[new], counts.weight[np.concatenate([new, again])]
     program = Program(
-        objective=np.concatenate(
-            [np.zeros(m), worth[0] * counts.weight[new], worth[1] * counts.weight[np.concatenate([new, again])]]
-        ),
+        objective=np.concatenate([np.zeros(m), worth[0] * once, worth[1] * twice]) / unit,
         lower=np.zeros(wide),
         upper=np.ones(wide),
         integer=(np.arange(wide) < m) | (np.arange(wide) >= m + a),
         rows=sparse.csr_array(sparse.vstack(parts)),
-        row_lower=np.concatenate([above, lacking, below]),
-        row_upper=np.concatenate([np.zeros(2 * a + b), np.full(len(lacking), np.inf), counts.room.left[finite]]),
+        row_lower=np.concatenate([above, lacking - HALF / counts.unit, below]),
+        row_upper=np.concatenate([np.zeros(2 * a + b), np.full(len(lacking), np.inf), left]),
     )
-    none_open = np.zeros(m, np.bool_)
-    return program, worth[0] * counts.people(none_open) + worth[1] * counts.people(none_open, TWICE)
+    return program, _valued(counts, worth, np.zeros(m, np.bool_))
 
 
 def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple[float, float, float]) -> SitingPlan:
@@ -282,7 +292,7 @@ def _plan(problem: Problem, limits: Limits, rows: NDArray[np.intp], found: tuple
     counts = problem.open.copy()
     counts[order] = True
     once, twice = count_people(problem, counts)
-    closed = abs(bound - objective) <= PROVEN * max(1.0, abs(objective))
+    closed = problem.people_units.alike(bound, objective)
     return SitingPlan(
         model="backup",
         selected=tuple(problem.ids[order].tolist()),

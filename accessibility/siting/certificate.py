@@ -17,18 +17,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnprovenError
-from accessibility.siting.limits import SLACK, TOUCHING_M, Limits, affordable, cost_scale, district_people
+from accessibility.siting.limits import TOUCHING_M, Limits, district_people, district_units, improvable, money_left
+from accessibility.siting.numbers import CLOSE, SLACK
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
 
-ROUNDING = 1e-9
-"""Relative rounding that sums of a million floats stay below."""
 SPENDING = ("lscp", "partial")
 """Models whose objective is a cost."""
 
@@ -60,14 +59,23 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     if plan.model == "partial":
         return _whole_cost(problem, plan.prices.reach * people_wanted(problem, plan) - most)
     if plan.model == "max-min":
-        return most
+        return share_within(problem, improvable(problem, limits_of(plan)), most)
     most -= sum(plan.prices.floor.get(name, 0.0) * people for name, people in floor_people(problem, plan).items())
-    return float(math.floor(most + _hair(most))) if problem.whole else most
+    return _most_people(problem, most)
+
+
+def share_within(problem: Problem, names: Iterable[str], most: float) -> float:
+    """Return the greatest share that some district can have covered, of these, and that is not above a number."""
+    if not problem.people_units.exact:
+        return min(most, 1.0)
+    people = [people for name, people in district_units(problem).items() if people > 0 and name in set(names)]
+    shares = (min(math.floor(_above(most * whole)), whole) / whole for whole in people)
+    return max(shares, default=1.0)
 
 
 def people_wanted(problem: Problem, plan: SitingPlan) -> float:
     """Return how many people a plan that reaches a share of all has to cover."""
-    return _whole_people(problem, problem.population * (plan.target_share or 0.0))
+    return whole_people(problem, problem.population * (plan.target_share or 0.0))
 
 
 def floor_people(problem: Problem, plan: SitingPlan) -> dict[str, float]:
@@ -75,7 +83,7 @@ def floor_people(problem: Problem, plan: SitingPlan) -> dict[str, float]:
     asked = plan.conditions
     shares = {name: asked.floors.get(name, asked.floor) for name in district_people(problem)}
     return {
-        name: _whole_people(problem, shares[name] * people)
+        name: whole_people(problem, shares[name] * people)
         for name, people in district_people(problem).items()
         if shares[name] > 0
     }
@@ -102,48 +110,48 @@ def sites_that_may_open(problem: Problem, limits: Limits) -> NDArray[np.bool_]:
         rows = problem.rows(pair)
         may[rows[problem.open[rows[::-1]]]] = False
     if limits.budget is not None:
-        may &= problem.site_cost <= affordable(limits.budget) - float(problem.site_cost[required].sum())
+        may &= problem.cost_units.whole <= money_left(problem, limits, required)
     if limits.sites is not None and limits.sites <= len(required):
         may[:] = False
     may[required] = True
     return may
 
 
-def _whole_people(problem: Problem, people: float) -> float:
-    """Return the least number of people that can be covered and is not below this one."""
-    return float(math.ceil(people * (1 - SLACK))) if problem.whole else people
+def whole_people(problem: Problem, people: float) -> float:
+    """Return a number of people to cover: a whole one where there are no parts of people."""
+    units = problem.people_units
+    return float(math.ceil(people * (1 - SLACK))) if units.exact and units.unit.is_integer() else people
+
+
+def _most_people(problem: Problem, people: float) -> float:
+    """Return the greatest number of people that can be covered and is not above this one."""
+    units = problem.people_units
+    return units.amount(math.floor(_above(people / units.unit))) if units.exact else people
 
 
 def _whole_cost(problem: Problem, cost: float) -> float:
     """Return the least cost that a plan can have and that is not below this one."""
-    step = _cost_step(problem)
-    return cost if step == 0 else math.ceil((cost - _hair(cost)) / step) * step
+    units = problem.cost_units
+    return units.amount(math.ceil(-_above(-cost / units.unit))) if units.exact and math.isfinite(cost) else cost
 
 
-def _cost_step(problem: Problem) -> float:
-    """Return the number that every cost is a multiple of; 0 where costs have too many decimals."""
-    scale = cost_scale(problem.site_cost)
-    if scale == 0.0:
-        return 0.0
-    whole = np.rint(problem.site_cost * scale).astype(np.int64)
-    return max(int(np.gcd.reduce(whole)) if len(whole) else 1, 1) / scale
-
-
-def _hair(total: float) -> float:
-    return ROUNDING * abs(total) + 1e-6
+def _above(whole: float) -> float:
+    """Return a number of units that no rounding of the sum it comes from has made too low."""
+    return whole + CLOSE * abs(whole) + 1e-6
 
 
 def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     """Return what one person at each demand point is worth."""
     floor = plan.prices.floor
     own = {"mclp": 1.0, "partial": plan.prices.reach}.get(plan.model, 0.0)
-    unknown = set(floor) - set(floor_people(problem, plan) if plan.model == "mclp" else district_people(problem))
+    asked = floor_people(problem, plan) if plan.model == "mclp" else improvable(problem, limits_of(plan))
+    unknown = set(floor) - set(asked)
     if unknown or (plan.model == "partial" and floor):
         msg = f"the certificate prices floors of {sorted(floor)}, which nobody asked for"
         raise UnprovenError(msg)
     if plan.model == "max-min":
         shares = sum(price * district_people(problem)[name] for name, price in floor.items())
-        if abs(shares - 1.0) > ROUNDING:
+        if abs(shares - 1.0) > CLOSE:
             msg = f"the certificate weighs districts by {shares} in all; a least share is bounded by weights of 1"
             raise UnprovenError(msg)
     extra = np.array([floor.get(name, 0.0) for name in (*district_people(problem), "")])
@@ -176,15 +184,15 @@ def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], ma
 def _spendable(problem: Problem, plan: SitingPlan) -> float:
     if plan.budget is None:
         return math.inf
-    step = _cost_step(problem)
-    return affordable(plan.budget) if step == 0 else math.floor(affordable(plan.budget) / step) * step
+    units = problem.cost_units
+    return units.amount(min(units.most(plan.budget), int(units.whole.sum())))
 
 
 def _most_sites(problem: Problem, plan: SitingPlan, may: NDArray[np.bool_]) -> float:
     """Return how many sites may open: those the limit allows, or the cheapest ones that the budget pays."""
     most = math.inf if plan.sites_limit is None else float(plan.sites_limit)
     if plan.budget is not None:
-        paid = np.cumsum(np.sort(problem.site_cost[may])) <= affordable(plan.budget)
+        paid = np.cumsum(np.sort(problem.cost_units.whole[may])) <= problem.cost_units.most(plan.budget)
         most = min(most, float(paid.sum()))
     return most if plan.prices.site > 0 else 0.0
 

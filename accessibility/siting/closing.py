@@ -117,9 +117,7 @@ class Course:
         """Whether bound and plan are near enough, or it is known whether a plan of the wanted value exists."""
         if self.wanted is not None and (self.bound < self.wanted or (not self.short and self.value >= self.wanted)):
             return True
-        unit = self.goal.unit(self.small)
-        least = max(abs(self.value) * unit, 1.0) / unit
-        return not self.short and self.bound - self.value <= max(self.gap, 2 * _EPSILON) * least
+        return not self.short and self.bound - self.value <= max(self.gap, 2 * _EPSILON) * abs(self.value)
 
     @property
     def better(self) -> int:
@@ -374,15 +372,15 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
     program = goal.program(left)
     # A core only has to bring a better plan; of the complete question nothing may be left.
     enough = 1 - 1e-6 if complete else max(_CORE_GAP * (course.bound - course.value), 1 - 1e-6)
-    scale = goal.unit(left) if program.maximise else 1.0
-    effort = Effort(clock=clock, gap=course.gap, gap_absolute=enough * scale, bound_only=True)
+    unit = goal.unit(left)
+    effort = Effort(clock=clock, gap=course.gap, gap_absolute=enough / unit, bound_only=True)
     begun = np.isin(left.site, course.small.site[course.chosen])
     answer = solve_program(program, effort, solution_of(left, program, begun))
     if answer.values is not None:
         opened = np.concatenate([left.opened, left.site[columns_of(left, program, answer.values)]])
         course.take(np.isin(course.small.site, opened))
     if complete:
-        bound = answer.bound / scale if program.maximise else -answer.bound
+        bound = answer.bound * unit if program.maximise else -answer.bound * unit
         course.lower(max(bound, float(course.better - 1)), "solver")
     missing = abs(answer.bound - answer.objective)
     solved = missing <= max(effort.gap_absolute, course.gap * abs(answer.objective)) * 1.01
@@ -394,8 +392,8 @@ def _come_closest(course: Course, clock: Clock) -> None:
     """Find a plan that covers what it has to, or for most people the one that comes closest to its floors."""
     small, floors = course.small, course.goal.maximises_people
     program = fall_short_least(small) if floors else course.goal.program(small)
-    answer = solve_program(program, Effort(clock=clock, gap_absolute=(1 - 1e-6) * small.person))
+    answer = solve_program(program, Effort(clock=clock, gap_absolute=(1 - 1e-6) / course.goal.unit(small)))
     if answer.values is not None:
         course.take(columns_of(small, program, answer.values))
     if floors and math.isfinite(answer.bound):
-        course.short_at_least = max(math.ceil(answer.bound / small.person - 1e-6), 0)
+        course.short_at_least = max(math.ceil(answer.bound * small.solver_weight - 1e-6), 0)

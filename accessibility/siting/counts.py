@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy import sparse
 from accessibility.siting.covers import Reach
 from accessibility.siting.limits import district_people
 from accessibility.siting.medians import Room
+from accessibility.siting.numbers import solver_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 TWICE = 2
-_SLACK = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,7 +36,7 @@ class Counts:
     matrix
         ``(r, m)`` CSR, one entry a site that covers the row.
     weight
-        ``(r,)`` people of each row.
+        ``(r,)`` people of each row, in whole units.
     before
         ``(r,)`` how many sites cover the row anyway, 2 for two or more.
     needs
@@ -51,6 +51,11 @@ class Counts:
     before: NDArray[np.int64]
     needs: tuple[sparse.csr_array, NDArray[np.float64]]
 
+    @cached_property
+    def unit(self) -> float:
+        """How many units of people make one in a solver's program."""
+        return solver_unit(float(self.weight.sum()))
+
     def counted(self, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return ``(r,)`` how many sites cover each row when the chosen open."""
         found: NDArray[np.int64] = self.before + np.rint(self.matrix @ chosen.astype(np.float64)).astype(np.int64)
@@ -63,8 +68,8 @@ class Counts:
     def shortage(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return ``(f,)`` how many people each floor lacks when the chosen open."""
         people, wanted = self.needs
-        short = np.maximum(wanted - people @ (self.counted(chosen) > 0).astype(np.float64), 0.0)
-        return np.where(short <= _SLACK * np.maximum(wanted, 1.0), 0.0, short)
+        short: NDArray[np.float64] = np.maximum(wanted - people @ (self.counted(chosen) > 0).astype(np.float64), 0.0)
+        return short
 
     def brought(self, chosen: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return ``(m,)`` how many people each site would newly cover, and newly cover twice, beside the chosen."""
@@ -82,9 +87,10 @@ class Counts:
         return new, sparse.csr_array(self.matrix[new])
 
     def lacking(self, new: NDArray[np.intp]) -> tuple[sparse.csr_array, NDArray[np.float64]]:
-        """Return the people of the rows in `new` by floor, and how many of them each floor lacks."""
+        """Return the people of the rows in `new` by floor, and how many of them each floor lacks, for a solver."""
         people, wanted = self.needs
-        return sparse.csr_array(people[:, new]), wanted - people @ (self.before > 0).astype(np.float64)
+        lacking = wanted - people @ (self.before > 0).astype(np.float64)
+        return sparse.csr_array(people[:, new] / self.unit), lacking / self.unit
 
 
 def read_counts(
@@ -114,7 +120,8 @@ def read_counts(
     pairs = (row[problem.demand[free]], place[problem.pair_site[free]])
     reach = Reach.of(*pairs, shape, label=district * (TWICE + 1) + before)
     r = reach.matrix.shape[0]
-    weight: NDArray[np.float64] = np.bincount(reach.group, weights=problem.people[peopled], minlength=r).astype(float)
+    people = problem.people_units.whole[peopled]
+    weight: NDArray[np.float64] = np.bincount(reach.group, weights=people, minlength=r).astype(float)
     first = np.zeros(r, np.intp)
     first[reach.group[::-1]] = np.arange(len(peopled))[::-1]
     return Counts(
@@ -130,13 +137,11 @@ def read_counts(
 def _needs(
     problem: Problem, terms: Terms, weight: NDArray[np.float64], district: NDArray[np.int64]
 ) -> tuple[sparse.csr_array, NDArray[np.float64]]:
-    """Return people by floor and row, and how many each floor wants: a whole number where people are."""
+    """Return people by floor and row, and how many each floor wants, in whole units."""
     names, lines = list(district_people(problem)), []
     for name in terms.floor_people:
         inside = district == names.index(name) if problem.districts else np.ones(len(weight), np.bool_)
         lines.append(sparse.csr_array(np.where(inside, weight, 0.0)[None]))
-    wanted = np.array(list(terms.floor_people.values()), np.float64)
-    if problem.whole:
-        wanted = np.array([math.ceil(people * (1 - _SLACK)) for people in wanted], np.float64)
+    wanted = np.array([problem.people_units.least(people) for people in terms.floor_people.values()], np.float64)
     empty = sparse.csr_array((0, len(weight)))
     return sparse.csr_array(sparse.vstack([empty, *lines])), wanted

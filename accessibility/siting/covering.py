@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.siting.limits import SLACK, TOTAL, cost_scale, district_people, read_terms
+from accessibility.siting.limits import TOTAL, district_people, money_left, read_terms
+from accessibility.siting.numbers import solver_unit
 from accessibility.siting.pairs import Pairs, candidate_pairs, merged_rows, transposed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.limits import Limits, Terms
+    from accessibility.siting.numbers import Units
     from accessibility.siting.problem import Problem
-
-_EXACT_BITS = 52  # sums of people and of costs stay below this many bits: floats hold them without rounding
-_MAX_EXPONENT = 1000
-ROUNDING = 1e-9
-"""Relative rounding that sums of a million parts of people stay below."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,6 +71,16 @@ class Covering:
     opened: NDArray[np.intp]
     person: float
     coin: float
+
+    @property
+    def solver_weight(self) -> float:
+        """How much weight makes one in a solver's program."""
+        return solver_unit(float(self.base + self.weight.sum()))
+
+    @property
+    def solver_cost(self) -> float:
+        """How many units of cost make one in a solver's program."""
+        return solver_unit(float(self.spent + self.cost.sum()))
 
     @property
     def counts(self) -> bool:
@@ -152,7 +158,8 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
     active = ~covered & (problem.people > 0)
     site = np.flatnonzero(terms.allowed)
     site = site[np.argsort(problem.rank[site])]
-    weight, person = _whole_people(problem)
+    people = problem.people_units
+    weight = people.whole
     by_district = by_district or bool(terms.floor_people)
     districts = list(district_people(problem)) if by_district else [TOTAL]
     district = np.zeros(len(weight), np.int32)
@@ -161,7 +168,7 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
         district = np.where(problem.district < 0, len(districts), problem.district).astype(np.int32)
     columns = candidate_pairs(problem, site, active)
     row, rows, first = merged_rows(transposed(columns, len(weight)), district, active)
-    cost, _, coin = _whole_costs(problem.site_cost, limits.budget)
+    cost = problem.cost_units.whole
     packs, room = _packs(terms, site)
     most, budget = limits_left(problem, limits, terms, site)
     covering = Covering(
@@ -175,13 +182,13 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
         budget=budget,
         packs=packs,
         room=room,
-        need=_needs(terms, districts, (weight, district, covered), person),
+        need=_needs(terms, districts, (weight, district, covered), people),
         base=int(weight[covered].sum()),
         spent=int(cost[terms.required].sum()),
         point=first,
         opened=terms.required,
-        person=person,
-        coin=coin,
+        person=people.unit,
+        coin=problem.cost_units.unit,
     )
     return Reading(
         covering=covering, row=row, terms=terms, points=int((problem.people > 0).sum()), pairs=_size(problem, terms)
@@ -190,12 +197,10 @@ def read_covering(problem: Problem, limits: Limits, *, by_district: bool = False
 
 def limits_left(problem: Problem, limits: Limits, terms: Terms, site: NDArray[np.intp]) -> tuple[int, int]:
     """Return how many of these sites may open beside the required ones, and what they may cost in whole units."""
-    cost, budget, _ = _whole_costs(problem.site_cost, limits.budget)
+    cost = problem.cost_units.whole[site]
     most = len(site) if limits.sites is None else max(limits.sites - len(terms.required), 0)
-    spent = int(cost[terms.required].sum())
-    return simpler_limits(
-        cost[site], min(most, len(site)), int(cost[site].sum()) if budget is None else max(budget - spent, 0)
-    )
+    left = int(cost.sum()) if limits.budget is None else max(money_left(problem, limits, terms.required), 0)
+    return simpler_limits(cost, min(most, len(site)), left)
 
 
 def simpler_limits(cost: NDArray[np.int64], most: int, budget: int) -> tuple[int, int]:
@@ -219,30 +224,6 @@ def _summed(weight: NDArray[np.int64], row: NDArray[np.int32], size: int) -> NDA
     return total
 
 
-def _whole_people(problem: Problem) -> tuple[NDArray[np.int64], float]:
-    """Return people in whole units and the people of a unit: 1, or a power of two small enough to matter to nobody."""
-    if problem.whole:
-        return problem.people.astype(np.int64), 1.0
-    person = 2.0 ** max(math.ceil(math.log2(problem.population)) - _EXACT_BITS + 1, -_MAX_EXPONENT)
-    return np.rint(problem.people / person).astype(np.int64), person
-
-
-def _whole_costs(cost: NDArray[np.float64], budget: float | None) -> tuple[NDArray[np.int64], int | None, float]:
-    """Return costs and budget in whole units, and the cost of a unit.
-
-    Costs of few decimals are exact: three times 0.1 is 0.3.
-    """
-    scale = cost_scale(cost)
-    if scale == 0.0:
-        greatest = float(cost.max()) * len(cost)
-        scale = 2.0 ** min(_EXACT_BITS - 1 - math.ceil(math.log2(greatest)), _MAX_EXPONENT)
-    near = np.rint(cost * scale)
-    whole = near.astype(np.int64)
-    step = max(int(np.gcd.reduce(whole)) if len(whole) else 1, 1)
-    most = None if budget is None else int(min(budget * scale * (1 + SLACK) / step, 2.0**62))
-    return whole // step, most, step / scale
-
-
 def _packs(terms: Terms, site: NDArray[np.intp]) -> tuple[Pairs, NDArray[np.int64]]:
     """Return the packs of each column, and the room that required sites leave in them."""
     column = np.full(len(terms.allowed), -1, np.intp)
@@ -260,7 +241,7 @@ def _needs(
     terms: Terms,
     districts: list[str],
     points: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.bool_]],
-    person: float,
+    people: Units,
 ) -> NDArray[np.int64]:
     """Return the weight each district still lacks; one more entry for those who live in none."""
     weight, district, covered = points
@@ -269,10 +250,5 @@ def _needs(
     np.add.at(there, district[covered], weight[covered])
     for place, name in enumerate(districts):
         if name in terms.floor_people:
-            need[place] = weight_of(terms.floor_people[name], person) - there[place]
+            need[place] = people.least(terms.floor_people[name]) - there[place]
     return need
-
-
-def weight_of(people: float, person: float) -> int:
-    """Return the least weight that stands for so many people; parts of people are rounded, and their sums with them."""
-    return math.ceil(people * (1 - SLACK)) if person == 1.0 else math.floor(people / person * (1 - ROUNDING))

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.numbers import solver_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,11 +57,9 @@ class Reach:
         for k in (0, 1):
             np.add.at(key[:, k], row, numbers[site, k])
         key[:, 2] = np.diff(full.indptr)
+        # In the order of these sums, which the order of the rows does not touch.
         _, first, group = np.unique(key, axis=0, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        place = np.empty(len(first), np.intp)
-        place[order] = np.arange(len(first))
-        return cls(matrix=sparse.csr_array(full[first[order]]), group=place[group.reshape(-1)])
+        return cls(matrix=sparse.csr_array(full[first]), group=group.reshape(-1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,22 +149,23 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
     r, m = reach.matrix.shape
     weight = np.bincount(reach.group, weights=people, minlength=r)
     # A row without people is worth serving too, but never a person.
-    worth = weight + max(float(weight.sum()), 1.0) * 1e-9 / max(r, 1)
-    finite = np.flatnonzero(np.isfinite(room.left))
+    unit = solver_unit(float(weight.sum()))
+    worth = (weight + max(float(weight.sum()), 1.0) * 1e-9 / max(r, 1)) / unit
+    left = room.solver_left()
     links = sparse.hstack([-reach.matrix, sparse.eye_array(r, format="csr")])
-    limits = sparse.hstack([room.rows[finite], sparse.csr_array((len(finite), r))])
+    limits = sparse.hstack([room.solver_rows, sparse.csr_array((len(left), r))])
     program = Program(
         objective=np.concatenate([np.zeros(m), worth]),
         lower=np.zeros(m + r),
         upper=np.ones(m + r),
         integer=np.arange(m + r) < m,
         rows=sparse.csr_array(sparse.vstack([links, limits])),
-        row_lower=np.full(r + len(finite), -np.inf),
-        row_upper=np.concatenate([np.zeros(r), room.left[finite]]),
+        row_lower=np.full(r + len(left), -np.inf),
+        row_upper=np.concatenate([np.zeros(r), left]),
     )
     answer = solve_program(program, Effort(clock=clock))
     chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > _HALF
-    return chosen, min(answer.bound, float(weight.sum()))
+    return chosen, min(answer.bound * unit, float(weight.sum()))
 
 
 def _missed(matrix: sparse.csr_array, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -173,16 +173,16 @@ def _missed(matrix: sparse.csr_array, chosen: NDArray[np.bool_]) -> NDArray[np.i
 
 
 def _cheapest(rows: sparse.csr_array, room: Room) -> Program:
-    finite = np.flatnonzero(np.isfinite(room.left))
-    m = len(room.cost)
+    left, m = room.solver_left(), len(room.cost)
+    cost = room.cost / solver_unit(float(room.cost.sum()))
     return Program(
         # Of plans that cost the same, the one of fewer sites, for all that the solver can tell.
-        objective=room.cost + max(float(room.cost.mean()) if m else 0.0, 1.0) * _A_TRIFLE,
+        objective=cost + max(float(cost.mean()) if m else 0.0, 1.0) * _A_TRIFLE,
         lower=np.zeros(m),
         upper=np.ones(m),
         integer=np.ones(m, np.bool_),
-        rows=sparse.csr_array(sparse.vstack([rows, room.rows[finite]])),
-        row_lower=np.concatenate([np.ones(rows.shape[0]), np.full(len(finite), -np.inf)]),
-        row_upper=np.concatenate([np.full(rows.shape[0], np.inf), room.left[finite]]),
+        rows=sparse.csr_array(sparse.vstack([rows, room.solver_rows])),
+        row_lower=np.concatenate([np.ones(rows.shape[0]), np.full(len(left), -np.inf)]),
+        row_upper=np.concatenate([np.full(rows.shape[0], np.inf), left]),
         maximise=False,
     )

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.lagrangian import fixed_sites, weigh
+from accessibility.siting.numbers import HALF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -206,9 +207,9 @@ def _completed(values: Values, cuts: Cuts) -> Cuts:
 
 def _priced(values: Values, room: Room, batches: list[Cuts], duals: NDArray[np.float64]) -> Offers:
     """Return what the dual values of limits, lines and served rows prove."""
-    finite = np.flatnonzero(np.isfinite(room.left))
+    finite = room.finite
     charges = np.zeros(len(room.left))
-    charges[finite] = np.maximum(-duals[: len(finite)], 0.0) * batches[0].scale
+    charges[finite] = np.maximum(-duals[: len(finite)], 0.0) * room.solver_scale * batches[0].scale
     price, at = np.zeros(len(values.base)), len(finite)
     for cuts in batches:
         lines, needs = len(cuts.row), len(cuts.needs)
@@ -223,8 +224,8 @@ def _program(
 ) -> Program:
     """Return the program of the limits, then the cuts; sites are whole where some are fixed, never or always."""
     m, r = len(room.cost), len(values.base)
-    finite = np.flatnonzero(np.isfinite(room.left))
-    limits = sparse.hstack([room.rows[finite], sparse.csr_array((len(finite), r))])
+    left = room.solver_left(0.0 if fixed is None else HALF)
+    limits = sparse.hstack([room.solver_rows, sparse.csr_array((len(left), r))])
     rows, lower = cuts.constraints(values)
     never, always = fixed or np.zeros((2, m), np.bool_)
     return Program(
@@ -233,8 +234,8 @@ def _program(
         upper=np.concatenate([1.0 - never, np.full(r, np.inf)]),
         integer=(np.arange(m + r) < m) & (fixed is not None),
         rows=sparse.csr_array(sparse.vstack([limits, rows])),
-        row_lower=np.concatenate([np.full(len(finite), -np.inf), lower]),
-        row_upper=np.concatenate([room.left[finite], np.full(len(lower), np.inf)]),
+        row_lower=np.concatenate([np.full(len(left), -np.inf), lower]),
+        row_upper=np.concatenate([left, np.full(len(lower), np.inf)]),
         maximise=False,
     )
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from accessibility.arguments import checked
 from accessibility.errors import InputError
-from accessibility.siting.certificate import ROUNDING
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import cover_plan, refused_plan
 from accessibility.siting.unserved import refuse_boundless
 
@@ -77,7 +77,7 @@ class FloorPrice:
 
         covered, bound = _covered(self.plans), self.bound_people
         met = ~np.isnan(covered)
-        near = bound - covered <= 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
+        near = bound - covered <= 2 * CLOSE * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "floor": np.array(self.floors),

@@ -11,7 +11,7 @@ import highspy
 import numpy as np
 from highspy._core import _Highs, cb
 
-from accessibility.errors import InputError
+from accessibility.errors import InputError, SolverError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 INFINITE = float("inf")
 _ADDS_UP = 1e-6
+_KEEPS = 1e-6  # the solver's own tolerance
+_DOUBTED = 20_000  # entries of a program that is soon solved twice
 _ITERATION = 20.0  # units of work that an iteration of the simplex method takes for every entry, row and column
 _LOOK = 60  # iterations between two looks of a branching solver at its limits, more or less
 _NO_HEURISTICS = (
@@ -123,16 +125,59 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
     effort
         When to stop.
     warm
-        ``(c,)`` a feasible solution to begin from.
+        ``(c,)`` a plan in hand to begin from. Where it keeps to the program, nothing the solver says may contradict it.
 
     Raises
     ------
     InputError
         A program HiGHS refuses: numbers that are not finite where they must be.
+    SolverError
+        An answer that the plan in hand contradicts, with and without the solver's presolve.
     """
+    answer = _solved(program, effort, warm, presolve=True)
+    if not program.integer.any():
+        return answer
+    if warm is not None and not _adds_up(program, answer):
+        # HiGHS 1.16 can value a start wrongly once it has presolved, and then drops whatever is worse than that value.
+        answer = _solved(program, effort, None, presolve=True)
+    contradicted = _contradiction(program, answer, warm)
+    # Its presolve can call a program infeasible that has solutions (its issues 2808, 3258, 3274).
+    if contradicted or (answer.infeasible and program.rows.nnz <= _DOUBTED):
+        answer = _solved(program, effort, None, presolve=False)
+        contradicted = _contradiction(program, answer, warm)
+    if contradicted:
+        raise SolverError(contradicted)
+    return answer
+
+
+def _contradiction(program: Program, answer: Answer, known: NDArray[np.float64] | None) -> str:
+    """Return in what an answer contradicts a solution that is known; empty where it does not, or where none is."""
+    if known is None or not _keeps_to(program, known):
+        return ""
+    value = float(program.objective @ known) + program.offset
+    beyond = (value - answer.bound) * (1 if program.maximise else -1)
+    if answer.infeasible:
+        return f"the solver calls a program infeasible that a known plan of {value:.10g} keeps to; expected its bound"
+    if beyond > _ADDS_UP * max(1.0, abs(value)):
+        return f"the solver's bound is {answer.bound:.10g}, a known plan has {value:.10g}; expected no plan beyond it"
+    return ""
+
+
+def _keeps_to(program: Program, values: NDArray[np.float64]) -> bool:
+    """Return whether values are a solution of a program, within the solver's tolerance."""
+    used = program.rows @ values
+    hair = _KEEPS * np.maximum(1.0, np.abs(used))
+    rows = (used >= program.row_lower - hair) & (used <= program.row_upper + hair)
+    columns = (values >= program.lower - _KEEPS) & (values <= program.upper + _KEEPS)
+    return bool(rows.all() and columns.all())
+
+
+def _solved(program: Program, effort: Effort, warm: NDArray[np.float64] | None, *, presolve: bool) -> Answer:
     # The wrapper `Highs` writes a banner to standard output while it is made, before an option could forbid it.
     highs, begun = _Highs(), time.monotonic()
     mixed = bool(program.integer.any())
+    if not presolve:
+        highs.setOptionValue("presolve", "off")
     for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0), ("mip_rel_gap", effort.gap)):
         highs.setOptionValue(option, value)
     highs.setOptionValue("mip_abs_gap", effort.gap_absolute)
@@ -147,11 +192,7 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
         solution.col_value = warm.tolist()
         highs.setSolution(solution)
     _run(highs, effort.clock, mixed=mixed)
-    answer = _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
-    if warm is None or not mixed or _adds_up(program, answer):
-        return answer
-    # HiGHS 1.16 can value a start wrongly once it has presolved, and then drops whatever is worse than that value.
-    return solve_program(program, effort)
+    return _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
 
 
 def _run(highs: _Highs, clock: Clock | None, *, mixed: bool) -> None:

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from accessibility.errors import UnprovenError
 from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.numbers import HALF
 from accessibility.siting.outcome import refused_plan
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.plan import Model, SitingPlan
     from accessibility.siting.problem import Problem
-
-_NOBODY = 1e-6
-_HALF = 0.5
 
 
 def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
@@ -37,8 +35,9 @@ def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArr
         return begun
     answer = solve_program(_fall_short_least(counts), Effort(clock=clock))
     if answer.values is not None:
-        found = answer.values[: len(counts.columns)] > _HALF
-        if answer.bound > _NOBODY or not counts.shortage(found).any():
+        found = answer.values[: len(counts.columns)] > HALF
+        # Whoever is missing is a whole unit of people.
+        if counts.room.holds(found) and (answer.bound * counts.unit > HALF or not counts.shortage(found).any()):
             return found
     msg = f"no plan that meets the floors was found within {clock.limit}, and none was proven impossible"
     raise UnprovenError(msg)
@@ -48,10 +47,11 @@ def unmet_floors(
     problem: Problem, limits: Limits, terms: Terms, model: Model, short: NDArray[np.float64]
 ) -> SitingPlan:
     """Return the plan that says how many people the floors lack, however the sites are chosen, and where."""
-    missing = {name: float(people) for name, people in zip(terms.floor_people, short, strict=True) if people > 0}
+    units = problem.people_units
+    missing = {name: units.amount(people) for name, people in zip(terms.floor_people, short, strict=True) if people > 0}
     where = ", ".join(f"{people:,.0f} people in {name}" for name, people in missing.items())
     plan = refused_plan(problem, limits, model, f"the floors cannot all be met: short by {where}")
-    return replace(plan, short_people=missing)
+    return replace(plan, short_people=missing, bound_by="solver")
 
 
 def _fall_short_least(counts: Counts) -> Program:
@@ -59,14 +59,13 @@ def _fall_short_least(counts: Counts) -> Program:
     m, (new, sites) = len(counts.columns), counts.links()
     people, lacking = counts.lacking(new)
     a, f = len(new), len(lacking)
-    limits, left = counts.room.rows, counts.room.left
-    finite = np.flatnonzero(np.isfinite(left))
+    limits, left = counts.room.solver_rows, counts.room.solver_left()
     none = sparse.csr_array
     rows = sparse.vstack(
         [
             sparse.hstack([-sites, sparse.eye_array(a), none((a, f))]),
             sparse.hstack([none((f, m)), people, sparse.eye_array(f)]),
-            sparse.hstack([limits[finite], none((len(finite), a + f))]),
+            sparse.hstack([limits, none((len(left), a + f))]),
         ]
     )
     return Program(
@@ -75,7 +74,7 @@ def _fall_short_least(counts: Counts) -> Program:
         upper=np.concatenate([np.ones(m + a), np.full(f, np.inf)]),
         integer=np.arange(m + a + f) < m,
         rows=sparse.csr_array(rows),
-        row_lower=np.concatenate([np.full(a, -np.inf), lacking, np.full(len(finite), -np.inf)]),
-        row_upper=np.concatenate([np.zeros(a), np.full(f, np.inf), left[finite]]),
+        row_lower=np.concatenate([np.full(a, -np.inf), lacking, np.full(len(left), -np.inf)]),
+        row_upper=np.concatenate([np.zeros(a), np.full(f, np.inf), left]),
         maximise=False,
     )

@@ -9,12 +9,13 @@ import numpy as np
 
 from accessibility.arguments import checked
 from accessibility.errors import InputError
-from accessibility.siting.certificate import ROUNDING, coverable
+from accessibility.siting.certificate import coverable
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import approach, begin_course, finish_course
 from accessibility.siting.covering import limits_left, read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import cover_plan, refused_plan
 from accessibility.siting.reduction import keep_columns, take_columns
 from accessibility.siting.rollout import find_rollout
@@ -101,7 +102,7 @@ class Frontier:
 
         covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
         met = ~np.isnan(covered)
-        hair = 2 * ROUNDING * np.maximum(1.0, np.abs(covered))
+        hair = 2 * CLOSE * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "budget": np.array(self.budgets),

@@ -48,7 +48,7 @@ class Goal(Protocol):
     maximises_people: ClassVar[bool]
 
     def unit(self, covering: Covering) -> float:
-        """Return the people or the cost of one unit of value."""
+        """Return how many units of value make one in a solver's program."""
 
     def ceiling(self, covering: Covering) -> int:
         """Return a value that nothing exceeds."""
@@ -84,8 +84,8 @@ class MostPeople:
     maximises_people: ClassVar[bool] = True
 
     def unit(self, covering: Covering) -> float:
-        """Return the people of one unit of weight."""
-        return covering.person
+        """Return the weight that makes one in a program."""
+        return covering.solver_weight
 
     def ceiling(self, covering: Covering) -> int:
         """Return the weight that all candidates together cover."""
@@ -140,8 +140,8 @@ class LeastCost:
     reach: int | None = None
 
     def unit(self, covering: Covering) -> float:
-        """Return the cost of one unit of cost."""
-        return covering.coin
+        """Return the units of cost that make one in a program."""
+        return covering.solver_cost
 
     def ceiling(self, covering: Covering) -> int:
         """Return what was spent before, with its sign changed."""

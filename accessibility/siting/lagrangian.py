@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numba as nb
 import numpy as np
-from scipy import sparse
 
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.medians import NUMBER
@@ -115,22 +114,21 @@ def charge(values: Values, room: Room, price: NDArray[np.float64]) -> NDArray[np
     if room.only_number:
         return np.zeros(len(room.left))
     gross = _gross(values, room, price)
-    finite = np.isfinite(room.left)
     scale = max(float(-gross.min()), 1e-300)
     program = Program(
         objective=gross / scale,
         lower=np.zeros(len(gross)),
         upper=np.ones(len(gross)),
         integer=np.zeros(len(gross), np.bool_),
-        rows=sparse.csr_array(room.rows[np.flatnonzero(finite)]),
-        row_lower=np.full(int(finite.sum()), -np.inf),
-        row_upper=room.left[finite],
+        rows=room.solver_rows,
+        row_lower=np.full(len(room.finite), -np.inf),
+        row_upper=room.solver_left(0.0),
         maximise=False,
     )
     found = np.zeros(len(room.left))
     duals = solve_program(program, Effort()).duals
     if duals is not None:
-        found[finite] = np.maximum(-duals * scale, 0.0)
+        found[room.finite] = np.maximum(-duals * scale * room.solver_scale, 0.0)
     return found
 
 

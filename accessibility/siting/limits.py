@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.sites import KINDS
+from accessibility.siting.numbers import SLACK
 from accessibility.siting.plan import Conditions
 
 if TYPE_CHECKING:
@@ -23,11 +25,7 @@ if TYPE_CHECKING:
 
 TOTAL = "total"
 """The district of everyone, where a problem has none."""
-SLACK = 1e-12
-"""Relative difference below which two costs, or two numbers of people, are the same: what sums of floats leave."""
 TOUCHING_M = 1e-6
-_EXACT = 2.0**52
-_DECIMALS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,9 +119,8 @@ def read_terms(problem: Problem, limits: Limits) -> Terms:
     allowed[problem.rows(asked.forbidden)] = False
     contradiction = _contradiction(problem, limits, required, packs)
     allowed[required] = False
-    spent = float(problem.site_cost[required].sum())
     if limits.budget is not None:
-        allowed &= problem.site_cost <= affordable(limits.budget) - spent
+        allowed &= problem.cost_units.whole <= money_left(problem, limits, required)
     if limits.sites is not None and len(required) >= limits.sites:
         allowed[:] = False
     for pack in packs:
@@ -138,19 +135,15 @@ def read_terms(problem: Problem, limits: Limits) -> Terms:
     )
 
 
+def money_left(problem: Problem, limits: Limits, required: NDArray[np.intp]) -> int:
+    """Return what a budget leaves beside the required sites, in whole units of cost; below 0 where they exceed it."""
+    units = problem.cost_units
+    return (int(units.whole.sum()) if limits.budget is None else units.most(limits.budget)) - units.sum(required)
+
+
 def affordable(budget: float) -> float:
     """Return the budget with the slack of floats: three times 0.1 is within 0.3."""
     return budget * (1 + SLACK)
-
-
-def cost_scale(cost: NDArray[np.float64]) -> float:
-    """Return by what to multiply costs so that all are whole: a power of ten; 0 where costs have too many decimals."""
-    greatest = float(cost.max(initial=0.0)) * max(len(cost), 1)
-    for decimals in range(_DECIMALS + 1):
-        scale = 10.0**decimals
-        if greatest * scale < _EXACT and np.allclose(np.rint(cost * scale), cost * scale, rtol=SLACK, atol=0.0):
-            return scale
-    return 0.0
 
 
 def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) -> dict[str, float]:
@@ -163,10 +156,37 @@ def district_people(problem: Problem, counted: NDArray[np.bool_] | None = None) 
     return dict(zip(problem.districts, sums.tolist(), strict=True))
 
 
-def least_share(problem: Problem, covered: NDArray[np.bool_]) -> float:
-    """Return the least covered share of a district; 1 where no district has people."""
-    people, there = district_people(problem), district_people(problem, covered)
-    return min((there[name] / people[name] for name in people if people[name] > 0), default=1.0)
+def district_units(problem: Problem, counted: NDArray[np.bool_] | None = None) -> dict[str, int]:
+    """Return the same in whole units of people."""
+    whole = problem.people_units.whole
+    chosen = whole if counted is None else np.where(counted, whole, 0)
+    if not problem.districts:
+        return {TOTAL: int(chosen.sum())}
+    sums = np.zeros(len(problem.districts) + 1, np.int64)
+    np.add.at(sums, problem.district, chosen)
+    return dict(zip(problem.districts, sums.tolist(), strict=False))
+
+
+def improvable(problem: Problem, limits: Limits) -> tuple[str, ...]:
+    """Return the districts whose least share a plan can decide: those in which it can still cover somebody.
+
+    A district that no candidate within the limits helps stays as it is, and so do those who share it: it is left out,
+    unless it is covered in full, or all are so.
+    """
+    terms = read_terms(problem, limits)
+    before = problem.open.copy()
+    before[terms.required] = True
+    everyone = district_units(problem)
+    now, then = (district_units(problem, problem.covered_by(sites)) for sites in (before, before | terms.allowed))
+    lived_in = tuple(name for name, people in everyone.items() if people > 0)
+    found = tuple(name for name in lived_in if then[name] > now[name] or now[name] == everyone[name])
+    return found if any(then[name] > now[name] for name in found) else lived_in
+
+
+def least_share(problem: Problem, covered: NDArray[np.bool_], names: Iterable[str]) -> Fraction:
+    """Return the least covered share of some districts; 1 where there are none."""
+    people, there = district_units(problem), district_units(problem, covered)
+    return min((Fraction(there[name], people[name]) for name in names if people[name] > 0), default=Fraction(1))
 
 
 def _count(sites: int) -> int:
@@ -277,10 +297,10 @@ def _floors(problem: Problem, asked: Conditions) -> dict[str, float]:
 
 def _contradiction(problem: Problem, limits: Limits, required: NDArray[np.intp], packs: tuple[Pack, ...]) -> str:
     """Return why the required sites cannot open together; empty where they can."""
-    cost = float(problem.site_cost[required].sum())
     if limits.sites is not None and len(required) > limits.sites:
         return f"{len(required)} sites are required, at most {limits.sites} may open"
-    if limits.budget is not None and cost > affordable(limits.budget):
+    if limits.budget is not None and money_left(problem, limits, required) < 0:
+        cost = float(problem.site_cost[required].sum())
         return f"the required sites cost {cost:g}, the budget is {limits.budget:g}"
     for pack in packs:
         there = np.intersect1d(pack.rows, required)

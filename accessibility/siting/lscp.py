@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,13 +9,13 @@ import numpy as np
 
 from accessibility.arguments import checked
 from accessibility.errors import InputError
-from accessibility.siting.certificate import coverable, floor_people
+from accessibility.siting.certificate import coverable, floor_people, whole_people
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import begin_course, close_gap
-from accessibility.siting.covering import read_covering, weight_of
+from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import LeastCost, MostPeople
-from accessibility.siting.limits import SLACK, TOTAL, Limits
-from accessibility.siting.outcome import cover_plan, refused_plan, short_plan, spend_plan
+from accessibility.siting.limits import TOTAL, Limits
+from accessibility.siting.outcome import cover_plan, ended, refused_plan, short_plan, spend_plan
 
 if TYPE_CHECKING:
     from accessibility.siting.closing import Course
@@ -124,11 +123,12 @@ def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, cl
         raise InputError(msg)
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
-        return refused_plan(problem, limits, "lscp" if share is None else "partial", reading.terms.contradiction)
+        refused = refused_plan(problem, limits, "lscp" if share is None else "partial", reading.terms.contradiction)
+        return replace(refused, target_share=share)
     wanted = _wanted(problem, limits, share)
-    goal, covering = _goal(reading.covering, share, wanted)
+    enough = problem.people_units.least(wanted)
+    goal, covering = _goal(reading.covering, share, enough)
     start = None
-    enough = weight_of(wanted, covering.person)
     if not _easily_met(goal, covering, reading.covering, enough):
         cover = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_LOOK))
         if cover.short or cover.value < enough:
@@ -142,14 +142,13 @@ def _wanted(problem: Problem, limits: Limits, share: float | None) -> float:
     """Return how many people have to be covered."""
     if share is None:
         return float(problem.people[coverable(problem, limits.conditions)].sum())
-    people = share * problem.population * (1 - SLACK)
-    return float(math.ceil(people)) if problem.whole else people
+    return whole_people(problem, share * problem.population)
 
 
-def _goal(covering: Covering, share: float | None, wanted: float) -> tuple[LeastCost, Covering]:
+def _goal(covering: Covering, share: float | None, enough: int) -> tuple[LeastCost, Covering]:
     """Return what to search for, and the covering to search it in: where every row counts, all count alike."""
     if share is not None:
-        return LeastCost(reach=weight_of(wanted, covering.person)), covering
+        return LeastCost(reach=enough), covering
     rows = len(covering.weight)
     alike = replace(covering, weight=np.ones(rows, np.int64), need=np.zeros(len(covering.need), np.int64), base=0)
     return LeastCost(), alike
@@ -176,7 +175,7 @@ def _out_of_reach(
         objective=float(sum(most.costs)),
         multipliers=None,
     )
-    at_least = weight_of(wanted, reading.covering.person) - cover.bound if not cover.short else cover.short_at_least
+    at_least = problem.people_units.least(wanted) - cover.bound if not cover.short else cover.short_at_least
     floors = floor_people(problem, plan)
     everybody = {**floors, TOTAL: max(wanted, floors.get(TOTAL, 0.0))}
-    return short_plan(problem, reading, plan, max(int(at_least), 0), everybody)
+    return ended(problem, short_plan(problem, reading, plan, max(int(at_least), 0), everybody), clock)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,14 +12,15 @@ import numpy as np
 from accessibility.arguments import checked
 from accessibility.errors import InputError
 from accessibility.siting.annealing import improve
-from accessibility.siting.certificate import ROUNDING, proven_bound
+from accessibility.siting.certificate import proven_bound, share_within
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
-from accessibility.siting.covering import read_covering, weight_of
+from accessibility.siting.covering import read_covering
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors
-from accessibility.siting.limits import Limits, district_people, least_share
+from accessibility.siting.limits import Limits, district_people, district_units, improvable, least_share
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended, lifted, opened_parts, pack_prices, refused_plan
 from accessibility.siting.plan import Prices, SitingPlan
 from accessibility.siting.programs import columns_of, raise_least_share, solution_of
@@ -33,7 +36,6 @@ if TYPE_CHECKING:
 
 _HALVINGS = 12
 _ROUNDS = 2_000
-_TOLERANCE = 1e-5
 _LINEAR_TIME, _EXACT_TIME = 0.2, 0.6
 
 
@@ -91,71 +93,89 @@ def solve_max_min(
     reading = read_covering(problem, limits, by_district=True)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "max-min", reading.terms.contradiction)
-    towns = _Towns.of(problem, reading)
+    towns = _Towns.of(problem, limits, reading)
     chosen, answers = _raise_least(reading.covering, towns, clock)
     floors = replace(reading.covering, need=towns.need(towns.least(reading.covering, chosen)))
     begun = reading.covering.site[chosen]
     course = close_gap(MostPeople(), floors, gap, clock, begun)
     rows = begun if course.short else course.sites
-    plan = _plan(problem, limits, reading, (rows, *answers))
-    most = course.bound * floors.person
-    if not course.closed:
-        sentence = (
+    plan = _plan(problem, limits, reading, towns, (rows, *answers))
+    sentences = [_left_out(problem, towns)]
+    if course.short or not problem.people_units.alike(course.bound * floors.person, plan.covered_people):
+        most = problem.people_units.amount(course.bound)
+        sentences.append(
             f"at this least share {plan.covered_people:,.0f} people are covered, and at most {most:,.0f} could be"
         )
-        plan = replace(plan, message=sentence, status="feasible")
-    return ended(plan, clock, gap)
+        plan = replace(plan, status="feasible")
+    plan = replace(plan, message="; ".join(part for part in sentences if part))
+    # A share that is proven ends nothing where the people at that share are not.
+    return ended(problem, plan, clock, gap if course.closed or plan.gap > 0 else -1.0)
+
+
+def _left_out(problem: Problem, towns: _Towns) -> str:
+    """Return the sentence about districts that no candidate helps; empty where there are none."""
+    left = {name: people for name, people in district_people(problem).items() if name not in towns.names and people > 0}
+    names = ", ".join(f"{name} ({people:,.0f} people)" for name, people in left.items())
+    return f"no candidate covers anyone else in {names}: the least share is that of the others" if left else ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Towns:
-    """People of each district, and those covered before anything opens; one more for those who live in none."""
+    """Weight of each district, and of those covered before anything opens; one more for those who live in none.
 
-    population: NDArray[np.float64]
-    there: NDArray[np.float64]
-    person: float
+    Districts that no candidate helps count for nothing, unless all are so.
+    """
+
+    names: tuple[str, ...]
+    population: NDArray[np.int64]
+    there: NDArray[np.int64]
 
     @classmethod
-    def of(cls, problem: Problem, reading: Reading) -> _Towns:
+    def of(cls, problem: Problem, limits: Limits, reading: Reading) -> _Towns:
+        """Return the districts of a question."""
         before = problem.open.copy()
         before[reading.terms.required] = True
-        people, there = district_people(problem), district_people(problem, problem.covered_by(before))
+        names = improvable(problem, limits)
+        people, there = district_units(problem), district_units(problem, problem.covered_by(before))
         return cls(
-            population=np.array([*people.values(), 0.0]),
-            there=np.array([*there.values(), 0.0]),
-            person=reading.covering.person,
+            names=names,
+            population=np.array([*(whole if name in names else 0 for name, whole in people.items()), 0]),
+            there=np.array([*there.values(), 0]),
         )
 
-    def least(self, covering: Covering, chosen: NDArray[np.bool_]) -> float:
-        """Return the least share of a district that has people."""
+    def least(self, covering: Covering, chosen: NDArray[np.bool_]) -> Fraction:
+        """Return the least share of a district that counts."""
         covered = covering.covered(chosen)
-        weight = np.bincount(covering.district[covered], weights=covering.weight[covered], minlength=len(self.there))
-        counted = self.population > 0
-        shares = (self.there + weight * self.person)[counted] / self.population[counted]
-        return float(shares.min(initial=1.0))
+        weight = self.there.copy()
+        np.add.at(weight, covering.district[covered], covering.weight[covered])
+        counted = zip(weight.tolist(), self.population.tolist(), strict=True)
+        return min((Fraction(there, people) for there, people in counted if people > 0), default=Fraction(1))
 
-    def need(self, share: float) -> NDArray[np.int64]:
+    def need(self, share: Fraction) -> NDArray[np.int64]:
         """Return the weight that each district still lacks of this share."""
-        wanted = [weight_of(share * people, self.person) for people in self.population]
-        return np.array(wanted, dtype=np.int64) - np.rint(self.there / self.person).astype(np.int64)
+        wanted = [math.ceil(share * people) for people in self.population.tolist()]
+        return np.array(wanted, dtype=np.int64) - self.there
 
 
 def _raise_least(covering: Covering, towns: _Towns, clock: Clock) -> tuple[NDArray[np.bool_], tuple[Answer, Answer]]:
     """Return columns that raise the least share, and what the linear and the whole program say about it."""
     small = reduce_covering(covering)
     chosen = _halve(small, towns, clock)
-    linear = raise_least_share(covering, towns.population, towns.there)
+    linear = raise_least_share(covering, towns.population, towns.there, slack=0.0)
     relaxed = replace(linear, integer=np.zeros(len(linear.integer), np.bool_))
     bound = solve_program(relaxed, Effort(clock=clock.part(_LINEAR_TIME)))
     program = raise_least_share(small, towns.population, towns.there)
     begun = solution_of(small, program, chosen)
-    begun[-1] = towns.least(small, chosen) * towns.population.max()
+    begun[-1] = float(towns.least(small, chosen)) * int(towns.population.max()) / small.solver_weight
     answer = solve_program(program, Effort(clock=clock.first(_EXACT_TIME)), begun)
     if answer.values is not None:
         trial = columns_of(small, program, answer.values)
         if small.fits(trial) and towns.least(small, trial) > towns.least(small, chosen):
             chosen = trial
-    return np.isin(covering.site, small.site[chosen]), (bound, answer)
+    return np.isin(covering.site, small.site[chosen]), (
+        bound,
+        replace(answer, bound=answer.bound * small.solver_weight),
+    )
 
 
 def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
@@ -163,61 +183,69 @@ def _halve(small: Covering, towns: _Towns, clock: Clock) -> NDArray[np.bool_]:
     best = open_for_floors(small)
     low, high = towns.least(small, best), towns.least(small, np.ones(len(small.site), np.bool_))
     for turn in range(_HALVINGS):
-        if clock.up or high - low <= ROUNDING:
+        if clock.up or high - low <= CLOSE:
             break
-        asked = replace(small, need=towns.need((low + high) / 2))
+        middle = Fraction(float(low + high) / 2)
+        asked = replace(small, need=towns.need(middle))
         trial = improve(asked, open_for_floors(asked), _ROUNDS, clock, seed=turn)
         share = towns.least(small, trial)
         if share > low:
             best, low = trial, share
         else:
-            high = (low + high) / 2
+            high = middle
     return best
 
 
 def _plan(
-    problem: Problem, limits: Limits, reading: Reading, found: tuple[NDArray[np.intp], Answer, Answer]
+    problem: Problem,
+    limits: Limits,
+    reading: Reading,
+    towns: _Towns,
+    found: tuple[NDArray[np.intp], Answer, Answer],
 ) -> SitingPlan:
     """Return the plan with the better of both bounds: certified by the linear program, or the solver's word."""
     rows, linear, answer = found
     parts = opened_parts(problem, limits, rows, reading.terms.required)
     opened = problem.open.copy()
     opened[problem.rows(parts["selected"])] = True
-    people, least = district_people(problem), least_share(problem, problem.covered_by(opened))
+    least = float(least_share(problem, problem.covered_by(opened), towns.names))
     plan = SitingPlan(model="max-min", objective=least, bound=1.0, status="feasible", seconds=0.0, **parts)
-    if linear.duals is not None and max(people.values(), default=0.0) > 0:
-        multipliers, prices = _certificate(problem, reading, linear.duals)
+    largest = int(towns.population.max())
+    if linear.duals is not None and largest > 0:
+        multipliers, prices = _certificate(problem, reading, towns, linear.duals)
         plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
         plan = replace(plan, bound=min(proven_bound(problem, plan), 1.0))
     # The solver tells the people of the largest district but for its own tolerance.
-    largest = max(people.values(), default=0.0)
-    solver = (answer.bound - _TOLERANCE) / largest if largest > 0 else 1.0
-    if solver < plan.bound - ROUNDING:
-        plan = replace(plan, bound=max(solver, least), bound_by="solver")
-    if plan.bound - least <= ROUNDING:
+    solver = share_within(problem, towns.names, answer.bound / largest) if largest > 0 else 1.0
+    if solver < plan.bound - CLOSE:
+        plan = replace(plan, bound=solver, bound_by="solver")
+    if plan.bound - least <= CLOSE:
         plan = replace(plan, bound=least, status="optimal")
     return plan
 
 
-def _certificate(problem: Problem, reading: Reading, duals: NDArray[np.float64]) -> tuple[NDArray[np.float64], Prices]:
+def _certificate(
+    problem: Problem, reading: Reading, towns: _Towns, duals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], Prices]:
     """Return the duals of the linear program as prices: of people, of limits, of districts, which weigh 1 in all."""
     covering, people = reading.covering, district_people(problem)
-    counted = [name for name in people if people[name] > 0]
+    counted = [name for name in people if name in towns.names]
     shared = np.flatnonzero(covering.rows.lengths > 1)
-    largest = max(people.values())
+    largest = max(people[name] for name in counted)
     weights = np.maximum(-duals[len(duals) - len(counted) :], 0.0)
     weights /= weights.sum()
     floor = {name: float(weight) / people[name] for name, weight in zip(counted, weights, strict=True)}
     per_person = np.array([floor.get(name, 0.0) for name in (*people, "")])[covering.district] * largest
-    worth = per_person * covering.weight * covering.person
+    worth = per_person * covering.weight / covering.solver_weight
     share = np.ones(len(covering.weight))
     share[shared] = np.divide(duals[: len(shared)], worth[shared], out=np.zeros(len(shared)), where=worth[shared] > 0)
-    charges = np.maximum(duals[len(shared) : len(duals) - len(counted)], 0.0) / largest
+    charges = np.maximum(duals[len(shared) : len(duals) - len(counted)], 0.0) * covering.solver_weight
+    charges /= towns.population.max()
     packs, rest = charges[: len(covering.room)], charges[len(covering.room) :].tolist()
     quota, apart = pack_prices(problem, reading, packs)
     prices = Prices(
         site=rest.pop(0) if covering.counts else 0.0,
-        cost=rest.pop(0) / covering.coin if covering.spends else 0.0,
+        cost=rest.pop(0) / (covering.coin * covering.solver_cost) if covering.spends else 0.0,
         quota=quota,
         apart=apart,
         floor=floor,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,8 +11,8 @@ import numba as nb
 import numpy as np
 from scipy import sparse
 
-from accessibility.siting.limits import affordable
-from accessibility.siting.problem import WHOLE_LIMIT
+from accessibility.siting.limits import money_left
+from accessibility.siting.numbers import HALF, WHOLE_BITS, read_units, solver_unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,7 +93,7 @@ class Room:
     Parameters
     ----------
     cost
-        ``(m,)`` of each site.
+        ``(m,)`` of each site, in whole units.
     pack_start, pack
         ``(m + 1,)`` int64 and int32: the packs that each site stands in, as places in `left`.
     left
@@ -109,9 +108,8 @@ class Room:
     @classmethod
     def of(cls, problem: Problem, limits: Limits, terms: Terms, columns: NDArray[np.intp]) -> Room:
         """Return the room that the required sites leave to those in `columns`."""
-        cost = problem.site_cost
         number = len(columns) if limits.sites is None else limits.sites - len(terms.required)
-        budget = math.inf if limits.budget is None else affordable(limits.budget) - cost[terms.required].sum()
+        budget = math.inf if limits.budget is None else float(money_left(problem, limits, terms.required))
         place = np.full(len(problem.open), -1, np.intp)
         place[columns] = np.arange(len(columns))
         members = [place[pack.rows] for pack in terms.packs]
@@ -121,7 +119,7 @@ class Room:
         order = np.lexsort((pack, site))
         used = [int(np.isin(pack.rows, terms.required).sum()) for pack in terms.packs]
         return cls(
-            cost=cost[columns],
+            cost=problem.cost_units.whole[columns].astype(np.float64),
             pack_start=_starts(site, len(columns)),
             pack=(pack[order] + PACKS).astype(np.int32),
             left=np.array([number, budget, *(p.room - u for p, u in zip(terms.packs, used, strict=True))], np.float64),
@@ -146,6 +144,29 @@ class Room:
         first = sparse.csr_array(np.stack([np.ones(m), self.cost]))
         return sparse.csr_array(sparse.vstack([first, packs[PACKS:]]))
 
+    @cached_property
+    def finite(self) -> NDArray[np.intp]:
+        """Places in `left` of the limits there are."""
+        return np.flatnonzero(np.isfinite(self.left))
+
+    @cached_property
+    def solver_scale(self) -> NDArray[np.float64]:
+        """``(f,)`` what a unit of each limit there is makes in a solver's program."""
+        return np.where(self.finite == BUDGET, 1.0 / solver_unit(float(self.cost.sum())), 1.0)
+
+    @cached_property
+    def solver_rows(self) -> sparse.csr_array:
+        """``(f, m)`` the limits there are, as rows of a solver's program."""
+        return sparse.csr_array(sparse.diags_array(self.solver_scale) @ self.rows[self.finite])
+
+    def solver_left(self, slack: float = HALF) -> NDArray[np.float64]:
+        """Return ``(f,)`` what the product of `solver_rows` and a set of sites is at most.
+
+        A budget has a slack of less than a unit, but where sites open in parts.
+        """
+        left = (self.left[self.finite] + slack * (self.finite == BUDGET)) * self.solver_scale
+        return np.asarray(left, dtype=np.float64)
+
     def admits(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return ``(m,)`` which sites there is room for beside a set of sites that keeps to the limits."""
         left = self.left - self.rows @ inside.astype(np.float64)
@@ -156,7 +177,7 @@ class Room:
 
     def holds(self, inside: NDArray[np.bool_]) -> bool:
         """Return whether a set of sites keeps to every limit."""
-        return bool((self.rows @ inside.astype(np.float64) <= self.left * (1 + sys.float_info.epsilon)).all())
+        return bool((self.rows @ inside.astype(np.float64) <= self.left).all())
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -175,6 +196,8 @@ class Median:
         ``(n,)`` people times cost of every demand row to what counts anyway; infinite where nothing does.
     whole
         Whether people times cost are whole numbers.
+    unit
+        People times cost of one unit of value.
     """
 
     rows: NDArray[np.intp]
@@ -183,6 +206,7 @@ class Median:
     room: Room
     base: NDArray[np.float64]
     whole: bool
+    unit: float
 
     @property
     def fixed(self) -> float:
@@ -211,16 +235,18 @@ def read_median(problem: Problem, limits: Limits, terms: Terms) -> Median:
     place = np.empty(len(nearest), np.intp)
     place[rows] = np.arange(len(rows))
     row = place[problem.demand[chosen]]
-    base = nearest.copy()
-    base[served] *= problem.people[served]
-    value = problem.people[problem.demand[chosen]] * problem.cost[chosen]
+    factors = read_factors(problem)
+    base = problem.nearest_cost(kept, factors.cost)
+    base[served] *= factors.people[served]
+    value = factors.people[problem.demand[chosen]] * factors.cost[chosen]
     return Median(
         rows=rows,
         columns=columns,
         values=Values.of(site, row, value, base[rows], len(columns)),
         room=Room.of(problem, limits, terms, columns),
         base=base,
-        whole=is_whole(problem),
+        whole=factors.whole,
+        unit=factors.unit,
     )
 
 
@@ -244,11 +270,44 @@ def _turned(start, row, value, r):  # type: ignore[no-untyped-def]  # noqa: ANN0
     return site, worth
 
 
-def is_whole(problem: Problem) -> bool:
-    """Return whether people and costs are whole numbers: then so is every sum of people times cost."""
-    if not problem.whole or not (problem.cost == np.floor(problem.cost)).all():
-        return False
-    return problem.population * float(problem.cost.max(initial=0.0)) < WHOLE_LIMIT
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Factors:
+    """People and costs of pairs as the search multiplies them.
+
+    Parameters
+    ----------
+    people, cost
+        ``(n,)`` and ``(k,)``: whole numbers where both have a unit, otherwise parts of a sum of about a million.
+    unit
+        People times cost of one.
+    whole
+        Whether they are whole.
+    """
+
+    people: NDArray[np.float64]
+    cost: NDArray[np.float64]
+    unit: float
+    whole: bool
+
+
+def read_factors(problem: Problem) -> Factors:
+    """Return people and costs in one unit: whatever they are scaled by, the search takes the same course."""
+    people, cost = problem.people_units, read_units(problem.cost, "costs of pairs", needed=False)
+    most = float(people.whole.sum()) * float(cost.whole.max(initial=0))
+    if people.exact and cost.exact and most < 2.0**WHOLE_BITS:
+        return Factors(
+            people=people.whole.astype(np.float64),
+            cost=cost.whole.astype(np.float64),
+            unit=people.unit * cost.unit,
+            whole=True,
+        )
+    many, far = solver_unit(float(people.whole.sum())), solver_unit(float(cost.whole.max(initial=0)))
+    return Factors(
+        people=people.whole / many,
+        cost=cost.whole / far,
+        unit=people.unit * many * cost.unit * far,
+        whole=False,
+    )
 
 
 def next_whole(bound: float) -> float:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.siting.certificate import ROUNDING, SPENDING, floor_people, proven_bound
+from accessibility.siting.certificate import SPENDING, floor_people, proven_bound
+from accessibility.siting.enumeration import confirmed
 from accessibility.siting.limits import TOTAL, district_people, least_share
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
 if TYPE_CHECKING:
@@ -45,13 +47,13 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
     )
     plan = min((_certified(problem, reading, plan, d) for d in dict.fromkeys((dual, None))), key=lambda p: p.bound)
     solver = course.bound * reading.covering.person
-    if course.by == "solver" and solver < plan.bound - _hair(solver):
+    if course.by == "solver" and solver < plan.bound and not problem.people_units.alike(solver, plan.bound):
         plan = replace(plan, bound=solver, bound_by="solver")
     if course.short:
-        return ended(short_plan(problem, reading, plan, course.short_at_least), clock)
-    if plan.bound - objective <= _hair(objective):
+        return ended(problem, short_plan(problem, reading, plan, course.short_at_least), clock)
+    if plan.bound <= objective or problem.people_units.alike(plan.bound, objective):
         plan = replace(plan, bound=objective, status="optimal")
-    return ended(replace(plan, message=_message(problem, limits, reading, course)), clock, course.gap)
+    return ended(problem, replace(plan, message=_message(problem, limits, reading, course)), clock, course.gap)
 
 
 def _certified(problem: Problem, reading: Reading, plan: SitingPlan, dual: Dual | None) -> SitingPlan:
@@ -85,16 +87,16 @@ def spend_plan(
     plan = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
     plan = replace(plan, bound=proven_bound(problem, plan))
     solver = -course.bound * reading.covering.coin
-    if course.by == "solver" and solver > plan.bound + _hair(solver):
+    if course.by == "solver" and solver > plan.bound and not problem.cost_units.alike(solver, plan.bound):
         plan = replace(plan, bound=solver, bound_by="solver")
-    if plan.objective - plan.bound <= _hair(plan.objective):
+    if plan.objective <= plan.bound or problem.cost_units.alike(plan.bound, plan.objective):
         plan = replace(plan, bound=plan.objective, status="optimal")
-    return ended(replace(plan, message=_beyond(problem)), clock, course.gap)
+    return ended(problem, replace(plan, message=_beyond(problem)), clock, course.gap)
 
 
-def ended(plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
+def ended(problem: Problem, plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
     """Return the plan with the seconds it took, and what ended its search: a proof, the gap asked for, or a limit."""
-    plan = replace(plan, seconds=clock.spent_s)
+    plan = replace(confirmed(problem, plan), seconds=clock.spent_s)
     if plan.status != "feasible":
         return replace(plan, ended_by="proof")
     if plan.gap <= gap:
@@ -129,7 +131,7 @@ def _beyond(problem: Problem) -> str:
     """Return the sentence about people whom nobody could cover; empty where there are none."""
     everyone = problem.covered_by(problem.open | problem.candidate)
     beyond = problem.population - float(problem.people[everyone].sum())
-    return f"{beyond:,.0f} people are out of reach of every candidate" if beyond > _hair(problem.population) else ""
+    return f"{beyond:,.0f} people are out of reach of every candidate" if beyond > CLOSE * problem.population else ""
 
 
 def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:
@@ -139,7 +141,7 @@ def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) 
     if model in SPENDING:
         objective, bound = 0.0, 0.0
     elif model == "max-min":
-        objective, bound = least_share(problem, problem.covered), 1.0
+        objective, bound = float(least_share(problem, problem.covered, district_people(problem))), 1.0
     return SitingPlan(
         model=model,
         objective=objective,
@@ -239,10 +241,6 @@ def sizes_of(reading: Reading, course: Course) -> Sizes:
     )
 
 
-def _hair(people: float) -> float:
-    return 2 * ROUNDING * max(1.0, abs(people))
-
-
 def short_plan(
     problem: Problem, reading: Reading, plan: SitingPlan, at_least: int, wanted: Mapping[str, float] | None = None
 ) -> SitingPlan:
@@ -264,7 +262,7 @@ def short_plan(
     covered = problem.covered_by(opened)
     there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
     asked = floor_people(problem, plan) if wanted is None else wanted
-    hair = ROUNDING * max(1.0, problem.population)
+    hair = CLOSE * problem.population
     short = {name: people - there[name] for name, people in asked.items() if people - there[name] > hair}
     listed = ", ".join(f"{math.ceil(missing - hair):,} people in {name}" for name, missing in short.items())
     missing = sum(short.values())
@@ -277,9 +275,18 @@ def short_plan(
         multipliers=lifted(problem, reading, None),
         prices=prices_of(problem, reading, None),
         status="infeasible",
-        bound_by="certificate",
+        bound_by="certificate" if _all_fall_short(problem, reading, asked, hair) else "solver",
     )
     return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
+
+
+def _all_fall_short(problem: Problem, reading: Reading, asked: Mapping[str, float], hair: float) -> bool:
+    """Return whether all sites that may open do not cover what is asked for together."""
+    opened = problem.open | reading.terms.allowed
+    opened[reading.terms.required] = True
+    covered = problem.covered_by(opened)
+    there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
+    return any(people - there[name] > hair for name, people in asked.items())
 
 
 def _message(problem: Problem, limits: Limits, reading: Reading, course: Course) -> str:

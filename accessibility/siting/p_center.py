@@ -15,7 +15,6 @@ from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.medians import Room
 from accessibility.siting.outcome import ended
 from accessibility.siting.plan import SitingPlan, order_by_gain
-from accessibility.siting.proofs import check_bound, check_choice, check_gains, check_nothing
 from accessibility.siting.unserved import (
     contradictory,
     refuse_boundless,
@@ -97,30 +96,7 @@ def solve_p_center(
     chosen, bound = _narrow(center, begun, gap, clock)
     chosen = _cheapened(center, chosen, clock)
     plan = _plan(problem, limits, terms, (center.columns[chosen], bound, center.lowest, clock.spent_s))
-    return ended(plan, clock, gap)
-
-
-def check_p_center(problem: Problem, plan: SitingPlan) -> None:
-    """Hold a p-center plan against its problem, without a solver.
-
-    Raises
-    ------
-    UnprovenError
-        Sites, limits, conditions, people, objective or bound that do not hold.
-    """
-    if plan.status == "infeasible":
-        check_nothing(plan)
-        return
-    nearest = problem.nearest_cost(check_choice(problem, plan))
-    check_gains(problem, plan)
-    check_bound(plan, float(nearest.max(initial=0.0)), least=True)
-    if plan.bound_by != "solver":
-        terms = read_terms(problem, Limits(sites=plan.sites_limit, budget=plan.budget, conditions=plan.conditions))
-        within = _kept(problem, terms) | terms.allowed
-        proven = float(problem.nearest_cost(within).max(initial=0.0))
-        if plan.bound > proven:
-            msg = f"the plan claims the bound {plan.bound}; the point that is farthest from every site proves {proven}"
-            raise UnprovenError(msg)
+    return ended(problem, plan, clock, gap)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

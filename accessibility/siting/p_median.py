@@ -13,12 +13,12 @@ from accessibility.arguments import checked
 from accessibility.errors import UnprovenError
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, find_cover
-from accessibility.siting.limits import Limits, affordable, read_terms
+from accessibility.siting.limits import Limits, money_left, read_terms
 from accessibility.siting.median_course import Course, begin_course, close_gap
-from accessibility.siting.medians import BUDGET, NUMBER, PACKS, is_whole, next_whole, read_median
+from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended
 from accessibility.siting.plan import Prices, SitingPlan
-from accessibility.siting.proofs import CLOSE, PROVEN, check_bound, check_choice, check_gains, check_nothing
 from accessibility.siting.unserved import (
     contradictory,
     refuse_boundless,
@@ -98,32 +98,7 @@ def solve_p_median(
     if course is None:
         return short_of_people(problem, limits, terms, clock, "p-median")
     close_gap(course)
-    return ended(_plan(problem, limits, terms, course, clock), clock, gap)
-
-
-def check_p_median(problem: Problem, plan: SitingPlan) -> None:
-    """Hold a p-median plan against its problem, without a solver.
-
-    Raises
-    ------
-    UnprovenError
-        Sites, limits, conditions, people, objective or bound that do not hold.
-    """
-    if plan.status == "infeasible":
-        check_nothing(plan)
-        return
-    counts = check_choice(problem, plan)
-    check_gains(problem, plan)
-    nearest = problem.nearest_cost(counts)
-    if np.isinf(nearest).any():
-        msg = f"the plan leaves {int(np.isinf(nearest).sum())} demand points without a site; expected 0"
-        raise UnprovenError(msg)
-    check_bound(plan, float(problem.people @ nearest), least=True)
-    if plan.bound_by == "certificate":
-        proven = proven_bound(problem, plan)
-        if plan.bound > proven + CLOSE * max(1.0, abs(proven)):
-            msg = f"the plan claims the bound {plan.bound}; its multipliers prove {proven}"
-            raise UnprovenError(msg)
+    return ended(problem, _plan(problem, limits, terms, course, clock), clock, gap)
 
 
 def proven_bound(problem: Problem, plan: SitingPlan) -> float:
@@ -152,8 +127,8 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     gross = np.bincount(problem.pair_site, weights=profit, minlength=len(problem.open))
     charged, paid = _charges(problem, plan, terms, limits)
     earned = np.minimum((gross + charged)[terms.allowed], 0.0)
-    bound = float(offers.sum() + earned.sum() - paid)
-    return next_whole(bound) if is_whole(problem) else bound
+    bound, factors = float(offers.sum() + earned.sum() - paid), read_factors(problem)
+    return next_whole(bound / factors.unit) * factors.unit if factors.whole else bound
 
 
 def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
@@ -199,10 +174,10 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock:
     counts = problem.open.copy()
     counts[chosen] = True
     objective = float(problem.people @ problem.nearest_cost(counts))
-    offers, prices = median.base.copy(), Prices()
+    offers, prices, unit = median.base.copy(), Prices(), median.unit
     if course.offers is not None:
         offers[median.rows] = course.offers.row
-        prices = _prices(problem, terms, course.offers.charges(median.room))
+        prices = _prices(problem, terms, course.offers.charges(median.room) * unit)
     plan = SitingPlan(
         model="p-median",
         selected=tuple(problem.ids[order]),
@@ -210,11 +185,11 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock:
         costs=tuple(problem.site_cost[order].tolist()),
         sites=problem.sites_at(order),
         objective=objective,
-        bound=min(median.fixed + course.bound, objective),
+        bound=min((median.fixed + course.bound) * unit, objective),
         status="feasible",
         seconds=clock.spent_s,
         bound_by=course.by,
-        multipliers=offers,
+        multipliers=offers * unit,
         prices=prices,
         sites_limit=limits.sites,
         budget=limits.budget,
@@ -224,7 +199,7 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock:
     )
     if plan.bound_by == "certificate":
         plan = replace(plan, bound=min(proven_bound(problem, plan), objective))
-    return replace(plan, status="optimal") if plan.gap <= PROVEN else plan
+    return replace(plan, bound=objective, status="optimal") if objective - plan.bound <= 2 * CLOSE * objective else plan
 
 
 def _prices(problem: Problem, terms: Terms, charges: NDArray[np.float64]) -> Prices:
@@ -232,7 +207,7 @@ def _prices(problem: Problem, terms: Terms, charges: NDArray[np.float64]) -> Pri
     packs = list(zip(terms.packs, charges[PACKS:].tolist(), strict=True))
     return Prices(
         site=float(charges[NUMBER]),
-        cost=float(charges[BUDGET]),
+        cost=float(charges[BUDGET]) / problem.cost_units.unit,
         quota={pack.quota: price for pack, price in packs if pack.quota and price > 0},
         apart=tuple((tuple(problem.ids[pack.rows]), price) for pack, price in packs if not pack.quota and price > 0),
     )
@@ -242,7 +217,7 @@ def _charges(problem: Problem, plan: SitingPlan, terms: Terms, limits: Limits) -
     """Return what the prices of a plan charge each site, and what all sites that may open can be charged together."""
     prices, required = plan.prices, terms.required
     number = math.inf if limits.sites is None else limits.sites - len(required)
-    money = math.inf if limits.budget is None else affordable(limits.budget) - problem.site_cost[required].sum()
+    money = math.inf if limits.budget is None else problem.cost_units.amount(money_left(problem, limits, required))
     charged = prices.site + prices.cost * problem.site_cost
     paid = sum(price * room for price, room in ((prices.site, number), (prices.cost, money)) if price > 0)
     apart = {tuple(sorted(problem.rows(ids))): price for ids, price in prices.apart}

@@ -254,11 +254,16 @@ class SitingPlan(Frozen):
         return self.covered_before + float(sum(self.gain))
 
     def __repr__(self) -> str:
-        """Return model, sites, objective, bound, gap and status."""
+        """Return model, sites, objective, bound, gap and status; an infeasible plan has neither bound nor gap."""
+        proof = "" if self.status == "infeasible" else f"bound {self._told(self.bound)}, gap {100 * self.gap:.2f} %, "
         return (
-            f"<SitingPlan {self.model}: {len(self.selected)} sites for {self.cost:g}, objective {self.objective:,.0f},"
-            f" bound {self.bound:,.0f}, gap {100 * self.gap:.2f} %, {self.status}>"
+            f"<SitingPlan {self.model}: {len(self.selected)} sites for {self.cost:g},"
+            f" objective {self._told(self.objective)}, {proof}{self.status}>"
         )
+
+    def _told(self, objective: float) -> str:
+        """Return an objective as it is read: a share with its decimals, all else in whole numbers."""
+        return f"{objective:.4g}" if self.model == "max-min" else f"{objective:,.0f}"
 
     def table(self) -> pd.DataFrame:
         """Return a row a site in opening order, with the columns of ``sites.csv`` that are known.

@@ -12,6 +12,7 @@ from accessibility.arguments import checked
 from accessibility.arrays import Frozen, read_only, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
 from accessibility.siting.matrix import read_costs
+from accessibility.siting.numbers import Units, read_units
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 NO_DISTRICT = -1
 _OF_SITES = ("site_cost", "open", "candidate", "kind", "bank", "ids")
-WHOLE_LIMIT = 2.0**53
-"""Above this a float cannot tell one person more."""
 
 
 @checked
@@ -137,7 +136,9 @@ class Problem(Frozen):
             "districts": tuple(map(str, self.districts)),
         }
         if self.site_xy is not None:
-            values["site_xy"] = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")
+            xy = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")
+            refuse(~np.isfinite(xy).all(axis=1), name="problem site_xy", found=xy, expected="finite metres")
+            values["site_xy"] = xy
         if self.sites is not None and len(self.sites) != s:
             msg = f"problem has {len(self.sites)} sites and pairs of {s}; expected as many"
             raise InputError(msg)
@@ -168,9 +169,14 @@ class Problem(Frozen):
         return float(self.people.sum())
 
     @cached_property
-    def whole(self) -> bool:
-        """Whether every number of people is whole: then so is every number of people covered."""
-        return bool((self.people == np.floor(self.people)).all()) and self.population < WHOLE_LIMIT
+    def people_units(self) -> Units:
+        """People as whole multiples of a unit, in which every number of people covered is compared."""
+        return read_units(self.people, "people", needed=False)
+
+    @cached_property
+    def cost_units(self) -> Units:
+        """Costs of opening as whole multiples of a unit, in which they are held against a budget."""
+        return read_units(self.site_cost, "costs of sites")
 
     @cached_property
     def rank(self) -> NDArray[np.int64]:
@@ -222,11 +228,14 @@ class Problem(Frozen):
         found[demand[self._mask(sites)[site]]] = True
         return found
 
-    def nearest_cost(self, sites: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the cost of each point to the cheapest site of the mask, also beyond the cutoff; inf without one."""
+    def nearest_cost(self, sites: NDArray[np.bool_], cost: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return the cost of each point to the cheapest site of the mask, also beyond the cutoff; inf without one.
+
+        Other costs of the pairs may be given.
+        """
         found = np.full(len(self.people), np.inf)
         pairs = self._mask(sites)[self.pair_site]
-        np.minimum.at(found, self.demand[pairs], self.cost[pairs])
+        np.minimum.at(found, self.demand[pairs], (self.cost if cost is None else cost)[pairs])
         return found
 
     def _mask(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.siting.exact import INFINITE, Program
+from accessibility.siting.numbers import HALF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,18 +47,18 @@ class Frame:
     people: sparse.csr_array
 
 
-def frame_covering(covering: Covering) -> Frame:
-    """Return what every program of the covering has."""
+def frame_covering(covering: Covering, slack: float = HALF) -> Frame:
+    """Return what every program of the covering has; a budget is met with a slack of less than a unit."""
     c, d = len(covering.site), len(covering.need)
     lengths = covering.rows.lengths
     shared, single = np.flatnonzero(lengths > 1), np.flatnonzero(lengths == 1)
-    weight = covering.weight * covering.person
+    weight = covering.weight / covering.solver_weight
     alone = _sums(weight[single], covering.district[single], covering.rows.of(single), (d, c))
     cover = covering.rows.take(shared)
     opening = sparse.csr_array((-np.ones(len(cover.item)), cover.item, cover.start), shape=(len(shared), c))
     links = sparse.hstack([sparse.eye_array(len(shared), format="csr"), opening], format="csr")
     in_rows = _sums(weight[shared], covering.district[shared], np.arange(len(shared)), (d, len(shared)))
-    limits, room = _limits(covering)
+    limits, room = _limits(covering, slack)
     return Frame(
         shared=shared,
         alone=alone,
@@ -75,7 +76,7 @@ def _sums(
     return sparse.coo_array((value, (row, column)), shape=shape, dtype=np.float64).tocsr()
 
 
-def _limits(covering: Covering) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+def _limits(covering: Covering, slack: float) -> tuple[sparse.csr_array, NDArray[np.float64]]:
     c, m = len(covering.site), len(covering.room)
     packs = covering.packs
     lines = [sparse.csr_array((np.ones(len(packs.item)), (packs.item, packs.line)), shape=(m, c))]
@@ -84,23 +85,26 @@ def _limits(covering: Covering) -> tuple[sparse.csr_array, NDArray[np.float64]]:
         lines.append(sparse.csr_array(np.ones((1, c))))
         room.append(np.array([float(covering.most)]))
     if covering.spends:
-        lines.append(sparse.csr_array(covering.cost[None, :].astype(np.float64)))
-        room.append(np.array([float(covering.budget)]))
+        lines.append(sparse.csr_array(covering.cost[None, :] / covering.solver_cost))
+        room.append(np.array([(covering.budget + slack) / covering.solver_cost]))
     return sparse.vstack(lines, format="csr"), np.concatenate(room)
 
 
 def cover_most(covering: Covering) -> Program:
-    """Return the program that covers most people within the limits and floors, in people, `base` included."""
+    """Return the program that covers most people within the limits and floors, `base` included.
+
+    Here and below people and costs are counted in `Covering.solver_weight` and `solver_cost`.
+    """
     frame = frame_covering(covering)
     floors = np.flatnonzero(covering.need > 0)
-    need = (covering.need[floors] * covering.person).astype(np.float64)
+    need = np.asarray((covering.need[floors] - HALF) / covering.solver_weight, dtype=np.float64)
     return _program(
         covering,
         frame,
         objective=np.asarray(frame.people.sum(axis=0), dtype=np.float64).ravel(),
         extra=sparse.csr_array(frame.people[floors]),
         extra_lower=need,
-        offset=covering.base * covering.person,
+        offset=covering.base / covering.solver_weight,
     )
 
 
@@ -116,12 +120,14 @@ def fall_short_least(covering: Covering) -> Program:
         frame,
         objective=np.concatenate([np.zeros(wide), np.ones(k)]),
         extra=sparse.csr_array(lines),
-        extra_lower=(covering.need[floors] * covering.person).astype(np.float64),
+        extra_lower=covering.need[floors] / covering.solver_weight,
         maximise=False,
     )
 
 
-def raise_least_share(covering: Covering, population: NDArray[np.float64], there: NDArray[np.float64]) -> Program:
+def raise_least_share(
+    covering: Covering, population: NDArray[np.int64], there: NDArray[np.int64], *, slack: float = HALF
+) -> Program:
     """Return the program that raises the least covered share of a district; its last column is that share.
 
     Shares are counted in people of the largest district, so that the solver's tolerances are parts of one person.
@@ -131,10 +137,12 @@ def raise_least_share(covering: Covering, population: NDArray[np.float64], there
     covering
         The question; its floors are ignored.
     population, there
-        ``(d,)`` people of each district, and those covered before anything of this covering opens. Districts without
-        people do not count.
+        ``(d,)`` weight of each district, and of those covered before anything of this covering opens. Districts of 0
+        do not count.
+    slack
+        Of a budget; none where the program is solved in parts of sites.
     """
-    frame = frame_covering(covering)
+    frame = frame_covering(covering, slack)
     counted = np.flatnonzero(population > 0)
     scale = population.max() / population[counted]
     share = sparse.csr_array(np.full((len(counted), 1), -1.0))
@@ -144,7 +152,7 @@ def raise_least_share(covering: Covering, population: NDArray[np.float64], there
         frame,
         objective=np.concatenate([np.zeros(frame.links.shape[1]), [1.0]]),
         extra=sparse.csr_array(lines),
-        extra_lower=-scale * there[counted],
+        extra_lower=-scale * there[counted] / covering.solver_weight,
     )
 
 
@@ -153,15 +161,15 @@ def reach_people(covering: Covering, reach: int) -> Program:
     frame = frame_covering(covering)
     floors = np.flatnonzero(covering.need > 0)
     everywhere = sparse.csr_array(np.asarray(frame.people.sum(axis=0)).reshape(1, -1))
-    cost = covering.cost.astype(np.float64)
+    cost = covering.cost / covering.solver_cost
     return _program(
         covering,
         frame,
         objective=np.concatenate([np.zeros(len(frame.shared)), cost]),
         extra=sparse.vstack([everywhere, frame.people[floors]], format="csr"),
-        extra_lower=np.concatenate([[float(reach)], covering.need[floors]]) * covering.person,
+        extra_lower=(np.concatenate([[float(reach)], covering.need[floors]]) - HALF) / covering.solver_weight,
         maximise=False,
-        offset=float(covering.spent),
+        offset=covering.spent / covering.solver_cost,
     )
 
 
@@ -169,9 +177,9 @@ def cover_every_row(covering: Covering) -> Program:
     """Return the program of least cost that covers every row; its columns are those of the covering alone."""
     rows, c = covering.rows, len(covering.site)
     cover = sparse.csr_array((np.ones(len(rows.item)), rows.item, rows.start), shape=(len(rows), c))
-    limits, room = _limits(covering)
+    limits, room = _limits(covering, HALF)
     return Program(
-        objective=covering.cost.astype(np.float64),
+        objective=covering.cost / covering.solver_cost,
         lower=np.zeros(c),
         upper=np.ones(c),
         integer=np.ones(c, np.bool_),
@@ -179,7 +187,7 @@ def cover_every_row(covering: Covering) -> Program:
         row_lower=np.concatenate([np.ones(len(rows)), np.full(len(room), -INFINITE)]),
         row_upper=np.concatenate([np.full(len(rows), INFINITE), room]),
         maximise=False,
-        offset=float(covering.spent),
+        offset=covering.spent / covering.solver_cost,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,15 @@ from accessibility.arguments import checked
 from accessibility.errors import InputError, UnprovenError
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import Counts, read_counts
+from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import unmet_floors
-from accessibility.siting.limits import Limits, affordable, read_terms
+from accessibility.siting.limits import Limits, money_left, read_terms
 from accessibility.siting.mclp import cover_within
 from accessibility.siting.medians import BUDGET, NUMBER
+from accessibility.siting.numbers import CLOSE, HALF, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import Conditions, SitingPlan, order_by_gain
-from accessibility.siting.proofs import PROVEN, check_bound, check_choice, check_floors, check_gains
 from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 _START = 0.3  # of the work, for a plan that closes nothing
-_HALF = 0.5
-_NOBODY = 1e-6
 
 
 @checked
@@ -94,36 +94,15 @@ def solve_relocation(
         begun = _meet_floors(moves, clock)
         if begun is None:
             sentence = "the required sites cannot open within the limits, whatever closes"
-            return replace(refused_plan(problem, limits, "relocation", sentence), closures_limit=most)
+            return confirmed(
+                problem, replace(refused_plan(problem, limits, "relocation", sentence), closures_limit=most)
+            )
         if moves.counts.shortage(moves.after(begun)).any():
             plan = unmet_floors(problem, limits, terms, "relocation", moves.counts.shortage(moves.after(begun)))
-            return replace(plan, closures_limit=most)
-    chosen, bound = _search(moves, begun, clock, whole=problem.whole)
-    plan = ended(_plan(problem, limits, terms, moves, (chosen, bound, clock.spent_s)), clock)
-    return replace(plan, closures_limit=most)
-
-
-def check_relocation(problem: Problem, plan: SitingPlan) -> None:
-    """Hold a relocation against its problem, without a solver.
-
-    Raises
-    ------
-    UnprovenError
-        Sites, closures, limits, conditions, floors, people, objective or bound that do not hold.
-    """
-    if plan.status == "infeasible":
-        return
-    if plan.closures_limit is None or len(plan.closed) > plan.closures_limit:
-        msg = f"the plan closes {len(plan.closed)} sites; the limit is {plan.closures_limit}"
-        raise UnprovenError(msg)
-    counts = check_choice(problem, plan)
-    check_gains(problem, plan)
-    check_floors(problem, plan, counts)
-    check_bound(plan, float(problem.people[problem.covered_by(counts)].sum()), least=False)
-    ceiling = float(problem.people[problem.covered_by(problem.open | problem.candidate)].sum())
-    if plan.bound > ceiling + PROVEN * max(1.0, ceiling) and plan.bound_by != "solver":
-        msg = f"the plan claims the bound {plan.bound}; every site together covers {ceiling}"
-        raise UnprovenError(msg)
+            return confirmed(problem, replace(plan, closures_limit=most))
+    chosen, bound = _search(moves, begun, clock)
+    found = (chosen, problem.people_units.amount(bound), clock.spent_s)
+    return ended(problem, replace(_plan(problem, limits, terms, moves, found), closures_limit=most), clock)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,7 +116,7 @@ class _Moves:
     old
         ``(m,)`` which columns are open today.
     limits, most
-        ``(k, m)`` CSR and ``(k,)``: the product with what changes is at most that.
+        ``(k, m)`` CSR and ``(k,)``: the product with what changes is at most that, in whole units.
     """
 
     counts: Counts
@@ -153,10 +132,13 @@ class _Moves:
         """Return how many people are covered once some columns have changed."""
         return self.counts.people(self.after(changed))
 
+    def holds(self, changed: NDArray[np.bool_]) -> bool:
+        """Return whether a change keeps to the limits, floors aside."""
+        return bool((self.limits @ changed.astype(np.float64) <= self.most).all())
+
     def fits(self, changed: NDArray[np.bool_]) -> bool:
         """Return whether a change keeps to the limits and the floors."""
-        used = self.limits @ changed.astype(np.float64)
-        return bool((used <= self.most).all()) and not self.counts.shortage(self.after(changed)).any()
+        return self.holds(changed) and not self.counts.shortage(self.after(changed)).any()
 
     def flips(self, problem: Problem, plan: SitingPlan) -> NDArray[np.bool_] | None:
         """Return a plan that closes nothing as changes; None where it does not keep to limits and floors."""
@@ -181,8 +163,9 @@ def _read(problem: Problem, limits: Limits, most: int) -> tuple[_Moves, Terms]:
     stays = np.zeros(len(problem.open), np.bool_)
     stays[problem.rows(limits.conditions.required)] = True
     closable = problem.open & ~stays
-    saved = np.sort(problem.site_cost[closable])[::-1][:most].sum()
-    budget = None if limits.budget is None else limits.budget + float(saved)
+    units = problem.cost_units
+    saved = int(np.sort(units.whole[closable])[::-1][:most].sum())
+    budget = None if limits.budget is None else units.amount(units.most(limits.budget) + saved)
     emptied = replace(problem, open=problem.open & stays, candidate=problem.candidate)
     wider = Limits(sites=limits.sites, budget=budget, conditions=limits.conditions)
     terms = read_terms(emptied, wider)
@@ -195,7 +178,7 @@ def _read(problem: Problem, limits: Limits, most: int) -> tuple[_Moves, Terms]:
     rows[BUDGET, np.flatnonzero(old)] = -counts.room.cost[old]
     left = counts.room.left.copy()
     if limits.budget is not None:
-        left[BUDGET] = affordable(limits.budget) - problem.site_cost[terms.required].sum()
+        left[BUDGET] = float(money_left(problem, limits, terms.required))
     left[NUMBER] = (limits.sites - len(terms.required)) if limits.sites is not None else len(old)
     beside, room = _beside(problem, limits.conditions, counts.columns, terms.required)
     everything = sparse.csr_array(sparse.vstack([rows.tocsr(), sparse.csr_array(old.astype(np.float64)[None]), beside]))
@@ -229,31 +212,40 @@ def _meet_floors(moves: _Moves, clock: Clock) -> NDArray[np.bool_] | None:
     if answer.infeasible:
         return None
     if answer.values is not None:
-        found = answer.values[: len(moves.old)] > _HALF
-        if answer.bound > _NOBODY or moves.fits(found):
+        found = answer.values[: len(moves.old)] > HALF
+        # Whoever is missing is a whole unit of people.
+        if moves.holds(found) and (answer.bound * moves.counts.unit > HALF or moves.fits(found)):
             return found
     msg = f"no plan that keeps to the limits was found within {clock.limit}, and none was proven impossible"
     raise UnprovenError(msg)
 
 
-def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock, *, whole: bool) -> tuple[NDArray[np.bool_], float]:
+def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArray[np.bool_], float]:
     """Return the changes that cover most people, with fewest closures, and a bound of the people."""
-    best = begun
-    room = 1.0 - 1e-6 if whole else 1e-9
-    answer = solve_program(_program(moves), Effort(clock=clock, gap_absolute=room))
+    best, unit = begun, moves.counts.unit
+    effort = Effort(clock=clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
+    answer = solve_program(_program(moves), effort, _solution(moves, begun))
     if answer.values is not None:
-        found = answer.values[: len(moves.old)] > _HALF
+        found = answer.values[: len(moves.old)] > HALF
         best = found if moves.fits(found) and moves.people(found) > moves.people(best) else best
-    ceiling = moves.counts.ceiling(1)
-    bound = ceiling if answer.infeasible else min(answer.bound + _anyway(moves), ceiling)
-    bound = float(np.floor(bound + _NOBODY)) if whole else bound
+    ceiling, solver = moves.counts.ceiling(1), answer.bound * unit
+    bound = ceiling
+    if np.isfinite(solver):
+        bound = min(math.floor(solver + CLOSE * abs(solver) + 1e-6) + _anyway(moves), ceiling)
     if (best & moves.old).any() or not clock.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
-        answer = solve_program(program, Effort(clock=clock))
+        answer = solve_program(program, Effort(clock=clock), _solution(moves, best))
         if answer.values is not None:
-            found = answer.values[: len(moves.old)] > _HALF
-            best = found if moves.fits(found) and moves.people(found) >= moves.people(best) * (1 - PROVEN) else best
+            found = answer.values[: len(moves.old)] > HALF
+            best = found if moves.fits(found) and moves.people(found) >= moves.people(best) else best
     return _reopened(moves, best), max(bound, moves.people(best))
+
+
+def _solution(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return changes that meet the floors as values of the program's columns."""
+    new = np.flatnonzero(moves.counts.before == 0)
+    covered = moves.counts.counted(moves.after(changed))[new] > 0
+    return np.concatenate([changed, covered, np.zeros(len(moves.counts.needs[1]))]).astype(np.float64)
 
 
 def _reopened(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -286,30 +278,36 @@ def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None
     change = sites @ sparse.diags_array(np.where(old, -1.0, 1.0))
     today = np.asarray(sites[:, np.flatnonzero(old)].sum(axis=1)).ravel()
     finite = np.flatnonzero(np.isfinite(moves.most))
-    wanted = np.empty(0) if covered is None else np.array([covered * (1 - PROVEN) - _anyway(moves)])
-    kept = sparse.csr_array(counts.weight[new][None][: len(wanted)])
+    # The budget is the second of all limits, and the only one of more than a few units.
+    money = (finite == BUDGET).astype(np.float64)
+    scale = np.where(money > 0, 1.0 / solver_unit(float(counts.room.cost.sum())), 1.0)
+    wanted = np.empty(0) if covered is None else np.array([covered - _anyway(moves)]) / counts.unit
+    kept = sparse.csr_array(counts.weight[new][None][: len(wanted)] / counts.unit)
     rows: Any = sparse.vstack(
         [
             sparse.hstack([-change, sparse.eye_array(a), none((a, f))]),
             sparse.hstack([none((f, m)), people, sparse.eye_array(f)]),
             sparse.hstack([none((len(wanted), m)), kept, none((len(wanted), f))]),
-            sparse.hstack([moves.limits[finite], none((len(finite), a + f))]),
+            sparse.hstack([sparse.diags_array(scale) @ moves.limits[finite], none((len(finite), a + f))]),
         ]
     )
     cost = np.where(old, 0.0, counts.room.cost)
     fewest = old + cost / (2.0 * max(cost.sum(), 1.0))
     objective = np.zeros(m + a + f)
     objective[:m] = fewest if goal == "fewest" else 0.0
-    objective[m : m + a] = counts.weight[new] if goal == "cover" else 0.0
+    objective[m : m + a] = counts.weight[new] / counts.unit if goal == "cover" else 0.0
     objective[m + a :] = 1.0 if goal == "short" else 0.0
+    least = np.concatenate([lacking - (0.0 if goal == "short" else HALF / counts.unit), wanted - HALF / counts.unit])
     return Program(
         objective=objective,
         lower=np.zeros(m + a + f),
         upper=np.concatenate([np.ones(m + a), np.full(f, np.inf if goal == "short" else 0.0)]),
         integer=np.arange(m + a + f) < m,
         rows=sparse.csr_array(rows),
-        row_lower=np.concatenate([np.full(a, -np.inf), lacking, wanted, np.full(len(finite), -np.inf)]),
-        row_upper=np.concatenate([today, np.full(f + len(wanted), np.inf), moves.most[finite]]),
+        row_lower=np.concatenate([np.full(a, -np.inf), least, np.full(len(finite), -np.inf)]),
+        row_upper=np.concatenate(
+            [today, np.full(f + len(wanted), np.inf), (moves.most[finite] + HALF * money) * scale]
+        ),
         maximise=goal == "cover",
     )
 
@@ -327,7 +325,7 @@ def _plan(
     before = float(problem.people[problem.covered_by(stays)].sum())
     stays[order] = True
     objective = float(problem.people[problem.covered_by(stays)].sum())
-    near = abs(bound - objective) <= PROVEN * max(1.0, objective)
+    near = problem.people_units.alike(bound, objective)
     return SitingPlan(
         model="relocation",
         selected=tuple(problem.ids[order].tolist()),

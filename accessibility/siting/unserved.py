@@ -9,6 +9,7 @@ import numpy as np
 
 from accessibility.errors import InfeasibleError, InputError
 from accessibility.siting.covers import Reach, serve_most
+from accessibility.siting.enumeration import confirmed
 from accessibility.siting.limits import district_people
 from accessibility.siting.medians import Room
 from accessibility.siting.plan import SitingPlan
@@ -70,12 +71,13 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
     shape = (len(bare), len(columns))
     reach = Reach.of(row[problem.demand[pairs]], column[problem.pair_site[pairs]], shape)
     room = Room.of(problem, limits, terms, columns)
-    chosen, most = serve_most(reach, problem.people[bare], room, clock)
+    units = problem.people_units
+    chosen, most = serve_most(reach, units.whole[bare].astype(np.float64), room, clock)
     served = (reach.matrix @ chosen.astype(np.float64) > 0)[reach.group]
     missing = np.zeros(len(problem.people), np.bool_)
     missing[bare[~served]] = True
     people = float(problem.people[missing].sum())
-    least = float(problem.people[bare].sum()) - most
+    least = units.amount(float(units.whole[bare].sum()) - most)
     short = {name: count for name, count in district_people(problem, missing).items() if count > 0}
     where = f" ({', '.join(f'{name} {count:,.0f}' for name, count in short.items())})" if problem.districts else ""
     surely = "" if math.isclose(people, least, rel_tol=1e-6, abs_tol=1e-6) else f", or {least:,.0f} at the least"
@@ -83,7 +85,7 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
         f"no plan: what the limits allow reaches all but {people:,.0f} people at {int(missing.sum()):,} demand"
         f" points{where}{surely}"
     )
-    return _nothing(problem, limits, clock, model, {"message": msg, "short_people": short})
+    return confirmed(problem, _nothing(problem, limits, clock, model, {"message": msg, "short_people": short}))
 
 
 def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: dict[str, object]) -> SitingPlan:

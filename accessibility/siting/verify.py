@@ -2,48 +2,54 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from itertools import combinations
-from types import MappingProxyType
-from typing import TYPE_CHECKING
+import math
+import operator
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from accessibility.arguments import checked
-from accessibility.errors import UnknownSiteError, UnprovenError
-from accessibility.siting.certificate import ROUNDING, coverable, floor_people, people_wanted, proven_bound
-from accessibility.siting.limits import TOUCHING_M, affordable, district_people, least_share
+from accessibility.errors import InputError, UnprovenError
+from accessibility.siting.certificate import (
+    SPENDING,
+    coverable,
+    floor_people,
+    limits_of,
+    people_wanted,
+    proven_bound,
+)
+from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
+from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
+from accessibility.siting.numbers import CLOSE
+from accessibility.siting.p_median import proven_bound as proven_median
+from accessibility.siting.proofs import check_sites, covered_twice, gains_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from accessibility.siting.limits import Terms
     from accessibility.siting.plan import SitingPlan
     from accessibility.siting.problem import Problem
 
-CHECKERS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "mclp": ("verify", "check_cover"),
-        "max-min": ("verify", "check_max_min"),
-        "lscp": ("verify", "check_spending"),
-        "partial": ("verify", "check_spending"),
-        "backup": ("backup", "check_backup"),
-        "p-center": ("p_center", "check_p_center"),
-        "p-median": ("p_median", "check_p_median"),
-        "relocation": ("relocation", "check_relocation"),
-    }
-)
-"""Model to the module of this package and the function in it that checks its plans: ``check(problem, plan)``."""
+MODELS = ("mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min")
+_LEAST = ("lscp", "partial", "p-median", "p-center")  # models whose least objective is the best
+_SERVING = ("p-median", "p-center")  # models in which every demand point is served
+_FLOORED = ("mclp", "lscp", "partial", "backup", "relocation")
+_FREE = ("lscp", "partial")  # models without a limit of their own
 
 
 @checked
 def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     """Return nothing where the plan holds what it claims for this problem.
 
-    Sites, costs, limits, every condition, the gains in opening order, the objective, the side of the bound and the
-    status are computed anew; so is the bound itself where the plan carries a dual certificate. A bound that only the
-    solver vouches for (``bound_by == "solver"``) is checked for its side, and against the certificate there may be.
+    The question, sites, costs, limits, every condition, the gains in opening order, the objective, the side of the
+    bound and the status are computed anew; so is the bound where the plan carries a dual certificate, and where it
+    rests on enumeration: then every plan is looked at again. A bound that only the solver vouches for
+    (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every plan
+    where these are few. An infeasible question is one whose required sites break a limit, whose candidates together do
+    not reach what is asked, or none of whose plans does; where these are too many it is the solver's word, too.
 
     Raises
     ------
@@ -59,202 +65,279 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     >>> verify_plan(problem, plan)
     >>> verify_plan(problem, replace(plan, objective=41.0))
     Traceback (most recent call last):
-    accessibility.errors.UnprovenError: the plan says that it covers 41.0 people in all; it is 40.0
+    accessibility.errors.UnprovenError: the plan says that its objective is 41.0; it is 40.0
     """
-    module, name = CHECKERS[plan.model]
-    getattr(import_module(f"{__package__}.{module}"), name)(problem, plan)
+    terms = check_question(problem, plan)
+    counts = check_sites(problem, plan)
+    _check_figures(problem, plan, terms, counts)
+    short = _short(problem, plan, counts)
+    if plan.status == "infeasible":
+        _check_infeasible(problem, plan, terms, short)
+        return
+    for name, people in short.items():
+        _refuse(f"the plan is called {plan.status}; it is short by {people} people in {name}, not by 0")
+    if plan.short_people:
+        _refuse(f"the plan is called {plan.status} and tells of people it is short of: {dict(plan.short_people)}")
+    _check_bound(problem, plan)
 
 
-def check_cover(problem: Problem, plan: SitingPlan) -> None:
-    """Check a plan that covers most people."""
-    check_sites(problem, plan)
-    covered = check_gains(problem, plan)
-    agree(plan.objective, covered, "it covers {} people in all")
-    there = district_people(problem, _covered(problem, plan))
-    check_short(plan, {name: wanted - there[name] for name, wanted in floor_people(problem, plan).items()})
-    check_bound(problem, plan, least_is_best=False)
+def check_question(problem: Problem, plan: SitingPlan) -> Terms:
+    """Check that a plan answers a question that can be asked of this problem; return its terms.
 
-
-def check_max_min(problem: Problem, plan: SitingPlan) -> None:
-    """Check a plan that raises the least covered share of a district."""
-    check_sites(problem, plan)
-    check_gains(problem, plan)
-    agree(plan.objective, least_share(problem, _covered(problem, plan)), "the least share of a district is {}")
-    check_bound(problem, plan, least_is_best=False)
-
-
-def check_spending(problem: Problem, plan: SitingPlan) -> None:
-    """Check a plan of least cost that covers everybody within reach, or a share of all."""
-    check_sites(problem, plan)
-    covered = check_gains(problem, plan)
-    agree(plan.objective, float(problem.site_cost[problem.rows(plan.selected)].sum()), "it costs {}")
-    wanted = people_wanted(problem, plan)
-    if plan.model == "lscp":
-        wanted = float(problem.people[coverable(problem, plan.conditions)].sum())
-    there = district_people(problem, _covered(problem, plan))
-    short = {name: people - there[name] for name, people in floor_people(problem, plan).items()}
-    check_short(plan, {**short, "total": max(wanted - covered, short.get("total", 0.0))})
-    check_bound(problem, plan, least_is_best=True)
-
-
-def agree(claimed: float, found: float, what: str) -> None:
-    """Raise where a claimed number is not the one that was found."""
-    if not abs(claimed - found) <= _hair(found):
-        msg = f"the plan says that {what.format(claimed)}; it is {found}"
-        raise UnprovenError(msg)
-
-
-def check_sites(problem: Problem, plan: SitingPlan) -> None:
-    """Check that the sites may open together: candidates, once each, their costs, every limit and condition."""
+    Raises
+    ------
+    UnprovenError
+        An unknown model, limits that are none or belong to another model, conditions about what is not there.
+    """
+    if plan.model not in MODELS:
+        _refuse(f"the plan is of the model {plan.model!r}; expected one of {', '.join(MODELS)}")
+    _check_own_terms(plan)
+    if plan.budget is not None and not 0 <= plan.budget < math.inf:
+        _refuse(f"the plan has the budget {plan.budget}; expected a cost of 0 or more")
+    if plan.model not in _FREE and plan.sites_limit is None and plan.budget is None:
+        _refuse(f"the plan has neither a number of sites nor a budget; expected a limit of {plan.model}")
+    if (plan.conditions.floor or plan.conditions.floors) and plan.model not in _FLOORED:
+        _refuse(f"the plan has floors, which {plan.model} does not keep to")
     try:
-        rows = problem.rows(plan.selected)
-    except UnknownSiteError as error:
-        msg = f"the plan selects what is not there: {error}"
-        raise UnprovenError(msg) from error
-    if len(set(plan.selected)) != len(plan.selected):
-        msg = f"the plan selects {len(plan.selected)} sites, but {len(set(plan.selected))} different ones"
-        raise UnprovenError(msg)
-    never = [site for site, row in zip(plan.selected, rows, strict=True) if not problem.candidate[row]]
-    if never:
-        msg = f"the plan opens {len(never)} sites that are no candidates: {never[:10]}; expected 0"
-        raise UnprovenError(msg)
-    for site, claimed, row in zip(plan.selected, plan.costs, rows, strict=True):
-        agree(claimed, float(problem.site_cost[row]), f"opening {site!r} costs {{}}")
-    cost = float(problem.site_cost[rows].sum())
-    if plan.sites_limit is not None and len(rows) > plan.sites_limit:
-        msg = f"the plan opens {len(rows)} sites; at most {plan.sites_limit} may open"
-        raise UnprovenError(msg)
-    if plan.budget is not None and cost > affordable(plan.budget):
-        msg = f"the plan costs {cost}; the budget is {plan.budget}"
-        raise UnprovenError(msg)
-    _check_conditions(problem, plan, rows)
+        return read_terms(problem, limits_of(plan))
+    except InputError as error:
+        _refuse(f"the plan's question cannot be asked here: {error}")
 
 
-def check_gains(problem: Problem, plan: SitingPlan) -> float:
-    """Check the people that each site brings in, in opening order; return how many are covered in all."""
-    covered = problem.covered.copy()
-    before = float(problem.people[covered].sum())
-    agree(plan.covered_before, before, "{} people are covered before")
-    agree(plan.population, float(problem.people.sum()), "there are {} people")
-    gains = []
-    for site, claimed, row in zip(plan.selected, plan.gain, problem.rows(plan.selected), strict=True):
-        pairs = slice(problem.start[row], problem.start[row + 1])
-        reach = problem.demand[pairs][problem.within[pairs]]
-        gains.append(float(problem.people[reach[~covered[reach]]].sum()))
-        agree(claimed, gains[-1], f"{site!r} brings in {{}} people")
-        covered[reach] = True
-    later = [k for k in range(1, len(gains)) if gains[k] > gains[k - 1] + _hair(gains[k])]
-    if later:
-        k = later[0]
-        msg = f"the plan opens {plan.selected[k]!r} with {gains[k]} people after one with {gains[k - 1]}"
-        raise UnprovenError(msg)
-    return float(problem.people[covered].sum())
+def _check_own_terms(plan: SitingPlan) -> None:
+    """Check what only one model is asked for."""
+    own = (("target_share", "partial"), ("closures_limit", "relocation"), ("weight", "backup"))
+    for name, model in own:
+        value = getattr(plan, name)
+        if value is not None and plan.model != model:
+            _refuse(f"the plan has {name} {value}, which is asked of {model}, not of {plan.model}")
+    for name, value in (("target_share", plan.target_share), ("weight", plan.weight)):
+        if value is not None and not 0.0 <= value <= 1.0:
+            _refuse(f"the plan has {name} {value}; expected a share from 0 to 1")
+    if plan.model == "partial" and plan.target_share is None:
+        _refuse("the plan reaches a share of all people and does not say which; expected target_share")
+    if plan.model == "relocation" and not _is_count(plan.closures_limit):
+        _refuse(f"the plan may close {plan.closures_limit} sites; expected a whole number")
 
 
-def check_short(plan: SitingPlan, short: dict[str, float]) -> None:
-    """Check that what a plan has to cover is covered, or that an infeasible one tells who is missing.
+def objective_of(problem: Problem, plan: SitingPlan, counts: NDArray[np.bool_]) -> float:
+    """Return what a plan is worth in the terms of its model.
 
     Parameters
     ----------
-    plan
-        The plan.
-    short
-        District, or ``total``, to the people missing there; 0 or less where nobody is.
+    problem, plan
+        The plan and its problem.
+    counts
+        ``(s,)`` sites that count under the plan.
     """
-    missing = {name: people for name, people in short.items() if people > _hair(plan.population)}
-    if plan.status != "infeasible":
-        for name, people in missing.items():
-            msg = f"the plan is called {plan.status}; it is short by {people} people in {name}, not by 0"
-            raise UnprovenError(msg)
-    elif plan.short_people:
-        for name in {**missing, **plan.short_people}:
-            claimed, found = plan.short_people.get(name, 0.0), missing.get(name, 0.0)
-            agree(claimed, found, f"{{}} people are short in {name}")
+    units = problem.people_units
+    covered = problem.covered_by(counts)
+    match plan.model:
+        case "lscp" | "partial":
+            return problem.cost_units.amount(problem.cost_units.sum(problem.rows(plan.selected)))
+        case "max-min":
+            return float(least_share(problem, covered, improvable(problem, limits_of(plan))))
+        case "p-median":
+            return float(problem.people @ problem.nearest_cost(counts))
+        case "p-center":
+            return float(problem.nearest_cost(counts).max(initial=0.0))
+        case "backup":
+            once, twice = units.amount(units.sum(covered)), units.amount(units.sum(covered_twice(problem, counts)))
+            one, two = (1.0, 1.0) if plan.weight is None else (plan.weight, 1.0 - plan.weight)
+            return one * once + two * twice
+    return units.amount(units.sum(covered))
 
 
-def check_bound(problem: Problem, plan: SitingPlan, *, least_is_best: bool) -> None:
-    """Check that the bound lies on the right side, is what the certificate proves, and that the status fits it."""
-    if plan.status == "infeasible":
-        if not plan.short_people and not _contradicts_itself(problem, plan):
-            msg = "the plan is called infeasible, but 0 people are short and the required sites keep to every limit"
-            raise UnprovenError(msg)
-    elif (plan.bound - plan.objective) * (-1 if least_is_best else 1) < -_hair(plan.objective):
-        msg = f"the plan's bound is {plan.bound}; its objective {plan.objective} is better than that"
-        raise UnprovenError(msg)
-    closed = plan.gap <= ROUNDING
-    if plan.status != "infeasible" and closed != (plan.status == "optimal"):
-        msg = f"the plan is called {plan.status}, its gap is {plan.gap} ({plan.objective} of {plan.bound})"
-        raise UnprovenError(msg)
-    if plan.multipliers is None:
-        if plan.bound_by == "certificate":
-            msg = f"the plan's bound {plan.bound} is said to be certified, but it has no multipliers"
-            raise UnprovenError(msg)
+def _refuse(message: str) -> NoReturn:
+    raise UnprovenError(message)
+
+
+def _is_count(value: object) -> bool:
+    try:
+        return operator.index(value) >= 0  # type: ignore[arg-type]  # what is no number is caught
+    except TypeError:
+        return False
+
+
+def _agree(problem: Problem, what: str, claimed: float, found: float) -> None:
+    if not problem.people_units.alike(claimed, found):
+        _refuse(f"the plan says that {what} is {claimed}; it is {found}")
+
+
+def _check_figures(problem: Problem, plan: SitingPlan, terms: Terms, counts: NDArray[np.bool_]) -> None:
+    """Check population, people covered before, gains, sizes, and how the search ended."""
+    _agree(problem, "the population", plan.population, problem.population)
+    before = problem.open.copy()
+    before[problem.rows(plan.closed)] = False
+    covered = problem.people_units.sum(problem.covered_by(before))
+    _agree(problem, "the number of people covered before", plan.covered_before, problem.people_units.amount(covered))
+    gains = gains_in_order(problem, plan)
+    for site, claimed, found in zip(plan.selected, plan.gain, gains, strict=True):
+        _agree(problem, f"what {site!r} brings in", claimed, found)
+    if plan.model in ("mclp", "lscp", "partial", "max-min", "relocation", "p-center"):
+        later = [k for k in range(1, len(gains)) if gains[k] > gains[k - 1] * (1 + CLOSE)]
+        if later:
+            k = later[0]
+            _refuse(f"the plan opens {plan.selected[k]!r} with {gains[k]} people after one with {gains[k - 1]}")
+    _check_end(problem, plan, terms)
+    if plan.status != "infeasible" or plan.model not in _SERVING:
+        found = objective_of(problem, plan, counts)
+        same = problem.cost_units.alike if plan.model in SPENDING else _alike_of(problem, plan)
+        if not same(plan.objective, found):
+            _refuse(f"the plan says that its objective is {plan.objective}; it is {found}")
+
+
+def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
+    """Check what ended the search, and how large the question was."""
+    if not 0 <= plan.seconds < math.inf:
+        _refuse(f"the plan took {plan.seconds} s; expected seconds")
+    if (plan.status == "feasible") == (plan.ended_by == "proof"):
+        _refuse(f"the plan is called {plan.status}, and its search ended by {plan.ended_by}")
+    if plan.sizes is not None:
+        sizes = (int((problem.people > 0).sum()), int(terms.allowed.sum()))
+        if (plan.sizes.points, plan.sizes.candidates) != sizes:
+            _refuse(f"the plan's sizes are {plan.sizes}; there are {sizes[0]} demand points, {sizes[1]} candidates")
+
+
+def _alike_of(problem: Problem, plan: SitingPlan) -> Any:
+    if plan.model in ("p-median", "p-center", "max-min") or plan.weight is not None:
+        return lambda one, other: abs(one - other) <= 2 * CLOSE * abs(other)
+    return problem.people_units.alike
+
+
+def _short(problem: Problem, plan: SitingPlan, counts: NDArray[np.bool_]) -> dict[str, float]:
+    """Return district, or `TOTAL`, to the people that what counts leaves uncovered or unserved though it may not."""
+    units = problem.people_units
+    if plan.model in _SERVING:
+        far = np.isinf(problem.nearest_cost(counts))
+        return {
+            name: people or 0.0
+            for name, people in district_people(problem, far).items()
+            if far.any() and (people > 0 or not problem.people[far].any())
+        }
+    covered = problem.covered_by(counts)
+    there = district_people(problem, covered)
+    wanted = floor_people(problem, plan) if plan.model in _FLOORED else {}
+    total = wanted.pop(TOTAL, 0.0)
+    if plan.model == "lscp":
+        total = max(total, units.amount(units.sum(coverable(problem, plan.conditions))))
+    elif plan.model == "partial":
+        total = max(total, people_wanted(problem, plan))
+    wanted[TOTAL], there[TOTAL] = total, units.amount(units.sum(covered))
+    return {
+        name: people - there[name]
+        for name, people in wanted.items()
+        if people > there[name] and not units.alike(people, there[name])
+    }
+
+
+def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping[str, float]) -> None:
+    """Check that no plan answers the question, or that it says whose word that is, and who is missing."""
+    if not plan.message:
+        _refuse("the plan is called infeasible and does not say why")
+    if plan.multipliers is not None:
+        _agree(problem, "the bound that its certificate proves", plan.bound, proven_bound(problem, plan))
+    if terms.contradiction and plan.model != "relocation":
+        if plan.selected or plan.short_people:
+            _refuse(f"the plan is refused because {terms.contradiction}; it selects {plan.selected}, expected none")
         return
-    proven = proven_bound(problem, plan)
-    tighter = (plan.bound - proven) * (1 if least_is_best else -1)
-    # A closed gap is stated as the objective itself, which rounding may set a hair apart from the certificate.
-    wrong = abs(tighter) > _hair(proven) if plan.bound_by == "certificate" else tighter < -_hair(proven)
-    if wrong:
-        msg = f"the plan's bound is {plan.bound}; its certificate proves {proven}"
-        raise UnprovenError(msg)
+    _check_none(problem, plan, terms, short)
 
 
-def _hair(total: float) -> float:
-    return 2 * ROUNDING * max(1.0, abs(total))
-
-
-def _covered(problem: Problem, plan: SitingPlan) -> NDArray[np.bool_]:
-    opened = problem.open.copy()
-    opened[problem.rows(plan.selected)] = True
-    return problem.covered_by(opened)
-
-
-def _check_conditions(problem: Problem, plan: SitingPlan, rows: NDArray[np.intp]) -> None:
-    asked, there = plan.conditions, set(plan.selected)
-    count = there | set(problem.ids[problem.open].tolist())
-    if there & set(asked.forbidden):
-        msg = f"the plan opens {sorted(map(str, there & set(asked.forbidden)))}, forbidden are {asked.forbidden}"
-        raise UnprovenError(msg)
-    missing = [site for site in asked.required if site not in count]
-    if missing and plan.status != "infeasible":
-        msg = f"the plan opens {len(asked.required) - len(missing)} of {len(asked.required)} required sites"
-        raise UnprovenError(msg)
-    for name, most in asked.quotas.items():
-        used = int(((problem.kind[rows] == name) | (problem.bank[rows] == name)).sum())
-        if used > most:
-            msg = f"the plan opens {used} sites of {name!r}; the quota is {most}"
-            raise UnprovenError(msg)
-    for one, other in asked.exclusive:
-        if one in count and other in count and {one, other} & there:
-            msg = f"the plan opens both {one!r} and {other!r}; at most 1 may open"
-            raise UnprovenError(msg)
-    if asked.spacing_m > 0 and problem.site_xy is not None:
-        _check_spacing(plan, problem.site_xy[rows])
-
-
-def _check_spacing(plan: SitingPlan, xy: NDArray[np.float64]) -> None:
-    for place in range(len(xy) - 1):
-        apart = np.hypot(*(xy[place + 1 :] - xy[place]).T)
-        if apart.min() < plan.conditions.spacing_m - TOUCHING_M:
-            one, other = plan.selected[place], plan.selected[place + 1 + int(apart.argmin())]
-            msg = f"{one!r} and {other!r} stand {apart.min()} m apart; expected {plan.conditions.spacing_m}"
-            raise UnprovenError(msg)
-
-
-def _contradicts_itself(problem: Problem, plan: SitingPlan) -> bool:
-    """Return whether the required sites alone break a limit."""
-    asked = plan.conditions
-    rows = np.unique(problem.rows(asked.required))
-    ids = set(problem.ids[rows].tolist()) | set(problem.ids[problem.open].tolist())
-    rows = rows[~problem.open[rows]]
-    apart = problem.site_xy[rows] if asked.spacing_m > 0 and problem.site_xy is not None else np.empty((0, 2))
-    return (
-        (plan.sites_limit is not None and len(rows) > plan.sites_limit)
-        or (plan.budget is not None and float(problem.site_cost[rows].sum()) > affordable(plan.budget))
-        or any(
-            ((problem.kind[rows] == name) | (problem.bank[rows] == name)).sum() > most
-            for name, most in asked.quotas.items()
+def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping[str, float]) -> None:
+    """Check that no plan reaches what is asked for, and who is missing."""
+    best = best_plan(problem, plan, MANY)
+    everything = _short(problem, plan, problem.open | terms.allowed | _required(problem, terms))
+    if best is not None and best.feasible:
+        _refuse(f"the plan is called infeasible; there is a plan with an objective of {best.worth[0]}")
+    if best is None and not everything and plan.bound_by != "solver":
+        _refuse(
+            f"the plan is called infeasible by {plan.bound_by}, which does not prove it; expected the solver's word"
         )
-        or any(one in ids and other in ids and {one, other} & set(asked.required) for one, other in asked.exclusive)
-        or any(np.hypot(*(a - b)) < asked.spacing_m - TOUCHING_M for a, b in combinations(apart, 2))
-    )
+    if plan.short_people:
+        _check_missing(problem, plan, short, best)
+    elif plan.model not in ("relocation", *_SERVING):
+        _refuse("the plan is called infeasible, but 0 people are short and the required sites keep to every limit")
+
+
+def _required(problem: Problem, terms: Terms) -> NDArray[np.bool_]:
+    found = np.zeros(len(problem.open), np.bool_)
+    found[terms.required] = True
+    return found
+
+
+def _check_missing(problem: Problem, plan: SitingPlan, short: Mapping[str, float], best: Best | None) -> None:
+    """Check the people that an infeasible plan is short of: those of its own sites, or the fewest there can be."""
+    told = dict(plan.short_people)
+    known = {TOTAL, *district_people(problem)}
+    if not set(told) <= known or not all(0 < people <= problem.population * (1 + CLOSE) for people in told.values()):
+        _refuse(f"the plan is short of people by {told}; expected people of {', '.join(sorted(known))}")
+    if plan.selected or plan.model in ("mclp", "lscp", "partial"):
+        for name in {**short, **told}:
+            _agree(problem, f"the shortage in {name}", told.get(name, 0.0), short.get(name, 0.0))
+    elif best is not None and not problem.districts and math.isfinite(best.short):
+        _agree(problem, "the shortage", sum(told.values()), best.short)
+
+
+def _check_bound(problem: Problem, plan: SitingPlan) -> None:
+    """Check that the bound lies on the right side, that its evidence proves it, and that the status fits it."""
+    least = plan.model in _LEAST
+    if (plan.objective - plan.bound) * (1 if least else -1) < 0:
+        _refuse(f"the plan's bound is {plan.bound}; its objective {plan.objective} is better than that")
+    # A share that is proven may leave open how many people are covered at that share.
+    closed = plan.bound == plan.objective
+    if closed != (plan.status == "optimal") and not (plan.model == "max-min" and closed and plan.message):
+        _refuse(f"the plan is called {plan.status}, its gap is {plan.gap} ({plan.objective} of {plan.bound})")
+    if plan.multipliers is not None or plan.bound_by == "certificate":
+        _check_certificate(problem, plan, least=least)
+    if plan.bound_by != "certificate":
+        _check_best(problem, plan, least=least)
+
+
+def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
+    """Check a bound against what multipliers and prices prove; a closed gap may differ by the rounding of sums."""
+    if plan.model in ("p-center", "backup", "relocation"):
+        _refuse(f"the plan's bound {plan.bound} is said to be certified, which no {plan.model} is")
+    proven = proven_median(problem, plan) if plan.model == "p-median" else proven_bound(problem, plan)
+    beyond = (plan.bound - proven) * (1 if least else -1)
+    same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
+    if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):
+        _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}")
+    if plan.bound_by == "solver" and beyond < 0 and not same and plan.bound != plan.objective:
+        _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}, which is better")
+
+
+def _near(problem: Problem, plan: SitingPlan, proven: float) -> bool:
+    if plan.model == "max-min":
+        return abs(plan.bound - proven) <= 2 * CLOSE
+    if plan.model == "p-median":
+        return abs(plan.bound - proven) <= 2 * CLOSE * abs(proven)
+    return problem.people_units.alike(plan.bound, proven)
+
+
+def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
+    """Check a bound by enumeration, or by a solver, against every plan, where these are few."""
+    if plan.bound_by == "enumeration" and plan.model == "p-center" and plan.bound <= _farthest(problem, plan):
+        return
+    best = best_plan(problem, plan, MANY)
+    if best is None:
+        if plan.bound_by != "solver":
+            _refuse(
+                f"the plan's bound {plan.bound} is said to be by {plan.bound_by}; there are too many plans for that"
+            )
+        return
+    if plan.status == "optimal" and not is_best(problem, plan, best):
+        _refuse(f"the plan is called optimal with {plan.objective}; the best of all plans has {best.worth}")
+    reached = best.worth[0] if plan.model != "backup" else best.worth[-1]
+    if plan.bound_by == "enumeration" and not abs(plan.bound - reached) <= 2 * CLOSE * abs(reached):
+        _refuse(f"the plan's bound {plan.bound} is said to be by enumeration; it proves {reached}")
+    beyond = (reached - plan.bound) * (-1 if least else 1)
+    if beyond > 2 * CLOSE * abs(reached) and not (plan.model == "backup" and plan.weight is None):
+        _refuse(f"the plan's bound is {plan.bound}; the best of all plans has {reached}")
+
+
+def _farthest(problem: Problem, plan: SitingPlan) -> float:
+    """Return the cost of the demand point that is farthest from every site that may open."""
+    terms = read_terms(problem, limits_of(plan))
+    within = problem.open | terms.allowed | _required(problem, terms)
+    return float(problem.nearest_cost(within).max(initial=0.0))

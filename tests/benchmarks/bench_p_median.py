@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accessibility.siting.p_median import check_p_median, solve_p_median
+from accessibility.siting.p_median import solve_p_median
 from accessibility.siting.problem import Problem
+from accessibility.siting.verify import verify_plan
 
 
 def town(points: int, sites: int) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.int64]]]:
@@ -44,6 +45,6 @@ def test_five_thousand_points_and_a_hundred_sites_are_solved(benchmark: Any) -> 
     costs, people = town(5_000, 100)
     problem = Problem.from_costs(costs, people, 200)
     plan = benchmark.pedantic(solve_p_median, args=(problem,), kwargs={"sites": 10}, rounds=1)
-    check_p_median(problem, plan)
+    verify_plan(problem, plan)
     sys.stdout.write(f"\n{plan}, {plan.bound_by}, {plan.seconds:.1f} s\n")
     assert plan.gap <= 0.001

@@ -16,9 +16,18 @@ from accessibility.siting import Conditions, Problem, solve_max_min, verify_plan
 NONE = Conditions()
 
 
-def least_share(problem: Problem, points: set[int]) -> float:
+def counted(problem: Problem, asked: Conditions, outcomes: list[set[int]]) -> list[str]:
+    """Districts that some plan still helps, and those that are covered in full; every one where no plan helps any."""
+    everyone, today = set(range(len(problem.people))), reached(problem, tuple(problem.rows(asked.required)))
+    anyhow = set().union(*outcomes)
+    lived_in = [name for name in problem.districts if people_at(problem, everyone, name) > 0]
+    helped = [name for name in lived_in if people_at(problem, anyhow - today, name) > 0]
+    full = [name for name in lived_in if people_at(problem, everyone - today, name) == 0]
+    return helped + full if helped else lived_in
+
+
+def least_share(problem: Problem, points: set[int], districts: list[str]) -> float:
     everyone = set(range(len(problem.people)))
-    districts = [name for name in problem.districts if people_at(problem, everyone, name) > 0]
     return min((people_at(problem, points, d) / people_at(problem, everyone, d) for d in districts), default=1.0)
 
 
@@ -41,8 +50,10 @@ def test_against_every_plan(problem: Problem, sites: int, budget: float | None, 
     if not outcomes:
         assert plan.status == "infeasible"
         return
-    best = max(least_share(problem, points) for points in outcomes)
-    most = max(people_at(problem, points) for points in outcomes if least_share(problem, points) >= best - 1e-9)
+    districts = counted(problem, asked, outcomes)
+    best = max(least_share(problem, points, districts) for points in outcomes)
+    fair = [points for points in outcomes if least_share(problem, points, districts) >= best - 1e-9]
+    most = max(people_at(problem, points) for points in fair)
     assert plan.objective == pytest.approx(best, abs=1e-9)
     assert plan.covered_people == pytest.approx(most, abs=1e-9)
     assert plan.status == "optimal"
@@ -55,11 +66,33 @@ def test_without_districts_it_covers_most_people() -> None:
     verify_plan(problem, plan)
 
 
-def test_a_district_beyond_every_candidate_keeps_the_least_share_at_nothing() -> None:
-    problem = covers([[0], [1]], [50, 30, 20], district=[0, 0, 1], districts=("near", "far"))
+def test_a_district_beyond_every_candidate_is_named_and_the_others_are_served_fairly() -> None:
+    districts = ("large", "small", "beyond")
+    problem = covers([[0], [1], [2]], [100, 100, 50, 1], district=[0, 0, 1, 2], districts=districts)
+    plan = solve_max_min(problem, sites=2)
+    assert (plan.objective, plan.status, plan.selected) == (0.5, "optimal", (0, 2))
+    assert plan.message == "no candidate covers anyone else in beyond (1 people): the least share is that of the others"
+    assert "objective 0.5," in repr(plan)
+    verify_plan(problem, plan)
+
+
+def test_a_district_that_nothing_helps_any_more_decides_nothing_either() -> None:
+    problem = covers(
+        [[0], [2], [3], [4]],
+        [10, 90, 40, 60, 50],
+        open=[True, False, False, False],
+        district=[0, 0, 1, 1, 2],
+        districts=("tenth", "B", "C"),
+    )
+    plan = solve_max_min(problem, sites=2)
+    assert (plan.objective, set(plan.selected)) == (0.6, {2, 3})
+    verify_plan(problem, plan)
+
+
+def test_where_nothing_helps_anybody_the_least_share_is_todays() -> None:
+    problem = covers([[0], [0]], [10, 30], open=[True, False], district=[0, 0], districts=("A",))
     plan = solve_max_min(problem, sites=1)
-    assert (plan.objective, plan.bound, plan.status) == (0, 0, "optimal")
-    assert plan.selected == (0,)  # the total still counts
+    assert (plan.objective, plan.selected, plan.status) == (0.25, (), "optimal")
     verify_plan(problem, plan)
 
 
