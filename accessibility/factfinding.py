@@ -174,7 +174,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         walker=now.walker,
         slow_m_s=SLOW_M_S,
         totals=tell_totals(now),
-        outside_people=float("nan") if study.districts is None else study.people_depending_on_outside(now),
+        outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
         districts=study.table(now),
         settings=setting_table(now),
         groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
@@ -272,3 +272,13 @@ def find_pictures(measured: Measured) -> Pictures:
     """Return what the pictures of a report are drawn from."""
     study = measured.study
     return Pictures(ground=Ground.of(measured.now, study.districts, study.network), after=measured.after)
+
+
+def people_depending_on_outside(study: Study, coverage: Coverage) -> float:
+    """Return how many people are covered only by sites outside the area of a study."""
+    outside = study.site_district.isna().to_numpy()
+    if study.districts is None or not (outside & study.sites.open).any():
+        return 0.0
+    inside = replace(study.sites, open=study.sites.open & ~outside)
+    alone = measure_coverage(study.network, study.demand, inside, coverage.standard, coverage.walker, coverage.snapped)
+    return coverage.covered_people - alone.covered_people

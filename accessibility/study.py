@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,13 @@ from accessibility.arrays import Frozen
 from accessibility.candidates import propose_candidates
 from accessibility.catchments import Catchments, trace_catchments
 from accessibility.coverage import Coverage, measure_coverage
-from accessibility.errors import AccessibilityWarning, InputError
+from accessibility.errors import InputError
 from accessibility.explanation import Explanation, explain_place
 from accessibility.ledger import Ledger, measure_redundancy
 from accessibility.live import Ground
 from accessibility.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.loading.districts import districts_of, load_area
+from accessibility.loading.memory import Terms, hold_inputs, settle
 from accessibility.loading.people import load_people, place_people
 from accessibility.loading.readings import suspect_people
 from accessibility.loading.sites import load_sites
@@ -29,6 +29,8 @@ from accessibility.projection import WGS84, transform
 from accessibility.proposing import Question, SitingCase, plan_scenario, propose_sites
 from accessibility.report.tables import district_table
 from accessibility.snapping import Snapped, snap_study
+from accessibility.sources.checks import Finding, warn_of
+from accessibility.standards import Standard, Walker
 from accessibility.studyfile import read_study_file
 from accessibility.trial import Baseline, Trial
 
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
     from accessibility.scenario import Scenario
     from accessibility.sites import Sites
     from accessibility.siting import SitingPlan
-    from accessibility.sources.checks import Finding
-    from accessibility.standards import Standard, Walker
     from accessibility.studyfile import StudyFile
 
 
@@ -88,6 +88,89 @@ class Study(Frozen):
     inputs: Mapping[str, Path]
     findings: tuple[Finding, ...]
     shifted_settings: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
+        cls,
+        network: Network,
+        people_: object,
+        outlets: object,
+        /,
+        *,
+        banks: object = None,
+        candidates: object = None,
+        districts: object = None,
+        people: str = "population",
+        district: str = "name",
+        settings: str | None = None,
+        groups: Sequence[str] = (),
+        coordinates: str | None = None,
+        standard: Standard | None = None,
+        walker: Walker | None = None,
+        name: str = "Study",
+        attribution: str | None = None,
+    ) -> Study:
+        """Return a study of values in memory; they are read as the files of a ``study.toml`` are.
+
+        Parameters
+        ----------
+        network
+            Streets, from `Network.from_osm`, `Network.from_networkx` or `Network.from_gdf`.
+        people_
+            `Demand`, a `GeoDataFrame` of points or polygons, or a `DataFrame` with columns of coordinates under their
+            usual names (``lon``, ``lng``, 经度, ...).
+        outlets, banks, candidates
+            Sites that count today, bank branches (column ``partner`` or ``open``: which of them count), places where
+            a counter could open: frames like those of people, or `Sites`. `Sites` of several kinds may stand in
+            `outlets` alone.
+        districts
+            A `GeoDataFrame` of polygons.
+        people, district
+            Column of the people, and of the districts' names, where they are not the usual ones; the names may also be
+            the index.
+        settings
+            ``degurba`` (the Degree of Urbanisation), the column of the people that says ``urban``, ``town`` or
+            ``rural``, or one of these for everybody. Where not given the column ``setting`` if there is one, else
+            ``degurba``.
+        groups
+            Columns of people who are told apart.
+        coordinates
+            Of tables without geometry: ``WGS84`` (if not given), ``GCJ-02``, ``BD-09`` or ``EPSG:n``.
+        standard, walker
+            What near enough means and how people walk; the policy standard and 1.0 m/s if not given.
+        name, attribution
+            Of the study, and whom its data are owed to.
+
+        Raises
+        ------
+        InputError
+            A value that is no such table, and whatever `read_study` refuses and warns of in files.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> import accessibility as acc
+        >>> metres = {"crs": "EPSG:32649"}
+        >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], **metres)
+        >>> at = shapely.points([(5009e2, 34e5), (502e3, 34e5)])
+        >>> homes = gpd.GeoDataFrame({"pop": [30, 10]}, geometry=at, **metres)
+        >>> halls = gpd.GeoDataFrame({"name": ["Hall"]}, geometry=shapely.points([(5e5, 34e5)]), **metres)
+        >>> study = acc.Study.of(road, homes, halls, people="pop", settings="urban")
+        >>> study.coverage().share
+        0.75
+        """
+        sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
+        held = hold_inputs(people_, sites, districts, population=people, district=district)
+        terms = Terms(
+            name=name,
+            attribution=attribution,
+            settings=settings,
+            groups=groups,
+            coordinates=coordinates,
+            standard=Standard() if standard is None else standard,
+            walker=Walker() if walker is None else walker,
+        )
+        return _gather(settle(held, terms), Path(name), lambda _: None, network)
 
     def __repr__(self) -> str:
         """Return the name, people and sites."""
@@ -256,17 +339,6 @@ class Study(Frozen):
         """Names of all districts, in the order of the area's file."""
         return list(self.district.dropna().unique()) if self.districts is None else list(self.districts.index)
 
-    def people_depending_on_outside(self, coverage: Coverage) -> float:
-        """Return how many people are covered only by sites outside the area."""
-        outside = self.site_district.isna().to_numpy()
-        if self.districts is None or not (outside & self.sites.open).any():
-            return 0.0
-        inside = replace(self.sites, open=self.sites.open & ~outside)
-        alone = measure_coverage(
-            self.network, self.demand, inside, coverage.standard, coverage.walker, coverage.snapped
-        )
-        return coverage.covered_people - alone.covered_people
-
     def map(
         self,
         shown: Coverage | Trial | None = None,
@@ -335,9 +407,15 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         What looks suspicious in the inputs, as ``accessibility check`` prints it.
     """
     path = Path(path)
-    step = progress or (lambda _: None)
     settings = read_study_file(path)
     load = Loading(settings=settings, folder=path.resolve().parent, cache=cache or default_cache())
+    return _gather(load, path, progress or (lambda _: None))
+
+
+def _gather(load: Loading, path: Path, step: Callable[[str], None], network: Network | None = None) -> Study:
+    """Return the study of some settings; its streets are read where they are not given."""
+    settings = load.settings
+    of_network: list[Finding] = []
     name = settings.name or load.folder.name
     step("Districts")
     area, of_area = load_area(load)
@@ -347,7 +425,8 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     step("Settings and districts")
     inhabitants, of_places = place_people(load, area, people)
     step("Streets")
-    network, of_network = load_network(load, bounds)
+    if network is None:
+        network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
     of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
@@ -355,7 +434,7 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     demand = inhabitants.demand.to_crs(network.crs)
     together = check_together(load, network, demand, area)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
-    _warn(path, findings)
+    warn_of(path.name, findings)
     return Study(
         path=path,
         settings=settings,
@@ -366,15 +445,6 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
         site_district=districts_of(sites, area, name),
         shifted_settings=inhabitants.shifted,
         districts=area,
-        inputs=input_files(load),
+        inputs={} if load.held else input_files(load),
         findings=findings,
     )
-
-
-def _warn(path: Path, findings: Sequence[Finding]) -> None:
-    """Tell a notebook what the commands print."""
-    looks = [str(finding) for finding in findings if finding.is_warning]
-    if looks:
-        told = "\n  ".join(looks)
-        message = f"{len(looks)} findings on the inputs of {path.name} (study.findings has all):\n  {told}"
-        warnings.warn(message, AccessibilityWarning, stacklevel=3)

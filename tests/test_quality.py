@@ -21,6 +21,7 @@ import accessibility as acc
 from accessibility import runs
 from accessibility.console import Silence
 from accessibility.coverage import measure_coverage
+from accessibility.factfinding import people_depending_on_outside
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
 from accessibility.report.quality import measure_streets, snap_table, snap_to_nodes
 from accessibility.snapping import NOWHERE, Snapped
@@ -193,7 +194,7 @@ def test_sites_outside_are_worth_those_who_depend_on_them(town: Path, cache: Pat
     write_area(town, {}, 0.5, 6)
     study = acc.read_study(town, cache=cache)
     quality, table = quality_of(town, cache)
-    assert table.loc["site-outside", "people"] == 20 == study.people_depending_on_outside(quality.coverage)
+    assert table.loc["site-outside", "people"] == 20 == people_depending_on_outside(study, quality.coverage)
     assert table.loc["site-outside", "points_of_coverage"] == pytest.approx(-100 * 20 / 300)
     assert pd.isna(table.loc["site-outside", "district"])
 

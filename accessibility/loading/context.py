@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +15,12 @@ from accessibility.sources.tables import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from accessibility.studyfile import OSM_SUFFIXES, SettlementSource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.sources.held import HeldTable
     from accessibility.studyfile import StudyFile
 
 Bounds = tuple[float, float, float, float]
@@ -38,15 +41,22 @@ class Loading:
         What its relative paths are relative to.
     cache
         Folder for parsed networks.
+    held
+        Tables in memory, by the name that stands in the settings as their path.
     """
 
     settings: StudyFile
     folder: Path
     cache: Path
+    held: Mapping[str, HeldTable] = field(default_factory=dict)
 
     def file(self, path: Path) -> Path:
         """Return the path of an input."""
         return path if path.is_absolute() else self.folder / path
+
+    def table(self, path: Path) -> Path | HeldTable:
+        """Return the table of an input: its path, or the value where it is held in memory."""
+        return self.held.get(str(path)) or self.file(path)
 
     @property
     def streets(self) -> Path:

@@ -34,7 +34,7 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
         area, shared = tell_apart(area, source=path.name)
         findings += shared + overlaps(area, path.name)
     else:
-        area, findings = read_areas(path, _spec(load, table))
+        area, findings = read_areas(load.table(table.path or path), _spec(load, table))
     if table.table is not None:
         area, joined = with_table(area, load.file(table.table))
         findings += joined

@@ -102,7 +102,7 @@ def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -
         district=table.district,
         groups=table.groups,
     )
-    read, findings = read_people_table(path, spec, area)
+    read, findings = read_people_table(load.table(table.path or path), spec, area)
     if not any(finding.code == "joined-to-districts" for finding in findings):
         findings += assumed_datum(path, table.coordinates)
     known = ("setting", "district", "label", *table.groups)

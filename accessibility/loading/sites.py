@@ -78,7 +78,7 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
             encoding=table.encoding,
             cost={"outlet": 0.0, "bank": cost.bank, "new": cost.new},
         )
-        frame, findings = read_sites(path, spec)
+        frame, findings = read_sites(load.table(table.path or path), spec)
         return frame, path.name, findings + assumed_datum(path, table.coordinates)
     if not is_osm(path):
         msg = f"{path.name}: osm = ... reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"

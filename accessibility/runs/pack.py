@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.areas.service_areas import trace_service_areas
 from accessibility.errors import InputError
-from accessibility.factfinding import SLOW_M_S, SPEEDS_M_S, find_facts, find_pictures, measure_study
+from accessibility.factfinding import (
+    SLOW_M_S,
+    SPEEDS_M_S,
+    find_facts,
+    find_pictures,
+    measure_study,
+    people_depending_on_outside,
+)
 from accessibility.proposing import Question
 from accessibility.report.dictionary import data_dictionary
 from accessibility.report.files import write_csv, write_geoparquet
@@ -237,7 +244,7 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
         f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)",
     ]
     if study.districts is not None:
-        outside = study.people_depending_on_outside(now)
+        outside = people_depending_on_outside(study, now)
         notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
     return tuple(notes)
 

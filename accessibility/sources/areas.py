@@ -16,6 +16,7 @@ from accessibility.errors import InputError
 from accessibility.projection import WGS84
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import DIVISIONS, attributes, find_column
+from accessibility.sources.held import HeldTable, held_polygons
 from accessibility.sources.numerals import cell_text
 from accessibility.sources.tables import checked_path, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
@@ -59,7 +60,7 @@ class AreaSpec:
     summed: tuple[str, ...] = ()
 
 
-def read_areas(path: Path, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def read_areas(path: Path | HeldTable, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the districts of a polygon file: a row a district, its label in the column ``name``, EPSG:4326.
 
     Rows of one district are joined: those of one id; where the study names none, those of one name and code; without
@@ -84,7 +85,7 @@ def read_areas(path: Path, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFra
 
 
 def read_polygons(
-    path: Path, *, column: str = "name", layer: str | None = None, encoding: str | None = None
+    path: Path | HeldTable, *, column: str = "name", layer: str | None = None, encoding: str | None = None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the polygons of a file, valid, in EPSG:4326, the text of `column` in the column ``name``; what was found.
 
@@ -93,10 +94,13 @@ def read_polygons(
     InputError
         As `read_areas`.
     """
-    file = checked_path(path)
     findings: list[Finding] = []
-    with readable(file, findings):
-        table = read_vector(file, layer=layer, encoding=encoding)
+    if isinstance(path, HeldTable):
+        table = held_polygons(path)
+    else:
+        file = checked_path(path)
+        with readable(file, findings):
+            table = read_vector(file, layer=layer, encoding=encoding)
     if table.empty:
         msg = f"{path.name}: no rows; expected district polygons"
         raise InputError(msg)

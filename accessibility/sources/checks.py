@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accessibility.errors import AccessibilityWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOTES = frozenset(
     {
@@ -78,3 +85,20 @@ class Finding:
     def __str__(self) -> str:
         """Return the source and the sentence."""
         return f"{self.source}: {self.message}"
+
+
+def warn_of(name: str, findings: Sequence[Finding]) -> None:
+    """Tell a notebook what the commands print: one `AccessibilityWarning` of all findings that somebody should look at.
+
+    Parameters
+    ----------
+    name
+        The study's.
+    findings
+        What was found in its inputs.
+    """
+    looks = [str(finding) for finding in findings if finding.is_warning]
+    if looks:
+        told = "\n  ".join(looks)
+        message = f"{len(looks)} findings on the inputs of {name} (study.findings has all):\n  {told}"
+        warnings.warn(message, AccessibilityWarning, stacklevel=4)

@@ -24,7 +24,7 @@ from accessibility.sources.points import (
     outlines,
     unique_row_ids,
 )
-from accessibility.sources.tables import checked_path, read_table
+from accessibility.sources.tables import name_of, read_table
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
+
+    from accessibility.sources.held import HeldTable
 
 _SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _UNREADABLE_SHARE = 0.05
@@ -62,7 +64,7 @@ class PeopleSpec(TableSpec):
 
 
 def read_people_table(
-    path: str | os.PathLike[str], spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
+    path: str | os.PathLike[str] | HeldTable, spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return people at places, and what was found.
 
@@ -91,7 +93,7 @@ def read_people_table(
         A column that is not there, people that are blank, negative or no number, ids that stand twice, coordinates
         that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
     """
-    source = checked_path(path).name
+    source = name_of(path)
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)

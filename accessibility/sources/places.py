@@ -18,13 +18,15 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.columns import ALIASES, check_meanings, find_column, require_column
 from accessibility.sources.numerals import numbers, rows_text
 from accessibility.sources.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
-from accessibility.sources.tables import checked_path, read_table
+from accessibility.sources.tables import name_of, read_table
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from accessibility.sources.held import HeldTable
 
 Role = Literal["outlets", "banks", "candidates"]
 
@@ -65,7 +67,7 @@ class PlaceSpec(TableSpec):
     cost: Mapping[str, float] = field(default_factory=lambda: dict(_COSTS))
 
 
-def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
     """Return the sites of a table, and what was found.
 
     Parameters
@@ -90,7 +92,7 @@ def read_sites(path: str | os.PathLike[str], spec: PlaceSpec) -> tuple[gpd.GeoDa
         Ids that stand twice, missing columns, more than one row in twenty without coordinates, coordinates that are
         swapped or in another system, costs that are negative or no numbers, and whatever `read_table` refuses.
     """
-    source = checked_path(path).name
+    source = name_of(path)
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     id_column = find_column(table, "id", source=source, given=spec.columns.get("id"))

@@ -22,6 +22,7 @@ from accessibility.errors import InputError
 from accessibility.files import is_file, is_full, no_room
 from accessibility.sources.checks import Finding
 from accessibility.sources.encodings import decode_text
+from accessibility.sources.held import HeldTable
 from accessibility.sources.numerals import cell_text
 from accessibility.sources.rows import table_of_rows
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
@@ -91,8 +92,23 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
     return file
 
 
+def name_of(path: str | os.PathLike[str] | HeldTable) -> str:
+    """Return what messages call a table: the name of its file, which is there, or of a table in memory.
+
+    Raises
+    ------
+    InputError
+        As `checked_path`.
+    """
+    return path.name if isinstance(path, HeldTable) else checked_path(path).name
+
+
 def read_table(
-    path: str | os.PathLike[str], *, sheet: str | None = None, encoding: str | None = None, layer: str | None = None
+    path: str | os.PathLike[str] | HeldTable,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    layer: str | None = None,
 ) -> tuple[pd.DataFrame, list[Finding]]:
     """Return a table with every column as text, and what was set aside.
 
@@ -100,7 +116,7 @@ def read_table(
     ----------
     path
         CSV or a workbook (Excel, LibreOffice, WPS), which of them its content decides; GeoJSON, GeoPackage, GeoParquet,
-        Shapefile, FlatGeobuf, KML or GPX, by its name.
+        Shapefile, FlatGeobuf, KML or GPX, by its name. A table in memory is returned as it is.
     sheet
         Sheet of a workbook; the first that is shown where not given.
     encoding
@@ -123,6 +139,8 @@ def read_table(
     InputError
         A file that is missing, empty, remote, corrupt or of another format, or has no rows.
     """
+    if isinstance(path, HeldTable):
+        return path.table, []
     file = checked_path(path)
     suffix = file.suffix.lower()
     findings: list[Finding] = []
