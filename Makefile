@@ -17,7 +17,7 @@ test: $(READY)
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/python -m pytest -n auto --dist loadfile
+	$(RUN)/python -m pytest -n auto --dist worksteal
 
 # Ratios against peers in one run; minutes long.
 benchmark: $(READY)

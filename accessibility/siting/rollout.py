@@ -93,7 +93,7 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     """
     best: list[NDArray[np.intp]] = []
     most = (1, 0)
-    for place in _pivots(len(courses)):
+    for place in _pivots(courses):
         if best and clock.up:
             break
         chain = _chain(courses, place, clock)
@@ -103,10 +103,17 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     return _ordered(problem, courses[-1].small.opened, best)
 
 
-def _pivots(count: int) -> list[int]:
-    """Return the budgets from which to lead: the first and the last one, and those between, or some of them."""
+def _pivots(courses: Sequence[Course]) -> list[int]:
+    """Return the budgets from which to lead: the first and the last one, and those between, or some of them.
+
+    From one plan one order leads, however many budgets it is the best of.
+    """
+    count = len(courses)
     places = [0, count - 1, *np.linspace(0, count - 1, _CHAINS).round().astype(int).tolist()]
-    return list(dict.fromkeys(places))
+    first: dict[bytes, int] = {}
+    for place in places:
+        first.setdefault(np.sort(courses[place].sites).tobytes(), place)
+    return list(first.values())
 
 
 def _chain(courses: Sequence[Course], place: int, clock: Clock) -> list[NDArray[np.intp]]:
