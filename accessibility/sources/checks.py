@@ -101,4 +101,4 @@ def warn_of(name: str, findings: Sequence[Finding]) -> None:
     if looks:
         told = "\n  ".join(looks)
         message = f"{len(looks)} findings on the inputs of {name} (study.findings has all):\n  {told}"
-        warnings.warn(message, AccessibilityWarning, stacklevel=4)
+        warnings.warn(message, AccessibilityWarning, stacklevel=5)
