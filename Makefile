@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test benchmark campaign peers sample lock clean
+.PHONY: demo test benchmark campaign audit peers sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -26,6 +26,14 @@ benchmark: $(READY)
 # Broken inputs, faults, hostile texts and odd circumstances by the thousand; before a release, about an hour.
 campaign: $(READY)
 	$(RUN)/python tests/campaign/campaign.py
+
+# Known vulnerabilities of what is locked, and every licence; before a release. Needs the internet: a package that no
+# database of vulnerabilities answers for fails the audit, it does not pass unseen.
+audit: $(READY)
+	$(PYTHON) -m venv .audit
+	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit pip-licenses
+	.audit/bin/pip-licenses --python=$(RUN)/python --order=license
+	.audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 # Walking distances against other routing engines, which are optional and not in the lock.
 peers: $(READY)
@@ -49,4 +57,4 @@ lock:
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .audit .mypy_cache .ruff_cache .pytest_cache .hypothesis

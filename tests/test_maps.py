@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import errno
+import hashlib
 import html
 import json
 import re
 import warnings
 import zlib
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -271,6 +273,19 @@ def test_no_name_reaches_a_script_or_becomes_markup(name: str) -> None:
     if re.search(r"[^\w ]", name):
         assert not any(name in script for script in scripts)
     assert html.unescape(re.findall(r"<h1[^>]*>(.*?)</h1>", page)[0]) == visible(name)
+
+
+@pytest.mark.parametrize(
+    ("file", "published"),
+    [
+        ("leaflet.js", "WBkoXOwTeyKclOHuWtc+i2uENFpDZ9YPdf5Hf+D7ewM="),
+        ("leaflet.css", "kLaT2GOSpHechhsozzB+flnD+zUyjE2LlfWPgU04xyI="),
+    ],
+)
+def test_the_packaged_leaflet_is_the_published_one(file: str, published: str) -> None:
+    """The hashes are those of Leaflet's download page for 1.9.3 (subresource integrity)."""
+    content = files("xstatic.pkg.leaflet").joinpath("data", file).read_bytes()
+    assert base64.b64encode(hashlib.sha256(content).digest()).decode() == published
 
 
 def test_text_is_shown_letter_by_letter() -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 from conftest import STEP_DEG
+from rasterio.transform import from_origin
 from shapely import box
 
 import accessibility as acc
@@ -146,6 +148,28 @@ def test_townships_among_their_villages_are_told(town: Path, cache: Path, first:
 def test_a_row_of_totals_counts_for_nobody(town: Path, cache: Path, word: str) -> None:
     write_people(town, PLACES, f"\n{word},{108.2 + STEP_DEG:.7f},30.5,315,urban\n")
     assert acc.read_study(town, cache=cache).demand.population.sum() == 315
+
+
+@pytest.mark.parametrize(("unit", "told"), [(1.0, False), (10.0, True)])
+def test_heights_in_decimetres_are_told_with_what_the_flat_is_worth(
+    town: Path,
+    cache: Path,
+    unit: float,
+    told: bool,  # noqa: FBT001
+) -> None:
+    rise = 0.06 * 95_970 * np.linspace(0, 0.06, 60)  # six in a hundred to the east
+    profile = {"height": 30, "width": 60, "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    grid = from_origin(108.19, 30.515, 0.001, 0.001)
+    with rasterio.open(town.parent / "dem.tif", "w", driver="GTiff", transform=grid, **profile) as dem:
+        dem.write(np.tile(100 + rise * unit, (30, 1)).astype("float32"), 1)
+    edit(town, "[inputs]", '[inputs]\nelevation = { path = "dem.tif" }')
+    said = found(town, cache)
+    assert ("steep-streets" in said) == told
+    if told:
+        now = acc.read_study(town, cache=cache).coverage()
+        assert now.covered_people < 30
+        assert said["steep-streets"].points_of_coverage == pytest.approx(100 * (30 - now.covered_people) / 310)
+        assert "are the heights in feet or decimetres" in said["steep-streets"].message
 
 
 def test_a_group_that_is_everybody_is_told(town: Path, cache: Path) -> None:

@@ -107,7 +107,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     moved = measure_at_nodes(study, now)
     read = (f for f in study.findings if f.code not in _WEIGHED_HERE)
     parts = (
-        (_weigh_read(finding, now) for finding in read),
+        (_weigh_read(finding, study, now) for finding in read),
         stacked_sites(study, now),
         misplaced_sites(study, now),
         sites_not_open(study, now),
@@ -166,9 +166,17 @@ def _node_finding(study: Study, now: Coverage, moved: Coverage) -> WeighedFindin
     )
 
 
-def _weigh_read(finding: Finding, now: Coverage) -> WeighedFinding:
-    """Return a reader's finding; people without a place are worth themselves, the others cannot be computed."""
+def _weigh_read(finding: Finding, study: Study, now: Coverage) -> WeighedFinding:
+    """Return a reader's finding, with its worth where that can be computed.
+
+    People without a place are worth themselves, impossible heights what the flat would change.
+    """
     points = None
+    if finding.code == "steep-streets":
+        flat = study.coverage(walker=replace(now.walker, slope=False), standard=now.standard)
+        change = flat.covered_people - now.covered_people
+        points = points_of(now, change)
+        finding = replace(finding, message=f"{finding.message}; on the flat, {change_text(now, change)}")
     if finding.code == "people-without-place":
         points = points_of(now, now.demand.population[~np.isfinite(now.snapped.demand.leg_m) & ~now.covered].sum())
     return WeighedFinding(**asdict(finding), points_of_coverage=points)
