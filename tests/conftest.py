@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
     from accessibility.factfinding import Measured
 
-# The same examples in every run of CI, others in every run at a desk.
-settings.register_profile("project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")))
+# The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 50.
+settings.register_profile(
+    "project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")), max_examples=50
+)
 settings.load_profile("project")
 
 ROOT = Path(__file__).parents[1]

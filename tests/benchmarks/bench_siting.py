@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from blockworlds import BEST, SITES, read_blocks
 from racing import everybody
 from scipy.spatial import cKDTree
 
@@ -98,6 +99,15 @@ def test_towns_in_which_every_home_has_many_candidates(benchmark: Any) -> None:
     plan, building = solved(in_towns(10_000, 1_000.0), 1_000, 0.01, benchmark)
     assert plan.gap <= 0.02
     assert building < plan.seconds
+
+
+@pytest.mark.real
+def test_the_published_best_of_new_york_is_found_and_proven(benchmark: Any) -> None:
+    problem = read_blocks()
+    plan = benchmark.pedantic(solve_mclp, args=(problem,), kwargs={"sites": SITES}, rounds=1)
+    verify_plan(problem, plan)
+    assert (plan.objective, len(plan.selected)) == (BEST, SITES)
+    assert plan.gap <= 0.001
 
 
 def town(points: int, sites: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
