@@ -214,6 +214,13 @@ def test_a_town_of_lines_is_the_same_by_its_tags(door: str, tmp_path: Path) -> N
     np.testing.assert_allclose(minutes(TAGGED[door](roads, tmp_path)), expected, rtol=1e-4, atol=0.2)
 
 
+def test_lines_alone_say_what_they_do_not_know(tmp_path: Path) -> None:
+    from_gdal(town(tmp_path / "town.osm"), tmp_path)
+    found = {finding.code: finding for finding in read_lines(tmp_path / "gdal.gpkg")[1]}
+    assert found["lines-alone"].count > 10
+    assert "the extract itself has them" in found["lines-alone"].message
+
+
 def test_the_town_has_whoever_its_parts_are_for(tmp_path: Path) -> None:
     network, findings = read_network(town(tmp_path / "town.osm"))
     assert network.across.any()

@@ -201,6 +201,9 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
     against = np.array([walk.direction < 0 for walk in judged.walks])
     found.loc[against, "geometry"] = found.geometry[against].reverse()
     said, refused = judged.said, judged.refused
+    if "other_tags" in columns:  # GDAL's layer of the lines of an extract
+        text = "lines of OpenStreetMap without its areas and nodes: squares are not crossed, gates stop nobody"
+        said["lines-alone"] = (len(rows), f"{text}; the extract itself has them")
     if refused:
         said["not-walkable"] = (refused.total(), f"lines may not be walked{reasons(refused)}")
     lines = found[judged.flags("walkable")].reset_index(drop=True)
