@@ -207,7 +207,7 @@ def run_faults(kills: int, seed: int = 1) -> Faults:
         try_kills(bench, draw, kills, faults)
         try_signals(bench, draw, max(kills // 10, 2), faults)
         try_small_disks(bench, _SIZES if kills >= len(_SIZES) else _SIZES[::4], faults)
-        try_two_at_once(bench, max(kills // 50, 1), faults)
+        try_two_at_once(bench, kills // 10 if kills < 50 else kills // 50, faults)
     return faults
 
 

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 
 def test_broken_inputs_are_refused_told_or_right() -> None:
-    table = run_inputs(range(1, 61), workers=1)
+    table = run_inputs(range(1, 41), workers=1)
     assert not table.failures, table.text()
     ends = {end for _, end in table.ends}
     assert {"right", "refused", "told"} <= ends, table.text()
@@ -22,7 +22,7 @@ def test_broken_inputs_are_refused_told_or_right() -> None:
 
 def test_whatever_stops_a_run_its_folder_is_whole() -> None:
     """In a process of its own, because it forks: kills, signals, full disks, two runs at once."""
-    command = [sys.executable, str(HERE / "faults.py"), "--kills", "3"]
+    command = [sys.executable, str(HERE / "faults.py"), "--kills", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout + done.stderr
     assert "disk full" in done.stdout
