@@ -225,6 +225,10 @@ def test_a_swap_near_the_diagonal_is_told_of_few_rows(town: Path, cache: Path) -
     (town.parent / "outlets.csv").write_text("\n".join(["id,lon,lat", *rows]), encoding="utf-8")
     finding = found(town, cache)["datum-suspect"]
     assert "with longitude and latitude swapped" in finding.message
+    before = acc.read_study(town, cache=cache).coverage().share
     rows = [f"O{i},{x},{y}" for i, (x, y) in enumerate(at[2:])]
     (town.parent / "outlets.csv").write_text("\n".join(["id,lon,lat", *rows]), encoding="utf-8")
+    after = acc.read_study(town, cache=cache).coverage().share
+    assert after > before
+    assert finding.points_of_coverage == pytest.approx(100 * (after - before), abs=1e-6)
     assert "datum-suspect" not in found(town, cache)

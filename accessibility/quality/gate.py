@@ -11,6 +11,7 @@ import pandas as pd
 from accessibility.coverage import measure_coverage
 from accessibility.crossings import find_crossings, join_crossings
 from accessibility.projection import transform
+from accessibility.quality.otherwise import coordinates_read_otherwise
 from accessibility.quality.siteworth import (
     misplaced_sites,
     near_doubles,
@@ -35,6 +36,7 @@ from accessibility.report.quality import (
     snap_to_nodes,
 )
 from accessibility.snapping import Snapped
+from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.foot import FERRY
 
 if TYPE_CHECKING:
@@ -105,9 +107,10 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """
     now = study.coverage() if now is None else now
     moved = measure_at_nodes(study, now)
-    read = (f for f in study.findings if f.code not in _WEIGHED_HERE)
+    read = (f for f in study.findings if f.code not in _WEIGHED_HERE and not isinstance(f, ReadingFinding))
     parts = (
         (_weigh_read(finding, study, now) for finding in read),
+        coordinates_read_otherwise(study, now),
         stacked_sites(study, now),
         misplaced_sites(study, now),
         sites_not_open(study, now),

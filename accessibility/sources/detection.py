@@ -152,6 +152,21 @@ def _a_third(one: Evidence, other: Evidence) -> bool:
     return min(one.rows, other.rows) >= MIN_ROWS and one.street_m < other.street_m >= _TIMES_NEARER * one.street_m
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReadingFinding(Finding):
+    """That coordinates fit better if read in another way: the datum declared, and the better reading."""
+
+    declared: str
+    reading: str
+
+
+def read_otherwise(lonlat: NDArray[np.float64], declared: str, reading: str) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` degrees of WGS 84 that were read by the datum `declared` as another reading has them."""
+    written = np.column_stack(from_wgs84(lonlat[:, 0], lonlat[:, 1], declared))
+    datum, written = (declared, written[:, ::-1]) if reading == SWAPPED else (reading, written)
+    return np.column_stack(to_wgs84(written[:, 0], written[:, 1], datum))
+
+
 def weigh_readings(
     written: NDArray[np.float64], declared: str, ground: Ground, texts: Sequence[Sequence[str]]
 ) -> tuple[Evidence, ...]:
@@ -245,7 +260,15 @@ def suspect_datum(
     own = "as the file says" if Path(source).suffix.lower() in GEO_SUFFIXES else "assumed"
     says = f"WGS84 ({own})" if coordinates is None else f"{coordinates} (declared)"
     message = f"{_comparison(evidence[0], says, best, what)}: {_advice(best.reading)}"
-    return evidence, [Finding(code="datum-suspect", source=source, message=message, count=best.rows)]
+    finding = ReadingFinding(
+        code="datum-suspect",
+        source=source,
+        message=message,
+        count=best.rows,
+        declared=str(declared),
+        reading=best.reading,
+    )
+    return evidence, [finding]
 
 
 def _comparison(first: Evidence, says: str, best: Evidence, what: str) -> str:
