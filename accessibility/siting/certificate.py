@@ -66,7 +66,7 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
 
 def share_within(problem: Problem, names: Iterable[str], most: float) -> float:
     """Return the greatest share that some district can have covered, of these, and that is not above a number."""
-    if not problem.people_units.exact:
+    if not problem.people_units.exact or not most < 1.0:
         return min(most, 1.0)
     people = [people for name, people in district_units(problem).items() if people > 0 and name in set(names)]
     shares = (min(math.floor(_above(most * whole)), whole) / whole for whole in people)

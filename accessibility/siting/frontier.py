@@ -87,8 +87,14 @@ class Frontier:
 
     @property
     def nested_people(self) -> NDArray[np.float64]:
-        """``(k,)`` people that the one opening order covers within each budget."""
-        return np.array([self.rollout.covered_people(**{self.by: budget}) for budget in self.budgets])
+        """``(k,)`` people that the one opening order covers within each budget; NaN where the question has no order."""
+        nested = [self.rollout.covered_people(**{self.by: budget}) for budget in self.budgets]
+        return np.where(self._impossible, np.nan, nested)
+
+    @property
+    def _impossible(self) -> NDArray[np.bool_]:
+        """``(k,)`` where no plan keeps to the conditions, floors aside."""
+        return np.array([plan.status == "infeasible" and not plan.short_people for plan in self.plans])
 
     def table(self) -> pd.DataFrame:
         """Return a row a budget, the smallest first.
@@ -184,7 +190,8 @@ def coverage_frontier(
     _finish(courses, clock.first(_FINISH))
     by: Literal["budget", "sites"] = "budget" if sites is None else "sites"
     steps = tuple(_asked(limits) for limits in several)
-    rollout = find_rollout(problem, courses, clock)
+    possible = [k for k, reading in enumerate(readings) if not reading.terms.contradiction]
+    rollout = find_rollout(problem, [courses[k] for k in possible], clock)
     for step, course in zip(steps, courses, strict=True):
         # Where time was short the one order may hold a better plan than the search found for this budget.
         opened = problem.rows(rollout.order[: rollout.opened(**{by: step})])

@@ -122,7 +122,9 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     kept = problem.open.copy()
     kept[terms.required] = True
     nearest = problem.nearest_cost(kept)
-    offers = np.where(np.isinf(nearest), offers, np.minimum(offers, problem.people * np.minimum(nearest, 1e300)))
+    far = np.isinf(nearest)
+    served = problem.people * np.where(far, 0.0, nearest)
+    offers = np.where(far, offers, np.minimum(offers, served))
     profit = np.minimum(problem.people[problem.demand] * problem.cost - offers[problem.demand], 0.0)
     gross = np.bincount(problem.pair_site, weights=profit, minlength=len(problem.open))
     charged, paid = _charges(problem, plan, terms, limits)

@@ -87,10 +87,13 @@ def find_rollout(problem: Problem, courses: Sequence[Course], clock: Clock) -> R
     problem
         People and sites.
     courses
-        Where the search ended for each budget, the smallest first; the columns of each stand in the last one, too.
+        Where the search ended for each budget that any plan keeps to, the smallest first; the columns of each stand in
+        the last one, too. Without any there is no order.
     clock
         When to stop; one order is found in any case.
     """
+    if not courses:
+        return Rollout(order=(), gain=(), cost=(), covered_before=problem.covered_people)
     best: list[NDArray[np.intp]] = []
     most = (1, 0)
     for place in _pivots(courses):

@@ -317,7 +317,7 @@ def _near(problem: Problem, plan: SitingPlan, proven: float) -> bool:
 
 def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     """Check a bound by enumeration, or by a solver, against every plan, where these are few."""
-    if plan.bound_by == "enumeration" and plan.model == "p-center" and plan.bound <= _farthest(problem, plan):
+    if plan.bound_by == "enumeration" and plan.model == "p-center" and plan.bound == _farthest(problem, plan):
         return
     best = best_plan(problem, plan, MANY)
     if best is None:

@@ -306,3 +306,20 @@ def test_the_same_question_gives_the_same_curve() -> None:
     assert repr(coverage_frontier(toy(), budgets=[1, 5])) == (
         "<Frontier of 2 budgets from 1 to 5: 210 to 340 people covered, ceiling 340>"
     )
+
+
+def test_a_question_that_no_plan_answers_has_no_opening_order() -> None:
+    """Two required sites nearer to each other than the spacing."""
+    town = replace(covers([[0], [1], [2]], [5, 4, 3]), site_xy=np.array([[0.0, 0.0], [100.0, 0.0], [900.0, 0.0]]))
+    asked = Conditions(required=(0, 1), spacing_m=250.0)
+    curve = coverage_frontier(town, sites=[0, 2, 3], conditions=asked)
+    assert curve.rollout.order == ()
+    assert curve.table()["nested_people"].isna().all()
+    assert (curve.table()["status"] == "infeasible").all()
+
+
+def test_a_budget_below_the_required_sites_has_no_place_in_the_opening_order() -> None:
+    curve = coverage_frontier(covers([[0], [1], [2]], [5, 4, 3]), sites=[0, 1, 2], conditions=Conditions(required=(1,)))
+    assert np.isnan(curve.nested_people[0])
+    assert curve.nested_people[1:].tolist() == [4.0, 9.0]
+    assert curve.rollout.order[0] == 1

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pytest
 from provingworlds import MODELS, Drawn, draw_question, find_truth, objective_of
 
 from accessibility.errors import InfeasibleError
-from accessibility.siting import enumeration, verify_plan
+from accessibility.siting import Problem, enumeration, verify_plan
 
-SEEDS = range(25)
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provingworlds import Truth
+
+SEEDS = range(20)
+PEOPLED = ("mclp", "backup", "relocation", "p-median")
+"""Models whose objective is in people."""
 
 
 def unreached(drawn: Drawn) -> bool:
@@ -37,3 +47,94 @@ def test_against_every_plan(model: str, alone: bool, monkeypatch: pytest.MonkeyP
         if truth.feasible:
             assert plan.objective == pytest.approx(objective_of(drawn, model, truth), rel=2e-9, abs=0), seed
             assert np.isfinite(plan.bound)
+
+
+def solved(drawn: Drawn, model: str) -> tuple[str, float, frozenset[object]]:
+    """Return status, objective and sites of a plan."""
+    plan = drawn.solve(model)
+    return plan.status, plan.objective, frozenset(plan.selected)
+
+
+def feasible(model: str, first: int, count: int) -> Iterator[tuple[Drawn, Truth]]:
+    """Yield questions that some plan answers, with the answer."""
+    for seed in range(first, first + count):
+        drawn = draw_question(seed, most_sites=6, most_points=9)
+        truth = find_truth(drawn, model)
+        if truth.feasible:
+            yield drawn, truth
+
+
+@pytest.mark.parametrize("factor", [10 / 3, 1e-7])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_factor_of_costs_or_people_changes_neither_status_nor_sites(model: str, factor: float) -> None:
+    for drawn, truth in feasible(model, 3000, 5):
+        status, objective, sites = solved(drawn, model)
+        dear = replace(drawn.problem, site_cost=drawn.problem.site_cost * factor)
+        many = replace(drawn.problem, people=drawn.problem.people * factor)
+        dearer = replace(drawn, problem=dear, cost_factor=drawn.cost_factor * factor)
+        for other in (dearer, replace(drawn, problem=many)):
+            again, value, chosen = solved(other, model)
+            assert again == status
+            scaled = model in ("lscp", "partial") if other is dearer else model in PEOPLED
+            assert value == pytest.approx(objective * factor if scaled else objective, rel=1e-8, abs=0)
+            assert chosen == sites or truth.unique is None
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_order_of_rows_changes_no_site(model: str) -> None:
+    for drawn, _ in feasible(model, 4000, 6):
+        made, random = drawn.problem, np.random.default_rng(1)
+        rows, columns = random.permutation(len(made.open)), random.permutation(len(made.people))
+        turned = Problem.from_costs(
+            drawn.pair[rows][:, columns] * drawn.pair_factor,
+            made.people[columns],
+            drawn.cutoff * drawn.pair_factor * (1 + 1e-12),
+            district=np.array([*made.districts], dtype=object)[made.district[columns]],
+            **{name: getattr(made, name)[rows] for name in ("ids", "site_cost", "open", "candidate", "kind", "bank")},
+        )
+        xy = made.site_xy
+        turned = replace(turned, site_xy=None if xy is None else xy[rows])
+        other = replace(drawn, problem=turned)
+        status, objective, sites = solved(drawn, model)
+        again, value, chosen = solved(other, model)
+        assert (again, chosen) == (status, sites)
+        assert value == pytest.approx(objective, rel=1e-12, abs=0)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_another_candidate_that_brings_nothing_changes_no_answer(model: str) -> None:
+    """A candidate once more under a later name, and one that reaches nobody."""
+    for seed in range(5000, 5004):
+        drawn = draw_question(seed, most_sites=6, most_points=9)
+        # Twins stand in one place, and would fill a quota twice.
+        drawn = replace(drawn, conditions=replace(drawn.conditions, spacing_m=0.0, quotas={}, exclusive=()))
+        for useless in (False, True):
+            truth, other = find_truth(drawn, model), joined(drawn, useless=useless)
+            if not truth.feasible:
+                continue
+            (status, objective, sites), (again, value, chosen) = solved(drawn, model), solved(other, model)
+            assert again == status
+            assert value == pytest.approx(objective, rel=1e-9, abs=0)
+            assert chosen == sites or not useless or truth.unique is None
+
+
+def joined(drawn: Drawn, *, useless: bool) -> Drawn:
+    """Return a question with one more candidate: the first again, or one that nobody reaches."""
+    made = drawn.problem
+    could = np.flatnonzero(made.candidate)
+    row = int(could[0]) if len(could) else 0
+    pair = np.full((1, len(made.people)), np.inf) if useless else drawn.pair[[row]]
+    pair = np.concatenate([drawn.pair, pair])
+    fields: dict[str, Any] = {
+        name: np.append(getattr(made, name), getattr(made, name)[row])
+        for name in ("site_cost", "open", "candidate", "kind", "bank")
+    }
+    problem = Problem.from_costs(
+        pair * drawn.pair_factor,
+        made.people,
+        drawn.cutoff * drawn.pair_factor * (1 + 1e-12),
+        district=np.array([*made.districts], dtype=object)[made.district],
+        ids=np.append(made.ids, "Z99"),
+        **fields,
+    )
+    return replace(drawn, problem=problem, pair=pair, cost=np.append(drawn.cost, drawn.cost[row]))

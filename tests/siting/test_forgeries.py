@@ -1,0 +1,149 @@
+"""Every field of a plan forged, for every model: a checker refuses what the solvers did not find."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from provingworlds import MODELS, draw_question
+
+from accessibility.errors import InputError, UnprovenError
+from accessibility.siting import Conditions, Problem, SitingPlan, solve_max_min, solve_mclp, verify_plan
+from accessibility.siting.plan import Prices, Sizes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provingworlds import Drawn
+
+
+def plans_of(model: str) -> Iterator[tuple[Drawn, SitingPlan]]:
+    """Yield a few questions whose best plan opens several sites."""
+    found = 0
+    for seed in range(300):
+        drawn = draw_question(seed)
+        if found == 2:
+            return
+        try:
+            plan = drawn.solve(model)
+        except RuntimeError:
+            continue
+        if len(plan.selected) > 1 and plan.status == "optimal" and plan.objective > 0 and min(plan.costs) > 0:
+            found += 1
+            yield drawn, plan
+
+
+def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
+    """Yield false claims, at least one for every field."""
+    n, first, better = len(problem.people), plan.selected[0], 1 if plan.model in ("lscp", "partial") else -1
+    fewer = {name: getattr(plan, name)[1:] for name in ("selected", "gain", "costs")}
+    yield {"model": "plain"}
+    yield {"model": "p-center" if plan.model != "p-center" else "p-median"}
+    yield {"selected": ("nowhere", *plan.selected[1:])}
+    yield {"selected": (first, *plan.selected[:-1])}
+    yield fewer
+    yield {"selected": (), "gain": (), "costs": (), "sites": None}
+    yield {"gain": (plan.gain[0] * 1.001 + problem.population * 0.001, *plan.gain[1:])}
+    yield {"gain": (math.nan, *plan.gain[1:])}
+    yield {"closed": ("nowhere",)}
+    yield {"closed": (first,)}
+    for factor in (0.999, 1.001, -1.0):
+        yield {"objective": plan.objective * factor}
+        yield {"objective": plan.objective * factor, "bound": plan.objective * factor}
+        yield {"bound": plan.bound * factor}
+    yield {"bound": plan.objective * (1 + 0.53 * better), "status": "feasible", "ended_by": "work"}
+    yield {"status": "infeasible"}
+    yield {"status": "infeasible", "message": "no plan", "short_people": {"A": 1.0}}
+    yield {"status": "infeasible", "message": "no plan", "conditions": Conditions(required=("nowhere",))}
+    yield {"status": "feasible"}
+    yield {"seconds": -1.0}
+    yield {"seconds": math.nan}
+    yield {"ended_by": "time"}
+    yield {"bound_by": "certificate", "multipliers": None}
+    yield {"bound_by": "certificate", "multipliers": np.full(n, -1.0)}
+    yield {"bound_by": "certificate", "multipliers": np.full(n, math.nan)}
+    yield {"bound_by": "certificate", "multipliers": np.zeros(n + 1)}
+    yield {"bound_by": "certificate", "prices": Prices(quota={"nothing": 1.0})}
+    yield {"sites_limit": len(plan.selected) - 1}
+    yield {"sites_limit": -1}
+    yield {"budget": math.nan}
+    yield {"budget": -1.0}
+    yield {"budget": plan.cost * 0.99 - float(problem.site_cost[problem.rows(plan.closed)].sum())}
+    yield {"target_share": 1.5}
+    yield {"closures_limit": -1}
+    yield {"weight": 2.0}
+    yield {"conditions": Conditions(forbidden=(first,))}
+    yield {"conditions": Conditions(exclusive=((first, plan.selected[1]),))}
+    yield {"conditions": Conditions(floors={"nowhere": 0.5})}
+    yield {"conditions": Conditions(required=(first,), forbidden=(first,))}
+    yield {"short_people": {"A": 5.0}}
+    yield {"population": plan.population * 1.001}
+    yield {"covered_before": plan.covered_before + problem.population}
+    yield {"costs": tuple(cost * 1.01 for cost in plan.costs)}
+    yield {"costs": (math.nan, *plan.costs[1:])}
+    yield {"sizes": Sizes(points=n + 1, candidates=9, pairs=9, rows=9, columns=9, entries=9)}
+    yield {"message": "", "status": "infeasible"}
+
+
+def refused(problem: Problem, plan: SitingPlan, change: dict[str, Any]) -> bool:
+    try:
+        verify_plan(problem, replace(plan, **change))
+    except (UnprovenError, InputError):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_field_is_held_against_the_problem(model: str) -> None:
+    forged: set[str] = set()
+    for drawn, plan in plans_of(model):
+        verify_plan(drawn.problem, plan)
+        for change in forgeries(drawn.problem, plan):
+            forged |= set(change)
+            assert refused(drawn.problem, plan, change), f"{change} passes for {plan}"
+    assert forged >= {field.name for field in fields(SitingPlan)}
+
+
+@pytest.mark.parametrize("by", ["enumeration", "certificate", "solver"])
+@pytest.mark.parametrize("model", MODELS)
+def test_a_worse_plan_is_not_called_the_best(model: str, by: Any) -> None:
+    """The best plan without its first site, told as if it were the best with it."""
+    tried = 0
+    for drawn, plan in plans_of(model):
+        without = replace(drawn, conditions=replace(drawn.conditions, forbidden=(plan.selected[0],), required=()))
+        try:
+            worse = without.solve(model)
+        except RuntimeError:
+            continue
+        if worse.status != "optimal" or math.isclose(worse.objective, plan.objective, rel_tol=1e-6):
+            continue
+        if model == "backup" and worse.covered_people >= plan.covered_people:
+            continue
+        tried += 1
+        told = replace(worse, conditions=plan.conditions, bound=worse.objective, bound_by=by, sizes=plan.sizes)
+        for evidence in ({}, {"multipliers": None, "prices": Prices()}, {"multipliers": plan.multipliers}):
+            with pytest.raises((UnprovenError, InputError)):
+                verify_plan(drawn.problem, replace(told, **evidence))
+    assert tried or model == "p-center"
+
+
+def test_a_bound_that_many_plans_stand_behind_is_not_enumerated() -> None:
+    random = np.random.default_rng(3)
+    problem = Problem.from_costs(random.uniform(0, 9, (60, 200)), random.integers(1, 9, 200), 3.0)
+    plan = solve_mclp(problem, sites=9)
+    told = replace(plan, bound_by="enumeration", multipliers=None, prices=Prices())
+    with pytest.raises(UnprovenError, match="too many plans"):
+        verify_plan(problem, told)
+
+
+def test_plans_cut_short_are_accepted() -> None:
+    random = np.random.default_rng(4)
+    people = random.lognormal(1.0, 1.5, 90).astype(np.float32)
+    district = random.choice(list("ABC"), 90)
+    problem = Problem.from_costs(random.uniform(0, 9, (24, 90)), people, 2.0, district=district)
+    for seconds in (0.0, 0.05, None):
+        verify_plan(problem, solve_max_min(problem, sites=4, time_limit_s=seconds))
+        verify_plan(problem, solve_mclp(problem, sites=4, time_limit_s=seconds))
