@@ -14,16 +14,14 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from accessibility import read_study, runs
-from accessibility.areas.blackspots import ACTIONS, find_blackspots
-from accessibility.areas.service_areas import trace_service_areas
+from accessibility import runs
+from accessibility.areas.blackspots import ACTIONS
 from accessibility.console import Silence
+from accessibility.proposing import Question
 from accessibility.report.dictionary import DICTIONARY_COLUMNS, data_dictionary
 from accessibility.report.files import write_csv
-from accessibility.report.geopackage import write_geopackage
 from accessibility.report.groups import group_record, group_table
-from accessibility.report.layers import GEOMETRY, LayerSources
-from accessibility.report.manifest import Run, record_run
+from accessibility.report.layers import GEOMETRY
 from accessibility.wording import _sentences
 
 if TYPE_CHECKING:
@@ -48,26 +46,9 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 
 @pytest.fixture(scope="module")
 def folder(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run of the sample county, with its GeoPackage and a proposal."""
+    """Return the folder of a run of the sample county, with a proposal and its GeoPackage."""
     out = tmp_path_factory.mktemp("run")
-    runs.run_cover(sample, out, runs.Options(workers=1, cache=cache), Silence())
-    study = read_study(sample, cache=cache)
-    now = study.coverage()
-    plan = layerworlds.county().plan
-    assert plan is not None
-    write_csv(plan, out / "sites.csv")
-    write_geopackage(
-        LayerSources(
-            coverage=now,
-            district=study.district,
-            site_district=study.site_district,
-            districts=study.districts,
-            blackspots=find_blackspots(now, study.network, study.district).spots,
-            service_areas=trace_service_areas(now, study.network),
-            plan=plan,
-        ),
-        out / "coverage.gpkg",
-    )
+    runs.run_site(sample, Question(budget=2.0), out, runs.Options(workers=1, cache=cache), Silence())
     return out
 
 
@@ -143,15 +124,9 @@ def entry_of(path: str, said: pd.DataFrame) -> str | None:
 def test_manifests_have_their_keys(folder: Path) -> None:
     said = entries("manifest.json")
     found = leaves(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
-    county = layerworlds.county()
-    (folder / "study.toml").touch()
-    run = Run(study="x", study_file=folder / "study.toml", inputs={}, parameters={}, seconds=1.0)
-    siting = {"model": "mclp", "status": "optimal", "objective": 1.0, "bound": 1.0, "gap": 0.0, "selected": ["B1"]}
-    siting["question"] = {"model": "mclp", "sites": None, "budget": 1.0}
-    proposed = record_run(run, county.coverage, sensitivity={}, siting=siting)
     used = set()
     groups = {"groups": {"60+": dict.fromkeys(group_record_columns(), 1.0)}}
-    for path, value in {**leaves(groups), **leaves({"siting": proposed["siting"]}), **found}.items():
+    for path, value in {**leaves(groups), "siting": None, **found}.items():
         name = entry_of(path, said)
         assert name is not None, path
         used.add(name)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from accessibility.siting.covering import Covering
 
 _CHUNK = 500  # rounds between two looks at the clock
+_ROUND = 1_500  # what a round of the smallest question does
 _MOST_CLOSED = np.int64(8)  # numbers of one type: a literal would have every kernel it is handed to compiled anew
 _HOT, _COLD = 0.05, 0.001  # of what a typical open site covers: such a loss is taken every third time
 _OFTEN = np.int64(5)  # every so many openings the second best
@@ -79,7 +80,7 @@ def improve(
 def _round_work(covering: Covering) -> float:
     """Return what a round does, more or less: some columns close and others open, each the best of all."""
     pairs, rows, columns = len(covering.rows.item), max(len(covering.weight), 1), max(len(covering.site), 1)
-    return _MOST_CLOSED * (pairs / columns * (1 + pairs / rows / 2) + columns)
+    return _ROUND + _MOST_CLOSED * (pairs / columns * (1 + pairs / rows / 2) + columns)
 
 
 def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np.bool_]) -> NDArray[np.bool_]:
