@@ -179,7 +179,7 @@ def _weigh_read(finding: Finding, study: Study, now: Coverage) -> WeighedFinding
         flat = study.coverage(walker=replace(now.walker, slope=False), standard=now.standard)
         change = flat.covered_people - now.covered_people
         points = points_of(now, change)
-        finding = replace(finding, message=f"{finding.message}; on the flat, {change_text(now, change)}")
+        finding = replace(finding, message=f"{finding.message} (against flat streets), {change_text(now, change)}")
     if finding.code == "people-without-place":
         points = points_of(now, now.demand.population[~np.isfinite(now.snapped.demand.leg_m) & ~now.covered].sum())
     return WeighedFinding(**asdict(finding), points_of_coverage=points)

@@ -43,7 +43,7 @@ def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedF
         yield WeighedFinding(
             code=finding.code,
             source=finding.source,
-            message=f"{finding.message}; then, {change_text(now, change)}",
+            message=f"{finding.message}, {change_text(now, change)}",
             count=finding.count,
             people=abs(change),
             points_of_coverage=points_of(now, change),
