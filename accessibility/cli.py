@@ -46,6 +46,7 @@ app = typer.Typer(
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
+_GAP = 0.001
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Threads; all processors if not given.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
@@ -186,8 +187,12 @@ def site(  # noqa: PLR0913 -- the options of a command
     floor: Annotated[float, typer.Option(help="Least share covered in every district, 0 to 1.")] = 0.0,
     close: Annotated[int, typer.Option(help="How many open sites may close (relocation).")] = 0,
     gap: Annotated[
-        float, typer.Option(min=0.0, help="Greatest gap to the proven bound; above it, exit code 3.")
-    ] = 0.001,
+        float | None,
+        typer.Option(
+            min=0.0,
+            help=f"Gap to the bound at which the search may stop; above it ({_GAP:g} if not given), exit code 3.",
+        ),
+    ] = None,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", min=0.0, help="Most seconds to search; its work is limited if not given."),
@@ -207,7 +212,14 @@ def site(  # noqa: PLR0913 -- the options of a command
     from accessibility.proposing import Question  # noqa: PLC0415
 
     question = Question(
-        model=model, budget=budget, sites=sites, reach=reach, floor=floor, close=close, time_limit_s=time_limit
+        model=model,
+        budget=budget,
+        sites=sites,
+        reach=reach,
+        floor=floor,
+        close=close,
+        time_limit_s=time_limit,
+        gap=gap or 0.0,
     )
     options = runs.Options(
         workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
@@ -215,7 +227,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     with _progress(quiet=quiet) as progress:
         result = runs.run_site(study, question, out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
-    if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > gap:
+    if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > (_GAP if gap is None else gap):
         raise typer.Exit(EXIT_UNPROVEN)
 
 

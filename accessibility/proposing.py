@@ -170,7 +170,7 @@ class SitingCase:
             "covered_people": plan.covered_people,
             "question": {
                 name: getattr(self.question, name)
-                for name in ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s")
+                for name in ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s", "gap")
             },
             "candidates": int(self.problem.candidate.sum()),
             "message": plan.message,

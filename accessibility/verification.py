@@ -68,6 +68,7 @@ class ToldQuestion(_Table):
     floor: Annotated[float, Field(strict=True)]
     close: int
     time_limit_s: Annotated[float, Field(strict=True)] | None
+    gap: Annotated[float, Field(strict=True, ge=0.0)] = 0.0
 
 
 class ToldSiting(_Table):

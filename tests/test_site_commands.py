@@ -8,6 +8,7 @@ the bank at the last would cover the last two (270 in all) at a cost of 1, and a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,8 +16,13 @@ import pyogrio
 import pytest
 from commands import call
 
+from accessibility import siting
+from accessibility.siting import solve_mclp
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from accessibility.siting import Problem, SitingPlan
 
 
 @pytest.fixture(autouse=True)
@@ -220,3 +226,24 @@ def test_a_run_that_no_longer_follows_from_its_inputs_ends_with_4(
     assert "population: NOT EQUAL, the run told 310.0, found again 311.0" in said
     assert "siting.covered_people: NOT EQUAL, the run told 270.0, found again 271.0" in said
     assert "people covered by the proposal, walked anew: NOT EQUAL, the run told 270.0, found again 271.0" in said
+
+
+@pytest.mark.parametrize(("asked", "code"), [([], 3), (["--gap", 0.005], 3), (["--gap", 0.02], 0)])
+def test_a_gap_reaches_the_solver_and_decides_the_exit(
+    asked: list[object], code: int, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that ends 1 % below its bound."""
+    gaps: list[float] = []
+
+    def open_gap(problem: Problem, *, gap: float, **_: object) -> SitingPlan:
+        gaps.append(gap)
+        plan = solve_mclp(problem, sites=1)
+        return replace(plan, bound=1.01 * plan.objective, status="feasible", ended_by="work", bound_by="solver")
+
+    monkeypatch.setattr(siting, "solve_mclp", open_gap)
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, "--sites", 1, *asked, "--out", out, "--quiet") == code
+    asked_gap = float(asked[1]) if asked else 0.0  # type: ignore[arg-type]
+    assert gaps == [asked_gap]
+    told = manifest(out)["siting"]
+    assert (told["status"], told["question"]["gap"]) == ("feasible", asked_gap)

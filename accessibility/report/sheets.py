@@ -142,13 +142,16 @@ def _proof(proposal: Proposal | None) -> list[tuple[str, float | str, Kind]]:
     if proposal is None:
         return []
     plan = proposal.plan
+    # A question without an answer has neither.
+    proof: list[tuple[str, float | str, Kind]] = [("item_bound", plan.bound, "sum"), ("item_gap", plan.gap, "share")]
+    if plan.status == "infeasible":
+        proof = []
     return [
         ("item_model", f"model_{plan.model}", "code"),
         ("item_status", f"status_{plan.status}", "code"),
         ("item_bound_by", f"by_{plan.bound_by}", "code"),
         ("item_objective", plan.objective, "sum"),
-        ("item_bound", plan.bound, "sum"),
-        ("item_gap", plan.gap, "share"),
+        *proof,
         ("item_cost", plan.cost, "sum"),
         ("item_sites", float(len(plan.selected)), "count"),
         ("item_covered_before", plan.covered_before, "count"),

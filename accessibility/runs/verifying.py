@@ -166,6 +166,8 @@ def _prove(case: SitingCase, proved: list[str], open_: list[str]) -> Iterator[st
     what = f"the proposal ({plan.model}): its sites, cost, limits and objective {plan.objective:,.6g}"
     if plan.bound_by == "certificate":
         proved.append(f"{what}; its bound {plan.bound:,.6g} from the dual certificate")
+    elif plan.bound_by == "enumeration":
+        proved.append(f"{what}; its bound {plan.bound:,.6g} by a look at every plan")
     else:
         proved.append(what)
         open_.append(f"the bound {plan.bound:,.6g} ({plan.status}): the solver's word, which it gave again")
