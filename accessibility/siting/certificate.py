@@ -57,10 +57,11 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     priced = np.where(problem.covered, 0.0, multipliers * worth)
     most = float(worth.sum() - priced.sum()) + _profits(problem, plan, priced, may)
     if plan.model == "partial":
-        return _whole_cost(problem, plan.prices.reach * people_wanted(problem, plan) - most)
+        return _whole_cost(problem, plan.prices.reach * _lifted(problem, people_wanted(problem, plan)) - most)
     if plan.model == "max-min":
         return share_within(problem, improvable(problem, limits_of(plan)), most)
-    most -= sum(plan.prices.floor.get(name, 0.0) * people for name, people in floor_people(problem, plan).items())
+    floors = floor_people(problem, plan)
+    most -= sum(plan.prices.floor.get(name, 0.0) * _lifted(problem, people) for name, people in floors.items())
     return _most_people(problem, most)
 
 
@@ -121,6 +122,12 @@ def whole_people(problem: Problem, people: float) -> float:
     """Return a number of people to cover: a whole one where there are no parts of people."""
     units = problem.people_units
     return float(math.ceil(people * (1 - SLACK))) if units.exact and units.unit.is_integer() else people
+
+
+def _lifted(problem: Problem, people: float) -> float:
+    """Return the least number of people that some of the demand points can have together, not below this one."""
+    units = problem.people_units
+    return units.amount(units.least(people))
 
 
 def _most_people(problem: Problem, people: float) -> float:

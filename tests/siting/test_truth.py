@@ -138,3 +138,12 @@ def joined(drawn: Drawn, *, useless: bool) -> Drawn:
         **fields,
     )
     return replace(drawn, problem=problem, pair=pair, cost=np.append(drawn.cost, drawn.cost[row]))
+
+
+@pytest.mark.parametrize("seed", [57, 209, 218])
+def test_a_certificate_counts_the_people_wanted_in_whole_units(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
+    drawn = draw_question(seed)
+    plan = drawn.solve("partial")
+    assert plan.status == "optimal"
+    verify_plan(drawn.problem, plan)
