@@ -149,6 +149,20 @@ def test_blocked_values(value: str) -> None:
     assert DEFAULT.may_walk({"highway": "footway", "foot": value}).reason == f"foot={value}"
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("highway=residential access=permit sidewalk=both", ""),
+        ("highway=residential access=permit sidewalk:left=yes", ""),
+        ("highway=residential access=permit sidewalk=no", "access=permit"),
+        ("highway=residential access=permit foot=permit sidewalk=both", "foot=permit"),
+        ("highway=residential access=no sidewalk=both", "access=no"),
+    ],
+)
+def test_a_sidewalk_needs_no_permit(text: str, reason: str) -> None:
+    assert DEFAULT.may_walk(tags(text)).reason == reason
+
+
 @pytest.mark.parametrize("value", ["yes", "designated", "permissive", "official", "destination", "public"])
 def test_allowed_values(value: str) -> None:
     assert DEFAULT.may_walk({"highway": "cycleway", "access": "no", "foot": value}).walkable

@@ -235,6 +235,8 @@ class FootAccess:
     def _shut(self, tags: Mapping[str, str]) -> str:
         """Return the tag that closes a way to people on foot, whatever its type; empty where none does."""
         closing = next((key for key in ("foot", "access") if tags.get(key) in BLOCKED), "")
+        if closing == "access" and tags["access"] == "permit" and _has_sidewalk(tags):
+            closing = ""  # drivers need the permit; whoever walks has the sidewalk
         if not closing and tags.get("barrier") in _GATES and self.blocks(tags) and not self.has_keys(tags):
             closing = "barrier"
         return f"{closing}={tags[closing]}" if closing else ""
