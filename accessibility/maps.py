@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import folium
-import jinja2
 from branca.element import Element, Figure, MacroElement
 from folium.features import DivIcon, GeoJsonTooltip
 from folium.map import CustomPane, Layer
@@ -27,6 +24,7 @@ from accessibility.cartography.proposals import Proposal
 from accessibility.cartography.sheets import Sheet
 from accessibility.cartography.sitemarks import layer_name, proposed_features, site_features
 from accessibility.cartography.symbols import INKS, PIN, site_svg
+from accessibility.cartography.templating import page_template, template_text
 from accessibility.controls import visible
 from accessibility.files import write_aside
 
@@ -162,18 +160,18 @@ class _Page(Figure):
 
     def _put_together(self, **kwargs: Any) -> str:
         mark = secrets.token_hex(16)
-        html = _template("map.html").render(
+        html = page_template("map.html").render(
             **self.words,
             mark=mark,
             policy=Markup(policy(mark, images_from=self.images_from)),  # noqa: S704
             header=Markup(self.header.render(**kwargs)),  # noqa: S704 -- folium's own markup
             body=Markup(self.html.render(**kwargs)),  # noqa: S704
             script=Markup(self.script.render(**kwargs)),  # noqa: S704
-            style=Markup(_text("map.css")),  # noqa: S704
-            library=Markup("".join(_text(name) for name in _SCRIPTS)),  # noqa: S704
+            style=Markup(template_text("map.css")),  # noqa: S704
+            library=Markup("".join(template_text(name) for name in _SCRIPTS)),  # noqa: S704
             data=Markup(script_json(self.data)),  # noqa: S704
         )
-        return settle(inline(html, mark), mark=mark, ids=_ids(self))
+        return visible(settle(inline(html, mark), mark=mark, ids=_ids(self)))
 
 
 class _Scripted(Layer):
@@ -302,27 +300,3 @@ def _ids(element: Element) -> Iterator[str]:
             yield from _ids(part)
     for child in element._children.values():  # noqa: SLF001
         yield from _ids(child)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_shown,
-        trim_blocks=False,
-    )
-
-
-def _shown(value: Any) -> Any:
-    """Return a value as a page shows it: of a text that is no markup of ours, control characters are spelt out."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
-
-
-def _text(name: str) -> str:
-    return files("accessibility").joinpath("templates", name).read_text("utf-8")

@@ -13,13 +13,13 @@ from accessibility.errors import InputError
 from accessibility.files import is_file, write_aside
 from accessibility.scenario import Addition, Move, Scenario, Settings
 from accessibility.sources.tomlfiles import read_toml
-from accessibility.studyfile import StandardTable, validation_sentences
+from accessibility.studyfile import StandardTable, rule_table, validation_sentences
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
-    from accessibility.standards import Rule, Standard
+    from accessibility.standards import Standard
 
 Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
 _HEADER = """# Scenarios: what would be different from today. Ids are those of the study; places are degrees, WGS84.
@@ -201,13 +201,7 @@ def _added(a: Addition) -> dict[str, Any]:
 
 
 def _rules(standard: Standard) -> dict[str, Any]:
-    return {name: _rule(standard.rule(name)) for name in ("urban", "town", "rural")}
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    if rule.measure == "walk":
-        return {"walk_minutes": rule.limit / 60.0}
-    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
+    return {name: rule_table(standard.rule(name)) for name in ("urban", "town", "rural")}
 
 
 def _toml(value: Any) -> str:

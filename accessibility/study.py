@@ -105,6 +105,7 @@ class Study(Frozen):
         settings: str | None = None,
         groups: Sequence[str] = (),
         coordinates: str | None = None,
+        split_cells: float | None = None,
         standard: Standard | None = None,
         walker: Walker | None = None,
         name: str = "Study",
@@ -120,31 +121,29 @@ class Study(Frozen):
             `Demand`, a `GeoDataFrame` of points or polygons, or a `DataFrame` with columns of coordinates under their
             usual names (``lon``, ``lng``, 经度, ...).
         outlets, banks, candidates
-            Sites that count today, bank branches (column ``partner`` or ``open``: which of them count), places where
-            a counter could open: frames like those of people, or `Sites`. `Sites` of several kinds may stand in
-            `outlets` alone.
+            Sites that count today, bank branches (column ``partner`` or ``open``: which count), places where a counter
+            could open: frames like those of people, or `Sites`; those of several kinds may stand in `outlets` alone.
         districts
             A `GeoDataFrame` of polygons.
         people, district
-            Column of the people, and of the districts' names, where they are not the usual ones; the names may also be
-            the index.
+            Column of the people, and of the districts' names (or these are the index).
         settings
-            ``degurba`` (the Degree of Urbanisation), the column of the people that says ``urban``, ``town`` or
-            ``rural``, or one of these for everybody. Where not given the column ``setting`` if there is one, else
-            ``degurba``.
+            ``degurba``, the column of people that says ``urban``, ``town`` or ``rural``, or one of these for everybody;
+            if not given the column ``setting`` where there is one, else ``degurba``.
         groups
             Columns of people who are told apart.
-        coordinates
-            Of tables without geometry: ``WGS84`` (if not given), ``GCJ-02``, ``BD-09`` or ``EPSG:n``.
+        coordinates, split_cells
+            Of tables without geometry (``WGS84``, ``GCJ-02``, ``BD-09``, ``EPSG:n``); metres of the parts that share
+            the people of polygons too wide for a walk.
         standard, walker
             What near enough means and how people walk; the policy standard and 1.0 m/s if not given.
         name, attribution
-            Of the study, and whom its data are owed to.
+            Of the study; whom its data are owed to.
 
         Raises
         ------
         InputError
-            A value that is no such table, and whatever `read_study` refuses and warns of in files.
+            A value that is no such table, and whatever `read_study` refuses in files; it warns alike.
 
         Examples
         --------
@@ -167,6 +166,7 @@ class Study(Frozen):
             settings=settings,
             groups=groups,
             coordinates=coordinates,
+            split_cells=split_cells,
             standard=Standard() if standard is None else standard,
             walker=Walker() if walker is None else walker,
         )

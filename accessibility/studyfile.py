@@ -84,6 +84,13 @@ class RuleTable(_Table):
         return Rule.distance(self.kilometres or 0.0, along=self.along)
 
 
+def rule_table(rule: Rule) -> dict[str, Any]:
+    """Return a rule as `RuleTable` reads it."""
+    if rule.measure == "walk":
+        return {"walk_minutes": rule.limit / 60.0}
+    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
+
+
 class StandardTable(_Table):
     """``[standard]``."""
 

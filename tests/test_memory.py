@@ -118,6 +118,15 @@ def test_flags_say_what_is_open(read: Study) -> None:
     assert is_open == {"O1": True, "O2": False, "B1": True}
 
 
+def test_polygons_wider_than_a_walk_are_shared_or_refused(read: Study) -> None:
+    wide = gpd.GeoDataFrame({"population": [90]}, geometry=[shapely.box(108.19, 30.49, 108.22, 30.51)], crs=4326)
+    with pytest.raises(InputError, match="people: 90 of 90 people are told for 1 areas of more than 400 m a side"):
+        Study.of(read.network, wide, read.sites)
+    study = Study.of(read.network, wide, read.sites, split_cells=100)
+    assert study.demand.population.sum() == pytest.approx(90)
+    assert len(study.demand) > 500
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

@@ -87,6 +87,16 @@ def test_without_a_walking_rule_polygons_stay_points(town: Path, tmp_path: Path)
     assert found(study)["wide-area"] == (2, 400.0)
 
 
+@pytest.mark.parametrize("how", ['split_cells = "buildings"', "split_cells = 100"])
+def test_groups_are_shared_as_all_people_are(town: Path, tmp_path: Path, how: str) -> None:
+    townships(town, population=[100, 300], old=[10, 60])
+    edit(town, f'path = "districts.gpkg", groups = {{ "60+" = "old" }}, {how}', AREA)
+    demand = read(town, tmp_path).demand
+    assert demand.groups["60+"].sum() == pytest.approx(70)
+    share = demand.groups["60+"] / demand.population
+    assert np.unique(share.round(9)).tolist() == [0.1, 0.2]
+
+
 @pytest.mark.parametrize("how", ['split_cells = "buildings"', "buildings = true"])
 def test_people_of_polygons_are_shared_over_the_buildings_inside(town: Path, tmp_path: Path, how: str) -> None:
     townships(town, population=[100, 300])
@@ -129,6 +139,16 @@ def test_a_table_without_coordinates_is_joined_by_code_or_name(town: Path, tmp_p
     assert by.to_dict() == pytest.approx({"A": 100, "B": 300})
     assert found(study)["joined-to-districts"][0] == 2
     assert not {"datum-assumed", "far-apart-people", "polygon-as-point"} & set(found(study))
+
+
+def test_a_code_and_a_name_that_disagree_are_told(town: Path, tmp_path: Path) -> None:
+    townships(town, code=list(CODES.values()))
+    rows = f"区划代码,乡镇,人口\n{CODES['A']},B,100\n{CODES['B']},B,300\n"
+    (town.parent / "sums.csv").write_text(rows, encoding="utf-8")
+    edit(town, 'path = "sums.csv", split_cells = "buildings"', AREA)
+    study = read(town, tmp_path)
+    assert study.coverage().by(study.district)["population"].to_dict() == pytest.approx({"A": 100, "B": 300})
+    assert found(study)["districts-disagree"][0] == 1
 
 
 def test_sums_alone_are_refused_as_the_polygons_are(town: Path, tmp_path: Path) -> None:

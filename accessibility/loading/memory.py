@@ -13,8 +13,8 @@ from accessibility.errors import InputError
 from accessibility.loading.context import Loading, default_cache
 from accessibility.sites import Sites
 from accessibility.sources.held import HeldTable, hold_table
-from accessibility.standards import SETTINGS, Rule, Standard, Walker
-from accessibility.studyfile import StudyFile
+from accessibility.standards import SETTINGS, Standard, Walker
+from accessibility.studyfile import StudyFile, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -103,6 +103,8 @@ class Terms:
         Columns of people who are told apart.
     coordinates
         Of tables without geometry.
+    split_cells
+        Metres of the parts that share the people of wide polygons; None where they stand at one point.
     standard, walker
         What near enough means, and how people walk.
     """
@@ -112,6 +114,7 @@ class Terms:
     settings: str | None
     groups: Sequence[str]
     coordinates: str | None
+    split_cells: float | None
     standard: Standard
     walker: Walker
 
@@ -150,6 +153,7 @@ def settle(held: Mapping[str, HeldTable], terms: Terms) -> Loading:
             "path": "people",
             "column": "population",
             "groups": {g: g for g in terms.groups},
+            "split_cells": terms.split_cells,
             **table,
         },
     }
@@ -159,7 +163,7 @@ def settle(held: Mapping[str, HeldTable], terms: Terms) -> Loading:
     content = {
         "name": terms.name,
         "attribution": terms.attribution,
-        "standard": {setting: _rule(terms.standard.rule(setting)) for setting in SETTINGS},
+        "standard": {setting: rule_table(terms.standard.rule(setting)) for setting in SETTINGS},
         "walking": {
             key: getattr(walker, key)
             for key in ("speed_m_s", "slope", "stairs_factor", "signal_delay_s", "open_compounds")
@@ -168,9 +172,3 @@ def settle(held: Mapping[str, HeldTable], terms: Terms) -> Loading:
         "settlement": {"from": {"column": column} if column else _DEGURBA},
     }
     return Loading(settings=StudyFile.model_validate(content), folder=Path(), cache=default_cache(), held=held)
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    if rule.measure == "walk":
-        return {"walk_minutes": rule.limit / 60.0}
-    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import jinja2
 from markupsafe import Markup
 
+from accessibility.cartography.templating import page_template, template_text
 from accessibility.controls import visible
 from accessibility.files import write_aside
 from accessibility.report.illustrations import Pictures, illustrate
@@ -66,23 +64,19 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
     """
     voice = Voice.of(language)
     sheets = tell_sheets(facts)
-    html = (
-        _environment()
-        .get_template("report.html")
-        .render(
-            policy=_POLICY,
-            style=Markup(_text("report.css")),  # noqa: S704 -- our own file
-            running=Markup(_running(facts, voice)),  # noqa: S704 -- every sign of a name is escaped there
-            language=voice.first.html_language,
-            twin=len(voice.tongues) > 1,
-            facts=facts,
-            say=lambda key, **values: voice.each(lambda tongue: tongue(key, **values)),
-            texts=_texts(facts, voice),
-            lists=_lists(facts, voice),
-            tables=_tables(facts, sheets, voice),
-            pictures=illustrate(facts, pictures, voice),
-            share=voice.first.percent(facts.covered, facts.population),
-        )
+    html = page_template("report.html").render(
+        policy=_POLICY,
+        style=Markup(template_text("report.css")),  # noqa: S704 -- our own file
+        running=Markup(_running(facts, voice)),  # noqa: S704 -- every sign of a name is escaped there
+        language=voice.first.html_language,
+        twin=len(voice.tongues) > 1,
+        facts=facts,
+        say=lambda key, **values: voice.each(lambda tongue: tongue(key, **values)),
+        texts=_texts(facts, voice),
+        lists=_lists(facts, voice),
+        tables=_tables(facts, sheets, voice),
+        pictures=illustrate(facts, pictures, voice),
+        share=voice.first.percent(facts.covered, facts.population),
     )
     return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
 
@@ -211,18 +205,3 @@ def _css_text(words: str) -> str:
     """Return words for the inside of a CSS string: every ASCII sign as an escape, so that nothing ends the string."""
     plain = " ".join(words.split())
     return "".join(c if c.isalnum() or c == " " or ord(c) > 0x2029 else f"\\{ord(c):06x} " for c in plain)  # noqa: PLR2004
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _text(name: str) -> str:
-    return files("accessibility").joinpath("templates", name).read_text("utf-8")

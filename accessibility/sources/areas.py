@@ -299,10 +299,14 @@ def named_rows(
     return found
 
 
-def name_some(texts: NDArray[np.object_], districts: gpd.GeoDataFrame) -> NDArray[np.bool_]:
-    """Return ``(n,)`` whether each text names a district, by label, code or plain name."""
+def first_rows(texts: NDArray[np.object_], districts: gpd.GeoDataFrame, *, shared: bool = False) -> NDArray[np.intp]:
+    """Return ``(n,)`` the row of the district that each text names, by label, code or plain name; -1 where none.
+
+    Of a name that several districts share the first counts where `shared`, and none where not.
+    """
     rows = _named(districts)
-    return np.array([text != "" and _plain(text) in rows for text in texts], dtype=np.bool_)
+    known = [rows.get(_plain(text), []) if text else [] for text in texts]
+    return np.array([of[0] if of and (shared or len(of) == 1) else -1 for of in known], dtype=np.intp)
 
 
 def _named(districts: gpd.GeoDataFrame) -> dict[str, list[int]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.sources.areas import CODE, PLAIN, name_some, named_rows
+from accessibility.sources.areas import CODE, PLAIN, first_rows, named_rows
 from accessibility.sources.checks import Finding
 from accessibility.sources.columns import DIVISIONS, attributes, find_column
 from accessibility.sources.numerals import cell_text
@@ -49,7 +49,7 @@ def rows_of_districts(
     columns = [column for column in dict.fromkeys(named) if column is not None] or attributes(table)
     nowhere = np.full((len(table), 2), np.nan)
     texts = {column: table[column].map(cell_text).to_numpy(dtype=object) for column in columns}
-    counts = {column: int(name_some(texts[column], districts).sum()) for column in columns}
+    counts = {column: int((first_rows(texts[column], districts, shared=True) >= 0).sum()) for column in columns}
     best = max(counts, key=lambda column: counts[column], default=None)
     if best is None or not counts[best]:
         shown = ", ".join(map(str, districts.index[:_SHOWN]))
@@ -60,6 +60,17 @@ def rows_of_districts(
         raise InputError(msg)
     row = named_rows(texts[best], nowhere, districts)
     found = [_told(best, row, len(districts), source)]
+    # A name that several districts share says nothing against a code.
+    others = {column: first_rows(texts[column], districts) for column in columns if column != best and counts[column]}
+    for column, other in others.items():
+        apart = (row >= 0) & (other >= 0) & (row != other)
+        if apart.any():
+            first = int(np.flatnonzero(apart)[0])
+            message = (
+                f"columns {best!r} and {column!r} name different districts in {int(apart.sum())} rows, first "
+                f"{texts[best][first]} and {texts[column][first]}: the former counts"
+            )
+            found.append(Finding(code="districts-disagree", source=source, message=message, count=int(apart.sum())))
     none = row < 0
     if none.any():
         shown = ", ".join(dict.fromkeys(texts[best][none].tolist()[:_SHOWN]))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import shapely
-from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
@@ -25,6 +24,7 @@ from accessibility.sources.points import (
     unique_row_ids,
 )
 from accessibility.sources.tables import name_of, read_table
+from accessibility.sources.wideareas import tell_far_apart, tell_wide
 
 if TYPE_CHECKING:
     import os
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 _SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _UNREADABLE_SHARE = 0.05
-_M_PER_DEGREE = 111_000.0
-_SUM, _ALONE_M = 1_000, 1_000.0  # more people than live around one point, with an empty walk around it
-_WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for one person in ten
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,8 +121,8 @@ def read_people_table(
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes
-        findings += _wide(shapes, values["population"], source)
-    findings += _far_apart(located.lonlat, values["population"], ids, source)
+        findings += tell_wide(shapes, values["population"], source)
+    findings += tell_far_apart(located.lonlat, values["population"], ids, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
         text = rows_text(located.texts, unreadable, "are no numbers")
@@ -189,45 +186,6 @@ def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, 
         return []
     message = f"{int(more.sum())} rows have more people in group {name!r} than people in all"
     return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
-
-
-def _wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
-    """Return a finding on areas whose people are too far apart to stand at one point."""
-    west, south, east, north = shapely.bounds(shapes).T
-    across = np.fmax((east - west) * np.cos(np.radians((south + north) / 2)), north - south) * _M_PER_DEGREE
-    wide = across > _WIDE_M
-    if not wide.any():
-        return []
-    count, inside = int(wide.sum()), float(people[wide].sum())
-    message = (
-        f"{count} areas are more than {_WIDE_M:.0f} m across, the widest {np.nanmax(across) / 1_000:.1f} km: their "
-        f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
-    )
-    return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
-
-
-def _far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
-    """Return a finding where most people stand at points of a township's size with nobody near: sums, not homes."""
-    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1) & (people > 0))
-    if not placed.size:
-        return []
-    narrow = np.cos(np.radians(np.median(lonlat[placed, 1])))
-    metres = lonlat[placed] * [narrow * _M_PER_DEGREE, _M_PER_DEGREE]
-    places, of = np.unique(metres, axis=0, return_inverse=True)
-    there = np.bincount(of.ravel(), weights=people[placed])
-    near = np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]  # infinitely far where there is one place alone
-    alone = (there > _SUM) & (near > _ALONE_M)
-    inside = float(there[alone].sum())
-    if inside <= people.sum() / 2:
-        return []
-    rows = placed[alone[of.ravel()]]
-    message = (
-        f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
-        f"with nobody within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
-        "One point misjudges a walk; take homes, cells of 100 m, or the townships' polygons with "
-        'split_cells = "buildings"'
-    )
-    return [Finding(code="far-apart-people", source=source, message=message, count=int(rows.size), people=inside)]
 
 
 def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""People of polygons too wide for a walk: refused, or shared over the buildings or the equal parts inside them."""
+"""People told by areas or sums too wide for a walk: told, refused, or shared over the buildings or parts inside."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.sources.cells import MAX_PARTS, WALKABLE_CELL_M, misjudged_share
+from accessibility.sources.checks import Finding
 from accessibility.sources.spread import floor_areas
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _M_PER_DEGREE = 111_000.0
+_WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for one person in ten
+_SUM, _ALONE_M = 1_000, 1_000.0  # more people than live around one point, with an empty walk around it
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,6 +75,45 @@ def refuse_wide(shapes: NDArray[Any], people: NDArray[np.float64], source: str) 
         "over equal parts, split_cells = 100, which says less the larger the areas are"
     )
     raise InputError(msg)
+
+
+def tell_wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
+    """Return a finding on areas whose people are too far apart to stand at one point."""
+    west, south, east, north = shapely.bounds(shapes).T
+    across = np.fmax((east - west) * np.cos(np.radians((south + north) / 2)), north - south) * _M_PER_DEGREE
+    wide = across > _WIDE_M
+    if not wide.any():
+        return []
+    count, inside = int(wide.sum()), float(people[wide].sum())
+    message = (
+        f"{count} areas are more than {_WIDE_M:.0f} m across, the widest {np.nanmax(across) / 1_000:.1f} km: their "
+        f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
+    )
+    return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
+
+
+def tell_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    """Return a finding where most people stand at points of a township's size with nobody near: sums, not homes."""
+    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1) & (people > 0))
+    if not placed.size:
+        return []
+    narrow = np.cos(np.radians(np.median(lonlat[placed, 1])))
+    metres = lonlat[placed] * [narrow * _M_PER_DEGREE, _M_PER_DEGREE]
+    places, of = np.unique(metres, axis=0, return_inverse=True)
+    there = np.bincount(of.ravel(), weights=people[placed])
+    near = np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]  # infinitely far where there is one place alone
+    alone = (there > _SUM) & (near > _ALONE_M)
+    inside = float(there[alone].sum())
+    if inside <= people.sum() / 2:
+        return []
+    rows = placed[alone[of.ravel()]]
+    message = (
+        f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
+        f"with nobody within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
+        "One point misjudges a walk; take homes, cells of 100 m, or the townships' polygons with "
+        'split_cells = "buildings"'
+    )
+    return [Finding(code="far-apart-people", source=source, message=message, count=int(rows.size), people=inside)]
 
 
 def over_buildings(shapes: NDArray[Any], buildings: gpd.GeoDataFrame) -> Parts:
