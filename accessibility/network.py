@@ -315,7 +315,7 @@ class Network(Frozen):
         return found
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row an edge: kind, length_m, climb_m, oneway, private, geometry, and what `from_gdf` reads besides.
+        """Return one row per edge: kind, length_m, climb_m, slopes, oneway, private, geometry, what `from_gdf` reads.
 
         `foot` and `oneway_foot` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
         Where a locked gate cuts a street, its lines end a hand's breadth apart.

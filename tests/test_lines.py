@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -11,9 +12,11 @@ import numpy as np
 import osmnx
 import pytest
 import shapely
+import worlds
 from pyproj import CRS, Geod
 from shapely import LineString, MultiLineString, Point
 
+from accessibility.coverage import measure_coverage
 from accessibility.errors import InputError
 from accessibility.network import Network
 from accessibility.sources import osm
@@ -298,3 +301,27 @@ def test_a_study_of_lines_or_a_graph_equals_that_of_the_extract(town: Path, name
     town.write_text(text.replace(f'"{name}"', '"roads.osm", noded = true'), encoding="utf-8")
     with pytest.raises(InputError, match=r"roads.osm: layer and noded are for files of lines"):
         read_study(town, cache=cache)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gpkg", ".parquet"])
+def test_slopes_survive_the_way_through_lines(tmp_path: Path, suffix: str) -> None:
+    """A hill of three streets: who walks up takes longer than who walks down, through every door."""
+    flat = worlds.network([(0, 0), (400, 0), (400, 300), (900, 300)], [(0, 1), (2, 1), (2, 3)])
+    factor = np.array([[1.5, 0.9], [1.1, 1.25], [1.3, 0.95]], dtype=np.float32)
+    hill = replace(flat, climb_m=np.array([20, -12, 5], dtype=np.float32), slope_factor=factor)
+    frame = hill.to_gdf()
+    if suffix:
+        path = tmp_path / f"hill{suffix}"
+        frame.to_parquet(path) if suffix == ".parquet" else frame.to_file(path)
+        frame = gpd.read_parquet(path) if suffix == ".parquet" else gpd.read_file(path)
+    read = Network.from_gdf(frame, crs=worlds.CRS)
+    assert sorted(read.climb_m.round(3).tolist()) == [-12, 5, 20]
+    people, there = worlds.people([(10, 0), (400, 150), (880, 300)]), worlds.outlets([(900, 300)])
+    back = worlds.outlets([(0, 0)])
+    for sites in (there, back):
+        wanted, found = (measure_coverage(network, people, sites).walk_s for network in (hill, read))
+        np.testing.assert_allclose(found, wanted, rtol=1e-3)
+        assert np.abs(found - measure_coverage(flat, people, sites).walk_s).max() > 1
+    cut = read.to_gdf().assign(geometry=lambda lines: shapely.segmentize(lines.geometry, 100))
+    pieces = Network.from_gdf(cut, crs=worlds.CRS, noded=True)
+    np.testing.assert_allclose(measure_coverage(pieces, people, back).walk_s, wanted, rtol=1e-3)

@@ -31,6 +31,7 @@ SAME_PLACE_M = 0.01  # ends nearer than this are one junction: the last digit of
 _SAME_VERTEX_DIGITS = 3  # vertices alike to a millimetre are one node
 _MOST_KINDS = 255
 _CARRIED = ("fixed_s", "signals")
+_SLOPES = ("slope_on", "slope_back")  # how much longer a walk takes along a line, and against it
 _APART_M = 0.05  # between lines that end in one place and do not meet, as at a locked gate
 _OWN = ("outline", "across", "closed")  # flags that a network writes of its edges
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
@@ -102,6 +103,7 @@ def write_frame(network: Network) -> gpd.GeoDataFrame:
         "foot": np.where(network.private, "private", "yes"),
         "oneway_foot": np.where(network.oneway, "yes", "no"),
         **{name: getattr(network, name) for name in as_they_are},
+        **{name: network.slope_factor[:, way] for way, name in enumerate(_SLOPES)},
     }
     lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, _drawn_back(network), (network.shape_start,))
     return gpd.GeoDataFrame(columns, geometry=lines, crs=network.crs)
@@ -193,13 +195,16 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
             "oneway": judged.flags("direction"),
             **{name: judged.flags(name) for name in ("private", "off_ground", "tunnel")},
             **{name: [is_yes(value) for value in columns.get(name, [False] * len(rows))] for name in _OWN},
-            **{name: _numbers(columns, name, len(rows)) / _geodesic(rows) for name in _CARRIED},
+            **{name: _numbers(columns, name, len(rows)) / _geodesic(rows) for name in (*_CARRIED, "climb_m")},
+            **{name: _numbers(columns, name, len(rows), 1.0) for name in _SLOPES},
         },
         geometry=rows.geometry.to_numpy(),
         crs=rows.crs,
     )
     against = np.array([walk.direction < 0 for walk in judged.walks])
     found.loc[against, "geometry"] = found.geometry[against].reverse()
+    found.loc[against, "climb_m"] *= -1
+    found.loc[against, list(_SLOPES)] = found.loc[against, list(_SLOPES[::-1])].to_numpy()
     said, refused = judged.said, judged.refused
     if "other_tags" in columns:  # GDAL's layer of the lines of an extract
         text = "lines of OpenStreetMap without its areas and nodes: squares are not crossed, gates stop nobody"
@@ -213,10 +218,10 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
     return lines, said
 
 
-def _numbers(columns: dict[str, Any], name: str, count: int) -> NDArray[np.float64]:
-    """Return a column that `Network.to_gdf` writes, zero where there is none."""
-    given = pd.to_numeric(pd.Series(columns.get(name, [0.0] * count)), errors="coerce")
-    return np.asarray(np.nan_to_num(given.to_numpy(dtype=np.float64)), np.float64)
+def _numbers(columns: dict[str, Any], name: str, count: int, otherwise: float = 0.0) -> NDArray[np.float64]:
+    """Return a column that `Network.to_gdf` writes, and `otherwise` where there is none."""
+    given = pd.to_numeric(pd.Series(columns.get(name, [otherwise] * count)), errors="coerce")
+    return np.asarray(np.nan_to_num(given.to_numpy(dtype=np.float64), nan=otherwise), np.float64)
 
 
 def _projected(lines: gpd.GeoDataFrame, crs: CRS | str | int | None) -> gpd.GeoDataFrame:
@@ -287,7 +292,7 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
         ride_s=lines["s_per_m"].to_numpy()[row] * length_m,
         lifts=np.zeros(len(edges)),
     )
-    told = {name: (lines[name].to_numpy()[row] * length_m).astype(np.float32) for name in _CARRIED}
+    told = {name: (lines[name].to_numpy()[row] * length_m).astype(np.float32) for name in (*_CARRIED, "climb_m")}
     counts = last - first + 1
     start = np.concatenate([[0], np.cumsum(counts)])
     vertices = np.repeat(first - start[:-1], counts) + np.arange(start[-1])
@@ -297,6 +302,8 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
         "length_m": length_m,
         "fixed_s": np.where(told["fixed_s"] > 0, told["fixed_s"], delays.seconds(carried)),
         "signals": told["signals"],
+        "climb_m": told["climb_m"],
+        "slope_factor": lines[list(_SLOPES)].to_numpy(dtype=np.float32)[row],
         **{name: lines[name].to_numpy()[row] for name in ("oneway", "private", "off_ground", *_OWN)},
         "closed": lines["closed"].to_numpy()[row] | long_tunnels(lines["tunnel"].to_numpy()[row], edges, length_m),
         "kind": kind.astype(np.uint8),
