@@ -47,7 +47,9 @@ app = typer.Typer(
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 _GAP = 0.001
-Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Threads; all processors if not given.")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Threads that search the streets; all processors if not given.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
 Basemap = Annotated[
@@ -134,7 +136,7 @@ def check(
     study: StudyFile,
     *,
     out: Out = None,
-    workers: Workers = None,  # noqa: ARG001
+    workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -142,7 +144,7 @@ def check(
     from accessibility import runs  # noqa: PLC0415
 
     with _progress(quiet=quiet) as progress:
-        facts = runs.run_check(study, progress, out)
+        facts = runs.run_check(study, progress, out, workers=workers)
     if as_json:
         _print_json(facts)
     elif not quiet:
@@ -273,6 +275,7 @@ def compare(  # noqa: PLR0913 -- the options of a command
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run wrote.")],
     *,
+    workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -280,7 +283,7 @@ def verify(
     from accessibility import runs  # noqa: PLC0415
 
     with _progress(quiet=quiet) as progress:
-        verdict = runs.run_verify(folder, runs.Options(), progress)
+        verdict = runs.run_verify(folder, runs.Options(workers=workers), progress)
     if as_json:
         _print_json(verdict.to_dict())
     elif not quiet:

@@ -1,15 +1,20 @@
-"""How kernels are compiled, and what compiling them takes: seconds that count against no limit, and who is told."""
+"""How kernels are compiled, what that takes (seconds that count against no limit), and how many threads run them."""
 
 from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import numba
 from numba.core import event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
 
 
 class _Watch(event.Listener):
@@ -52,3 +57,33 @@ def compiled_s() -> float:
 def announce_compiling(tell: Callable[[str], None] | None) -> None:
     """Have `tell` called with the name of a kernel when it has to be compiled, and with nothing when that is done."""
     _WATCH.tell = tell
+
+
+@contextmanager
+def limited_threads(most: int | None) -> Iterator[None]:
+    """Search with at most so many threads for a while; with all processors if None.
+
+    Parameters
+    ----------
+    most
+        Greatest number of threads, 1 or more.
+    """
+    before = numba.get_num_threads()
+    available: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    numba.set_num_threads(available if most is None else min(most, available))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+def run_in_threads(tasks: Iterable[Callable[[], T]]) -> list[T]:
+    """Return what each task returns, in their order; as many run at a time as `limited_threads` allows.
+
+    Parameters
+    ----------
+    tasks
+        Functions that share nothing they change.
+    """
+    with ThreadPoolExecutor(max_workers=numba.get_num_threads()) as pool:
+        return [running.result() for running in [pool.submit(task) for task in tasks]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 
 from accessibility.coverage import measure_coverage
 from accessibility.crossings import find_crossings, join_crossings
+from accessibility.kernels import run_in_threads
 from accessibility.projection import transform
 from accessibility.quality.otherwise import coordinates_read_otherwise
 from accessibility.quality.siteworth import (
@@ -40,7 +42,7 @@ from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.foot import FERRY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from accessibility.coverage import Coverage
     from accessibility.sources.checks import Finding
@@ -98,6 +100,8 @@ class Quality:
 def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """Return every finding on a study's inputs and what each is worth in points of coverage.
 
+    Kinds of findings are weighed beside each other, on as many threads as `accessibility.kernels.limited_threads` says.
+
     Parameters
     ----------
     study
@@ -108,7 +112,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     now = study.coverage() if now is None else now
     moved = measure_at_nodes(study, now)
     read = (f for f in study.findings if f.code not in _WEIGHED_HERE and not isinstance(f, ReadingFinding))
-    parts = (
+    parts: tuple[Iterable[WeighedFinding], ...] = (
         (_weigh_read(finding, study, now) for finding in read),
         coordinates_read_otherwise(study, now),
         stacked_sites(study, now),
@@ -127,7 +131,8 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         _official_totals(study, now),
         [_node_finding(study, now, moved)],
     )
-    findings = [finding for part in parts for finding in part]
+    weighed = run_in_threads([partial(list[WeighedFinding], part) for part in parts])
+    findings = [finding for part in weighed for finding in part]
     findings.sort(key=lambda f: (not f.is_warning, f.points_of_coverage is None, -abs(f.points_of_coverage or 0.0)))
     return Quality(
         coverage=now,

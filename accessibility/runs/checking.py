@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from accessibility.kernels import limited_threads
 from accessibility.quality import measure_quality
 from accessibility.report.files import write_csv
 from accessibility.report.tables import headline
@@ -18,17 +19,19 @@ if TYPE_CHECKING:
     from accessibility.study import Study
 
 
-def run_check(path: Path, progress: Progress, out: Path | None = None) -> dict[str, Any]:
+def run_check(path: Path, progress: Progress, out: Path | None = None, *, workers: int | None = None) -> dict[str, Any]:
     """Return what a study's inputs hold, and what every finding on them is worth in points of coverage.
 
     That takes a coverage run or a few, though a check was once meant to compute nothing: a finding without its worth
-    leaves open whether it matters. ``quality.csv`` is written into `out`; nothing is written without one.
+    leaves open whether it matters. ``quality.csv`` is written into `out`; nothing is written without one. Findings are
+    weighed on as many threads as `workers` says, on all processors if None.
     """
     progress.start(READING_STEPS + 1)
     study = read_study(path, progress=progress.step)
     table = None if out is None else claim_quality(out, [path, *study.inputs.values()])
     progress.step("Weighing what was found")
-    quality = measure_quality(study)
+    with limited_threads(workers):
+        quality = measure_quality(study)
     if table is not None:
         write_csv(quality.table, table)
     sites, demand = study.sites, study.demand

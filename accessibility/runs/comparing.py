@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accessibility.factfinding import SPEEDS_M_S
+from accessibility.kernels import limited_threads, run_in_threads
 from accessibility.report.differences import difference_table, record_comparison, scenario_table, write_comparison
 from accessibility.report.manifest import Run
 from accessibility.report.tables import headline
@@ -60,6 +62,11 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
 
     Without one they go into ``maps/<study>-scenarios``.
     """
+    with limited_threads(options.workers):
+        return _compare(path, scenario_file, out, options, progress)
+
+
+def _compare(path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress) -> Comparison:
     begun = time.monotonic()
     scenarios = read_scenarios(scenario_file)
     progress.start(READING_STEPS + 3 + len(scenarios))
@@ -68,7 +75,9 @@ def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Opti
     claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
     progress.step("Walking from every home")
     now = study.coverage()
-    speeds = {f"{s:.1f}": study.coverage(walker=replace(now.walker, speed_m_s=s)).share for s in SPEEDS_M_S}
+    walkers = [replace(now.walker, speed_m_s=speed) for speed in SPEEDS_M_S]
+    others = run_in_threads([partial(study.coverage, walker=walker) for walker in walkers])
+    speeds = {f"{speed:.1f}": other.share for speed, other in zip(SPEEDS_M_S, others, strict=True)}
     trials: list[Trial] = []
     for scenario in scenarios:
         progress.step(f"Trying {scenario.name}")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from accessibility.factfinding import (
     measure_study,
     people_depending_on_outside,
 )
+from accessibility.kernels import limited_threads, run_in_threads
 from accessibility.proposing import Question
 from accessibility.report.dictionary import data_dictionary
 from accessibility.report.files import write_csv, write_geoparquet
@@ -72,17 +71,19 @@ def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
 def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
     """Measure a study's coverage and write the pack into `out` (``maps/<study>`` if None)."""
     progress.start(READING_STEPS + 6)
-    pack = _open(path, out, options, progress)
-    return _write(pack, *_measure(pack, progress), None, progress)
+    with limited_threads(options.workers):
+        pack = _open(path, out, options, progress)
+        return _write(pack, *_measure(pack, progress), None, progress)
 
 
 def run_site(path: Path, question: Question, out: Path | None, options: Options, progress: Progress) -> Result:
     """Measure a study's coverage, propose sites, and write the pack into `out` (``maps/<study>`` if None)."""
     progress.start(READING_STEPS + 7)
-    pack = _open(path, out, options, progress)
-    now, by_speed = _measure(pack, progress)
-    progress.step("Choosing sites")
-    return _write(pack, now, by_speed, pack.study.siting_case(question), progress)
+    with limited_threads(options.workers):
+        pack = _open(path, out, options, progress)
+        now, by_speed = _measure(pack, progress)
+        progress.step("Choosing sites")
+        return _write(pack, now, by_speed, pack.study.siting_case(question), progress)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,18 +114,12 @@ def _open(path: Path, out: Path | None, options: Options, progress: Progress) ->
 
 def _measure(pack: _Pack, progress: Progress) -> tuple[Coverage, dict[float, Coverage]]:
     """Return today's coverage, and that at each of `SPEEDS_M_S`."""
-    study, options = pack.study, pack.options
-    if options.workers is not None:
-        import numba  # noqa: PLC0415
-
-        most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-        numba.set_num_threads(min(options.workers, most))
+    study = pack.study
     progress.step("Snapping people and sites to streets")
     _ = study.snapped
     progress.step("Walking from every home")
     walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
-    with ThreadPoolExecutor(max_workers=options.workers or os.cpu_count() or 1) as pool:
-        now, *others = pool.map(lambda walker: study.coverage(walker=walker), walkers)
+    now, *others = run_in_threads([partial(study.coverage, walker=walker) for walker in walkers])
     return now, dict(zip(SPEEDS_M_S, others, strict=True))
 
 

@@ -61,7 +61,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
         The temporary folder cannot be written.
     """
     told, plain = read_told(folder)
-    asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache)
+    asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache, workers=options.workers)
     beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
     changed = [*_listed(folder, told)]
     changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]

@@ -1,0 +1,68 @@
+"""How many threads a command takes: as many as it was given, in each command that has the option."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import numba
+import pytest
+
+from accessibility import runs
+from accessibility.console import Silence
+from accessibility.kernels import limited_threads, run_in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+AVAILABLE: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("command", ["check", "cover", "compare"])
+def test_a_command_measures_on_as_many_threads_as_it_is_given(
+    command: str, town: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenarios, folder, options = town.parent / "s.toml", town.parent / "run", runs.Options(workers=1, cache=cache)
+    scenarios.write_text('[[scenario]]\nname = "the bank"\nopen = ["B1"]\n', encoding="utf-8")
+    threads: list[int] = []
+
+    def watched(tasks: Any) -> list[Any]:
+        threads.append(numba.get_num_threads())
+        return run_in_threads(tasks)
+
+    for module in ("quality.gate", "runs.pack", "runs.comparing"):
+        monkeypatch.setattr(f"accessibility.{module}.run_in_threads", watched)
+    before = numba.get_num_threads()
+    match command:
+        case "check":
+            runs.run_check(town, Silence(), workers=1)
+        case "cover":
+            runs.run_cover(town, folder, options, Silence())
+        case "compare":
+            runs.run_compare(town, scenarios, folder, options, Silence())
+    assert threads
+    assert set(threads) == {1}
+    assert numba.get_num_threads() == before
+
+
+@pytest.mark.parametrize("most", [1, 2, 10_000, None])
+def test_so_many_tasks_run_at_a_time_and_answers_keep_their_order(most: int | None) -> None:
+    lock, running, seen = threading.Lock(), [0], [0]
+
+    def task(value: int) -> Callable[[], int]:
+        def run() -> int:
+            with lock:
+                running[0] += 1
+                seen[0] = max(seen[0], running[0])
+            time.sleep(0.002)
+            with lock:
+                running[0] -= 1
+            return value
+
+        return run
+
+    with limited_threads(most):
+        assert run_in_threads([task(k) for k in range(20)]) == list(range(20))
+    assert seen[0] == min(most or AVAILABLE, AVAILABLE, 20)
