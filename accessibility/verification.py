@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from accessibility.errors import InputError
 from accessibility.report.manifest import parse_manifest
+from accessibility.siting.plan import Model, Status  # noqa: TC001 -- pydantic reads them
 from accessibility.studyfile import validation_sentences
 
 if TYPE_CHECKING:
@@ -72,12 +73,21 @@ class ToldQuestion(_Table):
 
 
 class ToldSiting(_Table):
-    """A proposal."""
+    """A proposal; a figure that is not finite is None."""
 
     question: ToldQuestion
+    model: Model
+    status: Status
+    objective: Figure
+    bound: Figure
+    gap: Figure
+    bound_by: Literal["certificate", "enumeration", "solver"]
+    ended_by: Literal["proof", "gap", "work", "time"]
     selected: list[str]
     closed: list[str]
+    cost: Figure
     covered_people: Figure
+    message: str
 
 
 class Told(_Table):

@@ -99,7 +99,8 @@ def test_a_run_follows_from_its_inputs_on_another_day_and_moves_with_its_study(
     verdict = verify(run, cache)
     assert verdict.equal, verdict.lines
     assert {c.name for c in verdict.comparisons} >= {"totals.covered", "sensitivity.0.8", "siting.bound"}
-    assert "bound 270 from the dual certificate" in verdict.proved[0]
+    assert "its objective 270" in verdict.proved[0]
+    assert "its bound 270 (optimal), by a dual certificate" in verdict.proved[1]
     assert verdict.beside == ()
     elsewhere = tmp_path / "moved"
     elsewhere.mkdir()
@@ -111,6 +112,11 @@ def test_a_run_follows_from_its_inputs_on_another_day_and_moves_with_its_study(
 
 TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "bound": (lambda f: change(f, lambda t: t["siting"].update(bound=1e9)), "siting.bound: NOT EQUAL"),
+    "bound, proved": (
+        lambda f: change(f, lambda t: t["siting"].update(bound=1e9, gap=1e9 / 270 - 1, status="feasible")),
+        "proposal: the plan is called feasible, and its search ended by proof",
+    ),
+    "spoilt": (lambda f: change(f, lambda t: t["siting"].update(gap="none")), "siting.gap: found 'none'"),
     "objective": (lambda f: change(f, lambda t: t["siting"].update(objective=280.0)), "siting.objective: NOT EQUAL"),
     "question": (lambda f: change(f, lambda t: t["siting"]["question"].update(budget=3.0)), "siting.selected"),
     "no plan": (lambda f: change(f, lambda t: t.update(siting=None, command="cover")), "sites.csv: does not follow"),
@@ -208,7 +214,11 @@ def told(tmp_path: Path) -> Path:
         "version": "0", "study": "x", "command": "site", "date": "2026-01-31", "options": {"language": "en", **option},
         "study_file": {"path": "study.toml", "sha256": sha}, "inputs": {"network": {"path": "r.osm", "sha256": sha}},
         "totals": {"population": 1.0}, "sensitivity": {"1.0": 0.5}, "files": {},
-        "siting": {"question": {"model": "mclp", **limits}, "selected": [], "closed": [], "covered_people": 1},
+        "siting": {
+            "question": {"model": "mclp", **limits}, "model": "mclp", "status": "optimal", "objective": 1, "bound": 1,
+            "gap": 0, "bound_by": "certificate", "ended_by": "proof", "selected": [], "closed": [], "cost": 0,
+            "covered_people": 1, "message": "",
+        },
     }  # fmt: skip
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     read_told(tmp_path)
@@ -228,6 +238,8 @@ def told(tmp_path: Path) -> Path:
         (lambda m: m.update(siting="x"), "siting: found 'x'"),
         (lambda m: m["siting"].update(selected=5), r"siting\.selected: found 5"),
         (lambda m: m["siting"]["question"].update(budget="3"), r"siting\.question\.budget: found '3'"),
+        (lambda m: m["siting"].update(status="best"), r"siting\.status: found 'best'"),
+        (lambda m: m["siting"].pop("bound_by"), r"siting\.bound_by: required and not there"),
         (lambda m: m.pop("files"), "files: required and not there"),
         (lambda m: m["files"].update(a={"sha256": "0" * 64, "bytes": -1}), r"files\.a\.bytes: found -1"),
         (lambda m: m.update(date="yesterday"), "date: found 'yesterday'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from accessibility.errors import AccessibilityError, InputError, OutputError, UnknownSiteError, UnprovenError
+from accessibility.errors import AccessibilityError, InputError, OutputError, UnknownSiteError
 from accessibility.files import passing_folder
 from accessibility.proposing import Question
 from accessibility.report.manifest import parse_manifest
@@ -13,7 +13,7 @@ from accessibility.runs.comparing import run_compare
 from accessibility.runs.folder import is_result
 from accessibility.runs.options import Options
 from accessibility.runs.pack import run_cover, run_site
-from accessibility.siting import verify_plan
+from accessibility.runs.proving import Proof, prove_told
 from accessibility.sources.cache import sha256_file
 from accessibility.study import read_study
 from accessibility.verification import (
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from accessibility.proposing import SitingCase
     from accessibility.runs.comparing import Comparison as Compared
     from accessibility.runs.options import Progress, Result
     from accessibility.verification import Told, ToldFile, ToldSiting
@@ -40,7 +39,8 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     """Return whether what a run wrote follows from its inputs as they are now.
 
     The run is repeated from its study into a folder of its own. Every entry of the manifest and every file must be what
-    is found again; the plan is checked without a solver, and walked anew.
+    is found again; the folder's own proposal is checked without a solver, and walked anew. A manifest that is spoilt is
+    a run that does not follow.
 
     Parameters
     ----------
@@ -56,11 +56,16 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     Raises
     ------
     InputError
-        No manifest, or one from which no run can be repeated.
+        No manifest.
     OutputError
         The temporary folder cannot be written.
     """
-    told, plain = read_told(folder)
+    try:
+        told, plain = read_told(folder)
+    except InputError as error:
+        if not (folder / "manifest.json").is_file():
+            raise
+        return Verdict(folder=folder, changed=(str(error),))
     asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache, workers=options.workers)
     beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
     changed = [*_listed(folder, told)]
@@ -78,18 +83,15 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
             raise
         except AccessibilityError as error:
             return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
-    proved: list[str] = []
-    open_ = [_not_proved(plain, found)]
-    if run.case is not None:
-        changed += _prove(run.case, proved, open_)
+    proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting)
     repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
     return Verdict(
         folder=folder,
-        changed=tuple(changed),
+        changed=(*changed, *proof.wrong),
         comparisons=tuple(comparisons),
-        proved=tuple(proved),
+        proved=proof.proved,
         recomputed=(repeated,),
-        open=tuple(open_),
+        open=(_not_proved(plain, found), *proof.open),
         beside=beside,
     )
 
@@ -153,24 +155,6 @@ def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterat
         scenario = study.plan_scenario(siting.selected, siting.closed)
         found = study.coverage(scenario).covered_people
     yield Comparison(name="people covered by the proposal, walked anew", told=siting.covered_people, found=found)
-
-
-def _prove(case: SitingCase, proved: list[str], open_: list[str]) -> Iterator[str]:
-    """Check a plan without a solver; say what of it is proved and what is not, and yield what is wrong."""
-    plan = case.plan
-    try:
-        verify_plan(case.problem, plan)
-    except UnprovenError as error:
-        yield f"proposal: {error}"
-        return
-    what = f"the proposal ({plan.model}): its sites, cost, limits and objective {plan.objective:,.6g}"
-    if plan.bound_by == "certificate":
-        proved.append(f"{what}; its bound {plan.bound:,.6g} from the dual certificate")
-    elif plan.bound_by == "enumeration":
-        proved.append(f"{what}; its bound {plan.bound:,.6g} by a look at every plan")
-    else:
-        proved.append(what)
-        open_.append(f"the bound {plan.bound:,.6g} ({plan.status}): the solver's word, which it gave again")
 
 
 def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:
