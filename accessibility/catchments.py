@@ -42,6 +42,20 @@ class Catchments(Frozen):
         ``(k,)`` int32 demand row of each pair, ascending within a site.
     cost
         ``(k,)`` seconds where the rule of the point's setting is a walk, metres otherwise; both access legs are in.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, or a pair that stands twice.
+
+    Examples
+    --------
+    Two sites, of which the first reaches one demand point and the second two:
+
+    >>> import accessibility as acc
+    >>> found = acc.Catchments(start=[0, 1, 3], demand=[0, 0, 1], cost=[900.0, 400.0, 500.0])
+    >>> found
+    <Catchments 2 sites, 3 pairs>
     """
 
     start: NDArray[np.int64]
@@ -72,7 +86,23 @@ class Catchments(Frozen):
         return f"<Catchments {len(self):,} sites, {len(self.demand):,} pairs>"
 
     def of(self, site: int | np.integer[Any]) -> NDArray[np.int32]:
-        """Return the demand rows of one site."""
+        """Return the demand rows of one site.
+
+        Parameters
+        ----------
+        site
+            Row of the site.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(k,)`` int32 rows of the demand points within the standard of it, ascending.
+
+        Examples
+        --------
+        >>> found.of(1).tolist()
+        [0, 1]
+        """
         return self.demand[self.start[site] : self.start[site + 1]]
 
 
@@ -99,14 +129,20 @@ def trace_catchments(
     snapped
         `snap_study` of the same network, demand and sites, where it is known already.
 
+    Returns
+    -------
+    Catchments
+        The pairs of every site, in the rows of `sites`.
+
     Examples
     --------
-    A straight road of 1 km, people at 900 m and at its end, a counter at its start and one in its middle:
+    A straight road of 1 km, people at 900 m and at its end, an outlet at its start and one in its middle:
 
-    >>> from accessibility import Demand, Network, Sites
-    >>> road = Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
-    >>> people = Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
-    >>> found = trace_catchments(road, people, Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649"))
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649")
+    >>> found = acc.trace_catchments(road, people, sites)
     >>> found.of(0).tolist(), found.of(1).tolist(), found.cost.tolist()
     ([0], [0, 1], [900.0, 400.0, 500.0])
     """

@@ -54,6 +54,22 @@ def compare_coverages(
     ------
     InputError
         Coverages of different people, or a group there is not.
+
+    Examples
+    --------
+    A road of 1 km with an outlet at its start; a second one opens at its end:
+
+    >>> from dataclasses import replace
+    >>> import pandas as pd
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> both = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (1000, 0)], crs="EPSG:32649")
+    >>> today = replace(both, open=[True, False])
+    >>> before, after = (acc.measure_coverage(road, people, sites) for sites in (today, both))
+    >>> table = acc.compare_coverages(before, after, pd.Series({"near": "West", "far": "East"}))
+    >>> table.loc[("total", "all"), ["gained", "lost", "share_before", "share_after"]].tolist()
+    [10.0, 0.0, 0.75, 1.0]
     """
     demand = after.demand
     _same_people(before, after)
@@ -101,10 +117,38 @@ class _Cells:
 
 @checked
 def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Coverage]]) -> pd.DataFrame:
-    """Return a row a scenario: sites open, people covered, share, gained and lost against the baseline, cost.
+    """Return one row per scenario, measured against today.
 
-    ``cost`` is what the sites that open or are added cost; ``per_person`` that over the people gained less those lost,
-    NaN where nobody is.
+    Parameters
+    ----------
+    baseline
+        Coverage today.
+    scenarios
+        Each scenario with its coverage.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``scenario`` (its name), ``open_sites``, ``population``, ``covered``, ``covered_share`` (0 to 1), ``change``,
+        ``gained``, ``lost`` and ``unreached`` (people), ``cost`` (what the sites that open or are added cost), and
+        ``per_person``: the cost over the people gained less those lost, NaN where nobody is gained on balance.
+
+    Raises
+    ------
+    InputError
+        Coverages of different people.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (1000, 0)], open=[True, False], cost=[0, 5], crs="EPSG:32649")
+    >>> opens = acc.Scenario(name="second", opened=("O2",))
+    >>> before, after = (acc.measure_coverage(road, people, s) for s in (sites, opens.apply(sites)))
+    >>> acc.compare_scenarios(before, [(opens, after)])[["scenario", "gained", "per_person"]].to_dict("records")
+    [{'scenario': 'second', 'gained': 10.0, 'per_person': 0.5}]
     """
     rows = []
     for scenario, after in scenarios:

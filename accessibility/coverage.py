@@ -49,7 +49,7 @@ class Coverage(Frozen):
     walk_s, metres
         ``(n,)`` seconds and metres along the network, home to site; NaN where there is no path.
     radius_m
-        ``(n,)`` straight line to the nearest site; NaN where no site counts or the point has no place.
+        ``(n,)`` straight line to the nearest site, metres; NaN where no site counts or the point has no place.
     covered
         ``(n,)`` within the rule of the point's setting, ``<=`` in whole milliseconds or centimetres.
     covered_radius
@@ -58,6 +58,20 @@ class Coverage(Frozen):
         ``(n,)`` not covered and without a path: no street within the snap limit, or no site along it.
     snapped
         Where everything stands on the network.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, or a demand point that is covered and unreached.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> now.covered_people, now.population, now.share
+    (30.0, 40.0, 0.75)
     """
 
     demand: Demand
@@ -133,13 +147,34 @@ class Coverage(Frozen):
         return covered / self.population if self.population > 0 else float("nan")
 
     def covered_as(self, setting: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Return ``(n,)`` who would be covered, were urban, town and rural dealt out otherwise."""
+        """Return who would be covered, were urban, town and rural dealt out otherwise.
+
+        Parameters
+        ----------
+        setting
+            ``(n,)`` of ``urban``, ``town``, ``rural``.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` boolean: within the rule of that setting.
+
+        Raises
+        ------
+        InputError
+            A setting that is none of the three, or of another number of demand points.
+
+        Examples
+        --------
+        >>> now.covered.tolist(), now.covered_as(["urban", "rural"]).tolist()
+        ([True, False], [True, True])
+        """
         none = np.zeros(len(self.demand), np.int32)
         figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
         return _decide(replace(self.demand, setting=setting), self.standard, figures)[0]
 
     def by(self, series: pd.Series[Any]) -> pd.DataFrame:
-        """Return a row a group: people, covered, share, uncovered, unreached.
+        """Return one row per group: people, covered, share, uncovered, unreached.
 
         Parameters
         ----------
@@ -147,10 +182,22 @@ class Coverage(Frozen):
             The group of each demand point, keyed by demand id. Points it does not name, or names as missing, come in
             a last row with the index NaN, so that people add up.
 
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by group: ``population``, ``covered``, ``covered_share`` (0 to 1), ``uncovered``, ``unreached``.
+
         Raises
         ------
         InputError
             A series that names a demand point twice, or none of them.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> side = pd.Series({"near": "west", "far": "east"}, name="side")
+        >>> now.by(side)["covered"].to_dict()
+        {'east': 0.0, 'west': 30.0}
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
@@ -170,7 +217,19 @@ class Coverage(Frozen):
         return found
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row a demand point, indexed by id: people, setting, nearest_site, figures, covered, geometry."""
+        """Return one row per demand point.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Indexed by demand id: people, setting, ``nearest_site``, ``walk_s``, ``network_m``, ``radius_m``,
+            ``covered``, ``unreached``, groups and geometry.
+
+        Examples
+        --------
+        >>> now.to_gdf()[["nearest_site", "network_m", "covered"]].to_dict("index")["far"]
+        {'nearest_site': 'O1', 'network_m': 1000.0, 'covered': False}
+        """
         gdf = self.demand.to_gdf()
         ids = np.array([*self.sites.ids, None], dtype=object)
         gdf.insert(2, "nearest_site", ids[self.nearest])
@@ -208,14 +267,19 @@ def measure_coverage(
     snapped
         `snap_study` of the same network, demand and sites, where it is known already.
 
+    Returns
+    -------
+    Coverage
+        Who is covered, and how far everybody is.
+
     Examples
     --------
-    A straight road of 1 km, a counter at its start, people at 900 m and at its end:
+    A straight road of 1 km, an outlet at its start, people at 900 m and at its end:
 
-    >>> from accessibility import Demand, Network, Sites
-    >>> road = Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
-    >>> people = Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
-    >>> now = measure_coverage(road, people, Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
     >>> now.share, now.walk_s.tolist()
     (0.75, [900.0, 1000.0])
     """

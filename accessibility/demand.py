@@ -44,9 +44,15 @@ class Demand(Frozen):
     crs
         The coordinate system of `xy`; anything pyproj understands.
 
+    Raises
+    ------
+    InputError
+        Ids that are not unique, arrays of different lengths, people that are negative or not finite, another setting.
+
     Examples
     --------
-    >>> people = Demand(ids=["a", "b"], xy=[(0, 0), (50, 0)], population=[3, 4], crs="EPSG:32649")
+    >>> import accessibility as acc
+    >>> people = acc.Demand(ids=["a", "b"], xy=[(5e5, 34e5), (501e3, 34e5)], population=[3, 4], crs="EPSG:32649")
     >>> people
     <Demand 7 people at 2 points: urban 7, town 0, rural 0>
     """
@@ -75,7 +81,7 @@ class Demand(Frozen):
 
     @cached_property
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
-        """``(n,)`` for each setting, who lives in it."""
+        """For each setting ``(n,)`` whether a demand point has it."""
         return Named({name: self.setting == name for name in SETTINGS})
 
     def __len__(self) -> int:
@@ -98,13 +104,36 @@ class Demand(Frozen):
     ) -> Demand:
         """Return the rows of `gdf` as demand points; a polygon stands at a point inside it.
 
-        Ids are those of its column ``id``, or its index. The setting is in its column ``setting`` if no other is named;
-        without one all are urban.
+        Ids are those of its column ``id``, or its index.
+
+        Parameters
+        ----------
+        gdf
+            Points or polygons with a coordinate system.
+        population
+            Column of the people.
+        setting
+            Column of ``urban``, ``town`` or ``rural``; if not given the column ``setting``, and without one all are
+            urban.
+        groups
+            Columns of people who are told apart (60+, say).
+
+        Returns
+        -------
+        Demand
+            One demand point per row.
 
         Raises
         ------
         InputError
             A column that is not there, or a frame without a coordinate system.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> frame = gpd.GeoDataFrame({"pop": [3, 4]}, geometry=shapely.points([(0, 0), (9, 9)]), crs="EPSG:32649")
+        >>> acc.Demand.from_gdf(frame, population="pop").ids.tolist()
+        [0, 1]
         """
         setting = "setting" if setting is None and "setting" in gdf.columns else setting
         wanted = [population, *([setting] if setting else []), *groups]
@@ -124,7 +153,18 @@ class Demand(Frozen):
         )
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row a demand point, indexed by id: population, setting, groups, geometry."""
+        """Return one row per demand point.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Indexed by id: ``population``, ``setting``, the groups, geometry.
+
+        Examples
+        --------
+        >>> people.to_gdf()["population"].to_dict()
+        {'a': 3.0, 'b': 4.0}
+        """
         import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
         import shapely  # noqa: PLC0415
 
@@ -132,12 +172,30 @@ class Demand(Frozen):
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
 
     def keyed(self, series: pd.Series[Any], name: str = "series") -> pd.Series[Any]:
-        """Return what a series says of each demand point, in their order; missing where it names a point not.
+        """Return what a series says of each demand point, in their order; missing where it does not name one.
+
+        Parameters
+        ----------
+        series
+            Anything, keyed by demand id.
+        name
+            What the series is, for messages.
+
+        Returns
+        -------
+        pandas.Series
+            Indexed by demand id.
 
         Raises
         ------
         InputError
             A series that names a demand point twice, or none of them.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> people.keyed(pd.Series({"b": "east", "a": "west"})).tolist()
+        ['west', 'east']
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
@@ -153,12 +211,44 @@ class Demand(Frozen):
         return series.reindex(ids)
 
     def to_crs(self, crs: CRS | str | int) -> Demand:
-        """Return the same people in another coordinate system."""
+        """Return the same people in another coordinate system.
+
+        Parameters
+        ----------
+        crs
+            Anything pyproj understands.
+
+        Returns
+        -------
+        Demand
+            The same ids and people, `xy` transformed.
+
+        Examples
+        --------
+        >>> people.to_crs("EPSG:4326").xy.round(4).tolist()
+        [[111.0, 30.7329], [111.0104, 30.7329]]
+        """
         there = read_crs(crs, "demand")
         return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     def rows(self, mask: NDArray[Any]) -> Demand:
-        """Return the demand points that `mask` (boolean, or row positions) selects."""
+        """Return some of the demand points.
+
+        Parameters
+        ----------
+        mask
+            ``(n,)`` boolean, or ``(k,)`` row positions.
+
+        Returns
+        -------
+        Demand
+            The demand points it selects, in its order.
+
+        Examples
+        --------
+        >>> people.rows([1]).population.tolist()
+        [4.0]
+        """
         at = read_rows(mask, len(self), "rows of demand")
         return Demand(
             ids=self.ids[at],

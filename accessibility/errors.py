@@ -7,7 +7,17 @@ from accessibility.controls import one_line
 
 
 class AccessibilityError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> try:
+    ...     acc.Rule.walk(0)
+    ... except acc.AccessibilityError as error:
+    ...     print(error)
+    rule limit is 0.0; expected a positive, finite number
+    """
 
     def __str__(self) -> str:
         """Return the message on one line, with what a terminal would obey spelt out: names come from files."""
@@ -15,7 +25,17 @@ class AccessibilityError(Exception):
 
 
 class InputError(AccessibilityError, ValueError):
-    """An input does not meet its contract."""
+    """An input does not meet its contract; the message says what was found, where, and what was expected.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> try:
+    ...     acc.Walker(speed_m_s=4.8)
+    ... except acc.InputError as error:
+    ...     print(error)
+    walking speed is 4.8 m/s; expected 0.3 to 3 m/s (is it in km/h?)
+    """
 
 
 class CallError(InputError, TypeError):
@@ -23,7 +43,18 @@ class CallError(InputError, TypeError):
 
 
 class UnknownSiteError(InputError, KeyError):
-    """A site id that is not in the study."""
+    """A site id that is not in the study; the message offers the closest ones.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> sites = acc.Sites(ids=["B017"], xy=[(0, 0)], crs="EPSG:32649")
+    >>> try:
+    ...     sites.rows(["B17"])
+    ... except acc.UnknownSiteError as error:
+    ...     print(error)
+    no site has the id 'B17' among 1 sites; did you mean B017?
+    """
 
     def __str__(self) -> str:
         """Return the message as written: ``KeyError`` alone would quote it."""
@@ -31,15 +62,57 @@ class UnknownSiteError(InputError, KeyError):
 
 
 class OutputError(AccessibilityError, OSError):
-    """A result could not be written; files already there are untouched."""
+    """A result could not be written; files already there are untouched.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import accessibility as acc
+    >>> with TemporaryDirectory() as folder:
+    ...     (Path(folder) / "taken").touch()
+    ...     try:
+    ...         acc.write_scenarios([], Path(folder) / "taken" / "scenarios.toml")
+    ...     except acc.OutputError:
+    ...         print("no folder of that name can be made")
+    no folder of that name can be made
+    """
 
 
 class InfeasibleError(AccessibilityError, RuntimeError):
-    """No plan meets the conditions."""
+    """No plan meets the conditions; the message says why, and by how much.
+
+    Examples
+    --------
+    No site reaches the second demand point, whose people walk for ever:
+
+    >>> import accessibility as acc
+    >>> from accessibility.siting import Problem, solve_p_median
+    >>> problem = Problem.from_costs([[1.0, float("inf")]], people=[5, 4], cutoff=2)
+    >>> try:
+    ...     solve_p_median(problem, sites=1)
+    ... except acc.InfeasibleError:
+    ...     print("nobody reaches the second point")
+    nobody reaches the second point
+    """
 
 
 class UnprovenError(AccessibilityError, RuntimeError):
-    """A plan does not hold what it claims."""
+    """A plan does not hold what it claims.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import accessibility as acc
+    >>> from accessibility.siting import Problem, solve_mclp, verify_plan
+    >>> problem = Problem.from_costs([[1, 9], [9, 1]], people=[5, 4], cutoff=2)
+    >>> plan = solve_mclp(problem, sites=1)
+    >>> try:
+    ...     verify_plan(problem, replace(plan, objective=9.0))
+    ... except acc.UnprovenError:
+    ...     print("one site covers 5 people and not 9")
+    one site covers 5 people and not 9
+    """
 
 
 class SolverError(AccessibilityError, RuntimeError):
@@ -47,4 +120,19 @@ class SolverError(AccessibilityError, RuntimeError):
 
 
 class AccessibilityWarning(UserWarning):
-    """Something in values given in memory that somebody should look at; files tell it as findings."""
+    """Something in values given in memory that somebody should look at; files tell it as findings.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> import networkx
+    >>> import accessibility as acc
+    >>> graph = networkx.Graph(crs="EPSG:32649")
+    >>> graph.add_node(1, x=5e5, y=34e5)
+    >>> graph.add_node(2, x=501e3, y=34e5)
+    >>> graph.add_edge(1, 2, length=1000.0)
+    >>> with warnings.catch_warnings(record=True, action="always") as told:
+    ...     network = acc.Network.from_networkx(graph)
+    >>> [warning.category.__name__ for warning in told]
+    ['AccessibilityWarning']
+    """

@@ -74,17 +74,22 @@ class Network(Frozen):
     edges
         ``(m, 2)`` int32 rows of `node_xy`.
     length_m
-        ``(m,)`` geodesic length, finite and not negative.
+        ``(m,)`` geodesic length, metres, finite and not negative.
     oneway
         ``(m,)`` whether the edge may be walked from its first node to its second only; nowhere if not given.
     climb_m
-        ``(m,)`` rise from the first node to the second; zero where not given.
-    slope_factor
-        ``(m, 2)`` how much longer than on the flat a walk takes along the edge and against it; 1 where not given.
+        ``(m,)`` rise from the first node to the second, metres; zero where not given.
     kind
         ``(m,)`` uint8 rows of `kinds`, the type of street; all ``road`` where not given.
     kinds
         Names of the types of street.
+    private
+        ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
+        not given.
+    enclosed
+        ``(m,)`` whether an edge is private only because private ways alone lead to it; nowhere if not given.
+    closed
+        ``(m,)`` whether nobody walks there, as in a flood: who stands on it stays there; nowhere if not given.
     off_ground
         ``(m,)`` whether the edge is not at the level of the ground (bridge, tunnel, indoor): no point snaps to it;
         nowhere if not given.
@@ -95,24 +100,26 @@ class Network(Frozen):
     fixed_s
         ``(m,)`` seconds that pass along the edge whoever walks it, beside the walk: for a lift. On an edge of the kind
         ``ferry`` nobody walks, and they are all the seconds there are. None if not given.
-    private
-        ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
-        not given.
-    enclosed
-        ``(m,)`` whether an edge is private only because private ways alone lead to it; nowhere if not given.
-    closed
-        ``(m,)`` whether nobody walks there, as in a flood: who stands on it stays there; nowhere if not given.
+    slope_factor
+        ``(m, 2)`` how much longer than on the flat a walk takes along the edge and against it; 1 where not given.
     shape_xy, shape_start
-        ``(k, 2)`` vertices of all edges, ends included, and ``(m + 1,)`` where each edge's begin; straight lines
-        where not given.
+        ``(k, 2)`` vertices of all edges, metres, ends included, and ``(m + 1,)`` where each edge's begin; straight
+        lines where not given.
     node_ids
         ``(n,)`` int64 ids in the source; row numbers where not given.
     crs
         A projected coordinate system in metres.
 
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, values out of their range, a coordinate system without true metres.
+
     Examples
     --------
-    >>> Network(node_xy=[(0, 0), (300, 0)], edges=[(0, 1)], length_m=[300], crs="EPSG:32649")
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (500300, 34e5)], edges=[(0, 1)], length_m=[300], crs="EPSG:32649")
+    >>> road
     <Network 2 junctions, 1 edges, 0.3 km, 1 component>
     """
 
@@ -225,7 +232,7 @@ class Network(Frozen):
 
     @cached_property
     def component_sizes(self) -> NDArray[np.int64]:
-        """Number of nodes of each component."""
+        """``(c,)`` number of nodes of each component."""
         return np.bincount(self.components)
 
     @cached_property
@@ -254,7 +261,23 @@ class Network(Frozen):
         return keys
 
     def of_kind(self, kind: str) -> NDArray[np.bool_]:
-        """Return ``(m,)`` whether an edge is of a type of street."""
+        """Return whether each edge is of a type of street.
+
+        Parameters
+        ----------
+        kind
+            A name among `kinds`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(m,)`` boolean; all False for a name that is not among them.
+
+        Examples
+        --------
+        >>> road.of_kind("road").tolist(), road.of_kind("steps").tolist()
+        ([True], [False])
+        """
         if kind not in self.kinds:
             return np.zeros(len(self.edges), np.bool_)
         found: NDArray[np.bool_] = self.kind == self.kinds.index(kind)
@@ -270,16 +293,47 @@ class Network(Frozen):
         """Return the network with some of its edges closed to everybody.
 
         The streets stay, and people and sites on them: closing never helps anyone.
+
+        Parameters
+        ----------
+        gone
+            ``(m,)`` boolean: the edges that close.
+
+        Returns
+        -------
+        Network
+            The same streets, some of them `closed`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> road.without(np.array([True])).closed.tolist()
+        [True]
         """
         return replace(self, closed=self.closed | gone)
 
     def impedance(self, walker: Walker | None = None) -> Impedance:
         """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
 
+        Parameters
+        ----------
+        walker
+            How people walk; None for distances.
+
+        Returns
+        -------
+        Impedance
+            ``(m,)`` cost along each edge and against it, as integers.
+
         Raises
         ------
         InputError
             An edge too long to count in 31 bits (21 000 km, or 24 days).
+
+        Examples
+        --------
+        >>> road.impedance(acc.Walker(speed_m_s=1.5)).along.tolist(), road.impedance().along.tolist()
+        ([200000], [30000])
         """
         metres = np.repeat(self.length_m[:, None], 2, axis=1)
         cost = np.rint(metres * CM_PER_M if walker is None else self._walking_s(walker) * MS_PER_S)
@@ -306,7 +360,18 @@ class Network(Frozen):
         return seconds
 
     def lines(self) -> NDArray[np.object_]:
-        """Return ``(m,)`` shapely lines of the edges."""
+        """Return the edges as lines.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(m,)`` shapely lines in `crs`.
+
+        Examples
+        --------
+        >>> road.lines()[0].length
+        300.0
+        """
         import shapely  # noqa: PLC0415
 
         found: NDArray[np.object_] = shapely.from_ragged_array(
@@ -315,10 +380,19 @@ class Network(Frozen):
         return found
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return one row per edge: kind, length_m, climb_m, slopes, oneway, private, geometry, what `from_gdf` reads.
+        """Return one row per edge, which `from_gdf` reads back.
 
-        `foot` and `oneway_foot` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
-        Where a locked gate cuts a street, its lines end a hand's breadth apart.
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            ``kind``, ``length_m``, ``climb_m``, slopes, flags such as ``oneway`` and ``private``, geometry. ``foot``
+            and ``oneway_foot`` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
+            Where a locked gate cuts a street, its lines end a hand's breadth apart.
+
+        Examples
+        --------
+        >>> road.to_gdf()[["kind", "length_m"]].to_dict("records")
+        [{'kind': 'road', 'length_m': 300.0}]
         """
         from accessibility.streets.lines import write_frame  # noqa: PLC0415 -- needs geopandas
 
@@ -333,6 +407,22 @@ class Network(Frozen):
         See `accessibility.streets.lines.read_frame` for junctions and options, and
         `accessibility.streets.spelling.judge_rows` for the columns that say who may walk where.
 
+        Parameters
+        ----------
+        lines
+            Lines with a coordinate system; their columns say who may walk there.
+        noded
+            Whether lines are also cut where they cross or touch without a shared vertex, bridges too.
+        crs
+            The projected coordinate system of the result; a transverse Mercator centred on the lines if not given.
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
         Raises
         ------
         InputError
@@ -342,6 +432,13 @@ class Network(Frozen):
         -----
         AccessibilityWarning
             Types of street that are missing or not understood, crossings without a shared vertex.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> line = shapely.LineString([(5e5, 34e5), (500300, 34e5), (500300, 3400400)])
+        >>> acc.Network.from_gdf(gpd.GeoDataFrame({"highway": ["residential"]}, geometry=[line], crs="EPSG:32649"))
+        <Network 2 junctions, 1 edges, 0.7 km, 1 component>
         """
         from accessibility.streets.lines import LineOptions, read_frame  # noqa: PLC0415 -- needs geopandas
 
@@ -354,6 +451,18 @@ class Network(Frozen):
     def from_osm(cls, path: str | os.PathLike[str], *, foot: FootAccess | None = None) -> Network:
         """Return the walkable network of an OpenStreetMap extract, as a study reads it.
 
+        Parameters
+        ----------
+        path
+            The extract, ``.osm.pbf`` or ``.osm`` (also ``.gz``, ``.bz2``).
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
         Raises
         ------
         InputError
@@ -363,6 +472,19 @@ class Network(Frozen):
         -----
         AccessibilityWarning
             What looks suspicious in the file.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> ends = [(1, 108.2), (2, 108.21)]
+        >>> nodes = "".join(f'<node id="{i}" lat="30.5" lon="{lon}" version="1"/>' for i, lon in ends)
+        >>> way = '<way id="1" version="1"><nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/></way>'
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "town.osm"
+        ...     _ = file.write_text(f'<osm version="0.6">{nodes}{way}<relation id="1" version="1"/></osm>')
+        ...     acc.Network.from_osm(file)
+        <Network 2 junctions, 1 edges, 1.0 km, 1 component>
         """
         import accessibility  # noqa: PLC0415 -- files are read floors above; the package's door knows them all
 
@@ -393,6 +515,11 @@ class Network(Frozen):
         foot
             The foot-access table; the default one if not given.
 
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
         Raises
         ------
         InputError
@@ -404,15 +531,34 @@ class Network(Frozen):
         AccessibilityWarning
             A graph that looks made for cars, types of street that are missing or not understood, lengths that are no
             metres.
+
+        Examples
+        --------
+        >>> import networkx
+        >>> graph = networkx.Graph(crs="EPSG:32649")
+        >>> graph.add_nodes_from([(1, {"x": 5e5, "y": 34e5}), (2, {"x": 501e3, "y": 34e5})])
+        >>> graph.add_edge(1, 2, length=1000.0, highway="footway")
+        >>> acc.Network.from_networkx(graph)
+        <Network 2 junctions, 1 edges, 1.0 km, 1 component>
         """
         fields, said = read_graph(graph, crs=crs, foot=foot)
         _warn(said)
         return cls(**fields)
 
     def to_networkx(self) -> nx.MultiDiGraph[Any]:
-        """Return a graph as osmnx expects it: node ids, x, y; edges with length, highway, geometry, both directions.
+        """Return the network as osmnx expects a graph.
 
-        Edges also carry what `from_networkx` reads; `climb_m` and `slope_factor` are those of their direction.
+        Returns
+        -------
+        networkx.MultiDiGraph
+            Nodes by their ids, with ``x`` and ``y``; edges in both directions with ``length`` (metres), ``highway``,
+            geometry and what `from_networkx` reads; ``climb_m`` and ``slope_factor`` are those of their direction.
+
+        Examples
+        --------
+        >>> graph = road.to_networkx()
+        >>> graph.number_of_edges(), graph[0][1][0]["length"]
+        (2, 300.0)
         """
         return write_graph(self)
 

@@ -39,6 +39,17 @@ class Addition:
         ``new``, ``bank`` or ``outlet``.
     name, cost
         For people and for tables; a cost is finite, 0 or more.
+
+    Raises
+    ------
+    InputError
+        A place that is not on Earth, another kind, a negative cost.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.Scenario(added=(acc.Addition(id="N1", lon=108.2, lat=30.5, cost=3),)).added[0].kind
+    'new'
     """
 
     id: Hashable
@@ -62,7 +73,26 @@ class Addition:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """A site that stands elsewhere; `lon` and `lat` are degrees, WGS84."""
+    """A site that stands elsewhere.
+
+    Parameters
+    ----------
+    id
+        Id of the site.
+    lon, lat
+        Where it would stand: degrees, WGS84.
+
+    Raises
+    ------
+    InputError
+        A place that is not on Earth.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.Scenario(moved=(acc.Move(id="O1", lon=108.2, lat=30.5),)).moved[0].lat
+    30.5
+    """
 
     id: Hashable
     lon: float
@@ -81,11 +111,23 @@ class Settings:
     Parameters
     ----------
     speed_m_s
-        Walking speed on the flat.
+        Walking speed on the flat, 0.3 to 3 m/s.
     open_compounds
         Whether everybody may walk through gated compounds.
     standard
         Another standard.
+
+    Raises
+    ------
+    InputError
+        A speed that nobody walks.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> slow = acc.Settings(speed_m_s=0.8)
+    >>> acc.Scenario(name="slow", settings=slow).settings.speed_m_s
+    0.8
     """
 
     speed_m_s: float | None = None
@@ -97,12 +139,44 @@ class Settings:
         self.walker(Walker())
 
     def walker(self, base: Walker) -> Walker:
-        """Return the walker of these settings."""
+        """Return the walker of these settings.
+
+        Parameters
+        ----------
+        base
+            The walker of the study.
+
+        Returns
+        -------
+        Walker
+            `base` with what differs.
+
+        Examples
+        --------
+        >>> slow.walker(acc.Walker()) == acc.Walker(speed_m_s=0.8)
+        True
+        """
         given = {"speed_m_s": self.speed_m_s, "open_compounds": self.open_compounds}
         return replace(base, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
 
     def of(self, base: Standard) -> Standard:
-        """Return the standard of these settings."""
+        """Return the standard of these settings.
+
+        Parameters
+        ----------
+        base
+            The standard of the study.
+
+        Returns
+        -------
+        Standard
+            `base` if none is given here.
+
+        Examples
+        --------
+        >>> slow.of(acc.Standard()).urban.text
+        '15-minute walk'
+        """
         return base if self.standard is None else self.standard
 
 
@@ -126,11 +200,18 @@ class Scenario:
     settings
         What else differs.
 
+    Raises
+    ------
+    InputError
+        A site that opens and closes, stands twice in a list, or is added and opens or moves.
+
     Examples
     --------
-    >>> one, other = Scenario(name="bank", opened=("B017",)), Scenario(name="slow", settings=Settings(speed_m_s=0.8))
-    >>> (one + other).name, (one + other).opened
-    ('bank + slow', ('B017',))
+    >>> import accessibility as acc
+    >>> bank = acc.Scenario(name="bank", opened=("B1",))
+    >>> slow = acc.Scenario(name="slow", settings=acc.Settings(speed_m_s=0.8))
+    >>> (bank + slow).name, (bank + slow).opened
+    ('bank + slow', ('B1',))
     """
 
     name: str = ""
@@ -189,12 +270,28 @@ class Scenario:
     def apply(self, sites: Sites) -> Sites:
         """Return the sites as they would be: those there are in their rows, the added ones after them.
 
+        Parameters
+        ----------
+        sites
+            The sites of today.
+
+        Returns
+        -------
+        Sites
+            The same sites, opened, closed and moved, and the added ones.
+
         Raises
         ------
         UnknownSiteError
             An id that is not there; the message offers the closest ones.
         InputError
             Opening what is open, closing what is closed, adding what exists.
+
+        Examples
+        --------
+        >>> today = acc.Sites(ids=["O1", "B1"], xy=[(0, 0), (9, 9)], kind=["outlet", "bank"], crs="EPSG:32649")
+        >>> bank.apply(today).open.tolist()
+        [True, True]
         """
         taken = set(sites.ids)
         clash = [a.id for a in self.added if a.id in taken]

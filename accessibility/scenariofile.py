@@ -83,15 +83,36 @@ class _ScenarioFile(_Table):
 
 @checked
 def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
-    """Return the scenarios of a TOML file, in their order.
+    r"""Return the scenarios of a TOML file, in their order.
 
     Each is a table ``[[scenario]]`` with a name and any of ``open`` and ``close`` (ids), ``add`` (id, lon, lat, kind,
     name, cost), ``move`` (id, lon, lat), ``speed_m_s``, ``open_compounds`` and ``standard`` (as in a study).
+
+    Parameters
+    ----------
+    path
+        The TOML file.
+
+    Returns
+    -------
+    tuple of Scenario
+        One per table.
 
     Raises
     ------
     InputError
         A file that is missing or not TOML, an unknown key, a value out of its range, two scenarios of one name.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import accessibility as acc
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "scenarios.toml"
+    ...     _ = file.write_text('[[scenario]]\nname = "bank"\nopen = ["B1"]')
+    ...     [scenario.opened for scenario in acc.read_scenarios(file)]
+    [('B1',)]
     """
     from pathlib import Path  # noqa: PLC0415
 
@@ -121,10 +142,28 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
 def write_scenarios(scenarios: Iterable[Scenario], path: str | os.PathLike[str]) -> None:
     """Write scenarios as TOML that `read_scenarios` reads; ids become text.
 
+    Parameters
+    ----------
+    scenarios
+        Scenarios, of which no two have the same name.
+    path
+        The file; one that is there is replaced.
+
     Raises
     ------
     OutputError
         The file cannot be written; one that is there is untouched.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import accessibility as acc
+    >>> bank = acc.Scenario(name="bank", opened=("B1",))
+    >>> with TemporaryDirectory() as folder:
+    ...     acc.write_scenarios([bank], Path(folder) / "scenarios.toml")
+    ...     acc.read_scenarios(Path(folder) / "scenarios.toml") == (bank,)
+    True
     """
     _write(_HEADER + "".join(f"\n{scenario_toml(scenario)}" for scenario in scenarios), path)
 

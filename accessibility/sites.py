@@ -52,9 +52,16 @@ class Sites(Frozen):
     crs
         The coordinate system of `xy`; anything pyproj understands.
 
+    Raises
+    ------
+    InputError
+        Ids that are not unique, arrays of different lengths, a place or cost that is not finite, another kind.
+
     Examples
     --------
-    >>> Sites(ids=["O1", "B1"], xy=[(0, 0), (9, 9)], kind=["outlet", "bank"], crs="EPSG:32649")
+    >>> import accessibility as acc
+    >>> sites = acc.Sites(ids=["O1", "B1"], xy=[(0, 0), (9, 9)], kind=["outlet", "bank"], crs="EPSG:32649")
+    >>> sites
     <Sites 2: 1 outlet (1 open), 1 bank (0 open), 0 new (0 open)>
     """
 
@@ -127,10 +134,25 @@ class Sites(Frozen):
     def rows(self, ids: Iterable[Hashable]) -> NDArray[np.intp]:
         """Return the row of each id.
 
+        Parameters
+        ----------
+        ids
+            Ids of sites.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(k,)`` row of each, in their order.
+
         Raises
         ------
         UnknownSiteError
             An id that is not there; the message offers the closest ones.
+
+        Examples
+        --------
+        >>> sites.rows(["B1"]).tolist()
+        [1]
         """
         row_of = {site: row for row, site in enumerate(self.ids)}
         wanted = list(ids)
@@ -143,14 +165,46 @@ class Sites(Frozen):
         return np.array([row_of[site] for site in wanted], dtype=np.intp)
 
     def take(self, rows: NDArray[Any]) -> Sites:
-        """Return the sites that `rows` (boolean, or row positions) selects."""
+        """Return some of the sites.
+
+        Parameters
+        ----------
+        rows
+            ``(n,)`` boolean, or ``(k,)`` row positions.
+
+        Returns
+        -------
+        Sites
+            The sites it selects, in its order.
+
+        Examples
+        --------
+        >>> sites.take(sites.open).ids.tolist()
+        ['O1']
+        """
         at = read_rows(rows, len(self), "rows of sites")
         kept = {f.name: getattr(self, f.name)[at] for f in fields(self) if f.name not in ("crs", "columns")}
         columns = {name: values[at] for name, values in self.columns.items()}
         return Sites(**kept, columns=columns, crs=self.crs)
 
     def to_crs(self, crs: CRS | str | int) -> Sites:
-        """Return the same sites in another coordinate system."""
+        """Return the same sites in another coordinate system.
+
+        Parameters
+        ----------
+        crs
+            Anything pyproj understands.
+
+        Returns
+        -------
+        Sites
+            The same sites, `xy` transformed.
+
+        Examples
+        --------
+        >>> sites.to_crs("EPSG:4326").crs.name
+        'WGS 84'
+        """
         there = read_crs(crs, "sites")
         return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
@@ -167,10 +221,23 @@ class Sites(Frozen):
             kind stands in ``kind`` or ``type`` if no other is named. Flags are booleans, or 0 and 1 as shapefiles
             keep them.
 
+        Returns
+        -------
+        Sites
+            One site per row.
+
         Raises
         ------
         InputError
             A frame without a coordinate system, geometry other than points, a column that is not there.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> at = {"geometry": shapely.points([(0, 0)]), "crs": "EPSG:32649"}
+        >>> frame = gpd.GeoDataFrame({"type": ["bank"]}, index=["B2"], **at)
+        >>> acc.Sites.from_gdf(frame)
+        <Sites 1: 0 outlet (0 open), 1 bank (0 open), 0 new (0 open)>
         """
         crs = frame_crs(gdf, "sites")
         if not (gdf.geom_type == "Point").all():
@@ -190,7 +257,18 @@ class Sites(Frozen):
         )
 
     def to_gdf(self) -> gpd.GeoDataFrame:
-        """Return a row a site, indexed by id: the fields, the other columns, geometry; `from_gdf` reads it back."""
+        """Return one row per site; `from_gdf` reads it back.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Indexed by id: the fields, the other columns, geometry.
+
+        Examples
+        --------
+        >>> sites.to_gdf()["kind"].to_dict()
+        {'O1': 'outlet', 'B1': 'bank'}
+        """
         import geopandas as gpd  # noqa: PLC0415
         import shapely  # noqa: PLC0415
 

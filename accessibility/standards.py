@@ -34,11 +34,17 @@ class Rule:
     limit
         Seconds for ``walk``, metres otherwise; positive and finite.
 
+    Raises
+    ------
+    InputError
+        An unknown measure, or a limit that is not a positive, finite number.
+
     Examples
     --------
-    >>> Rule.walk(15).limit
+    >>> import accessibility as acc
+    >>> acc.Rule.walk(15).limit
     900.0
-    >>> Rule.distance(5).text
+    >>> acc.Rule.distance(5).text
     '5 km along the network'
     """
 
@@ -56,22 +62,56 @@ class Rule:
 
     @classmethod
     def walk(cls, minutes: float) -> Rule:
-        """Return the rule "at most `minutes` on foot"."""
+        """Return the rule "at most `minutes` on foot".
+
+        Parameters
+        ----------
+        minutes
+            Minutes along the network, access legs included.
+
+        Returns
+        -------
+        Rule
+            A rule with the measure ``walk``.
+
+        Examples
+        --------
+        >>> acc.Rule.walk(10).text
+        '10-minute walk'
+        """
         return cls(measure="walk", limit=minutes * 60.0)
 
     @classmethod
     def distance(cls, kilometres: float, along: Literal["network", "radius"] = "network") -> Rule:
-        """Return the rule "at most `kilometres`", along the network or as a straight-line radius."""
+        """Return the rule "at most `kilometres`", along the network or as a straight-line radius.
+
+        Parameters
+        ----------
+        kilometres
+            The greatest distance.
+        along
+            ``network`` for metres walked, ``radius`` for metres in a straight line.
+
+        Returns
+        -------
+        Rule
+            A rule with the measure `along`.
+
+        Examples
+        --------
+        >>> acc.Rule.distance(5, along="radius").text
+        '5 km in a straight line'
+        """
         return cls(measure=along, limit=kilometres * 1_000.0)
 
     @property
     def cutoff(self) -> int:
-        """The limit as the integer that costs are compared with: milliseconds or centimetres."""
+        """Limit as the integer that costs are compared with: milliseconds or centimetres."""
         return round(self.limit * (MS_PER_S if self.measure == "walk" else CM_PER_M))
 
     @property
     def text(self) -> str:
-        """The rule in words, for reports and legends."""
+        """Rule in words, for reports and legends."""
         if self.measure == "walk":
             return f"{self.limit / 60:g}-minute walk"
         way = "along the network" if self.measure == "network" else "in a straight line"
@@ -88,16 +128,22 @@ def _classes(limit: float, shares: Sequence[float]) -> tuple[float, ...]:
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Standard:
-    """The service promise: one rule a setting.
+    """The service promise: one rule for each setting.
 
     The default is the policy text: a 15-minute walk in urban areas, 5 km (along the network) in rural
     ones, and towns, which the text does not name, under the urban rule.
 
+    Parameters
+    ----------
+    urban, town, rural
+        The rule of each setting; towns follow the urban one if they have none of their own.
+
     Examples
     --------
-    >>> Standard().town.text
+    >>> import accessibility as acc
+    >>> acc.Standard().town.text
     '15-minute walk'
-    >>> Standard.presets["town-rural"].town.text
+    >>> acc.Standard.presets["town-rural"].town.text
     '5 km along the network'
     """
 
@@ -113,7 +159,28 @@ class Standard:
             object.__setattr__(self, "town", self.urban)
 
     def rule(self, setting: str) -> Rule:
-        """Return the rule of one setting."""
+        """Return the rule of one setting.
+
+        Parameters
+        ----------
+        setting
+            ``urban``, ``town`` or ``rural``.
+
+        Returns
+        -------
+        Rule
+            The rule.
+
+        Raises
+        ------
+        InputError
+            Another setting.
+
+        Examples
+        --------
+        >>> acc.Standard().rule("rural").limit
+        5000.0
+        """
         if setting not in SETTINGS:
             msg = f"setting is {setting!r}; expected one of {', '.join(SETTINGS)}"
             raise InputError(msg)
@@ -187,9 +254,19 @@ class Walker:
         Whether everybody may walk through gated compounds and other private ways; else only their residents walk there,
         and only on their way out.
 
+    Raises
+    ------
+    InputError
+        A speed, delay or factor out of its range.
+
+    References
+    ----------
+    W. R. Tobler: Three presentations on geographical analysis and modeling. NCGIA Technical Report 93-1, 1993.
+
     Examples
     --------
-    >>> Walker.presets["elderly"].speed_m_s
+    >>> import accessibility as acc
+    >>> acc.Walker.presets["elderly"].speed_m_s
     0.8
     """
 

@@ -75,6 +75,19 @@ class Study(Frozen):
         What the readers set aside, suspect or want known.
     shifted_settings
         Setting of each demand point on 1 km grids that lie half a cell off, where the density of people decides it.
+
+    Examples
+    --------
+    A road of 2 km with an outlet at its start, a bank branch at 1.7 km, people at 900 m and at its end:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> town.name, town.coverage().share
+    ('Town', 0.75)
     """
 
     path: Path
@@ -140,6 +153,11 @@ class Study(Frozen):
         name, attribution
             Of the study; whom its data are owed to.
 
+        Returns
+        -------
+        Study
+            The study; its `path` is its name.
+
         Raises
         ------
         InputError
@@ -199,7 +217,34 @@ class Study(Frozen):
     def coverage(
         self, scenario: Scenario | None = None, *, walker: Walker | None = None, standard: Standard | None = None
     ) -> Coverage:
-        """Return who is covered today, or in a scenario; with another walker or standard if given."""
+        """Return who is covered today, or in a scenario; with another walker or standard if given.
+
+        Parameters
+        ----------
+        scenario
+            What would be different; today if None.
+        walker, standard
+            In place of the study's.
+
+        Returns
+        -------
+        Coverage
+            Who is covered, and how far everybody is.
+
+        Raises
+        ------
+        InputError
+            A scenario that does not fit the study.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.coverage(acc.Scenario(opened=("B1",))).share
+        1.0
+        >>> town.coverage(walker=acc.Walker(speed_m_s=0.8)).share
+        0.0
+        """
         walker = self.walker if walker is None else walker
         standard = self.standard if standard is None else standard
         sites, snapped = self.sites, self.snapped
@@ -213,7 +258,27 @@ class Study(Frozen):
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.
 
-        It begins with the steps of `scenario`, where one is given; each can be undone.
+        Parameters
+        ----------
+        scenario
+            What it begins with, in steps of which each can be undone; today if None.
+
+        Returns
+        -------
+        Trial
+            A trial of its own; the study stays as it is.
+
+        Raises
+        ------
+        InputError
+            A scenario that does not fit the study.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").close("O1").coverage().share
+        1.0
         """
         baseline = Baseline(
             coverage=self._today,
@@ -235,21 +300,76 @@ class Study(Frozen):
             ``reach=0.95`` (cover that share at least cost), ``floor=0.6`` (at least that share of every district),
             ``model="p-median"`` and the like.
 
+        Returns
+        -------
+        SitingPlan
+            The sites to open, in order.
+
         Raises
         ------
         InputError
-            A question that is none.
+            An invalid question.
+        InfeasibleError
+            No plan meets the conditions.
+
+        Examples
+        --------
+        >>> plan = town.site(sites=1)
+        >>> plan.selected, plan.objective, plan.status
+        (('B1',), 40.0, 'optimal')
         """
         return self.siting_case(Question(**asked)).plan
 
     def siting_case(self, question: Question) -> SitingCase:
-        """Return a proposal with what it was made from, so that it can be verified and drawn."""
+        """Return a proposal with what it was made from, so that it can be verified and drawn.
+
+        Parameters
+        ----------
+        question
+            What is asked.
+
+        Returns
+        -------
+        SitingCase
+            The problem, the plan and its context.
+
+        Raises
+        ------
+        InputError
+            An invalid question.
+        InfeasibleError
+            No plan meets the conditions.
+
+        Examples
+        --------
+        >>> from accessibility.proposing import Question
+        >>> town.siting_case(Question(sites=1)).problem
+        <Problem 40 people at 2 points, 2 candidates, 1 open, 4 pairs; 30 covered today>
+        """
         if question.conditions is None:
             question = replace(question, conditions=self.settings.siting.conditions)
         return propose_sites(self._today, self.network, self.district, self.made_candidates, question)
 
     def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
-        """Return the sites of a plan, by their ids, as a scenario of this study."""
+        """Return the sites of a plan as a scenario of this study.
+
+        Parameters
+        ----------
+        selected
+            Ids of the sites that open, in their order.
+        closed
+            Ids of the sites that close.
+
+        Returns
+        -------
+        Scenario
+            What the plan changes.
+
+        Examples
+        --------
+        >>> town.plan_scenario(town.site(sites=1).selected).opened
+        ('B1',)
+        """
         return plan_scenario(self.sites, self.made_candidates, selected, closed)
 
     @cached_property
@@ -266,22 +386,77 @@ class Study(Frozen):
         return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), cost))
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
-        """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it."""
+        """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, WGS84.
+        scenario
+            What would be different; today if None.
+
+        Returns
+        -------
+        Explanation
+            The answer in figures; as text one paragraph.
+
+        Raises
+        ------
+        InputError
+            A place that is not on Earth.
+
+        Examples
+        --------
+        >>> town.explain(111.02089, 30.73289).text.split(". ")[1]
+        'The nearest is O1, 33.3 minutes away: 18.3 minutes too far'
+        """
         coverage = self._today if scenario is None else self.coverage(scenario)
         return explain_place(coverage, self.network, lon, lat)
 
     def catchments(self, coverage: Coverage | None = None) -> Catchments:
-        """Return whom every site would cover, open or not, by the rules of a coverage (today's if none is given)."""
+        """Return whom every site would cover, open or not.
+
+        Parameters
+        ----------
+        coverage
+            By whose rules and sites; today's if None.
+
+        Returns
+        -------
+        Catchments
+            In the rows of its sites.
+
+        Examples
+        --------
+        >>> town.catchments()
+        <Catchments 2 sites, 3 pairs>
+        """
         now = self._today if coverage is None else coverage
         return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
-        """Return the redundancy ledger: who depends on one site alone, and which could close."""
+        """Return the redundancy ledger: who depends on one site alone, and which could close.
+
+        Parameters
+        ----------
+        coverage
+            Whose sites; today's if None.
+
+        Returns
+        -------
+        Ledger
+            The figures of every site.
+
+        Examples
+        --------
+        >>> town.ledger().alone.tolist()
+        [30.0, 0.0]
+        """
         now = self._today if coverage is None else coverage
         return measure_redundancy(self.catchments(now), self.demand, now.sites)
 
     def refuse_place(self, subject: str, lon: float, lat: float) -> None:
-        """Raise `InputError` where no site can stand: outside the area, or in water.
+        """Raise an error where no site can stand: outside the area, or in water.
 
         Parameters
         ----------
@@ -289,6 +464,18 @@ class Study(Frozen):
             What is placed, for the message.
         lon, lat
             Degrees, WGS84.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, or in water.
+
+        Examples
+        --------
+        A study without an area or water refuses no place:
+
+        >>> town.refuse_place("added site 'N1'", 111.0, 30.7) is None
+        True
         """
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
@@ -330,7 +517,23 @@ class Study(Frozen):
         return self.coverage()
 
     def table(self, coverage: Coverage | None = None) -> pd.DataFrame:
-        """Return a row a district and a total, with the columns of ``districts.csv``."""
+        """Return one row per district and a total, with the columns of ``districts.csv``.
+
+        Parameters
+        ----------
+        coverage
+            Whose figures; today's if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table.
+
+        Examples
+        --------
+        >>> town.table()[["district", "covered", "uncovered"]].to_dict("records")[-1]
+        {'district': 'total', 'covered': 30.0, 'uncovered': 10.0}
+        """
         coverage = self.coverage() if coverage is None else coverage
         return district_table(coverage, self.district, self.site_district, names=self.district_names)
 
@@ -362,6 +565,22 @@ class Study(Frozen):
             ``en``, ``zh`` or ``both``.
         basemap
             Whether OpenStreetMap tiles are loaded from the internet.
+
+        Returns
+        -------
+        folium.Map
+            A map that opens without the internet; ``.save(path)`` writes it.
+
+        Raises
+        ------
+        InputError
+            Another language, or a coverage of another study.
+
+        Examples
+        --------
+        >>> page = town.map(town.what_if().open("B1")).get_root().render()
+        >>> "Town" in page
+        True
         """
         from accessibility.studymap import MapOptions, draw_study  # noqa: PLC0415 -- folium only where it is asked for
 
@@ -370,7 +589,23 @@ class Study(Frozen):
         )
 
     def snap_sites(self, sites: Sites) -> Snapped:
-        """Return where the people and any sites stand on the network."""
+        """Return where the people and any sites stand on the network.
+
+        Parameters
+        ----------
+        sites
+            Sites in any coordinate system.
+
+        Returns
+        -------
+        Snapped
+            Positions of the people and of these sites.
+
+        Examples
+        --------
+        >>> town.snap_sites(town.sites).sites.fraction.round(6).tolist()
+        [0.0, 0.85]
+        """
         xy = sites.to_crs(self.network.crs).xy
         return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(xy))
 
@@ -396,6 +631,11 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     cache
         Folder for parsed networks; the user's cache folder where not given.
 
+    Returns
+    -------
+    Study
+        The study.
+
     Raises
     ------
     InputError
@@ -405,6 +645,16 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     -----
     AccessibilityWarning
         What looks suspicious in the inputs, as ``accessibility check`` prints it.
+
+    Examples
+    --------
+    The sample county, in a clone of the project:
+
+    >>> from pathlib import Path
+    >>> import accessibility as acc
+    >>> study = acc.read_study(Path(acc.__file__).parents[1] / "data" / "sample" / "study.toml")
+    >>> study.name, float(study.demand.population.sum().round())
+    ('Sample county', 149923.0)
     """
     path = Path(path)
     settings = read_study_file(path)

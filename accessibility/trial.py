@@ -59,16 +59,28 @@ class Trial:
     """A scenario in the making: open, close, add and move sites, and see at once who gains and who loses.
 
     Every figure is exactly that of a measurement from scratch. A step that makes no sense raises an error and changes
-    nothing. Steps return the trial, so that they chain.
+    nothing. Steps return the trial, so that they chain. `Study.what_if` begins one.
+
+    Parameters
+    ----------
+    baseline
+        What the trial begins with and is compared with.
+    name
+        Of its scenario.
 
     Examples
     --------
-    >>> from pathlib import Path
+    A road of 2 km with an outlet at its start, a bank branch at 1.7 km, people at 900 m and at its end:
+
     >>> import accessibility as acc
-    >>> study = acc.read_study(Path(acc.__file__).parents[1] / "data" / "sample" / "study.toml")
-    >>> trial = study.what_if().close("O003").undo()
-    >>> trial.coverage().share == study.coverage().share
-    True
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> trial = town.what_if().open("B1").close("O1")
+    >>> trial.coverage().share, trial.undo().coverage().share
+    (1.0, 1.0)
     """
 
     def __init__(self, baseline: Baseline, name: str = "") -> None:
@@ -103,7 +115,30 @@ class Trial:
         return len(self._steps)
 
     def open(self, site: Hashable) -> Self:
-        """Open a site that does not count; opening one that this trial closed cancels the closing."""
+        """Open a site that does not count; opening one that this trial closed cancels the closing.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A site that is open.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").coverage().covered_people
+        40.0
+        """
         row, s = self._rows(site), self._scenario
         if self._live.is_open(row):
             msg = f"site {site!r} is open already; expected one that is closed"
@@ -113,7 +148,30 @@ class Trial:
         return self._step(("open", (site,), {}), there, lambda: self._live.switch(row))
 
     def close(self, site: Hashable) -> Self:
-        """Close a site that counts; closing one that this trial opened cancels the opening."""
+        """Close a site that counts; closing one that this trial opened cancels the opening.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A site that is closed.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().close("O1").coverage().covered_people
+        0.0
+        """
         row, s = self._rows(site), self._scenario
         if not self._live.is_open(row):
             msg = f"site {site!r} is closed already; expected one that is open"
@@ -133,6 +191,23 @@ class Trial:
             ``new``, ``bank`` or ``outlet``.
         **given
             ``id`` (``N1``, ``N2``, ... if not given), ``name``, ``cost`` (the study's cost of the kind if not given).
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, in water or far from any street, another kind, an id that is taken.
+
+        Examples
+        --------
+        The end of the road lies at 111.0209 degrees east:
+
+        >>> town.what_if().add(111.0209, 30.7329, id="N9").coverage().share
+        1.0
         """
         site = given.pop("id", None)
         site = free_id(self._row) if site is None else site
@@ -148,7 +223,32 @@ class Trial:
         )
 
     def move(self, site: Hashable, lon: float, lat: float) -> Self:
-        """Move a site, open or not, to a place in degrees, WGS84."""
+        """Move a site, open or not, to a place in degrees, WGS84.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+        lon, lat
+            Where it would stand.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, in water or far from any street.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().move("O1", 111.0209, 30.7329).coverage().covered_people
+        10.0
+        """
         row, s = self._rows(site), self._scenario
         place = self._place(f"moved site {site!r}", lon, lat)
         if any(a.id == site for a in s.added):
@@ -161,14 +261,62 @@ class Trial:
     def change(
         self, *, speed_m_s: float | None = None, open_compounds: bool | None = None, standard: Standard | None = None
     ) -> Self:
-        """Change how people walk or what near enough means, where not None; this measures everything anew."""
+        """Change how people walk or what near enough means, where not None; this measures everything anew.
+
+        Parameters
+        ----------
+        speed_m_s
+            Walking speed on the flat, 0.3 to 3 m/s.
+        open_compounds
+            Whether everybody may walk through gated compounds.
+        standard
+            Another standard.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A speed that nobody walks.
+
+        Examples
+        --------
+        >>> town.what_if().change(speed_m_s=0.8).coverage().covered_people
+        0.0
+        """
         given = {"speed_m_s": speed_m_s, "open_compounds": open_compounds, "standard": standard}
         changed = {name: value for name, value in given.items() if value is not None}
         there = replace(self._scenario, settings=replace(self._scenario.settings, **changed))  # type: ignore[arg-type]
         return self._step(("change", (), changed), there, lambda: self._measure(there))
 
     def follow(self, scenario: Scenario) -> Self:
-        """Take the steps of a scenario, each of which can be undone; all of them or, on an error, none."""
+        """Take the steps of a scenario, each of which can be undone; all of them or, on an error, none.
+
+        Parameters
+        ----------
+        scenario
+            What would be different.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A step that makes no sense.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().follow(acc.Scenario(opened=("B1",), closed=("O1",))).steps
+        2
+        """
         begun = len(self._steps)
         try:
             self._take(scenario)
@@ -196,10 +344,20 @@ class Trial:
     def undo(self) -> Self:
         """Take back the last step.
 
+        Returns
+        -------
+        Trial
+            The trial itself.
+
         Raises
         ------
         InputError
             There is none.
+
+        Examples
+        --------
+        >>> town.what_if().close("O1").undo().coverage().covered_people
+        30.0
         """
         if not self._steps:
             msg = "nothing to undo: the trial is as today; expected a step before"
@@ -211,13 +369,45 @@ class Trial:
         return self
 
     def coverage(self) -> Coverage:
-        """Return who is covered now."""
+        """Return who is covered now.
+
+        Returns
+        -------
+        Coverage
+            As `measure_coverage` would say of the sites of the trial.
+
+        Examples
+        --------
+        >>> town.what_if().coverage().share
+        0.75
+        """
         if self._coverage is None:
             self._coverage = self._live.coverage(self._scenario.apply(self.baseline.coverage.sites))
         return self._coverage
 
     def compare(self, *, group: str | None = None) -> pd.DataFrame:
-        """Return who gains and who loses against today, by district and setting; see `compare_coverages`."""
+        """Return who gains and who loses against today, by district and setting.
+
+        Parameters
+        ----------
+        group
+            Count the people of this group; everybody if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table of `compare_coverages`.
+
+        Raises
+        ------
+        InputError
+            A group there is not.
+
+        Examples
+        --------
+        >>> float(town.what_if().open("B1").compare().loc[("total", "all"), "gained"])
+        10.0
+        """
         return compare_coverages(self.baseline.coverage, self.coverage(), self.baseline.district, group=group)
 
     def _step(self, said: Said, there: Scenario, *actions: Callable[[], Undo]) -> Self:
