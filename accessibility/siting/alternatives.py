@@ -77,6 +77,14 @@ class Portfolio:
         The sites of `ids`, in that order; None where the problem came from a matrix.
     seconds
         Wall time.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, portfolio
+    >>> problem = Problem.from_costs([[1, 9, 9], [9, 1, 9], [9, 9, 1]], [500, 10, 9], 5)
+    >>> found = portfolio(problem, sites=2)
+    >>> [plan.selected for plan in found.plans]
+    [(0, 1), (0, 2)]
     """
 
     best: SitingPlan
@@ -101,9 +109,9 @@ class Portfolio:
 
     @property
     def proven_within(self) -> float:
-        """By how much at most the worst of these plans falls short of the best there is, found or not: a share of it.
+        """Share by which the worst of these plans falls short of the best there is, found or not, at most.
 
-        That is proven by the bound. It is 0 where every one of them is a best plan; NaN without plans.
+        The bound proves it. It is 0 where every one of them is a best plan; NaN without plans.
         """
         if not self.plans:
             return math.nan
@@ -112,7 +120,7 @@ class Portfolio:
 
     @property
     def claim(self) -> str:
-        """What these plans are, in a sentence: the best, or within how much of it; and what is not proven."""
+        """One sentence on these plans: the best, or within how much of it; and what is not proven."""
         if not self.plans:
             return self.message
         count = f"{len(self.plans)} plan{'s' if len(self.plans) > 1 else ''}"
@@ -126,11 +134,19 @@ class Portfolio:
         )
 
     def table(self) -> pd.DataFrame:
-        """Return a row a site, those in most plans first.
+        """Return one row per site, those in most plans first.
 
-        Columns: id, name, kind, appears (in how many of the plans), share (of the plans), necessary (whether it is
-        proven that every good plan opens it, also the plans that were not found), verdict (the same in words),
-        without_people, without_bound.
+        Returns
+        -------
+        pandas.DataFrame
+            ``id``, ``name``, ``kind``, ``appears`` (in how many of the plans), ``share`` (of the plans), ``necessary``
+            (whether it is proven that every good plan opens it, also the plans that were not found), ``verdict`` (the
+            same in words), ``without_people`` and ``without_bound``.
+
+        Examples
+        --------
+        >>> found.table()[["id", "appears", "necessary"]].to_dict("records")[0]
+        {'id': 0, 'appears': 2, 'necessary': True}
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
@@ -179,7 +195,7 @@ def portfolio(
         Greatest number of plans to return, 1 or more.
     time_limit_s
         Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
-    asked
+    **asked
         ``sites``, ``budget`` and ``conditions`` as in `solve_mclp`; at least one of the first two.
 
     Returns

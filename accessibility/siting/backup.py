@@ -61,12 +61,21 @@ def solve_backup(
     conditions
         What else the plan has to keep to; floors are about people covered once or more.
 
+    Returns
+    -------
+    SitingPlan
+        Where no plan meets the conditions: status ``infeasible``, with a message.
+
     Raises
     ------
     InputError
         No limit, limits or weights that are no numbers, conditions that do not fit the problem.
     UnprovenError
         Where no plan that meets the floors was found in time, and none was proven impossible.
+
+    References
+    ----------
+    K. Hogan, C. ReVelle: Concepts and applications of backup coverage. Management Science 32, 1986, 1434-1444.
 
     Examples
     --------

@@ -49,6 +49,14 @@ class FloorPrice:
         where none meets it.
     seconds
         Wall time.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, floor_price
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 9, 1]], [30, 10, 20], 5, district=["A", "A", "B"])
+    >>> price = floor_price(problem, [0.0, 0.5], sites=2)
+    >>> price
+    <FloorPrice of 2 floors, 2 of them met; 0 people for 0.5>
     """
 
     floors: tuple[float, ...]
@@ -66,12 +74,21 @@ class FloorPrice:
         return f"<FloorPrice of {len(self.floors)} floors, {len(prices)} of them met{end}>"
 
     def table(self) -> pd.DataFrame:
-        """Return a row a floor, the lowest first.
+        """Return one row per floor, the lowest first.
 
-        Columns: floor, covered_people, bound_people, price_people (people lost against the best plan without a floor),
-        price_at_least, price_at_most (what the two bounds leave open of it), status, short_people (how many are missing
-        where no plan meets the floor), sites, cost, message. People and prices are empty where no plan meets the floor,
-        and the message says how many people are missing where.
+        Returns
+        -------
+        pandas.DataFrame
+            ``floor``, ``covered_people``, ``bound_people``, ``price_people`` (people lost against the best plan without
+            a floor), ``price_at_least`` and ``price_at_most`` (what the two bounds leave open of it), ``status``,
+            ``short_people`` (how many are missing where no plan meets the floor), ``sites``, ``cost`` and ``message``.
+            People and prices are empty where no plan meets the floor, and the message says how many people are missing
+            where.
+
+        Examples
+        --------
+        >>> price.table()[["floor", "price_people", "short_people"]].to_dict("records")[0]
+        {'floor': 0.0, 'price_people': 0.0, 'short_people': 0.0}
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 

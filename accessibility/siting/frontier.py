@@ -60,6 +60,14 @@ class Frontier:
         People covered if every candidate opened that is not ruled out by name.
     seconds
         Wall time.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, coverage_frontier
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 1, 1], [9, 9, 1]], [30, 10, 20], 5, site_cost=[2, 2, 1])
+    >>> frontier = coverage_frontier(problem, budgets=[0, 1, 2, 3])
+    >>> frontier.covered_people.tolist(), frontier.ceiling_people
+    ([0.0, 20.0, 40.0, 60.0], 60.0)
     """
 
     by: Literal["budget", "sites"]
@@ -97,12 +105,21 @@ class Frontier:
         return np.array([plan.status == "infeasible" and not plan.short_people for plan in self.plans])
 
     def table(self) -> pd.DataFrame:
-        """Return a row a budget, the smallest first.
+        """Return one row per budget, the smallest first.
 
-        Columns: budget (the number of sites, where these were asked for), covered_people, bound_people, gap, status,
-        sites, cost (of the best plan), nested_people, regret_people (what following the one opening order loses
-        against the best plan; below 0 only where that order does not meet the floors), bound_by, message. Where no
-        plan meets the conditions the people are empty, and the message says why.
+        Returns
+        -------
+        pandas.DataFrame
+            ``budget`` (the number of sites, where these were asked for), ``covered_people``, ``bound_people``, ``gap``,
+            ``status``, ``sites``, ``cost`` (of the best plan), ``nested_people``, ``regret_people`` (what following the
+            one opening order loses against the best plan; below 0 only where that order does not meet the floors),
+            ``bound_by`` and ``message``. Where no plan meets the conditions the people are empty, and the message says
+            why.
+
+        Examples
+        --------
+        >>> frontier.table()[["budget", "covered_people", "status"]].to_dict("records")[-1]
+        {'budget': 3.0, 'covered_people': 60.0, 'status': 'optimal'}
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
@@ -148,10 +165,8 @@ def coverage_frontier(
     ----------
     problem
         People, candidates and what is covered today.
-    budgets
-        Greatest total costs, or
-    sites
-        Greatest numbers of sites; one of the two. Told in ascending order, each once.
+    budgets, sites
+        Greatest total costs, or greatest numbers of sites: one of the two. Taken in ascending order, each once.
     conditions
         What every plan keeps to, as in `solve_mclp`.
     time_limit_s

@@ -55,10 +55,20 @@ def solve_lscp(
     conditions
         Quotas, spacing, exclusive sites, floors by district, sites that must or must not open.
 
+    Returns
+    -------
+    SitingPlan
+        Its objective is the cost.
+
     Raises
     ------
     InputError
         Limits that are negative or not a number, conditions about what is not there.
+
+    References
+    ----------
+    C. Toregas, R. Swain, C. ReVelle, L. Bergman: The location of emergency service facilities. Operations Research 19,
+    1971, 1363-1373.
 
     Examples
     --------
@@ -102,6 +112,11 @@ def solve_partial(
     ------
     InputError
         A share that is none, a negative budget, conditions about what is not there.
+
+    References
+    ----------
+    M. S. Daskin, S. H. Owen: Two new location covering problems: the partial p-center problem and the partial set
+    covering problem. Geographical Analysis 31, 1999, 217-235.
 
     Examples
     --------

@@ -62,6 +62,11 @@ def solve_mclp(
     InputError
         Neither a number of sites nor a budget, negative ones, conditions about what is not there.
 
+    References
+    ----------
+    R. Church, C. ReVelle: The maximal covering location problem. Papers of the Regional Science Association 32, 1974,
+    101-118.
+
     Examples
     --------
     >>> from accessibility.siting import Problem, solve_mclp

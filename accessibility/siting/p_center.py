@@ -65,6 +65,11 @@ def solve_p_center(
     conditions
         What else the plan has to keep to; floors are about coverage, and refused.
 
+    Returns
+    -------
+    SitingPlan
+        Its objective is the greatest cost of any demand point, in the unit of the pairs.
+
     Raises
     ------
     InfeasibleError
@@ -73,6 +78,10 @@ def solve_p_center(
         No limit, limits that are no numbers, floors, conditions that do not fit the problem.
     UnprovenError
         Where not all can be served at once by any plan that the time allowed to find, and none was proven impossible.
+
+    References
+    ----------
+    E. Minieka: The m-center problem. SIAM Review 12, 1970, 138-139: a covering problem decides each cost.
 
     Examples
     --------

@@ -69,6 +69,11 @@ def solve_p_median(
     conditions
         What else the plan has to keep to; floors are about coverage, and refused.
 
+    Returns
+    -------
+    SitingPlan
+        Its objective is people times cost, summed over all demand points.
+
     Raises
     ------
     InfeasibleError
@@ -77,6 +82,11 @@ def solve_p_median(
         No limit, limits that are no numbers, floors, conditions that do not fit the problem.
     UnprovenError
         Where not all can be served at once by any plan that the time allowed to find, and none was proven impossible.
+
+    References
+    ----------
+    S. L. Hakimi: Optimum locations of switching centers and the absolute centers and medians of a graph. Operations
+    Research 12, 1964, 450-459. C. ReVelle, R. Swain: Central facilities location. Geographical Analysis 2, 1970, 30-42.
 
     Examples
     --------

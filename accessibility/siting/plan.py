@@ -44,6 +44,20 @@ class Conditions(Frozen):
         The same for single districts, by name; beats `floor`.
     required, forbidden
         Ids of sites that must, or must not, open.
+
+    Raises
+    ------
+    InputError
+        A share outside 0 to 1, a negative quota or distance.
+
+    Examples
+    --------
+    Cover most people with one site, but for the first:
+
+    >>> from accessibility.siting import Conditions, Problem, solve_mclp
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 1, 1]], people=[30, 10, 20], cutoff=1, ids=["O1", "O2"])
+    >>> solve_mclp(problem, sites=1, conditions=Conditions(forbidden=("O1",))).selected
+    ('O2',)
     """
 
     quotas: Mapping[str, int] = field(default_factory=dict)
@@ -158,8 +172,6 @@ class SitingPlan(Frozen):
         (p-median); the greatest cost (p-center).
     bound
         No plan can be better than this.
-    gap
-        ``|bound - objective| / max(1, |objective|)``.
     status
         ``optimal`` (the gap is closed), ``feasible`` (it is not, or not yet), ``infeasible``.
     seconds
@@ -176,10 +188,12 @@ class SitingPlan(Frozen):
         p-median: what each point offers for being served, in people times cost; `p_median.proven_bound` does the same.
     prices
         The other half of the certificate: what each limit is charged.
-    sites_limit, budget, target_share, conditions
+    sites_limit, budget, target_share
         What was asked for, so that a plan can be checked.
     closures_limit, weight
         The same of a relocation and of backup coverage.
+    conditions
+        What else the plan keeps to.
     short_people
         Of an infeasible question: district (``total`` for all) to the people that are missing.
     message
@@ -192,6 +206,14 @@ class SitingPlan(Frozen):
         ``(p,)`` opening cost of each selected site.
     sizes
         What the reductions left; None where none were made.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, solve_mclp
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 1, 1]], people=[30, 10, 20], cutoff=1, ids=["O1", "O2"])
+    >>> plan = solve_mclp(problem, sites=1)
+    >>> plan.selected, plan.covered_people, plan.cost, plan.gap, plan.status
+    (('O1',), 40.0, 1.0, 0.0, 'optimal')
     """
 
     model: Model
@@ -266,10 +288,19 @@ class SitingPlan(Frozen):
         return f"{objective:.4g}" if self.model == "max-min" else f"{objective:,.0f}"
 
     def table(self) -> pd.DataFrame:
-        """Return a row a site in opening order, with the columns of ``sites.csv`` that are known.
+        """Return one row per selected site, in opening order, with the columns of ``sites.csv`` that are known.
 
-        Columns: rank, id, name, kind, cost, lon, lat, gain_people, covered_people, covered_share, marginal_per_cost
-        (people gained per unit of cost; empty where the cost is 0).
+        Returns
+        -------
+        pandas.DataFrame
+            ``rank``, ``id``, ``name``, ``kind``, ``cost``, ``lon``, ``lat``, ``gain_people``, ``covered_people``,
+            ``covered_share`` (0 to 1) and ``marginal_per_cost`` (people gained per unit of cost; empty where the cost
+            is 0).
+
+        Examples
+        --------
+        >>> plan.table()[["rank", "id", "gain_people"]].to_dict("records")
+        [{'rank': 1, 'id': 'O1', 'gain_people': 40.0}]
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 

@@ -65,6 +65,21 @@ class Problem(Frozen):
         ``(s, 2)`` metres, for the spacing between sites; None where not known.
     sites
         The sites with names and places, as plans tell them; None where the problem came from a matrix.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, people or costs that are negative or not finite, a pair that stands twice.
+
+    Examples
+    --------
+    Two sites, three demand points, and what the way costs between them; 900 is near enough:
+
+    >>> from accessibility.siting import Problem
+    >>> costs = [[100, 900, 2000], [950, 200, 300]]
+    >>> problem = Problem.from_costs(costs, people=[30, 10, 20], cutoff=900, ids=["O1", "O2"])
+    >>> problem
+    <Problem 60 people at 3 points, 2 candidates, 0 open, 6 pairs; 0 covered today>
     """
 
     people: NDArray[np.float64]
@@ -197,21 +212,52 @@ class Problem(Frozen):
 
     @cached_property
     def near(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Site and demand row of each pair within the standard."""
+        """``(k,)`` site row and ``(k,)`` demand row of each pair within the standard."""
         pairs = np.flatnonzero(self.within)
         return self.pair_site[pairs], self.demand[pairs]
 
     def sites_at(self, rows: NDArray[np.intp]) -> Sites | None:
-        """Return some of the sites, in the order of their rows; None where the problem came from a matrix."""
+        """Return some of the sites, in the order of their rows.
+
+        Parameters
+        ----------
+        rows
+            ``(k,)`` site rows.
+
+        Returns
+        -------
+        Sites or None
+            The sites; None where the problem came from a matrix.
+
+        Examples
+        --------
+        >>> problem.sites_at([0]) is None
+        True
+        """
         return None if self.sites is None else self.sites.take(rows)
 
     def rows(self, ids: Iterable[Hashable]) -> NDArray[np.intp]:
         """Return the row of each site id.
 
+        Parameters
+        ----------
+        ids
+            Ids of sites.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(k,)`` site row of each, in their order.
+
         Raises
         ------
         UnknownSiteError
             An id that is not there.
+
+        Examples
+        --------
+        >>> problem.rows(["O2"]).tolist()
+        [1]
         """
         wanted = list(ids)
         place = {site: row for row, site in enumerate(self.ids.tolist())} if wanted else {}
@@ -222,16 +268,47 @@ class Problem(Frozen):
         return np.array([place[site] for site in wanted], dtype=np.intp)
 
     def covered_by(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return which points some site of the mask covers."""
+        """Return which demand points some of the sites cover.
+
+        Parameters
+        ----------
+        sites
+            ``(s,)`` boolean: the sites that count.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` boolean.
+
+        Examples
+        --------
+        >>> problem.covered_by([True, False]).tolist()
+        [True, True, False]
+        """
         site, demand = self.near
         found = np.zeros(len(self.people), np.bool_)
         found[demand[self._mask(sites)[site]]] = True
         return found
 
     def nearest_cost(self, sites: NDArray[np.bool_], cost: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return the cost of each point to the cheapest site of the mask, also beyond the cutoff; inf without one.
+        """Return the cost of each demand point to the cheapest of some sites, also beyond the cutoff.
 
-        Other costs of the pairs may be given.
+        Parameters
+        ----------
+        sites
+            ``(s,)`` boolean: the sites that count.
+        cost
+            ``(k,)`` other costs of the pairs; those of the problem if None.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` cost, in the unit of the pairs; infinite for a point that none of them reaches.
+
+        Examples
+        --------
+        >>> problem.nearest_cost([True, True]).tolist()
+        [100.0, 200.0, 300.0]
         """
         found = np.full(len(self.people), np.inf)
         pairs = self._mask(sites)[self.pair_site]
@@ -281,6 +358,11 @@ class Problem(Frozen):
             ``(s,)`` single fields of the sites: ``site_cost``, ``open``, ``candidate``, ``kind``, ``bank``, ``ids``;
             they beat those of `sites`. `ids` decides the order of the rows of a labelled or long table.
 
+        Returns
+        -------
+        Problem
+            Its pairs are those within reach; those of cost ``<= cutoff`` are within the standard.
+
         Raises
         ------
         InputError
@@ -288,8 +370,8 @@ class Problem(Frozen):
 
         Examples
         --------
-        >>> problem = Problem.from_costs([[100, 900], [950, 200]], [30, 10], cutoff=900, ids=["O1", "O2"])
-        >>> problem.covered_by(np.array([True, False])).tolist()
+        >>> labelled = Problem.from_costs([[100, 900], [950, 200]], [30, 10], cutoff=900, ids=["O1", "O2"])
+        >>> labelled.covered_by([True, False]).tolist()
         [True, True]
         """
         if not np.isfinite(cutoff) or cutoff < 0:
@@ -352,6 +434,26 @@ class Problem(Frozen):
         candidate
             ``(s,)`` which sites may open; where not given, banks and new sites that are neither open nor
             closed down.
+
+        Returns
+        -------
+        Problem
+            Its costs are those of the catchments, seconds or metres.
+
+        Raises
+        ------
+        InputError
+            Parts that do not fit each other, or a district series that names a demand point twice, or none of them.
+
+        Examples
+        --------
+        >>> import accessibility as acc
+        >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+        >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+        >>> at = {"xy": [(0, 0), (500, 0)], "kind": ["outlet", "bank"], "crs": "EPSG:32649"}
+        >>> sites = acc.Sites(ids=["O1", "B1"], **at)
+        >>> Problem.from_catchments(acc.trace_catchments(road, people, sites), people, sites)
+        <Problem 40 people at 2 points, 1 candidates, 1 open, 3 pairs; 30 covered today>
         """
         labels = None if district is None else demand.keyed(district, "district").to_numpy(dtype=object)
         names, places = _districts(labels, len(demand))

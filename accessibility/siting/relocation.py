@@ -65,6 +65,11 @@ def solve_relocation(
     conditions
         What else the plan has to keep to. Quotas and spacing are about sites that open.
 
+    Returns
+    -------
+    SitingPlan
+        `closed` names the sites that close, `selected` those that open.
+
     Raises
     ------
     InputError

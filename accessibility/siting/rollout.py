@@ -42,6 +42,13 @@ class Rollout:
         ``(p,)`` people that each brings in after those before it, and what it costs.
     covered_before
         People covered before the first opens.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Rollout
+    >>> order = Rollout(order=("B1", "B2"), gain=(30.0, 20.0), cost=(1.0, 2.0), covered_before=10.0)
+    >>> order.covered_people(budget=1)
+    40.0
     """
 
     order: tuple[object, ...]
@@ -50,16 +57,59 @@ class Rollout:
     covered_before: float
 
     def opened(self, *, sites: float = np.inf, budget: float = np.inf) -> int:
-        """Return how many have opened, in order, once a number of sites or a budget is used up."""
+        """Return how many sites have opened, in order, once a number of sites or a budget is used up.
+
+        Parameters
+        ----------
+        sites, budget
+            The limits, of which both hold; infinite if not given.
+
+        Returns
+        -------
+        int
+            The first sites of the order, as many as both limits let open.
+
+        Examples
+        --------
+        >>> order.opened(budget=2), order.opened(budget=3)
+        (1, 2)
+        """
         paid = int(np.searchsorted(np.cumsum(self.cost), affordable(budget), side="right"))
         return paid if sites >= paid else int(sites)
 
     def covered_people(self, *, sites: float = np.inf, budget: float = np.inf) -> float:
-        """Return the people covered then."""
+        """Return how many people are covered once a number of sites or a budget is used up.
+
+        Parameters
+        ----------
+        sites, budget
+            The limits, of which both hold; infinite if not given.
+
+        Returns
+        -------
+        float
+            People covered before the first opens, and those that each opened site brings in.
+
+        Examples
+        --------
+        >>> order.covered_people(sites=1), order.covered_people()
+        (40.0, 60.0)
+        """
         return self.covered_before + float(sum(self.gain[: self.opened(sites=sites, budget=budget)]))
 
     def table(self) -> pd.DataFrame:
-        """Return a row a site in opening order: rank, id, cost, spent, gain_people, covered_people."""
+        """Return one row per site, in opening order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``rank``, ``id``, ``cost``, ``spent`` (on this and those before), ``gain_people`` and ``covered_people``.
+
+        Examples
+        --------
+        >>> order.table()[["id", "spent", "covered_people"]].to_dict("records")[-1]
+        {'id': 'B2', 'spent': 3.0, 'covered_people': 60.0}
+        """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         gain, cost = np.array(self.gain, dtype=float), np.array(self.cost, dtype=float)

@@ -51,6 +51,13 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     where these are few. An infeasible question is one whose required sites break a limit, whose candidates together do
     not reach what is asked, or none of whose plans does; where these are too many it is the solver's word, too.
 
+    Parameters
+    ----------
+    problem
+        What the plan answers.
+    plan
+        The plan.
+
     Raises
     ------
     UnprovenError
