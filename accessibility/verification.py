@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import zipfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import quote
 
 import geopandas as gpd
 import numpy as np
@@ -26,6 +29,11 @@ TOLERANCE = 1e-9
 """How far apart, relatively, two figures may be and still be the same: other machines add in another order."""
 _PLACES = 2e-6  # a CSV has six decimals, and the last one may be rounded either way
 _MOST_STUDY_BYTES = 1_000_000
+_LAYERS_TOLD = (
+    "SELECT table_name, data_type, identifier, description, srs_id FROM gpkg_contents",
+    "SELECT table_name, column_name, geometry_type_name, srs_id, z, m FROM gpkg_geometry_columns",
+    "SELECT type, name FROM sqlite_master WHERE NOT (name GLOB 'gpkg*' OR name GLOB 'rtree*' OR name GLOB 'sqlite*')",
+)
 _MOST_TIMES = 8  # as large as the same tables may be in other bytes
 
 Figure = Annotated[float, Field(strict=True)] | None
@@ -37,14 +45,18 @@ class _Table(BaseModel):
 
 
 class ToldFile(_Table):
-    """A file by its path and its content."""
+    """A file by its path and its content, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid")
 
     path: Annotated[str, Field(min_length=1, max_length=4096)]
     sha256: Sha256
 
 
 class ToldResult(_Table):
-    """A file that the run wrote."""
+    """A file that the run wrote, and nothing else of it."""
+
+    model_config = ConfigDict(extra="forbid")
 
     sha256: Sha256
     bytes: Annotated[int, Field(ge=0)]
@@ -290,9 +302,9 @@ def _same_layers(one: Path, other: Path) -> bool:
     import pyogrio  # noqa: PLC0415 -- `import accessibility` stays light
 
     names, others = (sorted(map(tuple, pyogrio.list_layers(path).tolist())) for path in (one, other))
-    return names == others and all(
-        _same_tables(*(pyogrio.read_dataframe(path, layer=name) for path in (one, other))) for name, _ in names
-    )
+    if names != others or _told_of_layers(one) != _told_of_layers(other):
+        return False
+    return all(_same_tables(*(pyogrio.read_dataframe(path, layer=name) for path in (one, other))) for name, _ in names)
 
 
 def _same_members(one: Path, other: Path) -> bool:
@@ -308,11 +320,32 @@ def _same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
 
 
 def _same_column(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
-    if isinstance(one, gpd.GeoSeries):
-        return bool(one.geom_equals_exact(other, 1e-6).where(one.notna(), other.isna()).all())
+    """Return whether two columns say the same: of one type, gaps in the same places, numbers to a rounding.
+
+    Whole numbers are the same or they are not: they may be ids.
+    """
+    if isinstance(one, gpd.GeoSeries) or isinstance(other, gpd.GeoSeries):
+        return _same_shapes(one, other)
+    kinds = (pd.api.types.is_bool_dtype, pd.api.types.is_numeric_dtype)
+    if any(kind(one) != kind(other) for kind in kinds) or not (one.isna() == other.isna()).all():
+        return False
+    texts = [side.astype(str).reset_index(drop=True) for side in (one, other)]
     a, b = (pd.to_numeric(side, errors="coerce").to_numpy(float) for side in (one, other))
-    close = np.isclose(a, b, rtol=TOLERANCE, atol=_PLACES)
-    return bool((close | (one.astype(str) == other.astype(str)).to_numpy()).all())
+    whole = np.all([text.str.fullmatch(r"[+-]?\d+").to_numpy(bool) for text in texts], axis=0)
+    close = np.isclose(a, b, rtol=TOLERANCE, atol=_PLACES) & ~whole
+    return bool((close | (texts[0] == texts[1]).to_numpy()).all())
+
+
+def _same_shapes(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+    if not (isinstance(one, gpd.GeoSeries) and isinstance(other, gpd.GeoSeries)) or one.crs != other.crs:
+        return False
+    return bool(one.geom_equals_exact(other, 1e-6).where(one.notna(), other.isna()).all())
+
+
+def _told_of_layers(path: Path) -> list[list[tuple[Any, ...]]]:
+    """Return what a GeoPackage says of its layers, and the names of all else that somebody has put into it."""
+    with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)) as base:
+        return [sorted(base.execute(question).fetchall(), key=str) for question in _LAYERS_TOLD]
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

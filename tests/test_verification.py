@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 import pytest
+from shapely import Point
 
 from accessibility import InputError, runs
 from accessibility.console import Silence
@@ -287,9 +288,20 @@ def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -
     for text, same in (("A,1.000002", True), ("A,1.00001", False), ("B,1.000001", False), ("A,", False)):
         other.write_text(f"district,people\n{text}\n")
         assert same_content(one, other) is same, text
+    one.write_text("id,name\n110101001001,9.0\n")
+    for text, same in (("110101001001,9.0000001", True), ("110101001002,9.0", False), ("110101001001,", False)):
+        other.write_text(f"id,name\n{text}\n")
+        assert same_content(one, other) is same, text
     for name in ("a.html", "b.html"):
         (tmp_path / name).write_text(name)
     assert not same_content(tmp_path / "a.html", tmp_path / "b.html")
+    for a, b in ([True], ["True"]), ([None], ["None"]), ([1], ["1"]), ([1.0], [True]), ([1.0], [None]):
+        for name, values in (("a", a), ("b", b)):
+            frame = gpd.GeoDataFrame({"a": values}, geometry=[Point(1, 2)], crs=4326)
+            frame.to_parquet(tmp_path / f"{name}.parquet")
+        assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet"), (a, b)
+        frame.set_crs(4490, allow_override=True).to_parquet(tmp_path / "a.parquet")
+        assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet")

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from determinism import run_determinism
 from faults import run_faults
+from folders import run_folders
 from inputs import run_inputs
 from texts import run_texts
 
@@ -20,15 +21,18 @@ def main() -> int:
     ask.add_argument("--inputs", type=int, default=10_000)
     ask.add_argument("--kills", type=int, default=500)
     ask.add_argument("--texts", type=int, default=100)
+    ask.add_argument("--forgeries", type=int, default=900)
     ask.add_argument("--seed", type=int, default=1)
     given = ask.parse_args()
     faults = run_faults(given.kills, given.seed)  # first: it forks, before anything has threads
     print(faults.text(), flush=True)
     same, texts = run_determinism(given.seed), run_texts(given.texts, given.seed)
-    print(f"{same.text()}\n{texts.text()}", flush=True)
+    folders = run_folders(given.forgeries, seed=given.seed)
+    print(f"{same.text()}\n{texts.text()}\n{folders.text()}", flush=True)
     inputs = run_inputs(range(given.seed, given.seed + given.inputs))
     print(inputs.text())
-    return int(bool(faults.failures or same.failures or texts.failures or inputs.failures))
+    parts = (faults, same, texts, folders, inputs)
+    return int(any(part.failures for part in parts))
 
 
 if __name__ == "__main__":

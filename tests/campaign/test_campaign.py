@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from determinism import CIRCUMSTANCES, run_determinism
+from folders import run_folders
 from inputs import run_inputs
 from texts import run_texts
 
@@ -37,4 +38,9 @@ def test_another_circumstance_gives_the_same_bytes() -> None:
     names = ("hash seed", "time zone", "one thread", "locale")
     all_at_once = {key: value for name in names for key, value in CIRCUMSTANCES[name].items()}
     faults = run_determinism(circumstances={"all at once": all_at_once})
+    assert not faults.failures, faults.text()
+
+
+def test_a_forged_folder_is_found_and_named() -> None:
+    faults = run_folders(12, ("relocation",), seed=7)
     assert not faults.failures, faults.text()

@@ -1,0 +1,370 @@
+"""The campaign of forged folders: what is changed in a run's folder is found, and named, by `verify`.
+
+`python tests/campaign/folders.py --forgeries 500`: a run of the town by each model, and of that folder a copy at a time
+with one thing forged: an entry of the manifest, a cell, row or column of a table or layer, a figure in the report or
+the workbook, a file that is gone, swapped, cut short, a link or an older run's. Every other forger also lists the new
+hash, so that only what the file says can betray it. A change ends found and named; not named; missed; or with an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import zipfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path[:0] = [str(Path(__file__).parent)]
+
+import geopandas as gpd
+import pandas as pd
+from doors import build_town
+from faults import Faults
+from shapely.affinity import translate
+
+from accessibility.console import Silence
+from accessibility.proposing import Question
+from accessibility.report.manifest import list_files
+from accessibility.runs import Options, run_site, run_verify, verifying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from accessibility.verification import Verdict
+
+ASKED: dict[str, dict[str, Any]] = {
+    "mclp": {"budget": 6.0},
+    "lscp": {"model": "lscp"},
+    "partial": {"reach": 0.9},
+    "p-median": {"model": "p-median", "sites": 2},
+    "p-center": {"model": "p-center", "sites": 2},
+    "max-min": {"model": "max-min", "sites": 2},
+    "backup": {"model": "backup", "sites": 2},
+    "relocation": {"model": "relocation", "sites": 1, "close": 1},
+    "infeasible": {"budget": 0.0, "floor": 1.0},
+}
+UNCHECKED = ("seconds", "environment")
+"""Entries that another machine has otherwise; `verify` says that it does not prove them."""
+_SAME_ANSWER = ("gap",)
+"""Entries of a question that may be told otherwise where the answer is the same: then it answers that, too."""
+_STRANGE: tuple[Any, ...] = (None, "x", -1, [], {}, True)
+_CSV = ("sites.csv", "districts.csv", "quality.csv", "dictionary.csv")
+
+
+class Bench:
+    """A run of a town, what the same question gives again, and the cache."""
+
+    def __init__(self, folder: Path, asked: str, seed: int = 1) -> None:
+        self.folder, self.cache, self.out = folder, folder / "cache", folder / "town" / "out"
+        self.study = build_town(folder / "town", random.Random(seed)).study
+        run_site(self.study, Question(**ASKED[asked]), self.out, Options(cache=self.cache), Silence())
+        self._again: dict[Any, Any] = {}
+
+    def verify(self, folder: Path) -> Verdict:
+        """Return the verdict on a folder; each question is asked again once, for all its forgeries."""
+        repeat = verifying._repeat
+
+        def once(run: Path, path: Path, told: Any, again: Path, asked: Options, progress: Any) -> Any:
+            key = (told.command, told.date, told.siting and told.siting.question, tuple(told.options))
+            if key not in self._again:
+                place = self.folder / f"again-{len(self._again)}"
+                self._again[key] = (place, repeat(run, path, told, place, asked, progress))
+            shutil.copytree(self._again[key][0], again)
+            return self._again[key][1]
+
+        verifying._repeat = once  # type: ignore[assignment]
+        try:
+            return run_verify(folder, Options(cache=self.cache), Silence())
+        finally:
+            verifying._repeat = repeat
+
+    def forged(self) -> Path:
+        """Return a fresh copy of the folder to forge."""
+        folder = self.out.with_name("forged")
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self.out, folder)
+        return folder
+
+
+def forge(folder: Path, draw: random.Random) -> tuple[str, str]:
+    """Forge one thing; return what, and by which name the verdict has to tell it; empty where nothing is to be told."""
+    kind = draw.choices(list(FORGERS), [weight for _, weight in FORGERS.values()])[0]
+    what, name = FORGERS[kind][0](folder, draw)
+    if (folder / name).is_file() and kind not in ("manifest", "files") and draw.random() < 0.5:
+        listed = list_files(folder)
+        _rewrite(folder, lambda told: told["files"].update({name: listed[name]}))
+        what += ", listed anew"
+    return f"{kind}: {what}", name
+
+
+def _rewrite(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
+    path = folder / "manifest.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    edit(told)
+    path.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+
+
+def _other(value: Any, draw: random.Random) -> Any:
+    """Return another value, mostly of the same type."""
+    if draw.random() < 0.1:
+        return draw.choice([v for v in _STRANGE if v != value or type(v) is not type(value)])
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return draw.choice([value + 1, -value - 1, value * 1.01 + 1e-3, value * 2 + 0.5, 0 if value else 7])
+    if isinstance(value, str):
+        return draw.choice([f"{value}x", f"x{value}", "另外"])
+    if isinstance(value, list):
+        return [*value, copy.deepcopy(value[-1]) if value else "x"] if draw.random() < 0.5 or not value else value[1:]
+    return {**value, "unheard of": 1} if isinstance(value, dict) else "x"
+
+
+def _entries(told: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to each entry of a manifest, those of its inner tables too."""
+    inside = told.items() if isinstance(told, dict) else enumerate(told) if isinstance(told, list) else ()
+    for key, value in inside:
+        yield (*path, key)
+        yield from _entries(value, (*path, key))
+
+
+def _forge_manifest(folder: Path, draw: random.Random) -> tuple[str, str]:
+    told = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    table = draw.choices([None, "siting"], [1, 3])[0]
+    ways = [
+        way for way in _entries(told) if table in (None, way[0]) and not {way[0], way[-1]} & {*UNCHECKED, *_SAME_ANSWER}
+    ]
+    way = draw.choice(ways)
+    inner = told
+    for key in way[:-1]:
+        inner = inner[key]
+    how = draw.random()
+    if how < 0.1 and isinstance(inner, dict):
+        del inner[way[-1]]
+        did = "gone"
+    elif how < 0.2 and isinstance(inner, dict):
+        inner[f"{way[-1]}x"] = inner.pop(way[-1])
+        did = "renamed"
+    else:
+        inner[way[-1]] = _other(inner[way[-1]], draw)
+        did = f"now {inner[way[-1]]!r}"[:60]
+    (folder / "manifest.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+    # What a list is of, and a file that is told, are named by what is wrong with them.
+    name = next((str(key) for key in reversed(way) if isinstance(key, str)), "")
+    return f"{'.'.join(map(str, way))} {did}", way[1] if way[0] == "files" and len(way) > 1 else name
+
+
+def _forge_csv(folder: Path, draw: random.Random) -> tuple[str, str]:
+    name = draw.choices(_CSV, [4, 4, 1, 1])[0]
+    frame = pd.read_csv(folder / name, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    frame, what = _forge_frame(frame, draw)
+    frame.to_csv(folder / name, index=False, encoding="utf-8-sig")
+    return f"{name} {what}", name
+
+
+def _forge_frame(frame: Any, draw: random.Random) -> tuple[Any, str]:
+    """Return a table with one thing changed, and what."""
+    column = draw.choice([name for name in frame.columns if name != "geometry"])
+    rows = list(range(len(frame)))
+    if rows and draw.random() < 0.5:
+        return _forge_cell(frame, column, draw.choice(rows), draw)
+    if rows and "geometry" in frame.columns and draw.random() < 0.2 and frame.geometry.notna().all():
+        at = draw.choice(frame.index.tolist())
+        frame.loc[at, "geometry"] = translate(frame.geometry[at], 1e-4)
+        return frame, f"row {at} moved"
+    one = draw.choice(rows) if rows else 0
+    turned = {"without a row": [k for k in rows if k != one], "with a row twice": [*rows, one]}
+    if rows and not frame.iloc[0].equals(frame.iloc[-1]):
+        turned["with its rows turned"] = [*rows[1:], 0]
+    how = draw.choice([*turned, "without a column", "with a column renamed"] if rows else ["without a column"])
+    if how in turned:
+        return frame.iloc[turned[how]], how
+    gone = how == "without a column"
+    return (frame.drop(columns=[column]) if gone else frame.rename(columns={column: f"{column}_2"})), f"{how}, {column}"
+
+
+def _forge_cell(frame: Any, column: str, row: int, draw: random.Random) -> tuple[Any, str]:
+    old = frame[column].iloc[row]
+    new = _cell(old, draw)
+    frame[column] = [new if k == row else value for k, value in enumerate(frame[column].tolist())]
+    return frame, f"{column} of row {row}: {old!r} to {new!r}"[:90]
+
+
+def _cell(old: Any, draw: random.Random) -> Any:
+    """Return another content of a cell."""
+    if str(old) in ("True", "False"):
+        return str(str(old) == "False") if isinstance(old, str) else not old
+    try:
+        number = float(old)
+    except (TypeError, ValueError):
+        return f"{old}x" if isinstance(old, str) else "x"
+    if number != number:  # noqa: PLR0124 -- no number
+        return 1.0
+    other = draw.choice([number + 1, number * 1.001 + 1e-4, -number - 1])
+    return str(other) if isinstance(old, str) else type(old)(other) if float(type(old)(other)) != number else number + 1
+
+
+def _forge_parquet(folder: Path, draw: random.Random) -> tuple[str, str]:
+    path = folder / "demand.parquet"
+    frame = gpd.read_parquet(path)
+    if draw.random() < 0.1:
+        frame = frame.set_crs("EPSG:4490", allow_override=True)
+        what = "in another coordinate system"
+    else:
+        frame, what = _forge_frame(frame, draw)
+    frame.to_parquet(path, index=False)
+    return f"{path.name} {what}", path.name
+
+
+def _forge_layers(folder: Path, draw: random.Random) -> tuple[str, str]:
+    path = folder / "coverage.gpkg"
+    if draw.random() < 0.5:
+        layers = gpd.list_layers(path)
+        layer = draw.choice(layers["name"][layers["geometry_type"].notna()].tolist())
+        frame, what = _forge_frame(gpd.read_file(path, layer=layer), draw)
+        frame.to_file(path, layer=layer, driver="GPKG")
+        return f"{path.name} {layer} {what}", path.name
+    with sqlite3.connect(path) as base:
+        base.execute("PRAGMA ignore_check_constraints = ON")
+        tables = [name for (name,) in base.execute("SELECT table_name FROM gpkg_contents")]
+        table = draw.choice(tables)
+        statement, given = draw.choice(
+            [
+                ("UPDATE gpkg_contents SET identifier = 'Another', description = 'x' WHERE table_name = ?", (table,)),
+                ("UPDATE gpkg_geometry_columns SET srs_id = 0", ()),
+                ("UPDATE gpkg_spatial_ref_sys SET definition = 'LOCAL_CS[\"x\"]' WHERE srs_id > 0", ()),
+                ("UPDATE layer_styles SET styleQML = replace(styleQML, '0', '1')", ()),
+                ("UPDATE layer_styles SET styleName = 'x'", ()),
+                ("DELETE FROM layer_styles", ()),
+                ("DELETE FROM gpkg_contents WHERE table_name = ?", (table,)),
+                ("CREATE TABLE extra (a INTEGER)", ()),
+            ]
+        )
+        base.execute(statement, given)
+    base.close()
+    return f"{path.name} {statement[:70]} {given}", path.name
+
+
+def _forge_text(folder: Path, draw: random.Random) -> tuple[str, str]:
+    name = draw.choice(["report.html", "report.html", "coverage.html"])
+    text = (folder / name).read_text(encoding="utf-8")
+    at = draw.choice([k for k, sign in enumerate(text) if sign.isdigit()])
+    new = str((int(text[at]) + draw.randrange(1, 10)) % 10) if text[at].isascii() else "x"
+    (folder / name).write_text(text[:at] + new + text[at + 1 :], encoding="utf-8", newline="")
+    return f"{name} {text[at - 20 : at + 5]!r} with {new}", name
+
+
+def _forge_workbook(folder: Path, draw: random.Random) -> tuple[str, str]:
+    path = folder / "report.xlsx"
+    with zipfile.ZipFile(path) as book:
+        members = [(info, book.read(info.filename)) for info in book.infolist()]
+    place = draw.choice([k for k, (_, content) in enumerate(members) if any(48 <= sign < 58 for sign in content)])
+    info, content = members[place]
+    how = draw.random()
+    if how < 0.1:
+        del members[place]
+    elif how < 0.2:
+        members.append((zipfile.ZipInfo("xl/extra.xml"), b"<x/>"))
+    else:
+        at = draw.choice([k for k, sign in enumerate(content) if 48 <= sign < 58])
+        members[place] = (info, content[:at] + bytes([48 + (content[at] - 47) % 10]) + content[at + 1 :])
+    with zipfile.ZipFile(path, "w") as forged:
+        for one, inside in members:
+            forged.writestr(one, inside)
+    return f"{path.name} {info.filename}", path.name
+
+
+def _forge_files(folder: Path, draw: random.Random) -> tuple[str, str]:
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != "manifest.json")
+    name, other = draw.sample(names, 2)
+    path = folder / name
+    how = draw.choice(["gone", "swapped", "older", "unlisted", "manifest", *_SPOILERS])
+    if how in _SPOILERS:
+        _SPOILERS[how](path)
+    elif how == "swapped":
+        one, two = path.read_bytes(), (folder / other).read_bytes()
+        path.write_bytes(two)
+        (folder / other).write_bytes(one)
+        listed = list_files(folder)
+        _rewrite(folder, lambda told: told["files"].update({n: listed[n] for n in (name, other)}))
+    elif how == "older":
+        name = draw.choice(["walk_minutes.tif", "compare.csv", "differences.csv"])
+        (folder / name).write_text("old")
+    elif how == "manifest":
+        name = "manifest.json"
+        (folder / name).write_text(draw.choice(["", "{", "[]", "{}", '{"totals": NaN}']))
+    else:
+        path.unlink()
+        _rewrite(folder, lambda told: told["files"].pop(name) if how == "unlisted" else None)
+    return f"{name} {how}", name
+
+
+def _link(path: Path) -> None:
+    path.rename(path.parents[1] / f"elsewhere-{path.name}")
+    path.symlink_to(path.parents[1] / f"elsewhere-{path.name}")
+
+
+def _fold(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+_SPOILERS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "link": _link,
+    "folder": _fold,
+    "renamed": lambda path: path.rename(path.with_name(f"{path.name}.old")),
+}
+FORGERS: dict[str, tuple[Callable[[Path, random.Random], tuple[str, str]], int]] = {
+    "manifest": (_forge_manifest, 8),
+    "csv": (_forge_csv, 5),
+    "parquet": (_forge_parquet, 2),
+    "layers": (_forge_layers, 3),
+    "text": (_forge_text, 1),
+    "workbook": (_forge_workbook, 1),
+    "files": (_forge_files, 3),
+}
+
+
+def run_folders(count: int, models: tuple[str, ...] = tuple(ASKED), seed: int = 1) -> Faults:
+    """Forge so many folders, spread over the models; return what was found."""
+    faults = Faults()
+    for number, model in enumerate(models):
+        with tempfile.TemporaryDirectory(prefix="campaign-") as place:
+            bench = Bench(Path(place), model, seed)
+            verdict = bench.verify(bench.out)
+            faults.hold(f"{model}, as it was", f"{verdict.lines}", true=verdict.equal)
+            for at in range(number, count, len(models)):
+                folder = bench.forged()
+                what, name = forge(folder, random.Random(1_000_003 * seed + at))
+                try:
+                    verdict = bench.verify(folder)
+                    end = "missed" if verdict.equal else "" if name in "\n".join(verdict.lines) else "not named"
+                except Exception as error:  # noqa: BLE001 -- an error is a row of the table
+                    end = f"{type(error).__name__}: {error}"[:200]
+                faults.hold(what.split(":")[0], f"{end} ({model}, {at}): {what}", true=not end)
+    return faults
+
+
+def main() -> int:
+    """Run the campaign and print its table; return 1 where a forgery was not found or not named."""
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("--forgeries", type=int, default=500)
+    ask.add_argument("--seed", type=int, default=1)
+    ask.add_argument("models", nargs="*", default=tuple(ASKED))
+    given = ask.parse_args()
+    found = run_folders(given.forgeries, tuple(given.models), given.seed)
+    print(found.text())
+    print(Counter(failure.split(": ")[1].split(" (")[0] for failure in found.failures))
+    return int(bool(found.failures))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
