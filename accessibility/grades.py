@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STEP_M = 30.0
 MAX_SLOPE = 0.4
 STEEP = 0.25
+STEEP_SHARE = 0.05  # of roads: the steepest towns with the roughest heights have half of it
 _PATHS = ("path", "footway", "steps", "track", "bridleway", "cycleway", "pedestrian", "corridor", "platform")
 _CAMPBELL = {  # percentile of tracks to a, b, c, d, e
     1: (-2.1, 12.273, 21.816, 0.263, -0.00193),
@@ -117,12 +118,31 @@ SLOPE_FACTORS: Mapping[str, SlopeFactor] = MappingProxyType(
 """How slopes may change the pace; each is relative to the flat, where the walker's own speed holds."""
 
 
+class Graded(NamedTuple):
+    """Streets with their slopes, and what the heights leave to doubt.
+
+    Parameters
+    ----------
+    network
+        The streets, with climbs and slope factors.
+    missing
+        Share of their length without heights.
+    steep
+        Share of the length of roads, paths and stairs left out, that climbs by more than one in four. Vehicles hardly
+        do: some percent say that heights are not metres, or that voids are among them.
+    """
+
+    network: Network
+    missing: float
+    steep: float
+
+
 def measure_grades(
     network: Network,
     heights_at: Callable[[NDArray[np.float64]], NDArray[np.float64]],
     slope_factor: SlopeFactor = tobler_factor,
-) -> tuple[Network, float]:
-    """Return the network with climbs and slope factors, and the share of its length without heights.
+) -> Graded:
+    """Return the network with climbs and slope factors, and the shares of it without heights and too steep.
 
     An edge is cut into equal pieces of at least 30 m; heights are taken at their ends and smoothed with those beside
     them. Bridges and tunnels go straight from the height of one end to that of the other. A height that is missing is
@@ -139,27 +159,27 @@ def measure_grades(
     """
     climb = np.zeros(len(network.edges))
     factor = np.ones((len(network.edges), 2))
-    lost = np.zeros(len(network.edges))
+    lost, steep = np.zeros(len(network.edges)), np.zeros(len(network.edges))
     for low in range(0, len(network.edges), _EDGES):
         rows = np.arange(low, min(low + _EDGES, len(network.edges)))
         climb[rows], slope, edge, lost[rows] = _grades(network, rows, heights_at)
         pieces = np.bincount(edge, minlength=len(rows))
+        steep[rows] = np.bincount(edge[np.abs(slope) > STEEP], minlength=len(rows)) / pieces
         both = np.column_stack([slope_factor(slope), slope_factor(-slope)])
         factor[rows] = np.add.reduceat(both, np.cumsum(pieces) - pieces, axis=0) / pieces[:, None]
-    whole = float(network.length_m.sum())
-    share = float((network.length_m * lost).sum()) / whole if whole > 0 else 0.0
-    return replace(network, climb_m=climb.astype(np.float32), slope_factor=factor.astype(np.float32)), share
-
-
-def steep_share(network: Network) -> float:
-    """Return the share of the length of roads, paths and stairs left out, that climbs by more than one in four.
-
-    Vehicles hardly do: a share of some percent says that heights are not metres, or that voids are among them.
-    """
+    graded = replace(network, climb_m=climb.astype(np.float32), slope_factor=factor.astype(np.float32))
     roads = ~network.off_ground & ~np.isin(np.array(network.kinds)[network.kind], _PATHS)
-    steep = np.abs(network.climb_m) > STEEP * np.maximum(network.length_m, STEP_M)
-    whole = float(network.length_m[roads].sum())
-    return float(network.length_m[roads & steep].sum()) / whole if whole > 0 else 0.0
+    return Graded(
+        network=graded,
+        missing=_share(network.length_m, lost),
+        steep=_share(network.length_m[roads], steep[roads]),
+    )
+
+
+def _share(length_m: NDArray[np.float64], part: NDArray[np.float64]) -> float:
+    """Return the share of all metres that parts of edges are; 0 without any."""
+    whole = float(length_m.sum())
+    return float((length_m * part).sum()) / whole if whole > 0 else 0.0
 
 
 def _grades(

@@ -15,12 +15,12 @@ from rasterio.transform import from_origin
 from accessibility import InputError, Walker, measure_coverage
 from accessibility.grades import (
     SLOPE_FACTORS,
+    STEEP_SHARE,
     campbell_m_s,
     din_factor,
     irmischer_clarke_m_s,
     measure_grades,
     naismith_factor,
-    steep_share,
     tobler_factor,
 )
 from accessibility.sources.heights import sample_heights
@@ -106,7 +106,7 @@ def test_a_study_names_its_function_of_slope(sample: Path, tmp_path: Path, cache
 
 
 def test_uphill_and_downhill_differ_and_people_walk_from_home() -> None:
-    road, unknown = measure_grades(worlds.line(1_000, 1), plane(0.1))  # type: ignore[arg-type]
+    road, unknown, _ = measure_grades(worlds.line(1_000, 1), plane(0.1))  # type: ignore[arg-type]
     assert (road.climb_m[0], unknown) == (pytest.approx(100), 0)
     assert road.slope_factor[0] == pytest.approx([1.4191, 1.0], abs=1e-4)
     walker = Walker(access_factor_s=1.0)
@@ -122,7 +122,7 @@ def test_uphill_and_downhill_differ_and_people_walk_from_home() -> None:
 
 
 def test_a_hill_within_an_edge_counts_though_its_ends_are_level() -> None:
-    road, _ = measure_grades(worlds.line(1_200, 1), lambda xy: 60 - np.abs(xy[:, 0] - worlds.ORIGIN[0] - 600) / 10)
+    road, _, _ = measure_grades(worlds.line(1_200, 1), lambda xy: 60 - np.abs(xy[:, 0] - worlds.ORIGIN[0] - 600) / 10)
     assert road.climb_m[0] == pytest.approx(0, abs=1e-4)
     assert road.slope_factor[0] == pytest.approx([1.2095, 1.2095], abs=0.02)
 
@@ -131,13 +131,13 @@ def test_bridges_go_straight_and_missing_heights_are_flat() -> None:
     bridge = replace(worlds.line(1_200, 1), off_ground=np.array([True]))
     valley = measure_grades(bridge, lambda xy: np.abs(xy[:, 0] - worlds.ORIGIN[0] - 600) / 5)[0]
     assert valley.slope_factor[0] == pytest.approx([1, 1], abs=1e-6)
-    road, unknown = measure_grades(
+    road, unknown, _ = measure_grades(
         worlds.line(2_000, 2), lambda xy: np.where(xy[:, 0] > worlds.ORIGIN[0] + 1_500, np.nan, xy[:, 0])
     )
     steep = road.slope_factor[0]
     assert road.slope_factor[1] == pytest.approx((steep + 1) / 2, rel=0.05)  # as steep to the void, level in it
     assert unknown == pytest.approx(0.25, abs=0.01)
-    road, unknown = measure_grades(worlds.line(1_000, 1), lambda xy: np.full(len(xy), np.nan))
+    road, unknown, _ = measure_grades(worlds.line(1_000, 1), lambda xy: np.full(len(xy), np.nan))
     assert (road.slope_factor.tolist(), unknown) == ([[1, 1]], 1.0)
 
 
@@ -148,8 +148,8 @@ def test_one_void_vertex_neither_flattens_nor_spoils_its_edge(lost: int) -> None
         heights[lost] = np.nan
         return heights
 
-    whole, _ = measure_grades(worlds.line(1_000, 1), lambda xy: 0.1 * (xy[:, 0] - worlds.ORIGIN[0]))
-    road, unknown = measure_grades(worlds.line(1_000, 1), climbing)
+    whole, _, _ = measure_grades(worlds.line(1_000, 1), lambda xy: 0.1 * (xy[:, 0] - worlds.ORIGIN[0]))
+    road, unknown, _ = measure_grades(worlds.line(1_000, 1), climbing)
     assert road.slope_factor[0] == pytest.approx(whole.slope_factor[0], rel=0 if 0 < lost < 33 else 0.03, abs=1e-6)
     assert unknown == pytest.approx(1 / 34)
 
@@ -175,7 +175,7 @@ def test_nobody_steps_onto_a_bridge_from_beside() -> None:
 
 @given(st.floats(-0.4, 0.4), st.floats(50, 3_000))
 def test_a_constant_slope_gives_its_own_factor_on_any_length(rise: float, length: float) -> None:
-    road, _ = measure_grades(worlds.line(length, 1), plane(rise))  # type: ignore[arg-type]
+    road, _, _ = measure_grades(worlds.line(length, 1), plane(rise))  # type: ignore[arg-type]
     expected = tobler_factor(np.array([rise, -rise]))
     assert road.slope_factor[0] == pytest.approx(expected, rel=2e-3)
 
@@ -278,8 +278,9 @@ def test_voids_that_nobody_declared_are_no_heights_and_told_with_their_row(tmp_p
 
 @pytest.mark.parametrize(("times", "told"), [(1.0, False), (3.2808, True), (10.0, True)])
 def test_roads_too_steep_to_be_true_are_told(times: float, told: bool) -> None:  # noqa: FBT001
-    road = measure_grades(worlds.line(2_000, 20), lambda xy: times * 40 * np.sin(xy[:, 0] / 300))[0]
-    assert (steep_share(road) > 0.05) == told
+    heights = lambda xy: times * 40 * np.sin(xy[:, 0] / 300)  # noqa: E731
+    assert (measure_grades(worlds.line(2_000, 20), heights).steep > STEEP_SHARE) == told
+    assert (measure_grades(worlds.line(2_000, 1), heights).steep > STEEP_SHARE) == told  # the hills lie within one edge
 
 
 def test_a_factor_that_is_no_factor_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -18,6 +19,8 @@ from accessibility.quality import measure_quality
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 METRE_NORTH = 1 / 110_860.0  # degrees of latitude at 30.5 degrees north
 
@@ -170,12 +173,90 @@ def test_heights_in_decimetres_are_told_with_what_the_flat_is_worth(
         assert now.covered_people < 30
         assert said["steep-streets"].points_of_coverage == pytest.approx(100 * (30 - now.covered_people) / 310)
         assert "are the heights in feet or decimetres" in said["steep-streets"].message
+        assert "Were they in feet" in said["steep-streets"].message  # 18 in 100 by that: a steep street, but one
+
+
+def write_heights(study: Path, heights: NDArray[np.float64]) -> None:
+    """Write heights, of cells of 96 m to the east."""
+    profile = {"height": 30, "width": len(heights), "count": 1, "dtype": "float32", "crs": "EPSG:4326"}
+    grid = from_origin(108.19, 30.515, 0.001, 0.001)
+    with rasterio.open(study.parent / "dem.tif", "w", driver="GTiff", transform=grid, **profile) as dem:
+        dem.write(np.tile(heights, (30, 1)).astype("float32"), 1)
+    edit(study, "[inputs]", '[inputs]\nelevation = { path = "dem.tif" }')
+
+
+def one_long_street(study: Path) -> None:
+    """Leave no vertex between the ends of the street."""
+    path = study.parent / "roads.osm"
+    path.write_text(re.sub(r'<nd ref="[234]"/>', "", path.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("metre", "unit"), [(1.0, None), (0.3048, "feet"), (0.1, "decimetres")])
+def test_heights_in_another_unit_are_told_along_one_long_edge_whose_ends_are_level(
+    town: Path, cache: Path, metre: float, unit: str | None
+) -> None:
+    one_long_street(town)
+    east = np.arange(60) * 95.97
+    write_heights(town, (100 + 20 * np.sin(2 * np.pi * (east - 960) / 500)) / metre)  # 25 in 100 at its steepest
+    study = acc.read_study(town, cache=cache)
+    assert len(study.network.edges) == 1
+    assert abs(study.network.climb_m[0]) < 0.05 * 2_000
+    finding = {f.code: f for f in measure_quality(study).findings}.get("steep-streets")
+    assert (finding is None) == (unit is None)
+    if finding is not None:
+        assert f"Were they in {unit}" in finding.message
+        write_metres = acc.read_study(town, cache=cache).coverage().covered_people
+        assert finding.points_of_coverage is not None
+        edit(town, '\nelevation = { path = "dem.tif" }', "")
+        write_heights(town, 100 + 20 * np.sin(2 * np.pi * (east - 960) / 500))
+        right = acc.read_study(town, cache=cache).coverage().covered_people
+        assert finding.points_of_coverage == pytest.approx(100 * (right - write_metres) / 310)
+
+
+def test_streets_above_every_town_are_told(town: Path, cache: Path) -> None:
+    write_heights(town, np.full(60, 6_200.0))  # decimetres of a plateau: level, and nobody lives so high
+    finding = found(town, cache)["heights-unit"]
+    assert "100.0% of the places on streets lie above 5,300 m" in finding.message
+    assert finding.points_of_coverage == 0
+
+
+def test_heights_in_millimetres_are_impossible_and_told(town: Path, cache: Path) -> None:
+    write_heights(town, 300_000 + 10_000 * np.arange(60.0))
+    said = found(town, cache)
+    assert "impossible heights (first 390000 in row 14" in said["heights-impossible"].message
+    assert said["heights-missing"].points_of_coverage == 0
 
 
 def test_a_group_that_is_everybody_is_told(town: Path, cache: Path) -> None:
     edit(town, 'setting = "setting", ', 'setting = "setting", groups = { "60+" = "population" }, ')
     finding = found(town, cache)["group-is-everybody"]
-    assert "group '60+' is everybody at every place" in finding.message
+    assert "group '60+' is everybody at nearly every place" in finding.message
+    assert finding.points_of_coverage == 0
+
+
+def test_two_groups_of_the_same_people_are_told(town: Path, cache: Path) -> None:
+    lines = ["id,lon,lat,population,setting,old,young,women"]
+    lines += [
+        f"{i},{108.2 + x * STEP_DEG:.7f},30.5,{n},urban,{n / 5},{n / 5},{n * (0.4 + x / 50)}" for i, x, _, n in PLACES
+    ]
+    (town.parent / "people.csv").write_text("\n".join(lines), encoding="utf-8")
+    groups = 'groups = { "60+" = "old", "0-14" = "young", women = "women" }'
+    edit(town, 'setting = "setting", ', f'setting = "setting", {groups}, ')
+    said = found(town, cache)
+    assert "groups '60+' and '0-14' are the same people" in said["groups-alike"].message
+    assert "group-is-everybody" not in said
+
+
+def test_people_of_a_township_that_the_area_lacks_are_told_with_what_counting_them_would_change(
+    town: Path, cache: Path
+) -> None:
+    shape = box(108.15, 30.45, 108.2 + 1.5 * STEP_DEG, 30.55)  # p1 and p2 inside; three villages have no township
+    gpd.GeoDataFrame({"name": ["West"]}, geometry=[shape], crs=4326).to_file(town.parent / "area.gpkg")
+    edit(town, "[inputs]", '[inputs]\narea = { path = "area.gpkg" }')
+    finding = found(town, cache)["people-outside"]
+    assert finding.people == 280
+    assert "0 of them would be covered" in finding.message
+    assert finding.points_of_coverage == pytest.approx(100 * (30 / 310 - 30 / 30))
 
 
 def write_area(study: Path) -> None:

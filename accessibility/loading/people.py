@@ -17,7 +17,7 @@ from accessibility.projection import WGS84
 from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
 from accessibility.sources import osm
 from accessibility.sources.areas import locate, named_rows, read_polygons
-from accessibility.sources.checks import Finding
+from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.people import PeopleSpec, read_people_table
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import spread_over_buildings
@@ -335,7 +335,17 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
     count, total = int(outside.sum()), float(people.population[outside].sum())
     message = f"{count} rows with {total:,.0f} people lie outside the area: not counted"
     source = _people_source(load)
-    return [Finding(code="people-outside", source=source, message=message, count=count, people=total)]
+    lonlat, population = people.lonlat[outside], people.population[outside]
+    finding = OutsideFinding(
+        code="people-outside",
+        source=source,
+        message=message,
+        count=count,
+        people=total,
+        lonlat=lonlat,
+        population=population,
+    )
+    return [finding]
 
 
 def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:
@@ -364,7 +374,15 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
         return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
     where = f"{held:,.0f} of them in holes between districts" if held > 0 else "the raster ends with the study"
     message = f"{text}; {where}: is a district missing from {_area_source(load)}?"
-    return [Finding(code="people-outside", source=source, message=message, people=lost)]
+    finding = OutsideFinding(
+        code="people-outside",
+        source=source,
+        message=message,
+        people=lost,
+        lonlat=lonlat[outside],
+        population=count[outside],
+    )
+    return [finding]
 
 
 def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], tuple[NDArray[np.str_], ...], list[Finding]]:

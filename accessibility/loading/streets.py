@@ -11,7 +11,7 @@ import shapely
 from accessibility.compounds import enclose_lanes
 from accessibility.errors import InputError
 from accessibility.files import is_file
-from accessibility.grades import STEEP, measure_grades, steep_share
+from accessibility.grades import STEEP, STEEP_SHARE, measure_grades
 from accessibility.loading.context import Bounds, Loading, is_osm
 from accessibility.sources import lines, osm
 from accessibility.sources.cache import cached_network
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _OUTSIDE_NETWORK_M = 2_000.0
 _OUTSIDE_NETWORK_SHARE = 0.01
-_STEEP_SHARE = 0.05
+_INHABITED_M = 5_300.0  # La Rinconada in Peru, the highest town, lies at 5,100 m
+_HIGH_SHARE = 0.05
 
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
@@ -98,6 +99,7 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
         return network, []
     path = load.file(table.path)
     findings: list[Finding] = []
+    found_at, high = 0, 0
 
     def heights_at(xy: NDArray[np.float64]) -> NDArray[np.float64]:
         heights, found = sample_heights(path, xy, network.crs)
@@ -107,17 +109,24 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
                 findings.append(finding)
             else:
                 findings[same] = replace(findings[same], count=findings[same].count + finding.count)
+        nonlocal found_at, high
+        found_at, high = found_at + int(np.isfinite(heights).sum()), high + int((heights > _INHABITED_M).sum())
         return heights
 
-    network, unknown = measure_grades(network, heights_at, load.settings.walking.slope_factor)
-    if unknown > 0:
-        message = f"{unknown:.1%} of the streets' length has no heights: as beside it, flat where there are none"
+    network, missing, steep = measure_grades(network, heights_at, load.settings.walking.slope_factor)
+    if missing > 0:
+        message = f"{missing:.1%} of the streets' length has no heights: as beside it, flat where there are none"
         findings.append(Finding(code="heights-missing", source=path.name, message=message))
-    steep = steep_share(network)
-    if steep > _STEEP_SHARE:
+    if high > _HIGH_SHARE * found_at:
+        message = (
+            f"{high / found_at:.1%} of the places on streets lie above {_INHABITED_M:,.0f} m, where no town is: are "
+            "the heights in feet or decimetres? Declare the raster's unit or scale"
+        )
+        findings.append(Finding(code="heights-unit", source=path.name, message=message, count=high))
+    if steep > STEEP_SHARE:
         message = (
             f"{steep:.1%} of the length of roads climbs by more than {STEEP:.0%}: are the heights in feet or "
-            "decimetres, or voids among them? The raster's unit, scale and nodata say so"
+            "decimetres, or voids among them? Declare the raster's unit, scale and nodata"
         )
         findings.append(Finding(code="steep-streets", source=path.name, message=message))
     return network, findings

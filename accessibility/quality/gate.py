@@ -13,7 +13,12 @@ from accessibility.coverage import measure_coverage
 from accessibility.crossings import find_crossings, join_crossings
 from accessibility.kernels import run_in_threads
 from accessibility.projection import transform
-from accessibility.quality.otherwise import coordinates_read_otherwise
+from accessibility.quality.otherwise import (
+    HEIGHT_CODES,
+    coordinates_read_otherwise,
+    heights_read_otherwise,
+    people_counted_too,
+)
 from accessibility.quality.siteworth import (
     misplaced_sites,
     near_doubles,
@@ -38,6 +43,7 @@ from accessibility.report.quality import (
     snap_to_nodes,
 )
 from accessibility.snapping import Snapped
+from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.foot import FERRY
 
@@ -52,7 +58,9 @@ QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_c
 _WEIGHED_HERE = (
     *("duplicate-place", "geocoder-fallback", "totals-compared", "totals-differ"),
     *("enclosed-lanes", "unjoined-crossing"),
+    *HEIGHT_CODES,
 )
+_WEIGHED_FROM = (ReadingFinding, OutsideFinding)
 _PEOPLE_RATIO = 0.05  # counted people this far from a district's official total are worth a look
 
 
@@ -111,10 +119,12 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """
     now = study.coverage() if now is None else now
     moved = measure_at_nodes(study, now)
-    read = (f for f in study.findings if f.code not in _WEIGHED_HERE and not isinstance(f, ReadingFinding))
+    read = (f for f in study.findings if f.code not in _WEIGHED_HERE and not isinstance(f, _WEIGHED_FROM))
     parts: tuple[Iterable[WeighedFinding], ...] = (
-        (_weigh_read(finding, study, now) for finding in read),
+        (_weigh_read(finding, now) for finding in read),
         coordinates_read_otherwise(study, now),
+        heights_read_otherwise(study, now),
+        people_counted_too(study, now),
         stacked_sites(study, now),
         misplaced_sites(study, now),
         sites_not_open(study, now),
@@ -174,17 +184,9 @@ def _node_finding(study: Study, now: Coverage, moved: Coverage) -> WeighedFindin
     )
 
 
-def _weigh_read(finding: Finding, study: Study, now: Coverage) -> WeighedFinding:
-    """Return a reader's finding, with its worth where that can be computed.
-
-    People without a place are worth themselves, impossible heights what the flat would change.
-    """
+def _weigh_read(finding: Finding, now: Coverage) -> WeighedFinding:
+    """Return a reader's finding with its worth, where it has one: people without a place are worth themselves."""
     points = None
-    if finding.code == "steep-streets":
-        flat = study.coverage(walker=replace(now.walker, slope=False), standard=now.standard)
-        change = flat.covered_people - now.covered_people
-        points = points_of(now, change)
-        finding = replace(finding, message=f"{finding.message} (against flat streets), {change_text(now, change)}")
     if finding.code == "people-without-place":
         points = points_of(now, now.demand.population[~np.isfinite(now.snapped.demand.leg_m) & ~now.covered].sum())
     return WeighedFinding(**asdict(finding), points_of_coverage=points)

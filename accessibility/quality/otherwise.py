@@ -1,4 +1,4 @@
-"""What it is worth to read the coordinates of a table in the way that fits the streets better."""
+"""What it is worth to read an input otherwise: coordinates, heights, people outside every district."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.coverage import measure_coverage
+from accessibility.demand import Demand
+from accessibility.grades import STEEP_SHARE, Graded, measure_grades
 from accessibility.projection import WGS84, transform
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.settlement import classify_settings
+from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
+from accessibility.sources.heights import sample_heights
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +24,13 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
     from accessibility.coverage import Coverage
+    from accessibility.sources.checks import Finding
     from accessibility.study import Study
 
+HEIGHT_CODES = ("steep-streets", "heights-unit", "heights-impossible", "heights-missing")
+"""Findings on heights."""
+
+_UNITS_M = {"feet": 0.3048, "decimetres": 0.1, "centimetres": 0.01}
 _ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
 
 
@@ -57,3 +67,88 @@ def _moved(xy: NDArray[np.float64], rows: NDArray[np.bool_], crs: CRS, finding: 
     lonlat = read_otherwise(transform(xy[there], crs, WGS84), finding.declared, finding.reading)
     moved[there] = transform(lonlat, WGS84, crs)
     return moved
+
+
+def heights_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each finding on heights: with coverage by the unit that makes streets of them, else by flat streets."""
+    for finding in study.findings:
+        if finding.code not in HEIGHT_CODES:
+            continue
+        text, other = _by_other_heights(study, now, finding)
+        change = other.covered_people - now.covered_people
+        yield _weighed(finding, f"{finding.message}. {text}, {change_text(now, change)}", points_of(now, change))
+
+
+def _by_other_heights(study: Study, now: Coverage, finding: Finding) -> tuple[str, Coverage]:
+    """Return what is supposed of the heights, and the coverage by that."""
+    if finding.code in ("steep-streets", "heights-unit"):
+        for unit, metre in _UNITS_M.items():
+            graded = _graded(study, metre)
+            if graded.steep <= STEEP_SHARE and now.walker.slope:
+                other = measure_coverage(graded.network, study.demand, study.sites, now.standard, now.walker)
+                return f"Were they in {unit}, {graded.steep:.1%} of the roads would be as steep", other
+    flat = study.coverage(walker=replace(now.walker, slope=False), standard=now.standard)
+    return "Were all streets flat", flat
+
+
+def _graded(study: Study, metre: float) -> Graded:
+    path, network = study.inputs["elevation"], study.network
+
+    def heights_at(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return metre * sample_heights(path, xy, network.crs)[0]
+
+    return measure_grades(network, heights_at, study.settings.walking.slope_factor)
+
+
+def people_counted_too(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield each finding on people outside the area, with coverage if they were counted, by the streets read."""
+    for finding in study.findings:
+        if not isinstance(finding, OutsideFinding):
+            continue
+        placed = np.isfinite(finding.lonlat).all(axis=1)
+        people = finding.population[placed]
+        if not (people.sum() > 0 and now.population > 0):
+            yield _weighed(finding, finding.message, None)
+            continue
+        demand = Demand(
+            ids=np.arange(len(people)).astype(object),
+            xy=transform(finding.lonlat[placed], WGS84, now.demand.crs),
+            population=people,
+            setting=_settings_outside(study, now, finding.lonlat[placed], people),
+            crs=now.demand.crs,
+        )
+        too = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)
+        share = (now.covered_people + too.covered_people) / (now.population + too.population)
+        points = 100 * (share - now.share)
+        text = f"counted with the streets and sites read here, {too.covered_people:,.0f} of them would be covered"
+        message = f"{finding.message}; {text}, and coverage would change by {points:+.2f} points"
+        yield _weighed(finding, message, points)
+
+
+def _settings_outside(
+    study: Study, now: Coverage, lonlat: NDArray[np.float64], people: NDArray[np.float64]
+) -> NDArray[np.str_]:
+    """Return the setting of people outside: by density where that decides, else that of the nearest people inside."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
+
+    placed = np.isfinite(now.demand.xy).all(axis=1)
+    inside = transform(now.demand.xy[placed], now.demand.crs, WGS84)
+    if study.shifted_settings:
+        settings, _ = classify_settings(
+            np.vstack([lonlat, inside]), WGS84, np.append(people, now.demand.population[placed])
+        )
+        return settings[: len(people)]
+    xy = transform(lonlat, WGS84, now.demand.crs)
+    nearest = cKDTree(now.demand.xy[placed]).query(xy)[1]
+    return now.demand.setting[placed][nearest]
+
+
+def _weighed(finding: Finding, message: str, points: float | None) -> WeighedFinding:
+    return WeighedFinding(
+        code=finding.code,
+        source=finding.source,
+        message=message,
+        count=finding.count,
+        people=finding.people,
+        points_of_coverage=points,
+    )

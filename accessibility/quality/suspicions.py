@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +32,7 @@ _SAME_M, _JITTER_M = 1.0, 15.0
 _TWINS, _JITTERED = 3, 6  # rows that are no accident
 _AGREE = 0.8
 _SHARE = 0.2
+_NEARLY = 0.99  # of the people
 _ROWS = 5  # one of fewer may well be the sum of the others
 
 
@@ -187,12 +189,32 @@ def _heads(people: NDArray[np.float64]) -> NDArray[np.bool_] | None:
 
 
 def groups_of_everybody(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield each group that has exactly the people that all have: its file or column is not the group's."""
+    """Yield each group that is everybody nearly everywhere, and each that is another one: its file or column is wrong.
+
+    The headline counts everybody and stays; what is worth nothing is the figure of the group.
+    """
     people = now.demand.population
-    for name, group in now.demand.groups.items():
-        if np.allclose(group, people, rtol=1e-6, atol=0.0):
-            message = f"group {name!r} is everybody at every place: is its file or column that of all people?"
-            yield _of_people(study, code="group-is-everybody", message=message, people=float(people.sum()), points=None)
+    everybody = [name for name, group in now.demand.groups.items() if _alike(group, people)]
+    for name in everybody:
+        message = (
+            f"group {name!r} is everybody at nearly every place: is its file or column that of all people? Its "
+            f"{100 * now.share:.2f} % are those of all, the headline stays, and coverage would change by +0.00 points"
+        )
+        yield _of_people(study, code="group-is-everybody", message=message, people=float(people.sum()), points=0.0)
+    others = [(name, group) for name, group in now.demand.groups.items() if name not in everybody]
+    for (name, group), (other, same) in combinations(others, 2):
+        if _alike(group, same):
+            message = (
+                f"groups {name!r} and {other!r} are the same people at nearly every place: is the file or column of "
+                "one that of the other? The headline stays, and coverage would change by +0.00 points"
+            )
+            yield _of_people(study, code="groups-alike", message=message, people=float(group.sum()), points=0.0)
+
+
+def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Return whether two groups of people are equal where nearly all of the larger live, at several places."""
+    equal, larger = np.isclose(one, other, rtol=1e-3, atol=0.0), np.maximum(one, other)
+    return bool(larger[equal].sum() >= _NEARLY * larger.sum() > 0 and (equal & (larger > 0)).sum() >= _TWINS)
 
 
 def _of_people(study: Study, *, points: float | None, **said: Any) -> WeighedFinding:

@@ -11,6 +11,9 @@ from accessibility.errors import AccessibilityWarning
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
 NOTES = frozenset(
     {
         "blocking-barrier",
@@ -49,7 +52,20 @@ NOTES = frozenset(
 """Codes that tell how an input was read; any other finding is a warning."""
 
 
-DOUBTS = frozenset({"group-is-everybody", "limit-unit", "near-double", "people-twice", "people-unit", "sum-of-others"})
+DOUBTS = frozenset(
+    {
+        "group-is-everybody",
+        "groups-alike",
+        "heights-unit",
+        "limit-unit",
+        "near-double",
+        "people-outside",
+        "people-twice",
+        "people-unit",
+        "steep-streets",
+        "sum-of-others",
+    }
+)
 """Codes that throw doubt on an input as a whole: told even where coverage would hardly change."""
 
 
@@ -85,6 +101,20 @@ class Finding:
     def __str__(self) -> str:
         """Return the source and the sentence."""
         return f"{self.source}: {self.message}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OutsideFinding(Finding):
+    """People outside the area of whom it seems that they belong to it.
+
+    Parameters
+    ----------
+    lonlat, population
+        ``(k, 2)`` degrees and ``(k,)`` people: where they live.
+    """
+
+    lonlat: NDArray[np.float64]
+    population: NDArray[np.float64]
 
 
 def warn_of(name: str, findings: Sequence[Finding]) -> None:

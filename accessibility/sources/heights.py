@@ -31,6 +31,7 @@ _UNITS = {
     **dict.fromkeys(("ft", "feet", "foot", "international foot"), _FOOT_M),
     **dict.fromkeys(("us-ft", "ftus", "sft", "us survey foot", "us survey feet", "foot_us"), _SURVEY_FOOT_M),
     **dict.fromkeys(("dm", "decimetre", "decimetres", "decimeter", "decimeters"), 0.1),
+    **dict.fromkeys(("mm", "millimetre", "millimetres", "millimeter", "millimeters"), 0.001),
     **dict.fromkeys(("cm", "centimetre", "centimetres", "centimeter", "centimeters"), 0.01),
 }
 
@@ -91,7 +92,7 @@ def sample_heights(
     if source.places:
         message = (
             f"{source.places:,} places on streets lie beside cells of impossible heights ({source.first}): no height "
-            "there; if they mean no data, declare them as nodata in the file"
+            "there; if they mean no data, declare them as nodata in the file, and their unit if it is not metres"
         )
         findings.append(Finding(code="heights-impossible", source=file.name, message=message, count=source.places))
     return heights, findings
