@@ -10,6 +10,24 @@ the lower row: the answer does not hang on the order of the search.
 
 Edges where only residents may walk are searched after the streets and apart from them: labels go in from the gates and
 never come out again, so whoever lives inside walks out, and nobody passes through. A junction at a gate has two labels.
+
+Examples
+--------
+A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The other examples go on from it:
+
+>>> import numpy as np
+>>> import accessibility as acc
+>>> from accessibility import search
+>>> from accessibility.search.packing import build_arcs, build_graph
+>>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+>>> walking = road.impedance(acc.Walker())
+>>> arcs, graph = build_arcs(road, walking), build_graph(road, walking)
+>>> on = {"edge": np.zeros(2, np.int32), "leg": np.zeros(2, np.uint32)}
+>>> sites = search.Stops(fraction=np.array([0.0, 1.0]), **on)
+>>> people = search.Stops(fraction=np.array([0.4, 0.9]), **on)
+>>> found = search.read_labels(graph, search.nearest(graph, sites), sites, people)
+>>> [part.tolist() for part in search.split_labels(found)]
+[[400000, 100000], [0, 1]]
 """
 
 from __future__ import annotations

@@ -49,6 +49,14 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
         ``(k,)`` int32 rows of people, ascending within a site.
     cost
         ``(k,)`` uint32.
+
+    Examples
+    --------
+    Everybody within 500 seconds:
+
+    >>> start, person, cost = search.catchments(arcs, sites, people, np.array([500_000, 500_000], np.uint32))
+    >>> start.tolist(), person.tolist(), cost.tolist()
+    ([0, 1, 2], [0, 1], [400000, 100000])
     """
     cutoff = np.minimum(cutoff, UNREACHED - np.uint32(1)).astype(np.uint32)
     rows = _along_the_curve(arcs, people)

@@ -41,6 +41,12 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     NDArray[np.uint64]
         ``(n + i,)`` labels, ``cost << 32 | site``: of the streets at the node's `Hierarchy.place`, then of the inside
         of compounds at theirs. `split_labels` takes them apart.
+
+    Examples
+    --------
+    >>> cost, owner = search.split_labels(search.nearest(graph, sites))
+    >>> cost.tolist(), owner.tolist()
+    ([0, 0], [0, 1])
     """
     n = len(graph.hierarchy.place)
     labels = np.full(n + len(graph.inside), NO_LABEL, np.uint64)

@@ -23,6 +23,28 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
 
     A person reads both ends of their edge, of a private edge the labels of inside; sites on the same edge are reached
     directly, without going round.
+
+    Parameters
+    ----------
+    graph
+        The reversed graph that was searched.
+    labels
+        ``(n + i,)`` uint64 labels of its nodes, from `nearest`.
+    sites
+        Where the sites are that were searched from.
+    people
+        Where people stand.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(p,)`` uint64 labels, ``cost << 32 | site``.
+
+    Examples
+    --------
+    >>> found = search.read_labels(graph, search.nearest(graph, sites), sites, people)
+    >>> search.split_labels(found)[0].tolist()
+    [400000, 100000]
     """
     place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)

@@ -39,9 +39,16 @@ class Change:
     opened
         Whether it opened, or closed.
     nodes, node_labels
-        Nodes whose labels changed, and their labels before.
+        ``(c,)`` nodes whose labels changed, and their labels before.
     people, people_labels
-        The same of people.
+        ``(d,)`` the same of people.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> change = search.open_site(standing, 1)
+    >>> change.row, change.opened, change.people.tolist()
+    (1, True, [0, 1])
     """
 
     row: int
@@ -87,9 +94,16 @@ class Standing:
     found
         ``(n,)`` uint64 the same of each person, both access legs in; `split_labels` takes them apart.
     site_order
-        Edges of the sites in ascending order, and the rows they belong to.
+        ``(s,)`` edges of the sites in ascending order, and ``(s,)`` the rows they belong to.
     work
         What the kernels use.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> cost, site = search.split_labels(standing.found)
+    >>> cost.tolist(), site.tolist()
+    ([400000, 900000], [0, 0])
     """
 
     arcs: Arcs
@@ -103,12 +117,37 @@ class Standing:
 
     @property
     def arriving(self) -> tuple[Rows, Words]:
-        """The arcs by which a search arrives at each node, ``cost << 32 | node`` that it comes from."""
+        """``(k + 1,)`` where each node's arriving arcs begin, and ``(a,)`` ``cost << 32 | node`` they come from."""
         return self.work.back
 
 
 def stand(arcs: Arcs, sites: Stops, is_open: NDArray[np.bool_], people: Stops, *, limit: int | None = None) -> Standing:
-    """Return the standing of the open sites, from scratch; sites farther than `limit` do not count, unless None."""
+    """Return the standing of the open sites, from scratch.
+
+    Parameters
+    ----------
+    arcs
+        The plain arcs, reversed.
+    sites
+        All sites, open or not.
+    is_open
+        ``(s,)`` which of them are open.
+    people
+        Where people stand.
+    limit
+        Sites that cost more than this do not count; None for no limit.
+
+    Returns
+    -------
+    Standing
+        The nearest open site of every node and person.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([False, True]), people)
+    >>> search.split_labels(standing.found)[0].tolist()
+    [600000, 100000]
+    """
     standing = Standing(
         arcs=arcs,
         sites=Stops(edge=sites.edge.copy(), fraction=sites.fraction.copy(), leg=sites.leg.copy()),
@@ -129,10 +168,33 @@ def stand(arcs: Arcs, sites: Stops, is_open: NDArray[np.bool_], people: Stops, *
 def place_sites(standing: Standing, rows: NDArray[np.intp], stops: Stops) -> Standing:
     """Return the standing with some of the sites elsewhere; rows past the last are new sites, closed.
 
+    Parameters
+    ----------
+    standing
+        The standing so far; it is not changed.
+    rows
+        ``(r,)`` rows of the sites, each closed or new.
+    stops
+        Where they stand now, in the order of `rows`.
+
+    Returns
+    -------
+    Standing
+        The same nearest sites: none that counts has moved.
+
     Raises
     ------
     InputError
         A site that is open, or rows that leave a gap.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> middle = search.Stops(edge=sites.edge[:1], fraction=np.array([0.5]), leg=sites.leg[:1])
+    >>> moved = search.place_sites(standing, np.array([1]), middle)
+    >>> _ = search.open_site(moved, 1)
+    >>> search.split_labels(moved.found)[0].tolist()
+    [100000, 400000]
     """
     count = max(int(rows.max(initial=-1)) + 1, len(standing.is_open))
     if (standing.is_open[rows[rows < len(standing.is_open)]]).any() or count > len(standing.is_open) + len(rows):
@@ -149,7 +211,26 @@ def place_sites(standing: Standing, rows: NDArray[np.intp], stops: Stops) -> Sta
 
 
 def drop_sites(standing: Standing, count: int) -> Standing:
-    """Return the standing of the first `count` sites; those after them are closed."""
+    """Return the standing of the first sites; those after them are closed.
+
+    Parameters
+    ----------
+    standing
+        The standing so far.
+    count
+        How many sites stay.
+
+    Returns
+    -------
+    Standing
+        The same nearest sites.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> search.drop_sites(standing, 1).is_open.tolist()
+    [True]
+    """
     sites = standing.sites
     kept = Stops(edge=sites.edge[:count], fraction=sites.fraction[:count], leg=sites.leg[:count])
     return replace(standing, sites=kept, is_open=standing.is_open[:count].copy(), site_order=_site_order(kept))
@@ -185,10 +266,29 @@ def _work(arcs: Arcs, people: Stops, limit: int | None) -> _Work:
 def open_site(standing: Standing, row: int) -> Change:
     """Open one site and return what changed.
 
+    Parameters
+    ----------
+    standing
+        Changed in place.
+    row
+        Row of the site.
+
+    Returns
+    -------
+    Change
+        What was written over, for `undo_change`.
+
     Raises
     ------
     InputError
         The site is open.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> _ = search.open_site(standing, 1)
+    >>> search.split_labels(standing.found)[0].tolist()
+    [400000, 100000]
     """
     _expect(standing, row, is_open=False)
     standing.is_open[row] = True
@@ -200,10 +300,29 @@ def open_site(standing: Standing, row: int) -> Change:
 def close_site(standing: Standing, row: int) -> Change:
     """Close one site and return what changed.
 
+    Parameters
+    ----------
+    standing
+        Changed in place.
+    row
+        Row of the site.
+
+    Returns
+    -------
+    Change
+        What was written over, for `undo_change`.
+
     Raises
     ------
     InputError
         The site is closed.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, True]), people)
+    >>> _ = search.close_site(standing, 0)
+    >>> search.split_labels(standing.found)[0].tolist()
+    [600000, 100000]
     """
     _expect(standing, row, is_open=True)
     standing.is_open[row] = False
@@ -218,7 +337,22 @@ def close_site(standing: Standing, row: int) -> Change:
 
 
 def undo_change(standing: Standing, change: Change) -> None:
-    """Take back the last change; of several, the last first."""
+    """Take back the last change; of several, the last first.
+
+    Parameters
+    ----------
+    standing
+        Changed in place, to what it was before, to the last bit.
+    change
+        What `open_site` or `close_site` returned.
+
+    Examples
+    --------
+    >>> standing = search.stand(arcs, sites, np.array([True, False]), people)
+    >>> search.undo_change(standing, search.open_site(standing, 1))
+    >>> search.split_labels(standing.found)[0].tolist()
+    [400000, 900000]
+    """
     standing.labels[change.nodes] = change.node_labels
     standing.found[change.people] = change.people_labels
     standing.is_open[change.row] = not change.opened
