@@ -368,6 +368,103 @@ def test_what_was_switched_outlives_a_reload_and_can_be_undone(show: Callable[..
     assert opened.complaints == []
 
 
+VIEWS = [((1_440, 900), "en"), (PHONE, "zh"), (PHONE, "both")]
+
+
+@pytest.mark.parametrize(("size", "language"), VIEWS)
+def test_steps_outlive_a_reload_and_a_link_that_somebody_sent(
+    show: Callable[..., Opened], size: tuple[int, int], language: str
+) -> None:
+    names = ("O1", "O2", "N1")
+    net, past, where = mapworlds.switchable(names=names)
+    caption = mapworlds.caption(language=language)
+    opened = show(draw_coverage(past, caption=caption, switches=mapworlds.switches(net, past, where)), size)
+    page = opened.page
+
+    def press(name: str) -> None:
+        page.evaluate("name => document.querySelector(`.${name}`).click()", name)
+
+    def state() -> Any:
+        page.wait_for_selector("ul.sites li", state="attached")
+        return page.locator("header .headline").text_content(), table_of(opened, "district")
+
+    plain, states, addresses = page.url, [state()], [page.url]
+    for k in range(3):
+        switch(opened, [names[k]])
+        states.append(state())
+        addresses.append(page.url)
+    press("undo")
+    press("undo")
+    page.reload()
+    assert (state(), page.url) == (states[1], addresses[1])
+    for way, k in (("redo", 2), ("redo", 3), ("undo", 2), ("undo", 1), ("undo", 0)):
+        press(way)
+        assert (state(), page.url) == (states[k], addresses[k])
+    assert page.locator(".undo").is_disabled()
+    page.goto("about:blank")
+    page.goto(plain)  # nothing is switched, and still all can be done again
+    assert state() == states[0]
+    press("redo")
+    assert state() == states[1]
+    page.goto("about:blank")
+    page.goto(addresses[3])  # a link beside what is kept: that is one step back
+    assert state() == states[3]
+    press("undo")
+    assert state() == states[1]
+    assert opened.complaints == []
+
+
+HOSTILE = (
+    "switched=<img src=x onerror=alert(1)>",
+    "switched=%3Cscript%3Ealert(1)%3C/script%3E",
+    '"><svg onload=alert(1)>&switched=O2"><svg onload=alert(1)>',
+    "switched=__proto__,constructor,toString",
+    "switched=%,%E0%A4%A,%00,%u0000",
+    "switched=&switched=N1&switched=N2",
+    "javascript:alert(1)",
+    f"switched={'a,' * 200_000}",
+)
+KEPT = (
+    *("null", "[]", "5", '"N1"', "{"),
+    '{"now": {"a": 1}, "past": "N1", "future": [1, {}, null, "<img src=x onerror=alert(1)>"]}',
+)
+
+
+@pytest.mark.parametrize(("size", "language"), VIEWS)
+def test_an_address_or_a_memory_that_is_hostile_is_only_names_that_no_site_has(
+    show: Callable[..., Opened], size: tuple[int, int], language: str
+) -> None:
+    net, past, where = mapworlds.switchable(names=("O1", "O2", "N1", "N2"))
+    caption = mapworlds.caption(language=language)
+    opened = show(draw_coverage(past, caption=caption, switches=mapworlds.switches(net, past, where)), size)
+    page = opened.page
+
+    def state() -> Any:
+        page.wait_for_selector("ul.sites li", state="attached")
+        tags = page.evaluate("['script', 'img', 'svg', 'iframe'].map(t => document.querySelectorAll(t).length)")
+        return page.locator("header .headline").text_content(), tags, page.locator(".undo").is_disabled()
+
+    plain, today = page.url, state()
+    for text in HOSTILE:
+        page.goto("about:blank")
+        page.goto(f"{plain}#{text}")
+        if "N1" not in text:
+            assert state()[:2] == today[:2], text
+        assert len(page.url) < 1_000
+        page.evaluate("localStorage.clear()")
+    for text in KEPT:
+        page.goto(plain)
+        page.evaluate(
+            "text => { for (const k of window.keys) localStorage.setItem(k, text); }".replace(
+                "window.keys", "[`accessibility ${location.pathname} ${document.title}`]"
+            ),
+            text,
+        )
+        page.reload()
+        assert state()[:2] == today[:2], text
+    assert opened.complaints == []
+
+
 def test_names_are_text_in_the_list_and_the_tables(show: Callable[..., Opened]) -> None:
     net, past, where = mapworlds.switchable(names=mapworlds.NAMES)
     named = where.map({"West": mapworlds.NAMES[1], "East": mapworlds.NAMES[2], "城关镇": mapworlds.NAMES[3]})

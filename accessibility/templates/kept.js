@@ -1,6 +1,7 @@
 // What a reader has switched: kept in the address and in the browser over a reload, undone and done again.
 const kept = (() => {
   const NAME = "switched=", key = `accessibility ${location.pathname} ${document.title}`;
+  const MOST = 100;  // steps that are kept over a reload
   const of = data.switches;
   const past = [], future = [];
   let now = "", moving = false;
@@ -9,7 +10,7 @@ const kept = (() => {
   const told = () => of.rows.filter((row) => living.isOpen(row) !== Boolean(of.drawn[row]))
     .map((row) => written(of.ids[row])).filter(Boolean).join(",");
   const show = (text) => {
-    const wanted = new Set(text.split(","));
+    const wanted = new Set(text.split(",").filter(Boolean));
     moving = true;
     living.set(of.rows.map((row) => [row, Boolean(of.drawn[row]) !== wanted.has(written(of.ids[row]))]));
     moving = false;
@@ -24,7 +25,9 @@ const kept = (() => {
     now = told();
     const parts = [...others(), ...(now ? [NAME + now] : [])].join("&");
     attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
-    attempt(() => (now ? localStorage.setItem(key, now) : localStorage.removeItem(key)));
+    const steps = { now, past: past.slice(-MOST), future: future.slice(-MOST) };
+    const any = now || past.length || future.length;
+    attempt(() => (any ? localStorage.setItem(key, JSON.stringify(steps)) : localStorage.removeItem(key)));
     for (const [name, steps] of [["undo", past], ["redo", future]]) document.querySelector(`.${name}`).disabled = !steps.length;
   };
 
@@ -48,12 +51,19 @@ const kept = (() => {
     if (letter === "y" || event.shiftKey) redo(); else undo();
   };
 
-  const recalled = () => {
-    const asked = addressed();
-    return asked === undefined ? attempt(() => localStorage.getItem(key)) : asked.slice(NAME.length);
+  // Other pages of this computer may write there, too: only texts are taken, and a text only names sites.
+  const texts = (steps) => (Array.isArray(steps) ? steps.filter((text) => typeof text === "string") : []);
+  const stored = () => {
+    const kept = attempt(() => JSON.parse(localStorage.getItem(key))) || {};
+    return { now: texts([kept.now])[0] || "", past: texts(kept.past), future: texts(kept.future) };
   };
   const start = () => {
-    show(recalled());
+    const before = stored(), asked = addressed();
+    const wanted = asked === undefined ? before.now : asked.slice(NAME.length);
+    past.push(...before.past);
+    if (wanted === before.now) future.push(...before.future);
+    else past.push(before.now);  // a link that somebody sent: what was here is a step away
+    show(wanted);
     living.listen(changed);
     document.querySelector(".undo").addEventListener("click", undo);
     document.querySelector(".redo").addEventListener("click", redo);
@@ -62,7 +72,7 @@ const kept = (() => {
       if (addressed() === undefined || addressed().slice(NAME.length) === now) return;
       past.push(now);
       future.length = 0;
-      show(recalled());
+      show(addressed().slice(NAME.length));
     });
   };
 
