@@ -74,6 +74,11 @@ def draw_coverage(
         Whom each site would cover: sites can be switched on and off in the map, and every figure of coverage follows
         exactly. What does not fit into 2 MB is left out, and the map says so.
 
+    Returns
+    -------
+    folium.Map
+        The map; layers can be added, and `write_map` or its own ``save`` writes it.
+
     Raises
     ------
     InputError
@@ -84,6 +89,17 @@ def draw_coverage(
     -----
     Up to a million demand points are drawn one by one, more as a picture; the legend says which. Same inputs, same
     bytes.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.maps import MapCaption, draw_coverage
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(500900, 34e5)], population=[30], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> page = draw_coverage(now, caption=MapCaption(title="Town", date="2026-11-29")).get_root().render()
+    >>> "100.0 % of 30 people" in page
+    True
     """
     backdrop = Backdrop() if backdrop is None else backdrop
     if backdrop.basemap and OSM_CREDIT not in " ".join(caption.sources):
@@ -116,10 +132,31 @@ def draw_coverage(
 def write_map(drawn: folium.Map, path: str | Path) -> None:
     """Write a map as one page that opens without the internet; the file appears whole or not at all.
 
+    Parameters
+    ----------
+    drawn
+        The map.
+    path
+        The page, ``.html``.
+
     Raises
     ------
     OutputError
         The file cannot be written, or a layer added to the map would load something from the internet.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import accessibility as acc
+    >>> from accessibility.maps import MapCaption, draw_coverage, write_map
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(500900, 34e5)], population=[30], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_map(draw_coverage(now, caption=MapCaption(title="Town", date="")), Path(folder) / "town.html")
+    ...     'src="http' in (Path(folder) / "town.html").read_text(encoding="utf-8")
+    False
     """
     with write_aside(path) as aside:
         aside.write_bytes(drawn.get_root().render().encode("utf-8"))

@@ -6,6 +6,7 @@ examples stand in the package and not in tests/.
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import sys
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def bound(source: str) -> Iterator[str]:
+    """Yield the names that a statement binds: what it imports, defines and assigns."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef):
+            yield node.name
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
 @cache
 def names_after(module: str, owner: str = "") -> dict[str, Any]:
     """Return the names that the examples of a module, or of a class in it, leave behind, with those before them."""
@@ -28,7 +40,8 @@ def names_after(module: str, owner: str = "") -> dict[str, Any]:
     text = inspect.getdoc(own[owner] if owner else sys.modules[module]) or ""
     example = doctest.DocTestParser().get_doctest(text, {**own, **before}, owner or module, None, None)
     doctest.DocTestRunner(verbose=False).run(example, out=lambda _: None, clear_globs=False)  # pytest tells of failures
-    return {name: value for name, value in example.globs.items() if name not in own or value is not own[name]}
+    names = {name for part in example.examples for name in bound(part.source)}
+    return before | {name: example.globs[name] for name in names if name in example.globs}
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,14 @@ class Backdrop:
         Polygons of rivers and lakes.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.maps import Backdrop
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> Backdrop(network=road).basemap
+    False
     """
 
     districts: gpd.GeoDataFrame | None = None

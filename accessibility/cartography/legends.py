@@ -42,6 +42,12 @@ class MapCaption:
         Attribution texts.
     approval
         The map approval number (审图号) that a map published in China carries; a blank to fill in where empty.
+
+    Examples
+    --------
+    >>> from accessibility.maps import MapCaption
+    >>> MapCaption(title="Town", date="2026-11-29", approval="GS(2026)1").approval_text
+    '审图号: GS(2026)1'
     """
 
     title: str
@@ -53,12 +59,12 @@ class MapCaption:
 
     @property
     def words(self) -> MapWords:
-        """The words in the languages of the map."""
+        """Words in the languages of the map."""
         return MapWords.of(self.language)
 
     @property
     def approval_text(self) -> str:
-        """The approval number, or the blank for it."""
+        """Approval number, or the blank for it."""
         return f"审图号: {self.approval or NO_APPROVAL}"
 
 

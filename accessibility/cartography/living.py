@@ -51,6 +51,21 @@ class Switches:
         Sites of the map that do not exist today.
     fixed
         What else differs from today, as lines of TOML that stand in every scenario copied from the map.
+
+    Examples
+    --------
+    A road of 1 km with an outlet at its start and one in its middle, people at 100 m and at its end:
+
+    >>> import pandas as pd
+    >>> import accessibility as acc
+    >>> from accessibility.maps import Switches
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(100, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649")
+    >>> reached = acc.trace_catchments(road, people, sites)
+    >>> switches = Switches(catchments=reached, district=pd.Series({"near": "Town", "far": "Town"}))
+    >>> switches.covered_by([False, True], points=2).tolist()
+    [True, True]
     """
 
     catchments: Catchments
@@ -61,7 +76,25 @@ class Switches:
     fixed: str = ""
 
     def covered_by(self, sites: NDArray[np.bool_], points: int) -> NDArray[np.bool_]:
-        """Return which of the demand points are within the standard of some site of the mask."""
+        """Return which demand points are within the standard of some of the sites.
+
+        Parameters
+        ----------
+        sites
+            ``(s,)`` boolean: the sites that count.
+        points
+            How many demand points there are.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(points,)`` boolean.
+
+        Examples
+        --------
+        >>> switches.covered_by([True, False], points=2).tolist()
+        [True, False]
+        """
         pairs = np.repeat(sites, np.diff(self.catchments.start))
         found = np.zeros(points, np.bool_)
         found[self.catchments.demand[pairs]] = True

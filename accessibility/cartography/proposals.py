@@ -36,6 +36,14 @@ class Proposal:
     frontier
         What each budget buys, with the columns of `accessibility.cartography.curves.draw_frontier`; None for no
         picture.
+
+    Examples
+    --------
+    >>> from accessibility.maps import Proposal
+    >>> from accessibility.siting import Problem, solve_mclp
+    >>> plan = solve_mclp(Problem.from_costs([[1, 9], [9, 1]], people=[5, 4], cutoff=2), sites=1)
+    >>> Proposal(plan=plan).plan.selected
+    (0,)
     """
 
     plan: SitingPlan

@@ -26,6 +26,12 @@ class Curve:
     ----------
     svg, caption
         The drawing, and what its lines are shares of.
+
+    Examples
+    --------
+    >>> from accessibility.notebook import Curve
+    >>> Curve(svg="<svg></svg>", caption="Share of people covered")._repr_html_().endswith("</figure>")
+    True
     """
 
     svg: str
@@ -45,10 +51,23 @@ def draw_curve(frontier: Frontier, plan: SitingPlan | None = None) -> Curve:
     plan
         Marked on the curve, where given.
 
+    Returns
+    -------
+    Curve
+        The picture; a notebook shows it.
+
     Raises
     ------
     InputError
         A frontier of a problem without people, or without any plan.
+
+    Examples
+    --------
+    >>> from accessibility.notebook import draw_curve
+    >>> from accessibility.siting import Problem, coverage_frontier
+    >>> problem = Problem.from_costs([[1, 1, 9], [9, 1, 1], [9, 9, 1]], [30, 10, 20], 5, site_cost=[2, 2, 1])
+    >>> draw_curve(coverage_frontier(problem, budgets=[0, 1, 2, 3])).caption
+    'Share of 60 people covered; all candidates together: 60 (100.0 %).'
     """
     table = frontier.table().dropna(subset=["covered_people"])
     people = frontier.plans[0].population

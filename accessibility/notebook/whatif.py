@@ -39,7 +39,7 @@ _KINDS = (("new site", "new"), ("bank branch", "bank"), ("outlet", "outlet"))
 class WhatIf:
     """A map to click on, with the figures beside it.
 
-    A click on the map adds a counter, one on a site closes or opens it, dragging moves it. What makes no sense is said
+    A click on the map adds a site, one on a site closes or opens it, dragging moves it. What makes no sense is said
     in one sentence and changes nothing. `view` is the widget; showing this object shows it.
 
     Parameters
@@ -51,12 +51,18 @@ class WhatIf:
 
     Examples
     --------
-    >>> from pathlib import Path
+    A road of 2 km with an outlet at its start, a bank branch at 1.7 km, people at 900 m and at its end:
+
     >>> import accessibility as acc
-    >>> study = acc.read_study(Path(acc.__file__).parents[1] / "data" / "sample" / "study.toml")
-    >>> what_if = WhatIf(study).switch("O003")
-    >>> what_if.scenario.closed, what_if.coverage().share < study.coverage().share
-    (('O003',), True)
+    >>> from accessibility.notebook import WhatIf
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> what_if = WhatIf(town, acc.Scenario(opened=("B1",)))
+    >>> what_if.coverage().share
+    1.0
     """
 
     def __init__(self, study: Study, scenario: Scenario | None = None) -> None:
@@ -111,33 +117,139 @@ class WhatIf:
         return replace(self.trial.scenario, name=self.name.value.strip() or DEFAULT_NAME)
 
     def coverage(self) -> Coverage:
-        """Return who is covered now."""
+        """Return who is covered now.
+
+        Returns
+        -------
+        Coverage
+            That of the trial.
+
+        Examples
+        --------
+        >>> WhatIf(town).coverage().share
+        0.75
+        """
         return self.trial.coverage()
 
     def add(self, lon: float, lat: float, *, kind: str | None = None) -> Self:
-        """Add a counter, of the kind chosen in the widget if none is given."""
+        """Add a site.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, WGS84.
+        kind
+            ``new``, ``bank`` or ``outlet``; the kind chosen in the widget if not given.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Raises
+        ------
+        InputError
+            A place where no site can stand.
+
+        Examples
+        --------
+        >>> WhatIf(town).add(111.0209, 30.7329).coverage().share
+        1.0
+        """
         self.trial.add(lon, lat, kind=self.kind.value if kind is None else kind)
         return self._done(f"Added {self.trial.scenario.added[-1].id}{self._in_district(lon, lat)}.")
 
     def switch(self, site: Hashable) -> Self:
-        """Close a site that counts, open one that does not."""
+        """Close a site that counts, open one that does not.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Raises
+        ------
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> WhatIf(town).switch("O1").scenario.closed
+        ('O1',)
+        """
         sites = self.trial.coverage().sites
         counts = bool(sites.open[sites.rows([site])[0]])
         (self.trial.close if counts else self.trial.open)(site)
         return self._done(f"{'Closed' if counts else 'Opened'} {site}.")
 
     def move(self, site: Hashable, lon: float, lat: float) -> Self:
-        """Move a site."""
+        """Move a site.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+        lon, lat
+            Where it would stand: degrees, WGS84.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Raises
+        ------
+        InputError
+            A place where no site can stand.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> WhatIf(town).move("O1", 111.0209, 30.7329).coverage().covered_people
+        10.0
+        """
         self.trial.move(site, lon, lat)
         return self._done(f"Moved {site}{self._in_district(lon, lat)}.")
 
     def undo(self) -> Self:
-        """Take back the last step."""
+        """Take back the last step.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Raises
+        ------
+        InputError
+            There is none.
+
+        Examples
+        --------
+        >>> WhatIf(town).switch("O1").undo().scenario.closed
+        ()
+        """
         self.trial.undo()
         return self._done("Took back the last step.")
 
     def save(self, path: str | os.PathLike[str] | None = None) -> Self:
-        """Add the scenario to a file of scenarios, the one named in the widget if none is given.
+        """Add the scenario to a file of scenarios.
+
+        Parameters
+        ----------
+        path
+            The file; the one named in the widget if not given.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
 
         Raises
         ------
@@ -145,6 +257,15 @@ class WhatIf:
             The file holds another scenario of this name.
         OutputError
             It cannot be written.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     _ = what_if.save(Path(folder) / "scenarios.toml")
+        ...     acc.read_scenarios(Path(folder) / "scenarios.toml")[0].opened
+        ('B1',)
         """
         path = Path(path or self.file.value.strip() or DEFAULT_FILE)
         append_scenario(self.scenario, path)
@@ -152,7 +273,20 @@ class WhatIf:
         return self
 
     def refresh(self) -> Self:
-        """Show the trial as it is, after steps taken on `trial` itself."""
+        """Show the trial as it is, after steps taken on `trial` itself.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Examples
+        --------
+        >>> shown = WhatIf(town)
+        >>> _ = shown.trial.close("O1")
+        >>> "O1" in shown.refresh().steps.value
+        True
+        """
         before, after, scenario = self.trial.baseline.coverage, self.trial.coverage(), self.trial.scenario
         table = self.trial.compare()
         changes = classify_changes(before, after)

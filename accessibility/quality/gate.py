@@ -80,6 +80,20 @@ class Quality:
         Share covered with people and sites moved to the nearest junction, minus today's, in percentage points.
     streets
         Street density where people live.
+
+    Examples
+    --------
+    A road of 2 km with an outlet at its start, people at 900 m and at its end: the first are too far from any junction:
+
+    >>> import accessibility as acc
+    >>> from accessibility.quality import measure_quality
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> quality = measure_quality(town)
+    >>> quality.nearest_node_points, quality.table["code"].tolist()
+    (-75.0, ['nearest-node'])
     """
 
     coverage: Coverage
@@ -90,13 +104,24 @@ class Quality:
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a finding, with the columns of ``quality.csv``."""
+        """One row per finding, with the columns of ``quality.csv``."""
         rows = [asdict(finding) for finding in self.findings]
         frame = pd.DataFrame(rows, columns=[c if c != "input" else "source" for c in QUALITY_COLUMNS])
         return frame.rename(columns={"source": "input"})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the findings, the snap report and the street figures as plain values; None where there is none."""
+        """Return the findings, the snap report and the street figures as plain values.
+
+        Returns
+        -------
+        dict
+            ``findings``, ``snap``, ``streets`` and ``nearest_node_points``; None where a value is missing.
+
+        Examples
+        --------
+        >>> [finding["code"] for finding in quality.to_dict()["findings"]]
+        ['nearest-node']
+        """
         return {
             "findings": _records(self.table),
             "snap": _records(self.snap),
@@ -116,6 +141,21 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         The study, loaded.
     now
         Its coverage today, where it is known already.
+
+    Returns
+    -------
+    Quality
+        The findings, those worth most first, and the figures they are measured by.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.quality import measure_quality
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(500100, 34e5)], population=[30], crs="EPSG:32649")
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> measure_quality(town).nearest_node_points
+    0.0
     """
     now = study.coverage() if now is None else now
     moved = measure_at_nodes(study, now)
@@ -157,6 +197,32 @@ def measure_at_nodes(study: Study, now: Coverage) -> Coverage:
     """Return the coverage with everyone moved to the nearest junction of a main component, as a coarser tool does.
 
     People and sites without a street within their limit stay without one, so that the difference is the snap's alone.
+
+    Parameters
+    ----------
+    study
+        The study, loaded.
+    now
+        Its coverage today.
+
+    Returns
+    -------
+    Coverage
+        Of the same people and sites, elsewhere.
+
+    Examples
+    --------
+    A road of 500 m with an outlet in its middle, 150 m from home; of two junctions, neither is as near:
+
+    >>> import accessibility as acc
+    >>> from accessibility.quality import measure_at_nodes
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (500500, 34e5)], edges=[(0, 1)], length_m=[500], crs="EPSG:32649")
+    >>> home = acc.Demand(ids=["a"], xy=[(500100, 34e5)], population=[30], crs="EPSG:32649")
+    >>> outlet = acc.Sites(ids=["O1"], xy=[(500250, 34e5)], crs="EPSG:32649")
+    >>> town = acc.Study.of(road, home, outlet, standard=acc.Standard(urban=acc.Rule.walk(3)))
+    >>> now = town.coverage()
+    >>> now.covered_people, measure_at_nodes(town, now).covered_people
+    (30.0, 0.0)
     """
     network = study.network
     people = transform(study.demand.xy, study.demand.crs, network.crs)

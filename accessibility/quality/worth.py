@@ -18,12 +18,30 @@ class WeighedFinding(Finding):
 
     Parameters
     ----------
+    code
+        A short kebab-case name of the kind of finding, such as ``duplicate-place``.
+    source
+        The input: a file's name.
+    message
+        One sentence: what was found, how many, the first places, what was done about it.
+    count
+        How many rows, features or objects.
+    people
+        How many people it concerns, where that is known.
     points_of_coverage
         How many percentage points the share covered would change by were the finding mended: a closed site open
         again, a site in the wrong place or outside the area gone, people without a street reached (then the most
         it can be). None where that cannot be computed.
     district, lon, lat
         Where it is, for a finding that has a place; of many demand points, the one with the most people.
+
+    Examples
+    --------
+    >>> from accessibility.quality import WeighedFinding
+    >>> what = {"code": "closed-site", "source": "outlets.csv", "message": "O3 has closed"}
+    >>> finding = WeighedFinding(**what, points_of_coverage=1.5)
+    >>> str(finding), finding.is_warning
+    ('outlets.csv: O3 has closed', False)
     """
 
     points_of_coverage: float | None = None

@@ -22,9 +22,37 @@ if TYPE_CHECKING:
 def run_check(path: Path, progress: Progress, out: Path | None = None, *, workers: int | None = None) -> dict[str, Any]:
     """Return what a study's inputs hold, and what every finding on them is worth in points of coverage.
 
-    That takes a coverage run or a few, though a check was once meant to compute nothing: a finding without its worth
-    leaves open whether it matters. ``quality.csv`` is written into `out`; nothing is written without one. Findings are
-    weighed on as many threads as `workers` says, on all processors if None.
+    That takes a coverage run or a few: a finding without its worth leaves open whether it matters.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    progress
+        Who is told how far it is.
+    out
+        Where ``quality.csv`` is written; nothing is written if None.
+    workers
+        Threads on which findings are weighed; all processors if None.
+
+    Returns
+    -------
+    dict
+        ``read`` (what the inputs hold), ``headline``, ``notes`` and ``warnings`` as sentences, and the fields of
+        `accessibility.quality.Quality.to_dict`.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract.
+    OutputError
+        ``quality.csv`` cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.runs import run_check
+    >>> run_check(study, silent)["headline"].split(" are")[0]
+    '75.0 % of 40 people (30)'
     """
     progress.start(READING_STEPS + 1)
     study = read_study(path, progress=progress.step)

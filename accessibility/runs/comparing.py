@@ -58,9 +58,40 @@ class Comparison:
 
 
 def run_compare(path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress) -> Comparison:
-    """Measure the scenarios of a file beside today; write tables, a map each and a manifest into `out`.
+    """Measure the scenarios of a file beside today; write tables, a map for each and a manifest.
 
-    Without one they go into ``maps/<study>-scenarios``.
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    scenario_file
+        The scenarios, as `accessibility.read_scenarios` reads them.
+    out
+        Where everything is written; ``maps/<study>-scenarios`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Comparison
+        What was found.
+
+    Raises
+    ------
+    InputError
+        An input or scenario that does not meet its contract.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.runs import Options, run_compare
+    >>> acc.write_scenarios([acc.Scenario(name="bank", opened=("B1",))], folder / "scenarios.toml")
+    >>> found = run_compare(study, folder / "scenarios.toml", folder / "compare", Options(), silent)
+    >>> found.scenarios["gained"].tolist()
+    [10.0]
     """
     with limited_threads(options.workers):
         return _compare(path, scenario_file, out, options, progress)

@@ -19,7 +19,27 @@ READING_STEPS = 5
 
 
 class Progress(Protocol):
-    """Who is told how far the work is."""
+    """Who is told how far the work is.
+
+    Examples
+    --------
+    >>> class Steps(list):
+    ...     def __enter__(self):
+    ...         return self
+    ...
+    ...     def __exit__(self, *error):
+    ...         pass
+    ...
+    ...     def start(self, steps):
+    ...         pass
+    ...
+    ...     def step(self, text):
+    ...         self.append(text)
+    >>> steps = Steps()
+    >>> _ = run_check(study, steps)
+    >>> steps[0], steps[-1]
+    ('Districts', 'Weighing what was found')
+    """
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -29,10 +49,32 @@ class Progress(Protocol):
         """End."""
 
     def start(self, steps: int) -> None:
-        """Say how many steps there will be."""
+        """Say how many steps there will be.
+
+        Parameters
+        ----------
+        steps
+            How often `step` will be called.
+
+        Examples
+        --------
+        >>> silent.start(3) is None
+        True
+        """
 
     def step(self, text: str) -> None:
-        """Say which step begins."""
+        """Say which step begins.
+
+        Parameters
+        ----------
+        text
+            The step, in a word or a few.
+
+        Examples
+        --------
+        >>> silent.step("Streets") is None
+        True
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +97,12 @@ class Options:
         The day that the files bear, as ``2026-11-28``; today if empty.
     overwrite
         Whether files that this program did not write may be replaced, and an earlier proposal lost.
+
+    Examples
+    --------
+    >>> from accessibility.runs import Options
+    >>> Options(language="both", date="2026-11-29").day
+    '2026-11-29'
     """
 
     workers: int | None = None
@@ -68,7 +116,7 @@ class Options:
 
     @property
     def day(self) -> str:
-        """The day that the files bear."""
+        """Day that the files bear."""
         return self.date or day_text()
 
     @property
@@ -90,6 +138,12 @@ class FetchOptions:
         For everything together.
     overwrite
         Whether files that were not fetched, or have changed since, may be replaced.
+
+    Examples
+    --------
+    >>> from accessibility.runs import FetchOptions
+    >>> FetchOptions(minutes=5).overwrite
+    False
     """
 
     overpass: str | None = None
@@ -124,6 +178,13 @@ class Result:
         The question for a proposal and the plan, where one was asked for.
     kept
         Where an earlier run is kept that stood in the folder.
+
+    Examples
+    --------
+    >>> from accessibility.runs import Options, run_cover
+    >>> result = run_cover(study, folder / "result", Options(), silent)
+    >>> result.plan is None, result.headline.split(" are")[0]
+    (True, '75.0 % of 40 people (30)')
     """
 
     folder: Path

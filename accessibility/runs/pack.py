@@ -50,7 +50,24 @@ _DEMO = Question(budget=12)
 
 
 def sample_study() -> Path:
-    """Return the study file of the sample county."""
+    """Return the study file of the sample county.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        The sample is not there: this is no clone of the project.
+
+    Examples
+    --------
+    >>> from accessibility.runs import sample_study
+    >>> sample_study().name
+    'study.toml'
+    """
     path = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
     if not path.is_file():
         msg = f"{path}: no such file; the sample county lies in the project's folder, run the demo from a clone of it"
@@ -59,17 +76,93 @@ def sample_study() -> Path:
 
 
 def demo_folder() -> Path:
-    """Return where the demo writes: maps/demo under the project's root."""
+    """Return where the demo writes: maps/demo under the project's root.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, whether it exists or not.
+
+    Examples
+    --------
+    >>> from accessibility.runs import demo_folder
+    >>> demo_folder().parts[-2:]
+    ('maps', 'demo')
+    """
     return Path(__file__).parents[2] / "maps" / "demo"
 
 
 def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
-    """Measure the sample county and propose where to open next at a cost of twelve co-locations."""
+    """Measure the sample county and propose where to open next at a cost of twelve co-locations.
+
+    Parameters
+    ----------
+    out
+        Where the pack is written; `demo_folder` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found.
+
+    Raises
+    ------
+    InputError
+        The sample is not there: this is no clone of the project.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    A file stands where the folder would, and nothing is measured:
+
+    >>> from accessibility.runs import Options, run_demo
+    >>> try:
+    ...     run_demo(study, Options(), silent)
+    ... except acc.OutputError:
+    ...     print("not written")
+    not written
+    """
     return run_site(sample_study(), _DEMO, demo_folder() if out is None else out, options, progress)
 
 
 def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
-    """Measure a study's coverage and write the pack into `out` (``maps/<study>`` if None)."""
+    """Measure a study's coverage and write the pack.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    out
+        Where the pack is written; ``maps/<study>`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.runs import Options, run_cover
+    >>> result = run_cover(study, folder / "cover", Options(), silent)
+    >>> result.manifest["totals"]["covered"], "districts.csv" in result.files
+    (30.0, True)
+    """
     progress.start(READING_STEPS + 6)
     with limited_threads(options.workers):
         pack = _open(path, out, options, progress)
@@ -77,7 +170,42 @@ def run_cover(path: Path, out: Path | None, options: Options, progress: Progress
 
 
 def run_site(path: Path, question: Question, out: Path | None, options: Options, progress: Progress) -> Result:
-    """Measure a study's coverage, propose sites, and write the pack into `out` (``maps/<study>`` if None)."""
+    """Measure a study's coverage, propose sites, and write the pack.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    question
+        What is asked of the proposal.
+    out
+        Where the pack is written; ``maps/<study>`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found; `plan` is the proposal.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract, or an invalid question.
+    InfeasibleError
+        No plan meets the conditions.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.proposing import Question
+    >>> from accessibility.runs import Options, run_site
+    >>> run_site(study, Question(sites=1), folder / "site", Options(), silent).plan.covered_people
+    40.0
+    """
     progress.start(READING_STEPS + 7)
     with limited_threads(options.workers):
         pack = _open(path, out, options, progress)

@@ -25,7 +25,31 @@ _RECORD = "fetched.json"
 
 
 def new_study(folder: Path) -> Path:
-    """Write a commented study.toml into `folder` and return its path; an existing one stays as it is."""
+    """Write a commented study.toml into a folder; an existing one stays as it is.
+
+    Parameters
+    ----------
+    folder
+        The folder; it is made where there is none.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        A study.toml is there already.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.runs import new_study
+    >>> new_study(folder / "mine").name
+    'study.toml'
+    """
     path = folder / "study.toml"
     if path.exists():
         msg = f"{path} exists; expected a folder without a study"
@@ -36,12 +60,41 @@ def new_study(folder: Path) -> Path:
 
 
 def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progress) -> dict[str, Any]:
-    """Fetch a place from OpenStreetMap into `folder`, and return what there is; a study.toml there stays as it is.
+    """Fetch a place from OpenStreetMap into a folder; a study.toml there stays as it is.
+
+    Parameters
+    ----------
+    place
+        Its name, as OpenStreetMap's search knows it, or ``west,south,east,north`` in degrees.
+    folder
+        Where streets, sites and boundary are written.
+    options
+        Who is asked, and for how long.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    dict
+        What there is: files with their sizes and counts.
 
     Raises
     ------
+    InputError
+        A place that nobody knows, or servers that do not answer.
     OutputError
         A file there that was not fetched, or has changed since, and is not to be replaced: nobody was asked then.
+
+    Examples
+    --------
+    A file that was not fetched stands in the way, and nobody is asked:
+
+    >>> from accessibility.runs import FetchOptions, run_fetch
+    >>> try:
+    ...     run_fetch("Vaduz", folder, FetchOptions(), silent)
+    ... except acc.OutputError:
+    ...     print("not replaced")
+    not replaced
     """
     from accessibility.sources import overpass  # noqa: PLC0415 -- osmnx only where it is asked for
 

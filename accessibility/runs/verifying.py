@@ -53,12 +53,24 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     study
         Where the study file lies now, if not where the manifest says.
 
+    Returns
+    -------
+    Verdict
+        What was compared, and what differs.
+
     Raises
     ------
     InputError
         No manifest.
     OutputError
         The temporary folder cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.runs import Options, run_cover, run_verify
+    >>> _ = run_cover(study, folder / "verified", Options(), silent)
+    >>> run_verify(folder / "verified", Options(), silent).changed
+    ()
     """
     try:
         told, plain = read_told(folder)
