@@ -12,7 +12,7 @@ import pytest
 from accessibility import OutputError, runs
 from accessibility.console import Silence
 from accessibility.proposing import Question
-from accessibility.runs.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
+from accessibility.runs.folder import RESULTS, choose_folder, claim_folder, claim_quality, earlier_run, write_run
 from accessibility.study import read_study
 
 if TYPE_CHECKING:
@@ -70,6 +70,23 @@ def test_an_input_below_a_folder_of_layers_is_not_replaced_either(tmp_path: Path
     with pytest.raises(OutputError, match="a result would replace this input"):
         claim_folder(tmp_path, [tmp_path / "shapefile" / "roads.shp"], overwrite=True)
     claim_folder(tmp_path, [tmp_path / "data" / "sites.csv"], overwrite=True)
+
+
+@pytest.mark.parametrize("below", ["", "maps", "maps/town"])
+def test_a_file_in_the_way_is_found_before_anything_is_computed(below: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    with pytest.raises(OutputError, match=r"taken: is a file, and no folder can be made there; expected"):
+        claim_folder(tmp_path / "taken" / below, [], overwrite=True)
+    with pytest.raises(OutputError, match=r"taken: is a file, and no folder can be made there; expected"):
+        claim_quality(tmp_path / "taken" / below, [])
+    claim_folder(tmp_path / "free" / below, [], overwrite=False)
+
+
+def test_so_is_a_folder_that_may_not_be_written_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, _: path != tmp_path)
+    for folder in (tmp_path, tmp_path / "maps" / "town"):
+        with pytest.raises(OutputError, match=r"may not be written into; expected another folder"):
+            claim_folder(folder, [], overwrite=True)
 
 
 def test_a_folder_of_somebody_elses_is_written_into_only_when_asked(study: Study, tmp_path: Path) -> None:

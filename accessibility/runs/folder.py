@@ -69,8 +69,10 @@ def claim_folder(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> No
     Raises
     ------
     OutputError
-        An input where a result would go, or a folder with files that is no run's.
+        A place where no folder can be written, an input where a result would go, or a folder with files that is no
+        run's.
     """
+    _refuse_blocked(folder)
     _refuse_inputs(folder, inputs, is_result)
     if overwrite or not folder.is_dir() or not any(folder.iterdir()) or _is_check(folder):
         return
@@ -86,9 +88,11 @@ def claim_quality(folder: Path, inputs: Iterable[Path]) -> Path:
     Raises
     ------
     OutputError
-        An input of that name, a run of which such a table is a part, or somebody else's file.
+        A place where no folder can be written, an input of that name, a run of which such a table is a part, or
+        somebody else's file.
     """
     path = folder / _QUALITY
+    _refuse_blocked(folder)
     _refuse_inputs(folder, inputs, lambda name: name == path.name)
     if peek_manifest(folder) is not None:
         msg = f"{folder}: holds a run, whose {path.name} is a part of it; expected another folder with --out"
@@ -97,6 +101,17 @@ def claim_quality(folder: Path, inputs: Iterable[Path]) -> Path:
         msg = f"{path}: was not written by check; expected another folder with --out"
         raise OutputError(msg)
     return path
+
+
+def _refuse_blocked(folder: Path) -> None:
+    """Refuse a place where no folder can be made or written into: an hour of computing must not end there."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        msg = f"{there}: is a file, and no folder can be made there; expected another folder with --out"
+        raise OutputError(msg)
+    if not os.access(there, os.W_OK | os.X_OK):
+        msg = f"{there}: may not be written into; expected another folder with --out"
+        raise OutputError(msg)
 
 
 def _refuse_inputs(folder: Path, inputs: Iterable[Path], is_written: Callable[[str], bool]) -> None:
