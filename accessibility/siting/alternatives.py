@@ -16,7 +16,7 @@ from accessibility.siting.closing import approach, begin_course, close_gap, fini
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
-from accessibility.siting.numbers import CLOSE, SLACK
+from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 from accessibility.siting.outcome import cover_plan, opened_parts, refused_plan
 from accessibility.siting.reduction import reduce_covering, take_columns
 from accessibility.siting.unserved import refuse_boundless
@@ -39,7 +39,6 @@ _BEST_WORK, _PROOF_WORK, _PROOFS = 0.4, 0.1, 0.8  # of all the work; for all pro
 _ROUNDS = 500
 _TRIALS = 5
 _SEED = 20_240_607
-_EPSILON = 1e-9
 
 
 class Asked(TypedDict, total=False):
@@ -315,7 +314,7 @@ class _Search:
         if self.course.guide is None or not len(place):
             return math.inf
         bound = self.course.guide.bound - float(self.course.guide.close_loss[place[0]])
-        return float(math.floor(bound + abs(bound) * _EPSILON + _EPSILON))
+        return float(math.floor(bound + abs(bound) * SUMS + 1e-6))
 
     def _solved(self, site: int, clock: Clock) -> float:
         """Return the bound of plans without a site, and remember the plan found if it is a good one."""

@@ -17,7 +17,7 @@ from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import meet_floors, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
-from accessibility.siting.numbers import CLOSE, HALF, Units, read_units, solver_unit
+from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
 from accessibility.siting.unserved import refuse_boundless
@@ -231,9 +231,7 @@ class _Search:
         answer = solve_program(program, effort, _solution(counts, begun))
         ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
         solver = answer.bound * unit
-        bound = (
-            min(math.floor(solver + CLOSE * abs(solver) + 1e-6) + fixed, ceiling) if np.isfinite(solver) else ceiling
-        )
+        bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + fixed, ceiling) if np.isfinite(solver) else ceiling
         found = begun if answer.values is None else answer.values[:m] > HALF
         value = _valued(counts, worth, found)
         enough = covered is None or counts.people(found) >= covered

@@ -18,7 +18,7 @@ import numpy as np
 
 from accessibility.errors import UnprovenError
 from accessibility.siting.limits import TOUCHING_M, Limits, district_people, district_units, improvable, money_left
-from accessibility.siting.numbers import CLOSE, SLACK
+from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -48,7 +48,7 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     if not ((multipliers >= 0) & (multipliers <= greatest)).all():
         msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
         raise UnprovenError(msg)
-    may = sites_that_may_open(problem, limits_of(plan))
+    may = sites_that_may_open(problem, limits_of(plan)) & ~_crowded_out(problem, plan.conditions)
     if plan.model == "lscp":
         wanted = coverable(problem, plan.conditions) & ~problem.covered & (problem.people > 0)
         priced = np.where(wanted, multipliers, 0.0)
@@ -118,6 +118,23 @@ def sites_that_may_open(problem: Problem, limits: Limits) -> NDArray[np.bool_]:
     return may
 
 
+def _crowded_out(problem: Problem, asked: Conditions) -> NDArray[np.bool_]:
+    """Return which sites no plan opens because the required ones fill a quota of theirs, or exclude them."""
+    required, out = np.zeros(len(problem.open), np.bool_), np.zeros(len(problem.open), np.bool_)
+    required[problem.rows(asked.required)] = True
+    required &= ~problem.open
+    for name, most in asked.quotas.items():
+        of = (problem.kind == name) | (problem.bank == name)
+        out |= of & ((required & of).sum() >= most)
+    for pair in asked.exclusive:
+        rows = problem.rows(pair)
+        out[rows] |= required[rows[::-1]]
+    if problem.site_xy is not None and asked.spacing_m > 0:
+        for row in np.flatnonzero(required):
+            out |= np.hypot(*(problem.site_xy - problem.site_xy[row]).T) < asked.spacing_m - TOUCHING_M
+    return out & ~required
+
+
 def whole_people(problem: Problem, people: float) -> float:
     """Return a number of people to cover: a whole one where there are no parts of people."""
     units = problem.people_units
@@ -144,7 +161,7 @@ def _whole_cost(problem: Problem, cost: float) -> float:
 
 def _above(whole: float) -> float:
     """Return a number of units that no rounding of the sum it comes from has made too low."""
-    return whole + CLOSE * abs(whole) + 1e-6
+    return whole + SUMS * abs(whole) + 1e-6
 
 
 def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from accessibility.siting.clock import WORK
 from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
 from accessibility.siting.reduction import fix_columns
 
@@ -32,7 +33,6 @@ _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
-_EPSILON = 1e-9  # the hair, of a bound, that its floats may be wrong by
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
@@ -117,7 +117,10 @@ class Course:
         """Whether bound and plan are near enough, or it is known whether a plan of the wanted value exists."""
         if self.wanted is not None and (self.bound < self.wanted or (not self.short and self.value >= self.wanted)):
             return True
-        return not self.short and self.bound - self.value <= max(self.gap, 2 * _EPSILON) * abs(self.value)
+        hair = 2 * CLOSE * abs(self.value)
+        if self.goal.unit(self.small) == 1.0:
+            hair = min(hair, HALF)
+        return not self.short and self.bound - self.value <= max(self.gap * abs(self.value), hair)
 
     @property
     def better(self) -> int:
@@ -137,7 +140,7 @@ class Course:
         """Keep a bound where it is lower; values are whole, and so is the best of them."""
         if not math.isfinite(bound):
             return
-        whole = float(math.floor(bound + abs(bound) * _EPSILON + 1e-6))
+        whole = float(math.floor(bound + abs(bound) * SUMS + 1e-6))
         if not self.short:
             whole = max(whole, float(self.value))
         if whole < self.bound:
@@ -354,7 +357,7 @@ def _core(course: Course, guide: Guide, size: int) -> tuple[NDArray[np.bool_], b
 
 def _possible(course: Course, guide: Guide) -> NDArray[np.bool_]:
     """Return which columns may change in a plan that is better."""
-    margin = guide.bound + abs(guide.bound) * _EPSILON - course.better
+    margin = guide.bound + abs(guide.bound) * SUMS - course.better
     possible: NDArray[np.bool_] = np.where(course.chosen, guide.close_loss, guide.open_loss) <= margin
     return possible
 

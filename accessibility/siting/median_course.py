@@ -12,6 +12,7 @@ from accessibility.siting.cuts import solve_choice, solve_relaxation
 from accessibility.siting.interchange import add_greedily, improve, survey, take_in_order
 from accessibility.siting.lagrangian import raise_bound
 from accessibility.siting.medians import next_whole
+from accessibility.siting.numbers import CLOSE
 from accessibility.siting.proofs import PROVEN
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Course:
     @property
     def wanted(self) -> float:
         """What the bound has to reach."""
-        near = max(self.gap, PROVEN / 2) * max(1.0, self.median.fixed + self.value)
+        near = max(self.gap, CLOSE) * (self.median.fixed + self.value)
         # The next whole number above a bound is a bound too.
         return self.value - (max(near, _ALMOST_ONE) if self.median.whole else near)
 

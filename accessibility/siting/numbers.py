@@ -23,6 +23,8 @@ SLACK = 1e-12
 """Relative difference below which two amounts are the same: what sums of floats leave."""
 CLOSE = 1e-9
 """Relative difference below which two sums of a million floats, or a bound and what it bounds, are the same."""
+SUMS = 2.0**-33
+"""Relative error that a sum of a million floats stays below: an eighth of a unit where a solver counts whole units."""
 HALF = 0.5
 """Slack of a row of whole numbers in a solver: far from plans that keep to it, and from those that do not."""
 WHOLE_BITS = 52

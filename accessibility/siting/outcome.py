@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.siting.certificate import SPENDING, floor_people, proven_bound
 from accessibility.siting.enumeration import confirmed
-from accessibility.siting.limits import TOTAL, district_people, least_share
+from accessibility.siting.limits import TOTAL, district_people, improvable, least_share
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
@@ -141,7 +141,7 @@ def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) 
     if model in SPENDING:
         objective, bound = 0.0, 0.0
     elif model == "max-min":
-        objective, bound = float(least_share(problem, problem.covered, district_people(problem))), 1.0
+        objective, bound = float(least_share(problem, problem.covered, improvable(problem, limits))), 1.0
     return SitingPlan(
         model=model,
         objective=objective,
@@ -219,12 +219,11 @@ def pack_prices(
     quota: dict[str, float] = {}
     apart: list[tuple[tuple[object, ...], float]] = []
     for place, pack in enumerate(reading.terms.packs):
-        # Where the required sites fill a pack nobody else fits in: any price is paid back by the required ones.
         full = np.isin(pack.rows, reading.terms.required).sum() >= pack.room
-        charge = problem.population if full else 0.0 if price is None else float(price[place])
+        charge = 0.0 if price is None or full else float(price[place])  # whom a full pack leaves out never opens
         if charge > 0 and pack.quota:
             quota[pack.quota] = charge
-        elif charge > 0 and pack.room > 0:
+        elif charge > 0:
             apart.append((tuple(problem.ids[pack.rows].tolist()), charge))
     return quota, tuple(apart)
 

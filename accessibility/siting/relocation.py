@@ -20,7 +20,7 @@ from accessibility.siting.floors import unmet_floors
 from accessibility.siting.limits import Limits, money_left, read_terms
 from accessibility.siting.mclp import cover_within
 from accessibility.siting.medians import BUDGET, NUMBER
-from accessibility.siting.numbers import CLOSE, HALF, solver_unit
+from accessibility.siting.numbers import HALF, SUMS, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import Conditions, SitingPlan, order_by_gain
 from accessibility.siting.unserved import refuse_boundless
@@ -236,7 +236,7 @@ def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDAr
     ceiling, solver = moves.counts.ceiling(1), answer.bound * unit
     bound = ceiling
     if np.isfinite(solver):
-        bound = min(math.floor(solver + CLOSE * abs(solver) + 1e-6) + _anyway(moves), ceiling)
+        bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + _anyway(moves), ceiling)
     if (best & moves.old).any() or not clock.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
         answer = solve_program(program, Effort(clock=clock), _solution(moves, best))

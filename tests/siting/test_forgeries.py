@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,21 +20,24 @@ if TYPE_CHECKING:
 
     from provingworlds import Drawn
 
+_QUESTIONS = 2
 
-def plans_of(model: str) -> Iterator[tuple[Drawn, SitingPlan]]:
-    """Yield a few questions whose best plan opens several sites."""
-    found = 0
+
+@cache
+def plans_of(model: str) -> tuple[tuple[Drawn, SitingPlan], ...]:
+    """Return a few questions whose best plan opens several sites."""
+    found: list[tuple[Drawn, SitingPlan]] = []
     for seed in range(300):
         drawn = draw_question(seed)
-        if found == 2:
-            return
         try:
             plan = drawn.solve(model)
         except RuntimeError:
             continue
         if len(plan.selected) > 1 and plan.status == "optimal" and plan.objective > 0 and min(plan.costs) > 0:
-            found += 1
-            yield drawn, plan
+            found.append((drawn, plan))
+        if len(found) == _QUESTIONS:
+            break
+    return tuple(found)
 
 
 def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
