@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.siting import volume
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.medians import NUMBER
+from accessibility.siting.volume import choose_columns, room_to_choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,13 +25,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.clock import Clock
-    from accessibility.siting.medians import Room, Values
+    from accessibility.siting.medians import Room, RowValues
 
 _ROUNDING = 1e-12
-_PATIENCE = 20  # steps without a better bound after which they become shorter
-_SHORTEST = 0.002
-_CHARGED_ANEW = 10  # steps after which the charges of limits are found again
+_AT_ONCE = 10  # steps after which the charges of limits are found again, and the plan is looked at
 _PROGRESS = 1e-6
+_KEPT = 0.7  # of the heading of the step before
 _STEP = 50.0  # what a step does for each row and site, beside reading pairs
 
 
@@ -65,8 +66,32 @@ class Offers:
         return charges
 
 
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """How long a bound is raised.
+
+    Parameters
+    ----------
+    patience
+        Steps without a better bound after which they become half as long.
+    shortest
+        Length of a step, of the way to where the bound has to come, below which the search ends.
+    most
+        Number of steps.
+    """
+
+    patience: int = 20
+    shortest: float = 0.002
+    most: int = 100_000
+
+
 def raise_bound(
-    values: Values, room: Room, begin: NDArray[np.float64], visit: Callable[[Offers], float], clock: Clock
+    values: RowValues,
+    room: Room,
+    begin: NDArray[np.float64],
+    visit: Callable[[Offers], float],
+    clock: Clock,
+    steps: Steps | None = None,
 ) -> Offers:
     """Return the best prices that subgradient steps find.
 
@@ -77,39 +102,40 @@ def raise_bound(
     begin
         ``(r,)`` prices to begin from.
     visit
-        Is shown the prices of every step and returns what the bound has to reach.
+        Is shown the prices of every so many steps and returns what the bound has to reach.
     clock
         When to stop.
+    steps
+        How long it goes on, where not the usual time.
     """
+    steps = Steps() if steps is None else steps
     lowest = values.lowest
     best = weigh(values, room, lowest, charge(values, room, lowest))
-    price, charges = np.clip(begin, lowest, values.base), best.charge
-    heading = np.zeros(len(price))
-    step, idle, taken = 1.0, 0, 0
-    while step >= _SHORTEST and not clock.up:
-        if taken % _CHARGED_ANEW == 0:
-            charges = charge(values, room, price)
-        now = weigh(values, room, price, charges)
-        clock.spend(_STEP * (len(values.base) + len(room.cost)) + len(values.by_row[1]) / 2)
-        taken, idle = taken + 1, idle + 1
-        if now.bound > best.bound:
-            idle = 0 if now.bound > best.bound + _PROGRESS * abs(best.bound) else idle
-            best = now
+    r, m = len(lowest), len(room.cost)
+    state = (np.clip(begin, lowest, values.base), np.zeros(r), np.array([best.bound, 1.0, 0.0]))
+    first = (best.row.copy(), best.earned.copy(), best.chosen.astype(np.float64))
+    scratch = (np.empty(m), np.empty(m), np.empty(m), np.ones(m), room_to_choose(m))
+    each = _STEP * (r + m) + len(values.by_row[1]) / 2
+    target = visit(best)
+    for _ in range(0, steps.most, _AT_ONCE):
+        if target <= best.bound or state[2][1] < steps.shortest or clock.up:
+            break
+        charges = charge(values, room, state[0])
+        charged, paid = _charged(room, charges)
+        limits = (charged, paid, float(room.left[NUMBER]), target, steps.patience)
+        ended = _climb((values.by_row, lowest, values.base), limits, state, first, scratch)
+        clock.spend(_AT_ONCE * each)
+        now = Offers(row=state[0], charge=charges, earned=scratch[0], chosen=scratch[1] > 0, bound=best.bound)
+        if state[2][0] > best.bound:
+            row, earned, chosen = first
+            best = Offers(row=row.copy(), charge=charges, earned=earned.copy(), chosen=chosen > 0, bound=state[2][0])
         target = visit(now)
-        if target <= best.bound:
+        if ended:
             break
-        if idle >= _PATIENCE:
-            step, idle, price, charges = step / 2, 0, best.row.copy(), best.charge
-            heading[:] = 0.0
-            continue
-        length = _head(values.by_row, (price, lowest, values.base), now.chosen, heading)
-        if length <= 0.0:
-            break
-        price = np.clip(price + step * (target - now.bound) / length * heading, lowest, values.base)
-    return best
+    return weigh(values, room, best.row, best.charge)
 
 
-def charge(values: Values, room: Room, price: NDArray[np.float64]) -> NDArray[np.float64]:
+def charge(values: RowValues, room: Room, price: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the charges of the limits that prove most at these prices; 0 where only the number is limited."""
     if room.only_number:
         return np.zeros(len(room.left))
@@ -132,18 +158,16 @@ def charge(values: Values, room: Room, price: NDArray[np.float64]) -> NDArray[np
     return found
 
 
-def weigh(values: Values, room: Room, price: NDArray[np.float64], charges: NDArray[np.float64]) -> Offers:
+def weigh(values: RowValues, room: Room, price: NDArray[np.float64], charges: NDArray[np.float64]) -> Offers:
     """Return what prices and charges prove; the number of sites is kept to, and charges nothing."""
     charges = charges.copy()
     charges[NUMBER] = 0.0
-    earned = _gross(values, room, price)
-    if charges.any():
-        earned += room.rows.T @ charges
+    charged, paid = _charged(room, charges)
+    earned = _gross(values, room, price) + charged
     order = np.argsort(earned, kind="stable")[: int(room.left[NUMBER])]
     chosen = np.zeros(len(earned), np.bool_)
     chosen[order[earned[order] < 0]] = True
-    charged = float((charges * np.where(charges > 0, room.left, 0.0)).sum())
-    bound = float(price.sum() + earned[chosen].sum() - charged)
+    bound = float(price.sum() + earned[chosen].sum() - paid)
     return Offers(row=price, charge=charges, earned=earned, chosen=chosen, bound=bound)
 
 
@@ -162,7 +186,14 @@ def fixed_sites(prices: Offers, room: Room, target: float) -> tuple[NDArray[np.b
     return ~chosen & (earned - last > margin), chosen & (following - earned > margin)
 
 
-def _gross(values: Values, room: Room, price: NDArray[np.float64]) -> NDArray[np.float64]:
+def _charged(room: Room, charges: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return what each site is charged for the limits, and what they can be charged in all."""
+    if not charges.any():
+        return np.zeros(len(room.cost)), 0.0
+    return room.rows.T @ charges, float((charges * np.where(charges > 0, room.left, 0.0)).sum())
+
+
+def _gross(values: RowValues, room: Room, price: NDArray[np.float64]) -> NDArray[np.float64]:
     gross = np.zeros(len(room.cost))
     _earn(values.by_row, price, gross)
     return gross
@@ -180,19 +211,61 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @nb.njit(cache=True, nogil=True)
-def _head(by_row, prices, chosen, heading):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Take some steps in place; return whether there is nowhere to go."""
+    by_row = pairs[0]
+    charged, paid, number, target, patience = limits
+    price, heading, course = state  # the best bound, the length of a step, steps without progress
+    earned, chosen, pay, ones, room = scratch
+    for _ in range(_AT_ONCE):
+        earned[:] = charged
+        _earn(by_row, price, earned)
+        for j in range(earned.size):
+            pay[j] = -earned[j]
+        profit, _charge = choose_columns(pay, (ones, number, number, volume.NUMBER), chosen, room)
+        bound = price.sum() - profit - paid
+        course[2] += 1.0
+        if bound > course[0]:
+            course[2] = 0.0 if bound > course[0] + _PROGRESS * abs(course[0]) else course[2]
+            course[0] = bound
+            best[0][:] = price
+            best[1][:] = earned
+            best[2][:] = chosen
+        if course[0] >= target:
+            return True
+        if course[2] >= patience:
+            course[1] /= 2.0
+            course[2] = 0.0
+            price[:] = best[0]
+            heading[:] = 0.0
+            continue
+        length = _head(pairs, price, chosen, heading)
+        if length <= 0.0:
+            return True
+        _go(pairs, price, heading, course[1] * (target - bound) / length)
+    return False
+
+
+@nb.njit(cache=True, nogil=True)
+def _go(pairs, price, heading, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Move the prices along the heading, within what they may be."""
+    _, lowest, highest = pairs
+    for i in range(price.size):
+        price[i] = min(max(price[i] + step * heading[i], lowest[i]), highest[i])
+
+
+@nb.njit(cache=True, nogil=True)
+def _head(pairs, price, chosen, heading):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Turn the heading to where the bound rises: up for rows nobody serves, down for those served more than once."""
-    start, site, value = by_row
-    price, lowest, highest = prices
+    (start, site, value), lowest, highest = pairs
     length = 0.0
     for i in range(price.size):
         slope = 1.0
         for k in range(np.uint64(start[i]), np.uint64(start[i + 1])):
             if value[k] >= price[i]:
                 break
-            if chosen[site[k]]:
-                slope -= 1.0
-        turned = slope + 0.7 * heading[i]
+            slope -= chosen[site[k]]
+        turned = slope + _KEPT * heading[i]
         if (turned > 0.0 and price[i] >= highest[i]) or (turned < 0.0 and price[i] <= lowest[i]):
             turned = 0.0
         heading[i] = turned

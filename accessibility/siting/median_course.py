@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accessibility.siting.branching import search_tree
 from accessibility.siting.cuts import solve_choice, solve_relaxation
 from accessibility.siting.interchange import add_greedily, improve, survey, take_in_order
 from accessibility.siting.lagrangian import raise_bound
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from accessibility.siting.medians import Median, Values
 
 _PENALTIES = (2.0, 16.0, 128.0, 1024.0)
-_VISITED = 10  # steps of the bound after which the sites chosen there are improved
 _SHARED = 4  # of each row so many times more sites are weighed than an open site has to share it with
 _LEAST_WEIGHED = 8
 _TOWARDS_SECOND = 0.3
 _ALMOST_ONE = 0.999
+_TREE_WORK = 0.5  # of all the work, for a tree of our own before the solver's
 _MOST_ROWS = 50_000  # beyond, the solver would not end its first linear program
 
 
@@ -65,7 +66,6 @@ class Course:
     by: Literal["certificate", "solver"] = "certificate"
     offers: Offers | None = None
     _seen: set[bytes] = field(default_factory=set)
-    _steps: int = 0
 
     @property
     def wanted(self) -> float:
@@ -96,9 +96,15 @@ class Course:
 
     def step(self, offers: Offers) -> float:
         """Look at the sites that some offers chose; return what the bound has to reach."""
-        self._steps += 1
-        if self._steps % _VISITED == 0:
-            self.take(offers.chosen)
+        self.take(offers.chosen)
+        return self.wanted
+
+    def weigh(self, inside: NDArray[np.bool_]) -> float:
+        """Look at a plan within the limits, and improve it where it is better; return what the bound has to reach."""
+        value = float(survey(self.values, inside)[0].sum())
+        if value < self.value and serves_all(self.median, inside):
+            self.inside, self.value = inside, value
+            self.take(inside)
         return self.wanted
 
     def round(self, opened: NDArray[np.float64]) -> float:
@@ -161,6 +167,9 @@ def close_gap(course: Course) -> None:
     relaxed = solve_relaxation(values, room, offers, course.round, course.clock)
     course.lift(relaxed.offers.bound, "certificate", relaxed.offers)
     if course.wanted <= course.bound:
+        return
+    course.lift(search_tree(values, room, relaxed.offers, course.weigh, course.clock.part(_TREE_WORK)), "solver")
+    if course.wanted <= course.bound or course.clock.up:
         return
 
     def visit(opened: NDArray[np.float64]) -> tuple[float, float]:

@@ -25,25 +25,42 @@ NUMBER, BUDGET, PACKS = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Values:
-    """Pairs of sites and rows, each with a value: people times cost.
+class RowValues:
+    """Pairs of rows and sites, each with a value: people times cost.
+
+    Parameters
+    ----------
+    by_row
+        ``(r + 1,)`` int64 starts, ``(k,)`` int32 site and ``(k,)`` value of the pairs of each row, one at least,
+        ascending in value, then in site.
+    base
+        ``(r,)`` value of each row without any of these sites; infinite where nothing else serves it.
+    """
+
+    by_row: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
+    base: NDArray[np.float64]
+
+    @property
+    def lowest(self) -> NDArray[np.float64]:
+        """``(r,)`` the least value that each row can have."""
+        start, _, value = self.by_row
+        least: NDArray[np.float64] = np.minimum(value[start[:-1]], self.base)
+        return least
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Values(RowValues):
+    """The same pairs, by site as well.
 
     Parameters
     ----------
     by_site
         ``(m + 1,)`` int64 starts, ``(k,)`` int32 row and ``(k,)`` value of the pairs of each site.
-    by_row
-        ``(r + 1,)`` int64 starts, ``(k,)`` int32 site and ``(k,)`` value of the pairs of each row, ascending in value,
-        then in site.
-    base
-        ``(r,)`` value of each row without any of these sites; infinite where nothing else serves it.
     weighed
         As `by_site`: the pairs that are read to weigh a swap, all or the nearest of each row.
     """
 
     by_site: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
-    by_row: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
-    base: NDArray[np.float64]
     weighed: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
     @classmethod
@@ -59,13 +76,6 @@ class Values:
         by_site = (_starts(site, m), row.astype(np.int32), value)
         by_row = (_starts(row, len(base)), *_turned(*by_site, len(base)))
         return cls(by_site=by_site, by_row=by_row, base=base, weighed=by_site)
-
-    @property
-    def lowest(self) -> NDArray[np.float64]:
-        """``(r,)`` the least value that each row can have."""
-        start, _, value = self.by_row
-        least: NDArray[np.float64] = np.minimum(value[start[:-1]], self.base)
-        return least
 
     def penalised(self, factor: float) -> Values:
         """Return the same pairs, where a row that nothing else serves has a base all the same, above all its values."""
@@ -171,7 +181,9 @@ class Room:
         """Return ``(m,)`` which sites there is room for beside a set of sites that keeps to the limits."""
         left = self.left - self.rows @ inside.astype(np.float64)
         full = np.flatnonzero(left[PACKS:] < 1) + PACKS
-        packed = np.asarray(self.rows[full].sum(axis=0)).ravel() > 0
+        packed = (
+            np.asarray(self.rows[full].sum(axis=0)).ravel() > 0 if full.size else np.zeros(len(self.cost), np.bool_)
+        )
         found: NDArray[np.bool_] = (self.cost <= left[BUDGET]) & ~packed & (left[NUMBER] >= 1)
         return found
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from smallproblems import Question, choices, median_of, medians
 
+from accessibility.siting.branching import Part, search_tree
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, cover_greedily, find_cover, serve_most
 from accessibility.siting.cuts import Cuts, Relaxed, solve_choice, solve_relaxation, violated
@@ -143,6 +144,54 @@ def test_relaxation_and_branch_and_bound_end_at_or_below_the_best_plan(median: M
     assert bound == pytest.approx(best, abs=hair)
     good = [inside for inside, total in choices(median) if total <= best + hair]
     assert len(seen) == 1 or any(np.array_equal(inside, plan) for inside in good for plan in seen[1:])
+
+
+@given(MEDIANS, st.data())
+def test_what_is_left_values_plans_as_the_whole_does(median: Median, data: Any) -> None:
+    m = len(median.columns)
+    status = np.array(data.draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=m, max_size=m)))
+    part = Part.of(median.values, status > 0, status < 0)
+    start, site, value = part.values.by_row
+    for inside, total in choices(median):
+        if (inside | (status <= 0)).all() and not (inside & (status < 0)).any():
+            near = [
+                min([base, *(value[k] for k in range(start[i], start[i + 1]) if inside[site[k]])])
+                for i, base in enumerate(part.values.base)
+            ]
+            assert part.fixed + sum(near) == pytest.approx(total)
+
+
+@given(MEDIANS, st.data())
+def test_a_tree_ends_at_the_best_plan_and_shows_it(median: Median, data: Any) -> None:
+    best = min((total for _, total in choices(median)), default=np.inf)
+    assume(best < np.inf)
+    totals = {inside.tobytes(): total for inside, total in choices(median)}
+    hair = 1e-7 * max(1.0, best)
+    known: list[float] = [best + data.draw(st.sampled_from([0.0, 1.0, 50.0]))]
+
+    def visit(inside: NDArray[np.bool_]) -> float:
+        known.append(min(totals[inside.tobytes()], known[-1]))
+        return known[-1] - hair
+
+    bound = search_tree(median.values, median.room, offers_of(median, data), visit, Clock(limit_s=60))
+    assert known[-1] == pytest.approx(best)
+    assert best - 2 * hair <= bound <= best
+
+
+def test_a_tree_that_ends_early_has_a_bound_that_holds() -> None:
+    random = np.random.default_rng(9)
+    costs, people = random.integers(1, 99, (14, 60)), random.integers(1, 9, 60)
+    median = median_of_matrix(costs, people, most=4)
+    best = min(total for _, total in choices(median))
+    flat = weigh(median.values, median.room, median.values.lowest, np.zeros(2))
+    bounds = [
+        search_tree(median.values, median.room, flat, lambda _: best - 0.5, Clock(work=work))
+        for work in (0.0, 1e5, 1e6, 1e7, 1e9)
+    ]
+    assert bounds[0] == flat.bound < best - 1
+    assert bounds == sorted(bounds)
+    assert bounds[-1] == best - 0.5
+    assert len(set(bounds)) > 2
 
 
 def test_branch_and_bound_adds_cuts_where_there_are_too_many_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
