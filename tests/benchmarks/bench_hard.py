@@ -50,7 +50,7 @@ def cover(seed: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     covers = np.zeros((columns, rows), np.bool_)
     covers[np.arange(columns), random.integers(rows, size=columns)] = True
     for row in range(rows):
-        while covers[:, row].sum() < 2:  # noqa: PLR2004
+        while covers[:, row].sum() < 2:
             covers[random.integers(columns), row] = True
     while (more := columns * rows // 50 - int(covers.sum())) > 0:
         covers[random.integers(columns, size=more), random.integers(rows, size=more)] = True
@@ -120,7 +120,7 @@ def test_medians_of_random_graphs_are_proven_within_a_minute(n: int, sites: int,
         return solve_p_median(problem, sites=sites)
 
     # The plain model of 900 nodes has 810 000 pairs; the peer gets those of 400.
-    plan, mine = raced(f"{n} nodes, p = {sites}", ours, plain_median(paths, sites)) if n <= 400 else timed(ours)  # noqa: PLR2004
+    plan, mine = raced(f"{n} nodes, p = {sites}", ours, plain_median(paths, sites)) if n <= 400 else timed(ours)
     benchmark.pedantic(ours, rounds=1)
     verify_plan(problem, plan)
     assert plan.status == "optimal"
