@@ -117,9 +117,9 @@ class WalkingTable(_Table):
     access: Literal["default", "china"] = "default"
     open_compounds: bool = False
     ferries: bool = False
-    ferry_m_s: Positive = 3.0
-    ferry_wait_s: float = Field(default=600.0, ge=0)
-    lift_s: float = Field(default=60.0, ge=0)
+    ferry_m_s: Annotated[float, Field(gt=0, le=25)] = 3.0  # the fastest sail 50 knots
+    ferry_wait_s: float = Field(default=600.0, ge=0, le=86_400)  # a day
+    lift_s: float = Field(default=60.0, ge=0, le=3_600)
 
     @property
     def the_walker(self) -> Walker:

@@ -80,6 +80,7 @@ def test_a_site_beyond_the_limit_serves_nobody_and_is_told(town: Path, cache: Pa
     [
         ("walk_minutes = 900", "900 minutes are no walk: are they seconds? By 15-minute walk", 30 - 310),
         ("walk_minutes = 0.25", "0.25 minutes are no walk: are they hours? By 15-minute walk", 30 - 10),
+        ("kilometres = 0.0006", "0.0006 km are no walk: are they thousands of km? By 0.6 km along", 30 - 10),
         ("kilometres = 1200", "1,200 km are no walk: are they metres? By 1.2 km along the network", 70 - 310),
     ],
 )
@@ -115,6 +116,22 @@ def test_people_twice_under_other_ids_are_told(town: Path, cache: Path, north: f
     assert finding.points_of_coverage == pytest.approx(0)
 
 
+def test_people_twice_tens_of_metres_apart_are_told_where_no_other_row_agrees(town: Path, cache: Path) -> None:
+    write_people(town, [*PLACES, *((f"x{i}", x + 0.1, 40, n) for i, x, _, n in PLACES)])
+    finding = found(town, cache)["people-twice"]
+    assert finding.message.startswith("5 rows stand within 100 m of another row, and of no other, with the same people")
+    write_people(town, [(f"h{i}", i * 30 / 500, 0, 3 + i // 10) for i in range(60)])  # shared equally over buildings
+    assert "people-twice" not in found(town, cache)
+
+
+@pytest.mark.parametrize("north", [0.0, 12.0])
+def test_a_branch_that_is_also_among_the_outlets_is_told(town: Path, cache: Path, north: float) -> None:
+    write_outlets(town, [("O1", "Hall", 0, 0), ("O2", " bank", 4, north)])
+    finding = found(town, cache)["near-double"]
+    assert f"2 sites of one name stand {north:.0f} m apart or less: O2" in finding.message
+    assert finding.points_of_coverage == 0  # the branch is closed: nobody loses it
+
+
 def test_half_the_people_twice_are_worth_what_the_share_moves(town: Path, cache: Path) -> None:
     write_people(town, [*PLACES, *((f"x{i}", x, 0, n) for i, x, _, n in PLACES[:3])])
     finding = found(town, cache)["people-twice"]
@@ -147,7 +164,9 @@ def test_townships_among_their_villages_are_told(town: Path, cache: Path, first:
     assert finding.people == 315
 
 
-@pytest.mark.parametrize("word", ["共计", "汇总", "全县总数", "全镇"])
+@pytest.mark.parametrize(
+    "word", ["共计", "汇总", "全县总数", "全镇", "合计数", "合计\uff08人\uff09", "总人口", "All", "\u03a3"]
+)
 def test_a_row_of_totals_counts_for_nobody(town: Path, cache: Path, word: str) -> None:
     write_people(town, PLACES, f"\n{word},{108.2 + STEP_DEG:.7f},30.5,315,urban\n")
     assert acc.read_study(town, cache=cache).demand.population.sum() == 315

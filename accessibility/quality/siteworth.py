@@ -47,14 +47,19 @@ def stacked_sites(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
 
 
 def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield sites of one kind and name a few steps apart: one place that came from two tables, or twice from one."""
-    xy = study.sites.xy
-    keys = pd.DataFrame({"kind": study.sites.kind, "name": [_plain(name) for name in study.sites.name]})
+    """Yield sites of one name a few steps apart: one place that came from two tables, or twice from one.
+
+    Sites without a name are held apart by their kind.
+    """
+    xy, names = study.sites.xy, [_plain(name) for name in study.sites.name]
+    kinds = ["" if name else kind for name, kind in zip(names, study.sites.kind, strict=True)]
+    keys = pd.DataFrame({"kind": kinds, "name": names})
     rounded = np.round(_lonlat(study), SAME_DEG)
     for rows in keys.groupby(["kind", "name"], sort=False).indices.values():
         name = keys["name"].iloc[int(rows[0])]
         for group in _clusters(xy, np.sort(rows), _NAMED_M if name else _UNNAMED_M):
-            if len(np.unique(rounded[group], axis=0)) == 1:
+            one_kind = len(set(study.sites.kind[group])) == 1
+            if one_kind and len(np.unique(rounded[group], axis=0)) == 1:
                 continue  # on one point: `stacked_sites`
             gone = np.delete(group, int(study.sites.open[group].argmax()))
             lost = float(_people_lost(study, now, gone).sum())

@@ -23,16 +23,18 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard, Walker
     from accessibility.study import Study
 
-_MINUTES, _MOST_KM, _FASTEST_M_S = (2.0, 180.0), 50.0, 2.0  # beyond, nobody means it
+_MINUTES, _KM, _FASTEST_M_S = (2.0, 180.0), (0.1, 50.0), 2.0  # beyond, nobody means it
 _MINUTE_S = 60.0
 _PER_KM2 = (1.0, 50_000.0)  # people a square kilometre: fewer than in Tibet, more than in any county
 _FEW_KM2 = 10.0
 _THOUSAND = 1_000.0
-_SAME_M, _JITTER_M = 1.0, 15.0
+_SAME_M, _JITTER_M, _PAIRED_M = 1.0, 15.0, 100.0
+_DIFFER = 0.2  # of rows agree with the one after the nearest, too: then people were shared out equally
 _TWINS, _JITTERED = 3, 6  # rows that are no accident
 _AGREE = 0.8
 _SHARE = 0.2
 _NEARLY = 0.99  # of the people
+_ROUNDED = 1e-3  # a sum of numbers that were rounded, or of a table that lost a small row
 _ROWS = 5  # one of fewer may well be the sum of the others
 
 
@@ -69,8 +71,11 @@ def _no_walk(rule: Rule) -> tuple[str, float]:
     """Return what is said of a limit that nobody means, and what to multiply it with; an empty text for others."""
     if rule.measure != "walk":
         kilometres = rule.limit / _THOUSAND
-        far = kilometres > _MOST_KM
-        return f"{kilometres:,g} km are no walk: are they metres?" if far else "", 1 / _THOUSAND
+        if _KM[0] <= kilometres <= _KM[1]:
+            return "", 1.0
+        near = kilometres < _KM[0]
+        said = f"{kilometres:,g} km are no walk: are they {'thousands of km' if near else 'metres'}?"
+        return said, _THOUSAND if near else 1 / _THOUSAND
     minutes = rule.limit / _MINUTE_S
     if _MINUTES[0] <= minutes <= _MINUTES[1]:
         return "", 1.0
@@ -139,14 +144,21 @@ def _twins(now: Coverage) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return
     xy = now.demand.xy[rows]
-    metres, beside = (np.asarray(found)[:, 1] for found in cKDTree(xy).query(xy, k=2))
-    equal = people[rows] == people[rows[np.minimum(beside, len(rows) - 1)]]
-    later = beside < np.arange(len(rows))
-    same, near = metres <= _SAME_M, metres <= _JITTER_M
+    at = np.arange(len(rows))
+    found_m, around = (np.asarray(found) for found in cKDTree(xy).query(xy, k=3))
+    own = around == at[:, None]  # anywhere among the three: rows at one place come in any order
+    own[~own.any(axis=1), -1] = True
+    metres = found_m[~own].reshape(-1, 2)[:, 0]
+    beside, after = around[~own].reshape(-1, 2).T
+    equal, next_equal = (people[rows] == people[rows[np.minimum(row, len(rows) - 1)]] for row in (beside, after))
+    later = beside < at
+    same, near, paired = metres <= _SAME_M, metres <= _JITTER_M, metres <= _PAIRED_M
     if (same & equal & later).sum() >= _TWINS:
         twin, where = same & equal & later, "at the place of another row"
     elif _jittered(near, equal, people[rows]):
         twin, where = near & equal & later, f"within {_JITTER_M:.0f} m of another row"
+    elif _jittered(paired, equal, people[rows]) and next_equal[paired].mean() <= _DIFFER:
+        twin, where = paired & equal & later, f"within {_PAIRED_M:.0f} m of another row, and of no other,"
     else:
         return
     found = np.zeros(len(people), np.bool_)
@@ -163,7 +175,7 @@ def _jittered(near: NDArray[np.bool_], equal: NDArray[np.bool_], people: NDArray
 
 def _sums(people: NDArray[np.float64]) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
     """Yield the row that holds the sum of all others, or the rows that hold those of the rows after or before them."""
-    whole = np.isclose(2 * people, people.sum(), rtol=1e-9) & (people > 0)
+    whole = np.isclose(2 * people, people.sum(), rtol=_ROUNDED) & (people > 0)
     if len(people) >= _ROWS and whole.sum() == 1:
         yield "sum-of-others", whole, "one row has as many people as all others together: is it their sum?"
         return

@@ -19,7 +19,7 @@ from accessibility.sources.columns import DIVISIONS, attributes, find_column
 from accessibility.sources.held import HeldTable, held_polygons
 from accessibility.sources.numerals import cell_text
 from accessibility.sources.tables import checked_path, readable
-from accessibility.sources.vectors import read_vector, refuse_broken_shapes
+from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_shapes_off_earth
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +124,8 @@ def read_polygons(
         raise InputError(msg)
     rest = pd.DataFrame(table.drop(columns=table.geometry.name))[~bare].assign(name=texts[~bare])
     degrees = gpd.GeoDataFrame(rest, geometry=shapes[~bare], crs=table.crs).to_crs(WGS84).reset_index(drop=True)
-    refuse_broken_shapes(degrees.geometry.to_numpy(), degrees["name"], source=f"{path.name} ({table.crs.name})")
+    for refuse in (refuse_broken_shapes, refuse_shapes_off_earth):
+        refuse(degrees.geometry.to_numpy(), degrees["name"], source=f"{path.name} ({table.crs.name})")
     return degrees, findings + more
 
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 _TOTALS = frozenset(
-    {"total", "totals", "subtotal", "sub-total", "grandtotal", "sum", "overall", "insgesamt", "gesamt", "summe"}
-) | {"总数", "总和", "累计", "汇总", "合", "计", "总"}
+    {"total", "totals", "subtotal", "sub-total", "grandtotal", "sum", "sumtotal", "overall", "all", "alldistricts"}
+    | {"insgesamt", "gesamt", "summe", "\u03c3", "∑"}
+) | {"总数", "总和", "累计", "汇总", "合", "计", "总", "总人口", "全部", "全体", "全域", "總人口"}
 _TOTAL_ENDINGS = (
     *("合计", "小计", "总计", "共计", "汇总", "总数", "累计", "总和"),
     *("合計", "小計", "總計", "共計", "總數"),
@@ -186,4 +187,5 @@ def _is_total(cells: Sequence[str]) -> bool:
     """Return whether a row is a sum of others: its first cell says so, a serial number before it apart."""
     plain = [re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold() for cell in cells if cell]
     word = next((text for text in plain if not text.isdecimal()), "")
+    word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
     return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None

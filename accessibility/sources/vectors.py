@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_FARTHEST_DEG = (180 + 1e-6, 90 + 1e-6)
 _MOST_ROWS = 50_000_000
 _MANY_ROWS = 1_000_000
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
@@ -106,6 +107,18 @@ def refuse_broken_shapes(shapes: NDArray[np.object_], names: Any, *, source: str
     if broken.size:
         shown = ", ".join(str(name) for name in np.asarray(names, dtype=object)[broken[:5]])
         msg = f"{source}: {broken.size} shapes have corners that are no numbers ({shown}); expected places on Earth"
+        raise InputError(msg)
+
+
+def refuse_shapes_off_earth(shapes: NDArray[np.object_], names: Any, *, source: str) -> None:
+    """Raise `InputError` where corners of a shape in degrees lie nowhere on Earth, naming the first of them."""
+    xy, of = shapely.get_coordinates(shapes, return_index=True)
+    off = ~(np.abs(xy) <= _FARTHEST_DEG).all(axis=1)
+    if off.any():
+        shown = ", ".join(str(name) for name in np.asarray(names, dtype=object)[np.unique(of[off])[:5]])
+        count, first = len(np.unique(of[off])), xy[np.argmax(off)].tolist()
+        hint = "; are longitude and latitude swapped?" if (np.abs(xy[off][:, ::-1]) <= _FARTHEST_DEG).all() else ""
+        msg = f"{source}: {count} shapes lie nowhere on Earth ({shown}; first {first}); expected degrees{hint}"
         raise InputError(msg)
 
 
