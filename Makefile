@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test benchmark campaign audit peers sample lock clean
+.PHONY: demo test docs benchmark campaign audit peers sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -18,6 +18,13 @@ test: $(READY)
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/python -m pytest -n auto --dist worksteal
+
+# The reference from the docstrings; a reference in them that leads nowhere is an error.
+docs: $(READY)
+	rm -rf .reference
+	$(RUN)/python tests/reference/pages.py .reference/source
+	$(RUN)/python -m sphinx -W --keep-going -q -c tests/reference .reference/source .reference/html
+	@echo "The reference: $(CURDIR)/.reference/html/index.html"
 
 # Ratios against peers in one run; minutes long.
 benchmark: $(READY)
@@ -59,4 +66,4 @@ lock:
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .audit .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .audit .reference .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -131,13 +131,13 @@ class Study(Frozen):
         network
             Streets, from `Network.from_osm`, `Network.from_networkx` or `Network.from_gdf`.
         people_
-            `Demand`, a `GeoDataFrame` of points or polygons, or a `DataFrame` with columns of coordinates under their
-            usual names (``lon``, ``lng``, 经度, ...).
+            `Demand`, a ``GeoDataFrame`` of points or polygons, or a ``DataFrame`` with columns of coordinates under
+            their usual names (``lon``, ``lng``, 经度, ...).
         outlets, banks, candidates
             Sites that count today, bank branches (column ``partner`` or ``open``: which count), places where a counter
             could open: frames like those of people, or `Sites`; those of several kinds may stand in `outlets` alone.
         districts
-            A `GeoDataFrame` of polygons.
+            A ``GeoDataFrame`` of polygons.
         people, district
             Column of the people, and of the districts' names (or these are the index).
         settings

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 import doctest
 import functools
-import importlib
 import inspect
-import pkgutil
+import pydoc
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import ERROR_MSGS, validate
+from references import REFERENCE, faces, leads
 
 import accessibility
 from accessibility.errors import InputError
@@ -33,11 +33,9 @@ CHECKED = set(ERROR_MSGS) - WAIVED
 ATTRIBUTES = (property, functools.cached_property)
 
 
-def faces() -> dict[str, Any]:
+def classes_and_functions() -> dict[str, Any]:
     """Return every class and function in an `__all__`, by its full name."""
-    names = [accessibility.__name__, *(m.name for m in pkgutil.walk_packages(accessibility.__path__, "accessibility."))]
-    modules = [importlib.import_module(name) for name in names]
-    values = [getattr(module, name) for module in modules for name in getattr(module, "__all__", ())]
+    values = [getattr(module, name) for module in faces().values() for name in module.__all__]
     shown = [value for value in values if inspect.isclass(value) or inspect.isfunction(value)]
     return {f"{value.__module__}.{value.__qualname__}": value for value in shown}
 
@@ -52,7 +50,7 @@ def members(owner: type) -> Iterator[tuple[str, Any]]:
                     yield f"{home.__module__}.{home.__qualname__}.{name}", inner
 
 
-FACES = faces()
+FACES = classes_and_functions()
 PUBLIC = FACES | {name: inner for value in FACES.values() if inspect.isclass(value) for name, inner in members(value)}
 
 
@@ -95,10 +93,18 @@ def of_errors(value: Any) -> list[str]:
     return [f"Raises {name}" for name in sorted(untold | {name for name in told if not hasattr(accessibility, name)})]
 
 
-@pytest.mark.parametrize("name", sorted(name for name in PUBLIC))
+def of_references(name: str, value: Any) -> list[str]:
+    """Return the names in backticks that refer to nothing: no parameter, no field, nothing to import."""
+    owner: Any = pydoc.locate(name.rpartition(".")[0])
+    value = value.fget if isinstance(value, property) else getattr(value, "func", value)
+    told = REFERENCE.findall(inspect.getdoc(value) or "")
+    return [f"`{one}`" for one in told if not leads(one, value, owner if inspect.isclass(owner) else None)]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
 def test_a_public_name_is_documented_in_full(name: str) -> None:
     value = PUBLIC[name]
-    missing = of_validation(name, value) + of_shapes(value)
+    missing = of_validation(name, value) + of_shapes(value) + of_references(name, value)
     if not isinstance(value, ATTRIBUTES):
         missing += of_example(value)
     if inspect.isfunction(value):
@@ -114,8 +120,10 @@ def test_a_missing_part_is_seen() -> None:
             raise InputError(msg)
         return xy
 
-    codes = {code for code, _ in validate("test_docstrings.faces")["errors"]}
+    codes = {code for code, _ in validate("test_docstrings.classes_and_functions")["errors"]}
     assert {"RT01", "EX01"} <= codes & CHECKED
     assert of_example(silent)
     assert of_shapes(silent) == ["shape of return", "shape of xy"]
     assert of_errors(silent) == ["Raises InputError"]
+    silent.__doc__ = "Return `xy`, see `measure_coverage` and `Sites.xy`, but for `nobody` and `Sites.nothing`."
+    assert of_references("test_docstrings.silent", silent) == ["`nobody`", "`Sites.nothing`"]

@@ -40,7 +40,7 @@ class WhatIf:
     """A map to click on, with the figures beside it.
 
     A click on the map adds a site, one on a site closes or opens it, dragging moves it. What makes no sense is said
-    in one sentence and changes nothing. `view` is the widget; showing this object shows it.
+    in one sentence and changes nothing. ``view`` is the widget; showing this object shows it.
 
     Parameters
     ----------

@@ -39,8 +39,9 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     Returns
     -------
     NDArray[np.uint64]
-        ``(n + i,)`` labels, ``cost << 32 | site``: of the streets at the node's `Hierarchy.place`, then of the inside
-        of compounds at theirs. `split_labels` takes them apart.
+        ``(n + i,)`` labels, ``cost << 32 | site``: of the streets at the node's
+        `accessibility.search.elimination.Hierarchy.place`, then of the inside of compounds at theirs. `split_labels`
+        takes them apart.
 
     Examples
     --------

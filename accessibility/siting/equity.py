@@ -133,7 +133,8 @@ def floor_price(
     sites, budget
         Greatest number of sites, greatest total cost; at least one of them.
     conditions
-        What every plan keeps to beside. Its own `floor` is left out; single districts in `floors` keep theirs.
+        What every plan keeps to beside. Its own `Conditions.floor` is left out; single districts in `Conditions.floors`
+        keep theirs.
     time_limit_s
         Wall seconds for all floors together; without any the search ends by its work, and the same on every machine.
 

@@ -184,8 +184,9 @@ class SitingPlan(Frozen):
         or ``solver`` (a branch-and-bound bound: the solver's word).
     multipliers
         ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
-        the point is worth, in cost); None without one. `certificate.proven_bound` turns it into a number. Of a
-        p-median: what each point offers for being served, in people times cost; `p_median.proven_bound` does the same.
+        the point is worth, in cost); None without one. `accessibility.siting.certificate.proven_bound` turns it into a
+        number. Of a p-median: what each point offers for being served, in people times cost;
+        `accessibility.siting.p_median.proven_bound` does the same.
     prices
         The other half of the certificate: what each limit is charged.
     sites_limit, budget, target_share
