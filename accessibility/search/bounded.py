@@ -165,6 +165,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
             continue
         here = (np.uint64(sites[0][s]), sites[1][s], np.uint64(sites[2][s]))
         known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
+        # The queue was full: begin again with room for twice as many. The room stays for the sites after this one.
         while not done:
             for k in range(known):
                 reached[np.uint64(touched[k])] = _FAR
@@ -182,6 +183,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
             person = np.uint64(met[k])
             found[total + k] = (np.uint64(wanted[5][person]) << _32) | np.uint64(near[person])
             near[person] = _FAR
+        # Only what was touched is wiped: a site pays for its catchment, not for the network.
         for k in range(known):
             reached[np.uint64(touched[k])] = _FAR
         count[s] = several
@@ -268,6 +270,7 @@ def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # n
         cost = np.uint64(reached[node])
         for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
             person, total = attached[a] & LOW, cost + (attached[a] >> _32)
+            # The way home may be longer than the limit of this person, though the node is within that of another.
             if total > np.uint64(cutoff[person]) or total >= np.uint64(near[person]):
                 continue
             if near[person] == _FAR:

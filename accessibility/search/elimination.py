@@ -5,6 +5,9 @@ the way through it costs (the smaller of parallel arcs stays). No distance betwe
 for any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street
 network and less of one with many bends. A search then labels what was taken out from its neighbours: once upwards,
 before the core is searched, and once downwards after.
+
+That is the contraction of contraction hierarchies (Geisberger, Sanders, Schultes and Delling 2008), stopped before
+shortcuts multiply: by degree alone, without a search for witnesses.
 """
 
 from __future__ import annotations
@@ -188,6 +191,9 @@ def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa:
     left, spare, locked = work
     n = degree.size
     done, there = 0, n
+    # Bends and dead ends first: to take out a node with two neighbours leaves every degree as it is. One with three
+    # raises a neighbour's degree by one at most, and puts three links in the place of three: the arcs never grow in
+    # number, and the memory of the whole is in proportion to the network.
     limit = np.uint32(2)
     while True:
         before, kept = done, 0
@@ -195,6 +201,9 @@ def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa:
             locked[i] = 0
         for i in range(there):
             node = left[i]
+            # Nodes of a round are no neighbours of each other. So the neighbours noted for a node all go later, or
+            # stay in the core: one pass over the nodes in this order, and one against it, label everything
+            # (`nearest`).
             if degree[np.uint64(node)] > limit or locked[np.uint64(node)] != 0:
                 left[kept] = node
                 kept += 1
@@ -231,6 +240,7 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
     taken = 0  # three pairs at most need six arcs: as many as were freed
     for a in range(k):
         for b in range(a + 1, k):
+            # The search comes from `a` down to the node and goes on from it up to `b`.
             there, back = _sum(down[at, a], up[at, b]), _sum(down[at, b], up[at, a])
             if there == _IMPASSABLE and back == _IMPASSABLE:
                 continue

@@ -58,6 +58,7 @@ def clear(graph, labels, site, marks):  # type: ignore[no-untyped-def]  # noqa: 
         if labels[node] != NO_LABEL and (labels[node] & LOW) == row:
             known = _mark(marks, known, node, labels[node])
             labels[node] = NO_LABEL
+    # A shortest way to the site passes its own nodes alone: whoever is nearer to another site hands that one on.
     done = _0
     while done < known:
         node = np.uint64(marks[1][done])
@@ -76,6 +77,7 @@ def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def] 
     start, arcs = back
     for i in range(np.uint64(cleared.size)):
         node = np.uint64(cleared[i])
+        # From the rim inwards: labels of nodes that were not cleared are final, and the flood does the rest.
         best = NO_LABEL
         for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
             label = labels[arcs[a] & LOW]
@@ -126,6 +128,8 @@ def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untype
                     known = _mark(marks, known, to, before)
                 labels[to] = reached
                 into, out = reached >> (_32 + shift), before >> (_32 + shift)
+                # A node waits once, at its latest cost: the ring never holds more than the nodes of the
+                # neighbourhood.
                 if queue[1][to] == IDLE:
                     waiting += 1
                     link(head, queue, into & mask, to)

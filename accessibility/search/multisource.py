@@ -1,4 +1,8 @@
-"""The nearest of many sites, for every node in one pass."""
+"""The nearest of many sites, for every node in one pass.
+
+Dijkstra's search with buckets in the place of a heap (Dial 1969), wider than one unit, with labels corrected inside a
+bucket (Denardo and Fox 1979): each arc is read about once, and no comparison sorts anything.
+"""
 
 from __future__ import annotations
 
@@ -118,6 +122,8 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
     for i in range(np.uint64(neighbour.shape[0])):
         v = np.uint64(neighbour.shape[0]) - _1 - i
         label = labels[v]
+        # Three without a branch: a slot that is not used leads to the node itself at an impassable cost, and never
+        # wins.
         label = min(label, labels[np.uint64(neighbour[v, 0])] + (np.uint64(down[v, 0]) << _32))
         label = min(label, labels[np.uint64(neighbour[v, 1])] + (np.uint64(down[v, 1]) << _32))
         label = min(label, labels[np.uint64(neighbour[v, 2])] + (np.uint64(down[v, 2]) << _32))
@@ -139,6 +145,8 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
             lowest, highest = min(lowest, cost), max(highest, cost)
     if highest < lowest:
         return
+    # Labels are compared as whole words, cost and owner: of two sites at the same cost the lower row wins, whatever
+    # the order of the search.
     # Whatever waits at one time lies between the lowest cost and one arc beyond the highest.
     ring = _1
     while ring < ((widest + highest - lowest) >> shift) + np.uint64(2):
@@ -178,6 +186,7 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
             waiting -= 1
             node = entry[top] & LOW
             label = labels[node]
+            # The node has come nearer since: its newer entry is done, or waits in this very bucket.
             if (label >> _32) != (entry[top] >> _32):
                 continue
             for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
@@ -204,6 +213,7 @@ def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def
                 following[np.uint64(new)] = head[to]
                 head[to] = new
                 waiting += 1
+        # Arcs cost nothing below zero: what is left behind here has its final label, owner and all.
         current += _1
 
 

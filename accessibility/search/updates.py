@@ -3,7 +3,7 @@
 An opening spreads from the site over whatever it is nearest to; a closing clears what the site was nearest to and fills
 it again from its rim and from the other sites inside. Both cost what the site's own neighbourhood costs, and leave the
 labels that a search from scratch would give, to the last bit: of equally near sites the lower row, however it came
-about.
+about. Work in proportion to what changes, as Ramalingam and Reps (1996) have it for shortest paths.
 """
 
 from __future__ import annotations

@@ -198,6 +198,7 @@ def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-d
         trial, short = _score(state, limits)
         change = trial - score
         kept = change > 0 or (change == 0 and left[1] >= spent)
+        # Metropolis' rule; equal plans are kept where they cost no more, so that the search drifts along plateaus.
         if kept or (heat > 0 and draw(random, _FINE) < _FINE * np.exp(change / heat)):
             score = trial
             among = _list(opened, columns)

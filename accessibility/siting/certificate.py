@@ -2,7 +2,13 @@
 
 Every uncovered person is priced in part. Whoever is not priced counts as covered. A candidate is paid for the priced
 people in its reach, as if nobody else reached them, and charged for what it takes up of every limit; those that are
-left with a profit count. Whatever the prices, no plan is better than the sum.
+left with a profit count. Whatever the prices, no plan is better than the sum (weak duality)::
+
+    people covered <= sum over points i of people[i] * (1 - multiplier[i])
+                    + sum over sites j of max(0, sum over i in reach of j of people[i] * multiplier[i] - charges of j)
+                    + sum over limits of price * limit
+
+One pass over the pairs computes it, so that anybody can check a plan without a solver.
 
 Where the objective is a cost the same sum bounds how much covering so little money can buy (partial), or the people
 themselves say what covering them is worth (lscp).

@@ -120,6 +120,7 @@ def solve_relaxation(
     program = _program(values, room, batches[0])
     tight = np.arange(len(program.row_lower)) >= len(program.row_lower) - r
     start = np.concatenate([offers.chosen, np.zeros(r, np.bool_)])
+    # The solver begins at a vertex that is known: the chosen sites open, and every row's value on its first line.
     relaxation = Relaxation(program, upper=start, between=np.arange(m + r) >= m, tight=tight)
     best = offers
     for _ in range(_ROUNDS):
@@ -195,6 +196,7 @@ def violated(values: Values, opened: NDArray[np.float64], said: NDArray[np.float
 def _completed(values: Values, cuts: Cuts) -> Cuts:
     """Return every line of every row where these are few, otherwise the cuts there are."""
     start, _, value = values.by_row
+    # The lines of a row of k pairs have k (k + 1) / 2 entries in all: too many for every row of a large question.
     many = np.diff(start)
     if (many * (many + 1) // 2).sum() > _FEW:
         return cuts
@@ -258,6 +260,9 @@ def _truth(by_row, base, opened):  # type: ignore[no-untyped-def]  # noqa: ANN00
             share = opened[site[k]]
             if share <= 0.0:
                 continue
+            # A row is served by the nearest shares that make up one: the least value there is, and the last of them
+            # sets the price of the steepest line. So a round of cuts costs a pass over the pairs, and no program of
+            # its own.
             if served[i] + share >= 1.0 - 1e-9:
                 level[i] = value[k]
                 truth[i] += (1.0 - served[i]) * value[k]

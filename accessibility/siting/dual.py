@@ -107,6 +107,7 @@ def find_dual(
     question = _question(covering, people, (packs, room), mode)
     state = _begin(people[0], question)
     if begin is not None:
+        # A price above the people of its row pays columns for what nobody gains.
         state[0][:] = np.minimum(begin.price, people[0])
     # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
     bare = covering.rows.lengths == 0
@@ -171,6 +172,8 @@ def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
         return replace(dual, bound=-np.inf)
     each = 1.0 / float(ratio[order[place - 1]])
     least = float(spent[place]) - each * (float(bought[place]) - missing)
+    # Turned round, in cost: what a column is paid at this slope, less what it costs. Below zero, the bound loses as
+    # much when the column has to open; above zero, when it has to stay closed.
     profit = each * dual.paid - cost
     return replace(
         dual,
@@ -257,6 +260,7 @@ def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[An
     _, charge = choose_columns(paid, limits, np.empty(len(paid)), room_to_choose(len(paid)))
     number = mode == NUMBER
     profit = paid - (charge if number else charge * cost)
+    # Reduced costs: a column whose loss is more than what lies between the bound and a plan at hand can be fixed.
     open_loss, close_loss = np.maximum(-profit, 0.0), np.maximum(profit, 0.0)
     if number and 0 < most < len(paid):
         # Whoever enters the best so many pushes the last of them out; whoever leaves lets the next one in.

@@ -162,6 +162,7 @@ def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def] 
                 pick = j
         if pick < 0:
             return
+        # Lazy greedy (Minoux 1978): most savings are never counted again.
         if counted[pick] < step:
             counted[pick] = step
             saving[pick] = _saving(pick, by_site, best, cost[pick] if by_ratio else 1.0)
@@ -266,6 +267,8 @@ def _partner(j, saving, spared, how):  # type: ignore[no-untyped-def]  # noqa: A
     for r in range(inside.size):
         if not inside[r]:
             continue
+        # What `j` saves, less what the closing of `r` costs, of which `j` takes up some: three numbers for each pair
+        # of sites, where to count it anew would take a pass over the rows.
         swapped = saving - loss[r] + spared[r]
         dearer = cost[r] > cost[j] or (cost[r] == cost[j] and r > j)
         if swapped < -tolerance or (swapped <= tolerance and not dearer):

@@ -205,6 +205,7 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
     for i in range(price.size):
         offer = price[i]
         for k in range(np.uint64(start[i]), np.uint64(start[i + 1])):
+            # The pairs of a row ascend in value: nobody after this one earns anything of it.
             if value[k] >= offer:
                 break
             gross[site[k]] += value[k] - offer
@@ -234,6 +235,7 @@ def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]
         if course[0] >= target:
             return True
         if course[2] >= patience:
+            # Half as long from the best prices there are (Held, Wolfe and Crowder 1974).
             course[1] /= 2.0
             course[2] = 0.0
             price[:] = best[0]
@@ -242,6 +244,7 @@ def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]
         length = _head(pairs, price, chosen, heading)
         if length <= 0.0:
             return True
+        # Polyak's step: a share of the way that is left, over the squared length of the heading.
         _go(pairs, price, heading, course[1] * (target - bound) / length)
     return False
 
@@ -265,6 +268,7 @@ def _head(pairs, price, chosen, heading):  # type: ignore[no-untyped-def]  # noq
             if value[k] >= price[i]:
                 break
             slope -= chosen[site[k]]
+        # Some of the last heading is kept, against zigzag (Camerini, Fratta and Maffioli 1975).
         turned = slope + _KEPT * heading[i]
         if (turned > 0.0 and price[i] >= highest[i]) or (turned < 0.0 and price[i] <= lowest[i]):
             turned = 0.0

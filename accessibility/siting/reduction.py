@@ -1,4 +1,8 @@
-"""Exact reductions of a covering: whatever they take away, some best plan can do without it."""
+"""Exact reductions of a covering: whatever they take away, some best plan can do without it.
+
+Rows alike are merged, dominated columns go and, where every row has to be covered, implied rows go: in turn, until none
+is left (Toregas and ReVelle 1972), because each of them makes room for the others.
+"""
 
 from __future__ import annotations
 

@@ -185,6 +185,7 @@ def descend(question, state, scratch, target, rounds):  # type: ignore[no-untype
             if length < _STANDSTILL:
                 course[1] = 0.0
                 return
+            # Polyak's step: a share of the way that is left, over the squared length of the direction.
             step = course[1] * max(course[0] - target, 1e-9 * abs(course[0])) / length
             for k in range(need.size):
                 trial_floor[k] = max(floor[k] + step * way_floor[k] / unit, 0.0)
@@ -193,6 +194,8 @@ def descend(question, state, scratch, target, rounds):  # type: ignore[no-untype
                 trial[r] = min(max(price[r] - step * way[r], 0.0), top)
             for m in range(room.size):
                 trial_pack[m] = max(pack[m] - step * way_pack[m], 0.0)
+        # The bound at these prices: what the best columns are paid, what rows keep unpriced, and the limits at their
+        # price. Weak duality: it holds for any prices that are not negative, so that no step has to be right.
         paid_columns(pairs, packs, (trial, trial_pack), paid)
         bound, _charge = choose_columns(paid, limits, now, scratch[1])
         for r in range(weight.size):
@@ -211,11 +214,14 @@ def descend(question, state, scratch, target, rounds):  # type: ignore[no-untype
                     now_covered[np.uint64(row[k])] += now[j]
                 for k in range(packs[0][j], packs[0][j + 1]):
                     now_packed[packs[1][k]] += now[j]
+        # The running mean of what was chosen comes close to the best fractional plan, and is the direction of the
+        # next step: that is what sets the volume algorithm apart from plain subgradients, which zigzag.
         news = 1.0 if fresh else course[3]
         _mix(news, now, share)
         _mix(news, now_covered, covered)
         _mix(news, now_packed, packed)
         if bound < course[0]:
+            # Longer steps where the new plan says to go on the same way, shorter ones after a while without progress.
             ahead = 0.0
             if not fresh:
                 for r in range(weight.size):
