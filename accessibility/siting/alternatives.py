@@ -17,7 +17,7 @@ from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
-from accessibility.siting.outcome import cover_plan, opened_parts, refused_plan
+from accessibility.siting.outcome import cover_plan, opened_parts, refuse_unproven, refused_plan
 from accessibility.siting.reduction import reduce_covering, take_columns
 from accessibility.siting.unserved import refuse_boundless
 
@@ -227,6 +227,7 @@ def portfolio(
         return _no_plans(refused_plan(problem, limits, "mclp", reading.terms.contradiction), within, clock)
     course = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_BEST_WORK))
     best = cover_plan(problem, limits, reading, course, clock)
+    refuse_unproven(best)
     if course.short:
         return _no_plans(best, within, clock)
     search = _Search(problem=problem, limits=limits, reading=reading, course=course, within=within)

@@ -64,7 +64,7 @@ class Course:
     value, short
         Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
     short_at_least
-        By how much every plan is short.
+        By how much every plan is short; 0 where none is proven to be.
     turns
         How many turns of cores and annealing there were.
     solved
@@ -398,5 +398,7 @@ def _come_closest(course: Course, clock: Clock) -> None:
     answer = solve_program(program, Effort(clock=clock, gap_absolute=(1 - 1e-6) / course.goal.unit(small)))
     if answer.values is not None:
         course.take(columns_of(small, program, answer.values))
-    if floors and math.isfinite(answer.bound):
+    if not floors:
+        course.short_at_least = int(answer.infeasible)
+    elif math.isfinite(answer.bound):
         course.short_at_least = max(math.ceil(answer.bound * small.solver_weight - 1e-6), 0)

@@ -110,10 +110,12 @@ def confirmed(problem: Problem, plan: SitingPlan) -> SitingPlan:
     if best is None:
         return plan
     if plan.status == "infeasible":
+        if best.feasible and plan.ended_by != "proof":
+            return plan  # it was cut short, and says so
         if best.feasible:
             msg = f"the solver found no {plan.model} plan; a look at every plan finds one of {best.worth[-1]:.10g}"
             raise SolverError(msg)
-        return replace(plan, bound_by="enumeration")
+        return replace(plan, bound_by="enumeration", ended_by="proof")
     if best.feasible and is_best(problem, plan, best):
         return replace(plan, bound=plan.objective, bound_by="enumeration", status="optimal", ended_by="proof")
     if plan.status == "optimal":

@@ -14,8 +14,7 @@ from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
-from accessibility.siting.numbers import CLOSE
-from accessibility.siting.outcome import cover_plan, refused_plan
+from accessibility.siting.outcome import cover_plan, refused_plan, status_column
 from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class FloorPrice:
             a floor), ``price_at_least`` and ``price_at_most`` (what the two bounds leave open of it), ``status``,
             ``short_people`` (how many are missing where no plan meets the floor), ``sites``, ``cost`` and ``message``.
             People and prices are empty where no plan meets the floor, and the message says how many people are missing
-            where.
+            where; the status is ``unproven`` where the search was cut short before either was known.
 
         Examples
         --------
@@ -93,8 +92,6 @@ class FloorPrice:
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         covered, bound = _covered(self.plans), self.bound_people
-        met = ~np.isnan(covered)
-        near = bound - covered <= 2 * CLOSE * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
                 "floor": np.array(self.floors),
@@ -103,7 +100,7 @@ class FloorPrice:
                 "price_people": self.free.objective - covered,
                 "price_at_least": np.maximum(self.free.objective - bound, 0.0),
                 "price_at_most": self.free.bound - covered,
-                "status": np.where(met, np.where(near, "optimal", "feasible"), "infeasible").astype(object),
+                "status": status_column(self.plans, bound, covered),
                 "short_people": np.array([float(sum(plan.short_people.values())) for plan in self.plans]),
                 "sites": np.array([len(plan.selected) for plan in self.plans]),
                 "cost": np.array([plan.cost for plan in self.plans]),

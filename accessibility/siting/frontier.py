@@ -16,7 +16,7 @@ from accessibility.siting.covering import limits_left, read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.numbers import CLOSE
-from accessibility.siting.outcome import cover_plan, refused_plan
+from accessibility.siting.outcome import cover_plan, refused_plan, status_column
 from accessibility.siting.reduction import keep_columns, take_columns
 from accessibility.siting.rollout import find_rollout
 from accessibility.siting.unserved import refuse_gap
@@ -124,7 +124,6 @@ class Frontier:
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
-        met = ~np.isnan(covered)
         hair = 2 * CLOSE * np.maximum(1.0, np.abs(covered))
         return pd.DataFrame(
             {
@@ -132,9 +131,7 @@ class Frontier:
                 "covered_people": covered,
                 "bound_people": bound,
                 "gap": np.abs(bound - covered) / np.maximum(1.0, np.abs(covered)),
-                "status": np.where(met, np.where(bound - covered <= hair, "optimal", "feasible"), "infeasible").astype(
-                    object
-                ),
+                "status": status_column(self.plans, bound, covered),
                 "sites": np.array([len(plan.selected) for plan in self.plans]),
                 "cost": np.array([plan.cost for plan in self.plans]),
                 "nested_people": nested,

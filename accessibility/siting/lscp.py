@@ -15,7 +15,15 @@ from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import LeastCost, MostPeople
 from accessibility.siting.limits import TOTAL, Limits
-from accessibility.siting.outcome import cover_plan, ended, refused_plan, short_plan, spend_plan
+from accessibility.siting.outcome import (
+    cover_plan,
+    ended,
+    is_unproven,
+    refuse_unproven,
+    refused_plan,
+    short_plan,
+    spend_plan,
+)
 
 if TYPE_CHECKING:
     from accessibility.siting.closing import Course
@@ -64,6 +72,8 @@ def solve_lscp(
     ------
     InputError
         Limits that are negative or not a number, conditions about what is not there.
+    UnprovenError
+        Where no plan that covers everybody was found in time, and none was proven impossible.
 
     References
     ----------
@@ -112,6 +122,8 @@ def solve_partial(
     ------
     InputError
         A share that is none, a negative budget, conditions about what is not there.
+    UnprovenError
+        Where no plan that reaches the share was found in time, and none was proven impossible.
 
     References
     ----------
@@ -147,10 +159,38 @@ def _spend(problem: Problem, limits: Limits, share: float | None, gap: float, cl
     if not _easily_met(goal, covering, reading.covering, enough):
         cover = close_gap(MostPeople(), reading.covering, 0.0, clock.part(_LOOK))
         if cover.short or cover.value < enough:
-            return _out_of_reach(problem, limits, reading, cover, (share, wanted, clock))
+            return _after_all(problem, limits, reading, (goal, covering, gap, cover), (share, wanted, clock))
         start = cover.sites
     course = close_gap(goal, covering, gap, clock, start)
     return spend_plan(problem, limits, reading, course, share, clock)
+
+
+def _after_all(
+    problem: Problem,
+    limits: Limits,
+    reading: Reading,
+    search: tuple[LeastCost, Covering, float, Course],
+    asked: tuple[float | None, float, Clock],
+) -> SitingPlan:
+    """Return the plan that comes closest where it is proven that none does what is asked; otherwise look for one.
+
+    Raises
+    ------
+    UnprovenError
+        Where neither is known in the end.
+    """
+    goal, covering, gap, cover = search
+    share, _, clock = asked
+    closest = _out_of_reach(problem, limits, reading, cover, asked)
+    if not is_unproven(closest):
+        return closest
+    course = close_gap(goal, covering, gap, clock, cover.sites)
+    if not course.short:
+        return spend_plan(problem, limits, reading, course, share, clock)
+    cover.short_at_least = max(cover.short_at_least, course.short_at_least)
+    closest = _out_of_reach(problem, limits, reading, cover, asked)
+    refuse_unproven(closest)
+    return closest
 
 
 def _wanted(problem: Problem, limits: Limits, share: float | None) -> float:
@@ -190,7 +230,7 @@ def _out_of_reach(
         objective=float(sum(most.costs)),
         multipliers=None,
     )
-    at_least = problem.people_units.least(wanted) - cover.bound if not cover.short else cover.short_at_least
+    at_least = max(problem.people_units.least(wanted) - cover.bound, cover.short_at_least)
     floors = floor_people(problem, plan)
     everybody = {**floors, TOTAL: max(wanted, floors.get(TOTAL, 0.0))}
-    return ended(problem, short_plan(problem, reading, plan, max(int(at_least), 0), everybody), clock)
+    return ended(problem, short_plan(problem, reading, plan, max(int(at_least), 0), everybody, clock=clock), clock)

@@ -11,7 +11,7 @@ from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
-from accessibility.siting.outcome import cover_plan, refused_plan
+from accessibility.siting.outcome import cover_plan, refuse_unproven, refused_plan
 
 if TYPE_CHECKING:
     from accessibility.siting.plan import Conditions, SitingPlan
@@ -61,6 +61,8 @@ def solve_mclp(
     ------
     InputError
         Neither a number of sites nor a budget, negative ones, conditions about what is not there.
+    UnprovenError
+        Where no plan that meets the floors was found in time, and none was proven impossible.
 
     References
     ----------
@@ -81,11 +83,13 @@ def solve_mclp(
     if not gap >= 0:
         msg = f"gap is {gap}; expected a share of 0 or more"
         raise InputError(msg)
-    return cover_within(problem, Limits.of(sites, budget, conditions), gap, clock)
+    plan = cover_within(problem, Limits.of(sites, budget, conditions), gap, clock)
+    refuse_unproven(plan)
+    return plan
 
 
 def cover_within(problem: Problem, limits: Limits, gap: float, clock: Clock) -> SitingPlan:
-    """Return the plan of `solve_mclp` for limits and a clock that are at hand."""
+    """Return the plan of `solve_mclp` for limits and a clock that are at hand, one that is cut short of floors too."""
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)

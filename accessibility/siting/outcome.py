@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.errors import UnprovenError
 from accessibility.siting.certificate import SPENDING, floor_people, proven_bound
 from accessibility.siting.enumeration import confirmed
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share
@@ -15,7 +16,7 @@ from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,7 +51,7 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
     if course.by == "solver" and solver < plan.bound and not problem.people_units.alike(solver, plan.bound):
         plan = replace(plan, bound=solver, bound_by="solver")
     if course.short:
-        return ended(problem, short_plan(problem, reading, plan, course.short_at_least), clock)
+        return ended(problem, short_plan(problem, reading, plan, course.short_at_least, clock=clock), clock)
     if plan.bound <= objective or problem.people_units.alike(plan.bound, objective):
         plan = replace(plan, bound=objective, status="optimal")
     return ended(problem, replace(plan, message=_message(problem, limits, reading, course)), clock, course.gap)
@@ -97,7 +98,9 @@ def spend_plan(
 def ended(problem: Problem, plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
     """Return the plan with the seconds it took, and what ended its search: a proof, the gap asked for, or a limit."""
     plan = replace(confirmed(problem, plan), seconds=clock.spent_s)
-    if plan.status != "feasible":
+    if plan.status == "infeasible":
+        return plan
+    if plan.status == "optimal":
         return replace(plan, ended_by="proof")
     if plan.gap <= gap:
         return replace(plan, ended_by="gap")
@@ -240,10 +243,36 @@ def sizes_of(reading: Reading, course: Course) -> Sizes:
     )
 
 
+def refuse_unproven(plan: SitingPlan) -> None:
+    """Raise `UnprovenError` where a search was cut short of what it has to cover, and that is not impossible."""
+    if is_unproven(plan):
+        raise UnprovenError(plan.message)
+
+
+def is_unproven(plan: SitingPlan) -> bool:
+    """Return whether a plan does not do what is asked, and nobody knows whether another one does."""
+    return plan.status == "infeasible" and plan.ended_by != "proof"
+
+
+def status_column(plans: Sequence[SitingPlan], bound: NDArray[np.float64], covered: NDArray[np.float64]) -> Any:
+    """Return the status of each of several plans by their people and bounds; ``unproven`` as `is_unproven` says."""
+    near = bound - covered <= 2 * CLOSE * np.maximum(1.0, np.abs(covered))
+    none = np.where([is_unproven(plan) for plan in plans], "unproven", "infeasible")
+    return np.where(np.isnan(covered), none, np.where(near, "optimal", "feasible")).astype(object)
+
+
 def short_plan(
-    problem: Problem, reading: Reading, plan: SitingPlan, at_least: int, wanted: Mapping[str, float] | None = None
+    problem: Problem,
+    reading: Reading,
+    plan: SitingPlan,
+    at_least: int,
+    wanted: Mapping[str, float] | None = None,
+    *,
+    clock: Clock,
 ) -> SitingPlan:
     """Return the plan of a question that asks for more people than any plan covers, and who is short where.
+
+    Where the search was cut short before that was proven, the plan says what ended it; `refuse_unproven` refuses it.
 
     Parameters
     ----------
@@ -255,6 +284,8 @@ def short_plan(
         Weight that every plan is short of; less than this one is where the search was cut short.
     wanted
         District to the people who have to be covered there; those of the floors where not given.
+    clock
+        What the search was allowed.
     """
     opened = problem.open.copy()
     opened[problem.rows(plan.selected)] = True
@@ -265,16 +296,25 @@ def short_plan(
     short = {name: people - there[name] for name, people in asked.items() if people - there[name] > hair}
     listed = ", ".join(f"{math.ceil(missing - hair):,} people in {name}" for name, missing in short.items())
     missing = sum(short.values())
-    sentence = f"the plan that comes closest is short by {listed}"
-    if at_least * reading.covering.person < missing - hair:
-        sentence += "; that no plan comes closer is not proven"
+    all_fall_short = _all_fall_short(problem, reading, asked, hair)
+    proven = at_least > 0 or all_fall_short
+    if proven:
+        sentence = f"the plan that comes closest is short by {listed}"
+        if at_least * reading.covering.person < missing - hair:
+            sentence += "; that no plan comes closer is not proven"
+    else:
+        sentence = (
+            f"no plan that covers as many people as are asked for was found within {clock.limit}, and none was proven"
+            f" impossible; the closest is short by {listed}"
+        )
     # No plan meets the floors, so that prices on them prove nothing: the bound is what all candidates could cover.
     plan = replace(
         plan,
         multipliers=lifted(problem, reading, None),
         prices=prices_of(problem, reading, None),
         status="infeasible",
-        bound_by="certificate" if _all_fall_short(problem, reading, asked, hair) else "solver",
+        ended_by="proof" if proven else clock.ended_by,
+        bound_by="certificate" if all_fall_short else "solver",
     )
     return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
 
