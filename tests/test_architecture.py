@@ -44,6 +44,7 @@ FLOORS = [
     {"runs"},
     {"console"},
     {"cli"},
+    {"__main__"},
 ]
 FENCES = {
     "osmnx": {"sources.overpass"},

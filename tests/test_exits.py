@@ -69,6 +69,17 @@ cli.main()
 """
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_the_program_loads_ends_it_with_its_code_and_no_word(number: signal.Signals, code: int) -> None:
+    script = (
+        "import os, sys, types; from accessibility.__main__ import start;"
+        f"cli = types.ModuleType('cli'); cli.__getattr__ = lambda name: os.kill(os.getpid(), {number:d});"
+        "sys.modules['accessibility.cli'] = cli; start()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)  # noqa: S603
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+
+
 @pytest.mark.parametrize("where", ["python", "compiled", "swallowing"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_at_once_and_leaves_nothing(where: str, number: int, code: int, tmp_path: Path) -> None:

@@ -1,0 +1,19 @@
+"""The program: `accessibility`, or ``python -m accessibility``."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def start() -> None:
+    """Run the command line; a signal that comes while it is still loading ends the process at once, with its code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: os._exit(128 + number))
+    from accessibility.cli import main  # noqa: PLC0415 -- loading takes a moment, in which a signal may come
+
+    main()
+
+
+if __name__ == "__main__":
+    start()
