@@ -242,7 +242,7 @@ def test_tables_and_the_workbook_spell_control_characters_out(town: Path, tmp_pa
 def test_an_error_shows_what_an_input_holds_without_obeying_it(
     town: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise InputError(HOSTILE)
 
     monkeypatch.setattr(runs, "run_check", fail)
