@@ -16,9 +16,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from accessibility.catchments import Catchments, trace_catchments
-    from accessibility.comparison import compare_coverages, compare_scenarios
-    from accessibility.coverage import Coverage, measure_coverage
     from accessibility.demand import Demand
     from accessibility.errors import (
         AccessibilityError,
@@ -29,46 +26,49 @@ if TYPE_CHECKING:
         UnknownSiteError,
         UnprovenError,
     )
-    from accessibility.network import Network
-    from accessibility.scenario import Addition, Move, Scenario, Settings
-    from accessibility.scenariofile import read_scenarios, write_scenarios
+    from accessibility.measures.catchments import Catchments, trace_catchments
+    from accessibility.measures.coverage import Coverage, measure_coverage
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
-    from accessibility.study import Study, read_study
-    from accessibility.trial import Trial
+    from accessibility.streets.network import Network
+    from accessibility.study.scenariofile import read_scenarios, write_scenarios
+    from accessibility.study.study import Study, read_study
+    from accessibility.whatif.comparison import compare_coverages, compare_scenarios
+    from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
+    from accessibility.whatif.trial import Trial
 
 __version__ = "0.1.0"
 
 _HOME = {
     "AccessibilityError": "errors",
     "AccessibilityWarning": "errors",
-    "Addition": "scenario",
-    "Catchments": "catchments",
-    "Coverage": "coverage",
+    "Addition": "whatif.scenario",
+    "Catchments": "measures.catchments",
+    "Coverage": "measures.coverage",
     "Demand": "demand",
     "InfeasibleError": "errors",
     "InputError": "errors",
-    "Move": "scenario",
-    "Network": "network",
+    "Move": "whatif.scenario",
+    "Network": "streets.network",
     "OutputError": "errors",
     "Rule": "standards",
-    "Scenario": "scenario",
-    "Settings": "scenario",
+    "Scenario": "whatif.scenario",
+    "Settings": "whatif.scenario",
     "Sites": "sites",
     "Standard": "standards",
-    "Study": "study",
-    "Trial": "trial",
+    "Study": "study.study",
+    "Trial": "whatif.trial",
     "UnknownSiteError": "errors",
     "UnprovenError": "errors",
     "Walker": "standards",
-    "compare_coverages": "comparison",
-    "compare_scenarios": "comparison",
-    "measure_coverage": "coverage",
-    "read_network": "sources.osm",
-    "read_scenarios": "scenariofile",
-    "read_study": "study",
-    "trace_catchments": "catchments",
-    "write_scenarios": "scenariofile",
+    "compare_coverages": "whatif.comparison",
+    "compare_scenarios": "whatif.comparison",
+    "measure_coverage": "measures.coverage",
+    "read_network": "sources.osm.extracts",
+    "read_scenarios": "study.scenariofile",
+    "read_study": "study.study",
+    "trace_catchments": "measures.catchments",
+    "write_scenarios": "study.scenariofile",
 }
 
 __all__ = [  # noqa: RUF022 -- types, then functions, then errors

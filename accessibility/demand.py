@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.arguments import checked
-from accessibility.arrays import Frozen, Named, read_only, read_rows, read_words, refuse, unique_ids
 from accessibility.errors import InputError
-from accessibility.projection import frame_crs, read_crs, transform
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen, Named, read_only, read_rows, read_words, refuse, unique_ids
+from accessibility.geo.projection import frame_crs, read_crs, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pyproj import CRS
 from scipy import ndimage
 
 from accessibility.errors import InputError
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.arguments import checked
-from accessibility.arrays import Frozen, Named, as_flags, filled, read_only, read_rows, read_words, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
-from accessibility.projection import frame_crs, read_crs, transform
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import (
+    Frozen,
+    Named,
+    as_flags,
+    filled,
+    read_only,
+    read_rows,
+    read_words,
+    refuse,
+    unique_ids,
+)
+from accessibility.geo.projection import frame_crs, read_crs, transform
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

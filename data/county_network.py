@@ -42,7 +42,7 @@ def make_network_arrays(junctions: int, *, seed: int = 1) -> dict[str, NDArray[n
     -------
     dict
         ``node_xy`` (n, 2) float64 metres, ``edges`` (m, 2) int32, ``length_m`` (m,) float64: the fields of the same
-        names of `accessibility.network.Network`. Node ids are in no spatial order, as in a file.
+        names of `accessibility.streets.network.Network`. Node ids are in no spatial order, as in a file.
     """
     side = min(PILOT, max(int(np.sqrt(junctions * 3.0)), 2 * RURAL))
     laid = _lay(side, seed)

@@ -94,7 +94,7 @@ def launched() -> Iterator[Any]:
 @contextmanager
 def shower(chromium: Any, folder: Path) -> Iterator[Callable[..., Opened]]:
     """Give a function that opens a map, or a page as text, without the internet."""
-    from accessibility.maps import write_map  # noqa: PLC0415 -- folium takes a second to load
+    from accessibility.present.map.coverage_map import write_map  # noqa: PLC0415 -- folium takes a second to load
 
     contexts = []
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from accessibility import cli
+from accessibility.cli import commands as cli
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
@@ -27,5 +27,5 @@ def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
 
 def process(*words: object, **env: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own."""
-    command = [sys.executable, "-c", "from accessibility.cli import main; main()", *map(str, words)]
+    command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | env, check=False)  # noqa: S603

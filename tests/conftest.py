@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from browsing import Opened
     from fakeservers import FakeServer
 
-    from accessibility.factfinding import Measured
+    from accessibility.cli.factfinding import Measured
 
 # The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 50.
 settings.register_profile(

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlparse
 
-from accessibility.sources.overpass import Servers
+from accessibility.sources.fetched.overpass import Servers
 
 NAME = '村 "Hill", County'
 STEP = 500 / 95_970.0  # 500 m of longitude at 30.5 degrees north

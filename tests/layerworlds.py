@@ -11,9 +11,9 @@ import shapely
 import worlds
 
 from accessibility import Demand, Sites, measure_coverage
-from accessibility.areas.blackspots import find_blackspots
-from accessibility.areas.service_areas import trace_service_areas
-from accessibility.report.layers import LayerSources
+from accessibility.measures.blackspots import find_blackspots
+from accessibility.measures.service_areas import trace_service_areas
+from accessibility.present.layers.tables import LayerSources
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:

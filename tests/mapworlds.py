@@ -11,8 +11,8 @@ import shapely
 import worlds
 
 from accessibility import Coverage, Demand, Sites, measure_coverage
-from accessibility.catchments import trace_catchments
-from accessibility.maps import MapCaption, Switches
+from accessibility.measures.catchments import trace_catchments
+from accessibility.present.map.coverage_map import MapCaption, Switches
 from accessibility.standards import Rule, Standard
 
 if TYPE_CHECKING:

@@ -11,15 +11,15 @@ import pandas as pd
 from mapworlds import NAMES
 
 from accessibility import read_study
-from accessibility.factfinding import Measured, find_facts, find_pictures, measure_study
+from accessibility.cli.factfinding import Measured, find_facts, find_pictures, measure_study
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility import Study
-    from accessibility.report.facts import Facts
-    from accessibility.report.illustrations import Pictures
+    from accessibility.present.report.facts import Facts
+    from accessibility.present.report.illustrations import Pictures
 
 DATE = "2026-11-24"
 # Columns whose texts are codes of our own, never anybody's words.

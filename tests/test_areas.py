@@ -16,7 +16,7 @@ from shapely import MultiPolygon, Polygon, box
 from accessibility.errors import InputError
 from accessibility.sources.areas import AreaSpec, locate, named_rows, read_areas
 from accessibility.sources.lines import read_lines
-from accessibility.sources.tables import read_table
+from accessibility.sources.tables.reading import read_table
 from accessibility.sources.vectors import read_vector
 
 if TYPE_CHECKING:

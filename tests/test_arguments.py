@@ -13,8 +13,8 @@ from sitingworlds import toy
 
 import accessibility
 from accessibility import siting as solvers
-from accessibility.arguments import checked
 from accessibility.errors import AccessibilityError, InputError
+from accessibility.errors.arguments import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

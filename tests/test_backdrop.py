@@ -10,16 +10,16 @@ import numpy as np
 import shapely
 from browsing import MARKS
 
-from accessibility.cartography.backdrop import Backdrop, water_rings
-from accessibility.maps import draw_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.map.coverage_map import draw_coverage
+from accessibility.present.map.outlines import Backdrop, water_rings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from browsing import Opened
 
-    from accessibility.cartography.backdrop import Waters
+    from accessibility.present.map.outlines import Waters
 
 BOUNDS = (111.0, 30.0, 111.4, 30.4)
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from accessibility import Coverage, Demand, InputError, Network, Sites, measure_coverage, read_study
-from accessibility.areas.blackspots import ACTIONS, BLACKSPOT_COLUMNS, Blackspots, find_blackspots
-from accessibility.projection import WGS84, distances, transform
-from accessibility.sources.datums import to_wgs84
+from accessibility.geo.datums import to_wgs84
+from accessibility.geo.projection import WGS84, distances, transform
+from accessibility.measures.blackspots import ACTIONS, BLACKSPOT_COLUMNS, Blackspots, find_blackspots
 
 if TYPE_CHECKING:
     from pathlib import Path

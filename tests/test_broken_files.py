@@ -20,11 +20,11 @@ from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from accessibility import InputError
 from accessibility.sources.areas import locate, read_areas
-from accessibility.sources.heights import sample_heights
 from accessibility.sources.lines import read_graphml, read_lines
-from accessibility.sources.osm import read_network
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.osm.extracts import read_network
+from accessibility.sources.raster.heights import sample_heights
+from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

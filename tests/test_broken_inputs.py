@@ -23,9 +23,9 @@ from shapely import LineString, MultiLineString, MultiPoint, MultiPolygon, Point
 import accessibility as acc
 from accessibility.errors import InputError
 from accessibility.sources.lines import read_lines
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.places import PlaceSpec, read_sites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

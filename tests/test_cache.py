@@ -15,12 +15,12 @@ from accessibility.errors import InputError
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network, sha256_file
 from accessibility.sources.checks import Finding
-from accessibility.study import read_study
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 FOUND = [Finding(code="extract", source="roads.osm", message="3 ways", count=3, people=2.5)]
 

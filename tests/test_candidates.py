@@ -12,9 +12,9 @@ import shapely
 from worlds import CRS, ORIGIN, line, network, outlets, people, two_islands
 
 from accessibility import Sites, Standard, Walker, measure_coverage, read_study
-from accessibility.candidates import propose_candidates
 from accessibility.errors import InputError
-from accessibility.snapping import snap_points
+from accessibility.streets.snapping import snap_points
+from accessibility.study.candidates import propose_candidates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility import Demand, Network
-    from accessibility.coverage import Coverage
+    from accessibility.measures.coverage import Coverage
 
 
 def box(west: float, south: float, east: float, north: float) -> gpd.GeoSeries:

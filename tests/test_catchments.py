@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Sites, Standard, Walker, measure_coverage, read_study
-from accessibility.catchments import Catchments, trace_catchments
+from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.standards import Rule
 
 if TYPE_CHECKING:

@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Demand, measure_coverage
-from accessibility.projection import WGS84, transform
-from accessibility.report.charts import Axes, Series, draw_bars, draw_frontier, draw_parts, nice_ticks
-from accessibility.report.mapsketch import Ground, Pin, classify, draw_people
-from accessibility.report.svg import element
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.charts import Axes, Series, draw_bars, draw_frontier, draw_parts, element, nice_ticks
+from accessibility.present.report.mapsketch import Paper, Pin, classify, draw_people
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -100,7 +99,7 @@ def test_what_no_text_can_hold_is_replaced() -> None:
 
 def test_a_map_puts_places_where_they_are() -> None:
     cover, districts = mapworlds.named_sites(("North", "Middle", "South"))
-    ground = Ground.of(cover, districts[["geometry"]], worlds.line())
+    ground = Paper.of(cover, districts[["geometry"]], worlds.line())
     lonlat = transform(cover.sites.xy, cover.sites.crs, WGS84)
     tree = parsed(draw_people(ground, pins=[Pin(lon=lonlat[0, 0], lat=lonlat[0, 1], number=7)]))
     width, height = (float(v) for v in tree.get("viewBox", "").split()[2:])
@@ -131,7 +130,7 @@ def test_squares_cover_the_people_and_say_what_changes() -> None:
     changed = classify(before, after).of
     assert (changed[before.covered] == 0).all()
     assert (changed[~before.covered] == 1).all()
-    ground = Ground.of(before, None, None)
+    ground = Paper.of(before, None, None)
     (image,) = parsed(draw_people(ground)).iter(f"{SVG}image")
     x, y, w, h = (float(image.get(k, "0")) for k in ("x", "y", "width", "height"))
     at = ground.at(transform(before.demand.xy, before.demand.crs, WGS84))
@@ -141,9 +140,9 @@ def test_squares_cover_the_people_and_say_what_changes() -> None:
 def test_nobody_and_people_without_a_place_make_a_map_too() -> None:
     nowhere = Demand(ids=["a"], xy=[(np.nan, np.nan)], population=[5.0], crs=worlds.CRS)  # type: ignore[arg-type]
     cover = measure_coverage(worlds.line(), nowhere, worlds.outlets([(0, 0)]))
-    assert "<image" not in draw_people(Ground.of(cover, None, None))
+    assert "<image" not in draw_people(Paper.of(cover, None, None))
     x, y = worlds.ORIGIN
     hole = shapely.box(x, y, x + 9_000, y + 9_000) - shapely.box(x + 3_000, y + 3_000, x + 6_000, y + 6_000)
-    ground = Ground.of(cover, gpd.GeoDataFrame(geometry=[hole], index=["ring"], crs=worlds.CRS), worlds.line())
+    ground = Paper.of(cover, gpd.GeoDataFrame(geometry=[hole], index=["ring"], crs=worlds.CRS), worlds.line())
     assert ground.districts.count("M") == 2
     assert ground.streets == "" or ground.streets.startswith("M")

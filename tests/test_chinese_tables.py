@@ -10,11 +10,11 @@ import pytest
 from osmfiles import node, relation, way, write_osm
 
 from accessibility.errors import InputError
-from accessibility.sources import osm
-from accessibility.sources.columns import find_column
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.tables import read_table
+from accessibility.sources.osm import extracts as osm
+from accessibility.sources.tables.columns import find_column
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.places import PlaceSpec, read_sites
+from accessibility.sources.tables.reading import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from conftest import REAL_DATA
 from osmfiles import node, relation, way, write_osm
 from rasterio.transform import from_origin
 
-from accessibility import runs
+from accessibility.cli.pack import demo_folder
 from accessibility.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def test_a_folder_is_named_after_the_study(town: Path, tmp_path: Path, monkeypat
 def test_demo_runs_the_sample_county(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(monkeypatch, "demo", "--out", tmp_path / "demo", "--quiet") == 0
     assert (tmp_path / "demo" / "coverage.html").stat().st_size > 100_000
-    assert runs.demo_folder().parts[-2:] == ("maps", "demo")
+    assert demo_folder().parts[-2:] == ("maps", "demo")
 
 
 def test_new_writes_a_study_that_is_read_and_never_overwrites(
@@ -132,7 +132,7 @@ def test_exit_codes(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(runs, "run_cover", fail)
+    monkeypatch.setattr("accessibility.cli.pack.run_cover", fail)
     assert call(monkeypatch, "cover", town, "--quiet") == code
     assert "Traceback" not in capsys.readouterr().err
 
@@ -288,7 +288,7 @@ def test_an_extract_cut_at_a_block_boundary_is_suspected(liechtenstein: Path, tm
         blocks.append(at)
     short = tmp_path / "short.osm.pbf"
     short.write_bytes(data[: blocks[-2]])  # the relations stand last
-    from accessibility.sources.osm import read_network  # noqa: PLC0415
+    from accessibility.sources.osm.extracts import read_network  # noqa: PLC0415
 
     _, findings = read_network(short)
     assert "suspect-truncated" in {f.code for f in findings}

@@ -9,9 +9,9 @@ import mapworlds
 import numpy as np
 import pytest
 
-from accessibility.cartography.changes import COLOURS, classify_changes
-from accessibility.cartography.overlays import classify_people
-from accessibility.cartography.symbols import INKS
+from accessibility.present.map.changes import COLOURS, classify_changes
+from accessibility.present.map.overlays import classify_people
+from accessibility.present.map.symbols import INKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from osmfiles import node, relation, way, write_osm
 
 import accessibility as acc
 from accessibility import measure_coverage
-from accessibility.compounds import enclose_lanes, sealed_edges
 from accessibility.quality import measure_quality
+from accessibility.streets.compounds import enclose_lanes, sealed_edges
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import worlds
 from pyproj import Geod
 
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
 
 WALK = Walker(access_factor_s=1.0)
 

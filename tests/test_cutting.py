@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Network, Walker, search
-from accessibility.areas.cutting import Pieces, cut_edges
+from accessibility.measures.cutting import Pieces, cut_edges
 from accessibility.search import Stops
 from accessibility.search.packing import build_graph
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from accessibility.errors import InputError
-from accessibility.network import Network
-from accessibility.projection import WGS84, transform
+from accessibility.geo.datums import DATUMS, from_wgs84
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.areas import locate, read_areas
-from accessibility.sources.datums import DATUMS, from_wgs84
-from accessibility.sources.detection import SWAPPED, Evidence, Ground, best_reading, suspect_datum, weigh_readings
-from accessibility.sources.osm import read_network
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.raster import read_population_raster
-from accessibility.study import read_study
+from accessibility.sources.detection import SWAPPED, Evidence, Surroundings, best_reading, suspect_datum, weigh_readings
+from accessibility.sources.osm.extracts import read_network
+from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.tables.places import PlaceSpec, read_sites
+from accessibility.streets.network import Network
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,13 +34,13 @@ NORTH_M = 110_860.0  # and one of latitude
 
 
 @pytest.fixture(scope="module")
-def county() -> Ground:
+def county() -> Surroundings:
     """Return the streets and townships of the sample county."""
     districts, _ = read_areas(SAMPLE / "districts.gpkg")
-    return Ground(network=read_network(SAMPLE / "roads.osm.pbf")[0], districts=districts.set_index("name"))
+    return Surroundings(network=read_network(SAMPLE / "roads.osm.pbf")[0], districts=districts.set_index("name"))
 
 
-def said(ground: Ground, file: str, role: Any, coordinates: str | None) -> list[str]:
+def said(ground: Surroundings, file: str, role: Any, coordinates: str | None) -> list[str]:
     sites, _ = read_sites(SAMPLE / file, PlaceSpec(role=role, coordinates=coordinates))
     return [str(finding) for finding in suspect_datum(sites, coordinates, ground, source=file)[1]]
 
@@ -65,7 +65,7 @@ def table(lonlat: NDArray[np.float64], **columns: list[str]) -> gpd.GeoDataFrame
 
 
 @pytest.mark.parametrize("declared", ["WGS84", None, "BD-09", "EPSG:4490"])
-def test_the_sample_outlets_are_seen_to_be_gcj02(county: Ground, declared: str | None) -> None:
+def test_the_sample_outlets_are_seen_to_be_gcj02(county: Surroundings, declared: str | None) -> None:
     (sentence,) = said(county, "outlets.csv", "outlets", declared)
     who = "WGS84 (assumed)" if declared is None else f"{declared} (declared)"
     assert sentence.startswith(
@@ -74,18 +74,18 @@ def test_the_sample_outlets_are_seen_to_be_gcj02(county: Ground, declared: str |
     assert sentence.endswith('if they are GCJ-02, say coordinates = "GCJ-02"')
 
 
-def test_the_sample_outlets_declared_right_raise_no_suspicion(county: Ground) -> None:
+def test_the_sample_outlets_declared_right_raise_no_suspicion(county: Surroundings) -> None:
     assert said(county, "outlets.csv", "outlets", "GCJ-02") == []
     assert said(county, "banks.xlsx", "banks", "WGS84") == []
 
 
 @pytest.mark.parametrize("declared", ["GCJ-02", "BD-09"])
-def test_the_sample_banks_are_seen_to_be_wgs84(county: Ground, declared: str) -> None:
+def test_the_sample_banks_are_seen_to_be_wgs84(county: Surroundings, declared: str) -> None:
     (sentence,) = said(county, "banks.xlsx", "banks", declared)
     assert sentence.endswith('if they are WGS84, say coordinates = "WGS84"')
 
 
-def test_distances_and_shares_are_those_of_plain_geometry(county: Ground) -> None:
+def test_distances_and_shares_are_those_of_plain_geometry(county: Surroundings) -> None:
     sites, _ = read_sites(SAMPLE / "outlets.csv", PlaceSpec(role="outlets", coordinates="GCJ-02"))
     (first, *_), _ = suspect_datum(sites, "GCJ-02", county, source="t")
     lines = county.network.to_gdf()
@@ -101,7 +101,9 @@ def test_distances_and_shares_are_those_of_plain_geometry(county: Ground) -> Non
 
 def test_a_shift_across_the_street_is_seen_and_measured() -> None:
     written = gcj02(along(9))
-    (declared, gcj, _), findings = suspect_datum(table(written), "WGS84", Ground(network=street()), source="t.csv")
+    (declared, gcj, _), findings = suspect_datum(
+        table(written), "WGS84", Surroundings(network=street()), source="t.csv"
+    )
     assert gcj.street_m == pytest.approx(10.0, abs=0.1)
     foot = Geod(ellps="WGS84")
     north = np.median([foot.inv(x, y, x, 30.5)[2] for x, y in written])
@@ -116,7 +118,7 @@ def test_a_shift_across_the_street_is_seen_and_measured() -> None:
 
 def test_few_rows_raise_no_suspicion() -> None:
     written = gcj02(along(9))
-    ground = Ground(network=street())
+    ground = Surroundings(network=street())
     assert len(suspect_datum(table(written[:8]), None, ground, source="t")[1]) == 1
     assert suspect_datum(table(written[:7]), None, ground, source="t")[1] == []
 
@@ -129,7 +131,7 @@ def test_districts_alone_are_enough() -> None:
     names = [f"第{at}镇" for at in range(10)]
     districts = gpd.GeoDataFrame(geometry=strips, index=names, crs="EPSG:4326")
     written = places + shift
-    far_street = Ground(network=street(lat=31.0), districts=districts)
+    far_street = Surroundings(network=street(lat=31.0), districts=districts)
     by_column = table(written, district=names, name=["x"] * 10)
     by_address = table(written, district=[""] * 10, address=[f"某县{name}政府驻地" for name in names])
     for sites in (by_column, by_address):
@@ -141,7 +143,7 @@ def test_swapped_columns_are_seen_where_both_are_possible() -> None:
     here = np.column_stack([np.full(9, 40.0), np.linspace(40.5, 40.6, 9)])
     crs = CRS(32637)
     ends = transform(np.array([(40.0, 40.4), (40.0, 40.7)]), WGS84, crs)
-    ground = Ground(
+    ground = Surroundings(
         network=Network(node_xy=ends, edges=np.array([(0, 1)], np.int32), length_m=np.array([33e3]), crs=crs)
     )
     assert suspect_datum(table(here), "WGS84", ground, source="t")[1] == []
@@ -153,12 +155,12 @@ def test_swapped_columns_are_seen_where_both_are_possible() -> None:
 
 
 def test_projected_coordinates_have_no_other_reading() -> None:
-    assert suspect_datum(table(along(9)), "EPSG:4547", Ground(network=street()), source="t") == ((), [])
+    assert suspect_datum(table(along(9)), "EPSG:4547", Surroundings(network=street()), source="t") == ((), [])
 
 
 def test_names_within_names_and_two_names_in_one_text() -> None:
     districts = gpd.GeoDataFrame(geometry=[shapely.box(0, 0, 1, 1)] * 3, index=["城关镇", "新城关镇", "东乡"], crs=4326)
-    ground = Ground(network=street(), districts=districts)
+    ground = Surroundings(network=street(), districts=districts)
     texts = [("新城关镇政府",), ("城关镇",), ("东乡至城关镇路口",), ("", "东乡卫生院"), (), ("别处",)]
     assert ground.named_districts(texts).tolist() == [1, 0, -1, 2, -1, -1]
 
@@ -198,7 +200,7 @@ def test_the_best_of_several_better_readings_is_named() -> None:
     assert best.reading == "BD-09"
 
 
-def test_places_right_as_declared_are_hardly_ever_suspected(county: Ground) -> None:
+def test_places_right_as_declared_are_hardly_ever_suspected(county: Surroundings) -> None:
     random = np.random.default_rng(7)
     lines = county.network.lines()
     suspected = 0
@@ -223,7 +225,7 @@ def test_places_right_as_declared_are_hardly_ever_suspected(county: Ground) -> N
     declared=st.sampled_from(DATUMS),
 )
 def test_whatever_stands_in_a_table_nothing_is_raised(
-    county: Ground, rows: list[tuple[float, float, str]], declared: str
+    county: Surroundings, rows: list[tuple[float, float, str]], declared: str
 ) -> None:
     written = np.array([row[:2] for row in rows], dtype=np.float64).reshape(-1, 2)
     found = weigh_readings(written, declared, county, [(row[2],) for row in rows])
@@ -237,7 +239,7 @@ def test_whatever_stands_in_a_table_nothing_is_raised(
 
 def test_a_street_without_edges_leaves_the_districts_to_speak() -> None:
     nothing = Network(node_xy=np.zeros((1, 2)), edges=np.empty((0, 2), np.int32), length_m=np.empty(0), crs=CRS_HERE)
-    (first, *_), findings = suspect_datum(table(along(9)), "WGS84", Ground(network=nothing), source="t")
+    (first, *_), findings = suspect_datum(table(along(9)), "WGS84", Surroundings(network=nothing), source="t")
     assert np.isnan(first.street_m)
     assert findings == []
 
@@ -253,7 +255,7 @@ def test_a_study_that_declares_the_wrong_datum_is_warned(sample: Path, tmp_path:
     assert "datum-suspect" not in {finding.code for finding in read_study(sample, cache=cache).findings}
 
 
-def people_of(county: Ground, folder: Path, *, datum: str, label: bool) -> Path:
+def people_of(county: Surroundings, folder: Path, *, datum: str, label: bool) -> Path:
     """Write a study of the sample county whose people are a table: its own cells, every tenth, in a datum."""
     cells, _ = read_population_raster(SAMPLE / "population.tif")
     lonlat = transform(cells.xy, cells.crs, WGS84)[::10]
@@ -276,7 +278,7 @@ def people_of(county: Ground, folder: Path, *, datum: str, label: bool) -> Path:
 
 @pytest.mark.parametrize("label", [True, False])
 def test_people_in_another_datum_than_declared_are_suspected(
-    county: Ground,
+    county: Surroundings,
     tmp_path: Path,
     cache: Path,
     label: bool,  # noqa: FBT001
@@ -288,7 +290,7 @@ def test_people_in_another_datum_than_declared_are_suspected(
     assert ("homes lie in the district they name" in said.message) == label
 
 
-def test_people_where_they_are_declared_to_be_are_not(county: Ground, tmp_path: Path, cache: Path) -> None:
+def test_people_where_they_are_declared_to_be_are_not(county: Surroundings, tmp_path: Path, cache: Path) -> None:
     study = read_study(people_of(county, tmp_path, datum="WGS84", label=True), cache=cache)
     assert "datum-suspect" not in {finding.code for finding in study.findings}
 
@@ -296,10 +298,10 @@ def test_people_where_they_are_declared_to_be_are_not(county: Ground, tmp_path: 
 def test_a_geographic_file_of_shifted_places_is_suspected_too(tmp_path: Path) -> None:
     table(gcj02(along(9))).to_file(tmp_path / "t.geojson")
     sites, _ = read_sites(tmp_path / "t.geojson", PlaceSpec(role="outlets"))
-    (finding,) = suspect_datum(sites, None, Ground(network=street()), source="t.geojson")[1]
+    (finding,) = suspect_datum(sites, None, Surroundings(network=street()), source="t.geojson")[1]
     assert "if read as GCJ-02 instead of WGS84 (as the file says)" in finding.message
 
 
 def test_an_unknown_datum_is_refused() -> None:
     with pytest.raises(InputError, match="unknown datum 'GCJ02'"):
-        weigh_readings(along(9), "GCJ02", Ground(network=street()), [()] * 9)
+        weigh_readings(along(9), "GCJ02", Surroundings(network=street()), [()] * 9)

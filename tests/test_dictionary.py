@@ -14,14 +14,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from accessibility import runs
-from accessibility.areas.blackspots import ACTIONS
-from accessibility.console import Silence
-from accessibility.proposing import Question
-from accessibility.report.dictionary import DICTIONARY_COLUMNS, data_dictionary
-from accessibility.report.files import write_csv
-from accessibility.report.groups import group_record, group_table
-from accessibility.report.layers import GEOMETRY
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.measures.blackspots import ACTIONS
+from accessibility.measures.tables import group_record, group_table
+from accessibility.present.layers.files import write_csv
+from accessibility.present.layers.tables import GEOMETRY
+from accessibility.present.schema import DICTIONARY_COLUMNS, data_dictionary
+from accessibility.study.proposing import Question
 from accessibility.wording import _sentences
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 def folder(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run of the sample county, with a proposal and its GeoPackage."""
     out = tmp_path_factory.mktemp("run")
-    runs.run_site(sample, Question(budget=2.0), out, runs.Options(workers=1, cache=cache), Silence())
+    run_site(sample, Question(budget=2.0), out, Options(workers=1, cache=cache), Silence())
     return out
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accessibility import InputError, read_study
-from accessibility.report.differences import (
+from accessibility.present.manifest import Run
+from accessibility.present.report.differences import (
     COMPARE_COLUMNS,
     DIFFERENCE_COLUMNS,
     difference_table,
@@ -15,8 +16,7 @@ from accessibility.report.differences import (
     scenario_table,
     write_comparison,
 )
-from accessibility.report.manifest import Run
-from accessibility.scenario import Addition, Scenario, Settings
+from accessibility.whatif.scenario import Addition, Scenario, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,10 +16,10 @@ import pytest
 from osmfiles import node, relation, way, write_osm
 
 import accessibility as acc
-from accessibility.graphs import read_graph
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.lines import read_graphml, read_lines
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
+from accessibility.streets.graphs import read_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 STEP = 0.0015  # degrees, about 110 m by 167 m
 SIDE = 6

@@ -18,17 +18,18 @@ import pytest
 import xlsxwriter
 from commands import call
 
-from accessibility import OutputError, runs
-from accessibility.controls import visible
-from accessibility.errors import CallError, InfeasibleError, InputError, UnknownSiteError
+from accessibility import OutputError
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.errors import CallError, InfeasibleError, InputError, UnknownSiteError, visible
 from accessibility.files import is_full, passing_folder
-from accessibility.report.manifest import json_line
+from accessibility.present.manifest import json_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 COMMAND = [sys.executable, "-c", "from accessibility.cli import main; main()"]
-SHELL = f"'{sys.executable}' -c 'from accessibility.cli import main; main()'"
+SHELL = f"'{sys.executable}' -c 'from accessibility.cli.commands import main; main()'"
 HOSTILE = "\x1b]0;pwn\x07\x1b[31mHall\x9b\u202egnp"
 SPELT = r"\x1b]0;pwn\x07\x1b[31mHall\x9b\u202egnp"
 
@@ -41,7 +42,10 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 # Stops the command in the middle of a file, in compiled code that holds the interpreter, or while it computes.
 STOPPED = """
 import os, signal, sys, threading, time
-from accessibility import cli, runs
+from accessibility import cli
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
+from accessibility.cli.pack import run_site
 from accessibility.files import write_folder
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def run(study, out, options, progress):
@@ -64,7 +68,7 @@ def run(study, out, options, progress):
                 except BaseException:
                     pass
         time.sleep(60)
-runs.run_cover = run
+run_cover = run
 cli.main()
 """
 
@@ -188,8 +192,8 @@ def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_workbook_names_the_temporary_folder_that_is_full(
     sample_measured: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from accessibility.factfinding import find_facts  # noqa: PLC0415
-    from accessibility.report.workbook import write_workbook  # noqa: PLC0415
+    from accessibility.cli.factfinding import find_facts  # noqa: PLC0415
+    from accessibility.present.report.workbook import write_workbook  # noqa: PLC0415
 
     def full(_: object) -> None:
         raise xlsxwriter.exceptions.FileCreateError(OSError(28, os.strerror(28)))
@@ -224,12 +228,12 @@ def test_a_terminal_is_never_told_what_to_do_by_a_name(
 
 
 def test_tables_and_the_workbook_spell_control_characters_out(town: Path, tmp_path: Path, cache: Path) -> None:
-    from accessibility.console import Silence  # noqa: PLC0415
-    from accessibility.proposing import Question  # noqa: PLC0415
+    from accessibility.cli.console import Silence  # noqa: PLC0415
+    from accessibility.study.proposing import Question  # noqa: PLC0415
 
     hostile(town)
     out = tmp_path / "out"
-    runs.run_site(town, Question(budget=1.0), out, runs.Options(cache=cache), Silence())
+    run_site(town, Question(budget=1.0), out, Options(cache=cache), Silence())
     assert pd.read_csv(out / "sites.csv", encoding="utf-8-sig")["name"][0] == SPELT
     for path in out.glob("*.csv"):
         assert not set("\x1b\x07\x9b\u202e") & set(path.read_text(encoding="utf-8")), path.name
@@ -245,7 +249,7 @@ def test_an_error_shows_what_an_input_holds_without_obeying_it(
     def fail(*_: object, **__: object) -> None:
         raise InputError(HOSTILE)
 
-    monkeypatch.setattr(runs, "run_check", fail)
+    monkeypatch.setattr("accessibility.cli.checking.run_check", fail)
     assert call(monkeypatch, "check", town, "--quiet") == 2
     assert capsys.readouterr().err == f"error: {SPELT}\n"
 

@@ -12,8 +12,8 @@ import worlds
 from pyproj import CRS, Geod
 
 from accessibility import InputError, Sites, Standard, measure_coverage, read_study
-from accessibility.explanation import explain_place
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.explanation import explain_place
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,16 +12,16 @@ import pytest
 import reportworlds
 
 from accessibility import Rule, Sites, Standard, UnprovenError, Walker, read_study
-from accessibility.factfinding import find_facts, measure_study
-from accessibility.report.facts import tell_distances, tell_times
+from accessibility.cli.factfinding import find_facts, measure_study
+from accessibility.present.report.facts import tell_distances, tell_times
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility import Study
-    from accessibility.factfinding import Measured
-    from accessibility.report.facts import Facts
+    from accessibility.cli.factfinding import Measured
+    from accessibility.present.report.facts import Facts
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 from accessibility.errors import InputError
-from accessibility.sources.osm import read_buildings, read_districts, read_places
+from accessibility.sources.osm.extracts import read_buildings, read_districts, read_places
 
 if TYPE_CHECKING:
     from accessibility.sources.checks import Finding

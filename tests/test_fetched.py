@@ -12,11 +12,12 @@ from fakeservers import PLACES, STEP, town_node
 from osmfiles import node, relation, way, write_osm
 
 import accessibility as acc
-from accessibility import runs
-from accessibility.console import Silence
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError, OutputError
-from accessibility.sources import osm
-from accessibility.sources.fetched import Asked, keep_places, keep_streets
+from accessibility.sources.fetched.keeping import Request, keep_places, keep_streets
+from accessibility.sources.osm import extracts as osm
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +48,8 @@ def northernmost(server: FakeServer) -> list[float]:
 
 
 def cover(path: Path, tmp_path: Path, name: str) -> dict[str, Any]:
-    options = runs.Options(cache=tmp_path / "cache")
-    return runs.run_cover(path, tmp_path / name, options, Silence()).manifest
+    options = Options(cache=tmp_path / "cache")
+    return run_cover(path, tmp_path / name, options, Silence()).manifest
 
 
 def test_the_second_run_asks_nobody_and_the_manifest_names_what_was_kept(server: FakeServer, tmp_path: Path) -> None:
@@ -110,12 +111,12 @@ def test_servers_that_fail_leave_nothing_behind(server: FakeServer, tmp_path: Pa
     assert list((tmp_path / "cache" / "places").iterdir()) == []
     (tmp_path / "file").write_text("no folder", encoding="utf-8")
     with pytest.raises(OutputError, match="expected a folder to keep answers in"):
-        keep_streets(Asked(place="Hill", margin_m=5_000, folder=tmp_path / "file" / "places"))
+        keep_streets(Request(place="Hill", margin_m=5_000, folder=tmp_path / "file" / "places"))
 
 
 def test_what_was_fetched_reads_as_it_would_from_an_extract(server: FakeServer, tmp_path: Path) -> None:
     server.places = [*PLACES, town_node(34, 1, 1, amenity="townhall", name="Old Hall")]
-    asked = Asked(
+    asked = Request(
         place="Hill", margin_m=5_000, folder=tmp_path, overpass=f"{server.url}/api", nominatim=f"{server.url}/"
     )
     frame, _ = keep_places(asked, "amenity=townhall,amenity=post_office")

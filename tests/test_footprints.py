@@ -11,8 +11,8 @@ import worlds
 from pyproj import CRS, Geod
 
 from accessibility import Coverage, Demand, measure_coverage
-from accessibility.areas.footprints import POINT_M, Footprint
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.surface import POINT_M, Footprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,14 +19,14 @@ import shapely
 import worlds
 
 from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
-from accessibility.areas.blackspots import BLACKSPOT_COLUMNS
-from accessibility.cartography.overlays import classify_people
 from accessibility.files import write_folder
-from accessibility.projection import WGS84
-from accessibility.report.geopackage import write_geopackage
-from accessibility.report.layers import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
-from accessibility.report.layerstyles import layer_styles
-from accessibility.report.tables import DISTRICT_COLUMNS, district_table
+from accessibility.geo.projection import WGS84
+from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
+from accessibility.measures.tables import DISTRICT_COLUMNS, district_table
+from accessibility.present.layers.files import write_geopackage
+from accessibility.present.layers.styles import layer_styles
+from accessibility.present.layers.tables import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
+from accessibility.present.map.overlays import classify_people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.grades import (
+from accessibility.sources.raster.heights import sample_heights
+from accessibility.streets.grades import (
     SLOPE_FACTORS,
     STEEP_SHARE,
     campbell_m_s,
@@ -23,8 +24,7 @@ from accessibility.grades import (
     naismith_factor,
     tobler_factor,
 )
-from accessibility.sources.heights import sample_heights
-from accessibility.study import read_study
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -208,7 +208,7 @@ def test_heights_are_the_same_however_few_rows_are_read_at_once(
     xy = np.column_stack([rng.uniform(499_890, 500_210, 200), rng.uniform(3_374_690, 3_375_110, 200)])
     whole, _ = sample_heights(path, xy, UTM)
     assert np.isfinite(whole).sum() > 150
-    monkeypatch.setattr("accessibility.sources.raster._STRIP_CELLS", 90)
+    monkeypatch.setattr("accessibility.sources.raster.reading._STRIP_CELLS", 90)
     np.testing.assert_array_equal(sample_heights(path, xy, UTM)[0], whole)
 
 

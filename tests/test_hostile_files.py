@@ -16,12 +16,12 @@ import rasterio
 from accessibility.errors import InputError
 from accessibility.sources.areas import read_areas
 from accessibility.sources.lines import read_lines
-from accessibility.sources.osm import read_network
-from accessibility.sources.pbf import look_through
-from accessibility.sources.raster import read_population_raster
-from accessibility.sources.tables import read_table
+from accessibility.sources.osm.extracts import read_network
+from accessibility.sources.osm.pbf import look_through
+from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.tables.reading import read_table
 from accessibility.sources.vectors import read_vector
-from accessibility.study import read_study
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numba
 import pytest
 
-from accessibility import runs
-from accessibility.console import Silence
-from accessibility.kernels import limited_threads, run_in_threads
+from accessibility.cli.checking import run_check
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
+from accessibility.search.compiling import limited_threads, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +27,7 @@ AVAILABLE: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
 def test_a_command_measures_on_as_many_threads_as_it_is_given(
     command: str, town: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scenarios, folder, options = town.parent / "s.toml", town.parent / "run", runs.Options(workers=1, cache=cache)
+    scenarios, folder, options = town.parent / "s.toml", town.parent / "run", Options(workers=1, cache=cache)
     scenarios.write_text('[[scenario]]\nname = "the bank"\nopen = ["B1"]\n', encoding="utf-8")
     threads: list[int] = []
 
@@ -32,16 +35,16 @@ def test_a_command_measures_on_as_many_threads_as_it_is_given(
         threads.append(numba.get_num_threads())
         return run_in_threads(tasks)
 
-    for module in ("quality.gate", "runs.pack", "runs.comparing"):
+    for module in ("quality.gate", "pack", "comparing"):
         monkeypatch.setattr(f"accessibility.{module}.run_in_threads", watched)
     before = numba.get_num_threads()
     match command:
         case "check":
-            runs.run_check(town, Silence(), workers=1)
+            run_check(town, Silence(), workers=1)
         case "cover":
-            runs.run_cover(town, folder, options, Silence())
+            run_cover(town, folder, options, Silence())
         case "compare":
-            runs.run_compare(town, scenarios, folder, options, Silence())
+            run_compare(town, scenarios, folder, options, Silence())
     assert threads
     assert set(threads) == {1}
     assert numba.get_num_threads() == before

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Sites, measure_coverage, trace_catchments
-from accessibility.ledger import measure_redundancy
+from accessibility.measures.redundancy import measure_redundancy
 
 
 @settings(max_examples=60)

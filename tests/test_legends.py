@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.cartography.legends import MapCaption, compared_lines, headline_lines, rule_rows
-from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import SITE_WORDS, count
-from accessibility.cartography.sitemarks import KINDS, site_key
-from accessibility.maps import draw_coverage
-from accessibility.report.tables import headline
+from accessibility.measures.tables import headline
+from accessibility.present.map.coverage_map import draw_coverage
+from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, rule_rows
+from accessibility.present.map.outlines import SITE_WORDS, count
+from accessibility.present.map.symbols import KINDS, site_key
+from accessibility.present.map.words import MapWords
 from accessibility.standards import Rule, Standard
 from accessibility.wording import percent_text
 

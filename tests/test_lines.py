@@ -16,12 +16,12 @@ import worlds
 from pyproj import CRS, Geod
 from shapely import LineString, MultiLineString, Point
 
-from accessibility.coverage import measure_coverage
 from accessibility.errors import InputError
-from accessibility.network import Network
-from accessibility.sources import osm
+from accessibility.measures.coverage import measure_coverage
 from accessibility.sources.lines import read_graphml, read_lines
-from accessibility.study import read_study
+from accessibility.sources.osm import extracts as osm
+from accessibility.streets.network import Network
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path

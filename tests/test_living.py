@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from unpacking import Unpacker
 
 from accessibility import measure_coverage
-from accessibility.cartography.compact import packed, steps, varints
-from accessibility.cartography.living import embed_switches, unit_bits
-from accessibility.maps import Switches
+from accessibility.present.map.coverage_map import Switches
+from accessibility.present.map.living import embed_switches, unit_bits
+from accessibility.present.map.packing import packed, steps, varints
 from accessibility.standards import SETTINGS
 
 WORLDS = ("fractions", "tenths", "halves", "whole")

@@ -29,13 +29,14 @@ from scipy.spatial import cKDTree
 from unpacking import dots_of
 
 from accessibility import Demand, InputError, OutputError, Rule, Standard, measure_coverage
-from accessibility.cartography.dots import pack_dots
-from accessibility.cartography.inlining import inline
-from accessibility.cartography.outlines import district_figures, safe_html, street_lines
-from accessibility.cartography.overlays import PeopleClasses, Picture, Places, classify_people, mercator, unmercator
-from accessibility.controls import OBEYED, visible
-from accessibility.maps import Backdrop, draw_coverage, write_map
-from accessibility.projection import WGS84, transform
+from accessibility.errors import OBEYED, visible
+from accessibility.geo.projection import WGS84, mercator, transform, unmercator
+from accessibility.measures.surface import Places
+from accessibility.present.map.coverage_map import Backdrop, draw_coverage, write_map
+from accessibility.present.map.dots import pack_dots
+from accessibility.present.map.outlines import district_figures, safe_html, street_lines
+from accessibility.present.map.overlays import PeopleClasses, Picture, classify_people
+from accessibility.present.pages import inline
 
 
 def html_of(drawn: Any) -> str:

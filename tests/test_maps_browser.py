@@ -15,12 +15,12 @@ from branca.element import Element
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
-from accessibility.cartography.outlines import count
-from accessibility.cartography.overlays import classify_people
-from accessibility.cartography.sheets import Sheet
-from accessibility.controls import visible
-from accessibility.maps import Backdrop, draw_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.errors import visible
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.map.coverage_map import Backdrop, draw_coverage
+from accessibility.present.map.outlines import count
+from accessibility.present.map.overlays import classify_people
+from accessibility.present.map.sheets import MapSheet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw people as a picture, however few they are."""
-    monkeypatch.setattr("accessibility.maps.Sheet", partial(Sheet, max_dots=100))
+    monkeypatch.setattr("accessibility.present.map.coverage_map.Sheet", partial(MapSheet, max_dots=100))
 
 
 @pytest.mark.parametrize("picture", [False, True])

@@ -16,16 +16,16 @@ import worlds
 from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
-from accessibility.cartography.legends import headline_lines
-from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import count
-from accessibility.cartography.overlays import classify_people
-from accessibility.comparison import compare_coverages
-from accessibility.maps import Backdrop, draw_coverage
-from accessibility.projection import WGS84, transform
-from accessibility.scenario import Addition, Move, Scenario, Settings
-from accessibility.scenariofile import read_scenarios, scenario_toml
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.map.coverage_map import Backdrop, draw_coverage
+from accessibility.present.map.legends import headline_lines
+from accessibility.present.map.outlines import count
+from accessibility.present.map.overlays import classify_people
+from accessibility.present.map.words import MapWords
 from accessibility.standards import Rule, Standard
+from accessibility.study.scenariofile import read_scenarios, scenario_toml
+from accessibility.whatif.comparison import compare_coverages
+from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
@@ -482,8 +482,8 @@ def test_names_are_text_in_the_list_and_the_tables(show: Callable[..., Opened]) 
 
 
 def test_what_does_not_fit_is_left_out_and_said(show: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch) -> None:
-    from accessibility.cartography import sheets  # noqa: PLC0415
-    from accessibility.cartography.living import embed_switches  # noqa: PLC0415
+    from accessibility.present.map import sheets  # noqa: PLC0415
+    from accessibility.present.map.living import embed_switches  # noqa: PLC0415
 
     net, past, where = mapworlds.switchable("whole")
     given = mapworlds.switches(net, past, where)

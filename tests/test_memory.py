@@ -17,7 +17,7 @@ from accessibility import InputError, Rule, Standard, Study, Walker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.factfinding import Measured
+    from accessibility.cli.factfinding import Measured
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* findings on the inputs")
 

@@ -11,8 +11,8 @@ from pyproj import Geod, Proj
 from shapely import LineString
 
 from accessibility import AccessibilityWarning, InputError, Network, Walker
-from accessibility.network import IMPASSABLE
-from accessibility.projection import local_crs, segment_lengths
+from accessibility.geo.projection import local_crs, segment_lengths
+from accessibility.search.impedance import IMPASSABLE
 
 
 def test_costs_are_whole_milliseconds_and_centimetres() -> None:

@@ -15,11 +15,10 @@ import pytest
 from rasterio.io import MemoryFile
 
 from accessibility import Addition, InputError, OutputError, Scenario, UnknownSiteError, read_scenarios, read_study
-from accessibility.cartography.changes import COLOURS
-from accessibility.cartography.inlining import data_address
-from accessibility.cartography.outlines import count
-from accessibility.cartography.overlays import mercator
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.map.changes import COLOURS
+from accessibility.present.map.outlines import count
+from accessibility.present.pages import data_address
 
 ipywidgets = pytest.importorskip("ipywidgets")
 pytest.importorskip("ipyleaflet")

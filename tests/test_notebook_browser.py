@@ -22,14 +22,13 @@ import pytest
 from conftest import ROOT
 
 from accessibility import InputError, read_scenarios, read_study
-from accessibility.cartography.outlines import count
-from accessibility.cartography.overlays import mercator
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.map.outlines import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 CHROMIUM = Path("/usr/bin/chromium")
 MISSING = [m for m in ("jupyterlab", "ipyleaflet", "playwright") if importlib.util.find_spec(m) is None]

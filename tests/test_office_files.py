@@ -15,12 +15,12 @@ import pytest
 import xlsxwriter
 
 from accessibility.errors import InputError
-from accessibility.sources.columns import find_column
-from accessibility.sources.encodings import decode_text
-from accessibility.sources.numerals import ambiguous_sign, parse_numbers
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.tables import read_table
+from accessibility.sources.tables.columns import find_column
+from accessibility.sources.tables.encodings import decode_text
+from accessibility.sources.tables.numerals import ambiguous_sign, parse_numbers
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.places import PlaceSpec, read_sites
+from accessibility.sources.tables.reading import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,9 +19,9 @@ from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
 from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study, search
-from accessibility.network import IMPASSABLE
+from accessibility.search.impedance import IMPASSABLE
 from accessibility.search.packing import build_graph
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 from accessibility.streets.foot import FootAccess
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.network import Impedance
+    from accessibility.search.impedance import Impedance
 
 PEOPLE, OUTLETS = 400, 25
 

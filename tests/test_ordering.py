@@ -12,8 +12,8 @@ import pytest
 from osmfiles import node, relation, way, write_osm
 
 from accessibility.errors import InputError
-from accessibility.sources.osm import read_buildings, read_districts, read_network, read_places, read_water
-from accessibility.sources.pbf import Look, look_through
+from accessibility.sources.osm.extracts import read_buildings, read_districts, read_network, read_places, read_water
+from accessibility.sources.osm.pbf import Look, look_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

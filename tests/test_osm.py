@@ -18,9 +18,9 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 from accessibility.errors import InputError, OutputError
-from accessibility.snapping import snap_points
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 from accessibility.streets.foot import FootAccess
+from accessibility.streets.snapping import snap_points
 
 if TYPE_CHECKING:
     from accessibility.sources.checks import Finding

@@ -12,12 +12,12 @@ import pytest
 from fakeservers import NAME, PLACES, STEP, square
 from typer.testing import CliRunner
 
-from accessibility import cli
+from accessibility.cli import commands as cli
 from accessibility.errors import InputError, OutputError
-from accessibility.sources import osm
-from accessibility.sources.overpass import Servers, fetch_place, write_streets
+from accessibility.sources.fetched.overpass import Servers, fetch_place, write_streets
+from accessibility.sources.osm import extracts as osm
 from accessibility.streets.foot import FootAccess
-from accessibility.study import read_study
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_streets_are_written_as_they_were_tagged(server: FakeServer, tmp_path: P
 
 
 def test_a_way_whose_middle_was_cut_off_is_not_bridged() -> None:
-    from accessibility.sources.overpass import _trails  # noqa: PLC0415
+    from accessibility.sources.fetched.overpass import _trails  # noqa: PLC0415
 
     assert list(_trails([(1, 2), (2, 3), (7, 8)])) == [[1, 2, 3], [7, 8]]
     assert list(_trails([(5, 6), (6, 7), (7, 5)])) == [[5, 6, 7, 5]]

@@ -15,20 +15,20 @@ import pytest
 import reportworlds
 
 from accessibility import InputError, read_study
-from accessibility.controls import OBEYED, visible
-from accessibility.factfinding import measure_study
-from accessibility.report.files import write_csv
-from accessibility.report.page import render_page, write_page
-from accessibility.report.sentences import say_proof, say_proposal
-from accessibility.report.tongue import Tongue
+from accessibility.cli.factfinding import measure_study
+from accessibility.errors import OBEYED, visible
+from accessibility.present.language import Tongue
+from accessibility.present.layers.files import write_csv
+from accessibility.present.report.page import render_page, write_page
+from accessibility.present.report.sentences import say_proof, say_proposal
 from accessibility.wording import _sentences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.factfinding import Measured
-    from accessibility.report.facts import Facts
-    from accessibility.report.illustrations import Pictures
+    from accessibility.cli.factfinding import Measured
+    from accessibility.present.report.facts import Facts
+    from accessibility.present.report.illustrations import Pictures
 
 LANGUAGES = ("en", "zh", "both")
 

@@ -13,11 +13,11 @@ from pyproj import Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
+from accessibility.geo.datums import from_wgs84
 from accessibility.sites import Sites
-from accessibility.sources.datums import from_wgs84
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.places import PlaceSpec, read_sites
-from accessibility.sources.points import locate_rows
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.places import PlaceSpec, read_sites
+from accessibility.sources.tables.points import locate_rows
 
 if TYPE_CHECKING:
     from pathlib import Path

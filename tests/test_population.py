@@ -17,18 +17,19 @@ from rasterio.transform import from_origin
 from shapely import box
 
 import accessibility as acc
-from accessibility import runs
-from accessibility.console import Silence
-from accessibility.coverage import Coverage, measure_coverage
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError
-from accessibility.report.groups import group_notes, group_record, group_table
-from accessibility.sources.cells import MAX_PARTS, split_cells
-from accessibility.sources.raster import Cells
+from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.tables import group_notes, group_record, group_table
+from accessibility.sources.raster.cells import MAX_PARTS, split_cells
+from accessibility.sources.raster.reading import Cells
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 WORLDPOP: dict[str, Any] = {"crs": "EPSG:4326", "step": 1 / 1200}
 GHS_POP: dict[str, Any] = {"crs": "ESRI:54009", "step": 100.0}
@@ -160,7 +161,7 @@ def test_groups_of_rasters_come_out_beside_the_headline(town: Path, tmp_path: Pa
     raster(town.parent, [(0, 10), (780, 20), (1500, 80), (2000, 160)], **grid)
     raster(town.parent, [(0, 4), (780, 8), (1300, 3), (2000, 65)], **grid, name="pop60.tif")
     people_are(town, 'path = "pop.tif", groups = { "60+" = "pop60.tif" }')
-    result = runs.run_cover(town, tmp_path / "out", runs.Options(cache=tmp_path / "cache"), Silence())
+    result = run_cover(town, tmp_path / "out", Options(cache=tmp_path / "cache"), Silence())
     assert result.manifest["totals"]["population"] == 270
     assert result.manifest["totals"]["covered"] == 30
     group = {"population": 80, "covered": 12, "covered_share": 0.15, "covered_share_elderly": 0.05}

@@ -14,12 +14,12 @@ import pytest
 from browsing import MARKS
 
 from accessibility import InputError, Sites, measure_coverage
-from accessibility.cartography.curves import draw_frontier, nice_steps
-from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import count
-from accessibility.cartography.proposals import open_after, proof_lines, rows_of
-from accessibility.maps import Proposal, draw_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.charts import nice_steps, picture_frontier
+from accessibility.present.map.coverage_map import Proposal, draw_coverage
+from accessibility.present.map.outlines import count
+from accessibility.present.map.proposals import open_after, proof_lines, rows_of
+from accessibility.present.map.words import MapWords
 from accessibility.siting.plan import SitingPlan
 from accessibility.wording import percent_text
 
@@ -133,7 +133,7 @@ def test_the_frontier_is_drawn_to_scale() -> None:
     frontier = pd.DataFrame(
         {"budget": [10, 0, 5], "covered_people": [900, 100, 600], "bound_people": [1_000, 100, 750], "note": "x"}
     )
-    picture = draw_frontier(frontier, here=(5.0, 600.0))
+    picture = picture_frontier(frontier, here=(5.0, 600.0))
     found, ceiling = (
         [tuple(map(float, p.split(","))) for p in line.split()] for line in (picture.found, picture.ceiling)
     )
@@ -144,8 +144,8 @@ def test_the_frontier_is_drawn_to_scale() -> None:
     assert picture.here == found[1] == picture.dots[1]
     assert picture.between.split() == [*picture.found.split(), *reversed(picture.ceiling.split())]
     assert [text for _, text in picture.x_ticks] == ["0", "5", "10"]
-    assert draw_frontier(frontier, here=(11.0, 950.0)).here is None
-    alone = draw_frontier(frontier.iloc[:1])
+    assert picture_frontier(frontier, here=(11.0, 950.0)).here is None
+    alone = picture_frontier(frontier.iloc[:1])
     assert alone.found.startswith("290.0,")
 
 
@@ -160,7 +160,7 @@ def test_the_frontier_is_drawn_to_scale() -> None:
 )
 def test_a_frontier_that_is_none_is_refused(frontier: dict[str, list[float]], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        draw_frontier(pd.DataFrame(frontier))
+        picture_frontier(pd.DataFrame(frontier))
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 25), (111_562, 138_246), (5, 5), (0, 0), (0.2, 0.9), (-3, 1e7)])

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import accessibility as acc
-from accessibility.proposing import MODELS, Question
-from accessibility.runs.proving import prove_told
-from accessibility.verification import ToldSiting
+from accessibility.cli.proving import prove_told
+from accessibility.cli.verification import ToldSiting
+from accessibility.study.proposing import MODELS, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from accessibility.proposing import SitingCase
+    from accessibility.study.proposing import SitingCase
 
 REACH = "partial"
 

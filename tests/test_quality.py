@@ -18,13 +18,14 @@ from osmfiles import node, way, write_osm
 from shapely import box
 
 import accessibility as acc
-from accessibility import runs
-from accessibility.console import Silence
-from accessibility.coverage import measure_coverage
-from accessibility.factfinding import people_depending_on_outside
+from accessibility.cli.console import Silence
+from accessibility.cli.factfinding import people_depending_on_outside
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
+from accessibility.measures.coverage import measure_coverage
+from accessibility.measures.snap_audit import measure_streets, snap_table, snap_to_nodes
 from accessibility.quality import QUALITY_COLUMNS, measure_at_nodes, measure_quality
-from accessibility.report.quality import measure_streets, snap_table, snap_to_nodes
-from accessibility.snapping import NOWHERE, Snapped
+from accessibility.streets.snapping import NOWHERE, Snapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -302,7 +303,7 @@ def test_check_and_cover_write_the_same_findings(
     town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    runs.run_cover(town, tmp_path / "run", runs.Options(workers=1), Silence())
+    run_cover(town, tmp_path / "run", Options(workers=1), Silence())
     for more in ([], ["--json"]):
         assert call(monkeypatch, "check", town, "--out", tmp_path / "out", *more) == 0
         if not more:

@@ -14,7 +14,7 @@ from pyproj import CRS, Geod, Proj
 from rasterio.transform import Affine, from_origin
 
 from accessibility.errors import InputError
-from accessibility.sources.raster import read_population_raster
+from accessibility.sources.raster.reading import read_population_raster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_strips_and_windows_give_what_the_whole_array_gives(tmp_path: Path, monk
     rng = np.random.default_rng(3)
     values = rng.choice([0, 0, 1, 2.5, -1], size=(173, 211)).astype(np.float32)
     path = tif(tmp_path, values, nodata=-1, tiled=True, blockxsize=32, blockysize=32)
-    monkeypatch.setattr("accessibility.sources.raster._STRIP_CELLS", 3_000)
+    monkeypatch.setattr("accessibility.sources.raster.reading._STRIP_CELLS", 3_000)
     cells, _ = read_population_raster(path)
     r, c = np.nonzero(values > 0)
     assert cells.ids.tolist() == [f"r{a}c{b}" for a, b in zip(r, c, strict=True)]
@@ -150,7 +150,7 @@ def test_a_grid_without_a_size_is_refused(tmp_path: Path) -> None:
 
 
 def test_more_populated_cells_than_memory_holds_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accessibility.sources.raster.MAX_POPULATED", 10)
+    monkeypatch.setattr("accessibility.sources.raster.reading.MAX_POPULATED", 10)
     with pytest.raises(InputError, match=r"pop.tif: over 10 cells with people; expected a raster of the study"):
         read_population_raster(tif(tmp_path, np.ones((3, 4))))
 
@@ -183,7 +183,7 @@ def test_cells_too_crowded_or_too_coarse_are_told(tmp_path: Path) -> None:
 
 
 def test_the_densest_cell_is_named_wherever_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accessibility.sources.cellareas._AT_ONCE", 3)
+    monkeypatch.setattr("accessibility.sources.raster.cells._AT_ONCE", 3)
     values = np.full((3, 4), 2_500.0)
     values[1, 2] = 9_000.0
     (finding,) = read_population_raster(tif(tmp_path, values))[1]

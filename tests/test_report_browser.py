@@ -10,11 +10,11 @@ import mapworlds
 import pytest
 import reportworlds
 
-from accessibility.controls import visible
-from accessibility.report.page import write_page
+from accessibility.errors import visible
+from accessibility.present.report.page import write_page
 
 if TYPE_CHECKING:
-    from accessibility.factfinding import Measured
+    from accessibility.cli.factfinding import Measured
 
 CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [

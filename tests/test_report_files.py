@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from shapely import Point
 
 from accessibility import OutputError, files
-from accessibility.controls import visible
+from accessibility.errors import visible
 from accessibility.files import write_aside, write_folder
-from accessibility.report.files import defuse, write_csv, write_geoparquet
+from accessibility.present.layers.files import defuse, write_csv, write_geoparquet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
     elif step == "rename":
         monkeypatch.setattr(Path, "replace", full_disk)
     else:
-        monkeypatch.setattr("accessibility.report.files._cell", full_disk)
+        monkeypatch.setattr("accessibility.present.layers.files._cell", full_disk)
         monkeypatch.setattr(gpd.GeoDataFrame, "to_parquet", full_disk)
     with pytest.raises(OutputError, match=r"table cannot be written: No space left on device") as caught:
         writer(places(), path)

@@ -14,7 +14,7 @@ import worlds
 
 import accessibility
 from accessibility import Coverage, InputError, OutputError, measure_coverage
-from accessibility.report.manifest import Run, _relative, record_run, write_manifest
+from accessibility.present.manifest import Run, _relative, record_run, write_manifest
 from accessibility.sources.checks import Finding
 
 KEYS = [

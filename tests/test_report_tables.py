@@ -14,9 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
-from accessibility.projection import WGS84, transform
-from accessibility.report.files import write_geoparquet
-from accessibility.report.tables import (
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.tables import (
     DISTRICT_COLUMNS,
     demand_table,
     district_table,
@@ -24,6 +23,7 @@ from accessibility.report.tables import (
     setting_table,
     weighted_quantile,
 )
+from accessibility.present.layers.files import write_geoparquet
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

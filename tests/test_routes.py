@@ -12,8 +12,8 @@ from test_search import World, stops
 from test_search import worlds as drawn
 
 from accessibility import search
-from accessibility.network import IMPASSABLE
-from accessibility.routes import Leg, trace_route
+from accessibility.measures.explanation import Leg, trace_route
+from accessibility.search.impedance import IMPASSABLE
 from accessibility.search.packing import build_arcs
 from accessibility.search.stops import NO_LABEL
 

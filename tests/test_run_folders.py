@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import pytest
 
-from accessibility import OutputError, runs
-from accessibility.console import Silence
-from accessibility.proposing import Question
-from accessibility.runs.folder import RESULTS, choose_folder, claim_folder, claim_quality, earlier_run, write_run
-from accessibility.study import read_study
+from accessibility import OutputError
+from accessibility.cli.checking import run_check
+from accessibility.cli.console import Silence
+from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, claim_quality, earlier_run, write_run
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover, run_site
+from accessibility.cli.verifying import run_verify
+from accessibility.study.proposing import Question
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,20 +118,20 @@ def test_check_replaces_nothing_but_its_own_table(
     people.rename(town.parent / "quality.csv")
     town.write_text(town.read_text(encoding="utf-8").replace("people.csv", "quality.csv"), encoding="utf-8")
     with pytest.raises(OutputError, match=r"quality\.csv: a result would replace this input"):
-        runs.run_check(town, Silence(), town.parent)
+        run_check(town, Silence(), town.parent)
     out = tmp_path / "out"
     out.mkdir()
     (out / "quality.csv").write_text("mine")
     with pytest.raises(OutputError, match=r"quality\.csv: was not written by check"):
-        runs.run_check(town, Silence(), out)
+        run_check(town, Silence(), out)
     assert (out / "quality.csv").read_text() == "mine"
     (out / "quality.csv").unlink()
     for _ in range(2):  # into an empty folder, and again
-        runs.run_check(town, Silence(), out)
-    runs.run_cover(town, out, runs.Options(cache=cache), Silence())  # a folder of check's is free for a run
+        run_check(town, Silence(), out)
+    run_cover(town, out, Options(cache=cache), Silence())  # a folder of check's is free for a run
     with pytest.raises(OutputError, match=r"holds a run, whose quality\.csv is a part of it"):
-        runs.run_check(town, Silence(), out)
-    assert runs.run_verify(out, runs.Options(cache=cache), Silence()).equal
+        run_check(town, Silence(), out)
+    assert run_verify(out, Options(cache=cache), Silence()).equal
 
 
 def test_nothing_of_an_older_run_stays(study: Study, tmp_path: Path) -> None:
@@ -189,17 +193,17 @@ def test_an_earlier_run_is_kept_where_the_new_one_does_not_repeat_it(study: Stud
 
 
 def test_a_proposal_outlives_the_coverage_run_after_it(town: Path, cache: Path) -> None:
-    out, options = town.parent / "out", runs.Options(cache=cache)
+    out, options = town.parent / "out", Options(cache=cache)
     asked = Question(budget=1.0)
-    runs.run_site(town, asked, out, runs.Options(cache=cache, geotiff=True), Silence())
-    assert runs.run_site(town, asked, out, options, Silence()).kept is None
+    run_site(town, asked, out, Options(cache=cache, geotiff=True), Silence())
+    assert run_site(town, asked, out, options, Silence()).kept is None
     assert not (out / "walk_minutes.tif").exists()
-    kept = runs.run_cover(town, out, options, Silence()).kept
+    kept = run_cover(town, out, options, Silence()).kept
     assert kept == out.with_name("out-earlier-1")
     assert len(pd.read_csv(kept / "sites.csv", encoding="utf-8-sig")) == 1
     assert len(pd.read_csv(out / "sites.csv", encoding="utf-8-sig")) == 0
-    runs.run_site(town, asked, out, options, Silence())
-    plain = runs.run_cover(town, out, runs.Options(cache=cache, overwrite=True), Silence())
+    run_site(town, asked, out, options, Silence())
+    plain = run_cover(town, out, Options(cache=cache, overwrite=True), Silence())
     assert plain.kept is None
     assert names(town.parent) == [
         "banks.csv",

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Addition, InputError, Move, Scenario, Settings, Sites, Standard, UnknownSiteError, Walker
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
 
 LON, LAT = 111.0, 30.5
 

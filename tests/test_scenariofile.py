@@ -19,8 +19,8 @@ from accessibility import (
     read_scenarios,
     write_scenarios,
 )
-from accessibility.scenariofile import append_scenario
 from accessibility.standards import Rule
+from accessibility.study.scenariofile import append_scenario
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from accessibility import search
-from accessibility.network import IMPASSABLE, Impedance, Network
 from accessibility.search.elimination import eliminate
+from accessibility.search.impedance import IMPASSABLE, Impedance
 from accessibility.search.packing import build_arcs, build_graph, hilbert_rank
+from accessibility.streets.network import Network
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 

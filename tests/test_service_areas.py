@@ -27,10 +27,10 @@ from accessibility import (
     measure_coverage,
     read_study,
 )
-from accessibility.areas.service_areas import SIDE_M, standard_bands, trace_service_areas
-from accessibility.projection import WGS84, transform
-from accessibility.snapping import Positions
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.service_areas import SIDE_M, standard_bands, trace_service_areas
 from accessibility.standards import SETTINGS
+from accessibility.streets.snapping import Positions
 
 if TYPE_CHECKING:
     from pathlib import Path

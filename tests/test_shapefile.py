@@ -12,8 +12,8 @@ import pyogrio
 import pytest
 
 from accessibility import OutputError
-from accessibility.report.layers import GEOMETRY, make_layers
-from accessibility.report.shapefile import MAX_NAME, MAX_TEXT_BYTES, SHORT_NAMES, short_name, write_shapefiles
+from accessibility.present.layers.files import MAX_NAME, MAX_TEXT_BYTES, SHORT_NAMES, short_name, write_shapefiles
+from accessibility.present.layers.tables import GEOMETRY, make_layers
 
 if TYPE_CHECKING:
     from pathlib import Path

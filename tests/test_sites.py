@@ -11,7 +11,7 @@ import pytest
 import shapely
 
 from accessibility import Demand, InputError, Network, Sites
-from accessibility.arrays import absent
+from accessibility.geo.arrays import absent
 from accessibility.siting import Problem
 
 if TYPE_CHECKING:

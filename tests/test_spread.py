@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 
 from accessibility.errors import InputError
-from accessibility.sources.raster import Cells
+from accessibility.sources.raster.reading import Cells
 from accessibility.sources.spread import spread_cells, spread_over_buildings
 
 DISTRICTS = gpd.GeoDataFrame(

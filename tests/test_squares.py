@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from osmfiles import node, relation, way, write_osm
 
-from accessibility.projection import WGS84, transform
-from accessibility.snapping import snap_points
-from accessibility.sources.osm import read_network
-from accessibility.sources.squares import corners_of, lines_across
+from accessibility.geo.projection import WGS84, transform
+from accessibility.sources.osm.extracts import read_network
+from accessibility.sources.osm.squares import corners_of, lines_across
+from accessibility.streets.snapping import snap_points
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 LON, LAT = 108.2, 30.5
 EAST, NORTH = 95_997.0, 110_862.0  # metres a degree there

@@ -18,22 +18,23 @@ from pyproj import Transformer
 from shapely import box
 
 import accessibility as acc
-from accessibility import runs
-from accessibility.console import Silence
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options, Result
+from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.coverage import Coverage
-    from accessibility.study import Study
+    from accessibility.measures.coverage import Coverage
+    from accessibility.study.study import Study
 
 PROGRESS = Silence()
-OPTIONS = runs.Options(workers=2)
+OPTIONS = Options(workers=2)
 
 
-def run(study: Path, out: Path, cache: Path) -> runs.Result:
-    return runs.run_cover(study, out, runs.Options(workers=2, cache=cache), PROGRESS)
+def run(study: Path, out: Path, cache: Path) -> Result:
+    return run_cover(study, out, Options(workers=2, cache=cache), PROGRESS)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def test_demand_parquet_holds_its_columns_and_every_person(demo: Path) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(demo: Path, sample: Path, cache: Path, tmp_path: Path) -> None:
-    runs.run_cover(sample, tmp_path, runs.Options(workers=1, cache=cache), PROGRESS)
+    run_cover(sample, tmp_path, Options(workers=1, cache=cache), PROGRESS)
     for name in ("districts.csv", "demand.parquet", "quality.csv", "coverage.html"):
         assert (tmp_path / name).read_bytes() == (demo / name).read_bytes(), name
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accessibility.errors import InputError
-from accessibility.sources.datums import DATUMS, plain_datum
-from accessibility.studyfile import read_study_file
+from accessibility.geo.datums import DATUMS, plain_datum
+from accessibility.study.schema import read_study_file
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,14 +12,14 @@ from browsing import MARKS
 from unpacking import data_of
 
 import accessibility as acc
-from accessibility.cartography.legends import compared_lines
-from accessibility.cartography.mapwords import MapWords
-from accessibility.cartography.outlines import count
-from accessibility.scenario import scenario_of
-from accessibility.scenariofile import read_scenarios
+from accessibility.present.map.legends import compared_lines
+from accessibility.present.map.outlines import count
+from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
 from accessibility.siting.plan import SitingPlan
-from accessibility.studymap import with_sites_of
+from accessibility.study.mapping import with_sites_of
+from accessibility.study.scenariofile import read_scenarios
+from accessibility.whatif.scenario import scenario_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from browsing import Opened
 
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 
 CLICK = "rows => { for (const k of rows) document.querySelectorAll('ul.sites input')[k].click(); }"

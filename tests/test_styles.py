@@ -7,10 +7,9 @@ from xml.etree import ElementTree as ET
 import layerworlds
 import pytest
 
-from accessibility.cartography.overlays import classify_people
-from accessibility.report.layers import GEOMETRY
-from accessibility.report.layerstyles import layer_styles
-from accessibility.report.styles import Style, StyleRule, fill, marker, where_between, write_qml
+from accessibility.present.layers.styles import Style, StyleRule, fill, layer_styles, marker, where_between, write_qml
+from accessibility.present.layers.tables import GEOMETRY
+from accessibility.present.map.overlays import classify_people
 
 HOSTILE = "<b>&\"']]>" + layerworlds.HOSTILE
 

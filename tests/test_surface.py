@@ -13,9 +13,9 @@ import shapely
 import worlds
 
 from accessibility import Coverage, InputError, OutputError, Walker, measure_coverage, read_study
-from accessibility.areas.surface import MAX_CELLS, Surface, measure_surface
-from accessibility.projection import transform
-from accessibility.sources.raster import write_surface
+from accessibility.geo.projection import transform
+from accessibility.measures.surface import MAX_CELLS, Surface, measure_surface
+from accessibility.sources.raster.surfaces import write_surface
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import pytest
 from pyproj import CRS, Proj, Transformer
 
 from accessibility.errors import InputError
-from accessibility.sources.points import TableSpec, locate_rows
+from accessibility.sources.tables.points import TableSpec, locate_rows
 
 # Longitude, latitude, EPSG code; easting and northing by the series of Krüger (1912) on the CGCS2000 ellipsoid.
 SURVEYED = [

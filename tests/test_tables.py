@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accessibility.errors import InputError
-from accessibility.sources.columns import ALIASES, find_column, require_column
-from accessibility.sources.numerals import cell_text, numbers, parse_numbers
-from accessibility.sources.tables import read_table
+from accessibility.sources.tables.columns import ALIASES, find_column, require_column
+from accessibility.sources.tables.numerals import cell_text, numbers, parse_numbers
+from accessibility.sources.tables.reading import read_table
 
 TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]
 CHINESE = "编号,网点名称,经度,纬度\n001,䶮山网点,116.4,39.9\n002,𠮷祥,116.5,39.8\n"

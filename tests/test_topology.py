@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from accessibility.errors import InputError
-from accessibility.sources.topology import E7, NOWHERE, MarkedNodes, Ways, build_network
+from accessibility.sources.osm.topology import E7, NOWHERE, MarkedNodes, Ways, build_network
 
 if TYPE_CHECKING:
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 GEOD = Geod(ellps="WGS84")
 Chain = tuple[int, ...]

@@ -31,16 +31,16 @@ from accessibility import (
     measure_coverage,
     read_study,
 )
-from accessibility.live import Ground
-from accessibility.projection import WGS84, transform
-from accessibility.snapping import snap_study
+from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import Rule
-from accessibility.trial import Baseline
+from accessibility.streets.snapping import snap_study
+from accessibility.whatif.live import Ground
+from accessibility.whatif.trial import Baseline
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 FIGURES = ("walk_s", "metres", "radius_m", "covered", "covered_radius", "unreached", "nearest")
 MIXED = Standard(urban=Rule.walk(10), town=Rule.distance(1, along="radius"), rural=Rule.distance(2))

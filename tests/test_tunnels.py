@@ -15,7 +15,7 @@ from shapely import LineString
 
 from accessibility import Demand, Network, Sites, measure_coverage
 from accessibility.sources.lines import read_lines
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from pathlib import Path

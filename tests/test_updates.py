@@ -14,7 +14,7 @@ from test_search import World, oracle, stops, worlds
 
 from accessibility import InputError, Walker, search
 from accessibility.search.packing import build_arcs, build_graph
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,29 +13,33 @@ import pandas as pd
 import pytest
 from shapely import Point
 
-from accessibility import InputError, runs
-from accessibility.console import Silence
-from accessibility.proposing import Question
-from accessibility.runs import verifying
-from accessibility.verification import Comparison, read_told, same_content, told_file
+from accessibility import InputError
+from accessibility.cli import verifying
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.cli.verification import Comparison, read_told, same_content, told_file
+from accessibility.cli.verifying import run_verify
+from accessibility.study.proposing import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from accessibility.verification import Verdict
+    from accessibility.cli.verification import Verdict
 
 
 @pytest.fixture
 def run(town: Path, cache: Path) -> Path:
     """Return the folder of a proposal beside its study, made on another day."""
     folder = town.parent / "out" / "street"
-    runs.run_site(town, Question(budget=1.0), folder, runs.Options(cache=cache, date="2026-01-31"), Silence())
+    run_site(town, Question(budget=1.0), folder, Options(cache=cache, date="2026-01-31"), Silence())
     return folder
 
 
 def verify(folder: Path, cache: Path, **where: Path) -> Verdict:
-    return runs.run_verify(folder, runs.Options(cache=cache), Silence(), **where)
+    return run_verify(folder, Options(cache=cache), Silence(), **where)
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
@@ -46,7 +50,7 @@ def change(folder: Path, edit: Callable[[dict[str, Any]], Any]) -> None:
 
 def relist(folder: Path, name: str) -> None:
     """Give a file that was tampered with its own hash in the list: only what it says can betray it."""
-    from accessibility.report.manifest import list_files  # noqa: PLC0415
+    from accessibility.present.manifest import list_files  # noqa: PLC0415
 
     change(folder, lambda told: told["files"].update({name: list_files(folder)[name]}))
 
@@ -197,7 +201,7 @@ def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
     scenarios = town.parent / "scenarios.toml"
     scenarios.write_text('[[scenario]]\nname = "the bank"\nopen = ["B1"]\n', encoding="utf-8")
     folder = town.parent / "compared"
-    runs.run_compare(town, scenarios, folder, runs.Options(cache=cache), Silence())
+    run_compare(town, scenarios, folder, Options(cache=cache), Silence())
     assert verify(folder, cache).equal
     edit_text(folder, "compare.csv", "270", "271")
     change(folder, lambda told: told["scenarios"][0]["totals"].update(gained=241.0))

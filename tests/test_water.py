@@ -12,7 +12,7 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 import accessibility as acc
-from accessibility.sources.osm import read_water
+from accessibility.sources.osm.extracts import read_water
 
 if TYPE_CHECKING:
     from pathlib import Path

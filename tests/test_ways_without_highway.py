@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from osmfiles import node, relation, way, write_osm
 
-from accessibility.graphs import read_graph
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 from accessibility.streets.foot import FootAccess
+from accessibility.streets.graphs import read_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 LET_IN = FootAccess(ferries=True)
 EAST = [node(1 + i, 9.5 + i / 1_000, 47.1) for i in range(6)]

@@ -17,14 +17,14 @@ from shapely import box
 
 import accessibility as acc
 from accessibility.errors import InputError
-from accessibility.sources.cells import misjudged_share
-from accessibility.sources.people import PeopleSpec, read_people_table
-from accessibility.sources.wideareas import over_buildings, over_parts, refuse_wide, sides_m
+from accessibility.sources.raster.cells import misjudged_share
+from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 WEST, EAST = box(108.19, 30.49, 108.2 + 1.5 * STEP_DEG, 30.51), box(108.2 + 1.5 * STEP_DEG, 30.49, 108.23, 30.51)
 CODES = {"A": "510123001000", "B": "510123002000"}

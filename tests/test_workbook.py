@@ -16,16 +16,16 @@ import pytest
 import reportworlds
 
 from accessibility import InputError, OutputError
-from accessibility.controls import visible
-from accessibility.report.files import write_csv
-from accessibility.report.sheets import tell_sheets
-from accessibility.report.workbook import write_workbook
+from accessibility.errors import visible
+from accessibility.present.layers.files import write_csv
+from accessibility.present.report.sheets import tell_sheets
+from accessibility.present.report.workbook import write_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accessibility.factfinding import Measured
-    from accessibility.report.facts import Facts
+    from accessibility.cli.factfinding import Measured
+    from accessibility.present.report.facts import Facts
 
 DICTIONARY = pd.DataFrame(
     {"file": ["districts.csv"], "column": ["=1+1"], "meaning": ["people"], "meaning_zh": ["人口"]}

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any
 import ipyleaflet
 import numpy as np
 
-from accessibility.cartography.changes import classify_changes
-from accessibility.cartography.inlining import data_address
-from accessibility.cartography.outlines import SITE_WORDS, district_features, street_lines
-from accessibility.cartography.overlays import EARTH_M, Picture, Places, mercator
-from accessibility.cartography.symbols import INKS, SHAPES, site_paint
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import EARTH_M, WGS84, mercator, transform
+from accessibility.measures.surface import Places
+from accessibility.present.map.changes import classify_changes
+from accessibility.present.map.outlines import SITE_WORDS, district_features, street_lines
+from accessibility.present.map.overlays import Picture
+from accessibility.present.map.symbols import INKS, SHAPES, site_paint
+from accessibility.present.pages import data_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
 
-    from accessibility.cartography.outlines import Bounds
-    from accessibility.coverage import Coverage
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.map.outlines import Bounds
     from accessibility.sites import Sites
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 HEIGHT = 560
 _WIDTH = 640  # what a map is at least given, to choose the first zoom

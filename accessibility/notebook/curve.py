@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.cartography.outlines import count
 from accessibility.errors import InputError
-from accessibility.report.charts import COVERED, GAINED, QUIET, Axes, Series, draw_frontier
+from accessibility.present.charts import COVERED, GAINED, QUIET, Axes, Series, draw_frontier
+from accessibility.present.map.outlines import count
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from accessibility.cartography.outlines import count, safe_html
-from accessibility.cartography.symbols import INKS, site_svg
-from accessibility.comparison import ALL, TOTAL
+from accessibility.present.map.outlines import count, safe_html
+from accessibility.present.map.symbols import INKS, site_svg
+from accessibility.whatif.comparison import ALL, TOTAL
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from accessibility.cartography.overlays import PeopleClasses
-    from accessibility.coverage import Coverage
-    from accessibility.scenario import Scenario
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.map.overlays import PeopleClasses
     from accessibility.sites import Sites
+    from accessibility.whatif.scenario import Scenario
 
 STYLE = """<style>
 .what-if .leaflet-container { background: #f7f7f5 }

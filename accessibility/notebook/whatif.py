@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import ipywidgets
 
-from accessibility.cartography.changes import classify_changes
-from accessibility.cartography.outlines import safe_html
-from accessibility.comparison import compare_scenarios
 from accessibility.errors import AccessibilityError
 from accessibility.notebook.clickmap import HEIGHT, ClickMap, Hands, site_title
 from accessibility.notebook.readout import (
@@ -22,15 +19,18 @@ from accessibility.notebook.readout import (
     sites_html,
     steps_html,
 )
-from accessibility.scenariofile import append_scenario
+from accessibility.present.map.changes import classify_changes
+from accessibility.present.map.outlines import safe_html
+from accessibility.study.scenariofile import append_scenario
+from accessibility.whatif.comparison import compare_scenarios
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Hashable
 
-    from accessibility.coverage import Coverage
-    from accessibility.scenario import Scenario
-    from accessibility.study import Study
+    from accessibility.measures.coverage import Coverage
+    from accessibility.study.study import Study
+    from accessibility.whatif.scenario import Scenario
 
 DEFAULT_NAME, DEFAULT_FILE = "What if", "scenarios.toml"
 _KINDS = (("new site", "new"), ("bank branch", "bank"), ("outlet", "outlet"))
@@ -273,7 +273,7 @@ class WhatIf:
         return self
 
     def refresh(self) -> Self:
-        """Show the trial as it is, after steps taken on `trial` itself.
+        """Show the trial as it is, after steps taken on the widget's ``trial`` itself.
 
         Returns
         -------

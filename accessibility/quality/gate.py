@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.coverage import measure_coverage
-from accessibility.crossings import find_crossings, join_crossings
-from accessibility.kernels import run_in_threads
-from accessibility.projection import transform
+from accessibility.geo.projection import transform
+from accessibility.measures.coverage import measure_coverage
+from accessibility.measures.snap_audit import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
 from accessibility.quality.otherwise import (
     HEIGHT_CODES,
     coordinates_read_otherwise,
@@ -35,24 +34,19 @@ from accessibility.quality.suspicions import (
     repeated_people,
 )
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.report.quality import (
-    StreetFigures,
-    district_labels,
-    measure_streets,
-    snap_table,
-    snap_to_nodes,
-)
-from accessibility.snapping import Snapped
+from accessibility.search.compiling import run_in_threads
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
+from accessibility.streets.crossings import find_crossings, join_crossings
 from accessibility.streets.foot import FERRY
+from accessibility.streets.snapping import Snapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from accessibility.coverage import Coverage
+    from accessibility.measures.coverage import Coverage
     from accessibility.sources.checks import Finding
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 QUALITY_COLUMNS = (*("code", "input", "message", "count", "people", "points_of_coverage", "district", "lon", "lat"),)
 _WEIGHED_HERE = (
@@ -133,7 +127,8 @@ class Quality:
 def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """Return every finding on a study's inputs and what each is worth in points of coverage.
 
-    Kinds of findings are weighed beside each other, on as many threads as `accessibility.kernels.limited_threads` says.
+    Kinds of findings are weighed beside each other, on as many threads as
+    `accessibility.search.compiling.limited_threads` says.
 
     Parameters
     ----------
@@ -345,7 +340,7 @@ def _official_totals(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     if study.districts is None or "population" not in study.districts.columns:
         return
     official = pd.to_numeric(study.districts["population"], errors="coerce").rename(index=str)
-    labels = pd.Index(district_labels(now, study.district))
+    labels = pd.Index(name_districts(now, study.district))
     sums = pd.DataFrame({"people": now.demand.population, "covered": now.demand.population * now.covered})
     counted = sums.groupby(labels).sum().reindex(official.index, fill_value=0.0)
     known = official[official > 0]

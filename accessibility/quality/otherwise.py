@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.coverage import measure_coverage
 from accessibility.demand import Demand
-from accessibility.grades import STEEP_SHARE, Graded, measure_grades
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.settlement import classify_settings
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
-from accessibility.sources.heights import sample_heights
+from accessibility.sources.raster.heights import sample_heights
+from accessibility.streets.grades import STEEP_SHARE, Graded, measure_grades
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from accessibility.coverage import Coverage
+    from accessibility.measures.coverage import Coverage
     from accessibility.sources.checks import Finding
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 HEIGHT_CODES = ("steep-streets", "heights-unit", "heights-impossible", "heights-missing")
 """Findings on heights."""

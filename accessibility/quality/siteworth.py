@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.coverage import measure_coverage
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.coverage import measure_coverage
+from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.report.quality import FAR_M
-from accessibility.snapping import Positions, snap_points
-from accessibility.sources.columns import DIVISIONS, find_column
-from accessibility.sources.points import FALLBACK, SAME_DEG, unique_row_ids
-from accessibility.sources.tables import read_table
+from accessibility.sources.tables.columns import DIVISIONS, find_column
+from accessibility.sources.tables.points import FALLBACK, SAME_DEG, unique_row_ids
+from accessibility.sources.tables.reading import read_table
+from accessibility.streets.snapping import Positions, snap_points
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from accessibility.coverage import Coverage
-    from accessibility.study import Study
+    from accessibility.measures.coverage import Coverage
+    from accessibility.study.study import Study
 
 _NAMED_M, _UNNAMED_M = 100.0, 3.0
 _ROLE_LETTER = {"outlets": "O", "banks": "B"}

@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.compounds import sealed_edges
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.snap_audit import FAR_M, beyond_limit, name_districts
+from accessibility.measures.tables import NO_DISTRICT
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.report.quality import FAR_M, beyond_limit, district_labels
-from accessibility.report.tables import NO_DISTRICT
+from accessibility.streets.compounds import sealed_edges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from accessibility.coverage import Coverage
-    from accessibility.study import Study
+    from accessibility.measures.coverage import Coverage
+    from accessibility.study.study import Study
 
 
 def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield, by district, the people that the streets miss; only legs over water may concern them twice."""
-    labels = district_labels(now, study.district)
+    labels = name_districts(now, study.district)
     lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
     for code, text, concerned in [*_missed(study, now), _over_water(study, now)]:
         for name in dict.fromkeys(labels[concerned]):

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.coverage import measure_coverage
-from accessibility.loading.context import is_raster
+from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
 from accessibility.settlement import classify_settings
 from accessibility.standards import SETTINGS, Rule
+from accessibility.study.loading.context import is_raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from accessibility.coverage import Coverage
+    from accessibility.measures.coverage import Coverage
     from accessibility.standards import Standard, Walker
-    from accessibility.study import Study
+    from accessibility.study.study import Study
 
 _MINUTES, _KM, _FASTEST_M_S = (2.0, 180.0), (0.1, 50.0), 2.0  # beyond, nobody means it
 _MINUTE_S = 60.0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from accessibility.sources.checks import Finding
 
 if TYPE_CHECKING:
-    from accessibility.coverage import Coverage
-    from accessibility.study import Study
+    from accessibility.measures.coverage import Coverage
+    from accessibility.study.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)

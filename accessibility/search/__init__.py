@@ -34,8 +34,7 @@ from __future__ import annotations
 
 from accessibility.search.bounded import catchments
 from accessibility.search.multisource import nearest
-from accessibility.search.reading import read_labels
-from accessibility.search.stops import UNREACHED, Stops, split_labels
+from accessibility.search.stops import UNREACHED, Stops, read_labels, split_labels
 from accessibility.search.updates import (
     Change,
     Standing,

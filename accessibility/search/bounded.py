@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.search.buckets import NOBODY, bucket_shift
+from accessibility.search.multisource import NOBODY, bucket_shift
 from accessibility.search.packing import by_node
 from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 

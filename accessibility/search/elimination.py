@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.search.impedance import IMPASSABLE
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.network import Impedance
+    from accessibility.search.impedance import Impedance
 
 _Pool = tuple["NDArray[np.uint32]", ...]
 SLOTS = 3
 _NONE = np.uint32(0xFFFF_FFFF)
-_IMPASSABLE = np.uint32(0x7FFF_FFFF)
 _32 = np.uint64(32)
 _1 = np.uint32(1)
 _ENOUGH = 0.001  # a round that takes out less than this share of the nodes is the last of its degree
@@ -177,7 +178,7 @@ def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 @nb.njit(cache=True, nogil=True, inline="always")
 def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(_IMPASSABLE)))
+    return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(IMPASSABLE)))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -225,7 +226,7 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
     neighbour, up, down, at = slots
     spare, locked = work
     for slot in range(SLOTS):
-        neighbour[at, slot], up[at, slot], down[at, slot] = node, _IMPASSABLE, _IMPASSABLE
+        neighbour[at, slot], up[at, slot], down[at, slot] = node, IMPASSABLE, IMPASSABLE
     k = 0
     arc = head[np.uint64(node)]
     while arc != _NONE:
@@ -242,7 +243,7 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
         for b in range(a + 1, k):
             # The search comes from `a` down to the node and goes on from it up to `b`.
             there, back = _sum(down[at, a], up[at, b]), _sum(down[at, b], up[at, a])
-            if there == _IMPASSABLE and back == _IMPASSABLE:
+            if there == IMPASSABLE and back == IMPASSABLE:
                 continue
             costs = (np.uint32(there), np.uint32(back))
             if _join(pool, neighbour[at, a], neighbour[at, b], costs, (spare[taken], spare[taken + 1])):
@@ -278,7 +279,7 @@ def _core(pool, place, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             arc = head[node]
             while arc != _NONE:
                 i = np.uint64(arc)
-                if out[i] != _IMPASSABLE:
+                if out[i] != IMPASSABLE:
                     if fill == 1:
                         arcs[np.uint64(total)] = (np.uint64(out[i]) << _32) | np.uint64(
                             place[np.uint64(to[i])] - np.uint32(first)

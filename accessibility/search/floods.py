@@ -5,7 +5,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from accessibility.search.buckets import IDLE, NOBODY, link, unlink
+from accessibility.search.multisource import IDLE, NOBODY, link, unlink
 from accessibility.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, added, direct, part, to_end
 
 _32 = np.uint64(32)

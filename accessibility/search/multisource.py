@@ -2,6 +2,10 @@
 
 Dijkstra's search with buckets in the place of a heap (Dial 1969), wider than one unit, with labels corrected inside a
 bucket (Denardo and Fox 1979): each arc is read about once, and no comparison sorts anything.
+
+The ring of buckets: each is a list of nodes linked both ways, so that a node waits once, and moves when it gets nearer.
+``head`` holds the first node of each bucket; ``links`` the node after and the node before each; a node that waits
+nowhere is before itself `IDLE`.
 """
 
 from __future__ import annotations
@@ -17,14 +21,48 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.search.elimination import Hierarchy
-    from accessibility.search.packing import Graph
+    from accessibility.search.packing import Arcs, Graph
     from accessibility.search.stops import Stops
+
+NOBODY = np.uint32(0xFFFF_FFFF)
+IDLE = np.uint32(0xFFFF_FFFE)
+_MAX_BUCKETS = 1 << 20
+
+
+def bucket_shift(arcs: Arcs, limit: int) -> int:
+    """Return the width of a bucket as a power of two: a quarter of a typical arc, wider where one arc is very long."""
+    return max((arcs.typical_arc // 4).bit_length(), (min(arcs.longest_arc, limit) // _MAX_BUCKETS).bit_length())
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def link(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Put a node that waits nowhere in front of a bucket."""
+    after, before = links
+    following = head[slot]
+    after[node], before[node] = following, NOBODY
+    if following != NOBODY:
+        before[np.uint64(following)] = np.uint32(node)
+    head[slot] = np.uint32(node)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def unlink(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Take a node out of the bucket in which it waits."""
+    after, before = links
+    following, leading = after[node], before[node]
+    if leading == NOBODY:
+        head[slot] = following
+    else:
+        after[np.uint64(leading)] = following
+    if following != NOBODY:
+        before[np.uint64(following)] = leading
+    before[node] = IDLE
+
 
 _32 = np.uint64(32)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _NO_ENTRY = np.uint32(0xFFFF_FFFF)
-_MAX_BUCKETS = 1 << 20
 
 
 def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[np.uint64]:

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numba as nb
 import numpy as np
 
 from accessibility.search.elimination import Hierarchy, eliminate
+from accessibility.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.network import Impedance, Network
+    from accessibility.search.impedance import Impedance
 
-_IMPASSABLE = np.uint32(0x7FFF_FFFF)
 _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
+
+
+class Layout(Protocol):
+    """What a search reads of a network: its junctions, its edges, and where only residents walk."""
+
+    @property
+    def node_xy(self) -> NDArray[np.float64]:
+        """``(n, 2)`` places of the junctions."""
+
+    @property
+    def edges(self) -> NDArray[np.int32]:
+        """``(m, 2)`` rows of `node_xy`."""
+
+    @property
+    def private(self) -> NDArray[np.bool_]:
+        """``(m,)`` whether only residents may walk an edge."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +120,7 @@ def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
 
 
 def build_graph(
-    network: Network,
+    network: Layout,
     impedance: Impedance,
     *,
     rank: NDArray[np.uint32] | None = None,
@@ -138,7 +154,7 @@ def build_graph(
 
 
 def build_arcs(
-    network: Network,
+    network: Layout,
     impedance: Impedance,
     *,
     rank: NDArray[np.uint32] | None = None,
@@ -151,7 +167,7 @@ def build_arcs(
     street = rank[network.edges]
     home = street.copy()
     home[private] = len(rank) + np.searchsorted(inside, street[private])
-    along, against = impedance.along != _IMPASSABLE, impedance.against != _IMPASSABLE
+    along, against = impedance.along != IMPASSABLE, impedance.against != IMPASSABLE
     # Walking along an edge arrives at its second node: the search leaves from there. Into a compound it costs nothing.
     sources = [home[along, 1], home[against, 0], inside]
     ends = [home[along, 0], home[against, 1], len(rank) + np.arange(len(inside))]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.projection import distances
+from accessibility.geo.projection import distances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,8 +15,8 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.search.bounded import attach
-from accessibility.search.buckets import bucket_shift
 from accessibility.search.floods import begin, clear, concern, flood, read_off, refill_nodes
+from accessibility.search.multisource import bucket_shift
 from accessibility.search.stops import HIGH, LOW, NO_LABEL, UNREACHED, Stops
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.enumeration import confirmed

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 
 from accessibility.errors import InputError
-from accessibility.kernels import compiled_s
+from accessibility.search.compiling import compiled_s
 
 WORK = 4e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering

@@ -48,7 +48,9 @@ def take_in_order(order: NDArray[np.intp], room: Room) -> NDArray[np.bool_]:
     return inside
 
 
-def improve(values: Values, room: Room, begin: NDArray[np.bool_], clock: Clock) -> tuple[NDArray[np.bool_], float]:
+def improve_median(
+    values: Values, room: Room, begin: NDArray[np.bool_], clock: Clock
+) -> tuple[NDArray[np.bool_], float]:
     """Return a set of sites that no swap or addition among the weighed pairs makes better, and its value.
 
     Of two sets of the same value the cheaper is better, then the one of lower places; a site that saves nothing goes.

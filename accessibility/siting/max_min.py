@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
 from accessibility.siting.clock import Clock

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering

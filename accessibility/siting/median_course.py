@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.siting.branching import search_tree
 from accessibility.siting.cuts import solve_choice, solve_relaxation
-from accessibility.siting.interchange import add_greedily, improve, survey, take_in_order
+from accessibility.siting.interchange import add_greedily, improve_median, survey, take_in_order
 from accessibility.siting.lagrangian import raise_bound
 from accessibility.siting.medians import next_whole
 from accessibility.siting.numbers import CLOSE
@@ -33,7 +33,7 @@ _MOST_ROWS = 50_000  # beyond, the solver would not end its first linear program
 
 
 @dataclass(kw_only=True, eq=False)
-class Course:
+class MedianCourse:
     """How far the search has come, the fixed part apart.
 
     Parameters
@@ -80,7 +80,7 @@ class Course:
         if key in self._seen:
             return
         self._seen.add(key)
-        inside, value = improve(self.values, self.median.room, begin, self.clock)
+        inside, value = improve_median(self.values, self.median.room, begin, self.clock)
         if value < self.value and serves_all(self.median, inside):
             self.inside, self.value = inside, value
 
@@ -120,7 +120,9 @@ def serves_all(median: Median, inside: NDArray[np.bool_]) -> bool:
     return not bare.any() or bool((survey(median.values, inside)[1][bare] >= 0).all())
 
 
-def begin_course(median: Median, gap: float, clock: Clock, begin: NDArray[np.bool_] | None = None) -> Course | None:
+def begin_median(
+    median: Median, gap: float, clock: Clock, begin: NDArray[np.bool_] | None = None
+) -> MedianCourse | None:
     """Return the course at its beginning; None where no plan was found that serves everybody.
 
     Parameters
@@ -143,16 +145,18 @@ def begin_course(median: Median, gap: float, clock: Clock, begin: NDArray[np.boo
         )
         shared = len(median.columns) / max(min(int(plan.sum()) for plan in plans), 1)
         values = values.nearer(max(int(_SHARED * shared), _LEAST_WEIGHED))
-        inside, value = min((improve(values, median.room, plan, clock) for plan in plans), key=lambda found: found[1])
+        inside, value = min(
+            (improve_median(values, median.room, plan, clock) for plan in plans), key=lambda found: found[1]
+        )
         if serves_all(median, inside):
-            return Course(median=median, values=values, inside=inside, value=value, gap=gap, clock=clock)
+            return MedianCourse(median=median, values=values, inside=inside, value=value, gap=gap, clock=clock)
     if begin is None:
         return None
     value = float(survey(values, begin)[0].sum())
-    return Course(median=median, values=values, inside=begin, value=value, gap=gap, clock=clock)
+    return MedianCourse(median=median, values=values, inside=begin, value=value, gap=gap, clock=clock)
 
 
-def close_gap(course: Course) -> None:
+def close_median_gap(course: MedianCourse) -> None:
     """Bring plan and bound together, as near as the time allows; in place."""
     values, room = course.median.values, course.median.room
     if not len(room.cost):

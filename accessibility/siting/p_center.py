@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import UnprovenError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Cover, Reach, cover_greedily, find_cover
 from accessibility.siting.limits import Limits, read_terms

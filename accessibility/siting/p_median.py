@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import UnprovenError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, find_cover
 from accessibility.siting.limits import Limits, money_left, read_terms
-from accessibility.siting.median_course import Course, begin_course, close_gap
+from accessibility.siting.median_course import MedianCourse, begin_median, close_median_gap
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended
@@ -107,11 +107,11 @@ def solve_p_median(
     course = _begin(median, gap, clock)
     if course is None:
         return short_of_people(problem, limits, terms, clock, "p-median")
-    close_gap(course)
+    close_median_gap(course)
     return ended(problem, _plan(problem, limits, terms, course, clock), clock, gap)
 
 
-def proven_bound(problem: Problem, plan: SitingPlan) -> float:
+def median_bound(problem: Problem, plan: SitingPlan) -> float:
     """Return the people times cost that no plan can stay below, as multipliers and prices of a plan prove it.
 
     Every demand point offers its multiplier. A site earns, of each point that it serves for less than that, the
@@ -179,7 +179,7 @@ def order_by_saving(problem: Problem, rows: NDArray[np.intp]) -> tuple[NDArray[n
     return np.array(order, dtype=np.intp), np.array(gains)
 
 
-def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock: Clock) -> SitingPlan:
+def _plan(problem: Problem, limits: Limits, terms: Terms, course: MedianCourse, clock: Clock) -> SitingPlan:
     median = course.median
     chosen = np.concatenate([terms.required, median.columns[course.inside]])
     order, gains = order_by_saving(problem, chosen)
@@ -210,7 +210,7 @@ def _plan(problem: Problem, limits: Limits, terms: Terms, course: Course, clock:
         covered_before=problem.covered_people,
     )
     if plan.bound_by == "certificate":
-        plan = replace(plan, bound=min(proven_bound(problem, plan), objective))
+        plan = replace(plan, bound=min(median_bound(problem, plan), objective))
     return replace(plan, bound=objective, status="optimal") if objective - plan.bound <= 2 * CLOSE * objective else plan
 
 
@@ -244,13 +244,13 @@ def _charges(problem: Problem, plan: SitingPlan, terms: Terms, limits: Limits) -
     return charged, paid
 
 
-def _begin(median: Median, gap: float, clock: Clock) -> Course | None:
+def _begin(median: Median, gap: float, clock: Clock) -> MedianCourse | None:
     """Return the course at its beginning; None where nothing serves everybody."""
     bare = np.isinf(median.base)
     bare[median.rows] = False
     if bare.any():
         return None
-    course = begin_course(median, gap, clock)
+    course = begin_median(median, gap, clock)
     if course is not None:
         return course
     cover = find_cover(_bare_reach(median), median.room, clock)
@@ -259,7 +259,7 @@ def _begin(median: Median, gap: float, clock: Clock) -> Course | None:
     if cover.chosen is None:
         msg = f"no plan that serves everybody was found within {clock.limit}, and none was proven impossible"
         raise UnprovenError(msg)
-    return begin_course(median, gap, clock, cover.chosen)
+    return begin_median(median, gap, clock, cover.chosen)
 
 
 def _bare_reach(median: Median) -> Reach:

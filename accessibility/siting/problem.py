@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.arguments import checked
-from accessibility.arrays import Frozen, read_only, refuse, unique_ids
 from accessibility.errors import InputError, UnknownSiteError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen, read_only, refuse, unique_ids
 from accessibility.siting.matrix import read_costs
 from accessibility.siting.numbers import Units, read_units
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
-    from accessibility.catchments import Catchments
     from accessibility.demand import Demand
+    from accessibility.measures.catchments import Catchments
     from accessibility.sites import Sites
 
 NO_DISTRICT = -1

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError, UnprovenError
+from accessibility.errors.arguments import checked
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import Counts, read_counts
 from accessibility.siting.enumeration import confirmed

@@ -8,20 +8,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from accessibility.arguments import checked
 from accessibility.errors import InputError, UnprovenError
-from accessibility.siting.certificate import (
-    SPENDING,
-    coverable,
-    floor_people,
-    limits_of,
-    people_wanted,
-    proven_bound,
-)
+from accessibility.errors.arguments import checked
+from accessibility.siting.certificate import SPENDING, coverable, floor_people, limits_of, people_wanted, proven_bound
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.numbers import CLOSE
-from accessibility.siting.p_median import proven_bound as proven_median
+from accessibility.siting.p_median import median_bound
 from accessibility.siting.proofs import check_sites, covered_twice, gains_in_order
 
 if TYPE_CHECKING:
@@ -305,7 +298,7 @@ def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> No
     """Check a bound against what multipliers and prices prove; a closed gap may differ by the rounding of sums."""
     if plan.model in ("p-center", "backup", "relocation"):
         _refuse(f"the plan's bound {plan.bound} is said to be certified, which no {plan.model} is")
-    proven = proven_median(problem, plan) if plan.model == "p-median" else proven_bound(problem, plan)
+    proven = median_bound(problem, plan) if plan.model == "p-median" else proven_bound(problem, plan)
     beyond = (plan.bound - proven) * (1 if least else -1)
     same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
     if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):

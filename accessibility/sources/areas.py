@@ -13,12 +13,11 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.projection import WGS84
+from accessibility.geo.projection import WGS84
 from accessibility.sources.checks import Finding
-from accessibility.sources.columns import DIVISIONS, attributes, find_column
-from accessibility.sources.held import HeldTable, held_polygons
-from accessibility.sources.numerals import cell_text
-from accessibility.sources.tables import checked_path, readable
+from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column
+from accessibility.sources.tables.numerals import cell_text
+from accessibility.sources.tables.reading import HeldTable, checked_path, held_polygons, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_shapes_off_earth
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
-from accessibility.projection import WGS84, transform
+from accessibility.geo.datums import DATUMS, from_wgs84, to_wgs84
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.datums import DATUMS, from_wgs84, to_wgs84
-from accessibility.sources.points import boxed
-from accessibility.sources.tables import GEO_SUFFIXES
+from accessibility.sources.tables.points import boxed
+from accessibility.sources.tables.reading import GEO_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.network import Network
+    from accessibility.streets.network import Network
 
 SWAPPED = "swapped"
 MIN_ROWS = 8
@@ -37,7 +37,7 @@ _TELLING = ("township", "district", "address", "name")  # columns that may name 
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Ground:
+class Surroundings:
     """What coordinates are held against.
 
     Parameters
@@ -168,7 +168,7 @@ def read_otherwise(lonlat: NDArray[np.float64], declared: str, reading: str) -> 
 
 
 def weigh_readings(
-    written: NDArray[np.float64], declared: str, ground: Ground, texts: Sequence[Sequence[str]]
+    written: NDArray[np.float64], declared: str, ground: Surroundings, texts: Sequence[Sequence[str]]
 ) -> tuple[Evidence, ...]:
     """Return the evidence for each reading of a table's coordinates, the declared one first.
 
@@ -179,7 +179,7 @@ def weigh_readings(
     written
         ``(n, 2)`` degrees as they stand in the table, NaN where there are none.
     declared
-        One of `accessibility.sources.datums.DATUMS`.
+        One of `accessibility.geo.datums.DATUMS`.
     ground
         Streets and districts.
     texts
@@ -228,7 +228,7 @@ def best_reading(evidence: Sequence[Evidence]) -> Evidence | None:
 
 
 def suspect_datum(
-    sites: gpd.GeoDataFrame, coordinates: str | None, ground: Ground, *, source: str, what: str = "sites"
+    sites: gpd.GeoDataFrame, coordinates: str | None, ground: Surroundings, *, source: str, what: str = "sites"
 ) -> tuple[tuple[Evidence, ...], list[Finding]]:
     """Return the evidence on a table of places, and a finding where another reading fits clearly better.
 
@@ -237,7 +237,7 @@ def suspect_datum(
     Parameters
     ----------
     sites
-        As `accessibility.sources.places.read_sites` returns them: points, with columns that may name a district.
+        As `accessibility.sources.tables.places.read_sites` returns them: points, with columns that may name a district.
     coordinates
         As the study declares them. Projected ones have no other reading: no evidence.
     ground

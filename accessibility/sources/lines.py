@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
 from accessibility.files import is_file
-from accessibility.graphs import read_graph, read_graphml_file
-from accessibility.network import Network
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.vectors import read_vector
+from accessibility.streets.graphs import read_graph, read_graphml_file
 from accessibility.streets.lines import LineOptions, read_frame
+from accessibility.streets.network import Network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from pyproj import CRS
 
-    from accessibility.sources.topology import Bounds
+    from accessibility.sources.osm.topology import Bounds
     from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said
 

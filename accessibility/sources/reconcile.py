@@ -10,7 +10,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.numerals import numbers
+from accessibility.sources.tables.numerals import numbers
 
 if TYPE_CHECKING:
     import geopandas as gpd

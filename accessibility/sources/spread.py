@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import shapely
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
-from accessibility.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.areas import locate
-from accessibility.sources.cells import Placed, cells_at, parts_a_side, place_cells, split_cells
 from accessibility.sources.checks import Finding
+from accessibility.sources.raster.cells import (
+    MAX_PARTS,
+    WALKABLE_CELL_M,
+    Placed,
+    cells_at,
+    misjudged_share,
+    parts_a_side,
+    place_cells,
+    split_cells,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster import Cells
+    from accessibility.sources.raster.reading import Cells
 
 RESIDENTIAL_SHARE = 0.30
 EQUAL_PARTS_M = 100.0
@@ -193,3 +204,175 @@ def _findings(spread: Spread, row: NDArray[np.intp], empty: NDArray[np.intp], so
         code = "district-without-building"
         found.append(Finding(code=code, source=source, message=message, count=int(empty.size), people=people))
     return found
+
+
+_M_PER_DEGREE = 111_000.0
+_WIDE_M = 500.0  # from its middle, a walk of fifteen minutes is misjudged for one person in ten
+_SUM, _ALONE_M = 1_000, 1_000.0  # more people than live around one point, with an empty walk around it
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """Places that share the people of polygons.
+
+    Parameters
+    ----------
+    row
+        ``(m,)`` the polygon that each place is of, ascending; a row that is no polygon, or in which no place was
+        found, has none.
+    name
+        ``(m,)`` what tells the places of one polygon apart.
+    lonlat
+        ``(m, 2)`` WGS 84 degrees.
+    share
+        ``(m,)`` of the polygon's people; the shares of one polygon sum to 1.
+    """
+
+    row: NDArray[np.intp]
+    name: NDArray[np.object_]
+    lonlat: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+def sides_m(shapes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return ``(n,)`` the side in metres of the square as large as each polygon in degrees, 0 of what is none."""
+    _, south, _, north = shapely.bounds(shapes).T
+    narrow = np.cos(np.radians((south + north) / 2))
+    sides: NDArray[np.float64] = np.nan_to_num(np.sqrt(shapely.area(shapes) * narrow)) * _M_PER_DEGREE
+    return sides
+
+
+def refuse_wide(shapes: NDArray[Any], people: NDArray[np.float64], source: str) -> None:
+    """Raise `InputError` where a walk is misjudged for as many people as by cells that are refused as too coarse.
+
+    A share of the people, so that a file of city blocks with a few large ones in the fields passes.
+    """
+    sides = sides_m(shapes)
+    wrong = np.array([misjudged_share(side) for side in sides]) * (sides > 0)
+    share = float(people @ wrong / people.sum())
+    if share <= misjudged_share(WALKABLE_CELL_M):
+        return
+    wide = sides > WALKABLE_CELL_M
+    msg = (
+        f"{source}: {people[wide].sum():,.0f} of {people.sum():,.0f} people are told for {int(wide.sum())} areas of "
+        f"more than {WALKABLE_CELL_M:.0f} m a side, the largest {sides.max() / 1_000:.1f} km: at one point inside, a "
+        f"walk of 15 minutes is misjudged for {100 * share:.0f} % of people or more; expected homes or cells of 100 m; "
+        'share the people over the buildings inside, population = { split_cells = "buildings" }; where there are none, '
+        "over equal parts, split_cells = 100, which says less the larger the areas are"
+    )
+    raise InputError(msg)
+
+
+def tell_wide(shapes: NDArray[np.object_], people: NDArray[np.float64], source: str) -> list[Finding]:
+    """Return a finding on areas whose people are too far apart to stand at one point."""
+    west, south, east, north = shapely.bounds(shapes).T
+    across = np.fmax((east - west) * np.cos(np.radians((south + north) / 2)), north - south) * _M_PER_DEGREE
+    wide = across > _WIDE_M
+    if not wide.any():
+        return []
+    count, inside = int(wide.sum()), float(people[wide].sum())
+    message = (
+        f"{count} areas are more than {_WIDE_M:.0f} m across, the widest {np.nanmax(across) / 1_000:.1f} km: their "
+        f"{inside:,.0f} people stand at one point inside, which misjudges a walk; a raster of 100 m does not"
+    )
+    return [Finding(code="wide-area", source=source, message=message, count=count, people=inside)]
+
+
+def tell_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    """Return a finding where most people stand at points of a township's size with nobody near: sums, not homes."""
+    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1) & (people > 0))
+    if not placed.size:
+        return []
+    narrow = np.cos(np.radians(np.median(lonlat[placed, 1])))
+    metres = lonlat[placed] * [narrow * _M_PER_DEGREE, _M_PER_DEGREE]
+    places, of = np.unique(metres, axis=0, return_inverse=True)
+    there = np.bincount(of.ravel(), weights=people[placed])
+    near = np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]  # infinitely far where there is one place alone
+    alone = (there > _SUM) & (near > _ALONE_M)
+    inside = float(there[alone].sum())
+    if inside <= people.sum() / 2:
+        return []
+    rows = placed[alone[of.ravel()]]
+    message = (
+        f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
+        f"with nobody within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
+        "One point misjudges a walk; take homes, cells of 100 m, or the townships' polygons with "
+        'split_cells = "buildings"'
+    )
+    return [Finding(code="far-apart-people", source=source, message=message, count=int(rows.size), people=inside)]
+
+
+def over_buildings(shapes: NDArray[Any], buildings: gpd.GeoDataFrame) -> Parts:
+    """Return the buildings inside each polygon, in proportion to floor area.
+
+    Which buildings count is as `accessibility.sources.spread.spread_over_buildings` says. Where two polygons overlap,
+    the buildings there are of both: each polygon keeps its people.
+
+    Parameters
+    ----------
+    shapes
+        ``(n,)`` polygons in degrees; None or other shapes are skipped.
+    buildings
+        Points in EPSG:4326 with columns id, footprint_m2, levels and use.
+    """
+    points = buildings.geometry.to_numpy()
+    row, building = shapely.STRtree(points).query(_polygons(shapes), predicate="intersects")
+    inside = buildings.iloc[building]
+    weight = floor_areas(inside, row, len(shapes))
+    lives = np.flatnonzero(weight > 0)
+    row, weight = row[lives], weight[lives]
+    sums = np.bincount(row, weights=weight, minlength=len(shapes))
+    names = np.array([f"b{key}" for key in inside["id"].to_numpy()[lives]], dtype=object)
+    lonlat = shapely.get_coordinates(points[building[lives]])
+    return _sorted(row, names, lonlat, weight / sums[row])
+
+
+def over_parts(shapes: NDArray[Any], size_m: float, source: str) -> Parts:
+    """Return the middles inside each polygon of a grid of `size_m` metres, each with an equal share.
+
+    Raises
+    ------
+    InputError
+        More parts than `accessibility.sources.raster.cells.MAX_PARTS`.
+    """
+    areas = _polygons(shapes)
+    many = np.nan_to_num(np.sum(sides_m(areas) ** 2) / size_m**2)
+    if many > MAX_PARTS:
+        msg = (
+            f"{source}: split_cells = {size_m:g} makes about {many:,.0f} parts; expected at most {MAX_PARTS:,}; "
+            "take larger parts"
+        )
+        raise InputError(msg)
+    _, south, _, north = shapely.total_bounds(areas)
+    up = size_m / _M_PER_DEGREE
+    side = up / max(float(np.cos(np.radians((south + north) / 2))), 0.01)
+    found = [(row, _middles(shape, side, up)) for row, shape in enumerate(areas) if shape is not None]
+    row = np.repeat([row for row, _ in found], [len(middles) for _, middles in found]).astype(np.intp)
+    names = np.array([str(part) for _, middles in found for part in range(1, len(middles) + 1)], dtype=object)
+    lonlat = np.vstack([np.empty((0, 2)), *(middles for _, middles in found)])
+    return _sorted(row, names, lonlat, 1.0 / np.bincount(row, minlength=len(shapes))[row])
+
+
+def _polygons(shapes: NDArray[Any]) -> NDArray[Any]:
+    areas = np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)
+    kept = np.full(len(shapes), None, dtype=object)
+    kept[areas] = shapes[areas]
+    return kept
+
+
+def _middles(shape: Any, side: float, up: float) -> NDArray[np.float64]:
+    """Return the middles of the cells, so many degrees wide and high, that lie in a polygon, ``(k, 2)`` degrees."""
+    west, south, east, north = shapely.bounds(shape)
+    # The grid begins at the same place for all polygons, so that neighbours share no middle and leave none out.
+    x = (np.arange(np.floor(west / side), np.floor(east / side) + 1) + 0.5) * side
+    y = (np.arange(np.floor(south / up), np.floor(north / up) + 1) + 0.5) * up
+    lon, lat = (axis.ravel() for axis in np.meshgrid(x, y))
+    inside = shapely.contains_xy(shape, lon, lat)
+    return np.column_stack([lon[inside], lat[inside]])
+
+
+def _sorted(
+    row: NDArray[np.intp], name: NDArray[np.object_], lonlat: NDArray[np.float64], share: NDArray[np.float64]
+) -> Parts:
+    order = np.argsort(row, kind="stable")
+    return Parts(row=row[order], name=name[order], lonlat=lonlat[order], share=share[order])

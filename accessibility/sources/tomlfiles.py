@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError
-from accessibility.sources.encodings import decode_text
+from accessibility.sources.tables.encodings import decode_text
 
 if TYPE_CHECKING:
     from pathlib import Path

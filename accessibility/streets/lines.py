@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
-from accessibility.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.delays import Carried, Delays
 from accessibility.streets.foot import FootAccess, long_tunnels
 from accessibility.streets.spelling import Said, is_yes, judge_rows, reasons
@@ -25,7 +25,6 @@ from accessibility.streets.spelling import Said, is_yes, judge_rows, reasons
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.network import Network
 
 SAME_PLACE_M = 0.01  # ends nearer than this are one junction: the last digit of OpenStreetMap's coordinates
 _SAME_VERTEX_DIGITS = 3  # vertices alike to a millimetre are one node
@@ -36,6 +35,42 @@ _APART_M = 0.05  # between lines that end in one place and do not meet, as at a 
 _OWN = ("outline", "across", "closed")  # flags that a network writes of its edges
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
 _ENDS_ONLY = "FF*F0****"
+
+
+class Edges(Protocol):
+    """What of a `accessibility.Network` is written into tables and graphs; its fields, in the words used there."""
+
+    # fmt: off
+    @property
+    def node_xy(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def node_keys(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def edges(self) -> NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def length_m(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def oneway(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def private(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def closed(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def climb_m(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def slope_factor(self) -> NDArray[np.float32]: ...  # noqa: D102
+    @property
+    def kind(self) -> NDArray[np.uint8]: ...  # noqa: D102
+    @property
+    def kinds(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def shape_xy(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def shape_start(self) -> NDArray[np.int64]: ...  # noqa: D102
+    @property
+    def crs(self) -> CRS: ...  # noqa: D102
+    def lines(self) -> NDArray[np.object_]: ...  # noqa: D102
+    # fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +126,7 @@ def read_frame(table: gpd.GeoDataFrame, options: LineOptions | None = None) -> t
     return fields, said
 
 
-def write_frame(network: Network) -> gpd.GeoDataFrame:
+def write_frame(network: Edges) -> gpd.GeoDataFrame:
     """Return a row an edge, as `read_frame` reads it; see `Network.to_gdf`."""
     as_they_are = ("off_ground", *_OWN, *_CARRIED)
     columns = {
@@ -109,7 +144,7 @@ def write_frame(network: Network) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=lines, crs=network.crs)
 
 
-def _drawn_back(network: Network) -> NDArray[np.float64]:
+def _drawn_back(network: Edges) -> NDArray[np.float64]:
     """Return the vertices of all edges, the loose ends at a gate drawn back: lines that end in one place would meet."""
     place = np.unique(np.round(network.node_xy / SAME_PLACE_M), axis=0, return_inverse=True)[1].ravel()
     shared = np.bincount(place)[place] > 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import osmium
 import pytest
 
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from accessibility import Network, search
 from accessibility.search.packing import build_graph, hilbert_rank
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 
 ROOT = Path(__file__).parents[2]
 PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.snapping import snap_points
+from accessibility.streets.snapping import snap_points
 
 if TYPE_CHECKING:
     from accessibility import Network

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from accessibility import Demand, Sites, measure_coverage
-from accessibility.live import Ground
-from accessibility.snapping import snap_study
-from accessibility.trial import Baseline, Trial
+from accessibility.streets.snapping import snap_study
+from accessibility.whatif.live import Ground
+from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable

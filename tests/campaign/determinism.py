@@ -27,7 +27,7 @@ CIRCUMSTANCES: dict[str, dict[str, str]] = {
 
 
 def _cover(study: Path, out: Path, **env: str) -> dict[str, str]:
-    command = [sys.executable, "-c", "from accessibility.cli import main; main()"]
+    command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
     words = ["site", str(study), "--sites", "1", "--out", str(out), "--quiet", "--lang", "en"]
     subprocess.run([*command, *words], check=True, capture_output=True, env=os.environ | env)  # noqa: S603
     return contents(out)

@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from doors import Town, build_town
 
-from accessibility import cli
+from accessibility.cli import commands as cli
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

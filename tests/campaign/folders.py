@@ -29,15 +29,18 @@ from doors import build_town
 from faults import Faults
 from shapely.affinity import translate
 
-from accessibility.console import Silence
-from accessibility.proposing import Question
-from accessibility.report.manifest import list_files
-from accessibility.runs import Options, run_site, run_verify, verifying
+from accessibility.cli import verifying
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.cli.verifying import run_verify
+from accessibility.present.manifest import list_files
+from accessibility.study.proposing import Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from accessibility.verification import Verdict
+    from accessibility.cli.verification import Verdict
 
 ASKED: dict[str, dict[str, Any]] = {
     "mclp": {"budget": 6.0},

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["accessibility.sources.lines", "accessibility.graphs", "networkx.readwrite"]):
+with atheris.instrument_imports(
+    include=["accessibility.sources.lines", "accessibility.streets.graphs", "networkx.readwrite"]
+):
     from accessibility.errors import AccessibilityError
     from accessibility.sources.lines import read_graphml
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["accessibility.studyfile"]):
+with atheris.instrument_imports(include=["accessibility.study.schema"]):
     from accessibility.errors import AccessibilityError
-    from accessibility.studyfile import read_study_file
+    from accessibility.study.schema import read_study_file
 
 _FILE = Path(tempfile.mkdtemp()) / "study.toml"
 

@@ -13,7 +13,7 @@ import atheris
 
 with atheris.instrument_imports(include=["accessibility.sources"]):
     from accessibility.errors import AccessibilityError
-    from accessibility.sources.tables import read_table
+    from accessibility.sources.tables.reading import read_table
 
 _SUFFIXES = (".csv", ".xlsx", ".xls", ".ods", ".geojson", ".kml", ".shp", ".parquet")
 _FOLDER = Path(tempfile.mkdtemp())

@@ -15,9 +15,10 @@ import pandas as pd
 from doors import LAT, LONS, PEOPLE, WEST
 from faults import Faults, contents
 
-from accessibility.console import Silence
-from accessibility.proposing import Question
-from accessibility.runs import Options, run_site
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.study.proposing import Question
 
 HOSTILE = (
     *("<script>alert(1)</script>", "</script><img src=x onerror=alert(1)>", "<svg onload=alert(1)>"),

@@ -22,10 +22,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doors import COVERED, POPULATION, Town, build_town
 from mutations import mutate
 
-from accessibility.console import Silence
+from accessibility.cli.checking import run_check
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
 from accessibility.errors import AccessibilityError
-from accessibility.runs import Options, run_check, run_cover
-from accessibility.study import read_study
+from accessibility.study.study import read_study
 
 MEMORY = 6 * 2**30
 _NEAR = 1e-3  # people of a raster are single-precision

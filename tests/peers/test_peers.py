@@ -27,10 +27,10 @@ import shapely
 from pyproj import CRS
 
 from accessibility import Demand, Network, Sites, Walker, measure_coverage, search
-from accessibility.network import IMPASSABLE
-from accessibility.projection import transform
+from accessibility.geo.projection import transform
+from accessibility.search.impedance import IMPASSABLE
 from accessibility.search.packing import build_graph
-from accessibility.sources.osm import read_network
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from accessibility import kernels
+from accessibility.search import compiling as kernels
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.clock import WORK, Clock
 from accessibility.siting.closing import begin_course
@@ -137,7 +137,7 @@ def test_a_part_of_a_clock_is_a_share_of_all_work_whatever_is_left() -> None:
 
 
 def test_who_waits_for_the_compiler_is_told_so_once(capsys: pytest.CaptureFixture[str]) -> None:
-    from accessibility.console import RichProgress  # noqa: PLC0415
+    from accessibility.cli.console import RichProgress  # noqa: PLC0415
 
     with RichProgress() as progress:
         progress.start(2)

@@ -16,7 +16,7 @@ from accessibility.siting.branching import Part, search_tree
 from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, cover_greedily, find_cover, serve_most
 from accessibility.siting.cuts import Cuts, Relaxed, solve_choice, solve_relaxation, violated
-from accessibility.siting.interchange import add_greedily, improve, survey, take_in_order
+from accessibility.siting.interchange import add_greedily, improve_median, survey, take_in_order
 from accessibility.siting.lagrangian import charge, fixed_sites, raise_bound, weigh
 from accessibility.siting.problem import Problem
 
@@ -63,7 +63,7 @@ def test_interchange_keeps_to_the_room_and_ends_where_no_swap_helps(median: Medi
     order = np.array(data.draw(st.permutations(range(m))), np.intp)
     begun = take_in_order(order, median.room)
     assert begun.tobytes() in every
-    found, total = improve(values, median.room, begun, Clock(limit_s=60))
+    found, total = improve_median(values, median.room, begun, Clock(limit_s=60))
     assert total == pytest.approx(every[found.tobytes()])
     assert total <= every[begun.tobytes()] + 1e-9
     for j in np.flatnonzero(~found):

@@ -1,1 +1,0 @@
-"""Areas: whom a site serves, where uncovered people live together, and the walking time everywhere."""

@@ -1,0 +1,418 @@
+"""The command line; no logic of its own. Imports stand inside the commands so that help is instant."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from accessibility import __version__
+from accessibility.errors import (
+    AccessibilityError,
+    AccessibilityWarning,
+    InfeasibleError,
+    InputError,
+    OutputError,
+    UnprovenError,
+    visible,
+)
+from accessibility.files import abandon, is_full
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accessibility.cli.options import Progress
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
+EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
+
+app = typer.Typer(
+    name="accessibility",
+    help="Who lives within a 15-minute walk or 5 km of a service outlet, and where the next counter should open.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
+_GAP = 0.001
+Workers = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Threads that search the streets; all processors if not given.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
+Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
+Basemap = Annotated[
+    bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
+]
+Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of map, report and workbook.")]
+Shapefile = Annotated[bool, typer.Option("--shapefile", help="The layers as Shapefiles, too.")]
+Geotiff = Annotated[bool, typer.Option("--geotiff", help="Walking minutes as a GeoTIFF, too.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Write into a folder that is no run's, and keep no earlier proposal.")
+]
+Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+) -> None:
+    if version:
+        typer.echo(f"outlet-accessibility {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def demo(  # noqa: PLR0913 -- the options of a command
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+) -> None:
+    """Run the sample county: coverage, proposal, map and report, into maps/demo/."""
+    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.pack import run_demo  # noqa: PLC0415
+
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
+    with _progress(quiet=quiet) as progress:
+        result = run_demo(out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")]) -> None:
+    """Write a commented study.toml to fill in."""
+    from accessibility.cli.starting import new_study  # noqa: PLC0415
+
+    typer.echo(f"wrote {new_study(folder)}: fill in the inputs, then run: accessibility check {folder}/study.toml")
+
+
+@app.command()
+def fetch(  # noqa: PLR0913 -- the options of a command
+    place: Annotated[str, typer.Argument(metavar="PLACE", help='Such as "Vaduz, Liechtenstein".')],
+    *,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
+    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
+    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 15.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was changed since, too.")] = False,
+) -> None:
+    """Fetch streets, banks, offices and boundary from OpenStreetMap (needs the internet)."""
+    from accessibility.cli.options import FetchOptions  # noqa: PLC0415
+    from accessibility.cli.starting import run_fetch  # noqa: PLC0415
+
+    options = FetchOptions(overpass=overpass, nominatim=nominatim, minutes=minutes, overwrite=overwrite)
+    with _progress(quiet=quiet) as progress:
+        facts = run_fetch(place, into, options, progress)
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        typer.echo(
+            f"{visible(facts['place'])}: {facts['outlets']} offices, {facts['banks']} bank branches, streets, boundary"
+        )
+        for note in facts["notes"]:
+            typer.echo(visible(note))
+        typer.echo(f"wrote {into}: give the population in {into / 'study.toml'}, then run: accessibility check")
+        typer.echo(facts["attribution"])
+
+
+@app.command()
+def check(
+    study: StudyFile,
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
+    from accessibility.cli.checking import run_check  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        facts = run_check(study, progress, out, workers=workers)
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        from accessibility.cli.console import print_check  # noqa: PLC0415
+
+        print_check(facts)
+
+
+@app.command()
+def cover(  # noqa: PLR0913 -- the options of a command
+    study: StudyFile,
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+    shapefile: Shapefile = False,
+    geotiff: Geotiff = False,
+) -> None:
+    """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
+    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.pack import run_cover  # noqa: PLC0415
+
+    options = Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+    )
+    with _progress(quiet=quiet) as progress:
+        result = run_cover(study, out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
+
+
+@app.command()
+def site(  # noqa: PLR0913 -- the options of a command
+    study: StudyFile,
+    *,
+    budget: Annotated[float | None, typer.Option(help="Greatest cost of all new sites together.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Greatest number of new sites.")] = None,
+    reach: Annotated[float | None, typer.Option(help="Share of all people to reach at least cost, 0 to 1.")] = None,
+    model: Annotated[Model, typer.Option(help="What the plan is best at.")] = "mclp",
+    floor: Annotated[float, typer.Option(help="Least share covered in every district, 0 to 1.")] = 0.0,
+    close: Annotated[int, typer.Option(help="How many open sites may close (relocation).")] = 0,
+    gap: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help=f"Gap to the bound at which the search may stop; above it ({_GAP:g} if not given), exit code 3.",
+        ),
+    ] = None,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", min=0.0, help="Most seconds to search; its work is limited if not given."),
+    ] = None,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+    shapefile: Shapefile = False,
+    geotiff: Geotiff = False,
+) -> None:
+    """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
+    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.pack import run_site  # noqa: PLC0415
+    from accessibility.study.proposing import Question  # noqa: PLC0415
+
+    question = Question(
+        model=model,
+        budget=budget,
+        sites=sites,
+        reach=reach,
+        floor=floor,
+        close=close,
+        time_limit_s=time_limit,
+        gap=gap or 0.0,
+    )
+    options = Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+    )
+    with _progress(quiet=quiet) as progress:
+        result = run_site(study, question, out, options, progress)
+    _tell(result, quiet=quiet, as_json=as_json)
+    if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > (_GAP if gap is None else gap):
+        raise typer.Exit(EXIT_UNPROVEN)
+
+
+def _tell(result: Any, *, quiet: bool, as_json: bool) -> None:
+    """Print what a run found."""
+    if as_json:
+        siting = result.manifest["siting"]
+        _print_json(result.manifest["totals"] | ({} if siting is None else {"siting": siting}))
+    elif not quiet:
+        from accessibility.cli.console import print_coverage  # noqa: PLC0415
+
+        print_coverage(result)
+
+
+@app.command()
+def compare(  # noqa: PLR0913 -- the options of a command
+    study: StudyFile,
+    scenarios: Annotated[Path, typer.Argument(metavar="SCENARIOS.toml", help="What would be different.")],
+    *,
+    out: Out = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
+    lang: Lang = "en",
+    basemap: Basemap = False,
+) -> None:
+    """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
+    from accessibility.cli.comparing import run_compare  # noqa: PLC0415
+    from accessibility.cli.options import Options  # noqa: PLC0415
+
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
+    with _progress(quiet=quiet) as progress:
+        found = run_compare(study, scenarios, out, options, progress)
+    if as_json:
+        _print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
+    elif not quiet:
+        from accessibility.cli.console import print_comparison  # noqa: PLC0415
+
+        print_comparison(found)
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run wrote.")],
+    *,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Prove a run again from its inputs, every table and the plan: exit code 0 if all is equal, 4 if not."""
+    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.verifying import run_verify  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        verdict = run_verify(folder, Options(workers=workers), progress)
+    if as_json:
+        _print_json(verdict.to_dict())
+    elif not quiet:
+        for line in verdict.lines:
+            typer.echo(visible(line))
+    if not verdict.equal:
+        raise typer.Exit(EXIT_OUTPUT)
+
+
+def _progress(*, quiet: bool) -> Progress:
+    from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
+
+    return Silence() if quiet else RichProgress()
+
+
+def _print_json(value: Any) -> None:
+    """Print one line of JSON: null for what is no number, control characters by their numbers."""
+    from accessibility.present.manifest import json_line  # noqa: PLC0415
+
+    typer.echo(json_line(value))
+
+
+def main() -> None:
+    """Run the command line and exit with the code of DESIGN: 0 done, 1 our fault, 2 input, 3 unproven, 4 output.
+
+    The work is done in a thread of its own, so that a signal stops it at once wherever it is, in compiled code too:
+    nothing half-made stays, and the exit code is 130 (SIGINT) or 143 (SIGTERM).
+    """
+    _stand_in()
+    warnings.simplefilter("ignore", AccessibilityWarning)  # the commands print findings themselves
+    codes: list[int | str | None] = []
+    work = threading.Thread(target=lambda: codes.append(_run()), daemon=True)
+    with _stopping():
+        work.start()
+        while work.is_alive():
+            work.join(0.2)  # a signal is heard between two waits at the latest
+    sys.exit(codes[0] if codes else EXIT_FAULT)
+
+
+def _run() -> int | str | None:
+    """Return the exit code of the command; say what went wrong."""
+    try:
+        return _app_code()
+    except (AccessibilityError, OSError) as error:
+        told = error if isinstance(error, AccessibilityError) else _unwritable(error)
+        if told is not None:
+            _say_error(f"error: {told}")
+            return _code(told)
+        traceback.print_exc()
+    except BaseException:  # noqa: BLE001 -- a fault of our own, told in full
+        traceback.print_exc()
+    return EXIT_FAULT
+
+
+def _app_code() -> int | str | None:
+    code: int | str | None = 0
+    try:
+        app()
+    except SystemExit as stop:
+        code = stop.code
+    sys.stdout.flush()
+    return EXIT_OUTPUT if code == 1 else code  # so typer and rich say that nobody reads what is printed
+
+
+def _unwritable(error: OSError) -> OutputError | None:
+    """Return the error for a full disk or an impossible place that is met outside our writers; None for our faults."""
+    reason = error.strerror or error
+    if not is_full(error) and error.errno not in _NO_PLACE:
+        return None
+    if error.filename is not None:
+        return OutputError(f"{error.filename} cannot be written: {reason}; expected a writable place")
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer has nowhere to go
+    return OutputError(f"standard output cannot be written: {reason}; expected room where it goes")
+
+
+def _stand_in() -> None:
+    """Give the process the standard streams that it was started without: no file of ours may take their numbers."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names outside the console's encoding
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """Stop at once on SIGINT and SIGTERM, where this is the main thread; when all is done, they change nothing more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in _SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # the process ends with the code of what was done
+
+
+def _stop(number: int, _: object) -> None:
+    for other in _SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    abandon()
+    with suppress(OSError, ValueError):
+        shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # the bar of progress hides the cursor
+        os.write(2, f"{shown}stopped: nothing was written, nothing half-made was left\n".encode())
+    os._exit(128 + number)
+
+
+def _say_error(text: str) -> None:
+    with suppress(OSError, ValueError):
+        typer.echo(visible(text), err=True)
+
+
+def _code(error: AccessibilityError) -> int:
+    if isinstance(error, InputError):
+        return EXIT_INPUT
+    if isinstance(error, InfeasibleError | UnprovenError):
+        return EXIT_UNPROVEN
+    return EXIT_OUTPUT if isinstance(error, OutputError) else EXIT_FAULT

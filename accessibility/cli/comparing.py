@@ -1,0 +1,165 @@
+"""`accessibility compare`: scenarios beside today and beside each other."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from accessibility.cli.factfinding import SPEEDS_M_S
+from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
+from accessibility.cli.options import READING_STEPS, Options, Progress
+from accessibility.measures.tables import headline
+from accessibility.present.manifest import Run
+from accessibility.present.report.differences import (
+    difference_table,
+    record_comparison,
+    scenario_table,
+    write_comparison,
+)
+from accessibility.search.compiling import limited_threads, run_in_threads
+from accessibility.study.scenariofile import read_scenarios
+from accessibility.study.study import read_study
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from accessibility.whatif.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScenarioComparison:
+    """What a comparison found, for the terminal.
+
+    Parameters
+    ----------
+    folder
+        Where everything was written.
+    headline
+        Today's coverage.
+    scenarios
+        A row a scenario.
+    differences
+        Who gains and loses, by scenario, district, setting and group.
+    maps
+        The map of each scenario.
+    manifest
+        As written.
+    kept
+        Where an earlier run is kept that stood in the folder.
+    """
+
+    folder: Path
+    headline: str
+    scenarios: pd.DataFrame
+    differences: pd.DataFrame
+    maps: tuple[Path, ...]
+    manifest: dict[str, Any]
+    kept: Path | None = None
+    case: None = None  # a comparison proposes nothing
+
+
+def run_compare(
+    path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress
+) -> ScenarioComparison:
+    """Measure the scenarios of a file beside today; write tables, a map for each and a manifest.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    scenario_file
+        The scenarios, as `accessibility.read_scenarios` reads them.
+    out
+        Where everything is written; ``maps/<study>-scenarios`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    ScenarioComparison
+        What was found.
+
+    Raises
+    ------
+    InputError
+        An input or scenario that does not meet its contract.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Options, run_compare
+    >>> acc.write_scenarios([acc.Scenario(name="bank", opened=("B1",))], folder / "scenarios.toml")
+    >>> found = run_compare(study, folder / "scenarios.toml", folder / "compare", Options(), silent)
+    >>> found.scenarios["gained"].tolist()
+    [10.0]
+    """
+    with limited_threads(options.workers):
+        return _compare(path, scenario_file, out, options, progress)
+
+
+def _compare(
+    path: Path, scenario_file: Path, out: Path | None, options: Options, progress: Progress
+) -> ScenarioComparison:
+    begun = time.monotonic()
+    scenarios = read_scenarios(scenario_file)
+    progress.start(READING_STEPS + 3 + len(scenarios))
+    study = read_study(path, progress=progress.step, cache=options.cache)
+    folder = choose_folder(study, out, "-scenarios")
+    claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
+    progress.step("Walking from every home")
+    now = study.coverage()
+    walkers = [replace(now.walker, speed_m_s=speed) for speed in SPEEDS_M_S]
+    others = run_in_threads([partial(study.coverage, walker=walker) for walker in walkers])
+    speeds = {f"{speed:.1f}": other.share for speed, other in zip(SPEEDS_M_S, others, strict=True)}
+    trials: list[Trial] = []
+    for scenario in scenarios:
+        progress.step(f"Trying {scenario.name}")
+        trials.append(study.what_if(scenario))
+    pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
+    run = Run(
+        study=study.name,
+        study_file=path,
+        folder=folder,
+        inputs=study.inputs,
+        parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+        warnings=[finding for finding in study.findings if finding.is_warning],
+        seconds=round(time.monotonic() - begun, 3),
+        command="compare",
+        date=options.day,
+        options=options.files,
+    )
+    record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file)
+    date = options.day
+    from accessibility.present.map.coverage_map import write_map  # noqa: PLC0415 -- folium only where a map is drawn
+
+    progress.step("Drawing the maps")
+    names = _file_names([scenario.name for scenario in scenarios])
+    drawn = [study.map(trial, date=date, lang=options.language, basemap=options.basemap) for trial in trials]
+    progress.step("Writing")
+    kept = None if options.overwrite else earlier_run(folder, study, record)
+    with write_run(folder, record, kept) as aside:
+        for name, one in zip(names, drawn, strict=True):
+            write_map(one, aside / name)
+        write_comparison(aside, now, pairs, study.district)
+    return ScenarioComparison(
+        folder=folder,
+        headline=headline(now, date),
+        scenarios=scenario_table(now, pairs),
+        differences=difference_table(now, pairs, study.district),
+        maps=tuple(folder / name for name in names),
+        manifest=record,
+        kept=kept,
+    )
+
+
+def _file_names(names: list[str]) -> list[str]:
+    """Return a file name a scenario; two that look the same to a file system get numbers."""
+    slugs = [slug(name) for name in names]
+    return [f"{one}-{row}.html" if slugs.count(one) > 1 else f"{one}.html" for row, one in enumerate(slugs, start=1)]

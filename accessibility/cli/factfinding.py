@@ -1,0 +1,283 @@
+"""What a report needs to know of a study: measured once, then told as `Facts`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility import __version__
+from accessibility.errors import UnprovenError
+from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
+from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.tables import group_table, setting_table
+from accessibility.present.manifest import parameters_used
+from accessibility.present.report.facts import (
+    Clusters,
+    Facts,
+    ProposalFacts,
+    tell_distances,
+    tell_frontier,
+    tell_parameters,
+    tell_sensitivity,
+    tell_times,
+    tell_totals,
+)
+from accessibility.present.report.illustrations import Pictures
+from accessibility.present.report.mapsketch import Paper
+from accessibility.quality import Quality, measure_quality
+from accessibility.sites import Sites
+from accessibility.sources.cache import sha256_file
+from accessibility.standards import SETTINGS, Rule, Standard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pandas as pd
+
+    from accessibility.measures.redundancy import Ledger
+    from accessibility.siting.plan import SitingPlan
+    from accessibility.study.study import Study
+
+SLOW_M_S = 0.8
+SPEEDS_M_S = (SLOW_M_S, 1.0, 1.2)
+_ONE_PERSON = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """Everything that was measured of a study for its report.
+
+    Parameters
+    ----------
+    study
+        The study.
+    now
+        Today's coverage.
+    by_speed
+        Coverage at each of `SPEEDS_M_S`.
+    cases
+        What else was tried (``town``, ``compounds``, ``reading``), the case, its coverage, and whether it is the
+        headline's.
+    quality, blackspots, ledger
+        Findings with their worth; clusters of uncovered people; who depends on one outlet alone.
+    min_people
+        What makes a blackspot.
+    plan, frontier, after
+        A siting plan, what each budget buys, and the coverage with the plan's sites open, where there is a plan.
+    """
+
+    study: Study
+    now: Coverage
+    by_speed: Mapping[float, Coverage]
+    cases: tuple[tuple[str, str, Coverage, bool], ...]
+    quality: Quality
+    blackspots: Blackspots
+    ledger: Ledger
+    min_people: float = MIN_PEOPLE
+    plan: SitingPlan | None = None
+    frontier: pd.DataFrame | None = None
+    after: Coverage | None = None
+
+
+def measure_study(
+    study: Study,
+    *,
+    now: Coverage | None = None,
+    by_speed: Mapping[float, Coverage] | None = None,
+    quality: Quality | None = None,
+    plan: SitingPlan | None = None,
+    frontier: pd.DataFrame | None = None,
+) -> Measured:
+    """Measure everything that a report tells of a study.
+
+    Parameters
+    ----------
+    study
+        The study, loaded.
+    now, by_speed, quality
+        What is known already: today's coverage, the same at each of `SPEEDS_M_S`, the findings.
+    plan
+        A siting plan of the study.
+    frontier
+        What each budget buys: budget, covered_people, bound_people.
+
+    Raises
+    ------
+    UnprovenError
+        A plan whose people are not those found by walking anew.
+    """
+    now = study.coverage() if now is None else now
+    known = {} if by_speed is None else dict(by_speed)
+    speeds = {
+        speed: now if speed == now.walker.speed_m_s else known.get(speed) or _at_speed(study, now, speed)
+        for speed in SPEEDS_M_S
+    }
+    return Measured(
+        study=study,
+        now=now,
+        by_speed=speeds,
+        cases=tuple(_cases(study, now)),
+        quality=measure_quality(study, now) if quality is None else quality,
+        blackspots=find_blackspots(now, study.network, study.district),
+        ledger=study.ledger(now),
+        plan=plan,
+        frontier=frontier,
+        after=None if plan is None else measure_plan(study, now, plan),
+    )
+
+
+def measure_plan(study: Study, now: Coverage, plan: SitingPlan) -> Coverage:
+    """Return the coverage with the sites of a plan open, walked anew.
+
+    Raises
+    ------
+    UnprovenError
+        A plan for the most people covered that claims other people than are found.
+    """
+    sites = _sites_with(study.sites, plan)
+    snapped = now.snapped if sites.xy is study.sites.xy else None
+    after = measure_coverage(study.network, study.demand, sites, now.standard, now.walker, snapped)
+    if plan.model == "mclp" and plan.status != "infeasible":
+        claimed = plan.objective
+        if abs(claimed - after.covered_people) > max(_ONE_PERSON, 1e-6 * after.population):
+            found = f"walking finds {after.covered_people:,.1f}"
+            msg = f"plan claims {claimed:,.1f} people covered, {found}; expected the same people"
+            raise UnprovenError(msg)
+    return after
+
+
+def find_facts(measured: Measured, *, date: str) -> Facts:
+    """Return every figure of a report.
+
+    Parameters
+    ----------
+    measured
+        What was measured.
+    date
+        Of the report, ISO 8601.
+    """
+    study, now, spots = measured.study, measured.now, measured.blackspots
+    speed_cases = [
+        ("speed", f"{speed:.1f}", other, speed == now.walker.speed_m_s) for speed, other in measured.by_speed.items()
+    ]
+    settings = study.settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+    blackspot_limits = {"min_people": measured.min_people, "link_m": round(spots.link_m, 1)}
+    return Facts(
+        study=study.name,
+        date=date,
+        version=__version__,
+        sources=study.attribution,
+        standard=now.standard,
+        walker=now.walker,
+        slow_m_s=SLOW_M_S,
+        totals=tell_totals(now),
+        outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
+        districts=study.table(now),
+        settings=setting_table(now),
+        groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
+        sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
+        times=tell_times(now),
+        distances=tell_distances(now),
+        clusters=Clusters(
+            table=spots.spots.drop(columns="geometry"),
+            min_people=measured.min_people,
+            link_m=spots.link_m,
+            scattered_people=spots.scattered_people,
+            scattered_clusters=spots.scattered_clusters,
+            unplaced_people=spots.unplaced_people,
+        ),
+        proposal=_proposal(measured),
+        frontier=tell_frontier(measured.frontier, now.population),
+        ledger=measured.ledger.table(),
+        choices=measured.ledger.people_by_choice(),
+        quality=measured.quality.table.assign(look=[f.is_warning for f in measured.quality.findings]),
+        snap=measured.quality.snap,
+        streets=measured.quality.streets,
+        node_points=measured.quality.nearest_node_points,
+        parameters=tell_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
+        inputs=_inputs(study),
+    )
+
+
+def _proposal(measured: Measured) -> ProposalFacts | None:
+    if measured.plan is None or measured.after is None:
+        return None
+    return ProposalFacts(plan=measured.plan, table=measured.plan.table(), covered_after=measured.after.covered_people)
+
+
+def _inputs(study: Study) -> pd.DataFrame:
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    files = {"study": study.path, **study.inputs}
+    rows = [{"role": role, "file": path.name, "sha256": sha256_file(path)} for role, path in files.items()]
+    return pd.DataFrame(rows, columns=["role", "file", "sha256"])
+
+
+def _at_speed(study: Study, now: Coverage, speed_m_s: float) -> Coverage:
+    return study.coverage(walker=replace(now.walker, speed_m_s=speed_m_s), standard=now.standard)
+
+
+def _cases(study: Study, now: Coverage) -> Iterator[tuple[str, str, Coverage, bool]]:
+    """Yield towns under either rule, compounds closed and open, and distances along the network."""
+    standard, walker = now.standard, now.walker
+    own = standard.town not in (standard.urban, standard.rural)
+    if own:
+        yield "town", "own", now, True
+    for case in ("urban", "rural"):
+        rule = standard.rule(case)
+        yield "town", case, _under(study, now, replace(standard, town=rule)), rule == standard.town
+    for case, is_open in (("closed", False), ("open", True)):
+        same = is_open == walker.open_compounds or not study.network.private.any()
+        other = now if same else study.coverage(walker=replace(walker, open_compounds=is_open), standard=standard)
+        yield "compounds", case, other, is_open == walker.open_compounds
+    along = Standard(**{s: _along_network(standard.rule(s)) for s in SETTINGS})
+    yield "reading", "network", _under(study, now, along), along == standard
+
+
+def _under(study: Study, now: Coverage, standard: Standard) -> Coverage:
+    """Return the coverage under another standard; today's where the two say the same of everybody."""
+    lived_in = [s for s in SETTINGS if now.demand.population[now.demand.setting == s].any()]
+    if all(standard.rule(s) == now.standard.rule(s) for s in lived_in):
+        return now
+    return study.coverage(walker=now.walker, standard=standard)
+
+
+def _along_network(rule: Rule) -> Rule:
+    return Rule(measure="network", limit=rule.limit) if rule.measure == "radius" else rule
+
+
+def _sites_with(sites: Sites, plan: SitingPlan) -> Sites:
+    """Return the sites with those of a plan open: known ones by their id, others as the plan holds them."""
+    row_of = {str(site): row for row, site in enumerate(sites.ids)}
+    known = [row_of[str(site)] for site in plan.selected if str(site) in row_of]
+    shut = [row_of[str(site)] for site in plan.closed if str(site) in row_of]
+    counting = sites.open.copy()
+    counting[known], counting[shut] = True, False
+    there = replace(sites, open=counting)
+    unknown = [row for row, site in enumerate(plan.selected) if str(site) not in row_of]
+    if not unknown:
+        return there
+    if plan.sites is None:
+        msg = f"plan selects site {plan.selected[unknown[0]]!r}, which is not in the study; expected sites of the study"
+        raise UnprovenError(msg)
+    rows = np.array(unknown, dtype=np.intp)
+    new = {name: getattr(plan.sites, name)[rows] for name in ("ids", "xy", "name", "kind", "cost", "bank")}
+    return there + Sites(**new, open=np.ones(len(rows), np.bool_), crs=plan.sites.crs)
+
+
+def find_pictures(measured: Measured) -> Pictures:
+    """Return what the pictures of a report are drawn from."""
+    study = measured.study
+    return Pictures(ground=Paper.of(measured.now, study.districts, study.network), after=measured.after)
+
+
+def people_depending_on_outside(study: Study, coverage: Coverage) -> float:
+    """Return how many people are covered only by sites outside the area of a study."""
+    outside = study.site_district.isna().to_numpy()
+    if study.districts is None or not (outside & study.sites.open).any():
+        return 0.0
+    inside = replace(study.sites, open=study.sites.open & ~outside)
+    alone = measure_coverage(study.network, study.demand, inside, coverage.standard, coverage.walker, coverage.snapped)
+    return coverage.covered_people - alone.covered_people

@@ -1,0 +1,179 @@
+"""The folder of a run: which it is, whether it may be replaced, and the manifest that lists what is in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility.errors import OutputError
+from accessibility.files import write_folder
+from accessibility.present.manifest import list_files, peek_manifest, write_manifest
+from accessibility.quality import QUALITY_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from accessibility.study.study import Study
+
+RESULTS = (
+    *("coverage.html", "report.html", "report.xlsx", "coverage.gpkg"),
+    *("districts.csv", "demand.parquet", "sites.csv", "quality.csv", "dictionary.csv", "manifest.json"),
+)
+"""What every run of ``cover`` and ``site`` writes, in the order of importance."""
+_ON_REQUEST = ("shapefile", "walk_minutes.tif", "compare.csv", "differences.csv")
+_QUALITY = "quality.csv"
+_MOST_HEADING = 1_000
+_BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open
+
+
+def slug(name: str) -> str:
+    """Return a name as a file system takes it."""
+    return re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "study"
+
+
+def is_result(name: str) -> bool:
+    """Return whether a file of this name is a run's, or one that another program keeps beside such a file."""
+    plain = next((name.removesuffix(ending) for ending in _BESIDE if name.endswith(ending)), name)
+    return plain in RESULTS or plain in _ON_REQUEST
+
+
+def choose_folder(study: Study, out: Path | None, suffix: str = "") -> Path:
+    """Return `out`, or the folder of the study below ``maps``: a number tells apart studies whose names look alike."""
+    if out is not None:
+        return out
+    name = slug(study.name) + suffix
+    for number in count(1):
+        folder = Path("maps") / (name if number == 1 else f"{name}-{number}")
+        told = peek_manifest(folder)
+        if told is None or _same_study(folder, told, study):
+            break
+    return folder
+
+
+def claim_folder(folder: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """Refuse a folder whose files are not this program's to replace, before anything is computed.
+
+    Parameters
+    ----------
+    folder
+        Where a run is to write.
+    inputs
+        Every file that the run reads.
+    overwrite
+        Whether a folder that this program did not write may be written into; an input is never replaced.
+
+    Raises
+    ------
+    OutputError
+        A place where no folder can be written, an input where a result would go, or a folder with files that is no
+        run's.
+    """
+    _refuse_blocked(folder)
+    _refuse_inputs(folder, inputs, is_result)
+    if overwrite or not folder.is_dir() or not any(folder.iterdir()) or _is_check(folder):
+        return
+    if peek_manifest(folder) is None:
+        found = ", ".join(sorted(path.name for path in folder.iterdir())[:3])
+        msg = f"{folder}: holds files that are no run's ({found}); expected an empty folder or a run's, or --overwrite"
+        raise OutputError(msg)
+
+
+def claim_quality(folder: Path, inputs: Iterable[Path]) -> Path:
+    """Return where ``check`` may write its table of findings in a folder: it replaces nothing but an earlier one.
+
+    Raises
+    ------
+    OutputError
+        A place where no folder can be written, an input of that name, a run of which such a table is a part, or
+        somebody else's file.
+    """
+    path = folder / _QUALITY
+    _refuse_blocked(folder)
+    _refuse_inputs(folder, inputs, lambda name: name == path.name)
+    if peek_manifest(folder) is not None:
+        msg = f"{folder}: holds a run, whose {path.name} is a part of it; expected another folder with --out"
+        raise OutputError(msg)
+    if os.path.lexists(path) and not _is_quality(path):
+        msg = f"{path}: was not written by check; expected another folder with --out"
+        raise OutputError(msg)
+    return path
+
+
+def _refuse_blocked(folder: Path) -> None:
+    """Refuse a place where no folder can be made or written into: an hour of computing must not end there."""
+    there = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        msg = f"{there}: is a file, and no folder can be made there; expected another folder with --out"
+        raise OutputError(msg)
+    if not os.access(there, os.W_OK | os.X_OK):
+        msg = f"{there}: may not be written into; expected another folder with --out"
+        raise OutputError(msg)
+
+
+def _refuse_inputs(folder: Path, inputs: Iterable[Path], is_written: Callable[[str], bool]) -> None:
+    there = folder.resolve()
+    for path in inputs:
+        whole = path.resolve()
+        if there in whole.parents and is_written(whole.relative_to(there).parts[0]):
+            msg = f"{whole}: a result would replace this input of the study; expected another folder with --out"
+            raise OutputError(msg)
+
+
+def _is_quality(path: Path) -> bool:
+    """Return whether a file is a table of findings."""
+    with suppress(OSError, ValueError), path.open(encoding="utf-8-sig") as file:
+        return path.is_file() and file.readline(_MOST_HEADING).strip() == ",".join(QUALITY_COLUMNS)
+    return False
+
+
+def _is_check(folder: Path) -> bool:
+    """Return whether a folder holds nothing but what ``check`` wrote."""
+    return [path.name for path in folder.iterdir()] == [_QUALITY] and _is_quality(folder / _QUALITY)
+
+
+def earlier_run(folder: Path, study: Study, record: Mapping[str, Any]) -> Path | None:
+    """Return where the run in `folder` is kept when `record` takes its place; None where nothing of it is lost.
+
+    It is kept where it is another study's, or holds a proposal or a comparison that the new run was not asked for.
+    """
+    told = peek_manifest(folder)
+    if told is None or (_same_study(folder, told, study) and _asks_the_same(told, record)):
+        return None
+    names = (folder.with_name(f"{folder.resolve().name}-earlier-{number}") for number in count(1))
+    return next(name for name in names if not name.exists())
+
+
+@contextmanager
+def write_run(folder: Path, record: dict[str, Any], kept: Path | None) -> Iterator[Path]:
+    """Yield a folder aside for a run's files; at the end list them in `record`, its manifest, and put all in place."""
+    told = peek_manifest(folder) or {}
+    listed = told.get("files")
+    before = {name.split("/")[0] for name in listed} if isinstance(listed, dict) else set()
+    with write_folder(folder, stale=lambda name: is_result(name) or name in before, kept=kept) as aside:
+        yield aside
+        record["files"] = list_files(aside)
+        write_manifest(record, aside / "manifest.json")
+
+
+def _same_study(folder: Path, told: Mapping[str, Any], study: Study) -> bool:
+    try:
+        path = (folder / told["study_file"]["path"]).resolve()
+        there = path.is_file()
+    except (LookupError, TypeError, ValueError, OSError):
+        return told.get("study") == study.name
+    return path == study.path.resolve() or (not there and told.get("study") == study.name)
+
+
+def _asks_the_same(told: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Return whether the run that `record` tells of answers what that of `told` did."""
+    if told.get("scenario_file") != record.get("scenario_file"):
+        return False
+    old, new = told.get("siting"), record.get("siting")
+    if not isinstance(old, dict):
+        return not old
+    asked = old.get("question")
+    return isinstance(new, dict) and isinstance(asked, dict) and asked == {n: new["question"].get(n) for n in asked}

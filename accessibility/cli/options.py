@@ -1,0 +1,204 @@
+"""How a run is done, who is told how far it is, and what it says at the end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from accessibility.wording import day_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from accessibility.siting import SitingPlan
+    from accessibility.study.proposing import SitingCase
+
+READING_STEPS = 5
+
+
+class Progress(Protocol):
+    """Who is told how far the work is.
+
+    Examples
+    --------
+    >>> class Steps(list):
+    ...     def __enter__(self):
+    ...         return self
+    ...
+    ...     def __exit__(self, *error):
+    ...         pass
+    ...
+    ...     def start(self, steps):
+    ...         pass
+    ...
+    ...     def step(self, text):
+    ...         self.append(text)
+    >>> steps = Steps()
+    >>> _ = run_check(study, steps)
+    >>> steps[0], steps[-1]
+    ('Districts', 'Weighing what was found')
+    """
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be.
+
+        Parameters
+        ----------
+        steps
+            How often `step` will be called.
+
+        Examples
+        --------
+        >>> silent.start(3) is None
+        True
+        """
+
+    def step(self, text: str) -> None:
+        """Say which step begins.
+
+        Parameters
+        ----------
+        text
+            The step, in a word or a few.
+
+        Examples
+        --------
+        >>> silent.step("Streets") is None
+        True
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a run is done; nothing here changes a figure.
+
+    Parameters
+    ----------
+    workers
+        Threads; all processors if None.
+    basemap
+        Whether the map asks an online tile server for a background.
+    language
+        Of map, report and workbook: ``en``, ``zh`` or ``both``.
+    shapefile, geotiff
+        Whether the layers are also written as Shapefiles, and walking time as a GeoTIFF.
+    cache
+        Folder for parsed networks; the user's cache folder if None.
+    date
+        The day that the files bear, as ``2026-11-28``; today if empty.
+    overwrite
+        Whether files that this program did not write may be replaced, and an earlier proposal lost.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Options
+    >>> Options(language="both", date="2026-11-29").day
+    '2026-11-29'
+    """
+
+    workers: int | None = None
+    basemap: bool = False
+    language: Literal["en", "zh", "both"] = "en"
+    shapefile: bool = False
+    geotiff: bool = False
+    cache: Path | None = None
+    date: str = ""
+    overwrite: bool = False
+
+    @property
+    def day(self) -> str:
+        """Day that the files bear."""
+        return self.date or day_text()
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """What decides which files there are and what is in them, for the manifest."""
+        names = ("language", "basemap", "shapefile", "geotiff")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchOptions:
+    """Who is asked for OpenStreetMap data, and for how long.
+
+    Parameters
+    ----------
+    overpass, nominatim
+        Addresses of the servers; the public ones if None.
+    minutes
+        For everything together.
+    overwrite
+        Whether files that were not fetched, or have changed since, may be replaced.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import FetchOptions
+    >>> FetchOptions(minutes=5).overwrite
+    False
+    """
+
+    overpass: str | None = None
+    nominatim: str | None = None
+    minutes: float = 15.0
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What a run found, for the terminal.
+
+    Parameters
+    ----------
+    folder
+        Where everything was written.
+    headline
+        The share covered with both parts, the rule, the speed and the date.
+    settings
+        People, covered and shares by setting.
+    notes
+        Further sentences with figures.
+    findings
+        What was found on the inputs and what it is worth, as plain values; the first `warnings` of them are warnings.
+    warnings
+        How many of the findings somebody should look at.
+    manifest
+        As written.
+    files
+        Names of the files, in the order of their importance.
+    case
+        The question for a proposal and the plan, where one was asked for.
+    kept
+        Where an earlier run is kept that stood in the folder.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Options, run_cover
+    >>> result = run_cover(study, folder / "result", Options(), silent)
+    >>> result.plan is None, result.headline.split(" are")[0]
+    (True, '75.0 % of 40 people (30)')
+    """
+
+    folder: Path
+    headline: str
+    settings: pd.DataFrame
+    notes: tuple[str, ...]
+    findings: list[dict[str, Any]]
+    warnings: int
+    manifest: dict[str, Any]
+    files: tuple[str, ...]
+    case: SitingCase | None = None
+    kept: Path | None = None
+
+    @property
+    def plan(self) -> SitingPlan | None:
+        """The siting plan, where one was asked for."""
+        return None if self.case is None else self.case.plan

@@ -1,0 +1,385 @@
+"""The planner's pack: coverage, a proposal where one is asked for, and the folder that tells all of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from accessibility.cli.factfinding import (
+    SLOW_M_S,
+    SPEEDS_M_S,
+    find_facts,
+    find_pictures,
+    measure_study,
+    people_depending_on_outside,
+)
+from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result
+from accessibility.errors import InputError
+from accessibility.measures.service_areas import trace_service_areas
+from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
+from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
+from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, make_layers
+from accessibility.present.manifest import Run, record_run
+from accessibility.present.report.page import write_page
+from accessibility.present.report.workbook import write_workbook
+from accessibility.present.schema import data_dictionary
+from accessibility.search.compiling import limited_threads, run_in_threads
+from accessibility.standards import SETTINGS
+from accessibility.study.proposing import Question
+from accessibility.study.study import read_study
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+
+    from accessibility.cli.factfinding import Measured
+    from accessibility.measures.coverage import Coverage
+    from accessibility.quality import Quality
+    from accessibility.study.proposing import SitingCase
+    from accessibility.study.study import Study
+
+_DEMO = Question(budget=12)
+
+
+def sample_study() -> Path:
+    """Return the study file of the sample county.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        The sample is not there: this is no clone of the project.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import sample_study
+    >>> sample_study().name
+    'study.toml'
+    """
+    path = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
+    if not path.is_file():
+        msg = f"{path}: no such file; the sample county lies in the project's folder, run the demo from a clone of it"
+        raise InputError(msg)
+    return path
+
+
+def demo_folder() -> Path:
+    """Return where the demo writes: maps/demo under the project's root.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, whether it exists or not.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import demo_folder
+    >>> demo_folder().parts[-2:]
+    ('maps', 'demo')
+    """
+    return Path(__file__).parents[2] / "maps" / "demo"
+
+
+def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure the sample county and propose where to open next at a cost of twelve co-locations.
+
+    Parameters
+    ----------
+    out
+        Where the pack is written; `demo_folder` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found.
+
+    Raises
+    ------
+    InputError
+        The sample is not there: this is no clone of the project.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    A file stands where the folder would, and nothing is measured:
+
+    >>> from accessibility.cli.runs import Options, run_demo
+    >>> try:
+    ...     run_demo(study, Options(), silent)
+    ... except acc.OutputError:
+    ...     print("not written")
+    not written
+    """
+    return run_site(sample_study(), _DEMO, demo_folder() if out is None else out, options, progress)
+
+
+def run_cover(path: Path, out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure a study's coverage and write the pack.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    out
+        Where the pack is written; ``maps/<study>`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Options, run_cover
+    >>> result = run_cover(study, folder / "cover", Options(), silent)
+    >>> result.manifest["totals"]["covered"], "districts.csv" in result.files
+    (30.0, True)
+    """
+    progress.start(READING_STEPS + 6)
+    with limited_threads(options.workers):
+        pack = _open(path, out, options, progress)
+        return _write(pack, *_measure(pack, progress), None, progress)
+
+
+def run_site(path: Path, question: Question, out: Path | None, options: Options, progress: Progress) -> Result:
+    """Measure a study's coverage, propose sites, and write the pack.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    question
+        What is asked of the proposal.
+    out
+        Where the pack is written; ``maps/<study>`` if None.
+    options
+        How the run is done.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found; `plan` is the proposal.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract, or an invalid question.
+    InfeasibleError
+        No plan meets the conditions.
+    OutputError
+        The folder cannot be written, or holds files of others.
+
+    Examples
+    --------
+    >>> from accessibility.study.proposing import Question
+    >>> from accessibility.cli.runs import Options, run_site
+    >>> run_site(study, Question(sites=1), folder / "site", Options(), silent).plan.covered_people
+    40.0
+    """
+    progress.start(READING_STEPS + 7)
+    with limited_threads(options.workers):
+        pack = _open(path, out, options, progress)
+        now, by_speed = _measure(pack, progress)
+        progress.step("Choosing sites")
+        return _write(pack, now, by_speed, pack.study.siting_case(question), progress)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Pack:
+    """Whose pack it is, where it goes, how it is made, and since when."""
+
+    study: Study
+    out: Path | None
+    options: Options
+    begun: float
+
+    @cached_property
+    def folder(self) -> Path:
+        return choose_folder(self.study, self.out)
+
+
+def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
+    """Return the pack of a study, whose folder is then free to be written."""
+    pack = _Pack(
+        begun=time.monotonic(),
+        study=read_study(path, progress=progress.step, cache=options.cache),
+        out=out,
+        options=options,
+    )
+    claim_folder(pack.folder, [path, *pack.study.inputs.values()], overwrite=options.overwrite)
+    return pack
+
+
+def _measure(pack: _Pack, progress: Progress) -> tuple[Coverage, dict[float, Coverage]]:
+    """Return today's coverage, and that at each of `SPEEDS_M_S`."""
+    study = pack.study
+    progress.step("Snapping people and sites to streets")
+    _ = study.snapped
+    progress.step("Walking from every home")
+    walkers = [study.walker, *(replace(study.walker, speed_m_s=speed) for speed in SPEEDS_M_S)]
+    now, *others = run_in_threads([partial(study.coverage, walker=walker) for walker in walkers])
+    return now, dict(zip(SPEEDS_M_S, others, strict=True))
+
+
+def _write(
+    pack: _Pack, now: Coverage, by_speed: dict[float, Coverage], case: SitingCase | None, progress: Progress
+) -> Result:
+    study, options = pack.study, pack.options
+    progress.step("Weighing what was found")
+    plan, frontier = (None, None) if case is None else (case.plan, case.frontier())
+    measured = measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier)
+    progress.step("Tracing service areas")
+    areas = trace_service_areas(now, study.network)
+    progress.step("Drawing the map")
+    date = options.day
+    from accessibility.present.map.coverage_map import Proposal, write_map  # noqa: PLC0415 -- folium only where a map is drawn
+
+    shown = None if plan is None else Proposal(plan=plan, frontier=frontier)
+    drawn = study.map(now, plan=shown, date=date, lang=options.language, basemap=options.basemap)
+    progress.step("Writing")
+    record = _record(pack, measured, case)
+    kept = None if options.overwrite else earlier_run(pack.folder, study, record)
+    with write_run(pack.folder, record, kept) as aside:
+        _write_tables(study, measured, areas, aside)
+        write_map(drawn, aside / "coverage.html")
+        facts = find_facts(measured, date=date)
+        write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
+        write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=data_dictionary())
+        _write_on_request(study, measured, areas, options, aside)
+        record["seconds"] = round(time.monotonic() - pack.begun, 3)
+    return Result(
+        folder=pack.folder,
+        headline=headline(now, date),
+        settings=setting_table(now),
+        notes=_notes(study, measured),
+        findings=measured.quality.to_dict()["findings"],
+        warnings=sum(finding.is_warning for finding in measured.quality.findings),
+        manifest=record,
+        files=RESULTS,
+        case=case,
+        kept=kept,
+    )
+
+
+def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
+    return LayerSources(
+        coverage=measured.now,
+        district=study.district,
+        site_district=study.site_district,
+        districts=study.districts,
+        blackspots=measured.blackspots.spots,
+        service_areas=areas,
+        plan=None if measured.plan is None else measured.plan.table(),
+    )
+
+
+def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path) -> None:
+    write_csv(study.table(measured.now), folder / "districts.csv")
+    write_geoparquet(demand_table(measured.now, study.district), folder / "demand.parquet")
+    write_csv(measured.quality.table, folder / "quality.csv")
+    write_csv(_proposed(measured), folder / "sites.csv")
+    write_csv(data_dictionary(), folder / "dictionary.csv")
+    write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
+
+
+def _write_on_request(
+    study: Study, measured: Measured, areas: gpd.GeoDataFrame, options: Options, folder: Path
+) -> None:
+    if options.shapefile:
+        write_shapefiles(make_layers(_layers(study, measured, areas)), folder / "shapefile")
+    if options.geotiff:
+        from accessibility.measures.surface import measure_surface  # noqa: PLC0415
+        from accessibility.sources.raster.surfaces import write_surface  # noqa: PLC0415 -- rasterio only where it is asked for
+
+        write_surface(measure_surface(measured.now, study.network, study.districts), folder / "walk_minutes.tif")
+
+
+def _proposed(measured: Measured) -> pd.DataFrame:
+    """Return the rows of ``sites.csv``; none, with its columns, where nothing was proposed."""
+    import pandas as pd  # noqa: PLC0415
+
+    return pd.DataFrame(columns=list(PROPOSED_COLUMNS)) if measured.plan is None else measured.plan.table()
+
+
+def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[str, Any]:
+    study, now = pack.study, measured.now
+    record = record_run(
+        Run(
+            study=study.name,
+            study_file=study.path,
+            folder=pack.folder,
+            inputs=study.inputs,
+            parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+            warnings=[finding for finding in study.findings if finding.is_warning],
+            seconds=0.0,
+            command="cover" if case is None else "site",
+            date=pack.options.day,
+            options=pack.options.files,
+        ),
+        now,
+        sensitivity={f"{speed:.1f}": at.share for speed, at in measured.by_speed.items()},
+        siting=None if case is None else case.record(),
+    )
+    record["groups"] = group_record(group_table(now, measured.by_speed[SLOW_M_S]))
+    return record
+
+
+def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
+    """Return the sentences that rule out a misreading: speeds, groups, the 5 km as a radius, unreached, the border."""
+    now, slow = measured.now, measured.by_speed[SLOW_M_S]
+    people = now.population
+    walked = ", ".join(f"{percent_text(at.share)} at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
+    notes = [
+        f"by walking speed: {walked}",
+        *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
+        *_radius_notes(now),
+        *_town_notes(now, measured.quality),
+        f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)",
+    ]
+    if study.districts is not None:
+        outside = people_depending_on_outside(study, now)
+        notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
+    return tuple(notes)
+
+
+def _radius_notes(now: Coverage) -> list[str]:
+    """Return the share covered were every distance a straight line, where a rule of the study walks one."""
+    rules = (now.standard.rule(setting) for setting in SETTINGS)
+    walked = dict.fromkeys(f"{rule.limit / 1_000:g} km" for rule in rules if rule.measure == "network")
+    return [f"{' and '.join(walked)} read as a straight line: {percent_text(now.share_radius)}"] if walked else []
+
+
+def _town_notes(now: Coverage, quality: Quality) -> list[str]:
+    """Return the share covered were towns held to the other rule, where there are towns."""
+    standard = now.standard
+    other, rule = ("urban", standard.urban) if standard.town == standard.rural else ("rural", standard.rural)
+    worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
+    held = f"towns held to the {other} rule ({rule.text})"
+    return [f"{held}: {percent_text(now.share + points / 100)}" for points in worth]

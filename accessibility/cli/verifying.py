@@ -1,0 +1,176 @@
+"""`accessibility verify`: a run repeated from its inputs, every file and figure of it held against the other."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.folder import is_result
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover, run_site
+from accessibility.cli.proving import Proof, prove_told
+from accessibility.cli.verification import (
+    Comparison,
+    Verdict,
+    compare_manifests,
+    plain_file,
+    read_told,
+    same_content,
+    told_file,
+)
+from accessibility.errors import AccessibilityError, InputError, OutputError, UnknownSiteError
+from accessibility.files import passing_folder
+from accessibility.present.manifest import parse_manifest
+from accessibility.sources.cache import sha256_file
+from accessibility.study.proposing import Question
+from accessibility.study.study import read_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from accessibility.cli.comparing import ScenarioComparison as Compared
+    from accessibility.cli.options import Progress, Result
+    from accessibility.cli.verification import Told, ToldFile, ToldSiting
+
+
+def run_verify(folder: Path, options: Options, progress: Progress, *, study: Path | None = None) -> Verdict:
+    """Return whether what a run wrote follows from its inputs as they are now.
+
+    The run is repeated from its study into a folder of its own. Every entry of the manifest and every file must be what
+    is found again; the folder's own proposal is checked without a solver, and walked anew. A manifest that is spoilt is
+    a run that does not follow.
+
+    Parameters
+    ----------
+    folder
+        What the run wrote.
+    options
+        Whose cache is used.
+    progress
+        Who is told how far it is.
+    study
+        Where the study file lies now, if not where the manifest says.
+
+    Returns
+    -------
+    Verdict
+        What was compared, and what differs.
+
+    Raises
+    ------
+    InputError
+        No manifest.
+    OutputError
+        The temporary folder cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Options, run_cover, run_verify
+    >>> _ = run_cover(study, folder / "verified", Options(), silent)
+    >>> run_verify(folder / "verified", Options(), silent).changed
+    ()
+    """
+    try:
+        told, plain = read_told(folder)
+    except InputError as error:
+        if not (folder / "manifest.json").is_file():
+            raise
+        return Verdict(folder=folder, changed=(str(error),))
+    asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache, workers=options.workers)
+    beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
+    changed = [*_listed(folder, told)]
+    changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]
+    with passing_folder() as place:
+        try:
+            path = told_file(folder, told.study_file, "study file") if study is None else study
+            changed += _same_source(path, told.study_file, "study file")
+            run = _repeat(folder, path, told, place / "run", asked, progress)
+            found = parse_manifest(place / "run" / "manifest.json")
+            changed += _inputs(told, found)
+            changed += _files(folder, told, place / "run", found["files"])
+            comparisons = [*compare_manifests(plain, found), *_walked(path, told.siting, options.cache)]
+        except OutputError:
+            raise
+        except AccessibilityError as error:
+            return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
+    proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting)
+    repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
+    return Verdict(
+        folder=folder,
+        changed=(*changed, *proof.wrong),
+        comparisons=tuple(comparisons),
+        proved=proof.proved,
+        recomputed=(repeated,),
+        open=(_not_proved(plain, found), *proof.open),
+        beside=beside,
+    )
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def _listed(folder: Path, told: Told) -> Iterator[str]:
+    """Yield which of the listed files are not there as the list says."""
+    for name, one in told.files.items():
+        path = plain_file(folder, name)
+        if path is None:
+            yield f"{name}: is missing, or no plain file of this folder"
+        elif path.stat().st_size != one.bytes or sha256_file(path) != one.sha256:
+            yield f"{name}: has changed since the run"
+
+
+def _same_source(path: Path, told: ToldFile, what: str) -> Iterator[str]:
+    if sha256_file(path) != told.sha256:
+        yield f"{what}: {path} has changed since the run"
+
+
+def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, progress: Progress) -> Result | Compared:
+    """Return the run that the manifest tells of, repeated into another folder."""
+    if told.command == "compare":
+        if told.scenario_file is None:
+            msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
+            raise InputError(msg)
+        scenarios = told_file(folder, told.scenario_file, "scenario file")
+        return run_compare(path, scenarios, again, asked, progress)
+    if told.siting is None:
+        return run_cover(path, again, asked, progress)
+    return run_site(path, Question(**told.siting.question.model_dump()), again, asked, progress)
+
+
+def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in found["inputs"].items():
+        if name in told.inputs and told.inputs[name].sha256 != one["sha256"]:
+            yield f"{name}: {one['path']} has changed since the run"
+
+
+def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which files are not those that the repeated run wrote."""
+    for name in sorted({*told.files, *found}):
+        path = plain_file(folder, name)
+        if name not in found:
+            yield f"{name}: is listed, but such a run does not write it"
+        elif name not in told.files:
+            yield f"{name}: such a run writes it, but it is not listed"
+        elif path is not None and not same_content(path, again / name):
+            yield f"{name}: does not follow from the inputs"
+
+
+def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterator[Comparison]:
+    """Yield the people covered with the proposed sites open, walked anew, beside what the plan says."""
+    if siting is None:
+        return
+    study, found = read_study(path, cache=cache), None
+    with suppress(UnknownSiteError):
+        scenario = study.plan_scenario(siting.selected, siting.closed)
+        found = study.coverage(scenario).covered_people
+    yield Comparison(name="people covered by the proposal, walked anew", told=siting.covered_people, found=found)
+
+
+def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    then, now = told.get("environment"), found["environment"]
+    other = [n for n in now if not isinstance(then, dict) or then.get(n) != now[n]]
+    versions = f"; here other versions of {', '.join(other)}" if other else ""
+    return f"how long the run took, and the versions it names{versions}"

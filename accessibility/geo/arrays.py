@@ -1,0 +1,223 @@
+"""Arrays at the door of a type: copied once, checked, read-only inside."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import fields, is_dataclass
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import described
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import DTypeLike, NDArray
+
+
+class Frozen:
+    """A value that stays read-only when it is pickled or copied; what it had worked out from itself stays behind."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone."""
+        return {f.name: self.__dict__[f.name] for f in fields(self)} if is_dataclass(self) else self.__dict__
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the fields; numpy gives arrays back writeable."""
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state)
+
+
+class Named(Frozen, Mapping[str, Any]):
+    """A mapping that nothing is written to; unlike ``MappingProxyType`` it can be pickled and copied."""
+
+    def __init__(self, items: Mapping[str, Any]) -> None:
+        self._items = dict(items)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return what stands under a name."""
+        return self._items[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Walk the names."""
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._items)
+
+    def __repr__(self) -> str:
+        """Return it as a dict is told."""
+        return repr(self._items)
+
+
+def read_only(values: object, *, dtype: DTypeLike | None, shape: tuple[int | None, ...], name: str) -> NDArray[Any]:
+    """Return a contiguous, read-only copy of `values`; nothing is cut, rounded or guessed to make it fit.
+
+    Raises
+    ------
+    InputError
+        Values that cannot be of that type without becoming others, or an array of another shape; ``None`` in `shape`
+        is any length.
+    """
+    given = _given(values, name)
+    if np.dtype(dtype) == np.bool_:
+        given = _flags(given, name)
+    try:
+        with np.errstate(invalid="ignore", over="ignore"):
+            array = np.array(given, dtype=dtype, order="C", copy=True)
+    except (TypeError, ValueError, OverflowError) as error:
+        msg = f"{name} cannot be read as {np.dtype(dtype).name}: {error}"
+        raise InputError(msg) from error
+    if np.issubdtype(array.dtype, np.integer):
+        _whole(np.asarray(given), array, name)
+    _shaped(array, shape, name)
+    array.flags.writeable = False
+    return array
+
+
+def _given(values: object, name: str) -> object:
+    """Return what may become an array; what numpy would take for another thing is refused."""
+    if isinstance(values, np.ma.MaskedArray) and values.mask.any():
+        msg = f"{name} has {int(values.mask.sum())} masked values; expected a value a row"
+        raise InputError(msg)
+    if isinstance(values, Mapping | set | frozenset) or hasattr(values, "columns"):
+        msg = f"{name} is {described(values)}; expected an array or a list, one value a row"
+        raise InputError(msg)
+    if getattr(getattr(values, "dtype", None), "kind", "") in ("M", "m"):
+        msg = f"{name} holds dates; expected other values"
+        raise InputError(msg)
+    return list(values) if isinstance(values, Generator) else values
+
+
+def _shaped(array: NDArray[Any], shape: tuple[int | None, ...], name: str) -> None:
+    if array.ndim != len(shape) or any(want not in (None, got) for want, got in zip(shape, array.shape, strict=True)):
+        want_text = ", ".join("any" if want is None else str(want) for want in shape)
+        msg = f"{name} has shape {array.shape}; expected ({want_text})"
+        raise InputError(msg)
+
+
+def _whole(given: NDArray[Any], array: NDArray[Any], name: str) -> None:
+    """Refuse values that are others as whole numbers of that width."""
+    if given.dtype != array.dtype and given.shape == array.shape and given.dtype.kind in "iuf":
+        others = given != array
+        bad = others.any(axis=tuple(range(1, array.ndim))) if array.ndim else others.reshape(1)
+        refuse(bad, name=name, found=np.atleast_1d(given), expected=f"whole numbers that {array.dtype.name} holds")
+
+
+def _flags(values: object, name: str) -> NDArray[Any]:
+    """Return values that are booleans; a text ("no"), a number and a missing value are none, and would be true."""
+    array = np.asarray(values)
+    if array.dtype == np.bool_ or not array.size:
+        return array.astype(np.bool_)
+    array = np.asarray(values, dtype=object)
+    wrong = np.array([not isinstance(value, bool | np.bool_) for value in array.ravel()])
+    refuse(wrong, name=name, found=array.ravel(), expected="True or False")
+    return array
+
+
+def absent(value: object) -> bool:
+    """Return whether a value says nothing: None, NaN, or what pandas calls NA.
+
+    Examples
+    --------
+    >>> absent(None), absent(float("nan")), absent(""), absent(False)
+    (True, True, False, False)
+    """
+    if value is None:
+        return True
+    try:
+        return bool(value != value)  # noqa: PLR0124 -- only NaN differs from itself
+    except (TypeError, ValueError):  # NA has no truth; an array has several
+        return type(value).__name__ in ("NAType", "NaTType")
+
+
+def filled(values: object, *, default: object) -> object:
+    """Return a list of values with `default` in place of those that say nothing; anything else as it is."""
+    found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    if found.ndim != 1 or found.dtype.kind not in "Of":
+        return values
+    kept = found.astype(object)
+    kept[[absent(value) for value in kept]] = default
+    return kept
+
+
+def as_flags(values: object) -> object:
+    """Return numbers that are all 0 or 1, as shapefiles and graphs keep flags, as booleans; anything else as it is."""
+    found = np.asarray(values)
+    if found.dtype.kind == "b" or found.ndim != 1:
+        return values
+    told = all(isinstance(value, Real | np.bool_) and value in (0, 1) for value in found)
+    return found.astype(np.bool_) if told else values
+
+
+def read_words(values: object, *, among: Sequence[str], n: int, name: str) -> NDArray[np.str_]:
+    """Return a read-only array of texts that are all among some words, judged before they are cut to their width."""
+    given = read_only(values, dtype=object, shape=(n,), name=name)
+    refuse(
+        np.array([not (isinstance(value, str) and value in among) for value in given], dtype=np.bool_),
+        name=name,
+        found=given,
+        expected=f"one of {', '.join(among)}",
+    )
+    width = max(map(len, among))
+    return read_only(given, dtype=f"<U{width}", shape=(n,), name=name)
+
+
+def unique_ids(ids: Iterable[object], *, name: str) -> NDArray[np.object_]:
+    """Return `ids` as a read-only array of objects; raise `InputError` where one stands twice."""
+    listed = _listed_ids(ids, name)
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    if len(set(listed)) != len(listed):
+        seen: set[object] = set()
+        twice = list(dict.fromkeys(i for i in listed if i in seen or seen.add(i)))  # type: ignore[func-returns-value]
+        first = ", ".join(repr(i) for i in twice[:10])
+        msg = f"{name}: {len(twice)} ids stand more than once: {first}; expected unique ids"
+        raise InputError(msg)
+    array.flags.writeable = False
+    return array
+
+
+def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
+    given: Any = _given(ids, name)
+    if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
+        msg = f"{name} ids are {described(given)}; expected a list of ids"
+        raise InputError(msg)
+    listed = list(given)
+    loose = [i for i in listed if not hasattr(i, "__hash__") or i.__hash__ is None]
+    if loose:
+        msg = f"{name}: {len(loose)} ids are no single values, first {loose[0]!r}; expected texts or numbers"
+        raise InputError(msg)
+    missing = [absent(i) or i == "" for i in listed]
+    if any(missing):
+        first = missing.index(True)
+        msg = f"{name}: {sum(missing)} of {len(listed)} ids are missing, first row {first}; expected an id a row"
+        raise InputError(msg)
+    return listed
+
+
+def read_rows(rows: object, n: int, name: str) -> NDArray[Any]:
+    """Return rows as a mask of `n` booleans or as positions among them; raise `InputError` for anything else."""
+    if isinstance(rows, slice):
+        return np.arange(n)[rows]
+    found = np.asarray(rows)
+    if found.dtype == np.bool_ or not found.size:
+        return read_only(found, dtype=np.bool_, shape=(n,), name=name) if found.size else np.empty(0, np.intp)
+    found = read_only(rows, dtype=np.intp, shape=(None,), name=name)
+    refuse((found < -n) | (found >= n), name=name, found=found, expected=f"positions among {n} rows")
+    return found
+
+
+def refuse(bad: Any, *, name: str, found: NDArray[Any], expected: str) -> None:
+    """Raise `InputError` naming the count and the first row where `bad` holds."""
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        first = repr(str(found[row])) if isinstance(found[row], str) else found[row]
+        msg = f"{name}: {int(bad.sum())} of {bad.shape[0]} rows, first row {row} is {first}; expected {expected}"
+        raise InputError(msg)

@@ -1,0 +1,211 @@
+"""`Catchments`: for every site the people it would cover, each under the rule of their own setting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.geo.projection import transform
+from accessibility.search.packing import build_arcs, hilbert_rank
+from accessibility.search.straight import pairs_within
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
+from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.search.impedance import Impedance
+    from accessibility.sites import Sites
+    from accessibility.streets.network import Network
+
+    Pairs = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@checked
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Catchments(Frozen):
+    """Pairs of a site and a demand point that is within the standard of it, by site (CSR).
+
+    Parameters
+    ----------
+    start
+        ``(s + 1,)`` int64: the pairs of site ``j`` are those from ``start[j]`` to ``start[j + 1]``.
+    demand
+        ``(k,)`` int32 demand row of each pair, ascending within a site.
+    cost
+        ``(k,)`` seconds where the rule of the point's setting is a walk, metres otherwise; both access legs are in.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, or a pair that stands twice.
+
+    Examples
+    --------
+    Two sites, of which the first reaches one demand point and the second two:
+
+    >>> import accessibility as acc
+    >>> found = acc.Catchments(start=[0, 1, 3], demand=[0, 0, 1], cost=[900.0, 400.0, 500.0])
+    >>> found
+    <Catchments 2 sites, 3 pairs>
+    """
+
+    start: NDArray[np.int64]
+    demand: NDArray[np.int32]
+    cost: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check that no pair stands twice."""
+        start = read_only(self.start, dtype=np.int64, shape=(None,), name="catchments start")
+        demand = read_only(self.demand, dtype=np.int32, shape=(None,), name="catchments demand")
+        k = len(demand)
+        if not len(start) or start[0] != 0 or start[-1] != k or (np.diff(start) < 0).any():
+            msg = f"catchments start does not lead from 0 to the {k} pairs without falling; found {start[:5]}"
+            raise InputError(msg)
+        twice = np.diff(demand) <= 0
+        twice[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < k)] - 1] = False
+        refuse(twice, name="catchments demand", found=demand[1:], expected="rows ascending within a site")
+        cost = read_only(self.cost, dtype=np.float64, shape=(k,), name="catchments cost")
+        for name, value in (("start", start), ("demand", demand), ("cost", cost)):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        """Return the number of sites."""
+        return len(self.start) - 1
+
+    def __repr__(self) -> str:
+        """Return sites and pairs."""
+        return f"<Catchments {len(self):,} sites, {len(self.demand):,} pairs>"
+
+    def of(self, site: int | np.integer[Any]) -> NDArray[np.int32]:
+        """Return the demand rows of one site.
+
+        Parameters
+        ----------
+        site
+            Row of the site.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(k,)`` int32 rows of the demand points within the standard of it, ascending.
+
+        Examples
+        --------
+        >>> found.of(1).tolist()
+        [0, 1]
+        """
+        return self.demand[self.start[site] : self.start[site + 1]]
+
+
+@checked
+def trace_catchments(
+    network: Network,
+    demand: Demand,
+    sites: Sites,
+    standard: Standard | None = None,
+    walker: Walker | None = None,
+    snapped: Snapped | None = None,
+) -> Catchments:
+    """Return whom each site would cover, open or not: everybody within the limit of the rule of their own setting.
+
+    The union of the catchments of the open sites is exactly who `measure_coverage` says is covered. Work and memory
+    follow the size of the catchments, not of the network.
+
+    Parameters
+    ----------
+    network, demand, sites
+        Streets, people and sites, as for `measure_coverage`.
+    standard, walker
+        The policy standard and a walker of 1.0 m/s if not given.
+    snapped
+        `snap_study` of the same network, demand and sites, where it is known already.
+
+    Returns
+    -------
+    Catchments
+        The pairs of every site, in the rows of `sites`.
+
+    Examples
+    --------
+    A straight road of 1 km, people at 900 m and at its end, an outlet at its start and one in its middle:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649")
+    >>> found = acc.trace_catchments(road, people, sites)
+    >>> found.of(0).tolist(), found.of(1).tolist(), found.cost.tolist()
+    ([0], [0, 1], [900.0, 400.0, 500.0])
+    """
+    standard = Standard() if standard is None else standard
+    walker = Walker() if walker is None else walker
+    snapped = snap_study(network, demand, sites) if snapped is None else snapped
+    trace = _Tracing(network=network, demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped)
+    pairs = [trace.along_streets(network.impedance(walker), ("walk",)), trace.straight()]
+    # Who walks no farther than the limit is within a radius of it, however the lengths of the streets are rounded.
+    pairs.append(trace.along_streets(network.impedance(), ("network", "radius")))
+    n = max(len(demand), 1)
+    key, cost = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    order = np.argsort(key, kind="stable")  # the parts are sorted: this merges them
+    key, cost = key[order], cost[order]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else np.empty(0, np.intp)
+    least = np.minimum.reduceat(cost, first) if len(key) else cost
+    start = np.searchsorted(key[first], np.arange(len(sites) + 1, dtype=np.int64) * n)
+    return Catchments(start=start, demand=(key[first] % n).astype(np.int32), cost=least)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tracing:
+    """One question for catchments, in parts by measure."""
+
+    network: Network
+    demand: Demand
+    sites: Sites
+    standard: Standard
+    walker: Walker
+    snapped: Snapped
+
+    def _cutoff(self, measures: Container[str]) -> NDArray[np.int64]:
+        """Return the limit of each demand point whose rule has one of the measures, -1 of the others."""
+        rules = {setting: self.standard.rule(setting) for setting in SETTINGS}
+        limits = {setting: rule.cutoff if rule.measure in measures else -1 for setting, rule in rules.items()}
+        of = [self.demand.setting == setting for setting in SETTINGS]
+        return np.select(of, [np.int64(limits[setting]) for setting in SETTINGS], np.int64(-1))
+
+    def along_streets(self, impedance: Impedance, measures: Container[str]) -> Pairs:
+        """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""
+        cutoff = self._cutoff(measures)
+        if not (cutoff >= 0).any():
+            return np.empty(0, np.int64), np.empty(0)
+        on_foot = "walk" in measures
+        scale = MS_PER_S if on_foot else CM_PER_M
+        per_m = self.walker.leg_ms_per_m if on_foot else self.walker.leg_cm_per_m
+        rank = hilbert_rank(self.network.node_xy)
+        arcs = build_arcs(self.network, impedance, rank=rank, open_compounds=self.walker.open_compounds)
+        everyone = self.snapped.demand.stops(per_m)
+        people = search.Stops(
+            edge=np.where(cutoff >= 0, everyone.edge, np.int32(NOWHERE)), fraction=everyone.fraction, leg=everyone.leg
+        )
+        limit = np.minimum(np.maximum(cutoff, 0), search.UNREACHED).astype(np.uint32)
+        start, person, cost = search.catchments(arcs, self.snapped.sites.stops(per_m), people, limit)
+        site = np.repeat(np.arange(len(self.sites)), np.diff(start))
+        return site * len(self.demand) + person, cost / scale
+
+    def straight(self) -> Pairs:
+        """Return the pairs within the radius of the points whose rule is one, and their geodesic metres."""
+        cutoff = self._cutoff(("radius",))
+        people_xy = transform(self.demand.xy, self.demand.crs, self.network.crs)
+        site_xy = transform(self.sites.xy, self.sites.crs, self.network.crs)
+        site, person, metres = pairs_within(people_xy, site_xy, cutoff / CM_PER_M, self.network.crs)
+        within = np.rint(metres * CM_PER_M) <= cutoff[person]
+        return (site * len(self.demand) + person)[within], metres[within]

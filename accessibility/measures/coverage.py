@@ -1,0 +1,378 @@
+"""`Coverage`: who is within the standard of a site that counts, and how far everyone is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen, read_only
+from accessibility.geo.projection import transform
+from accessibility.search.packing import build_graph, hilbert_rank
+from accessibility.search.straight import NO_SITE, measure_radius
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.search.packing import Graph
+    from accessibility.sites import Sites
+    from accessibility.streets.network import Network
+
+
+@checked
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coverage(Frozen):
+    """Who is within the standard of at least one site that counts.
+
+    Each of seconds, metres and radius is its own minimum over the sites that count, unbounded; both access legs are
+    in. Covered and uncovered people add up to the population; unreached people are uncovered.
+
+    Parameters
+    ----------
+    demand, sites
+        Whom and what the figures are about; the sites that count are the open ones.
+    standard, walker
+        The rule of each setting and how people walk.
+    nearest
+        ``(n,)`` row of the site that decides, by the point's own rule; -1 where there is none.
+    walk_s, metres
+        ``(n,)`` seconds and metres along the network, home to site; NaN where there is no path.
+    radius_m
+        ``(n,)`` straight line to the nearest site, metres; NaN where no site counts or the point has no place.
+    covered
+        ``(n,)`` within the rule of the point's setting, ``<=`` in whole milliseconds or centimetres.
+    covered_radius
+        ``(n,)`` the same with every distance rule read as a straight line.
+    unreached
+        ``(n,)`` not covered and without a path: no street within the snap limit, or no site along it.
+    snapped
+        Where everything stands on the network.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, or a demand point that is covered and unreached.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> now.covered_people, now.population, now.share
+    (30.0, 40.0, 0.75)
+    """
+
+    demand: Demand
+    sites: Sites
+    standard: Standard
+    walker: Walker
+    nearest: NDArray[np.int32]
+    walk_s: NDArray[np.float64]
+    metres: NDArray[np.float64]
+    radius_m: NDArray[np.float64]
+    covered: NDArray[np.bool_]
+    covered_radius: NDArray[np.bool_]
+    unreached: NDArray[np.bool_]
+    snapped: Snapped
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check that people add up."""
+        n = len(self.demand)
+        kinds: dict[str, Any] = {
+            "nearest": np.int32,
+            "walk_s": np.float64,
+            "metres": np.float64,
+            "radius_m": np.float64,
+            "covered": np.bool_,
+            "covered_radius": np.bool_,
+            "unreached": np.bool_,
+        }
+        for name, dtype in kinds.items():
+            value = read_only(getattr(self, name), dtype=dtype, shape=(n,), name=f"coverage {name}")
+            object.__setattr__(self, name, value)
+        if (self.covered & self.unreached).any():
+            msg = f"{int((self.covered & self.unreached).sum())} demand points are covered and unreached; expected none"
+            raise InputError(msg)
+
+    def __repr__(self) -> str:
+        """Return share, people, rule and speed."""
+        return (
+            f"<Coverage {percent_text(self.share) or 'no share'} of {self.population:,.0f} people"
+            f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
+            f" within {self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"
+            f" at {self.walker.speed_m_s:g} m/s>"
+        )
+
+    @cached_property
+    def population(self) -> float:
+        """All people, covered or not."""
+        return float(self.demand.population.sum())
+
+    @cached_property
+    def covered_people(self) -> float:
+        """People within the standard."""
+        return float(self.demand.population[self.covered].sum())
+
+    @property
+    def uncovered_people(self) -> float:
+        """People not within the standard, the unreached among them."""
+        return float(self.demand.population[~self.covered].sum())
+
+    @property
+    def unreached_people(self) -> float:
+        """People without a path to any site that counts."""
+        return float(self.demand.population[self.unreached].sum())
+
+    @property
+    def share(self) -> float:
+        """Covered people over all people, 0 to 1; NaN where there is nobody."""
+        return self.covered_people / self.population if self.population > 0 else float("nan")
+
+    @property
+    def share_radius(self) -> float:
+        """The share with every distance rule read as a straight line."""
+        covered = float(self.demand.population[self.covered_radius].sum())
+        return covered / self.population if self.population > 0 else float("nan")
+
+    def covered_as(self, setting: NDArray[np.str_]) -> NDArray[np.bool_]:
+        """Return who would be covered, were urban, town and rural dealt out otherwise.
+
+        Parameters
+        ----------
+        setting
+            ``(n,)`` of ``urban``, ``town``, ``rural``.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` boolean: within the rule of that setting.
+
+        Raises
+        ------
+        InputError
+            A setting that is none of the three, or of another number of demand points.
+
+        Examples
+        --------
+        >>> now.covered.tolist(), now.covered_as(["urban", "rural"]).tolist()
+        ([True, False], [True, True])
+        """
+        none = np.zeros(len(self.demand), np.int32)
+        figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
+        return _decide(replace(self.demand, setting=setting), self.standard, figures)[0]
+
+    def by(self, series: pd.Series[Any]) -> pd.DataFrame:
+        """Return one row per group: people, covered, share, uncovered, unreached.
+
+        Parameters
+        ----------
+        series
+            The group of each demand point, keyed by demand id. Points it does not name, or names as missing, come in
+            a last row with the index NaN, so that people add up.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by group: ``population``, ``covered``, ``covered_share`` (0 to 1), ``uncovered``, ``unreached``.
+
+        Raises
+        ------
+        InputError
+            A series that names a demand point twice, or none of them.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> side = pd.Series({"near": "west", "far": "east"}, name="side")
+        >>> now.by(side)["covered"].to_dict()
+        {'east': 0.0, 'west': 30.0}
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        groups = self.demand.keyed(series).to_numpy()
+        people = self.demand.population
+        table = pd.DataFrame(
+            {
+                "population": people,
+                "covered": np.where(self.covered, people, 0.0),
+                "uncovered": np.where(self.covered, 0.0, people),
+                "unreached": np.where(self.unreached, people, 0.0),
+            }
+        )
+        found = table.groupby(groups, dropna=False).sum()
+        found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
+        found.index.name = series.name
+        return found
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return one row per demand point.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            Indexed by demand id: people, setting, ``nearest_site``, ``walk_s``, ``network_m``, ``radius_m``,
+            ``covered``, ``unreached``, groups and geometry.
+
+        Examples
+        --------
+        >>> now.to_gdf()[["nearest_site", "network_m", "covered"]].to_dict("index")["far"]
+        {'nearest_site': 'O1', 'network_m': 1000.0, 'covered': False}
+        """
+        gdf = self.demand.to_gdf()
+        ids = np.array([*self.sites.ids, None], dtype=object)
+        gdf.insert(2, "nearest_site", ids[self.nearest])
+        figures = {"walk_s": self.walk_s, "network_m": self.metres, "radius_m": self.radius_m, "covered": self.covered}
+        for place, (name, values) in enumerate(figures.items(), start=3):
+            gdf.insert(place, name, values)
+        gdf.insert(7, "unreached", self.unreached)
+        return gdf
+
+
+@checked
+def measure_coverage(
+    network: Network,
+    demand: Demand,
+    sites: Sites,
+    standard: Standard | None = None,
+    walker: Walker | None = None,
+    snapped: Snapped | None = None,
+) -> Coverage:
+    """Return who is within the standard of at least one open site.
+
+    A person is covered when the way from home to a site that counts, both access legs in, is at most the limit of
+    the rule of their setting. Seconds are searched from the sites on the reversed network.
+
+    Parameters
+    ----------
+    network
+        Streets and paths.
+    demand
+        People; reprojected to the network where needed.
+    sites
+        Sites; the open ones count.
+    standard, walker
+        The policy standard and a walker of 1.0 m/s if not given.
+    snapped
+        `snap_study` of the same network, demand and sites, where it is known already.
+
+    Returns
+    -------
+    Coverage
+        Who is covered, and how far everybody is.
+
+    Examples
+    --------
+    A straight road of 1 km, an outlet at its start, people at 900 m and at its end:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> now.share, now.walk_s.tolist()
+    (0.75, [900.0, 1000.0])
+    """
+    standard = Standard() if standard is None else standard
+    walker = Walker() if walker is None else walker
+    snapped = snap_study(network, demand, sites) if snapped is None else snapped
+    rank = hilbert_rank(network.node_xy)
+    labels = []
+    for impedance, per_m in (
+        (network.impedance(walker), walker.leg_ms_per_m),
+        (network.impedance(), walker.leg_cm_per_m),
+    ):
+        graph = build_graph(network, impedance, rank=rank, open_compounds=walker.open_compounds)
+        labels.append(_search_from(graph, sites, snapped, per_m))
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    nearest = Nearest(
+        walk=labels[0], network=labels[1], radius=measure_radius(people_xy, site_xy, sites.open, network.crs)
+    )
+    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Nearest:
+    """The nearest site of every demand point by each measure.
+
+    Parameters
+    ----------
+    walk, network
+        ``(n,)`` uint64 labels ``cost << 32 | site`` in milliseconds and centimetres along the network.
+    radius
+        ``(n,)`` metres in a straight line, NaN where there is none, and ``(n,)`` site rows.
+    """
+
+    walk: NDArray[np.uint64]
+    network: NDArray[np.uint64]
+    radius: tuple[NDArray[np.float64], NDArray[np.int32]]
+
+
+def decide_coverage(
+    demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
+) -> Coverage:
+    """Return who is within the standard, where the nearest sites are known already."""
+    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
+    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
+    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
+    straight, by_radius = nearest.radius
+    # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
+    radius_m = np.fmin(straight, metres)
+    radius_m[by_radius == NO_SITE] = np.nan
+    figures = {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
+    covered, deciding = _decide(demand, standard, figures)
+    as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
+    return Coverage(
+        demand=demand,
+        sites=sites,
+        standard=standard,
+        walker=walker,
+        nearest=deciding,
+        walk_s=walk_s,
+        metres=metres,
+        radius_m=radius_m,
+        covered=covered,
+        covered_radius=_decide(demand, as_radius, figures)[0],
+        unreached=(by_walk == NO_SITE) & ~covered,
+        snapped=snapped,
+    )
+
+
+def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> NDArray[np.uint64]:
+    """Return the label of each demand point, in the units of the graph."""
+    at = snapped.sites.stops(leg_cost_per_m)
+    counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
+    people = snapped.demand.stops(leg_cost_per_m)
+    return search.read_labels(graph, search.nearest(graph, counting), counting, people)
+
+
+def _decide(
+    demand: Demand, standard: Standard, figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]
+) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
+    """Return whether each point is within the rule of its setting, and the site that decides."""
+    covered = np.zeros(len(demand), np.bool_)
+    nearest = np.full(len(demand), NO_SITE, np.int32)
+    for setting in SETTINGS:
+        rule = standard.rule(setting)
+        value, owner = figures[rule.measure]
+        here = demand.setting_rows[setting]
+        scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
+        covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
+        np.copyto(nearest, owner, where=here)
+    return covered, nearest
+
+
+def _literal(rule: Rule) -> Rule:
+    """Return a distance rule as the policy text reads literally, a radius; a walking rule stays."""
+    return rule if rule.measure == "walk" else Rule(measure="radius", limit=rule.limit)

@@ -1,0 +1,208 @@
+"""Edges cut where a limit is reached: the parts of streets from which some site is near enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.search import split_labels
+from accessibility.search.impedance import IMPASSABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from accessibility.search import Stops
+    from accessibility.search.packing import Graph
+
+_HALF = 0.5  # costs are rounded to whole units: half a unit beyond the limit still rounds to it
+_NEXT_TO_NOTHING = 1e-9  # stands for a cost of zero below a fraction line
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pieces:
+    """Parts of edges.
+
+    Parameters
+    ----------
+    edge
+        ``(k,)`` edge rows; an edge may come several times, and its pieces may overlap.
+    start, stop
+        ``(k,)`` places along the edge, 0 at its first node and 1 at its second; start < stop.
+    """
+
+    edge: NDArray[np.intp]
+    start: NDArray[np.float64]
+    stop: NDArray[np.float64]
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """``(k,)`` whether the piece is its edge from end to end."""
+        return np.asarray((self.start == 0.0) & (self.stop == 1.0))
+
+    def of(self, rows: NDArray[np.bool_]) -> Pieces:
+        """Return some of the pieces."""
+        return Pieces(edge=self.edge[rows], start=self.start[rows], stop=self.stop[rows])
+
+    def lines(self, edges: NDArray[np.object_]) -> NDArray[np.object_]:
+        """Return ``(k,)`` shapely lines, cut along the ``(m,)`` lines of all edges; empty where nothing is drawn."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+        from shapely.ops import substring  # noqa: PLC0415
+
+        lines = edges[self.edge]
+        for row in np.flatnonzero(~self.whole):
+            lines[row] = substring(lines[row], self.start[row], self.stop[row], normalized=True)
+        lines[~(shapely.length(lines) > 0)] = shapely.LineString()
+        return lines
+
+
+def node_costs(graph: Graph, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the cost from each node along the streets, and ``(m, 2)`` from both ends of each edge.
+
+    The ends of a private edge are inside: their costs are those of residents, who walk out through the gates.
+    """
+    cost = split_labels(labels)[0].astype(np.int64)
+    n = len(graph.hierarchy.place)
+    at_node = cost[:n][graph.hierarchy.place]
+    at_ends = at_node[graph.edges]
+    within = cost[n:][graph.compounds.place]
+    at_ends[graph.private] = within[np.searchsorted(graph.inside, graph.edges[graph.private])]
+    return at_node, at_ends
+
+
+def cut_edges(graph: Graph, sites: Stops, labels: NDArray[np.uint64], limit: int) -> Pieces:
+    """Return the parts of all edges from which the nearest site costs at most `limit`.
+
+    Parameters
+    ----------
+    graph
+        The reversed graph.
+    sites
+        Where the sites are.
+    labels
+        `search.nearest` of these sites, searched at least as far as the limit.
+    limit
+        Milliseconds or centimetres, as the graph counts, ``<=``. A place is inside exactly where
+        `search.read_labels` says so of somebody standing there; a single point where an edge ends is no piece.
+    """
+    at_ends = node_costs(graph, labels)[1]
+    left = limit - at_ends + _HALF
+    along, against = (_passable(cost) for cost in (graph.impedance.along, graph.impedance.against))
+    # From the first node people have come against the edge, from the second along it.
+    stop = np.where(left[:, 0] > 0, np.minimum(left[:, 0] / against, 1.0), 0.0)
+    start = np.where(left[:, 1] > 0, np.maximum(1.0 - left[:, 1] / along, 0.0), 1.0)
+    met = stop >= start
+    rows = np.arange(len(at_ends))
+    whole, zero, one = rows[met], np.zeros(len(rows)), np.ones(len(rows))
+    near, far = rows[~met & (stop > 0)], rows[~met & (start < 1)]
+    around = _around_sites(graph, sites, limit)
+    pieces = [
+        (whole, zero[whole], one[whole]),
+        (near, zero[near], stop[near]),
+        (far, start[far], one[far]),
+        around,
+    ]
+    edge, begin, end = (np.concatenate(part) for part in zip(*pieces, strict=True))
+    return Pieces(edge=edge, start=begin, stop=end)
+
+
+def _passable(cost: NDArray[np.uint32]) -> NDArray[np.float64]:
+    """Return costs to divide by: infinite where nobody may walk."""
+    return np.where(cost == IMPASSABLE, np.inf, np.maximum(cost, _NEXT_TO_NOTHING))
+
+
+def _around_sites(
+    graph: Graph, sites: Stops, limit: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Return edge, start and stop of what is reached around each site on its own edge, without going round."""
+    on = np.flatnonzero((sites.edge >= 0) & (sites.leg <= limit))
+    edge, at = sites.edge[on].astype(np.intp), sites.fraction[on]
+    left = limit - sites.leg[on].astype(np.float64) + _HALF
+    along, against = (_passable(cost[edge]) for cost in (graph.impedance.along, graph.impedance.against))
+    # The cost from the first node to the site is a whole number too; see the search's `_part`.
+    start = np.where(np.isinf(along), at, (np.floor(_times(along, at) + _HALF) - left) / along)
+    stop = np.where(np.isinf(against), at, (np.floor(_times(against, at) + _HALF) + left) / against)
+    start, stop = np.maximum(start, 0.0), np.minimum(stop, 1.0)
+    # Rounding must not leave the site itself outside.
+    start, stop = np.minimum(start, at), np.maximum(stop, at)
+    some = stop > start
+    return edge[some], start[some], stop[some]
+
+
+def _times(cost: NDArray[np.float64], fraction: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isinf(cost), 0.0, cost) * fraction
+
+
+_CORNER = 8  # vertices of a quarter turn: 0.15 m inside a true one of 30 m
+_GRID_DEG = 1e-7  # a centimetre: borders that areas share have the same vertices
+
+
+def widen_lines(lines: NDArray[np.object_], side_m: float) -> Any:
+    """Return lines with their sides, round at both ends."""
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    return shapely.buffer(lines, side_m, quad_segs=_CORNER)
+
+
+def widen_squarely(lines: NDArray[np.object_], beyond_m: NDArray[np.float64], side_m: float) -> list[Any]:
+    """Return polygons that are lines with their sides, square at both ends.
+
+    They are drawn segment by segment, for a buffer of a whole line loses parts of it where a square end lies beside a
+    bend.
+
+    Parameters
+    ----------
+    lines
+        ``(k,)`` lines in metres; empty ones have no sides.
+    beyond_m
+        ``(k, 2)`` how far a line goes on behind its ends. A bend is rounded no farther than to where the line ends for
+        good, so that nothing reaches over a cut.
+    side_m
+        Metres to each side.
+    """
+    import shapely  # noqa: PLC0415
+
+    xy, line = shapely.get_coordinates(lines, return_index=True)
+    if not len(xy):
+        return []
+    goes_on = line[1:] == line[:-1]
+    step = np.where(goes_on, np.hypot(*np.diff(xy, axis=0).T), 0.0)
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    first = np.searchsorted(line, line)
+    last = np.searchsorted(line, line, side="right") - 1
+    left = np.minimum(along - along[first] + beyond_m[line, 0], along[last] - along + beyond_m[line, 1])
+    row = np.arange(len(xy))
+    bend = (row != first) & (row != last)
+    segments = shapely.linestrings(np.stack([xy[:-1], xy[1:]], axis=1)[goes_on])
+    sides = shapely.buffer(segments, side_m, cap_style="flat")
+    return [*sides, *draw_discs(xy[bend], np.minimum(left[bend], side_m))]
+
+
+def draw_discs(xy: NDArray[np.float64], radius: NDArray[np.float64]) -> Any:
+    """Return discs around places; none where the radius is not above 0."""
+    import shapely  # noqa: PLC0415
+
+    some = radius > 0
+    return shapely.buffer(shapely.points(xy[some]), radius[some], quad_segs=_CORNER)
+
+
+def nest_areas(areas: Sequence[Any]) -> list[Any]:
+    """Return areas, shorter before longer, as multipolygons each of which covers those before it, to the last digit.
+
+    Where borders cross or touch, all areas get the same vertex: the plane is cut into faces along all borders, and
+    each area is put together from its faces.
+    """
+    import shapely  # noqa: PLC0415
+
+    borders = shapely.union_all(shapely.boundary(np.array(areas, dtype=object)), grid_size=_GRID_DEG)
+    faces = shapely.get_parts(shapely.polygonize([borders]))
+    inside = shapely.point_on_surface(faces)
+    first = np.full(len(faces), len(areas))
+    for band in reversed(range(len(areas))):
+        shapely.prepare(areas[band])
+        first[shapely.contains(areas[band], inside)] = band
+    wholes = [shapely.coverage_union_all(faces[first <= band]) for band in range(len(areas))]
+    return [shapely.multipolygons(shapely.get_parts(whole)) for whole in wholes]

@@ -1,0 +1,408 @@
+"""The way from a place to the site it is nearest to, as pieces of streets and as a line."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.catchments import trace_catchments
+from accessibility.measures.coverage import measure_coverage
+from accessibility.search.impedance import IMPASSABLE
+from accessibility.search.packing import build_arcs, by_node
+from accessibility.search.stops import NO_LABEL
+from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+    from shapely import LineString
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.search import Standing
+    from accessibility.sites import Sites
+    from accessibility.standards import Rule
+    from accessibility.streets.network import Network
+
+Leg = tuple[int, float, float]
+_LOW = 0xFFFF_FFFF
+_HIGH = _LOW << 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route:
+    """A way along streets.
+
+    Parameters
+    ----------
+    site
+        Row of the site it leads to.
+    cost
+        Milliseconds or centimetres, both access legs in.
+    legs
+        Edges in the order they are walked, each with the places along it where that begins and ends (0 to 1).
+    """
+
+    site: int
+    cost: int
+    legs: tuple[Leg, ...]
+
+    def line(self, network: Network, begin: NDArray[np.float64], end: NDArray[np.float64]) -> Any:
+        """Return the way as a shapely line in the network's coordinate system, from point to point."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+        from shapely.ops import substring  # noqa: PLC0415
+
+        parts = [np.asarray(begin, dtype=np.float64).reshape(1, 2)]
+        for edge, start, stop in self.legs:
+            first, last = network.shape_start[edge], network.shape_start[edge + 1]
+            whole = shapely.LineString(network.shape_xy[first:last])
+            parts.append(shapely.get_coordinates(substring(whole, start, stop, normalized=True)))
+        points = np.concatenate([*parts, np.asarray(end, dtype=np.float64).reshape(1, 2)])
+        distinct = np.append(True, (np.diff(points, axis=0) != 0).any(axis=1))
+        points = points[distinct]
+        return shapely.LineString(points if len(points) > 1 else np.repeat(points, 2, axis=0))
+
+
+def trace_route(standing: Standing, person: int) -> Route | None:
+    """Return the way of one person to their nearest open site; None where there is none.
+
+    The standing says what every junction costs; the way follows junctions whose costs differ by exactly what the street
+    between them costs.
+    """
+    label = int(standing.found[person])
+    if label == int(NO_LABEL):
+        return None
+    row, edge = label & _LOW, int(standing.people.edge[person])
+    here, there = float(standing.people.fraction[person]), float(standing.sites.fraction[row])
+    if edge == standing.sites.edge[row] and _straight(standing, person, row) == label >> 32:
+        return Route(site=row, cost=label >> 32, legs=((edge, here, there),))
+    for end, cost in _to_ends(standing, person):
+        node = int(standing.arcs.home[edge, end])
+        if int(standing.labels[node]) + (cost << 32) == label:
+            legs = _follow(standing, node, row)
+            return Route(site=row, cost=label >> 32, legs=((edge, here, float(end)), *legs))
+    msg = f"the way of person {person} to site {row} does not add up to {label >> 32}"
+    raise AssertionError(msg)
+
+
+def _follow(standing: Standing, first: int, row: int) -> list[Leg]:
+    """Return the legs from a node to the site that its label names, along arcs that cost what the labels differ by."""
+    start, arcs = standing.arriving
+    goals = {(node, cost): end for end, node, cost in _from_ends(standing, row)}
+    before: dict[int, int | None] = {first: None}
+    waiting = deque([first])
+    while waiting:
+        node = waiting.popleft()
+        label = int(standing.labels[node])
+        if (node, label >> 32) in goals:
+            end = goals[node, label >> 32]
+            last = (int(standing.sites.edge[row]), float(end), float(standing.sites.fraction[row]))
+            return [*_edges_between(standing, _way_to(node, before)), last]
+        for arc in arcs[start[node] : start[node + 1]].tolist():
+            to = arc & _LOW
+            if to not in before and int(standing.labels[to]) + (arc & _HIGH) == label:
+                before[to] = node
+                waiting.append(to)
+    msg = f"the way from node {first} to site {row} does not add up"
+    raise AssertionError(msg)
+
+
+def _way_to(node: int | None, before: dict[int, int | None]) -> list[int]:
+    way = []
+    while node is not None:
+        way.append(node)
+        node = before[node]
+    return way[::-1]
+
+
+def _edges_between(standing: Standing, way: list[int]) -> Iterator[Leg]:
+    """Yield the cheapest edge between each node of a way and the next; from inside to the street there is none."""
+    home, impedance = standing.arcs.home, standing.arcs.impedance
+    rows = np.arange(len(home), dtype=np.uint32)
+    start, incident = by_node(home.ravel(), np.repeat(rows, 2), len(standing.arcs))
+    for here, there in pairwise(way):
+        options: list[tuple[int, Leg]] = []
+        for edge in incident[start[here] : start[here + 1]].tolist():
+            if home[edge, 0] == here and home[edge, 1] == there:
+                options.append((int(impedance.along[edge]), (edge, 0.0, 1.0)))
+            if home[edge, 1] == here and home[edge, 0] == there:
+                options.append((int(impedance.against[edge]), (edge, 1.0, 0.0)))
+        if options:
+            yield min(options)[1]
+
+
+def _to_ends(standing: Standing, person: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of a person's edge that can be walked to, and what that costs, access leg in."""
+    people = standing.people
+    edge, fraction, leg = int(people.edge[person]), float(people.fraction[person]), int(people.leg[person])
+    along, against = int(standing.arcs.impedance.along[edge]), int(standing.arcs.impedance.against[edge])
+    for end, cost in ((0, against), (1, along)):
+        if fraction == end:
+            yield end, leg
+        elif cost != IMPASSABLE:
+            yield end, leg + (_part(cost, fraction) if end == 0 else cost - _part(cost, fraction))
+
+
+def _from_ends(standing: Standing, row: int) -> Iterator[tuple[int, int, int]]:
+    """Yield the ends of a site's edge from which it can be walked to, their nodes, and what that costs."""
+    sites = standing.sites
+    edge, fraction, leg = int(sites.edge[row]), float(sites.fraction[row]), int(sites.leg[row])
+    along, against = int(standing.arcs.impedance.along[edge]), int(standing.arcs.impedance.against[edge])
+    for end, cost in ((0, along), (1, against)):
+        node = int(standing.arcs.street[edge, end])
+        if fraction == end:
+            yield end, node, leg
+        elif cost != IMPASSABLE:
+            yield end, node, leg + (_part(cost, fraction) if end == 0 else cost - _part(cost, fraction))
+
+
+def _straight(standing: Standing, person: int, row: int) -> int | None:
+    """Return what walking straight to a site on the person's own edge costs, None where nobody may walk that way."""
+    edge = int(standing.people.edge[person])
+    here, there = float(standing.people.fraction[person]), float(standing.sites.fraction[row])
+    legs = int(standing.people.leg[person]) + int(standing.sites.leg[row])
+    along, against = int(standing.arcs.impedance.along[edge]), int(standing.arcs.impedance.against[edge])
+    cost = along if here < there else against
+    if here == there:
+        return legs
+    return None if cost == IMPASSABLE else legs + abs(_part(cost, there) - _part(cost, here))
+
+
+def _part(cost: int, fraction: float) -> int:
+    return int(np.floor(cost * fraction + 0.5))
+
+
+_S_PER_MIN, _M_PER_KM = 60.0, 1_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """The cheapest single site that would cover a place; of equally cheap ones the nearest.
+
+    Parameters
+    ----------
+    id, name, kind
+        Which candidate.
+    cost
+        Of opening it.
+    figure
+        Seconds or metres from the place, as the rule counts.
+    """
+
+    id: Hashable
+    name: str
+    kind: str
+    cost: float
+    figure: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explanation:
+    """Why a place is covered or not.
+
+    Parameters
+    ----------
+    lon, lat
+        Degrees, WGS84.
+    setting
+        That of the nearest demand point.
+    rule
+        Which applies.
+    covered
+        Whether the place is within it.
+    site, site_name, site_kind
+        The nearest open site, by the rule's measure; None and empty where there is none.
+    walk_s, metres, radius_m
+        Seconds and metres along streets, both access legs in, and metres in a straight line, each to its own nearest
+        site; NaN where there is no way.
+    home_leg_m, site_leg_m
+        Straight lines from the place and from the site to their streets; NaN where there is none.
+    excess
+        Seconds or metres, as the rule counts, beyond its limit; 0 where covered, NaN where there is no way.
+    route
+        The way to the site in EPSG:4326, access legs in; a straight line where the rule is one; None without a way.
+    fix
+        What would cover the place; None where it is covered or no single candidate would.
+    """
+
+    lon: float
+    lat: float
+    setting: str
+    rule: Rule
+    covered: bool
+    site: Hashable | None
+    site_name: str
+    site_kind: str
+    walk_s: float
+    metres: float
+    radius_m: float
+    home_leg_m: float
+    site_leg_m: float
+    excess: float
+    route: LineString | None
+    fix: Fix | None
+
+    @property
+    def text(self) -> str:
+        """Everything in a few sentences."""
+        applies = f"{self.setting.capitalize()}: {self.rule.text}."
+        if self.site is None:
+            if np.isfinite(self.home_leg_m):
+                way = "No outlet that counts can be reached on foot from here."
+            else:
+                way = "No street is within the snap limit: nobody can walk from here."
+        else:
+            named = f"{self.site_name} ({self.site})" if self.site_name else str(self.site)
+            figure = {"walk": self.walk_s, "network": self.metres, "radius": self.radius_m}[self.rule.measure]
+            state = "covered" if self.covered else f"{self._told(self.excess)} too far"
+            way = f"The nearest is {named}, {self._told(figure)} away: {state}."
+        return " ".join([applies, way, *self._fix_text()])
+
+    def _fix_text(self) -> list[str]:
+        if self.covered:
+            return []
+        if self.fix is None:
+            return ["No single candidate would cover it."]
+        named = f"{self.fix.name} ({self.fix.id})" if self.fix.name else str(self.fix.id)
+        return [f"{named}, at a cost of {self.fix.cost:g}, would be {self._told(self.fix.figure)} away."]
+
+    def _told(self, figure: float) -> str:
+        if self.rule.measure == "walk":
+            return f"{figure / _S_PER_MIN:.1f} minutes"
+        return f"{figure / _M_PER_KM:.2f} km" if figure >= _M_PER_KM else f"{figure:.0f} m"
+
+    def __repr__(self) -> str:
+        """Return the text."""
+        return f"<Explanation {self.text}>"
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return the way as a GeoDataFrame of one row, or none, to draw on a map."""
+        import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = [] if self.route is None else [self.route]
+        return gpd.GeoDataFrame(
+            {"text": [self.text] * len(rows), "site": [self.site] * len(rows)}, geometry=rows, crs=WGS84
+        )
+
+
+def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) -> Explanation:
+    """Return why a place is covered or not.
+
+    Parameters
+    ----------
+    coverage
+        Sites, standard and walker; its people tell the setting of the place.
+    network
+        The streets it was measured on.
+    lon, lat
+        Degrees, WGS84.
+
+    Raises
+    ------
+    InputError
+        A place that is none.
+
+    Examples
+    --------
+    >>> from accessibility import Demand, Network, Sites, measure_coverage
+    >>> road = Network(node_xy=[(500_000, 0), (502_000, 0)], edges=[(0, 1)], length_m=[2_000], crs="EPSG:32649")
+    >>> people = Demand(ids=["a"], xy=[(501_200, 0)], population=[30], crs="EPSG:32649")
+    >>> now = measure_coverage(road, people, Sites(ids=["O1"], xy=[(500_000, 0)], crs="EPSG:32649"))
+    >>> explain_place(now, road, 111.010783, 0.0).text[:81]
+    'Urban: 15-minute walk. The nearest is O1, 20.0 minutes away: 5.0 minutes too far.'
+    """
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 -- degrees
+        msg = f"place at lon {lon}, lat {lat}; expected degrees (are they swapped?)"
+        raise InputError(msg)
+    setting = _setting_of(coverage, lon, lat)
+    place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], crs=WGS84)  # type: ignore[arg-type]
+    xy = transform(place.xy, place.crs, network.crs)
+    at = snap_points(network, xy, SnapLimits().of(place.setting))
+    snapped = Snapped(demand=at, sites=coverage.snapped.sites)
+    now = measure_coverage(network, place, coverage.sites, coverage.standard, coverage.walker, snapped)
+    rule, row = coverage.standard.rule(setting), int(now.nearest[0])
+    figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
+    covered, sites = bool(now.covered[0]), coverage.sites
+    return Explanation(
+        lon=lon,
+        lat=lat,
+        setting=setting,
+        rule=rule,
+        covered=covered,
+        site=None if row < 0 else sites.ids[row],
+        site_name="" if row < 0 else str(sites.name[row]),
+        site_kind="" if row < 0 else str(sites.kind[row]),
+        walk_s=float(now.walk_s[0]),
+        metres=float(now.metres[0]),
+        radius_m=float(now.radius_m[0]),
+        home_leg_m=float(at.leg_m[0]) if at.snapped[0] else float("nan"),
+        site_leg_m=float("nan") if row < 0 else float(snapped.sites.leg_m[row]),
+        excess=0.0 if covered else figure - rule.limit,
+        route=_way(now, network, rule, row),
+        fix=None if covered else _fix(now, network),
+    )
+
+
+def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
+    """Return the setting of the nearest demand point that has a place; urban, the stricter one, without any."""
+    demand = coverage.demand
+    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    if not placed.size:
+        return "urban"
+    here = transform(np.array([(lon, lat)]), WGS84, demand.crs)
+    return str(demand.setting[placed[np.hypot(*(demand.xy[placed] - here).T).argmin()]])
+
+
+def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | None:
+    """Return the way from the one demand point to a site, in degrees."""
+    import shapely  # noqa: PLC0415
+
+    if row < 0:
+        return None
+    begin = transform(now.demand.xy, now.demand.crs, network.crs)
+    end = transform(now.sites.xy[row : row + 1], now.sites.crs, network.crs)
+    line = shapely.LineString(np.concatenate([begin, end]))
+    if rule.measure != "radius":
+        walker, on_foot = now.walker, rule.measure == "walk"
+        impedance = network.impedance(walker if on_foot else None)
+        arcs = build_arcs(network, impedance, open_compounds=walker.open_compounds)
+        leg = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
+        at = (position.stops(leg) for position in (now.snapped.sites, now.snapped.demand))
+        sites, people = at
+        route = trace_route(search.stand(arcs, sites, now.sites.open, people), 0)
+        if route is None:
+            return None
+        line = route.line(network, begin, end)
+    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84))
+
+
+def _fix(now: Coverage, network: Network) -> Fix | None:
+    sites = now.sites
+    rows = np.flatnonzero(sites.may_open)
+    if not rows.size:
+        return None
+    candidates: Sites = sites.take(rows)
+    snapped = Snapped(demand=now.snapped.demand, sites=now.snapped.sites.take(rows))
+    found = trace_catchments(network, now.demand, candidates, now.standard, now.walker, snapped)
+    would = np.flatnonzero(np.diff(found.start) > 0)
+    if not would.size:
+        return None
+    figure = found.cost[found.start[would]]
+    best = np.lexsort((would, figure, candidates.cost[would]))[0]
+    row = int(would[best])
+    return Fix(
+        id=candidates.ids[row],
+        name=str(candidates.name[row]),
+        kind=str(candidates.kind[row]),
+        cost=float(candidates.cost[row]),
+        figure=float(figure[best]),
+    )

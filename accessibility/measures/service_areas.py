@@ -1,0 +1,282 @@
+"""Service areas: polygons around the streets within a limit of the open sites."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.cutting import cut_edges, draw_discs, nest_areas, node_costs, widen_lines, widen_squarely
+from accessibility.search.packing import build_graph
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.search.packing import Graph
+    from accessibility.streets.network import Network
+
+SIDE_M = 30.0
+"""How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""
+_S_PER_MIN = 60.0
+_M_PER_KM = 1_000.0
+_RING = 256  # vertices of a circle: it lies inside the true one, by 0.4 m of 5 km at most
+
+
+def standard_bands(standard: Standard) -> tuple[Rule, ...]:
+    """Return the limits worth drawing for each measure that the standard uses: its own, and the classes below them.
+
+    Examples
+    --------
+    >>> [rule.text for rule in standard_bands(Standard())][1:4]
+    ['10-minute walk', '15-minute walk', '2 km along the network']
+    """
+    rules = [standard.rule(setting) for setting in SETTINGS]
+    usual = {
+        "walk": [Rule.walk(minutes) for minutes in standard.walk_classes],
+        "network": [Rule.distance(km) for km in standard.distance_classes],
+        "radius": [Rule.distance(km, along="radius") for km in standard.distance_classes],
+    }
+    found: list[Rule] = []
+    for measure, steps in usual.items():
+        own = [rule for rule in rules if rule.measure == measure]
+        below = [step for step in steps if own and _limit(step) < max(map(_limit, own))]
+        found += sorted({*below, *own}, key=_limit)
+    return tuple(found)
+
+
+def trace_service_areas(
+    coverage: Coverage,
+    network: Network,
+    bands: Sequence[Rule] | None = None,
+    *,
+    side_m: float = SIDE_M,
+    only: Iterable[object] | None = None,
+) -> gpd.GeoDataFrame:
+    """Return the service area of the open sites within each limit, as polygons in EPSG:4326.
+
+    Every street is cut where the way to the nearest site, its access leg in, is as long as the limit allows: along the
+    drawn line, from both ends, and around a site on the edge itself. What is reached is widened by `side_m` to each
+    side; it ends square at the cut, and nothing is rounded out farther than the limit. Borders are right to a
+    centimetre. Areas of one measure are nested exactly, keep their holes, and contain the sites they belong to, with
+    the way from the site to its street.
+
+    Parameters
+    ----------
+    coverage
+        Sites, where they stand, and how people walk. A site farther from any street than the snap limit serves nobody
+        and has no area but a radius.
+    network
+        The streets the coverage was measured on.
+    bands
+        The limits; `standard_bands` of the coverage's standard if not given. A radius is a geodesic circle.
+    side_m
+        Metres to each side of a street.
+    only
+        Ids of the open sites to draw; all if not given.
+
+    Returns
+    -------
+    gpd.GeoDataFrame
+        A row a band, shorter before longer: ``rule`` (the limit in words), ``measure`` (walk, network, radius),
+        ``minutes`` or ``kilometres``, ``sites`` (how many it belongs to) and a multipolygon, empty without sites.
+
+    Raises
+    ------
+    InputError
+        A `side_m` that is not a positive number, no band or a band given twice, an id in `only` that is not open.
+    UnknownSiteError
+        An id in `only` that is not there.
+
+    Examples
+    --------
+    A straight road with an outlet at its start; 5 minutes at 1 m/s are 300 m:
+
+    >>> from accessibility import Demand, Network, Rule, Sites, measure_coverage
+    >>> road = Network(node_xy=[(500_000, 0), (501_000, 0)], edges=[(0, 1)], length_m=[1_000], crs="EPSG:32649")
+    >>> nobody = Demand(ids=[], xy=[], population=[], crs="EPSG:32649")
+    >>> now = measure_coverage(road, nobody, Sites(ids=["O1"], xy=[(500_000, 0)], crs="EPSG:32649"))
+    >>> area = trace_service_areas(now, road, [Rule.walk(5)])
+    >>> [round(float(edge)) for edge in area.to_crs(road.crs).total_bounds]
+    [499970, -30, 500300, 30]
+    """
+    import geopandas as gpd  # noqa: PLC0415
+
+    bands = standard_bands(coverage.standard) if bands is None else bands
+    _check(bands, side_m)
+    drawn = _drawn(coverage, only)
+    rows: list[dict[str, Any]] = []
+    shapes: list[Any] = []
+    for measure in dict.fromkeys(rule.measure for rule in bands):
+        rules = sorted((rule for rule in bands if rule.measure == measure), key=_limit)
+        if measure == "radius":
+            serving, areas = drawn, [_circles(coverage, drawn, rule.limit) for rule in rules]
+        else:
+            serving = drawn & coverage.snapped.sites.snapped
+            reach = _Reach.of(coverage, network, serving, rules)
+            areas = [_in_degrees(area, network) for area in reach.areas(rules, side_m)]
+        rows += [_row(rule, int(serving.sum())) for rule in rules]
+        shapes += nest_areas(areas)
+    return gpd.GeoDataFrame(rows, geometry=shapes, crs=WGS84)
+
+
+def _check(bands: Sequence[Rule], side_m: float) -> None:
+    if not (np.isfinite(side_m) and side_m > 0):
+        msg = f"side_m is {side_m}; expected a positive, finite number of metres"
+        raise InputError(msg)
+    if not bands or len(set(bands)) < len(bands):
+        msg = f"service areas are asked for {[rule.text for rule in bands]}; expected one limit or more, each once"
+        raise InputError(msg)
+
+
+def _drawn(coverage: Coverage, only: Iterable[object] | None) -> NDArray[np.bool_]:
+    """Return ``(s,)`` which sites are drawn."""
+    sites = coverage.sites
+    if only is None:
+        return sites.open
+    rows = sites.rows(only)
+    shut = rows[~sites.open[rows]]
+    if shut.size:
+        ids = [sites.ids[row] for row in shut[:10]]
+        msg = f"{shut.size} of {len(rows)} sites to draw do not count today, first {ids!r}; expected open sites"
+        raise InputError(msg)
+    drawn = np.zeros(len(sites), np.bool_)
+    drawn[rows] = True
+    return drawn
+
+
+def _limit(rule: Rule) -> float:
+    return rule.limit
+
+
+def _row(rule: Rule, sites: int) -> dict[str, Any]:
+    on_foot = rule.measure == "walk"
+    return {
+        "rule": rule.text,
+        "measure": rule.measure,
+        "minutes": rule.limit / _S_PER_MIN if on_foot else np.nan,
+        "kilometres": np.nan if on_foot else rule.limit / _M_PER_KM,
+        "sites": sites,
+    }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Reach:
+    """One search from the sites, and what is needed to draw how far it came.
+
+    Parameters
+    ----------
+    network, lines, graph
+        The streets, as drawn and packed.
+    stops, labels
+        The sites on their edges; the search from them.
+    site_xy
+        ``(k, 2)`` where the sites are, in the network's coordinate system.
+    unit_m
+        Metres on the flat of a unit of cost.
+    """
+
+    network: Network
+    lines: NDArray[np.object_]
+    graph: Graph
+    stops: search.Stops
+    labels: NDArray[np.uint64]
+    site_xy: NDArray[np.float64]
+    unit_m: float
+
+    @classmethod
+    def of(cls, coverage: Coverage, network: Network, serving: NDArray[np.bool_], rules: Sequence[Rule]) -> _Reach:
+        """Search from the sites that serve, as far as the longest of the rules, which are of one measure."""
+        walker = coverage.walker
+        on_foot = rules[-1].measure == "walk"
+        impedance = network.impedance(walker) if on_foot else network.impedance()
+        unit_m = walker.speed_m_s / MS_PER_S if on_foot else 1 / CM_PER_M
+        graph = build_graph(network, impedance, open_compounds=walker.open_compounds)
+        per_m = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
+        stops = coverage.snapped.sites.take(serving).stops(per_m)
+        return cls(
+            network=network,
+            lines=network.lines(),
+            graph=graph,
+            stops=stops,
+            labels=search.nearest(graph, stops, limit=rules[-1].cutoff),
+            site_xy=transform(coverage.sites.xy, coverage.sites.crs, network.crs)[serving],
+            unit_m=unit_m,
+        )
+
+    def areas(self, rules: Sequence[Rule], side_m: float) -> list[Any]:
+        """Return the area within each limit, shorter before longer, each with the one before in it."""
+        import shapely  # noqa: PLC0415
+
+        found: list[Any] = []
+        done = np.zeros(len(self.graph.edges), np.bool_)
+        for rule in rules:
+            parts = self._parts(rule.cutoff, side_m, done)
+            found.append(shapely.union_all([*found[-1:], *parts]))
+        return found
+
+    def _parts(self, limit: int, side_m: float, done: NDArray[np.bool_]) -> list[Any]:
+        """Return what a limit adds to the area: streets, access legs, and discs that round the joints between them.
+
+        A street with room to spare at both ends is rounded there itself; it is marked as done and never drawn again.
+        """
+        import shapely  # noqa: PLC0415
+
+        pieces = cut_edges(self.graph, self.stops, self.labels, limit)
+        at_node, at_ends = node_costs(self.graph, self.labels)
+        np.minimum.at(at_node, self.graph.edges, at_ends)
+        left_m = (limit - at_node) * self.unit_m
+        roomy = pieces.whole & (left_m[self.graph.edges[pieces.edge]] >= side_m).all(axis=1)
+        new = ~done[pieces.edge]
+        done[pieces.edge[roomy]] = True
+        legs, at_street = self._legs(limit)
+        joints = np.concatenate([self.network.node_xy, at_street, self.site_xy])
+        at_leg_m = (limit - self.stops.leg.astype(np.int64)) * self.unit_m
+        radius = np.concatenate([left_m, at_leg_m, np.full(len(legs), limit * self.unit_m)])
+        radius[self.graph.edges[done]] = 0.0
+        cut = pieces.of(new & ~roomy)
+        beyond = np.maximum(left_m[self.graph.edges[cut.edge]], 0.0)
+        beyond[np.column_stack([cut.start > 0.0, cut.stop < 1.0])] = 0.0
+        return [
+            *widen_lines(pieces.of(new & roomy).lines(self.lines), side_m),
+            *widen_squarely(cut.lines(self.lines), beyond, side_m),
+            *shapely.buffer(legs, side_m, cap_style="flat"),
+            *draw_discs(joints, np.minimum(radius, side_m)),
+        ]
+
+    def _legs(self, limit: int) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
+        """Return the ways from sites to their streets, as far as the limit goes, and where they would meet them."""
+        import shapely  # noqa: PLC0415
+
+        here = shapely.line_interpolate_point(self.lines[self.stops.edge], self.stops.fraction, normalized=True)
+        at_street = shapely.get_coordinates(here)
+        part = np.minimum(limit / np.maximum(self.stops.leg, 1.0), 1.0)[:, None]
+        ends = np.stack([self.site_xy, self.site_xy + part * (at_street - self.site_xy)], axis=1)
+        return np.asarray(shapely.linestrings(ends), dtype=object), at_street
+
+
+def _circles(coverage: Coverage, drawn: NDArray[np.bool_], radius_m: float) -> Any:
+    """Return the union of geodesic circles around sites, in degrees."""
+    import shapely  # noqa: PLC0415
+    from pyproj import Geod  # noqa: PLC0415
+
+    lonlat = transform(coverage.sites.xy, coverage.sites.crs, WGS84)[drawn]
+    lon, lat = (np.repeat(column[:, None], _RING, axis=1) for column in lonlat.T)
+    azimuth = np.broadcast_to(np.arange(_RING) * (360.0 / _RING), lon.shape)
+    ring = Geod(ellps="WGS84").fwd(lon, lat, azimuth, np.full(lon.shape, radius_m))[:2]
+    return shapely.union_all(shapely.polygons(np.stack(ring, axis=-1)))
+
+
+def _in_degrees(area: Any, network: Network) -> Any:
+    """Return a geometry of the network's coordinate system in degrees."""
+    import shapely  # noqa: PLC0415
+
+    return shapely.transform(area, lambda xy: transform(xy, network.crs, WGS84))

@@ -1,0 +1,284 @@
+"""The ground a demand point stands for: a cell of its grid, or a square around a point that is on none."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, local_crs, mercator, transform
+from accessibility.measures.coverage import measure_coverage
+from accessibility.streets.snapping import SnapLimits, snap_points
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.streets.network import Network
+
+POINT_M = 150.0
+"""The side of the square around a point that is on no grid."""
+_DIAGONALS = 1.05  # a corner neighbour is a diagonal away, the next but one cell at least 1.4
+_SEAM = 1.02  # cells of another projection stand a little askew; this closes the seams
+_NEIGHBOURS = 8
+_SAMPLE = 20_000
+_DEFAULT_CELL_M = 100.0
+_REGULAR = 0.6  # of the points with a neighbour one cell away: a grid
+_ASLANT = 0.25  # a neighbour straight ahead is less than this much of its distance to the side
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the people of a map stand.
+
+    Parameters
+    ----------
+    lonlat
+        ``(n, 2)`` degrees; NaN for people without a place, who are counted and not drawn.
+    cell_m
+        Metres between neighbours on the ground, the size of a cell.
+    grid
+        Whether the points are the cells of a grid.
+    """
+
+    lonlat: NDArray[np.float64]
+    cell_m: float
+    grid: bool
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> Places:
+        """Return the places of the demand points; their spacing is the median distance to the nearest neighbour."""
+        from scipy.spatial import cKDTree  # noqa: PLC0415
+
+        lonlat = transform(coverage.demand.xy, coverage.demand.crs, WGS84)
+        found = lonlat[np.isfinite(lonlat).all(axis=1)]
+        if not len(found):
+            return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
+        ground = mercator(found) * np.cos(np.radians(found[:, 1].mean()))
+        distinct = np.unique(np.round(ground, 1), axis=0)
+        if len(distinct) == 1:
+            return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
+        sample = distinct[:: max(1, len(distinct) // _SAMPLE)]
+        spacing = np.asarray(cKDTree(distinct).query(sample, k=2)[0])[:, 1]
+        cell = float(np.median(spacing))
+        regular = float(np.mean(np.abs(spacing - cell) < 0.05 * cell))
+        return cls(lonlat=lonlat, cell_m=cell, grid=regular > _REGULAR)
+
+    @cached_property
+    def placed(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether the point has a place."""
+        return np.asarray(np.isfinite(self.lonlat).all(axis=1), dtype=np.bool_)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Footprint:
+    """What a demand point stands for on the ground.
+
+    Parameters
+    ----------
+    crs
+        A local system in metres around the middle of the people; `width_m` and the others are measured in it.
+    width_m, height_m
+        Sides of a cell.
+    turn
+        Radians, counter-clockwise, by which the cells' rows are turned against the axes of `crs`.
+    grid
+        Whether the points are the cells of a grid.
+    """
+
+    crs: CRS
+    width_m: float
+    height_m: float
+    turn: float
+    grid: bool
+
+    @classmethod
+    def of(cls, coverage: Coverage) -> Footprint:
+        """Return the footprint of the demand points of a coverage, found from how they stand to each other."""
+        places = Places.of(coverage)
+        lonlat = places.lonlat[places.placed]
+        if not len(lonlat):
+            return cls(crs=local_crs(0.0, 0.0), width_m=POINT_M, height_m=POINT_M, turn=0.0, grid=False)
+        crs = local_crs(*((lonlat.min(axis=0) + lonlat.max(axis=0)) / 2).tolist())
+        if not places.grid:
+            return cls(crs=crs, width_m=POINT_M, height_m=POINT_M, turn=0.0, grid=False)
+        width, height, turn = _lattice(transform(lonlat, WGS84, crs))
+        return cls(crs=crs, width_m=width, height_m=height, turn=turn, grid=True)
+
+    @property
+    def link_m(self) -> float:
+        """How far apart two points may stand and still be neighbours, ``<=``.
+
+        The eight neighbours of a cell: its diagonal and a twentieth. Of points on no grid, the side of their square.
+        """
+        return _DIAGONALS * float(np.hypot(self.width_m, self.height_m)) if self.grid else self.width_m
+
+    def cells(self, xy: NDArray[np.float64]) -> NDArray[np.object_]:
+        """Return ``(n,)`` polygons, one around each of ``(n, 2)`` points of `crs`, a little larger than the cells."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array([self.width_m, self.height_m]) / 2
+        if self.grid:
+            corner *= _SEAM
+        ring = _turned(corner, self.turn)
+        return np.asarray(shapely.polygons(xy[:, None, :] + ring[None, :, :]), dtype=object)
+
+
+def _lattice(xy: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return width, height and turn of the cells of a grid: of the neighbours straight ahead, the median distance."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    places = np.unique(np.round(xy, 1), axis=0)
+    sample = places[:: max(1, len(places) // _SAMPLE)]
+    k = min(_NEIGHBOURS + 1, len(places))
+    step = places[np.asarray(cKDTree(places).query(sample, k=k)[1])[:, 1:]] - sample[:, None, :]
+    # Four times the direction is the same along a row and along a column.
+    direction = np.arctan2(step[:, 0, 1], step[:, 0, 0])
+    turn = float(np.angle(np.exp(4j * direction).mean())) / 4
+    right, up = np.moveaxis(np.abs(_turned(step, -turn)), -1, 0)
+    sides = [_ahead(right, up), _ahead(up, right)]
+    known = [side for side in sides if np.isfinite(side)]
+    width, height = (side if np.isfinite(side) else known[0] for side in sides)
+    return width, height, turn
+
+
+def _ahead(along: NDArray[np.float64], aside: NDArray[np.float64]) -> float:
+    """Return the median over the points of how far the nearest neighbour straight ahead is; NaN where none has one."""
+    nearest = np.where(aside < _ASLANT * along, along, np.inf).min(axis=1)
+    found = nearest[np.isfinite(nearest)]
+    return float(np.median(found)) if found.size else float("nan")
+
+
+def _turned(xy: NDArray[np.float64], angle: float) -> NDArray[np.float64]:
+    """Return ``(..., 2)`` vectors turned counter-clockwise."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    turned: NDArray[np.float64] = xy @ np.array([[cos, sin], [-sin, cos]])
+    return turned
+
+
+CELL_M = 100.0
+MAX_CELLS = 25_000_000
+_S_PER_MIN = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Surface:
+    """Values on a grid of square cells, row 0 in the north.
+
+    Parameters
+    ----------
+    minutes
+        ``(rows, columns)`` float32; NaN where there is no value.
+    west, north
+        The upper left corner, metres in `crs`.
+    cell_m
+        Side of a cell.
+    crs
+        A projected coordinate system in metres.
+    """
+
+    minutes: NDArray[np.float32]
+    west: float
+    north: float
+    cell_m: float
+    crs: CRS
+
+
+def measure_surface(
+    coverage: Coverage,
+    network: Network,
+    districts: gpd.GeoDataFrame | None = None,
+    *,
+    cell_m: float = CELL_M,
+    street_m: float | None = None,
+) -> Surface:
+    """Return the walking minutes from the middle of every cell to the nearest open site, both access legs in.
+
+    Every cell of the area has its value, whether anybody lives there or not: a surface answers for places where homes
+    or counters may come. The edges of the cells lie on multiples of their side, so that two surfaces of one place and
+    size fit.
+
+    Parameters
+    ----------
+    coverage
+        Sites, where they stand, and how people walk.
+    network
+        The streets the coverage was measured on; the surface is in their coordinate system.
+    districts
+        Polygons of the area: cells whose middle lies in none of them have no value. Without them all cells around the
+        people count.
+    cell_m
+        Side of a cell in metres.
+    street_m
+        A cell whose middle is farther than this from any street has no value; as far as an urban home if not given.
+
+    Raises
+    ------
+    InputError
+        A `cell_m` or `street_m` that is not a positive number, no area, or more cells than 25 million.
+    """
+    street_m = SnapLimits().urban_m if street_m is None else street_m
+    for name, value in (("cell_m", cell_m), ("street_m", street_m)):
+        if not (math.isfinite(value) and value > 0):
+            msg = f"{name} is {value}; expected a positive, finite number of metres"
+            raise InputError(msg)
+    column, row, width, height = _grid(coverage, network, districts, cell_m)
+    x = (column + np.arange(width) + 0.5) * cell_m
+    y = (row - np.arange(height) - 0.5) * cell_m
+    xy = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    inside = _inside(xy, network, districts)
+    minutes = np.full(len(xy), np.nan, np.float32)
+    minutes[inside] = _walk_s(coverage, network, xy[inside], street_m) / _S_PER_MIN
+    return Surface(
+        minutes=minutes.reshape(height, width),
+        west=column * cell_m,
+        north=row * cell_m,
+        cell_m=float(cell_m),
+        crs=network.crs,
+    )
+
+
+def _grid(
+    coverage: Coverage, network: Network, districts: gpd.GeoDataFrame | None, cell_m: float
+) -> tuple[int, int, int, int]:
+    """Return the first column and row in cells from the origin of the coordinate system, and how many of both."""
+    if districts is None:
+        xy = transform(coverage.demand.xy, coverage.demand.crs, network.crs)
+        xy = xy[np.isfinite(xy).all(axis=1)]
+        corners = [*xy.min(axis=0), *xy.max(axis=0)] if len(xy) else []
+    else:
+        corners = districts.to_crs(network.crs).total_bounds.tolist()
+    if not (len(corners) and np.isfinite(corners).all()):
+        msg = "a surface of no area: neither districts nor people with a place; expected some"
+        raise InputError(msg)
+    west, south, east, north = corners
+    column, row = math.floor(west / cell_m), math.floor(north / cell_m) + 1
+    width, height = math.floor(east / cell_m) + 1 - column, row - math.floor(south / cell_m)
+    if width * height > MAX_CELLS:
+        msg = f"{width:,} by {height:,} cells of {cell_m:g} m; expected at most {MAX_CELLS:,}: choose larger cells"
+        raise InputError(msg)
+    return column, row, width, height
+
+
+def _inside(xy: NDArray[np.float64], network: Network, districts: gpd.GeoDataFrame | None) -> NDArray[np.bool_]:
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    if districts is None:
+        return np.ones(len(xy), np.bool_)
+    area = districts.to_crs(network.crs).union_all()
+    shapely.prepare(area)
+    return np.asarray(shapely.intersects_xy(area, xy), dtype=np.bool_)
+
+
+def _walk_s(coverage: Coverage, network: Network, xy: NDArray[np.float64], street_m: float) -> NDArray[np.float64]:
+    cells = Demand(ids=range(len(xy)), xy=xy, population=np.zeros(len(xy)), crs=network.crs)  # type: ignore[arg-type]
+    snapped = replace(coverage.snapped, demand=snap_points(network, xy, street_m))
+    found = measure_coverage(network, cells, coverage.sites, coverage.standard, coverage.walker, snapped)
+    return found.walk_s

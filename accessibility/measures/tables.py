@@ -1,0 +1,388 @@
+"""The tables of a run: people by district, by demand point and by setting, and the headline sentence."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
+from accessibility.standards import SETTINGS
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+    from numpy.typing import ArrayLike, NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.standards import Rule
+
+TOTAL = "total"
+NO_DISTRICT = "(none)"
+DISTRICT_COLUMNS = (
+    *("district", "population", "urban_people", "town_people", "rural_people"),
+    *("covered", "covered_share", "urban_covered_share", "town_covered_share"),
+    *("rural_covered_share", "rural_covered_share_radius", "uncovered", "unreached"),
+    *("walk_min_mean", "walk_min_p50", "walk_min_p90", "outlets", "partner_banks"),
+)
+_COUNT_OF_KIND = {"outlets": "outlet", "partner_banks": "bank"}
+_ROUNDING = 1e-10  # cumulated people this share short of a quantile have reached it
+_S_PER_MIN = 60.0
+
+
+def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
+    """Return the smallest value at which the cumulated weight is at least `q` of the whole (inverse CDF).
+
+    Parameters
+    ----------
+    values
+        ``(n,)`` values; NaN is above all others, as infinity is.
+    weights
+        ``(n,)`` weights, finite and not negative.
+    q
+        0 to 1; 0 is the smallest value that has weight.
+
+    Returns
+    -------
+    float
+        One of the values, infinity where it falls on one that is infinite or NaN; NaN where nothing has weight.
+
+    Raises
+    ------
+    InputError
+        Values and weights of different lengths, a weight below 0 or not finite, a `q` outside 0 to 1.
+
+    Examples
+    --------
+    >>> weighted_quantile([5, 10, 20, 40], [40, 30, 20, 10], 0.5)
+    10.0
+    >>> weighted_quantile([5, float("nan")], [1, 1], 0.9)
+    inf
+    """
+    value = np.asarray(values, dtype=np.float64)
+    weight = np.asarray(weights, dtype=np.float64)
+    if value.ndim != 1 or value.shape != weight.shape:
+        msg = f"values have shape {value.shape}, weights {weight.shape}; expected one weight a value"
+        raise InputError(msg)
+    if not (np.isfinite(weight) & (weight >= 0)).all():
+        msg = f"weights go from {weight.min()} to {weight.max()}; expected finite weights, 0 or more"
+        raise InputError(msg)
+    if not 0 <= q <= 1:
+        msg = f"quantile is {q}; expected 0 to 1"
+        raise InputError(msg)
+    value, weight = value[weight > 0], weight[weight > 0]
+    if not value.size:
+        return float("nan")
+    order = np.argsort(value, kind="stable")
+    cumulated = np.cumsum(weight[order])
+    row = int(np.searchsorted(cumulated, (q - _ROUNDING) * cumulated[-1]))
+    found = float(value[order[row]])
+    return float("inf") if np.isnan(found) else found
+
+
+def district_table(
+    coverage: Coverage, district: pd.Series[Any], site_district: pd.Series[Any], *, names: Sequence[Any]
+) -> pd.DataFrame:
+    """Return a row a district and a last row ``total``, with the columns `DISTRICT_COLUMNS` of ``districts.csv``.
+
+    People count by the rule of their setting; ``rural_covered_share_radius`` reads the rural distance as a straight
+    line. Walking minutes are over all people: a quantile that falls on those without a path is missing, and the mean
+    is over those with one. A share without people below it is missing. Shares are 0 to 1.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    district
+        Name of the district of each demand point, keyed by demand id. People in none come in a row ``(none)``
+        before the total, if there are any.
+    site_district
+        The same of each site, keyed by site id. Outlets and partner banks are the open sites of a district; the
+        total counts all open ones, those outside every district too, for they serve people inside.
+    names
+        All districts, in the order of the rows; also those without people.
+
+    Raises
+    ------
+    InputError
+        A series that names an id twice, a district that is not in `names`, a name that stands there twice or is
+        that of a row of the table.
+    """
+    rows_of = _rows_by_district(coverage, district, names)
+    open_sites = pd.DataFrame(
+        {
+            "kind": coverage.sites.kind[coverage.sites.open],
+            "row": _codes(site_district, coverage.sites.ids, names)[coverage.sites.open],
+        }
+    )
+    table = pd.DataFrame([_figures(coverage, rows) for rows in rows_of])
+    table.insert(0, "district", [str(name) for name in names] + [NO_DISTRICT])
+    for column, kind in _COUNT_OF_KIND.items():
+        here = open_sites.loc[open_sites["kind"] == kind, "row"]
+        table[column] = np.bincount(here % len(table), minlength=len(table))  # -1, no district, is the last row
+    if not table["population"].iloc[-1] > 0:
+        table = table.iloc[:-1]
+    total: dict[str, Any] = {"district": TOTAL, **_figures(coverage, np.arange(len(coverage.demand)))}
+    total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
+    rows = [*table.to_dict("records"), total]
+    return pd.DataFrame(rows, columns=list(DISTRICT_COLUMNS))
+
+
+def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFrame:
+    """Return a row a demand point, in the order of the demand, with the columns of ``demand.parquet``.
+
+    They are id (text), population, setting, district, nearest_site (the site that decides), walk_s, network_m,
+    radius_m, covered and geometry (points in EPSG:4326; none where the people have no place). Seconds and metres
+    are each their own minimum, unbounded, and missing where there is no path.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    district
+        Name of the district of each demand point, keyed by demand id.
+
+    Raises
+    ------
+    InputError
+        A series that names a demand point twice.
+    """
+    import geopandas as gpd  # noqa: PLC0415 -- a second to load, and only this table has geometry
+    import shapely  # noqa: PLC0415
+
+    demand = coverage.demand
+    lonlat = transform(demand.xy, demand.crs, WGS84)
+    placed = np.isfinite(lonlat).all(axis=1)
+    points = np.full(len(demand), None, dtype=object)
+    points[placed] = shapely.points(lonlat[placed])
+    site_ids = np.array([*coverage.sites.ids, None], dtype=object)
+    columns: dict[str, Any] = {
+        "id": as_text(demand.ids),
+        "population": demand.population,
+        "setting": as_text(demand.setting),
+        "district": as_text(values_by_id(district, demand.ids)),
+        "nearest_site": as_text(site_ids[coverage.nearest]),
+        "walk_s": coverage.walk_s,
+        "network_m": coverage.metres,
+        "radius_m": coverage.radius_m,
+        "covered": coverage.covered,
+    }
+    return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
+
+
+def values_by_id(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Return the value of each id; missing where the series does not name it.
+
+    Raises
+    ------
+    InputError
+        A series that names an id twice.
+    """
+    if not series.index.is_unique:
+        twice = series.index[series.index.duplicated()]
+        msg = f"series of districts names {len(twice)} ids more than once, first {twice[0]!r}; expected one an id"
+        raise InputError(msg)
+    found: NDArray[np.object_] = series.reindex(pd.Index(ids)).to_numpy(dtype=object)
+    return found
+
+
+def as_text(values: NDArray[Any]) -> Any:
+    """Return values as text, missing ones as missing, also where all of them are."""
+    return pd.array([None if pd.isna(value) else str(value) for value in values], dtype="string")
+
+
+def setting_table(coverage: Coverage) -> pd.DataFrame:
+    """Return a row a setting and a last row ``total``: people, covered, uncovered, unreached, both readings.
+
+    ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line.
+    """
+    demand = coverage.demand
+    everyone = np.ones(len(demand), np.bool_)
+    rows = []
+    for name, here in [*((s, demand.setting == s) for s in SETTINGS), (TOTAL, everyone)]:
+        people = demand.population[here]
+        whole, covered = float(people.sum()), float(people[coverage.covered[here]].sum())
+        as_radius = float(people[coverage.covered_radius[here]].sum())
+        row = {
+            "setting": name,
+            "population": whole,
+            "covered": covered,
+            "covered_share": _share(covered, whole),
+            "uncovered": float(people[~coverage.covered[here]].sum()),
+            "unreached": float(people[coverage.unreached[here]].sum()),
+            "covered_radius": as_radius,
+            "covered_share_radius": _share(as_radius, whole),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def headline(coverage: Coverage, date: str = "") -> str:
+    """Return the share covered in one sentence: both parts, the rules, the speed and, if given, the date.
+
+    The percentage has one decimal and is 0 or 100 only where nobody or everybody is covered.
+    """
+    rules: dict[Rule, list[str]] = {}
+    for setting in SETTINGS:
+        rules.setdefault(coverage.standard.rule(setting), []).append(setting)
+    within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
+    people, covered = coverage.population, coverage.covered_people
+    share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
+    who = f"{share} {people:,.0f} people ({covered:,.0f}) are"
+    speed = speed_text(coverage.walker.speed_m_s)
+    sentence = f"{who} within {within} of a service outlet or partner bank branch, walking at {speed} m/s"
+    return f"{sentence}; {date}" if date else sentence
+
+
+def speed_text(speed_m_s: float) -> str:
+    """Return a speed with the decimals it has, one at least.
+
+    Examples
+    --------
+    >>> speed_text(1), speed_text(0.85)
+    ('1.0', '0.85')
+    """
+    return repr(float(speed_m_s))
+
+
+def _rows_by_district(coverage: Coverage, district: pd.Series[Any], names: Sequence[Any]) -> list[NDArray[np.intp]]:
+    """Return the rows of the demand in each district, and last of those in none."""
+    listed = pd.Index(list(names), dtype=object)
+    reserved = [name for name in names if str(name) in (TOTAL, NO_DISTRICT)]
+    if not listed.is_unique or reserved:
+        twice = [*listed[listed.duplicated()].unique(), *reserved]
+        rows = f"the rows {TOTAL!r} and {NO_DISTRICT!r}"
+        msg = f"district names {twice[:10]!r} stand twice or are those of {rows}; expected a name a district"
+        raise InputError(msg)
+    codes = _codes(district, coverage.demand.ids, names)
+    named = values_by_id(district, coverage.demand.ids)
+    lost = (codes < 0) & pd.notna(named)
+    if lost.any():
+        found = f"{int(lost.sum())} demand points are in districts {list(dict.fromkeys(named[lost]))[:10]!r}"
+        msg = f"{found}, which are not among the {len(listed)} of the table, first {list(listed[:3])!r}"
+        raise InputError(msg)
+    codes[codes < 0] = len(listed)
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(1, len(listed) + 1)))
+
+
+def _figures(coverage: Coverage, rows: NDArray[np.intp]) -> dict[str, Any]:
+    """Return what the table says of some demand points, but for the counts of sites."""
+    people = coverage.demand.population[rows]
+    covered, setting = coverage.covered[rows], coverage.demand.setting[rows]
+    minutes = coverage.walk_s[rows] / _S_PER_MIN
+    whole, inside = float(people.sum()), float(people[covered].sum())
+    of = {s: float(people[setting == s].sum()) for s in SETTINGS}
+    covered_of = {s: float(people[covered & (setting == s)].sum()) for s in SETTINGS}
+    rural_radius = float(people[coverage.covered_radius[rows] & (setting == "rural")].sum())
+    reached = np.isfinite(minutes)
+    walked = float(people[reached] @ minutes[reached])
+    quantiles = {f"walk_min_p{percent}": weighted_quantile(minutes, people, percent / 100) for percent in (50, 90)}
+    return {
+        "population": whole,
+        **{f"{s}_people": of[s] for s in SETTINGS},
+        "covered": inside,
+        "covered_share": _share(inside, whole),
+        **{f"{s}_covered_share": _share(covered_of[s], of[s]) for s in SETTINGS},
+        "rural_covered_share_radius": _share(rural_radius, of["rural"]),
+        "uncovered": float(people[~covered].sum()),
+        "unreached": float(people[coverage.unreached[rows]].sum()),
+        "walk_min_mean": _share(walked, float(people[reached].sum())),
+        **{name: value if np.isfinite(value) else float("nan") for name, value in quantiles.items()},
+    }
+
+
+def _codes(series: pd.Series[Any], ids: NDArray[np.object_], names: Sequence[Any]) -> NDArray[np.intp]:
+    """Return the position in `names` of the district of each id; -1 in none of them."""
+    found = pd.Index(values_by_id(series, ids), dtype=object)
+    return np.array(pd.Index(list(names), dtype=object).get_indexer(found), dtype=np.intp)
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")
+
+
+def _with_article(rule: Rule) -> str:
+    if rule.measure != "walk":
+        return rule.text
+    spoken = rule.text.split("-")[0].split(".")[0]
+    return f"{'an' if spoken in ('11', '18') or spoken.startswith('8') else 'a'} {rule.text}"
+
+
+_OLD = re.compile(r"(?<!\d)(60|65|70|75|80|85)(?!\d)|老|elder|senior", re.IGNORECASE)
+
+
+def is_elderly(group: str) -> bool:
+    """Return whether a group is of old people, by its name.
+
+    Examples
+    --------
+    >>> [is_elderly(name) for name in ("60+", "aged 65 and over", "老年人", "elderly", "women", "0-14")]
+    [True, True, True, True, False, False]
+    """
+    return _OLD.search(group) is not None
+
+
+def group_table(coverage: Coverage, slow: Coverage) -> pd.DataFrame:
+    """Return a row a group: its people, covered people and share, and for old people the same at their own speed.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    slow
+        The same at the speed of old people, 0.8 m/s.
+
+    Returns
+    -------
+    table
+        Indexed by group: population, covered, covered_share, covered_elderly, covered_share_elderly. The last two are
+        missing for groups that `is_elderly` does not know, a share also where the group has nobody. Shares are 0 to 1.
+    """
+    rows = {}
+    for name, people in coverage.demand.groups.items():
+        whole, covered = float(people.sum()), float(people[coverage.covered].sum())
+        old = float(people[slow.covered].sum()) if is_elderly(name) else math.nan
+        rows[name] = {
+            "population": whole,
+            "covered": covered,
+            "covered_share": _share(covered, whole),
+            "covered_elderly": old,
+            "covered_share_elderly": _share(old, whole),
+        }
+    columns = ["population", "covered", "covered_share", "covered_elderly", "covered_share_elderly"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
+
+
+def group_notes(table: pd.DataFrame, speed_m_s: float, slow_m_s: float) -> tuple[str, ...]:
+    """Return a sentence a row of `group_table`, both parts of each share in it."""
+    return tuple(_sentence(row, speed_m_s, slow_m_s) for row in table.reset_index().to_dict("records"))
+
+
+def group_record(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Return the rows of `group_table` for a manifest, what is missing as None."""
+    told = table[["population", "covered", "covered_share", "covered_share_elderly"]]
+    return {
+        str(name): {str(column): None if math.isnan(value) else float(value) for column, value in row.items()}
+        for name, row in told.to_dict("index").items()
+    }
+
+
+def _sentence(row: dict[Any, Any], speed_m_s: float, slow_m_s: float) -> str:
+    if not row["population"] > 0:
+        return f"{row['group']}: nobody"
+    of = f"of {row['population']:,.0f} people"
+    first, second = percent_text(row["covered_share"]), f"({row['covered']:,.0f})"
+    usual = f"covered at {speed_text(speed_m_s)} m/s"
+    if math.isnan(row["covered_elderly"]) or speed_m_s == slow_m_s:
+        return f"{row['group']}: {first} {of} {second} {usual}"
+    slow = f"{percent_text(row['covered_share_elderly'])} {of} ({row['covered_elderly']:,.0f})"
+    return (
+        f"{row['group']}: {slow} covered at {speed_text(slow_m_s)} m/s; {first} {second} at {speed_text(speed_m_s)} m/s"
+    )

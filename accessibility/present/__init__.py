@@ -1,0 +1,1 @@
+"""What planners see: maps, the report, layers, and the words, numbers and styles they share."""

@@ -1,0 +1,352 @@
+"""Drawings as SVG inside a page: elements whose texts stay texts."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from accessibility.errors import InputError
+from accessibility.present.map.outlines import count
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.present.map.words import MapWords
+
+# What XML 1.0 cannot hold; HTML would take some of it, a tool that reads the picture alone would not.
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+
+
+def element(tag: str, *children: str, **attributes: object) -> Markup:
+    """Return an element; children that are no `Markup` are texts, attributes are escaped, None leaves one out.
+
+    Underscores in the names of attributes become hyphens, one at the end falls away (``class_``).
+
+    Examples
+    --------
+    >>> print(element("text", "a < b", x=1.50, font_size=9))
+    <text x="1.5" font-size="9">a &lt; b</text>
+    """
+    given = "".join(
+        f' {name.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
+        for name, value in attributes.items()
+        if value is not None
+    )
+    inside = "".join(
+        child if isinstance(child, Markup) else escape(_NO_TEXT.sub("\ufffd", child)) for child in children
+    )
+    return Markup(f"<{tag}{given}>{inside}</{tag}>")  # noqa: S704 -- every part is escaped above
+
+
+def text(x: float, y: float, words: str, **attributes: object) -> Markup:
+    """Return a line of words at a place."""
+    return element("text", words, x=x, y=y, **attributes)
+
+
+def drawing(width: float, height: float, *children: str, title: str = "", **attributes: object) -> Markup:
+    """Return a drawing of some size in units, which grows with the page; the title is for those who cannot see it."""
+    label = element("title", title) if title else Markup()
+    box = f"0 0 {_value(width)} {_value(height)}"
+    return element("svg", label, *children, viewBox=box, role="img", **attributes)
+
+
+def path_of(lines: list[NDArray[np.float64]], *, closed: bool = False) -> str:
+    """Return the path of several ``(k, 2)`` lines, in tenths of a unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> path_of([np.array([[0, 0], [10.04, 5]])], closed=True)
+    'M0 0L10 5Z'
+    """
+    end = "Z" if closed else ""
+    return "".join(
+        "M" + "L".join(f"{_value(x)} {_value(y)}" for x, y in line.round(1).tolist()) + end for line in lines
+    )
+
+
+def _value(value: object) -> str:
+    """Return a number with at most two decimals, and any other value as text."""
+    if isinstance(value, float):
+        return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
+INK, QUIET, LINE = "#22303c", "#5b6873", "#d9dee3"
+COVERED, GAINED, FAR, CUT = "#2f7fbf", "#0b3c6b", "#f08a24", "#4d4d4d"
+"""Covered, newly covered, too far, no way: apart for the colour-blind and in grey."""
+SERIES = ("#343a8f", "#8088cf", "#cdd2f0")
+_WIDTH, _HEIGHT = 680.0, 226.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 14.0, 26.0, 44.0
+
+
+@dataclass(frozen=True)
+class Series:
+    """Named values of a chart, one a class or one a point."""
+
+    name: str
+    amounts: tuple[float, ...]
+    colour: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axes:
+    """The words of a chart.
+
+    Parameters
+    ----------
+    title
+        For those who cannot see it.
+    across
+        What the horizontal axis counts.
+    classes
+        Names of the bars, in order.
+    notes
+        What stands above each bar.
+    mark_after
+        A dashed line after so many bars.
+    """
+
+    title: str
+    across: str
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    mark_after: int | None = None
+
+
+def draw_bars(axes: Axes, series: Sequence[Series], *, stacked: bool) -> Markup:
+    """Return bars a class, stacked or side by side, with a scale of people."""
+    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    columns = list(zip(*(one.amounts for one in series), strict=True))
+    most = max((sum(c) if stacked else max(c) for c in columns), default=0.0)
+    ticks = nice_ticks(0.0, most)
+    up = tall / (ticks[-1] or 1.0)
+    step = wide / max(1, len(axes.classes))
+    parts = [_grid(_HEIGHT - _BOTTOM - tick * up, f"{tick:,.0f}") for tick in ticks]
+    for k, values in enumerate(columns):
+        left, base = _LEFT + k * step + 0.14 * step, _HEIGHT - _BOTTOM
+        each = 0.72 * step / (1 if stacked else len(values))
+        for j, value in enumerate(values):
+            height = value * up
+            x = left if stacked else left + j * each
+            parts.append(_bar(x, base - height, each, height, series[j].colour))
+            base -= height if stacked else 0
+        top = _HEIGHT - _BOTTOM - (sum(values) if stacked else max(values)) * up
+        middle = _LEFT + (k + 0.5) * step
+        if axes.notes:
+            parts.append(text(middle, top - 5, axes.notes[k], text_anchor="middle", class_="note"))
+        parts.append(text(middle, _HEIGHT - _BOTTOM + 15, axes.classes[k], text_anchor="middle"))
+    if axes.mark_after is not None:
+        x = _LEFT + axes.mark_after * step
+        parts.append(element("path", d=f"M{x:.1f} {_TOP - 8}V{_HEIGHT - _BOTTOM}", class_="limit"))
+    parts.append(text(_LEFT + wide / 2, _HEIGHT - 8, axes.across, text_anchor="middle", class_="axis"))
+    return drawing(_WIDTH, _HEIGHT, *parts, _key(series), title=axes.title, class_="chart")
+
+
+def draw_frontier(
+    axes: Axes, budgets: Sequence[float], series: Sequence[Series], point: tuple[float, float, str] | None
+) -> Markup:
+    """Return lines of shares (0 to 1) over budgets, and a point with its name where there is one."""
+    wide, tall = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
+    shares = [value for one in series for value in one.amounts] + ([point[1]] if point else [])
+    ticks = nice_ticks(100 * min(shares), 100 * max(shares))
+    across = nice_ticks(0.0, max([*budgets, point[0] if point else 0.0]))
+    low, span = ticks[0], (ticks[-1] - ticks[0]) or 1.0
+
+    def place(budget: float, share: float) -> tuple[float, float]:
+        x = _LEFT + wide * budget / (across[-1] or 1.0)
+        return x, _HEIGHT - _BOTTOM - tall * (100 * share - low) / span
+
+    parts = [_grid(place(0, tick / 100)[1], f"{tick:g} %") for tick in ticks]
+    parts += [text(place(c, 0)[0], _HEIGHT - _BOTTOM + 15, f"{c:g}", text_anchor="middle") for c in across]
+    for row, one in enumerate(series):
+        at = [place(b, s) for b, s in zip(budgets, one.amounts, strict=True)]
+        line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        dash = "5 4" if row else None
+        parts.append(element("path", d=line, fill="none", stroke=one.colour, stroke_width=2, stroke_dasharray=dash))
+        if not row:
+            parts += [element("circle", cx=x, cy=y, r=2.6, fill=one.colour) for x, y in at]
+    if point:
+        x, y = place(point[0], point[1])
+        parts.append(element("circle", cx=x, cy=y, r=5.5, fill="none", stroke=FAR, stroke_width=2.4))
+        side, shift = ("end", -10) if x > _LEFT + 0.7 * wide else ("start", 10)
+        parts.append(text(x + shift, y + 16, point[2], text_anchor=side, class_="note"))
+    parts.append(text(_LEFT + wide / 2, _HEIGHT - 8, axes.across, text_anchor="middle", class_="axis"))
+    return drawing(_WIDTH, _HEIGHT, *parts, _key(series), title=axes.title, class_="chart")
+
+
+def draw_parts(parts: Sequence[Series], title: str) -> Markup:
+    """Return one bar of the whole width whose pieces are the parts."""
+    whole = sum(one.amounts[0] for one in parts) or 1.0
+    x, pieces = 0.0, []
+    for one in parts:
+        width = 1_000 * one.amounts[0] / whole
+        pieces.append(element("rect", x=x, y=0, width=width, height=26, fill=one.colour))
+        x += width
+    return drawing(1_000, 26, *pieces, title=title, class_="parts", preserveAspectRatio="none")
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Return round numbers from at most `low` to at least `high`, evenly apart.
+
+    Examples
+    --------
+    >>> nice_ticks(0, 63_000), nice_ticks(74.1, 88.2)
+    ([0, 20000, 40000, 60000, 80000], [70, 75, 80, 85, 90])
+    """
+    span = (high - low) or abs(high) or 1.0
+    rough = span / most
+    size = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * size for m in (1, 2, 5, 10) if m * size >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    found = [round(k * step, 9) for k in range(first, max(last, first + 1) + 1)]
+    return [int(v) if v == int(v) else v for v in found]
+
+
+def _grid(y: float, label: str) -> Markup:
+    line = element("path", d=f"M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}", stroke=LINE, stroke_width=1)
+    return line + text(_LEFT - 6, y + 3.5, label, text_anchor="end")
+
+
+def _bar(x: float, y: float, width: float, height: float, colour: str) -> Markup:
+    return element("rect", x=x, y=y, width=width, height=max(height, 0.0), fill=colour)
+
+
+def _key(series: Sequence[Series]) -> Markup:
+    """Return a swatch and a name a series, along the top."""
+    x, parts = _LEFT, []
+    for one in series:
+        parts.append(element("rect", x=x, y=4, width=10, height=10, fill=one.colour))
+        parts.append(text(x + 14, 13, one.name))
+        x += 30 + sum(11.0 if ord(letter) > 0x2E80 else 6.2 for letter in one.name)  # noqa: PLR2004 -- CJK is wide
+    return Markup("").join(parts)
+
+
+COLUMNS = ("budget", "covered_people", "bound_people")
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 290.0, 10.0, 138.0
+_STEPS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontierPicture:
+    """The frontier in the units of a picture 294 wide and 168 high, ready to be drawn.
+
+    Parameters
+    ----------
+    found, ceiling
+        Points of the two lines, as SVG writes them.
+    between
+        Corners of the area between them.
+    dots
+        Places of the plans found.
+    here
+        Place of the proposal; None where its budget is not in the picture.
+    x_ticks, y_ticks
+        Place and text.
+    """
+
+    found: str
+    ceiling: str
+    between: str
+    dots: list[tuple[float, float]]
+    here: tuple[float, float] | None
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+
+
+def picture_frontier(frontier: pd.DataFrame, *, here: tuple[float, float] | None = None) -> FrontierPicture:
+    """Return the picture of a frontier.
+
+    Parameters
+    ----------
+    frontier
+        A row a budget: ``budget`` (cost allowed), ``covered_people`` (of the best plan found for it) and
+        ``bound_people`` (the proven ceiling: no plan of that budget covers more). Other columns are not looked at.
+    here
+        Cost and covered people of the proposal.
+
+    Raises
+    ------
+    InputError
+        A column that is missing, no row, a value that is not finite, a ceiling below what was found.
+    """
+    budget, found, ceiling = _columns(frontier)
+    x_low, x_high = min(0.0, float(budget[0])), float(budget[-1])
+    x_of = _scale(x_low, x_high, _LEFT, _RIGHT)
+    y_marks = nice_steps(float(found.min()), float(ceiling.max()))
+    y_of = _scale(min(y_marks[0], float(found.min())), max(y_marks[-1], float(ceiling.max())), _BOTTOM, _TOP)
+    points = [[(x_of(b), y_of(v)) for b, v in zip(budget, values, strict=True)] for values in (found, ceiling)]
+    return FrontierPicture(
+        found=_path(points[0]),
+        ceiling=_path(points[1]),
+        between=_path([*points[0], *points[1][::-1]]),
+        dots=[(round(x, 1), round(y, 1)) for x, y in points[0]],
+        here=_inside(here, x_of, y_of, x_low, x_high),
+        x_ticks=[(round(x_of(v), 1), f"{v:g}") for v in nice_steps(x_low, x_high) if x_low <= v <= x_high],
+        y_ticks=[(round(y_of(v), 1), count(v)) for v in y_marks],
+    )
+
+
+def nice_steps(low: float, high: float) -> list[float]:
+    """Return round numbers that span from `low` to `high`: some five of them, one, two or five times a power of ten.
+
+    Examples
+    --------
+    >>> nice_steps(0, 37), nice_steps(111_000, 124_000)
+    ([0.0, 10.0, 20.0, 30.0, 40.0], [110000.0, 115000.0, 120000.0, 125000.0])
+    """
+    span = high - low if high > low else max(abs(high), 1.0)
+    power = 10.0 ** math.floor(math.log10(span / _STEPS))
+    step = power * next(k for k in (1, 2, 5, 10) if k * power * (_STEPS + 0.5) >= span)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [k * step for k in range(first, max(last, first + 1) + 1)]
+
+
+def picture_words(words: MapWords) -> dict[str, str]:
+    """Return the words of the picture."""
+    return {key: words(f"frontier_{key}") for key in ("budget", "people", "found", "ceiling", "here")}
+
+
+def _columns(frontier: pd.DataFrame) -> tuple[NDArray[np.float64], ...]:
+    missing = [name for name in COLUMNS if name not in frontier.columns]
+    if missing or not len(frontier):
+        found = ", ".join(map(str, frontier.columns))
+        msg = f"frontier of {len(frontier)} rows with columns {found}; expected rows of {', '.join(COLUMNS)}"
+        raise InputError(msg)
+    values = frontier[list(COLUMNS)].to_numpy(dtype=np.float64)
+    values = values[np.argsort(values[:, 0], kind="stable")]
+    if not np.isfinite(values).all():
+        msg = f"frontier has {int((~np.isfinite(values)).sum())} values that are not finite; expected numbers"
+        raise InputError(msg)
+    short = values[:, 1] - values[:, 2]
+    if (short > 1e-6 * np.maximum(values[:, 1], 1.0)).any():
+        row = values[int(np.argmax(short))]
+        msg = f"frontier at budget {row[0]:g} covers {row[1]:,.0f} people, over its ceiling of {row[2]:,.0f}"
+        raise InputError(msg)
+    return values[:, 0], values[:, 1], values[:, 2]
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Any:
+    span = high - low or 1.0
+    return lambda value: start + (value - low) / span * (end - start)
+
+
+def _path(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def _inside(
+    here: tuple[float, float] | None, x_of: Any, y_of: Any, x_low: float, x_high: float
+) -> tuple[float, float] | None:
+    if here is None or not x_low <= here[0] <= x_high:
+        return None
+    x, y = round(x_of(here[0]), 1), round(y_of(here[1]), 1)
+    return (x, y) if _TOP <= y <= _BOTTOM else None

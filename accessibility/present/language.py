@@ -1,0 +1,153 @@
+"""A language as a report speaks it: sentences, and numbers as that language writes them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from accessibility.errors import InputError
+from accessibility.measures.tables import speed_text
+from accessibility.standards import SETTINGS
+from accessibility.wording import Language, Wording, percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from accessibility.standards import Rule, Standard
+
+Choice = Literal["en", "zh", "both"]
+NOTHING = "\N{EN DASH}"
+"""What stands where there is no figure."""
+_HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
+_JOINTS = {"en": (", ", " or "), "zh": ("、", "\N{FULLWIDTH COMMA}")}
+_S_PER_MIN, _M_PER_KM = 60, 1_000
+
+
+@dataclass(frozen=True)
+class Tongue:
+    """One language of a report.
+
+    Examples
+    --------
+    >>> Tongue("en").number(1234.5, 1), Tongue("zh").percent(3, 4), Tongue("zh")("covered")
+    ('1,234.5', '75.0%', '已覆盖')
+    """
+
+    language: Language
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a sentence of the report, its places filled."""
+        return Wording("report", self.language)(key, **values)
+
+    def or_else(self, key: str, otherwise: str) -> str:
+        """Return a sentence, or another text where the report does not say it."""
+        try:
+            return self(key)
+        except KeyError:
+            return otherwise
+
+    @property
+    def html_language(self) -> str:
+        """The language as HTML names it."""
+        return _HTML_LANGUAGE[self.language]
+
+    @staticmethod
+    def number(value: float, decimals: int = 0) -> str:
+        """Return a number with its thousands apart; a dash where there is none."""
+        return NOTHING if not math.isfinite(value) else f"{round(value, decimals) + 0.0:,.{decimals}f}"
+
+    def amount(self, value: float) -> str:
+        """Return a number without decimals where it is whole, else with two."""
+        return self.number(value, 0 if not math.isfinite(value) or value == round(value) else 2)
+
+    def percent(self, part: float, whole: float) -> str:
+        """Return a share with one decimal; 0 and 100 only where nobody or everybody is meant."""
+        if not (whole > 0 and math.isfinite(part)):
+            return NOTHING
+        text = percent_text(part, whole)
+        return self._sign(text)
+
+    def gap(self, gap: float) -> str:
+        """Return a relative gap with two decimals."""
+        return self._sign(f"{100 * gap:.2f} %")
+
+    def _sign(self, text: str) -> str:
+        """Return a percentage as the language writes it: English keeps number and sign together by a fixed space."""
+        return text.replace(" ", "" if self.language == "zh" else "\N{NO-BREAK SPACE}")
+
+    @staticmethod
+    def points(value: float) -> str:
+        """Return percentage points with their sign."""
+        if not math.isfinite(value):
+            return NOTHING
+        text = f"{round(value, 2) + 0.0:+.2f}"
+        return "0.00" if text == "+0.00" else text.replace("-", "\N{MINUS SIGN}")
+
+    @staticmethod
+    def speed(speed_m_s: float) -> str:
+        """Return a speed with the decimals it has, one at least."""
+        return speed_text(speed_m_s)
+
+    def rule(self, rule: Rule) -> str:
+        """Return a rule in words, as a sentence needs it."""
+        if rule.measure == "walk":
+            minutes = f"{rule.limit / _S_PER_MIN:g}"
+            spoken = minutes.split(".", maxsplit=1)[0]
+            article = "an" if spoken in ("11", "18") or spoken.startswith("8") else "a"
+            return self(f"{article}_walk", minutes=minutes)
+        name = "network_rule" if rule.measure == "network" else "radius_rule"
+        return self(name, kilometres=f"{rule.limit / _M_PER_KM:g}")
+
+    def listed(self, words: Iterable[str]) -> str:
+        """Return words in a row."""
+        return _JOINTS[self.language][0].join(words)
+
+    def rules(self, standard: Standard) -> str:
+        """Return the rules of all settings in one phrase; settings of the same rule stand together."""
+        of: dict[Rule, list[str]] = {}
+        for setting in SETTINGS:
+            of.setdefault(standard.rule(setting), []).append(self(setting))
+        phrases = [self("rule_of", rule=self.rule(rule), settings=self.listed(names)) for rule, names in of.items()]
+        return _JOINTS[self.language][1].join(phrases)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The languages that a report speaks, in their order.
+
+    Examples
+    --------
+    >>> Voice.of("both").short(lambda tongue: tongue("outlet")), Voice.of("en").short(lambda tongue: tongue("outlet"))
+    ('服务网点 outlet', 'outlet')
+    """
+
+    tongues: tuple[Tongue, ...]
+
+    @classmethod
+    def of(cls, choice: str) -> Voice:
+        """Return the voice of ``en``, ``zh`` or ``both`` (Chinese before English).
+
+        Raises
+        ------
+        InputError
+            Any other choice.
+        """
+        if choice not in get_args(Choice):
+            msg = f"language is {choice!r}; expected one of {', '.join(get_args(Choice))}"
+            raise InputError(msg)
+        languages: tuple[Language, ...] = ("zh", "en") if choice == "both" else (choice,)  # type: ignore[assignment]
+        return cls(tuple(Tongue(language) for language in languages))
+
+    @property
+    def first(self) -> Tongue:
+        """The language that comes first."""
+        return self.tongues[0]
+
+    def each(self, say: Callable[[Tongue], str]) -> list[tuple[str, str]]:
+        """Return what each language says, as HTML language and text; what it leaves unsaid is left out."""
+        return [(tongue.html_language, text) for tongue in self.tongues if (text := say(tongue))]
+
+    def short(self, say: Callable[[Tongue], str], joint: str = " ") -> str:
+        """Return what all languages say in one line; what they say alike stands once."""
+        return joint.join(dict.fromkeys(text for _, text in self.each(say)))

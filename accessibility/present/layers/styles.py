@@ -1,0 +1,340 @@
+"""Styles that QGIS reads: symbols and rules as the XML of a QML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+from xml.etree import ElementTree as ET
+
+from accessibility.measures.surface import Footprint
+from accessibility.present.map.outlines import SITE_WORDS
+from accessibility.present.map.overlays import PeopleClasses, classify_people
+from accessibility.present.map.symbols import INKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.standards import Standard
+
+Shape = Literal["marker", "fill"]
+_SYMBOL_LAYERS: dict[Shape, str] = {"marker": "SimpleMarker", "fill": "SimpleFill"}
+_QGIS = "3.22"  # of Debian 12; later ones read it too
+_NOTHING = "0,0,0,0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleRule:
+    """One line of a legend.
+
+    Parameters
+    ----------
+    label
+        What the legend says.
+    where
+        The QGIS expression of the features it draws; all if empty.
+    symbol
+        Properties of the symbol, as QGIS names them; `fill` and `marker` make them.
+    """
+
+    label: str
+    where: str = ""
+    symbol: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style:
+    """How QGIS draws a layer.
+
+    Parameters
+    ----------
+    name, description
+        What QGIS calls it.
+    shape
+        Of the geometry.
+    rules
+        Legend, from top to bottom; a feature is drawn by every rule that holds for it.
+    label
+        The QGIS expression that is written beside each feature; nothing if empty.
+    order
+        The QGIS expression by which features are drawn, the greatest first and lowest; as they come if empty.
+    opacity
+        Of the whole layer, 0 to 1.
+    """
+
+    name: str
+    description: str
+    shape: Shape
+    rules: tuple[StyleRule, ...]
+    label: str = ""
+    order: str = ""
+    opacity: float = 1.0
+
+
+def fill(colour: str, *, outline: str = "", width_mm: float = 0.2, dashed: bool = False) -> dict[str, str]:
+    """Return the symbol of a polygon; without a colour it is not filled, without an outline it has none.
+
+    Examples
+    --------
+    >>> fill("#ff0000")["color"], fill("", outline="#000000")["style"]
+    ('255,0,0,255', 'no')
+    """
+    line = "dash" if dashed else "solid"
+    return {
+        "color": _rgb(colour),
+        "style": "solid" if colour else "no",
+        "outline_color": _rgb(outline),
+        "outline_style": line if outline else "no",
+        "outline_width": f"{width_mm:g}",
+        "outline_width_unit": "MM",
+        "joinstyle": "round",
+    }
+
+
+def marker(name: str, colour: str, *, outline: str = "", size_mm: float = 2.4) -> dict[str, str]:
+    """Return the symbol of a point: ``circle``, ``square``, ``diamond`` or ``star`` of QGIS."""
+    return {
+        "name": name,
+        "color": _rgb(colour),
+        "outline_color": _rgb(outline),
+        "outline_style": "solid" if outline else "no",
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+        "size": f"{size_mm:g}",
+        "size_unit": "MM",
+    }
+
+
+def ground_marker(colour: str, metres: float) -> dict[str, str]:
+    """Return a square as wide as something is on the ground, and never narrower than one sees."""
+    symbol = marker("square", colour)
+    return symbol | {
+        "size": f"{metres:g}",
+        "size_unit": "RenderMetersInMapUnits",
+        "size_map_unit_scale": "3x:0,0,1,0.35,0,0",  # at least 0.35 mm
+    }
+
+
+def write_qml(style: Style) -> str:
+    """Return a style as QML, the text of names and expressions escaped."""
+    labelled = {"labelsEnabled": "1" if style.label else "0"}
+    root = ET.Element("qgis", {"version": _QGIS, "styleCategories": "Symbology|Labeling|Rendering", **labelled})
+    ordered = {"enableorderby": "1" if style.order else "0"}
+    renderer = ET.SubElement(root, "renderer-v2", {"type": "RuleRenderer", "symbollevels": "0", **ordered})
+    rules = ET.SubElement(renderer, "rules", {"key": "rules"})
+    symbols = ET.SubElement(renderer, "symbols")
+    for row, rule in enumerate(style.rules):
+        where = {"filter": rule.where} if rule.where else {}
+        ET.SubElement(rules, "rule", {"key": f"rule-{row}", "label": rule.label, "symbol": str(row), **where})
+        symbol = ET.SubElement(symbols, "symbol", {"type": style.shape, "name": str(row), "alpha": "1"})
+        options = ET.SubElement(symbol, "layer", {"class": _SYMBOL_LAYERS[style.shape], "enabled": "1", "pass": "0"})
+        _options(options, rule.symbol)
+    if style.order:
+        clauses = ET.SubElement(renderer, "orderby")
+        ET.SubElement(clauses, "orderByClause", {"asc": "0", "nullsFirst": "0"}).text = style.order
+    if style.label:
+        _label(root, style.label)
+    ET.SubElement(root, "layerOpacity").text = f"{style.opacity:g}"
+    return ET.tostring(root, encoding="unicode")
+
+
+def _options(parent: ET.Element, values: Mapping[str, str]) -> None:
+    table = ET.SubElement(parent, "Option", {"type": "Map"})
+    for name, value in values.items():
+        ET.SubElement(table, "Option", {"type": "QString", "name": name, "value": value})
+
+
+def _label(root: ET.Element, expression: str) -> None:
+    labels = ET.SubElement(ET.SubElement(root, "labeling", {"type": "simple"}), "settings", {"calloutType": "simple"})
+    text = {"fieldName": expression, "isExpression": "1", "fontSize": "8", "fontSizeUnit": "Point", "fontWeight": "75"}
+    written = ET.SubElement(labels, "text-style", {**text, "textColor": "34,48,60,255", "textOpacity": "1"})
+    halo = {"bufferDraw": "1", "bufferSize": "0.8", "bufferSizeUnits": "MM"}
+    ET.SubElement(written, "text-buffer", {**halo, "bufferColor": "255,255,255,255", "bufferOpacity": "0.8"})
+    ET.SubElement(labels, "placement", {"placement": "0", "placementFlags": "10", "priority": "5"})
+    ET.SubElement(labels, "rendering", {"drawLabels": "1", "obstacle": "1"})
+
+
+def where_between(value: str, low: float | None, high: float | None) -> str:
+    """Return the expression "above `low` and at most `high`"; a side that is None is open.
+
+    Examples
+    --------
+    >>> where_between('"walk_s"', 300, 600)
+    '"walk_s" > 300 AND "walk_s" <= 600'
+    """
+    sides = [f"{value} > {low:g}"] if low is not None else []
+    sides += [f"{value} <= {high:g}"] if high is not None else []
+    return " AND ".join(sides)
+
+
+def legend_of(
+    labels: Sequence[str], wheres: Sequence[str], symbols: Sequence[Mapping[str, str]]
+) -> tuple[StyleRule, ...]:
+    """Return a rule a label."""
+    return tuple(
+        StyleRule(label=label, where=where, symbol=symbol)
+        for label, where, symbol in zip(labels, wheres, symbols, strict=True)
+    )
+
+
+def _rgb(colour: str) -> str:
+    if not colour:
+        return _NOTHING
+    return ",".join(str(int(colour[k : k + 2], 16)) for k in (1, 3, 5)) + ",255"
+
+
+_SHAPES = {"outlet": "circle", "bank": "square", "new": "diamond"}
+_OUTLINE, _WHITE = "#22303c", "#ffffff"
+# As `percent_text` says it: 0 and 100 for nobody and everybody alone.
+_PERCENT = 'if("covered_share" > 0 and "covered_share" < 1, max(0.1, min(99.9, {0})), {0})'.format(
+    '100 * "covered_share"'
+)
+_SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+_SHARE_COLOURS = ("#9c3d06", "#ee7b2d", "#fdc086", "#9ecae1", "#08519c")
+_S_PER_MIN, _M_PER_KM = 60, 1_000
+
+
+def layer_styles(coverage: Coverage) -> dict[str, tuple[Style, ...]]:
+    """Return the styles of each layer, the one that QGIS opens it with first."""
+    status, walk, *rural = classify_people(coverage)
+    return {
+        "demand": tuple(_people_styles(coverage, status, walk, rural)),
+        "outlets": (_site_style("outlet"),),
+        "banks": (_site_style("bank"),),
+        "candidates": (_site_style("new"),),
+        "proposed": (_proposed(),),
+        "districts": _district_styles(),
+        "blackspots": (_blackspots(status.colours[1], walk.colours[-2]),),
+        "service_areas": (_service_areas(coverage.standard, walk, rural),),
+    }
+
+
+def _people_styles(
+    coverage: Coverage, status: PeopleClasses, walk: PeopleClasses, rural: Sequence[PeopleClasses]
+) -> Iterable[Style]:
+    """Yield walking time, covered or not and, where there are rural people, their distance."""
+    minutes = [m * _S_PER_MIN for m in coverage.standard.walk_classes]
+    yield _people_style(coverage, walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'])
+    too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
+    yield _people_style(coverage, status, ['"covered"', *too_far])
+    for distance in rural:
+        straight = coverage.standard.rural.measure == "radius"
+        value = 'round("radius_m", 2)' if straight else '"network_m"'
+        steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
+        yield _people_style(coverage, distance, [f"\"setting\" = 'rural' AND {step}" for step in steps])
+
+
+def _people_style(coverage: Coverage, classes: PeopleClasses, wheres: Sequence[str]) -> Style:
+    footprint = Footprint.of(coverage)
+    symbols = [
+        ground_marker(colour, footprint.width_m) if footprint.grid else marker("circle", colour, size_mm=1.4)
+        for colour in classes.colours
+    ]
+    return Style(
+        name=classes.name,
+        description=f"{classes.name}; {classes.whom}",
+        shape="marker",
+        rules=legend_of(classes.labels, wheres, symbols),
+    )
+
+
+def _steps(value: str, limits: Sequence[float]) -> list[str]:
+    """Return the expression of each class: up to the first limit, between limits, above the last."""
+    return [where_between(value, low, high) for low, high in pairwise([None, *limits, None])]
+
+
+def _site_style(kind: str) -> Style:
+    ink, shape = INKS[kind], _SHAPES[kind]
+    symbols = [marker(shape, ink, outline=_WHITE, size_mm=3), marker(shape, _WHITE, outline=ink, size_mm=2.6)]
+    labels = [SITE_WORDS[kind, is_open] for is_open in (True, False)]
+    return Style(
+        name="Open or not",
+        description="Filled: counts today",
+        shape="marker",
+        rules=legend_of(labels, ['"open"', 'NOT "open"'], symbols),
+    )
+
+
+def _proposed() -> Style:
+    words = {"bank": "co-located at a bank branch", "new": "new counter"}
+    rules = [
+        StyleRule(
+            label=label,
+            where=f"\"kind\" = '{kind}'",
+            symbol=marker(_SHAPES[kind], INKS[kind], outline="#ffd54f", size_mm=4.2),
+        )
+        for kind, label in words.items()
+    ]
+    other = StyleRule(
+        label="other", where="ELSE", symbol=marker("star", INKS["outlet"], outline="#ffd54f", size_mm=4.2)
+    )
+    return Style(
+        name="Proposed sites",
+        description="Labelled by the order of opening",
+        shape="marker",
+        rules=(*rules, other),
+        label='"rank"',
+    )
+
+
+def _district_styles() -> tuple[Style, Style]:
+    outline = StyleRule(label="district", symbol=fill("", outline=_OUTLINE, width_mm=0.4))
+    wheres = _steps('"covered_share"', _SHARES[1:-1])
+    percent = [f"{100 * low:g}\N{EN DASH}{100 * high:g} %" for low, high in pairwise(_SHARES)]
+    symbols = [fill(colour, outline=_OUTLINE, width_mm=0.3) for colour in _SHARE_COLOURS]
+    nobody = StyleRule(label="nobody", where='"covered_share" IS NULL', symbol=fill("", outline=_OUTLINE, width_mm=0.3))
+    outlines = Style(
+        name="Outlines", description="Names of districts", shape="fill", rules=(outline,), label='"district"'
+    )
+    shares = Style(
+        name="Share covered",
+        description="Share of the people who are covered",
+        shape="fill",
+        rules=(*legend_of(percent, wheres, symbols), nobody),
+        label="\"district\" || '\\n' || coalesce(format_number(" + _PERCENT + ", 1) || ' %', '')",
+        opacity=0.8,
+    )
+    return outlines, shares
+
+
+def _blackspots(colour: str, outline: str) -> Style:
+    rule = StyleRule(label="uncovered people", symbol=fill(colour, outline=outline, width_mm=0.5))
+    return Style(
+        name="Blackspots",
+        description="Labelled by rank and people",
+        shape="fill",
+        rules=(rule,),
+        label='"rank" || \': \' || format_number("people", 0)',
+        opacity=0.75,
+    )
+
+
+def _service_areas(standard: Standard, walk: PeopleClasses, rural: Sequence[PeopleClasses]) -> Style:
+    """Return walks as areas and distances as outlines around them, the shorter above the longer."""
+    minutes = legend_of(
+        [f"{label} on foot" for label in walk.labels[:-1]],
+        [f"\"measure\" = 'walk' AND {step}" for step in _steps('"minutes"', standard.walk_classes)],
+        [fill(colour) for colour in walk.colours[:-1]],
+    )
+    colours = rural[0].colours if rural else walk.colours
+    kilometres = standard.distance_classes
+    labels = [*(f"up to {km:g} km" for km in kilometres), f"over {kilometres[-1]:g} km"]
+    steps = _steps('"kilometres"', kilometres)
+    outlines = [
+        StyleRule(
+            label=f"{label} {way}",
+            where=f"\"measure\" = '{measure}' AND {step}",
+            symbol=fill("", outline=colour, width_mm=0.5, dashed=measure == "radius"),
+        )
+        for measure, way in (("network", "along the network"), ("radius", "in a straight line"))
+        for label, step, colour in zip(labels, steps, colours, strict=False)
+    ]
+    return Style(
+        name="Service areas",
+        description="Within so many minutes or kilometres of an open site",
+        shape="fill",
+        rules=(*minutes, *outlines),
+        order='coalesce("minutes", 1000 + "kilometres")',
+        opacity=0.7,
+    )

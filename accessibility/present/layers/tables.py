@@ -1,0 +1,126 @@
+"""The layers of a run: people, sites, proposal, districts, blackspots and service areas as tables with geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.tables import DISTRICT_COLUMNS, as_text, demand_table, district_table, values_by_id
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+    from accessibility.measures.coverage import Coverage
+
+GEOMETRY = {
+    **dict.fromkeys(("demand", "outlets", "banks", "candidates", "proposed"), "Point"),
+    **dict.fromkeys(("districts", "blackspots", "service_areas"), "MultiPolygon"),
+}
+"""The layers in their order, and the type of their geometry."""
+SITE_COLUMNS = ("id", "name", "kind", "bank", "open", "closed", "cost", "district", "nearest_people")
+PROPOSED_COLUMNS = (
+    *("rank", "id", "name", "kind", "cost", "lon", "lat"),
+    *("gain_people", "covered_people", "covered_share", "marginal_per_cost"),
+)
+"""The columns of ``sites.csv``."""
+_KIND_OF = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
+_PROPOSED_TEXTS = ("id", "name", "kind")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerSources:
+    """What the layers of a run are made of.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered; its people and sites.
+    district, site_district
+        Name of the district of each demand point and each site, keyed by id.
+    districts
+        Polygons indexed by district name, with a coordinate system; None without an area.
+    blackspots
+        `Blackspots.spots`.
+    service_areas
+        `trace_service_areas`.
+    plan
+        The table of a proposal, with `PROPOSED_COLUMNS`; None without one.
+    """
+
+    coverage: Coverage
+    district: pd.Series[Any]
+    site_district: pd.Series[Any]
+    districts: gpd.GeoDataFrame | None
+    blackspots: gpd.GeoDataFrame
+    service_areas: gpd.GeoDataFrame
+    plan: pd.DataFrame | None = None
+
+
+def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
+    """Return every layer by its name, in EPSG:4326 and in the order of `GEOMETRY`; one without rows has its columns.
+
+    Raises
+    ------
+    InputError
+        A series that names an id twice, or districts that do not hold those of the series.
+    """
+    sites = _sites(sources.coverage, sources.site_district)
+    return {
+        "demand": demand_table(sources.coverage, sources.district),
+        **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in _KIND_OF.items()},
+        "proposed": _proposed(sources.plan),
+        "districts": _districts(sources),
+        "blackspots": sources.blackspots.to_crs(WGS84),
+        "service_areas": sources.service_areas.to_crs(WGS84),
+    }
+
+
+def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFrame:
+    """Return all sites; ``nearest_people`` are the covered people for whom the site is the nearest that counts."""
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
+    sites = coverage.sites
+    decided = coverage.covered & (coverage.nearest >= 0)
+    people = coverage.demand.population[decided]
+    columns = {
+        "id": as_text(sites.ids),
+        "name": as_text(sites.name),
+        "kind": as_text(sites.kind),
+        "bank": as_text(sites.bank),
+        "open": sites.open,
+        "closed": sites.closed,
+        "cost": sites.cost,
+        "district": as_text(values_by_id(site_district, sites.ids)),
+        "nearest_people": np.bincount(coverage.nearest[decided], weights=people, minlength=len(sites)),
+    }
+    points = shapely.points(transform(sites.xy, sites.crs, WGS84))
+    return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
+
+
+def _proposed(plan: pd.DataFrame | None) -> gpd.GeoDataFrame:
+    import geopandas as gpd  # noqa: PLC0415
+
+    kinds = {name: "string" if name in _PROPOSED_TEXTS else "float64" for name in PROPOSED_COLUMNS} | {"rank": "int64"}
+    table = pd.DataFrame(columns=list(PROPOSED_COLUMNS)) if plan is None else plan[list(PROPOSED_COLUMNS)]
+    table = table.astype(kinds).reset_index(drop=True)
+    return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=WGS84)
+
+
+def _districts(sources: LayerSources) -> gpd.GeoDataFrame:
+    """Return the districts with their row of ``districts.csv``; the rows without a polygon are left to that file."""
+    import geopandas as gpd  # noqa: PLC0415
+    import shapely  # noqa: PLC0415
+
+    kinds = {**dict.fromkeys(DISTRICT_COLUMNS, "float64"), "district": "string"}
+    kinds |= dict.fromkeys(("outlets", "partner_banks"), "int64")
+    if sources.districts is None:
+        return gpd.GeoDataFrame(pd.DataFrame(columns=list(DISTRICT_COLUMNS)).astype(kinds), geometry=[], crs=WGS84)
+    names = list(sources.districts.index)
+    table = district_table(sources.coverage, sources.district, sources.site_district, names=names)
+    shapes = [shapely.multipolygons(shapely.get_parts(shape)) for shape in sources.districts.geometry.to_crs(WGS84)]
+    return gpd.GeoDataFrame(table.iloc[: len(names)].astype(kinds), geometry=shapes, crs=WGS84)

@@ -1,0 +1,256 @@
+"""The manifest of a run: what went in, how it was read, what came out."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyproj
+
+from accessibility import __version__
+from accessibility.errors import OBEYED, InputError
+from accessibility.files import is_file, write_aside
+from accessibility.measures.tables import speed_text
+from accessibility.sources.cache import sha256_file
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.sources.checks import Finding
+
+# What can change a figure, or the bytes of a file.
+_LIBRARIES = (
+    *("numpy", "pandas", "pyarrow", "scipy", "pyproj", "shapely", "geopandas", "numba", "osmium", "rasterio"),
+    *("folium", "highspy"),
+)
+_MOST_BYTES = 64_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of a study, for its manifest.
+
+    Parameters
+    ----------
+    study
+        Name of the study.
+    study_file
+        The ``study.toml``; paths of inputs are told relative to its folder.
+    folder
+        Where the manifest will lie: the study file's own path is told relative to it. Its own folder if None.
+    inputs
+        File of each input.
+    parameters
+        Settings of the study, as JSON can hold them.
+    warnings
+        What readers set aside, suspect or want known.
+    seconds
+        How long the run took.
+    command, date, options
+        What was asked for: the command, the day that the files bear, language and files on request.
+    """
+
+    study: str
+    study_file: str | os.PathLike[str]
+    inputs: Mapping[str, str | os.PathLike[str]]
+    parameters: Mapping[str, Any]
+    warnings: Sequence[Finding | str] = ()
+    seconds: float
+    folder: str | os.PathLike[str] | None = None
+    command: str = "cover"
+    date: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record_run(
+    run: Run,
+    coverage: Coverage,
+    *,
+    sensitivity: Mapping[str, float] | Mapping[float, float],
+    siting: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of a run, in values that JSON can hold and in the order they are written.
+
+    The study file and the inputs are told by path and SHA-256: the one relative to the folder of the manifest, the
+    others to the study's, absolute only where the two have nothing but the root in common. A number that is not
+    finite is None. ``parameters`` holds the study's own settings, and below ``standard_used`` and ``walker_used`` what
+    the figures were measured with.
+
+    Parameters
+    ----------
+    run
+        The run.
+    coverage
+        Whose totals it states.
+    sensitivity
+        Share covered, 0 to 1, by walking speed in m/s.
+    siting
+        Model, status, objective, bound, gap and selected sites of a proposal, where there is one.
+
+    Raises
+    ------
+    InputError
+        An input that cannot be read.
+    """
+    folder = Path(run.study_file).resolve().parent
+    told: dict[str, Any] = {
+        "version": __version__,
+        "command": run.command,
+        "date": run.date,
+        "options": run.options,
+        "study": run.study,
+        "study_file": {
+            "path": tell_path(run.study_file, run),
+            "sha256": sha256_file(run.study_file),
+        },
+        "inputs": {
+            name: {"path": _relative(path, folder), "sha256": sha256_file(path)} for name, path in run.inputs.items()
+        },
+        "parameters": parameters_used(run.parameters, coverage),
+        "totals": {
+            "population": coverage.population,
+            "covered": coverage.covered_people,
+            "uncovered": coverage.uncovered_people,
+            "covered_share": coverage.share,
+            "covered_share_radius": coverage.share_radius,
+            "unreached": coverage.unreached_people,
+        },
+        "sensitivity": {speed_text(float(speed)): share for speed, share in sensitivity.items()},
+        "siting": siting,
+        "seconds": run.seconds,
+        "warnings": [str(warning) for warning in run.warnings],
+        "environment": _environment(),
+    }
+    plain: dict[str, Any] = _plain(told)
+    return plain
+
+
+def parameters_used(settings: Mapping[str, Any], coverage: Coverage) -> dict[str, Any]:
+    """Return the settings of a study; below ``standard_used`` and ``walker_used`` what a coverage was measured with."""
+    standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
+    return {**settings, "standard_used": standard, "walker_used": asdict(coverage.walker)}
+
+
+def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Write a manifest as JSON: UTF-8, keys in the order given, what is not a finite number null.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; a file that was there is untouched.
+    """
+    with write_aside(path) as aside:
+        aside.write_text(f"{_json(told, indent=2)}\n", encoding="utf-8", newline="\n")
+
+
+def json_line(value: Any) -> str:
+    r"""Return a value as one line of JSON that a terminal shows as it is: null for what is not a finite number.
+
+    Examples
+    --------
+    >>> json_line({"name": chr(0x9B), "share": float("nan")})
+    '{"name": "\\u009b", "share": null}'
+    """
+    return _json(value)
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON, control characters by their numbers."""
+    text = json.dumps(_plain(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    return OBEYED.sub(lambda m: f"\\u{ord(m[0]):04x}", text)
+
+
+def list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return every file below a folder by its path there: SHA-256 and bytes, in the order of the paths."""
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return {name: {"sha256": sha256_file(folder / name), "bytes": (folder / name).stat().st_size} for name in files}
+
+
+def peek_manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the manifest of a run in a folder; None where there is none that this program wrote."""
+    with suppress(InputError):
+        told = parse_manifest(folder / "manifest.json")
+        return told if {"version", "study", "inputs", "totals"} <= told.keys() else None
+    return None
+
+
+def parse_manifest(path: Path) -> dict[str, Any]:
+    """Return the table in a ``manifest.json`` that anybody may have sent, without a look at what is in it.
+
+    Raises
+    ------
+    InputError
+        No regular file, one that is too large, no JSON, or no table.
+    """
+    try:
+        if not is_file(path):
+            msg = f"{path}: no such file; expected the folder of a run, with its manifest.json"
+            raise InputError(msg)
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            msg = f"{path}: more than {_MOST_BYTES:,} bytes; expected the manifest of a run"
+            raise InputError(msg)
+        told = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        msg = f"{path}: not a manifest: {error}"
+        raise InputError(msg) from error
+    if not isinstance(told, dict):
+        msg = f"{path}: not a manifest: found {type(told).__name__}; expected a table of names and values"
+        raise InputError(msg)
+    return told
+
+
+def _no_number(word: str) -> None:
+    msg = f"{word} is no number of JSON"
+    raise ValueError(msg)
+
+
+def tell_path(path: str | os.PathLike[str], run: Run) -> str:
+    """Return the path of a file as a run's manifest tells it: from the manifest's folder, or from the study's."""
+    return _relative(path, Path(run.study_file).resolve().parent if run.folder is None else Path(run.folder).resolve())
+
+
+def _relative(path: str | os.PathLike[str], folder: Path) -> str:
+    """Return a path relative to `folder` where the two can move together, that is, share more than the root."""
+    whole = Path(path).resolve()
+    if whole.drive != folder.drive or os.path.commonpath([whole, folder]) == whole.anchor:
+        return whole.as_posix()
+    return Path(os.path.relpath(whole, folder)).as_posix()
+
+
+def _environment() -> dict[str, str | None]:
+    """Return the versions of Python, of the libraries and of PROJ; None of one that is not installed."""
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            versions[library] = None
+    return {**versions, "proj": pyproj.proj_version_str}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can hold it."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, os.PathLike):
+        return Path(value).as_posix()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

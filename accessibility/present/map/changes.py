@@ -1,0 +1,64 @@
+"""Who gains and who loses, as classes of people on a map: blue is covered, orange is not, dark is what changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.present.map.overlays import PeopleClasses
+from accessibility.present.map.words import MapWords
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+
+GAINED, LOST = 2, 3
+COLOURS = ("#9ecae1", "#fdc086", "#08519c", "#9c3d06")
+_LABELS = ("still_covered", "still_uncovered", "gained", "lost")
+
+
+def classify_changes(before: Coverage, after: Coverage, words: MapWords | None = None) -> PeopleClasses:
+    """Return people by whether they are covered before and after, two coverages of the same people.
+
+    Examples
+    --------
+    >>> from accessibility import Demand, Network, Sites, measure_coverage
+    >>> road = Network(node_xy=[(0, 0), (3000, 0)], edges=[(0, 1)], length_m=[3000], crs="EPSG:32649")
+    >>> people = Demand(ids=["west", "east"], xy=[(0, 0), (3000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> west, east = (Sites(ids=["O1"], xy=[(x, 0)], crs="EPSG:32649") for x in (0, 3000))
+    >>> changes = classify_changes(measure_coverage(road, people, west), measure_coverage(road, people, east))
+    >>> dict(zip(changes.labels, changes.people.tolist()))["gained: covered now"]
+    10.0
+    """
+    words = MapWords() if words is None else words
+    return PeopleClasses(
+        name=words("layer_changes"),
+        labels=tuple(words(key) for key in _LABELS),
+        colours=COLOURS,
+        of=change_of(before.covered, after.covered),
+        population=after.demand.population,
+        whom=words("all_people"),
+    )
+
+
+def change_of(before: NDArray[np.bool_], after: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Return the class of each point: still covered, still not, gained, lost."""
+    return np.where(after, np.where(before, 0, GAINED), np.where(before, LOST, 1)).astype(np.int8)
+
+
+def classify_gains(
+    before: NDArray[np.bool_], after: NDArray[np.bool_], population: NDArray[np.float64], words: MapWords
+) -> PeopleClasses:
+    """Return people by what a proposal brings them; those whom it takes a site from only where there are any."""
+    of = change_of(before, after)
+    labels = ["covered_today", "left_over", "gains", *(["loses"] if (of == LOST).any() else [])]
+    return PeopleClasses(
+        name=words("layer_gains"),
+        labels=tuple(words(key) for key in labels),
+        colours=COLOURS[: len(labels)],
+        of=of,
+        population=population,
+        whom=words("all_people"),
+    )

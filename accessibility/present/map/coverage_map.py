@@ -1,0 +1,345 @@
+"""The coverage map: a folium map that opens without the internet."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import folium
+from branca.element import Element, Figure, MacroElement
+from folium.features import DivIcon, GeoJsonTooltip
+from folium.map import CustomPane, Layer
+from folium.template import Template
+from folium.utilities import JsCode
+from markupsafe import Markup
+
+from accessibility.errors import visible
+from accessibility.files import write_aside
+from accessibility.present.map.legends import MapCaption
+from accessibility.present.map.living import Switches
+from accessibility.present.map.outlines import Backdrop, district_labels, safe_html
+from accessibility.present.map.panel import page_context, page_data
+from accessibility.present.map.proposals import Proposal
+from accessibility.present.map.sheets import MapSheet
+from accessibility.present.map.symbols import INKS, PIN, layer_name, proposed_features, site_features, site_svg
+from accessibility.present.pages import (
+    LEAFLET_CSS,
+    LEAFLET_JS,
+    fill_page,
+    inline,
+    page_template,
+    policy,
+    script_json,
+    template_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.siting.plan import SitingPlan
+
+__all__ = ["Backdrop", "MapCaption", "Proposal", "Switches", "draw_coverage", "write_map"]
+
+TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
+OSM_CREDIT = "© OpenStreetMap contributors"
+_TILE_HOST = "https://tile.openstreetmap.org"
+_MAX_ICONS = 2_000
+_MAX_LABELS = 60
+_SCRIPTS = ("packed.js", "people.js", "living.js", "kept.js", "panel.js", "map.js")
+_PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360))
+
+
+def draw_coverage(
+    coverage: Coverage,
+    *,
+    caption: MapCaption,
+    backdrop: Backdrop | None = None,
+    before: Coverage | None = None,
+    plan: SitingPlan | Proposal | None = None,
+    switches: Switches | None = None,
+) -> folium.Map:
+    """Return the map of a coverage; saved, shown in a notebook or written, it opens without the internet.
+
+    Parameters
+    ----------
+    coverage
+        Whose people and sites are drawn.
+    caption
+        Title, date, language, sources; their texts are shown letter by letter.
+    backdrop
+        Districts, streets and water; nothing but the people and sites if not given.
+    before
+        Another coverage of the same people: the map shows first who gains and who loses against it.
+    plan
+        A proposal, numbered in opening order, with its proof; a `Proposal` brings the picture of the frontier, too.
+        Who gains from it is a layer where `switches` are given.
+    switches
+        Whom each site would cover: sites can be switched on and off in the map, and every figure of coverage follows
+        exactly. What does not fit into 2 MB is left out, and the map says so.
+
+    Returns
+    -------
+    folium.Map
+        The map; layers can be added, and `write_map` or its own ``save`` writes it.
+
+    Raises
+    ------
+    InputError
+        Districts without a coordinate system or of other geometry than polygons; switches, comparison or frontier that
+        do not belong to the coverage.
+
+    Notes
+    -----
+    Up to a million demand points are drawn one by one, more as a picture; the legend says which. Same inputs, same
+    bytes.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.present.map.coverage_map import MapCaption, draw_coverage
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(500900, 34e5)], population=[30], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> page = draw_coverage(now, caption=MapCaption(title="Town", date="2026-11-29")).get_root().render()
+    >>> "100.0 % of 30 people" in page
+    True
+    """
+    backdrop = Backdrop() if backdrop is None else backdrop
+    if backdrop.basemap and OSM_CREDIT not in " ".join(caption.sources):
+        caption = replace(caption, sources=(*caption.sources, OSM_CREDIT))
+    proposal = plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan)
+    sheet = MapSheet(
+        coverage=coverage, caption=caption, backdrop=backdrop, before=before, proposal=proposal, switches=switches
+    )
+    drawn = _OfflineMap(tiles=None, max_zoom=19, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
+    for pane, z_index in _PANES:
+        CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
+    if backdrop.basemap:
+        folium.TileLayer(TILES, attr=OSM_CREDIT, name=sheet.words("basemap"), overlay=True, control=True).add_to(drawn)
+    _add_people(drawn, sheet)
+    for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
+        if there is not None:
+            _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
+    outline = _add_districts(drawn, sheet)
+    groups = _add_sites(drawn, sheet)
+    control = folium.LayerControl(collapsed=False).add_to(drawn)
+    (west, south, east, north) = sheet.outlines[1]
+    drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
+    parts = {"districts": outline, "control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
+    _Start(parts=parts, attribution=safe_html(" · ".join(caption.sources)) if caption.sources else "").add_to(drawn)
+    page = _Page(words=page_context(sheet), data=page_data(sheet), images_from=_TILE_HOST if backdrop.basemap else "")
+    page.add_child(drawn)
+    return drawn
+
+
+def write_map(drawn: folium.Map, path: str | Path) -> None:
+    """Write a map as one page that opens without the internet; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    drawn
+        The map.
+    path
+        The page, ``.html``.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written, or a layer added to the map would load something from the internet.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import accessibility as acc
+    >>> from accessibility.present.map.coverage_map import MapCaption, draw_coverage, write_map
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(500900, 34e5)], population=[30], crs="EPSG:32649")
+    >>> now = acc.measure_coverage(road, homes, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
+    >>> with TemporaryDirectory() as folder:
+    ...     write_map(draw_coverage(now, caption=MapCaption(title="Town", date="")), Path(folder) / "town.html")
+    ...     'src="http' in (Path(folder) / "town.html").read_text(encoding="utf-8")
+    False
+    """
+    with write_aside(path) as aside:
+        aside.write_bytes(drawn.get_root().render().encode("utf-8"))
+
+
+class _OfflineMap(folium.Map):
+    """A folium map that asks for Leaflet alone, no jQuery and no Bootstrap."""
+
+    default_js = [("leaflet", LEAFLET_JS)]  # noqa: RUF012 -- as folium declares it
+    default_css = [("leaflet_css", LEAFLET_CSS)]  # noqa: RUF012
+    _template = Template("""
+        {% macro html(this, kwargs) %}<div class="folium-map" id={{ this.get_name()|tojson }}></div>{% endmacro %}
+        {% macro script(this, kwargs) %}
+        var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {
+            center: {{ this.location|tojson }}, crs: L.CRS.{{ this.crs }}, ...{{ this.options|tojavascript }} });
+        L.control.scale({imperial: false}).addTo({{ this.get_name() }});
+        {% endmacro %}
+    """)
+
+
+class _Page(Figure):
+    """The page around a map; rendering it puts everything inside."""
+
+    def __init__(self, *, words: dict[str, Any], data: dict[str, Any], images_from: str) -> None:
+        super().__init__()
+        self.words, self.data, self.images_from = words, data, images_from
+
+    def render(self, **kwargs: Any) -> str:
+        """Return the whole page, the same bytes for the same map."""
+        parts = (self.header, self.html, self.script)
+        before = [part._children.copy() for part in parts]  # noqa: SLF001 -- rendering adds to them, each time anew
+        for child in list(self._children.values()):
+            child.render(**kwargs)
+        page = self._put_together(**kwargs)
+        for part, children in zip(parts, before, strict=True):
+            part._children = children  # noqa: SLF001
+        return page
+
+    def _put_together(self, **kwargs: Any) -> str:
+        mark = secrets.token_hex(16)
+        html = page_template("map.html").render(
+            **self.words,
+            mark=mark,
+            policy=Markup(policy(mark, images_from=self.images_from)),  # noqa: S704
+            header=Markup(self.header.render(**kwargs)),  # noqa: S704 -- folium's own markup
+            body=Markup(self.html.render(**kwargs)),  # noqa: S704
+            script=Markup(self.script.render(**kwargs)),  # noqa: S704
+            style=Markup(template_text("map.css")),  # noqa: S704
+            library=Markup("".join(template_text(name) for name in _SCRIPTS)),  # noqa: S704
+            data=Markup(script_json(self.data)),  # noqa: S704
+        )
+        return visible(fill_page(inline(html, mark), mark=mark, ids=_ids(self)))
+
+
+class _Scripted(Layer):
+    """A layer that an expression of the page's script makes."""
+
+    _template = Template("{% macro script(this, kwargs) %}var {{ this.get_name() }} = {{ this.made }};{% endmacro %}")
+
+    def __init__(self, made: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._name, self.made = "Scripted", made
+
+
+class _Start(MacroElement):
+    """Wakes the page's script when all layers are there."""
+
+    _template = Template("""
+        {% macro script(this, kwargs) %}
+        {%- if this.attribution %}
+        L.control.attribution({prefix: false}).addAttribution({{ this.attribution|tojson }})
+            .addTo({{ this._parent.get_name() }});
+        {%- endif %}
+        coverageMap.start({{ this._parent.get_name() }}, {
+            {%- for name, part in this.parts.items() %}{{ name }}: {{ part or "null" }}, {% endfor -%} });
+        {% endmacro %}
+    """)
+
+    def __init__(self, *, parts: dict[str, str | None], attribution: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name, self.parts, self.attribution = "Start", parts, attribution
+
+
+def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:
+    """Add a layer for each way to colour the people, the first one shown."""
+    picture = sheet.picture
+    for row, layer in enumerate(sheet.layers):
+        options: dict[str, Any] = {"name": layer.name, "overlay": False, "show": row == 0}
+        if picture is None:
+            _Scripted(f"coverageMap.people({row})", **options).add_to(drawn)
+            continue
+        folium.raster_layers.ImageOverlay(
+            picture.image(layer),
+            picture.bounds,
+            pixelated=False,  # map.css says it, once
+            pane="people",
+            alt=layer.name,
+            **options,
+        ).add_to(drawn)
+
+
+def _add_districts(drawn: folium.Map, sheet: MapSheet) -> str | None:
+    """Add outlines and, where there is room, names; return the outlines' name in the script."""
+    districts, outlines = sheet.backdrop.districts, sheet.outlines[0]
+    if districts is None or outlines is None:
+        return None
+    fields = list(dict.fromkeys(key for feature in outlines["features"] for key in feature["properties"]))
+    for feature in outlines["features"]:
+        feature["properties"] = {key: feature["properties"].get(key, "") for key in fields}
+    layer = folium.GeoJson(
+        outlines,
+        name=sheet.words("districts").capitalize(),
+        style_function=lambda _: {"color": "#22303c", "weight": 1.4, "opacity": 0.75, "fillOpacity": 0},
+        highlight_function=lambda _: {"weight": 3.2, "opacity": 1},
+        tooltip=_tooltip(fields, ["", *fields[1:]]),
+    )
+    layer.add_to(drawn)
+    if len(districts) <= _MAX_LABELS:
+        folium.GeoJson(
+            district_labels(districts),
+            name=sheet.words("district_names"),
+            marker=folium.CircleMarker(radius=0, stroke=False, fill=False, interactive=False),
+            on_each_feature=JsCode("coverageMap.label"),  # a folium tooltip is one for the whole layer
+        ).add_to(drawn)
+    return str(layer.get_name())
+
+
+def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
+    """Add a layer a kind of site, named by its symbol and count: the layer control is the legend of the sites.
+
+    Return the names in the script of those that can be switched.
+    """
+    names = []
+    for (kind, is_open), features in site_features(sheet.coverage, sheet.words).items():
+        n = len(features["features"])
+        marker = _icon(site_svg(kind, is_open=is_open), 16)
+        if n > _MAX_ICONS:
+            ink = INKS[kind]
+            marker = folium.CircleMarker(
+                radius=4, color=ink, weight=1.5, fill=True, fill_color=ink if is_open else "#fff", fill_opacity=1
+            )
+        layer = folium.GeoJson(
+            features,
+            name=layer_name(kind, sheet.words, is_open=is_open, sites=n),
+            show=is_open,
+            marker=marker,
+            on_each_feature=JsCode("coverageMap.site"),
+            tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
+        )
+        layer.add_to(drawn)
+        names.append(str(layer.get_name()))
+    if sheet.proposal is not None and len(sheet.proposal.plan.selected):
+        features = proposed_features(sheet.proposal.plan.table(), sheet.words)
+        folium.GeoJson(
+            features,
+            name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
+            marker=_icon(PIN, 22, kind="site proposed"),
+            on_each_feature=JsCode("coverageMap.proposed"),
+            tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
+        ).add_to(drawn)
+    return names
+
+
+def _icon(svg: str, side: int, kind: str = "site") -> Any:
+    icon = DivIcon(html=svg, icon_size=(side, side), icon_anchor=(side // 2, side // 2), class_name=kind)
+    return folium.Marker(icon=icon)
+
+
+def _tooltip(fields: list[str], aliases: list[str] | None = None, **options: Any) -> GeoJsonTooltip:
+    return GeoJsonTooltip(fields, aliases, **{"class_name": "tip", "sticky": True, **options})
+
+
+def _ids(element: Element) -> Iterator[str]:
+    """Yield the ids of a page's elements, always in the same order."""
+    yield element._id  # noqa: SLF001 -- branca makes them at random and offers no way to set them
+    for part in (element.__dict__.get(name) for name in ("header", "html", "script")):
+        if isinstance(part, Element):
+            yield from _ids(part)
+    for child in element._children.values():  # noqa: SLF001
+        yield from _ids(child)

@@ -1,0 +1,173 @@
+"""What a map says in words: title, headline, rules, classes with their people, sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from accessibility.present.map.outlines import count, share
+from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
+from accessibility.present.map.words import MapWords
+from accessibility.standards import SETTINGS
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.standards import Rule, Standard
+
+    Lines = list[tuple[str, str]]
+
+NO_APPROVAL = "____"
+_AN = ("8", "11-", "11.", "18-", "18.")  # how numbers begin that are spoken with a vowel
+_JOINTS = {"en": ", ", "zh": "、"}
+_OR = {"en": " or ", "zh-Hans": "或"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapCaption:
+    """The words on a map.
+
+    Parameters
+    ----------
+    title, date
+        What the map shows, and of when.
+    language
+        ``en``, ``zh`` or ``both``.
+    headline
+        The result in one sentence; made from the coverage where not given.
+    sources
+        Attribution texts.
+    approval
+        The map approval number (审图号) that a map published in China carries; a blank to fill in where empty.
+
+    Examples
+    --------
+    >>> from accessibility.present.map.coverage_map import MapCaption
+    >>> MapCaption(title="Town", date="2026-11-29", approval="GS(2026)1").approval_text
+    '审图号: GS(2026)1'
+    """
+
+    title: str
+    date: str
+    language: str = "en"
+    headline: str = ""
+    sources: tuple[str, ...] = ()
+    approval: str = ""
+
+    @property
+    def words(self) -> MapWords:
+        """Words in the languages of the map."""
+        return MapWords.of(self.language)
+
+    @property
+    def approval_text(self) -> str:
+        """Approval number, or the blank for it."""
+        return f"审图号: {self.approval or NO_APPROVAL}"
+
+
+def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
+    """Return the headline in each language with ``{percent}``, ``{people}`` and ``{covered}`` still open."""
+    rules = {language: _OR[language].join(said) for language, said in _rules_said(coverage.standard, words).items()}
+    speed = repr(float(coverage.walker.speed_m_s))
+    key = "headline" if coverage.population > 0 else "headline_nobody"
+    still_open = {name: f"{{{name}}}" for name in ("percent", "people", "covered")}
+    return words.lines(key, rules=rules, speed=speed, **still_open)
+
+
+def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
+    """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
+    people, covered = coverage.population, coverage.covered_people
+    said = {"percent": percent_text(covered, people), "people": count(people), "covered": count(covered)}
+    return [(language, _filled(form, said)) for language, form in headline_forms(coverage, words)]
+
+
+def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
+    """Return in one sentence a language how many gain and lose, and what is covered today."""
+    people = after.demand.population
+    said = {
+        "gained": count(float(people[after.covered & ~before.covered].sum())),
+        "lost": count(float(people[before.covered & ~after.covered].sum())),
+        **today_said(before),
+    }
+    return words.lines("compared", **said)
+
+
+def today_said(before: Coverage) -> dict[str, str]:
+    """Return share and people covered today, as sentences say them."""
+    covered = before.covered_people
+    return {"percent": percent_text(covered, before.population), "covered": count(covered)}
+
+
+def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
+    """Return settings and their rules, settings of the same rule together, and the walking speed."""
+    rows = []
+    for rule, settings in _by_rule(coverage.standard).items():
+        named = words.listed(settings)
+        rows.append(([(k, text.capitalize()) for k, text in named.items()], list(words.rule(rule).items())))
+    rows.append((words.lines("on_foot"), words.lines("speed", of=f"{coverage.walker.speed_m_s:g}")))
+    return rows
+
+
+def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dict[str, Any]:
+    """Return what the legend shows of a layer: a row a class with its people and their share, and the total."""
+    total = classes.total
+    rows = [
+        {"colour": colour, "label": label, "people": count(people), "share": percent_text(people, total)}
+        for label, colour, people in zip(classes.labels, classes.colours, classes.people, strict=True)
+    ]
+    table: dict[str, Any] = {
+        "name": classes.name,
+        "rows": rows,
+        "total": count(total),
+        "whom": classes.whom,
+        "shades": [],
+    }
+    limits = [f"{limit:g}" for limit in shade_limits(classes)] if shaded else []
+    if limits:
+        between = [words("between", low=low, high=high) for low, high in pairwise(limits)]
+        said = [words("below", of=limits[0]), *between, words("or_more", of=limits[-1])]
+        table["shades"] = [(shade_of("#555555", k, len(said)), word) for k, word in enumerate(said)]
+    return table
+
+
+def hidden_notes(
+    layers: Iterable[PeopleClasses], words: MapWords, *, unplaced: float, hidden: Mapping[str, float]
+) -> Lines:
+    """Return whom the picture does not show: people in a pixel of another class, and people without a place."""
+    notes: Lines = []
+    for layer in layers:
+        people = hidden.get(layer.name, 0.0)
+        if people >= 0.5:  # noqa: PLR2004 -- rounds to a person
+            notes += words.lines("hidden_people", layer=layer.name, share=share(people, layer.total, words))
+    if unplaced > 0:
+        notes += words.lines("unplaced", people=count(unplaced))
+    return notes
+
+
+def _by_rule(standard: Standard) -> dict[Rule, list[str]]:
+    found: dict[Rule, list[str]] = {}
+    for setting in SETTINGS:
+        found.setdefault(standard.rule(setting), []).append(setting)
+    return found
+
+
+def _rules_said(standard: Standard, words: MapWords) -> dict[str, list[str]]:
+    """Return each rule with its settings, by HTML language."""
+    said: dict[str, list[str]] = {}
+    for rule, settings in _by_rule(standard).items():
+        text = words.rule(rule)
+        spoken = f"{rule.limit / 60:g}-"
+        article = "_an" if rule.measure == "walk" and spoken.startswith(_AN) else ""
+        named = words.listed(settings, joint=_JOINTS)
+        for language, sentence in words.lines(f"rule_of_{rule.measure}{article}", rule=text, settings=named):
+            said.setdefault(language, []).append(sentence)
+    return said
+
+
+def _filled(form: str, said: Mapping[str, str]) -> str:
+    for name, value in said.items():
+        form = form.replace(f"{{{name}}}", value)
+    return form

@@ -1,0 +1,302 @@
+"""Sites that a reader switches on and off in a map, and what the page needs so that every figure follows exactly.
+
+People within reach of the same sites, of one district and setting, are always covered or not together: a class. The
+page counts, for every class, the open sites it is within reach of, and adds up the people of the classes that are not
+at zero. People are whole numbers of a small unit there, so that sums have no rounding and no order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.present.map.packing import packed, steps, varints
+from accessibility.search.packing import hilbert_rank
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.measures.catchments import Catchments
+    from accessibility.measures.coverage import Coverage
+    from accessibility.whatif.scenario import Addition
+
+MAX_BYTES = 2_000_000
+_WHOLE_BITS = 52  # all people together stay below 2^52 units, whose sums are exact in floating point
+_FINEST = 45
+_KEPT = 0.9  # of what the budget seems to allow, at each attempt
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Switches:
+    """What makes the sites of a map switchable.
+
+    Parameters
+    ----------
+    catchments
+        Whom each site of the coverage would cover.
+    district
+        District of each demand point, keyed by demand id.
+    names
+        All districts, in the order of the table; those that people live in where not given.
+    today
+        ``(s,)`` which sites count today, for the scenario that a reader copies; those open on the map where not given.
+    added
+        Sites of the map that do not exist today.
+    fixed
+        What else differs from today, as lines of TOML that stand in every scenario copied from the map.
+
+    Examples
+    --------
+    A road of 1 km with an outlet at its start and one in its middle, people at 100 m and at its end:
+
+    >>> import pandas as pd
+    >>> import accessibility as acc
+    >>> from accessibility.present.map.coverage_map import Switches
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(100, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (500, 0)], crs="EPSG:32649")
+    >>> reached = acc.trace_catchments(road, people, sites)
+    >>> switches = Switches(catchments=reached, district=pd.Series({"near": "Town", "far": "Town"}))
+    >>> switches.covered_by([False, True], points=2).tolist()
+    [True, True]
+    """
+
+    catchments: Catchments
+    district: pd.Series[Any]
+    names: Sequence[Any] = ()
+    today: NDArray[np.bool_] | None = None
+    added: Sequence[Addition] = ()
+    fixed: str = ""
+
+    def covered_by(self, sites: NDArray[np.bool_], points: int) -> NDArray[np.bool_]:
+        """Return which demand points are within the standard of some of the sites.
+
+        Parameters
+        ----------
+        sites
+            ``(s,)`` boolean: the sites that count.
+        points
+            How many demand points there are.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(points,)`` boolean.
+
+        Examples
+        --------
+        >>> switches.covered_by([True, False], points=2).tolist()
+        [True, False]
+        """
+        pairs = np.repeat(sites, np.diff(self.catchments.start))
+        found = np.zeros(points, np.bool_)
+        found[self.catchments.demand[pairs]] = True
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SwitchLayer:
+    """The switchable sites of a map as its page holds them.
+
+    Parameters
+    ----------
+    data
+        What the page unpacks; None where the layer is off.
+    class_of
+        ``(n,)`` class of each demand point.
+    left_out
+        How many candidate sites cannot be switched, to keep the page small.
+    most
+        The most uncovered people that one of them would cover.
+    size
+        Bytes of the text.
+    """
+
+    data: dict[str, Any] | None
+    class_of: NDArray[np.int64]
+    left_out: int
+    most: float
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Classes:
+    """People who are always covered together: class of each point, and classes within reach of each switchable site."""
+
+    of: NDArray[np.int64]
+    count: int
+    pairs: list[NDArray[np.int64]]
+
+
+def embed_switches(
+    switches: Switches,
+    coverage: Coverage,
+    before: NDArray[np.bool_],
+    *,
+    keep: Iterable[int] = (),
+    budget: int = MAX_BYTES,
+) -> SwitchLayer:
+    """Return the sites of a coverage, switchable, in at most `budget` bytes of text.
+
+    Open sites come first, then candidates in the order of the uncovered people they would cover; what does not fit is
+    left out and counted. Where the open sites alone do not fit, the layer is off.
+
+    Parameters
+    ----------
+    switches
+        Catchments and districts.
+    coverage
+        The coverage that the map shows; its open sites are those of the catchments that count.
+    before
+        ``(n,)`` who is covered today: gained and lost are against it.
+    keep
+        Rows of sites that stay in whatever the candidates: those of a proposal.
+    budget
+        Bytes.
+
+    Raises
+    ------
+    InputError
+        Catchments of other sites, people, rules or walkers than those of the coverage.
+    """
+    _check(switches, coverage)
+    names, district = _districts(switches, coverage)
+    setting = np.select([coverage.demand.setting == s for s in SETTINGS], range(len(SETTINGS)))
+    cell = (district * len(SETTINGS) + setting) * 2 + before
+    needed = coverage.sites.open.copy()
+    needed[list(keep)] = True
+    worth = _worth(switches.catchments, coverage)
+    others = np.flatnonzero(~needed)
+    others = others[np.lexsort((others, -worth[others]))]
+    kept = len(others)
+    while True:
+        rows = np.sort(np.concatenate([np.flatnonzero(needed), others[:kept]]))
+        classes = _merge(switches.catchments, rows, cell, hilbert_rank(_placed(coverage)))
+        data = _data(classes, rows, cell, names, coverage.demand.population)
+        size = len(data["packed"])
+        if size <= budget or not kept:
+            break
+        kept = min(kept - 1, int(kept * _KEPT * budget / size))
+    left = others[kept:]
+    return SwitchLayer(
+        data=data if size <= budget else None,
+        class_of=classes.of,
+        left_out=len(left),
+        most=float(worth[left].max(initial=0.0)),
+        size=size,
+    )
+
+
+def unit_bits(population: NDArray[np.float64]) -> int:
+    """Return how often a person is halved to give the unit in which people are whole numbers.
+
+    The unit is as large as it can be with everybody a whole number of it; where there is no such, as small as it can be
+    with all people together below 2^52, where sums are exact.
+
+    Examples
+    --------
+    >>> unit_bits(np.array([3.0, 4.0])), unit_bits(np.array([0.5, 0.25])), unit_bits(np.array([0.1, 1e6]))
+    (0, 2, 32)
+    """
+    whole = max(float(population.sum()), 1.0)
+    most = min(_FINEST, int(_WHOLE_BITS - np.ceil(np.log2(whole))))
+    for bits in range(max(most, 0)):
+        scaled = population * 2.0**bits
+        if np.array_equal(scaled, np.rint(scaled)):
+            return bits
+    return max(most, 0)
+
+
+def _check(switches: Switches, coverage: Coverage) -> None:
+    if len(switches.catchments) != len(coverage.sites):
+        msg = f"catchments of {len(switches.catchments)} sites, a map of {len(coverage.sites)}; expected the same sites"
+        raise InputError(msg)
+    wrong = switches.covered_by(coverage.sites.open, len(coverage.demand)) != coverage.covered
+    if wrong.any():
+        msg = (
+            f"catchments and coverage differ on {int(wrong.sum())} of {len(wrong)} demand points;"
+            " expected catchments of the same sites, standard and walker"
+        )
+        raise InputError(msg)
+
+
+def _districts(switches: Switches, coverage: Coverage) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the names of the districts, and which each demand point is in: the number of names where in none."""
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    found = switches.district.reindex(pd.Index(coverage.demand.ids))
+    listed = pd.Index([*dict.fromkeys([*switches.names, *found.dropna()])], dtype=object)
+    codes = listed.get_indexer(pd.Index(found.to_numpy(dtype=object), dtype=object))
+    return [str(name) for name in listed], np.where(codes < 0, len(listed), codes).astype(np.int64)
+
+
+def _worth(catchments: Catchments, coverage: Coverage) -> NDArray[np.float64]:
+    """Return the uncovered people within reach of each site."""
+    people = np.where(coverage.covered, 0.0, coverage.demand.population)
+    site = np.repeat(np.arange(len(catchments)), np.diff(catchments.start))
+    worth = np.bincount(site, weights=people[catchments.demand], minlength=len(catchments))
+    return worth.astype(np.float64)  # of no pair at all, whole numbers
+
+
+def _placed(coverage: Coverage) -> NDArray[np.float64]:
+    """Return the places of the people; those without one stand where the first of the others does."""
+    xy = coverage.demand.xy
+    found = np.asarray(np.isfinite(xy).all(axis=1))
+    return np.where(found[:, None], xy, xy[found][0] if found.any() else 0.0)
+
+
+def _merge(catchments: Catchments, rows: NDArray[np.intp], cell: NDArray[np.int64], rank: NDArray[Any]) -> _Classes:
+    """Return people merged by who reaches them and by cell, numbered along the curve so that neighbours are alike."""
+    _, of = np.unique(cell, return_inverse=True)
+    of = of.astype(np.int64)
+    fresh = int(of.max(initial=-1)) + 1
+    for site in rows:  # each site parts the classes into those within its reach and the others
+        here = catchments.of(site)
+        parted, inside = np.unique(of[here], return_inverse=True)
+        of[here] = fresh + inside
+        fresh += len(parted)
+    order = np.argsort(rank)
+    _, first, back = np.unique(of[order], return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.int64)
+    number[np.argsort(first)] = np.arange(len(first))
+    of[order] = number[back]
+    return _Classes(of=of, count=len(first), pairs=[np.unique(of[catchments.of(site)]) for site in rows])
+
+
+def _data(
+    classes: _Classes,
+    rows: NDArray[np.intp],
+    cell: NDArray[np.int64],
+    names: list[str],
+    population: NDArray[np.float64],
+) -> dict[str, Any]:
+    """Return what the page unpacks.
+
+    One after another: people of each class in units, as varints; their cells, as steps; pairs of each site; classes of
+    each site, less one than the step from the one before.
+    """
+    bits = unit_bits(population)
+    units = np.zeros(classes.count, np.int64)
+    np.add.at(units, classes.of, np.rint(population * 2.0**bits).astype(np.int64))
+    cells = np.zeros(classes.count, np.int64)
+    cells[classes.of] = cell
+    gaps = [np.diff(pairs, prepend=-1) - 1 for pairs in classes.pairs]
+    return {
+        "bits": bits,
+        "classes": classes.count,
+        "rows": rows.tolist(),
+        "districts": names,
+        "packed": packed(
+            varints(units),
+            steps(cells),
+            varints(np.array([len(pairs) for pairs in gaps])),
+            varints(np.concatenate([*gaps, np.empty(0, np.int64)])),
+        ),
+    }

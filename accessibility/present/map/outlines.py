@@ -1,0 +1,334 @@
+"""What a map shows for orientation in place of a basemap: districts, streets, and water as compact rings."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from accessibility.errors import InputError, visible
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.map.words import MapWords
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.streets.network import Network
+
+_MAX_VERTICES = 40_000
+_STEPS = 4_000  # of the map's side: what no screen shows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Backdrop:
+    """What a map shows for orientation.
+
+    Parameters
+    ----------
+    districts
+        Polygons, indexed by name, with any of the columns of ``districts.csv``, shown where the pointer is.
+    network
+        StreetLines.
+    water
+        Polygons of rivers and lakes.
+    basemap
+        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.present.map.coverage_map import Backdrop
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> Backdrop(network=road).basemap
+    False
+    """
+
+    districts: gpd.GeoDataFrame | None = None
+    network: Network | None = None
+    water: gpd.GeoDataFrame | None = None
+    basemap: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waters:
+    """Rings of water in hundred-thousandths of a degree; what an even number of them encloses is land.
+
+    Parameters
+    ----------
+    rings
+        ``counts`` and ``steps``, as of `accessibility.present.map.outlines.StreetLines`.
+    origin
+        Longitude and latitude in hundred-thousandths of a degree.
+    left
+        How many waters were left out that one would see: the smallest.
+    """
+
+    rings: dict[str, Any]
+    origin: tuple[int, int]
+    left: int
+
+
+def water_rings(water: gpd.GeoDataFrame, bounds: Bounds, *, vertices: int = _MAX_VERTICES) -> Waters | None:
+    """Return the water within `bounds`, without detail that no screen shows; None where there is none."""
+    west, south, east, north = bounds
+    tolerance = max(east - west, north - south) / _STEPS
+    near = shapely.make_valid(water.geometry.to_crs(WGS84).to_numpy())
+    parts = shapely.get_parts(shapely.union_all(shapely.intersection(near, shapely.box(*bounds))))
+    parts = shapely.simplify(parts[shapely.get_dimensions(parts) == 2], tolerance)  # noqa: PLR2004 -- areas
+    parts = parts[~shapely.is_empty(parts)]
+    parts = parts[np.argsort(-shapely.area(parts), kind="stable")]
+    parts = parts[shapely.area(parts) > tolerance**2]
+    seen = np.cumsum(shapely.get_num_coordinates(parts)) <= vertices
+    if not seen.any():
+        return None
+    origin = (round(west * 1e5), round(south * 1e5))
+    rings = shapely.get_rings(shapely.orient_polygons(parts[seen]))
+    xy, ring = shapely.get_coordinates(rings, return_index=True)
+    lines = np.array(shapely.linestrings(xy, indices=ring), dtype=object)
+    return Waters(rings=line_steps(lines, origin), origin=origin, left=int((~seen).sum()))
+
+
+Bounds = tuple[float, float, float, float]
+"""West, south, east, north in degrees."""
+
+SITE_WORDS: dict[tuple[str, bool], str] = {
+    ("outlet", True): "outlet, counts today",
+    ("bank", True): "partner bank branch, counts",
+    ("new", True): "new site, opened",
+    ("outlet", False): "outlet, closed",
+    ("bank", False): "bank branch, could be co-located",
+    ("new", False): "candidate for a new site",
+}
+MAX_STREET_BYTES = 1_500_000
+_DRAWN = {"main_streets": (1.6, 1e9), "minor_streets": (0.9, 60), "paths": (0.6, 25)}
+"""Width of each class in pixels, and the most metres to a pixel at which it is drawn."""
+_MAIN = ("motorway", "trunk", "primary", "secondary", "tertiary")
+_MINOR = ("road", "unclassified", "residential", "living_street", "service", "pedestrian")
+_MAX_OUTLINE_VERTICES = 60_000
+_DEGREE_M = 111_320.0
+_UNSAFE = re.compile(r"[^0-9A-Za-z \u0080-\u2027\u202a-\U0010ffff]")
+
+
+def safe_html(text: object) -> str:
+    """Return a text as markup that shows it letter by letter, wherever it ends up.
+
+    Control characters are spelt out, every ASCII sign becomes a numeric reference: nothing is left that markup, a
+    JavaScript literal or a Jinja template would read. The text keeps its own direction.
+
+    Examples
+    --------
+    >>> safe_html("A{{1}}")
+    '<bdi>A&#123;&#123;1&#125;&#125;</bdi>'
+    """
+    return f"<bdi>{_UNSAFE.sub(lambda m: f'&#{ord(m[0])};', visible(str(text)))}</bdi>"
+
+
+def count(people: float) -> str:
+    """Return a number of people with its thousands apart, halves to the even number.
+
+    Rounded to a millionth before: a sum that floating point leaves just beside a half rounds as the half does, here and
+    in the browser.
+
+    Examples
+    --------
+    >>> count(0.7 + 0.1 + 0.7), count(2.5)
+    ('2', '2')
+    """
+    return f"{round(people, 6):,.0f}"
+
+
+def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
+    """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
+    key = "share_of" if whole > 0 else "share_of_none"
+    return words.told(key, part=count(part), whole=count(whole), percent=percent_text(part, whole))
+
+
+def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None) -> tuple[dict[str, Any], Bounds]:
+    """Return the districts as GeoJSON whose properties are ready to show, and the bounds of all.
+
+    Raises
+    ------
+    InputError
+        Districts without a coordinate system, or one whose geometry is not a polygon.
+    """
+    if districts.crs is None:
+        msg = "districts have no coordinate system; expected one, set it with districts.set_crs(...)"
+        raise InputError(msg)
+    shapes = districts.geometry.to_crs(WGS84)
+    wrong = shapes.isna() | shapes.is_empty | ~shapes.geom_type.isin(["Polygon", "MultiPolygon"])
+    if wrong.any():
+        first = districts.index[wrong.to_numpy()][0]
+        msg = f"{int(wrong.sum())} of {len(districts)} districts are not polygons, first {first!r}; expected polygons"
+        raise InputError(msg)
+    bounds: Bounds = tuple(float(v) for v in shapes.total_bounds)  # type: ignore[assignment]
+    features = [
+        feature(row, geometry, {"name": safe_html(name), **district_figures(figures, words)})
+        for row, (geometry, (name, figures)) in enumerate(
+            zip(_generalised(shapes.to_numpy(), bounds), districts.drop(columns=shapes.name).iterrows(), strict=True)
+        )
+    ]
+    return collection(features), bounds
+
+
+def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> dict[str, str]:
+    """Return the texts that a district shows: shares with both their parts; a figure that is not there is left out."""
+    words = MapWords() if words is None else words
+    known = {
+        str(k): float(v)
+        for k, v in figures.items()
+        if isinstance(v, (int, float, np.integer, np.floating)) and np.isfinite(v)
+    }
+    people, texts = known.get("population"), {}
+    if people is not None:
+        texts[words("people")] = count(people)
+        for name in ("covered", "uncovered", "unreached"):
+            if name in known:
+                texts[words(name)] = " ".join(share(known[name], people, words).values())
+    for setting in ("urban", "town", "rural"):
+        part, whole = known.get(f"{setting}_covered_share"), known.get(f"{setting}_people")
+        if part is not None and whole:
+            texts[words(setting)] = words("share_covered", share=share(part * whole, whole, words))
+    if "outlets" in known or "partner_banks" in known:
+        outlets, banks = known.get("outlets", 0), known.get("partner_banks", 0)
+        texts[words("sites")] = words("reached_by", outlets=count(outlets), banks=count(banks))
+    return texts
+
+
+def district_labels(districts: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return a point inside each district with its name."""
+    points = districts.geometry.to_crs(WGS84).representative_point()
+    return collection(
+        [
+            feature(row, point, {"name": safe_html(name)})
+            for row, (name, point) in enumerate(zip(districts.index, points, strict=True))
+        ]
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreetLines:
+    """StreetLines as lines in hundred-thousandths of a degree, and what was left out.
+
+    Parameters
+    ----------
+    lines
+        A dictionary a class, widest first: ``weight``, ``coarsest`` (the most metres to a pixel at which it is drawn),
+        ``counts`` (vertices a line) and ``steps`` (longitude and latitude in turn, each line's first from `origin`,
+        the others from the vertex before).
+    origin
+        Longitude and latitude in hundred-thousandths of a degree.
+    shown, left
+        Kilometres drawn and left out, by class: ``main_streets``, ``minor_streets``, ``paths``.
+    """
+
+    lines: list[dict[str, Any]]
+    origin: tuple[int, int]
+    shown: dict[str, float]
+    left: dict[str, float]
+
+    @property
+    def note(self) -> str:
+        """What the legend says about them, in English."""
+        return self.said(MapWords())[0][1]
+
+    def said(self, words: MapWords) -> list[tuple[str, str]]:
+        """Return what the legend says about them, a line a language."""
+        shown, left = ([words.told(kind, km=f"{km:,.0f}") for kind, km in of.items()] for of in (self.shown, self.left))
+        notes = words.lines("streets_note", shown=_joined(shown) if shown else words.told("none"))
+        rest = words.told("streets_left", left=_joined(left)) if left else {}
+        return [(language, f"{text}; {rest[language]}" if rest else text) for language, text in notes]
+
+
+def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_BYTES) -> StreetLines:
+    """Return the streets within `bounds`: main ones first, the others while they fit into `budget` bytes."""
+    lonlat = transform(network.shape_xy, network.crs, WGS84)
+    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, lonlat, (network.shape_start,))
+    west, south, east, north = bounds
+    boxes = shapely.bounds(lines)
+    near = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+    rank = np.array([_street_rank(kind) for kind in network.kinds])[network.kind]
+    origin = (round(west * 1e5), round(south * 1e5))
+    tolerance = max(5.0 / _DEGREE_M, max(east - west, north - south) / 4_000)
+    spent = 0
+    drawn: list[dict[str, Any]] = []
+    shown: dict[str, float] = {}
+    left: dict[str, float] = {}
+    for row, (kind, (weight, coarsest)) in enumerate(_DRAWN.items()):
+        here = near & (rank == row)
+        if not here.any():
+            continue
+        km = float(network.length_m[here].sum()) / 1_000
+        encoded = _encode(lines[here], origin, tolerance)
+        # Main streets are drawn whatever they cost, more and more roughly.
+        while not drawn and not left and _size(encoded) > budget and tolerance < east - west:
+            tolerance *= 2
+            encoded = _encode(lines[here], origin, tolerance)
+        if left or spent + _size(encoded) > budget:
+            left[kind] = km
+            continue
+        spent += _size(encoded)
+        drawn.append({"weight": weight, "coarsest": coarsest, **encoded})
+        shown[kind] = km
+    return StreetLines(lines=drawn, origin=origin, shown=shown, left=left)
+
+
+def _joined(said: list[dict[str, str]]) -> dict[str, str]:
+    """Return phrases in a row, by HTML language."""
+    between = {"en": ", ", "zh-Hans": "、"}
+    return {language: between[language].join(phrase[language] for phrase in said) for language in said[0]}
+
+
+def _street_rank(kind: str) -> int:
+    plain = kind.removesuffix("_link")
+    return 0 if plain in _MAIN else 1 if plain in _MINOR else 2
+
+
+def _encode(lines: NDArray[np.object_], origin: tuple[int, int], tolerance: float) -> dict[str, Any]:
+    joined = shapely.line_merge(shapely.multilinestrings(lines))
+    return line_steps(shapely.simplify(shapely.get_parts(joined), tolerance, preserve_topology=False), origin)
+
+
+def line_steps(lines: NDArray[np.object_], origin: tuple[int, int]) -> dict[str, Any]:
+    """Return lines in degrees as ``counts`` of vertices and ``steps`` from one to the next; see `StreetLines`."""
+    counts = shapely.get_num_coordinates(lines)
+    whole = np.rint(shapely.get_coordinates(lines) * 1e5).astype(np.int64) - np.array(origin)
+    steps = np.diff(whole, axis=0, prepend=np.zeros((1, 2), np.int64))
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else np.empty(0, np.intp)
+    steps[starts] = whole[starts]
+    return {"counts": counts.tolist(), "steps": steps.ravel().tolist()}
+
+
+def _size(encoded: dict[str, Any]) -> int:
+    return sum(len(json.dumps(values, separators=(",", ":"))) for values in encoded.values())
+
+
+def _generalised(shapes: NDArray[np.object_], bounds: Bounds) -> NDArray[np.object_]:
+    """Return outlines without detail that no screen shows; borders that two districts share stay shared."""
+    west, south, east, north = bounds
+    tolerance = max(east - west, north - south) / 4_000
+    plain = shapes
+    for _ in range(8):
+        plain = shapely.coverage_simplify(shapes, tolerance)
+        if shapely.get_num_coordinates(plain).sum() <= _MAX_OUTLINE_VERTICES:
+            break
+        tolerance *= 2
+    return np.where(shapely.is_empty(plain), shapes, plain)
+
+
+def feature(ident: int, geometry: Any, properties: dict[str, Any]) -> dict[str, Any]:
+    """Return a GeoJSON feature, its coordinates to a metre."""
+    rounded = shapely.transform(geometry, lambda xy: np.round(xy, 5))
+    shape = json.loads(shapely.to_geojson(rounded))
+    return {"type": "Feature", "id": ident, "geometry": shape, "properties": properties}
+
+
+def collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return features as GeoJSON."""
+    return {"type": "FeatureCollection", "features": features}

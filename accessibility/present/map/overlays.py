@@ -1,0 +1,285 @@
+"""People on a map: their classes, where they stand, and the picture and the table that show very many of them.
+
+The picture is in Web Mercator; its size follows the area and not the number of points. The table beside it holds one
+record a pixel and answers the pointer.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.geo.projection import mercator, unmercator
+from accessibility.present.map.packing import minute_bytes, states, tenth_km_bytes
+from accessibility.present.map.words import MapWords
+from accessibility.present.pages import data_address, png
+from accessibility.standards import CM_PER_M, MS_PER_S
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.measures.surface import Places
+
+
+_BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
+_WALK_COLOURS = ("#08519c", "#3182bd", "#9ecae1", "#fdc086", "#ee7b2d", "#9c3d06", _GREY)
+_RURAL_COLOURS = ("#2171b5", "#9ecae1", "#fdae6b", "#b35306", _GREY)
+_MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
+_PIXELS_PER_CELL = 3
+_SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
+_SEVERAL_BIT = 16
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PeopleClasses:
+    """One way to colour people.
+
+    Parameters
+    ----------
+    name
+        The layer's name, unique on a map.
+    labels, colours
+        One a class.
+    of
+        ``(n,)`` int8 class of each demand point; -1 where the layer does not show it.
+    population
+        ``(n,)`` people.
+    shaded
+        Whether paler means fewer people.
+    whom
+        The people of the layer, in words.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    colours: tuple[str, ...]
+    of: NDArray[np.int8]
+    population: NDArray[np.float64]
+    shaded: bool = False
+    whom: str = ""
+
+    @cached_property
+    def people(self) -> NDArray[np.float64]:
+        """People in each class; with `-1` left out they add up to `total`."""
+        shown = self.of >= 0
+        found: NDArray[np.float64] = np.bincount(
+            self.of[shown], weights=self.population[shown], minlength=len(self.labels)
+        ).astype(np.float64)
+        return found
+
+    @property
+    def total(self) -> float:
+        """All people of the layer."""
+        return float(self.people.sum())
+
+
+def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[PeopleClasses, ...]:
+    """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance."""
+    words = MapWords() if words is None else words
+    population, unreached = coverage.demand.population, coverage.unreached
+    status = PeopleClasses(
+        name=words("layer_status"),
+        labels=(words("covered"), words("too_far"), words("no_way")),
+        colours=(_BLUE, _ORANGE, _GREY),
+        of=np.where(coverage.covered, 0, np.where(unreached, 2, 1)).astype(np.int8),
+        population=population,
+        shaded=True,
+        whom=words("all_people"),
+    )
+    minutes, kilometres = coverage.standard.walk_classes, coverage.standard.distance_classes
+    walk = PeopleClasses(
+        name=words("layer_walk"),
+        labels=(*_steps(minutes, "minutes", words), words("not_reached")),
+        colours=_WALK_COLOURS,
+        of=_step_of(coverage.walk_s, minutes, 60 * MS_PER_S, MS_PER_S),
+        population=population,
+        whom=words("all_people"),
+    )
+    rural = coverage.demand.setting == "rural"
+    if not rural.any():
+        return status, walk
+    straight = coverage.standard.rural.measure == "radius"
+    metres = coverage.radius_m if straight else coverage.metres
+    distance = PeopleClasses(
+        name=words("layer_rural_radius" if straight else "layer_rural"),
+        labels=(*_steps(kilometres, "kilometres", words), words("no_site" if straight else "not_reached")),
+        colours=_RURAL_COLOURS,
+        of=np.where(rural, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
+        population=population,
+        whom=words("rural_people"),
+    )
+    return status, walk, distance
+
+
+def _steps(limits: tuple[float, ...], unit: str, words: MapWords) -> list[str]:
+    starts = (0, *limits[:-1])
+    between = [words(unit, of=f"{low:g}\N{EN DASH}{high:g}") for low, high in zip(starts, limits, strict=True)]
+    return [*between, words(f"over_{unit}", of=f"{limits[-1]:g}")]
+
+
+def _step_of(values: NDArray[np.float64], limits: tuple[float, ...], unit: int, scale: int) -> NDArray[np.int8]:
+    """Return the class of each value: within a limit is ``<=``, compared in integers; the last class has no value."""
+    whole = np.rint(values * scale)
+    step = np.searchsorted(np.rint(np.array(limits) * unit), whole, side="left")
+    return np.where(np.isnan(values), len(limits) + 1, step).astype(np.int8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Picture:
+    """The pixels of a map's people, row 0 in the north.
+
+    Parameters
+    ----------
+    west, north, pixel
+        Web Mercator metres of the upper left corner, and of a pixel's side.
+    width, height
+        Pixels.
+    pixels, rows
+        ``(k,)`` which demand points cover which pixels.
+    own
+        ``(n,)`` the pixel in which each point stands; -1 for people without a place.
+    coarse
+        Whether a pixel is wider than a cell, so that cells share pixels.
+    """
+
+    west: float
+    north: float
+    pixel: float
+    width: int
+    height: int
+    pixels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    own: NDArray[np.int64]
+    coarse: bool
+
+    @classmethod
+    def of(cls, places: Places, *, max_side: int = _MAX_SIDE) -> Picture:
+        """Return the pixels that the cells cover: every pixel whose centre a cell holds, at least the point's own.
+
+        No side of the picture is longer than `max_side`.
+        """
+        rows = np.flatnonzero(places.placed)
+        xy = mercator(places.lonlat[rows])
+        half = _SEAM * places.cell_m / np.cos(np.radians(places.lonlat[rows, 1])) / 2
+        low, high = xy.min(axis=0) - half.max(), xy.max(axis=0) + half.max()
+        pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / max_side))
+        width, height = (int(v) for v in np.ceil((high - low) / pixel))
+        place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
+        edge = np.array([width - 1, height - 1])
+        centre = np.clip(np.floor(place), 0, edge).astype(np.int64)
+        reach = half[:, None] / pixel
+        first = np.maximum(np.minimum(np.ceil(place - reach - 0.5), centre), 0).astype(np.int64)
+        last = np.minimum(np.maximum(np.ceil(place + reach - 0.5) - 1, centre), edge).astype(np.int64)
+        found_pixels, found_rows = [], []
+        wide, tall = (last - first).max(axis=0)
+        for right in range(wide + 1):
+            for down in range(tall + 1):
+                at = first + np.array([right, down])
+                inside = (at <= last).all(axis=1)
+                found_pixels.append(at[inside, 1] * width + at[inside, 0])
+                found_rows.append(rows[inside])
+        own = np.full(len(places.placed), -1, np.int64)
+        own[rows] = centre[:, 1] * width + centre[:, 0]
+        return cls(
+            west=float(low[0]),
+            north=float(high[1]),
+            pixel=pixel,
+            width=width,
+            height=height,
+            pixels=np.concatenate(found_pixels),
+            rows=np.concatenate(found_rows),
+            own=own,
+            coarse=bool(pixel > 2 * half.min() / _SEAM),
+        )
+
+    @property
+    def bounds(self) -> list[list[float]]:
+        """South-west and north-east corner, latitude first."""
+        east, south = self.west + self.width * self.pixel, self.north - self.height * self.pixel
+        (w, s), (e, n) = unmercator(np.array([[self.west, south], [east, self.north]]))
+        return [[float(s), float(w)], [float(n), float(e)]]
+
+    def winners(self, classes: PeopleClasses) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
+        """Return the class of each pixel, the one with the most people in it (-1 where nobody is), and its people."""
+        size = self.width * self.height
+        winner, most = np.full(size, -1, np.int8), np.zeros(size)
+        class_of, people = classes.of[self.rows], classes.population[self.rows]
+        for row in range(len(classes.labels)):
+            here = class_of == row
+            if here.any():
+                total = np.bincount(self.pixels[here], weights=people[here], minlength=size)
+                better = total > most
+                winner[better], most[better] = row, total[better]
+        return winner, most
+
+    def hidden_people(self, classes: PeopleClasses) -> float:
+        """Return the people who stand in a pixel of another class's colour."""
+        winner, _ = self.winners(classes)
+        drawn = (self.own >= 0) & (classes.of >= 0) & (classes.population > 0)
+        return float(classes.population[drawn & (winner[self.own] != classes.of)].sum())
+
+    def image(self, classes: PeopleClasses) -> str:
+        """Return the layer as a ``data:`` address of a PNG."""
+        winner, most = self.winners(classes)
+        limits = shade_limits(classes)
+        shades = len(limits) + 1
+        shade = np.searchsorted(limits, most, side="right")
+        index = np.where(winner < 0, 0, 1 + winner.astype(np.int64) * shades + shade).astype(np.uint8)
+        colours = [shade_of(colour, k, shades) for colour in classes.colours for k in range(shades)]
+        return data_address("image/png", png(index.reshape(self.height, self.width), ["#ffffff", *colours]))
+
+    def table(self, classes: PeopleClasses, coverage: Coverage) -> dict[str, Any]:
+        """Return what the pointer reads: five planes of a byte a pixel, deflated, and how to find a pixel."""
+        winner, _ = self.winners(classes)
+        people = coverage.demand.population
+        order = np.argsort(people[self.rows], kind="stable")
+        order = order[classes.of[self.rows[order]] == winner[self.pixels[order]]]
+        row_of = np.full(self.width * self.height, -1, np.int64)
+        row_of[self.pixels[order]] = self.rows[order]  # of a repeated pixel the last, the most populous, stays
+        shown = row_of >= 0
+        state = np.where(shown, states(coverage)[row_of], 0)
+        count = np.where(shown, people[row_of], 0.0)
+        if self.coarse:
+            here = self.own >= 0
+            size = self.width * self.height
+            count = np.where(shown, np.bincount(self.own[here], weights=people[here], minlength=size), 0.0)
+            state |= np.where(shown & (np.bincount(self.own[here], minlength=size) > 1), _SEVERAL_BIT, 0)
+        whole = np.clip(np.rint(count), 0, 0xFFFF).astype(np.uint16)
+        planes = [minute_bytes(coverage), tenth_km_bytes(coverage)]
+        parts = [np.where(shown, plane[row_of], 0).astype(np.uint8) for plane in planes]
+        parts += [(whole & 0xFF).astype(np.uint8), (whole >> 8).astype(np.uint8), state.astype(np.uint8)]
+        packed = zlib.compress(np.concatenate(parts).tobytes(), 9)
+        where = {"west": self.west, "north": self.north, "pixel": self.pixel, "width": self.width}
+        return {**where, "height": self.height, "planes": base64.b64encode(packed).decode("ascii")}
+
+
+def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:
+    """Return the people from which a cell is a shade fuller: thirds of the inhabited cells, in round numbers.
+
+    There are fewer where the cells are alike, and none where the layer is not shaded.
+    """
+    inhabited = classes.population[classes.population > 0]
+    if not (classes.shaded and inhabited.size):
+        return np.empty(0)
+    thirds = np.quantile(inhabited, [1 / 3, 2 / 3])
+    size = 10.0 ** np.floor(np.log10(thirds))
+    return np.unique(np.rint(thirds / size) * size)
+
+
+def shade_of(colour: str, shade: int, shades: int) -> str:
+    """Return a colour mixed with white: the last shade is the colour itself.
+
+    Examples
+    --------
+    >>> shade_of("#000000", 2, 3), shade_of("#000000", 0, 3)
+    ('#000000', '#7a7a7a')
+    """
+    white = 0.24 * (shades - 1 - shade)
+    channels = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "#" + "".join(f"{round(c + (255 - c) * white):02x}" for c in channels)

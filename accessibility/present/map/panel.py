@@ -1,0 +1,124 @@
+"""What the page of a map is filled with: the words and tables of its template, and the data its script reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from accessibility.geo.projection import WGS84, transform
+from accessibility.present.charts import picture_words
+from accessibility.present.map.legends import (
+    class_table,
+    compared_lines,
+    headline_forms,
+    headline_lines,
+    rule_rows,
+    today_said,
+)
+from accessibility.present.map.living import MAX_BYTES
+from accessibility.present.map.outlines import count
+from accessibility.present.map.proposals import proposal_panel
+from accessibility.present.map.symbols import INKS, KINDS, SHAPES, site_key, site_svg
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from accessibility.present.map.living import SwitchLayer
+    from accessibility.present.map.sheets import MapSheet
+    from accessibility.present.map.words import MapWords
+
+_READ = (
+    *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),
+    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", *SETTINGS),
+)
+_SWITCHED = (
+    *("switched", "opening_gains", "closing_loses", "not_switchable", "more_sites", "no_match", "find"),
+    *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
+)
+
+
+def page_context(sheet: MapSheet) -> dict[str, Any]:
+    """Return what the template shows."""
+    words, now, live = sheet.words, sheet.coverage, sheet.live
+    shaded = sheet.places.grid or sheet.picture is not None  # circles say by their size how many people there are
+    tables = [class_table(layer, words, shaded=shaded) for layer in sheet.layers]
+    if sheet.is_live and sheet.before is None:
+        tables.append(class_table(sheet.changes, words, shaded=False))
+    given = sheet.caption.headline
+    plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words)
+    compared = [] if sheet.before is None else compared_lines(sheet.before, now, words)
+    return {
+        "caption": sheet.caption,
+        "words": words,
+        "headline": [("", given)] if given else headline_lines(now, words),
+        "compared": compared if plan is None else plan["summary"],
+        "tables": tables,
+        "changes": sheet.changes.name if sheet.is_live else None,
+        "rules": rule_rows(now, words),
+        "notes": sheet.notes,
+        "live": sheet.is_live,
+        "live_notes": [] if live is None else _live_notes(live, words, drawn=sheet.picture is None),
+        "plan": plan,
+        "symbols": {kind: Markup(site_svg(kind, is_open=False)) for kind in SHAPES},  # noqa: S704 -- our own
+        "picture_words": picture_words(words),
+    }
+
+
+def page_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return what the script reads; texts are its values, never its markup."""
+    keys = (*_READ, *(_SWITCHED if sheet.is_live else ()))
+    streets, waters = sheet.streets, sheet.waters
+    return {
+        "words": {key: sheet.words.template(key) for key in keys},
+        "people": sheet.people,
+        "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
+        "water": None if waters is None else {**waters.rings, "origin": waters.origin},
+        "switches": _switch_data(sheet) if sheet.is_live else None,
+    }
+
+
+def _switch_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return the switchable sites, how they are named and look, and the sentences that follow them."""
+    words, now, switches, live = sheet.words, sheet.coverage, sheet.switches, sheet.live
+    if switches is None or live is None or live.data is None:
+        return {}
+    sites, changes = now.sites, sheet.changes
+    today = sites.open if switches.today is None else switches.today
+    lonlat = transform(sites.xy, sites.crs, WGS84)
+    added = {site.id: site for site in switches.added}
+    names = {site_key(kind, is_open=counts): words(f"site_{site_key(kind, is_open=counts)}") for kind, counts in KINDS}
+    return {
+        **live.data,
+        "ids": [str(ident) for ident in sites.ids],
+        "names": [str(name or "") for name in sites.name],
+        "kinds": sites.kind.tolist(),
+        "places": np.round(lonlat[:, ::-1], 6).tolist(),
+        "drawn": sites.open.astype(int).tolist(),
+        "today": today.astype(int).tolist(),
+        "added": {row: _addition(added[site]) for row, site in enumerate(sites.ids) if site in added},
+        "fixed": switches.fixed,
+        "compares": sheet.before is not None or sheet.proposal is not None,
+        "against": "drawn" if sheet.before is None else "today",
+        "headline": [text for _, text in headline_forms(now, words)],
+        "before": today_said(sheet.today),
+        "settings": [words(setting) for setting in SETTINGS],
+        "change": {"name": changes.name, "colours": changes.colours, "layer": 0 if sheet.before is not None else -1},
+        "what": names,
+        "shapes": SHAPES,
+        "inks": INKS,
+    }
+
+
+def _addition(site: Any) -> dict[str, Any]:
+    place = {"id": str(site.id), "lon": float(site.lon), "lat": float(site.lat)}
+    return {**place, "kind": site.kind, "name": site.name, "cost": float(site.cost)}
+
+
+def _live_notes(live: SwitchLayer, words: MapWords, *, drawn: bool) -> list[tuple[str, str]]:
+    """Return what cannot be switched or does not follow, and why."""
+    if live.data is None:
+        return words.lines("switches_off", size=f"{live.size / 1e6:.1f}", limit=f"{MAX_BYTES / 1e6:g}")
+    left = words.lines("left_out", n=live.left_out, most=count(live.most)) if live.left_out else []
+    stays = [] if drawn else words.lines("picture_stays")
+    return [*left, *stays, *words.lines("only_coverage")]

@@ -1,0 +1,168 @@
+"""`MapSheet`: everything a coverage map shows, worked out before it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from accessibility.measures.surface import Places
+from accessibility.present.map.changes import classify_changes, classify_gains
+from accessibility.present.map.dots import MAX_DOTS, pack_dots
+from accessibility.present.map.legends import hidden_notes
+from accessibility.present.map.living import embed_switches
+from accessibility.present.map.outlines import Waters, count, district_features, street_lines, water_rings
+from accessibility.present.map.overlays import Picture, classify_people
+from accessibility.present.map.proposals import open_after, rows_of
+
+if TYPE_CHECKING:
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.map.legends import MapCaption
+    from accessibility.present.map.living import Switches, SwitchLayer
+    from accessibility.present.map.outlines import Backdrop, Bounds, StreetLines
+    from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.present.map.proposals import Proposal
+    from accessibility.present.map.words import MapWords
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MapSheet:
+    """Everything a coverage map shows.
+
+    Parameters
+    ----------
+    coverage
+        Whose people and sites are drawn.
+    caption
+        Title, date, sources, language.
+    backdrop
+        Districts, streets, water.
+    before
+        What the coverage is compared with; None without a comparison.
+    proposal
+        Which sites should open; None without one.
+    switches
+        What makes the sites switchable; None where they are not.
+    max_dots
+        More demand points than this are a picture.
+    """
+
+    coverage: Coverage
+    caption: MapCaption
+    backdrop: Backdrop
+    before: Coverage | None = None
+    proposal: Proposal | None = None
+    switches: Switches | None = None
+    max_dots: int = MAX_DOTS
+
+    @cached_property
+    def words(self) -> MapWords:
+        """What the map says."""
+        return self.caption.words
+
+    @cached_property
+    def places(self) -> Places:
+        """Where the people stand."""
+        return Places.of(self.coverage)
+
+    @cached_property
+    def layers(self) -> tuple[PeopleClasses, ...]:
+        """The ways to colour people, the one that shows first."""
+        now, words = self.coverage, self.words
+        layers = classify_people(now, words)
+        if self.before is not None:
+            layers = (classify_changes(self.before, now, words), *layers)
+        if self.proposal is not None and self.switches is not None:
+            after = self.switches.covered_by(open_after(self.proposal.plan, now.sites), len(now.demand))
+            layers = (classify_gains(now.covered, after, now.demand.population, words), *layers)
+        return layers
+
+    @cached_property
+    def changes(self) -> PeopleClasses:
+        """Gained and lost, as the map is drawn; the page keeps it up to date when sites are switched."""
+        return classify_changes(self.today, self.coverage, self.words)
+
+    @property
+    def today(self) -> Coverage:
+        """What gained and lost are against."""
+        return self.coverage if self.before is None else self.before
+
+    @cached_property
+    def live(self) -> SwitchLayer | None:
+        """The sites that can be switched; None where nobody asked for it."""
+        if self.switches is None:
+            return None
+        selected = () if self.proposal is None else self.proposal.plan.selected
+        keep = rows_of(self.coverage.sites, selected)
+        return embed_switches(self.switches, self.coverage, self.today.covered, keep=keep)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether sites can be switched."""
+        return self.live is not None and self.live.data is not None
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """The picture of the people, where there are too many to be drawn one by one."""
+        few = len(self.coverage.demand) <= self.max_dots or not self.places.placed.any()
+        return None if few else Picture.of(self.places)
+
+    @cached_property
+    def outlines(self) -> tuple[dict[str, Any] | None, Bounds]:
+        """The districts as GeoJSON, and the bounds of the map."""
+        if self.backdrop.districts is None:
+            return None, _bounds(self.places)
+        return district_features(self.backdrop.districts, self.words)
+
+    @cached_property
+    def streets(self) -> StreetLines | None:
+        """StreetLines, a little beyond the bounds."""
+        network = self.backdrop.network
+        return None if network is None else street_lines(network, self._widened)
+
+    @cached_property
+    def waters(self) -> Waters | None:
+        """Rivers and lakes, a little beyond the bounds."""
+        water = self.backdrop.water
+        return None if water is None or water.empty else water_rings(water, self._widened)
+
+    @property
+    def _widened(self) -> Bounds:
+        west, south, east, north = self.outlines[1]
+        return (west - 0.01, south - 0.01, east + 0.01, north + 0.01)
+
+    @cached_property
+    def people(self) -> dict[str, Any]:
+        """What the page draws the people from, and what the pointer reads."""
+        if self.picture is not None:
+            return self.picture.table(self.layers[0], self.coverage)
+        live = self.live
+        return pack_dots(
+            self.layers, self.places, self.coverage, live.class_of if live is not None and self.is_live else None
+        )
+
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        """What a reader must know of how the map is drawn, in lines by HTML language."""
+        words, hidden = self.words, {}
+        metres = f"{self.places.cell_m:,.0f}"
+        if self.picture is None:
+            notes = words.lines("every_cell" if self.places.grid else "every_place", metres=metres)
+        else:
+            notes = words.lines("picture", points=count(len(self.coverage.demand)), metres=metres)
+            hidden = {x.name: self.picture.hidden_people(x) for x in self.layers} if self.picture.coarse else {}
+        unplaced = float(self.coverage.demand.population[~self.places.placed].sum())
+        notes += hidden_notes(self.layers, words, unplaced=unplaced, hidden=hidden)
+        notes += [] if self.streets is None else self.streets.said(words)
+        small = 0 if self.waters is None else self.waters.left
+        notes += words.lines("small_waters", left=small) if small else []
+        return [*notes, *words.lines("method"), *words.lines("north")]
+
+
+def _bounds(places: Places) -> Bounds:
+    """Return the bounds of people and, where they have no place, of nothing in particular."""
+    found = places.lonlat[places.placed]
+    if not len(found):
+        return (-180.0, -60.0, 180.0, 75.0)
+    (west, south), (east, north) = found.min(axis=0).tolist(), found.max(axis=0).tolist()
+    return (west, south, east, north)

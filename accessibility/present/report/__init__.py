@@ -1,0 +1,1 @@
+"""The report, its workbook and its pictures, from one set of facts."""

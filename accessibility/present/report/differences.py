@@ -1,0 +1,158 @@
+"""What ``compare`` writes: a row a scenario, the differences by district, setting and group, and the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.present.layers.files import write_csv
+from accessibility.present.manifest import record_run, tell_path
+from accessibility.sources.cache import sha256_file
+from accessibility.whatif.comparison import ALL, compare_coverages, compare_scenarios
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.manifest import Run
+    from accessibility.whatif.scenario import Scenario
+
+    Pairs = Sequence[tuple[Scenario, Coverage]]
+
+COMPARE_COLUMNS = (
+    *("scenario", "open_sites", "population", "covered", "covered_share", "change", "gained", "lost"),
+    *("unreached", "cost", "per_person"),
+)
+DIFFERENCE_COLUMNS = (
+    *("scenario", "district", "setting", "group", "population", "covered_before", "covered_after", "gained", "lost"),
+    *("share_before", "share_after", "better_off", "minutes_saved", "worse_off", "minutes_added"),
+)
+
+
+def scenario_table(baseline: Coverage, pairs: Pairs) -> pd.DataFrame:
+    """Return the rows of ``compare.csv``: a row a scenario, with `COMPARE_COLUMNS`.
+
+    Parameters
+    ----------
+    baseline
+        Today's coverage.
+    pairs
+        Each scenario with its coverage.
+
+    Raises
+    ------
+    InputError
+        A scenario without a name, or named as another.
+    """
+    _check_names(pairs)
+    return pd.DataFrame(compare_scenarios(baseline, pairs), columns=list(COMPARE_COLUMNS))
+
+
+def difference_table(baseline: Coverage, pairs: Pairs, district: pd.Series[Any]) -> pd.DataFrame:
+    """Return the rows of ``differences.csv``: who gains and loses, by scenario, district, setting and group.
+
+    The group ``all`` counts everybody; so does the setting ``all`` of a district, and the district ``total``.
+
+    Parameters
+    ----------
+    baseline, pairs
+        As for `scenario_table`.
+    district
+        District of each demand point, keyed by demand id.
+
+    Raises
+    ------
+    InputError
+        A scenario without a name of its own, or a group that is named ``all``.
+    """
+    _check_names(pairs)
+    groups: list[str | None] = [None, *baseline.demand.groups]
+    if ALL in groups:
+        msg = f"a group of people is named {ALL!r}, which stands for everybody in the table; expected another name"
+        raise InputError(msg)
+    parts = [
+        compare_coverages(baseline, after, district, group=group)
+        .reset_index()
+        .assign(scenario=scenario.name, group=ALL if group is None else group)
+        for scenario, after in pairs
+        for group in groups
+    ]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(DIFFERENCE_COLUMNS))
+    return table[list(DIFFERENCE_COLUMNS)]
+
+
+def record_comparison(
+    run: Run,
+    baseline: Coverage,
+    pairs: Pairs,
+    *,
+    sensitivity: Mapping[str, float] | Mapping[float, float],
+    scenario_file: Path | None = None,
+) -> dict[str, Any]:
+    """Return the manifest of a comparison: that of the baseline, and below ``scenarios`` what each changes and brings.
+
+    Parameters
+    ----------
+    run, sensitivity
+        As for `record_run`.
+    baseline, pairs
+        As for `scenario_table`.
+    scenario_file
+        The file that the scenarios were read from, told by path, as the study's, and SHA-256.
+
+    Raises
+    ------
+    InputError
+        A scenario without a name of its own, or a file that cannot be read.
+    """
+    rows = scenario_table(baseline, pairs).to_dict("records")
+    told = record_run(run, baseline, sensitivity=sensitivity)
+    if scenario_file is not None:
+        told["scenario_file"] = {"path": tell_path(scenario_file, run), "sha256": sha256_file(scenario_file)}
+    told["scenarios"] = [
+        {
+            "name": scenario.name,
+            "changes": _changes(scenario),
+            "totals": {name: row[name] for name in COMPARE_COLUMNS if name != "scenario"},
+        }
+        for (scenario, _), row in zip(pairs, rows, strict=True)
+    ]
+    return told
+
+
+def write_comparison(folder: Path, baseline: Coverage, pairs: Pairs, district: pd.Series[Any]) -> None:
+    """Write ``compare.csv`` and ``differences.csv`` into a folder.
+
+    Raises
+    ------
+    OutputError
+        A file could not be written; those that were there are untouched.
+    """
+    tables = {
+        "compare.csv": scenario_table(baseline, pairs),
+        "differences.csv": difference_table(baseline, pairs, district),
+    }
+    for name, table in tables.items():
+        write_csv(table, folder / name)
+
+
+def _check_names(pairs: Pairs) -> None:
+    names = [scenario.name for scenario, _ in pairs]
+    if "" in names:
+        msg = f"scenario {names.index('') + 1} of {len(names)} has no name; expected one, it names the row"
+        raise InputError(msg)
+    taken = [name for row, name in enumerate(names) if name in names[:row]]
+    if taken:
+        msg = f"two scenarios are named {taken[0]!r}; expected a name each"
+        raise InputError(msg)
+
+
+def _changes(scenario: Scenario) -> dict[str, Any]:
+    """Return what a scenario changes; what it leaves as it is stays out."""
+    told = {name: value for name, value in asdict(scenario).items() if name not in ("name", "settings") and value}
+    settings = {name: value for name, value in asdict(scenario.settings).items() if value is not None}
+    return {**told, **({"settings": settings} if settings else {})}

@@ -1,0 +1,265 @@
+"""`Facts`: every figure that a report and its workbook tell, in one place, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.measures.snap_audit import StreetFigures
+    from accessibility.siting.plan import SitingPlan
+    from accessibility.standards import Standard, Walker
+
+SENSITIVITY_COLUMNS = (
+    *("what", "case", "population", "covered", "covered_share", "covered_share_radius", "points", "applies"),
+)
+FRONTIER_COLUMNS = ("budget", "covered_people", "bound_people", "population", "covered_share", "bound_share")
+NO_WAY = "no way"
+_S_PER_MIN, _M_PER_KM = 60, 1_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ProposalFacts:
+    """A siting plan and what it brings, measured.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    table
+        Its sites in opening order, with the columns of ``sites.csv``.
+    covered_after
+        People covered with all of them open, measured anew along the streets.
+    """
+
+    plan: SitingPlan
+    table: pd.DataFrame
+    covered_after: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Clusters:
+    """The blackspots of a report.
+
+    Parameters
+    ----------
+    table
+        A row a blackspot, without its geometry.
+    min_people, link_m
+        What makes one.
+    scattered_people, scattered_clusters, unplaced_people
+        Uncovered people in no blackspot.
+    """
+
+    table: pd.DataFrame
+    min_people: float
+    link_m: float
+    scattered_people: float
+    scattered_clusters: int
+    unplaced_people: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Facts:
+    """Every figure that a report tells. Shares are 0 to 1, of people; tables are those of the CSV files of the run.
+
+    Parameters
+    ----------
+    study, date, version, sources
+        Whose figures they are, of when, computed by which version, owed to whom.
+    standard, walker
+        What they were measured with; `slow_m_s` is the speed of old people.
+    totals
+        As the manifest tells them: population, covered, uncovered, covered_share, covered_share_radius, unreached.
+    outside_people
+        People covered only from outside the area; NaN where there is no area.
+    districts, settings, groups
+        ``districts.csv``; a row a setting and a total; a row a group.
+    sensitivity
+        A row a case, with `SENSITIVITY_COLUMNS`.
+    times, distances
+        People by walking time and setting; rural people by distance, along the network and in a straight line.
+    clusters
+        The blackspots.
+    proposal, frontier
+        Where there is one: the proposal, and what each budget buys (`FRONTIER_COLUMNS`).
+    ledger, choices
+        A row an open site; people with 0, 1 and 2+ sites within the rule.
+    quality, snap, streets, node_points
+        ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
+    parameters, inputs
+        A row a parameter (parameter, value); a row a file (role, file, sha256).
+    """
+
+    study: str
+    date: str
+    version: str
+    sources: tuple[str, ...]
+    standard: Standard
+    walker: Walker
+    slow_m_s: float
+    totals: Mapping[str, float]
+    outside_people: float
+    districts: pd.DataFrame
+    settings: pd.DataFrame
+    groups: pd.DataFrame
+    sensitivity: pd.DataFrame
+    times: pd.DataFrame
+    distances: pd.DataFrame
+    clusters: Clusters
+    proposal: ProposalFacts | None = None
+    frontier: pd.DataFrame = field(default_factory=lambda: tell_frontier(None, 0.0))
+    ledger: pd.DataFrame
+    choices: Mapping[str, float]
+    quality: pd.DataFrame
+    snap: pd.DataFrame
+    streets: StreetFigures
+    node_points: float
+    parameters: pd.DataFrame
+    inputs: pd.DataFrame
+
+    @property
+    def population(self) -> float:
+        """All people."""
+        return self.totals["population"]
+
+    @property
+    def covered(self) -> float:
+        """Covered people."""
+        return self.totals["covered"]
+
+
+def tell_totals(coverage: Coverage) -> dict[str, float]:
+    """Return the totals of a coverage as a manifest tells them."""
+    return {
+        "population": coverage.population,
+        "covered": coverage.covered_people,
+        "uncovered": coverage.uncovered_people,
+        "covered_share": coverage.share,
+        "covered_share_radius": coverage.share_radius,
+        "unreached": coverage.unreached_people,
+    }
+
+
+def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:
+    """Return a row a case, and last one in which every distance is read as a straight line.
+
+    Parameters
+    ----------
+    now
+        The headline.
+    cases
+        What changes (``speed``, ``town``, ``compounds``, ``reading``), the case, its coverage, and whether it is the
+        headline's.
+    """
+    rows = [_case(what, case, now, other, applies=applies) for what, case, other, applies in cases]
+    straight = {
+        **_case("reading", "radius", now, now, applies=_by_radius(now.standard)),
+        "covered": float(now.demand.population[now.covered_radius].sum()),
+        "covered_share": now.share_radius,
+        "points": 100 * (now.share_radius - now.share),
+    }
+    return pd.DataFrame([*rows, straight], columns=list(SENSITIVITY_COLUMNS))
+
+
+def tell_times(coverage: Coverage) -> pd.DataFrame:
+    """Return people by walking time: a row a class with its urban, town and rural people, all, and their share."""
+    minutes = coverage.standard.walk_classes
+    step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
+    people = coverage.demand.population
+    labels = class_labels(minutes)
+    table = pd.DataFrame({"class": labels})
+    for setting in SETTINGS:
+        here = coverage.demand.setting == setting
+        table[setting] = np.bincount(step[here], weights=people[here], minlength=len(labels))
+    table["people"] = np.bincount(step, weights=people, minlength=len(labels))
+    return table.assign(share=_over(table["people"].to_numpy(), coverage.population))
+
+
+def tell_distances(coverage: Coverage) -> pd.DataFrame:
+    """Return rural people by distance to the nearest site: along the network, and in a straight line."""
+    rural = coverage.demand.setting == "rural"
+    people = coverage.demand.population[rural]
+    kilometres = coverage.standard.distance_classes
+    labels = class_labels(kilometres)
+    by = {}
+    for name, metres in (("network", coverage.metres), ("radius", coverage.radius_m)):
+        step = _steps(metres[rural], kilometres, _M_PER_KM * CM_PER_M, CM_PER_M)
+        by[name] = np.bincount(step, weights=people, minlength=len(labels))
+    return pd.DataFrame({"class": labels, **by, "population": float(people.sum())})
+
+
+def tell_frontier(frontier: pd.DataFrame | None, population: float) -> pd.DataFrame:
+    """Return what each budget buys, with shares of the population, the smallest budget first."""
+    if frontier is None or frontier.empty:
+        return pd.DataFrame(columns=list(FRONTIER_COLUMNS), dtype=float)
+    table = frontier[["budget", "covered_people", "bound_people"]].astype(float).sort_values("budget")
+    shares = {f"{n}_share": _over(table[f"{n}_people"].to_numpy(), population) for n in ("covered", "bound")}
+    return table.assign(population=population, **shares)[list(FRONTIER_COLUMNS)].reset_index(drop=True)
+
+
+def tell_parameters(parameters: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a row a parameter: its dotted name, and its value as text."""
+    rows = list(_leaves("", parameters))
+    return pd.DataFrame(rows, columns=["parameter", "value"])
+
+
+def class_labels(limits: tuple[float, ...]) -> list[str]:
+    """Return the names of the classes between limits.
+
+    Examples
+    --------
+    >>> class_labels((2,))[1:]
+    ['> 2', 'no way']
+    """
+    starts = (0, *limits[:-1])
+    return [*(f"{a:g}\N{EN DASH}{b:g}" for a, b in zip(starts, limits, strict=True)), f"> {limits[-1]:g}", NO_WAY]
+
+
+def _by_radius(standard: Standard) -> bool:
+    return any(standard.rule(s).measure == "radius" for s in SETTINGS)
+
+
+def _case(what: str, case: str, now: Coverage, other: Coverage, *, applies: bool) -> dict[str, Any]:
+    return {
+        "what": what,
+        "case": case,
+        "population": other.population,
+        "covered": other.covered_people,
+        "covered_share": other.share,
+        "covered_share_radius": other.share_radius,
+        "points": 100 * (other.share - now.share),
+        "applies": applies,
+    }
+
+
+def _steps(values: NDArray[np.float64], limits: tuple[float, ...], unit: int, scale: int) -> NDArray[np.intp]:
+    """Return the class of each value: within a limit is ``<=``, compared in integers; the last class has no value."""
+    step = np.searchsorted(np.rint(np.array(limits) * unit), np.rint(values * scale), side="left")
+    return np.where(np.isnan(values), len(limits) + 1, step)
+
+
+def _over(part: NDArray[np.float64], whole: float) -> NDArray[np.float64]:
+    return part / whole if whole > 0 else np.full(len(part), np.nan)
+
+
+def _leaves(name: str, value: Any) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict) and set(value) == {"measure", "limit", "text"}:
+        yield name, f"{value['measure']} {value['limit']:g} {'s' if value['measure'] == 'walk' else 'm'}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(f"{name}.{key}" if name else str(key), inner)
+    elif isinstance(value, (list, tuple)):
+        yield name, ", ".join(map(str, value))
+    else:
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,240 @@
+"""The pictures of a report with their captions and legends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accessibility.present.charts import (
+    COVERED,
+    CUT,
+    FAR,
+    GAINED,
+    QUIET,
+    SERIES,
+    Axes,
+    Series,
+    draw_bars,
+    draw_frontier,
+    draw_parts,
+    drawing,
+    element,
+)
+from accessibility.present.report.facts import NO_WAY
+from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
+from accessibility.present.report.sentences import say_conditions
+from accessibility.sites import KINDS
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+    from markupsafe import Markup
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.language import Tongue, Voice
+    from accessibility.present.report.facts import Facts
+
+_MOST_PINS = 15
+_PALE = "#8fbfe3"
+_S_PER_MIN, _HALF = 60, 0.5  # half a person rounds to one
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures:
+    """What the pictures are drawn from.
+
+    Parameters
+    ----------
+    ground
+        What all maps share.
+    after
+        The coverage with the proposal, where there is one.
+    """
+
+    ground: Paper
+    after: Coverage | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Illustration:
+    """A picture, its caption in each language, and its legend: a sign and words."""
+
+    drawing: Markup
+    caption: list[tuple[str, str]]
+    legend: tuple[tuple[Markup, str], ...] = ()
+
+
+def illustrate(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illustration]:
+    """Return the pictures by name; those without anything to show are left out."""
+    found = {"parts": _parts(facts, voice), "map": _map(facts, pictures, voice), "times": _times(facts, voice)}
+    if facts.distances["population"].sum() > 0:
+        found["distances"] = _distances(facts, voice)
+    if len(facts.frontier) > 1:
+        found["frontier"] = _frontier(facts, voice)
+    if pictures.after is not None and facts.proposal is not None:
+        found["before"], found["after"] = _before_and_after(facts, pictures, voice)
+    return found
+
+
+def _parts(facts: Facts, voice: Voice) -> Illustration:
+    cut = facts.totals["unreached"]
+    people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
+    colours = {"covered": COVERED, "far": FAR, "cut": CUT}
+    series = [Series(name, (max(value, 0.0),), colours[name]) for name, value in people.items()]
+    title = voice.short(lambda t: t("section_findings"))
+    return Illustration(
+        drawing=draw_parts(series, title), caption=[], legend=_people_legend(facts, voice, people, colours)
+    )
+
+
+def _people_legend(
+    facts: Facts, voice: Voice, people: dict[str, float], colours: dict[str, str]
+) -> tuple[tuple[Markup, str], ...]:
+    """Return a swatch a state, its name, its people and their share."""
+
+    def words(name: str) -> str:
+        number, share = voice.first.number(people[name]), voice.first.percent(people[name], facts.population)
+        return f"{voice.short(_wording(f'people_{name}'))} {number} ({share})"
+
+    return tuple((_swatch(colours[name]), words(name)) for name in people)
+
+
+def _map(facts: Facts, pictures: Pictures, voice: Voice) -> Illustration:
+    ground = pictures.ground
+    spots = facts.clusters.table.head(_MOST_PINS).to_dict("records")
+    pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
+    cut = facts.totals["unreached"]
+    people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
+    legend = [
+        *_people_legend(facts, voice, people, {"covered": COVERED, "far": FAR, "cut": CUT}),
+        *_signs(ground, voice),
+    ]
+    if pins:
+        legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), voice.short(lambda t: t("site_blackspot"))))
+    unplaced = float(ground.coverage.demand.population[~ground.places.placed].sum())
+
+    def caption(tongue: Tongue) -> str:
+        first = say_conditions(
+            facts,
+            tongue,
+            "map_caption",
+            covered=tongue.number(facts.covered),
+            share=tongue.percent(facts.covered, facts.population),
+        )
+        cells = tongue("map_cells", cell=tongue.number(ground.places.cell_m))
+        hidden = tongue("map_unplaced", unplaced=tongue.number(unplaced)) if unplaced >= _HALF else ""
+        return " ".join(part for part in (first, cells, hidden, tongue("approval")) if part)
+
+    return Illustration(drawing=draw_people(ground, pins=pins), caption=voice.each(caption), legend=tuple(legend))
+
+
+def _before_and_after(facts: Facts, pictures: Pictures, voice: Voice) -> tuple[Illustration, Illustration]:
+    proposal, ground = facts.proposal, pictures.ground
+    assert proposal is not None  # noqa: S101 -- the caller asked for it
+    rows = proposal.table.dropna(subset=["lon", "lat"]).to_dict("records")
+    pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"]), chosen=True) for row in rows]
+
+    def caption(key: str, people: float) -> Callable[[Tongue], str]:
+        return lambda tongue: say_conditions(
+            facts, tongue, key, covered=tongue.number(people), share=tongue.percent(people, facts.population)
+        )
+
+    before = Illustration(
+        drawing=draw_people(ground, large=1.9), caption=voice.each(caption("before_caption", facts.covered))
+    )
+    colours = {"covered": _PALE, "gained": GAINED, "far": FAR, "cut": CUT}
+    legend = [(_swatch(colour), voice.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
+    legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), voice.short(_wording("site_chosen"))))
+    after = Illustration(
+        drawing=draw_people(ground, after=pictures.after, pins=pins, large=1.9),
+        caption=voice.each(caption("after_caption", proposal.covered_after)),
+        legend=tuple(legend),
+    )
+    return before, after
+
+
+def _times(facts: Facts, voice: Voice) -> Illustration:
+    table, rule = facts.times, facts.standard.urban
+    limit = rule.limit / _S_PER_MIN if rule.measure == "walk" else 0.0
+    marked, classes = rule.measure == "walk", facts.standard.walk_classes
+
+    def caption(tongue: Tongue) -> str:
+        more = {"minutes": f"{limit:g}"} if marked else {}
+        return say_conditions(facts, tongue, "times_caption" if marked else "times_caption_plain", **more)
+
+    axes = Axes(
+        title=voice.short(_wording("section_times")),
+        across=voice.short(_wording("axis_minutes"), " · "),
+        classes=_classes(table, voice),
+        notes=tuple(voice.first.percent(people, facts.population) for people in table["people"]),
+        mark_after=classes.index(limit) + 1 if marked else None,
+    )
+    series = [
+        Series(voice.short(_wording(setting)), tuple(table[setting].astype(float)), colour)
+        for setting, colour in zip(SETTINGS, SERIES, strict=True)
+    ]
+    return Illustration(drawing=draw_bars(axes, series, stacked=True), caption=voice.each(caption))
+
+
+def _distances(facts: Facts, voice: Voice) -> Illustration:
+    table = facts.distances
+    rural = float(table["population"].iloc[0])
+    axes = Axes(
+        title=voice.short(_wording("sheet_distances")),
+        across=voice.short(_wording("axis_km"), " · "),
+        classes=_classes(table, voice),
+    )
+    series = [
+        Series(voice.short(_wording(key)), tuple(table[name].astype(float)), colour)
+        for name, key, colour in (
+            ("network", "along_network", SERIES[0]),
+            ("radius", "straight_line", SERIES[2]),
+        )
+    ]
+    caption = voice.each(lambda t: t("distances_caption", population=t.number(rural), date=facts.date))
+    return Illustration(drawing=draw_bars(axes, series, stacked=False), caption=caption)
+
+
+def _frontier(facts: Facts, voice: Voice) -> Illustration:
+    table, proposal = facts.frontier, facts.proposal
+    by_sites = proposal is not None and proposal.plan.sites_limit is not None
+    axis = "axis_sites" if by_sites else "axis_cost"
+    point = None
+    if proposal is not None and proposal.plan.selected and facts.population > 0:
+        spent = proposal.plan.cost if proposal.plan.sites_limit is None else float(len(proposal.plan.selected))
+        point = (spent, proposal.covered_after / facts.population, voice.short(_wording("point_proposal")))
+    series = [
+        Series(voice.short(_wording("line_plan")), tuple(table["covered_share"]), COVERED),
+        Series(voice.short(_wording("line_bound")), tuple(table["bound_share"]), QUIET),
+    ]
+    axes = Axes(
+        title=voice.short(_wording("sheet_frontier")),
+        across=voice.short(_wording(axis), " · "),
+    )
+    drawn = draw_frontier(axes, tuple(table["budget"]), series, point)
+    return Illustration(drawing=drawn, caption=voice.each(lambda t: say_conditions(facts, t, "frontier_caption")))
+
+
+def _wording(key: str) -> Callable[[Tongue], str]:
+    return lambda tongue: tongue(key)
+
+
+def _classes(table: pd.DataFrame, voice: Voice) -> tuple[str, ...]:
+    return tuple(voice.short(_wording("no_way")) if label == NO_WAY else str(label) for label in table["class"])
+
+
+def _signs(ground: Paper, voice: Voice) -> list[tuple[Markup, str]]:
+    """Return the sign of each kind of site that counts."""
+    sites = ground.coverage.sites
+    kinds = [kind for kind in KINDS if (sites.open & (sites.kind == kind)).any()]
+    return [(_boxed(site_sign(kind, 8, 8, 5.5)), voice.short(_wording(f"site_{kind}"))) for kind in kinds]
+
+
+def _swatch(colour: str) -> Markup:
+    return _boxed(element("rect", x=1, y=1, width=14, height=14, fill=colour))
+
+
+def _boxed(sign: Markup) -> Markup:
+    return drawing(16, 16, sign, class_="sign")

@@ -1,0 +1,254 @@
+"""A map for paper: people as coloured squares, districts, main streets, sites and numbers, as one SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from markupsafe import Markup
+
+from accessibility.geo.projection import WGS84, mercator, transform, unmercator
+from accessibility.measures.surface import Places
+from accessibility.present.charts import COVERED, CUT, FAR, GAINED, INK, drawing, element, path_of, text
+from accessibility.present.map.outlines import street_lines
+from accessibility.present.map.overlays import PeopleClasses, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.streets.network import Network
+
+WIDTH = 1_000.0
+_MAX_HEIGHT = 1_250.0
+_SQUARES = 210  # across; smaller ones could not be told apart on paper
+_ROOM = 0.025
+_MOST_LABELS = 40
+_STREET_BYTES = 60_000
+_SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
+_SCALES_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pin:
+    """A numbered place on a map, in degrees."""
+
+    lon: float
+    lat: float
+    number: int
+    chosen: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Paper:
+    """What all maps of a report share.
+
+    Parameters
+    ----------
+    coverage
+        Today's.
+    places
+        Where people stand, in squares large enough to see.
+    west, north, scale, height
+        Web Mercator metres of the corner, drawing units a metre, and the height in units.
+    districts, streets
+        Paths.
+    names
+        Place and name of each district, where there is room for names.
+    """
+
+    coverage: Coverage
+    places: Places
+    west: float
+    north: float
+    scale: float
+    height: float
+    districts: str
+    streets: str
+    names: tuple[tuple[float, float, str], ...]
+
+    @classmethod
+    def of(cls, coverage: Coverage, districts: gpd.GeoDataFrame | None, network: Network | None) -> Paper:
+        """Return the ground of a coverage: its people and districts with a little room around."""
+        places = Places.of(coverage)
+        found = places.lonlat[places.placed]
+        corners = [found.min(axis=0), found.max(axis=0)] if len(found) else [np.array([-0.01, -0.01]), np.full(2, 0.01)]
+        if districts is not None and len(districts):
+            west, south, east, north = districts.to_crs(WGS84).total_bounds
+            corners += [np.array([west, south]), np.array([east, north])]
+        box = mercator(np.array(corners))
+        low, high = box.min(axis=0), box.max(axis=0)
+        side = max(float((high - low).max()), 500.0)
+        middle, half = (low + high) / 2, np.maximum((high - low) / 2, side / 4) + _ROOM * side
+        low, high = middle - half, middle + half
+        scale = min(WIDTH / (high - low)[0], _MAX_HEIGHT / (high - low)[1])
+        spare = (WIDTH / scale - (high - low)[0]) / 2
+        west, north = float(low[0] - spare), float(high[1])
+        cos = float(np.cos(np.radians(unmercator(middle[None])[0, 1])))
+        cell = max(places.cell_m, side * cos / _SQUARES)
+        self = cls(
+            coverage=coverage,
+            places=replace(places, cell_m=cell),
+            west=west,
+            north=north,
+            scale=float(scale),
+            height=float((high - low)[1] * scale),
+            districts="",
+            streets="",
+            names=(),
+        )
+        return replace(self, streets=self._streets(network), **self._districts(districts))
+
+    def at(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``(n, 2)`` drawing units of degrees."""
+        return self.place(mercator(lonlat))
+
+    def place(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ``(n, 2)`` drawing units of Web Mercator metres."""
+        return np.column_stack([(xy[:, 0] - self.west) * self.scale, (self.north - xy[:, 1]) * self.scale])
+
+    @property
+    def metres(self) -> float:
+        """Metres on the ground of a drawing unit, in the middle."""
+        lat = unmercator(np.array([[self.west, self.north - self.height / self.scale / 2]]))[0, 1]
+        return float(np.cos(np.radians(lat))) / self.scale
+
+    def _districts(self, districts: gpd.GeoDataFrame | None) -> dict[str, Any]:
+        if districts is None or not len(districts):
+            return {"districts": "", "names": ()}
+        there = districts.geometry.to_crs(WGS84)
+        shapes = shapely.transform(there.to_numpy(), self.at)
+        plain = shapely.simplify(shapes, 0.6)
+        rings = [shapely.get_coordinates(ring) for ring in shapely.get_rings(shapely.get_parts(plain))]
+        inside = shapely.get_coordinates(shapely.point_on_surface(shapes))
+        named = zip(inside.tolist(), there.index, strict=True) if len(there) <= _MOST_LABELS else ()
+        names = tuple((float(x), float(y), str(name)) for (x, y), name in named)
+        return {"districts": path_of(rings, closed=True), "names": names}
+
+    def _streets(self, network: Network | None) -> str:
+        if network is None:
+            return ""
+        east, south = self.west + WIDTH / self.scale, self.north - self.height / self.scale
+        (w, s), (e, n) = unmercator(np.array([[self.west, south], [east, self.north]])).tolist()
+        found = street_lines(network, (w, s, e, n), budget=_STREET_BYTES)
+        lines: list[NDArray[np.float64]] = []
+        for part in found.lines[:1]:
+            ends = np.cumsum(part["counts"])[:-1]
+            steps = np.split(np.array(part["steps"], dtype=np.float64).reshape(-1, 2), ends)
+            lines += [self.at((np.cumsum(step, axis=0) + np.array(found.origin)) / 1e5) for step in steps]
+        return path_of(lines)
+
+
+def draw_people(
+    ground: Paper, *, after: Coverage | None = None, pins: Sequence[Pin] = (), large: float = 1.0
+) -> Markup:
+    """Return the map of today's coverage, or of the coverage after a change with what it gains.
+
+    Parameters
+    ----------
+    ground
+        What all maps share.
+    after
+        The coverage after the change.
+    pins
+        Numbered places: blackspots, or chosen sites.
+    large
+        How much larger signs and letters are, for a map that is printed small; it then bears no names.
+    """
+    parts = [
+        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f6f5f1"),
+        _people(ground, after),
+        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
+        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6 * large, stroke_opacity=0.75),
+        *_signs(ground, ground.coverage if after is None else after, large),
+        *(text(x, y, name, class_="placename", font_size=15.0) for x, y, name in ground.names if large == 1.0),
+        *(_pin(ground, pin, large) for pin in pins),
+        _scale_bar(ground, large),
+    ]
+    return drawing(WIDTH, ground.height, *parts, class_="map")
+
+
+def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:
+    """Return covered, newly covered, too far and without a way, for the squares."""
+    now = today if after is None else after
+    state = np.where(now.covered, 0, np.where(now.unreached, 3, 2))
+    state[now.covered & ~today.covered] = 1
+    return PeopleClasses(
+        name="people",
+        labels=("covered", "gained", "far", "cut"),
+        colours=(COVERED, GAINED, FAR, CUT) if after is None else ("#8fbfe3", GAINED, FAR, CUT),
+        of=state.astype(np.int8),
+        population=today.demand.population,
+        shaded=after is None,
+    )
+
+
+def _people(ground: Paper, after: Coverage | None) -> Markup:
+    if not ground.places.placed.any():
+        return Markup("")
+    picture = Picture.of(ground.places)
+    x, y = ground.place(np.array([[picture.west, picture.north]]))[0].tolist()
+    side = picture.pixel * ground.scale
+    return element(
+        "image",
+        href=picture.image(classify(ground.coverage, after)),
+        x=x,
+        y=y,
+        width=picture.width * side,
+        height=picture.height * side,
+        preserveAspectRatio="none",
+        class_="squares",
+    )
+
+
+def _signs(ground: Paper, coverage: Coverage, large: float) -> list[Markup]:
+    """Return a sign for each site that counts: a disc an outlet, a square a bank, a triangle a new site."""
+    sites = coverage.sites
+    rows = np.flatnonzero(sites.open)
+    at = ground.at(transform(sites.xy[rows], sites.crs, WGS84))
+    size = 5.2 * large * (1.0 if len(rows) <= 150 else 0.6)  # noqa: PLR2004 -- more would hide the people
+    return [
+        site_sign(str(sites.kind[row]), x, y, size)
+        for row, (x, y) in zip(rows, at.tolist(), strict=True)
+        if 0 <= x <= WIDTH and 0 <= y <= ground.height
+    ]
+
+
+def site_sign(kind: str, x: float, y: float, size: float) -> Markup:
+    """Return the sign of a kind of site around a place."""
+    look: dict[str, object] = {"fill": _SITE_INKS[kind], "stroke": "#fff", "stroke_width": size / 4}
+    if kind == "outlet":
+        return element("circle", cx=x, cy=y, r=size, **look)
+    if kind == "bank":
+        return element("rect", x=x - 0.9 * size, y=y - 0.9 * size, width=1.8 * size, height=1.8 * size, **look)
+    tip = f"M{x:.1f} {y - 1.2 * size:.1f}l{1.15 * size:.1f} {2.1 * size:.1f}h{-2.3 * size:.1f}Z"
+    return element("path", d=tip, **look)
+
+
+def pin_sign(x: float, y: float, number: str, size: float, *, chosen: bool) -> Markup:
+    """Return a numbered disc: dark for a chosen site, white with a red rim for a blackspot."""
+    fill, ink, rim = ("#00695c", "#fff", "#fff") if chosen else ("#fff", "#b3261e", "#b3261e")
+    disc = element("circle", cx=x, cy=y, r=size, fill=fill, stroke=rim, stroke_width=size / 6)
+    label = text(x, y + 0.37 * size, number, text_anchor="middle", font_size=1.05 * size, fill=ink, font_weight=700)
+    return disc + label
+
+
+def _pin(ground: Paper, pin: Pin, large: float) -> Markup:
+    x, y = ground.at(np.array([[pin.lon, pin.lat]]))[0].tolist()
+    return pin_sign(x, y, str(pin.number), (9.0 if pin.chosen else 11.0) * large, chosen=pin.chosen)
+
+
+def _scale_bar(ground: Paper, large: float) -> Markup:
+    km = max((k for k in _SCALES_KM if 1_000 * k / ground.metres <= 0.22 * WIDTH), default=_SCALES_KM[0])
+    length = 1_000 * km / ground.metres
+    x, y = 22.0, ground.height - 22.0
+    bar = element("path", d=f"M{x} {y - 7}v7h{length:.1f}v-7", fill="none", stroke=INK, stroke_width=1.8 * large)
+    words = text(x + length / 2, y - 8, f"{km:g} km", text_anchor="middle", font_size=15.0 * large, class_="halo")
+    top, right = 26.0, WIDTH - 30.0
+    arrow = element("path", d=f"M{right} {top}l7 20l-7 -5l-7 5Z", fill=INK)
+    return bar + words + arrow + text(right, top + 36, "N", text_anchor="middle", font_size=15.0, class_="halo")

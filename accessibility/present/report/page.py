@@ -1,0 +1,292 @@
+"""A table as the page prints it: headings in each language, cells as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from accessibility.errors import visible
+from accessibility.files import write_aside
+from accessibility.measures.tables import TOTAL
+from accessibility.present.language import NOTHING, Voice
+from accessibility.present.pages import page_template, template_text
+from accessibility.present.report.illustrations import Pictures, illustrate
+from accessibility.present.report.sentences import (
+    say_blackspot_text,
+    say_blackspots,
+    say_conditions,
+    say_districts,
+    say_headline,
+    say_ledger,
+    say_limits,
+    say_method,
+    say_proposal,
+    say_quality,
+    say_readings,
+    say_speeds,
+    say_uncovered,
+)
+from accessibility.present.report.sheets import Sheet, merge_by_code, tell_sheets
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from accessibility.present.language import Tongue
+    from accessibility.present.report.facts import Facts
+    from accessibility.present.report.sheets import SheetColumn
+
+    Lines = list[tuple[str, str]]
+
+_MOST_UNCUT = 24
+_LONG_CELLS = ("quality", "parameters")
+_DEGREE_DECIMALS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell: its words, and whether it is a number."""
+
+    words: str
+    number: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableView:
+    """A table ready to print.
+
+    Parameters
+    ----------
+    name
+        Of the sheet.
+    headings
+        Of each column: the languages and words, and whether it holds numbers.
+    rows
+        The cells; `total` says whether the last row is a total.
+    left_out
+        Rows that only the workbook holds.
+    """
+
+    name: str
+    headings: tuple[tuple[list[tuple[str, str]], bool], ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    total: bool
+    left_out: int
+
+    @property
+    def uncut(self) -> bool:
+        """Whether the table is short enough to stand on one page."""
+        return len(self.rows) <= _MOST_UNCUT and self.name not in _LONG_CELLS
+
+
+def view_table(sheet: Sheet, voice: Voice, *, left_out: int = 0) -> TableView:
+    """Return a table as the page prints it."""
+    frame = sheet.frame
+    rows = tuple(
+        tuple(_cell(column, value, voice) for column, value in zip(sheet.columns, row, strict=True))
+        for row in frame[[column.name for column in sheet.columns]].astype(object).itertuples(index=False, name=None)
+    )
+    first = sheet.columns[0].name
+    return TableView(
+        name=sheet.name,
+        headings=tuple((heading(column, voice), not column.is_text) for column in sheet.columns),
+        rows=rows,
+        total=bool(len(frame)) and str(frame[first].iloc[-1]) == TOTAL,
+        left_out=left_out,
+    )
+
+
+def heading(column: SheetColumn, voice: Voice) -> list[tuple[str, str]]:
+    """Return the heading of a column in each language, alike ones once."""
+    said = voice.each(lambda tongue: tongue.or_else(f"col_{column.name}", column.name))
+    return said[:1] if len({words for _, words in said}) == 1 else said
+
+
+def _cell(column: SheetColumn, value: Any, voice: Voice) -> Cell:
+    if column.is_text:
+        return Cell(words=voice.short(lambda tongue: column.words(value, tongue)), number=False)
+    missing = value is None or pd.isna(value)
+    return Cell(words=NOTHING if missing else _WRITE[column.kind](voice.first, float(value)), number=True)
+
+
+_WRITE: dict[str, Callable[[Tongue, float], str]] = {
+    "count": lambda tongue, value: tongue.number(value),
+    "share": lambda tongue, value: tongue.percent(value, 1.0),
+    "points": lambda tongue, value: tongue.points(value),
+    "decimal": lambda tongue, value: tongue.number(value, 1),
+    "degrees": lambda tongue, value: tongue.number(value, _DEGREE_DECIMALS),
+    "plain": lambda tongue, value: f"{value:.0f}",  # noqa: ARG005
+    "sum": lambda tongue, value: tongue.amount(value),
+}
+
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_BANK = "bank_name bank_min bank_people"
+_FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
+_MOST = {"districts": 60, "blackspots": 25, "proposal": 40, "frontier": 40, "ledger": 12, "quality": 25, "snap": 40}
+
+
+def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    facts
+        Every figure.
+    pictures
+        What the maps are drawn from.
+    language
+        ``en``, ``zh`` or ``both``: then every sentence stands in Chinese and beside it in English, headings and cells
+        in both.
+
+    Raises
+    ------
+    InputError
+        Another language.
+    """
+    voice = Voice.of(language)
+    sheets = tell_sheets(facts)
+    html = page_template("report.html").render(
+        policy=_POLICY,
+        style=Markup(template_text("report.css")),  # noqa: S704 -- our own file
+        running=Markup(_running(facts, voice)),  # noqa: S704 -- every sign of a name is escaped there
+        language=voice.first.html_language,
+        twin=len(voice.tongues) > 1,
+        facts=facts,
+        say=lambda key, **values: voice.each(lambda tongue: tongue(key, **values)),
+        texts=_texts(facts, voice),
+        lists=_lists(facts, voice),
+        tables=_tables(facts, sheets, voice),
+        pictures=illustrate(facts, pictures, voice),
+        share=voice.first.percent(facts.covered, facts.population),
+    )
+    return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
+
+
+def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
+    """Write the report as one HTML file; the same facts give the same bytes.
+
+    Raises
+    ------
+    InputError
+        A language there is not.
+    OutputError
+        The file could not be written; one that was there is untouched.
+    """
+    html = render_page(facts, pictures, language=language)
+    with write_aside(path) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
+
+
+def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
+    """Return the paragraphs by name, in each language."""
+    said: dict[str, Callable[[Tongue], str]] = {
+        "headline": lambda t: say_headline(facts, t),
+        "uncovered": lambda t: say_uncovered(facts, t),
+        "readings": lambda t: say_readings(facts, t),
+        "speeds": lambda t: say_speeds(facts, t),
+        "proposal": lambda t: say_proposal(facts, t),
+        "blackspots": lambda t: say_blackspot_text(facts, t),
+        "ledger": lambda t: say_ledger(facts, t),
+        "conditions": lambda t: say_conditions(facts, t),
+        "sensitivity": lambda t: say_conditions(facts, t, "note_sensitivity"),
+        "groups": lambda t: say_conditions(
+            facts, t, "no_groups" if facts.groups.empty else "note_groups", slow=t.speed(facts.slow_m_s)
+        ),
+        "note_proposal": lambda t: say_conditions(facts, t, "note_proposal"),
+        "note_ledger": lambda t: say_conditions(facts, t, "note_ledger"),
+        "note_frontier": lambda t: say_conditions(facts, t, "frontier_note"),
+        "as_of": lambda t: t("as_of", date=facts.date),
+        "made_by": lambda t: t("made_by", version=facts.version),
+        "sources": lambda t: t("data_from", sources="; ".join(facts.sources)) if facts.sources else "",
+    }
+    return {name: voice.each(say) for name, say in said.items()}
+
+
+def _lists(facts: Facts, voice: Voice) -> dict[str, list[tuple[str, list[str]]]]:
+    """Return the lists by name: of each language its points."""
+    said: dict[str, Callable[[Tongue], list[str]]] = {
+        "districts": lambda t: say_districts(facts, t),
+        "blackspots": lambda t: say_blackspots(facts, t),
+        "quality": lambda t: say_quality(facts, t),
+        "method": lambda t: say_method(facts, t),
+        "limits": say_limits,
+    }
+    return {name: [(t.html_language, say(t)) for t in voice.tongues] for name, say in said.items()}
+
+
+def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, TableView]:
+    """Return the tables that the page prints, with the columns that fit on paper."""
+    elderly = "elderly_people" if facts.clusters.table["elderly_people"].notna().any() else ""
+    short = {name: _shortened(sheet) for name, sheet in sheets.items()}
+    shares = "covered_share urban_covered_share town_covered_share rural_covered_share rural_covered_share_radius"
+    chosen = {
+        "settings": ("settings", "setting population covered covered_share covered_share_radius uncovered unreached"),
+        "districts": ("districts", f"district population covered {shares} uncovered unreached"),
+        "walking": ("districts", "district population walk_min_mean walk_min_p50 walk_min_p90 outlets partner_banks"),
+        "sensitivity": (
+            "sensitivity",
+            "what case applies population covered covered_share covered_share_radius points",
+        ),
+        "groups": ("groups", "group population covered covered_share covered_elderly covered_share_elderly"),
+        "times": ("times", "class urban town rural people share"),
+        "distances": ("distances", "class network radius population"),
+        "blackspots": (
+            "blackspots",
+            f"rank district setting people {elderly} outlet_name outlet_min outlet_km {_BANK} action",
+        ),
+        "proposal": ("proposal", "rank name kind cost gain_people covered_people covered_share marginal_per_cost"),
+        "frontier": ("frontier", "budget covered_people covered_share bound_people bound_share population"),
+        "ledger": ("ledger", "name kind within_people alone_people can_close can_close_together"),
+        "quality": ("quality", "look points_of_coverage code input people district message"),
+        "snap": (
+            "snap",
+            f"district population snap_p50_m snap_p95_m snap_max_m {' '.join(_FAR)}",
+        ),
+        "parameters": ("parameters", "parameter value meaning"),
+        "inputs": ("inputs", "role file sha256"),
+    }
+    tables = {}
+    for name, (sheet, columns) in chosen.items():
+        left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)
+        tables[name] = view_table(short[sheet].only(*columns.split()), voice, left_out=left_out)
+    return tables
+
+
+def _shortened(sheet: Sheet) -> Sheet:
+    """Return a sheet with as many rows as a reader reads.
+
+    Of districts those with the most people concerned; of the ledger those most needed and those that could close.
+    """
+    most = _MOST.get(sheet.name)
+    frame = sheet.frame
+    if sheet.name == "quality":
+        return Sheet(sheet.name, merge_by_code(frame).head(_MOST["quality"]), sheet.columns)
+    if most is None or len(frame) <= most:
+        return sheet
+    if sheet.name == "ledger":
+        ends = [frame.index[~frame["can_close"]][:most], frame.index[frame["can_close"]][-most:]]
+        return Sheet(sheet.name, frame.loc[ends[0].append(ends[1])], sheet.columns)
+    if sheet.name in ("districts", "snap"):
+        column = "uncovered" if sheet.name == "districts" else "over_100_m_people"
+        plain = frame.reset_index(drop=True)
+        rows = plain.iloc[:-1].nlargest(most - 1, column).index
+        return Sheet(sheet.name, plain.iloc[[*sorted(rows), len(plain) - 1]], sheet.columns)
+    return Sheet(sheet.name, frame.head(most), sheet.columns)
+
+
+def _running(facts: Facts, voice: Voice) -> str:
+    """Return what stands at the head and the foot of each printed page, as CSS."""
+    title = voice.short(lambda t: t("report_title"), " · ")
+    places = {"top-left": title, "top-right": facts.study, "bottom-left": facts.date}
+    boxes = "".join(f'@{where} {{ content: "{_css_text(words)}"; }}' for where, words in places.items())
+    return f'@page {{ {boxes} @bottom-right {{ content: counter(page) " / " counter(pages); }} }}'
+
+
+def _css_text(words: str) -> str:
+    """Return words for the inside of a CSS string: every ASCII sign as an escape, so that nothing ends the string."""
+    plain = " ".join(words.split())
+    return "".join(c if c.isalnum() or c == " " or ord(c) > 0x2029 else f"\\{ord(c):06x} " for c in plain)  # noqa: PLR2004

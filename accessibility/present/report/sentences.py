@@ -1,0 +1,281 @@
+"""What a report says of its facts, in one language at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from accessibility.measures.snap_audit import FAR_M
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.siting.objectives import say_objective
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from accessibility.present.language import Tongue
+    from accessibility.present.report.facts import Facts, ProposalFacts
+
+_WORST = 3
+_M_PER_KM = 1_000
+
+
+def say_headline(facts: Facts, tongue: Tongue) -> str:
+    """Return the share covered in one sentence, with both its parts, the rules and the speed."""
+    if not facts.population > 0:
+        return tongue("headline_nobody")
+    return tongue(
+        "headline",
+        share=tongue.percent(facts.covered, facts.population),
+        population=tongue.number(facts.population),
+        covered=tongue.number(facts.covered),
+        rules=tongue.rules(facts.standard),
+        speed=tongue.speed(facts.walker.speed_m_s),
+    )
+
+
+def say_conditions(facts: Facts, tongue: Tongue, key: str = "note_rule", **more: object) -> str:
+    """Return a sentence that gives the rules, the speed, the date and the number of people."""
+    return tongue(
+        key,
+        rules=tongue.rules(facts.standard),
+        speed=tongue.speed(facts.walker.speed_m_s),
+        date=facts.date,
+        population=tongue.number(facts.population),
+        **more,
+    )
+
+
+def say_uncovered(facts: Facts, tongue: Tongue) -> str:
+    """Return how many people are not covered, and how many only from outside."""
+    totals = facts.totals
+    first = tongue(
+        "not_covered", uncovered=tongue.number(totals["uncovered"]), unreached=tongue.number(totals["unreached"])
+    )
+    if not facts.outside_people >= 0.5:  # noqa: PLR2004 -- rounds to a person
+        return first
+    return _joined(tongue, first, tongue("outside", people=tongue.number(facts.outside_people)))
+
+
+def say_readings(facts: Facts, tongue: Tongue) -> str:
+    """Return the rural share by both readings of the distance; nothing where no rural distance is walked."""
+    row = next(row for row in facts.settings.to_dict("records") if row["setting"] == "rural")
+    rule = facts.standard.rural
+    if rule.measure != "network" or not row["population"] > 0:
+        return ""
+    people, network, radius = (float(row[name]) for name in ("population", "covered", "covered_radius"))
+    return tongue(
+        "both_readings",
+        population=tongue.number(people),
+        km=f"{rule.limit / _M_PER_KM:g}",
+        network=tongue.percent(network, people),
+        network_people=tongue.number(network),
+        radius=tongue.percent(radius, people),
+        radius_people=tongue.number(radius),
+    )
+
+
+def say_speeds(facts: Facts, tongue: Tongue) -> str:
+    """Return the share at each speed."""
+    rows = facts.sensitivity[facts.sensitivity["what"] == "speed"]
+    said = [
+        tongue("speed_line", share=tongue.percent(row["covered"], row["population"]), speed=row["case"])
+        for row in rows.to_dict("records")
+    ]
+    return tongue.listed(said)
+
+
+def worst_districts(facts: Facts) -> pd.DataFrame:
+    """Return the districts with the most uncovered people, three at most."""
+    table = facts.districts[~facts.districts["district"].isin([TOTAL, NO_DISTRICT])]
+    table = table[table["uncovered"] >= 0.5]  # noqa: PLR2004 -- rounds to a person
+    return table.sort_values(["uncovered", "district"], ascending=[False, True], kind="stable").head(_WORST)
+
+
+def say_districts(facts: Facts, tongue: Tongue) -> list[str]:
+    """Return a line for each of the worst districts."""
+    rows = worst_districts(facts).to_dict("records")
+    return [
+        tongue(
+            "district_line",
+            district=row["district"],
+            uncovered=tongue.number(row["uncovered"]),
+            population=tongue.number(row["population"]),
+            share=tongue.percent(row["covered"], row["population"]),
+        )
+        for row in rows
+    ] or [tongue("no_districts")]
+
+
+def say_blackspots(facts: Facts, tongue: Tongue) -> list[str]:
+    """Return a line for each of the three greatest blackspots."""
+    rows = facts.clusters.table.head(_WORST).to_dict("records")
+    least = tongue.number(facts.clusters.min_people)
+    return [_blackspot_line(row, tongue) for row in rows] or [tongue("no_blackspots", least=least)]
+
+
+def _blackspot_line(row: dict[Any, Any], tongue: Tongue) -> str:
+    said = {
+        "place": row["district"] if pd.notna(row["district"]) else str(row["id"]),
+        "people": tongue.number(row["people"]),
+        "action": say_action(row, tongue),
+    }
+    if pd.isna(row["outlet_min"]) or pd.isna(row["outlet_km"]):
+        return tongue("blackspot_line_no_way", **said)
+    minutes, km = tongue.number(row["outlet_min"]), tongue.number(row["outlet_km"], 1)
+    return tongue("blackspot_line", **said, minutes=minutes, km=km)
+
+
+def say_action(row: dict[Any, Any], tongue: Tongue) -> str:
+    """Return what could be done about a blackspot, with the site where one is meant."""
+    action = str(row["action"])
+    role = {"agree-with-bank": "bank", "open-candidate": "candidate"}.get(action)
+    if role is None:
+        return tongue.or_else(f"do_{action}", action)
+    site = next(
+        (str(row[f"{role}_{c}"]) for c in ("name", "id") if pd.notna(row[f"{role}_{c}"]) and row[f"{role}_{c}"]), ""
+    )
+    people, whole = tongue.number(row[f"{role}_people"]), tongue.number(row["people"])
+    return tongue(f"do_{action}", site=site, people=people, whole=whole)
+
+
+def say_blackspot_text(facts: Facts, tongue: Tongue) -> str:
+    """Return what a blackspot is, and where the other uncovered people live."""
+    spots = facts.clusters
+    return tongue(
+        "blackspots_text",
+        least=tongue.number(spots.min_people),
+        link=tongue.number(spots.link_m),
+        count=len(spots.table),
+        people=tongue.number(float(spots.table["people"].sum())),
+        uncovered=tongue.number(facts.totals["uncovered"]),
+        scattered=tongue.number(spots.scattered_people),
+        clusters=tongue.number(spots.scattered_clusters),
+        unplaced=tongue.number(spots.unplaced_people),
+    )
+
+
+def say_proposal(facts: Facts, tongue: Tongue) -> str:
+    """Return the proposal in a sentence or two, with its proof."""
+    proposal = facts.proposal
+    if proposal is None:
+        return tongue("proposal_missing")
+    plan = proposal.plan
+    if plan.status == "infeasible":
+        short = [
+            tongue("short_of", place=tongue("total") if place == TOTAL else place, people=tongue.number(people))
+            for place, people in plan.short_people.items()
+        ]
+        return tongue("proof_infeasible", short=tongue.listed(short) or plan.message)
+    if not plan.selected:
+        return tongue("proposal_none", message=tongue("nothing_gains"))
+    first = tongue(
+        "proposal_mclp" if plan.model == "mclp" else "proposal_cost",
+        sites=_sites(proposal, tongue),
+        cost=tongue.amount(plan.cost),
+        before=tongue.percent(facts.covered, facts.population),
+        after=tongue.percent(proposal.covered_after, facts.population),
+        population=tongue.number(facts.population),
+        **({"gain": tongue.number(proposal.covered_after - facts.covered)} if plan.model == "mclp" else {}),
+    )
+    closing = (
+        [tongue("proposal_closes", sites=tongue.listed([str(site) for site in plan.closed]))] if plan.closed else []
+    )
+    return _joined(tongue, first, *closing, say_proof(proposal, tongue))
+
+
+def say_proof(proposal: ProposalFacts, tongue: Tongue) -> str:
+    """Return how far a plan is from the best possible, and who vouches for it."""
+    plan = proposal.plan
+    limit = ""
+    if plan.budget is not None:
+        limit = tongue("within_budget", budget=f"{plan.budget:g}")
+    elif plan.sites_limit is not None:
+        limit = tongue("within_sites", sites=plan.sites_limit)
+    bound, unit = say_objective(plan.model, plan.bound)
+    told = {"limit": limit, "bound": bound, "what": tongue(unit)}
+    if plan.status == "optimal":
+        proof = tongue("proof_optimal", **told)
+    else:
+        proof = tongue("proof_feasible", **told, gap=tongue.gap(plan.gap))
+    return _joined(tongue, proof, tongue(f"vouch_{plan.bound_by}"))
+
+
+def _sites(proposal: ProposalFacts, tongue: Tongue) -> str:
+    kinds = [str(kind) for kind in proposal.table["kind"]]
+    counts = {"bank": kinds.count("bank"), "new": len(kinds) - kinds.count("bank")}
+    parts = [tongue(f"some_{name}s" if name == "bank" else "some_new", **{name: n}) for name, n in counts.items() if n]
+    which = tongue.listed(parts)
+    return tongue("sites_one", which=which) if len(kinds) == 1 else tongue("sites_many", count=len(kinds), which=which)
+
+
+def say_ledger(facts: Facts, tongue: Tongue) -> str:
+    """Return people by how many outlets they have, and how many outlets could close."""
+    if facts.ledger.empty:
+        return tongue("ledger_none")
+    return tongue(
+        "ledger_text",
+        population=tongue.number(facts.population),
+        none=tongue.number(facts.choices["0"]),
+        one=tongue.number(facts.choices["1"]),
+        many=tongue.number(facts.choices["2+"]),
+        singles=int(facts.ledger["can_close"].sum()),
+        together=int(facts.ledger["can_close_together"].sum()),
+        sites=len(facts.ledger),
+    )
+
+
+def say_quality(facts: Facts, tongue: Tongue) -> list[str]:
+    """Return what the findings are worth, what a coarser snap would change, and how dense the streets are."""
+    looks = int(facts.quality["look"].sum())
+    said = [
+        tongue(
+            "quality_text",
+            share=tongue.percent(facts.covered, facts.population),
+            population=tongue.number(facts.population),
+            warnings=looks,
+            notes=len(facts.quality) - looks,
+        ),
+        tongue("node_text", points=tongue.points(facts.node_points)),
+    ]
+    streets = facts.streets
+    if streets.inhabited_km2 > 0 and facts.population > 0:
+        far = streets.over_100_m_share * facts.population
+        said.append(
+            tongue(
+                "street_text",
+                km2=tongue.number(streets.inhabited_km2),
+                density=tongue.number(streets.km_per_km2, 1),
+                far=tongue.percent(far, facts.population),
+                far_people=tongue.number(far),
+                population=tongue.number(facts.population),
+                metres=f"{FAR_M:.0f}",
+                without=tongue.number(streets.people_without_street),
+            )
+        )
+    return said
+
+
+def say_method(facts: Facts, tongue: Tongue) -> list[str]:
+    """Return how the figures were computed, in plain words."""
+    walker = facts.walker
+    rules = [facts.standard.rule(setting) for setting in SETTINGS]
+    limits = tongue.listed(f"{limit / 1_000:g}" for limit in sorted({r.limit for r in rules if r.measure != "walk"}))
+    return [
+        tongue("method_rule", rules=tongue.rules(facts.standard)),
+        tongue("method_way", factor=f"{walker.access_factor_s:g}", stairs=f"{walker.stairs_factor:g}"),
+        tongue("method_speed", speed=tongue.speed(walker.speed_m_s)),
+        *([tongue("method_reading", kilometres=limits)] if limits else []),
+        tongue("method_people"),
+        tongue("method_compounds_open" if walker.open_compounds else "method_compounds_closed"),
+        tongue("method_border"),
+    ]
+
+
+def say_limits(tongue: Tongue) -> list[str]:
+    """Return what the figures do not say."""
+    keys = ("hours", "foot", "people", "streets", "sites", "map")
+    return [tongue(f"limit_{key}") for key in keys]
+
+
+def _joined(tongue: Tongue, *sentences: str) -> str:
+    return ("" if tongue.language == "zh" else " ").join(sentence for sentence in sentences if sentence)

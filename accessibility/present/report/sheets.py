@@ -1,0 +1,298 @@
+"""The tables of a report, each named once: what the page prints and the workbook holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.present.report.facts import NO_WAY
+from accessibility.standards import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accessibility.present.language import Tongue
+    from accessibility.present.report.facts import Facts, ProposalFacts
+
+# Findings that stand a row a district, each person in one of them at most.
+_BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total")
+Kind = Literal["text", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"]
+
+
+@dataclass(frozen=True)
+class SheetColumn:
+    """One column of a table.
+
+    Parameters
+    ----------
+    name
+        The column of the frame; its heading is the wording ``col_<name>``.
+    kind
+        How its cells are written: ``code`` cells have a wording ``<prefix>_<cell>``, ``place`` cells are names of
+        districts, ``sum`` is an exact number.
+    prefix
+        Of the wording of ``code`` cells.
+    """
+
+    name: str
+    kind: Kind
+    prefix: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its cells are words."""
+        return self.kind in ("text", "code", "place", "flag")
+
+    def words(self, value: Any, tongue: Tongue) -> str:
+        """Return a cell of words in one language."""
+        if self.kind == "flag":
+            return tongue("yes" if value else "no")
+        if value is None or pd.isna(value):
+            return ""
+        text = str(value)
+        if self.kind == "place":
+            return {TOTAL: tongue("total"), NO_DISTRICT: tongue("none_district")}.get(text, text)
+        if self.kind == "code":
+            return _code(text, self.prefix, tongue)
+        return text
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A table with its columns; its title is the wording ``sheet_<name>``."""
+
+    name: str
+    frame: pd.DataFrame
+    columns: tuple[SheetColumn, ...]
+
+    def only(self, *names: str, rows: int | None = None) -> Sheet:
+        """Return the sheet with some of its columns, and its first rows."""
+        of = {column.name: column for column in self.columns}
+        kept = self.frame if rows is None else self.frame.head(rows)
+        return replace(self, frame=kept, columns=tuple(of[name] for name in names))
+
+
+def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
+    """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
+    sheets = [
+        Sheet("districts", facts.districts, _DISTRICTS),
+        Sheet("settings", facts.settings, _SETTINGS),
+        Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
+        Sheet("groups", facts.groups, _GROUPS),
+        Sheet("times", facts.times, _TIMES),
+        Sheet("distances", facts.distances, _DISTANCES),
+        Sheet("blackspots", facts.clusters.table.rename(columns={"id": "at"}), _BLACKSPOTS),
+        Sheet("proposal", _sites(facts.proposal), _PROPOSAL),
+        Sheet("frontier", facts.frontier, _FRONTIER),
+        Sheet("ledger", facts.ledger, _LEDGER),
+        Sheet("quality", facts.quality, _QUALITY),
+        Sheet("snap", facts.snap, _SNAP),
+        Sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"]), _PARAMETERS),
+        Sheet("inputs", facts.inputs, _INPUTS),
+    ]
+    if dictionary is not None:
+        columns = tuple(SheetColumn(str(name), "text") for name in dictionary.columns)
+        sheets.append(Sheet("dictionary", dictionary, columns))
+    return {sheet.name: sheet for sheet in sheets}
+
+
+def merge_by_code(quality: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings, those that stand a row a district made one row a code: their people and points add up."""
+    rows: list[dict[str, Any]] = []
+    for _, group in quality.groupby(["code", "input"], sort=False):
+        first = group.iloc[0]
+        if first["code"] not in _BY_DISTRICT or len(group) == 1:
+            rows += [_plain(row) for row in group.to_dict("records")]
+            continue
+        most = group.sort_values("people", ascending=False, kind="stable")
+        named = zip(most["district"].fillna(NO_DISTRICT), most["people"], strict=True)
+        told = {"message": ", ".join(f"{name} {people:,.0f}" for name, people in named), "district": None}
+        sums = {name: group[name].sum(min_count=1) for name in ("count", "people", "points_of_coverage")}
+        rows.append({**_plain(first.to_dict()), **told, **sums})
+    merged = pd.DataFrame(rows, columns=quality.columns)
+    size = merged["points_of_coverage"].astype(float).abs().fillna(-1.0)
+    order = merged.assign(_size=size, _look=~merged["look"].astype(bool))
+    return order.sort_values(["_look", "_size"], ascending=[True, False], kind="stable")[list(quality.columns)]
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(key): value for key, value in row.items()}
+
+
+def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
+    """Return the totals as rows of a wording key, a value and how it is written."""
+    totals = facts.totals
+    rows: list[tuple[str, float | str, Kind]] = [
+        ("item_study", facts.study, "text"),
+        ("item_date", facts.date, "text"),
+        *((f"item_{name}", totals[name], "count") for name in ("population", "covered", "uncovered", "unreached")),
+        *((f"item_{name}", totals[name], "share") for name in ("covered_share", "covered_share_radius")),
+        ("item_outside", facts.outside_people, "count"),
+        ("item_choice_0", facts.choices["0"], "count"),
+        ("item_choice_1", facts.choices["1"], "count"),
+        ("item_choice_2", facts.choices["2+"], "count"),
+    ]
+    return [*rows, *_proof(facts.proposal), ("item_version", facts.version, "text")]
+
+
+def _proof(proposal: ProposalFacts | None) -> list[tuple[str, float | str, Kind]]:
+    if proposal is None:
+        return []
+    plan = proposal.plan
+    # A question without an answer has neither.
+    proof: list[tuple[str, float | str, Kind]] = [("item_bound", plan.bound, "sum"), ("item_gap", plan.gap, "share")]
+    if plan.status == "infeasible":
+        proof = []
+    return [
+        ("item_model", f"model_{plan.model}", "code"),
+        ("item_status", f"status_{plan.status}", "code"),
+        ("item_bound_by", f"by_{plan.bound_by}", "code"),
+        ("item_objective", plan.objective, "sum"),
+        *proof,
+        ("item_cost", plan.cost, "sum"),
+        ("item_sites", float(len(plan.selected)), "count"),
+        ("item_covered_before", plan.covered_before, "count"),
+        ("item_covered_after", proposal.covered_after, "count"),
+    ]
+
+
+def _sites(proposal: ProposalFacts | None) -> pd.DataFrame:
+    if proposal is None:
+        return pd.DataFrame(columns=[column.name for column in _PROPOSAL])
+    return proposal.table
+
+
+def _code(text: str, prefix: str, tongue: Tongue) -> str:
+    """Return what a code means; a code that no wording knows stands as it is."""
+    if not prefix and text in (*SETTINGS, TOTAL):
+        return tongue(text)
+    if text == NO_WAY:
+        return tongue("no_way")
+    if prefix == "case" and text.replace(".", "").isdigit():
+        return tongue("case_speed", speed=text)
+    if prefix == "role":
+        role, _, group = text.partition(" ")  # "population 60+"
+        return f"{tongue.or_else(f'role_{role}', role)} {group}".strip()
+    return tongue.or_else(f"{prefix}_{text}", "" if prefix == "param" else text)
+
+
+def _columns(kinds: Mapping[Kind, str], order: str) -> tuple[SheetColumn, ...]:
+    """Return columns in an order; each kind lists the names it writes, ``name:prefix`` for codes."""
+    of: dict[str, SheetColumn] = {}
+    for kind, names in kinds.items():
+        for name in names.split():
+            plain, _, prefix = name.partition(":")
+            of[plain] = SheetColumn(plain, kind, prefix)
+    return tuple(of[name] for name in order.split())
+
+
+_COVERED = "covered covered_share uncovered unreached"
+_DISTRICTS = _columns(
+    {
+        "place": "district",
+        "count": "population urban_people town_people rural_people covered uncovered unreached outlets partner_banks",
+        "share": "covered_share urban_covered_share town_covered_share rural_covered_share rural_covered_share_radius",
+        "decimal": "walk_min_mean walk_min_p50 walk_min_p90",
+    },
+    "district population urban_people town_people rural_people covered covered_share urban_covered_share"
+    " town_covered_share rural_covered_share rural_covered_share_radius uncovered unreached walk_min_mean walk_min_p50"
+    " walk_min_p90 outlets partner_banks",
+)
+_SETTINGS = _columns(
+    {
+        "code": "setting:",
+        "count": "population covered uncovered unreached covered_radius",
+        "share": "covered_share covered_share_radius",
+    },
+    f"setting population {_COVERED} covered_radius covered_share_radius",
+)
+_SENSITIVITY = _columns(
+    {
+        "code": "what:what case:case",
+        "count": "population covered",
+        "share": "covered_share covered_share_radius",
+        "points": "points",
+        "flag": "applies",
+    },
+    "what case population covered covered_share covered_share_radius points applies",
+)
+_GROUPS = _columns(
+    {
+        "text": "group",
+        "count": "population covered covered_elderly",
+        "share": "covered_share covered_share_elderly",
+    },
+    "group population covered covered_share covered_elderly covered_share_elderly",
+)
+_TIMES = _columns(
+    {"code": "class:", "count": "urban town rural people", "share": "share"}, "class urban town rural people share"
+)
+_DISTANCES = _columns({"code": "class:", "count": "network radius population"}, "class network radius population")
+_BLACKSPOTS = _columns(
+    {
+        "plain": "rank",
+        "text": "at outlet_id outlet_name bank_id bank_name candidate_id candidate_name",
+        "place": "district",
+        "code": "setting: outlet_kind:kind action:action",
+        "count": "people elderly_people unreached_people streetless_people bank_people candidate_people",
+        "degrees": "lon lat gcj_lon gcj_lat",
+        "decimal": "outlet_min outlet_km outlet_straight_km bank_min bank_km bank_straight_km"
+        " candidate_min candidate_km candidate_straight_km",
+    },
+    "rank at people elderly_people unreached_people streetless_people setting district lon lat gcj_lon gcj_lat"
+    " outlet_id outlet_name outlet_kind outlet_min outlet_km outlet_straight_km bank_id bank_name bank_min bank_km"
+    " bank_straight_km bank_people candidate_id candidate_name candidate_min candidate_km candidate_straight_km"
+    " candidate_people action",
+)
+_PROPOSAL = _columns(
+    {
+        "plain": "rank",
+        "text": "id name",
+        "code": "kind:kind",
+        "sum": "cost marginal_per_cost",
+        "degrees": "lon lat",
+        "count": "gain_people covered_people",
+        "share": "covered_share",
+    },
+    "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost",
+)
+_FRONTIER = _columns(
+    {"sum": "budget", "count": "covered_people bound_people population", "share": "covered_share bound_share"},
+    "budget covered_people covered_share bound_people bound_share population",
+)
+_LEDGER = _columns(
+    {
+        "text": "id name",
+        "code": "kind:kind",
+        "count": "within_people alone_people",
+        "flag": "can_close can_close_together",
+        "degrees": "lon lat",
+    },
+    "id name kind within_people alone_people can_close can_close_together lon lat",
+)
+_QUALITY = _columns(
+    {
+        "flag": "look",
+        "code": "code:finding",
+        "text": "input message",
+        "plain": "count",
+        "count": "people",
+        "points": "points_of_coverage",
+        "place": "district",
+        "degrees": "lon lat",
+    },
+    "look code input message count people points_of_coverage district lon lat",
+)
+_SNAP = _columns(
+    {
+        "place": "district",
+        "decimal": "snap_p50_m snap_p95_m snap_max_m",
+        "count": "population beyond_limit_people over_100_m_people without_place_people",
+    },
+    "district population snap_p50_m snap_p95_m snap_max_m over_100_m_people beyond_limit_people without_place_people",
+)
+_PARAMETERS = (SheetColumn("parameter", "text"), SheetColumn("value", "text"), SheetColumn("meaning", "code", "param"))
+_INPUTS = _columns({"code": "role:role", "text": "file sha256"}, "role file sha256")

@@ -1,0 +1,262 @@
+"""The data dictionary: what every column of every file of a run means, in which unit, and when it is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from accessibility.present.layers.files import short_name
+from accessibility.present.layers.tables import GEOMETRY
+from accessibility.wording import Wording
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ColumnType = Literal["text", "integer", "number", "true/false", "point", "multipolygon", "list", "object"]
+DICTIONARY_COLUMNS = (
+    *("file", "layer", "column", "type", "unit", "meaning", "empty", "meaning_zh", "empty_zh", "shapefile"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table, or a key of a manifest.
+
+    Parameters
+    ----------
+    name
+        As it stands in the file; of a manifest the path of the key, ``*`` for any name.
+    type
+        What its values are.
+    unit
+        What a number counts; ``1`` is a share from 0 to 1, nothing for what has no unit.
+    empty
+        Key of the sentence that says when there is no value.
+    means
+        Key of the sentence that says what it means; the name where it is not given.
+    """
+
+    name: str
+    type: ColumnType
+    unit: str = ""
+    empty: str = "never"
+    means: str = ""
+
+
+_DEMAND = (
+    Column("id", "text", means="demand_id"),
+    Column("population", "number", "people", means="point_population"),
+    Column("setting", "text"),
+    Column("district", "text", empty="outside", means="district_of"),
+    Column("nearest_site", "text", empty="no_path"),
+    Column("walk_s", "number", "s", "no_path"),
+    Column("network_m", "number", "m", "no_path"),
+    Column("radius_m", "number", "m", "no_open_site"),
+    Column("covered", "true/false", means="point_covered"),
+)
+_POINT = Column("geometry", "point", "degrees (WGS 84)", "no_place")
+_SITES = (
+    Column("id", "text", means="site_id"),
+    Column("name", "text", empty="not_given", means="site_name"),
+    Column("kind", "text"),
+    Column("bank", "text", empty="not_given"),
+    Column("open", "true/false"),
+    Column("closed", "true/false"),
+    Column("cost", "number", "cost units"),
+    Column("district", "text", empty="outside", means="district_of"),
+    Column("nearest_people", "number", "people"),
+)
+_PROPOSED = (
+    Column("rank", "integer", means="opening_rank"),
+    Column("id", "text", means="site_id"),
+    Column("name", "text", empty="not_given", means="site_name"),
+    Column("kind", "text"),
+    Column("cost", "number", "cost units"),
+    Column("lon", "number", "degrees (WGS 84)"),
+    Column("lat", "number", "degrees (WGS 84)"),
+    Column("gain_people", "number", "people"),
+    Column("covered_people", "number", "people"),
+    Column("covered_share", "number", "1", "nobody", "share_after"),
+    Column("marginal_per_cost", "number", "people per cost unit", "no_cost"),
+)
+_DISTRICTS = (
+    Column("district", "text"),
+    Column("population", "number", "people"),
+    Column("urban_people", "number", "people"),
+    Column("town_people", "number", "people"),
+    Column("rural_people", "number", "people"),
+    Column("covered", "number", "people"),
+    Column("covered_share", "number", "1", "nobody"),
+    Column("urban_covered_share", "number", "1", "nobody_of_setting"),
+    Column("town_covered_share", "number", "1", "nobody_of_setting"),
+    Column("rural_covered_share", "number", "1", "nobody_of_setting"),
+    Column("rural_covered_share_radius", "number", "1", "nobody_of_setting"),
+    Column("uncovered", "number", "people"),
+    Column("unreached", "number", "people"),
+    Column("walk_min_mean", "number", "min", "nobody_reached"),
+    Column("walk_min_p50", "number", "min", "quantile_unreached"),
+    Column("walk_min_p90", "number", "min", "quantile_unreached"),
+    Column("outlets", "integer", "sites"),
+    Column("partner_banks", "integer", "sites"),
+)
+_QUALITY = (
+    Column("code", "text"),
+    Column("input", "text"),
+    Column("message", "text"),
+    Column("count", "integer"),
+    Column("people", "number", "people", "not_known", "finding_people"),
+    Column("points_of_coverage", "number", "percentage points", "not_weighed"),
+    Column("district", "text", empty="no_one_place", means="finding_district"),
+    Column("lon", "number", "degrees (WGS 84)", "no_one_place"),
+    Column("lat", "number", "degrees (WGS 84)", "no_one_place"),
+)
+_SERVICE_AREAS = (
+    Column("rule", "text"),
+    Column("measure", "text"),
+    Column("minutes", "number", "min", "not_a_walk"),
+    Column("kilometres", "number", "km", "a_walk"),
+    Column("sites", "integer", "sites", means="area_sites"),
+)
+
+
+def _nearest(who: str, none: str) -> Iterator[Column]:
+    """Yield the columns that tell of the nearest site of one sort; `none` says when there is none."""
+    yield Column(f"{who}_id", "text", empty=none)
+    yield Column(f"{who}_name", "text", empty=none)
+    if who == "outlet":
+        yield Column("outlet_kind", "text", empty=none)
+    yield Column(f"{who}_min", "number", "min", "half_unreached", "half_min")
+    yield Column(f"{who}_km", "number", "km", "half_unreached", "half_km")
+    yield Column(f"{who}_straight_km", "number", "km", none, "half_straight_km")
+    if who != "outlet":
+        yield Column(f"{who}_people", "number", "people")
+
+
+_BLACKSPOTS = (
+    Column("rank", "integer", means="people_rank"),
+    Column("id", "text", means="spot_id"),
+    Column("people", "number", "people"),
+    Column("elderly_people", "number", "people", "no_group"),
+    Column("unreached_people", "number", "people"),
+    Column("streetless_people", "number", "people"),
+    Column("points", "integer", "demand points"),
+    Column("setting", "text", means="most_setting"),
+    Column("district", "text", empty="outside", means="most_district"),
+    Column("lon", "number", "degrees (WGS 84)", means="central_lon"),
+    Column("lat", "number", "degrees (WGS 84)", means="central_lat"),
+    Column("gcj_lon", "number", "degrees (GCJ-02)"),
+    Column("gcj_lat", "number", "degrees (GCJ-02)"),
+    *_nearest("outlet", "no_open_site"),
+    *_nearest("bank", "no_other_bank"),
+    *_nearest("candidate", "no_candidate"),
+    Column("action", "text"),
+)
+_MANIFEST = (
+    Column("version", "text"),
+    Column("study", "text"),
+    Column("command", "text", means="run_command"),
+    Column("date", "text", means="run_date"),
+    Column("options.*", "object", means="run_options"),
+    Column("files.*.sha256", "text", means="file_sha256"),
+    Column("files.*.bytes", "number", "bytes", means="file_bytes"),
+    Column("siting.question.*", "object", empty="no_proposal", means="siting_question"),
+    Column("study_file.path", "text", means="study_path"),
+    Column("study_file.sha256", "text", means="input_sha256"),
+    Column("inputs.*.path", "text", means="input_path"),
+    Column("inputs.*.sha256", "text", means="input_sha256"),
+    Column("parameters.*", "object", empty="not_given", means="parameters"),
+    Column("parameters.standard_used.*.measure", "text", means="measure"),
+    Column("parameters.standard_used.*.limit", "number", "s or m", means="rule_limit"),
+    Column("parameters.standard_used.*.text", "text", means="rule"),
+    Column("parameters.walker_used.*", "object", means="walker_used"),
+    Column("totals.population", "number", "people", means="population"),
+    Column("totals.covered", "number", "people", means="covered"),
+    Column("totals.uncovered", "number", "people", means="uncovered"),
+    Column("totals.covered_share", "number", "1", "nobody", "covered_share"),
+    Column("totals.covered_share_radius", "number", "1", "nobody", "covered_share_radius"),
+    Column("totals.unreached", "number", "people", means="unreached"),
+    Column("sensitivity.*", "number", "1", "nobody", "sensitivity"),
+    Column("siting", "object", empty="no_proposal"),
+    Column("siting.model", "text", empty="no_proposal", means="siting_model"),
+    Column("siting.status", "text", empty="no_proposal", means="siting_status"),
+    Column("siting.objective", "number", empty="no_proposal", means="siting_objective"),
+    Column("siting.bound", "number", empty="no_bound", means="siting_bound"),
+    Column("siting.gap", "number", "1", "no_bound", "siting_gap"),
+    Column("siting.bound_by", "text", empty="no_proposal", means="siting_bound_by"),
+    Column("siting.ended_by", "text", empty="no_proposal", means="siting_ended_by"),
+    Column("siting.time_limit_s", "number", "s", "not_given", "siting_time_limit"),
+    Column("siting.selected", "list", empty="no_proposal", means="siting_selected"),
+    Column("siting.closed", "list", empty="no_proposal", means="siting_closed"),
+    Column("siting.cost", "number", "cost units", empty="no_proposal", means="siting_cost"),
+    Column("siting.covered_people", "number", "people", "no_proposal", "siting_covered"),
+    Column("siting.candidates", "number", "sites", empty="no_proposal", means="siting_candidates"),
+    Column("siting.message", "text", empty="no_proposal", means="siting_message"),
+    Column("groups.*.population", "number", "people", means="group_population"),
+    Column("groups.*.covered", "number", "people", means="group_covered"),
+    Column("groups.*.covered_share", "number", "1", "nobody", "group_share"),
+    Column("groups.*.covered_share_elderly", "number", "1", "not_elderly", "group_share_elderly"),
+    Column("seconds", "number", "s"),
+    Column("warnings", "list", empty="no_warning"),
+    Column("environment.*", "text", empty="not_installed", means="environment"),
+)
+_LAYERS = {
+    "demand": _DEMAND,
+    **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
+    "proposed": _PROPOSED,
+    "districts": _DISTRICTS,
+    "blackspots": _BLACKSPOTS,
+    "service_areas": _SERVICE_AREAS,
+}
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Return a row a column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
+
+    ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
+    column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
+
+    Examples
+    --------
+    >>> table = data_dictionary().set_index(["file", "layer", "column"])
+    >>> table.loc[("demand.parquet", "", "walk_s"), ["type", "unit"]].tolist()
+    ['number', 's']
+    """
+    english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
+    rows = []
+    for file, layer, column in _columns():
+        means, empty = column.means or column.name, f"empty_{column.empty}"
+        rows.append(
+            {
+                "file": file,
+                "layer": layer,
+                "column": column.name,
+                "type": column.type,
+                "unit": column.unit,
+                "meaning": english(means),
+                "empty": english(empty),
+                "meaning_zh": chinese(means),
+                "empty_zh": chinese(empty),
+                "shapefile": short_name(column.name) if layer and column.name not in ("fid", "geom") else "",
+            }
+        )
+    return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS))
+
+
+def _columns() -> Iterator[tuple[str, str, Column]]:
+    """Yield file, layer and column, in the order in which they stand there."""
+    tables = {
+        "districts.csv": _DISTRICTS,
+        "demand.parquet": (*_DEMAND, _POINT),
+        "sites.csv": _PROPOSED,
+        "quality.csv": _QUALITY,
+    }
+    for file, columns in tables.items():
+        yield from ((file, "", column) for column in columns)
+    for layer, columns in _LAYERS.items():
+        kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
+        empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
+        shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
+        yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns))
+    yield from (("manifest.json", "", column) for column in _MANIFEST)

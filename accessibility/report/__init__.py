@@ -1,1 +1,0 @@
-"""What a run writes: tables, layers, manifest."""

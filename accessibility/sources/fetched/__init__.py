@@ -1,0 +1,1 @@
+"""Streets and places asked of servers."""

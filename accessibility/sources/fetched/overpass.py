@@ -1,0 +1,336 @@
+"""Streets, banks, offices and boundary of a place from OpenStreetMap's servers (Overpass, Nominatim), through osmnx.
+
+Small places only: the servers are shared by everybody, and an extract is the better source of anything large. osmnx
+waits and asks again for ever when a server is busy; here everything has one deadline.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import math
+import socket
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+import geopandas as gpd
+import osmnx
+import shapely
+
+from accessibility.errors import InputError, OutputError
+from accessibility.geo.projection import WGS84, local_crs
+from accessibility.sources.osm.features import Feature, places_frame
+from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from accessibility.sources.checks import Finding
+
+ATTRIBUTION = "© OpenStreetMap contributors, ODbL"
+LARGEST_KM2 = 10_000
+BANKS = {"amenity": ["bank"]}
+OFFICES = {
+    "amenity": ["townhall", "post_office"],
+    "government": ["social_security", "social_services", "social_welfare"],
+}
+_PLACES: dict[str, bool | str | list[str]] = {
+    "amenity": [*BANKS["amenity"], *OFFICES["amenity"]],
+    "government": OFFICES["government"],
+}
+_BUSY = frozenset({429, 504})
+_OSMNX_WAITS_S = 55.0
+_REQUEST_S = 180.0
+_ADVICE = 'an extract needs no server: network = { path = "....osm.pbf" }'
+
+
+@dataclass(frozen=True, kw_only=True)
+class Servers:
+    """Who is asked, and for how long.
+
+    Parameters
+    ----------
+    overpass, nominatim
+        Addresses of the servers, such as ``https://overpass.example/api``; osmnx's own settings where not given. A
+        server of one's own is not asked for a free slot first.
+    deadline_s
+        Seconds for everything together.
+    """
+
+    overpass: str | None = None
+    nominatim: str | None = None
+    deadline_s: float = 900.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fetched:
+    """What the servers know of a place.
+
+    Parameters
+    ----------
+    name
+        The place as Nominatim spells it out.
+    boundary
+        One polygon (EPSG:4326) with a column name.
+    streets
+        osmnx's graph of every ``highway`` and ferry within the boundary and the margin: unsimplified, one edge a step
+        of a way, in the way's direction, with the tags that decide who may walk there.
+    banks, outlets
+        Points (EPSG:4326): bank branches; town halls, post offices, social security offices.
+    findings
+        Places that stood twice.
+    """
+
+    name: str
+    boundary: gpd.GeoDataFrame
+    streets: Any
+    banks: gpd.GeoDataFrame
+    outlets: gpd.GeoDataFrame
+    findings: tuple[Finding, ...]
+
+
+def fetch_place(
+    place: str,
+    *,
+    margin_m: float,
+    servers: Servers | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Fetched:
+    """Return streets, banks, offices and boundary of a place.
+
+    Parameters
+    ----------
+    place
+        What Nominatim is asked for, such as ``"Vaduz, Liechtenstein"``.
+    margin_m
+        How far beyond the boundary streets, banks and offices are asked for.
+    servers
+        Who is asked, and for how long.
+    progress
+        Called with the name of each step as it begins.
+
+    Raises
+    ------
+    InputError
+        A place that is unknown, has no boundary, is too large for the shared servers, or has no street.
+    OutputError
+        The servers cannot be reached, refuse, break off, or are not done within the deadline.
+    """
+    step = progress or (lambda _: None)
+    with _asking(servers or Servers()):
+        step(f"Asking where {place} is")
+        boundary = _boundary(place)
+        around = _around(boundary, margin_m, place)
+        step("Downloading streets")
+        streets = _streets(around, place)
+        step("Downloading banks and offices")
+        features = _features(around, _PLACES)
+    banks, found = places_frame((f for f in features if f.tags.get("amenity") == "bank"), BANKS, source=place)
+    offices, more = places_frame((f for f in features if f.tags.get("amenity") != "bank"), OFFICES, source=place)
+    return Fetched(
+        name=str(boundary["name"].iloc[0]),
+        boundary=boundary,
+        streets=streets,
+        banks=banks,
+        outlets=offices,
+        findings=(*found, *more),
+    )
+
+
+def fetch_streets(place: str, *, margin_m: float, servers: Servers | None = None) -> tuple[str, Any]:
+    """Return how Nominatim spells a place out, and its streets alone; as `fetch_place` asks and refuses."""
+    with _asking(servers or Servers()):
+        boundary = _boundary(place)
+        return str(boundary["name"].iloc[0]), _streets(_around(boundary, margin_m, place), place)
+
+
+def fetch_features(
+    place: str, wanted: Mapping[str, Sequence[str]], *, margin_m: float, servers: Servers | None = None
+) -> list[Feature]:
+    """Return the objects of a place with one of the tags; as `fetch_place` asks and refuses."""
+    tags: dict[str, bool | str | list[str]] = {key: list(values) for key, values in wanted.items()}
+    with _asking(servers or Servers()):
+        return _features(_around(_boundary(place), margin_m, place), tags)
+
+
+def write_streets(streets: Any, name: str, path: Path) -> None:
+    """Write streets as OpenStreetMap XML (``.osm.gz``), which keeps tags, barriers and crossings for the reader."""
+    ways: dict[int, list[tuple[int, int]]] = {}
+    tags: dict[int, dict[str, Any]] = {}
+    for u, v, data in streets.edges(data=True):
+        # osmnx turns a way around that may be driven against its direction only; its tags mean the way as it was.
+        turned = data.get("oneway") in ("-1", "reverse", "T")
+        ways.setdefault(data["osmid"], []).append((v, u) if turned else (u, v))
+        tags[data["osmid"]] = data
+    # No time and no file name in the header: the same streets are the same bytes.
+    with (
+        path.open("wb") as raw,
+        gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed,
+        io.TextIOWrapper(packed, encoding="utf-8") as file,
+    ):
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<osm version="0.6" generator="outlet-accessibility">\n')
+        for node, data in sorted(streets.nodes(data=True)):
+            words = _xml_tags(data, NODE_KEYS)
+            file.write(f'<node id="{node}" version="1" lat="{data["y"]:.7f}" lon="{data["x"]:.7f}">{words}</node>\n')
+        number = 0
+        for way in sorted(ways):
+            for trail in _trails(ways[way]):
+                number += 1
+                nodes = "".join(f'<nd ref="{node}"/>' for node in trail)
+                words = _xml_tags(tags[way], ("name", *WAY_KEYS))
+                file.write(f'<way id="{number}" version="1">{nodes}{words}</way>\n')
+        words = _xml_tags({"type": "boundary", "name": name}, ("type", "name"))
+        file.write(f'<relation id="1" version="1">{words}</relation>\n</osm>\n')
+
+
+def _xml_tags(data: dict[str, Any], keys: tuple[str, ...]) -> str:
+    return "".join(f"<tag k={quoteattr(key)} v={quoteattr(str(data[key]))}/>" for key in keys if key in data)
+
+
+def _trails(steps: list[tuple[int, int]]) -> Iterator[list[int]]:
+    """Yield chains of nodes that together take each step once: one for a way, more where its middle was cut off."""
+    after: dict[int, list[int]] = {}
+    for u, v in steps:
+        after.setdefault(u, []).append(v)
+    entered = {v for _, v in steps}
+    for start in sorted(after, key=lambda node: (node in entered, node)):
+        while after[start]:
+            trail = [start]
+            while after.get(trail[-1]):
+                trail.append(after[trail[-1]].pop(0))
+            yield trail
+
+
+class _Patience:
+    """Looks at every answer: gives up on servers that stay busy, break off, or are too slow altogether."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self.deadline_s = deadline_s
+        self.until = time.monotonic() + deadline_s
+        self.refusals = math.ceil(deadline_s / _OSMNX_WAITS_S)
+
+    def __call__(self, response: Any, **_: object) -> None:
+        busy = response.status_code in _BUSY
+        self.refusals -= busy
+        left = self.until - time.monotonic() - (_OSMNX_WAITS_S if busy else 0.0)
+        if left <= 0 or self.refusals < 0:
+            state = f"busy (status {response.status_code})" if busy else "slow"
+            limit = f"not done within {self.deadline_s:,.0f} s"
+            msg = f"{_host(response.url)} is too {state}: {limit}; try later, or {_ADVICE}"
+            raise OutputError(msg)
+        osmnx.settings.requests_timeout = min(_REQUEST_S, left)
+        if b'"remark"' in response.content[-2_000:]:
+            remark = str(response.json().get("remark", ""))
+            if "error" in remark:
+                msg = f"{_host(response.url)} broke off: {remark}; expected a smaller place, or {_ADVICE}"
+                raise OutputError(msg)
+
+
+def _host(url: str) -> str:
+    return url.split("?", 1)[0]
+
+
+@contextmanager
+def _asking(servers: Servers) -> Iterator[None]:
+    """Let osmnx ask `servers` with patience; its settings, and Python's resolver that it replaces, come back after."""
+    own = {"overpass_url": servers.overpass, "nominatim_url": servers.nominatim}
+    settings = osmnx.settings
+    changes: dict[str, Any] = {name: url for name, url in own.items() if url is not None} | {
+        "overpass_rate_limit": settings.overpass_rate_limit and servers.overpass is None,
+        "requests_kwargs": {**settings.requests_kwargs, "hooks": {"response": _Patience(servers.deadline_s)}},
+        "requests_timeout": min(_REQUEST_S, servers.deadline_s),
+        "use_cache": False,
+        "doh_url_template": None,
+        "all_oneway": True,
+        "useful_tags_way": ["name", *WAY_KEYS],
+        "useful_tags_node": list(NODE_KEYS),
+    }
+    before = {name: getattr(settings, name) for name in changes}
+    resolver = socket.getaddrinfo
+    try:
+        for name, value in changes.items():
+            setattr(settings, name, value)
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        msg = f"OpenStreetMap's servers cannot be reached: {error}; expected the internet, or {_ADVICE}"
+        raise OutputError(msg) from error
+    finally:
+        socket.getaddrinfo = resolver
+        for name, value in before.items():
+            setattr(settings, name, value)
+
+
+def _boundary(place: str) -> gpd.GeoDataFrame:
+    try:
+        found = osmnx.geocode_to_gdf(place)
+    except osmnx._errors.ResponseStatusCodeError as error:  # noqa: SLF001 -- osmnx shows its errors nowhere else
+        raise _refused(error) from error
+    except (TypeError, ValueError) as error:
+        msg = f"{place!r}: {error}; expected a place with a boundary in OpenStreetMap, such as a county or a town"
+        raise InputError(msg) from error
+    name = found["display_name"].iloc[0] if "display_name" in found else place
+    return gpd.GeoDataFrame({"name": [str(name)]}, geometry=found.geometry.make_valid().to_numpy(), crs=WGS84)
+
+
+def _around(boundary: gpd.GeoDataFrame, margin_m: float, place: str) -> Any:
+    """Return the boundary widened by a margin, as a polygon in degrees."""
+    west, south, east, north = boundary.total_bounds
+    local = boundary.to_crs(local_crs((west + east) / 2, (south + north) / 2))
+    wide = local.geometry.simplify(margin_m / 100).buffer(margin_m * 1.01)
+    km2 = float(wide.area.iloc[0]) / 1e6
+    if km2 > LARGEST_KM2:
+        msg = (
+            f"{place!r} is {boundary['name'].iloc[0]}, {km2:,.0f} km² with {margin_m / 1_000:g} km around it; expected "
+            f"{LARGEST_KM2:,} km² at most from shared servers; {_ADVICE}"
+        )
+        raise InputError(msg)
+    return wide.to_crs(WGS84).iloc[0]
+
+
+def _streets(around: Any, place: str) -> Any:
+    try:
+        return osmnx.graph_from_polygon(
+            around,
+            network_type="walk",
+            simplify=False,
+            retain_all=True,
+            truncate_by_edge=True,
+            custom_filter=[
+                '["highway"]',
+                '["route"="ferry"]',
+                *(f'["{key}"="{value}"]' for key, value in LIKE_STREETS),
+            ],
+        )
+    except osmnx._errors.InsufficientResponseError as error:  # noqa: SLF001
+        msg = f"{place!r}: OpenStreetMap has no street there ({error}); expected some"
+        raise InputError(msg) from error
+    except (KeyError, ValueError) as error:
+        raise _refused(error) from error
+
+
+def _features(around: Any, tags: dict[str, bool | str | list[str]]) -> list[Feature]:
+    try:
+        frame = osmnx.features_from_polygon(around, tags)
+    except osmnx._errors.InsufficientResponseError:  # noqa: SLF001 -- no bank and no office is an answer
+        return []
+    except (KeyError, ValueError) as error:
+        raise _refused(error) from error
+    words = frame.drop(columns=frame.geometry.name)
+    return [
+        Feature(
+            id=f"{kind[0]}{number}",
+            tags={str(key): str(value) for key, value in row.items() if isinstance(value, str)},
+            shape=shapely.force_2d(shape),
+        )
+        for (kind, number), row, shape in zip(frame.index, words.to_dict("records"), frame.geometry, strict=True)
+    ]
+
+
+def _refused(error: Exception) -> OutputError:
+    return OutputError(f"OpenStreetMap's servers refused: {error!s:.300}; expected data; try later, or {_ADVICE}")

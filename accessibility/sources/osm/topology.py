@@ -1,0 +1,378 @@
+"""Ways that share nodes become edges between junctions: array arithmetic only, nothing a node costs in Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyproj import CRS
+
+from accessibility.errors import InputError
+from accessibility.geo.arrays import refuse
+from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
+from accessibility.streets.delays import Carried, Delays
+from accessibility.streets.foot import LIFT, long_tunnels
+from accessibility.streets.network import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+Bounds = tuple[float, float, float, float]
+
+E7 = 10_000_000  # OpenStreetMap keeps coordinates as integers of 1e-7 degrees, about 1 cm
+NOWHERE = np.iinfo(np.int32).max
+STREET, ACROSS = -1, -2
+"""What a way is that is no ring of a square: a street, or a line that people walk across one."""
+_CHUNK = 1_000_000  # rows worked on at once, so that temporary arrays stay small
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarkedNodes:
+    """Ids of nodes that matter to who walks past.
+
+    Parameters
+    ----------
+    blocked
+        Nobody passes.
+    keyed
+        Gates that residents pass: they cut ways only where no private way leads to them.
+    signals
+        Crossings where people wait for a green light.
+    lifts
+        Lifts between the ways that meet there.
+    """
+
+    blocked: Sequence[int] = ()
+    keyed: Sequence[int] = ()
+    signals: Sequence[int] = ()
+    lifts: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ways:
+    """Ways as chains of nodes; nodes are told apart by id, never by coordinate.
+
+    Parameters
+    ----------
+    node_ids
+        ``(n,)`` int64 ids, each once.
+    lonlat_e7
+        ``(n, 2)`` int32 longitude and latitude in 1e-7 degrees; `NOWHERE` where the source does not hold the node.
+    refs
+        ``(k,)`` int32 rows of the nodes of all ways, one way after the other.
+    start
+        ``(w + 1,)`` int64, where each way's part of `refs` begins; every way has at least one node.
+    kind
+        ``(w,)`` uint8 rows of `kinds`.
+    oneway
+        ``(w,)`` int8: 0 both ways, 1 along, -1 against.
+    kinds
+        Names of the types of street.
+    private
+        ``(w,)`` whether only residents may walk there; nowhere if not given.
+    off_ground
+        ``(w,)`` whether the way is not at the level of the ground; nowhere if not given.
+    ride_s
+        ``(w,)`` seconds from end to end of the ways of the kind ``ferry``, NaN where unknown; not read elsewhere.
+    tunnel
+        ``(w,)`` whether it is a tunnel of a main road without a sidewalk; nowhere if not given.
+    square
+        ``(w,)`` int32 number of the square that a way is a ring of; `STREET` where it is none, `ACROSS` where people
+        walk across one; all streets if not given.
+    """
+
+    node_ids: NDArray[np.int64]
+    lonlat_e7: NDArray[np.int32]
+    refs: NDArray[np.int32]
+    start: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    oneway: NDArray[np.int8]
+    kinds: tuple[str, ...]
+    private: NDArray[np.bool_] = None  # type: ignore[assignment]  # filled on construction
+    off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    ride_s: NDArray[np.float32] = None  # type: ignore[assignment]
+    tunnel: NDArray[np.bool_] = None  # type: ignore[assignment]
+    square: NDArray[np.int32] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not fit together."""
+        n, k, w = len(self.node_ids), len(self.refs), len(self.kind)
+        for name, dtype in (
+            ("private", np.bool_),
+            ("off_ground", np.bool_),
+            ("tunnel", np.bool_),
+            ("ride_s", np.float32),
+        ):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(w, dtype))
+        if self.square is None:
+            object.__setattr__(self, "square", np.full(w, STREET, np.int32))
+        found = (self.lonlat_e7.shape, self.start.shape, self.oneway.shape, self.private.shape, self.ride_s.shape)
+        wanted = ((n, 2), (w + 1,), (w,), (w,), (w,))
+        if found != wanted:
+            msg = f"ways: lonlat_e7, start, oneway, private, ride_s have shapes {found}; expected {wanted}"
+            raise InputError(msg)
+        refuse(np.diff(self.start) < 1, name="ways start", found=self.start, expected="at least one node a way")
+        refuse((self.refs < 0) | (self.refs >= n), name="ways refs", found=self.refs, expected=f"rows of {n} nodes")
+        if self.start[0] != 0 or self.start[-1] != k:
+            msg = f"ways start runs from {self.start[0]} to {self.start[-1]}; expected 0 to {k}"
+            raise InputError(msg)
+
+    def __len__(self) -> int:
+        """Return the number of ways."""
+        return len(self.kind)
+
+    @property
+    def located(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether the source holds the place of each node."""
+        known: NDArray[np.bool_] = self.lonlat_e7[:, 0] != NOWHERE
+        return known
+
+    def any_of(self, nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return ``(w,)``, whether a way has any of the marked `nodes`."""
+        found: NDArray[np.bool_] = np.logical_or.reduceat(nodes[self.refs], self.start[:-1])
+        return found
+
+    def within(self, bounds: Bounds) -> Ways:
+        """Return the ways whose own box meets `bounds` (west, south, east, north in degrees); none is cut.
+
+        Of a square all rings stay where one does.
+        """
+        if not len(self):
+            return self
+        known = self.located[:, None]
+        low = np.minimum.reduceat(np.where(known, self.lonlat_e7, NOWHERE)[self.refs], self.start[:-1]) / E7
+        high = np.maximum.reduceat(np.where(known, self.lonlat_e7, -NOWHERE)[self.refs], self.start[:-1]) / E7
+        meets = np.logical_and((low <= bounds[2:]).all(axis=1), (high >= bounds[:2]).all(axis=1))
+        meets |= (self.square >= 0) & np.isin(self.square, self.square[meets])
+        return self.only(meets)
+
+    def only(self, ways: NDArray[np.bool_]) -> Ways:
+        """Return some of the ways, with the nodes that they need."""
+        return self._keep(np.repeat(ways, np.diff(self.start)), ways)
+
+    def without_repeats(self) -> Ways:
+        """Return the same ways, without the nodes that follow themselves."""
+        keep = np.ones(len(self.refs), np.bool_)
+        keep[1:] = self.refs[1:] != self.refs[:-1]
+        keep[self.start[:-1]] = True
+        return self if keep.all() else self._keep(keep, np.ones(len(self), np.bool_))
+
+    def _keep(self, refs: NDArray[np.bool_], ways: NDArray[Any]) -> Ways:
+        counts = np.add.reduceat(refs, self.start[:-1], dtype=np.int64)[ways]
+        used = np.zeros(len(self.node_ids), np.bool_)
+        used[self.refs[refs]] = True
+        row = np.cumsum(used, dtype=np.int32) - np.int32(1)
+        return Ways(
+            node_ids=self.node_ids[used],
+            lonlat_e7=self.lonlat_e7[used],
+            refs=row[self.refs[refs]],
+            start=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            kind=self.kind[ways],
+            oneway=self.oneway[ways],
+            kinds=self.kinds,
+            private=self.private[ways],
+            off_ground=self.off_ground[ways],
+            ride_s=self.ride_s[ways],
+            tunnel=self.tunnel[ways],
+            square=self.square[ways],
+        )
+
+
+def build_network(
+    ways: Ways,
+    *,
+    marked: MarkedNodes | None = None,
+    delays: Delays | None = None,
+    crs: CRS | str | int | None = None,
+    bounds: Bounds | None = None,
+) -> Network:
+    """Return the network of `ways`: a junction wherever ways share a node, a way meets itself, begins or ends.
+
+    Ways that cross without a shared node stay apart, as on a bridge. A way is cut where a node is not in the
+    source, and at a barrier, whose two sides do not connect. An edge of a one-way way points where people may walk.
+
+    Parameters
+    ----------
+    ways
+        The walkable ways.
+    marked
+        Barriers, gates, crossings and lifts among the nodes.
+    delays
+        What a ferry and a lift take; nothing but the ride if not given.
+    crs
+        The projected coordinate system of the result; a transverse Mercator centred on the ways if not given.
+    bounds
+        West, south, east, north in degrees: ways wholly outside are left out first.
+
+    Raises
+    ------
+    InputError
+        No way has two neighbouring nodes with a place.
+
+    Examples
+    --------
+    >>> ways = Ways(node_ids=np.array([11, 12, 13, 14]), refs=np.array([0, 1, 2, 3, 1]), start=np.array([0, 3, 5]),
+    ...     lonlat_e7=np.array([[0, 0], [9000, 0], [18000, 0], [9000, 9000]], np.int32),
+    ...     kind=np.zeros(2, np.uint8), oneway=np.zeros(2, np.int8), kinds=("road",))
+    >>> build_network(ways)
+    <Network 4 junctions, 3 edges, 0.3 km, 1 component>
+    """
+    ways = (ways.within(bounds) if bounds else ways).without_repeats()
+    marked = MarkedNodes() if marked is None else marked
+    keyed = _rows_of(ways, marked.keyed)
+    keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False
+    blocked = _rows_of(ways, marked.blocked) | keyed
+    uses = np.bincount(ways.refs, minlength=len(blocked))
+    real = _steps(ways)
+    first, last = _edges(real, ((uses > 1) | blocked)[ways.refs])
+    if not first.size:
+        msg = f"{len(ways):,} walkable ways hold no two neighbouring nodes with a place; expected at least one such way"
+        raise InputError(msg)
+    target = centred(ways) if crs is None else CRS.from_user_input(crs)
+    way = np.searchsorted(ways.start, first, side="right") - 1
+    against = ways.oneway[way] < 0
+    ends = ways.refs[np.where(against[:, None], np.column_stack([last, first]), np.column_stack([first, last]))]
+    node, edges = _junctions(ends, blocked)
+    length_m = np.add.reduceat(_step_lengths(ways, real), first)
+    names = np.array(ways.kinds)[ways.kind[way]]
+    carried = Carried(
+        kinds=names,
+        edges=edges,
+        length_m=length_m,
+        ride_s=_rides(ways.ride_s[way], way, length_m),
+        lifts=_passed(_lifts(ways, marked.lifts), first, last),
+    )
+    vertices, shape_start = _shapes(first, last, against)
+    xy = _project(ways, target)
+    return Network(
+        node_xy=xy[node],
+        edges=edges,
+        length_m=length_m,
+        oneway=ways.oneway[way] != 0,
+        kind=ways.kind[way],
+        kinds=ways.kinds,
+        private=ways.private[way],
+        closed=long_tunnels(ways.tunnel[way], edges, length_m),
+        off_ground=ways.off_ground[way],
+        outline=ways.square[way] >= 0,
+        across=ways.square[way] == ACROSS,
+        signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
+        fixed_s=(delays or Delays()).seconds(carried),
+        shape_xy=xy[ways.refs[vertices]],
+        shape_start=shape_start,
+        node_ids=ways.node_ids[node],
+        crs=target,
+    )
+
+
+def _rows_of(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """``(n,)`` whether a node is one of `ids`."""
+    found: NDArray[np.bool_] = np.isin(ways.node_ids, np.asarray(ids, np.int64))
+    return found
+
+
+def _signals(
+    ways: Ways, signal: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]
+) -> NDArray[np.float32]:
+    """Return how many signals people wait at along every edge.
+
+    Only ways for people on foot count: who walks along a street does not wait at the crossings over it.
+    """
+    names = np.array(ways.kinds)
+    way = np.searchsorted(ways.start, first, side="right") - 1
+    on_foot = np.isin(names, ("footway", "path", "pedestrian", "cycleway", "steps", "crossing"))[ways.kind[way]]
+    count: NDArray[np.float32] = np.where(on_foot, _passed(signal[ways.refs], first, last), 0).astype(np.float32)
+    return count
+
+
+def _lifts(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
+    """``(k,)`` whether a reference is a lift that no way stands for."""
+    lift = _rows_of(ways, ids)
+    as_way = np.array(ways.kinds)[ways.kind] == LIFT
+    lift[ways.refs[np.repeat(as_way, np.diff(ways.start))]] = False
+    return lift[ways.refs]
+
+
+def _passed(at: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return how many marked references every edge passes: those within it, and half of those at its ends."""
+    passed = np.concatenate([[0], np.cumsum(at)])
+    count: NDArray[np.float64] = passed[last] - passed[first + 1] + (at[first].astype(float) + at[last]) / 2
+    return count
+
+
+def _rides(ride_s: NDArray[np.float32], way: NDArray[np.intp], length_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the seconds of every edge by the time that its whole way takes, in proportion to its length."""
+    whole = np.bincount(way, weights=length_m)[way]
+    share = np.divide(length_m, whole, out=np.ones(len(way)), where=whole > 0)
+    return np.asarray(ride_s * share, dtype=np.float64)
+
+
+def _steps(ways: Ways) -> NDArray[np.bool_]:
+    """``(k - 1,)`` whether a reference and the next are of one way and both have a place."""
+    located = ways.located[ways.refs]
+    real: NDArray[np.bool_] = located[:-1] & located[1:]
+    real[ways.start[1:-1] - 1] = False
+    return real
+
+
+def _edges(real: NDArray[np.bool_], cut: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the positions of every edge's first and last reference, given the real steps and the cuts."""
+    off = np.zeros(min(1, real.size), np.bool_)
+    begins = real & (cut[:-1] | ~np.concatenate([off, real[:-1]]))
+    ends = real & (cut[1:] | ~np.concatenate([real[1:], off]))
+    return np.flatnonzero(begins), np.flatnonzero(ends) + 1
+
+
+def _junctions(ends: NDArray[np.int32], blocked: NDArray[np.bool_]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the node row of every junction, and every edge's two junctions."""
+    key = ends.ravel().astype(np.int64)
+    # Each end at a barrier becomes a junction of its own: that is what keeps the two sides apart.
+    alone = blocked[key]
+    key[alone] = len(blocked) + np.arange(alone.sum())
+    _, at, junction = np.unique(key, return_index=True, return_inverse=True)
+    return ends.ravel()[at], junction.astype(np.int32).reshape(-1, 2)
+
+
+def _shapes(first: NDArray[Any], last: NDArray[Any], against: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the positions of all edges' references in walking order, and where each edge's begin."""
+    counts = last - first + 1
+    start = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    rank = np.arange(start[-1]) - np.repeat(start[:-1], counts)
+    origin = np.repeat(np.where(against, last, first), counts)
+    return origin + np.repeat(np.where(against, -1, 1), counts) * rank, start
+
+
+def degrees(lonlat_e7: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return longitude and latitude in degrees, NaN where the source does not hold the node."""
+    lonlat: NDArray[np.float64] = lonlat_e7 / E7
+    lonlat[lonlat_e7[:, 0] == NOWHERE] = np.nan
+    return lonlat
+
+
+def _project(ways: Ways, crs: CRS) -> NDArray[np.float64]:
+    xy = np.empty(ways.lonlat_e7.shape)
+    for low in range(0, len(xy), _CHUNK):
+        rows = slice(low, low + _CHUNK)
+        xy[rows] = transform(degrees(ways.lonlat_e7[rows]), WGS84, crs)
+    return xy
+
+
+def _step_lengths(ways: Ways, real: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """``(k - 1,)`` metres from each reference to the next, 0 where that is no step."""
+    step_m = np.zeros(len(real))
+    for low in range(0, len(real), _CHUNK):
+        chain = degrees(ways.lonlat_e7[ways.refs[low : low + _CHUNK + 1]])
+        step_m[low : low + _CHUNK] = segment_lengths(chain)
+    step_m[~real] = 0.0
+    return step_m
+
+
+def centred(ways: Ways) -> CRS:
+    """Return a transverse Mercator centred on the ways."""
+    known = ways.lonlat_e7[ways.located]
+    lon, lat = (known.min(axis=0) / E7 + known.max(axis=0) / E7) / 2
+    return local_crs(float(lon), float(lat))

@@ -1,0 +1,1 @@
+"""Rasters: people, heights, and surfaces written."""

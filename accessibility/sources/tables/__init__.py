@@ -1,0 +1,1 @@
+"""Tables: people, outlets, bank branches, candidates."""

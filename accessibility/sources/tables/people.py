@@ -1,0 +1,215 @@
+"""People from a table of points, polygons or coordinates with a column of people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.spread import tell_far_apart, tell_wide
+from accessibility.sources.tables.columns import DIVISIONS, check_meanings, find_column, require_column
+from accessibility.sources.tables.joining import rows_of_districts
+from accessibility.sources.tables.numerals import SHOWN, ambiguous_sign, numbers, rows_text
+from accessibility.sources.tables.points import (
+    FALLBACK,
+    SAME_DEG,
+    TableSpec,
+    has_places,
+    locate_rows,
+    outlines,
+    unique_row_ids,
+)
+from accessibility.sources.tables.reading import name_of, read_table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.sources.tables.reading import HeldTable
+
+_SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
+_UNREADABLE_SHARE = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleSpec(TableSpec):
+    """What a table of people holds, beside what `TableSpec` says of it.
+
+    Parameters
+    ----------
+    column
+        Column of people; where not given, one with a usual name (population, 常住人口, ...).
+    id, setting, district
+        Names of these columns; an id is made from the row's number where there is none.
+    groups
+        Name of a group (60+, say) to its column.
+    """
+
+    column: str | None = None
+    id: str | None = None
+    setting: str | None = None
+    district: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_people_table(
+    path: str | os.PathLike[str] | HeldTable, spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
+) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return people at places, and what was found.
+
+    Parameters
+    ----------
+    path
+        A table as `accessibility.sources.tables.reading.read_table` reads it.
+    spec
+        What it holds.
+    districts
+        Polygons in EPSG:4326 indexed by label: a table without coordinates is joined to them by code or name, and its
+        people are those of a polygon.
+
+    Returns
+    -------
+    people
+        Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group, and
+        label: what may name the district, from any column that has such a name. A row without coordinates has an empty
+        point: its people stay in the denominator. Where rows are polygons, shape has them in degrees.
+    findings
+        Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, people that are blank, negative or no number, ids that stand twice, coordinates
+        that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
+    """
+    source = name_of(path)
+    check_meanings(spec.columns, source=source)
+    table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
+    column = require_column(table, "population", source=source, given=spec.column)
+    if districts is not None and not has_places(table, spec, source=source):
+        row, more = rows_of_districts(table, districts, source=source, given=spec.district)
+        joined = districts.geometry.take(row).where(row >= 0)
+        table = gpd.GeoDataFrame(table, geometry=joined.to_numpy(), crs=districts.crs)
+        findings += more
+    values: dict[str, Any] = {"population": _people(table, column, source)}
+    findings += _by_points(table, column, source)
+    if not values["population"].sum() > 0:
+        msg = f"{source}: column {column!r} has nobody in {len(table)} rows; expected people"
+        raise InputError(msg)
+    if spec.setting is not None:
+        texts = table[require_column(table, "setting", source=source, given=spec.setting)]
+        values["setting"] = texts.replace(_SETTINGS).to_numpy(dtype=object)
+    if spec.district is not None:
+        values["district"] = table[require_column(table, "district", source=source, given=spec.district)].to_numpy()
+    for group, name in spec.groups.items():
+        values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
+        findings += _larger(values[group], values["population"], group, source)
+    values["label"] = _labels(table, spec, source)
+    own = find_column(table, "id", source=source, given=spec.id or spec.columns.get("id"))
+    ids = unique_row_ids(table, own, letter="P", source=source)
+    located = locate_rows(table, spec, source=source)
+    findings += located.findings
+    findings += _piles(located.lonlat, values["population"], ids, source)
+    shapes = outlines(table, spec, source=source)
+    if shapes is not None:
+        values["shape"] = shapes
+        findings += tell_wide(shapes, values["population"], source)
+    findings += tell_far_apart(located.lonlat, values["population"], ids, source)
+    unreadable = located.unreadable
+    if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
+        text = rows_text(located.texts, unreadable, "are no numbers")
+        msg = f"{source}: coordinates of {text} ({int(unreadable.sum())} of {len(table)} rows); expected numbers"
+        raise InputError(msg)
+    findings += _unplaced(located.missing, values["population"], ids, source)
+    points = np.full(len(table), shapely.Point(), dtype=object)
+    points[~located.missing] = shapely.points(located.lonlat[~located.missing])
+    return gpd.GeoDataFrame(values, geometry=points, index=ids, crs="EPSG:4326"), findings
+
+
+def _labels(table: pd.DataFrame, spec: PeopleSpec, source: str) -> NDArray[np.object_]:
+    columns = [spec.district, *(find_column(table, name, source=source) for name in (*DIVISIONS, "address", "name"))]
+    texts = [table[column].astype(str).tolist() for column in dict.fromkeys(columns) if column is not None]
+    return np.array([" ".join(parts) for parts in zip(*texts, strict=True)] or [""] * len(table), dtype=object)
+
+
+def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
+    if "万" in column:
+        msg = f"{source}: column {column!r} seems to count in ten thousands (万); expected persons"
+        raise InputError(msg)
+    texts = table[column]
+    _refuse_shared(table, column, source)
+    people = numbers(texts, source=source, column=column, of="people")
+    for bad, what in ((~np.isfinite(people), "is blank"), (people < 0, "is negative")):
+        if bad.any():
+            msg = f"{source}: column {column!r}: {rows_text(texts, bad, what)}; expected people, 0 or more, in each row"
+            raise InputError(msg)
+    return people
+
+
+def _refuse_shared(table: pd.DataFrame, column: str, source: str) -> None:
+    """Raise `InputError` where a number of people may be of several rows, or a thousand times another one."""
+    rows = table.attrs.get("spanned", {}).get(column, [])
+    if rows:
+        shown = ", ".join(map(str, rows[:SHOWN]))
+        msg = (
+            f"{source}: column {column!r}: {len(rows)} rows have no number of their own, a merged cell above reaches "
+            f"over them: rows {shown}; expected people in each row"
+        )
+        raise InputError(msg)
+    sign, unsure = ambiguous_sign(table[column])
+    if sign == "," and table.attrs.get("delimiter") == ";":
+        text = rows_text(table[column], unsure, "may have a comma of thousands or of decimals")
+        msg = f"{source}: column {column!r}: {text}; expected people without one, such as 1234 or 1234.5"
+        raise InputError(msg)
+
+
+def _by_points(table: pd.DataFrame, column: str, source: str) -> list[Finding]:
+    sign, unsure = ambiguous_sign(table[column])
+    if sign != ".":
+        return []
+    text = rows_text(table[column], unsure, "have a point before three digits")
+    message = f"column {column!r}: {text}; read as decimals: if it groups thousands, write the people without it"
+    return [Finding(code="ambiguous-point", source=source, message=message, count=int(unsure.sum()))]
+
+
+def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, source: str) -> list[Finding]:
+    more = group > people
+    if not more.any():
+        return []
+    message = f"{int(more.sum())} rows have more people in group {name!r} than people in all"
+    return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
+
+
+def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    """Return a finding on points where more than three rows stand: a geocoder's way to say that it found the town."""
+    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1))
+    _, point, count = np.unique(np.round(lonlat[placed], SAME_DEG), axis=0, return_inverse=True, return_counts=True)
+    piled = placed[count[point.ravel()] > FALLBACK]
+    if not piled.size:
+        return []
+    points, there = int((count > FALLBACK).sum()), float(people[piled].sum())
+    shown = ", ".join(map(str, ids[piled][:5]))
+    message = (
+        f"{piled.size} rows with {there:,.0f} people stand on {points} point{'s' if points > 1 else ''}, more than "
+        f"{FALLBACK} on each ({shown}): did a geocoder fall back to the middle of a town?"
+    )
+    return [Finding(code="people-on-one-point", source=source, message=message, count=piled.size, people=there)]
+
+
+def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+    count, lost = int(missing.sum()), float(people[missing].sum())
+    if not count:
+        return []
+    shown = ", ".join(map(str, ids[missing][:5]))
+    message = (
+        f"{count} of {len(missing)} rows have no coordinates ({shown}): their {lost:,.0f} people count as unreached"
+    )
+    return [Finding(code="people-without-place", source=source, message=message, count=count, people=lost)]

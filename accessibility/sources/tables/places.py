@@ -1,0 +1,277 @@
+"""Outlets, bank branches and candidate sites from a table."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables.columns import ALIASES, check_meanings, find_column, require_column
+from accessibility.sources.tables.numerals import numbers, rows_text
+from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
+from accessibility.sources.tables.reading import name_of, read_table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from accessibility.sources.tables.reading import HeldTable
+
+Role = Literal["outlets", "banks", "candidates"]
+
+CLOSED = frozenset(
+    ("停用", "关闭", "已关闭", "停业", "已停业", "停止营业", "撤销", "已撤销", "注销", "暂停", "歇业", "未启用", "否")
+) | {"closed", "close", "no", "n", "false", "0", "inactive", "disabled"}
+OPEN = frozenset(("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "是", "")) | {
+    *("open", "yes", "y", "true", "1", "active", "operating")
+}
+YES = frozenset(("是", "合作", "已合作", "已签约", "签约", "有", "√", "✓", "yes", "y", "true", "1", "partner"))
+NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "false", "0", "none", ""))
+
+_LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
+_KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
+_COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
+_LOST_SHARE = 0.05
+_BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.. are cash machines
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceSpec(TableSpec):
+    """What a table of places holds, beside what `TableSpec` says of it.
+
+    Parameters
+    ----------
+    role
+        ``outlets``, ``banks`` or ``candidates``.
+    counts_if
+        Meaning or column name to the value, or values, of which a site that counts has one; in a cell, several values
+        are parted by ``;``, ``,`` or ``、``. A ``*`` stands for any text: ``{"hours": "*周六*"}``.
+        ``{"status": "open"}`` is any status that does not mean closed.
+    cost
+        Kind (``bank``, ``new``, ``outlet``) to the cost of opening where the table has none.
+    """
+
+    role: Role
+    counts_if: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    cost: Mapping[str, float] = field(default_factory=lambda: dict(_COSTS))
+
+
+def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tuple[gpd.GeoDataFrame, list[Finding]]:
+    """Return the sites of a table, and what was found.
+
+    Parameters
+    ----------
+    path
+        A table as `accessibility.sources.tables.reading.read_table` reads it.
+    spec
+        What it holds.
+
+    Returns
+    -------
+    sites
+        Points in EPSG:4326 indexed by id (made from the role's letter and the row's number where there is none), with
+        columns name, kind (``outlet``, ``bank``, ``new``), open (counts today), partner, closed (its status says so),
+        cost, address, bank, township, district (as the table names them).
+    findings
+        Rows set aside, places that stand twice, words not understood, sites that do not count.
+
+    Raises
+    ------
+    InputError
+        Ids that stand twice, missing columns, more than one row in twenty without coordinates, coordinates that are
+        swapped or in another system, costs that are negative or no numbers, and whatever `read_table` refuses.
+    """
+    source = name_of(path)
+    check_meanings(spec.columns, source=source)
+    table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
+    id_column = find_column(table, "id", source=source, given=spec.columns.get("id"))
+    ids = unique_row_ids(table, id_column, letter=_LETTER[spec.role], source=source)
+    if spec.role == "banks":
+        branch = _branches(table, spec, source, findings)
+        table, ids = table[branch], ids[branch]
+    located = locate_rows(table, spec, source=source)
+    findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
+    cells = _Cells(table, source, spec, findings)
+    kind = cells.kind()
+    closed = cells.closed()
+    partner = cells.partner()
+    counts = cells.counts(closed)
+    is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
+    values = {
+        "name": cells.text("name"),
+        "kind": kind,
+        "open": is_open,
+        "partner": partner,
+        "closed": closed,
+        "cost": cells.cost(kind),
+        "address": cells.text("address"),
+        "bank": cells.text("bank"),
+        "township": cells.text("township"),
+        "district": cells.text("district"),
+    }
+    sites = gpd.GeoDataFrame(values, geometry=shapely.points(located.lonlat), index=ids, crs="EPSG:4326")
+    sites = sites[~located.missing]
+    return sites, findings + _doubles(sites, source)
+
+
+class _Cells:
+    """The cells of one table by what they mean; words that are not understood go to the findings."""
+
+    def __init__(self, table: pd.DataFrame, source: str, spec: PlaceSpec, findings: list[Finding]) -> None:
+        self.table, self.source, self.spec, self.findings = table, source, spec, findings
+
+    def column(self, meaning: str) -> str | None:
+        return find_column(self.table, meaning, source=self.source, given=self.spec.columns.get(meaning))
+
+    def text(self, meaning: str) -> NDArray[np.object_]:
+        name = self.column(meaning)
+        return np.array([""] * len(self.table) if name is None else self.table[name].tolist(), dtype=object)
+
+    def plain(self, meaning: str) -> pd.Series[Any]:
+        return pd.Series([_plain(text) for text in self.text(meaning)], index=self.table.index, dtype=object)
+
+    def note(self, code: str, message: str, count: int) -> None:
+        if count:
+            self.findings.append(Finding(code=code, source=self.source, message=message, count=count))
+
+    def unclear(self, texts: pd.Series[Any], bad: NDArray[np.bool_], read_as: str) -> None:
+        if bad.any():
+            self.note(
+                "unknown-word", f"{rows_text(texts, bad, 'are not understood')}; read as {read_as}", int(bad.sum())
+            )
+
+    def kind(self) -> NDArray[np.object_]:
+        kind = np.full(len(self.table), _KIND[self.spec.role], dtype=object)
+        if self.spec.role == "candidates":
+            words = self.plain("kind")
+            bank = words.str.contains("银行|bank").to_numpy(dtype=bool)
+            kind[bank] = "bank"
+            self.unclear(words, ~bank & ~words.isin(["", "new", "新建", "新设"]).to_numpy(dtype=bool), "new")
+        return kind
+
+    def closed(self) -> NDArray[np.bool_]:
+        words = self.plain("status")
+        closed = words.isin(CLOSED).to_numpy(dtype=bool)
+        self.unclear(words, ~closed & ~words.isin(OPEN).to_numpy(dtype=bool), "open")
+        self.note(
+            "closed-site",
+            f"{int(closed.sum())} of {len(closed)} sites are closed: none of them counts",
+            int(closed.sum()),
+        )
+        return closed
+
+    def partner(self) -> NDArray[np.bool_]:
+        if self.spec.role != "banks":
+            return np.zeros(len(self.table), dtype=np.bool_)
+        if self.column("partner") is None:
+            message = f"no column partner: of {len(self.table)} bank branches none counts as partner"
+            self.note("no-partner-column", message, len(self.table))
+        words = self.plain("partner")
+        partner = words.isin(YES).to_numpy(dtype=bool)
+        self.unclear(words, ~partner & ~words.isin(NO).to_numpy(dtype=bool), "no partner")
+        return partner
+
+    def counts(self, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        counts = np.ones(len(self.table), dtype=np.bool_)
+        if self.spec.role == "candidates":
+            return counts
+        for meaning, value in self.spec.counts_if.items():
+            if meaning == "status" and value in ("open", ["open"]):
+                counts &= ~closed
+                continue
+            given = self.spec.columns.get(meaning) or (None if meaning in ALIASES else meaning)
+            known = meaning if meaning in ALIASES else "kind"  # whatever decides
+            name = require_column(self.table, known, source=self.source, given=given)
+            counts &= has_value(self.table[name], value)
+        out = int((~counts & ~closed).sum())
+        self.note("does-not-count", f"{out} of {len(counts)} sites do not meet counts_if and do not count", out)
+        return counts
+
+    def cost(self, kind: NDArray[np.object_]) -> NDArray[np.float64]:
+        usual = dict(_COSTS) | dict(self.spec.cost)
+        cost = np.array([usual[k] for k in kind], dtype=np.float64)
+        name = self.column("cost")
+        if name is None:
+            return cost
+        given = numbers(self.table[name], source=self.source, column=name)
+        if (given < 0).any():
+            text = rows_text(self.table[name], given < 0, "is negative")
+            msg = f"{self.source}: column {name!r}: {text}; expected a cost, 0 or more"
+            raise InputError(msg)
+        return np.where(np.isfinite(given), given, cost)
+
+
+def has_value(texts: pd.Series[Any], wanted: str | Sequence[str]) -> NDArray[np.bool_]:
+    """Return whether each cell, or one of the values in it, is one of those wanted; ``*`` stands for any text.
+
+    Examples
+    --------
+    >>> has_value(pd.Series(["参保;社保卡", "社保卡补换", ""]), ["社保卡", "认证"]).tolist()
+    [True, False, False]
+    >>> has_value(pd.Series(["周一至周五 9:00-17:00;周六 9:00-12:00", "周一至周五"]), "*周六*").tolist()
+    [True, False]
+    """
+    patterns = [fnmatch.translate(_plain(value).replace("[", "[[]").replace("?", "[?]")) for value in _listed(wanted)]
+    match = re.compile("|".join(patterns)).match
+    found = [any(match(part) for part in (_plain(text), *_values(text))) for text in texts]
+    return np.array(found, dtype=np.bool_)
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _plain(text: object) -> str:
+    return unicodedata.normalize("NFKC", str(text)).strip().casefold()
+
+
+def _values(text: object) -> set[str]:
+    return {part.strip() for part in re.split(r"[;,、|]", _plain(text))}
+
+
+def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[Finding]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` which rows are bank branches by Amap's type codes; a cash machine (1603..) serves nobody."""
+    column = find_column(table, "typecode", source=source, given=spec.columns.get("typecode"))
+    if column is None:
+        return np.ones(len(table), np.bool_)
+    codes = [[part for part in _values(text) if part] for text in table[column]]
+    other = np.array([bool(parts) and not any(part.startswith(_BRANCH) for part in parts) for parts in codes])
+    if other.any():
+        what = "begins with another type code" if other.sum() == 1 else "begin with another type code"
+        text = f"column {column!r}: {rows_text(table[column], other, what)}"
+        expected = f"bank branches begin with {_BRANCH}, cash machines with 1603"
+        if other.all():
+            msg = f"{source}: {text}; expected some of {_BRANCH}: {expected}"
+            raise InputError(msg)
+        message = f"{text}; {expected}: set aside"
+        findings.append(Finding(code="no-bank-branch", source=source, message=message, count=int(other.sum())))
+    return ~other
+
+
+def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
+    """Return findings on sites that stand on the same point."""
+    place = pd.Series(
+        np.round(sites.geometry.x, SAME_DEG).astype(str) + " " + np.round(sites.geometry.y, SAME_DEG).astype(str)
+    )
+    findings = []
+    for at, group in place.groupby(place, sort=False):
+        if len(group) < 2:  # noqa: PLR2004
+            continue
+        shown = ", ".join(map(str, group.index[:5]))
+        message = f"{len(group)} sites stand on one point ({at}): {shown}; all are kept"
+        code = "duplicate-place"
+        if len(group) > FALLBACK:
+            code, message = "geocoder-fallback", f"{message}; did a geocoder fall back to the middle of a town?"
+        findings.append(Finding(code=code, source=source, message=message, count=len(group)))
+    return findings

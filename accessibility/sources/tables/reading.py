@@ -1,0 +1,342 @@
+"""Tables that are values in memory and no files, under the name that messages call them by."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+import warnings
+import zipfile
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.files import is_file, is_full, no_room
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables.columns import attributes
+from accessibility.sources.tables.encodings import decode_text
+from accessibility.sources.tables.numerals import cell_text
+from accessibility.sources.tables.rows import table_of_rows
+from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
+from accessibility.sources.vectors import read_vector, refuse_broken_shapes
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldTable:
+    """A table in memory, read wherever a file of a table is.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
+    table
+        One row per place: a `GeoDataFrame`, or a `DataFrame` with columns of coordinates; text cells.
+    """
+
+    name: str
+    table: pd.DataFrame
+    suffix: str = ""
+
+
+def hold_table(name: str, given: object, columns: Mapping[str, str] | None = None) -> HeldTable:
+    """Return a frame as the readers take it: cells as text, ids in a column.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
+    given
+        A `DataFrame` or `GeoDataFrame`; an index that is no plain count of rows becomes the column ``id`` where there
+        is none.
+    columns
+        Names that columns get, such as that of the people; those that bear such a name already are left out.
+
+    Raises
+    ------
+    InputError
+        No frame, no row, a column that is not there, or one name for two columns.
+    """
+    if not isinstance(given, pd.DataFrame):
+        msg = f"{name} is {type(given).__name__}; expected a DataFrame or a GeoDataFrame, one row per place"
+        raise InputError(msg)
+    if given.empty:
+        msg = f"{name}: no rows; expected at least one"
+        raise InputError(msg)
+    missing = [column for column in (columns or {}) if column not in given.columns]
+    if missing:
+        msg = f"{name}: no column {missing[0]!r}; it has {', '.join(attributes(given))}"
+        raise InputError(msg)
+    renamed = {column: new for column, new in (columns or {}).items() if column != new}
+    table = given.drop(columns=[new for new in renamed.values() if new in given.columns]).rename(columns=renamed)
+    if table.columns.has_duplicates:
+        twice = table.columns[table.columns.duplicated()][0]
+        msg = f"{name}: two columns are named {twice!r}; expected one name per column"
+        raise InputError(msg)
+    if not isinstance(given.index, pd.RangeIndex) and "id" not in table.columns:
+        table.insert(0, "id", given.index)
+    for column in attributes(table):
+        table[column] = _texts(table[column])
+    table.index = pd.RangeIndex(1, len(table) + 1)
+    return HeldTable(name=name, table=table)
+
+
+def _texts(cells: pd.Series[Any]) -> pd.Series[Any]:
+    return pd.Series([cell_text(value) for value in cells.tolist()], index=cells.index, dtype=object)
+
+
+def held_polygons(source: HeldTable) -> gpd.GeoDataFrame:
+    """Return a table in memory that has geometry.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    if not isinstance(source.table, gpd.GeoDataFrame):
+        msg = f"{source.name}: a table without geometry; expected a GeoDataFrame of polygons"
+        raise InputError(msg)
+    return source.table
+
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")
+GEO_SUFFIXES = (
+    *(".geojson", ".json", ".gpkg", ".parquet", ".geoparquet", ".shp", ".fgb"),
+    *(".kml", ".kmz", ".ovkml", ".gpx"),
+)
+
+_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]+:/|^/vsi", re.IGNORECASE)
+_KML_SUFFIXES = (".kml", ".kmz", ".ovkml")
+_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # how workbooks of today and of before 2007 begin
+_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # a first line that Excel obeys and does not show
+_DELIMITERS = ",;\t|"
+_TELLING_ROWS = 200  # rows that decide on the delimiter
+
+
+@contextmanager
+def readable(path: Path, findings: list[Finding]) -> Iterator[None]:
+    """Turn whatever a library raises on a file into `InputError`, and what it warns of into findings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except InputError:
+            raise
+        except MemoryError as error:
+            msg = f"{path.name}: too large for this machine's memory"
+            raise InputError(msg) from error
+        except Exception as error:
+            if is_full(error):
+                raise no_room(error) from error
+            said = " ".join(str(error).split())
+            msg = f"{path.name}: cannot be read as {path.suffix or 'a table'} ({type(error).__name__}: {said})"
+            raise InputError(msg) from error
+    findings += [
+        Finding(code="reader-warning", source=path.name, message=text)
+        for text in dict.fromkeys(str(w.message) for w in caught if not issubclass(w.category, DeprecationWarning))
+    ]
+
+
+def checked_path(path: str | os.PathLike[str]) -> Path:
+    """Return the path of a local file that is there and not empty.
+
+    Raises
+    ------
+    InputError
+        An address of another machine or a virtual file system, a missing file, a folder, or no bytes.
+    """
+    if _REMOTE.search(str(path)):
+        msg = f"{path}: a remote address or virtual file; expected a file on this machine"
+        raise InputError(msg)
+    file = Path(path)
+    if not is_file(file):
+        msg = f"{file.name}: no such file {file}"
+        raise InputError(msg)
+    if file.stat().st_size == 0:
+        msg = f"{file.name}: the file is empty (0 bytes)"
+        raise InputError(msg)
+    return file
+
+
+def name_of(path: str | os.PathLike[str] | HeldTable) -> str:
+    """Return what messages call a table: the name of its file, which is there, or of a table in memory.
+
+    Raises
+    ------
+    InputError
+        As `checked_path`.
+    """
+    return path.name if isinstance(path, HeldTable) else checked_path(path).name
+
+
+def read_table(
+    path: str | os.PathLike[str] | HeldTable,
+    *,
+    sheet: str | None = None,
+    encoding: str | None = None,
+    layer: str | None = None,
+) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return a table with every column as text, and what was set aside.
+
+    Parameters
+    ----------
+    path
+        CSV or a workbook (Excel, LibreOffice, WPS), which of them its content decides; GeoJSON, GeoPackage, GeoParquet,
+        Shapefile, FlatGeobuf, KML or GPX, by its name. A table in memory is returned as it is.
+    sheet
+        Sheet of a workbook; the first that is shown where not given.
+    encoding
+        Of CSV and Shapefile. Where not given: a byte-order mark, else UTF-8, else what
+        `accessibility.sources.tables.encodings.decode_text` finds.
+    layer
+        Layer of a file that has several, where one is wanted; of a KML every folder is read, of GPX the waypoints.
+
+    Returns
+    -------
+    table
+        A `GeoDataFrame` where the format has geometry. Text columns, ``""`` where nothing stands; the index is the row
+        number as a spreadsheet shows it, or the number of the feature, from 1. Blank rows, titles above the header and
+        subtotal rows are left out. Its ``attrs`` are as `accessibility.sources.tables.rows.table_of_rows` makes them.
+    findings
+        What was left out, with counts.
+
+    Raises
+    ------
+    InputError
+        A file that is missing, empty, remote, corrupt or of another format, or has no rows.
+    """
+    if isinstance(path, HeldTable):
+        return path.table, []
+    file = checked_path(path)
+    suffix = file.suffix.lower()
+    findings: list[Finding] = []
+    with readable(file, findings):
+        if suffix in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+            table = _of_cells(file, sheet, encoding, findings)
+        elif suffix in GEO_SUFFIXES:
+            table = _from_features(file, layer, encoding)
+        else:
+            known = ", ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES))
+            msg = f"{file.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"
+            raise InputError(msg)
+    if table.empty:
+        msg = f"{file.name}: no rows; expected at least one below the header"
+        raise InputError(msg)
+    return table, findings
+
+
+def _of_cells(path: Path, sheet: str | None, encoding: str | None, findings: list[Finding]) -> pd.DataFrame:
+    """Return the table of a workbook or a text, whichever the content is: exports bear each other's names."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith((_ZIP, _COMPOUND)):
+        book = read_workbook(path, sheet, findings)
+        marks = {"spanned": book.spanned, "uncomputed": book.uncomputed}
+        return table_of_rows(book.rows, path.name, findings, marks)
+    _refuse_markup(head, path.name)
+    rows, delimiter = _csv_rows(path, encoding, findings)
+    if path.suffix.lower() in WORKBOOK_SUFFIXES and sum(len(row) > 1 for row in rows[:_TELLING_ROWS]) < 2:  # noqa: PLR2004
+        msg = f"{path.name}: cannot be read as {path.suffix}: it is no workbook, or a damaged one"
+        raise InputError(msg)
+    table = table_of_rows(rows, path.name, findings)
+    table.attrs["delimiter"] = delimiter
+    return table
+
+
+def _refuse_markup(head: bytes, name: str) -> None:
+    """Raise `InputError` on pages and XML that bear a table's name, as many portals export them."""
+    text = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\0", b"").lower()
+    if not text.startswith((b"<", b"mime-version")):
+        return
+    what = "a web page (HTML)" if b"<html" in text or b"<table" in text or b"mime-version" in text else "XML"
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in text:
+        what = "an XML spreadsheet of 2003"
+    msg = f"{name}: its content is {what}, not a table of that name; open it in Excel or WPS and save it as .xlsx"
+    raise InputError(msg)
+
+
+def _csv_rows(path: Path, encoding: str | None, findings: list[Finding]) -> tuple[list[list[str]], str]:
+    text, guessed = decode_text(path.read_bytes(), encoding, path.name)
+    findings += guessed
+    if "\0" in text and path.suffix.lower() in WORKBOOK_SUFFIXES:
+        msg = f"{path.name}: cannot be read as {path.suffix}: it is no workbook, or a damaged one"
+        raise InputError(msg)
+    if "\0" in text:
+        msg = f"{path.name}: holds NUL characters; expected a text table (another format, or UTF-16 without its mark?)"
+        raise InputError(msg)
+    first, _, rest = text.partition("\n")
+    said = _SEPARATOR.fullmatch(first.strip(" \r")) if first else None
+    text, delimiter = (rest, said[1]) if said else (text, _delimiter(text))
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)), delimiter
+
+
+def _delimiter(text: str) -> str:
+    """Return the delimiter that cuts most rows into equally many cells: titles above, commas inside do not matter."""
+    sample = "".join(line for line, _ in zip(io.StringIO(text, newline=""), range(_TELLING_ROWS), strict=False))
+    return max(_DELIMITERS, key=lambda delimiter: _alike(sample, delimiter))
+
+
+def _alike(sample: str, delimiter: str) -> tuple[int, int]:
+    """Return how many rows have the most usual number of cells, more than one, and that number."""
+    rows = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    widths = Counter(len(row) for row in rows if len(row) > 1)
+    return max(((count, width) for width, count in widths.items()), default=(0, 0))
+
+
+def _from_features(path: Path, layer: str | None, encoding: str | None) -> gpd.GeoDataFrame:
+    suffix = path.suffix.lower()
+    if suffix == ".kmz":
+        frame = _read_kmz(path, layer)
+    else:
+        frame = read_vector(path, layer=layer or ("waypoints" if suffix == ".gpx" else None), encoding=encoding)
+    frame = _without_empty_twins(frame) if suffix in _KML_SUFFIXES else frame
+    shapes = frame.geometry.to_numpy()
+    drawn = np.flatnonzero(shapely.get_type_id(shapes) > 0)  # a point of no numbers is a row without a place
+    refuse_broken_shapes(shapes[drawn], drawn + 1, source=path.name)
+    texts = {
+        str(column): [cell_text(value) for value in frame[column].astype(object)]
+        for column in frame.columns
+        if column != frame.geometry.name
+    }
+    table = gpd.GeoDataFrame(texts, geometry=frame.geometry.to_numpy(), crs=frame.crs, dtype=object)
+    table.index = pd.RangeIndex(1, len(table) + 1)
+    return table
+
+
+def _read_kmz(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """Return the marks of the KML that a KMZ packs."""
+    refuse_unfolding(path)
+    with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        inside = next((part for part in archive.namelist() if part.lower().endswith(".kml")), None)
+        if inside is None:
+            msg = f"{path.name}: holds no .kml; expected one"
+            raise InputError(msg)
+        file = Path(folder) / f"{path.stem}.kml"
+        file.write_bytes(archive.read(inside))
+        return read_vector(file, layer=layer)
+
+
+def _without_empty_twins(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a table of KML where fields of the file stand under their own names.
+
+    The driver calls a field ``id2`` or ``name2`` because every mark of a KML may have an id and a name of its own.
+    """
+    own = {str(column).casefold(): column for column in frame.columns}
+    for column in [c for c in frame.columns if str(c).endswith("2")]:
+        twin = own.get(str(column)[:-1].casefold())
+        if twin is not None and frame[twin].replace("", None).isna().all():
+            frame = frame.drop(columns=twin).rename(columns={column: str(column)[:-1]})
+    return frame

@@ -1,0 +1,230 @@
+"""Workbooks: the cells of a sheet as they are shown, and what a planner who looks at it would want to know."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables import sheetcells
+from accessibility.sources.tables.numerals import SHOWN, cell_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Cell = tuple[int, int]
+
+_ZEROS = re.compile(r"0{2,}")  # a spreadsheet's format of codes that keep their leading zeros
+_MOST_BYTES = 1 << 30
+_SMALL_BYTES = 64 << 20
+_MOST_TIMES = 100  # as many bytes unpacked as packed; a sheet of numbers has ten times as many
+_ABORTED = "it asks for more memory than a table needs, or is damaged"
+
+
+@dataclass(kw_only=True)
+class WorkbookSheet:
+    """The cells of a sheet.
+
+    Parameters
+    ----------
+    rows
+        Texts, row by row from the first.
+    spanned
+        Cells, by row and column from 0, that show nothing of their own: a merged cell above reaches over them.
+    uncomputed
+        Cells that hold a formula without a stored value, or with an error.
+    """
+
+    rows: list[list[str]]
+    spanned: set[Cell] = field(default_factory=set)
+    uncomputed: set[Cell] = field(default_factory=set)
+
+
+def refuse_unfolding(path: Path) -> None:
+    """Raise `InputError` where a ZIP archive, a workbook or KMZ, unpacks to far more than it holds."""
+    with zipfile.ZipFile(path) as archive:
+        packed = max(path.stat().st_size, 1)
+        unpacked = sum(part.file_size for part in archive.infolist())
+    if unpacked > _MOST_BYTES or (unpacked > _SMALL_BYTES and unpacked > _MOST_TIMES * packed):
+        msg = (
+            f"{path.name}: {packed / 1e6:.1f} MB that unpack to {unpacked / 1e6:,.0f} MB; expected a table: save its "
+            "sheet alone, or as .csv"
+        )
+        raise InputError(msg)
+
+
+def read_workbook(path: Path, sheet: str | None, findings: list[Finding]) -> WorkbookSheet:
+    """Return the cells of a sheet, the first that is shown where none is named; add what was found.
+
+    A cell that is merged with cells below it stands in each of its rows. Rows that are hidden are read, and told.
+
+    Raises
+    ------
+    InputError
+        A workbook that is damaged, protected, without such a sheet, or unpacks to far more than a table.
+    """
+    is_zip = zipfile.is_zipfile(path)
+    if is_zip:
+        refuse_unfolding(path)
+    told = _told(path, sheet)
+    names, chosen = told["names"], told["chosen"]
+    if "rows" not in told:
+        msg = f"{path.name}: no sheet {sheet!r}; it has {', '.join(names) or 'none'}"
+        raise InputError(msg)
+    if sheet is None and len(names) > 1:
+        findings.append(_other_sheets(path, told))
+    facts = _facts(path, chosen) if is_zip else _Facts()
+    rows = [
+        [_shown(cell, facts.zeros.get((at, column), 0)) for column, cell in enumerate(row)]
+        for at, row in enumerate(told["rows"])
+    ]
+    spanned = _fill_down(rows, told["merged"])
+    if facts.hidden:
+        shown = ", ".join(map(str, facts.hidden[:SHOWN]))
+        message = f"{len(facts.hidden)} rows are hidden in sheet {chosen!r} and read like the others: rows {shown}"
+        findings.append(Finding(code="hidden-rows", source=path.name, message=message, count=len(facts.hidden)))
+    return WorkbookSheet(rows=rows, spanned=spanned, uncomputed=facts.uncomputed)
+
+
+def _told(path: Path, sheet: str | None) -> Any:
+    command = [sys.executable, "-I", sheetcells.__file__, str(path.resolve()), sheet or ""]
+    run = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 -- our own file, by its full path
+    told = json.loads(run.stdout) if run.returncode == 0 else {"error": _ABORTED}
+    if "error" in told:
+        msg = f"{path.name}: cannot be read as a workbook: {told['error']}"
+        raise InputError(msg)
+    return told
+
+
+def _other_sheets(path: Path, told: Any) -> Finding:
+    others = [f"{name} (hidden)" if name in told["hidden"] else name for name in told["names"]]
+    others.remove(told["chosen"])
+    first = "first" if told["chosen"] == told["names"][0] else "first shown"
+    message = (
+        f"the {first} of {len(others) + 1} sheets is read, {told['chosen']!r}; the others are not: "
+        f"{', '.join(others[:5])}"
+    )
+    return Finding(code="other-sheets", source=path.name, message=message, count=len(others))
+
+
+def _shown(value: Any, zeros: int) -> str:
+    """Return a cell as its reader sees it: a number that is shown with leading zeros keeps them."""
+    text = cell_text(value)
+    return text.zfill(zeros) if isinstance(value, int | float) and not isinstance(value, bool) else text
+
+
+def _fill_down(rows: list[list[str]], merged: list[tuple[Cell, Cell]]) -> set[Cell]:
+    """Write merged cells into each row they reach over, and return where; sideways they stay one cell."""
+    filled = set()
+    for (top, left), (bottom, _) in merged:
+        if top >= len(rows) or left >= len(rows[top]) or not rows[top][left]:
+            continue
+        for at in range(top + 1, min(bottom + 1, len(rows))):
+            rows[at][left] = rows[top][left]
+            filled.add((at, left))
+    return filled
+
+
+@dataclass(kw_only=True)
+class _Facts:
+    """What a sheet of a workbook in XML holds beside values: hidden rows (from 1), formulas, formats with zeros."""
+
+    hidden: list[int] = field(default_factory=list)
+    uncomputed: set[Cell] = field(default_factory=set)
+    zeros: dict[Cell, int] = field(default_factory=dict)
+
+
+def _facts(path: Path, sheet: str) -> _Facts:
+    facts = _Facts()
+    with zipfile.ZipFile(path) as archive:
+        parts = set(archive.namelist())
+        if "xl/workbook.xml" not in parts:
+            return facts
+        part = _part_of(archive, sheet)
+        if part not in parts:
+            return facts
+        zeros = _zero_formats(archive) if "xl/styles.xml" in parts else {}
+        with archive.open(part) as stream:
+            for at, row in _rows_of(stream):
+                cells = list(_cells_of(at, row))
+                if row.get("hidden") in ("1", "true") and any(_has_value(cell) for _, cell in cells):
+                    facts.hidden.append(at + 1)
+                facts.uncomputed |= {place for place, cell in cells if _is_uncomputed(cell)}
+                shown = ((place, zeros.get(cell.get("s", "0"), 0)) for place, cell in cells)
+                facts.zeros |= {place: width for place, width in shown if width}
+    return facts
+
+
+def _part_of(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Return the name of the part that holds a sheet."""
+    own = {
+        element.get("name", ""): next((v for k, v in element.attrib.items() if k.endswith("}id")), "")
+        for element in ET.fromstring(archive.read("xl/workbook.xml")).iter()  # noqa: S314 -- sizes are bounded above
+        if _local(element) == "sheet"
+    }
+    relations = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
+    target = next((r.get("Target", "") for r in relations if r.get("Id") == own.get(sheet)), "")
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _zero_formats(archive: zipfile.ZipFile) -> dict[str, int]:
+    """Return how many digits each cell style shows at least, of those that show leading zeros."""
+    codes, styles = {}, {}
+    for element in ET.fromstring(archive.read("xl/styles.xml")).iter():  # noqa: S314
+        if _local(element) == "numFmt":
+            codes[element.get("numFmtId")] = element.get("formatCode", "")
+        elif _local(element) == "cellXfs":
+            styles = {str(at): codes.get(style.get("numFmtId"), "") for at, style in enumerate(element)}
+    return {style: len(code) for style, code in styles.items() if _ZEROS.fullmatch(code)}
+
+
+def _rows_of(stream: IO[bytes]) -> Iterator[tuple[int, ET.Element]]:
+    """Yield the rows of a sheet with their place from 0; each is emptied once it was looked at."""
+    at, holder = -1, None
+    for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314
+        name = _local(element)
+        if event == "start" and name == "sheetData":
+            holder = element
+        elif event == "end" and name == "row":
+            at = int(element.get("r", at + 2)) - 1
+            yield at, element
+            if holder is not None:
+                holder.clear()
+
+
+def _cells_of(at: int, row: ET.Element) -> Iterator[tuple[Cell, ET.Element]]:
+    column = -1
+    for cell in row:
+        letters = cell.get("r", "").rstrip("0123456789")
+        column = _column(letters) if letters else column + 1
+        yield (at, column), cell
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number - 1
+
+
+def _is_uncomputed(cell: ET.Element) -> bool:
+    """Return whether a cell is an error, or a formula that was never computed; an empty text is a value."""
+    if cell.get("t") in ("e", "str"):
+        return cell.get("t") == "e"
+    return any(_local(part) == "f" for part in cell) and not _has_value(cell)
+
+
+def _has_value(cell: ET.Element) -> bool:
+    return any(_local(part) in ("v", "is") and (part.text or len(part)) for part in cell)
+
+
+def _local(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]

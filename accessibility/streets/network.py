@@ -1,0 +1,566 @@
+"""`Network`: streets and paths that may be walked, cut into edges between junctions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from warnings import warn
+
+import numpy as np
+
+from accessibility.errors import AccessibilityWarning, InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen, as_flags, filled, read_only, refuse
+from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
+from accessibility.search.impedance import IMPASSABLE, Impedance
+from accessibility.standards import CM_PER_M, MS_PER_S, Walker
+from accessibility.streets.foot import FERRY
+from accessibility.streets.graphs import read_graph, write_graph
+from accessibility.streets.spelling import COUNTED
+
+if TYPE_CHECKING:
+    import os
+
+    import geopandas as gpd
+    import networkx as nx
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+    from accessibility.streets.foot import FootAccess
+    from accessibility.streets.spelling import Said
+
+STEPS = "steps"
+"""A kind of edge with a pace of its own, as ferries are."""
+MAIN_M = 5_000.0
+"""Public streets that a part of the network needs to be a main one, however many junctions they have."""
+_ENDS = 2  # of a line
+PER_EDGE: dict[str, Any] = {
+    **dict.fromkeys(("oneway", "private", "enclosed", "closed", "off_ground", "outline", "across"), np.bool_),
+    **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
+    "kind": np.uint8,
+}
+"""The arrays of one value an edge that are zero where they are not given, and their types."""
+
+
+@checked
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Network(Frozen):
+    """Walkable edges between junctions. Parallel edges and loops are kept apart.
+
+    Parameters
+    ----------
+    node_xy
+        ``(n, 2)`` metres in `crs`.
+    edges
+        ``(m, 2)`` int32 rows of `node_xy`.
+    length_m
+        ``(m,)`` geodesic length, metres, finite and not negative.
+    oneway
+        ``(m,)`` whether the edge may be walked from its first node to its second only; nowhere if not given.
+    climb_m
+        ``(m,)`` rise from the first node to the second, metres; zero where not given.
+    kind
+        ``(m,)`` uint8 rows of `kinds`, the type of street; all ``road`` where not given.
+    kinds
+        Names of the types of street.
+    private
+        ``(m,)`` whether only residents may walk there: who lives along it comes out, nobody passes through; nowhere if
+        not given.
+    enclosed
+        ``(m,)`` whether an edge is private only because private ways alone lead to it; nowhere if not given.
+    closed
+        ``(m,)`` whether nobody walks there, as in a flood: who stands on it stays there; nowhere if not given.
+    off_ground
+        ``(m,)`` whether the edge is not at the level of the ground (bridge, tunnel, indoor): no point snaps to it;
+        nowhere if not given.
+    outline, across
+        ``(m,)`` whether the edge is part of the outline of a square, stepped onto from nowhere beside, or across one.
+    signals
+        ``(m,)`` how many crossing signals people wait at along the edge; none if not given.
+    fixed_s
+        ``(m,)`` seconds that pass along the edge whoever walks it, beside the walk: for a lift. On an edge of the kind
+        ``ferry`` nobody walks, and they are all the seconds there are. None if not given.
+    slope_factor
+        ``(m, 2)`` how much longer than on the flat a walk takes along the edge and against it; 1 where not given.
+    shape_xy, shape_start
+        ``(k, 2)`` vertices of all edges, metres, ends included, and ``(m + 1,)`` where each edge's begin; straight
+        lines where not given.
+    node_ids
+        ``(n,)`` int64 ids in the source; row numbers where not given.
+    crs
+        A projected coordinate system in metres.
+
+    Raises
+    ------
+    InputError
+        Arrays that do not fit each other, values out of their range, a coordinate system without true metres.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (500300, 34e5)], edges=[(0, 1)], length_m=[300], crs="EPSG:32649")
+    >>> road
+    <Network 2 junctions, 1 edges, 0.3 km, 1 component>
+    """
+
+    node_xy: NDArray[np.float64]
+    edges: NDArray[np.int32]
+    length_m: NDArray[np.float64]
+    oneway: NDArray[np.bool_] = None  # type: ignore[assignment]  # defaults are filled on construction
+    climb_m: NDArray[np.float32] = None  # type: ignore[assignment]
+    kind: NDArray[np.uint8] = None  # type: ignore[assignment]
+    kinds: tuple[str, ...] = ("road",)
+    private: NDArray[np.bool_] = None  # type: ignore[assignment]
+    enclosed: NDArray[np.bool_] = None  # type: ignore[assignment]
+    closed: NDArray[np.bool_] = None  # type: ignore[assignment]
+    off_ground: NDArray[np.bool_] = None  # type: ignore[assignment]
+    outline: NDArray[np.bool_] = None  # type: ignore[assignment]
+    across: NDArray[np.bool_] = None  # type: ignore[assignment]
+    signals: NDArray[np.float32] = None  # type: ignore[assignment]
+    fixed_s: NDArray[np.float32] = None  # type: ignore[assignment]
+    slope_factor: NDArray[np.float32] = None  # type: ignore[assignment]
+    shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
+    shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
+    node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
+    crs: CRS
+
+    def __post_init__(self) -> None:
+        """Copy the arrays, fill the defaults and check every invariant."""
+        crs = _metric(read_crs(self.crs, "network"))
+        node_xy = read_only(self.node_xy, dtype=np.float64, shape=(None, 2), name="network node_xy")
+        edges = read_only(_rows_of_two(self.edges), dtype=np.int32, shape=(None, 2), name="network edges")
+        n, m = len(node_xy), len(edges)
+        if self.shape_xy is None:
+            straight = node_xy[np.clip(edges, 0, max(n - 1, 0))].reshape(-1, 2) if n else np.empty((0, 2))
+            shape_xy, shape_start = straight, np.arange(0, 2 * m + 1, 2)
+        else:
+            shape_xy, shape_start = self.shape_xy, self.shape_start
+        checked: dict[str, Any] = {
+            "node_xy": node_xy,
+            "edges": edges,
+            "length_m": read_only(self.length_m, dtype=np.float64, shape=(m,), name="network length_m"),
+            "slope_factor": read_only(
+                np.ones((m, 2)) if self.slope_factor is None else self.slope_factor,
+                dtype=np.float32,
+                shape=(m, 2),
+                name="network slope_factor",
+            ),
+            "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
+            "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
+            "node_ids": read_only(
+                np.arange(n) if self.node_ids is None else self.node_ids, dtype=np.int64, shape=(n,), name="node_ids"
+            ),
+            "kinds": tuple(self.kinds),
+            "crs": crs,
+        }
+        for name, dtype in PER_EDGE.items():
+            given = getattr(self, name)
+            values = np.zeros(m, dtype) if given is None else given
+            if dtype is np.bool_:
+                values = as_flags(filled(values, default=False))
+            checked[name] = read_only(values, dtype=dtype, shape=(m,), name=f"network {name}")
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
+        n, sides = len(self.node_xy), (self.edges < 0) | (self.edges >= len(self.node_xy))
+        factor = (self.slope_factor > 0) & np.isfinite(self.slope_factor)
+        checks = {
+            "node_xy": (~np.isfinite(self.node_xy).all(axis=1), "finite coordinates"),
+            "edges": (sides.any(axis=1), f"rows of the {n} nodes"),
+            "length_m": (~(np.isfinite(self.length_m) & (self.length_m >= 0)), "finite lengths, 0 or more"),
+            "slope_factor": (~factor.all(axis=1), "positive factors"),
+            "signals": (~((self.signals >= 0) & np.isfinite(self.signals)), "0 or more"),
+            "fixed_s": (~((self.fixed_s >= 0) & np.isfinite(self.fixed_s)), "0 or more"),
+            "climb_m": (~np.isfinite(self.climb_m), "finite metres"),
+            "kind": (self.kind >= len(self.kinds), f"rows of {len(self.kinds)} kinds"),
+            "shape_start": (np.diff(self.shape_start) < _ENDS, "at least two vertices an edge"),
+        }
+        for name, (bad, expected) in checks.items():
+            refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
+        late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
+        refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
+        stretch = stretch_of(self.node_xy, self.crs) if len(self.edges) else 0.0
+        if stretch > MAX_STRETCH:
+            msg = (
+                f"network coordinate system {self.crs.name!r} stretches metres here, by {stretch:.1%}; expected one "
+                "with true metres, such as the UTM zone of the place, or none: then one is made"
+            )
+            raise InputError(msg)
+
+    def __repr__(self) -> str:
+        """Return junctions, edges, length and components."""
+        parts = self.component_sizes.size
+        return (
+            f"<Network {len(self.node_xy):,} junctions, {len(self.edges):,} edges, "
+            f"{self.length_m.sum() / 1_000:,.1f} km, {parts:,} component{'s' if parts != 1 else ''}>"
+        )
+
+    @cached_property
+    def components(self) -> NDArray[np.int32]:
+        """``(n,)`` component of each node, one-way edges taken both ways."""
+        from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
+        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
+        n = len(self.node_xy)
+        links = coo_array((np.ones(len(self.edges), np.int8), (self.edges[:, 0], self.edges[:, 1])), shape=(n, n))
+        labels: NDArray[np.int32] = (
+            connected_components(links.tocsr(), directed=False)[1] if n else np.empty(0, np.int32)
+        )
+        return labels
+
+    @cached_property
+    def component_sizes(self) -> NDArray[np.int64]:
+        """``(c,)`` number of nodes of each component."""
+        return np.bincount(self.components)
+
+    @cached_property
+    def main_edges(self) -> NDArray[np.bool_]:
+        """``(m,)`` whether an edge is part of a main component.
+
+        Main is the one with most kilometres of street, and every one with at least 5 km. Private ways and ferries do
+        not count: a compound without a way out is no main component.
+        """
+        street = np.where(self.private | self.of_kind(FERRY), 0.0, self.length_m)
+        component = self.components[self.edges[:, 0]]
+        metres = np.bincount(component, weights=street, minlength=len(self.component_sizes))
+        if not metres.size:
+            return np.zeros(len(self.edges), np.bool_)
+        main = metres >= MAIN_M
+        main[metres.argmax()] = True
+        found: NDArray[np.bool_] = main[component]
+        return found
+
+    @cached_property
+    def node_keys(self) -> NDArray[np.int64]:
+        """``(n,)`` `node_ids` made distinct: where a locked gate cuts a junction in two, the copy's key is negative."""
+        keys = -1 - np.arange(len(self.node_ids))
+        first = np.unique(self.node_ids, return_index=True)[1]
+        keys[first] = self.node_ids[first]
+        return keys
+
+    def of_kind(self, kind: str) -> NDArray[np.bool_]:
+        """Return whether each edge is of a type of street.
+
+        Parameters
+        ----------
+        kind
+            A name among `kinds`.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(m,)`` boolean; all False for a name that is not among them.
+
+        Examples
+        --------
+        >>> road.of_kind("road").tolist(), road.of_kind("steps").tolist()
+        ([True], [False])
+        """
+        if kind not in self.kinds:
+            return np.zeros(len(self.edges), np.bool_)
+        found: NDArray[np.bool_] = self.kind == self.kinds.index(kind)
+        return found
+
+    @cached_property
+    def from_beside(self) -> NDArray[np.bool_]:
+        """``(m,)`` whether people step onto an edge from beside: not where it is off the ground or an outline."""
+        found: NDArray[np.bool_] = ~self.off_ground & ~self.outline
+        return found
+
+    def without(self, gone: NDArray[np.bool_]) -> Network:
+        """Return the network with some of its edges closed to everybody.
+
+        The streets stay, and people and sites on them: closing never helps anyone.
+
+        Parameters
+        ----------
+        gone
+            ``(m,)`` boolean: the edges that close.
+
+        Returns
+        -------
+        Network
+            The same streets, some of them `closed`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> road.without(np.array([True])).closed.tolist()
+        [True]
+        """
+        return replace(self, closed=self.closed | gone)
+
+    def impedance(self, walker: Walker | None = None) -> Impedance:
+        """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.
+
+        Parameters
+        ----------
+        walker
+            How people walk; None for distances.
+
+        Returns
+        -------
+        Impedance
+            ``(m,)`` cost along each edge and against it, as integers.
+
+        Raises
+        ------
+        InputError
+            An edge too long to count in 31 bits (21 000 km, or 24 days).
+
+        Examples
+        --------
+        >>> road.impedance(acc.Walker(speed_m_s=1.5)).along.tolist(), road.impedance().along.tolist()
+        ([200000], [30000])
+        """
+        metres = np.repeat(self.length_m[:, None], 2, axis=1)
+        cost = np.rint(metres * CM_PER_M if walker is None else self._walking_s(walker) * MS_PER_S)
+        refuse(
+            (cost >= IMPASSABLE).any(axis=1),
+            name="network length_m",
+            found=self.length_m,
+            expected="edges shorter than the Earth",
+        )
+        along, against = cost.astype(np.uint32).T
+        return Impedance(
+            along=np.where(self.closed, IMPASSABLE, along),
+            against=np.where(self.oneway | self.closed, IMPASSABLE, against),
+        )
+
+    def _walking_s(self, walker: Walker) -> NDArray[np.float64]:
+        """Return the ``(m, 2)`` seconds of every edge, along it and against it."""
+        pace = self.slope_factor.astype(np.float64) if walker.slope else np.ones((len(self.edges), 2))
+        # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
+        pace = np.where(self.of_kind(STEPS)[:, None], walker.stairs_factor, pace)
+        pace = np.where(self.of_kind(FERRY)[:, None], 0.0, pace)
+        wait = self.signals.astype(np.float64) * walker.signal_delay_s + self.fixed_s
+        seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s + wait[:, None]
+        return seconds
+
+    def lines(self) -> NDArray[np.object_]:
+        """Return the edges as lines.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(m,)`` shapely lines in `crs`.
+
+        Examples
+        --------
+        >>> road.lines()[0].length
+        300.0
+        """
+        import shapely  # noqa: PLC0415
+
+        found: NDArray[np.object_] = shapely.from_ragged_array(
+            shapely.GeometryType.LINESTRING, self.shape_xy, (self.shape_start,)
+        )
+        return found
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return one row per edge, which `from_gdf` reads back.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            ``kind``, ``length_m``, ``climb_m``, slopes, flags such as ``oneway`` and ``private``, geometry. ``foot``
+            and ``oneway_foot`` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
+            Where a locked gate cuts a street, its lines end a hand's breadth apart.
+
+        Examples
+        --------
+        >>> road.to_gdf()[["kind", "length_m"]].to_dict("records")
+        [{'kind': 'road', 'length_m': 300.0}]
+        """
+        from accessibility.streets.lines import write_frame  # noqa: PLC0415 -- needs geopandas
+
+        return write_frame(self)
+
+    @classmethod
+    def from_gdf(
+        cls, lines: gpd.GeoDataFrame, *, noded: bool = False, crs: object = None, foot: FootAccess | None = None
+    ) -> Network:
+        """Return the network of lines, such as `to_gdf` returns, osmnx or GDAL makes, or a road file holds.
+
+        See `accessibility.streets.lines.read_frame` for junctions and options, and
+        `accessibility.streets.spelling.judge_rows` for the columns that say who may walk where.
+
+        Parameters
+        ----------
+        lines
+            Lines with a coordinate system; their columns say who may walk there.
+        noded
+            Whether lines are also cut where they cross or touch without a shared vertex, bridges too.
+        crs
+            The projected coordinate system of the result; a transverse Mercator centred on the lines if not given.
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
+        Raises
+        ------
+        InputError
+            No lines, no coordinate system, coordinates that are no numbers, or no line that may be walked.
+
+        Warns
+        -----
+        AccessibilityWarning
+            Types of street that are missing or not understood, crossings without a shared vertex.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> line = shapely.LineString([(5e5, 34e5), (500300, 34e5), (500300, 3400400)])
+        >>> acc.Network.from_gdf(gpd.GeoDataFrame({"highway": ["residential"]}, geometry=[line], crs="EPSG:32649"))
+        <Network 2 junctions, 1 edges, 0.7 km, 1 component>
+        """
+        from accessibility.streets.lines import LineOptions, read_frame  # noqa: PLC0415 -- needs geopandas
+
+        options = LineOptions(noded=noded, crs=crs, foot=foot)  # type: ignore[arg-type]
+        fields, said = read_frame(lines, options)
+        _warn(said)
+        return cls(**fields)
+
+    @classmethod
+    def from_osm(cls, path: str | os.PathLike[str], *, foot: FootAccess | None = None) -> Network:
+        """Return the walkable network of an OpenStreetMap extract, as a study reads it.
+
+        Parameters
+        ----------
+        path
+            The extract, ``.osm.pbf`` or ``.osm`` (also ``.gz``, ``.bz2``).
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
+        Raises
+        ------
+        InputError
+            A file that is missing, empty, damaged, no OpenStreetMap data, or without a walkable way.
+
+        Warns
+        -----
+        AccessibilityWarning
+            What looks suspicious in the file.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> ends = [(1, 108.2), (2, 108.21)]
+        >>> nodes = "".join(f'<node id="{i}" lat="30.5" lon="{lon}" version="1"/>' for i, lon in ends)
+        >>> way = '<way id="1" version="1"><nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/></way>'
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "town.osm"
+        ...     _ = file.write_text(f'<osm version="0.6">{nodes}{way}<relation id="1" version="1"/></osm>')
+        ...     acc.Network.from_osm(file)
+        <Network 2 junctions, 1 edges, 1.0 km, 1 component>
+        """
+        import accessibility  # noqa: PLC0415 -- files are read floors above; the package's door knows them all
+
+        network, findings = accessibility.read_network(path, foot=foot)
+        for finding in findings:
+            if finding.is_warning:
+                warn(str(finding), AccessibilityWarning, stacklevel=2)
+        return network  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_networkx(cls, graph: nx.Graph[Any], *, crs: object = None, foot: FootAccess | None = None) -> Network:
+        """Return the network of a networkx graph, as osmnx makes them.
+
+        The foot-access table judges the edges by their attributes, as it does the ways of an extract; every edge may
+        be walked both ways but where ``oneway:foot``, stairs or escalators bind people on foot.
+
+        Parameters
+        ----------
+        graph
+            Nodes with ``x`` and ``y``, and gates and crossings as tags; edges with ``length`` in metres (measured from
+            the geometry where it is missing or cannot be metres) and, where there is one, ``geometry`` (a shapely
+            line), OpenStreetMap tags (``highway``, ``foot``, ``access``, ``oneway:foot`` or ``oneway_foot`` ...),
+            ``private``, ``off_ground``, ``signals``, ``fixed_s``, ``climb_m`` and ``slope_factor``, as `to_networkx`
+            writes them. A pair of opposite edges of the same length is one street.
+        crs
+            The coordinate system of ``x`` and ``y``; ``graph.graph["crs"]`` where not given. Degrees, and systems that
+            stretch metres, are projected anew.
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
+        Raises
+        ------
+        InputError
+            A graph without nodes, coordinate system or walkable edge, a node without a place on Earth, a length that
+            is not a number.
+
+        Warns
+        -----
+        AccessibilityWarning
+            A graph that looks made for cars, types of street that are missing or not understood, lengths that are no
+            metres.
+
+        Examples
+        --------
+        >>> import networkx
+        >>> graph = networkx.Graph(crs="EPSG:32649")
+        >>> graph.add_nodes_from([(1, {"x": 5e5, "y": 34e5}), (2, {"x": 501e3, "y": 34e5})])
+        >>> graph.add_edge(1, 2, length=1000.0, highway="footway")
+        >>> acc.Network.from_networkx(graph)
+        <Network 2 junctions, 1 edges, 1.0 km, 1 component>
+        """
+        fields, said = read_graph(graph, crs=crs, foot=foot)
+        _warn(said)
+        return cls(**fields)
+
+    def to_networkx(self) -> nx.MultiDiGraph[Any]:
+        """Return the network as osmnx expects a graph.
+
+        Returns
+        -------
+        networkx.MultiDiGraph
+            Nodes by their ids, with ``x`` and ``y``; edges in both directions with ``length`` (metres), ``highway``,
+            geometry and what `from_networkx` reads; ``climb_m`` and ``slope_factor`` are those of their direction.
+
+        Examples
+        --------
+        >>> graph = road.to_networkx()
+        >>> graph.number_of_edges(), graph[0][1][0]["length"]
+        (2, 300.0)
+        """
+        return write_graph(self)
+
+
+def _warn(said: Said) -> None:
+    """Tell what was found in values given in memory, but for what was only counted."""
+    for code, (count, text) in said.items():
+        if code not in COUNTED:
+            warn(f"{count:,} {text}", AccessibilityWarning, stacklevel=3)
+
+
+def _metric(crs: CRS) -> CRS:
+    if not crs.is_projected:
+        msg = f"network coordinate system is {crs.name!r}, in degrees; expected a projected one in metres"
+        raise InputError(msg)
+    units = {axis.unit_name for axis in crs.axis_info}
+    if units != {"metre"}:
+        msg = f"network coordinate system {crs.name!r} counts in {', '.join(sorted(units))}; expected metres"
+        raise InputError(msg)
+    return crs
+
+
+def _rows_of_two(edges: object) -> object:
+    return np.empty((0, 2), np.int32) if np.size(edges) == 0 else edges  # type: ignore[arg-type]

@@ -1,0 +1,283 @@
+"""Points to positions along edges."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import AccessibilityWarning, InputError
+from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.geo.projection import transform
+from accessibility.search.stops import UNREACHED, Stops
+from accessibility.streets.compounds import sealed_edges
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.sites import Sites
+    from accessibility.streets.network import Network
+
+NOWHERE = -1
+_AT_END_M = 0.001
+_PREFER_MAIN_M = 200.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapLimits:
+    """How far from a street a point may lie and still be snapped, in metres.
+
+    A person farther away is unreached and stays in the denominator; a site farther away serves nobody.
+
+    Parameters
+    ----------
+    urban_m, town_m, rural_m
+        For people, by setting.
+    site_m
+        For sites.
+    """
+
+    urban_m: float = 500.0
+    town_m: float = 500.0
+    rural_m: float = 2_000.0
+    site_m: float = 2_000.0
+
+    def of(self, setting: NDArray[np.str_]) -> NDArray[np.float64]:
+        """Return the limit of each point by its setting."""
+        found: NDArray[np.float64] = np.select(
+            [setting == "urban", setting == "town"], [self.urban_m, self.town_m], self.rural_m
+        )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Positions(Frozen):
+    """Where points stand on a network.
+
+    Parameters
+    ----------
+    edge
+        ``(k,)`` row of the edge; `NOWHERE` for a point that could not be snapped.
+    fraction
+        ``(k,)`` place along the edge, 0 at its first node and 1 at its second.
+    leg_m
+        ``(k,)`` straight line from the point to that place; of a point beyond its limit, how far the street is; NaN
+        for a point without coordinates.
+    """
+
+    edge: NDArray[np.int32]
+    fraction: NDArray[np.float64]
+    leg_m: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Copy the arrays and check them."""
+        edge = read_only(self.edge, dtype=np.int32, shape=(None,), name="positions edge")
+        k = len(edge)
+        fraction = read_only(self.fraction, dtype=np.float64, shape=(k,), name="positions fraction")
+        refuse(~((fraction >= 0) & (fraction <= 1)), name="positions fraction", found=fraction, expected="0 to 1")
+        leg_m = read_only(self.leg_m, dtype=np.float64, shape=(k,), name="positions leg_m")
+        for name, value in (("edge", edge), ("fraction", fraction), ("leg_m", leg_m)):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        """Return the number of points."""
+        return len(self.edge)
+
+    def __add__(self, other: Positions) -> Positions:
+        """Return these points, then the others."""
+        return Positions(
+            edge=np.append(self.edge, other.edge),
+            fraction=np.append(self.fraction, other.fraction),
+            leg_m=np.append(self.leg_m, other.leg_m),
+        )
+
+    def stops(self, leg_cost_per_m: float) -> Stops:
+        """Return the points as a search sees them, their access legs costed.
+
+        Raises
+        ------
+        InputError
+            A leg longer than a search can count.
+        """
+        leg = np.rint(np.where(self.snapped, self.leg_m, 0.0) * leg_cost_per_m)
+        if (leg >= UNREACHED).any():
+            msg = f"an access leg is {self.leg_m.max():.0f} m long; expected less than the Earth's girth"
+            raise InputError(msg)
+        return Stops(edge=self.edge, fraction=self.fraction, leg=leg.astype(np.uint32))
+
+    def take(self, rows: NDArray[Any] | slice) -> Positions:
+        """Return the points that `rows` (boolean, row positions, or a slice) selects."""
+        return Positions(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
+    @property
+    def snapped(self) -> NDArray[np.bool_]:
+        """``(k,)`` whether the point stands on an edge."""
+        on_edge: NDArray[np.bool_] = self.edge != NOWHERE
+        return on_edge
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapped:
+    """Where the people and the sites of a study stand on its network.
+
+    Parameters
+    ----------
+    demand, sites
+        One position a demand point, one a site, in their order.
+    """
+
+    demand: Positions
+    sites: Positions
+
+
+def snap_points(
+    network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float, *, public: bool = False
+) -> Positions:
+    """Return the nearest place on an edge of the network for each point.
+
+    Nobody steps onto a bridge, into a tunnel or an indoor way from beside, nor onto the outline of a square, which is
+    walked across: such edges are left out. Edges of main components are preferred: a point takes a smaller component
+    only where that one is nearer by more than 200 m. So a stray fragment gathers nobody, and an island keeps its
+    people. Ways of a compound that no street meets take nobody: who lives there does come out, through a gate that
+    nobody mapped.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    xy
+        ``(k, 2)`` metres in the network's coordinate system; a row that is not finite stands nowhere.
+    limit_m
+        Farthest distance that is snapped, ``<=``; one number or ``(k,)``.
+    public
+        Whether edges are left out where only residents may walk: a counter that serves everybody stands on the street.
+
+    Returns
+    -------
+    Positions
+        One a point; a point on a node stands exactly at the end of an edge (within 1 mm).
+    """
+    return EdgeIndex(network=network, public=public).snap(xy, limit_m)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EdgeIndex:
+    """The edges of a network in space, to snap to again and again; see `snap_points`.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    public
+        Whether edges are left out where only residents may walk.
+    """
+
+    network: Network
+    public: bool
+
+    @cached_property
+    def _lines(self) -> NDArray[np.object_]:
+        return self.network.lines()
+
+    @cached_property
+    def _main(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(self.network.main_edges)
+
+    @cached_property
+    def _minor(self) -> tuple[NDArray[np.intp], Any]:
+        return self._tree(~self.network.main_edges & ~sealed_edges(self.network))
+
+    def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
+        """Return the rows of some of the edges that points may snap to, and a tree over them."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
+        return rows, shapely.STRtree(self._lines[rows])
+
+    def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
+        """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
+        edge, leg = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan)
+        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        if placed.size and self._main[0].size:
+            edge[placed], leg[placed] = self._nearest(self._main, xy[placed])
+            doubtful = placed[leg[placed] > _PREFER_MAIN_M]  # none can be nearer by more
+            if doubtful.size and self._minor[0].size:
+                other, other_leg = self._nearest(self._minor, xy[doubtful])
+                nearer = other_leg < leg[doubtful] - _PREFER_MAIN_M
+                edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
+        edge[~(leg <= limit_m)] = NOWHERE
+        return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)
+
+    def _nearest(
+        self, tree: tuple[NDArray[np.intp], Any], xy: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        import shapely  # noqa: PLC0415
+
+        rows = tree[0]
+        (which, found), leg = tree[1].query_nearest(shapely.points(xy), return_distance=True, all_matches=True)
+        # At a junction several edges are equally near: a street before a private way, then the lowest row, so that
+        # results hang neither on the order of the edges nor on that of the tree.
+        order = np.lexsort((rows[found], self.network.private[rows[found]], which))
+        first = order[np.searchsorted(which[order], np.arange(len(xy)))]
+        return rows[found[first]].astype(np.int32), leg[first]
+
+
+def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
+    """Return where people and sites stand on the network; `measure_coverage` can be asked many times with it.
+
+    Warns
+    -----
+    AccessibilityWarning
+        Most people, or most open sites, stand far from every street.
+    """
+    limits = SnapLimits() if limits is None else limits
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    snapped = Snapped(
+        demand=snap_points(network, people_xy, limits.of(demand.setting)),
+        sites=snap_points(network, site_xy, limits.site_m, public=True),
+    )
+    _warn_off(network, demand, people_xy, snapped.demand, "people", demand.population)
+    _warn_off(network, sites, site_xy, snapped.sites, "open sites", sites.open.astype(np.float64))
+    return snapped
+
+
+def _warn_off(
+    network: Network, given: Demand | Sites, xy: NDArray[np.float64], at: Positions, what: str, count: NDArray[Any]
+) -> None:
+    """Warn where most of what has a place stands far from every street: swapped axes, another system, another town."""
+    placed = np.isfinite(xy).all(axis=1)
+    off, all_ = float(count[placed & ~at.snapped].sum()), float(count[placed].sum())
+    if not off > all_ / 2 or not len(network.node_xy):
+        return
+    (west, south), (east, north) = network.node_xy.min(axis=0), network.node_xy.max(axis=0)
+    turned = transform(given.xy[:, ::-1], given.crs, network.crs)[placed]
+    inside = (turned >= [west, south]) & (turned <= [east, north])
+    hint = "are longitude and latitude swapped?" if inside.all(axis=1).any() else "is their coordinate system right?"
+    x, y = xy[placed & ~at.snapped][0]
+    message = (
+        f"{off:,.0f} of {all_:,.0f} {what} have no street near, the first at {x:,.0f}, {y:,.0f}; the network lies from "
+        f"{west:,.0f}, {south:,.0f} to {east:,.0f}, {north:,.0f} in {network.crs.name!r}: {hint}"
+    )
+    warnings.warn(message, AccessibilityWarning, stacklevel=4)
+
+
+def _fractions(
+    network: Network, lines: NDArray[np.object_], edge: NDArray[np.int32], xy: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    import shapely  # noqa: PLC0415
+
+    fraction = np.zeros(len(edge))
+    on = np.flatnonzero(edge != NOWHERE)
+    if on.size:
+        line = lines[edge[on]]
+        drawn = shapely.length(line)
+        along = shapely.line_locate_point(line, shapely.points(xy[on]))
+        share = np.divide(along, drawn, out=np.zeros(on.size), where=drawn > 0)
+        margin = _AT_END_M / np.maximum(network.length_m[edge[on]], _AT_END_M)
+        fraction[on] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
+    return fraction

@@ -1,0 +1,1 @@
+"""A study area: its file or its values, loaded and asked."""

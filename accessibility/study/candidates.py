@@ -1,0 +1,296 @@
+"""Candidate sites where none are given: places on the streets from which uncovered people could be covered."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.geo.projection import transform
+from accessibility.measures.catchments import trace_catchments
+from accessibility.measures.coverage import measure_coverage
+from accessibility.sites import Sites
+from accessibility.streets.snapping import EdgeIndex, Positions, Snapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.measures.coverage import Coverage
+    from accessibility.streets.network import Network
+
+_SHARE = (
+    5.0  # a fifth of the limit: on the sample county plans lose 1 to 2 % of the people that closer ones could cover
+)
+_ON_STREET_M = 0.01
+_INSIDE_M = 0.01
+_DOWNHILL = 1.5  # nobody walks so much faster than on the flat
+_LEAST_DIGITS = 3
+
+
+def propose_candidates(
+    network: Network,
+    coverage: Coverage,
+    *,
+    spacing_m: float | None = None,
+    area: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    taken: Iterable[object] = (),
+) -> Sites:
+    """Return new sites, none open, from which everybody is covered who is uncovered and could be covered.
+
+    A candidate stands on a street that everybody may walk, at the level of the ground, inside the area. Whoever could
+    be covered from any such place is covered by one candidate at least, under the rule of their own setting. They stand
+    `spacing_m` apart, where uncovered people are; nearer only for people whom streets part that live close together.
+
+    Parameters
+    ----------
+    network
+        The streets that the coverage was measured on.
+    coverage
+        Who is uncovered today.
+    spacing_m
+        Least metres between two candidates; where not given a fifth of the limit of the people they are for (180 m for
+        15 minutes at 1 m/s, 1 km for 5 km).
+    area
+        Polygons outside of which nothing is proposed.
+    taken
+        Ids that are in use already, beside those of the coverage's sites.
+
+    Returns
+    -------
+    Sites
+        Of kind ``new``, with ids ``N001`` and on, the one with the most uncovered people in its catchment first. Costs
+        are 0; they are the caller's to set.
+
+    Raises
+    ------
+    InputError
+        A spacing that is no length, an area without a coordinate system.
+
+    Examples
+    --------
+    A street of 3 km with a counter at its start, and 30 people at its end, beyond 15 minutes:
+
+    >>> from accessibility import Demand, Network, Sites, measure_coverage
+    >>> street = Network(node_xy=[(0, 0), (3000, 0)], edges=[(0, 1)], length_m=[3000], crs="EPSG:32649")
+    >>> people = Demand(ids=["a", "b"], xy=[(100, 0), (2990, 0)], population=[10, 30], crs="EPSG:32649")
+    >>> today = measure_coverage(street, people, Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> found = propose_candidates(street, today)
+    >>> found.ids.tolist(), found.xy.tolist(), found.open.tolist()
+    (['N001'], [[2990.0, 0.0]], [False])
+    """
+    if spacing_m is not None and not (math.isfinite(spacing_m) and spacing_m > 0):
+        msg = f"spacing_m is {spacing_m}; expected metres, more than 0"
+        raise InputError(msg)
+    missing = ~coverage.covered & (coverage.demand.population > 0)
+    needy = _Needy(
+        network=network,
+        coverage=coverage,
+        demand=coverage.demand.rows(missing),
+        stand=coverage.snapped.demand.take(missing),
+    )
+    ground = _Ground(network=network, polygons=_merged(area, network))
+    xy, positions = ground.allowed(_places(needy, ground))
+    chosen, people = _thinned(needy, xy, positions, spacing_m)
+    order = np.lexsort((xy[chosen, 1], xy[chosen, 0], -people))
+    return Sites(
+        ids=_free_ids(len(order), {*map(str, coverage.sites.ids), *map(str, taken)}),
+        xy=xy[chosen[order]],
+        kind=np.full(len(order), "new"),
+        crs=network.crs,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Needy:
+    """The uncovered people, and where they stand on the network."""
+
+    network: Network
+    coverage: Coverage
+    demand: Demand
+    stand: Positions
+
+    @property
+    def limit_m(self) -> NDArray[np.float64]:
+        """``(n,)`` how far the limit of each one's rule leads on the flat."""
+        speed = self.coverage.walker.speed_m_s
+        rules = [self.coverage.standard.rule(setting) for setting in self.demand.setting]
+        return np.array([rule.limit * (speed if rule.measure == "walk" else 1.0) for rule in rules], np.float64)
+
+    @property
+    def by_radius(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether each one's rule is a straight line."""
+        rules = [self.coverage.standard.rule(setting) for setting in self.demand.setting]
+        return np.array([rule.measure == "radius" for rule in rules], np.bool_)
+
+    @property
+    def home_xy(self) -> NDArray[np.float64]:
+        """``(n, 2)`` where they live, in the network's coordinates; not finite for people without a place."""
+        return transform(self.demand.xy, self.demand.crs, self.network.crs)
+
+    def snapped(self, positions: Positions) -> Snapped:
+        """Return where these people stand, and some sites."""
+        return Snapped(demand=self.stand, sites=positions)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ground:
+    """Where a site may stand: on edges that everybody may walk, at the level of the ground, inside the polygons."""
+
+    network: Network
+    polygons: Any
+
+    def index(self) -> EdgeIndex:
+        """Return those edges, to snap to."""
+        return EdgeIndex(network=self.network, public=True)
+
+    def stands(self, xy: NDArray[np.float64]) -> tuple[NDArray[np.bool_], Positions]:
+        """Return whether a site that is put at each place stands there, and where it stands."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        found = self.index().snap(xy, np.inf)
+        fits = found.snapped & (found.leg_m <= _ON_STREET_M)
+        if self.polygons is not None:
+            fits &= shapely.intersects_xy(self.polygons, xy[:, 0], xy[:, 1])
+        return fits, found
+
+    def allowed(self, xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], Positions]:
+        """Return those of some places where a site stands that is put there, each once, and their positions."""
+        fits, found = self.stands(xy)
+        rows = np.flatnonzero(fits)
+        rows = rows[np.unique(np.column_stack([found.edge, found.fraction])[rows], axis=0, return_index=True)[1]]
+        return xy[rows], found.take(rows)
+
+    def ends(self) -> NDArray[np.float64]:
+        """Return the places where one comes onto such edges: junctions, and where streets cross the border."""
+        import shapely  # noqa: PLC0415
+
+        walkable = self.network.from_beside & ~self.network.private
+        places = [self.network.node_xy[np.unique(self.network.edges[walkable])]]
+        if self.polygons is not None:
+            inner = shapely.buffer(self.polygons, -_INSIDE_M)
+            lines = self.network.lines()[walkable]
+            across = lines[shapely.STRtree(lines).query(shapely.boundary(inner), predicate="intersects")]
+            parts = shapely.get_parts(shapely.intersection(across, inner))
+            parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
+            places += [shapely.get_coordinates(shapely.get_point(parts, end)) for end in (0, -1)]
+        return np.concatenate(places)
+
+
+def _places(needy: _Needy, ground: _Ground) -> NDArray[np.float64]:
+    """Return places among which is the nearest of all to everybody who is needy.
+
+    For most it is where they come onto the street themselves. Who does so where no site may stand comes to such
+    places by their ends first.
+    """
+    import shapely  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    onto, home = np.flatnonzero(needy.stand.snapped), needy.home_xy
+    lines = needy.network.lines()[needy.stand.edge[onto]]
+    street = home.copy()
+    street[onto] = shapely.get_coordinates(
+        shapely.line_interpolate_point(lines, needy.stand.fraction[onto], normalized=True)
+    )
+    own = np.zeros(len(home), np.bool_)
+    own[onto] = ground.stands(street[onto])[0]
+    places = [street[own]]
+    others = np.flatnonzero(~own & np.isfinite(street).all(axis=1))
+    if others.size:
+        ends = ground.ends()
+        reach = needy.limit_m[others].max() * _DOWNHILL
+        places.append(ends[cKDTree(street[others]).query(ends)[0] <= reach])
+    afar = others[needy.by_radius[others]]
+    if afar.size:
+        near = ground.index().snap(home[afar], np.inf)
+        lines, fraction = needy.network.lines()[near.edge[near.snapped]], near.fraction[near.snapped]
+        places.append(shapely.get_coordinates(shapely.line_interpolate_point(lines, fraction, normalized=True)))
+    return np.concatenate(places)
+
+
+def _thinned(
+    needy: _Needy, xy: NDArray[np.float64], positions: Positions, spacing_m: float | None
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return some of the places from which everybody is covered that all of them cover, and whom each covers."""
+    every = Sites(ids=np.arange(len(xy)).astype(object), xy=xy, crs=needy.network.crs)
+    how = needy.coverage.standard, needy.coverage.walker
+    best = measure_coverage(needy.network, needy.demand, every, *how, needy.snapped(positions))
+    left, people = best.covered.copy(), needy.demand.population
+    apart = needy.limit_m / _SHARE if spacing_m is None else np.full(len(people), float(spacing_m))
+    chosen: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
+    brought: list[NDArray[np.float64]] = [np.empty(0)]
+    while left.any():
+        rows = _spaced(xy, best.nearest[left], people[left], apart[left])
+        found = trace_catchments(
+            needy.network, needy.demand, every.take(rows), *how, needy.snapped(positions.take(rows))
+        )
+        site = np.repeat(np.arange(len(rows)), np.diff(found.start))
+        chosen.append(rows)
+        brought.append(np.bincount(site, weights=people[found.demand], minlength=len(rows)).astype(np.float64))
+        left[found.demand] = False
+        # Who is left lives near a candidate and far from it on foot: the next ones may stand nearer.
+        apart = apart / 2
+    return np.concatenate(chosen), np.concatenate(brought)
+
+
+def _spaced(
+    xy: NDArray[np.float64], place: NDArray[np.int32], people: NDArray[np.float64], apart: NDArray[np.float64]
+) -> NDArray[np.intp]:
+    """Return places that keep their distance: of each square the one in the middle of its people, most people first.
+
+    Parameters
+    ----------
+    xy
+        Of all places.
+    place, people, apart
+        ``(n,)`` place that is nearest to some people, how many they are, and how far from it the next one has to be.
+    """
+    rows, at = np.unique(place, return_inverse=True)
+    weight, distance = np.bincount(at, weights=people), np.full(len(rows), np.inf)
+    np.minimum.at(distance, at, apart)
+    key = np.column_stack([distance, *np.floor(xy[rows].T / distance)])
+    _, square = np.unique(key, axis=0, return_inverse=True)
+    square = square.reshape(-1)
+    total = np.bincount(square, weights=weight)
+    middle = np.column_stack([np.bincount(square, weights=weight * xy[rows, k]) / total for k in (0, 1)])
+    off = np.hypot(*(xy[rows] - middle[square]).T)
+    order = np.lexsort((rows, off, square))
+    first = order[np.unique(square[order], return_index=True)[1]]
+    kept: list[int] = []
+    for candidate in first[np.argsort(-total, kind="stable")]:
+        far = np.hypot(*(xy[rows[kept]] - xy[rows[candidate]]).T)
+        if not (far < distance[candidate]).any():
+            kept.append(int(candidate))
+    return rows[kept].astype(np.intp)
+
+
+def _merged(area: gpd.GeoDataFrame | gpd.GeoSeries | None, network: Network) -> Any:
+    """Return the polygons as one, in the network's coordinates; None without an area."""
+    import shapely  # noqa: PLC0415
+
+    if area is None:
+        return None
+    if area.crs is None:
+        msg = "the area has no coordinate system; expected one, set it with area.set_crs(...)"
+        raise InputError(msg)
+    merged = area.geometry.to_crs(network.crs).union_all()
+    shapely.prepare(merged)
+    return merged
+
+
+def _free_ids(count: int, taken: set[str]) -> NDArray[np.object_]:
+    """Return so many ids N001, N002 ... that are not taken."""
+    found: list[str] = []
+    digits, number = max(_LEAST_DIGITS, len(str(count))), 0
+    while len(found) < count:
+        number += 1
+        name = f"N{number:0{digits}d}"
+        if name not in taken:
+            found.append(name)
+    return np.array(found, dtype=object)

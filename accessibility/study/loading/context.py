@@ -1,0 +1,148 @@
+"""Where a study's inputs are read from, and how far around its area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from accessibility.sources.checks import Finding
+from accessibility.sources.fetched.keeping import Request
+from accessibility.sources.tables.reading import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
+from accessibility.study.schema import OSM_SUFFIXES, SettlementSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.sources.tables.reading import HeldTable
+    from accessibility.study.schema import StudyFile
+
+Bounds = tuple[float, float, float, float]
+
+MARGIN_M = 5_000.0
+_RASTERS = (".tif", ".tiff", ".vrt", ".img", ".asc")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """Where a study's inputs are read from.
+
+    Parameters
+    ----------
+    settings
+        The checked ``study.toml``.
+    folder
+        What its relative paths are relative to.
+    cache
+        Folder for parsed networks.
+    held
+        Tables in memory, by the name that stands in the settings as their path.
+    """
+
+    settings: StudyFile
+    folder: Path
+    cache: Path
+    held: Mapping[str, HeldTable] = field(default_factory=dict)
+
+    def file(self, path: Path) -> Path:
+        """Return the path of an input."""
+        return path if path.is_absolute() else self.folder / path
+
+    def table(self, path: Path) -> Path | HeldTable:
+        """Return the table of an input: its path, or the value where it is held in memory."""
+        return self.held.get(str(path)) or self.file(path)
+
+    @property
+    def streets(self) -> Path:
+        """The network's file, which is also where OpenStreetMap objects are looked for."""
+        asked, path = self.asked, self.settings.inputs.network.path
+        return asked.streets if asked is not None else self.file(path)  # type: ignore[arg-type]  # one of both is there
+
+    @property
+    def asked(self) -> Request | None:
+        """What is asked of OpenStreetMap's servers where the study names a place instead of a file of streets."""
+        table = self.settings.inputs.network
+        if table.place is None:
+            return None
+        return Request(
+            place=table.place,
+            margin_m=self.margin_m,
+            folder=self.cache / "places",
+            overpass=table.overpass,
+            nominatim=table.nominatim,
+        )
+
+    @property
+    def margin_m(self) -> float:
+        """How far beyond the area streets and sites are read: the widest cutoff, at least 5 km."""
+        return max(MARGIN_M, self.settings.standard.standard.reach_m)
+
+
+def default_cache() -> Path:
+    """Return the user's cache folder for parsed networks."""
+    return user_cache_path("outlet-accessibility", appauthor=False)
+
+
+def is_osm(path: Path) -> bool:
+    """Return whether a file is an OpenStreetMap extract, by its name."""
+    return path.name.lower().endswith(OSM_SUFFIXES)
+
+
+def is_raster(path: Path) -> bool:
+    """Return whether a file is a raster, by its name."""
+    return path.suffix.lower() in _RASTERS
+
+
+def assumed_datum(path: Path, coordinates: str | None) -> list[Finding]:
+    """Return a warning where a table of text has coordinates in a system that nobody named."""
+    if coordinates is not None or path.suffix.lower() not in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
+        return []
+    message = (
+        'coordinates are taken as WGS84: say coordinates = "WGS84", "GCJ-02" (Amap, Tencent) or "BD-09" (Baidu); '
+        "a wrong one moves every place by half a kilometre or more"
+    )
+    return [Finding(code="datum-assumed", source=path.name, message=message)]
+
+
+def input_files(load: Loading) -> dict[str, Path]:
+    """Return the file of each input that the study names."""
+    inputs = load.settings.inputs
+    named = {
+        name: getattr(inputs, name)
+        for name in ("area", "network", "population", "elevation", "outlets", "banks", "candidates")
+    }
+    given = {name: load.file(table.path) for name, table in named.items() if table is not None and table.path}
+    asked = load.asked
+    if asked is not None:
+        sites = {name: getattr(inputs, name) for name in ("outlets", "banks", "candidates")}
+        given["network"] = asked.streets
+        given |= {name: asked.places(t.tags) for name, t in sites.items() if t is not None and t.path is None}
+    people = inputs.population
+    if people.path is not None and is_raster(people.path):
+        given |= {f"population {group}": load.file(Path(file)) for group, file in people.groups.items()}
+    if inputs.area is not None and inputs.area.table:
+        given["table of the area"] = load.file(inputs.area.table)
+    source = load.settings.settlement.source
+    if isinstance(source, SettlementSource) and source.polygons:
+        given["settlement"] = load.file(source.polygons)
+    return given
+
+
+def study_bounds(area: gpd.GeoDataFrame | None, lonlat: NDArray[np.float64] | None, margin_m: float) -> Bounds | None:
+    """Return the lon/lat box of the area (of the people where there is none), widened by a margin in metres."""
+    if area is not None:
+        west, south, east, north = area.total_bounds
+    elif lonlat is not None:
+        west, south = np.nanmin(lonlat, axis=0)
+        east, north = np.nanmax(lonlat, axis=0)
+    else:
+        return None
+    up = margin_m / 110_500.0
+    side = margin_m / (111_300.0 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
+    return float(west - side), float(south - up), float(east + side), float(north + up)

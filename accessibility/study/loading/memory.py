@@ -1,0 +1,174 @@
+"""From values in memory to what a ``study.toml`` and its files would say, so that both are read by one code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.sites import Sites
+from accessibility.sources.tables.reading import HeldTable, hold_table
+from accessibility.standards import SETTINGS, Standard, Walker
+from accessibility.study.loading.context import Loading, default_cache
+from accessibility.study.schema import StudyFile, rule_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_KINDS = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
+_DEGURBA = "degurba"
+
+
+def hold_inputs(
+    people: object, sites: Mapping[str, object], districts: object, *, population: str, district: str
+) -> dict[str, HeldTable]:
+    """Return the tables of a study by the name of the input: people, outlets, banks, candidates, districts.
+
+    Parameters
+    ----------
+    people
+        `Demand`, or a frame whose column of people is `population`.
+    sites
+        Outlets, banks and candidates: `Sites` (of several kinds, too) or frames; those that are None are left out.
+    districts
+        A frame of polygons whose names stand in the column `district`, or in its index; None without any.
+
+    Raises
+    ------
+    InputError
+        A value that is none of these.
+    """
+    frame = people.to_gdf() if isinstance(people, Demand) else people
+    columns = {} if isinstance(people, Demand) else {population: "population"}
+    held = {"people": hold_table("people", frame, columns)}
+    for role, given in _by_role(sites).items():
+        held[role] = hold_table(role, _marked(given, role))
+    if districts is not None:
+        named = districts
+        if isinstance(districts, pd.DataFrame) and district not in districts.columns:
+            named = districts.rename_axis("name").reset_index()
+        held["districts"] = hold_table("districts", named, {district: "name"} if named is districts else None)
+    return held
+
+
+def _by_role(sites: Mapping[str, object]) -> dict[str, object]:
+    """Return what each role has; `Sites` of several kinds go to the role of their kind."""
+    found: dict[str, object] = {}
+    for role, given in sites.items():
+        if given is None:
+            continue
+        if not isinstance(given, Sites):
+            found[role] = given
+            continue
+        frame = given.to_gdf()
+        for at, kind in _KINDS.items():
+            rows = frame[frame["kind"] == kind] if role == "outlets" else frame
+            if len(rows) and role in ("outlets", at):
+                if at in found:
+                    msg = f"{at} stand in two values; expected them in one"
+                    raise InputError(msg)
+                found[at] = rows
+    return found
+
+
+def _marked(given: object, role: str) -> object:
+    """Return a frame whose flag ``open`` is the word that the readers know: a status, or being a partner."""
+    if not isinstance(given, pd.DataFrame) or "open" not in given.columns:
+        return given
+    flags = pd.Series(given["open"])
+    if not flags.isin([True, False]).all():
+        msg = f"{role}: column 'open' has {flags[~flags.isin([True, False])].iloc[0]!r}; expected true or false"
+        raise InputError(msg)
+    if role == "banks":
+        return given.drop(columns="open").assign(partner=flags.map({True: "yes", False: "no"}))
+    return given.drop(columns="open").assign(status=flags.map({True: "open", False: "closed"}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyTerms:
+    """What a study of values says beside its tables.
+
+    Parameters
+    ----------
+    name, attribution
+        Of the study, and whom its data are owed to.
+    settings
+        ``degurba``, the column of the people that says urban, town or rural, or one of these for everybody; where it is
+        None the column ``setting``, or else the Degree of Urbanisation.
+    groups
+        Columns of people who are told apart.
+    coordinates
+        Of tables without geometry.
+    split_cells
+        Metres of the parts that share the people of wide polygons; None where they stand at one point.
+    standard, walker
+        What near enough means, and how people walk.
+    """
+
+    name: str
+    attribution: str | None
+    settings: str | None
+    groups: Sequence[str]
+    coordinates: str | None
+    split_cells: float | None
+    standard: Standard
+    walker: Walker
+
+
+def settle_terms(held: Mapping[str, HeldTable], terms: StudyTerms) -> Loading:
+    """Return where a study of values is loaded from: the settings that a ``study.toml`` would have, and the tables.
+
+    Parameters
+    ----------
+    held
+        As `hold_inputs` returns them.
+    terms
+        What the study says beside them.
+
+    Raises
+    ------
+    InputError
+        Settings that are neither ``degurba``, a setting nor a column.
+    """
+    settings, walker = terms.settings, terms.walker
+    people = held["people"].table
+    column: str | None = None
+    if settings in SETTINGS:
+        people["setting"], column = settings, "setting"
+    elif settings in people.columns:
+        column = settings
+    elif settings is None:
+        column = "setting" if "setting" in people.columns else None
+    elif settings != _DEGURBA:
+        msg = f"settings is {settings!r}; expected 'degurba', one of {', '.join(SETTINGS)}, or a column of the people"
+        raise InputError(msg)
+    table = {key: value for key, value in (("coordinates", terms.coordinates),) if value is not None}
+    inputs: dict[str, Any] = {
+        "network": {"path": "network"},
+        "population": {
+            "path": "people",
+            "column": "population",
+            "groups": {g: g for g in terms.groups},
+            "split_cells": terms.split_cells,
+            **table,
+        },
+    }
+    inputs |= {role: {"path": role, **table} for role in _KINDS if role in held}
+    if "districts" in held:
+        inputs["area"] = {"path": "districts"}
+    content = {
+        "name": terms.name,
+        "attribution": terms.attribution,
+        "standard": {setting: rule_table(terms.standard.rule(setting)) for setting in SETTINGS},
+        "walking": {
+            key: getattr(walker, key)
+            for key in ("speed_m_s", "slope", "stairs_factor", "signal_delay_s", "open_compounds")
+        },
+        "inputs": inputs,
+        "settlement": {"from": {"column": column} if column else _DEGURBA},
+    }
+    return Loading(settings=StudyFile.model_validate(content), folder=Path(), cache=default_cache(), held=held)

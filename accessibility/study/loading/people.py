@@ -1,0 +1,446 @@
+"""The people of a study: read, given a setting, put into districts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from accessibility.demand import Demand
+from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84
+from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
+from accessibility.sources.areas import locate, named_rows, read_polygons
+from accessibility.sources.checks import Finding, OutsideFinding
+from accessibility.sources.osm import extracts as osm
+from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
+from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
+from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.standards import SETTINGS
+from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
+from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
+from accessibility.study.schema import SettlementSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.study.schema import PopulationInput
+
+_TAKEN_AS_POINTS = ("wide-area", "polygon-as-point", "far-apart-people")
+_URBAN_CODE = "111"
+_SOME = 0.01  # of the people outside: fewer on a side are no neighbours
+_SIDES = 3  # a county on the coast has neighbours on as many
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """People as read, inside the area and around it.
+
+    Parameters
+    ----------
+    ids, lonlat, population
+        ``(n,)``, ``(n, 2)`` degrees and ``(n,)`` people.
+    columns
+        ``setting``, ``district``, ``label`` (what may name the district) and groups, ``(n,)`` each, where the input has
+        them.
+    groups
+        Names of the groups.
+    around
+        People of a raster around the area, for the settlement.
+    """
+
+    ids: NDArray[np.object_]
+    lonlat: NDArray[np.float64]
+    population: NDArray[np.float64]
+    columns: Mapping[str, NDArray[Any]]
+    groups: tuple[str, ...] = ()
+    around: Around | None = None
+
+
+def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
+    """Return people inside the area and, where a raster has them, as far around as the settlement needs."""
+    table = load.settings.inputs.population
+    if table.buildings and (table.path is None or is_osm(load.file(table.path))):
+        return _people_of_buildings(load, area)
+    path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
+    _refuse_idle_keys(table, path)
+    if is_raster(path):
+        bounds, wide = (study_bounds(area, None, margin_m) for margin_m in (0.0, REACH_M))
+        placed, findings = load_cells(load, path, bounds)
+        return People(
+            ids=placed.ids,
+            lonlat=placed.lonlat,
+            population=placed.population,
+            columns=placed.groups,
+            groups=tuple(placed.groups),
+            around=None if bounds is None or wide is None else load_around(load, path, bounds, wide, area),
+        ), findings
+    return _people_of_table(load, path, area)
+
+
+def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
+    table, source = load.settings.inputs.population, load.settings.settlement.source
+    own = isinstance(source, SettlementSource) and source.polygons is None
+    extra = source.column or source.codes if own else None  # type: ignore[union-attr]
+    spec = PeopleSpec(
+        column=table.column,
+        id=table.id,
+        coordinates=table.coordinates,
+        columns=table.columns,
+        layer=table.layer,
+        sheet=table.sheet,
+        encoding=table.encoding,
+        setting=table.setting or extra,
+        district=table.district,
+        groups=table.groups,
+    )
+    read, findings = read_people_table(load.table(table.path or path), spec, area)
+    if not any(finding.code == "joined-to-districts" for finding in findings):
+        findings += assumed_datum(path, table.coordinates)
+    known = ("setting", "district", "label", *table.groups)
+    people = People(
+        ids=read.index.to_numpy(dtype=object),
+        lonlat=np.column_stack([read.geometry.x, read.geometry.y]),
+        population=read["population"].to_numpy(dtype=float),
+        columns={c: read[c].to_numpy() for c in known if c in read.columns},
+        groups=tuple(table.groups),
+    )
+    if "shape" in read.columns:
+        people, more = _of_areas(load, people, read["shape"].to_numpy(dtype=object), path.name)
+        return people, [f for f in findings if not (more and f.code in _TAKEN_AS_POINTS)] + more
+    if table.split_cells is not None or table.buildings:
+        msg = (
+            f"{path.name}: people at points, with split_cells or buildings; expected neither, or a raster, polygons, "
+            "or a table without coordinates whose rows name districts of the area"
+        )
+        raise InputError(msg)
+    return people, findings
+
+
+def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source: str) -> tuple[People, list[Finding]]:
+    """Return people told by polygons where the study puts them: at one point of each, at its buildings, at parts."""
+    table = load.settings.inputs.population
+    how = "buildings" if table.buildings else table.split_cells
+    if how is None:
+        if load.settings.standard.standard.has_walk:
+            refuse_wide(shapes, people.population, source)
+        return people, []
+    if how == "buildings":
+        west, south, east, north = shapely.total_bounds(shapes)
+        buildings, findings = load_buildings(load, source, (west, south, east, north))
+        parts, what = over_buildings(shapes, buildings), "buildings inside them, by floor area"
+    else:
+        parts, findings = over_parts(shapes, how, source), []
+        widest = sides_m(shapes).max() / 1_000
+        what = f"parts of {how:.0f} m, equally: nobody knows where in areas of up to {widest:.1f} km they live"
+    whole = np.setdiff1d(np.arange(len(shapes)), parts.row)
+    row = np.append(parts.row, whole)
+    ids = [f"{key}-{name}" for key, name in zip(people.ids[parts.row], parts.name, strict=True)]
+    share = np.append(parts.share, np.ones(len(whole)))
+    columns = {c: values[row] for c, values in people.columns.items()}
+    shared = replace(
+        people,
+        ids=np.array([*ids, *people.ids[whole]], dtype=object),
+        lonlat=np.vstack([parts.lonlat, people.lonlat[whole]]),
+        population=people.population[row] * share,
+        columns=columns | {group: columns[group].astype(np.float64) * share for group in people.groups},
+    )
+    lost = float(people.population[whole].sum())
+    count = len(shapes) - len(whole)
+    rest = f"; {len(whole)} rows have none: their {lost:,.0f} people stand at one point each" if len(whole) else ""
+    message = f"people of {count:,} areas shared over {len(parts.row):,} {what}{rest}"
+    inside = float(people.population.sum()) - lost
+    return shared, [
+        Finding(code="people-shared", source=source, message=message, count=count, people=inside),
+        *findings,
+    ]
+
+
+def _refuse_idle_keys(table: PopulationInput, path: Path) -> None:
+    """Refuse keys that the format gives no meaning, so that none is ignored in silence."""
+    of_table = {"column", "id", "coordinates", "setting", "district", "columns", "layer", "sheet", "encoding"}
+    raster = is_raster(path)
+    idle = sorted(table.model_fields_set & (of_table if raster else {"band", "unit"}))
+    if idle:
+        what, other = ("a raster", "a table") if raster else ("a table", "a raster")
+        msg = f"{path.name}: {what} with {', '.join(idle)}, which only {other} has; expected none of them"
+        raise InputError(msg)
+
+
+def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
+    table = load.settings.inputs.population
+    path = load.file(table.path) if table.path else load.streets
+    if not is_osm(path):
+        msg = (
+            f"{path.name}: buildings = true reads an OpenStreetMap extract; expected a name ending in .osm.pbf or .osm"
+        )
+        raise InputError(msg)
+    if area is None or "population" not in area.columns:
+        msg = "population = { buildings = true } spreads district totals: expected inputs.area with a population column"
+        raise InputError(msg)
+    buildings, findings = osm.read_buildings(path, bounds=study_bounds(area, None, 0.0))
+    spread, more = spread_over_buildings(buildings, area, source=path.name)
+    return People(
+        ids=spread.ids, lonlat=spread.lonlat, population=spread.population, columns={"district": spread.district}
+    ), findings + more
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Inhabitants:
+    """The people inside the area.
+
+    Parameters
+    ----------
+    demand
+        Where they live, with their setting.
+    district
+        Their district, keyed by id.
+    shifted
+        Their setting on grids that lie half a cell off, where it comes from the density of people.
+    """
+
+    demand: Demand
+    district: pd.Series[Any]
+    shifted: tuple[NDArray[np.str_], ...] = ()
+
+
+def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -> tuple[Inhabitants, list[Finding]]:
+    """Return the people inside the area, and what was found."""
+    district, inside, findings = _districts(load, area, people)
+    if not (people.population[inside] > 0).any():
+        swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
+        hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
+        msg = f"{_people_source(load)}: nobody lives inside the area; expected people there ({hint})"
+        raise InputError(msg)
+    if area is not None:
+        people, district, more = _held_against_totals(load, area, people, district, inside)
+        inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
+        findings += more
+    setting, shifted, more = _settings(load, people)
+    demand = Demand(
+        ids=people.ids[inside],
+        xy=people.lonlat[inside],
+        population=people.population[inside],
+        setting=setting[inside],
+        groups={g: people.columns[g][inside].astype(float) for g in people.groups},
+        crs=WGS84,
+    )
+    named = pd.Series(district[inside], index=demand.ids, name="district")
+    inhabitants = Inhabitants(demand=demand, district=named, shifted=tuple(other[inside] for other in shifted))
+    return inhabitants, findings + more
+
+
+def _people_source(load: Loading) -> str:
+    path = load.settings.inputs.population.path
+    return (load.streets if path is None else path).name
+
+
+def _districts(
+    load: Loading, area: gpd.GeoDataFrame | None, people: People
+) -> tuple[NDArray[np.object_], NDArray[np.bool_], list[Finding]]:
+    """Return the district of each row and whether it counts; people without a place always do."""
+    n = len(people.ids)
+    nowhere = ~np.isfinite(people.lonlat).all(axis=1)
+    district = np.full(n, None, dtype=object)
+    if "district" in people.columns:
+        district[:] = people.columns["district"]
+        if area is None:
+            return district, np.ones(n, np.bool_), []
+        row = named_rows(district, people.lonlat, area)
+        district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
+        inside = (row >= 0) | nowhere
+        return district, inside, _outside(load, people, ~inside)
+    if area is None:
+        district[:] = load.settings.name or load.folder.name
+        return district, np.ones(n, np.bool_), []
+    row = locate(people.lonlat, area)
+    district[row >= 0] = area.index.to_numpy()[row[row >= 0]]
+    inside = (row >= 0) | nowhere
+    return district, inside, _outside(load, people, ~inside) if people.around is None else _left_out(load, area, people)
+
+
+def _held_against_totals(
+    load: Loading,
+    area: gpd.GeoDataFrame,
+    people: People,
+    district: NDArray[np.object_],
+    inside: NDArray[np.bool_],
+) -> tuple[People, NDArray[np.object_], list[Finding]]:
+    """Return the people multiplied to the official totals where the study asks for it, else compared with them.
+
+    A district that has a total and nobody in the file gets a last row, a point inside it.
+    """
+    table, column = load.settings.inputs.population, _column_of_totals(load)
+    if column is None:
+        return people, district, []
+    totals = read_totals(area, column, _area_source(load))
+    row = pd.Index(area.index.astype(str)).get_indexer(pd.Index(district[inside].astype(str)))
+    counted, name = people.population[inside], _people_source(load)
+    if not table.reconcile and table.totals is None:
+        return people, district, compare_totals(counted, row, totals, source=name)
+    scaled, findings = reconcile_people(counted, row, totals, source=name)
+    population, columns = people.population.copy(), dict(people.columns)
+    population[inside] = scaled.population
+    for group in people.groups:
+        columns[group] = columns[group].astype(np.float64)
+        columns[group][inside] *= scaled.factor
+    names = area.index.to_numpy(dtype=object)[scaled.empty]
+    # Where a column says the setting, nobody says theirs: the stricter rule.
+    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else "urban"}
+    new = {c: names if c == "district" else np.full(len(names), given.get(c, 0.0), dtype=object) for c in columns}
+    points = shapely.point_on_surface(area.geometry.to_numpy()[scaled.empty])
+    whole = replace(
+        people,
+        ids=np.append(people.ids, np.array([f"d{name}" for name in names], dtype=object)),
+        lonlat=np.vstack([people.lonlat, shapely.get_coordinates(points)]),
+        population=np.append(population, totals.to_numpy()[scaled.empty]),
+        columns={c: np.append(values.astype(object), new[c]) for c, values in columns.items()},
+    )
+    return whole, np.append(district, names), findings
+
+
+def _column_of_totals(load: Loading) -> str | None:
+    """Return the column of the area with official totals, None where nobody speaks of them."""
+    table, area = load.settings.inputs.population, load.settings.inputs.area
+    if area is None:
+        return None
+    if table.totals is not None and table.totals != area.population:
+        return table.totals
+    known = area.population is not None or is_osm(load.file(area.path or load.streets))
+    asked = table.reconcile or table.totals is not None
+    return "population" if asked or (known and not table.buildings) else None
+
+
+def _area_source(load: Loading) -> str:
+    area = load.settings.inputs.area
+    return (load.streets if area is None or area.path is None else area.path).name
+
+
+def _settings_are_codes(load: Loading) -> bool:
+    source = load.settings.settlement.source
+    return isinstance(source, SettlementSource) and source.codes is not None
+
+
+def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[Finding]:
+    if not outside.any():
+        return []
+    count, total = int(outside.sum()), float(people.population[outside].sum())
+    message = f"{count} rows with {total:,.0f} people lie outside the area: not counted"
+    source = _people_source(load)
+    lonlat, population = people.lonlat[outside], people.population[outside]
+    finding = OutsideFinding(
+        code="people-outside",
+        source=source,
+        message=message,
+        count=count,
+        people=total,
+        lonlat=lonlat,
+        population=population,
+    )
+    return [finding]
+
+
+def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:
+    """Return how many people of a raster live outside all districts, and whether a district seems to be missing.
+
+    One is missing where people live in a hole between districts, or where a raster that ends with the study, so that
+    nobody lives around it on three sides, holds people whom no district has.
+    """
+    around: Around = people.around  # type: ignore[assignment]  # or nobody would call
+    lonlat = np.vstack([people.lonlat, around.lonlat])
+    outside = np.append(locate(people.lonlat, area) < 0, np.ones(len(around.lonlat), np.bool_))
+    count = np.append(people.population, around.population)
+    lost, total = float(count[outside].sum()), float(count.sum())
+    if not lost > 0:
+        return []
+    holes = [shapely.Polygon(ring) for part in shapely.get_parts(area.union_all()) for ring in part.interiors]
+    held = float(count[outside & shapely.contains_xy(shapely.union_all(holes), *lonlat.T)].sum())
+    west, south, east, north = area.total_bounds
+    sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
+    neighbours = sum(float(count[side].sum()) > _SOME * lost for side in sides)
+    text = f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
+    left, kept = around.border
+    text += f" (cells on the border go by their middles: {left:,.0f} people left out so, {kept:,.0f} counted)"
+    source = _people_source(load)
+    if neighbours >= _SIDES and not held > 0:
+        return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
+    where = f"{held:,.0f} of them in holes between districts" if held > 0 else "the raster ends with the study"
+    message = f"{text}; {where}: is a district missing from {_area_source(load)}?"
+    finding = OutsideFinding(
+        code="people-outside",
+        source=source,
+        message=message,
+        people=lost,
+        lonlat=lonlat[outside],
+        population=count[outside],
+    )
+    return [finding]
+
+
+def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], tuple[NDArray[np.str_], ...], list[Finding]]:
+    """Return urban, town or rural for every row, and the same on grids half a cell off where density decides."""
+    source, name = load.settings.settlement.source, _people_source(load)
+    if isinstance(source, SettlementSource) and source.polygons is not None:
+        setting, findings = _settings_of_polygons(load, people)
+        return setting, (), findings
+    if "setting" in people.columns:
+        return _given_settings(load, people), (), []
+    if isinstance(source, SettlementSource):
+        msg = f"{name}: settlement from a column needs a population table with that column; it has none"
+        raise InputError(msg)
+    lonlat, population, rows = people.lonlat, people.population, len(people.ids)
+    if people.around is not None:
+        lonlat = np.vstack([lonlat, people.around.lonlat])
+        population = np.append(population, people.around.population)
+    setting, settlement = classify_settings(lonlat, WGS84, population)
+    notes = [Finding(source=name, **note) for note in settlement.notes()]
+    return setting[:rows], tuple(other[:rows] for other in settlement.shifted), notes
+
+
+def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
+    name = _people_source(load)
+    given = pd.Series(people.columns["setting"]).astype("string").str.strip()
+    if _settings_are_codes(load):
+        return _of_codes(given, people.ids, name)
+    bad = ~given.isin(SETTINGS)
+    if bad.any():
+        found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
+        msg = f"{name}: {found}; expected {', '.join(SETTINGS)}"
+        raise InputError(msg)
+    return given.to_numpy(dtype="<U5")
+
+
+def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
+    """Return the setting of the polygon that each row lies in, rural outside all.
+
+    Polygons say it in their column ``setting``, another one that the study names, or by codes.
+    """
+    source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
+    path = load.file(source.polygons)  # type: ignore[arg-type]
+    column = source.codes or source.column or "setting"
+    shapes, findings = read_polygons(path, column=column, layer=source.layer, encoding=source.encoding)
+    named = shapes["name"].astype("string")
+    if source.codes is not None:
+        setting = _of_codes(named, ["a polygon"] * len(named), path.name)
+    else:
+        bad = sorted(set(named) - set(SETTINGS))
+        if bad:
+            msg = f"{path.name}: {column} is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
+            raise InputError(msg)
+        setting = named.to_numpy(dtype="<U5")
+    return np.append(setting, "rural")[locate(people.lonlat, shapes)], findings
+
+
+def _of_codes(codes: pd.Series[Any], names: Any, source: str) -> NDArray[np.str_]:
+    try:
+        return settings_from_codes(codes.to_numpy(dtype=str), list(names))
+    except InputError as error:
+        msg = f"{source}: {error}"
+        raise InputError(msg) from error

@@ -1,0 +1,174 @@
+"""The streets of a study, and whether they are those of its people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from accessibility.errors import InputError
+from accessibility.files import is_file
+from accessibility.sources import lines
+from accessibility.sources.cache import cached_network
+from accessibility.sources.checks import Finding
+from accessibility.sources.fetched.keeping import keep_streets
+from accessibility.sources.osm import extracts as osm
+from accessibility.sources.osm.features import water_frame
+from accessibility.sources.raster.heights import sample_heights
+from accessibility.streets.compounds import enclose_lanes
+from accessibility.streets.foot import SHORT_TUNNEL_M
+from accessibility.streets.grades import STEEP, STEEP_SHARE, measure_grades
+from accessibility.study.loading.context import Bounds, Loading, is_osm
+from accessibility.study.schema import OSM_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.streets.network import Network
+
+_OUTSIDE_NETWORK_M = 2_000.0
+_OUTSIDE_NETWORK_SHARE = 0.01
+_INHABITED_M = 5_300.0  # La Rinconada in Peru, the highest town, lies at 5,100 m
+_HIGH_SHARE = 0.05
+
+
+def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
+    """Return the streets within `bounds`, lanes that only private ways lead to made private too."""
+    network, findings = _read(load, bounds)
+    if network.closed.any():
+        message = (
+            f"{int(network.closed.sum()):,} edges, {network.length_m[network.closed].sum() / 1_000:,.1f} km, lie in "
+            f"tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: nobody walks there"
+        )
+        found = Finding(code="long-tunnels", source=load.streets.name, message=message, count=int(network.closed.sum()))
+        findings = [*findings, found]
+    network, enclosed = enclose_lanes(network)
+    if enclosed.any():
+        message = (
+            f"{int(enclosed.sum()):,} edges, {network.length_m[enclosed].sum() / 1_000:,.1f} km, are public by their "
+            "tags, but only private ways lead to them: taken as private"
+        )
+        found = Finding(code="enclosed-lanes", source=load.streets.name, message=message, count=int(enclosed.sum()))
+        findings = [*findings, found]
+    return network, findings
+
+
+def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
+    path, table = load.streets, load.settings.inputs.network
+    foot = load.settings.walking.foot
+    suffix = path.suffix.lower()
+    if suffix not in lines.SUFFIXES and (table.noded or table.layer is not None):
+        msg = f"{path.name}: layer and noded are for files of lines; expected one ({', '.join(lines.SUFFIXES)})"
+        raise InputError(msg)
+    fetched = [] if load.asked is None else keep_streets(load.asked)
+    if is_osm(path):
+        network, findings = osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        return network, fetched + findings
+    if suffix in lines.SUFFIXES:
+        options: dict[str, Any] = {"layer": table.layer, "noded": table.noded, "crs": table.crs, "bounds": bounds}
+        settings = options | {"reader": "lines", "foot": asdict(foot), "beside": lines.fingerprints(path)}
+        return _kept(load, settings, lambda: lines.read_lines(path, foot=foot, **options))
+    if suffix == ".graphml":
+        if table.crs is not None:
+            msg = f"{path.name}: a graph brings its own coordinate system; expected no crs"
+            raise InputError(msg)
+        return _kept(load, {"reader": "graphml", "foot": asdict(foot)}, lambda: lines.read_graphml(path, foot))
+    known = (", ".join(OSM_SUFFIXES), ", ".join(lines.SUFFIXES))
+    msg = f"{path.name}: not a network; expected an OpenStreetMap extract ({known[0]}), lines ({known[1]}) or .graphml"
+    raise InputError(msg)
+
+
+def _kept(
+    load: Loading, settings: dict[str, object], build: Callable[[], tuple[Network, list[Finding]]]
+) -> tuple[Network, list[Finding]]:
+    """Return what `build` reads from the streets' file, from the cache where the same bytes were read alike before."""
+    path = load.streets
+    return cached_network(path, settings, load.cache, build) if is_file(path) else build()
+
+
+def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding]]:
+    """Return the network with climbs and slopes, where the study names heights."""
+    table = load.settings.inputs.elevation
+    if table is None:
+        return network, []
+    path = load.file(table.path)
+    findings: list[Finding] = []
+    found_at, high = 0, 0
+
+    def heights_at(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        heights, found = sample_heights(path, xy, network.crs)
+        for finding in found:
+            same = next((i for i, known in enumerate(findings) if known.code == finding.code), None)
+            if same is None:
+                findings.append(finding)
+            else:
+                findings[same] = replace(findings[same], count=findings[same].count + finding.count)
+        nonlocal found_at, high
+        found_at, high = found_at + int(np.isfinite(heights).sum()), high + int((heights > _INHABITED_M).sum())
+        return heights
+
+    network, missing, steep = measure_grades(network, heights_at, load.settings.walking.slope_factor)
+    if missing > 0:
+        message = f"{missing:.1%} of the streets' length has no heights: as beside it, flat where there are none"
+        findings.append(Finding(code="heights-missing", source=path.name, message=message))
+    if high > _HIGH_SHARE * found_at:
+        message = (
+            f"{high / found_at:.1%} of the places on streets lie above {_INHABITED_M:,.0f} m, where no town is: are "
+            "the heights in feet or decimetres? Declare the raster's unit or scale"
+        )
+        findings.append(Finding(code="heights-unit", source=path.name, message=message, count=high))
+    if steep > STEEP_SHARE:
+        message = (
+            f"{steep:.1%} of the length of roads climbs by more than {STEEP:.0%}: are the heights in feet or "
+            "decimetres, or voids among them? Declare the raster's unit, scale and nodata"
+        )
+        findings.append(Finding(code="steep-streets", source=path.name, message=message))
+    return network, findings
+
+
+def load_water(path: Path | None, bounds: Bounds) -> gpd.GeoDataFrame:
+    """Return the waters of the network's extract that meet `bounds`; none where the network is no extract."""
+    if path is None or not is_osm(path):
+        return water_frame([], source="", bounds=None)[0]
+    return osm.read_water(path, bounds)[0]
+
+
+def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
+    """Return what the inputs say of each other: streets that miss people, districts without a street.
+
+    Raises
+    ------
+    InputError
+        One in a hundred people or more live more than 2 km outside what the network covers.
+    """
+    name = load.streets.name
+    findings = []
+    reach = shapely.buffer(shapely.convex_hull(shapely.multipoints(network.node_xy)), _OUTSIDE_NETWORK_M)
+    placed = np.isfinite(demand.xy).all(axis=1)
+    outside = placed & ~shapely.contains_xy(reach, demand.xy[:, 0], demand.xy[:, 1])
+    people, total = float(demand.population[outside].sum()), float(demand.population.sum())
+    text = f"{people:,.0f} of {total:,.0f} people ({people / total:.1%}) live more than 2 km outside its streets"
+    if people >= _OUTSIDE_NETWORK_SHARE * total:
+        msg = f"{name}: does not cover the study area: {text}; expected an extract of the area and 5 km around it"
+        raise InputError(msg)
+    if people > 0:
+        findings.append(Finding(code="network-misses-people", source=name, message=text, people=people))
+    if area is not None:
+        shapes = area.to_crs(network.crs)
+        tree = shapely.STRtree(network.lines())
+        without = [
+            str(district)
+            for district, shape in shapes.geometry.items()
+            if not tree.query(shape, predicate="intersects").size
+        ]
+        if without:
+            message = f"{len(without)} districts have no street: {', '.join(without[:5])}"
+            findings.append(Finding(code="district-without-street", source=name, message=message, count=len(without)))
+    return findings

@@ -1,0 +1,136 @@
+"""The map of a study: what its coverage, its streets and its water make of a folium map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
+from accessibility.study.scenariofile import scenario_toml
+from accessibility.whatif.scenario import Scenario, scenario_of
+from accessibility.whatif.trial import Trial
+
+if TYPE_CHECKING:
+    import folium
+    import geopandas as gpd
+    import pandas as pd
+
+    from accessibility.measures.catchments import Catchments
+    from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
+    from accessibility.siting.plan import SitingPlan
+    from accessibility.standards import Standard, Walker
+    from accessibility.streets.network import Network
+    from accessibility.streets.snapping import Snapped
+    from accessibility.study.schema import StudyFile
+
+
+class Mapped(Protocol):
+    """What a map asks of an `accessibility.Study`, in the words used there."""
+
+    # fmt: off
+    @property
+    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
+    @property
+    def district(self) -> pd.Series[Any]: ...  # noqa: D102
+    @property
+    def sites(self) -> Sites: ...  # noqa: D102
+    @property
+    def network(self) -> Network: ...  # noqa: D102
+    @property
+    def settings(self) -> StudyFile: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def walker(self) -> Walker: ...  # noqa: D102
+    @property
+    def standard(self) -> Standard: ...  # noqa: D102
+    @property
+    def water(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
+    def district_names(self) -> list[str]: ...  # noqa: D102
+    @property
+    def attribution(self) -> tuple[str, ...]: ...  # noqa: D102
+    def table(self, coverage: Coverage | None = None) -> pd.DataFrame: ...  # noqa: D102
+    def catchments(self, coverage: Coverage | None = None) -> Catchments: ...  # noqa: D102
+    def snap_sites(self, sites: Sites) -> Snapped: ...  # noqa: D102
+    # fmt: on
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """How a map is labelled.
+
+    Parameters
+    ----------
+    date
+        Of when it is.
+    language
+        ``en``, ``zh`` or ``both``.
+    basemap
+        Whether OpenStreetMap tiles are loaded from the internet.
+    """
+
+    date: str = ""
+    language: str = "en"
+    basemap: bool = False
+
+
+def draw_study(
+    study: Mapped, shown: Coverage | Trial, plan: SitingPlan | Proposal | None, options: MapOptions
+) -> folium.Map:
+    """Return the map of a study: of a coverage, or of a trial beside today; see `Study.map`."""
+    before = shown.baseline.coverage if isinstance(shown, Trial) else None
+    coverage = shown.coverage() if isinstance(shown, Trial) else shown
+    if plan is not None:
+        coverage = with_sites_of(plan.plan if isinstance(plan, Proposal) else plan, coverage, study)
+    districts = study.districts
+    if districts is not None:
+        districts = districts[["geometry"]].join(study.table(coverage).set_index("district"))
+    drawn = shown.scenario if isinstance(shown, Trial) else difference(study, coverage)
+    return draw_coverage(
+        coverage,
+        caption=MapCaption(
+            title=study.name,
+            date=options.date,
+            language=options.language,
+            sources=study.attribution,
+            approval=study.settings.map_approval,
+        ),
+        backdrop=Backdrop(districts=districts, network=study.network, water=study.water, basemap=options.basemap),
+        before=before,
+        plan=plan,
+        switches=_switches(study, coverage, drawn),
+    )
+
+
+def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Coverage:
+    """Return the coverage with those sites of a plan that it does not know, closed: nobody's figures change."""
+    known = set(coverage.sites.ids)
+    fresh = [] if plan.sites is None else [row for row, site in enumerate(plan.sites.ids) if site not in known]
+    if plan.sites is None or not fresh:
+        return coverage
+    new = plan.sites.take(np.array(fresh))
+    sites = coverage.sites + replace(new, open=np.zeros(len(new), np.bool_))
+    return replace(coverage, sites=sites, snapped=study.snap_sites(sites))
+
+
+def difference(study: Mapped, coverage: Coverage) -> Scenario:
+    """Return what a coverage has different from the study as it is today."""
+    return scenario_of(coverage, study.sites, study.walker, study.standard)
+
+
+def _switches(study: Mapped, coverage: Coverage, drawn: Scenario) -> Switches:
+    """Return what makes the sites of a map switchable, and what a scenario copied from it has to say besides."""
+    today = dict(zip(study.sites.ids, study.sites.open.tolist(), strict=True))
+    fixed = scenario_toml(Scenario(moved=drawn.moved, settings=drawn.settings))
+    return Switches(
+        catchments=study.catchments(coverage),
+        district=study.district,
+        names=study.district_names,
+        today=np.array([today.get(site, False) for site in coverage.sites.ids], np.bool_),
+        added=drawn.added,
+        fixed=fixed.split("\n", 2)[2],  # after the header and the name
+    )

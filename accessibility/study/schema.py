@@ -1,0 +1,424 @@
+"""What may stand in a ``study.toml``; unknown keys and impossible values are refused with their place."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from accessibility.errors import InputError
+from accessibility.files import is_file
+from accessibility.geo.datums import plain_datum
+from accessibility.siting import Conditions
+from accessibility.sources.tomlfiles import read_toml
+from accessibility.standards import Rule, Standard, Walker
+from accessibility.streets.foot import FootAccess
+from accessibility.streets.grades import SLOPE_FACTORS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from accessibility.streets.grades import SlopeFactor
+
+OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
+_OTHER_NAMES = {  # what planners call a key
+    "roads": "network",
+    "streets": "network",
+    "people": "population",
+    "districts": "area",
+    "dem": "elevation",
+    "sites": "outlets",
+    "branches": "banks",
+    "file": "path",
+    "datum": "coordinates",
+    "crs": "coordinates",
+    "minutes": "walk_minutes",
+    "km": "kilometres",
+    "kilometers": "kilometres",
+    "speed": "speed_m_s",
+    "路网": "network",
+    "人口": "population",
+    "网点": "outlets",
+    "银行": "banks",
+    "区划": "area",
+    "坐标": "coordinates",
+}
+
+
+def _slashed(path: Any) -> Any:
+    return path.replace("\\", "/") if isinstance(path, str) else path
+
+
+File = Annotated[Path, BeforeValidator(_slashed)]
+Datum = Annotated[str, BeforeValidator(lambda name: plain_datum(name) if isinstance(name, str) else name)]
+Positive = Annotated[float, Field(gt=0)]
+_SHOWN = 5
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
+
+
+class RuleTable(_Table):
+    """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
+
+    walk_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None  # a week
+    kilometres: Annotated[float, Field(gt=0, le=20_000)] | None = None  # half around the Earth
+    along: Literal["network", "radius"] = "network"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> RuleTable:
+        if (self.walk_minutes is None) == (self.kilometres is None):
+            msg = "expected either walk_minutes or kilometres"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        if self.walk_minutes is not None:
+            return Rule.walk(self.walk_minutes)
+        return Rule.distance(self.kilometres or 0.0, along=self.along)
+
+
+def rule_table(rule: Rule) -> dict[str, Any]:
+    """Return a rule as `RuleTable` reads it."""
+    if rule.measure == "walk":
+        return {"walk_minutes": rule.limit / 60.0}
+    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
+
+
+class StandardTable(_Table):
+    """``[standard]``."""
+
+    urban: RuleTable = RuleTable(walk_minutes=15)
+    town: Literal["urban", "rural"] | RuleTable = "urban"
+    rural: RuleTable = RuleTable(kilometres=5)
+
+    @property
+    def standard(self) -> Standard:
+        """The standard."""
+        named = {"urban": self.urban, "rural": self.rural}
+        town = named[self.town] if isinstance(self.town, str) else self.town
+        return Standard(urban=self.urban.rule, town=town.rule, rural=self.rural.rule)
+
+
+class WalkingTable(_Table):
+    """``[walking]``."""
+
+    speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
+    walker: Literal["standard", "elderly", "brisk"] = "standard"
+    slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
+    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
+    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
+    access: Literal["default", "china"] = "default"
+    open_compounds: bool = False
+    ferries: bool = False
+    ferry_m_s: Annotated[float, Field(gt=0, le=25)] = 3.0  # the fastest sail 50 knots
+    ferry_wait_s: float = Field(default=600.0, ge=0, le=86_400)  # a day
+    lift_s: float = Field(default=60.0, ge=0, le=3_600)
+
+    @property
+    def the_walker(self) -> Walker:
+        """The walker: the preset, at the speed given."""
+        preset = Walker.presets[self.walker]
+        speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
+        return replace(
+            preset,
+            speed_m_s=speed_m_s,
+            slope=bool(self.slope),
+            stairs_factor=self.stairs_factor,
+            signal_delay_s=self.signal_delay_s,
+            open_compounds=self.open_compounds,
+        )
+
+    @property
+    def slope_factor(self) -> SlopeFactor:
+        """How slopes change the pace: by Tobler's function where the study names none."""
+        return SLOPE_FACTORS[self.slope if isinstance(self.slope, str) else "tobler"]
+
+    @property
+    def foot(self) -> FootAccess:
+        """Who may walk where, and what ferries and lifts take."""
+        return FootAccess(
+            access=self.access,
+            ferries=self.ferries,
+            ferry_m_s=self.ferry_m_s,
+            ferry_wait_s=self.ferry_wait_s,
+            lift_s=self.lift_s,
+        )
+
+
+class AreaInput(_Table):
+    """Districts: a polygon file, or the boundaries in an OpenStreetMap extract (the network's if no path is given)."""
+
+    path: File | None = None
+    name: str = "name"
+    id: str | None = None
+    population: str | None = None
+    table: File | None = None
+    layer: str | None = None
+    encoding: str | None = None
+    admin_level: int | None = Field(default=None, ge=2, le=11)
+
+    @model_validator(mode="after")
+    def _some_source(self) -> AreaInput:
+        if self.path is None and self.admin_level is None:
+            msg = "expected path = ... or admin_level = ..."
+            raise ValueError(msg)
+        return self
+
+
+class NetworkInput(_Table):
+    """The streets: an OpenStreetMap extract, a file of lines, a graph (.graphml), or a place to ask the servers for."""
+
+    path: File | None = None
+    place: str | None = Field(default=None, min_length=1)
+    overpass: str | None = None
+    nominatim: str | None = None
+    crs: str | None = None
+    layer: str | None = None
+    noded: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> NetworkInput:
+        if (self.path is None) == (self.place is None):
+            msg = 'expected either path = ... or place = "..."'
+            raise ValueError(msg)
+        if self.place is None and (self.overpass or self.nominatim):
+            msg = "overpass and nominatim are servers that are asked for a place; expected place"
+            raise ValueError(msg)
+        return self
+
+
+class TableInput(_Table):
+    """A table of places: where it is, and how it differs from the usual."""
+
+    path: File | None = None
+    coordinates: Datum | None = None
+    columns: dict[str, str] = {}
+    layer: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+
+
+class PopulationInput(TableInput):
+    """People: a raster, a table, or district totals spread over buildings."""
+
+    buildings: bool = False
+    band: int | None = Field(default=None, ge=1)
+    unit: Literal["persons", "per_km2", "per_hectare"] = "persons"
+    column: str | None = None
+    id: str | None = None
+    setting: str | None = None
+    district: str | None = None
+    groups: dict[str, str] = {}
+    totals: str | None = None
+    reconcile: bool = False
+    split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
+
+    @model_validator(mode="after")
+    def _some_source(self) -> PopulationInput:
+        if self.path is None and not self.buildings:
+            msg = "expected path = ... or buildings = true"
+            raise ValueError(msg)
+        return self
+
+
+class ElevationInput(_Table):
+    """Heights."""
+
+    path: File
+
+
+class SitesInput(TableInput):
+    """Outlets, banks or candidates: a table of places, or tags in an OpenStreetMap extract."""
+
+    osm: str | list[str] | None = None
+    counts_if: dict[str, str | list[str]] = {}
+
+    @model_validator(mode="after")
+    def _some_source(self) -> SitesInput:
+        if self.path is None and self.osm is None:
+            msg = 'expected path = ... or osm = "amenity=..."'
+            raise ValueError(msg)
+        idle = sorted(self.model_fields_set & (set(TableInput.model_fields) - {"path"}))
+        if self.osm is not None and idle:
+            msg = f"osm = ... reads objects of OpenStreetMap, not a table; expected no {', '.join(idle)}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def tags(self) -> str:
+        """The OpenStreetMap tags asked for, joined by commas."""
+        return self.osm if isinstance(self.osm, str) else ",".join(self.osm or ())
+
+
+class InputsTable(_Table):
+    """``[inputs]``."""
+
+    area: AreaInput | None = None
+    network: NetworkInput
+    population: PopulationInput
+    elevation: ElevationInput | None = None
+    outlets: SitesInput | None = None
+    banks: SitesInput | None = None
+    candidates: SitesInput | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> InputsTable:
+        if self.outlets is None and self.banks is None:
+            msg = "expected outlets or banks"
+            raise ValueError(msg)
+        if self.network.place is not None:
+            self._refuse_no_extract()
+        if self.area is None and (self.population.reconcile or self.population.totals is not None):
+            msg = "population is held against the official totals of districts; expected area"
+            raise ValueError(msg)
+        return self
+
+    def _refuse_no_extract(self) -> None:
+        if self.population.buildings and self.population.path is None:
+            msg = "population = { buildings = true } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
+        if self.area is not None and self.area.path is None:
+            msg = "area = { admin_level = ... } reads an extract, and network names a place; expected path = ..."
+            raise ValueError(msg)
+
+
+class SettlementSource(_Table):
+    """Where the setting of people comes from, if not from their density: a column of theirs, or of polygons."""
+
+    column: str | None = None
+    codes: str | None = None
+    polygons: File | None = None
+    layer: str | None = None
+    encoding: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> SettlementSource:
+        named = sum(value is not None for value in (self.column, self.codes))
+        if named > 1 or (named == 0 and self.polygons is None):
+            msg = "expected one of column, codes or polygons; polygons may name their column or codes"
+            raise ValueError(msg)
+        return self
+
+
+class SettlementTable(_Table):
+    """``[settlement]``."""
+
+    source: Literal["degurba"] | SettlementSource = Field(default="degurba", alias="from")
+
+
+class CostTable(_Table):
+    """Cost of opening, by kind of candidate."""
+
+    bank: float = Field(default=1.0, ge=0)
+    new: float = Field(default=3.0, ge=0)
+
+
+class SitingTable(_Table):
+    """``[siting]``: what opening costs, where new sites may be made, and what every proposal keeps to."""
+
+    cost: CostTable = CostTable()
+    generate: bool | None = None
+    generate_spacing_m: Positive | None = None
+    quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    spacing_m: float = Field(default=0.0, ge=0)
+    exclusive: tuple[tuple[str, str], ...] = ()
+    floors: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    forbidden: tuple[str, ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What every proposal keeps to."""
+        kept = ("quotas", "spacing_m", "exclusive", "floors", "required", "forbidden")
+        return Conditions(**{name: getattr(self, name) for name in kept})
+
+
+class StudyFile(_Table):
+    """A whole ``study.toml``."""
+
+    name: str = ""
+    attribution: str | None = None
+    map_approval: str = ""
+    standard: StandardTable = StandardTable()
+    walking: WalkingTable = WalkingTable()
+    inputs: InputsTable
+    settlement: SettlementTable = SettlementTable()
+    siting: SitingTable = SitingTable()
+
+
+def read_study_file(path: Path) -> StudyFile:
+    """Return the checked content of a ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or not TOML, an unknown key, a value out of its range.
+    """
+    if not is_file(path):
+        msg = f"{path}: no such file; expected a study.toml (make one with: accessibility new DIR)"
+        raise InputError(msg)
+    content = read_toml(path)
+    try:
+        return StudyFile.model_validate(content)
+    except ValidationError as error:
+        msg = f"{path.name}: {validation_sentences(error.errors(), StudyFile)}"
+        raise InputError(msg) from error
+
+
+def validation_sentences(errors: Sequence[Any], model: type[BaseModel]) -> str:
+    """Return what a file does wrong by its model, five faults at most, each with its place."""
+    shown = "; ".join(_sentence(e, model) for e in errors[:_SHOWN])
+    return f"{shown}; and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else shown
+
+
+def _sentence(error: Any, model: type[BaseModel]) -> str:
+    """Return one validation error in words: where, what was found, what was expected."""
+    last = len(error["loc"]) - 1 if error["type"] == "extra_forbidden" else len(error["loc"])
+    steps = [s for at, s in enumerate(error["loc"]) if isinstance(s, int) or at == last or str(s)[:1].islower()]
+    place = ".".join(str(step) for step in steps if "[" not in str(step)) or "file"
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key{_meant(error['loc'], model)}"
+    if error["type"] == "missing":
+        return f"{place}: required and not there"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    found = error["input"]
+    return f"{place}: found {found!r}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
+
+
+def _meant(loc: Sequence[Any], model: type[BaseModel]) -> str:
+    """Return which key was meant, or the table where one of that name stands, or those there are."""
+    *path, key = (str(step) for step in loc)
+    tables = dict(_tables(model))
+    here = tables.get(tuple(step for step in path if step[:1].islower() and "[" not in step), ())
+    if not here:
+        return ""
+    plain = _OTHER_NAMES.get(key.casefold(), key.casefold().replace("-", "_").replace(" ", "_"))
+    close = [name for name in here if name == plain] or difflib.get_close_matches(plain, here, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    elsewhere = [place for place, keys in tables.items() if plain in keys]
+    if elsewhere:
+        return f"; {plain} stands under {'.'.join(elsewhere[0]) or 'the file itself'}"
+    return f"; expected some of {', '.join(here)}"
+
+
+def _tables(model: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield the place of each table of a file and the keys that it may have."""
+    yield place, tuple(field.alias or name for name, field in model.model_fields.items())
+    for name, field in model.model_fields.items():
+        for inner in (field.annotation, *_inner(field.annotation)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from _tables(inner, (*place, field.alias or name))
+
+
+def _inner(annotation: Any) -> Iterator[Any]:
+    for inner in get_args(annotation):
+        yield inner
+        yield from _inner(inner)

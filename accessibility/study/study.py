@@ -1,0 +1,699 @@
+"""`Study`: a study area with its inputs loaded, and the questions one asks of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen
+from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.catchments import Catchments, trace_catchments
+from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.explanation import Explanation, explain_place
+from accessibility.measures.redundancy import Ledger, measure_redundancy
+from accessibility.measures.tables import district_table
+from accessibility.sources.checks import Finding, warn_of
+from accessibility.standards import Standard, Walker
+from accessibility.streets.snapping import Snapped, snap_study
+from accessibility.study.candidates import propose_candidates
+from accessibility.study.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
+from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_terms
+from accessibility.study.loading.people import load_people, place_people
+from accessibility.study.loading.readings import suspect_people
+from accessibility.study.loading.sites import districts_of, load_area, load_sites
+from accessibility.study.loading.streets import check_together, load_heights, load_network, load_water
+from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
+from accessibility.study.schema import read_study_file
+from accessibility.whatif.live import Ground
+from accessibility.whatif.trial import Baseline, Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import folium
+    import geopandas as gpd
+    import pandas as pd
+
+    from accessibility.demand import Demand
+    from accessibility.present.map.proposals import Proposal
+    from accessibility.sites import Sites
+    from accessibility.siting import SitingPlan
+    from accessibility.streets.network import Network
+    from accessibility.study.schema import StudyFile
+    from accessibility.whatif.scenario import Scenario
+
+
+@checked
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Study(Frozen):
+    """A study area with its inputs loaded.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    settings
+        Its checked content.
+    network, demand, sites
+        Streets; people inside the area; outlets, banks and candidates, the ones that count today open.
+    district
+        District name of each demand point, keyed by demand id.
+    site_district
+        District name of each site, keyed by site id; missing for a site outside the area.
+    districts
+        Polygons indexed by district name (EPSG:4326); None without an area.
+    inputs
+        File of each input, for the manifest.
+    findings
+        What the readers set aside, suspect or want known.
+    shifted_settings
+        Setting of each demand point on 1 km grids that lie half a cell off, where the density of people decides it.
+
+    Examples
+    --------
+    A road of 2 km with an outlet at its start, a bank branch at 1.7 km, people at 900 m and at its end:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> town.name, town.coverage().share
+    ('Town', 0.75)
+    """
+
+    path: Path
+    settings: StudyFile
+    network: Network
+    demand: Demand
+    sites: Sites
+    district: pd.Series[Any]
+    site_district: pd.Series[Any]
+    districts: gpd.GeoDataFrame | None
+    inputs: Mapping[str, Path]
+    findings: tuple[Finding, ...]
+    shifted_settings: tuple[Any, ...] = ()
+
+    @classmethod
+    def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
+        cls,
+        network: Network,
+        people_: object,
+        outlets: object,
+        /,
+        *,
+        banks: object = None,
+        candidates: object = None,
+        districts: object = None,
+        people: str = "population",
+        district: str = "name",
+        settings: str | None = None,
+        groups: Sequence[str] = (),
+        coordinates: str | None = None,
+        split_cells: float | None = None,
+        standard: Standard | None = None,
+        walker: Walker | None = None,
+        name: str = "Study",
+        attribution: str | None = None,
+    ) -> Study:
+        """Return a study of values in memory; they are read as the files of a ``study.toml`` are.
+
+        Parameters
+        ----------
+        network
+            Streets, from `Network.from_osm`, `Network.from_networkx` or `Network.from_gdf`.
+        people_
+            `Demand`, a ``GeoDataFrame`` of points or polygons, or a ``DataFrame`` with columns of coordinates under
+            their usual names (``lon``, ``lng``, 经度, ...).
+        outlets, banks, candidates
+            Sites that count today, bank branches (column ``partner`` or ``open``: which count), places where a counter
+            could open: frames like those of people, or `Sites`; those of several kinds may stand in `outlets` alone.
+        districts
+            A ``GeoDataFrame`` of polygons.
+        people, district
+            Column of the people, and of the districts' names (or these are the index).
+        settings
+            ``degurba``, the column of people that says ``urban``, ``town`` or ``rural``, or one of these for everybody;
+            if not given the column ``setting`` where there is one, else ``degurba``.
+        groups
+            Columns of people who are told apart.
+        coordinates, split_cells
+            Of tables without geometry (``WGS84``, ``GCJ-02``, ``BD-09``, ``EPSG:n``); metres of the parts that share
+            the people of polygons too wide for a walk.
+        standard, walker
+            What near enough means and how people walk; the policy standard and 1.0 m/s if not given.
+        name, attribution
+            Of the study; whom its data are owed to.
+
+        Returns
+        -------
+        Study
+            The study; its `path` is its name.
+
+        Raises
+        ------
+        InputError
+            A value that is no such table, and whatever `read_study` refuses in files; it warns alike.
+
+        Examples
+        --------
+        >>> import geopandas as gpd, shapely
+        >>> import accessibility as acc
+        >>> metres = {"crs": "EPSG:32649"}
+        >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], **metres)
+        >>> at = shapely.points([(5009e2, 34e5), (502e3, 34e5)])
+        >>> homes = gpd.GeoDataFrame({"pop": [30, 10]}, geometry=at, **metres)
+        >>> halls = gpd.GeoDataFrame({"name": ["Hall"]}, geometry=shapely.points([(5e5, 34e5)]), **metres)
+        >>> study = acc.Study.of(road, homes, halls, people="pop", settings="urban")
+        >>> study.coverage().share
+        0.75
+        """
+        sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
+        held = hold_inputs(people_, sites, districts, population=people, district=district)
+        terms = StudyTerms(
+            name=name,
+            attribution=attribution,
+            settings=settings,
+            groups=groups,
+            coordinates=coordinates,
+            split_cells=split_cells,
+            standard=Standard() if standard is None else standard,
+            walker=Walker() if walker is None else walker,
+        )
+        return _gather(settle_terms(held, terms), Path(name), lambda _: None, network)
+
+    def __repr__(self) -> str:
+        """Return the name, people and sites."""
+        return f"<Study {self.name!r}: {self.demand!r}, {self.sites!r}, {self.network!r}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the study; the name of its folder where the file gives none."""
+        return self.settings.name or self.path.resolve().parent.name
+
+    @property
+    def standard(self) -> Standard:
+        """What near enough means here."""
+        return self.settings.standard.standard
+
+    @property
+    def walker(self) -> Walker:
+        """How people walk here."""
+        return self.settings.walking.the_walker
+
+    @cached_property
+    def snapped(self) -> Snapped:
+        """Where people and sites stand on the network."""
+        return snap_study(self.network, self.demand, self.sites)
+
+    def coverage(
+        self, scenario: Scenario | None = None, *, walker: Walker | None = None, standard: Standard | None = None
+    ) -> Coverage:
+        """Return who is covered today, or in a scenario; with another walker or standard if given.
+
+        Parameters
+        ----------
+        scenario
+            What would be different; today if None.
+        walker, standard
+            In place of the study's.
+
+        Returns
+        -------
+        Coverage
+            Who is covered, and how far everybody is.
+
+        Raises
+        ------
+        InputError
+            A scenario that does not fit the study.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.coverage(acc.Scenario(opened=("B1",))).share
+        1.0
+        >>> town.coverage(walker=acc.Walker(speed_m_s=0.8)).share
+        0.0
+        """
+        walker = self.walker if walker is None else walker
+        standard = self.standard if standard is None else standard
+        sites, snapped = self.sites, self.snapped
+        if scenario is not None:
+            walker, standard = scenario.settings.walker(walker), scenario.settings.of(standard)
+            sites = self._sites_of(scenario)
+        if sites.xy is not self.sites.xy:
+            snapped = self.snap_sites(sites)
+        return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
+
+    def what_if(self, scenario: Scenario | None = None) -> Trial:
+        """Return a trial: open, close, add and move sites and see at once who gains and who loses.
+
+        Parameters
+        ----------
+        scenario
+            What it begins with, in steps of which each can be undone; today if None.
+
+        Returns
+        -------
+        Trial
+            A trial of its own; the study stays as it is.
+
+        Raises
+        ------
+        InputError
+            A scenario that does not fit the study.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").close("O1").coverage().share
+        1.0
+        """
+        baseline = Baseline(
+            coverage=self._today,
+            ground=self._ground,
+            district=self.district,
+            cost=self.settings.siting.cost.model_dump(),
+            refuse_place=self.refuse_place,
+        )
+        trial = Trial(baseline, name="" if scenario is None else scenario.name)
+        return trial if scenario is None else trial.follow(scenario)
+
+    def site(self, **asked: Any) -> SitingPlan:
+        """Return where to open next, with the proof of how good that is.
+
+        Parameters
+        ----------
+        **asked
+            The fields of `accessibility.study.proposing.Question`: ``budget=12`` or ``sites=5`` (cover most people with
+            it), ``reach=0.95`` (cover that share at least cost), ``floor=0.6`` (at least that share of every district),
+            ``model="p-median"`` and the like.
+
+        Returns
+        -------
+        SitingPlan
+            The sites to open, in order.
+
+        Raises
+        ------
+        InputError
+            An invalid question.
+        InfeasibleError
+            No plan meets the conditions.
+
+        Examples
+        --------
+        >>> plan = town.site(sites=1)
+        >>> plan.selected, plan.objective, plan.status
+        (('B1',), 40.0, 'optimal')
+        """
+        return self.siting_case(Question(**asked)).plan
+
+    def siting_case(self, question: Question) -> SitingCase:
+        """Return a proposal with what it was made from, so that it can be verified and drawn.
+
+        Parameters
+        ----------
+        question
+            What is asked.
+
+        Returns
+        -------
+        SitingCase
+            The problem, the plan and its context.
+
+        Raises
+        ------
+        InputError
+            An invalid question.
+        InfeasibleError
+            No plan meets the conditions.
+
+        Examples
+        --------
+        >>> from accessibility.study.proposing import Question
+        >>> town.siting_case(Question(sites=1)).problem
+        <Problem 40 people at 2 points, 2 candidates, 1 open, 4 pairs; 30 covered today>
+        """
+        if question.conditions is None:
+            question = replace(question, conditions=self.settings.siting.conditions)
+        return propose_sites(self._today, self.network, self.district, self.made_candidates, question)
+
+    def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
+        """Return the sites of a plan as a scenario of this study.
+
+        Parameters
+        ----------
+        selected
+            Ids of the sites that open, in their order.
+        closed
+            Ids of the sites that close.
+
+        Returns
+        -------
+        Scenario
+            What the plan changes.
+
+        Examples
+        --------
+        >>> town.plan_scenario(town.site(sites=1).selected).opened
+        ('B1',)
+        """
+        return plan_scenario(self.sites, self.made_candidates, selected, closed)
+
+    @cached_property
+    def made_candidates(self) -> Sites | None:
+        """Candidates made on streets where people are uncovered; None where the study wants none, or names its own."""
+        siting = self.settings.siting
+        wanted = self.settings.inputs.candidates is None if siting.generate is None else siting.generate
+        if not wanted:
+            return None
+        cost = siting.cost.new
+        made = propose_candidates(self.network, self._today, spacing_m=siting.generate_spacing_m, area=self.districts)
+        where = districts_of(made, self.districts, "").fillna("")
+        names = [f"{district} {site}".strip() for site, district in where.items()]
+        return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), cost))
+
+    def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
+        """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it.
+
+        Parameters
+        ----------
+        lon, lat
+            Degrees, WGS84.
+        scenario
+            What would be different; today if None.
+
+        Returns
+        -------
+        Explanation
+            The answer in figures; as text one paragraph.
+
+        Raises
+        ------
+        InputError
+            A place that is not on Earth.
+
+        Examples
+        --------
+        >>> town.explain(111.02089, 30.73289).text.split(". ")[1]
+        'The nearest is O1, 33.3 minutes away: 18.3 minutes too far'
+        """
+        coverage = self._today if scenario is None else self.coverage(scenario)
+        return explain_place(coverage, self.network, lon, lat)
+
+    def catchments(self, coverage: Coverage | None = None) -> Catchments:
+        """Return whom every site would cover, open or not.
+
+        Parameters
+        ----------
+        coverage
+            By whose rules and sites; today's if None.
+
+        Returns
+        -------
+        Catchments
+            In the rows of its sites.
+
+        Examples
+        --------
+        >>> town.catchments()
+        <Catchments 2 sites, 3 pairs>
+        """
+        now = self._today if coverage is None else coverage
+        return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
+
+    def ledger(self, coverage: Coverage | None = None) -> Ledger:
+        """Return the redundancy ledger: who depends on one site alone, and which could close.
+
+        Parameters
+        ----------
+        coverage
+            Whose sites; today's if None.
+
+        Returns
+        -------
+        Ledger
+            The figures of every site.
+
+        Examples
+        --------
+        >>> town.ledger().alone.tolist()
+        [30.0, 0.0]
+        """
+        now = self._today if coverage is None else coverage
+        return measure_redundancy(self.catchments(now), self.demand, now.sites)
+
+    def refuse_place(self, subject: str, lon: float, lat: float) -> None:
+        """Raise an error where no site can stand: outside the area, or in water.
+
+        Parameters
+        ----------
+        subject
+            What is placed, for the message.
+        lon, lat
+            Degrees, WGS84.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, or in water.
+
+        Examples
+        --------
+        A study without an area or water refuses no place:
+
+        >>> town.refuse_place("added site 'N1'", 111.0, 30.7) is None
+        True
+        """
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        if self.districts is not None and not self._area_covers(lon, lat):
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies outside the area of {self.name}; expected a place inside"
+            raise InputError(msg)
+        wet = self.water.iloc[self.water.sindex.query(shapely.Point(lon, lat), predicate="intersects")]
+        if len(wet):
+            name = wet["name"].iloc[0] or wet["water"].iloc[0]
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies in water ({name}); expected a place on land"
+            raise InputError(msg)
+
+    @cached_property
+    def water(self) -> gpd.GeoDataFrame:
+        """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where the network is no extract."""
+        lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
+        (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+        return load_water(self.inputs.get("network"), (west, south, east, north))
+
+    def _area_covers(self, lon: float, lat: float) -> bool:
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        return self.districts is None or bool(self.districts.covers(shapely.Point(lon, lat)).any())
+
+    def _sites_of(self, scenario: Scenario) -> Sites:
+        """Return the sites of a scenario; refuse what it adds or moves to where no site can stand."""
+        for what, items in (("added", scenario.added), ("moved", scenario.moved)):
+            for item in items:
+                self.refuse_place(f"{what} site {item.id!r}", item.lon, item.lat)
+        sites = scenario.apply(self.sites)
+        return sites if scenario.added or scenario.moved else replace(self.sites, open=sites.open)
+
+    @cached_property
+    def _ground(self) -> Ground:
+        return Ground(network=self.network, demand=self.demand, snapped=self.snapped.demand)
+
+    @cached_property
+    def _today(self) -> Coverage:
+        return self.coverage()
+
+    def table(self, coverage: Coverage | None = None) -> pd.DataFrame:
+        """Return one row per district and a total, with the columns of ``districts.csv``.
+
+        Parameters
+        ----------
+        coverage
+            Whose figures; today's if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table.
+
+        Examples
+        --------
+        >>> town.table()[["district", "covered", "uncovered"]].to_dict("records")[-1]
+        {'district': 'total', 'covered': 30.0, 'uncovered': 10.0}
+        """
+        coverage = self.coverage() if coverage is None else coverage
+        return district_table(coverage, self.district, self.site_district, names=self.district_names)
+
+    @property
+    def district_names(self) -> list[str]:
+        """Names of all districts, in the order of the area's file."""
+        return list(self.district.dropna().unique()) if self.districts is None else list(self.districts.index)
+
+    def map(
+        self,
+        shown: Coverage | Trial | None = None,
+        *,
+        plan: SitingPlan | Proposal | None = None,
+        date: str = "",
+        lang: str = "en",
+        basemap: bool = False,
+    ) -> folium.Map:
+        """Return the map of a coverage, of a trial beside today, or of today; sites can be switched in it.
+
+        Parameters
+        ----------
+        shown
+            A coverage; or a trial, whose map shows who gains and who loses against today.
+        plan
+            A proposal; `accessibility.present.map.coverage_map.Proposal` brings the picture of the frontier, too.
+        date
+            Of when the map is.
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+
+        Returns
+        -------
+        folium.Map
+            A map that opens without the internet; ``.save(path)`` writes it.
+
+        Raises
+        ------
+        InputError
+            Another language, or a coverage of another study.
+
+        Examples
+        --------
+        >>> page = town.map(town.what_if().open("B1")).get_root().render()
+        >>> "Town" in page
+        True
+        """
+        from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- folium only where it is asked for
+
+        return draw_study(
+            self, self._today if shown is None else shown, plan, MapOptions(date=date, language=lang, basemap=basemap)
+        )
+
+    def snap_sites(self, sites: Sites) -> Snapped:
+        """Return where the people and any sites stand on the network.
+
+        Parameters
+        ----------
+        sites
+            Sites in any coordinate system.
+
+        Returns
+        -------
+        Snapped
+            Positions of the people and of these sites.
+
+        Examples
+        --------
+        >>> town.snap_sites(town.sites).sites.fraction.round(6).tolist()
+        [0.0, 0.85]
+        """
+        xy = sites.to_crs(self.network.crs).xy
+        return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(xy))
+
+    @property
+    def attribution(self) -> tuple[str, ...]:
+        """Whom the data are owed to, for maps: as the study says, or OpenStreetMap where an extract is read."""
+        if self.settings.attribution is not None:
+            return (self.settings.attribution,)
+        osm = any(is_osm(path) for path in self.inputs.values())
+        return ("© OpenStreetMap contributors, ODbL",) if osm else ()
+
+
+@checked
+def read_study(path: str | Path, *, progress: Callable[[str], None] | None = None, cache: Path | None = None) -> Study:
+    """Return the study that a ``study.toml`` names, its inputs loaded and checked.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``; paths in it are relative to it.
+    progress
+        Called with the name of each step as it begins.
+    cache
+        Folder for parsed networks; the user's cache folder where not given.
+
+    Returns
+    -------
+    Study
+        The study.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract; the message names the file and the place.
+
+    Warns
+    -----
+    AccessibilityWarning
+        What looks suspicious in the inputs, as ``accessibility check`` prints it.
+
+    Examples
+    --------
+    The sample county, in a clone of the project:
+
+    >>> from pathlib import Path
+    >>> import accessibility as acc
+    >>> study = acc.read_study(Path(acc.__file__).parents[1] / "data" / "sample" / "study.toml")
+    >>> study.name, float(study.demand.population.sum().round())
+    ('Sample county', 149923.0)
+    """
+    path = Path(path)
+    settings = read_study_file(path)
+    load = Loading(settings=settings, folder=path.resolve().parent, cache=cache or default_cache())
+    return _gather(load, path, progress or (lambda _: None))
+
+
+def _gather(load: Loading, path: Path, step: Callable[[str], None], network: Network | None = None) -> Study:
+    """Return the study of some settings; its streets are read where they are not given."""
+    settings = load.settings
+    of_network: list[Finding] = []
+    name = settings.name or load.folder.name
+    step("Districts")
+    area, of_area = load_area(load)
+    step("People")
+    people, of_people = load_people(load, area)
+    bounds = study_bounds(area, people.lonlat, load.margin_m)
+    step("Settings and districts")
+    inhabitants, of_places = place_people(load, area, people)
+    step("Streets")
+    if network is None:
+        network, of_network = load_network(load, bounds)
+    network, of_heights = load_heights(load, network)
+    of_people += suspect_people(load, people, network, area, bounds)
+    step("Sites")
+    sites, of_sites = load_sites(load, bounds, network, area)
+    demand = inhabitants.demand.to_crs(network.crs)
+    together = check_together(load, network, demand, area)
+    findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
+    warn_of(path.name, findings)
+    return Study(
+        path=path,
+        settings=settings,
+        network=network,
+        demand=demand,
+        sites=sites,
+        district=inhabitants.district,
+        site_district=districts_of(sites, area, name),
+        shifted_settings=inhabitants.shifted,
+        districts=area,
+        inputs={} if load.held else input_files(load),
+        findings=findings,
+    )

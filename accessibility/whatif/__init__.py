@@ -1,0 +1,1 @@
+"""What if: scenarios, trials that change step by step, and comparisons."""

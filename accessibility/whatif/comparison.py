@@ -1,0 +1,221 @@
+"""Who gains and who loses between two coverages, and what scenarios bring beside each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.standards import MS_PER_S, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.whatif.scenario import Scenario
+
+ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
+EVERY: Any = slice(None)
+_S_PER_MIN = 60.0
+
+
+@checked
+def compare_coverages(
+    before: Coverage, after: Coverage, district: pd.Series[Any], *, group: str | None = None
+) -> pd.DataFrame:
+    """Return who gains and who loses, by district and setting.
+
+    Parameters
+    ----------
+    before, after
+        Two coverages of the same people.
+    district
+        District of each demand point, keyed by demand id.
+    group
+        Count the people of this group; everybody if None.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by district and setting: a row for each setting that a district has, a row ``all`` for the district, and
+        the same for ``total`` last. ``population``, ``covered_before``, ``covered_after``, ``gained`` and ``lost``
+        (people; after = before + gained - lost), ``share_before`` and ``share_after`` (0 to 1), ``better_off`` and
+        ``worse_off`` (people whose walk to the nearest site that counts gets shorter or longer by a millisecond or
+        more, or begins or ceases to exist), ``minutes_saved`` and ``minutes_added`` (on average for those of them who
+        have a way before and after; NaN for nobody).
+
+    Raises
+    ------
+    InputError
+        Coverages of different people, or a group there is not.
+
+    Examples
+    --------
+    A road of 1 km with an outlet at its start; a second one opens at its end:
+
+    >>> from dataclasses import replace
+    >>> import pandas as pd
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> both = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (1000, 0)], crs="EPSG:32649")
+    >>> today = replace(both, open=[True, False])
+    >>> before, after = (acc.measure_coverage(road, people, sites) for sites in (today, both))
+    >>> table = acc.compare_coverages(before, after, pd.Series({"near": "West", "far": "East"}))
+    >>> table.loc[("total", "all"), ["gained", "lost", "share_before", "share_after"]].tolist()
+    [10.0, 0.0, 0.75, 1.0]
+    """
+    demand = after.demand
+    _same_people(before, after)
+    if group is not None and group not in demand.groups:
+        there = ", ".join(demand.groups) or "none"
+        msg = f"no group is named {group!r}; expected one of: {there}"
+        raise InputError(msg)
+    people = demand.population if group is None else demand.groups[group]
+    codes, known = pd.factorize(demand.keyed(district, "district"), use_na_sentinel=True)
+    names = [*known, NO_DISTRICT]
+    codes[codes < 0] = len(known)
+    columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
+    of = _Cells(rows=codes, columns=columns, count=len(names))
+    cells = {column: of.sums(part) for column, part in _differences(before, after, people).items()}
+    rows = of.lived_in()
+    labels = [(TOTAL if r == EVERY else names[r], ALL if k == EVERY else SETTINGS[k]) for r, k in rows]
+    table = {column: [float(cell[row].sum()) for row in rows] for column, cell in cells.items()}
+    index = pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
+    return _with_ratios(pd.DataFrame(table, index=index))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Cells:
+    """Demand points in the cells of a table of districts by settings; ``(n,)`` each."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    count: int
+
+    def sums(self, values: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Return the sum of the values in each cell; of nothing, how many points."""
+        shape = (self.count, len(SETTINGS))
+        cell = len(SETTINGS) * self.rows + self.columns
+        return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+
+    def lived_in(self) -> list[tuple[Any, Any]]:
+        """Return which rows and columns have points: those of each row, the whole row, and the same of all rows."""
+        points = self.sums(None) > 0
+        found: list[tuple[Any, Any]] = []
+        for row in (*np.flatnonzero(points.any(axis=1)).tolist(), EVERY):
+            here = np.atleast_2d(points[row]).any(axis=0)
+            found += [(row, k) for k in (*np.flatnonzero(here).tolist(), EVERY)]
+        return found
+
+
+@checked
+def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Coverage]]) -> pd.DataFrame:
+    """Return one row per scenario, measured against today.
+
+    Parameters
+    ----------
+    baseline
+        Coverage today.
+    scenarios
+        Each scenario with its coverage.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``scenario`` (its name), ``open_sites``, ``population``, ``covered``, ``covered_share`` (0 to 1), ``change``,
+        ``gained``, ``lost`` and ``unreached`` (people), ``cost`` (what the sites that open or are added cost), and
+        ``per_person``: the cost over the people gained less those lost, NaN where nobody is gained on balance.
+
+    Raises
+    ------
+    InputError
+        Coverages of different people.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
+    >>> sites = acc.Sites(ids=["O1", "O2"], xy=[(0, 0), (1000, 0)], open=[True, False], cost=[0, 5], crs="EPSG:32649")
+    >>> opens = acc.Scenario(name="second", opened=("O2",))
+    >>> before, after = (acc.measure_coverage(road, people, s) for s in (sites, opens.apply(sites)))
+    >>> acc.compare_scenarios(before, [(opens, after)])[["scenario", "gained", "per_person"]].to_dict("records")
+    [{'scenario': 'second', 'gained': 10.0, 'per_person': 0.5}]
+    """
+    rows = []
+    for scenario, after in scenarios:
+        _same_people(baseline, after)
+        people = after.demand.population
+        gained = float(people[after.covered & ~baseline.covered].sum())
+        lost = float(people[baseline.covered & ~after.covered].sum())
+        new = {*scenario.opened, *(a.id for a in scenario.added)} - {*scenario.closed}
+        cost = float(after.sites.cost[after.sites.rows(new)].sum())
+        rows.append(
+            {
+                "scenario": scenario.name,
+                "open_sites": int(after.sites.open.sum()),
+                "population": after.population,
+                "covered": after.covered_people,
+                "covered_share": after.share,
+                "change": after.covered_people - baseline.covered_people,
+                "gained": gained,
+                "lost": lost,
+                "unreached": after.unreached_people,
+                "cost": cost,
+                "per_person": cost / (gained - lost) if gained > lost else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _same_people(before: Coverage, after: Coverage) -> None:
+    one, other = before.demand, after.demand
+    if one is other:
+        return
+    if not (np.array_equal(one.ids, other.ids) and np.array_equal(one.population, other.population)):
+        msg = (
+            f"coverages of {len(one)} and {len(other)} demand points, {one.population.sum():,.0f} and"
+            f" {other.population.sum():,.0f} people; expected the same ones"
+        )
+        raise InputError(msg)
+
+
+def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Return the parts of the comparison for each demand point, so that they add up."""
+    saved = np.rint((np.nan_to_num(before.walk_s, nan=np.inf) - after.walk_s) * MS_PER_S)
+    none_now = np.isnan(after.walk_s)
+    saved[none_now] = np.where(np.isnan(before.walk_s[none_now]), 0.0, -np.inf)
+    better, worse, both = saved > 0, saved < 0, np.isfinite(saved)
+    minutes = np.where(both, np.abs(saved), 0.0) / MS_PER_S / _S_PER_MIN
+    columns = {
+        "population": np.ones(len(people), np.bool_),
+        "covered_before": before.covered,
+        "covered_after": after.covered,
+        "gained": after.covered & ~before.covered,
+        "lost": before.covered & ~after.covered,
+        "better_off": better,
+        "worse_off": worse,
+        "_better": better & both,
+        "_worse": worse & both,
+    }
+    parts = {name: np.where(here, people, 0.0) for name, here in columns.items()}
+    parts |= {"_saved": np.where(better, people * minutes, 0.0), "_added": np.where(worse, people * minutes, 0.0)}
+    return parts
+
+
+def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
+    lived_in = table["population"] > 0
+    for name in ("before", "after"):
+        table[f"share_{name}"] = (table[f"covered_{name}"] / table["population"]).where(lived_in)
+    table["minutes_saved"] = (table["_saved"] / table["_better"]).where(table["_better"] > 0)
+    table["minutes_added"] = (table["_added"] / table["_worse"]).where(table["_worse"] > 0)
+    columns = ["population", "covered_before", "covered_after", "gained", "lost", "share_before", "share_after"]
+    return table[[*columns, "better_off", "minutes_saved", "worse_off", "minutes_added"]]

@@ -1,0 +1,476 @@
+"""`Trial`: what-if, one step at a time; each step costs what its neighbourhood costs, and every step can be undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Frozen
+from accessibility.geo.projection import WGS84, transform
+from accessibility.whatif.comparison import compare_coverages
+from accessibility.whatif.live import LiveCoverage
+from accessibility.whatif.scenario import Addition, Move, Scenario, free_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.standards import Standard
+    from accessibility.streets.snapping import Positions
+    from accessibility.whatif.live import Ground, Undo
+
+    Said = tuple[str, tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Baseline(Frozen):
+    """What a trial begins with and is compared with.
+
+    Parameters
+    ----------
+    coverage
+        Today's coverage.
+    ground
+        Streets and people.
+    district
+        District of each demand point, keyed by demand id.
+    cost
+        Kind to the cost of opening an added site of it.
+    refuse_place
+        Called with a subject, longitude and latitude; raises `InputError` where no site can stand.
+    """
+
+    coverage: Coverage
+    ground: Ground
+    district: pd.Series[Any]
+    cost: Mapping[str, float]
+    refuse_place: Callable[[str, float, float], None]
+
+
+@checked
+class Trial:
+    """A scenario in the making: open, close, add and move sites, and see at once who gains and who loses.
+
+    Every figure is exactly that of a measurement from scratch. A step that makes no sense raises an error and changes
+    nothing. Steps return the trial, so that they chain. `Study.what_if` begins one.
+
+    Parameters
+    ----------
+    baseline
+        What the trial begins with and is compared with.
+    name
+        Of its scenario.
+
+    Examples
+    --------
+    A road of 2 km with an outlet at its start, a bank branch at 1.7 km, people at 900 m and at its end:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> trial = town.what_if().open("B1").close("O1")
+    >>> trial.coverage().share, trial.undo().coverage().share
+    (1.0, 1.0)
+    """
+
+    def __init__(self, baseline: Baseline, name: str = "") -> None:
+        now = baseline.coverage
+        self.baseline = baseline
+        self._scenario = Scenario(name=name)
+        self._row = {site: row for row, site in enumerate(now.sites.ids)}
+        self._live = LiveCoverage(baseline.ground, now.sites, now.snapped.sites, now.standard, now.walker)
+        self._steps: list[list[Undo]] = []
+        self._said: list[Said] = []
+        self._coverage: Coverage | None = now
+
+    def __repr__(self) -> str:
+        """Return the steps in numbers and the share covered."""
+        s = self._scenario
+        counts = {"opened": s.opened, "closed": s.closed, "added": s.added, "moved": s.moved}
+        told = ", ".join(f"{len(items)} {what}" for what, items in counts.items() if items) or "as today"
+        return f"<Trial {told}: {self.coverage()!r}>"
+
+    def __reduce__(self) -> tuple[Callable[..., Trial], tuple[Baseline, str, list[Said]]]:
+        """Return how a copy is made: by taking the same steps, each of which it can undo."""
+        return _retaken, (self.baseline, self._scenario.name, list(self._said))
+
+    @property
+    def scenario(self) -> Scenario:
+        """What is different from today, as a value; steps that cancel each other are not in it."""
+        return self._scenario
+
+    @property
+    def steps(self) -> int:
+        """How many steps can be undone."""
+        return len(self._steps)
+
+    def open(self, site: Hashable) -> Self:
+        """Open a site that does not count; opening one that this trial closed cancels the closing.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A site that is open.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").coverage().covered_people
+        40.0
+        """
+        row, s = self._rows(site), self._scenario
+        if self._live.is_open(row):
+            msg = f"site {site!r} is open already; expected one that is closed"
+            raise InputError(msg)
+        opened = s.opened if site in s.closed else (*s.opened, site)
+        there = replace(s, opened=opened, closed=tuple(i for i in s.closed if i != site))
+        return self._step(("open", (site,), {}), there, lambda: self._live.switch(row))
+
+    def close(self, site: Hashable) -> Self:
+        """Close a site that counts; closing one that this trial opened cancels the opening.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A site that is closed.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().close("O1").coverage().covered_people
+        0.0
+        """
+        row, s = self._rows(site), self._scenario
+        if not self._live.is_open(row):
+            msg = f"site {site!r} is closed already; expected one that is open"
+            raise InputError(msg)
+        closed = s.closed if site in s.opened else (*s.closed, site)
+        there = replace(s, closed=closed, opened=tuple(i for i in s.opened if i != site))
+        return self._step(("close", (site,), {}), there, lambda: self._live.switch(row))
+
+    def add(self, lon: float, lat: float, *, kind: str = "new", **given: Any) -> Self:
+        """Add an open site at a place in degrees, WGS84.
+
+        Parameters
+        ----------
+        lon, lat
+            Where.
+        kind
+            ``new``, ``bank`` or ``outlet``.
+        **given
+            ``id`` (``N1``, ``N2``, ... if not given), ``name``, ``cost`` (the study's cost of the kind if not given).
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, in water or far from any street, another kind, an id that is taken.
+
+        Examples
+        --------
+        The end of the road lies at 111.0209 degrees east:
+
+        >>> town.what_if().add(111.0209, 30.7329, id="N9").coverage().share
+        1.0
+        """
+        site = given.pop("id", None)
+        site = free_id(self._row) if site is None else site
+        added = Addition(**{"id": site, "lon": lon, "lat": lat, "kind": kind, "cost": self._cost(kind), **given})
+        if site in self._row:
+            msg = f"site {site!r} exists; expected an id that no site has"
+            raise InputError(msg)
+        place, row = self._place(f"added site {site!r}", lon, lat), len(self._row)
+        there = replace(self._scenario, added=(*self._scenario.added, added))
+        said = ("add", (lon, lat), {"kind": kind, "id": site, **given})
+        return self._step(
+            said, there, lambda: self._name(site), lambda: self._live.put(row, *place), lambda: self._live.switch(row)
+        )
+
+    def move(self, site: Hashable, lon: float, lat: float) -> Self:
+        """Move a site, open or not, to a place in degrees, WGS84.
+
+        Parameters
+        ----------
+        site
+            Id of the site.
+        lon, lat
+            Where it would stand.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A place outside the area, in water or far from any street.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().move("O1", 111.0209, 30.7329).coverage().covered_people
+        10.0
+        """
+        row, s = self._rows(site), self._scenario
+        place = self._place(f"moved site {site!r}", lon, lat)
+        if any(a.id == site for a in s.added):
+            there = replace(s, added=tuple(replace(a, lon=lon, lat=lat) if a.id == site else a for a in s.added))
+        else:
+            there = replace(s, moved=(*(m for m in s.moved if m.id != site), Move(id=site, lon=lon, lat=lat)))
+        switch = [lambda: self._live.switch(row)] if self._live.is_open(row) else []
+        return self._step(("move", (site, lon, lat), {}), there, *switch, lambda: self._live.put(row, *place), *switch)
+
+    def change(
+        self, *, speed_m_s: float | None = None, open_compounds: bool | None = None, standard: Standard | None = None
+    ) -> Self:
+        """Change how people walk or what near enough means, where not None; this measures everything anew.
+
+        Parameters
+        ----------
+        speed_m_s
+            Walking speed on the flat, 0.3 to 3 m/s.
+        open_compounds
+            Whether everybody may walk through gated compounds.
+        standard
+            Another standard.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A speed that nobody walks.
+
+        Examples
+        --------
+        >>> town.what_if().change(speed_m_s=0.8).coverage().covered_people
+        0.0
+        """
+        given = {"speed_m_s": speed_m_s, "open_compounds": open_compounds, "standard": standard}
+        changed = {name: value for name, value in given.items() if value is not None}
+        there = replace(self._scenario, settings=replace(self._scenario.settings, **changed))  # type: ignore[arg-type]
+        return self._step(("change", (), changed), there, lambda: self._measure(there))
+
+    def follow(self, scenario: Scenario) -> Self:
+        """Take the steps of a scenario, each of which can be undone; all of them or, on an error, none.
+
+        Parameters
+        ----------
+        scenario
+            What would be different.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A step that makes no sense.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.what_if().follow(acc.Scenario(opened=("B1",), closed=("O1",))).steps
+        2
+        """
+        begun = len(self._steps)
+        try:
+            self._take(scenario)
+        except BaseException:
+            while len(self._steps) > begun:
+                self.undo()
+            raise
+        return self
+
+    def _take(self, scenario: Scenario) -> None:
+        settings = scenario.settings
+        if settings != type(settings)():
+            self.change(
+                speed_m_s=settings.speed_m_s, open_compounds=settings.open_compounds, standard=settings.standard
+            )
+        for m in scenario.moved:
+            self.move(m.id, m.lon, m.lat)
+        for site in scenario.opened:
+            self.open(site)
+        for a in scenario.added:
+            self.add(a.lon, a.lat, kind=a.kind, id=a.id, name=a.name, cost=a.cost)
+        for site in scenario.closed:
+            self.close(site)
+
+    def undo(self) -> Self:
+        """Take back the last step.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            There is none.
+
+        Examples
+        --------
+        >>> town.what_if().close("O1").undo().coverage().covered_people
+        30.0
+        """
+        if not self._steps:
+            msg = "nothing to undo: the trial is as today; expected a step before"
+            raise InputError(msg)
+        for take_back in reversed(self._steps.pop()):
+            take_back()
+        self._said.pop()
+        self._coverage = None
+        return self
+
+    def coverage(self) -> Coverage:
+        """Return who is covered now.
+
+        Returns
+        -------
+        Coverage
+            As `measure_coverage` would say of the sites of the trial.
+
+        Examples
+        --------
+        >>> town.what_if().coverage().share
+        0.75
+        """
+        if self._coverage is None:
+            self._coverage = self._live.coverage(self._scenario.apply(self.baseline.coverage.sites))
+        return self._coverage
+
+    def compare(self, *, group: str | None = None) -> pd.DataFrame:
+        """Return who gains and who loses against today, by district and setting.
+
+        Parameters
+        ----------
+        group
+            Count the people of this group; everybody if None.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table of `compare_coverages`.
+
+        Raises
+        ------
+        InputError
+            A group there is not.
+
+        Examples
+        --------
+        >>> float(town.what_if().open("B1").compare().loc[("total", "all"), "gained"])
+        10.0
+        """
+        return compare_coverages(self.baseline.coverage, self.coverage(), self.baseline.district, group=group)
+
+    def _step(self, said: Said, there: Scenario, *actions: Callable[[], Undo]) -> Self:
+        """Do the actions of one step, or none of them."""
+        before = self._scenario
+        done: list[Undo] = []
+        try:
+            for action in actions:
+                done.append(action())  # noqa: PERF401 -- those done before one fails are taken back
+        except BaseException:
+            for take_back in reversed(done):
+                take_back()
+            raise
+
+        def restore() -> None:
+            self._scenario = before
+
+        self._scenario, self._coverage = there, None
+        self._steps.append([restore, *done])
+        self._said.append(said)
+        return self
+
+    def _rows(self, site: Hashable) -> int:
+        if site not in self._row:
+            self._scenario.apply(self.baseline.coverage.sites).rows([site])
+        return self._row[site]
+
+    def _name(self, site: Hashable) -> Undo:
+        self._row[site] = len(self._row)
+
+        def undo() -> None:
+            del self._row[site]
+
+        return undo
+
+    def _place(self, subject: str, lon: float, lat: float) -> tuple[Positions, NDArray[np.float64]]:
+        """Return where a site at a place stands; refuse a place that is none."""
+        self.baseline.refuse_place(subject, lon, lat)
+        ground = self.baseline.ground
+        xy = transform(np.array([(lon, lat)]), WGS84, ground.network.crs)
+        at = ground.snap_sites(xy)
+        if not at.snapped.all():
+            msg = f"{subject} at {lon:.6f}, {lat:.6f} stands {at.leg_m[0]:,.0f} m from any street; expected one nearby"
+            raise InputError(msg)
+        return at, xy
+
+    def _cost(self, kind: str) -> float:
+        return float(self.baseline.cost.get(kind, 0.0))
+
+    def _measure(self, there: Scenario) -> Undo:
+        now, before = self.coverage(), self._live
+        first = self.baseline.coverage
+        standard, walker = there.settings.of(first.standard), there.settings.walker(first.walker)
+        self._live = LiveCoverage(self.baseline.ground, now.sites, now.snapped.sites, standard, walker)
+
+        def undo() -> None:
+            self._live = before
+
+        return undo
+
+
+def _retaken(baseline: Baseline, name: str, said: list[Said]) -> Trial:
+    trial = Trial(baseline, name)
+    for method, args, given in said:
+        getattr(trial, method)(*args, **given)
+    return trial
