@@ -2,10 +2,11 @@
 
 PYTHON ?= python3
 VENV := .venv
-RUN := $(VENV)/bin
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+RUN := $(VENV)/$(BIN)
 READY := $(VENV)/.ready
 
-.PHONY: demo test docs benchmark campaign audit peers sample lock clean
+.PHONY: demo test lint test-matrix docs benchmark campaign audit peers sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -13,11 +14,26 @@ demo: $(READY)
 	@echo
 	@echo "The map: $(CURDIR)/maps/demo/coverage.html (open it in a browser; it needs no internet)"
 
-test: $(READY)
+test: lint
+	$(RUN)/python -m pytest -n auto --dist worksteal $(TESTS)
+
+lint: $(READY)
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
-	$(RUN)/python -m pytest -n auto --dist worksteal
+
+# The tests on the oldest Python with the lowest versions that pyproject.toml allows, and on a newer one with the newest;
+# not the locked ones. Needs the internet. One pair: make test-matrix MATRIX=3.14:highest; some tests: TESTS=tests/peers
+MATRIX ?= 3.11:lowest-direct 3.13:highest
+test-matrix:
+	$(PYTHON) -m venv .matrix/uv
+	.matrix/uv/$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	set -e; for pair in $(MATRIX); do \
+	  python=.matrix/$${pair%%:*}-$${pair##*:}; \
+	  .matrix/uv/$(BIN)/uv venv --quiet --clear --python $${pair%%:*} $$python; \
+	  .matrix/uv/$(BIN)/uv pip install --quiet --python $$python --resolution $${pair##*:} --editable '.[dev]'; \
+	  $$python/$(BIN)/python -m pytest -n auto --dist worksteal $(TESTS); \
+	done
 
 # The reference from the docstrings; a reference in them that leads nowhere is an error.
 docs: $(READY)
@@ -40,9 +56,9 @@ campaign: $(READY)
 # database of vulnerabilities answers for fails the audit, it does not pass unseen.
 audit: $(READY)
 	$(PYTHON) -m venv .audit
-	.audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit pip-licenses
-	.audit/bin/pip-licenses --python=$(RUN)/python --order=license
-	.audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+	.audit/$(BIN)/python -m pip install --quiet --disable-pip-version-check pip-audit pip-licenses
+	.audit/$(BIN)/pip-licenses --python=$(RUN)/python --order=license
+	.audit/$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 # Walking distances against other routing engines, which are optional and not in the lock.
 peers: $(READY)
@@ -66,4 +82,4 @@ lock:
 	  --no-emit-index-url --no-annotate --no-header --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) .audit .reference .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .audit .matrix .reference .mypy_cache .ruff_cache .pytest_cache .hypothesis
