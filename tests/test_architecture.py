@@ -27,7 +27,6 @@ FLOORS = [
     {"study"},
     {"quality", "notebook"},
     {"cli"},
-    {"__main__"},
 ]
 MAX_FLOORS, MAX_ROOMS = 10, 20
 FENCES = {

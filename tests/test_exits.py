@@ -28,7 +28,7 @@ from accessibility.present.manifest import json_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMAND = [sys.executable, "-c", "from accessibility.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
 SHELL = f"'{sys.executable}' -c 'from accessibility.cli.commands import main; main()'"
 HOSTILE = "\x1b]0;pwn\x07\x1b[31mHall\x9b\u202egnp"
 SPELT = r"\x1b]0;pwn\x07\x1b[31mHall\x9b\u202egnp"
@@ -42,10 +42,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 # Stops the command in the middle of a file, in compiled code that holds the interpreter, or while it computes.
 STOPPED = """
 import os, signal, sys, threading, time
-from accessibility import cli
-from accessibility.cli.options import Options
-from accessibility.cli.pack import run_cover
-from accessibility.cli.pack import run_site
+from accessibility.cli import commands, pack
 from accessibility.files import write_folder
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def run(study, out, options, progress):
@@ -68,17 +65,17 @@ def run(study, out, options, progress):
                 except BaseException:
                     pass
         time.sleep(60)
-run_cover = run
-cli.main()
+pack.run_cover = run
+commands.main()
 """
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_the_program_loads_ends_it_with_its_code_and_no_word(number: signal.Signals, code: int) -> None:
     script = (
-        "import os, sys, types; from accessibility.__main__ import start;"
-        f"cli = types.ModuleType('cli'); cli.__getattr__ = lambda name: os.kill(os.getpid(), {number:d});"
-        "sys.modules['accessibility.cli'] = cli; start()"
+        "import os, sys, types; from accessibility.cli.__main__ import start;"
+        f"cli = types.ModuleType('commands'); cli.__getattr__ = lambda name: os.kill(os.getpid(), {number:d});"
+        "sys.modules['accessibility.cli.commands'] = cli; start()"
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)  # noqa: S603
     assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
@@ -120,9 +117,7 @@ def test_a_real_run_that_is_stopped_leaves_the_run_before(town: Path, tmp_path: 
 def test_a_stream_that_is_closed_or_full(redirected: str, code: int, town: Path) -> None:
     if "full" in redirected and not Path("/dev/full").exists():
         pytest.skip("needs a device that is always full")
-    command = (
-        f'"{sys.executable}" -c "from accessibility.cli import main; main()" new "{town.parent / "new"}" {redirected}'
-    )
+    command = f'"{sys.executable}" -m accessibility.cli new "{town.parent / "new"}" {redirected}'
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
     assert done.returncode == code
     assert "Traceback" not in done.stderr
@@ -138,9 +133,7 @@ def test_a_reader_that_goes_away_is_no_fault_of_ours(town: Path) -> None:
 
 def test_a_file_size_limit_is_told_and_the_old_folder_stays(town: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    command = (
-        f'ulimit -f 40; "{sys.executable}" -c "from accessibility.cli import main; main()" cover "{town}" --out "{out}"'
-    )
+    command = f'ulimit -f 40; "{sys.executable}" -m accessibility.cli cover "{town}" --out "{out}"'
     done = subprocess.run(  # noqa: S602
         command, shell=True, capture_output=True, text=True, check=False, executable="/bin/bash"
     )
@@ -163,9 +156,9 @@ def test_a_place_that_cannot_be_is_told(
 
 def test_a_signal_after_all_is_done_changes_nothing(tmp_path: Path) -> None:
     ending = (
-        "import os, signal, sys, atexit; from accessibility import cli;"
+        "import os, signal, sys, atexit; from accessibility.cli import commands;"
         "atexit.register(os.kill, os.getpid(), signal.SIGTERM); atexit.register(os.kill, os.getpid(), signal.SIGINT);"
-        "cli.main()"
+        "commands.main()"
     )
     command = [sys.executable, "-c", ending, "new", str(tmp_path / "new")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

@@ -1,4 +1,4 @@
-"""The program: `accessibility`, or ``python -m accessibility``."""
+"""The program: `accessibility`, or ``python -m accessibility.cli``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def start() -> None:
     """Run the command line; a signal that comes while it is still loading ends the process at once, with its code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: os._exit(128 + number))
-    from accessibility.cli import main  # noqa: PLC0415 -- loading takes a moment, in which a signal may come
+    from accessibility.cli.commands import main  # noqa: PLC0415 -- loading takes a moment, in which a signal may come
 
     main()
 
