@@ -126,6 +126,14 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "question": (lambda f: change(f, lambda t: t["siting"]["question"].update(budget=3.0)), "siting.selected"),
     "no plan": (lambda f: change(f, lambda t: t.update(siting=None, command="cover")), "sites.csv: does not follow"),
     "a total": (lambda f: change(f, lambda t: t["totals"].update(covered=31.0)), "the run told 31.0, found again 30.0"),
+    "an empty entry gone": (
+        lambda f: change(f, lambda t: t["siting"].pop("time_limit_s")),
+        "siting.time_limit_s: NOT EQUAL, the run told 'no such entry', found again nothing",
+    ),
+    "a site twice": (
+        lambda f: change(f, lambda t: t["siting"].update(selected=["B1", "B1"])),
+        "siting.selected.1: NOT EQUAL",
+    ),
     "a warning": (lambda f: change(f, lambda t: t.update(warnings=["all is well"])), "warnings.0: NOT EQUAL"),
     "deleted": (lambda f: (f / "districts.csv").unlink(), "districts.csv: is missing"),
     "deleted and not listed": (

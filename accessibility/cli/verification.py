@@ -29,6 +29,7 @@ TOLERANCE = 1e-9
 """How far apart, relatively, two figures may be and still be the same: other machines add in another order."""
 _PLACES = 2e-6  # a CSV has six decimals, and the last one may be rounded either way
 _MOST_STUDY_BYTES = 1_000_000
+_ABSENT = "no such entry"
 _LAYERS_TOLD = (
     "SELECT table_name, data_type, identifier, description, srs_id FROM gpkg_contents",
     "SELECT table_name, column_name, geometry_type_name, srs_id, z, m FROM gpkg_geometry_columns",
@@ -262,7 +263,7 @@ def compare_manifests(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iter
     elsewhere = ("seconds", "environment", "files", "study_file", "scenario_file")
     one, other = (dict(_leaves({n: v for n, v in side.items() if n not in elsewhere})) for side in (told, found))
     for name in dict.fromkeys([*one, *other]):
-        yield Comparison(name=name, told=one.get(name), found=other.get(name))
+        yield Comparison(name=name, told=one.get(name, _ABSENT), found=other.get(name, _ABSENT))
 
 
 def same_content(one: Path, other: Path) -> bool:

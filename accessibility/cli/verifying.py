@@ -19,7 +19,7 @@ from accessibility.cli.verification import (
     same_content,
     told_file,
 )
-from accessibility.errors import AccessibilityError, InputError, OutputError, UnknownSiteError
+from accessibility.errors import AccessibilityError, InputError, OutputError
 from accessibility.files import passing_folder
 from accessibility.present.manifest import parse_manifest
 from accessibility.sources.cache import sha256_file
@@ -163,7 +163,7 @@ def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterat
     if siting is None:
         return
     study, found = read_study(path, cache=cache), None
-    with suppress(UnknownSiteError):
+    with suppress(AccessibilityError):  # sites that are not there, or twice
         scenario = study.plan_scenario(siting.selected, siting.closed)
         found = study.coverage(scenario).covered_people
     yield Comparison(name="people covered by the proposal, walked anew", told=siting.covered_people, found=found)

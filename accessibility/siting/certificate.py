@@ -50,10 +50,15 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
         msg = f"the plan has no multiplier for each of the {len(problem.people)} demand points; they prove nothing"
         raise UnprovenError(msg)
     multipliers = plan.multipliers
+    if plan.prices.closure and plan.model != "relocation":
+        msg = f"the certificate charges {plan.prices.closure} for each site closed, and none closes in {plan.model}"
+        raise UnprovenError(msg)
     greatest = np.inf if plan.model == "lscp" else 1.0
     if not ((multipliers >= 0) & (multipliers <= greatest)).all():
         msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
         raise UnprovenError(msg)
+    if plan.model == "relocation":
+        return _most_people(problem, _relocated(problem, plan, multipliers) - _raised(problem, plan))
     may = sites_that_may_open(problem, limits_of(plan)) & ~_crowded_out(problem, plan.conditions)
     if plan.model == "lscp":
         wanted = coverable(problem, plan.conditions) & ~problem.covered & (problem.people > 0)
@@ -66,9 +71,40 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
         return _whole_cost(problem, plan.prices.reach * _lifted(problem, people_wanted(problem, plan)) - most)
     if plan.model == "max-min":
         return share_within(problem, improvable(problem, limits_of(plan)), most)
+    return _most_people(problem, most - _raised(problem, plan))
+
+
+def _raised(problem: Problem, plan: SitingPlan) -> float:
+    """Return what the people that the floors ask for are worth by the prices on floors."""
     floors = floor_people(problem, plan)
-    most -= sum(plan.prices.floor.get(name, 0.0) * _lifted(problem, people) for name, people in floors.items())
-    return _most_people(problem, most)
+    return sum(plan.prices.floor.get(name, 0.0) * _lifted(problem, people) for name, people in floors.items())
+
+
+def _relocated(problem: Problem, plan: SitingPlan, multipliers: NDArray[np.float64]) -> float:
+    """Return the most worth of people where open sites may close, those that stay and the required ones apart.
+
+    An open site is paid for the priced people in its reach, as a candidate is; or it closes, gives back its cost at the
+    price of cost, and is charged the price of a closure. Whatever a budget rules out may open beside a closure.
+    """
+    asked = plan.conditions
+    closable = problem.open.copy()
+    closable[problem.rows(asked.required)] = False
+    may = problem.candidate & ~_crowded_out(problem, asked)
+    may[problem.rows(asked.forbidden)] = False
+    worth = problem.people * _worth(problem, plan)
+    priced = np.where(problem.covered_by(problem.open & ~closable), 0.0, multipliers * worth)
+    paid = _paid(problem, priced, closable)
+    kept = np.maximum(paid, plan.prices.cost * problem.site_cost - plan.prices.closure)[closable]
+    closures = plan.prices.closure * (plan.closures_limit or 0)
+    return float(worth.sum() - priced.sum() + kept.sum()) + closures + _profits(problem, plan, priced, may)
+
+
+def _paid(problem: Problem, priced: NDArray[np.float64], sites: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return ``(s,)`` what some sites are paid for the priced people in their reach, each as if there were no other."""
+    site, demand = problem.near
+    pairs = sites[site]
+    paid = np.bincount(site[pairs], weights=priced[demand[pairs]], minlength=len(sites))
+    return paid.astype(np.float64)  # whole numbers where there is no pair
 
 
 def share_within(problem: Problem, names: Iterable[str], most: float) -> float:
@@ -173,8 +209,9 @@ def _above(whole: float) -> float:
 def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     """Return what one person at each demand point is worth."""
     floor = plan.prices.floor
-    own = {"mclp": 1.0, "partial": plan.prices.reach}.get(plan.model, 0.0)
-    asked = floor_people(problem, plan) if plan.model == "mclp" else improvable(problem, limits_of(plan))
+    own = {"mclp": 1.0, "relocation": 1.0, "partial": plan.prices.reach}.get(plan.model, 0.0)
+    floored = plan.model in ("mclp", "relocation")
+    asked = floor_people(problem, plan) if floored else improvable(problem, limits_of(plan))
     unknown = set(floor) - set(asked)
     if unknown or (plan.model == "partial" and floor):
         msg = f"the certificate prices floors of {sorted(floor)}, which nobody asked for"
@@ -191,9 +228,7 @@ def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
 
 def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], may: NDArray[np.bool_]) -> float:
     """Return what sites are paid beyond their charges, those in the black and the required ones, plus the limits."""
-    site, demand = problem.near
-    pairs = may[site]
-    paid = np.bincount(site[pairs], weights=priced[demand[pairs]], minlength=len(problem.site_cost))
+    paid = _paid(problem, priced, may)
     charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
     limits = plan.prices.site * _most_sites(problem, plan, may)
     if plan.prices.cost > 0:
@@ -221,7 +256,7 @@ def _spendable(problem: Problem, plan: SitingPlan) -> float:
 def _most_sites(problem: Problem, plan: SitingPlan, may: NDArray[np.bool_]) -> float:
     """Return how many sites may open: those the limit allows, or the cheapest ones that the budget pays."""
     most = math.inf if plan.sites_limit is None else float(plan.sites_limit)
-    if plan.budget is not None:
+    if plan.budget is not None and plan.model != "relocation":  # what closes there pays for more
         paid = np.cumsum(np.sort(problem.cost_units.whole[may])) <= problem.cost_units.most(plan.budget)
         most = min(most, float(paid.sum()))
     return most if plan.prices.site > 0 else 0.0

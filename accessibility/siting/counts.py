@@ -42,6 +42,8 @@ class Counts:
     needs
         ``(f, r)`` CSR, the people of each row in each district that has a floor, and ``(f,)`` how many of them have to
         be covered.
+    row
+        ``(n,)`` row of each demand point; -1 of one without people.
     """
 
     columns: NDArray[np.intp]
@@ -50,6 +52,7 @@ class Counts:
     weight: NDArray[np.float64]
     before: NDArray[np.int64]
     needs: tuple[sparse.csr_array, NDArray[np.float64]]
+    row: NDArray[np.intp]
 
     @cached_property
     def unit(self) -> float:
@@ -124,6 +127,7 @@ def read_counts(
     weight: NDArray[np.float64] = np.bincount(reach.group, weights=people, minlength=r).astype(float)
     first = np.zeros(r, np.intp)
     first[reach.group[::-1]] = np.arange(len(peopled))[::-1]
+    row[peopled] = reach.group
     return Counts(
         columns=columns,
         room=Room.of(problem, limits, terms, columns),
@@ -131,6 +135,7 @@ def read_counts(
         weight=weight,
         before=before[first],
         needs=_needs(problem, terms, weight, district[first] if r else np.empty(0, np.int64)),
+        row=row,
     )
 
 

@@ -242,7 +242,7 @@ def _certificate(
     charges = np.maximum(duals[len(shared) : len(duals) - len(counted)], 0.0) * covering.solver_weight
     charges /= towns.population.max()
     packs, rest = charges[: len(covering.room)], charges[len(covering.room) :].tolist()
-    quota, apart = pack_prices(problem, reading, packs)
+    quota, apart = pack_prices(problem, reading.terms, packs)
     prices = Prices(
         site=rest.pop(0) if covering.counts else 0.0,
         cost=rest.pop(0) / (covering.coin * covering.solver_cost) if covering.spends else 0.0,

@@ -202,7 +202,7 @@ def priced_share(dual: Dual | None) -> NDArray[np.float64] | None:
 def prices_of(problem: Problem, reading: Reading, dual: Dual | None) -> Prices:
     """Return the prices of limits, in people."""
     covering = reading.covering
-    quota, apart = pack_prices(problem, reading, None if dual is None else dual.pack * covering.person)
+    quota, apart = pack_prices(problem, reading.terms, None if dual is None else dual.pack * covering.person)
     if dual is None:
         return Prices(quota=quota, apart=apart)
     floors = zip(district_people(problem), dual.floor, strict=False)
@@ -216,13 +216,13 @@ def prices_of(problem: Problem, reading: Reading, dual: Dual | None) -> Prices:
 
 
 def pack_prices(
-    problem: Problem, reading: Reading, price: NDArray[np.float64] | None
+    problem: Problem, terms: Terms, price: NDArray[np.float64] | None
 ) -> tuple[dict[str, float], tuple[tuple[tuple[object, ...], float], ...]]:
     """Return the prices of quotas by name, and those of sets of sites that exclude each other."""
     quota: dict[str, float] = {}
     apart: list[tuple[tuple[object, ...], float]] = []
-    for place, pack in enumerate(reading.terms.packs):
-        full = np.isin(pack.rows, reading.terms.required).sum() >= pack.room
+    for place, pack in enumerate(terms.packs):
+        full = np.isin(pack.rows, terms.required).sum() >= pack.room
         charge = 0.0 if price is None or full else float(price[place])  # whom a full pack leaves out never opens
         if charge > 0 and pack.quota:
             quota[pack.quota] = charge

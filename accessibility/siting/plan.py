@@ -106,6 +106,8 @@ class Prices(Frozen):
         District to what one more person covered there is worth beside their own count.
     reach
         What one person covered is worth (partial).
+    closure
+        For each site closed (relocation).
     """
 
     site: float = 0.0
@@ -114,11 +116,13 @@ class Prices(Frozen):
     apart: tuple[tuple[tuple[object, ...], float], ...] = ()
     floor: Mapping[str, float] = field(default_factory=dict)
     reach: float = 0.0
+    closure: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse a price that is negative or no number: it proves nothing."""
-        priced = (*self.quota.values(), *self.floor.values(), *(price for _, price in self.apart))
-        if not all(np.isfinite(price) and price >= 0 for price in (self.site, self.cost, self.reach, *priced)):
+        priced = [*self.quota.values(), *self.floor.values(), *(price for _, price in self.apart)]
+        priced += [self.site, self.cost, self.reach, self.closure]
+        if not all(np.isfinite(price) and price >= 0 for price in priced):
             msg = f"prices of a certificate are finite and 0 or more; found {self}"
             raise InputError(msg)
         object.__setattr__(self, "quota", Named(self.quota))

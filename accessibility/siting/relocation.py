@@ -12,6 +12,7 @@ from scipy import sparse
 
 from accessibility.errors import InputError, UnprovenError
 from accessibility.errors.arguments import checked
+from accessibility.siting.certificate import proven_bound
 from accessibility.siting.clock import Clock
 from accessibility.siting.counts import Counts, read_counts
 from accessibility.siting.enumeration import confirmed
@@ -19,10 +20,10 @@ from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.floors import unmet_floors
 from accessibility.siting.limits import Limits, money_left, read_terms
 from accessibility.siting.mclp import cover_within
-from accessibility.siting.medians import BUDGET, NUMBER
+from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.numbers import HALF, SUMS, solver_unit
-from accessibility.siting.outcome import ended, refused_plan
-from accessibility.siting.plan import Conditions, SitingPlan, order_by_gain
+from accessibility.siting.outcome import ended, pack_prices, refused_plan
+from accessibility.siting.plan import Conditions, Prices, SitingPlan, order_by_gain
 from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
 
 _START = 0.3  # of the work, for a plan that closes nothing
+_LINEAR = 0.1  # of the work, for a certificate
 
 
 @checked
@@ -107,7 +109,8 @@ def solve_relocation(
             return confirmed(problem, replace(plan, closures_limit=most))
     chosen, bound = _search(moves, begun, clock)
     found = (chosen, problem.people_units.amount(bound), clock.spent_s)
-    return ended(problem, replace(_plan(problem, limits, terms, moves, found), closures_limit=most), clock)
+    plan = replace(_plan(problem, limits, terms, moves, found), closures_limit=most)
+    return ended(problem, _certified(problem, terms, moves, plan, clock), clock)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -314,6 +317,47 @@ def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None
             [today, np.full(f + len(wanted), np.inf), (moves.most[finite] + HALF * money) * scale]
         ),
         maximise=goal == "cover",
+    )
+
+
+def _certified(problem: Problem, terms: Terms, moves: _Moves, plan: SitingPlan, clock: Clock) -> SitingPlan:
+    """Return the plan with a certificate, from the dual of the linear program, where that proves as much."""
+    program = _program(moves)
+    relaxed = replace(program, integer=np.zeros(len(program.integer), np.bool_))
+    answer = solve_program(relaxed, Effort(clock=clock.part(_LINEAR)))
+    if answer.duals is None:
+        return plan
+    multipliers, prices = _dual(problem, terms, moves, answer.duals)
+    trial = replace(plan, multipliers=multipliers, prices=prices, bound_by="certificate")
+    bound = max(proven_bound(problem, trial), plan.objective)
+    if bound > plan.bound and not problem.people_units.alike(bound, plan.bound):
+        return plan
+    closed = problem.people_units.alike(bound, plan.objective)
+    return replace(trial, bound=plan.objective if closed else bound, status="optimal" if closed else "feasible")
+
+
+def _dual(
+    problem: Problem, terms: Terms, moves: _Moves, duals: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], Prices]:
+    """Return the duals of the linear program as shares of people and prices of limits."""
+    counts = moves.counts
+    new, (needs, wanted) = np.flatnonzero(counts.before == 0), counts.needs
+    a, f = len(new), len(wanted)
+    raised = np.maximum(-duals[a : a + f], 0.0)
+    worth = (counts.weight[new] + needs[:, new].T @ raised) / counts.unit
+    share = np.zeros(len(counts.weight))
+    share[new] = np.clip(np.divide(duals[:a], worth, out=np.ones(a), where=worth > 0), 0.0, 1.0)
+    share[(counts.before == 0) & (np.diff(counts.matrix.indptr) == 0)] = 1.0  # nobody is paid for whom none reaches
+    price = np.zeros(len(moves.most))
+    price[np.isfinite(moves.most)] = np.maximum(duals[a + f :], 0.0) * counts.unit * problem.people_units.unit
+    quota, apart = pack_prices(problem, terms, price[PACKS : PACKS + len(terms.packs)])
+    return np.append(share, 0.0)[counts.row], Prices(
+        site=float(price[NUMBER]),
+        cost=float(price[BUDGET]) / solver_unit(float(counts.room.cost.sum())) / problem.cost_units.unit,
+        quota=quota,
+        apart=apart,
+        floor={name: float(more) for name, more in zip(terms.floor_people, raised, strict=True) if more > 0},
+        closure=float(price[PACKS + len(terms.packs)]),
     )
 
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from provingworlds import MODELS, draw_question
+from provingworlds import MODELS, draw_question, find_truth, objective_of
 
 from accessibility.errors import InputError, UnprovenError
 from accessibility.siting import Conditions, Problem, SitingPlan, solve_max_min, solve_mclp, verify_plan
+from accessibility.siting.certificate import proven_bound
 from accessibility.siting.plan import Prices, Sizes
 
 if TYPE_CHECKING:
@@ -132,6 +133,53 @@ def test_a_worse_plan_is_not_called_the_best(model: str, by: Any) -> None:
             with pytest.raises((UnprovenError, InputError)):
                 verify_plan(drawn.problem, replace(told, **evidence))
     assert tried or model == "p-center"
+
+
+def any_prices(random: np.random.Generator, drawn: Drawn, model: str) -> Prices:
+    """Return prices of every limit that a question sets, as they come."""
+    problem, asked, names = drawn.problem, drawn.asked(model), [*drawn.problem.districts]
+    cost = max(float(problem.site_cost.sum()), 1e-300)
+    scale = {"max-min": 1.0, "lscp": cost}.get(model, problem.population / 3)
+    floors: dict[str, float] = {}
+    if model == "max-min":
+        people = [problem.people[problem.district == k].sum() for k in range(len(names))]
+        floors = {n: w / p for n, w, p in zip(names, random.dirichlet(np.ones(len(names))), people, strict=True)}
+    elif model in ("mclp", "relocation"):
+        floors = {name: random.random() for name in names if asked.floors.get(name, asked.floor) > 0}
+    limited = {"site": (drawn.sites, scale), "cost": (drawn.budget, scale / cost)} if model != "partial" else {}
+    return Prices(
+        **{name: random.random() * most for name, (limit, most) in limited.items() if limit is not None},
+        quota={name: random.random() * scale for name in asked.quotas},
+        apart=tuple((pair, random.random() * scale) for pair in asked.exclusive),
+        floor=floors,
+        reach=random.random() * cost / problem.population if model == "partial" else 0.0,
+        closure=random.random() * scale if model == "relocation" else 0.0,
+    )
+
+
+@pytest.mark.parametrize("model", ["mclp", "relocation", "lscp", "partial", "max-min"])
+def test_no_certificate_proves_too_much(model: str) -> None:
+    """Whatever multipliers and prices are told, what they prove is true of the best plan of all."""
+    random, tried = np.random.default_rng(8), 0
+    for seed in range(7000, 7040):
+        drawn = draw_question(seed, most_sites=6, most_points=9)
+        problem, truth = drawn.problem, find_truth(drawn, model)
+        lived = all(problem.people[problem.district == k].sum() > 0 for k in range(len(problem.districts)))
+        if not truth.feasible or not lived:
+            continue
+        plan, best = drawn.solve(model), objective_of(drawn, model, truth)
+        for _ in range(4):
+            shares = random.choice([0.0, random.random(), 1.0], len(problem.people))
+            told = shares * problem.site_cost.max() if model == "lscp" else shares
+            try:
+                forged = replace(plan, multipliers=told, prices=any_prices(random, drawn, model))
+                bound = proven_bound(problem, forged)
+            except UnprovenError:
+                continue
+            tried += 1
+            hair = 1e-9 * abs(best)
+            assert bound <= best + hair if model in ("lscp", "partial") else bound >= best - hair, (seed, bound, best)
+    assert tried > 20
 
 
 def test_a_bound_that_many_plans_stand_behind_is_not_enumerated() -> None:
