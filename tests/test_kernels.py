@@ -35,7 +35,7 @@ def test_a_command_measures_on_as_many_threads_as_it_is_given(
         threads.append(numba.get_num_threads())
         return run_in_threads(tasks)
 
-    for module in ("quality.gate", "pack", "comparing"):
+    for module in ("quality.gate", "cli.pack", "cli.comparing"):
         monkeypatch.setattr(f"accessibility.{module}.run_in_threads", watched)
     before = numba.get_num_threads()
     match command:
