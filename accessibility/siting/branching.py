@@ -77,6 +77,13 @@ class Part:
         left = RowValues(by_row=(np.concatenate([[0], np.cumsum(many[rows])]), site, value), base=base[rows])
         return cls(values=left, rows=rows, fixed=float(base[many == 0].sum()))
 
+    def among(self, columns: NDArray[np.intp]) -> Part:
+        """Return the same, whose sites are the places in a list that holds them all."""
+        start, site, value = self.values.by_row
+        place = np.zeros(max(columns.max(initial=-1), site.max(initial=-1)) + 1, np.int32)
+        place[columns] = np.arange(len(columns))
+        return replace(self, values=replace(self.values, by_row=(start, place[site], value)))
+
 
 def search_tree(
     values: RowValues, room: Room, offers: Offers, visit: Callable[[NDArray[np.bool_]], float], clock: Clock
@@ -96,10 +103,34 @@ def search_tree(
     """
     wanted = visit(take_in_order(np.flatnonzero(offers.chosen), room))
     never, always = fixed_sites(offers, room, wanted)
-    none = np.zeros(len(room.cost), np.bool_)
-    whole = Part.of(values, none, never)
-    root = Branch(inside=always, outside=never, price=offers.row[whole.rows].astype(np.float32))
-    waiting, count = [(offers.bound, 0, root)], 0
+    if not room.holds(always):
+        return wanted
+    columns = np.flatnonzero(~never & ~always)
+    whole = Part.of(values, always, never).among(columns)
+
+    def shown(inside: NDArray[np.bool_]) -> float:
+        plan = always.copy()
+        plan[columns[inside]] = True
+        return visit(plan)
+
+    root = Branch(
+        inside=np.zeros(len(columns), np.bool_),
+        outside=np.zeros(len(columns), np.bool_),
+        price=offers.row[whole.rows].astype(np.float32),
+    )
+    return _searched(whole, room.among(columns, always), (offers.bound, wanted, root), shown, clock)
+
+
+def _searched(
+    whole: Part,
+    room: Room,
+    begin: tuple[float, float, Branch],
+    visit: Callable[[NDArray[np.bool_]], float],
+    clock: Clock,
+) -> float:
+    """Return the bound of a branch that is all there is, given a bound of it and what the bound has to reach."""
+    bound, wanted, branch = begin
+    waiting, count = [(bound, 0, branch)], 0
     while waiting and waiting[0][0] < wanted and not clock.up:
         bound, _, branch = heapq.heappop(waiting)
         if not room.holds(branch.inside):
@@ -112,8 +143,8 @@ def search_tree(
         if not len(part.rows):
             wanted = visit(branch.inside)
             continue
-        begin = branch.price[part.rows].astype(np.float64)
-        offers = raise_bound(part.values, left, begin, _towards(wanted - fixed), clock, _STEPS)
+        price = branch.price[part.rows].astype(np.float64)
+        offers = raise_bound(part.values, left, price, _towards(wanted - fixed), clock, _STEPS)
         opened = take_in_order(np.flatnonzero(offers.chosen), left)
         if fixed + _served(part.values.by_row, part.values.base, opened) < wanted:
             wanted = visit(branch.inside | opened)
@@ -165,14 +196,14 @@ def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noq
     left, worth = np.empty(site.size, np.int32), np.empty(site.size)
     at = 0
     for i in range(base.size):
-        for k in range(start[i], start[i + 1]):
-            j = site[k]
+        for k in range(np.uint64(start[i]), np.uint64(start[i + 1])):
+            j = np.uint64(site[k])
             if inside[j] and value[k] < lower[i]:
                 lower[i] = value[k]
             if inside[j] or value[k] >= lower[i]:
                 break
             if not outside[j]:
-                left[at], worth[at] = j, value[k]
+                left[at], worth[at] = site[k], value[k]
                 at += 1
         begin[i + 1] = at
     return begin, left[:at], worth[:at], lower
@@ -186,7 +217,7 @@ def _served(by_row, base, inside):  # type: ignore[no-untyped-def]  # noqa: ANN0
     for i in range(base.size):
         least = base[i]
         for k in range(np.uint64(start[i]), np.uint64(start[i + 1])):
-            if inside[site[k]]:
+            if inside[np.uint64(site[k])]:
                 least = min(least, value[k])
                 break
         total += least

@@ -31,7 +31,7 @@ _ROUNDING = 1e-12
 _AT_ONCE = 10  # steps after which the charges of limits are found again, and the plan is looked at
 _PROGRESS = 1e-6
 _KEPT = 0.7  # of the heading of the step before
-_STEP = 50.0  # what a step does for each row and site, beside reading pairs
+_STEP = 10.0  # what a step does for each row and site, beside reading pairs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -208,7 +208,7 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
             # The pairs of a row ascend in value: nobody after this one earns anything of it.
             if value[k] >= offer:
                 break
-            gross[site[k]] += value[k] - offer
+            gross[np.uint64(site[k])] += value[k] - offer
 
 
 @nb.njit(cache=True, nogil=True)
@@ -267,7 +267,7 @@ def _head(pairs, price, chosen, heading):  # type: ignore[no-untyped-def]  # noq
         for k in range(np.uint64(start[i]), np.uint64(start[i + 1])):
             if value[k] >= price[i]:
                 break
-            slope -= chosen[site[k]]
+            slope -= chosen[np.uint64(site[k])]
         # Some of the last heading is kept, against zigzag (Camerini, Fratta and Maffioli 1975).
         turned = slope + _KEPT * heading[i]
         if (turned > 0.0 and price[i] >= highest[i]) or (turned < 0.0 and price[i] <= lowest[i]):

@@ -28,7 +28,7 @@ _SHARED = 4  # of each row so many times more sites are weighed than an open sit
 _LEAST_WEIGHED = 8
 _TOWARDS_SECOND = 0.3
 _ALMOST_ONE = 0.999
-_TREE_WORK = 0.5  # of all the work, for a tree of our own before the solver's
+_TREE_WORK = 0.8  # of all the work, for a tree of our own before the solver's
 _MOST_ROWS = 50_000  # beyond, the solver would not end its first linear program
 
 

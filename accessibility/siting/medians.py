@@ -187,6 +187,18 @@ class Room:
         found: NDArray[np.bool_] = (self.cost <= left[BUDGET]) & ~packed & (left[NUMBER] >= 1)
         return found
 
+    def among(self, columns: NDArray[np.intp], inside: NDArray[np.bool_]) -> Room:
+        """Return the room that a set of sites leaves to some others."""
+        many = np.diff(self.pack_start)
+        listed = np.zeros(len(self.cost), np.bool_)
+        listed[columns] = True
+        return Room(
+            cost=self.cost[columns],
+            pack_start=np.concatenate([[0], np.cumsum(many[columns])]),
+            pack=self.pack[np.repeat(listed, many)],
+            left=self.left - self.rows @ inside.astype(np.float64),
+        )
+
     def holds(self, inside: NDArray[np.bool_]) -> bool:
         """Return whether a set of sites keeps to every limit."""
         return bool((self.rows @ inside.astype(np.float64) <= self.left).all())
