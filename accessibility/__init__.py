@@ -1,4 +1,4 @@
-"""Who lives within a 15-minute walk or 5 km of a service outlet, and where the next counter should open.
+"""Who lives within a 15-minute walk or 5 km of a service outlet, and where the next outlet should open.
 
 A **standard**, a walking **network**, **people** and **sites** become **catchments** once;
 coverage, siting and what-if are then cheap questions about the same catchments::

@@ -244,7 +244,7 @@ BAD = {
     "metres for degrees": (put("outlets.csv", "id,lon,lat\nO1,424613,3375000\n"), r"outlets\.csv:.*(metres|EPSG)"),
     "unknown datum": (spoil_toml('outlets.csv", coordinates = "WGS84"', 'outlets.csv", coordinates = "?"'), r"'\?'"),
     "area without a coordinate system": (add_area(None), r"area\.shp: no coordinate system"),
-    "nobody in the area": (add_area(4326, west=109.0), r"nobody lives inside the area"),
+    "nobody in the area": (add_area(4326, west=109.0), r"no one lives inside the area"),
     "raster without a coordinate system": (raster([[1, 2]], crs=None), r"people\.tif:.*coordinate system"),
     "all cells without data": (raster([[-99_999, -99_999]]), r"people\.tif"),
     "negative cells": (raster([[5, -7]]), r"people\.tif:.*-7"),

@@ -68,7 +68,7 @@ def test_a_map_in_chinese_leaves_no_english_behind(language: str) -> None:
     )
     page = str(drawn.get_root().render())
     shown = page[page.index("<body>") : page.index('<script type="application/json"')]
-    for english, chinese in (("Layers", "图层"), ("covered", "已覆盖"), ("What if", "假如"), ("By district", "按区划")):
+    for english, chinese in (("Layers", "图层"), ("covered", "已覆盖"), ("What if", "情景"), ("By district", "按区划")):
         assert chinese in shown
         assert (f">{english}<" in shown or f">{english} {chinese}" in shown) == (language == "both"), english
     assert f'<html lang="{"zh-Hans" if language == "zh" else "en"}">' in page

@@ -265,7 +265,7 @@ def test_people_without_coordinates_stay_in_the_denominator(tmp_path: Path) -> N
             r"t.csv: column 'pop': 1 cell is blank: row 2 ''; expected people",
         ),
         (["id,lon,lat,pop", "a,1,1,many"], {}, r"column 'pop': 1 cell is not a number: row 2 'many'"),
-        (["id,lon,lat,pop", "a,1,1,0"], {}, r"t.csv: column 'pop' has nobody in 1 rows"),
+        (["id,lon,lat,pop", "a,1,1,0"], {}, r"t.csv: column 'pop' has no people in 1 rows"),
         (["id,lon,lat,pop", "a,1,1,2", "a,1,2,2"], {}, r"1 ids stand more than once: a"),
         (["id,lon,lat,pop", "a,30,108,2"], {}, r"look swapped"),
         (

@@ -90,19 +90,19 @@ def told(**given: Any) -> str:
 
 
 def test_the_proof_in_words() -> None:
-    assert told().startswith("Proven best: no choice under the same conditions covers more people.")
+    assert told().startswith("Proven optimal: no plan under the same conditions covers more people.")
     assert told().endswith("The bound carries a certificate that can be checked without a solver.")
     short = told(status="feasible", bound=1_010.0, bound_by="solver")
     assert short == (
-        "No choice under the same conditions covers more than 1,010: at most 10 people, 1.00 %, short of the best"
-        " possible. The bound is the solver's word."
+        "No plan under the same conditions covers more than 1,010: at most 10 people, 1.00 %, short of the best"
+        " possible. The bound comes from branch and bound and was not verified independently."
     )
     close = told(status="feasible", bound=1_000.01)
     assert "at most 0 people, < 0.01 %, short" in close
     dear = told(model="lscp", objective=12.0, bound=11.5, status="feasible")
-    assert "Costs 12. No plan that reaches the target costs less than 11.50: at most 4.17 % dearer" in dear
+    assert "Costs 12. No plan that reaches the target costs less than 11.50: at most 4.17 % above the optimum" in dear
     far = told(model="p-center", objective=720.0, bound=690.0, status="feasible", bound_by="enumeration")
-    assert "Reaches 12.0 minutes, the longest walk; no choice under the same conditions does better than 11.5" in far
+    assert "Reaches 12.0 minutes, the longest walk; no plan under the same conditions does better than 11.5" in far
 
 
 def test_an_infeasible_and_an_empty_plan_say_so() -> None:

@@ -225,7 +225,7 @@ def test_a_run_that_no_longer_follows_from_its_inputs_ends_with_4(
     said = " ".join(capsys.readouterr().out.split())
     assert "population: NOT EQUAL, the run told 310.0, found again 311.0" in said
     assert "siting.covered_people: NOT EQUAL, the run told 270.0, found again 271.0" in said
-    assert "people covered by the proposal, walked anew: NOT EQUAL, the run told 270.0, found again 271.0" in said
+    assert "people covered by the proposal, measured again: NOT EQUAL, the run told 270.0, found again 271.0" in said
 
 
 @pytest.mark.parametrize(("asked", "code"), [([], 3), (["--gap", 0.005], 3), (["--gap", 0.02], 0)])

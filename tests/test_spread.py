@@ -99,7 +99,7 @@ def test_every_district_keeps_its_total(
 def test_districts_without_people_to_spread_are_named() -> None:
     with pytest.raises(InputError, match=r"1 districts have no population to spread: East; expected people, 0 or more"):
         spread_over_buildings(houses(), DISTRICTS.assign(population=[1.0, np.nan]))
-    with pytest.raises(InputError, match=r"nobody lives in 2 districts"):
+    with pytest.raises(InputError, match=r"no one lives in 2 districts"):
         spread_over_buildings(houses(), DISTRICTS.assign(population=[0.0, 0.0]))
 
 

@@ -38,7 +38,7 @@ EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
 
 app = typer.Typer(
     name="accessibility",
-    help="Who lives within a 15-minute walk or 5 km of a service outlet, and where the next counter should open.",
+    help="Who lives within a 15-minute walk or 5 km of a service outlet, and where the next outlet should open.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,7 +48,7 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 _GAP = 0.001
 Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Threads that search the streets; all processors if not given.")
+    int | None, typer.Option("--workers", min=1, help="Number of threads; all processors if not given.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
@@ -56,10 +56,10 @@ Basemap = Annotated[
     bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
 ]
 Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of map, report and workbook.")]
-Shapefile = Annotated[bool, typer.Option("--shapefile", help="The layers as Shapefiles, too.")]
-Geotiff = Annotated[bool, typer.Option("--geotiff", help="Walking minutes as a GeoTIFF, too.")]
+Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
+Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Write into a folder that is no run's, and keep no earlier proposal.")
+    bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
 ]
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
@@ -95,7 +95,7 @@ def demo(  # noqa: PLR0913 -- the options of a command
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")]) -> None:
+def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")]) -> None:
     """Write a commented study.toml to fill in."""
     from accessibility.cli.starting import new_study  # noqa: PLC0415
 
@@ -104,17 +104,17 @@ def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to ma
 
 @app.command()
 def fetch(  # noqa: PLR0913 -- the options of a command
-    place: Annotated[str, typer.Argument(metavar="PLACE", help='Such as "Vaduz, Liechtenstein".')],
+    place: Annotated[str, typer.Argument(metavar="PLACE", help='For example "Vaduz, Liechtenstein".')],
     *,
     into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
     overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
     nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Give up after so long.")] = 15.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0,
     quiet: Quiet = False,
     as_json: Json = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what was changed since, too.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False,
 ) -> None:
-    """Fetch streets, banks, offices and boundary from OpenStreetMap (needs the internet)."""
+    """Fetch streets, bank branches, outlets and boundary from OpenStreetMap (needs the internet)."""
     from accessibility.cli.options import FetchOptions  # noqa: PLC0415
     from accessibility.cli.starting import run_fetch  # noqa: PLC0415
 
@@ -125,7 +125,7 @@ def fetch(  # noqa: PLR0913 -- the options of a command
         _print_json(facts)
     elif not quiet:
         typer.echo(
-            f"{visible(facts['place'])}: {facts['outlets']} offices, {facts['banks']} bank branches, streets, boundary"
+            f"{visible(facts['place'])}: {facts['outlets']} outlets, {facts['banks']} bank branches, streets, boundary"
         )
         for note in facts["notes"]:
             typer.echo(visible(note))
@@ -185,12 +185,12 @@ def cover(  # noqa: PLR0913 -- the options of a command
 def site(  # noqa: PLR0913 -- the options of a command
     study: StudyFile,
     *,
-    budget: Annotated[float | None, typer.Option(help="Greatest cost of all new sites together.")] = None,
-    sites: Annotated[int | None, typer.Option(help="Greatest number of new sites.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Maximum total cost of the new sites.")] = None,
+    sites: Annotated[int | None, typer.Option(help="Maximum number of new sites.")] = None,
     reach: Annotated[float | None, typer.Option(help="Share of all people to reach at least cost, 0 to 1.")] = None,
-    model: Annotated[Model, typer.Option(help="What the plan is best at.")] = "mclp",
-    floor: Annotated[float, typer.Option(help="Least share covered in every district, 0 to 1.")] = 0.0,
-    close: Annotated[int, typer.Option(help="How many open sites may close (relocation).")] = 0,
+    model: Annotated[Model, typer.Option(help="Objective of the plan.")] = "mclp",
+    floor: Annotated[float, typer.Option(help="Minimum share covered in every district, 0 to 1.")] = 0.0,
+    close: Annotated[int, typer.Option(help="Number of open sites that may close (relocation).")] = 0,
     gap: Annotated[
         float | None,
         typer.Option(
@@ -200,7 +200,9 @@ def site(  # noqa: PLR0913 -- the options of a command
     ] = None,
     time_limit: Annotated[
         float | None,
-        typer.Option("--time-limit", min=0.0, help="Most seconds to search; its work is limited if not given."),
+        typer.Option(
+            "--time-limit", min=0.0, help="Time limit of the search, in seconds; its work is limited if not given."
+        ),
     ] = None,
     out: Out = None,
     workers: Workers = None,
@@ -251,7 +253,7 @@ def _tell(result: Any, *, quiet: bool, as_json: bool) -> None:
 @app.command()
 def compare(  # noqa: PLR0913 -- the options of a command
     study: StudyFile,
-    scenarios: Annotated[Path, typer.Argument(metavar="SCENARIOS.toml", help="What would be different.")],
+    scenarios: Annotated[Path, typer.Argument(metavar="SCENARIOS.toml", help="The scenarios.")],
     *,
     out: Out = None,
     workers: Workers = None,
@@ -278,7 +280,7 @@ def compare(  # noqa: PLR0913 -- the options of a command
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What a run wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     *,
     workers: Workers = None,
     quiet: Quiet = False,

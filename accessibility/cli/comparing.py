@@ -41,7 +41,7 @@ class ScenarioComparison:
     headline
         Today's coverage.
     scenarios
-        A row a scenario.
+        One row per scenario.
     differences
         Who gains and loses, by scenario, district, setting and group.
     maps

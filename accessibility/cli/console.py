@@ -153,7 +153,7 @@ def _print_plan(console: Console, plan: SitingPlan) -> None:
 
 
 def print_comparison(found: ScenarioComparison) -> None:
-    """Print today's headline, a line a scenario, and the files."""
+    """Print today's headline, one line per scenario, and the files."""
     console = Console(highlight=False, soft_wrap=True)
     console.print(_text(f"today: {found.headline}", style="bold"))
     table = Table("", "covered", "share", "gained", "lost", "unreached", "cost", box=None, header_style="dim")
@@ -185,7 +185,7 @@ def print_check(facts: dict[str, Any]) -> None:
     nodes = round(facts["nearest_node_points"], 2) + 0.0
     console.print(_text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
     streets = facts["streets"]
-    density = "no street figures: nobody has a place" if streets["km_per_km2"] is None else _density_text(streets)
+    density = "no street figures: no one has a place" if streets["km_per_km2"] is None else _density_text(streets)
     console.print(_text(density))
 
 

@@ -90,7 +90,7 @@ def measure_study(
     plan: SitingPlan | None = None,
     frontier: pd.DataFrame | None = None,
 ) -> Measured:
-    """Measure everything that a report tells of a study.
+    """Measure everything that a report says about a study.
 
     Parameters
     ----------

@@ -169,7 +169,7 @@ def _same_study(folder: Path, told: Mapping[str, Any], study: Study) -> bool:
 
 
 def _asks_the_same(told: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
-    """Return whether the run that `record` tells of answers what that of `told` did."""
+    """Return whether the run of `record` answers what that of `told` did."""
     if told.get("scenario_file") != record.get("scenario_file"):
         return False
     old, new = told.get("siting"), record.get("siting")

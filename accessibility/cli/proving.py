@@ -62,7 +62,7 @@ def prove_told(case: SitingCase, told: ToldSiting) -> Proof:
 
 
 def told_plan(case: SitingCase, told: ToldSiting) -> SitingPlan:
-    """Return the plan that a manifest tells of, as an answer to the question of a case.
+    """Return the plan that a manifest describes, as an answer to the question of a case.
 
     What a manifest does not hold, the multipliers and prices of a certificate and whom an infeasible plan is short of,
     is that of the case's plan.
@@ -106,10 +106,16 @@ def _sentences(plan: SitingPlan) -> dict[str, tuple[str, ...]]:
     """Return what is proved and what is open of a plan that was checked."""
     counted = f"the folder's proposal ({plan.model}): its sites, cost, limits and people, counted without a solver"
     if plan.status == "infeasible":
-        claim, word = "that no plan does what is asked", "the solver's word, which it gave again"
+        claim, word = (
+            "that no plan does what is asked",
+            "from branch and bound, not verified independently; found again",
+        )
         proved: tuple[str, ...] = (counted,)
     else:
-        claim, word = f"its bound {plan.bound:,.6g} ({plan.status})", "the solver's word, which it gave again"
+        claim, word = (
+            f"its bound {plan.bound:,.6g} ({plan.status})",
+            "from branch and bound, not verified independently; found again",
+        )
         proved = (f"{counted}; its objective {plan.objective:,.6g}",)
     by = {
         "certificate": "by a dual certificate, which the repeated run found again and numpy alone checks",

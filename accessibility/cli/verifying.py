@@ -39,8 +39,8 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     """Return whether what a run wrote follows from its inputs as they are now.
 
     The run is repeated from its study into a folder of its own. Every entry of the manifest and every file must be what
-    is found again; the folder's own proposal is checked without a solver, and walked anew. A manifest that is spoilt is
-    a run that does not follow.
+    is found again; the folder's own proposal is checked without a solver, and measured again. A damaged manifest is a
+    run that does not follow.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def _same_source(path: Path, told: ToldFile, what: str) -> Iterator[str]:
 
 
 def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, progress: Progress) -> Result | Compared:
-    """Return the run that the manifest tells of, repeated into another folder."""
+    """Return the run that the manifest describes, repeated into another folder."""
     if told.command == "compare":
         if told.scenario_file is None:
             msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
@@ -159,14 +159,14 @@ def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> I
 
 
 def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterator[Comparison]:
-    """Yield the people covered with the proposed sites open, walked anew, beside what the plan says."""
+    """Yield the people covered with the proposed sites open, measured again, beside what the plan says."""
     if siting is None:
         return
     study, found = read_study(path, cache=cache), None
     with suppress(AccessibilityError):  # sites that are not there, or twice
         scenario = study.plan_scenario(siting.selected, siting.closed)
         found = study.coverage(scenario).covered_people
-    yield Comparison(name="people covered by the proposal, walked anew", told=siting.covered_people, found=found)
+    yield Comparison(name="people covered by the proposal, measured again", told=siting.covered_people, found=found)
 
 
 def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -84,7 +84,7 @@ def read_only(values: object, *, dtype: DTypeLike | None, shape: tuple[int | Non
 def _given(values: object, name: str) -> object:
     """Return what may become an array; what numpy would take for another thing is refused."""
     if isinstance(values, np.ma.MaskedArray) and values.mask.any():
-        msg = f"{name} has {int(values.mask.sum())} masked values; expected a value a row"
+        msg = f"{name} has {int(values.mask.sum())} masked values; expected one value per row"
         raise InputError(msg)
     if isinstance(values, Mapping | set | frozenset) or hasattr(values, "columns"):
         msg = f"{name} is {described(values)}; expected an array or a list, one value a row"

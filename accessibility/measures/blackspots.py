@@ -88,7 +88,7 @@ def find_blackspots(
     ``open-candidate``
         at least half have a candidate site within it;
     ``extend-street``
-        at least half live farther from any street than the snap limit: no counter on a street reaches them;
+        at least half live farther from any street than the snap limit: no site on a street reaches them;
     ``new-counter``
         else: a room has to be found.
 

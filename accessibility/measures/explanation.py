@@ -309,7 +309,7 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
     Raises
     ------
     InputError
-        A place that is none.
+        An invalid place.
 
     Examples
     --------

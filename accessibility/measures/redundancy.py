@@ -47,7 +47,7 @@ class Ledger:
     spare: tuple[int, ...]
 
     def table(self) -> pd.DataFrame:
-        """Return a row an open site, most needed first.
+        """Return one row per open site, most needed first.
 
         Columns: id, name, kind, within_people, alone_people, can_close (whether closing it alone loses nobody),
         can_close_together (whether it is one of those that can all close at once), lon, lat.

@@ -72,7 +72,7 @@ def snap_to_nodes(
     limit_m
         Farthest distance that is snapped, ``<=``; one number or ``(k,)``.
     public
-        Whether only junctions of public streets are taken, as for a counter that serves everybody.
+        Whether only junctions of public streets are taken, as for a site that serves everyone.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def snap_to_nodes(
 
 
 def snap_table(coverage: Coverage, district: pd.Series[Any], names: Iterable[Any]) -> pd.DataFrame:
-    """Return how far people live from their street: a row a district and a last row ``total``.
+    """Return how far people live from their street: one row per district and a last row ``total``.
 
     Median, 95th percentile and greatest distance are over people with a place, those beyond the limit of their
     setting among them; a point where nobody lives does not count.

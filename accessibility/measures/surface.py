@@ -202,7 +202,7 @@ def measure_surface(
     """Return the walking minutes from the middle of every cell to the nearest open site, both access legs in.
 
     Every cell of the area has its value, whether anybody lives there or not: a surface answers for places where homes
-    or counters may come. The edges of the cells lie on multiples of their side, so that two surfaces of one place and
+    or sites may come. The edges of the cells lie on multiples of their side, so that two surfaces of one place and
     size fit.
 
     Parameters

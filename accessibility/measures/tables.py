@@ -89,7 +89,7 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
 def district_table(
     coverage: Coverage, district: pd.Series[Any], site_district: pd.Series[Any], *, names: Sequence[Any]
 ) -> pd.DataFrame:
-    """Return a row a district and a last row ``total``, with the columns `DISTRICT_COLUMNS` of ``districts.csv``.
+    """Return one row per district and a last row ``total``, with the columns `DISTRICT_COLUMNS` of ``districts.csv``.
 
     People count by the rule of their setting; ``rural_covered_share_radius`` reads the rural distance as a straight
     line. Walking minutes are over all people: a quantile that falls on those without a path is missing, and the mean
@@ -135,7 +135,7 @@ def district_table(
 
 
 def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFrame:
-    """Return a row a demand point, in the order of the demand, with the columns of ``demand.parquet``.
+    """Return one row per demand point, in the order of the demand, with the columns of ``demand.parquet``.
 
     They are id (text), population, setting, district, nearest_site (the site that decides), walk_s, network_m,
     radius_m, covered and geometry (points in EPSG:4326; none where the people have no place). Seconds and metres
@@ -198,7 +198,7 @@ def as_text(values: NDArray[Any]) -> Any:
 
 
 def setting_table(coverage: Coverage) -> pd.DataFrame:
-    """Return a row a setting and a last row ``total``: people, covered, uncovered, unreached, both readings.
+    """Return one row per setting and a last row ``total``: people, covered, uncovered, unreached, both readings.
 
     ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line.
     """
@@ -330,7 +330,7 @@ def is_elderly(group: str) -> bool:
 
 
 def group_table(coverage: Coverage, slow: Coverage) -> pd.DataFrame:
-    """Return a row a group: its people, covered people and share, and for old people the same at their own speed.
+    """Return one row per group: its people, covered people and share, and for old people the same at their own speed.
 
     Parameters
     ----------
@@ -361,7 +361,7 @@ def group_table(coverage: Coverage, slow: Coverage) -> pd.DataFrame:
 
 
 def group_notes(table: pd.DataFrame, speed_m_s: float, slow_m_s: float) -> tuple[str, ...]:
-    """Return a sentence a row of `group_table`, both parts of each share in it."""
+    """Return one sentence per row of `group_table`, both parts of each share in it."""
     return tuple(_sentence(row, speed_m_s, slow_m_s) for row in table.reset_index().to_dict("records"))
 
 
@@ -376,7 +376,7 @@ def group_record(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 def _sentence(row: dict[Any, Any], speed_m_s: float, slow_m_s: float) -> str:
     if not row["population"] > 0:
-        return f"{row['group']}: nobody"
+        return f"{row['group']}: no one"
     of = f"of {row['population']:,.0f} people"
     first, second = percent_text(row["covered_share"]), f"({row['covered']:,.0f})"
     usual = f"covered at {speed_text(speed_m_s)} m/s"

@@ -64,7 +64,7 @@ def changes_html(changes: PeopleClasses) -> str:
 
 
 def district_html(table: pd.DataFrame) -> str:
-    """Return a row a district and the total, from the table of a comparison."""
+    """Return one row per district and the total, from the table of a comparison."""
     rows = []
     for name, row in table.xs(ALL, level="setting").iterrows():
         cells = [count(row["population"]), count(row["covered_after"]), percent_text(row["share_after"])]
@@ -76,10 +76,10 @@ def district_html(table: pd.DataFrame) -> str:
 
 
 def steps_html(scenario: Scenario, sites: Sites, cost: float) -> str:
-    """Return what is different from today, a line a site, and what opening costs."""
+    """Return what is different from today, one line per site, and what opening costs."""
     told = [safe_html(line) for line in scenario_lines(scenario, sites)]
     if not told:
-        return "<div>As today: click on the map to add a counter, on a site to close or open it; drag to move.</div>"
+        return "<div>As today: click on the map to add a site, on a site to close or open it; drag to move.</div>"
     lines = "".join(f"<li>{line}</li>" for line in told)
     return f"<ul>{lines}</ul><div>Cost of what opens: {cost:g}</div>"
 

@@ -268,7 +268,7 @@ def picture_frontier(frontier: pd.DataFrame, *, here: tuple[float, float] | None
     Parameters
     ----------
     frontier
-        A row a budget: ``budget`` (cost allowed), ``covered_people`` (of the best plan found for it) and
+        One row per budget: ``budget`` (cost allowed), ``covered_people`` (of the best plan found for it) and
         ``bound_people`` (the proven ceiling: no plan of that budget covers more). Other columns are not looked at.
     here
         Cost and covered people of the proposal.

@@ -212,7 +212,7 @@ _LAYERS = {
 
 
 def data_dictionary() -> pd.DataFrame:
-    """Return a row a column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
+    """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.

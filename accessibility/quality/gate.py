@@ -69,7 +69,7 @@ class Quality:
     findings
         Warnings before notes, those worth most first.
     snap
-        A row a district and a total: how far people live from their street.
+        One row per district and a total: how far people live from their street.
     nearest_node_points
         Share covered with people and sites moved to the nearest junction, minus today's, in percentage points.
     streets

@@ -214,7 +214,7 @@ def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
     asked = floor_people(problem, plan) if floored else improvable(problem, limits_of(plan))
     unknown = set(floor) - set(asked)
     if unknown or (plan.model == "partial" and floor):
-        msg = f"the certificate prices floors of {sorted(floor)}, which nobody asked for"
+        msg = f"the certificate prices floors of {sorted(floor)}, not part of the question"
         raise UnprovenError(msg)
     if plan.model == "max-min":
         shares = sum(price * district_people(problem)[name] for name, price in floor.items())
@@ -237,7 +237,7 @@ def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], ma
         charge[rows] += price
         limits += price * room
     if not math.isfinite(limits):
-        msg = "the certificate prices a limit that nobody set"
+        msg = "the certificate prices a limit that was not set"
         raise UnprovenError(msg)
     profit = paid - charge
     required = problem.rows(plan.conditions.required)
@@ -267,7 +267,7 @@ def _packs(problem: Problem, plan: SitingPlan) -> Iterator[tuple[NDArray[np.intp
     asked = plan.conditions
     for name, price in plan.prices.quota.items():
         if name not in asked.quotas:
-            msg = f"the certificate prices a quota of {name!r}, which nobody asked for"
+            msg = f"the certificate prices a quota of {name!r}, not part of the question"
             raise UnprovenError(msg)
         yield np.flatnonzero((problem.kind == name) | (problem.bank == name)), asked.quotas[name], price
     exclusive = {frozenset(pair) for pair in asked.exclusive}

@@ -60,7 +60,7 @@ class Course:
     guide
         Prices behind the bound; None before there are any.
     by
-        Who vouches for the bound.
+        How the bound was obtained.
     value, short
         Of the best plan; a plan that is short of what it has to cover is worse than any that is not.
     short_at_least

@@ -1,4 +1,4 @@
-"""The p-median's linear relaxation and its exact optimum, by cuts: a column a row for its value, not one a pair.
+"""The p-median's linear relaxation and its exact optimum, by cuts: one column per row for its value, not one a pair.
 
 The value of a row is convex in what opens (as fractions): the greatest of lines, one for each price that the row may
 offer. Only lines that matter are generated, first where the multipliers of the bound say, then where the last solution
@@ -69,7 +69,7 @@ class Cuts:
         return len(self.row) + len(self.needs)
 
     def constraints(self, values: Values) -> tuple[sparse.csr_array, NDArray[np.float64]]:
-        """Return the cuts as rows of a program of a column a site and one a row, and the lower bound of each."""
+        """Return the cuts as rows of a program of one column per site and one per row, and the lower bound of each."""
         m, r = len(values.by_site[0]) - 1, len(values.base)
         start, column, value = _lines(values.by_row, self.row, self.level, m)
         lines = sparse.csr_array((value, column, start), shape=(len(self.row), m + r))
@@ -143,7 +143,7 @@ def solve_choice(
     visit: Callable[[NDArray[np.float64]], tuple[float, float]],
     clock: Clock,
 ) -> float:
-    """Return a bound by branch and bound over the sites that the offers leave open; the solver's word.
+    """Return a bound by branch and bound over the sites that the offers leave open; not verified independently.
 
     The solver chooses under the cuts there are, all that there can be where these are few; where what it chose costs
     more than they say, more are added.

@@ -53,7 +53,7 @@ class Frontier:
         ``(k,)`` no plan within the budget covers more; the bound of a larger budget holds for the smaller ones, too.
         NaN where no plan meets the floors.
     bound_by
-        ``(k,)`` who vouches for that bound: ``certificate`` or ``solver``, as in `SitingPlan`.
+        ``(k,)`` how that bound was obtained: ``certificate`` or ``solver``, as in `SitingPlan`.
     rollout
         One opening order for all budgets.
     ceiling_people
@@ -325,7 +325,7 @@ def _covered(plans: Sequence[SitingPlan]) -> NDArray[np.float64]:
 
 
 def _tightened(plans: Sequence[SitingPlan]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return the bound of every budget, no larger than that of a larger one, and who vouches for it."""
+    """Return the bound of every budget, no larger than that of a larger one, and how it was obtained."""
     bound, by = np.full(len(plans), np.nan), [""] * len(plans)
     least, who = np.inf, ""
     for place in range(len(plans) - 1, -1, -1):

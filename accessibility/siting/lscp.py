@@ -46,8 +46,8 @@ def solve_lscp(
 ) -> SitingPlan:
     """Return the sites of least total cost that cover everybody who can be covered.
 
-    People whom no candidate reaches are told in the plan's message and do not make the question infeasible. Where all
-    costs are 1 the plan has the fewest sites.
+    People out of reach of every candidate are reported in the plan's message and do not make the question infeasible.
+    Where all costs are 1 the plan has the fewest sites.
 
     Parameters
     ----------

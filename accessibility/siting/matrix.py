@@ -1,4 +1,4 @@
-"""Costs of any tool: dense, any of scipy's sparse kinds, a labelled table, or a long table of a row a pair."""
+"""Costs of any tool: dense, any of scipy's sparse kinds, a labelled table, or a long table of one row per pair."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Costs:
     Parameters
     ----------
     matrix
-        A row a site, a column a demand point; CSR, ascending, stored zeros kept.
+        One row per site, one column per demand point; CSR, ascending, stored zeros kept.
     ids
         Ids of the sites; None where nothing names them.
     people, district
@@ -70,13 +70,13 @@ def _column(table: pd.DataFrame, names: Iterable[str]) -> str | None:
 
 
 def _long(given: Costs) -> Costs:
-    """Return the matrix of a row a pair: people name the columns, `ids` the rows, or the sites as they come."""
+    """Return the matrix of one row per pair: people name the columns, `ids` the rows, or the sites as they come."""
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
     table = given.matrix
     site, demand, cost = (table[_column(table, names)] for names in (_SITE, _DEMAND, _COST))
     if not isinstance(given.people, pd.Series):
-        msg = f"people are {described(given.people)}; expected a Series keyed by demand id beside a table of pairs"
+        msg = f"people are {described(given.people)}; expected a Series keyed by demand id with a table of pairs"
         raise InputError(msg)
     rows = pd.Index(site.unique() if given.ids is None else given.ids)
     columns = _unique(given.people.index, "people")
@@ -132,8 +132,8 @@ def _meet(keys: pd.Index[Any], labels: pd.Index[Any], name: str, axis: tuple[str
     turned = len(keys) > 0 and keys.isin(axis[1]).all()
     hint = "; it is turned round: costs.T turns it back" if turned else ""
     msg = (
-        f"{name} names {_first(keys)}, the {axis[0]} of costs are {_first(labels)}; expected the same labels, a row of"
-        f" costs a site and a column a demand point{hint}"
+        f"{name} names {_first(keys)}, the {axis[0]} of costs are {_first(labels)}; expected the same labels, one row"
+        f" of costs per site and one column per demand point{hint}"
     )
     raise InputError(msg)
 
@@ -168,7 +168,9 @@ def _numbers(column: pd.Series[Any]) -> Any:
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        msg = f"costs of {column.name!r} are no numbers ({error}); expected a number a pair, or nothing out of reach"
+        msg = (
+            f"costs of {column.name!r} are no numbers ({error}); expected one number per pair, or nothing out of reach"
+        )
         raise InputError(msg) from error
 
 
@@ -209,6 +211,6 @@ def _dense(costs: Any) -> Any:
         msg = f"costs are {described(costs)} that cannot be read as numbers: {error}"
         raise InputError(msg) from error
     if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand
-        msg = f"costs has shape {dense.shape}; expected a row a site and a column a demand point"
+        msg = f"costs has shape {dense.shape}; expected one row per site and one column per demand point"
         raise InputError(msg)
     return dense

@@ -203,7 +203,7 @@ def _plan(
     towns: _Towns,
     found: tuple[NDArray[np.intp], Answer, Answer],
 ) -> SitingPlan:
-    """Return the plan with the better of both bounds: certified by the linear program, or the solver's word."""
+    """Return the plan with the better bound: certified by the linear program, or not verified independently."""
     rows, linear, answer = found
     parts = opened_parts(problem, limits, rows, reading.terms.required)
     opened = problem.open.copy()

@@ -51,7 +51,7 @@ class MedianCourse:
     clock
         When to stop.
     bound, by
-        No plan has a lower value, and who vouches for that.
+        No plan has a lower value, and how that was obtained.
     offers
         The multipliers that prove most.
     """
@@ -90,7 +90,7 @@ class MedianCourse:
             self.offers = offers
         bound = next_whole(bound) if self.median.whole else bound
         if by == "solver" and self.value - bound <= PROVEN * max(1.0, self.median.fixed + self.value):
-            bound = self.value  # the solver's word is that nothing is better, within its tolerance
+            bound = self.value  # by the solver nothing is better, within its tolerance
         if bound > self.bound:
             self.bound, self.by = min(bound, self.value), by
 

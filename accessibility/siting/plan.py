@@ -37,7 +37,7 @@ class Conditions(Frozen):
     spacing_m
         Least distance between two sites that open; 0 asks for none.
     exclusive
-        Pairs of site ids of which at most one may open (two counters in one building).
+        Pairs of site ids of which at most one may open (two sites in one building).
     floor
         Least share of its people that every district must have covered, 0 to 1.
     floors
@@ -184,8 +184,8 @@ class SitingPlan(Frozen):
         What ended the search: ``proof`` (nothing is left to find), ``gap`` (the one asked for is reached), ``work``
         (its measure, the same on every machine) or ``time`` (the user's limit).
     bound_by
-        Who vouches for the bound: ``certificate`` (the multipliers below prove it without a solver), ``enumeration``,
-        or ``solver`` (a branch-and-bound bound: the solver's word).
+        How the bound was obtained: ``certificate`` (the multipliers below prove it without a solver), ``enumeration``,
+        or ``solver`` (from branch and bound, not verified independently).
     multipliers
         ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
         the point is worth, in cost); None without one. `accessibility.siting.certificate.proven_bound` turns it into a

@@ -334,16 +334,16 @@ class Problem(Frozen):
     ) -> Problem:
         """Return the problem of a cost matrix, from this package or any other tool.
 
-        A row is a site, a column a demand point. Bare numbers cannot tell whether a square matrix is turned round:
+        A row is a site, one column per demand point. Bare numbers cannot tell whether a square matrix is turned round:
         labels can, and are held against each other.
 
         Parameters
         ----------
         costs
             ``(s, n)`` costs from demand point to site: an array or a DataFrame (NaN and infinite are out of reach), a
-            scipy sparse matrix (an absent pair is out of reach, a stored zero costs nothing), or a long DataFrame of a
-            row a pair with the columns ``site``, ``demand`` and ``cost`` (or ``to_id``, ``from_id``, ``travel_time``).
-            The index of a DataFrame holds ids of sites, its columns ids of demand points.
+            scipy sparse matrix (an absent pair is out of reach, a stored zero costs nothing), or a long DataFrame of
+            one row per pair with the columns ``site``, ``demand`` and ``cost`` (or ``to_id``, ``from_id``,
+            ``travel_time``). The index of a DataFrame holds ids of sites, its columns ids of demand points.
         people
             ``(n,)`` people; a Series keyed by demand id is put in the order of the columns. Beside a long table it has
             to be one: it names the points that no site reaches.
@@ -387,7 +387,7 @@ class Problem(Frozen):
         values = len(np.atleast_1d(np.asarray(read.people)))
         if values != n:
             turned = f": are its {s} rows the demand points? costs.T turns it" if values == s else ""
-            msg = f"costs has {n} columns, people {values} values; expected a column a demand point{turned}"
+            msg = f"costs has {n} columns, people {values} values; expected one column per demand point{turned}"
             raise InputError(msg)
         if sites is not None and len(sites) != s:
             msg = f"costs has {s} rows, sites are {len(sites)}; expected as many"

@@ -39,10 +39,10 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
 
     The question, sites, costs, limits, every condition, the gains in opening order, the objective, the side of the
     bound and the status are computed anew; so is the bound where the plan carries a dual certificate, and where it
-    rests on enumeration: then every plan is looked at again. A bound that only the solver vouches for
+    rests on enumeration: then every plan is looked at again. A bound from the solver alone
     (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every plan
     where these are few. An infeasible question is one whose required sites break a limit, whose candidates together do
-    not reach what is asked, or none of whose plans does; where these are too many it is the solver's word, too.
+    not reach what is asked, or none of whose plans does; where these are too many it is not verified independently.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
     for name, people in short.items():
         _refuse(f"the plan is called {plan.status}; it is short by {people} people in {name}, not by 0")
     if plan.short_people:
-        _refuse(f"the plan is called {plan.status} and tells of people it is short of: {dict(plan.short_people)}")
+        _refuse(f"the plan is called {plan.status} and says which people it lacks: {dict(plan.short_people)}")
     _check_bound(problem, plan)
 
 
@@ -251,9 +251,7 @@ def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping
     if best is not None and best.feasible:
         _refuse(f"the plan is called infeasible; there is a plan with an objective of {best.worth[0]}")
     if best is None and not everything and plan.bound_by != "solver":
-        _refuse(
-            f"the plan is called infeasible by {plan.bound_by}, which does not prove it; expected the solver's word"
-        )
+        _refuse(f"the plan is called infeasible by {plan.bound_by}, which does not prove it; expected solver")
     if plan.short_people:
         _check_missing(problem, plan, short, best)
     elif plan.model not in ("relocation", *_SERVING):

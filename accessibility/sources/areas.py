@@ -60,7 +60,7 @@ class AreaSpec:
 
 
 def read_areas(path: Path | HeldTable, spec: AreaSpec | None = None) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return the districts of a polygon file: a row a district, its label in the column ``name``, EPSG:4326.
+    """Return the districts of a polygon file: one row per district, its label in the column ``name``, EPSG:4326.
 
     Rows of one district are joined: those of one id; where the study names none, those of one name and code; without
     codes, those of one name that touch and that no other column tells apart. Districts that share a name are labelled
@@ -222,7 +222,7 @@ def _touching(alike: NDArray[np.intp], shapes: NDArray[Any]) -> NDArray[np.intp]
 
 
 def _joined(table: gpd.GeoDataFrame, key: NDArray[np.intp], summed: tuple[str, ...]) -> tuple[gpd.GeoDataFrame, int]:
-    """Return a row a district; people of rows that carry different numbers are added, other values are the first's."""
+    """Return one row per district; different numbers of people are added, other values are those of the first row."""
     count = int(key.max()) + 1
     if count == len(table):
         return table, 0

@@ -79,7 +79,7 @@ def cached_network(
     try:
         _store(kept, network, findings)
     except OSError as error:  # it saves time alone
-        reason = f"the network cache cannot be written ({error.strerror or error}): streets are read anew every time"
+        reason = f"the network cache cannot be written ({error.strerror or error}): streets are read again every time"
         findings = [*findings, Finding(code="no-cache", source=Path(path).name, message=f"{cache_dir}: {reason}")]
     return network, findings
 

@@ -174,7 +174,7 @@ def _told(found: Reconciled, totals: pd.Series[Any], counted: float, source: str
     if found.empty.size:
         lost = totals.iloc[found.empty]
         message = (
-            f"{len(lost)} districts have an official total and nobody in the file: {_listed(lost, '{:,.0f} people')}; "
+            f"{len(lost)} districts have an official total and no people here: {_listed(lost, '{:,.0f} people')}; "
             "they stand at one point inside, their age groups unknown"
         )
         code, people = "district-without-people", float(lost.sum())
@@ -187,7 +187,9 @@ def _in_none(population: NDArray[np.float64], row: NDArray[np.intp], source: str
     if not none.any():
         return []
     count, people = int(none.sum()), float(population[none].sum())
-    message = f"{count} rows with {people:,.0f} people are in no district: they count beside the official totals"
+    message = (
+        f"{count} rows with {people:,.0f} people are in no district: they count in addition to the official totals"
+    )
     return [Finding(code="people-beside-totals", source=source, message=message, count=count, people=people)]
 
 

@@ -162,7 +162,7 @@ def _check_totals(totals: NDArray[np.float64], names: NDArray[np.object_], sourc
         msg = f"{source}: {int(bad.sum())} districts have no population to spread: {shown}; expected people, 0 or more"
         raise InputError(msg)
     if not totals.sum() > 0:
-        msg = f"{source}: nobody lives in {len(totals)} districts; expected people to spread"
+        msg = f"{source}: no one lives in {len(totals)} districts; expected people to spread"
         raise InputError(msg)
 
 
@@ -193,7 +193,7 @@ def _findings(spread: Spread, row: NDArray[np.intp], empty: NDArray[np.intp], so
     found = []
     outside = int((row < 0).sum())
     if outside:
-        message = f"{outside:,} buildings lie in no district: nobody is placed there"
+        message = f"{outside:,} buildings lie in no district: no one is placed there"
         found.append(Finding(code="building-outside", source=source, message=message, count=outside))
     if empty.size:
         people = float(spread.population[-empty.size :].sum())
@@ -295,7 +295,7 @@ def tell_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids
     rows = placed[alone[of.ravel()]]
     message = (
         f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
-        f"with nobody within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
+        f"with no one within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "
         "One point misjudges a walk; take homes, cells of 100 m, or the townships' polygons with "
         'split_cells = "buildings"'
     )

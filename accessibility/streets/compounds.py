@@ -19,7 +19,7 @@ def enclose_lanes(network: Network) -> tuple[Network, NDArray[np.bool_]]:
     """Return the network with the lanes that only private ways lead to made private too, and which edges those are.
 
     A footpath inside a compound often has no tag of its own. Taken as public it would be a trap: who lives along it
-    could not leave through the private ways around it, and a counter there would serve nobody outside. A part with 5 km
+    could not leave through the private ways around it, and a site there would serve no one outside. A part with 5 km
     of street or more is no lane; it stays public. So does everything that no such part is reached from, as on an island
     or in a hamlet drawn without its link road: nobody there has a way out to be let through.
 

@@ -128,7 +128,7 @@ class FootAccess:
     ``sidewalk=separate`` keeps the road: removing it breaks networks whose separate sidewalk is not connected. `oneway`
     binds people on foot on steps, escalators and ferries only. Bridges, tunnels, platforms, indoor and underground ways
     are walked through from end to end; nobody steps onto them from beside. What is open at certain hours is open: a
-    counter is sought by day. Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and
+    outlet is visited by day. Of a tag with several values (``motorway;trunk``) each must allow the walk. Piers and
     platforms need no `highway`. Cycleways are walked, as OpenStreetMap's worldwide default has it.
 
     Parameters

@@ -234,7 +234,7 @@ def _judged(edges: list[_Edge], foot: FootAccess) -> tuple[list[_Edge], Judged, 
     found = []
     for row in kept:
         edge, direction = edges[row], judged.walks[row].direction
-        # osmnx tells of an edge that runs against its way; the way's tags are about the way.
+        # osmnx marks an edge that runs against its way; the way's tags are about the way.
         against = (direction < 0) != (direction != 0 and str(edge.data.get("reversed", "")).lower() == "true")
         found.append(edge.turned() if against else edge)
     walks = [judged.walks[row] for row in kept]

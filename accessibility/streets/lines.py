@@ -127,7 +127,7 @@ def read_frame(table: gpd.GeoDataFrame, options: LineOptions | None = None) -> t
 
 
 def write_frame(network: Edges) -> gpd.GeoDataFrame:
-    """Return a row an edge, as `read_frame` reads it; see `Network.to_gdf`."""
+    """Return one row per edge, as `read_frame` reads it; see `Network.to_gdf`."""
     as_they_are = ("off_ground", *_OWN, *_CARRIED)
     columns = {
         "kind": np.array(network.kinds)[network.kind],
@@ -184,7 +184,7 @@ def _within(rows: gpd.GeoDataFrame, bounds: tuple[float, float, float, float]) -
 
 
 def _as_degrees(table: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, Said]:
-    """Return a row a single line in EPSG:4326, and how many rows have no geometry or no length."""
+    """Return one row per single line in EPSG:4326, and how many rows have no geometry or no length."""
     there = ~(table.geometry.isna() | table.geometry.is_empty)
     rows = table[there].explode(ignore_index=True)
     try:
@@ -242,7 +242,7 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
     found.loc[against, list(_SLOPES)] = found.loc[against, list(_SLOPES[::-1])].to_numpy()
     said, refused = judged.said, judged.refused
     if "other_tags" in columns:  # GDAL's layer of the lines of an extract
-        text = "lines of OpenStreetMap without its areas and nodes: squares are not crossed, gates stop nobody"
+        text = "lines of OpenStreetMap without its areas and nodes: squares are not crossed, gates do not stop people"
         said["lines-alone"] = (len(rows), f"{text}; the extract itself has them")
     if refused:
         said["not-walkable"] = (refused.total(), f"lines may not be walked{reasons(refused)}")

@@ -154,7 +154,7 @@ def snap_points(
     limit_m
         Farthest distance that is snapped, ``<=``; one number or ``(k,)``.
     public
-        Whether edges are left out where only residents may walk: a counter that serves everybody stands on the street.
+        Whether edges are left out where only residents may walk: a site that serves everyone is on the street.
 
     Returns
     -------

@@ -75,7 +75,7 @@ def propose_candidates(
 
     Examples
     --------
-    A street of 3 km with a counter at its start, and 30 people at its end, beyond 15 minutes:
+    A street of 3 km with an outlet at its start, and 30 people at its end, beyond 15 minutes:
 
     >>> from accessibility import Demand, Network, Sites, measure_coverage
     >>> street = Network(node_xy=[(0, 0), (3000, 0)], edges=[(0, 1)], length_m=[3000], crs="EPSG:32649")

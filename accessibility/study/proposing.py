@@ -79,13 +79,13 @@ class Question:
             msg = f"model is {self.model!r}; expected one of {', '.join(MODELS)}"
             raise InputError(msg)
         if self.reach is not None and (self.model != "mclp" or self.sites is not None or self.budget is not None):
-            msg = f"reach asks for the least cost; expected no model, sites or budget beside it, found {self.model!r}"
+            msg = f"reach asks for the least cost; expected no model, sites or budget with it, found {self.model!r}"
             raise InputError(msg)
         if self.reach is None and self.model != "lscp" and self.sites is None and self.budget is None:
             msg = f"nothing limits the proposal; expected sites, budget or reach with model {self.model!r}"
             raise InputError(msg)
         if self.close and self.model != "relocation":
-            msg = f"close asks for open sites to give up; expected model 'relocation' beside it, found {self.model!r}"
+            msg = f"close asks for open sites to give up; expected model 'relocation' with it, found {self.model!r}"
             raise InputError(msg)
         limits = (("sites", self.sites, np.inf), ("budget", self.budget, np.inf), ("reach", self.reach, 1.0))
         for name, value, most in (*limits, ("floor", self.floor, 1.0), ("close", self.close, np.inf)):
@@ -153,7 +153,7 @@ class SitingCase:
         return table if len(table) else None  # below its floors a budget has no plan
 
     def record(self) -> dict[str, Any]:
-        """Return what a manifest tells of the plan."""
+        """Return what a manifest says about the plan."""
         plan = self.plan
         return {
             "model": plan.model,
@@ -240,7 +240,7 @@ def propose_sites(
     Raises
     ------
     InputError
-        A question that is none, or one whose pairs of candidates and people are too many to hold.
+        An invalid question, or one whose pairs of candidates and people are too many to hold.
     """
     sites, snapped = coverage.sites, coverage.snapped
     if made is not None and len(made):
@@ -287,7 +287,7 @@ def _with_costs(problem: Problem, wide: Catchments) -> tuple[Problem, str]:
     left = float(problem.people[~reached].sum())
     if not left > 0:
         return with_costs, ""
-    return with_costs, f"{left:,.0f} people whom no site can be reached from are left out of the walking times."
+    return with_costs, f"{left:,.0f} people who cannot reach any site are left out of the walking times."
 
 
 def _refuse_many(sites: int, points: int) -> None:

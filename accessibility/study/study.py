@@ -133,7 +133,7 @@ class Study(Frozen):
             `Demand`, a ``GeoDataFrame`` of points or polygons, or a ``DataFrame`` with columns of coordinates under
             their usual names (``lon``, ``lng``, 经度, ...).
         outlets, banks, candidates
-            Sites that count today, bank branches (column ``partner`` or ``open``: which count), places where a counter
+            Sites that count today, bank branches (column ``partner`` or ``open``: which count), places where an outlet
             could open: frames like those of people, or `Sites`; those of several kinds may stand in `outlets` alone.
         districts
             A ``GeoDataFrame`` of polygons.
@@ -150,7 +150,7 @@ class Study(Frozen):
         standard, walker
             What near enough means and how people walk; the policy standard and 1.0 m/s if not given.
         name, attribution
-            Of the study; whom its data are owed to.
+            Of the study; its data attribution.
 
         Returns
         -------
@@ -555,7 +555,7 @@ class Study(Frozen):
         Parameters
         ----------
         shown
-            A coverage; or a trial, whose map shows who gains and who loses against today.
+            A coverage; or a trial, whose map shows who gains and who loses compared with today.
         plan
             A proposal; `accessibility.present.map.coverage_map.Proposal` brings the picture of the frontier, too.
         date
@@ -610,7 +610,7 @@ class Study(Frozen):
 
     @property
     def attribution(self) -> tuple[str, ...]:
-        """Whom the data are owed to, for maps: as the study says, or OpenStreetMap where an extract is read."""
+        """Data attribution, for maps: as the study says, or OpenStreetMap where an extract is read."""
         if self.settings.attribution is not None:
             return (self.settings.attribution,)
         osm = any(is_osm(path) for path in self.inputs.values())

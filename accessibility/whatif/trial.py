@@ -386,7 +386,7 @@ class Trial:
         return self._coverage
 
     def compare(self, *, group: str | None = None) -> pd.DataFrame:
-        """Return who gains and who loses against today, by district and setting.
+        """Return who gains and who loses compared with today, by district and setting.
 
         Parameters
         ----------
@@ -444,7 +444,7 @@ class Trial:
         return undo
 
     def _place(self, subject: str, lon: float, lat: float) -> tuple[Positions, NDArray[np.float64]]:
-        """Return where a site at a place stands; refuse a place that is none."""
+        """Return where a site at a place stands; refuse an invalid place."""
         self.baseline.refuse_place(subject, lon, lat)
         ground = self.baseline.ground
         xy = transform(np.array([(lon, lat)]), WGS84, ground.network.crs)

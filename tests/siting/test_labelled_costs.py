@@ -78,7 +78,7 @@ def test_numbers_that_pandas_made_are_no_labels() -> None:
 @pytest.mark.parametrize(
     ("costs", "given", "told"),
     [
-        (LONG, {"people": [1, 2, 3]}, "expected a Series keyed by demand id beside a table of pairs"),
+        (LONG, {"people": [1, 2, 3]}, "expected a Series keyed by demand id with a table of pairs"),
         (LONG, {"people": PEOPLE.drop("a")}, "1 demand points of the costs are not known, first 'a'"),
         (LONG, {"ids": ["O1"]}, "1 sites of the costs are not known, first 'O2'"),
         (pd.concat([LONG, LONG]), {}, "pairs of the costs stand twice"),

@@ -257,7 +257,7 @@ def _site_style(kind: str) -> Style:
 
 
 def _proposed() -> Style:
-    words = {"bank": "co-located at a bank branch", "new": "new counter"}
+    words = {"bank": "co-located at a bank branch", "new": "new site"}
     rules = [
         StyleRule(
             label=label,
@@ -283,7 +283,9 @@ def _district_styles() -> tuple[Style, Style]:
     wheres = _steps('"covered_share"', _SHARES[1:-1])
     percent = [f"{100 * low:g}\N{EN DASH}{100 * high:g} %" for low, high in pairwise(_SHARES)]
     symbols = [fill(colour, outline=_OUTLINE, width_mm=0.3) for colour in _SHARE_COLOURS]
-    nobody = StyleRule(label="nobody", where='"covered_share" IS NULL', symbol=fill("", outline=_OUTLINE, width_mm=0.3))
+    nobody = StyleRule(
+        label="no one lives here", where='"covered_share" IS NULL', symbol=fill("", outline=_OUTLINE, width_mm=0.3)
+    )
     outlines = Style(
         name="Outlines", description="Names of districts", shape="fill", rules=(outline,), label='"district"'
     )

@@ -72,7 +72,7 @@ def draw_coverage(
     backdrop
         Districts, streets and water; nothing but the people and sites if not given.
     before
-        Another coverage of the same people: the map shows first who gains and who loses against it.
+        Another coverage of the same people: the map shows first who gains and who loses compared with it.
     plan
         A proposal, numbered in opening order, with its proof; a `Proposal` brings the picture of the frontier, too.
         Who gains from it is a layer where `switches` are given.
@@ -291,7 +291,7 @@ def _add_districts(drawn: folium.Map, sheet: MapSheet) -> str | None:
 
 
 def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
-    """Add a layer a kind of site, named by its symbol and count: the layer control is the legend of the sites.
+    """Add one layer per kind of site, named by its symbol and count: the layer control is the legend of the sites.
 
     Return the names in the script of those that can be switched.
     """

@@ -112,7 +112,7 @@ def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
 
 
 def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dict[str, Any]:
-    """Return what the legend shows of a layer: a row a class with its people and their share, and the total."""
+    """Return what the legend shows of a layer: one row per class with its people and their share, and the total."""
     total = classes.total
     rows = [
         {"colour": colour, "label": label, "people": count(people), "share": percent_text(people, total)}

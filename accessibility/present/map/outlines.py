@@ -239,7 +239,7 @@ class StreetLines:
         return self.said(MapWords())[0][1]
 
     def said(self, words: MapWords) -> list[tuple[str, str]]:
-        """Return what the legend says about them, a line a language."""
+        """Return what the legend says about them, one line per language."""
         shown, left = ([words.told(kind, km=f"{km:,.0f}") for kind, km in of.items()] for of in (self.shown, self.left))
         notes = words.lines("streets_note", shown=_joined(shown) if shown else words.told("none"))
         rest = words.told("streets_left", left=_joined(left)) if left else {}

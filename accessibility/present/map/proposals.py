@@ -94,7 +94,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
 
 
 def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
-    """Return how far from the best possible the plan is, a sentence a language, and who vouches for it."""
+    """Return how far from the best possible the plan is, one sentence per language, and how the bound was obtained."""
     if plan.status == "infeasible":
         return words.lines("infeasible", message=plan.message)
     if not plan.selected:

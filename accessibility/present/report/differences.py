@@ -1,4 +1,4 @@
-"""What ``compare`` writes: a row a scenario, the differences by district, setting and group, and the manifest."""
+"""What ``compare`` writes: one row per scenario, the differences by district, setting and group, and the manifest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DIFFERENCE_COLUMNS = (
 
 
 def scenario_table(baseline: Coverage, pairs: Pairs) -> pd.DataFrame:
-    """Return the rows of ``compare.csv``: a row a scenario, with `COMPARE_COLUMNS`.
+    """Return the rows of ``compare.csv``: one row per scenario, with `COMPARE_COLUMNS`.
 
     Parameters
     ----------

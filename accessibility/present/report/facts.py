@@ -76,7 +76,7 @@ class Facts:
     Parameters
     ----------
     study, date, version, sources
-        Whose figures they are, of when, computed by which version, owed to whom.
+        Whose figures they are, of when, computed by which version, with which data attribution.
     standard, walker
         What they were measured with; `slow_m_s` is the speed of old people.
     totals
@@ -84,9 +84,9 @@ class Facts:
     outside_people
         People covered only from outside the area; NaN where there is no area.
     districts, settings, groups
-        ``districts.csv``; a row a setting and a total; a row a group.
+        ``districts.csv``; one row per setting and a total; one row per group.
     sensitivity
-        A row a case, with `SENSITIVITY_COLUMNS`.
+        One row per case, with `SENSITIVITY_COLUMNS`.
     times, distances
         People by walking time and setting; rural people by distance, along the network and in a straight line.
     clusters
@@ -98,7 +98,7 @@ class Facts:
     quality, snap, streets, node_points
         ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
     parameters, inputs
-        A row a parameter (parameter, value); a row a file (role, file, sha256).
+        One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
 
     study: str
@@ -152,7 +152,7 @@ def tell_totals(coverage: Coverage) -> dict[str, float]:
 
 
 def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:
-    """Return a row a case, and last one in which every distance is read as a straight line.
+    """Return one row per case, and last one in which every distance is read as a straight line.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bo
 
 
 def tell_times(coverage: Coverage) -> pd.DataFrame:
-    """Return people by walking time: a row a class with its urban, town and rural people, all, and their share."""
+    """Return people by walking time: one row per class with its urban, town and rural people, all, and their share."""
     minutes = coverage.standard.walk_classes
     step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
     people = coverage.demand.population
@@ -209,7 +209,7 @@ def tell_frontier(frontier: pd.DataFrame | None, population: float) -> pd.DataFr
 
 
 def tell_parameters(parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a row a parameter: its dotted name, and its value as text."""
+    """Return one row per parameter: its dotted name, and its value as text."""
     rows = list(_leaves("", parameters))
     return pd.DataFrame(rows, columns=["parameter", "value"])
 

@@ -184,7 +184,7 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
 
 
 def say_proof(proposal: ProposalFacts, tongue: Tongue) -> str:
-    """Return how far a plan is from the best possible, and who vouches for it."""
+    """Return how far a plan is from the best possible, and how the bound was obtained."""
     plan = proposal.plan
     limit = ""
     if plan.budget is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts
 
-# Findings that stand a row a district, each person in one of them at most.
+# Findings that have one row per district, each person in one of them at most.
 _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total")
 Kind = Literal["text", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"]
 
@@ -100,7 +100,7 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
 
 
 def merge_by_code(quality: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings, those that stand a row a district made one row a code: their people and points add up."""
+    """Return the findings, one row per code where they had one row per district: people and points add up."""
     rows: list[dict[str, Any]] = []
     for _, group in quality.groupby(["code", "input"], sort=False):
         first = group.iloc[0]

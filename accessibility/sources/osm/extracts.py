@@ -341,7 +341,7 @@ def _readable(path: Path) -> Iterator[Path]:
 
 
 def _checked(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file that is there, is not empty, and is the one its checksum tells of."""
+    """Return the path of a file that is there, is not empty, and is the one its checksum belongs to."""
     file = Path(path)
     if not is_file(file):
         msg = f"{file}: no such file; expected an OpenStreetMap extract, one of {_KNOWN}"

@@ -183,7 +183,7 @@ def _fill_people(frame: gpd.GeoDataFrame, places: Sequence[Feature], choice: Dis
 def places_frame(
     features: Iterable[Feature], wanted: Mapping[str, Sequence[str]], *, source: str
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return a row a place, and what was merged, is shut or had no place.
+    """Return one row per place, and what was merged, is shut or had no place.
 
     A node and an area that share a name and a wanted tag, within 30 m, are one place: the node stays. So are an area
     and a way around it. What is disused, under construction or never open is no place.
@@ -242,7 +242,7 @@ def water_of(tags: Mapping[str, str]) -> str:
 def water_frame(
     features: Iterable[Feature], *, source: str, bounds: Bounds | None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return a row a water as polygons, and what was set aside: waters with pieces outside of the file.
+    """Return one row per water as polygons, and what was set aside: waters with pieces outside of the file.
 
     A line is a polygon as wide as its tag `width` says, from 10 m on; narrower ones, and those that do not say it, are
     left out.
@@ -336,7 +336,7 @@ class BuildingTable:
             self._reduce()
 
     def frame(self) -> gpd.GeoDataFrame:
-        """Return a row a building."""
+        """Return one row per building."""
         self._reduce()
         rows = pd.concat(self._done, ignore_index=True)
         points = gpd.points_from_xy(rows.pop("lon"), rows.pop("lat"), crs=WGS84)

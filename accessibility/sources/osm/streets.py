@@ -302,7 +302,7 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
-        "ferries-left-out": (tally["route=ferry"], "ferries carry nobody: ferries = true under [walking] lets them in"),
+        "ferries-left-out": (tally["route=ferry"], "ferries are left out: ferries = true under [walking] lets them in"),
         "ferries": _ferries(streets.foot, ways),
         "square-outline": (outlined, "squares are not whole in the file: people walk round them, not across"),
         "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),

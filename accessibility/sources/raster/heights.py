@@ -91,7 +91,7 @@ def sample_heights(
             heights[inside] = _between(source, column, row)
     if source.places:
         message = (
-            f"{source.places:,} places on streets lie beside cells of impossible heights ({source.first}): no height "
+            f"{source.places:,} places on streets lie next to cells of impossible heights ({source.first}): no height "
             "there; if they mean no data, declare them as nodata in the file, and their unit if it is not metres"
         )
         findings.append(Finding(code="heights-impossible", source=file.name, message=message, count=source.places))

@@ -178,7 +178,7 @@ def read_population_raster(
                 raise InputError(msg)
         grid = tuple(raster.transform)[:6]
         if not found.count:
-            text = f"nobody in {window.width * window.height:,} cells ({found.nodata:,} without value)"
+            text = f"no people in {window.width * window.height:,} cells ({found.nodata:,} without value)"
             msg = f"{file.name}: {text}; expected people"
             raise InputError(msg)
         row, column, population = found.arrays()
@@ -387,7 +387,7 @@ def _refuse_ceiling(raster: Any, band: int, values: NDArray[np.float64], name: s
 def _suspicions(cells: Cells, crowd: Crowd, name: str) -> list[Finding]:
     found = []
     if cells.nodata_cells:
-        message = f"{cells.nodata_cells:,} cells have no value: they hold nobody here, and are not counted as empty"
+        message = f"{cells.nodata_cells:,} cells have no value: they hold no people here, and are not counted as empty"
         found.append(Finding(code="nodata-cells", source=name, message=message, count=cells.nodata_cells))
     if crowd.cells:
         most = f"most {crowd.most:,.0f} per km² in row {cells.row[crowd.at]}, column {cells.column[crowd.at]}"

@@ -78,9 +78,9 @@ def read_people_table(
     Returns
     -------
     people
-        Points in EPSG:4326 indexed by id: population, setting and district where they are named, a column a group, and
-        label: what may name the district, from any column that has such a name. A row without coordinates has an empty
-        point: its people stay in the denominator. Where rows are polygons, shape has them in degrees.
+        Points in EPSG:4326 indexed by id: population, setting and district where they are named, one column per group,
+        and label: what may name the district, from any column that has such a name. A row without coordinates has an
+        empty point: its people stay in the denominator. Where rows are polygons, shape has them in degrees.
     findings
         Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
@@ -102,7 +102,7 @@ def read_people_table(
     values: dict[str, Any] = {"population": _people(table, column, source)}
     findings += _by_points(table, column, source)
     if not values["population"].sum() > 0:
-        msg = f"{source}: column {column!r} has nobody in {len(table)} rows; expected people"
+        msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
     if spec.setting is not None:
         texts = table[require_column(table, "setting", source=source, given=spec.setting)]

@@ -95,7 +95,7 @@ class StudyTerms:
     Parameters
     ----------
     name, attribution
-        Of the study, and whom its data are owed to.
+        Of the study, and its data attribution.
     settings
         ``degurba``, the column of the people that says urban, town or rural, or one of these for everybody; where it is
         None the column ``setting``, or else the Degree of Urbanisation.

@@ -139,7 +139,7 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
     else:
         parts, findings = over_parts(shapes, how, source), []
         widest = sides_m(shapes).max() / 1_000
-        what = f"parts of {how:.0f} m, equally: nobody knows where in areas of up to {widest:.1f} km they live"
+        what = f"parts of {how:.0f} m, equally: where they live in areas of up to {widest:.1f} km is unknown"
     whole = np.setdiff1d(np.arange(len(shapes)), parts.row)
     row = np.append(parts.row, whole)
     ids = [f"{key}-{name}" for key, name in zip(people.ids[parts.row], parts.name, strict=True)]
@@ -217,7 +217,7 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
     if not (people.population[inside] > 0).any():
         swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
         hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
-        msg = f"{_people_source(load)}: nobody lives inside the area; expected people there ({hint})"
+        msg = f"{_people_source(load)}: no one lives inside the area; expected people there ({hint})"
         raise InputError(msg)
     if area is not None:
         people, district, more = _held_against_totals(load, area, people, district, inside)

@@ -45,7 +45,7 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
     if network.closed.any():
         message = (
             f"{int(network.closed.sum()):,} edges, {network.length_m[network.closed].sum() / 1_000:,.1f} km, lie in "
-            f"tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: nobody walks there"
+            f"tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: not walked"
         )
         found = Finding(code="long-tunnels", source=load.streets.name, message=message, count=int(network.closed.sum()))
         findings = [*findings, found]
@@ -116,7 +116,9 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
 
     network, missing, steep = measure_grades(network, heights_at, load.settings.walking.slope_factor)
     if missing > 0:
-        message = f"{missing:.1%} of the streets' length has no heights: as beside it, flat where there are none"
+        message = (
+            f"{missing:.1%} of the streets' length has no heights: taken from heights nearby, flat where there are none"
+        )
         findings.append(Finding(code="heights-missing", source=path.name, message=message))
     if high > _HIGH_SHARE * found_at:
         message = (
