@@ -37,7 +37,7 @@ def test_every_path_that_contributing_names_exists() -> None:
 def test_contributing_tells_the_floors_that_are_held_from_the_top() -> None:
     block = text_of(ROOT / "CONTRIBUTING.md").split("```text\n")[1].split("```")[0]
     told = [{line.split()[0] for line in floor.splitlines()} for floor in block.split("\n\n")]
-    assert told == list(reversed(FLOORS))
+    assert told == list(reversed(FLOORS)), "CONTRIBUTING.md lists other floors than tests/test_architecture.py"
 
 
 def test_the_pythons_that_are_tested_are_those_that_are_promised() -> None:
