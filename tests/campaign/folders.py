@@ -58,6 +58,7 @@ UNCHECKED = ("seconds", "environment")
 _QUESTION = "siting.question."
 """Entries that may be told otherwise where the answer is the same, and is proved: the plan then answers that, too."""
 _STRANGE: tuple[Any, ...] = (None, "x", -1, [], {}, True)
+_FILE_OF = {"geotiff": "walk_minutes.tif"}
 _CSV = ("sites.csv", "districts.csv", "quality.csv", "dictionary.csv")
 
 
@@ -156,9 +157,18 @@ def _forge_manifest(folder: Path, draw: random.Random) -> tuple[str, str]:
         inner[way[-1]] = _other(inner[way[-1]], draw)
         did = f"now {inner[way[-1]]!r}"[:60]
     (folder / "manifest.json").write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-    # What a list is of, and a file that is told, are named by what is wrong with them.
-    name = next((str(key) for key in reversed(way) if isinstance(key, str)), "")
-    return f"{'.'.join(map(str, way))} {did}", way[1] if way[0] == "files" and len(way) > 1 else name
+    return f"{'.'.join(map(str, way))} {did}", _name_of(way)
+
+
+def _name_of(way: tuple[Any, ...]) -> str:
+    """Return by which name a verdict tells an entry: its own, that of a file, or that of what a path or question is."""
+    if way[0] == "files" and len(way) > 1:
+        return str(way[1])
+    if str(way[-1]) in _FILE_OF:
+        return _FILE_OF[str(way[-1])]
+    if way[0] == "study_file" or "question" in way:
+        return str(way[0]).removesuffix("_file")
+    return next(str(key) for key in reversed(way) if isinstance(key, str))
 
 
 def _forge_csv(folder: Path, draw: random.Random) -> tuple[str, str]:
