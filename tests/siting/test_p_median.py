@@ -13,6 +13,7 @@ from scipy import optimize, sparse
 from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnknownSiteError, UnprovenError
+from accessibility.siting.branching import search_tree
 from accessibility.siting.p_median import median_bound, solve_p_median
 from accessibility.siting.plan import Conditions, Prices
 from accessibility.siting.problem import Problem
@@ -366,3 +367,26 @@ def test_a_plan_that_leaves_somebody_unserved_is_found_out() -> None:
     plan = replace(solve_p_median(problem, sites=2), selected=(0,), gain=(1.0,), costs=(1.0,))
     with pytest.raises(UnprovenError, match=r"short by 1.0 people in total"):
         verify_plan(problem, plan)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_a_tree_and_the_solver_agree_where_plans_are_too_many_to_try(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random lengths from everywhere to everywhere: relaxations of such medians are far from their optima."""
+    random = np.random.default_rng(seed)
+    problem = Problem.from_costs(random.integers(1, 100, (30, 45)).astype(float), random.integers(1, 9, 45), 50)
+    grown: list[float] = []
+
+    def counted(*asked: Any) -> float:
+        grown.append(search_tree(*asked))
+        return grown[-1]
+
+    name = "accessibility.siting.median_course.search_tree"
+    monkeypatch.setattr(name, counted)
+    plan = solve_p_median(problem, sites=4)
+    monkeypatch.setattr(name, lambda _values, _room, offers, *_: offers.bound)
+    other = solve_p_median(problem, sites=4)
+    assert grown
+    assert (plan.objective, plan.bound, plan.status) == (other.objective, other.bound, "optimal")
+    verify_plan(problem, plan)
