@@ -258,3 +258,10 @@ def test_people_name_their_district_by_label_code_or_name(tmp_path: Path) -> Non
     assert named_rows(texts, lonlat, area).tolist() == [1, 0, 2, 1, -1]
     with pytest.raises(InputError, match=r"'镇' names 2 districts \(镇 \(330106001\), 镇 \(330106002\)\)"):
         named_rows(texts, lonlat * 0, area)
+
+
+def test_a_district_that_lies_nowhere_on_earth_is_refused_by_name(tmp_path: Path) -> None:
+    shapes = [shapely.box(108.2, 30.49, 108.21, 30.51), shapely.box(30.49, 108.21, 30.51, 108.22)]
+    gpd.GeoDataFrame({"name": ["West", "East"]}, geometry=shapes, crs=4326).to_file(tmp_path / "a.gpkg")
+    with pytest.raises(InputError, match=r"1 shapes lie nowhere on Earth \(East; .*are longitude and latitude swapped"):
+        read_areas(tmp_path / "a.gpkg", AreaSpec())

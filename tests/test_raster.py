@@ -210,7 +210,7 @@ def test_a_large_raster_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     assert path.stat().st_size > 190e6
     code = f"""
         from pathlib import Path
-        from accessibility.sources.raster import read_population_raster
+        from accessibility.sources.raster.reading import read_population_raster
         cells, _ = read_population_raster({str(path)!r})
         # Not getrusage: that keeps the peak of the process that was forked to run this.
         peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
