@@ -11,7 +11,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, Named, read_only, read_rows, read_words, refuse, unique_ids
-from accessibility.geo.projection import frame_crs, read_crs, transform
+from accessibility.geo.projection import WGS84, frame_crs, read_crs, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -83,6 +83,13 @@ class Demand(Frozen):
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
         """For each setting ``(n,)`` whether a demand point has it."""
         return Named({name: self.setting == name for name in SETTINGS})
+
+    @cached_property
+    def lonlat(self) -> NDArray[np.float64]:
+        """``(n, 2)`` degrees, WGS 84; NaN for people without a place on Earth."""
+        found = transform(self.xy, self.crs, WGS84)
+        found.flags.writeable = False
+        return found
 
     def __len__(self) -> int:
         """Return the number of demand points."""

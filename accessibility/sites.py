@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from accessibility.geo.arrays import (
     refuse,
     unique_ids,
 )
-from accessibility.geo.projection import frame_crs, read_crs, transform
+from accessibility.geo.projection import WGS84, frame_crs, read_crs, transform
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -111,6 +112,13 @@ class Sites(Frozen):
         for field_name, value in values.items():
             object.__setattr__(self, field_name, value)
         object.__setattr__(self, "crs", read_crs(self.crs, "sites"))
+
+    @cached_property
+    def lonlat(self) -> NDArray[np.float64]:
+        """``(n, 2)`` degrees, WGS 84; NaN for sites without a place on Earth."""
+        found = transform(self.xy, self.crs, WGS84)
+        found.flags.writeable = False
+        return found
 
     def __len__(self) -> int:
         """Return the number of sites."""

@@ -137,7 +137,7 @@ def measure_plan(study: Study, now: Coverage, plan: SitingPlan) -> Coverage:
         A plan for the most people covered that claims other people than are found.
     """
     sites = _sites_with(study.sites, plan)
-    snapped = now.snapped if sites.xy is study.sites.xy else None
+    snapped = now.snapped if np.array_equal(sites.xy, study.sites.xy) else study.snap_sites(sites)
     after = measure_coverage(study.network, study.demand, sites, now.standard, now.walker, snapped)
     if plan.model == "mclp" and plan.status != "infeasible":
         claimed = plan.objective

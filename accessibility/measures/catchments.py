@@ -12,7 +12,6 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.projection import transform
-from accessibility.search.packing import build_arcs, hilbert_rank
 from accessibility.search.straight import pairs_within
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
-    from accessibility.search.impedance import Impedance
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
 
@@ -151,9 +149,9 @@ def trace_catchments(
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
     trace = _Tracing(network=network, demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped)
-    pairs = [trace.along_streets(network.impedance(walker), ("walk",)), trace.straight()]
+    pairs = [trace.along_streets(("walk",)), trace.straight()]
     # Who walks no farther than the limit is within a radius of it, however the lengths of the streets are rounded.
-    pairs.append(trace.along_streets(network.impedance(), ("network", "radius")))
+    pairs.append(trace.along_streets(("network", "radius")))
     n = max(len(demand), 1)
     key, cost = (np.concatenate(part) for part in zip(*pairs, strict=True))
     order = np.argsort(key, kind="stable")  # the parts are sorted: this merges them
@@ -182,7 +180,7 @@ class _Tracing:
         of = [self.demand.setting == setting for setting in SETTINGS]
         return np.select(of, [np.int64(limits[setting]) for setting in SETTINGS], np.int64(-1))
 
-    def along_streets(self, impedance: Impedance, measures: Container[str]) -> Pairs:
+    def along_streets(self, measures: Container[str]) -> Pairs:
         """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""
         cutoff = self._cutoff(measures)
         if not (cutoff >= 0).any():
@@ -190,8 +188,7 @@ class _Tracing:
         on_foot = "walk" in measures
         scale = MS_PER_S if on_foot else CM_PER_M
         per_m = self.walker.leg_ms_per_m if on_foot else self.walker.leg_cm_per_m
-        rank = hilbert_rank(self.network.node_xy)
-        arcs = build_arcs(self.network, impedance, rank=rank, open_compounds=self.walker.open_compounds)
+        arcs = self.network.packed.arcs(self.walker if on_foot else None, open_compounds=self.walker.open_compounds)
         everyone = self.snapped.demand.stops(per_m)
         people = search.Stops(
             edge=np.where(cutoff >= 0, everyone.edge, np.int32(NOWHERE)), fraction=everyone.fraction, leg=everyone.leg

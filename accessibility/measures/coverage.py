@@ -12,8 +12,8 @@ from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only
+from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
-from accessibility.search.packing import build_graph, hilbert_rank
 from accessibility.search.straight import NO_SITE, measure_radius
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
@@ -286,18 +286,22 @@ def measure_coverage(
     standard = Standard() if standard is None else standard
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
-    rank = hilbert_rank(network.node_xy)
-    labels = []
-    for impedance, per_m in (
-        (network.impedance(walker), walker.leg_ms_per_m),
-        (network.impedance(), walker.leg_cm_per_m),
-    ):
-        graph = build_graph(network, impedance, rank=rank, open_compounds=walker.open_compounds)
-        labels.append(_search_from(graph, sites, snapped, per_m))
-    people_xy = transform(demand.xy, demand.crs, network.crs)
-    site_xy = transform(sites.xy, sites.crs, network.crs)
+    at = (network, Same(demand.xy), Same(sites.xy), sites.open.tobytes())
+    compounds = walker.open_compounds
     nearest = Nearest(
-        walk=labels[0], network=labels[1], radius=measure_radius(people_xy, site_xy, sites.open, network.crs)
+        walk=snapped.known.get(
+            (*at, walker),
+            lambda: _search_from(
+                network.packed.graph(walker, open_compounds=compounds), sites, snapped, walker.leg_ms_per_m
+            ),
+        ),
+        network=snapped.known.get(
+            (*at, walker.leg_cm_per_m, compounds),
+            lambda: _search_from(
+                network.packed.graph(None, open_compounds=compounds), sites, snapped, walker.leg_cm_per_m
+            ),
+        ),
+        radius=snapped.known.get(at, lambda: _straight(network, demand, sites)),
     )
     return decide_coverage(demand, sites, nearest, standard, walker, snapped)
 
@@ -349,12 +353,23 @@ def decide_coverage(
     )
 
 
+def _straight(network: Network, demand: Demand, sites: Sites) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    """Return the metres from each demand point to the nearest open site in a straight line, and its row."""
+    people_xy = transform(demand.xy, demand.crs, network.crs)
+    site_xy = transform(sites.xy, sites.crs, network.crs)
+    metres, owner = measure_radius(people_xy, site_xy, sites.open, network.crs)
+    metres.flags.writeable = owner.flags.writeable = False
+    return metres, owner
+
+
 def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: float) -> NDArray[np.uint64]:
     """Return the label of each demand point, in the units of the graph."""
     at = snapped.sites.stops(leg_cost_per_m)
     counting = search.Stops(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg=at.leg)
     people = snapped.demand.stops(leg_cost_per_m)
-    return search.read_labels(graph, search.nearest(graph, counting), counting, people)
+    labels = search.read_labels(graph, search.nearest(graph, counting), counting, people)
+    labels.flags.writeable = False
+    return labels
 
 
 def _decide(

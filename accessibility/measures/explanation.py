@@ -16,7 +16,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_arcs, by_node
+from accessibility.search.packing import by_node
 from accessibility.search.stops import NO_LABEL
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 
@@ -373,8 +373,7 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | 
     line = shapely.LineString(np.concatenate([begin, end]))
     if rule.measure != "radius":
         walker, on_foot = now.walker, rule.measure == "walk"
-        impedance = network.impedance(walker if on_foot else None)
-        arcs = build_arcs(network, impedance, open_compounds=walker.open_compounds)
+        arcs = network.packed.arcs(walker if on_foot else None, open_compounds=walker.open_compounds)
         leg = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
         at = (position.stops(leg) for position in (now.snapped.sites, now.snapped.demand))
         sites, people = at

@@ -11,7 +11,6 @@ from accessibility import search
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.cutting import cut_edges, draw_discs, nest_areas, node_costs, widen_lines, widen_squarely
-from accessibility.search.packing import build_graph
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
 
 if TYPE_CHECKING:
@@ -197,9 +196,8 @@ class _Reach:
         """Search from the sites that serve, as far as the longest of the rules, which are of one measure."""
         walker = coverage.walker
         on_foot = rules[-1].measure == "walk"
-        impedance = network.impedance(walker) if on_foot else network.impedance()
         unit_m = walker.speed_m_s / MS_PER_S if on_foot else 1 / CM_PER_M
-        graph = build_graph(network, impedance, open_compounds=walker.open_compounds)
+        graph = network.packed.graph(walker if on_foot else None, open_compounds=walker.open_compounds)
         per_m = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
         stops = coverage.snapped.sites.take(serving).stops(per_m)
         return cls(
@@ -268,7 +266,7 @@ def _circles(coverage: Coverage, drawn: NDArray[np.bool_], radius_m: float) -> A
     import shapely  # noqa: PLC0415
     from pyproj import Geod  # noqa: PLC0415
 
-    lonlat = transform(coverage.sites.xy, coverage.sites.crs, WGS84)[drawn]
+    lonlat = coverage.sites.lonlat[drawn]
     lon, lat = (np.repeat(column[:, None], _RING, axis=1) for column in lonlat.T)
     azimuth = np.broadcast_to(np.arange(_RING) * (360.0 / _RING), lon.shape)
     ring = Geod(ellps="WGS84").fwd(lon, lat, azimuth, np.full(lon.shape, radius_m))[:2]

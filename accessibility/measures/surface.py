@@ -57,7 +57,7 @@ class Places:
         """Return the places of the demand points; their spacing is the median distance to the nearest neighbour."""
         from scipy.spatial import cKDTree  # noqa: PLC0415
 
-        lonlat = transform(coverage.demand.xy, coverage.demand.crs, WGS84)
+        lonlat = coverage.demand.lonlat
         found = lonlat[np.isfinite(lonlat).all(axis=1)]
         if not len(found):
             return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84
 from accessibility.standards import SETTINGS
 from accessibility.wording import percent_text
 
@@ -157,7 +157,7 @@ def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFra
     import shapely  # noqa: PLC0415
 
     demand = coverage.demand
-    lonlat = transform(demand.xy, demand.crs, WGS84)
+    lonlat = demand.lonlat
     placed = np.isfinite(lonlat).all(axis=1)
     points = np.full(len(demand), None, dtype=object)
     points[placed] = shapely.points(lonlat[placed])

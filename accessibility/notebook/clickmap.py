@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipyleaflet
 import numpy as np
 
-from accessibility.geo.projection import EARTH_M, WGS84, mercator, transform
+from accessibility.geo.projection import EARTH_M, mercator
 from accessibility.measures.surface import Places
 from accessibility.present.map.changes import classify_changes
 from accessibility.present.map.outlines import SITE_WORDS, district_features, street_lines
@@ -103,7 +103,7 @@ class ClickMap:
 
     def show_sites(self, sites: Sites, changed: Collection[Hashable]) -> None:
         """Put every site where it would be, also one that was dragged to where it cannot stand."""
-        lonlat = transform(sites.xy, sites.crs, WGS84).round(_ROUND)
+        lonlat = sites.lonlat.round(_ROUND)
         self._ids = list(sites.ids)
         self._place = {site: (float(lon), float(lat)) for site, (lon, lat) in zip(sites.ids, lonlat, strict=True)}
         rows = {site: row for row, site in enumerate(sites.ids) if sites.open[row]}
@@ -194,7 +194,7 @@ def _new_icon(kind: str, *, changed: bool) -> Any:
 def _outlines(study: Study, today: Coverage) -> tuple[list[Any], Bounds]:
     """Return the districts as a layer that no click meets, and the bounds of the map."""
     if study.districts is None:
-        lonlat = transform(today.demand.xy, today.demand.crs, WGS84)
+        lonlat = today.demand.lonlat
         found = lonlat[np.isfinite(lonlat).all(axis=1)]
         if not len(found):
             return [], (-180.0, -60.0, 180.0, 75.0)

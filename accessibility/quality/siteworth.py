@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
@@ -208,7 +207,7 @@ def _site_finding(study: Study, now: Coverage, row: int, change: float, code: st
 
 
 def _lonlat(study: Study) -> NDArray[np.float64]:
-    return transform(study.sites.xy, study.sites.crs, WGS84)
+    return study.sites.lonlat
 
 
 def _named(study: Study, rows: Iterable[int]) -> str:

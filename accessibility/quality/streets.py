@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import transform
 from accessibility.measures.snap_audit import FAR_M, beyond_limit, name_districts
 from accessibility.measures.tables import NO_DISTRICT
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield, by district, the people that the streets miss; only legs over water may concern them twice."""
     labels = name_districts(now, study.district)
-    lonlat = transform(now.demand.xy, now.demand.crs, WGS84)
+    lonlat = now.demand.lonlat
     for code, text, concerned in [*_missed(study, now), _over_water(study, now)]:
         for name in dict.fromkeys(labels[concerned]):
             rows = np.flatnonzero(concerned & (labels == name))

@@ -17,6 +17,7 @@ from accessibility.search.impedance import IMPASSABLE, Impedance
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY
 from accessibility.streets.graphs import read_graph, write_graph
+from accessibility.streets.packed import Packed
 from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:
@@ -292,6 +293,11 @@ class Network(Frozen):
         [True]
         """
         return replace(self, closed=self.closed | gone)
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The graphs that searches run on, each made when it is first asked for."""
+        return Packed(self)
 
     def impedance(self, walker: Walker | None = None) -> Impedance:
         """Return the cost of every edge: walking milliseconds of `walker`, or centimetres without one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.search.stops import UNREACHED, Stops
 from accessibility.streets.compounds import sealed_edges
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 NOWHERE = -1
 _AT_END_M = 0.001
+_MOST_KNOWN = 16  # searches from one snapping: three measures of the few walkers and sets of open sites of a run
 _PREFER_MAIN_M = 200.0
 
 
@@ -127,11 +129,14 @@ class Snapped:
     Parameters
     ----------
     demand, sites
-        One position a demand point, one a site, in their order.
+        One position for each demand point and each site, in their order.
+    known
+        What was searched from here already.
     """
 
     demand: Positions
     sites: Positions
+    known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False)
 
 
 def snap_points(

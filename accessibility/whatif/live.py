@@ -12,7 +12,6 @@ from accessibility import search
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import distances, transform
 from accessibility.measures.coverage import Coverage, Nearest, decide_coverage
-from accessibility.search.packing import Arcs, build_arcs, hilbert_rank
 from accessibility.search.straight import NO_SITE, STRETCH, measure_radius
 from accessibility.streets.snapping import EdgeIndex, Positions, SnapLimits, Snapped
 
@@ -46,11 +45,6 @@ class Ground(Frozen):
     snapped: Positions
 
     @cached_property
-    def rank(self) -> NDArray[np.uint32]:
-        """Order in memory of the junctions."""
-        return hilbert_rank(self.network.node_xy)
-
-    @cached_property
     def people_xy(self) -> NDArray[np.float64]:
         """``(n, 2)`` people in the network's coordinate system."""
         return transform(self.demand.xy, self.demand.crs, self.network.crs)
@@ -63,11 +57,6 @@ class Ground(Frozen):
     def snap_sites(self, xy: NDArray[np.float64]) -> Positions:
         """Return where sites at ``(k, 2)`` metres in the network's coordinate system stand."""
         return self.streets.snap(xy, SnapLimits().site_m)
-
-    def arcs(self, walker: Walker | None, *, open_compounds: bool) -> Arcs:
-        """Return the plain arcs: milliseconds of a walker, or centimetres."""
-        impedance = self.network.impedance(walker)
-        return build_arcs(self.network, impedance, rank=self.rank, open_compounds=open_compounds)
 
 
 class LiveCoverage:
@@ -85,8 +74,8 @@ class LiveCoverage:
         self._walk, self._metres = (
             search.stand(arcs, at.stops(leg), is_open, ground.snapped.stops(leg))
             for arcs, leg in (
-                (ground.arcs(walker, open_compounds=compounds), walker.leg_ms_per_m),
-                (ground.arcs(None, open_compounds=compounds), walker.leg_cm_per_m),
+                (ground.network.packed.arcs(walker, open_compounds=compounds), walker.leg_ms_per_m),
+                (ground.network.packed.arcs(None, open_compounds=compounds), walker.leg_cm_per_m),
             )
         )
         self._radius, self._radius_site = measure_radius(ground.people_xy, self._xy, is_open, ground.network.crs)

@@ -365,7 +365,7 @@ def _both(one: Scenario, other: Scenario) -> Settings:
 def scenario_of(coverage: Coverage, sites: Sites, walker: Walker, standard: Standard) -> Scenario:
     """Return what a coverage has different from today's sites, walker and standard; what is gone from it is closed."""
     there = {site: row for row, site in enumerate(sites.ids)}
-    lonlat = transform(coverage.sites.xy, coverage.sites.crs, WGS84)
+    lonlat = coverage.sites.lonlat
     kept = sites.to_crs(coverage.sites.crs)
     opened: list[Hashable] = []
     closed: list[Hashable] = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84
 from accessibility.measures.tables import DISTRICT_COLUMNS, as_text, demand_table, district_table, values_by_id
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFram
         "district": as_text(values_by_id(site_district, sites.ids)),
         "nearest_people": np.bincount(coverage.nearest[decided], weights=people, minlength=len(sites)),
     }
-    points = shapely.points(transform(sites.xy, sites.crs, WGS84))
+    points = shapely.points(sites.lonlat)
     return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from accessibility.geo.projection import WGS84, transform
 from accessibility.present.charts import picture_words
 from accessibility.present.map.legends import (
     class_table,
@@ -85,7 +84,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         return {}
     sites, changes = now.sites, sheet.changes
     today = sites.open if switches.today is None else switches.today
-    lonlat = transform(sites.xy, sites.crs, WGS84)
+    lonlat = sites.lonlat
     added = {site.id: site for site in switches.added}
     names = {site_key(kind, is_open=counts): words(f"site_{site_key(kind, is_open=counts)}") for kind, counts in KINDS}
     return {

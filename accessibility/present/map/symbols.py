@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.outlines import collection, count, feature, safe_html
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def layer_name(kind: str, words: MapWords, *, is_open: bool, sites: int) -> str:
 def site_features(coverage: Coverage, words: MapWords) -> dict[tuple[str, bool], dict[str, Any]]:
     """Return the sites as GeoJSON by kind and whether they count, in the order of `KINDS`; ``row`` is their row."""
     sites = coverage.sites
-    lonlat = transform(sites.xy, sites.crs, WGS84)
+    lonlat = sites.lonlat
     decided = coverage.covered & (coverage.nearest >= 0)
     served = np.bincount(coverage.nearest[decided], weights=coverage.demand.population[decided], minlength=len(sites))
     found: dict[tuple[str, bool], dict[str, Any]] = {}

@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84
 from accessibility.sites import Sites
 from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart
 from accessibility.sources.checks import Finding
@@ -186,6 +186,6 @@ def districts_of(sites: Sites, area: gpd.GeoDataFrame | None, name: str) -> pd.S
     """Return the district of each site, keyed by site id; missing outside the area, `name` without one."""
     if area is None:
         return pd.Series(name, index=sites.ids, name="district", dtype=object)
-    row = locate(transform(sites.xy, sites.crs, WGS84), area)
+    row = locate(sites.lonlat, area)
     names = np.array([*area.index, None], dtype=object)
     return pd.Series(names[row], index=sites.ids, name="district")

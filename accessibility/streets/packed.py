@@ -1,0 +1,61 @@
+"""A network packed for searches: each graph is made once, however many questions are asked of it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from accessibility.geo.memo import Memo
+from accessibility.search.packing import Arcs, Graph, Layout, build_arcs, build_graph, hilbert_rank
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from accessibility.search.impedance import Impedance
+    from accessibility.standards import Walker
+
+_MOST = 8  # graphs of one network: those of a run's walkers and of metres; each is as large as the network
+
+
+class Walkable(Layout, Protocol):
+    """What packing reads of an `accessibility.Network`."""
+
+    def impedance(self, walker: Walker | None = None) -> Impedance:
+        """Return the cost of every edge: walking milliseconds, or centimetres without a walker."""
+
+
+class Packed:
+    """The graphs of a network, one for each walker and one of metres, and the order in memory that they share.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    """
+
+    def __init__(self, network: Walkable) -> None:
+        self._network, self._made = network, Memo(_MOST)
+
+    @cached_property
+    def rank(self) -> NDArray[np.uint32]:
+        """``(n,)`` position of each junction along a Hilbert curve."""
+        return hilbert_rank(self._network.node_xy)
+
+    def graph(self, walker: Walker | None, *, open_compounds: bool) -> Graph:
+        """Return the reversed graph in milliseconds of a walker, or in centimetres."""
+        return self._made.get(  # type: ignore[no-any-return]
+            ("graph", walker, open_compounds),
+            lambda: build_graph(
+                self._network, self._network.impedance(walker), rank=self.rank, open_compounds=open_compounds
+            ),
+        )
+
+    def arcs(self, walker: Walker | None, *, open_compounds: bool) -> Arcs:
+        """Return the plain arcs in milliseconds of a walker, or in centimetres."""
+        return self._made.get(  # type: ignore[no-any-return]
+            ("arcs", walker, open_compounds),
+            lambda: build_arcs(
+                self._network, self._network.impedance(walker), rank=self.rank, open_compounds=open_compounds
+            ),
+        )

@@ -1,0 +1,87 @@
+"""One run builds no graph, no order of junctions and no place on a street twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from worlds import line
+
+from accessibility import Walker
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.geo.memo import Memo, Same
+from accessibility.streets import packed, snapping
+from accessibility.study.proposing import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def content(*values: Any) -> str:
+    """Return what tells values apart, by the bytes of their arrays."""
+    arrays = (np.ascontiguousarray(v).tobytes() if isinstance(v, np.ndarray) else repr(v).encode() for v in values)
+    return hashlib.sha256(b"|".join(arrays)).hexdigest()
+
+
+KEYS: dict[str, tuple[Any, Callable[..., str]]] = {
+    "build_graph": (packed, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
+    "build_arcs": (packed, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
+    "hilbert_rank": (packed, content),
+    "snap_points": (snapping, lambda n, xy, *a, **k: content(n.edges, n.length_m, n.private, xy, *a, k)),
+}
+
+
+def test_a_run_builds_nothing_twice(town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: Counter[tuple[str, str]] = Counter()
+
+    def counted(name: str, make: Callable[..., Any], key: Callable[..., str]) -> Callable[..., Any]:
+        def build(*args: Any, **kwargs: Any) -> Any:
+            built[name, key(*args, **kwargs)] += 1
+            return make(*args, **kwargs)
+
+        return build
+
+    for name, (module, key) in KEYS.items():
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name), key))
+    run_site(town, Question(budget=1.0), tmp_path / "out", Options(cache=cache), Silence())
+    assert {name for name, _ in built} == set(KEYS)
+    assert not {name: times for name, times in built.items() if times > 1}
+
+
+def test_a_network_keeps_its_graphs_and_a_copy_of_it_makes_its_own() -> None:
+    road = line(1_000.0, 1)
+    slow, fast = Walker(speed_m_s=0.8), Walker(speed_m_s=1.2)
+    graph = road.packed.graph(slow, open_compounds=False)
+    assert road.packed.graph(Walker(speed_m_s=0.8), open_compounds=False) is graph
+    assert road.packed.graph(fast, open_compounds=False) is not graph
+    assert road.packed.graph(slow, open_compounds=True) is not graph
+    assert road.packed.graph(None, open_compounds=False).impedance.along.tolist() == [100_000]
+    assert graph.impedance.along.tolist() == [1_250_000]
+
+
+def test_a_memo_keeps_the_last_few_and_no_failure() -> None:
+    memo, asked = Memo(most=2), []
+
+    def make(key: str) -> str:
+        asked.append(key)
+        return key.upper()
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        assert memo.get(key, lambda key=key: make(key)) == key.upper()  # type: ignore[misc]
+    assert asked == ["a", "b", "c", "b"]
+    with pytest.raises(ZeroDivisionError):
+        memo.get("d", lambda: 1 // 0)
+    assert memo.get("d", lambda: 4) == 4
+
+
+def test_arrays_in_a_key_are_the_same_only_as_themselves() -> None:
+    one, other = np.zeros(3), np.zeros(3)
+    assert Same(one) == Same(one)
+    assert Same(one) != Same(other)
+    assert len({Same(one), Same(one), Same(other)}) == 2
