@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 import threading
@@ -26,6 +27,14 @@ _ASIDE = ".accessibility-"
 _STALE_S = 86_400.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE and AT_FDCWD of Linux
+_ABSENT = "no such file"
+_KINDS = {
+    stat.S_IFDIR: "a folder, not a file",
+    stat.S_IFIFO: "a named pipe, not a file",
+    stat.S_IFSOCK: "a socket, not a file",
+    stat.S_IFCHR: "a device, not a file",
+    stat.S_IFBLK: "a device, not a file",
+}
 _MACHINE = f"{zlib.crc32(platform.node().encode()):08x}"
 
 _committing = threading.Lock()
@@ -150,6 +159,13 @@ def is_file(path: Path) -> bool:
     with suppress(OSError, ValueError):
         return path.is_file()
     return False
+
+
+def absence(path: Path) -> str:
+    """Return what stands where `is_file` finds no regular file: ``no such file``, or what there is instead."""
+    with suppress(OSError, ValueError):
+        return _KINDS.get(stat.S_IFMT(path.stat().st_mode), _ABSENT)
+    return _ABSENT
 
 
 def is_full(error: BaseException) -> bool:

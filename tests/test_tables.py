@@ -183,8 +183,8 @@ def test_files_that_are_no_table_are_refused_by_name(tmp_path: Path, name: str, 
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.csv", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, said in ((tmp_path / "no.csv", "no such file"), (tmp_path, "a folder, not a file")):
+        with pytest.raises(InputError, match=said):
             read_table(path)
 
 

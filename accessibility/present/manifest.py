@@ -18,7 +18,7 @@ import pyproj
 
 from accessibility import __version__
 from accessibility.errors import OBEYED, InputError
-from accessibility.files import is_file, write_aside
+from accessibility.files import absence, is_file, write_aside
 from accessibility.measures.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.standards import SETTINGS
@@ -195,7 +195,7 @@ def parse_manifest(path: Path) -> dict[str, Any]:
     """
     try:
         if not is_file(path):
-            msg = f"{path}: no such file; expected the folder of a run, with its manifest.json"
+            msg = f"{path}: {absence(path)}; expected the folder of a run, with its manifest.json"
             raise InputError(msg)
         with path.open("rb") as file:
             content = file.read(_MOST_BYTES + 1)

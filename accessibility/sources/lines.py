@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
-from accessibility.files import is_file
+from accessibility.files import absence, is_file
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.vectors import read_vector
@@ -102,7 +102,7 @@ def _findings(path: Path, said: Said) -> list[Finding]:
 
 def _there(path: Path) -> None:
     if not is_file(path):
-        msg = f"{path.name}: no such file {path}; expected a network"
+        msg = f"{path.name}: {absence(path)} ({path}); expected a network"
         raise InputError(msg)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.files import is_file, write_aside
+from accessibility.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.study.schema import StandardTable, rule_table, validation_sentences
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
@@ -118,7 +118,7 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
 
     path = Path(path)
     if not is_file(path):
-        msg = f"{path}: no such file; expected a file of scenarios"
+        msg = f"{path}: {absence(path)}; expected a file of scenarios"
         raise InputError(msg)
     content = read_toml(path, names_files=False)
     try:

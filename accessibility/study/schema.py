@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
-from accessibility.files import is_file
+from accessibility.files import absence, is_file
 from accessibility.geo.datums import plain_datum
 from accessibility.siting import Conditions
 from accessibility.sources.tomlfiles import read_toml
@@ -362,7 +362,7 @@ def read_study_file(path: Path) -> StudyFile:
         A file that is missing or not TOML, an unknown key, a value out of its range.
     """
     if not is_file(path):
-        msg = f"{path}: no such file; expected a study.toml (make one with: accessibility new DIR)"
+        msg = f"{path}: {absence(path)}; expected a study.toml (make one with: accessibility new DIR)"
         raise InputError(msg)
     content = read_toml(path)
     try:

@@ -20,7 +20,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import is_file, is_full, no_room, passing_folder
+from accessibility.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.features import (
@@ -344,7 +344,7 @@ def _checked(path: str | os.PathLike[str]) -> Path:
     """Return the path of a file that is there, is not empty, and is the one its checksum belongs to."""
     file = Path(path)
     if not is_file(file):
-        msg = f"{file}: no such file; expected an OpenStreetMap extract, one of {_KNOWN}"
+        msg = f"{file}: {absence(file)}; expected an OpenStreetMap extract, one of {_KNOWN}"
         raise InputError(msg)
     if not file.name.endswith(SUFFIXES):
         msg = f"{file}: is not named as an OpenStreetMap extract; expected one of {_KNOWN}"

@@ -20,7 +20,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.files import is_file, is_full, no_room
+from accessibility.files import absence, is_file, is_full, no_room
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes
 from accessibility.sources.tables.encodings import decode_text
@@ -163,7 +163,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         raise InputError(msg)
     file = Path(path)
     if not is_file(file):
-        msg = f"{file.name}: no such file {file}"
+        msg = f"{file.name}: {absence(file)} ({file})"
         raise InputError(msg)
     if file.stat().st_size == 0:
         msg = f"{file.name}: the file is empty (0 bytes)"
