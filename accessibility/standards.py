@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -19,6 +20,9 @@ Measure = Literal["walk", "network", "radius"]
 SETTINGS: tuple[Setting, ...] = ("urban", "town", "rural")
 MS_PER_S = 1_000
 CM_PER_M = 100
+_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|m|km)\s*", re.ASCII)
+_SECONDS = {"s": 1.0, "min": 60.0, "h": 3_600.0}
+_METRES = {"m": 1.0, "km": 1_000.0}
 
 
 @checked
@@ -103,6 +107,43 @@ class Rule:
         '5 km in a straight line'
         """
         return cls(measure=along, limit=kilometres * 1_000.0)
+
+    @classmethod
+    def of(cls, limit: Rule | str | float) -> Rule:
+        """Return a limit as people write it: a time is walked, a length goes along the network, a number is minutes.
+
+        Parameters
+        ----------
+        limit
+            ``15 min``, ``900 s``, ``1 h``, ``3 km``, ``500 m``; minutes as a number; or a rule, which is returned.
+
+        Returns
+        -------
+        Rule
+            The rule.
+
+        Raises
+        ------
+        InputError
+            A text that is no time and no length, or a limit that is not positive.
+
+        Examples
+        --------
+        >>> acc.Rule.of("3 km").text, acc.Rule.of(10).text
+        ('3 km along the network', '10-minute walk')
+        """
+        if isinstance(limit, Rule):
+            return limit
+        if not isinstance(limit, str):
+            return cls.walk(limit)
+        found = _WRITTEN.fullmatch(limit)
+        if found is None:
+            msg = f"limit is {limit!r}; expected a time or a length such as '15 min', '900 s', '3 km' or '500 m'"
+            raise InputError(msg)
+        number, unit = float(found[1]), found[2]
+        if unit in _SECONDS:
+            return cls(measure="walk", limit=number * _SECONDS[unit])
+        return cls(measure="network", limit=number * _METRES[unit])
 
     @property
     def cutoff(self) -> int:

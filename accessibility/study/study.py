@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.explanation import Explanation, explain_place
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.tables import district_table
+from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.sources.checks import Finding, warn_of
-from accessibility.standards import Standard, Walker
+from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import propose_candidates
 from accessibility.study.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import folium
     import geopandas as gpd
     import pandas as pd
+    from scipy.sparse import csr_array
 
     from accessibility.demand import Demand
     from accessibility.present.map.proposals import Proposal
@@ -453,6 +455,65 @@ class Study(Frozen):
         """
         now = self._today if coverage is None else coverage
         return measure_redundancy(self.catchments(now), self.demand, now.sites)
+
+    def travel_times(
+        self,
+        k: int | None = None,
+        *,
+        limit: Rule | str | float | None = None,
+        by: Literal["kind"] | None = None,
+        sites: Literal["open", "all"] = "open",
+        measure: Literal["walk", "network"] | None = None,
+        as_matrix: bool = False,
+    ) -> pd.DataFrame | csr_array[Any, tuple[int, int]]:
+        """Return the way from every demand point to each site within a limit, or to the nearest few.
+
+        The ways are those of `coverage`, to the millisecond: from home to the site, both access legs in.
+
+        Parameters
+        ----------
+        k
+            How many sites for each demand point, the nearest first; all within the limit if None.
+        limit
+            ``15 min``, ``3 km``, minutes as a number, or a `Rule` along streets; None for the `k` nearest of all.
+        by
+            ``kind`` for the `k` nearest of each kind.
+        sites
+            ``open`` for those that count today, ``all`` for every site of the study.
+        measure
+            What is near, and what a matrix holds: ``walk`` (seconds) or ``network`` (metres); that of the limit if
+            None, else ``walk``.
+        as_matrix
+            Whether a sparse matrix is returned.
+
+        Returns
+        -------
+        pandas.DataFrame or scipy.sparse.csr_array
+            One row per pair: ``cell``, ``site``, ``kind``, ``walk_s`` and ``metres``, each the least there is; a cell
+            after the other, the nearest site first. Or a matrix as `Problem.from_costs` takes it: a row per site of
+            the study, a column per demand point, pairs that are not in the table absent.
+
+        Raises
+        ------
+        InputError
+            Neither a limit nor `k`, a limit in a straight line, another word than those named.
+
+        Examples
+        --------
+        >>> town.travel_times(1)[["cell", "site", "walk_s"]].to_dict("records")[-1]
+        {'cell': 'far', 'site': 'O1', 'walk_s': 2000.0}
+        >>> town.travel_times(limit="1 km", sites="all")[["cell", "site", "metres"]].values.tolist()
+        [['near', 'B1', 800.0], ['near', 'O1', 900.0], ['far', 'B1', 300.0]]
+        """
+        travel = Travel(
+            limit=None if limit is None else Rule.of(limit),
+            nearest=k,
+            by_kind=by == "kind",
+            closed_too=sites == "all",
+            measure=measure,  # type: ignore[arg-type]  # None is as the limit
+        )
+        ways = trace_travel(self._today, self.network, travel)
+        return ways.matrix(self._today, travel.measure) if as_matrix else ways.table(self._today)
 
     def refuse_place(self, subject: str, lon: float, lat: float) -> None:
         """Raise an error where no site can stand: outside the area, or in water.

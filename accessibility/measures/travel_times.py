@@ -1,0 +1,277 @@
+"""Tables of travel: the way from every demand point to each site within a limit, or to the nearest few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from accessibility import search
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.standards import CM_PER_M, MS_PER_S, Rule
+from accessibility.streets.snapping import NOWHERE
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_array
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.streets.network import Network
+
+    Along = Literal["walk", "network"]
+
+_SCALE: dict[str, int] = {"walk": MS_PER_S, "network": CM_PER_M}
+_FIRST: dict[str, int] = {"walk": 900 * MS_PER_S, "network": 1_000 * CM_PER_M}
+_WIDER = 4  # times as far, where something is still missing
+_FARTHEST = int(search.UNREACHED) - 1
+_32 = np.uint64(32)
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class Travel:
+    """Which ways a table of travel holds.
+
+    Parameters
+    ----------
+    limit
+        TravelTable of at most so many minutes or metres; None for all of the nearest.
+    nearest
+        How many sites for each demand point, the nearest first; None for all within the limit.
+    by_kind
+        Whether that many of each kind.
+    closed_too
+        Whether ways to sites that do not count today are in it.
+    measure
+        What is near: ``walk`` (seconds) or ``network`` (metres).
+
+    Raises
+    ------
+    InputError
+        Neither a limit nor a number of sites, a number below 1, a limit in a straight line.
+
+    Examples
+    --------
+    >>> from accessibility import Rule
+    >>> Travel(limit=Rule.of("3 km")).measure
+    'network'
+    """
+
+    limit: Rule | None = None
+    nearest: int | None = None
+    by_kind: bool = False
+    closed_too: bool = False
+    measure: Literal["walk", "network"] = None  # type: ignore[assignment]  # as the limit, resolved on construction
+
+    def __post_init__(self) -> None:
+        """Refuse what does not bound the table."""
+        if self.limit is not None and self.limit.measure == "radius":
+            msg = f"limit is {self.limit.text}; expected minutes or metres along the network"
+            raise InputError(msg)
+        if self.limit is None and self.nearest is None:
+            msg = "nothing bounds the table; expected a limit such as '15 min', or k, the number of nearest sites"
+            raise InputError(msg)
+        if self.nearest is not None and self.nearest < 1:
+            msg = f"k is {self.nearest}; expected 1 or more of the nearest sites"
+            raise InputError(msg)
+        if self.by_kind and self.nearest is None:
+            msg = "by='kind' tells the nearest of each kind; expected k, their number, with it"
+            raise InputError(msg)
+        if self.measure is None:
+            object.__setattr__(self, "measure", "walk" if self.limit is None else self.limit.measure)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TravelTable:
+    """Pairs of a demand point and a site, by demand point, the nearest site first.
+
+    Parameters
+    ----------
+    demand, site
+        ``(k,)`` rows.
+    walk_s, metres
+        ``(k,)`` what the way from home to the site takes, each the least there is, both access legs in.
+    """
+
+    demand: NDArray[np.int64]
+    site: NDArray[np.int64]
+    walk_s: NDArray[np.float64]
+    metres: NDArray[np.float64]
+
+    def table(self, coverage: Coverage) -> pd.DataFrame:
+        """Return one row per pair: cell, site, kind, walk_s, metres."""
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        return pd.DataFrame(
+            {
+                "cell": coverage.demand.ids[self.demand],
+                "site": coverage.sites.ids[self.site],
+                "kind": coverage.sites.kind.astype(object)[self.site],
+                "walk_s": self.walk_s,
+                "metres": self.metres,
+            }
+        )
+
+    def matrix(self, coverage: Coverage, measure: Along) -> csr_array[Any, tuple[int, int]]:
+        """Return the seconds or metres as a matrix: a row a site, a column a demand point; other pairs are absent."""
+        from scipy.sparse import csr_array  # noqa: PLC0415 -- `import accessibility` stays light
+
+        order = np.lexsort((self.demand, self.site))
+        start = np.searchsorted(self.site[order], np.arange(len(coverage.sites) + 1))
+        cost = self.walk_s if measure == "walk" else self.metres
+        shape = (len(coverage.sites), len(coverage.demand))
+        return csr_array((cost[order], self.demand[order], start), shape=shape)
+
+
+def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> TravelTable:
+    """Return the ways from every demand point to each site within a limit, or to the nearest few.
+
+    Exactly the ways of coverage: one way along one-way streets, out of compounds and never through them, each access
+    leg in. Who reaches no site has none.
+
+    Parameters
+    ----------
+    coverage
+        People, sites, where they stand, and how people walk.
+    network
+        The streets the coverage was measured on.
+    travel
+        Which ways.
+    """
+    survey = _Survey(coverage=coverage, network=network)
+    sites = coverage.sites
+    wanted = sites.open | travel.closed_too
+    of_kinds = [wanted & (sites.kind == kind) for kind in dict.fromkeys(sites.kind.tolist())]
+    found = [_select(survey, here, travel) for here in (of_kinds if travel.by_kind else [wanted])]
+    keys, cost = (np.concatenate([part[i] for part in found] or [np.empty(0, np.int64)]) for i in (0, 1))
+    cost = cost.astype(np.int64)
+    order = np.argsort(keys)
+    keys, cost = keys[order], cost[order]
+    other: Along = "network" if travel.measure == "walk" else "walk"
+    also = survey.along(other, keys, cost)
+    figures = {
+        travel.measure: cost / _SCALE[travel.measure],
+        other: np.where(also < 0, np.nan, also / _SCALE[other]),
+    }
+    site, demand = np.divmod(keys, max(survey.count, 1))
+    order = _nearest_first(demand, cost)
+    return TravelTable(
+        demand=demand[order], site=site[order], walk_s=figures["walk"][order], metres=figures["network"][order]
+    )
+
+
+def _nearest_first(demand: NDArray[np.int64], cost: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return the order by demand point, then cost; of two as near, as they stand: by site."""
+    return np.argsort((demand.astype(np.uint64) << _32) | cost.astype(np.uint64), kind="stable")
+
+
+def _select(survey: _Survey, sites: NDArray[np.bool_], travel: Travel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return keys and costs of the pairs that are asked for, of some sites."""
+    if travel.limit is None:
+        keys, cost = survey.widening(travel.measure, sites, travel.nearest or 0)
+    else:
+        limit = min(travel.limit.cutoff, _FARTHEST)
+        bounded: Along = "walk" if travel.limit.measure == "walk" else "network"
+        keys, cost = survey.within(bounded, sites, np.full(survey.count, limit, np.int64))
+        if bounded != travel.measure:
+            cost = survey.along(travel.measure, keys, cost)
+    if travel.nearest is None:
+        return keys, cost
+    demand = keys % max(survey.count, 1)
+    order = _nearest_first(demand, cost)
+    ranked = demand[order]
+    place = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
+    kept = np.sort(order[place < travel.nearest])
+    return keys[kept], cost[kept]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Survey:
+    """The same people and sites, searched again and again; a key is ``site * n + demand``, keys ascend."""
+
+    coverage: Coverage
+    network: Network
+
+    @property
+    def count(self) -> int:
+        """How many demand points there are."""
+        return len(self.coverage.demand)
+
+    def within(
+        self, measure: Along, sites: NDArray[np.bool_], cutoff: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the keys and costs of all pairs of some sites within the cutoff of each point; below 0 it has none."""
+        walker, snapped = self.coverage.walker, self.coverage.snapped
+        per_m = walker.leg_ms_per_m if measure == "walk" else walker.leg_cm_per_m
+        arcs = self.network.packed.arcs(walker if measure == "walk" else None, open_compounds=walker.open_compounds)
+        people, there = (
+            _standing(snapped.demand.stops(per_m), cutoff >= 0),
+            _standing(snapped.sites.stops(per_m), sites),
+        )
+        start, person, cost = search.catchments(arcs, there, people, np.maximum(cutoff, 0).astype(np.uint32))
+        site = np.repeat(np.arange(len(sites), dtype=np.int64), np.diff(start))
+        return site * self.count + person, cost.astype(np.int64)
+
+    def widening(
+        self, measure: Along, sites: NDArray[np.bool_], least: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return pairs among which are the `least` nearest of some sites of every point that reaches so many."""
+        on_streets = self.coverage.snapped.sites.snapped
+        reachable = self._within_reach(sites & on_streets)
+        cutoff = np.where(reachable > 0, _FIRST[measure], -1).astype(np.int64)
+        keys, costs = [], []
+        while (cutoff >= 0).any():
+            key, cost = self.within(measure, sites, cutoff)
+            demand = key % self.count
+            done = np.bincount(demand, minlength=self.count) >= np.minimum(least, reachable)
+            done |= cutoff >= _FARTHEST
+            keys.append(key[done[demand]])
+            costs.append(cost[done[demand]])
+            cutoff = np.where(done, -1, np.minimum(cutoff * _WIDER, _FARTHEST))
+        key, cost = (np.concatenate(part or [np.empty(0, np.int64)]) for part in (keys, costs))
+        order = np.argsort(key)
+        return key[order], cost[order]
+
+    def _within_reach(self, sites: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many of some sites stand on the streets that hang together with those of each demand point."""
+        edges, component = self.network.edges, self.network.components
+        at = self.coverage.snapped
+        several = np.bincount(component[edges[at.sites.edge[sites], 0]], minlength=int(component.max(initial=-1)) + 2)
+        found = np.zeros(self.count, np.int64)
+        here = at.demand.snapped
+        found[here] = several[component[edges[at.demand.edge[here], 0]]]
+        return found
+
+    def along(self, measure: Along, keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the cost of pairs by a measure, where that by the other is known; -1 without a way."""
+        found = np.full(len(keys), -1, np.int64)
+        site, demand = np.divmod(keys, max(self.count, 1))
+        # What the way costs on the flat, and a little more: one search is enough but where it climbs much.
+        per = self.coverage.walker.speed_m_s * CM_PER_M / MS_PER_S
+        cutoff = np.full(self.count, -1, np.int64)
+        np.maximum.at(
+            cutoff, demand, (known * (per if measure == "network" else 1 / per) * 1.25).astype(np.int64) + 100
+        )
+        cutoff = np.minimum(cutoff, _FARTHEST)
+        while (missing := found < 0).any():
+            left = np.zeros(self.count, np.bool_)
+            left[demand[missing]] = True
+            sites = np.zeros(len(self.coverage.sites), np.bool_)
+            sites[site[missing]] = True
+            key, cost = self.within(measure, sites, np.where(left, cutoff, -1))
+            if len(key):
+                at = np.minimum(np.searchsorted(key, keys), len(key) - 1)
+                here = missing & (key[at] == keys)
+                found[here] = cost[at[here]]
+            if (cutoff[left] >= _FARTHEST).all():
+                break
+            cutoff = np.minimum(cutoff * _WIDER, _FARTHEST)
+        return found
+
+
+def _standing(stops: search.Stops, these: NDArray[np.bool_]) -> search.Stops:
+    """Return the stops, all but these nowhere."""
+    return search.Stops(edge=np.where(these, stops.edge, np.int32(NOWHERE)), fraction=stops.fraction, leg=stops.leg)
