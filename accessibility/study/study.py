@@ -30,6 +30,7 @@ from accessibility.study.loading.readings import suspect_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
 from accessibility.study.loading.streets import check_together, load_heights, load_network, load_water
 from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
+from accessibility.study.reaching import AccessTerms, reach_sites
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
 from accessibility.whatif.trial import Baseline, Trial
@@ -40,9 +41,11 @@ if TYPE_CHECKING:
     import folium
     import geopandas as gpd
     import pandas as pd
+    from numpy.typing import ArrayLike
     from scipy.sparse import csr_array
 
     from accessibility.demand import Demand
+    from accessibility.measures.decay import Decay
     from accessibility.present.map.proposals import Proposal
     from accessibility.sites import Sites
     from accessibility.siting import SitingPlan
@@ -434,6 +437,52 @@ class Study(Frozen):
         """
         now = self._today if coverage is None else coverage
         return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
+
+    def access(
+        self,
+        measure: Literal["opportunities", "gravity", "2sfca", "e2sfca", "m2sfca", "balancing"],
+        *,
+        supply: str | pd.Series[Any] | ArrayLike | None = None,
+        decay: Decay | None = None,
+        minutes: float | None = None,
+        coverage: Coverage | None = None,
+    ) -> pd.Series[Any]:
+        """Return what each demand point reaches of what the sites that count have to offer.
+
+        Parameters
+        ----------
+        measure
+            ``opportunities`` (what lies within the limit), ``gravity`` (the farther the less), ``2sfca``, ``e2sfca``,
+            ``m2sfca`` (supply per person, by floating catchments) or ``balancing`` (minutes to as much supply as there
+            are people); the functions of `accessibility.measures.access`.
+        supply
+            What each site has: a column of the sites' table (``"counters"``), a series keyed by site id, or one number
+            a site; 1 if not given.
+        decay
+            What a place counts at a number of minutes, of `accessibility.measures.decay`; zones of 5, 10 and 15 minutes
+            for ``e2sfca`` and ``m2sfca`` if not given.
+        minutes
+            The longest walk; if not given 15 (``opportunities``, ``2sfca``), the reach of the decay, or 60.
+        coverage
+            Whose sites and walker; today's if None.
+
+        Returns
+        -------
+        pandas.Series
+            Keyed by demand id; 0 where nothing is reached (``balancing``: NaN).
+
+        Raises
+        ------
+        InputError
+            A supply that is not one number a site that counts, or a decay that does not fit the measure.
+
+        Examples
+        --------
+        >>> town.access("2sfca", supply=[3, 0], minutes=20).to_dict()
+        {'near': 0.1, 'far': 0.0}
+        """
+        terms = AccessTerms(measure=measure, supply=supply, decay=decay, minutes=minutes)
+        return reach_sites(self._today if coverage is None else coverage, self.network, terms)
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
         """Return the redundancy ledger: who depends on one site alone, and which could close.

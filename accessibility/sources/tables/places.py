@@ -15,7 +15,7 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.columns import ALIASES, check_meanings, find_column, require_column
+from accessibility.sources.tables.columns import ALIASES, attributes, check_meanings, find_column, require_column
 from accessibility.sources.tables.numerals import numbers, rows_text
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
@@ -82,7 +82,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     sites
         Points in EPSG:4326 indexed by id (made from the role's letter and the row's number where there is none), with
         columns name, kind (``outlet``, ``bank``, ``new``), open (counts today), partner, closed (its status says so),
-        cost, address, bank, township, district (as the table names them).
+        cost, address, bank, township, district (as the table names them), and the table's other columns.
     findings
         Rows set aside, places that stand twice, words not understood, sites that do not count.
 
@@ -120,9 +120,24 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         "township": cells.text("township"),
         "district": cells.text("district"),
     }
-    sites = gpd.GeoDataFrame(values, geometry=shapely.points(located.lonlat), index=ids, crs="EPSG:4326")
+    sites = gpd.GeoDataFrame(
+        values | _others(table, (*values, "id", "geometry")),
+        geometry=shapely.points(located.lonlat),
+        index=ids,
+        crs="EPSG:4326",
+    )
     sites = sites[~located.missing]
     return sites, findings + _doubles(sites, source)
+
+
+def _others(table: pd.DataFrame, known: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return the columns that mean nothing to the reader: numbers as numbers, whatever else as it is."""
+    own = attributes(table)
+    others = {str(name): table[name] for name in table.columns if str(name) in own and str(name) not in known}
+    return {
+        name: (values if pd.api.types.is_numeric_dtype(values) else values.astype(object)).to_numpy()
+        for name, values in others.items()
+    }
 
 
 class _Cells:

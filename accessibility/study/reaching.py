@@ -1,0 +1,137 @@
+"""What people can reach of what sites offer, asked of a study: supply, decay and limit settled, pairs traced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.measures import access
+from accessibility.measures.catchments import trace_catchments
+from accessibility.standards import Rule, Standard
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.measures.decay import Decay
+    from accessibility.sites import Sites
+    from accessibility.streets.network import Network
+
+Measure = Literal["opportunities", "gravity", "2sfca", "e2sfca", "m2sfca", "balancing"]
+_MINUTES = {"opportunities": 15.0, "2sfca": 15.0}
+_FAR = 60.0  # minutes, where neither measure nor decay has an end
+_ZONED = ("e2sfca", "m2sfca")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessTerms:
+    """What is asked of a study.
+
+    Parameters
+    ----------
+    measure
+        Which measure.
+    supply
+        What each site has: a column of the sites, a series keyed by site id, or ``(s,)`` numbers; 1 where it is None.
+    decay
+        What a place counts at a number of minutes.
+    minutes
+        The longest walk.
+    """
+
+    measure: Measure
+    supply: str | pd.Series[Any] | ArrayLike | None
+    decay: Decay | None
+    minutes: float | None
+
+    @property
+    def zones(self) -> Decay | None:
+        """The decay, or the zones that a measure has where none is given.
+
+        Raises
+        ------
+        InputError
+            A decay that is wanted and not there, or there and not wanted.
+        """
+        if self.measure == "gravity" and self.decay is None:
+            msg = 'access "gravity" has no decay; expected one such as Exponential(0.1) of accessibility.measures.decay'
+            raise InputError(msg)
+        if self.decay is not None and self.measure not in ("gravity", *_ZONED):
+            msg = f"access {self.measure!r} takes no decay; expected a limit, minutes=..."
+            raise InputError(msg)
+        return access.SLOW_ZONES if self.decay is None and self.measure in _ZONED else self.decay
+
+    @property
+    def limit(self) -> float:
+        """Minutes of the longest walk."""
+        if self.minutes is not None:
+            return self.minutes
+        reach = getattr(self.zones, "reach", np.inf)  # of a plain function, too
+        return _MINUTES.get(self.measure, reach if np.isfinite(reach) else _FAR)
+
+
+def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.Series[Any]:
+    """Return a measure of what each demand point reaches of the sites that count, keyed by demand id.
+
+    Raises
+    ------
+    InputError
+        A supply that is not one number a site, or a decay that does not fit the measure.
+    """
+    decay, limit = terms.zones, terms.limit
+    demand, sites, walker = coverage.demand, coverage.sites, coverage.walker
+    rule = Rule.walk(limit)
+    anywhere = Standard(urban=rule, town=rule, rural=rule)
+    offered = _supply(sites, terms.supply)
+    found = trace_catchments(network, demand, sites, anywhere, walker, coverage.snapped)
+    travel = access.TravelCosts.from_catchments(found, cells=len(demand), per=60.0)
+    people = demand.population
+    if terms.measure == "opportunities":
+        values = access.cumulative_opportunities(travel, offered, limit)
+    elif terms.measure == "2sfca":
+        values = access.two_step(travel, people, offered, limit)
+    elif terms.measure == "balancing":
+        values = access.balancing_cost(travel, people, offered)
+    elif terms.measure == "gravity":
+        values = access.gravity(travel, offered, decay)  # type: ignore[arg-type]  # zones refuses a missing one
+    else:
+        by_zones = access.enhanced_two_step if terms.measure == "e2sfca" else access.modified_two_step
+        values = by_zones(travel, people, offered, decay)  # type: ignore[arg-type]
+    return pd.Series(values, index=demand.ids, name=terms.measure)
+
+
+def _supply(sites: Sites, given: str | pd.Series[Any] | ArrayLike | None) -> NDArray[np.float64]:
+    """Return what each site offers; 0 where it does not count today."""
+    where = "supply"
+    if given is None:
+        values: Any = np.ones(len(sites))
+    elif isinstance(given, str):
+        where = f"supply {given!r}"
+        if given not in sites.columns:
+            msg = f"sites have no column {given!r}; they have {', '.join(sites.columns) or 'none beside their fields'}"
+            raise InputError(msg)
+        values = sites.columns[given]
+    elif isinstance(given, pd.Series):
+        if not given.index.is_unique:
+            msg = f"supply names {given.index[given.index.duplicated()][0]!r} more than once; expected each site once"
+            raise InputError(msg)
+        values = given.reindex(pd.Index(sites.ids)).to_numpy()
+    else:
+        values = np.asarray(given)
+        if values.shape != (len(sites),):
+            msg = f"supply has shape {values.shape}; expected one number for each of {len(sites)} sites"
+            raise InputError(msg)
+    numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = sites.open & ~(np.isfinite(numbers) & (numbers >= 0))
+    if bad.any():
+        first = int(bad.argmax())
+        msg = (
+            f"{where} of {int(bad.sum())} sites that count is no number, 0 or more: first {sites.ids[first]!r} with "
+            f"{values[first]}; expected one for each"
+        )
+        raise InputError(msg)
+    return np.where(sites.open, numbers, 0.0)
