@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accessibility.siting.alternatives import Portfolio, portfolio
-    from accessibility.siting.backup import solve_backup
     from accessibility.siting.equity import FloorPrice, floor_price
     from accessibility.siting.frontier import Frontier, coverage_frontier
-    from accessibility.siting.lscp import solve_lscp, solve_partial
-    from accessibility.siting.max_min import solve_max_min
-    from accessibility.siting.mclp import solve_mclp
-    from accessibility.siting.p_center import solve_p_center
-    from accessibility.siting.p_median import solve_p_median
+    from accessibility.siting.models.backup import solve_backup
+    from accessibility.siting.models.lscp import solve_lscp, solve_partial
+    from accessibility.siting.models.max_min import solve_max_min
+    from accessibility.siting.models.mclp import solve_mclp
+    from accessibility.siting.models.p_center import solve_p_center
+    from accessibility.siting.models.p_median import solve_p_median
+    from accessibility.siting.models.relocation import solve_relocation
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
-    from accessibility.siting.relocation import solve_relocation
     from accessibility.siting.rollout import Rollout
     from accessibility.siting.verify import verify_plan
 
@@ -32,14 +32,14 @@ _HOME = {
     "coverage_frontier": "frontier",
     "floor_price": "equity",
     "portfolio": "alternatives",
-    "solve_backup": "backup",
-    "solve_lscp": "lscp",
-    "solve_max_min": "max_min",
-    "solve_mclp": "mclp",
-    "solve_p_center": "p_center",
-    "solve_p_median": "p_median",
-    "solve_partial": "lscp",
-    "solve_relocation": "relocation",
+    "solve_backup": "models.backup",
+    "solve_lscp": "models.lscp",
+    "solve_max_min": "models.max_min",
+    "solve_mclp": "models.mclp",
+    "solve_p_center": "models.p_center",
+    "solve_p_median": "models.p_median",
+    "solve_partial": "models.lscp",
+    "solve_relocation": "models.relocation",
     "verify_plan": "verify",
 }
 

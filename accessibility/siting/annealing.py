@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.siting.drawing import SEED, draw
+from accessibility.siting.effort import SEED, draw
 from accessibility.siting.greedy import (
     NONE,
     begin_search,
@@ -25,8 +25,8 @@ from accessibility.siting.greedy import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
 
 _CHUNK = 500  # rounds between two looks at the clock
 _ROUND = 1_500  # what a round of the smallest question does

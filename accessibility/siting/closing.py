@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accessibility.siting.clock import WORK
+from accessibility.siting.effort import WORK
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
@@ -18,8 +18,8 @@ from accessibility.siting.reduction import fix_columns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
     from accessibility.siting.goals import Goal, Guide
 
 _ROUNDS = 2_000

@@ -14,7 +14,7 @@ from accessibility.siting.numbers import solver_unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
+    from accessibility.siting.effort import Clock
     from accessibility.siting.medians import Room
 
 _SEED = 20_240_229

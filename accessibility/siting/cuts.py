@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
+    from accessibility.siting.effort import Clock
     from accessibility.siting.lagrangian import Offers
     from accessibility.siting.medians import Room, Values
 

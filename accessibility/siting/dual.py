@@ -29,8 +29,8 @@ from accessibility.siting.volume import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
 
 _CHUNK = 25
 _SHORTEST = 1e-5

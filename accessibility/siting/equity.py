@@ -9,13 +9,13 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
+from accessibility.siting.infeasible import refuse_boundless
 from accessibility.siting.limits import Limits
 from accessibility.siting.outcome import cover_plan, refused_plan, status_column
-from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

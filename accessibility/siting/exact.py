@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
-    from accessibility.siting.clock import Clock
+    from accessibility.siting.effort import Clock
 
 INFINITE = float("inf")
 _ADDS_UP = 1e-6

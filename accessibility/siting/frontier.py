@@ -10,16 +10,16 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import coverable
-from accessibility.siting.clock import Clock
 from accessibility.siting.closing import approach, begin_course, finish_course
 from accessibility.siting.covering import limits_left, read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
+from accessibility.siting.infeasible import refuse_gap
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import cover_plan, refused_plan, status_column
 from accessibility.siting.reduction import keep_columns, take_columns
 from accessibility.siting.rollout import find_rollout
-from accessibility.siting.unserved import refuse_gap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -17,8 +17,8 @@ from accessibility.siting.swaps import swap_sites
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
     from accessibility.siting.exact import Program
 
 _ROUNDS = 3000

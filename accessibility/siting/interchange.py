@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
+    from accessibility.siting.effort import Clock
     from accessibility.siting.medians import Room, Values
 
 _NONE = -1

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.closing import Course
     from accessibility.siting.covering import Reading
     from accessibility.siting.dual import Dual
+    from accessibility.siting.effort import Clock
     from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.plan import Model
     from accessibility.siting.problem import Problem

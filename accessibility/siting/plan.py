@@ -190,7 +190,7 @@ class SitingPlan(Frozen):
         ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
         the point is worth, in cost); None without one. `accessibility.siting.certificate.proven_bound` turns it into a
         number. Of a p-median: what each point offers for being served, in people times cost;
-        `accessibility.siting.p_median.median_bound` does the same.
+        `accessibility.siting.models.p_median.median_bound` does the same.
     prices
         The other half of the certificate: what each limit is charged.
     sites_limit, budget, target_share

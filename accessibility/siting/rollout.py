@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.closing import Course
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
     from accessibility.siting.problem import Problem
 
 _CHAINS = 25

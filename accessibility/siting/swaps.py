@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.siting.drawing import SEED, draw
+from accessibility.siting.effort import SEED, draw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.siting.clock import Clock
     from accessibility.siting.covering import Covering
+    from accessibility.siting.effort import Clock
 
 _CHUNK = 20_000  # swaps between two looks at the clock
 # Of what a typical open site covers: such a loss is taken every third time. Few sites want more heat than many.

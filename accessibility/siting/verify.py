@@ -13,8 +13,8 @@ from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import SPENDING, coverable, floor_people, limits_of, people_wanted, proven_bound
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
+from accessibility.siting.models.p_median import median_bound
 from accessibility.siting.numbers import CLOSE
-from accessibility.siting.p_median import median_bound
 from accessibility.siting.proofs import check_sites, covered_twice, gains_in_order
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import shortest_path
 
 from accessibility.siting import Problem, SitingPlan, solve_lscp, solve_p_median, verify_plan
-from accessibility.siting.clock import Clock
+from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, Program, solve_program
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from accessibility.siting.p_median import solve_p_median
+from accessibility.siting.models.p_median import solve_p_median
 from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan
 

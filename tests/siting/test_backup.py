@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, covers, plans, problems, shortage, toy
 
 from accessibility.errors import InputError, UnprovenError
-from accessibility.siting.backup import solve_backup
-from accessibility.siting.mclp import solve_mclp
+from accessibility.siting.models.backup import solve_backup
+from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.plan import Conditions
 from accessibility.siting.verify import verify_plan
 

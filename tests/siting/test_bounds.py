@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, people_at, plans, problems, reached, scattered
 
 from accessibility.siting import Conditions, Problem, solve_mclp
-from accessibility.siting.clock import Clock
 from accessibility.siting.covering import Covering, read_covering
 from accessibility.siting.dual import find_dual
+from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.greedy import open_greedily
 from accessibility.siting.limits import Limits

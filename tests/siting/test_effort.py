@@ -11,12 +11,12 @@ import pytest
 
 from accessibility.search import compiling as kernels
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
-from accessibility.siting.clock import WORK, Clock
 from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import WORK, Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
-from accessibility.siting.mclp import cover_within
+from accessibility.siting.models.mclp import cover_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

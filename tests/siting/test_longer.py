@@ -14,7 +14,6 @@ from accessibility.siting import (
     Conditions,
     Problem,
     SitingPlan,
-    clock,
     coverage_frontier,
     enumeration,
     floor_price,
@@ -29,6 +28,7 @@ from accessibility.siting import (
     solve_relocation,
     verify_plan,
 )
+from accessibility.siting import effort as clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

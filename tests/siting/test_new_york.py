@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from blockworlds import BEST, SITES, read_blocks
 
-from accessibility.siting.clock import Clock
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.reduction import reduce_covering

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
-from accessibility.siting.p_center import solve_p_center
+from accessibility.siting.models.p_center import solve_p_center
 from accessibility.siting.plan import Conditions
 from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan

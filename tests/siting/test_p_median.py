@@ -14,7 +14,7 @@ from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnknownSiteError, UnprovenError
 from accessibility.siting.branching import search_tree
-from accessibility.siting.p_median import median_bound, solve_p_median
+from accessibility.siting.models.p_median import median_bound, solve_p_median
 from accessibility.siting.plan import Conditions, Prices
 from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan

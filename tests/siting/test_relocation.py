@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, covers, people_at, plans, problems, reached, shortage, toy
 
 from accessibility.errors import InputError, UnprovenError
-from accessibility.siting.mclp import solve_mclp
+from accessibility.siting.models.mclp import solve_mclp
+from accessibility.siting.models.relocation import solve_relocation
 from accessibility.siting.plan import Conditions
-from accessibility.siting.relocation import solve_relocation
 from accessibility.siting.verify import verify_plan
 
 if TYPE_CHECKING:

@@ -11,16 +11,15 @@ from scipy import sparse
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.siting.clock import Clock
 from accessibility.siting.counts import TWICE, Counts, read_counts
+from accessibility.siting.effort import Clock
 from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
-from accessibility.siting.floors import meet_floors, unmet_floors
+from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
-from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

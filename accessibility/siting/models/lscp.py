@@ -10,9 +10,9 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import coverable, floor_people, whole_people
-from accessibility.siting.clock import Clock
 from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.goals import LeastCost, MostPeople
 from accessibility.siting.limits import TOTAL, Limits
 from accessibility.siting.outcome import (

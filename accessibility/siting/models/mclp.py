@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.outcome import cover_plan, refuse_unproven, refused_plan

@@ -11,15 +11,9 @@ import numpy as np
 
 from accessibility.errors import UnprovenError
 from accessibility.errors.arguments import checked
-from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Reach, find_cover
-from accessibility.siting.limits import Limits, money_left, read_terms
-from accessibility.siting.median_course import MedianCourse, begin_median, close_median_gap
-from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
-from accessibility.siting.numbers import CLOSE
-from accessibility.siting.outcome import ended
-from accessibility.siting.plan import Prices, SitingPlan
-from accessibility.siting.unserved import (
+from accessibility.siting.effort import Clock
+from accessibility.siting.infeasible import (
     contradictory,
     refuse_boundless,
     refuse_floors,
@@ -27,6 +21,12 @@ from accessibility.siting.unserved import (
     refuse_unreached,
     short_of_people,
 )
+from accessibility.siting.limits import Limits, money_left, read_terms
+from accessibility.siting.median_course import MedianCourse, begin_median, close_median_gap
+from accessibility.siting.medians import BUDGET, NUMBER, PACKS, next_whole, read_factors, read_median
+from accessibility.siting.numbers import CLOSE
+from accessibility.siting.outcome import ended
+from accessibility.siting.plan import Prices, SitingPlan
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

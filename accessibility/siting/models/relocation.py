@@ -13,18 +13,17 @@ from scipy import sparse
 from accessibility.errors import InputError, UnprovenError
 from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import proven_bound
-from accessibility.siting.clock import Clock
 from accessibility.siting.counts import Counts, read_counts
+from accessibility.siting.effort import Clock
 from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
-from accessibility.siting.floors import unmet_floors
+from accessibility.siting.infeasible import refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, money_left, read_terms
-from accessibility.siting.mclp import cover_within
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
+from accessibility.siting.models.mclp import cover_within
 from accessibility.siting.numbers import HALF, SUMS, solver_unit
 from accessibility.siting.outcome import ended, pack_prices, refused_plan
 from accessibility.siting.plan import Conditions, Prices, SitingPlan, order_by_gain
-from accessibility.siting.unserved import refuse_boundless
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

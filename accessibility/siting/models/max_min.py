@@ -13,9 +13,9 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
-from accessibility.siting.clock import Clock
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.greedy import open_for_floors

@@ -1,4 +1,8 @@
-"""`Clock`: what a search may still do: work, the same on every machine, and seconds where a user sets a limit."""
+"""`Clock`: what a search may still do, in work, the same on every machine, and in seconds where a user sets a limit.
+
+The random numbers of the searches stand here, too: a stream of its own for each, so that the same question gives the
+same plan.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ import math
 import time
 from dataclasses import dataclass, field
 from typing import Literal, Self
+
+import numba as nb
+import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.search.compiling import compiled_s
@@ -108,3 +115,20 @@ class Clock:
     def did(self) -> float:
         """Work done so far."""
         return self._done
+
+
+SEED = np.uint64(0x0A11_0CA7_ED5E_ED00)
+_STEP = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIX_A = np.uint64(0xBF58_476D_1CE4_E5B9)
+_MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
+_27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
+
+
+@nb.njit(cache=True, nogil=True)
+def draw(random, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return a number below `size`, from a stream of its own (splitmix64)."""
+    random[0] += _STEP
+    x = random[0]
+    x = (x ^ (x >> _30)) * _MIX_A
+    x = (x ^ (x >> _27)) * _MIX_B
+    return np.int64((x ^ (x >> _31)) % np.uint64(size))

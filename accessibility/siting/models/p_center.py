@@ -9,13 +9,9 @@ import numpy as np
 
 from accessibility.errors import UnprovenError
 from accessibility.errors.arguments import checked
-from accessibility.siting.clock import Clock
 from accessibility.siting.covers import Cover, Reach, cover_greedily, find_cover
-from accessibility.siting.limits import Limits, read_terms
-from accessibility.siting.medians import Room
-from accessibility.siting.outcome import ended
-from accessibility.siting.plan import SitingPlan, order_by_gain
-from accessibility.siting.unserved import (
+from accessibility.siting.effort import Clock
+from accessibility.siting.infeasible import (
     contradictory,
     refuse_boundless,
     refuse_floors,
@@ -23,6 +19,10 @@ from accessibility.siting.unserved import (
     refuse_unreached,
     short_of_people,
 )
+from accessibility.siting.limits import Limits, read_terms
+from accessibility.siting.medians import Room
+from accessibility.siting.outcome import ended
+from accessibility.siting.plan import SitingPlan, order_by_gain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
