@@ -38,7 +38,7 @@ def reading(opened: Opened, lonlat: np.ndarray[Any, Any]) -> str:
 @pytest.fixture
 def pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw people as a picture, however few they are."""
-    monkeypatch.setattr("accessibility.present.map.coverage_map.Sheet", partial(MapSheet, max_dots=100))
+    monkeypatch.setattr("accessibility.present.map.coverage_map.MapSheet", partial(MapSheet, max_dots=100))
 
 
 @pytest.mark.parametrize("picture", [False, True])
