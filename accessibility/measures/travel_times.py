@@ -38,7 +38,7 @@ class Travel:
     Parameters
     ----------
     limit
-        TravelTable of at most so many minutes or metres; None for all of the nearest.
+        Ways of at most so many minutes or metres; None for all of the nearest.
     nearest
         How many sites for each demand point, the nearest first; None for all within the limit.
     by_kind

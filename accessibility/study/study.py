@@ -16,6 +16,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.explanation import Explanation, explain_place
+from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
@@ -563,6 +564,41 @@ class Study(Frozen):
         )
         ways = trace_travel(self._today, self.network, travel)
         return ways.matrix(self._today, travel.measure) if as_matrix else ways.table(self._today)
+
+    def isochrones(
+        self, limits: Sequence[Rule | str | float] | Rule | str | float, *, each: bool = False
+    ) -> gpd.GeoDataFrame:
+        """Return the areas from which the sites that count are within each limit.
+
+        They are those of `accessibility.measures.service_areas.trace_service_areas`: the streets that are near enough,
+        and 30 m to each side.
+
+        Parameters
+        ----------
+        limits
+            Minutes, texts (``10 min``, ``1 km``) or rules, also of a radius; several, or one.
+        each
+            Whether every site has areas of its own; else they are joined.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            One row per limit, or per site and limit: ``site`` (its id; None of all together), ``limit`` (minutes where
+            ``measure`` is ``walk``, else kilometres), ``measure``, ``people`` (who live within the limit, wherever
+            they are drawn) and geometry (EPSG:4326), shorter before longer.
+
+        Raises
+        ------
+        InputError
+            No limit, one given twice, or a text that is none.
+
+        Examples
+        --------
+        >>> town.isochrones([5, 15, "1 km"])[["limit", "measure", "people"]].values.tolist()
+        [[5.0, 'walk', 0.0], [15.0, 'walk', 30.0], [1.0, 'network', 30.0]]
+        """
+        given = [limits] if isinstance(limits, (Rule, str, int, float)) else limits
+        return trace_isochrones(self._today, self.network, [Rule.of(limit) for limit in given], each=each)
 
     def refuse_place(self, subject: str, lon: float, lat: float) -> None:
         """Raise an error where no site can stand: outside the area, or in water.
