@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from accessibility.measures.catchments import Catchments, trace_catchments
     from accessibility.measures.coverage import Coverage, measure_coverage
+    from accessibility.measures.inequalities import inequality
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.streets.network import Network
@@ -63,6 +64,7 @@ _HOME = {
     "Walker": "standards",
     "compare_coverages": "whatif.comparison",
     "compare_scenarios": "whatif.comparison",
+    "inequality": "measures.inequalities",
     "measure_coverage": "measures.coverage",
     "read_network": "sources.osm.extracts",
     "read_scenarios": "study.scenariofile",
@@ -88,6 +90,7 @@ __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "Walker",
     "compare_coverages",
     "compare_scenarios",
+    "inequality",
     "measure_coverage",
     "read_scenarios",
     "read_study",
