@@ -64,20 +64,19 @@ def sample_measured(sample: Path, cache: Path) -> Measured:
 STEP_DEG = 500 / 95_970.0  # a degree of longitude at 30.5 degrees north is 95 970 m, right to 0.1 %
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Path:
+def write_town(folder: Path) -> Path:
     """Write a street, five places with people, one outlet and one bank that is no partner, into a folder."""
     nodes = [node(i + 1, 108.2 + i * STEP_DEG, 30.5) for i in range(5)]
     bus = relation(9, [("way", 1, "")], {"type": "route"})
-    write_osm(tmp_path / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), bus)
+    write_osm(folder / "roads.osm", *nodes, way(1, [1, 2, 3, 4, 5]), bus)
     people = [("p1", 0, 10), ("p2", 1, 20), ("p3", 2, 40), ("p4", 3, 80), ("p5", 4, 160)]
     rows = "".join(f"{i},{108.2 + at * STEP_DEG:.7f},30.5,{n},urban\n" for i, at, n in people)
-    (tmp_path / "people.csv").write_text("id,lon,lat,population,setting\n" + rows, encoding="utf-8")
-    (tmp_path / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.2,30.5\n", encoding="utf-8")
-    (tmp_path / "banks.csv").write_text(
+    (folder / "people.csv").write_text("id,lon,lat,population,setting\n" + rows, encoding="utf-8")
+    (folder / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.2,30.5\n", encoding="utf-8")
+    (folder / "banks.csv").write_text(
         f"id,name,lon,lat,partner\nB1,Bank,{108.2 + 4 * STEP_DEG:.7f},30.5,no\n", encoding="utf-8"
     )
-    (tmp_path / "study.toml").write_text(
+    (folder / "study.toml").write_text(
         """
         name = "Street"
         [inputs]
@@ -88,7 +87,13 @@ def town(tmp_path: Path) -> Path:
         """,
         encoding="utf-8",
     )
-    return tmp_path / "study.toml"
+    return folder / "study.toml"
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Path:
+    """Write the town into the test's own folder; return its study."""
+    return write_town(tmp_path)
 
 
 @pytest.fixture

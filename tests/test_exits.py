@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +18,18 @@ import pandas as pd
 import pytest
 import xlsxwriter
 from commands import call
+from conftest import write_town
 
 from accessibility import OutputError
+from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
-from accessibility.cli.pack import run_site
+from accessibility.cli.pack import run_cover, run_site
 from accessibility.errors import CallError, InfeasibleError, InputError, UnknownSiteError, visible
 from accessibility.files import is_full, passing_folder
 from accessibility.present.manifest import json_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 COMMAND = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
 SHELL = f"'{sys.executable}' -c 'from accessibility.cli.commands import main; main()'"
@@ -125,6 +128,76 @@ def test_a_stream_that_is_closed_or_full(redirected: str, code: int, town: Path)
     assert (town.parent / "new" / "study.toml").read_text(encoding="utf-8").startswith("#")
 
 
+SCENARIOS = """
+[[scenario]]
+name = "bank"
+open = ["B1"]
+"""
+COMMANDS = {
+    "check": "check STUDY",
+    "check --json": "check STUDY --json",
+    "cover": "cover STUDY --out OUT",
+    "cover --json": "cover STUDY --out OUT --json",
+    "site": "site STUDY --sites 1 --out OUT",
+    "compare": "compare STUDY SCENARIOS --out OUT",
+    "verify": "verify RUN",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the paths of a study, its run and its scenarios, for commands that change none of them."""
+    folder = tmp_path_factory.mktemp("finished")
+    study = write_town(folder)
+    (folder / "scenarios.toml").write_text(SCENARIOS, encoding="utf-8")
+    run_cover(study, folder / "run", Options(cache=folder / "cache"), Silence())
+    return {"STUDY": str(study), "RUN": str(folder / "run"), "SCENARIOS": str(folder / "scenarios.toml")}
+
+
+@contextmanager
+def _no_reader(monkeypatch: pytest.MonkeyPatch, kind: str) -> Iterator[None]:
+    """Put a full device, the writing end of a pipe that nobody reads, or a file not for writing where fd 2 is."""
+    if kind == "pipe":
+        reading, unread = os.pipe()
+        os.close(reading)
+    else:
+        unread = os.open(*(("/dev/full", os.O_WRONLY) if kind == "full" else (os.devnull, os.O_RDONLY)))
+    before = os.dup(2)
+    os.dup2(unread, 2)
+    stream = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 -- what the interpreter makes of fd 2
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stderr", stream)
+            patched.setattr(sys, "__stderr__", stream)
+            yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(unread)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("command", "kind"), [*((command, "full") for command in COMMANDS), ("check", "pipe"), ("check", "not for writing")]
+)
+def test_a_standard_error_that_nobody_reads_changes_nothing(
+    command: str, kind: str, finished: dict[str, str], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    paths = finished | {"OUT": str(tmp_path / "out")}
+    words = [paths.get(word, word) for word in COMMANDS[command].split()]
+    with _no_reader(monkeypatch, kind):
+        assert call(monkeypatch, *words) == 0
+    assert capsys.readouterr().out
+    assert (tmp_path / "out" / "manifest.json").exists() == ("OUT" in COMMANDS[command])
+
+
+def test_an_error_that_nobody_reads_keeps_its_code() -> None:
+    for ending in ("2>&-", "2>/dev/full" if Path("/dev/full").exists() else "2</dev/null"):
+        done = subprocess.run(f"{SHELL} check nowhere.toml {ending}", shell=True, capture_output=True, check=False)  # noqa: S602
+        assert (done.returncode, done.stdout, done.stderr) == (2, b"", b"")
+
+
 def test_a_reader_that_goes_away_is_no_fault_of_ours(town: Path) -> None:
     command = f"(sleep 0.1; {SHELL} new '{town.parent / 'new'}'; echo $? >&2) | true"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
@@ -221,7 +294,6 @@ def test_a_terminal_is_never_told_what_to_do_by_a_name(
 
 
 def test_tables_and_the_workbook_spell_control_characters_out(town: Path, tmp_path: Path, cache: Path) -> None:
-    from accessibility.cli.console import Silence  # noqa: PLC0415
     from accessibility.study.proposing import Question  # noqa: PLC0415
 
     hostile(town)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from accessibility import __version__
+from accessibility.cli.streams import prepare_streams
 from accessibility.errors import (
     AccessibilityError,
     AccessibilityWarning,
@@ -320,7 +321,7 @@ def main() -> None:
     The work is done in a thread of its own, so that a signal stops it at once wherever it is, in compiled code too:
     nothing half-made stays, and the exit code is 130 (SIGINT) or 143 (SIGTERM).
     """
-    _stand_in()
+    prepare_streams()
     warnings.simplefilter("ignore", AccessibilityWarning)  # the commands print findings themselves
     codes: list[int | str | None] = []
     work = threading.Thread(target=lambda: codes.append(_run()), daemon=True)
@@ -366,20 +367,6 @@ def _unwritable(error: OSError) -> OutputError | None:
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer has nowhere to go
     return OutputError(f"standard output cannot be written: {reason}; expected room where it goes")
-
-
-def _stand_in() -> None:
-    """Give the process the standard streams that it was started without: no file of ours may take their numbers."""
-    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-        if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # names outside the console's encoding
 
 
 @contextmanager
