@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import threading
 import zlib
@@ -24,7 +26,7 @@ from accessibility.sources.vectors import read_vector
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -187,6 +189,35 @@ def test_an_extract_packed_in_another_way_or_beyond_all_bounds_is_refused(tmp_pa
     bomb.write_bytes(_block(b"OSMHeader", b"") + _block(b"OSMData", bytes(2**25 + 1)))
     with pytest.raises(InputError, match=r"bomb.osm.pbf: a block unpacks to more than 32 MiB"):
         look_through(bomb)
+
+
+@pytest.mark.parametrize(("end", "packed"), [(".gz", gzip.compress), (".bz2", bz2.compress)])
+@pytest.mark.parametrize(
+    "inside", [b" " * 2**20, b"<!-- -->" * 2**17, b'<node id="1" lon="9" lat="47"/>' * 2**15, b"<member" * 2**17]
+)
+def test_an_extract_of_text_that_unpacks_to_far_more_than_it_holds_is_refused(
+    end: str, packed: Callable[[bytes], bytes], inside: bytes, tmp_path: Path
+) -> None:
+    file = tmp_path / f"bomb.osm{end}"
+    file.write_bytes(packed(b'<osm version="0.6">') + 100 * packed(inside))  # members one behind the other, each small
+    with pytest.raises(InputError, match=r"bomb.osm.*: 0.\d MB that unpack to more than 6\d MB; expected an extract"):
+        read_network(file)
+
+
+def test_an_extract_of_text_larger_than_anybody_reads_is_refused_and_a_large_one_reads(
+    town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sizes are brought down: a town is a country then. Its text packs as well as an extract's does."""
+    from accessibility.sources.osm import ordering  # noqa: PLC0415
+
+    file = town.parent / "roads.osm.gz"
+    file.write_bytes(gzip.compress((town.parent / "roads.osm").read_bytes()))
+    monkeypatch.setattr(ordering, "_SMALL_BYTES", 0)
+    assert read_network(file)[0].length_m.sum() == pytest.approx(2_000, rel=0.001)
+    file.write_bytes(gzip.compress((town.parent / "roads.osm").read_bytes() + b" "))
+    monkeypatch.setattr(ordering, "_MOST_BYTES", 100)
+    with pytest.raises(InputError, match=r"roads.osm.gz: .*osmium cat makes .osm.pbf of it"):
+        read_network(file)
 
 
 @pytest.mark.parametrize("name", ["é" * 300, "x" * 300, "roads.osm/people", "\x00", "\ufeff"])

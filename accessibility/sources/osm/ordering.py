@@ -28,7 +28,10 @@ _KINDS = {"node": "n", "way": "w", "relation": "r"}
 _PIECE = 2**20
 _OVERLAP = 2**12  # no tag of interest is longer
 _DELETED = re.compile(rb"""\baction\s*=\s*["']delete["']""")
-_SHAPED_MEMBER = re.compile(rb"<member\b[^>]*>\s*<nd\b")
+_SHAPED_MEMBER = re.compile(rb"<member\b[^<>]*>\s*<nd\b")
+_MOST_TIMES = 100  # as many bytes unpacked as packed; extracts have 10 to 30 times as many
+_SMALL_BYTES = 64 * 2**20
+_MOST_BYTES = 32 * 2**30  # XML of the largest countries
 
 
 @contextmanager
@@ -41,7 +44,7 @@ def in_order(path: Path) -> Iterator[Path]:
     Raises
     ------
     InputError
-        A file of changes, or relations that hold the shapes of their members.
+        A file of changes, relations that hold the shapes of their members, or far more text than the file holds.
     OutputError
         A copy is needed, and there is no room for it.
     """
@@ -139,10 +142,12 @@ def _look_at_objects(path: Path, _size: int, _changed_ns: int) -> Look:
 
 def _is_edited(path: Path) -> bool:
     """Return whether a file of XML marks what its editor deleted."""
-    before, edited = b"", False
+    before, edited, unpacked = b"", False, 0
     with suppress(EOFError, OSError, zlib.error), _opened(path) as stream:  # of what is damaged osmium tells
         while piece := stream.read(_PIECE):
             text = before + piece
+            unpacked += len(piece)
+            _refuse_unfolding(path, unpacked)
             if not before and b"<osmChange" in text[:_OVERLAP]:
                 msg = f"{path}: is a file of changes; expected an extract: osmium apply-changes makes one of both"
                 raise InputError(msg)
@@ -155,6 +160,17 @@ def _is_edited(path: Path) -> bool:
             edited |= _DELETED.search(text) is not None
             before = text[-_OVERLAP:]
     return edited
+
+
+def _refuse_unfolding(path: Path, unpacked: int) -> None:
+    """Raise `InputError` where an extract has unpacked to far more than it holds, or than anybody reads as XML."""
+    packed = path.stat().st_size
+    if unpacked > _MOST_BYTES or unpacked > max(_SMALL_BYTES, _MOST_TIMES * packed):
+        msg = (
+            f"{path}: {packed / 1e6:.1f} MB that unpack to more than {unpacked / 1e6:,.0f} MB; expected an extract of"
+            f" at most {_MOST_TIMES} times its packed size and {_MOST_BYTES >> 30} GiB: osmium cat makes .osm.pbf of it"
+        )
+        raise InputError(msg)
 
 
 def _deleted(path: Path) -> set[tuple[str, int]]:
