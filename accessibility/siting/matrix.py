@@ -34,12 +34,15 @@ class Costs:
         Ids of the sites; None where nothing names them.
     people, district
         Of each demand point; `district` None where not given.
+    points
+        Ids of the demand points; None where nothing names them.
     """
 
     matrix: Any
     ids: Any
     people: Any
     district: Any
+    points: Any = None
 
 
 def read_costs(costs: Any, people: Any, *, ids: Any = None, district: Any = None) -> Costs:
@@ -85,7 +88,7 @@ def _long(given: Costs) -> Costs:
     reach = ~np.isnan(known)
     pairs = (known[reach], (at[0][reach], at[1][reach]))
     matrix = sparse.coo_array(pairs, shape=(len(rows), len(columns)))
-    return replace(given, matrix=matrix, ids=rows, district=_of_points(given.district, columns))
+    return replace(given, matrix=matrix, ids=rows, district=_of_points(given.district, columns), points=columns)
 
 
 def _wide(given: Costs) -> Costs:
@@ -105,7 +108,7 @@ def _wide(given: Costs) -> Costs:
     if isinstance(people, pd.Series) and not isinstance(columns, pd.RangeIndex):
         _meet(_unique(people.index, "people"), columns, "people", ("columns", rows))
         people = people.reindex(columns)
-    return Costs(matrix=values, ids=rows, people=people, district=_of_points(given.district, columns))
+    return Costs(matrix=values, ids=rows, people=people, district=_of_points(given.district, columns), points=columns)
 
 
 def _relabelled(table: pd.DataFrame, rows: pd.Index[Any]) -> pd.DataFrame:

@@ -15,11 +15,13 @@ from accessibility.geo.arrays import Frozen, Named, read_only
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    import geopandas as gpd
     import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.sites import Sites
     from accessibility.siting.problem import Problem
+    from accessibility.whatif.scenario import Scenario
 
 Status = Literal["optimal", "feasible", "infeasible"]
 Model = Literal["mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min"]
@@ -211,6 +213,10 @@ class SitingPlan(Frozen):
         ``(p,)`` opening cost of each selected site.
     sizes
         What the reductions left; None where none were made.
+    problem
+        The question it answers, where a study asked; None of a plan that a solver returns.
+    made
+        Ids of the selected sites that the study made on its streets: they are no sites of it yet.
 
     Examples
     --------
@@ -219,6 +225,18 @@ class SitingPlan(Frozen):
     >>> plan = solve_mclp(problem, sites=1)
     >>> plan.selected, plan.covered_people, plan.cost, plan.gap, plan.status
     (('O1',), 40.0, 1.0, 0.0, 'optimal')
+
+    A plan of a study; a road of 2 km, an outlet at its start, a bank at 1.7 km, people at 900 m and at its end:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> town = acc.Study.of(road, homes, acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at), name="Town")
+    >>> proposal = town.site(sites=1)
+    >>> proposal
+    <SitingPlan mclp: 1 sites for 0, objective 40, bound 40, gap 0.00 %, optimal>
     """
 
     model: Model
@@ -246,6 +264,8 @@ class SitingPlan(Frozen):
     covered_before: float = 0.0
     costs: tuple[float, ...] = ()
     sizes: Sizes | None = None
+    problem: Problem | None = None
+    made: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts belong together and the bound is no number of doubt."""
@@ -330,6 +350,99 @@ class SitingPlan(Frozen):
                 "marginal_per_cost": np.divide(gain, cost, out=np.full(len(gain), np.nan), where=cost > 0),
             }
         )
+
+    def to_gdf(self) -> gpd.GeoDataFrame:
+        """Return the rows of `table` with the places of the sites.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            One row per selected site, in opening order (EPSG:4326).
+
+        Raises
+        ------
+        InputError
+            A plan of a matrix, which knows no places.
+
+        Examples
+        --------
+        >>> proposal.to_gdf()[["id", "gain_people"]].values.tolist(), proposal.to_gdf().crs.name
+        ([['B1', 10.0]], 'WGS 84')
+        """
+        import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        self._placed("places")
+        table = self.table()
+        return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
+
+    def assignment(self) -> pd.DataFrame:
+        """Return who goes where once the plan is carried out: each demand point to the cheapest site that counts.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As `Problem.assign` gives it. The pairs are those that the model looked at: within the standard for most
+            of them, of whatever length for a p-median and a p-center, in seconds where the rule of the point is a
+            walk and for these two, in metres otherwise.
+
+        Raises
+        ------
+        InputError
+            A plan that does not hold its problem: ``problem.assign(plan.selected, plan.closed)`` says the same.
+
+        Examples
+        --------
+        >>> proposal.assignment()[["demand", "site", "cost"]].values.tolist()
+        [['near', 'B1', 800.0], ['far', 'B1', 300.0]]
+        """
+        if self.problem is None:
+            msg = (
+                "the plan does not hold its problem; expected one of study.site(...), or problem.assign(plan.selected)"
+            )
+            raise InputError(msg)
+        return self.problem.assign(self.selected, self.closed)
+
+    def scenario(self) -> Scenario:
+        """Return the plan as a scenario of its study, for `Study.coverage` and `Study.what_if`.
+
+        Returns
+        -------
+        Scenario
+            Its sites open, those made on the streets are added, what closes closes.
+
+        Raises
+        ------
+        InputError
+            A plan of a matrix, which knows no study.
+
+        Examples
+        --------
+        >>> proposal.scenario().opened, town.coverage(proposal.scenario()).covered_people
+        (('B1',), 40.0)
+        """
+        from accessibility.whatif.scenario import Addition, Scenario  # noqa: PLC0415 -- solvers need none
+
+        sites, made = self._placed("study"), set(self.made)
+        fresh = [row for row, site in enumerate(self.selected) if site in made]
+        added = [
+            Addition(
+                id=sites.ids[row],
+                lon=float(sites.lonlat[row, 0]),
+                lat=float(sites.lonlat[row, 1]),
+                kind=str(sites.kind[row]),
+                name=str(sites.name[row]),
+                cost=float(sites.cost[row]),
+            )
+            for row in fresh
+        ]
+        opened = tuple(site for site in self.selected if site not in made)
+        return Scenario(name="proposal", opened=opened, closed=self.closed, added=tuple(added))
+
+    def _placed(self, what: str) -> Sites:
+        if self.sites is None:
+            msg = f"the plan came from a matrix and knows no {what}; expected a plan of study.site(...)"
+            raise InputError(msg)
+        return self.sites
 
 
 def order_by_gain(

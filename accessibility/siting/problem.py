@@ -65,6 +65,8 @@ class Problem(Frozen):
         ``(s, 2)`` metres, for the spacing between sites; None where not known.
     sites
         The sites with names and places, as plans tell them; None where the problem came from a matrix.
+    points
+        ``(n,)`` unique ids of the demand points; row positions where not given.
 
     Raises
     ------
@@ -97,6 +99,7 @@ class Problem(Frozen):
     districts: tuple[str, ...] = ()
     site_xy: NDArray[np.float64] | None = None
     sites: Sites | None = None
+    points: NDArray[np.object_] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         """Copy the arrays, fill the defaults and check every invariant."""
@@ -135,6 +138,7 @@ class Problem(Frozen):
             expected=f"places among {len(self.districts)} districts",
         )
         ids = unique_ids(_or(self.ids, range(s)), name="problem")
+        points = unique_ids(_or(self.points, range(n)), name="problem points")
         values: dict[str, Any] = {
             "people": people,
             "start": start,
@@ -147,6 +151,7 @@ class Problem(Frozen):
             "kind": read_only(_or(self.kind, np.full(s, "")), dtype=object, shape=(s,), name="problem kind"),
             "bank": read_only(_or(self.bank, np.full(s, "")), dtype=object, shape=(s,), name="problem bank"),
             "ids": read_only(ids, dtype=object, shape=(s,), name="problem ids"),
+            "points": read_only(points, dtype=object, shape=(n,), name="problem points"),
             "district": district,
             "districts": tuple(map(str, self.districts)),
         }
@@ -315,6 +320,52 @@ class Problem(Frozen):
         np.minimum.at(found, self.demand[pairs], (self.cost if cost is None else cost)[pairs])
         return found
 
+    def assign(self, selected: Iterable[Hashable], closed: Iterable[Hashable] = ()) -> pd.DataFrame:
+        """Return who goes where once some sites open: each demand point to the cheapest site that counts.
+
+        Parameters
+        ----------
+        selected
+            Ids of the sites that open, beside those open today.
+        closed
+            Ids of open sites that close.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per demand point: ``demand`` and ``site`` (ids), ``cost`` in the unit of the pairs, ``people``. Of
+            two sites at the same cost the one that stands first; without a pair the site is None and the cost NaN.
+
+        Raises
+        ------
+        UnknownSiteError
+            An id that is not there.
+
+        Examples
+        --------
+        >>> problem.assign(["O1"])["cost"].tolist(), problem.assign(["O1", "O2"])["site"].tolist()
+        ([100.0, 900.0, 2000.0], ['O1', 'O2', 'O2'])
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        counts = self.open.copy()
+        counts[self.rows(closed)] = False
+        counts[self.rows(selected)] = True
+        cost = self.nearest_cost(counts)
+        pairs = np.flatnonzero(counts[self.pair_site])
+        pairs = pairs[self.cost[pairs] == cost[self.demand[pairs]]][::-1]  # the first site of several writes last
+        site = np.full(len(cost), -1)
+        site[self.demand[pairs]] = self.pair_site[pairs]
+        ids = np.array([*self.ids, None], dtype=object)
+        return pd.DataFrame(
+            {
+                "demand": self.points,
+                "site": pd.Series(ids[site], dtype=object),
+                "cost": np.where(np.isinf(cost), np.nan, cost),
+                "people": self.people,
+            }
+        )
+
     def _mask(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
         shape = self.open.shape
         if isinstance(sites, np.ndarray) and sites.dtype == np.bool_ and sites.shape == shape:
@@ -402,6 +453,7 @@ class Problem(Frozen):
             given["ids"] = read.ids
         return cls(
             people=read.people,
+            points=read.points,
             start=matrix.indptr.astype(np.int64),
             demand=matrix.indices,
             cost=matrix.data,
@@ -459,6 +511,7 @@ class Problem(Frozen):
         names, places = _districts(labels, len(demand))
         return cls(
             people=demand.population,
+            points=demand.ids,
             start=catchments.start,
             demand=catchments.demand,
             cost=catchments.cost,

@@ -258,7 +258,13 @@ def propose_sites(
         wide = trace_catchments(network, coverage.demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
-    plan = replace(plan, message=" ".join(part for part in (plan.message, note) if part))
+    new = set() if made is None else set(made.ids)
+    plan = replace(
+        plan,
+        message=" ".join(part for part in (plan.message, note) if part),
+        problem=problem,
+        made=tuple(site for site in plan.selected if site in new),
+    )
     return SitingCase(question=question, problem=problem, plan=plan)
 
 
@@ -276,6 +282,7 @@ def _with_costs(problem: Problem, wide: Catchments) -> tuple[Problem, str]:
     with_costs = replace(
         problem,
         people=problem.people[reached],
+        points=problem.points[reached],
         start=wide.start,
         demand=place[wide.demand],
         cost=wide.cost,
