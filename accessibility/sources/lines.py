@@ -10,7 +10,7 @@ from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file
-from accessibility.streets.lines import LineOptions, read_frame
+from accessibility.streets.lines import LineOptions, read_edges, read_frame
 from accessibility.streets.network import Network
 
 if TYPE_CHECKING:
@@ -65,6 +65,22 @@ def read_lines(
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
     return network, _findings(path, said)
+
+
+def read_saved(path: Path) -> Network:
+    """Return the network whose edges `accessibility.streets.lines.write_edges` wrote, in every value.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or unreadable, or was not written so.
+    """
+    table = _read(path, None)
+    try:
+        return Network(**read_edges(table))
+    except InputError as error:
+        msg = f"{path.name}: {error}"
+        raise InputError(msg) from error
 
 
 def read_graphml(path: Path, foot: FootAccess | None = None) -> tuple[Network, list[Finding]]:

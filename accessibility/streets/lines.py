@@ -32,6 +32,8 @@ _MOST_KINDS = 255
 _CARRIED = ("fixed_s", "signals")
 _SLOPES = ("slope_on", "slope_back")  # how much longer a walk takes along a line, and against it
 _APART_M = 0.05  # between lines that end in one place and do not meet, as at a locked gate
+_SIDES = ("from", "to")
+_KEPT = ("oneway", "private", "enclosed", "closed", "off_ground", "outline", "across", "climb_m", "signals", "fixed_s")
 _OWN = ("outline", "across", "closed")  # flags that a network writes of its edges
 # Two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM).
 _ENDS_ONLY = "FF*F0****"
@@ -70,6 +72,15 @@ class Edges(Protocol):
     @property
     def crs(self) -> CRS: ...  # noqa: D102
     def lines(self) -> NDArray[np.object_]: ...  # noqa: D102
+    # fmt: on
+
+
+class Whole(Edges, Protocol):
+    """What of a `accessibility.Network` is saved beside."""
+
+    # fmt: off
+    @property
+    def node_ids(self) -> NDArray[np.int64]: ...  # noqa: D102
     # fmt: on
 
 
@@ -142,6 +153,63 @@ def write_frame(network: Edges) -> gpd.GeoDataFrame:
     }
     lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, _drawn_back(network), (network.shape_start,))
     return gpd.GeoDataFrame(columns, geometry=lines, crs=network.crs)
+
+
+def write_edges(network: Whole) -> gpd.GeoDataFrame:
+    """Return one row per edge with all that a network knows of it, as `read_edges` reads it back."""
+    ends = {f"{side}_node": network.edges[:, at] for at, side in enumerate(_SIDES)}
+    places = {
+        f"{side}_{axis}": network.node_xy[network.edges[:, at], way]
+        for at, side in enumerate(_SIDES)
+        for way, axis in enumerate("xy")
+    }
+    names = {f"{side}_id": network.node_ids[network.edges[:, at]] for at, side in enumerate(_SIDES)}
+    columns = {
+        "kind": np.array(network.kinds)[network.kind],
+        "length_m": network.length_m,
+        **{name: getattr(network, name) for name in _KEPT},
+        **{name: network.slope_factor[:, way] for way, name in enumerate(_SLOPES)},
+    }
+    return gpd.GeoDataFrame({**columns, **ends, **places, **names}, geometry=network.lines(), crs=network.crs)
+
+
+def read_edges(table: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return the fields of the `Network` whose edges `write_edges` wrote, each as it was.
+
+    Raises
+    ------
+    InputError
+        A column is not there, or a line is missing.
+    """
+    refuse_no_lines(table)
+    sides = [f"{side}_{of}" for side in _SIDES for of in ("node", "x", "y", "id")]
+    lacking = [name for name in ("kind", "length_m", *_KEPT, *_SLOPES, *sides) if name not in table.columns]
+    if lacking:
+        msg = f"lacks columns {lacking[:5]}; expected streets as study.save writes them"
+        raise InputError(msg)
+    if (table.geom_type != "LineString").any():
+        msg = "an edge is no single line; expected streets as study.save writes them"
+        raise InputError(msg)
+
+    def of_ends(what: str) -> NDArray[Any]:
+        return np.concatenate([table[f"{side}_{what}"].to_numpy() for side in _SIDES])
+
+    _, first, row = np.unique(of_ends("node"), return_index=True, return_inverse=True)
+    shape_xy, of_line = shapely.get_coordinates(table.geometry.to_numpy(), return_index=True)
+    kinds, kind = np.unique(table["kind"].to_numpy(dtype=str), return_inverse=True)
+    return {
+        "node_xy": np.column_stack([of_ends("x"), of_ends("y")])[first],
+        "edges": row.reshape(2, -1).T,
+        "length_m": table["length_m"].to_numpy(),
+        "kind": kind.astype(np.uint8),
+        "kinds": tuple(map(str, kinds)),
+        "slope_factor": table[list(_SLOPES)].to_numpy(dtype=np.float32),
+        **{name: table[name].to_numpy() for name in _KEPT},
+        "shape_xy": shape_xy,
+        "shape_start": np.concatenate([[0], np.cumsum(np.bincount(of_line, minlength=len(table)))]),
+        "node_ids": of_ends("id")[first],
+        "crs": CRS(table.crs),
+    }
 
 
 def _drawn_back(network: Edges) -> NDArray[np.float64]:

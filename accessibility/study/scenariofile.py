@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -230,7 +231,7 @@ def scenario_toml(scenario: Scenario) -> str:
         "open_compounds": settings.open_compounds,
         "standard": None if settings.standard is None else _rules(settings.standard),
     }
-    lines = [f"{key} = {_toml(value)}" for key, value in values.items() if value is not None]
+    lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
     return "\n".join(["[[scenario]]", *lines, ""])
 
 
@@ -243,13 +244,17 @@ def _rules(standard: Standard) -> dict[str, Any]:
     return {name: rule_table(standard.rule(name)) for name in ("urban", "town", "rural")}
 
 
-def _toml(value: Any) -> str:
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+
+
+def toml_value(value: Any) -> str:
     """Return a value as TOML; a text of TOML is one of JSON, but for half characters, which no name has."""
     if isinstance(value, dict):
         table: Mapping[str, Any] = value
-        return "{ " + ", ".join(f"{key} = {_toml(inner)}" for key, inner in table.items()) + " }"
+        return "{ " + ", ".join(f"{_key(key)} = {toml_value(inner)}" for key, inner in table.items()) + " }"
     if isinstance(value, list):
         wide = bool(value) and isinstance(value[0], dict)
-        inner = [_toml(item) for item in value]
+        inner = [toml_value(item) for item in value]
         return "[\n  " + ",\n  ".join(inner) + ",\n]" if wide else "[" + ", ".join(inner) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

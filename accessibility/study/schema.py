@@ -182,6 +182,7 @@ class NetworkInput(_Table):
     crs: str | None = None
     layer: str | None = None
     noded: bool = False
+    saved: bool = False
 
     @model_validator(mode="after")
     def _one_source(self) -> NetworkInput:
@@ -190,6 +191,9 @@ class NetworkInput(_Table):
             raise ValueError(msg)
         if self.place is None and (self.overpass or self.nominatim):
             msg = "overpass and nominatim are servers that are asked for a place; expected place"
+            raise ValueError(msg)
+        if self.saved and (self.place or self.crs or self.layer or self.noded):
+            msg = "saved = true reads streets as study.save writes them, whole; expected path and nothing else"
             raise ValueError(msg)
         return self
 

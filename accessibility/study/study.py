@@ -32,6 +32,7 @@ from accessibility.study.loading.sites import districts_of, load_area, load_site
 from accessibility.study.loading.streets import check_together, load_heights, load_network, load_water
 from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites
+from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
 from accessibility.whatif.trial import Baseline, Trial
@@ -732,6 +733,40 @@ class Study(Frozen):
         return draw_study(
             self, self._today if shown is None else shown, plan, MapOptions(date=date, language=lang, basemap=basemap)
         )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the study as a ``study.toml`` and its files, from which `read_study` and the commands get the same.
+
+        People, settings (as a column), groups, districts, sites, streets with their slopes and flags, rules and walker
+        are written as they are here, with every value. Sources stay behind: the water of an extract, and what the
+        settings would be on a grid that lies half a cell off.
+
+        Parameters
+        ----------
+        folder
+            Made where it is missing; files of a study that was saved there are written over.
+
+        Returns
+        -------
+        pathlib.Path
+            The ``study.toml``.
+
+        Raises
+        ------
+        InputError
+            A candidate that counts today, which no file says.
+        OutputError
+            A file of the same name that no study was saved as, or a folder that cannot be written.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     again = acc.read_study(town.save(folder))
+        >>> again.name, again.coverage().share
+        ('Town', 0.75)
+        """
+        return save_study(self, folder)
 
     def snap_sites(self, sites: Sites) -> Snapped:
         """Return where the people and any sites stand on the network.

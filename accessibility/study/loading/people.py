@@ -11,6 +11,7 @@ import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
+from accessibility.geo.arrays import absent
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
 from accessibility.sources.areas import locate, named_rows, read_polygons
@@ -250,7 +251,7 @@ def _districts(
     nowhere = ~np.isfinite(people.lonlat).all(axis=1)
     district = np.full(n, None, dtype=object)
     if "district" in people.columns:
-        district[:] = people.columns["district"]
+        district[:] = [None if absent(name) or name == "" else name for name in people.columns["district"]]
         if area is None:
             return district, np.ones(n, np.bool_), []
         row = named_rows(district, people.lonlat, area)

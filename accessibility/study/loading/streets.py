@@ -40,7 +40,12 @@ _HIGH_SHARE = 0.05
 
 
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
-    """Return the streets within `bounds`, lanes that only private ways lead to made private too."""
+    """Return the streets within `bounds`, lanes that only private ways lead to made private too.
+
+    Streets that a study saved are read as they are.
+    """
+    if load.settings.inputs.network.saved:
+        return lines.read_saved(load.streets), []
     network, findings = _read(load, bounds)
     if network.closed.any():
         message = (

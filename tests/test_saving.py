@@ -1,0 +1,201 @@
+"""A study that is saved and read again is the same study, in every figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from commands import call
+
+import accessibility as acc
+from accessibility.streets.network import PER_EDGE
+from accessibility.study.study import Study
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from accessibility.cli.factfinding import Measured
+
+
+CRS = "EPSG:32649"
+E, N = 5e5, 34e5
+
+
+def streets(**fields: Any) -> acc.Network:
+    """Return a block of four streets with one across and a lane behind it."""
+    at = [(0, 0), (1000, 0), (1000, 1000), (0, 1000), (500, 500), (1500, 1000), (1500, 1300)]
+    rows: dict[str, Any] = {
+        "edges": [(0, 1), (1, 2), (2, 3), (3, 0), (0, 4), (4, 2), (2, 5), (5, 6), (0, 1)],
+        "length_m": [1000, 1000, 1000, 1000, 707.2, 707.2, 500, 300, 1234.5],  # two streets between the first corners
+    }
+    xy: Any = [(E + x, N + y) for x, y in at]
+    return acc.Network(node_xy=xy, crs=CRS, **(rows | fields))  # type: ignore[arg-type]
+
+
+def study_of(network: acc.Network, **changed: Any) -> Study:
+    rng = np.random.default_rng(3)
+    places = rng.uniform((E, N), (E + 1500, N + 1300), (60, 2))
+    count = rng.uniform(1, 90, 60)
+    people = gpd.GeoDataFrame(
+        {
+            "id": [f"格{i}" for i in range(60)],
+            "population": count,
+            "60+": count / 3,
+            "kids (0-5)": count / 7,
+            "setting": rng.choice(["urban", "town", "rural"], 60),
+        },
+        geometry=shapely.points(places),
+        crs=CRS,
+    )
+    people.loc[list(changed.pop("lost", ())), "geometry"] = None
+    outlets = gpd.GeoDataFrame(
+        {"name": ["人社大厅", 'Hall "B"', "shut"], "status": ["open", "open", "closed"], "counters": [3, 1, 2]},
+        index=["001", "O2", "O3"],
+        geometry=shapely.points([(E + 10, N + 20), (E + 900, N + 900), (E, N + 900)]),
+        crs=CRS,
+    )
+    banks = gpd.GeoDataFrame(
+        {"name": ["工商银行", "农业银行"], "partner": ["yes", "no"], "bank": ["工行", "农行"], "cost": [0.5, 2.25]},
+        index=["B1", "B2"],
+        geometry=shapely.points([(E + 1400, N + 1000), (E + 300, N + 40)]),
+        crs=CRS,
+    )
+    candidates = gpd.GeoDataFrame(
+        {"name": ["room", "银行"], "kind": ["new", "bank"]},
+        index=["C1", "C2"],
+        geometry=shapely.points([(E + 1500, N + 1290), (E + 500, N + 510)]),
+        crs=CRS,
+    )
+    halves = [shapely.box(E - 300, N - 300, E + 700, N + 1600), shapely.box(E + 700, N - 300, E + 1900, N + 1600)]
+    districts = gpd.GeoDataFrame({"name": ["城关镇", "East & West"]}, geometry=halves, crs=CRS)
+    asked: dict[str, Any] = {
+        "banks": banks,
+        "candidates": candidates,
+        "districts": districts,
+        "groups": ["60+", "kids (0-5)"],
+        "standard": acc.Standard(urban=acc.Rule.walk(9.5), rural=acc.Rule.distance(0.8)),
+        "walker": acc.Walker(speed_m_s=0.85, stairs_factor=2.5, signal_delay_s=20),
+        "name": '测试 "county"',
+        "attribution": "Nobody's data",
+    }
+    return Study.of(network, people, outlets, **(asked | changed))
+
+
+def assert_same(study: Study, again: Study) -> None:
+    """Compare two studies in all that they are asked."""
+    for name in ("length_m", "slope_factor", *PER_EDGE):
+        if name != "kind":
+            np.testing.assert_array_equal(getattr(again.network, name), getattr(study.network, name), name)
+    kinds = [np.array(one.network.kinds)[one.network.kind] for one in (study, again)]
+    np.testing.assert_array_equal(kinds[0], kinds[1])
+    ids = [str(i) for i in study.demand.ids]
+    assert again.demand.ids.tolist() == ids
+    np.testing.assert_array_equal(again.demand.population, study.demand.population)
+    np.testing.assert_array_equal(again.demand.setting, study.demand.setting)
+    assert list(again.demand.groups) == list(study.demand.groups)
+    for name, people in study.demand.groups.items():
+        np.testing.assert_array_equal(again.demand.groups[name], people)
+    assert again.sites.ids.tolist() == [str(i) for i in study.sites.ids]
+    for name in ("name", "kind", "open", "closed", "cost", "bank"):
+        np.testing.assert_array_equal(getattr(again.sites, name), getattr(study.sites, name), name)
+    assert again.district.fillna("").tolist() == study.district.fillna("").tolist()
+    assert again.district_names == study.district_names
+    assert (again.name, again.attribution) == (study.name, study.attribution)
+    assert (again.standard, again.walker) == (study.standard, study.walker)
+    before, after = study.coverage(), again.coverage()
+    np.testing.assert_array_equal(after.covered, before.covered)
+    np.testing.assert_array_equal(after.unreached, before.unreached)
+    assert after.covered_people == before.covered_people
+    np.testing.assert_allclose(after.walk_s, before.walk_s, atol=0.0011)
+    np.testing.assert_allclose(after.metres, before.metres, atol=0.011)
+    pd.testing.assert_frame_equal(again.table(), study.table(), rtol=1e-6)
+    assert again.settings.siting.generate == (study.made_candidates is not None)
+
+
+WORLDS: dict[str, Callable[[], Study]] = {
+    "everything": lambda: study_of(streets()),
+    "slopes": lambda: study_of(
+        streets(slope_factor=np.linspace(0.8, 1.6, 18).reshape(9, 2), climb_m=np.linspace(-9, 9, 9))
+    ),
+    "one way": lambda: study_of(streets(oneway=[True, False, True, True, False, True, False, False, True])),
+    "private": lambda: study_of(
+        streets(private=[False, False, False, False, True, True, True, False, False], enclosed=[False] * 9)
+    ),
+    "enclosed": lambda: study_of(
+        streets(private=[False] * 6 + [True, True, False], enclosed=[False] * 7 + [True, False])
+    ),
+    "closed": lambda: study_of(streets(closed=[True] + [False] * 8, off_ground=[False] * 4 + [True] * 2 + [False] * 3)),
+    "kinds": lambda: study_of(
+        streets(
+            kind=[0, 1, 2, 0, 1, 0, 0, 0, 0],
+            kinds=("road", "steps", "ferry"),
+            fixed_s=[0, 3, 90] + [0] * 6,
+            signals=[1, 0, 0, 2, 0, 0, 0, 0, 0],
+        )
+    ),
+    "no district, no bank": lambda: study_of(streets(), banks=None, candidates=None, districts=None, groups=[]),
+    "somebody without a place": lambda: study_of(streets(), lost=(2, 41)),
+    "radius": lambda: study_of(
+        streets(), standard=acc.Standard(rural=acc.Rule.distance(0.4, along="radius")), settings="rural"
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_saved_study_is_the_same(world: str, tmp_path: Path) -> None:
+    study = WORLDS[world]()
+    file = study.save(tmp_path / "新 study")
+    again = acc.read_study(file)
+    assert_same(study, again)
+    if world == "everything":
+        assert_same(study, acc.read_study(again.save(tmp_path / "again")))
+
+
+@pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
+def test_saving_again_writes_over_its_own_files_only(tmp_path: Path) -> None:
+    study = study_of(streets())
+    folder = tmp_path / "kept"
+    study.save(folder)
+    (folder / "notes.txt").write_text("mine")
+    study_of(streets(), banks=None, candidates=None, districts=None).save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not (folder / "banks.parquet").exists()
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "people.parquet").write_text("not ours")
+    with pytest.raises(acc.OutputError, match=r"people\.parquet is there"):
+        study.save(other)
+    (other / "people.parquet").unlink()
+    (other / "study.toml").write_text("name = 'by hand'\n")
+    with pytest.raises(acc.OutputError, match=r"study\.toml is there"):
+        study.save(other)
+    assert (other / "study.toml").read_text() == "name = 'by hand'\n"
+    assert [file.name for file in other.iterdir()] == ["study.toml"]
+
+
+@pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
+def test_the_sample_is_the_same_when_it_is_saved(sample_measured: Measured, tmp_path: Path) -> None:
+    study = sample_measured.study
+    assert_same(study, acc.read_study(study.save(tmp_path / "sample")))
+
+
+@pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
+def test_the_command_line_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = study_of(streets(slope_factor=np.linspace(0.8, 1.6, 18).reshape(9, 2)))
+    assert call(monkeypatch, "cover", study.save(tmp_path / "town"), "--out", tmp_path / "run") == 0
+    table = pd.read_csv(tmp_path / "run" / "districts.csv")
+    assert table["covered"].iloc[-1] == pytest.approx(study.coverage().covered_people, abs=1)
+
+
+@pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
+def test_streets_that_no_study_saved_are_refused(tmp_path: Path) -> None:
+    file = study_of(streets()).save(tmp_path)
+    streets().to_gdf().to_parquet(tmp_path / "streets.parquet")
+    with pytest.raises(acc.InputError, match="lacks columns"):
+        acc.read_study(file)
