@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-from conftest import STEP_DEG
+from conftest import REAL_DATA, ROOT, STEP_DEG
+from osmfiles import node, way, write_osm
 from rasterio.transform import from_origin
 from shapely import box
 
 import accessibility as acc
+from accessibility.geo.projection import WGS84, transform
 from accessibility.quality import measure_quality
+from accessibility.quality.peopleunits import people_in_another_unit
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -305,6 +310,132 @@ def test_a_county_of_few_people_is_not_suspect(town: Path, cache: Path) -> None:
     assert "people-unit" not in found(town, cache)  # 310 people in 128 km²
 
 
+SETTLED = [("p1", 0.55, 60, 10), ("p2", 0.6, 90, 20), ("p3", 0.7, 120, 40), ("p4", 0.8, 150, 80), ("p5", 0.9, 180, 160)]
+
+
+def write_homes(study: Path, use: str = "house", levels: int = 2) -> None:
+    """Write 120 buildings of 10 by 10 m beside the street, 20 m apart, two storeys high: 24,000 m² of floor."""
+    path = study.parent / "roads.osm"
+    nodes, ways = [], []
+    for number in range(120):
+        x, y = 260 + 20 * (number % 12), 20 + 20 * (number // 12)
+        first = 100 + 4 * number
+        at = [(x, y), (x + 10, y), (x + 10, y + 10), (x, y + 10)]
+        nodes += [node(first + i, 108.2 + e * STEP_DEG / 500, 30.5 + n * METRE_NORTH) for i, (e, n) in enumerate(at)]
+        ring = [first, first + 1, first + 2, first + 3, first]
+        ways.append(way(100 + number, ring, {"building": use, "building:levels": str(levels)}))
+    before, after = path.read_text(encoding="utf-8").split("<way", 1)
+    after, end = ("<way" + after).split("<relation", 1)
+    path.write_text(before + "".join(nodes) + after + "".join(ways) + "<relation" + end, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("power", "said"),
+    [
+        (-4, "are they ten thousands? With 310 people"),
+        (-3, "are they thousands? With 310 people"),
+        (-2, "are they hundreds? With 310 people"),
+        (-1, "0.26 a building and 0.13 on 100 m² of floor, where 31 of them have 120 buildings with 24,0"),
+        (-1, "are they tens? With 310 people"),
+        (0, ""),
+        (1, "26 a building and 13 on 100 m² of floor"),
+        (1, "are they ten times too many? With 310 people"),
+        (2, "are they a hundred times too many? With 310 people"),
+        (3, "are they a thousand times too many? With 310 people"),
+        (4, "are they ten thousand times too many? With 310 people"),
+    ],
+)
+def test_people_that_do_not_fit_their_homes_are_told(town: Path, cache: Path, power: int, said: str) -> None:
+    """310 people on 24,000 m² have 77 each; the hull of the five places is far below ten square kilometres."""
+    write_homes(town)
+    write_people(town, [(i, x, y, n * 10.0**power) for i, x, y, n in SETTLED])
+    finding = found(town, cache).get("people-unit")
+    assert (finding is None) == (not said)
+    if finding is not None:
+        assert said in finding.message
+        assert finding.people == pytest.approx(310 * 10.0**power)
+        assert finding.points_of_coverage == pytest.approx(0)  # a column says the setting, whatever the number
+
+
+@pytest.mark.parametrize(("use", "power", "told"), [("garage", -1, False), ("yes", -1, True), ("garage", 1, False)])
+def test_what_is_no_home_speaks_for_nothing(town: Path, cache: Path, use: str, power: int, told: bool) -> None:  # noqa: FBT001
+    write_homes(town, use=use)
+    write_people(town, [(i, x, y, n * 10.0**power) for i, x, y, n in SETTLED])
+    assert ("people-unit" in found(town, cache)) == told
+
+
+def test_few_homes_on_the_map_are_no_sign_of_too_many_people(town: Path, cache: Path) -> None:
+    """Where nobody mapped the storeys, ten times as many people may live in towers."""
+    write_homes(town, levels=1)
+    write_people(town, [(i, x, y, n * 10.0) for i, x, y, n in SETTLED])
+    assert "people-unit" not in found(town, cache)
+
+
+def test_no_building_is_read_where_people_fit_their_streets(
+    town: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accessibility.quality.peopleunits.read_buildings", None)
+    write_homes(town)
+    write_people(town, PLACES)
+    assert "people-unit" not in found(town, cache)  # 155 people a kilometre of street
+
+
+def test_a_square_kilometre_denser_than_any_on_earth_is_told(town: Path, cache: Path) -> None:
+    write_people(town, [(i, x, y, n * 1_000) for i, x, y, n in SETTLED])
+    finding = found(town, cache)["people-unit"]
+    assert "310,000 of them in one square kilometre, more than 130,000 in 1 of them" in finding.message
+    write_people(town, [("p1", 0.55, 60, 310_000)])  # a whole city at one point is no density
+    assert "square kilometre" not in getattr(found(town, cache).get("people-unit"), "message", "")
+
+
+def test_the_sample_county_is_told_in_every_unit_but_its_own(sample_measured: Any) -> None:
+    check_powers(sample_measured.study, (-4, -1, 0, 1, 3))
+
+
+def check_powers(study: acc.Study, powers: Sequence[int]) -> None:
+    for power in powers:
+        demand = replace(study.demand, population=study.demand.population * 10.0**power)
+        other = replace(study, demand=demand)
+        told = list(people_in_another_unit(other, other.coverage()))
+        assert len(told) == (power != 0), power
+        assert not told or f"With {study.demand.population.sum():,.0f} people" in told[0].message
+
+
+@pytest.mark.real
+def test_liechtenstein_is_told_in_every_unit_that_its_homes_speak_of(liechtenstein: Path, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [b.split("```")[0] for b in readme.split("```toml\n") if b.startswith('name = "Liechtenstein"')]
+    path = tmp_path / "study.toml"
+    path.write_text(block.replace('"liechtenstein.osm.pbf"', f'"{liechtenstein}"'), encoding="utf-8")
+    check_powers(acc.read_study(path, cache=tmp_path), (-1, 0, 2))  # ten times: towers of unknown height
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("extract", "people", "powers"),
+    [
+        ("monaco/monaco.osm.gz", 38_300, (-3, 0, 3)),  # 39,150 in 2021, of whom some live beyond the buildings mapped
+        ("porto/porto-centre-2020.osm.pbf", 60_000, (-3, 0)),  # some 5,700 a km² in the city
+    ],
+)
+def test_other_towns_are_silent_in_their_unit(extract: str, people: int, powers: Sequence[int], tmp_path: Path) -> None:
+    """People stand on the streets, as many at each of 2,000 junctions."""
+    path = REAL_DATA / extract
+    if not path.is_file():
+        pytest.skip("the real data are not beside the project")
+    network, _ = read_network(path, cache_dir=tmp_path)
+    at = network.node_xy[:: max(1, len(network.node_xy) // 2_000)]
+    lonlat = transform(at, network.crs, WGS84)
+    rows = "".join(f"{i},{lon:.6f},{lat:.6f},{people / len(at)},urban\n" for i, (lon, lat) in enumerate(lonlat))
+    (tmp_path / "people.csv").write_text("id,lon,lat,population,setting\n" + rows, encoding="utf-8")
+    (tmp_path / "outlets.csv").write_text(f"id,lon,lat\nO1,{lonlat[0][0]},{lonlat[0][1]}\n", encoding="utf-8")
+    inputs = f"""network = {{ path = "{path}" }}
+        population = {{ path = "people.csv", setting = "setting", coordinates = "WGS84" }}
+        outlets = {{ path = "outlets.csv", coordinates = "WGS84" }}"""
+    (tmp_path / "study.toml").write_text(f"[inputs]\n{inputs}", encoding="utf-8")
+    check_powers(acc.read_study(tmp_path / "study.toml", cache=tmp_path), powers)
+
+
 def test_one_outlet_under_two_ids_metres_apart_is_told(town: Path, cache: Path) -> None:
     write_outlets(town, [("O1", "Hall", 0, 0), ("O2", "Hall", 0, 40), ("O3", "Other", 0, 40), ("O4", "Hall", 2, 0)])
     finding = found(town, cache)["near-double"]
@@ -314,8 +445,6 @@ def test_one_outlet_under_two_ids_metres_apart_is_told(town: Path, cache: Path) 
 
 def test_a_swap_near_the_diagonal_is_told_of_few_rows(town: Path, cache: Path) -> None:
     """The town is moved to where longitude and latitude are alike; its street leads to the east by north."""
-    from osmfiles import node, way, write_osm  # noqa: PLC0415
-
     at = [(45 + 0.006 * i, 45 + 0.002 * i) for i in range(5)]
     write_osm(town.parent / "roads.osm", *[node(i + 1, *place) for i, place in enumerate(at)], way(1, [1, 2, 3, 4, 5]))
     people = [f"p{i},{x},{y},{10 + i},urban" for i, (x, y) in enumerate(at)]

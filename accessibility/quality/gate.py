@@ -18,6 +18,7 @@ from accessibility.quality.otherwise import (
     heights_read_otherwise,
     people_counted_too,
 )
+from accessibility.quality.peopleunits import people_in_another_unit
 from accessibility.quality.siteworth import (
     misplaced_sites,
     near_doubles,
@@ -30,7 +31,6 @@ from accessibility.quality.streets import missed_people
 from accessibility.quality.suspicions import (
     groups_of_everybody,
     limits_in_other_units,
-    people_in_another_unit,
     repeated_people,
 )
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of

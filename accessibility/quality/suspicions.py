@@ -1,4 +1,4 @@
-"""What a study's figures speak against: people in another unit or twice, sums among places, limits in another unit."""
+"""What a study's figures speak against: people twice, sums among places, limits in another unit."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.settlement import classify_settings
 from accessibility.standards import SETTINGS, Rule
 from accessibility.study.loading.context import is_raster
 
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 _MINUTES, _KM, _FASTEST_M_S = (2.0, 180.0), (0.1, 50.0), 2.0  # beyond, nobody means it
 _MINUTE_S = 60.0
-_PER_KM2 = (1.0, 50_000.0)  # people a square kilometre: fewer than in Tibet, more than in any county
-_FEW_KM2 = 10.0
 _THOUSAND = 1_000.0
 _SAME_M, _JITTER_M, _PAIRED_M = 1.0, 15.0, 100.0
 _DIFFER = 0.2  # of rows agree with the one after the nearest, too: then people were shared out equally
@@ -82,37 +78,6 @@ def _no_walk(rule: Rule) -> tuple[str, float]:
     few = minutes < _MINUTES[0]
     said = f"{minutes:,g} minutes are no walk: are they {'hours' if few else 'seconds'}?"
     return said, _MINUTE_S if few else 1 / _MINUTE_S
-
-
-def people_in_another_unit(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
-    """Yield that there are too few or too many people for the area, and what coverage is if they are thousands."""
-    km2 = _area_km2(study, now)
-    density = now.population / km2 if km2 >= _FEW_KM2 else _PER_KM2[0]
-    if _PER_KM2[0] <= density <= _PER_KM2[1]:
-        return
-    few = density < _PER_KM2[0]
-    factor = _THOUSAND if few else 1 / _THOUSAND
-    demand = replace(now.demand, population=now.demand.population * factor)
-    if study.settings.settlement.source == "degurba" and study.settings.inputs.population.setting is None:
-        demand = replace(demand, setting=classify_settings(demand.xy, demand.crs, demand.population)[0])
-    other = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)
-    points = 100 * (other.share - now.share)
-    greatest = float(now.demand.population.max())
-    message = (
-        f"{now.population:,.0f} people in {km2:,.0f} km², {density:,.2g} a km² and {greatest:,.3g} at most at a place: "
-        f"is the unit right, {'or are they thousands' if few else 'or are they a thousand times too many'}? With "
-        f"{demand.population.sum():,.0f} people coverage would change by {points:+.2f} points"
-    )
-    yield _of_people(study, code="people-unit", message=message, people=now.population, points=points)
-
-
-def _area_km2(study: Study, now: Coverage) -> float:
-    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-    if study.districts is not None:
-        return float(study.districts.to_crs(study.network.crs).area.sum()) / 1e6
-    placed = np.isfinite(now.demand.xy).all(axis=1)
-    return float(shapely.area(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])))) / 1e6
 
 
 def repeated_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
