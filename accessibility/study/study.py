@@ -35,10 +35,11 @@ from accessibility.study.reaching import AccessTerms, reach_sites
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
+from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     import folium
     import geopandas as gpd
@@ -295,6 +296,52 @@ class Study(Frozen):
         )
         trial = Trial(baseline, name="" if scenario is None else scenario.name)
         return trial if scenario is None else trial.follow(scenario)
+
+    def rank(
+        self,
+        *,
+        close: Iterable[Hashable] | Literal["all"] | None = None,
+        open: Iterable[Hashable] | Literal["candidates"] | None = None,  # noqa: A002 -- as a trial says it
+    ) -> pd.DataFrame:
+        """Return what every single closing and opening would bring, best first.
+
+        Parameters
+        ----------
+        close
+            Ids of sites that count today, ``all`` of them, or none.
+        open
+            Ids of sites that do not, or all ``candidates``: banks and new sites that may open, and those made on
+            streets where the study names none.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per change, each tried alone against today: ``action`` (``open`` or ``close``), ``site``, ``name``,
+            ``kind``, ``gained``, ``lost`` and ``change`` (people), ``covered`` (people) and ``covered_share`` (0 to 1)
+            after it, ``cost`` of opening. They are the figures of `coverage` of the same scenario.
+
+        Raises
+        ------
+        InputError
+            Neither closings nor openings, or a site that is closed, or open, already.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> town.rank(close="all", open=["B1"])[["action", "site", "change"]].values.tolist()
+        [['open', 'B1', 10.0], ['close', 'O1', -30.0]]
+        """
+        if close is None and open is None:
+            msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
+            raise InputError(msg)
+        made = None if open is None else self.made_candidates
+        gone = self.sites.ids[self.sites.open].tolist() if close == "all" else list(close or ())
+        fresh = [*self.sites.ids[self.sites.may_open], *(() if made is None else made.ids)]
+        new = fresh if open == "candidates" else list(open or ())
+        openings = [("open", plan_scenario(self.sites, made, [site])) for site in new]
+        closings = [("close", plan_scenario(self.sites, made, (), [site])) for site in gone]
+        return rank_changes(self.what_if(), [*openings, *closings])
 
     def site(self, **asked: Any) -> SitingPlan:
         """Return where to open next, with the proof of how good that is.
