@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
     from accessibility.streets.network import Network
+    from accessibility.study.county import sample
     from accessibility.study.scenariofile import read_scenarios, write_scenarios
     from accessibility.study.study import Study, read_study
     from accessibility.whatif.comparison import compare_coverages, compare_scenarios
@@ -69,6 +70,7 @@ _HOME = {
     "read_network": "sources.osm.extracts",
     "read_scenarios": "study.scenariofile",
     "read_study": "study.study",
+    "sample": "study.county",
     "trace_catchments": "measures.catchments",
     "write_scenarios": "study.scenariofile",
 }
@@ -94,6 +96,7 @@ __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "measure_coverage",
     "read_scenarios",
     "read_study",
+    "sample",
     "trace_catchments",
     "write_scenarios",
     "AccessibilityError",

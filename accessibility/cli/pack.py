@@ -18,7 +18,6 @@ from accessibility.cli.factfinding import (
 )
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
-from accessibility.errors import InputError
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
@@ -29,6 +28,7 @@ from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
 from accessibility.search.compiling import limited_threads, run_in_threads
 from accessibility.standards import SETTINGS
+from accessibility.study.county import sample_file
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 from accessibility.wording import percent_text
@@ -57,7 +57,7 @@ def sample_study() -> Path:
     Raises
     ------
     InputError
-        The sample is not there: this is no clone of the project.
+        The sample is not there.
 
     Examples
     --------
@@ -65,11 +65,7 @@ def sample_study() -> Path:
     >>> sample_study().name
     'study.toml'
     """
-    path = Path(__file__).parents[2] / "data" / "sample" / "study.toml"
-    if not path.is_file():
-        msg = f"{path}: no such file; the sample county lies in the project's folder, run the demo from a clone of it"
-        raise InputError(msg)
-    return path
+    return sample_file()
 
 
 def demo_folder() -> Path:
@@ -109,7 +105,7 @@ def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:
     Raises
     ------
     InputError
-        The sample is not there: this is no clone of the project.
+        The sample is not there.
     OutputError
         The folder cannot be written, or holds files of others.
 
