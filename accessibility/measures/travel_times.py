@@ -116,7 +116,7 @@ class TravelTable:
         )
 
     def matrix(self, coverage: Coverage, measure: Along) -> csr_array[Any, tuple[int, int]]:
-        """Return the seconds or metres as a matrix: a row a site, a column a demand point; other pairs are absent."""
+        """Return the seconds or metres as a matrix: one row per site, one column per demand point."""
         from scipy.sparse import csr_array  # noqa: PLC0415 -- `import accessibility` stays light
 
         order = np.lexsort((self.demand, self.site))
