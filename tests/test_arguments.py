@@ -116,7 +116,11 @@ CALLS = {name: call for name, call in public() if inspect.signature(call).parame
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_argument_is_refused_or_is_none(name: str) -> None:
+def test_a_wrong_argument_is_refused_or_is_none(
+    name: str, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # a text is the name of a folder, where a folder is asked for
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     parameters = [p for p in inspect.signature(CALLS[name]).parameters.values() if p.kind not in several]
     needed = {p.name: RIGHT.get(p.name) for p in parameters if p.default is p.empty}
@@ -168,13 +172,15 @@ def test_the_sentence_names_what_was_found_and_what_was_expected(call: Callable[
     assert told in str(refused.value)
 
 
-def test_a_study_takes_no_plan_for_a_scenario(town: Path, cache: Path) -> None:
+def test_a_study_measures_a_plan_and_begins_no_trial_with_one(town: Path, cache: Path) -> None:
     small: Any = acc.read_study(town, cache=cache)
     plan = small.site(sites=1)
+    assert small.coverage(plan).covered_people == small.coverage(plan.scenario()).covered_people == plan.objective
+    with pytest.raises(InputError, match="came from a matrix and knows no study"):
+        small.coverage(PLAN)
     refusal = r"scenario is a SitingPlan; expected .*Scenario.*study\.plan_scenario"
-    for call in (small.coverage, small.what_if):
-        with pytest.raises(InputError, match=refusal):
-            call(plan)
+    with pytest.raises(InputError, match=refusal):
+        small.what_if(plan)
     with pytest.raises(InputError, match=refusal):
         small.explain(106.0, 30.0, plan)
     asked: list[Callable[[], object]] = [

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from worlds import line
+from worlds import line, outlets
+from worlds import people as people_at
 
-from accessibility import Walker
+from accessibility import Walker, measure_coverage
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
 from accessibility.geo.memo import Memo, Same
 from accessibility.streets import packed, snapping
+from accessibility.streets.snapping import snap_study
 from accessibility.study.proposing import Question
 
 if TYPE_CHECKING:
@@ -85,3 +88,11 @@ def test_arrays_in_a_key_are_the_same_only_as_themselves() -> None:
     assert Same(one) == Same(one)
     assert Same(one) != Same(other)
     assert len({Same(one), Same(one), Same(other)}) == 2
+
+
+def test_a_changed_copy_of_a_snapping_knows_nothing_of_what_was_searched_before() -> None:
+    road, people, sites = line(1_000.0, 1), people_at([(100, 0)]), outlets([(0, 0)])
+    at = snap_study(road, people, sites)
+    assert measure_coverage(road, people, sites, snapped=at).metres.tolist() == [100.0]
+    moved = replace(at.sites, fraction=np.array([0.5]))
+    assert measure_coverage(road, people, sites, snapped=replace(at, sites=moved)).metres.tolist() == [400.0]

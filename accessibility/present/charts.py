@@ -231,7 +231,7 @@ def _key(series: Sequence[Series]) -> Markup:
 
 
 COLUMNS = ("budget", "covered_people", "bound_people")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50.0, 290.0, 10.0, 138.0
+_PICTURE_LEFT, _PICTURE_RIGHT, _PICTURE_TOP, _PICTURE_BOTTOM = 50.0, 290.0, 10.0, 138.0
 _STEPS = 4
 
 
@@ -280,9 +280,11 @@ def picture_frontier(frontier: pd.DataFrame, *, here: tuple[float, float] | None
     """
     budget, found, ceiling = _columns(frontier)
     x_low, x_high = min(0.0, float(budget[0])), float(budget[-1])
-    x_of = _scale(x_low, x_high, _LEFT, _RIGHT)
+    x_of = _scale(x_low, x_high, _PICTURE_LEFT, _PICTURE_RIGHT)
     y_marks = nice_steps(float(found.min()), float(ceiling.max()))
-    y_of = _scale(min(y_marks[0], float(found.min())), max(y_marks[-1], float(ceiling.max())), _BOTTOM, _TOP)
+    y_of = _scale(
+        min(y_marks[0], float(found.min())), max(y_marks[-1], float(ceiling.max())), _PICTURE_BOTTOM, _PICTURE_TOP
+    )
     points = [[(x_of(b), y_of(v)) for b, v in zip(budget, values, strict=True)] for values in (found, ceiling)]
     return FrontierPicture(
         found=_path(points[0]),
@@ -349,4 +351,4 @@ def _inside(
     if here is None or not x_low <= here[0] <= x_high:
         return None
     x, y = round(x_of(here[0]), 1), round(y_of(here[1]), 1)
-    return (x, y) if _TOP <= y <= _BOTTOM else None
+    return (x, y) if _PICTURE_TOP <= y <= _PICTURE_BOTTOM else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from accessibility.sites import Sites
     from accessibility.siting.problem import Problem
-    from accessibility.whatif.scenario import Scenario
 
 Status = Literal["optimal", "feasible", "infeasible"]
 Model = Literal["mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min"]
@@ -215,8 +214,8 @@ class SitingPlan(Frozen):
         What the reductions left; None where none were made.
     problem
         The question it answers, where a study asked; None of a plan that a solver returns.
-    made
-        Ids of the selected sites that the study made on its streets: they are no sites of it yet.
+    as_scenario
+        The plan as an `accessibility.Scenario` of its study, which makes it; None for a plan of a matrix.
 
     Examples
     --------
@@ -265,7 +264,7 @@ class SitingPlan(Frozen):
     costs: tuple[float, ...] = ()
     sizes: Sizes | None = None
     problem: Problem | None = None
-    made: tuple[object, ...] = ()
+    as_scenario: Any = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together and the bound is no number of doubt."""
@@ -402,7 +401,7 @@ class SitingPlan(Frozen):
             raise InputError(msg)
         return self.problem.assign(self.selected, self.closed)
 
-    def scenario(self) -> Scenario:
+    def scenario(self) -> Any:
         """Return the plan as a scenario of its study, for `Study.coverage` and `Study.what_if`.
 
         Returns
@@ -420,23 +419,10 @@ class SitingPlan(Frozen):
         >>> proposal.scenario().opened, town.coverage(proposal.scenario()).covered_people
         (('B1',), 40.0)
         """
-        from accessibility.whatif.scenario import Addition, Scenario  # noqa: PLC0415 -- solvers need none
-
-        sites, made = self._placed("study"), set(self.made)
-        fresh = [row for row, site in enumerate(self.selected) if site in made]
-        added = [
-            Addition(
-                id=sites.ids[row],
-                lon=float(sites.lonlat[row, 0]),
-                lat=float(sites.lonlat[row, 1]),
-                kind=str(sites.kind[row]),
-                name=str(sites.name[row]),
-                cost=float(sites.cost[row]),
-            )
-            for row in fresh
-        ]
-        opened = tuple(site for site in self.selected if site not in made)
-        return Scenario(name="proposal", opened=opened, closed=self.closed, added=tuple(added))
+        if self.as_scenario is None:
+            msg = "the plan came from a matrix and knows no study; expected a plan of study.site(...)"
+            raise InputError(msg)
+        return self.as_scenario
 
     def _placed(self, what: str) -> Sites:
         if self.sites is None:

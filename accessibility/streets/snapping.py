@@ -130,13 +130,12 @@ class Snapped:
     ----------
     demand, sites
         One position for each demand point and each site, in their order.
-    known
-        What was searched from here already.
     """
 
     demand: Positions
     sites: Positions
-    known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False)
+    # What was searched from here already; no part of the value, so that a changed copy begins anew.
+    known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False, init=False)
 
 
 def snap_points(

@@ -258,12 +258,11 @@ def propose_sites(
         wide = trace_catchments(network, coverage.demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
-    new = set() if made is None else set(made.ids)
     plan = replace(
         plan,
         message=" ".join(part for part in (plan.message, note) if part),
         problem=problem,
-        made=tuple(site for site in plan.selected if site in new),
+        as_scenario=plan_scenario(coverage.sites, made, plan.selected, plan.closed),
     )
     return SitingCase(question=question, problem=problem, plan=plan)
 

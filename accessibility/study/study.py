@@ -20,6 +20,7 @@ from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
+from accessibility.siting import SitingPlan
 from accessibility.sources.checks import Finding, warn_of
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from accessibility.measures.decay import Decay
     from accessibility.present.map.proposals import Proposal
     from accessibility.sites import Sites
-    from accessibility.siting import SitingPlan
     from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
     from accessibility.whatif.scenario import Scenario
@@ -222,14 +222,18 @@ class Study(Frozen):
         return snap_study(self.network, self.demand, self.sites)
 
     def coverage(
-        self, scenario: Scenario | None = None, *, walker: Walker | None = None, standard: Standard | None = None
+        self,
+        scenario: Scenario | SitingPlan | None = None,
+        *,
+        walker: Walker | None = None,
+        standard: Standard | None = None,
     ) -> Coverage:
         """Return who is covered today, or in a scenario; with another walker or standard if given.
 
         Parameters
         ----------
         scenario
-            What would be different; today if None.
+            What would be different, or a plan of `Study.site`; today if None.
         walker, standard
             In place of the study's.
 
@@ -251,13 +255,16 @@ class Study(Frozen):
         1.0
         >>> town.coverage(walker=acc.Walker(speed_m_s=0.8)).share
         0.0
+        >>> town.coverage(town.site(budget=1)).share
+        1.0
         """
         walker = self.walker if walker is None else walker
         standard = self.standard if standard is None else standard
         sites, snapped = self.sites, self.snapped
-        if scenario is not None:
-            walker, standard = scenario.settings.walker(walker), scenario.settings.of(standard)
-            sites = self._sites_of(scenario)
+        other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
+        if other is not None:
+            walker, standard = other.settings.walker(walker), other.settings.of(standard)
+            sites = self._sites_of(other)
         if sites.xy is not self.sites.xy:
             snapped = self.snap_sites(sites)
         return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
