@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from accessibility import Network, Sites
+
 
 def content(*values: Any) -> str:
     """Return what tells values apart, by the bytes of their arrays."""
@@ -96,3 +98,19 @@ def test_a_changed_copy_of_a_snapping_knows_nothing_of_what_was_searched_before(
     assert measure_coverage(road, people, sites, snapped=at).metres.tolist() == [100.0]
     moved = replace(at.sites, fraction=np.array([0.5]))
     assert measure_coverage(road, people, sites, snapped=replace(at, sites=moved)).metres.tolist() == [400.0]
+
+
+def test_what_is_kept_with_a_snapping_hangs_on_open_sites_walker_and_streets() -> None:
+    road, people, sites = line(1_000.0, 1), people_at([(100, 0)]), outlets([(0, 0), (1_000, 0)])
+    at = snap_study(road, people, sites)
+    other = replace(sites, open=np.array([False, True]))
+    longer = replace(road, length_m=2 * road.length_m)
+
+    def seconds(network: Network, there: Sites, walker: Walker) -> list[float]:
+        return list(measure_coverage(network, people, there, walker=walker, snapped=at).walk_s)
+
+    asked = [(road, sites, 1.0), (road, other, 1.0), (road, other, 2.0), (longer, other, 2.0)]
+    for _ in range(2):  # what is kept the second time
+        assert [seconds(n, s, Walker(speed_m_s=v)) for n, s, v in asked] == [[100.0], [900.0], [450.0], [900.0]]
+    assert measure_coverage(road, people, other, snapped=at).radius_m.round().tolist() == [900.0]
+    assert measure_coverage(road, people, other, snapped=at).metres.tolist() == [900.0]
