@@ -40,6 +40,11 @@ def test_contributing_tells_the_floors_that_are_held_from_the_top() -> None:
     assert told == list(reversed(FLOORS)), "CONTRIBUTING.md lists other floors than tests/test_architecture.py"
 
 
+def test_the_folders_of_tests_are_those_of_the_package() -> None:
+    folders = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    assert folders - {"campaign", "peers"} <= set().union(*FLOORS)
+
+
 def test_the_pythons_that_are_tested_are_those_that_are_promised() -> None:
     oldest = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["requires-python"].removeprefix(">=")
     tested = text_of(ROOT / ".github" / "workflows" / "tests.yml")

@@ -18,7 +18,7 @@ from accessibility.wording import day_text
 if TYPE_CHECKING:
     from accessibility.cli.options import FetchOptions, Progress
 
-_TEMPLATE = Path(__file__).parents[1] / "templates" / "study.toml"
+_TEMPLATE = Path(__file__).parents[1] / "present" / "templates" / "study.toml"
 _FETCHED_TEMPLATE = _TEMPLATE.with_name("fetched.toml")
 _FETCHED = ("streets.osm.gz", "boundary.gpkg", "banks.gpkg", "outlets.gpkg")
 _RECORD = "fetched.json"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 def template_text(name: str) -> str:
     """Return a file of the folder ``templates``."""
-    return files("accessibility").joinpath("templates", name).read_text("utf-8")
+    return files("accessibility.present").joinpath("templates", name).read_text("utf-8")
 
 
 def page_template(name: str) -> jinja2.Template:

@@ -10,7 +10,7 @@ import pytest
 from conftest import REAL_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_search import World, oracle, stops, worlds
+from searchworlds import World, oracle, stops, worlds
 
 from accessibility import InputError, Walker, search
 from accessibility.search.packing import build_arcs, build_graph

@@ -10,7 +10,6 @@ import sys
 import tomllib
 from collections import Counter
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -20,6 +19,7 @@ import osmium
 import pytest
 import rasterio
 import shapely
+from conftest import ROOT
 from pyproj import Transformer
 from scipy.ndimage import label
 from scipy.sparse import coo_array
@@ -27,11 +27,12 @@ from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import ModuleType
 
     from numpy.typing import NDArray
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = ROOT / "data"
 SAMPLE = DATA / "sample"
 FILES = {
     *("banks.xlsx", "candidates.gpkg", "dem.tif", "districts.gpkg"),

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import worlds
+from drawntowns import towns
 from hypothesis import given, settings
-from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Sites, measure_coverage, trace_catchments
 from accessibility.measures.redundancy import measure_redundancy

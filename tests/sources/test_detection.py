@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
 import pytest
 import shapely
+from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS, Geod
@@ -25,10 +25,12 @@ from accessibility.streets.network import Network
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 CRS_HERE = CRS("+proj=eqc +lat_ts=30.5 +datum=WGS84 +units=m")  # parallels are straight
-SAMPLE = Path(__file__).parents[1] / "data" / "sample"
+SAMPLE = ROOT / "data" / "sample"
 EAST_M = 95_970.0  # a degree of longitude at 30.5 degrees north, right to 0.1 %
 NORTH_M = 110_860.0  # and one of latitude
 

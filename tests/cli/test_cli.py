@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import rasterio
 from commands import call, process
-from conftest import REAL_DATA
 from osmfiles import node, relation, way, write_osm
 from rasterio.transform import from_origin
 
@@ -21,6 +19,7 @@ from accessibility.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -305,7 +304,3 @@ def test_a_full_disk_leaves_what_was_there(town: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(os, "fsync", full)
     assert call(monkeypatch, "cover", town, "--out", out, "--quiet") == 4
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
-
-
-def test_the_real_data_lie_beside_the_project_or_the_tests_say_so() -> None:
-    assert Path(__file__).parents[2] / "shared" / "data" == REAL_DATA

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import worlds
+from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Sites, Standard, Walker, measure_coverage, read_study
 from accessibility.measures.catchments import Catchments, trace_catchments

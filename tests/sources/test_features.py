@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import shapely
+from conftest import ROOT
 from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
@@ -16,10 +16,12 @@ from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import read_buildings, read_districts, read_places
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accessibility.sources.checks import Finding
 
 GEOD = Geod(ellps="WGS84")
-REAL = Path(__file__).parents[1].parent / "shared" / "data"
+REAL = ROOT.parent / "shared" / "data"
 PORTO = REAL / "porto" / "porto-centre-2020.osm.pbf"
 # Two squares side by side, of 0.01 degrees: 1 2 5 4 and 2 3 6 5.
 NODES = [node(1 + x + 3 * y, 9.5 + x / 100, 47.1 + y / 100) for y in range(2) for x in range(3)]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from commands import call
+from conftest import ROOT
 
 from accessibility.files import absence, is_file
 
@@ -62,7 +63,7 @@ ROLES = {
 @pytest.fixture
 def written(town: Path) -> dict[str, str]:
     """Return the inputs of a town that has every one; all of them are read."""
-    sample = Path(__file__).parents[1] / "data" / "sample"
+    sample = ROOT / "data" / "sample"
     for name in ("dem.tif", "candidates.gpkg", "districts.gpkg"):
         shutil.copy(sample / name, town.parent)
     names = {"network": "roads.osm", "population": "people.csv", "outlets": "outlets.csv", "banks": "banks.csv"}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import shapely
 import worlds
+from drawntowns import towns
 from hypothesis import given, settings
-from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Rule, Sites, Standard, measure_coverage, read_study
 from accessibility.measures.isochrones import trace_isochrones

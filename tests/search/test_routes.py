@@ -8,8 +8,8 @@ import numpy as np
 import worlds
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_search import World, stops
-from test_search import worlds as drawn
+from searchworlds import World, stops
+from searchworlds import worlds as drawn
 
 from accessibility import search
 from accessibility.measures.explanation import Leg, trace_route

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import worlds
+from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_invariants import towns
 
 from accessibility import Demand, InputError, Network, Rule, Sites, Study, Walker, measure_coverage, read_study
 from accessibility.measures.travel_times import Travel, trace_travel

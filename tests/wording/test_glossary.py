@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from conftest import ROOT
 
-HOME = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME = ROOT
 PACKAGE = HOME / "accessibility"
 ODD = {  # what to write instead
     r"\ban? (row|line|sentence|column) an? (?!row\b)\w+": "one row per ...",
@@ -86,7 +90,7 @@ def test_one_key_has_one_word_in_every_file_of_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["README.md", "accessibility/templates/study.toml", "accessibility/templates/fetched.toml"]
+    "path", ["README.md", "accessibility/present/templates/study.toml", "accessibility/present/templates/fetched.toml"]
 )
 def test_the_readme_and_the_study_speak_plainly(path: str) -> None:
     text = re.sub(r"\{\w+\}|amenity=\w+", "", (HOME / path).read_text(encoding="utf-8"))

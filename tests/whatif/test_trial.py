@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import worlds
+from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import CRS
-from test_invariants import towns
 
 from accessibility import (
     Addition,

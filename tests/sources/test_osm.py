@@ -8,12 +8,12 @@ import hashlib
 import shutil
 import tempfile
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import osmium
 import pytest
+from conftest import ROOT
 from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
@@ -23,10 +23,12 @@ from accessibility.streets.foot import FootAccess
 from accessibility.streets.snapping import snap_points
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accessibility.sources.checks import Finding
 
 GEOD = Geod(ellps="WGS84")
-REAL = Path(__file__).parents[1].parent / "shared" / "data"
+REAL = ROOT.parent / "shared" / "data"
 CORNERS = [node(1, 9.500, 47.1), node(2, 9.501, 47.1), node(3, 9.502, 47.1), node(4, 9.501, 47.101)]
 ROUTE = relation(1, [("way", 1, "")], {"type": "route"})
 
