@@ -18,7 +18,7 @@ import accessibility
 PACKAGE = Path(accessibility.__file__).parent
 FLOORS = [
     {"errors"},
-    {"geo", "files", "standards", "wording"},
+    {"geo", "standards", "wording"},
     {"demand", "sites", "settlement", "search"},
     {"streets"},
     {"measures", "sources"},

@@ -26,7 +26,7 @@ from accessibility.errors import (
     UnprovenError,
     visible,
 )
-from accessibility.files import abandon, is_full
+from accessibility.sources.files import abandon, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import OutputError
-from accessibility.files import write_folder
 from accessibility.present.manifest import list_files, peek_manifest, write_manifest
 from accessibility.quality import QUALITY_COLUMNS
+from accessibility.sources.files import write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import write_aside, write_folder
 from accessibility.present.manifest import list_files, parse_manifest, write_manifest
 from accessibility.sources.cache import sha256_file
+from accessibility.sources.files import write_aside, write_folder
 from accessibility.study.loading.context import MARGIN_M
 from accessibility.wording import day_text
 

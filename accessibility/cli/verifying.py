@@ -20,9 +20,9 @@ from accessibility.cli.verification import (
     told_file,
 )
 from accessibility.errors import AccessibilityError, InputError, OutputError
-from accessibility.files import passing_folder
 from accessibility.present.manifest import parse_manifest
 from accessibility.sources.cache import sha256_file
+from accessibility.sources.files import passing_folder
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 

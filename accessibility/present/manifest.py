@@ -18,9 +18,9 @@ import pyproj
 
 from accessibility import __version__
 from accessibility.errors import OBEYED, InputError
-from accessibility.files import absence, is_file, write_aside
 from accessibility.measures.tables import speed_text
 from accessibility.sources.cache import sha256_file
+from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:

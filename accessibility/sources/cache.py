@@ -13,8 +13,8 @@ import numpy as np
 
 from accessibility import __version__
 from accessibility.errors import InputError
-from accessibility.files import write_aside
 from accessibility.sources.checks import Finding
+from accessibility.sources.files import write_aside
 from accessibility.streets.network import Network
 
 if TYPE_CHECKING:

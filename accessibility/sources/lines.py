@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
-from accessibility.files import absence, is_file
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
+from accessibility.sources.files import absence, is_file
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file
 from accessibility.streets.lines import LineOptions, read_edges, read_frame

@@ -11,8 +11,8 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import write_folder
 from accessibility.geo.projection import WGS84
+from accessibility.sources.files import write_folder
 from accessibility.sources.tables.reading import hold_table
 from accessibility.standards import SETTINGS
 from accessibility.streets.lines import write_edges

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.files import absence, is_file, write_aside
+from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.study.schema import StandardTable, rule_table, validation_sentences
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings

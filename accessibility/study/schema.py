@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
-from accessibility.files import absence, is_file
 from accessibility.geo.datums import plain_datum
 from accessibility.siting import Conditions
+from accessibility.sources.files import absence, is_file
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.foot import FootAccess

@@ -25,8 +25,8 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.errors import CallError, InfeasibleError, InputError, UnknownSiteError, visible
-from accessibility.files import is_full, passing_folder
 from accessibility.present.manifest import json_line
+from accessibility.sources.files import is_full, passing_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 STOPPED = """
 import os, signal, sys, threading, time
 from accessibility.cli import commands, pack
-from accessibility.files import write_folder
+from accessibility.sources.files import write_folder
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def run(study, out, options, progress):
     threading.Timer(0.3, os.kill, (os.getpid(), number)).start()

@@ -19,7 +19,6 @@ import shapely
 import worlds
 
 from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
-from accessibility.files import write_folder
 from accessibility.geo.projection import WGS84
 from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
 from accessibility.measures.tables import DISTRICT_COLUMNS, district_table
@@ -27,6 +26,7 @@ from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.styles import layer_styles
 from accessibility.present.layers.tables import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
 from accessibility.present.map.overlays import classify_people
+from accessibility.sources.files import write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ import pytest
 from commands import call
 from conftest import ROOT
 
-from accessibility.files import absence, is_file
+from accessibility.sources.files import absence, is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

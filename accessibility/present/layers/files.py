@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import visible
-from accessibility.files import spellable, write_aside, write_folder
 from accessibility.present.layers.styles import layer_styles, write_qml
 from accessibility.present.layers.tables import GEOMETRY, make_layers
+from accessibility.sources.files import spellable, write_aside, write_folder
 
 if TYPE_CHECKING:
     import os

@@ -15,7 +15,6 @@ from folium.utilities import JsCode
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.files import write_aside
 from accessibility.present.map.legends import MapCaption
 from accessibility.present.map.living import Switches
 from accessibility.present.map.outlines import Backdrop, district_labels, safe_html
@@ -33,6 +32,7 @@ from accessibility.present.pages import (
     script_json,
     template_text,
 )
+from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,6 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.files import write_aside
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import NOTHING, Voice
 from accessibility.present.pages import page_template, template_text
@@ -30,6 +29,7 @@ from accessibility.present.report.sentences import (
     say_uncovered,
 )
 from accessibility.present.report.sheets import Sheet, merge_by_code, tell_sheets
+from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
     import os

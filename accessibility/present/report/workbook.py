@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from accessibility.errors import visible
-from accessibility.files import no_room, passing_folder, write_aside
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import Voice
 from accessibility.present.report.page import heading
 from accessibility.present.report.sentences import say_conditions, say_headline, say_proposal
 from accessibility.present.report.sheets import Sheet, summary_rows, tell_sheets
+from accessibility.sources.files import no_room, passing_folder, write_aside
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
-from accessibility.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.osm.features import (
     WATER_TAGS,
     BuildingTable,

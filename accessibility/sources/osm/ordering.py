@@ -14,7 +14,7 @@ from xml.parsers import expat
 import osmium
 
 from accessibility.errors import InputError
-from accessibility.files import passing_folder
+from accessibility.sources.files import passing_folder
 from accessibility.sources.osm.pbf import Look, look_through
 
 if TYPE_CHECKING:

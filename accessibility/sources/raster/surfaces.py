@@ -8,7 +8,7 @@ import numpy as np
 import rasterio
 import rasterio.transform
 
-from accessibility.files import spellable, write_aside
+from accessibility.sources.files import spellable, write_aside
 
 if TYPE_CHECKING:
     import os

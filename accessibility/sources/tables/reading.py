@@ -20,8 +20,8 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.files import absence, is_file, is_full, no_room
 from accessibility.sources.checks import Finding
+from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import attributes
 from accessibility.sources.tables.encodings import decode_text
 from accessibility.sources.tables.numerals import cell_text

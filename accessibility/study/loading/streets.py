@@ -9,11 +9,11 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
-from accessibility.files import is_file
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
 from accessibility.sources.fetched.keeping import keep_streets
+from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import water_frame
 from accessibility.sources.raster.heights import sample_heights

@@ -23,10 +23,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Point
 
-from accessibility import OutputError, files
+from accessibility import OutputError
 from accessibility.errors import visible
-from accessibility.files import write_aside, write_folder
 from accessibility.present.layers.files import defuse, write_csv, write_geoparquet
+from accessibility.sources import files
+from accessibility.sources.files import write_aside, write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -312,7 +313,7 @@ def test_a_move_that_fails_at_any_point_leaves_the_old_folder(
 KILLED = """
 import os, sys
 from pathlib import Path
-from accessibility import files
+from accessibility.sources import files
 out, at = Path(sys.argv[1]), int(sys.argv[2])
 count = iter(range(10**6))
 def audit(event, _):
@@ -362,7 +363,7 @@ def test_a_folder_that_is_kept_is_whole_beside_the_new_one(tmp_path: Path) -> No
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere only age tells a killed run from a living one")
 def test_what_a_killed_run_left_aside_is_swept_and_a_living_one_is_not(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from accessibility.files import write_folder\n"
+        "import os, sys; from accessibility.sources.files import write_folder\n"
         "with write_folder(sys.argv[1]) as aside:\n"
         "    (aside / 'a.txt').write_text('half'); os.kill(os.getpid(), 9)"
     )
