@@ -227,14 +227,25 @@ class Sites(Frozen):
         return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
 
     @classmethod
-    def from_gdf(cls, gdf: gpd.GeoDataFrame, **columns: str) -> Sites:
+    def from_gdf(  # noqa: PLR0913 -- a door of the package: a column of each field
+        cls,
+        gdf: gpd.GeoDataFrame,
+        *,
+        id: str | None = None,  # noqa: A002 -- as the fields are called
+        name: str | None = None,
+        kind: str | None = None,
+        open: str | None = None,  # noqa: A002
+        cost: str | None = None,
+        closed: str | None = None,
+        bank: str | None = None,
+    ) -> Sites:
         """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; the other fields if any.
 
         Parameters
         ----------
         gdf
             Points. Columns that are no field of a site stay with them, in `columns`.
-        **columns
+        id, name, kind, open, cost, closed, bank
             The column of a field where it has another name: ``Sites.from_gdf(gdf, kind="art", open="geöffnet")``. The
             kind stands in ``kind`` or ``type`` if no other is named. Flags are booleans, or 0 and 1 as shapefiles
             keep them.
@@ -261,7 +272,8 @@ class Sites(Frozen):
         if not (gdf.geom_type == "Point").all():
             msg = f"sites table has geometry of type {sorted(set(gdf.geom_type.astype(str)))}; expected points"
             raise InputError(msg)
-        of = _columns_of(list(map(str, gdf.columns)), columns)
+        named = {"id": id, "name": name, "kind": kind, "open": open, "cost": cost, "closed": closed, "bank": bank}
+        of = _columns_of(list(map(str, gdf.columns)), {of: column for of, column in named.items() if column})
         given = {field_name: gdf[column].to_numpy() for field_name, column in of.items()}
         given |= {flag: as_flags(given[flag]) for flag in ("open", "closed") if flag in given}
         ids = given.pop("id") if "id" in given else gdf.index.to_numpy(dtype=object)
@@ -297,10 +309,6 @@ class Sites(Frozen):
 def _columns_of(there: list[str], named: Mapping[str, str]) -> dict[str, str]:
     """Return the column of each field that a table has: the named one, or the one of its name."""
     fields_there = ("id", *_OF_ROWS)
-    unknown = [name for name in named if name not in fields_there]
-    if unknown:
-        msg = f"sites have no field {unknown[0]!r}; expected {', '.join(fields_there)}"
-        raise InputError(msg)
     missing = [column for column in named.values() if column not in there]
     if missing:
         msg = f"sites table lacks columns {missing}; it has {there}"

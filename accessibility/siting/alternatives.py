@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,14 +39,6 @@ _BEST_WORK, _PROOF_WORK, _PROOFS = 0.4, 0.1, 0.8  # of all the work; for all pro
 _ROUNDS = 500
 _TRIALS = 5
 _SEED = 20_240_607
-
-
-class Asked(TypedDict, total=False):
-    """What a plan is asked to keep to, as in `solve_mclp`."""
-
-    sites: int | None
-    budget: float | None
-    conditions: Conditions | None
 
 
 @checked
@@ -169,13 +161,15 @@ class Portfolio:
 
 
 @checked
-def portfolio(
+def portfolio(  # noqa: PLR0913 -- the limits of `solve_mclp`, and three of its own
     problem: Problem,
     *,
     within: float = 0.01,
     plans: int = _PLANS,
+    sites: int | None = None,
+    budget: float | None = None,
+    conditions: Conditions | None = None,
     time_limit_s: float | None = None,
-    **asked: Unpack[Asked],
 ) -> Portfolio:
     """Return plans nearly as good as the best one, and which sites every such plan opens.
 
@@ -192,10 +186,10 @@ def portfolio(
         covered today included.
     plans
         Greatest number of plans to return, 1 or more.
+    sites, budget, conditions
+        As in `solve_mclp`; at least one of the first two.
     time_limit_s
         Wall seconds, those of compiling apart; without any the search ends by its work, and the same on every machine.
-    **asked
-        ``sites``, ``budget`` and ``conditions`` as in `solve_mclp`; at least one of the first two.
 
     Returns
     -------
@@ -219,7 +213,7 @@ def portfolio(
     2  2        1    0.5      False
     """
     clock = Clock(limit_s=time_limit_s)
-    limits = _limits(**asked)
+    limits = Limits.of(sites, budget, conditions)
     refuse_boundless(limits)
     _refuse(within, plans)
     reading = read_covering(problem, limits)
@@ -237,12 +231,6 @@ def portfolio(
         search.do_without(site, proofs.part(_PROOF_WORK))
     search.gather(plans, clock)
     return _told(search, best, plans, clock)
-
-
-@checked
-def _limits(sites: int | None = None, budget: float | None = None, conditions: Conditions | None = None) -> Limits:
-    """Return the limits; a name that is none of these is a `TypeError`, as of any function."""
-    return Limits.of(sites, budget, conditions)
 
 
 def _refuse(within: float, plans: int) -> None:

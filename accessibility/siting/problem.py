@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
 
 NO_DISTRICT = -1
-_OF_SITES = ("site_cost", "open", "candidate", "kind", "bank", "ids")
 
 
 @checked
@@ -373,7 +372,7 @@ class Problem(Frozen):
         return read_only(sites, dtype=np.bool_, shape=shape, name="mask of sites")
 
     @classmethod
-    def from_costs(
+    def from_costs(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
         cls,
         costs: Any,
         people: ArrayLike | pd.Series[Any],
@@ -381,7 +380,12 @@ class Problem(Frozen):
         *,
         district: ArrayLike | pd.Series[Any] | None = None,
         sites: Sites | None = None,
-        **of_sites: ArrayLike,
+        ids: ArrayLike | None = None,
+        site_cost: ArrayLike | None = None,
+        open: ArrayLike | None = None,  # noqa: A002 -- as sites say it
+        candidate: ArrayLike | None = None,
+        kind: ArrayLike | None = None,
+        bank: ArrayLike | None = None,
     ) -> Problem:
         """Return the problem of a cost matrix, from this package or any other tool.
 
@@ -405,9 +409,9 @@ class Problem(Frozen):
             belongs to none.
         sites
             Ids, kinds, which count today, where they stand. Without it every site is a candidate, its id its row.
-        **of_sites
-            ``(s,)`` single fields of the sites: ``site_cost``, ``open``, ``candidate``, ``kind``, ``bank``, ``ids``;
-            they beat those of `sites`. `ids` decides the order of the rows of a labelled or long table.
+        ids, site_cost, open, candidate, kind, bank
+            ``(s,)`` single fields of the sites; they beat those of `sites`. `ids` decides the order of the rows of a
+            labelled or long table.
 
         Returns
         -------
@@ -428,10 +432,8 @@ class Problem(Frozen):
         if not np.isfinite(cutoff) or cutoff < 0:
             msg = f"cutoff is {cutoff}; expected a finite number, 0 or more"
             raise InputError(msg)
-        unknown = [name for name in of_sites if name not in _OF_SITES]
-        if unknown:
-            msg = f"sites of a problem have no field {unknown[0]!r}; expected {', '.join(_OF_SITES)}"
-            raise InputError(msg)
+        own = {"site_cost": site_cost, "open": open, "candidate": candidate, "kind": kind, "bank": bank, "ids": ids}
+        of_sites = {name: values for name, values in own.items() if values is not None}
         ids = of_sites.get("ids", None if sites is None else sites.ids)
         read = read_costs(costs, people, ids=ids, district=district)
         matrix, (s, n) = read.matrix, read.matrix.shape

@@ -20,7 +20,7 @@ from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
-from accessibility.siting import SitingPlan
+from accessibility.siting import Conditions, SitingPlan
 from accessibility.sources.checks import Finding, warn_of
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
@@ -350,15 +350,40 @@ class Study(Frozen):
         closings = [("close", plan_scenario(self.sites, made, (), [site])) for site in gone]
         return rank_changes(self.what_if(), [*openings, *closings])
 
-    def site(self, **asked: Any) -> SitingPlan:
+    def site(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
+        self,
+        *,
+        sites: int | None = None,
+        budget: float | None = None,
+        reach: float | None = None,
+        model: Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"] = "mclp",
+        floor: float = 0.0,
+        close: int = 0,
+        conditions: Conditions | None = None,
+        gap: float = 0.0,
+        time_limit_s: float | None = None,
+    ) -> SitingPlan:
         """Return where to open next, with the proof of how good that is.
 
         Parameters
         ----------
-        **asked
-            The fields of `accessibility.study.proposing.Question`: ``budget=12`` or ``sites=5`` (cover most people with
-            it), ``reach=0.95`` (cover that share at least cost), ``floor=0.6`` (at least that share of every district),
-            ``model="p-median"`` and the like.
+        sites, budget
+            Cover most people with at most so many sites, or at most such a cost.
+        reach
+            Cover this share of all people at least cost, 0 to 1.
+        model
+            Another objective: ``lscp`` (cover all who can be), ``p-median`` (least walking in all), ``p-center`` (least
+            longest walk), ``max-min`` (the worst district), ``backup`` (twice), ``relocation`` (with `close`).
+        floor
+            Share of its people that every district must have covered, 0 to 1.
+        close
+            How many open sites may close (relocation).
+        conditions
+            Quotas, spacing, required and forbidden sites and the like; those of the study if None.
+        gap
+            Relative gap at which the search may stop.
+        time_limit_s
+            Greatest wall seconds of the search; if None its work alone is a limit, the same on every machine.
 
         Returns
         -------
@@ -378,7 +403,18 @@ class Study(Frozen):
         >>> plan.selected, plan.objective, plan.status
         (('B1',), 40.0, 'optimal')
         """
-        return self.siting_case(Question(**asked)).plan
+        question = Question(
+            model=model,
+            sites=sites,
+            budget=budget,
+            reach=reach,
+            floor=floor,
+            close=close,
+            conditions=conditions,
+            time_limit_s=time_limit_s,
+            gap=gap,
+        )
+        return self.siting_case(question).plan
 
     def siting_case(self, question: Question) -> SitingCase:
         """Return a proposal with what it was made from, so that it can be verified and drawn.

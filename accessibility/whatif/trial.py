@@ -180,7 +180,16 @@ class Trial:
         there = replace(s, closed=closed, opened=tuple(i for i in s.opened if i != site))
         return self._step(("close", (site,), {}), there, lambda: self._live.switch(row))
 
-    def add(self, lon: float, lat: float, *, kind: str = "new", **given: Any) -> Self:
+    def add(
+        self,
+        lon: float,
+        lat: float,
+        *,
+        kind: str = "new",
+        id: Hashable | None = None,  # noqa: A002 -- as a site calls it
+        name: str = "",
+        cost: float | None = None,
+    ) -> Self:
         """Add an open site at a place in degrees, WGS84.
 
         Parameters
@@ -189,8 +198,12 @@ class Trial:
             Where.
         kind
             ``new``, ``bank`` or ``outlet``.
-        **given
-            ``id`` (``N1``, ``N2``, ... if not given), ``name``, ``cost`` (the study's cost of the kind if not given).
+        id
+            ``N1``, ``N2``, ... if not given.
+        name
+            For people.
+        cost
+            The study's cost of the kind if not given.
 
         Returns
         -------
@@ -209,15 +222,15 @@ class Trial:
         >>> town.what_if().add(111.0209, 30.7329, id="N9").coverage().share
         1.0
         """
-        site = given.pop("id", None)
-        site = free_id(self._row) if site is None else site
-        added = Addition(**{"id": site, "lon": lon, "lat": lat, "kind": kind, "cost": self._cost(kind), **given})
+        site = free_id(self._row) if id is None else id
+        price = self._cost(kind) if cost is None else cost
+        added = Addition(id=site, lon=lon, lat=lat, kind=kind, name=name, cost=price)
         if site in self._row:
             msg = f"site {site!r} exists; expected an id that no site has"
             raise InputError(msg)
         place, row = self._place(f"added site {site!r}", lon, lat), len(self._row)
         there = replace(self._scenario, added=(*self._scenario.added, added))
-        said = ("add", (lon, lat), {"kind": kind, "id": site, **given})
+        said = ("add", (lon, lat), {"kind": kind, "id": site, "name": name, "cost": price})
         return self._step(
             said, there, lambda: self._name(site), lambda: self._live.put(row, *place), lambda: self._live.switch(row)
         )

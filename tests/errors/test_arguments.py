@@ -121,8 +121,8 @@ def test_a_wrong_argument_is_refused_or_is_none(
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a text is the name of a folder, where a folder is asked for
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    several = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    parameters = [p for p in inspect.signature(CALLS[name]).parameters.values() if p.kind not in several]
+    parameters = inspect.signature(CALLS[name]).parameters.values()
+    assert not any(p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL) for p in parameters), "no keyword can be completed"
     needed = {p.name: RIGHT.get(p.name) for p in parameters if p.default is p.empty}
     if name in ("Catchments", "Problem"):
         needed |= {"demand": [0], "people": [1.0]} if name == "Problem" else {"demand": [0]}
@@ -163,6 +163,10 @@ def test_a_wrong_argument_is_refused_or_is_none(
         (lambda: siting.solve_mclp(PLAN, sites=1), "problem is a SitingPlan; expected Problem"),
         (lambda: siting.solve_mclp(PROBLEM, budgt=1), "did you mean budget?"),
         (lambda: siting.portfolio(PROBLEM, plans=2, budgt=1), "did you mean budget?"),
+        (lambda: siting.Problem.from_costs([[1]], [1], 1, site_costs=[1]), "did you mean site_cost?"),
+        (lambda: acc.Sites.from_gdf(TABLE, kinds="a"), "did you mean kind?"),
+        (lambda: acc.Study.site(NOW, budgt=2), "did you mean budget?"),
+        (lambda: acc.Trial.add(NOW, 1, 2, nam="x"), "did you mean name?"),
         (lambda: siting.verify_plan(PLAN, PROBLEM), "problem is a SitingPlan; expected Problem"),
     ],
 )

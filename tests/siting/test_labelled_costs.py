@@ -87,7 +87,7 @@ def test_numbers_that_pandas_made_are_no_labels() -> None:
         (MATRIX, {"ids": ["O1", "O3"]}, "ids names 'O1', 'O3', the rows of costs are 'O1', 'O2'"),
         (MATRIX.rename(index={"O2": "O1"}), {}, "the rows of costs have 1 labels twice, first 'O1'"),
         (MATRIX, {"district": pd.Series({"x": 1})}, "district names 'x'"),
-        (MATRIX, {"opn": [True, False]}, "no field 'opn'; expected site_cost, open"),
+        (MATRIX, {"opn": [True, False]}, "did you mean open?"),
         (MATRIX, {"open": ["no", "no"]}, "problem open: 2 of 2 rows, first row 0 is 'no'; expected True or False"),
         (MATRIX, {"open": [True]}, "problem open has shape (1,)"),
         ("costs.csv", {}, "costs are the text 'costs.csv'"),
