@@ -13,7 +13,7 @@ from osmfiles import node, relation, way, write_osm
 from pyproj import Geod
 
 from accessibility.errors import InputError
-from accessibility.sources.osm.extracts import read_buildings, read_districts, read_places
+from accessibility.sources.osm.extracts import read_buildings, read_districts, read_places, read_water
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +67,7 @@ def test_districts_by_hand(county: Path) -> None:
     found = by_code(findings)
     assert (
         found["incomplete-district"].message
-        == "1 districts of level 8 have pieces outside of the file (South); not drawn"
+        == "1 districts of level 8 have rings that are not whole or do not close (South); not drawn"
     )
     assert (found["place-in-district"].count, found["place-in-district"].people) == (1, 70)
     assert found["population-of-place"].count == 1
@@ -92,6 +92,33 @@ def test_a_level_without_a_whole_area_is_an_error(county: Path, tmp_path: Path) 
         read_districts(county, admin_level=4)
     with pytest.raises(InputError, match="no whole administrative area"):
         read_districts(write_osm(tmp_path / "empty.osm", *NODES))
+
+
+@pytest.mark.parametrize(
+    "ring", [[1, 4, 5], [1, 5, 2, 4, 1], [1, 2, 1]], ids=["does not close", "crosses itself", "has no area"]
+)
+def test_a_ring_that_is_no_outline_takes_nobody_else_with_it(tmp_path: Path, ring: list[int]) -> None:
+    whole = [2, 3, 6, 5, 2]
+    tagged = {
+        "district": {**BORDER, "admin_level": "8", "name": "X", "population": "5"},
+        "building": {"type": "multipolygon", "building": "yes"},
+        "water": {"type": "multipolygon", "natural": "water"},
+        "bank": {"type": "multipolygon", "amenity": "bank", "name": "X"},
+    }
+    objects = [*NODES, way(1, ring, {"note": "a ring"}), way(2, whole, {"note": "a ring"})]
+    for number, tags in enumerate(tagged.values()):
+        objects.append(relation(10 + number, [("way", 1, "outer")], tags))
+        objects.append(relation(20 + number, [("way", 2, "outer")], tags))
+    file = write_osm(tmp_path / "town.osm", *objects)
+    districts, set_aside = read_districts(file)
+    assert (districts["id"].tolist(), by_code(set_aside)["incomplete-district"].count) == (["r20"], 1)
+    buildings, set_aside = read_buildings(file)
+    assert (buildings["id"].tolist(), by_code(set_aside)["broken-building"].count) == (["r21"], 1)
+    waters, set_aside = read_water(file)
+    assert (waters["id"].tolist(), by_code(set_aside)["incomplete-water"].count) == (["r22"], 1)
+    places, set_aside = read_places(file, "amenity=bank")
+    assert places["id"].tolist() == ["r23"]
+    assert sum(finding.count for finding in set_aside) == 1
 
 
 @pytest.mark.real

@@ -192,7 +192,7 @@ def read_districts(
             if relation.tags.get("type") in ("boundary", "multipolygon"):
                 relations.append(Feature(id=f"r{own_id(relation.id)}", tags=dict(relation.tags)))
                 rings |= {f"w{own_id(member.ref)}" for member in relation.members if member.type == "w"}
-        shapes = [_feature(area) for area in _areas(ordered, wanted).with_filter(osmium.filter.EntityFilter(AREA))]
+        shapes = [_feature(area) for area in _areas(ordered, wanted, osmium.filter.EntityFilter(AREA))]
         populated = _objects(ordered, NODE, osmium.filter.KeyFilter("population"))
         places = [_feature(node) for node in populated if "place" in node.tags and node.location.valid()]
     # A ring of a relation often repeats the relation's tags; it is a piece of the area, not an area.
@@ -317,7 +317,7 @@ def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tu
     frame
         Columns id, name, water (``river``, ``lake``, ...) and polygons in EPSG:4326; ordered by id.
     findings
-        Waters with pieces outside of the file, which are left out.
+        Waters whose rings are not whole in the file or do not close, which are left out.
     """
     file = _checked(path)
     with _readable(file) as ordered:
@@ -413,6 +413,15 @@ def _objects(path: Path, entities: Any, wanted: Any) -> Any:
     return osmium.FileProcessor(path, entities).with_filter(wanted)
 
 
-def _areas(path: Path, wanted: Any) -> Any:
-    """Return every object that `wanted` lets pass, areas assembled."""
-    return osmium.FileProcessor(path).with_locations("sparse_file_array").with_areas(wanted).with_filter(wanted)
+def _areas(path: Path, wanted: Any, *only: Any) -> Iterator[Any]:
+    """Yield every object that `wanted` and `only` let pass, areas assembled.
+
+    Of rings that do not close or that cross, osmium makes an area without an outline: it is left out here, as one whose
+    rings are not all in the file, and the relation or way around it alone comes.
+    """
+    found = osmium.FileProcessor(path).with_locations("sparse_file_array").with_areas(wanted).with_filter(wanted)
+    for one in only:
+        found = found.with_filter(one)
+    for thing in found:
+        if not thing.is_area() or thing.num_rings()[0]:
+            yield thing

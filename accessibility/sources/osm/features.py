@@ -119,7 +119,7 @@ def districts_frame(
     )
     findings = _fill_people(frame, places, choice)
     if broken:
-        message = f"{len(broken)} districts of level {level} have pieces outside of the file{_named(broken, choice)}"
+        message = f"{len(broken)} districts of level {level} have rings that are not whole or do not close{_named(broken, choice)}"
         findings.append(
             Finding(
                 code="incomplete-district", source=choice.source, message=f"{message}; not drawn", count=len(broken)
@@ -242,7 +242,7 @@ def water_of(tags: Mapping[str, str]) -> str:
 def water_frame(
     features: Iterable[Feature], *, source: str, bounds: Bounds | None
 ) -> tuple[gpd.GeoDataFrame, list[Finding]]:
-    """Return one row per water as polygons, and what was set aside: waters with pieces outside of the file.
+    """Return one row per water as polygons, and what was set aside: waters whose rings are not whole.
 
     A line is a polygon as wide as its tag `width` says, from 10 m on; narrower ones, and those that do not say it, are
     left out.
@@ -263,7 +263,7 @@ def water_frame(
         crs=WGS84,
     )
     ids = ", ".join(f.id for f in broken[:10])
-    message = f"{len(broken)} waters have pieces outside of the file ({ids}); not drawn, and no site is refused there"
+    message = f"{len(broken)} waters have rings that are not whole or do not close ({ids}); not drawn, and no site is refused there"
     finding = Finding(code="incomplete-water", source=source, message=message, count=len(broken))
     return frame, [finding] if broken else []
 
