@@ -119,7 +119,8 @@ def districts_frame(
     )
     findings = _fill_people(frame, places, choice)
     if broken:
-        message = f"{len(broken)} districts of level {level} have rings that are not whole or do not close{_named(broken, choice)}"
+        whose = f"{len(broken)} districts of level {level}"
+        message = f"{whose} have rings that are not whole or do not close{_named(broken, choice)}"
         findings.append(
             Finding(
                 code="incomplete-district", source=choice.source, message=f"{message}; not drawn", count=len(broken)
@@ -263,7 +264,8 @@ def water_frame(
         crs=WGS84,
     )
     ids = ", ".join(f.id for f in broken[:10])
-    message = f"{len(broken)} waters have rings that are not whole or do not close ({ids}); not drawn, and no site is refused there"
+    rings = f"{len(broken)} waters have rings that are not whole or do not close ({ids})"
+    message = f"{rings}; not drawn, and no site is refused there"
     finding = Finding(code="incomplete-water", source=source, message=message, count=len(broken))
     return frame, [finding] if broken else []
 
