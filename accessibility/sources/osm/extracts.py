@@ -419,7 +419,7 @@ def _areas(path: Path, wanted: Any, *only: Any) -> Iterator[Any]:
     Of rings that do not close or that cross, osmium makes an area without an outline: it is left out here, as one whose
     rings are not all in the file, and the relation or way around it alone comes.
     """
-    found = osmium.FileProcessor(path).with_locations("sparse_file_array").with_areas(wanted).with_filter(wanted)
+    found: Any = osmium.FileProcessor(path).with_locations("sparse_file_array").with_areas(wanted).with_filter(wanted)
     for one in only:
         found = found.with_filter(one)
     for thing in found:
