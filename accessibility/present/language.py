@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from accessibility.errors import InputError
 from accessibility.measures.tables import speed_text
 from accessibility.standards import SETTINGS
-from accessibility.wording import Language, Wording, percent_text
+from accessibility.wording import Language, Wording, percent_sign, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -65,16 +65,16 @@ class Tongue:
         """Return a share with one decimal; 0 and 100 only where nobody or everybody is meant."""
         if not (whole > 0 and math.isfinite(part)):
             return NOTHING
-        text = percent_text(part, whole)
-        return self._sign(text)
+        return self._together(percent_text(part, whole, self.language))
 
     def gap(self, gap: float) -> str:
         """Return a relative gap with two decimals."""
-        return self._sign(f"{100 * gap:.2f} %")
+        return self._together(percent_sign(f"{100 * gap:.2f} %", self.language))
 
-    def _sign(self, text: str) -> str:
-        """Return a percentage as the language writes it: English keeps number and sign together by a fixed space."""
-        return text.replace(" ", "" if self.language == "zh" else "\N{NO-BREAK SPACE}")
+    @staticmethod
+    def _together(text: str) -> str:
+        """Return a percentage whose number and sign stay on one line."""
+        return text.replace(" ", "\N{NO-BREAK SPACE}")
 
     @staticmethod
     def points(value: float) -> str:

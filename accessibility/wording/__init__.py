@@ -32,23 +32,30 @@ def day_text(seconds: float | None = None) -> str:
     return now.astimezone().date().isoformat()
 
 
-def percent_text(part: float, whole: float = 1.0) -> str:
+def percent_text(part: float, whole: float = 1.0, language: Language = "en") -> str:
     """Return a share as every product prints it: one decimal, halves to the even one; empty without a whole.
 
     It is 0 or 100 only for nobody and everybody. Rounded to a billionth before: what floating point leaves just beside
-    a half rounds as the half does, here and in the browser.
+    a half rounds as the half does, here and in the browser. Chinese writes the sign close to the number.
 
     Examples
     --------
     >>> percent_text(1, 10_000), percent_text(0.75), percent_text(9_999, 10_000), percent_text(1, 0)
     ('0.1 %', '75.0 %', '99.9 %', '')
+    >>> percent_text(3, 4, "zh")
+    '75.0%'
     """
     if not (whole > 0 and math.isfinite(part)):
         return ""
     tenths = round(round(1_000 * part / whole, 9))
     if 0 < part < whole:
         tenths = min(max(tenths, 1), 999)
-    return f"{tenths / 10:.1f} %"
+    return percent_sign(f"{tenths / 10:.1f} %", language)
+
+
+def percent_sign(text: str, language: Language) -> str:
+    """Return a percentage as a language writes it: English with a space before the sign, Chinese without."""
+    return text.replace(" %", "%") if language == "zh" else text
 
 
 @dataclass(frozen=True)

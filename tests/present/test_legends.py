@@ -44,7 +44,7 @@ def test_chinese_says_the_same_figures() -> None:
     _, now, _ = mapworlds.switchable()
     ((language, said),) = headline_lines(now, MapWords.of("zh"))
     assert language == "zh-Hans"
-    share = percent_text(now.covered_people, now.population)
+    share = percent_text(now.covered_people, now.population, "zh")
     assert said == (
         f"{count(now.population)}人中{share}（{count(now.covered_people)}人）在步行5分钟（城区适用）或"
         "步行8分钟（镇区适用）或沿路网0.9公里（乡村适用）内可到达服务网点或合作银行网点，步行速度1.0米/秒"

@@ -10,7 +10,6 @@ from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
 from accessibility.standards import SETTINGS
-from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,8 +79,12 @@ def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
 def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
     """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
     people, covered = coverage.population, coverage.covered_people
-    said = {"percent": percent_text(covered, people), "people": count(people), "covered": count(covered)}
-    return [(language, _filled(form, said)) for language, form in headline_forms(coverage, words)]
+    said = {"people": count(people), "covered": count(covered)}
+    share = words.percent(covered, people)
+    return [
+        (language, _filled(form, {**said, "percent": share[language]}))
+        for language, form in headline_forms(coverage, words)
+    ]
 
 
 def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
@@ -90,15 +93,15 @@ def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
     said = {
         "gained": count(float(people[after.covered & ~before.covered].sum())),
         "lost": count(float(people[before.covered & ~after.covered].sum())),
-        **today_said(before),
+        **today_said(before, words),
     }
     return words.lines("compared", **said)
 
 
-def today_said(before: Coverage) -> dict[str, str]:
+def today_said(before: Coverage, words: MapWords) -> dict[str, Any]:
     """Return share and people covered today, as sentences say them."""
     covered = before.covered_people
-    return {"percent": percent_text(covered, before.population), "covered": count(covered)}
+    return {"percent": words.percent(covered, before.population), "covered": count(covered)}
 
 
 def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
@@ -115,7 +118,7 @@ def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dic
     """Return what the legend shows of a layer: one row per class with its people and their share, and the total."""
     total = classes.total
     rows = [
-        {"colour": colour, "label": label, "people": count(people), "share": percent_text(people, total)}
+        {"colour": colour, "label": label, "people": count(people), "share": words.percent_cell(people, total)}
         for label, colour, people in zip(classes.labels, classes.colours, classes.people, strict=True)
     ]
     table: dict[str, Any] = {

@@ -13,7 +13,6 @@ import shapely
 from accessibility.errors import InputError, visible
 from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.words import MapWords
-from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -147,7 +146,7 @@ def count(people: float) -> str:
 def share(part: float, whole: float, words: MapWords) -> dict[str, str]:
     """Return a share with both its parts, by HTML language: ``9 of 12 (75.0 %)``."""
     key = "share_of" if whole > 0 else "share_of_none"
-    return words.told(key, part=count(part), whole=count(whole), percent=percent_text(part, whole))
+    return words.told(key, part=count(part), whole=count(whole), percent=words.percent(part, whole))
 
 
 def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None) -> tuple[dict[str, Any], Bounds]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.present.charts import FrontierPicture, picture_frontier
 from accessibility.present.map.outlines import count
 from accessibility.siting.objectives import say_objective
-from accessibility.wording import percent_text
+from accessibility.wording import percent_sign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +77,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
             "name": str(name or ident),
             "cost": f"{cost:g}",
             "gain": count(gain),
-            "share": percent_text(covered, plan.population),
+            "share": words.percent_cell(covered, plan.population),
         }
         for rank, ident, kind, name, cost, gain, covered in table[
             ["rank", "id", "kind", "name", "cost", "gain_people", "covered_people"]
@@ -108,7 +108,7 @@ def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
         objective=objective,
         bound=bound,
         short=short,
-        gap=_gap(plan.gap),
+        gap=_gap(plan.gap, words),
         unit=words.told(unit),
     )
     return said + words.lines(f"by_{plan.bound_by}")
@@ -118,7 +118,7 @@ def _summary(plan: SitingPlan, words: MapWords) -> Lines:
     if not plan.selected:
         return []
     covered = plan.covered_people
-    share = percent_text(covered, plan.population)
+    share = words.percent(covered, plan.population)
     return words.lines(
         "proposal", sites=len(plan.selected), cost=_plain(plan.cost), covered=count(covered), percent=share
     )
@@ -136,6 +136,7 @@ def _plain(value: float) -> str:
     return f"{value:,.10g}"
 
 
-def _gap(gap: float) -> str:
-    """Return a gap in percent, never as nothing where there is one."""
-    return f"{100 * gap:.2f} %" if gap == 0 or gap >= 5e-5 else "< 0.01 %"  # noqa: PLR2004 -- rounds to 0.01 %
+def _gap(gap: float, words: MapWords) -> dict[str, str]:
+    """Return a gap in percent by HTML language, never as nothing where there is one."""
+    text = f"{100 * gap:.2f} %" if gap == 0 or gap >= 5e-5 else "< 0.01 %"  # noqa: PLR2004 -- rounds to 0.01 %
+    return words.by_language(lambda language: percent_sign(text, language))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from accessibility.errors import InputError
-from accessibility.wording import Language, Wording
+from accessibility.wording import Language, Wording, percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from accessibility.standards import Rule
 
@@ -78,6 +78,18 @@ class MapWords:
     def template(self, key: str) -> list[tuple[str, str]]:
         """Return a sentence in each language with its ``{places}`` open, for the page to fill."""
         return [(_HTML[language], Wording("map", language)(key)) for language in self.languages]
+
+    def percent(self, part: float, whole: float) -> dict[str, str]:
+        """Return a share by HTML language, to stand in a sentence."""
+        return self.by_language(lambda language: percent_text(part, whole, language))
+
+    def by_language(self, say: Callable[[Language], str]) -> dict[str, str]:
+        """Return what `say` gives in each language, by HTML language."""
+        return {_HTML[language]: say(language) for language in self.languages}
+
+    def percent_cell(self, part: float, whole: float) -> str:
+        """Return a share as the first language writes it, to stand in a table."""
+        return percent_text(part, whole, self.languages[0])
 
     def rule(self, rule: Rule) -> dict[str, str]:
         """Return what near enough means, by HTML language."""

@@ -36,9 +36,14 @@ const reader = (bytes) => {
 const data = JSON.parse(document.getElementById("map-data").textContent);
 const narrow = () => window.innerWidth <= 760;
 
-// A sentence in each language of the map, its {places} filled.
+// A text with its {places} filled; a value may differ by language.
+const filled = (language, text, values) => text.replace(/\{(\w+)\}/g, (place, name) => {
+  const value = values[name] ?? place;
+  return typeof value === "object" ? value[language] : value;
+});
+// A sentence in each language of the map.
 const lines = (key, values = {}) => data.words[key].map(([language, text]) => [
-  language, text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole),
+  language, filled(language, text, values),
 ]);
 const words = (key, values) => [...new Set(lines(key, values).map(([, text]) => text))].join(" ");
 
@@ -48,9 +53,14 @@ const halfEven = (value) => {
   return over > 0.5 || (over === 0.5 && below % 2) ? below + 1 : below;
 };
 const whole = (people) => halfEven(Number(people.toFixed(6))).toString().replace(/\B(?=(\d{3})+$)/g, ",");
-const percent = (part, all) => {
+const percentIn = (language, part, all) => {
   if (!(all > 0)) return "";
   const tenths = halfEven(Number((1000 * part / all).toFixed(9)));
   const shown = part > 0 && part < all ? Math.min(Math.max(tenths, 1), 999) : tenths;
-  return `${(shown / 10).toFixed(1)} %`;
+  return `${(shown / 10).toFixed(1)}${language.startsWith("zh") ? "" : " "}%`;
 };
+// A share to stand in a table, and one to stand in sentences, where each language writes its own.
+const percent = (part, all) => percentIn(document.documentElement.lang, part, all);
+const percentSaid = (part, all) => Object.fromEntries(["en", "zh-Hans"].map((language) => [
+  language, percentIn(language, part, all),
+]));

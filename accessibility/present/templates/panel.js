@@ -123,9 +123,8 @@ const panel = (() => {
       find("header .sentence").replaceChildren(...drawnComparison);
       return;
     }
-    const values = { percent: percent(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
-    const filled = of.headline.map((form) => form.replace(/\{(percent|people|covered)\}/g, (_, name) => values[name]));
-    sentences(find("header .headline"), filled.map((text) => ["", text]));
+    const values = { percent: percentSaid(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
+    sentences(find("header .headline"), of.headline.map(([language, form]) => [language, filled(language, form, values)]));
     const past = of.against === "today" ? of.today : of.drawn;
     const [opened, closed] = [true, false].map((on) => String(of.ids.filter(
       (_, row) => living.isOpen(row) === on && Boolean(past[row]) !== on).length));
@@ -201,7 +200,7 @@ const panel = (() => {
     let k = planned.findIndex((row) => !living.isOpen(row));
     if (k < 0) k = planned.length;
     slider.value = k;
-    const said = { k, n: planned.length, percent: percent(covered, everyone), covered: whole(covered) };
+    const said = { k, n: planned.length, percent: percentSaid(covered, everyone), covered: whole(covered) };
     find(".first-said").textContent = words("first_sites", said);
     for (const line of every(".plan tbody tr")) line.classList.toggle("on", living.isOpen(Number(line.dataset.row)));
   };
@@ -236,7 +235,7 @@ const panel = (() => {
       const name = new DOMParser().parseFromString(properties.name, "text/html").body.textContent;
       const told = row.has(name) ? living.figures().districts[row.get(name)] : { people: 0, covered: 0, before: 0 };
       const share = (part) => words("share_of", {
-        part: whole(part), whole: whole(told.people), percent: percent(part, told.people) });
+        part: whole(part), whole: whole(told.people), percent: percentSaid(part, told.people) });
       const box = element("table"), title = box.insertRow().appendChild(element("th", "", name));
       title.colSpan = 2;
       title.dir = "auto";
