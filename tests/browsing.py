@@ -57,7 +57,7 @@ class Opened:
     def look_at(self, lonlat: np.ndarray[Any, Any], zoom: int) -> None:
         """Show a place in the middle of the map."""
         self.page.evaluate(
-            f"([lat, lng, z]) => {{ {OF_MAP}.setView([lat, lng], z, {{animate: false}}); }}",
+            f"([lat, lng, z]) => {{ {OF_MAP}.setMinZoom(0).setView([lat, lng], z, {{animate: false}}); }}",
             [float(lonlat[1]), float(lonlat[0]), zoom],
         )
         self.page.wait_for_timeout(150)

@@ -81,7 +81,7 @@ def _value(value: object) -> str:
 
 
 INK, QUIET, LINE = "#22303c", "#5b6873", "#d9dee3"
-COVERED, GAINED, FAR, CUT = "#2f7fbf", "#0b3c6b", "#f08a24", "#4d4d4d"
+COVERED, GAINED, FAR, CUT = "#3a87c8", "#0a2f66", "#d0691b", "#6b6b6b"
 """Covered, newly covered, too far, no way: apart for the colour-blind and in grey."""
 SERIES = ("#343a8f", "#8088cf", "#cdd2f0")
 _WIDTH, _HEIGHT = 680.0, 226.0

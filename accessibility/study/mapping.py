@@ -50,6 +50,8 @@ class Mapped(Protocol):
     @property
     def water(self) -> gpd.GeoDataFrame: ...  # noqa: D102
     @property
+    def names(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    @property
     def district_names(self) -> list[str]: ...  # noqa: D102
     @property
     def attribution(self) -> tuple[str, ...]: ...  # noqa: D102
@@ -99,7 +101,13 @@ def draw_study(
             sources=study.attribution,
             approval=study.settings.map_approval,
         ),
-        backdrop=Backdrop(districts=districts, network=study.network, water=study.water, basemap=options.basemap),
+        backdrop=Backdrop(
+            districts=districts,
+            network=study.network,
+            water=study.water,
+            names=study.names,
+            basemap=options.basemap,
+        ),
         before=before,
         plan=plan,
         switches=_switches(study, coverage, drawn),

@@ -30,7 +30,7 @@ from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_t
 from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.readings import suspect_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
-from accessibility.study.loading.streets import check_together, load_heights, load_network, load_water
+from accessibility.study.loading.streets import check_together, load_heights, load_names, load_network, load_water
 from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites
 from accessibility.study.saving import save_study
@@ -730,6 +730,11 @@ class Study(Frozen):
         lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
         (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
         return load_water(self.inputs.get("network"), (west, south, east, north))
+
+    @cached_property
+    def names(self) -> gpd.GeoDataFrame:
+        """Names of settlements and streets (EPSG:4326); without rows where the network is no extract."""
+        return load_names(self.inputs.get("network"))
 
     def _area_covers(self, lon: float, lat: float) -> bool:
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light

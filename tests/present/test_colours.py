@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 
 from accessibility.present.map.changes import COLOURS, classify_changes
-from accessibility.present.map.overlays import classify_people
+from accessibility.present.map.overlays import classify_people, shade_of
 from accessibility.present.map.symbols import INKS
+from accessibility.present.pages import template_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,25 @@ def test_classes_are_told_apart(sight: str) -> None:
     for layer in layers:
         for (i, one), (j, other) in combinations(enumerate(lab(layer.colours, sight)), 2):
             assert np.linalg.norm(one - other) > APART, (layer.name, layer.labels[i], layer.labels[j])
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours (WCAG 2.2)."""
+    light = [float(((lab([colour], "normal")[0, 0] + 16) / 116) ** 3) for colour in (one, other)]
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+
+def test_the_ground_swallows_nobody_and_water_is_no_people() -> None:
+    assert contrast("#ffffff", "#777777") == pytest.approx(4.48, abs=0.01)  # as WCAG's own tools say
+    (ground,) = re.findall(r"--ground: (#\w+);", template_text("map.css"))
+    (water,) = re.findall(r'fillColor: "(#\w+)", fillOpacity: 1,  // rings', template_text("map.js"))
+    cover = mapworlds.street([0, 100], ["urban", "rural"])
+    for layer in (*classify_people(cover), classify_changes(cover, cover)):
+        for colour in layer.colours:
+            shades = [shade_of(colour, shade) for shade in range(3 if layer.shaded else 1)]
+            assert min(contrast(shade, ground) for shade in shades) >= 3, (layer.name, colour)
+            for sight in SIGHT:
+                assert all(np.linalg.norm(np.subtract(*lab([shade, water], sight))) > 35 for shade in shades)
 
 
 @pytest.mark.parametrize("sight", SIGHT)

@@ -17,6 +17,7 @@ from browsing import MARKS, PHONE
 
 from accessibility import measure_coverage
 from accessibility.geo.projection import WGS84, transform
+from accessibility.present.map.changes import COLOURS
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage
 from accessibility.present.map.legends import headline_lines
 from accessibility.present.map.outlines import count
@@ -141,7 +142,7 @@ def test_districts_tell_what_is_covered_with_the_switches_as_they_are(show: Call
         opened.page.mouse.move(5, 5)
         px, py = opened.point(edge)
         opened.page.mouse.move(px + 6, py + 6)
-        tip = opened.page.locator(".leaflet-tooltip.tip")
+        tip = opened.page.locator(".leaflet-tooltip.tip", has_text=name)
         tip.wait_for()
         return " ".join(str(tip.inner_text()).split())
 
@@ -220,7 +221,7 @@ def test_the_list_says_what_each_site_would_change(show: Callable[..., Opened]) 
     assert opened.page.locator(".rest").inner_text() == "No site has this name or id."
 
 
-def test_a_click_on_a_symbol_switches_it(show: Callable[..., Opened]) -> None:
+def test_a_click_on_a_symbol_reads_it_and_its_button_switches_it(show: Callable[..., Opened]) -> None:
     net, past, where = mapworlds.switchable("whole")
     opened = show(draw_coverage(past, caption=mapworlds.caption(), switches=mapworlds.switches(net, past, where)))
     opened.page.wait_for_selector("ul.sites li", state="attached")
@@ -230,14 +231,21 @@ def test_a_click_on_a_symbol_switches_it(show: Callable[..., Opened]) -> None:
     is_open = past.sites.open.copy()
     for row in (0, 1, 5, 0):
         opened.look_at(lonlat[row], 17)
+        before = table_of(opened, "setting")["total"]
         opened.page.mouse.click(*opened.point(lonlat[row]))
+        opened.page.locator(".leaflet-popup").last.wait_for()
+        assert table_of(opened, "setting")["total"] == before  # reading changes nothing
+        assert str(past.sites.name[row]) in opened.page.locator(".leaflet-popup").last.inner_text()
+        opened.page.locator(".reads button").last.click()
         is_open[row] ^= True
         now = measure_coverage(net, past.demand, replace(past.sites, open=is_open), past.standard, past.walker)
         assert table_of(opened, "setting")["total"][1] == count(now.covered_people)
-        opened.page.mouse.move(*opened.point(lonlat[row] + [0.002, 0.002]))
-        opened.page.mouse.move(*opened.point(lonlat[row]))
-        tip = opened.page.locator(".tip").last.inner_text()
-        assert ("click to close" if is_open[row] else "click to open") in tip
+        assert opened.page.locator(".reads button").last.inner_text() == ("Close it" if is_open[row] else "Open it")
+        assert ("closing it loses" if is_open[row] else "opening it gains") in opened.page.locator(
+            ".reads"
+        ).last.inner_text()
+        opened.page.keyboard.press("Escape")
+        opened.page.wait_for_timeout(250)
     assert opened.complaints == []
 
 
@@ -251,10 +259,10 @@ def test_people_take_the_colour_of_what_the_switches_do(show: Callable[..., Open
     opened.page.wait_for_selector("ul.sites li", state="attached")
     opened.tick("overlays", on=False)
     corners = {
-        "still covered": (1, "#9ecae1"),
-        "still not": (20 * 40 + 20, "#fdc086"),
-        "gained": (1598, "#08519c"),
-        "lost": (1, "#9c3d06"),
+        "still covered": (1, COLOURS[0]),
+        "still not": (20 * 40 + 20, COLOURS[1]),
+        "gained": (1598, COLOURS[2]),
+        "lost": (1, COLOURS[3]),
     }
     lonlat = transform(cover.demand.xy, cover.demand.crs, WGS84)
     for switched, name in (("N1", "still covered"), ("", "still not"), ("", "gained"), ("O1", "lost")):

@@ -224,11 +224,15 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
         share = percent_text(covered[k], now.population)
         assert said == f"The first {k} of 3 open: {share} ({count(covered[k])})"
         assert page.locator(".plan tr.on").count() == k
-    rows.nth(1).click()
+    rows.nth(1).locator("td").nth(2).click()  # a click reads: the site's card opens, nothing is switched
+    page.locator(".leaflet-popup").wait_for()
+    assert page.locator(".plan tr.on").count() == 0
+    rows.nth(1).locator("input").check()
     assert page.locator(".plan tr.on").count() == 1
     assert page.locator(".proposed.on text").all_text_contents() == ["2"]
     opened.look_at(lonlat[2], 17)
     page.mouse.click(*opened.point(lonlat[2]))
+    page.locator(".reads button").last.click()
     assert sorted(page.locator(".proposed.on text").all_text_contents()) == ["2", "3"]
     assert page.evaluate("window.broken") is None
     assert opened.complaints == []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
 
 GAINED, LOST = 2, 3
-COLOURS = ("#9ecae1", "#fdc086", "#08519c", "#9c3d06")
+COLOURS = ("#4f8fc0", "#cf7430", "#0a2f66", "#6b1f00")
 _LABELS = ("still_covered", "still_uncovered", "gained", "lost")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import folium
 from branca.element import Element, Figure, MacroElement
-from folium.features import DivIcon, GeoJsonTooltip
+from folium.features import DivIcon
 from folium.map import CustomPane, Layer
 from folium.template import Template
 from folium.utilities import JsCode
@@ -17,7 +17,7 @@ from markupsafe import Markup
 from accessibility.errors import visible
 from accessibility.present.map.legends import MapCaption
 from accessibility.present.map.living import Switches
-from accessibility.present.map.outlines import Backdrop, district_labels, safe_html
+from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.panel import page_context, page_data
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.sheets import MapSheet
@@ -47,9 +47,8 @@ TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
-_MAX_LABELS = 60
-_SCRIPTS = ("packed.js", "people.js", "living.js", "kept.js", "panel.js", "map.js")
-_PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360))
+_SCRIPTS = ("packed.js", "people.js", "living.js", "kept.js", "panel.js", "names.js", "map.js")
+_PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360), ("names", 640))
 
 
 def draw_coverage(
@@ -123,12 +122,14 @@ def draw_coverage(
     for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
         if there is not None:
             _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
-    outline = _add_districts(drawn, sheet)
+    _add_districts(drawn, sheet)
     groups = _add_sites(drawn, sheet)
+    if sheet.has_names:
+        _Scripted("coverageMap.names()", name=sheet.words("names"), overlay=True).add_to(drawn)
     control = folium.LayerControl(collapsed=False).add_to(drawn)
     (west, south, east, north) = sheet.outlines[1]
     drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
-    parts = {"districts": outline, "control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
+    parts: dict[str, str | None] = {"control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
     _Start(parts=parts, attribution=safe_html(" · ".join(caption.sources)) if caption.sources else "").add_to(drawn)
     page = _Page(words=page_context(sheet), data=page_data(sheet), images_from=_TILE_HOST if backdrop.basemap else "")
     page.add_child(drawn)
@@ -264,30 +265,18 @@ def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:
         ).add_to(drawn)
 
 
-def _add_districts(drawn: folium.Map, sheet: MapSheet) -> str | None:
-    """Add outlines and, where there is room, names; return the outlines' name in the script."""
-    districts, outlines = sheet.backdrop.districts, sheet.outlines[0]
-    if districts is None or outlines is None:
-        return None
-    fields = list(dict.fromkeys(key for feature in outlines["features"] for key in feature["properties"]))
-    for feature in outlines["features"]:
-        feature["properties"] = {key: feature["properties"].get(key, "") for key in fields}
-    layer = folium.GeoJson(
+def _add_districts(drawn: folium.Map, sheet: MapSheet) -> None:
+    """Add the outlines of the districts."""
+    outlines = sheet.outlines[0]
+    if outlines is None:
+        return
+    folium.GeoJson(
         outlines,
         name=sheet.words("districts").capitalize(),
         style_function=lambda _: {"color": "#22303c", "weight": 1.4, "opacity": 0.75, "fillOpacity": 0},
         highlight_function=lambda _: {"weight": 3.2, "opacity": 1},
-        tooltip=_tooltip(fields, ["", *fields[1:]]),
-    )
-    layer.add_to(drawn)
-    if len(districts) <= _MAX_LABELS:
-        folium.GeoJson(
-            district_labels(districts),
-            name=sheet.words("district_names"),
-            marker=folium.CircleMarker(radius=0, stroke=False, fill=False, interactive=False),
-            on_each_feature=JsCode("coverageMap.label"),  # a folium tooltip is one for the whole layer
-        ).add_to(drawn)
-    return str(layer.get_name())
+        on_each_feature=JsCode("coverageMap.district"),  # a folium tooltip is one for the whole layer
+    ).add_to(drawn)
 
 
 def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
@@ -310,7 +299,6 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
             show=is_open,
             marker=marker,
             on_each_feature=JsCode("coverageMap.site"),
-            tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
         )
         layer.add_to(drawn)
         names.append(str(layer.get_name()))
@@ -321,7 +309,6 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
             name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
             marker=_icon(PIN, 22, kind="site proposed"),
             on_each_feature=JsCode("coverageMap.proposed"),
-            tooltip=_tooltip(["name", "what", "people", "id"], labels=False),
         ).add_to(drawn)
     return names
 
@@ -329,10 +316,6 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
 def _icon(svg: str, side: int, kind: str = "site") -> Any:
     icon = DivIcon(html=svg, icon_size=(side, side), icon_anchor=(side // 2, side // 2), class_name=kind)
     return folium.Marker(icon=icon)
-
-
-def _tooltip(fields: list[str], aliases: list[str] | None = None, **options: Any) -> GeoJsonTooltip:
-    return GeoJsonTooltip(fields, aliases, **{"class_name": "tip", "sticky": True, **options})
 
 
 def _ids(element: Element) -> Iterator[str]:

@@ -80,5 +80,5 @@ def _palette(layer: PeopleClasses, *, shaded: bool) -> dict[str, Any]:
     """Return a layer's colours, a list of shades a class, and the people from which a shade is fuller."""
     limits = shade_limits(layer) if shaded else np.empty(0)
     shades = len(limits) + 1
-    colours = [[shade_of(colour, k, shades) for k in range(shades)] for colour in layer.colours]
+    colours = [[shade_of(colour, k) for k in range(shades)] for colour in layer.colours]
     return {"colours": colours, "limits": limits.tolist()}

@@ -132,7 +132,7 @@ def class_table(classes: PeopleClasses, words: MapWords, *, shaded: bool) -> dic
     if limits:
         between = [words("between", low=low, high=high) for low, high in pairwise(limits)]
         said = [words("below", of=limits[0]), *between, words("or_more", of=limits[-1])]
-        table["shades"] = [(shade_of("#555555", k, len(said)), word) for k, word in enumerate(said)]
+        table["shades"] = [(shade_of("#a8a8a8", k), word) for k, word in enumerate(said)]
     return table
 
 

@@ -37,6 +37,8 @@ class Backdrop:
         StreetLines.
     water
         Polygons of rivers and lakes.
+    names
+        Names of settlements (points) and streets (lines): columns name and rank, 0 for those that show first.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
 
@@ -52,6 +54,7 @@ class Backdrop:
     districts: gpd.GeoDataFrame | None = None
     network: Network | None = None
     water: gpd.GeoDataFrame | None = None
+    names: gpd.GeoDataFrame | None = None
     basemap: bool = False
 
 
@@ -111,6 +114,7 @@ _DRAWN = {"main_streets": (1.6, 1e9), "minor_streets": (0.9, 60), "paths": (0.6,
 _MAIN = ("motorway", "trunk", "primary", "secondary", "tertiary")
 _MINOR = ("road", "unclassified", "residential", "living_street", "service", "pedestrian")
 _MAX_OUTLINE_VERTICES = 60_000
+_MAX_LABELS, _MAX_NAMES = 60, 4_000
 _DEGREE_M = 111_320.0
 _UNSAFE = re.compile(r"[^0-9A-Za-z \u0080-\u2027\u202a-\U0010ffff]")
 
@@ -168,7 +172,7 @@ def district_features(districts: gpd.GeoDataFrame, words: MapWords | None = None
         raise InputError(msg)
     bounds: Bounds = tuple(float(v) for v in shapes.total_bounds)  # type: ignore[assignment]
     features = [
-        feature(row, geometry, {"name": safe_html(name), **district_figures(figures, words)})
+        feature(row, geometry, {"name": safe_html(name), "figures": list(district_figures(figures, words).items())})
         for row, (geometry, (name, figures)) in enumerate(
             zip(_generalised(shapes.to_numpy(), bounds), districts.drop(columns=shapes.name).iterrows(), strict=True)
         )
@@ -200,15 +204,33 @@ def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> 
     return texts
 
 
-def district_labels(districts: gpd.GeoDataFrame) -> dict[str, Any]:
-    """Return a point inside each district with its name."""
-    points = districts.geometry.to_crs(WGS84).representative_point()
-    return collection(
-        [
-            feature(row, point, {"name": safe_html(name)})
-            for row, (name, point) in enumerate(zip(districts.index, points, strict=True))
-        ]
-    )
+def name_data(districts: gpd.GeoDataFrame | None, names: gpd.GeoDataFrame | None, bounds: Bounds) -> dict[str, Any]:
+    """Return the names that a map may show: of districts and settlements with their place, of streets with their lines.
+
+    Texts are markup that shows them letter by letter, places are latitude and longitude. What lies outside of `bounds`
+    is left out, and so are the streets of the last ranks where there are very many.
+    """
+    found: dict[str, Any] = {"districts": [], "places": [], "streets": []}
+    if districts is not None and len(districts) <= _MAX_LABELS:
+        points = districts.geometry.to_crs(WGS84).representative_point()
+        found["districts"] = [[safe_html(name), _latlon(at)] for name, at in zip(districts.index, points, strict=True)]
+    if names is None or not len(names):
+        return found
+    lonlat = names.to_crs(WGS84).sort_values(["rank", "name"], kind="stable")
+    inside = lonlat[lonlat.intersects(shapely.box(*bounds))].head(_MAX_NAMES)
+    for name, rank, shape in inside[["name", "rank", "geometry"]].itertuples(index=False):
+        text = safe_html(name)
+        if shape.geom_type == "Point":
+            found["places"].append([text, _latlon(shape), int(rank)])
+            continue
+        lines = shapely.get_parts(shapely.simplify(shape, 5 / _DEGREE_M))
+        paths = [np.round(shapely.get_coordinates(line)[:, ::-1], 5).tolist() for line in lines]
+        found["streets"].append({"text": text, "rank": int(rank), "lines": paths})
+    return found
+
+
+def _latlon(point: Any) -> list[float]:
+    return [round(float(point.y), 5), round(float(point.x), 5)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from accessibility.measures.surface import Places
 
 
-_BLUE, _ORANGE, _GREY = "#2f7fbf", "#f08a24", "#4d4d4d"
-_WALK_COLOURS = ("#08519c", "#3182bd", "#9ecae1", "#fdc086", "#ee7b2d", "#9c3d06", _GREY)
-_RURAL_COLOURS = ("#2171b5", "#9ecae1", "#fdae6b", "#b35306", _GREY)
+# Every colour stands out from the ground of the map by 3 : 1 at least (tests/present/test_colours.py).
+_BLUE, _ORANGE, _GREY = "#3a87c8", "#d0691b", "#6b6b6b"
+_WALK_COLOURS = ("#08306b", "#1f62ae", "#4a90cf", "#cd7a2d", "#a04a0c", "#5f1d00", "#4d4d4d")
+_RURAL_COLOURS = ("#0b4a94", "#4a90cf", "#cd7a2d", "#7a2d05", "#4d4d4d")
 _MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
 _PIXELS_PER_CELL = 3
 _SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
@@ -51,7 +52,7 @@ class PeopleClasses:
     population
         ``(n,)`` people.
     shaded
-        Whether paler means fewer people.
+        Whether darker means more people.
     whom
         The people of the layer, in words.
     """
@@ -231,7 +232,7 @@ class Picture:
         shades = len(limits) + 1
         shade = np.searchsorted(limits, most, side="right")
         index = np.where(winner < 0, 0, 1 + winner.astype(np.int64) * shades + shade).astype(np.uint8)
-        colours = [shade_of(colour, k, shades) for colour in classes.colours for k in range(shades)]
+        colours = [shade_of(colour, k) for colour in classes.colours for k in range(shades)]
         return data_address("image/png", png(index.reshape(self.height, self.width), ["#ffffff", *colours]))
 
     def table(self, classes: PeopleClasses, coverage: Coverage) -> dict[str, Any]:
@@ -272,14 +273,13 @@ def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:
     return np.unique(np.rint(thirds / size) * size)
 
 
-def shade_of(colour: str, shade: int, shades: int) -> str:
-    """Return a colour mixed with white: the last shade is the colour itself.
+def shade_of(colour: str, shade: int) -> str:
+    """Return a colour mixed with black: the first shade is the colour itself, which the ground does not swallow.
 
     Examples
     --------
-    >>> shade_of("#000000", 2, 3), shade_of("#000000", 0, 3)
-    ('#000000', '#7a7a7a')
+    >>> shade_of("#c86400", 0), shade_of("#c86400", 2)
+    ('#c86400', '#603000')
     """
-    white = 0.24 * (shades - 1 - shade)
     channels = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return "#" + "".join(f"{round(c + (255 - c) * white):02x}" for c in channels)
+    return "#" + "".join(f"{round(c * (1 - 0.26 * shade)):02x}" for c in channels)

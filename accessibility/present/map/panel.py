@@ -29,10 +29,20 @@ if TYPE_CHECKING:
 
 _READ = (
     *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),
-    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", *SETTINGS),
+    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", "fit", *SETTINGS),
 )
 _SWITCHED = (
-    *("switched", "opening_gains", "closing_loses", "not_switchable", "more_sites", "no_match", "find"),
+    *(
+        "switched",
+        "opening_gains",
+        "closing_loses",
+        "open_site",
+        "close_site",
+        "not_switchable",
+        "more_sites",
+        "no_match",
+        "find",
+    ),
     *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
 )
 
@@ -72,6 +82,8 @@ def page_data(sheet: MapSheet) -> dict[str, Any]:
         "words": {key: sheet.words.template(key) for key in keys},
         "people": sheet.people,
         "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
+        "names": sheet.names,
+        "bounds": [sheet.outlines[1][1::-1], sheet.outlines[1][:1:-1]],  # south-west and north-east, latitude first
         "water": None if waters is None else {**waters.rings, "origin": waters.origin},
         "switches": _switch_data(sheet) if sheet.is_live else None,
     }

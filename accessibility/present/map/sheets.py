@@ -11,7 +11,7 @@ from accessibility.present.map.changes import classify_changes, classify_gains
 from accessibility.present.map.dots import MAX_DOTS, pack_dots
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
-from accessibility.present.map.outlines import Waters, count, district_features, street_lines, water_rings
+from accessibility.present.map.outlines import Waters, count, district_features, name_data, street_lines, water_rings
 from accessibility.present.map.overlays import Picture, classify_people
 from accessibility.present.map.proposals import open_after, rows_of
 
@@ -125,6 +125,16 @@ class MapSheet:
         """Rivers and lakes, a little beyond the bounds."""
         water = self.backdrop.water
         return None if water is None or water.empty else water_rings(water, self._widened)
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """Names of districts, settlements and streets."""
+        return name_data(self.backdrop.districts, self.backdrop.names, self._widened)
+
+    @property
+    def has_names(self) -> bool:
+        """Whether anything on the map has a name: a layer then shows it where there is room."""
+        return any(self.names.values()) or any(str(name or "") for name in self.coverage.sites.name)
 
     @property
     def _widened(self) -> Bounds:

@@ -161,7 +161,7 @@ def draw_people(
         How much larger signs and letters are, for a map that is printed small; it then bears no names.
     """
     parts = [
-        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f6f5f1"),
+        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f7f6f3"),
         _people(ground, after),
         element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
         element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6 * large, stroke_opacity=0.75),
@@ -181,7 +181,7 @@ def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:
     return PeopleClasses(
         name="people",
         labels=("covered", "gained", "far", "cut"),
-        colours=(COVERED, GAINED, FAR, CUT) if after is None else ("#8fbfe3", GAINED, FAR, CUT),
+        colours=(COVERED, GAINED, FAR, CUT) if after is None else ("#4f8fc0", GAINED, FAR, CUT),
         of=state.astype(np.int8),
         population=today.demand.population,
         shaded=after is None,

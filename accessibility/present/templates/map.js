@@ -45,7 +45,7 @@ const coverageMap = (() => {
 
   const water = () => L.polygon(unfold(data.water), {
     pane: "water", renderer: L.canvas({ pane: "water", padding: 0.5 }), interactive: false, smoothFactor: 0.5,
-    color: "#9dbdce", weight: 0.8, fillColor: "#c6dbe6", fillOpacity: 1,  // rings within rings are islands
+    color: "#a9c3c8", weight: 0.8, fillColor: "#d3e4e6", fillOpacity: 1,  // rings within rings are islands
   });
 
   // The layer that shows who gains and who loses follows the switches.
@@ -53,9 +53,55 @@ const coverageMap = (() => {
     data.switches && data.switches.change.layer === row && !living.off && living.moved() ? panel.changeLook : people.look(row)
   ));
 
-  const label = ({ properties }, point) => {
-    point.bindTooltip(properties.name, { permanent: true, direction: "center", className: "place" });
+  // What the pointer reads of a site or a district: rows of a heading and a text; a row without a text is left out.
+  // The texts of the features are spelt as markup that shows them letter by letter.
+  const card = (rows) => {
+    const table = document.createElement("table");
+    for (const [heading, text] of rows) {
+      if (!text) continue;
+      const row = table.insertRow();
+      if (heading) row.appendChild(document.createElement("th")).textContent = heading;
+      const cell = row.insertCell();
+      cell.colSpan = heading ? 1 : 2;
+      cell.dir = "auto";
+      cell.textContent = text;
+    }
+    return table;
   };
+  const TIP = { className: "tip", sticky: true };
+  const siteCard = ({ name, what, people: effect, id }) => card([["", plain(name)], ["", what], ["", effect], ["", plain(id)]]);
+  const describe = (marker, content) => {
+    marker.bindTooltip(content, TIP);
+    marker.on("tooltipopen", () => { if (marker.isPopupOpen()) marker.closeTooltip(); });
+    marker.on("popupopen", () => marker.closeTooltip());
+    marker.on("add", () => {
+      const sign = marker.getElement();
+      if (sign) sign.setAttribute("aria-label", plain(marker.feature.properties.name));
+    });
+  };
+  const site = (feature, marker) => {
+    const { properties } = feature;
+    names.sign(marker, plain(properties.name));
+    describe(marker, () => siteCard(properties));
+    marker.bindPopup(() => panel.reading(properties.row, siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
+    panel.site(feature, marker);
+  };
+  const district = ({ properties: { name, figures } }, shape) => {
+    shape.bindTooltip(() => card([["", plain(name)], ...panel.districtRows(plain(name), figures)]), { ...TIP, className: "tip area" });
+    shape.on("add", () => shape.bringToBack());
+  };
+
+  // Tooltips stay inside the map, on a phone too.
+  const placed = L.Tooltip.prototype._setPosition;
+  L.Tooltip.include({
+    _setPosition(at) {
+      placed.call(this, at);
+      const room = this._map.getContainer().getBoundingClientRect(), box = this._container.getBoundingClientRect();
+      const push = (low, high, from, to) => (low < from + 4 ? from + 4 - low : Math.max(Math.min(0, to - 4 - high), from + 4 - low));
+      const step = [push(box.left, box.right, room.left, room.right), push(box.top, box.bottom, room.top, room.bottom)];
+      L.DomUtil.setPosition(this._container, L.DomUtil.getPosition(this._container).add(step));
+    },
+  });
 
   const proposed = ({ properties }, marker) => {
     const { rank } = properties, svg = document.createElement("div");
@@ -68,6 +114,9 @@ const coverageMap = (() => {
     svg.firstChild.append(text);
     marker.options.icon.options.html = svg.firstChild;
     marker.setZIndexOffset(1000 - rank);
+    names.pin(marker);
+    describe(marker, () => siteCard(properties));
+    marker.bindPopup(() => panel.reading(panel.rowOf(rank), siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
     panel.pin(rank, marker);
   };
 
@@ -83,19 +132,83 @@ const coverageMap = (() => {
     if (buttons.length) choose(buttons.some(({ dataset }) => dataset.tab === "plan") ? "plan" : "map");
   };
 
-  const start = (map, { districts, control, sites }) => {
+  const FIT = `<svg width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="currentColor" stroke-width="1.8" aria-hidden="true">
+    <path d="M1 5V1h4M9 1h4v4M13 9v4H9M5 13H1V9"/></svg>`;
+  // The whole area again, by a button; nobody loses the map by zooming out or dragging it away.
+  const keepInSight = (map) => {
+    const area = L.latLngBounds(data.bounds), padding = [12, 12];
+    const limit = () => map.setMinZoom(Math.max(1, Math.min(map.getBoundsZoom(area) - 3, 13)));
+    limit();
+    map.on("resize", limit);
+    map.setMaxBounds(area.pad(1.5));
+    const control = L.control({ position: "topleft" });
+    control.onAdd = () => {
+      const bar = L.DomUtil.create("div", "leaflet-bar"), button = L.DomUtil.create("a", "fit", bar);
+      Object.assign(button, { href: "#", role: "button", title: words("fit") });
+      button.innerHTML = FIT;
+      button.setAttribute("aria-label", words("fit"));
+      L.DomEvent.disableClickPropagation(bar);
+      L.DomEvent.on(button, "click", (event) => {
+        L.DomEvent.preventDefault(event);
+        map.fitBounds(area, { padding });
+      });
+      return bar;
+    };
+    control.addTo(map);
+  };
+
+  // On paper the map fills the sheet, in the same extent; the legend and the figures follow.
+  const paper = (map) => {
+    let view = null;
+    const lay = () => {
+      view = view || [map.getCenter(), map.getZoom(), map.getBounds()];
+      document.body.classList.add("paper");
+      legend.open = true;
+      map.invalidateSize({ animate: false });
+      const area = L.latLngBounds(data.bounds), whole = view[2].contains(area);
+      map.fitBounds(whole ? area : view[2], { animate: false });
+      map.eachLayer((layer) => { if (layer instanceof L.Canvas) layer._redraw(); });  // a sheet waits for no frame
+      // What a canvas was cleared of stays away from the sheet, and all drawn there later with it: a copy prints whole.
+      for (const drawn of map.getContainer().querySelectorAll("canvas")) {
+        const copy = drawn.cloneNode();
+        copy.getContext("2d").drawImage(drawn, 0, 0);
+        copy.classList.add("copy");
+        drawn.after(copy);
+      }
+    };
+    const lift = () => {
+      document.body.classList.remove("paper");
+      for (const copy of map.getContainer().querySelectorAll("canvas.copy")) copy.remove();
+      map.invalidateSize({ animate: false });
+      if (view) map.setView(view[0], view[1], { animate: false });
+      view = null;
+    };
+    window.addEventListener("beforeprint", lay);
+    window.addEventListener("afterprint", lift);
+    for (const button of document.querySelectorAll("[data-paper]")) {
+      button.addEventListener("click", () => {
+        document.body.classList.toggle("a3", button.dataset.paper === "A3");
+        window.print();
+      });
+    }
+  };
+
+  const start = (map, { control, sites }) => {
     document.querySelector(".layers").append(document.querySelector(".leaflet-control-layers"));
     tabs();
-    new ResizeObserver(() => map.invalidateSize()).observe(map.getContainer());
+    new ResizeObserver(() => { if (!document.body.classList.contains("paper")) map.invalidateSize(); }).observe(map.getContainer());
     window.addEventListener("resize", () => { legend.open = legend.open || !narrow(); });
     map.on("baselayerchange", ({ name }) => {
       for (const section of document.querySelectorAll(".classes")) section.hidden = section.dataset.layer !== name;
     });
-    if (districts) districts.on("add", () => districts.bringToBack());
+    document.addEventListener("keydown", ({ key }) => { if (key === "Escape") map.closePopup(); });
+    keepInSight(map);
+    paper(map);
+    names.start(map);
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
-    people.start(map).then(() => living.off || panel.start(map, { control, sites, districts }));
+    people.start(map).then(() => living.off || panel.start(map, { control, sites }));
   };
 
-  return { streets, water, people: peopleLayer, label, site: panel.site, proposed, start };
+  return { streets, water, names: names.layer, people: peopleLayer, site, district, proposed, start };
 })();

@@ -7,7 +7,7 @@ const panel = (() => {
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
   const markers = new Map(), pins = new Map();
-  let map = null, changes = null, control = null, before = null, listed = [], tips = () => {};
+  let map = null, changes = null, control = null, before = null, listed = [];
 
   const element = (tag, kind = "", text = "") => {
     const made = document.createElement(tag);
@@ -54,15 +54,34 @@ const panel = (() => {
     }
   };
 
+  // A click reads a site; what it opens has the switch.
+  const reading = (row, card) => {
+    const box = element("div", "reads");
+    box.append(card);
+    if (living.off || !living.canSwitch(row)) return box;
+    const button = element("button", "", words(living.isOpen(row) ? "close_site" : "open_site"));
+    button.type = "button";
+    button.addEventListener("click", (event) => {
+      L.DomEvent.stopPropagation(event);
+      living.toggle(row);
+      const other = find(".reads button");  // the card was written anew: the keyboard stays in it
+      if (other) other.focus();
+    });
+    box.append(button);
+    return box;
+  };
+  const read = (row) => {
+    const marker = [pins.get(row), markers.get(row)].find((one) => one && (one === markers.get(row) || map.hasLayer(one)));
+    if (!marker) return;
+    if (!map.hasLayer(marker)) map.addLayer(marker);
+    marker.openPopup();
+  };
+
   // Called by the layers of sites, before anything else is there.
   const site = ({ properties }, marker) => {
     const { row } = properties;
     markers.set(row, marker);
     if (living.off) return;
-    marker.on("click", () => {
-      living.toggle(row);
-      if (marker.getTooltip() && marker.isTooltipOpen()) marker.getTooltip().update();
-    });
     const texts = {
       what: () => of.what[`${of.kinds[row]}_${living.isOpen(row) ? "open" : "closed"}`],
       people: () => living.canSwitch(row)
@@ -160,10 +179,8 @@ const panel = (() => {
     look.type = "button";
     look.title = words("find");
     look.addEventListener("click", () => {
-      const marker = markers.get(row);
-      map.setView(of.places[row], Math.max(map.getZoom(), 15));
-      if (marker && !map.hasLayer(marker)) map.addLayer(marker);
-      if (marker) marker.openTooltip(marker.getLatLng());
+      map.setView(of.places[row], Math.max(map.getZoom(), 15), { animate: false });
+      read(row);
     });
     const effect = element("b");
     label.append(box, drawing(symbol(row)), name, effect);
@@ -202,7 +219,11 @@ const panel = (() => {
     slider.value = k;
     const said = { k, n: planned.length, percent: percentSaid(covered, everyone), covered: whole(covered) };
     find(".first-said").textContent = words("first_sites", said);
-    for (const line of every(".plan tbody tr")) line.classList.toggle("on", living.isOpen(Number(line.dataset.row)));
+    for (const line of every(".plan tbody tr")) {
+      const on = living.isOpen(Number(line.dataset.row)), box = line.querySelector("input");
+      line.classList.toggle("on", on);
+      if (box) box.checked = on;
+    }
   };
 
   // Gained and lost are a layer of their own, there as long as something is switched.
@@ -226,27 +247,14 @@ const panel = (() => {
     }
   };
 
-  // What a district shows while sites are switched: the figures of its row in the table.
-  const districtTips = (districts) => {
-    const tooltip = districts && districts.getTooltip();
-    if (!tooltip) return () => {};
-    const drawn = tooltip.getContent(), row = new Map(of.districts.map((name, k) => [name, k]));
-    const now = ({ feature: { properties } }) => {
-      const name = new DOMParser().parseFromString(properties.name, "text/html").body.textContent;
-      const told = row.has(name) ? living.figures().districts[row.get(name)] : { people: 0, covered: 0, before: 0 };
-      const share = (part) => words("share_of", {
-        part: whole(part), whole: whole(told.people), percent: percentSaid(part, told.people) });
-      const box = element("table"), title = box.insertRow().appendChild(element("th", "", name));
-      title.colSpan = 2;
-      title.dir = "auto";
-      for (const [key, text] of [["people", whole(told.people)], ["covered", `${share(told.covered)}, ${difference(told)}`],
-        ["uncovered", share(told.people - told.covered)]]) {
-        const line = box.insertRow();
-        line.append(element("th", "", words(key)), element("td", "", text));
-      }
-      return box;
-    };
-    return (moved) => tooltip.setContent(moved ? now : drawn);
+  // What a district shows: the figures of its row in the table while sites are switched, else those it was drawn with.
+  const districtRows = (name, drawn) => {
+    if (!of || living.off || !living.moved()) return drawn;
+    const row = of.districts.indexOf(name);
+    const told = row < 0 ? { people: 0, covered: 0, before: 0 } : living.figures().districts[row];
+    const share = (part) => words("share_of", { part: whole(part), whole: whole(told.people), percent: percentSaid(part, told.people) });
+    return [[words("people"), whole(told.people)], [words("covered"), `${share(told.covered)}, ${difference(told)}`],
+      [words("uncovered"), share(told.people - told.covered)]];
   };
 
   const refresh = (rows) => {
@@ -260,10 +268,11 @@ const panel = (() => {
     scenario();
     plan(total);
     for (const note of every(".as-drawn")) note.hidden = !living.moved();
-    tips(living.moved());
     showChanges();
     showChanged();
     people.redraw();
+    for (const marker of [...markers.values(), ...pins.values()]) if (marker.isPopupOpen()) marker.getPopup().update();
+    map.fire("named");
   };
 
   const copy = async () => {
@@ -277,9 +286,8 @@ const panel = (() => {
     find(".copy").textContent = words("copied");
   };
 
-  const start = async (theMap, { control: theControl, sites, districts }) => {
+  const start = async (theMap, { control: theControl, sites }) => {
     [map, control] = [theMap, theControl];
-    tips = districtTips(districts);
     await living.load();
     changes = people.layer(() => panel.changeLook);
     makeTables();
@@ -297,7 +305,9 @@ const panel = (() => {
     const slider = find(".first-sites");
     if (slider) slider.addEventListener("input", () => living.set(planned.map((row, k) => [row, k < Number(slider.value)])));
     for (const line of every(".plan tbody tr")) {
-      line.addEventListener("click", () => living.toggle(Number(line.dataset.row)));
+      const row = Number(line.dataset.row), box = line.querySelector("input");
+      line.addEventListener("click", ({ target }) => { if (!target.closest("label")) read(row); });
+      if (box) box.addEventListener("change", () => living.set([[row, box.checked]]));
     }
   };
 
@@ -313,7 +323,10 @@ const panel = (() => {
     const { properties } = marker.feature, drawn = properties.people;
     Object.defineProperty(properties, "people", { get: () => (living.moved() && living.canSwitch(row)
       ? words(living.isOpen(row) ? "closing_loses" : "opening_gains", { people: whole(living.effect(row)) }) : drawn) });
-    marker.on("click", () => living.toggle(row));
+  };
+  const rowOf = (rank) => {
+    const line = find(`.plan tbody tr:nth-child(${rank})`);
+    return line ? Number(line.dataset.row) : -1;
   };
 
   // Where there are very many sites in view their symbols are small.
@@ -324,5 +337,5 @@ const panel = (() => {
     view.getContainer().classList.toggle("crowded", seen > CROWDED);
   };
 
-  return { start, site, pin, crowd, changeLook };
+  return { start, site, pin, rowOf, reading, districtRows, crowd, changeLook };
 })();

@@ -29,6 +29,7 @@ from accessibility.sources.osm.features import (
     DistrictChoice,
     Feature,
     districts_frame,
+    names_frame,
     places_frame,
     water_frame,
 )
@@ -323,6 +324,27 @@ def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tu
     with _readable(file) as ordered:
         features = [_feature(thing) for thing in _areas(ordered, osmium.filter.TagFilter(*WATER_TAGS))]
     return water_frame(features, source=file.name, bounds=bounds)
+
+
+def read_names(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
+    """Return the names of settlements and streets, for orientation on a map.
+
+    Parameters
+    ----------
+    path
+        The extract.
+
+    Returns
+    -------
+    frame
+        Columns name, rank (0 for those that show first) and geometry in EPSG:4326: points of settlements, lines of
+        streets.
+    """
+    named = osmium.filter.KeyFilter("name", "name:zh", "name:en")
+    with _readable(_checked(path)) as ordered:
+        found = osmium.FileProcessor(ordered, osmium.osm.NODE | osmium.osm.WAY).with_locations("sparse_file_array")
+        wanted = found.with_filter(osmium.filter.KeyFilter("place", "highway")).with_filter(named)
+        return names_frame(_feature(thing) for thing in wanted)
 
 
 @contextmanager

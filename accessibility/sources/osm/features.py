@@ -38,6 +38,14 @@ WATER_TAGS = (
     *(("natural", "water"), ("waterway", "riverbank"), ("waterway", "dock")),
     *(("landuse", "reservoir"), ("landuse", "basin"), *_WATER_LINES),
 )
+_NAMED = {  # what bears a name on a map, the first ones first
+    "place": (("city", "town"), ("suburb", "quarter", "village"), ("hamlet", "neighbourhood", "isolated_dwelling")),
+    "highway": (
+        ("motorway", "trunk", "primary"),
+        ("secondary", "tertiary"),
+        ("unclassified", "residential", "living_street", "pedestrian"),
+    ),
+}
 _DRY_BASINS = ("infiltration", "detention")
 _WIDE_M = 10.0  # a river drawn as a line is water as wide as it says, from here on
 _ROWS = 10_000  # buildings worked on at once
@@ -224,6 +232,37 @@ def places_frame(
         for code, ids, text in said
         if ids
     ]
+
+
+def name_rank(tags: Mapping[str, str]) -> int | None:
+    """Return how early the name of a settlement or street shows on a map, 0 first; None where it never does.
+
+    Examples
+    --------
+    >>> name_rank({"place": "village"}), name_rank({"highway": "primary"}), name_rank({"amenity": "bank"})
+    (1, 0, None)
+    """
+    key = "place" if "place" in tags else "highway"
+    kind = tags.get(key, "").removesuffix("_link")
+    return next((rank for rank, kinds in enumerate(_NAMED[key]) if kind in kinds), None)
+
+
+def names_frame(features: Iterable[Feature]) -> gpd.GeoDataFrame:
+    """Return one row per named settlement (a point) and per street name and rank (its lines): name, rank."""
+    rows: list[tuple[str, int, Any]] = []
+    lines: dict[tuple[str, int], list[Any]] = {}
+    for found in features:
+        name, rank = tagged_name(found.tags), name_rank(found.tags)
+        if not name or rank is None or found.shape is None:
+            continue
+        if found.shape.geom_type == "Point":
+            rows.append((name, rank, found.shape))
+        elif found.shape.geom_type == "LineString":
+            lines.setdefault((name, rank), []).append(found.shape)
+    rows += [(name, rank, shapely.line_merge(shapely.multilinestrings(parts))) for (name, rank), parts in lines.items()]
+    rows.sort(key=lambda row: (row[1], row[0], row[2].wkb))
+    table = {"name": np.array([row[0] for row in rows], object), "rank": np.array([row[1] for row in rows], np.int64)}
+    return gpd.GeoDataFrame(table, geometry=[row[2] for row in rows], crs=WGS84)
 
 
 def water_of(tags: Mapping[str, str]) -> str:

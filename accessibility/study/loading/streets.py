@@ -15,7 +15,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.fetched.keeping import keep_streets
 from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
-from accessibility.sources.osm.features import water_frame
+from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.raster.heights import sample_heights
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
@@ -145,6 +145,11 @@ def load_water(path: Path | None, bounds: Bounds) -> gpd.GeoDataFrame:
     if path is None or not is_osm(path):
         return water_frame([], source="", bounds=None)[0]
     return osm.read_water(path, bounds)[0]
+
+
+def load_names(path: Path | None) -> gpd.GeoDataFrame:
+    """Return the names of settlements and streets of the network's extract; none where the network is no extract."""
+    return osm.read_names(path) if path is not None and is_osm(path) else names_frame([])
 
 
 def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
