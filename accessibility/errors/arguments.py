@@ -46,6 +46,8 @@ _OURS = {
 """Types of this package, each with where one comes from."""
 _THEIRS = {
     "GeoDataFrame": "geopandas.read_file(...) returns one",
+    "Axes": "of matplotlib",
+    "Map": "of folium",
     "Graph": "of networkx, such as osmnx makes",
     "Series": "of pandas, keyed by id",
     "DataFrame": "",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
@@ -20,14 +21,30 @@ from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
+    import folium
     import geopandas as gpd
     import pandas as pd
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
+    from accessibility.geo.plotting import Colouring
     from accessibility.search.packing import Graph
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
+
+
+class Host(Protocol):
+    """What a coverage asks of the study it is of."""
+
+    # fmt: off
+    @property
+    def district(self) -> pd.Series[Any]: ...  # noqa: D102
+    @property
+    def shapes(self) -> gpd.GeoSeries | None: ...  # noqa: D102
+    def map(self, shown: Coverage, /, *, lang: str, basemap: bool) -> folium.Map: ...  # noqa: D102
+    def sketch(self, shown: Coverage, /) -> Any: ...  # noqa: D102
+    # fmt: on
 
 
 @checked
@@ -58,6 +75,8 @@ class Coverage(Frozen):
         ``(n,)`` not covered and without a path: no street within the snap limit, or no site along it.
     snapped
         Where everything stands on the network.
+    study
+        The `accessibility.Study` it is of, for districts, shapes and the map; None of one measured without any.
 
     Raises
     ------
@@ -67,9 +86,10 @@ class Coverage(Frozen):
     Examples
     --------
     >>> import accessibility as acc
-    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
-    >>> people = acc.Demand(ids=["near", "far"], xy=[(900, 0), (1000, 0)], population=[30, 10], crs="EPSG:32649")
-    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (501e3, 34e5)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (501e3, 34e5)], "crs": "EPSG:32649"}
+    >>> people = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> now = acc.measure_coverage(road, people, acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649"))
     >>> now.covered_people, now.population, now.share
     (30.0, 40.0, 0.75)
     """
@@ -86,6 +106,7 @@ class Coverage(Frozen):
     covered_radius: NDArray[np.bool_]
     unreached: NDArray[np.bool_]
     snapped: Snapped
+    study: Host | None = None
 
     def __post_init__(self) -> None:
         """Copy the arrays and check that people add up."""
@@ -114,6 +135,48 @@ class Coverage(Frozen):
             f" within {self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"
             f" at {self.walker.speed_m_s:g} m/s>"
         )
+
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card  # noqa: PLC0415 -- as pandas
+
+        far = self.uncovered_people - self.unreached_people
+        parts = (
+            ("covered", self.covered_people, COVERED),
+            ("too far", far, FAR),
+            ("no way", self.unreached_people, CUT),
+        )
+        kinds = self.sites.kind[self.sites.open].tolist()
+        facts = [
+            ("near enough", f"{self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"),
+            ("walking", f"{self.walker.speed_m_s:g} m/s"),
+            ("sites that count", ", ".join(f"{kinds.count(k):,} {k}" for k in dict.fromkeys(kinds)) or "none"),
+        ]
+        title = f"{percent_text(self.share) or 'No share'} of {self.population:,.0f} people covered"
+        table = self.by("setting").reset_index()
+        sketch = () if self.study is None else (self.study.sketch(self),)
+        return draw_card(title, facts, draw_bar(parts), *sketch, table=table)
+
+    def of_study(self, study: Host | None) -> Self:
+        """Return the same figures as those of a study: it knows the districts, the shapes of people, and the map.
+
+        Parameters
+        ----------
+        study
+            The `accessibility.Study`; its people are those of the coverage.
+
+        Returns
+        -------
+        Coverage
+            One that shares the arrays.
+
+        Examples
+        --------
+        >>> now.of_study(None).share == now.share
+        True
+        """
+        found = copy(self)
+        object.__setattr__(found, "study", study)
+        return found
 
     @cached_property
     def population(self) -> float:
@@ -173,14 +236,14 @@ class Coverage(Frozen):
         figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
         return _decide(replace(self.demand, setting=setting), self.standard, figures)[0]
 
-    def by(self, series: pd.Series[Any]) -> pd.DataFrame:
+    def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: people, covered, share, uncovered, unreached.
 
         Parameters
         ----------
         series
-            The group of each demand point, keyed by demand id. Points it does not name, or names as missing, come in
-            a last row with the index NaN, so that people add up.
+            ``district`` of the study, ``setting``, or the group of each demand point, keyed by demand id. Points it
+            does not name, or names as missing, come in a last row with the index NaN, so that people add up.
 
         Returns
         -------
@@ -190,10 +253,12 @@ class Coverage(Frozen):
         Raises
         ------
         InputError
-            A series that names a demand point twice, or none of them.
+            A series that names a demand point twice, or none of them; districts of a coverage without a study.
 
         Examples
         --------
+        >>> now.by("setting")["covered"].to_dict()
+        {'urban': 30.0}
         >>> import pandas as pd
         >>> side = pd.Series({"near": "west", "far": "east"}, name="side")
         >>> now.by(side)["covered"].to_dict()
@@ -201,6 +266,9 @@ class Coverage(Frozen):
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
+        if isinstance(series, str):
+            name, labels = series, self.demand.setting if series == "setting" else self._host("districts").district
+            series = pd.Series(labels, index=pd.Index(self.demand.ids), name=name)
         groups = self.demand.keyed(series).to_numpy()
         people = self.demand.population
         table = pd.DataFrame(
@@ -216,8 +284,13 @@ class Coverage(Frozen):
         found.index.name = series.name
         return found
 
-    def to_gdf(self) -> gpd.GeoDataFrame:
+    def to_gdf(self, *, shapes: bool = False) -> gpd.GeoDataFrame:
         """Return one row per demand point.
+
+        Parameters
+        ----------
+        shapes
+            Whether people whom the study read as polygons or hexagons are these, and not the point where they stand.
 
         Returns
         -------
@@ -237,7 +310,123 @@ class Coverage(Frozen):
         for place, (name, values) in enumerate(figures.items(), start=3):
             gdf.insert(place, name, values)
         gdf.insert(7, "unreached", self.unreached)
-        return gdf
+        drawn = self.study.shapes if shapes and self.study is not None else None
+        if drawn is None:
+            return gdf
+        return gdf.set_geometry(drawn.to_crs(gdf.crs).reindex(gdf.index).fillna(gdf.geometry))
+
+    def map(self, *, lang: str = "en", basemap: bool = False) -> folium.Map:
+        """Return the map of `accessibility.Study.map`, in which sites can be switched and which needs no internet.
+
+        Parameters
+        ----------
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+
+        Returns
+        -------
+        folium.Map
+            The map; ``.save(path)`` writes it.
+
+        Raises
+        ------
+        InputError
+            A coverage that was measured without a study.
+
+        Examples
+        --------
+        >>> "Study" in acc.Study.of(road, people, now.sites).coverage().map().get_root().render()
+        True
+        """
+        return self._host("streets for a map").map(self, lang=lang, basemap=basemap)
+
+    def plot(self, column: str = "state", *, ax: Axes | None = None, cmap: str = "viridis_r") -> Axes:
+        """Draw the people with matplotlib, by what they are or have; polygons and hexagons as they are.
+
+        Parameters
+        ----------
+        column
+            ``state`` (covered, too far, no way) or a column of `to_gdf`, such as ``walk_s``.
+        ax
+            Where to draw; new axes if None.
+        cmap
+            Colours of a column of numbers, of matplotlib.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Raises
+        ------
+        InputError
+            A column that is not there.
+
+        Examples
+        --------
+        >>> now.plot().get_legend().get_texts()[0].get_text()
+        'covered'
+        """
+        from accessibility.geo.plotting import plot_frame  # noqa: PLC0415 -- matplotlib where it is asked for
+
+        return plot_frame(*self._drawn(column, cmap), ax)
+
+    def explore(
+        self,
+        column: str = "state",
+        *,
+        tiles: str | None = "OpenStreetMap",
+        cmap: str = "viridis_r",
+        m: folium.Map | None = None,
+    ) -> folium.Map:
+        """Return a map of geopandas' `explore`: every demand point with its figures where the pointer is.
+
+        Parameters
+        ----------
+        column
+            ``state`` (covered, too far, no way) or a column of `to_gdf`, such as ``walk_s``.
+        tiles
+            The basemap, of folium, loaded from the internet; None for none.
+        cmap
+            Colours of a column of numbers, of matplotlib.
+        m
+            A map to draw on.
+
+        Returns
+        -------
+        folium.Map
+            The map, whose page loads Leaflet from the internet as all of folium's; `map` needs none.
+
+        Raises
+        ------
+        InputError
+            A column that is not there.
+
+        Examples
+        --------
+        >>> "covered" in now.explore().get_root().render()
+        True
+        """
+        from accessibility.geo.plotting import explore_frame  # noqa: PLC0415 -- folium where it is asked for
+
+        return explore_frame(*self._drawn(column, cmap), tiles, m)
+
+    def _drawn(self, column: str, cmap: str) -> tuple[gpd.GeoDataFrame, Colouring]:
+        from accessibility.geo.plotting import Colouring  # noqa: PLC0415
+        from accessibility.wording.cards import COVERED, CUT, FAR  # noqa: PLC0415
+
+        frame = self.to_gdf(shapes=True)
+        frame.insert(0, "state", np.where(self.covered, "covered", np.where(self.unreached, "no way", "too far")))
+        words = {"state": {"covered": COVERED, "too far": FAR, "no way": CUT}}
+        return frame.rename_axis("id").reset_index(), Colouring(column=column, inks=words.get(column, {}), cmap=cmap)
+
+    def _host(self, what: str) -> Host:
+        if self.study is None:
+            msg = f"the coverage was measured without a study and knows no {what}; expected one of study.coverage()"
+            raise InputError(msg)
+        return self.study
 
 
 @checked

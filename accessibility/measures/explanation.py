@@ -23,9 +23,11 @@ from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
+    import folium
     import geopandas as gpd
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
-    from shapely import LineString
+    from shapely import LineString, MultiLineString
 
     from accessibility.measures.coverage import Coverage
     from accessibility.search import Standing
@@ -181,7 +183,8 @@ def _part(cost: int, fraction: float) -> int:
     return int(np.floor(cost * fraction + 0.5))
 
 
-_S_PER_MIN, _M_PER_KM = 60.0, 1_000.0
+_S_PER_MIN, _M_PER_KM, _M_PER_DEG = 60.0, 1_000.0, 111_320.0
+_MARGIN_M, _MARGIN = 100.0, 0.15  # around a way, at least and of its length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +235,8 @@ class Explanation:
         The way to the site in EPSG:4326, access legs in; a straight line where the rule is one; None without a way.
     fix
         What would cover the place; None where it is covered or no single candidate would.
+    streets
+        Those around the way as lines in EPSG:4326, for a picture; None where none is near.
     """
 
     lon: float
@@ -250,6 +255,7 @@ class Explanation:
     excess: float
     route: LineString | None
     fix: Fix | None
+    streets: MultiLineString | None = None
 
     @property
     def text(self) -> str:
@@ -283,6 +289,67 @@ class Explanation:
     def __repr__(self) -> str:
         """Return the text."""
         return f"<Explanation {self.text}>"
+
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_card, draw_way  # noqa: PLC0415 -- as shapely
+
+        title = f"{self.setting.capitalize()}, {'covered' if self.covered else 'not covered'}"
+        if self.route is None:
+            return draw_card(title, [], note=self.text)
+        import shapely  # noqa: PLC0415
+
+        around = [] if self.streets is None else [shapely.get_coordinates(line) for line in self.streets.geoms]
+        way = shapely.get_coordinates(self.route)
+        turn = np.array([np.cos(np.radians(self.lat)), 1.0]) * _M_PER_DEG
+        picture = draw_way([line * turn for line in around], way * turn, title=self.text)
+        return draw_card(title, [], picture, note=self.text)
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw the way on its streets with matplotlib, from the place (a ring) to the site (a disc).
+
+        Parameters
+        ----------
+        ax
+            Where to draw; new axes if None.
+        """
+        from accessibility.geo.plotting import plot_layers  # noqa: PLC0415 -- matplotlib where it is asked for
+
+        return plot_layers(self._layers(), ax)
+
+    def explore(self, *, tiles: str | None = "OpenStreetMap", m: folium.Map | None = None) -> folium.Map:
+        """Return a folium map of the way with both its ends.
+
+        Parameters
+        ----------
+        tiles
+            The basemap, loaded from the internet; None for none.
+        m
+            A map to draw on.
+        """
+        from accessibility.geo.plotting import explore_layers  # noqa: PLC0415 -- folium where it is asked for
+
+        return explore_layers(self._layers(), tiles, m)
+
+    def _layers(self) -> list[tuple[gpd.GeoDataFrame, str, float]]:
+        """Return what is drawn, from the ground up, each with its colour and how wide it is."""
+        import geopandas as gpd  # noqa: PLC0415
+        import shapely  # noqa: PLC0415
+
+        from accessibility.wording.cards import FAR, GAINED  # noqa: PLC0415
+
+        ends = shapely.points([(self.lon, self.lat)])
+        place = gpd.GeoDataFrame({"what": ["place"], "text": [self.text]}, geometry=ends, crs=WGS84)
+        layers = (
+            [] if self.streets is None else [(gpd.GeoDataFrame(geometry=[self.streets], crs=WGS84), "#b4b9bd", 1.0)]
+        )
+        if self.route is not None:
+            site = gpd.GeoDataFrame(
+                {"what": ["site"], "id": [self.site], "name": [self.site_name]},
+                geometry=shapely.points([self.route.coords[-1]]),
+                crs=WGS84,
+            )
+            layers += [(self.to_gdf(), GAINED, 3.0), (site, "#111820", 7.0)]
+        return [*layers, (place, FAR, 7.0)]
 
     def to_gdf(self) -> gpd.GeoDataFrame:
         """Return the way as a GeoDataFrame of one row, or none, to draw on a map."""
@@ -332,6 +399,7 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
     rule, row = coverage.standard.rule(setting), int(now.nearest[0])
     figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
     covered, sites = bool(now.covered[0]), coverage.sites
+    way = _way(now, network, rule, row)
     return Explanation(
         lon=lon,
         lat=lat,
@@ -347,8 +415,9 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
         home_leg_m=float(at.leg_m[0]) if at.snapped[0] else float("nan"),
         site_leg_m=float("nan") if row < 0 else float(snapped.sites.leg_m[row]),
         excess=0.0 if covered else figure - rule.limit,
-        route=_way(now, network, rule, row),
+        route=way,
         fix=None if covered else _fix(now, network),
+        streets=_around(network, way, xy[0]),
     )
 
 
@@ -382,6 +451,27 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | 
             return None
         line = route.line(network, begin, end)
     return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84))
+
+
+def _around(network: Network, way: LineString | None, here: NDArray[np.float64]) -> MultiLineString | None:
+    """Return the streets around a way, or around a place without one, in degrees."""
+    import shapely  # noqa: PLC0415
+
+    route = here[None] if way is None else transform(shapely.get_coordinates(way), WGS84, network.crs)
+    low, high = route.min(axis=0), route.max(axis=0)
+    room = max(_MARGIN_M, _MARGIN * float((high - low).max()))
+    inside = ((network.shape_xy >= low - room) & (network.shape_xy <= high + room)).all(axis=1)
+    edge = np.searchsorted(network.shape_start, np.flatnonzero(inside), side="right") - 1
+    start, stop = network.shape_start[:-1], network.shape_start[1:]
+    lines = [network.shape_xy[start[row] : stop[row]] for row in np.unique(edge).tolist()]
+    if not lines or not np.isfinite(here).all():
+        return None
+    near = shapely.clip_by_rect(shapely.MultiLineString(lines), *(low - room), *(high + room))
+    parts = [part for part in shapely.get_parts(near) if part.geom_type == "LineString"]
+    found: MultiLineString = shapely.transform(
+        shapely.MultiLineString(parts), lambda xy: transform(xy, network.crs, WGS84)
+    )
+    return found
 
 
 def _fix(now: Coverage, network: Network) -> Fix | None:

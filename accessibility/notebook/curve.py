@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.present.charts import COVERED, GAINED, QUIET, Axes, Series, draw_frontier
+from accessibility.present.charts import Axes, Series, draw_frontier
 from accessibility.present.map.outlines import count
 from accessibility.wording import percent_text
+from accessibility.wording.cards import COVERED, GAINED, QUIET
 
 if TYPE_CHECKING:
     from accessibility.siting import Frontier, SitingPlan

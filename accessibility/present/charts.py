@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from accessibility.errors import InputError
 from accessibility.present.map.outlines import count
+from accessibility.wording.cards import FAR, LINE, drawing, element, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,68 +21,6 @@ if TYPE_CHECKING:
 
     from accessibility.present.map.words import MapWords
 
-# What XML 1.0 cannot hold; HTML would take some of it, a tool that reads the picture alone would not.
-_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-
-
-def element(tag: str, *children: str, **attributes: object) -> Markup:
-    """Return an element; children that are no `Markup` are texts, attributes are escaped, None leaves one out.
-
-    Underscores in the names of attributes become hyphens, one at the end falls away (``class_``).
-
-    Examples
-    --------
-    >>> print(element("text", "a < b", x=1.50, font_size=9))
-    <text x="1.5" font-size="9">a &lt; b</text>
-    """
-    given = "".join(
-        f' {name.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
-        for name, value in attributes.items()
-        if value is not None
-    )
-    inside = "".join(
-        child if isinstance(child, Markup) else escape(_NO_TEXT.sub("\ufffd", child)) for child in children
-    )
-    return Markup(f"<{tag}{given}>{inside}</{tag}>")  # noqa: S704 -- every part is escaped above
-
-
-def text(x: float, y: float, words: str, **attributes: object) -> Markup:
-    """Return a line of words at a place."""
-    return element("text", words, x=x, y=y, **attributes)
-
-
-def drawing(width: float, height: float, *children: str, title: str = "", **attributes: object) -> Markup:
-    """Return a drawing of some size in units, which grows with the page; the title is for those who cannot see it."""
-    label = element("title", title) if title else Markup()
-    box = f"0 0 {_value(width)} {_value(height)}"
-    return element("svg", label, *children, viewBox=box, role="img", **attributes)
-
-
-def path_of(lines: list[NDArray[np.float64]], *, closed: bool = False) -> str:
-    """Return the path of several ``(k, 2)`` lines, in tenths of a unit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> path_of([np.array([[0, 0], [10.04, 5]])], closed=True)
-    'M0 0L10 5Z'
-    """
-    end = "Z" if closed else ""
-    return "".join(
-        "M" + "L".join(f"{_value(x)} {_value(y)}" for x, y in line.round(1).tolist()) + end for line in lines
-    )
-
-
-def _value(value: object) -> str:
-    """Return a number with at most two decimals, and any other value as text."""
-    if isinstance(value, float):
-        return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
-    return str(value)
-
-
-INK, QUIET, LINE = "#22303c", "#5b6873", "#d9dee3"
-COVERED, GAINED, FAR, CUT = "#3a87c8", "#0a2f66", "#d0691b", "#6b6b6b"
-"""Covered, newly covered, too far, no way: apart for the colour-blind and in grey."""
 SERIES = ("#343a8f", "#8088cf", "#cdd2f0")
 _WIDTH, _HEIGHT = 680.0, 226.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 14.0, 26.0, 44.0

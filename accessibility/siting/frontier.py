@@ -88,6 +88,14 @@ class Frontier:
             f" ceiling {self.ceiling_people:,.0f}>"
         )
 
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_card, draw_steps  # noqa: PLC0415 -- as pandas
+
+        table = self.table()[["budget", "covered_people", "bound_people", "gap", "status", "sites"]]
+        curve = draw_steps(self.budgets, self.covered_people, self.bound_people, title="people covered by budget")
+        facts = [("ceiling", f"{self.ceiling_people:,.0f} people, if every candidate opened")]
+        return draw_card(f"People covered by {self.by}", facts, curve, table=table)
+
     @property
     def covered_people(self) -> NDArray[np.float64]:
         """``(k,)`` people that the best plan found covers, never fewer than at a smaller budget; NaN where none is."""

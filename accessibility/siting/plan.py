@@ -15,8 +15,10 @@ from accessibility.geo.arrays import Frozen, Named, read_only
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
+    import folium
     import geopandas as gpd
     import pandas as pd
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accessibility.sites import Sites
@@ -216,6 +218,8 @@ class SitingPlan(Frozen):
         The question it answers, where a study asked; None of a plan that a solver returns.
     as_scenario
         The plan as an `accessibility.Scenario` of its study, which makes it; None for a plan of a matrix.
+    study
+        The `accessibility.Study` that was asked, for maps; None for a plan of a matrix.
 
     Examples
     --------
@@ -265,6 +269,7 @@ class SitingPlan(Frozen):
     sizes: Sizes | None = None
     problem: Problem | None = None
     as_scenario: Any = None
+    study: Any = None
 
     def __post_init__(self) -> None:
         """Check that the parts belong together and the bound is no number of doubt."""
@@ -306,6 +311,21 @@ class SitingPlan(Frozen):
             f"<SitingPlan {self.model}: {len(self.selected)} sites for {self.cost:g},"
             f" objective {self._told(self.objective)}, {proof}{self.status}>"
         )
+
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
+
+        bound = f"bound {self._told(self.bound)}, gap {100 * self.gap:.2f} % ({self.bound_by})"
+        facts = [
+            ("opens", f"{len(self.selected)} sites for {self.cost:g}"),
+            ("closes", ", ".join(map(str, self.closed))),
+            ("objective", self._told(self.objective)),
+            ("proof", self.status if self.status == "infeasible" else f"{self.status}: {bound}"),
+            ("people covered", f"{self.covered_people:,.0f} of {self.population:,.0f}"),
+        ]
+        columns = ["rank", "id", "name", "kind", "cost", "gain_people", "covered_share"]
+        table = self.table()[columns] if self.selected else None
+        return draw_card(f"Plan: {self.model}", [f for f in facts if f[1]], table=table, note=self.message)
 
     def _told(self, objective: float) -> str:
         """Return an objective as it is read: a share with its decimals, all else in whole numbers."""
@@ -373,6 +393,99 @@ class SitingPlan(Frozen):
         self._placed("places")
         table = self.table()
         return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs="EPSG:4326")
+
+    def map(self, *, lang: str = "en", basemap: bool = False) -> folium.Map:
+        """Return the map of its study with the plan on it; see `accessibility.Study.map`.
+
+        Parameters
+        ----------
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+
+        Returns
+        -------
+        folium.Map
+            A map that opens without the internet.
+
+        Raises
+        ------
+        InputError
+            A plan of a matrix.
+
+        Examples
+        --------
+        >>> "B1" in proposal.map().get_root().render()
+        True
+        """
+        self._placed("places")
+        if self.study is None:
+            msg = "the plan knows no study; expected one of study.site(...), or study.map(plan=plan)"
+            raise InputError(msg)
+        return self.study.map(plan=self, lang=lang, basemap=basemap)  # type: ignore[no-any-return]
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw who is covered once the sites are open, and these sites, with matplotlib.
+
+        Parameters
+        ----------
+        ax
+            Where to draw; new axes if None.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Raises
+        ------
+        InputError
+            A plan of a matrix, which knows no places.
+
+        Examples
+        --------
+        >>> proposal.plot().get_legend().get_texts()[0].get_text()
+        'covered'
+        """
+        from accessibility.geo.plotting import plot_layers  # noqa: PLC0415 -- matplotlib where it is asked for
+
+        sites = self.to_gdf()
+        if self.study is not None:
+            now = self.study.coverage(self)
+            sites, ax = sites.to_crs(now.demand.crs), now.plot(ax=ax)
+        return plot_layers([(sites, "#00695c", 9.0)], ax)
+
+    def explore(self, *, tiles: str | None = "OpenStreetMap", m: folium.Map | None = None) -> folium.Map:
+        """Return a folium map of who is covered once the sites are open, and of these sites.
+
+        Parameters
+        ----------
+        tiles
+            The basemap, loaded from the internet; None for none.
+        m
+            A map to draw on.
+
+        Returns
+        -------
+        folium.Map
+            The map.
+
+        Raises
+        ------
+        InputError
+            A plan of a matrix, which knows no places.
+
+        Examples
+        --------
+        >>> "gain_people" in proposal.explore().get_root().render()
+        True
+        """
+        from accessibility.geo.plotting import explore_layers  # noqa: PLC0415 -- folium where it is asked for
+
+        sites = self.to_gdf()
+        ground = m if self.study is None else self.study.coverage(self).explore(tiles=tiles, m=m)
+        return explore_layers([(sites, "#00695c", 8.0)], tiles, ground)
 
     def assignment(self) -> pd.DataFrame:
         """Return who goes where once the plan is carried out: each demand point to the cheapest site that counts.

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
+from accessibility.present.report.mapsketch import Paper, draw_thumbnail
+from accessibility.standards import SETTINGS
 from accessibility.study.scenariofile import scenario_toml
 from accessibility.whatif.scenario import Scenario, scenario_of
 from accessibility.whatif.trial import Trial
+from accessibility.wording import percent_text
+from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
     import folium
     import geopandas as gpd
     import pandas as pd
+    from markupsafe import Markup
 
     from accessibility.measures.catchments import Catchments
     from accessibility.measures.coverage import Coverage
@@ -112,6 +117,30 @@ def draw_study(
         plan=plan,
         switches=_switches(study, coverage, drawn),
     )
+
+
+def draw_sketch(study: Mapped, shown: Coverage) -> Markup:
+    """Return a coverage as a thumbnail: people, streets, districts and sites; see `Study.sketch`."""
+    return draw_thumbnail(Paper.of(shown, study.districts, study.network))
+
+
+def present_study(study: Mapped, today: Coverage) -> str:
+    """Return a study as a notebook shows it: people, sites, setting and how many are covered, with a thumbnail."""
+    sites, demand = study.sites, today.demand
+    kinds = [f"{int((sites.kind == k).sum()):,} {k}" for k in dict.fromkeys(sites.kind.tolist())]
+    people = {s: float(demand.population[demand.setting_rows[s]].sum()) for s in SETTINGS}
+    rules = {s: study.standard.rule(s).text for s in SETTINGS if people[s]}
+    covered = percent_text(today.share) or "no one to cover"
+    facts = [
+        ("people", f"{today.population:,.0f} at {len(demand):,} points, in {len(study.district_names):,} districts"),
+        ("settings", ", ".join(f"{people[s]:,.0f} {s} ({rules[s]})" for s in rules)),
+        ("groups", ", ".join(demand.groups)),
+        ("sites", f"{', '.join(kinds) or 'none'}; {int(sites.open.sum()):,} count today"),
+        ("streets", repr(study.network)[len("<Network ") : -1]),
+        ("covered today", f"{covered}, at {study.walker.speed_m_s:g} m/s"),
+    ]
+    told = [(name, value) for name, value in facts if value]
+    return draw_card(study.name, told, draw_sketch(study, today), note="; ".join(study.attribution))
 
 
 def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Coverage:

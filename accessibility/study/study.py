@@ -82,6 +82,9 @@ class Study(Frozen):
         What the readers set aside, suspect or want known.
     shifted_settings
         Setting of each demand point on 1 km grids that lie half a cell off, where the density of people decides it.
+    shapes
+        Polygon of each demand point (EPSG:4326), keyed by demand id, where people were read as polygons or hexagons
+        that stand at one point each; None otherwise.
 
     Examples
     --------
@@ -108,6 +111,7 @@ class Study(Frozen):
     inputs: Mapping[str, Path]
     findings: tuple[Finding, ...]
     shifted_settings: tuple[Any, ...] = ()
+    shapes: gpd.GeoSeries | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
@@ -201,6 +205,33 @@ class Study(Frozen):
         """Return the name, people and sites."""
         return f"<Study {self.name!r}: {self.demand!r}, {self.sites!r}, {self.network!r}>"
 
+    def _repr_html_(self) -> str:
+        from accessibility.study.mapping import present_study  # noqa: PLC0415 -- drawings only where they are asked for
+
+        return present_study(self, self._today)
+
+    def sketch(self, shown: Coverage | None = None) -> Any:
+        """Return a small map of a coverage as SVG: people by coverage, streets, districts and sites.
+
+        Parameters
+        ----------
+        shown
+            A coverage; today's if None.
+
+        Returns
+        -------
+        markupsafe.Markup
+            The drawing, as it stands in a page.
+
+        Examples
+        --------
+        >>> town.sketch().startswith("<svg")
+        True
+        """
+        from accessibility.study.mapping import draw_sketch  # noqa: PLC0415 -- drawings only where they are asked for
+
+        return draw_sketch(self, self._today if shown is None else shown)
+
     @property
     def name(self) -> str:
         """Name of the study; the name of its folder where the file gives none."""
@@ -267,7 +298,7 @@ class Study(Frozen):
             sites = self._sites_of(other)
         if sites.xy is not self.sites.xy:
             snapped = self.snap_sites(sites)
-        return measure_coverage(self.network, self.demand, sites, standard, walker, snapped)
+        return measure_coverage(self.network, self.demand, sites, standard, walker, snapped).of_study(self)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.
@@ -444,7 +475,8 @@ class Study(Frozen):
         """
         if question.conditions is None:
             question = replace(question, conditions=self.settings.siting.conditions)
-        return propose_sites(self._today, self.network, self.district, self.made_candidates, question)
+        case = propose_sites(self._today, self.network, self.district, self.made_candidates, question)
+        return replace(case, plan=replace(case.plan, study=self))
 
     def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
         """Return the sites of a plan as a scenario of this study.
@@ -969,6 +1001,7 @@ def _gather(load: Loading, path: Path, step: Callable[[str], None], network: Net
         district=inhabitants.district,
         site_district=districts_of(sites, area, name),
         shifted_settings=inhabitants.shifted,
+        shapes=inhabitants.shapes,
         districts=area,
         inputs={} if load.held else input_files(load),
         findings=findings,

@@ -10,11 +10,14 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
+from accessibility.geo.plotting import Colouring
 from accessibility.standards import MS_PER_S, SETTINGS
+from accessibility.wording.cards import FAR, GAINED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import geopandas as gpd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
 EVERY: Any = slice(None)
+STATES = {"gained": GAINED, "lost": "#b3261e", "covered as today": "#8fbfe3", "not covered": FAR}
+"""What becomes of people, each with its ink."""
 _S_PER_MIN = 60.0
 
 
@@ -89,6 +94,20 @@ def compare_coverages(
     table = {column: [float(cell[row].sum()) for row in rows] for column, cell in cells.items()}
     index = pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
     return _with_ratios(pd.DataFrame(table, index=index))
+
+
+def tell_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
+    """Return what becomes of each demand point, a word of `STATES`."""
+    now, then = after.covered, before.covered
+    gained, lost, covered, left = STATES
+    return np.select([now & ~then, then & ~now, now], [gained, lost, covered], left)
+
+
+def draw_changes(before: Coverage, after: Coverage) -> tuple[gpd.GeoDataFrame, Colouring]:
+    """Return the people with what becomes of them, and how that is drawn."""
+    frame = after.to_gdf(shapes=True)
+    frame.insert(0, "state", tell_states(before, after))
+    return frame.rename_axis("id").reset_index(), Colouring(column="state", inks=STATES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,14 +11,16 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import WGS84, transform
-from accessibility.whatif.comparison import compare_coverages
+from accessibility.whatif.comparison import STATES, compare_coverages, draw_changes, tell_states
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import Addition, Move, Scenario, free_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
+    import folium
     import pandas as pd
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -99,6 +101,100 @@ class Trial:
         counts = {"opened": s.opened, "closed": s.closed, "added": s.added, "moved": s.moved}
         told = ", ".join(f"{len(items)} {what}" for what, items in counts.items() if items) or "as today"
         return f"<Trial {told}: {self.coverage()!r}>"
+
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_bar, draw_card  # noqa: PLC0415
+
+        s, now, before = self._scenario, self.coverage(), self.baseline.coverage
+        told = (("opened", s.opened), ("closed", s.closed), ("added", s.added), ("moved", s.moved))
+        facts = [(what, ", ".join(str(getattr(item, "id", item)) for item in items)) for what, items in told if items]
+        facts += [("covered", f"{before.covered_people:,.0f} today, {now.covered_people:,.0f} then")]
+        word = tell_states(before, now)
+        bar = draw_bar([(w, float(now.demand.population[word == w].sum()), ink) for w, ink in STATES.items()])
+        return draw_card("Trial" if facts[1:] else "Trial: as today", facts, bar, table=self._by_district())
+
+    def _by_district(self) -> pd.DataFrame | None:
+        """Return the districts where somebody gains or loses."""
+        table = self.compare().reset_index()
+        rows = table[(table["setting"] == "all") & ((table["gained"] > 0) | (table["lost"] > 0))]
+        return rows[["district", "gained", "lost", "share_before", "share_after"]] if len(rows) else None
+
+    def map(self, *, lang: str = "en", basemap: bool = False) -> folium.Map:
+        """Return the map of who gains and who loses compared with today; see `accessibility.Study.map`.
+
+        Parameters
+        ----------
+        lang
+            ``en``, ``zh`` or ``both``.
+        basemap
+            Whether OpenStreetMap tiles are loaded from the internet.
+
+        Returns
+        -------
+        folium.Map
+            A map that opens without the internet.
+
+        Raises
+        ------
+        InputError
+            A trial of a coverage that was measured without a study.
+
+        Examples
+        --------
+        >>> "Town" in town.what_if().open("B1").map().get_root().render()
+        True
+        """
+        study: Any = self.baseline.coverage.study
+        if study is None:
+            msg = "the trial is of a coverage without a study and knows no streets for a map; expected study.what_if()"
+            raise InputError(msg)
+        return study.map(self, lang=lang, basemap=basemap)  # type: ignore[no-any-return]
+
+    def plot(self, *, ax: Axes | None = None) -> Axes:
+        """Draw with matplotlib who gains and who loses compared with today.
+
+        Parameters
+        ----------
+        ax
+            Where to draw; new axes if None.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").plot().get_legend().get_texts()[0].get_text()
+        'gained'
+        """
+        from accessibility.geo.plotting import plot_frame  # noqa: PLC0415 -- matplotlib where it is asked for
+
+        return plot_frame(*draw_changes(self.baseline.coverage, self.coverage()), ax)
+
+    def explore(self, *, tiles: str | None = "OpenStreetMap", m: folium.Map | None = None) -> folium.Map:
+        """Return a folium map of who gains and who loses compared with today.
+
+        Parameters
+        ----------
+        tiles
+            The basemap, loaded from the internet; None for none.
+        m
+            A map to draw on.
+
+        Returns
+        -------
+        folium.Map
+            The map.
+
+        Examples
+        --------
+        >>> "gained" in town.what_if().open("B1").explore().get_root().render()
+        True
+        """
+        from accessibility.geo.plotting import explore_frame  # noqa: PLC0415 -- folium where it is asked for
+
+        return explore_frame(*draw_changes(self.baseline.coverage, self.coverage()), tiles, m)
 
     def __reduce__(self) -> tuple[Callable[..., Trial], tuple[Baseline, str, list[Said]]]:
         """Return how a copy is made: by taking the same steps, each of which it can undo."""
@@ -395,7 +491,8 @@ class Trial:
         0.75
         """
         if self._coverage is None:
-            self._coverage = self._live.coverage(self._scenario.apply(self.baseline.coverage.sites))
+            now = self.baseline.coverage
+            self._coverage = self._live.coverage(self._scenario.apply(now.sites)).of_study(now.study)
         return self._coverage
 
     def compare(self, *, group: str | None = None) -> pd.DataFrame:

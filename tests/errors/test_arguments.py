@@ -156,7 +156,16 @@ def test_a_wrong_argument_is_refused_or_is_none(
         (lambda: acc.Scenario(opened=[["B017"]]), "opened is a list of 1; expected a list of ids"),
         (lambda: acc.Scenario().apply(PLAN), "sites is a SitingPlan; expected Sites"),
         (lambda: acc.compare_scenarios(NOW, [acc.Scenario()]), "expected pairs of Scenario and Coverage"),
-        (lambda: NOW.by("district"), "series is the text 'district'; expected Series"),
+        (
+            lambda: NOW.by("distict"),
+            "series is the text 'distict'; expected Series (of pandas",
+        ),
+        (
+            lambda: NOW.by("district"),
+            "measured without a study and knows no districts; expected one of study.coverage()",
+        ),
+        (NOW.map, "measured without a study and knows no streets"),
+        (lambda: NOW.plot("walk"), "column is 'walk'; expected one of id, state, population"),
         (lambda: acc.Demand.from_gdf(TABLE, population="people"), "lacks columns ['people']"),
         (lambda: acc.Settings(speed_m_s=-1.0), "walking speed is -1.0 m/s; expected 0.3 to 3"),
         (lambda: siting.solve_mclp(PROBLEM, sites="five"), "sites is the text 'five'; expected a whole number"),

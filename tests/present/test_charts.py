@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from accessibility import Demand, measure_coverage
 from accessibility.geo.projection import WGS84, transform
-from accessibility.present.charts import Axes, Series, draw_bars, draw_frontier, draw_parts, element, nice_ticks
+from accessibility.present.charts import Axes, Series, draw_bars, draw_frontier, draw_parts, nice_ticks
 from accessibility.present.report.mapsketch import Paper, Pin, classify, draw_people
+from accessibility.wording.cards import element
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -5,26 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accessibility.present.charts import (
-    COVERED,
-    CUT,
-    FAR,
-    GAINED,
-    QUIET,
-    SERIES,
-    Axes,
-    Series,
-    draw_bars,
-    draw_frontier,
-    draw_parts,
-    drawing,
-    element,
-)
+from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts
 from accessibility.present.report.facts import NO_WAY
 from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
 from accessibility.present.report.sentences import say_conditions
 from accessibility.sites import KINDS
 from accessibility.standards import SETTINGS
+from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, QUIET, drawing, element
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ from markupsafe import Markup
 
 from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
-from accessibility.present.charts import COVERED, CUT, FAR, GAINED, INK, drawing, element, path_of, text
 from accessibility.present.map.outlines import street_lines
 from accessibility.present.map.overlays import PeopleClasses, Picture
+from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, INK, drawing, element, path_of, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +30,7 @@ _SQUARES = 210  # across; smaller ones could not be told apart on paper
 _ROOM = 0.025
 _MOST_LABELS = 40
 _STREET_BYTES = 60_000
+_SMALL_PX = 360.0  # the longer side of a thumbnail
 _SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
 _SCALES_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -171,6 +172,20 @@ def draw_people(
         _scale_bar(ground, large),
     ]
     return drawing(WIDTH, ground.height, *parts, class_="map")
+
+
+def draw_thumbnail(ground: Paper) -> Markup:
+    """Return the map of a coverage as small as a notebook shows it, by itself: no names, no style sheet."""
+    parts = [
+        element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f6f5f1"),
+        _people(ground, None),
+        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=1.4, opacity=0.8),
+        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=2.6, stroke_opacity=0.75),
+        *_signs(ground, ground.coverage, 2.0),
+    ]
+    high = _SMALL_PX if ground.height > WIDTH else _SMALL_PX * ground.height / WIDTH
+    style = f"width:{high * WIDTH / ground.height:.0f}px;height:{high:.0f}px;max-width:100%;image-rendering:pixelated"
+    return drawing(WIDTH, ground.height, *parts, style=style)
 
 
 def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    import geopandas as gpd
     from numpy.typing import NDArray
 
     from accessibility.study.schema import PopulationInput
@@ -55,6 +55,8 @@ class People:
         Names of the groups.
     around
         People of a raster around the area, for the settlement.
+    shapes
+        Their polygons (EPSG:4326) by id, where each stands at one point; None where people are no polygons.
     """
 
     ids: NDArray[np.object_]
@@ -63,6 +65,7 @@ class People:
     columns: Mapping[str, NDArray[Any]]
     groups: tuple[str, ...] = ()
     around: Around | None = None
+    shapes: gpd.GeoSeries | None = None
 
 
 def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
@@ -132,7 +135,7 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
     if how is None:
         if load.settings.standard.standard.has_walk:
             refuse_wide(shapes, people.population, source)
-        return people, []
+        return replace(people, shapes=gpd.GeoSeries(shapes, index=pd.Index(people.ids), crs=WGS84)), []
     if how == "buildings":
         west, south, east, north = shapely.total_bounds(shapes)
         buildings, findings = load_buildings(load, source, (west, south, east, north))
@@ -205,11 +208,14 @@ class Inhabitants:
         Their district, keyed by id.
     shifted
         Their setting on grids that lie half a cell off, where it comes from the density of people.
+    shapes
+        Their polygons by id; None where people are no polygons.
     """
 
     demand: Demand
     district: pd.Series[Any]
     shifted: tuple[NDArray[np.str_], ...] = ()
+    shapes: gpd.GeoSeries | None = None
 
 
 def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -> tuple[Inhabitants, list[Finding]]:
@@ -234,7 +240,12 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         crs=WGS84,
     )
     named = pd.Series(district[inside], index=demand.ids, name="district")
-    inhabitants = Inhabitants(demand=demand, district=named, shifted=tuple(other[inside] for other in shifted))
+    inhabitants = Inhabitants(
+        demand=demand,
+        district=named,
+        shifted=tuple(other[inside] for other in shifted),
+        shapes=None if people.shapes is None else people.shapes.reindex(named.index),
+    )
     return inhabitants, findings + more
 
 
