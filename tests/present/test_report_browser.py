@@ -59,6 +59,17 @@ def test_it_opens_without_the_internet_and_prints_on_whole_pages(
     assert page.locator("svg.map").count() == 3
     assert page.locator("svg.chart").count() == 3
     assert page.locator("svg.map image").first.bounding_box()["width"] > 300
+    for label in page.locator("svg.map text[fill]").all():  # numbers of pins: white on green, red on white
+        assert (
+            label.evaluate("node => getComputedStyle(node).fill")
+            == {
+                "#fff": "rgb(255, 255, 255)",
+                "#b3261e": "rgb(179, 38, 30)",
+            }[label.get_attribute("fill")]
+        )
+    annex = page.locator("section.annex")
+    assert annex.evaluate("node => node.parentNode.lastElementChild === node")
+    assert page.locator(".t-inputs, .t-parameters").count() == annex.locator(".t-inputs, .t-parameters").count() == 2
     page.emulate_media(media="print")
     page.set_viewport_size({"width": PRINTED_PX, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= PRINTED_PX

@@ -84,10 +84,10 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         Sheet("groups", facts.groups, _GROUPS),
         Sheet("times", facts.times, _TIMES),
         Sheet("distances", facts.distances, _DISTANCES),
-        Sheet("blackspots", facts.clusters.table.rename(columns={"id": "at"}), _BLACKSPOTS),
-        Sheet("proposal", _sites(facts.proposal), _PROPOSAL),
+        Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"})), _BLACKSPOTS),
+        Sheet("proposal", _called(_sites(facts.proposal)), _PROPOSAL),
         Sheet("frontier", facts.frontier, _FRONTIER),
-        Sheet("ledger", facts.ledger, _LEDGER),
+        Sheet("ledger", _called(facts.ledger), _LEDGER),
         Sheet("quality", facts.quality, _QUALITY),
         Sheet("snap", facts.snap, _SNAP),
         Sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"]), _PARAMETERS),
@@ -97,6 +97,15 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         columns = tuple(SheetColumn(str(name), "text") for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
     return {sheet.name: sheet for sheet in sheets}
+
+
+def _called(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which a site without a name goes by its id: no cell that names somebody is empty."""
+    pairs = [
+        (name, f"{name.removesuffix('name')}id") for name in frame.columns if name == "name" or name.endswith("_name")
+    ]
+    known = {name: frame[ident] for name, ident in pairs if ident in frame.columns}
+    return frame.assign(**{name: frame[name].where(frame[name].fillna("") != "", of) for name, of in known.items()})
 
 
 def merge_by_code(quality: pd.DataFrame) -> pd.DataFrame:

@@ -43,6 +43,8 @@ _NUMBERS = {
 _MOST_LETTERS = 32_767  # of a cell (Excel specifications and limits)
 _MOST_NAME, _BANNED_IN_NAME = 31, re.compile(r"[\[\]:*?/\\]")
 _WIDTHS, _HEADING_WIDTH = (7, 60), 11
+_PAGE_WIDTH = 190  # letters that A4 across shows at a size one can read; wider tables take several pages
+_DECIMALS = {"count": 1, "share": 15}
 _SAMPLE = 200
 _EPOCH = dt.datetime(2000, 1, 1)  # noqa: DTZ001 -- what xlsxwriter writes has no zone
 _NO_TEXT = re.compile("[\ud800-\udfff]")
@@ -53,8 +55,8 @@ def write_workbook(
 ) -> None:
     """Write the tables of a report as a workbook; the same facts give the same bytes.
 
-    Numbers are numbers, unrounded, with a format; no cell of text is ever a formula or a link. A missing figure is an
-    empty cell.
+    Numbers are numbers with a format: people to a tenth, shares unrounded, all else to a millionth. No cell of text is
+    ever a formula or a link. A missing figure is an empty cell.
 
     Parameters
     ----------
@@ -123,6 +125,7 @@ def _styles(book: Workbook) -> dict[str, Format]:
     styles |= {name: book.add_format({**base, **look}) for name, look in bold.items()}
     styles["text"] = book.add_format({**base, "num_format": "@"})
     styles["text total"] = book.add_format({**base, "num_format": "@", "bold": True, "top": 1})
+    styles["long"] = book.add_format({**base, "num_format": "@", "text_wrap": True})
     styles["prose"] = book.add_format({**base, "text_wrap": True})
     look = {"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E8EDF2", "bottom": 1}
     styles["heading"] = book.add_format(look)
@@ -152,7 +155,7 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
             told = voice.short(lambda t, value=value: t(value)) if kind == "code" else value  # type: ignore[misc]
             _text(sheet, (row, 1), told, styles["prose"])
         else:
-            _number(sheet, (row, 1), value, styles[_look(kind, value)])
+            _number(sheet, (row, 1), _rounded(kind, value), styles[_look(kind, value)])
         row += 1
     for key, say in (("item_headline", say_headline), ("col_rule", say_conditions), ("item_proposal", say_proposal)):
         for tongue in voice.tongues:
@@ -163,11 +166,18 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
 
 def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str, Format]) -> None:
     """Write one table: headings that stay in sight, a filter, widths that fit."""
+    widths, tall = [], 1
     for place, column in enumerate(table.columns):
         words = "\n".join(words for _, words in heading(column, voice))
         _text(sheet, (0, place), words, styles["heading"])
-        sheet.set_column(place, place, _width(table.frame, column, words, voice))
-    sheet.set_row(0, 15 * (1 + len(voice.tongues)))
+        widths.append(_width(table.frame, column, words, voice))
+        sheet.set_column(place, place, widths[-1])
+        tall = max(tall, sum(math.ceil((_letters(part) + 1) / widths[-1]) for part in words.split("\n")))
+    sheet.set_row(0, 15 * tall)
+    across = math.ceil(sum(widths) / _PAGE_WIDTH)
+    if across > 1:
+        sheet.fit_to_pages(across, 0)
+        sheet.repeat_columns(0)
     sheet.freeze_panes(1, 1)
     if len(table.frame):
         sheet.autofilter(0, 0, len(table.frame), len(table.columns) - 1)
@@ -179,9 +189,9 @@ def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str,
             at = (place, column_place)
             if column.is_text:
                 words = voice.short(lambda t, c=column, v=value: c.words(v, t))  # type: ignore[misc]
-                _text(sheet, at, words, styles[f"text{total}"])
+                _text(sheet, at, words, styles["long" if _letters(words) > widths[column_place] else f"text{total}"])
             else:
-                _number(sheet, at, value, styles[f"{_look(column.kind, value)}{total}"])
+                _number(sheet, at, _rounded(column.kind, value), styles[f"{_look(column.kind, value)}{total}"])
 
 
 def _width(frame: pd.DataFrame, column: SheetColumn, words: str, voice: Voice) -> float:
@@ -211,6 +221,11 @@ def _number(sheet: Worksheet, at: tuple[int, int], value: Any, style: Format) ->
         sheet.write_blank(*at, None, style)
     else:
         sheet.write_number(*at, float(value), style)
+
+
+def _rounded(kind: str, value: Any) -> Any:
+    """Return a number without the digits that mean nothing."""
+    return value if value is None or pd.isna(value) else round(float(value), _DECIMALS.get(kind, 6))
 
 
 def _look(kind: str, value: Any) -> str:

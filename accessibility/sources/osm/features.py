@@ -210,7 +210,7 @@ def places_frame(
     frame = gpd.GeoDataFrame(
         {
             "id": [f.id for f in kept],
-            "name": [tagged_name(f.tags) for f in kept],
+            "name": [tagged_name(f.tags) or address_of(f.tags) for f in kept],
             **{column: [f.tags.get(column, "") for f in kept] for column in columns},
             "addr": [address_of(f.tags) for f in kept],
         },
