@@ -25,7 +25,7 @@ FLOORS = [
     {"siting", "whatif"},
     {"present"},
     {"study"},
-    {"quality", "notebook"},
+    {"quality", "notebook", "tiles"},
     {"cli"},
 ]
 MAX_FLOORS, MAX_ROOMS = 10, 20
@@ -36,7 +36,8 @@ FENCES = {
     "folium": {"present.map.coverage_map"},
     "branca": {"present.map.coverage_map"},
     "highspy": {"siting.exact"},
-    "dask": {"tiles"},
+    "dask": {"tiles.cluster"},
+    "distributed": {"tiles.cluster"},
     "networkx": {"streets.network", "streets.graphs"},
     "ipyleaflet": {"notebook.clickmap"},
     "ipywidgets": {"notebook.whatif"},

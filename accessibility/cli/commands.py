@@ -169,6 +169,16 @@ def cover(  # noqa: PLR0913 -- the options of a command
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
+    tiles: Annotated[
+        bool,
+        typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped."),
+    ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
+    ] = None,
 ) -> None:
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
     from accessibility.cli.options import Options  # noqa: PLC0415
@@ -178,8 +188,22 @@ def cover(  # noqa: PLR0913 -- the options of a command
         workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
     )
     with _progress(quiet=quiet) as progress:
-        result = run_cover(study, out, options, progress)
+        if tiles:
+            from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
+
+            tiling = Tiling.of(options, scheduler=scheduler, memory=memory)
+            result = run_tiles(study, out, options, tiling, progress)
+        else:
+            _refuse_without_tiles(scheduler=scheduler, memory=memory)
+            result = run_cover(study, out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
+
+
+def _refuse_without_tiles(**given: str | None) -> None:
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        msg = f"{' and '.join(named)} without --tiles; expected --tiles with it"
+        raise InputError(msg)
 
 
 @app.command()

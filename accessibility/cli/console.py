@@ -119,8 +119,9 @@ def print_coverage(result: Result) -> None:
     if result.plan is not None:
         _print_plan(console, result.plan)
     _print_kept(console, result.kept)
-    console.print(_text(f"map:    {result.folder / 'coverage.html'}"))
-    console.print(_text(f"report: {result.folder / 'report.html'}, report.xlsx"))
+    if "report.html" in result.files:
+        console.print(_text(f"map:    {result.folder / 'coverage.html'}"))
+        console.print(_text(f"report: {result.folder / 'report.html'}, report.xlsx"))
     rest = [name for name in result.files if name not in ("coverage.html", "report.html", "report.xlsx")]
     console.print(_text(f"layers and tables: {result.folder / rest[0]}, {', '.join(rest[1:])}"))
 

@@ -7,7 +7,7 @@ import re
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from accessibility.errors import OutputError
 from accessibility.present.manifest import list_files, peek_manifest, write_manifest
@@ -16,8 +16,6 @@ from accessibility.sources.files import write_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-
-    from accessibility.study.study import Study
 
 RESULTS = (
     *("coverage.html", "report.html", "report.xlsx", "coverage.gpkg"),
@@ -28,6 +26,18 @@ _ON_REQUEST = ("shapefile", "walk_minutes.tif", "compare.csv", "differences.csv"
 _QUALITY = "quality.csv"
 _MOST_HEADING = 1_000
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open
+
+
+class Subject(Protocol):
+    """What a run is of: a `Study`, or one that is not loaded as a whole."""
+
+    @property
+    def name(self) -> str:
+        """Name of the study."""
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
 
 
 def slug(name: str) -> str:
@@ -41,7 +51,7 @@ def is_result(name: str) -> bool:
     return plain in RESULTS or plain in _ON_REQUEST
 
 
-def choose_folder(study: Study, out: Path | None, suffix: str = "") -> Path:
+def choose_folder(study: Subject, out: Path | None, suffix: str = "") -> Path:
     """Return `out`, or the folder of the study below ``maps``: a number tells apart studies whose names look alike."""
     if out is not None:
         return out
@@ -135,7 +145,7 @@ def _is_check(folder: Path) -> bool:
     return [path.name for path in folder.iterdir()] == [_QUALITY] and _is_quality(folder / _QUALITY)
 
 
-def earlier_run(folder: Path, study: Study, record: Mapping[str, Any]) -> Path | None:
+def earlier_run(folder: Path, study: Subject, record: Mapping[str, Any]) -> Path | None:
     """Return where the run in `folder` is kept when `record` takes its place; None where nothing of it is lost.
 
     It is kept where it is another study's, or holds a proposal or a comparison that the new run was not asked for.
@@ -159,7 +169,7 @@ def write_run(folder: Path, record: dict[str, Any], kept: Path | None) -> Iterat
         write_manifest(record, aside / "manifest.json")
 
 
-def _same_study(folder: Path, told: Mapping[str, Any], study: Study) -> bool:
+def _same_study(folder: Path, told: Mapping[str, Any], study: Subject) -> bool:
     try:
         path = (folder / told["study_file"]["path"]).resolve()
         there = path.is_file()

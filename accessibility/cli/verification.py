@@ -70,6 +70,7 @@ class ToldOptions(_Table):
     basemap: bool
     shapefile: bool
     geotiff: bool
+    tiles: bool = False
 
 
 class ToldQuestion(_Table):

@@ -10,6 +10,7 @@ from accessibility.cli.folder import is_result
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.proving import Proof, prove_told
+from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verification import (
     Comparison,
     Verdict,
@@ -78,7 +79,9 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
         if not (folder / "manifest.json").is_file():
             raise
         return Verdict(folder=folder, changed=(str(error),))
-    asked = Options(**told.options.model_dump(), date=told.date, cache=options.cache, workers=options.workers)
+    asked = Options(
+        **told.options.model_dump(exclude={"tiles"}), date=told.date, cache=options.cache, workers=options.workers
+    )
     beside = tuple(name for name in _names(folder) if name not in told.files and name != "manifest.json")
     changed = [*_listed(folder, told)]
     changed += [f"{name}: bears a result's name, but is not listed" for name in beside if is_result(name.split("/")[0])]
@@ -135,6 +138,8 @@ def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, p
             raise InputError(msg)
         scenarios = told_file(folder, told.scenario_file, "scenario file")
         return run_compare(path, scenarios, again, asked, progress)
+    if told.options.tiles:
+        return run_tiles(path, again, asked, Tiling.of(asked), progress)
     if told.siting is None:
         return run_cover(path, again, asked, progress)
     return run_site(path, Question(**told.siting.question.model_dump()), again, asked, progress)

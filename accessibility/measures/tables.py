@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,13 @@ from accessibility.standards import SETTINGS
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import geopandas as gpd
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.standards import Rule
+    from accessibility.standards import Rule, Standard, Walker
 
 TOTAL = "total"
 NO_DISTRICT = "(none)"
@@ -34,6 +34,82 @@ DISTRICT_COLUMNS = (
 _COUNT_OF_KIND = {"outlets": "outlet", "partner_banks": "bank"}
 _ROUNDING = 1e-10  # cumulated people this share short of a quantile have reached it
 _S_PER_MIN = 60.0
+
+
+class Counted(Protocol):
+    """People whom the tables count: `Demand`, or those of an area larger than memory."""
+
+    @property
+    def population(self) -> NDArray[np.float64]:
+        """``(n,)`` people."""
+
+    @property
+    def setting(self) -> Any:
+        """``(n,)`` of ``urban``, ``town``, ``rural``."""
+
+    @property
+    def groups(self) -> Mapping[str, NDArray[np.float64]]:
+        """Name to ``(n,)`` people of that group."""
+
+
+class Totals(Protocol):
+    """Sums of a `Coverage`, or of an area larger than memory."""
+
+    @property
+    def standard(self) -> Standard:
+        """What near enough means."""
+
+    @property
+    def walker(self) -> Walker:
+        """How people walk."""
+
+    @property
+    def population(self) -> float:
+        """All people."""
+
+    @property
+    def covered_people(self) -> float:
+        """People within the standard."""
+
+    @property
+    def uncovered_people(self) -> float:
+        """People not within the standard."""
+
+    @property
+    def unreached_people(self) -> float:
+        """People without a way to any site that counts."""
+
+    @property
+    def share(self) -> float:
+        """Covered people over all people."""
+
+    @property
+    def share_radius(self) -> float:
+        """The share with every distance rule read as a straight line."""
+
+
+class Figures(Protocol):
+    """What the tables read of a `Coverage`, or of an area larger than memory."""
+
+    @property
+    def demand(self) -> Counted:
+        """Whom they are about."""
+
+    @property
+    def covered(self) -> NDArray[np.bool_]:
+        """``(n,)`` within the standard."""
+
+    @property
+    def covered_radius(self) -> NDArray[np.bool_]:
+        """``(n,)`` the same with every distance rule read as a straight line."""
+
+    @property
+    def unreached(self) -> NDArray[np.bool_]:
+        """``(n,)`` without a way."""
+
+    @property
+    def walk_s(self) -> NDArray[np.float64]:
+        """``(n,)`` seconds to the nearest site."""
 
 
 def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
@@ -114,24 +190,43 @@ def district_table(
         A series that names an id twice, a district that is not in `names`, a name that stands there twice or is
         that of a row of the table.
     """
-    rows_of = _rows_by_district(coverage, district, names)
+    rows = _rows_of_districts(coverage, district, names)
+    is_open = coverage.sites.open
     open_sites = pd.DataFrame(
-        {
-            "kind": coverage.sites.kind[coverage.sites.open],
-            "row": _codes(site_district, coverage.sites.ids, names)[coverage.sites.open],
-        }
+        {"kind": coverage.sites.kind[is_open], "row": _codes(site_district, coverage.sites.ids, names)[is_open]}
     )
-    table = pd.DataFrame([_figures(coverage, rows) for rows in rows_of])
+    return tabulate_districts(coverage, rows, open_sites, names)
+
+
+def tabulate_districts(
+    figures: Figures, rows: NDArray[np.intp], open_sites: pd.DataFrame, names: Sequence[Any]
+) -> pd.DataFrame:
+    """Return the table of `district_table`, where the district of everybody is known by its row.
+
+    Parameters
+    ----------
+    figures
+        Who is covered.
+    rows
+        ``(n,)`` row in `names` of the district of each demand point; -1 in none.
+    open_sites
+        ``kind`` and ``row`` of each site that counts.
+    names
+        All districts, in the order of the rows.
+    """
+    at = np.where(rows < 0, len(names), rows)
+    order = np.argsort(at, kind="stable")
+    rows_of = np.split(order, np.searchsorted(at[order], np.arange(1, len(names) + 1)))
+    table = pd.DataFrame([_figures(figures, rows) for rows in rows_of])
     table.insert(0, "district", [str(name) for name in names] + [NO_DISTRICT])
     for column, kind in _COUNT_OF_KIND.items():
         here = open_sites.loc[open_sites["kind"] == kind, "row"]
         table[column] = np.bincount(here % len(table), minlength=len(table))  # -1, no district, is the last row
     if not table["population"].iloc[-1] > 0:
         table = table.iloc[:-1]
-    total: dict[str, Any] = {"district": TOTAL, **_figures(coverage, np.arange(len(coverage.demand)))}
+    total: dict[str, Any] = {"district": TOTAL, **_figures(figures, np.arange(len(at)))}
     total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
-    rows = [*table.to_dict("records"), total]
-    return pd.DataFrame(rows, columns=list(DISTRICT_COLUMNS))
+    return pd.DataFrame([*table.to_dict("records"), total], columns=list(DISTRICT_COLUMNS))
 
 
 def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFrame:
@@ -197,13 +292,13 @@ def as_text(values: NDArray[Any]) -> Any:
     return pd.array([None if pd.isna(value) else str(value) for value in values], dtype="string")
 
 
-def setting_table(coverage: Coverage) -> pd.DataFrame:
+def setting_table(coverage: Figures) -> pd.DataFrame:
     """Return one row per setting and a last row ``total``: people, covered, uncovered, unreached, both readings.
 
     ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line.
     """
     demand = coverage.demand
-    everyone = np.ones(len(demand), np.bool_)
+    everyone = np.ones(len(demand.population), np.bool_)
     rows = []
     for name, here in [*((s, demand.setting == s) for s in SETTINGS), (TOTAL, everyone)]:
         people = demand.population[here]
@@ -223,7 +318,7 @@ def setting_table(coverage: Coverage) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def headline(coverage: Coverage, date: str = "") -> str:
+def headline(coverage: Totals, date: str = "") -> str:
     """Return the share covered in one sentence: both parts, the rules, the speed and, if given, the date.
 
     The percentage has one decimal and is 0 or 100 only where nobody or everybody is covered.
@@ -251,8 +346,8 @@ def speed_text(speed_m_s: float) -> str:
     return repr(float(speed_m_s))
 
 
-def _rows_by_district(coverage: Coverage, district: pd.Series[Any], names: Sequence[Any]) -> list[NDArray[np.intp]]:
-    """Return the rows of the demand in each district, and last of those in none."""
+def _rows_of_districts(coverage: Coverage, district: pd.Series[Any], names: Sequence[Any]) -> NDArray[np.intp]:
+    """Return the row in `names` of the district of each demand point; -1 in none."""
     listed = pd.Index(list(names), dtype=object)
     reserved = [name for name in names if str(name) in (TOTAL, NO_DISTRICT)]
     if not listed.is_unique or reserved:
@@ -267,12 +362,10 @@ def _rows_by_district(coverage: Coverage, district: pd.Series[Any], names: Seque
         found = f"{int(lost.sum())} demand points are in districts {list(dict.fromkeys(named[lost]))[:10]!r}"
         msg = f"{found}, which are not among the {len(listed)} of the table, first {list(listed[:3])!r}"
         raise InputError(msg)
-    codes[codes < 0] = len(listed)
-    order = np.argsort(codes, kind="stable")
-    return np.split(order, np.searchsorted(codes[order], np.arange(1, len(listed) + 1)))
+    return codes
 
 
-def _figures(coverage: Coverage, rows: NDArray[np.intp]) -> dict[str, Any]:
+def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
     """Return what the table says of some demand points, but for the counts of sites."""
     people = coverage.demand.population[rows]
     covered, setting = coverage.covered[rows], coverage.demand.setting[rows]
@@ -329,7 +422,7 @@ def is_elderly(group: str) -> bool:
     return _OLD.search(group) is not None
 
 
-def group_table(coverage: Coverage, slow: Coverage) -> pd.DataFrame:
+def group_table(coverage: Figures, slow: Figures) -> pd.DataFrame:
     """Return one row per group: its people, covered people and share, and for old people the same at their own speed.
 
     Parameters

@@ -26,7 +26,7 @@ from accessibility.standards import SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accessibility.measures.coverage import Coverage
+    from accessibility.measures.tables import Totals
     from accessibility.sources.checks import Finding
 
 # What can change a figure, or the bytes of a file.
@@ -75,7 +75,7 @@ class Run:
 
 def record_run(
     run: Run,
-    coverage: Coverage,
+    coverage: Totals,
     *,
     sensitivity: Mapping[str, float] | Mapping[float, float],
     siting: Mapping[str, Any] | None = None,
@@ -136,7 +136,7 @@ def record_run(
     return plain
 
 
-def parameters_used(settings: Mapping[str, Any], coverage: Coverage) -> dict[str, Any]:
+def parameters_used(settings: Mapping[str, Any], coverage: Totals) -> dict[str, Any]:
     """Return the settings of a study; below ``standard_used`` and ``walker_used`` what a coverage was measured with."""
     standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
     return {**settings, "standard_used": standard, "walker_used": asdict(coverage.walker)}

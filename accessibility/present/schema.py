@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
@@ -201,6 +201,12 @@ _MANIFEST = (
     Column("warnings", "list", empty="no_warning"),
     Column("environment.*", "text", empty="not_installed", means="environment"),
 )
+_BEYOND = Column("beyond", "true/false")
+_TILES = (
+    Column("tiles.told_to_m", "number", "m", means="told_to_m"),
+    Column("tiles.told_to_s", "number", "s", means="told_to_s"),
+    Column("tiles.beyond", "number", "people", means="beyond_people"),
+)
 _LAYERS = {
     "demand": _DEMAND,
     **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
@@ -211,8 +217,10 @@ _LAYERS = {
 }
 
 
-def data_dictionary() -> pd.DataFrame:
+def data_dictionary(*, tiled: bool = False) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
+
+    A run in tiles has files of its own.
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -225,7 +233,7 @@ def data_dictionary() -> pd.DataFrame:
     """
     english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
     rows = []
-    for file, layer, column in _columns():
+    for file, layer, column in _tiled_columns() if tiled else _columns():
         means, empty = column.means or column.name, f"empty_{column.empty}"
         rows.append(
             {
@@ -260,3 +268,11 @@ def _columns() -> Iterator[tuple[str, str, Column]]:
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns))
     yield from (("manifest.json", "", column) for column in _MANIFEST)
+
+
+def _tiled_columns() -> Iterator[tuple[str, str, Column]]:
+    far = {"walk_s": "no_path_told", "network_m": "no_path_told", "nearest_site": "no_path_told"}
+    demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
+    yield from (("districts.csv", "", column) for column in _DISTRICTS)
+    yield from (("demand.parquet", "", column) for column in (*demand, _BEYOND, _POINT))
+    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *_TILES))

@@ -44,6 +44,20 @@ PER_EDGE: dict[str, Any] = {
 """The arrays of one value an edge that are zero where they are not given, and their types."""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Origin:
+    """What edges are in the network that they are cut from, which the cut does not show.
+
+    Parameters
+    ----------
+    main, sealed
+        ``(m,)`` whether an edge is part of a main component, or of one where only residents walk.
+    """
+
+    main: NDArray[np.bool_]
+    sealed: NDArray[np.bool_]
+
+
 @checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network(Frozen):
@@ -89,6 +103,8 @@ class Network(Frozen):
         lines where not given.
     node_ids
         ``(n,)`` int64 ids in the source; row numbers where not given.
+    origin
+        Of a cut from a larger network: what its edges are there.
     crs
         A projected coordinate system in metres.
 
@@ -124,6 +140,7 @@ class Network(Frozen):
     shape_xy: NDArray[np.float64] = None  # type: ignore[assignment]
     shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
     node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
+    origin: Origin | None = None
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -224,6 +241,8 @@ class Network(Frozen):
         Main is the one with most kilometres of street, and every one with at least 5 km. Private ways and ferries do
         not count: a compound without a way out is no main component.
         """
+        if self.origin is not None:
+            return self.origin.main
         street = np.where(self.private | self.of_kind(FERRY), 0.0, self.length_m)
         component = self.components[self.edges[:, 0]]
         metres = np.bincount(component, weights=street, minlength=len(self.component_sizes))

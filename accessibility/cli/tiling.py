@@ -1,0 +1,234 @@
+"""`accessibility cover --tiles`: the coverage of an area larger than memory, and the folder that tells it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
+from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result
+from accessibility.errors import InputError, OutputError
+from accessibility.measures.tables import group_notes, group_record, group_table, headline, setting_table
+from accessibility.present.layers.files import write_csv
+from accessibility.present.manifest import Run, record_run
+from accessibility.present.schema import data_dictionary
+from accessibility.study.loading.context import Loading, default_cache, input_files
+from accessibility.study.schema import read_study_file
+from accessibility.study.study import read_study
+from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
+from accessibility.tiles.cutting import Cut, cut_once
+from accessibility.tiles.gathering import Gathered, gather_tiles, tabulate_whole
+from accessibility.tiles.measuring import Asked, Tile
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from accessibility.study.schema import StudyFile
+
+TILE_ROWS = 50_000
+"""People of a tile, in rows, where nobody says how many."""
+_FILES = ("districts.csv", "demand.parquet", "dictionary.csv", "manifest.json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiling:
+    """How an area is dealt out; nothing here changes a figure.
+
+    Parameters
+    ----------
+    workers
+        Who measures the tiles.
+    rows
+        People of a tile, in rows.
+    """
+
+    workers: Workers
+    rows: int = TILE_ROWS
+
+    @classmethod
+    def of(cls, options: Options, *, scheduler: str | None = None, memory: str | None = None) -> Tiling:
+        """Return how a command deals an area out.
+
+        Raises
+        ------
+        InputError
+            Options of a run that draws, a size of memory that is none, the extra that is not installed.
+        """
+        drawn = [f"--{name}" for name in ("basemap", "shapefile", "geotiff") if getattr(options, name)]
+        if drawn:
+            msg = f"--tiles writes tables alone; expected it without {' and '.join(drawn)}"
+            raise InputError(msg)
+        return cls(workers=Workers(scheduler=scheduler, count=options.workers, memory=parsed_memory(memory)))
+
+
+def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, progress: Progress) -> Result:
+    """Measure a study's coverage in tiles and write tables.
+
+    What was done before a run ended, whatever ended it, is not done again.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    out
+        Where the tables are written; ``maps/<study>-tiles`` if None.
+    options
+        How the run is done.
+    tiling
+        How the area is dealt out, and to whom.
+    progress
+        Who is told how far it is.
+
+    Returns
+    -------
+    Result
+        What was found.
+
+    Raises
+    ------
+    InputError
+        An input that does not meet its contract.
+    OutputError
+        The folder cannot be written, or tiles could not be measured; the others are kept for the next run.
+    """
+    begun = time.monotonic()
+    progress.start(READING_STEPS + 3)
+    area = _Area.of(path, options)
+    folder = choose_folder(area, out, "-tiles")
+    inputs = input_files(area.load)
+    claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
+    cut = cut_once(area.load, inputs, lambda: read_study(path, progress=progress.step, cache=options.cache))
+    asked = Asked(
+        standard=area.settings.standard.standard, walker=area.settings.walking.the_walker, speeds_m_s=SPEEDS_M_S
+    )
+    place = _place_of(cut, asked, folder)
+    tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
+    progress.step("Putting tiles together")
+    kept = None if options.overwrite else earlier_run(folder, area, {})
+    record: dict[str, Any] = {}
+    with write_run(folder, record, kept) as aside:
+        whole = gather_tiles(tiles, asked, aside / "demand.parquet")
+        write_csv(tabulate_whole(whole, cut), aside / "districts.csv")
+        write_csv(data_dictionary(tiled=True), aside / "dictionary.csv")
+        record |= _record(
+            asked,
+            whole,
+            Run(
+                study=area.name,
+                study_file=path,
+                folder=folder,
+                inputs=inputs,
+                parameters=area.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
+                warnings=[finding for finding in cut.findings if finding.is_warning],
+                seconds=round(time.monotonic() - begun, 3),
+                date=options.day,
+                options={**options.files, "tiles": True},
+            ),
+        )
+    shutil.rmtree(place, ignore_errors=True)
+    return Result(
+        folder=folder,
+        headline=headline(whole, options.day),
+        settings=setting_table(whole),
+        notes=_notes(whole, asked),
+        findings=[],
+        warnings=0,
+        manifest=record,
+        files=_FILES,
+        kept=kept,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Area:
+    """A study that is never loaded as a whole once it is cut."""
+
+    path: Path
+    settings: StudyFile
+    load: Loading
+
+    @classmethod
+    def of(cls, path: Path, options: Options) -> _Area:
+        settings = read_study_file(path)
+        if settings.inputs.network.path is None:
+            msg = f"{path.name}: network names a place; expected a file of streets, which --tiles can cut"
+            raise InputError(msg)
+        cache = options.cache or default_cache()
+        return cls(
+            path=path,
+            settings=settings,
+            load=Loading(settings=settings, folder=path.resolve().parent, cache=cache),
+        )
+
+    @property
+    def name(self) -> str:
+        return self.settings.name or self.path.resolve().parent.name
+
+
+def _place_of(cut: Cut, asked: Asked, folder: Path) -> Path:
+    """Return where the tiles of this run lie until it is done: a run that goes on finds them there."""
+    told = f"{asked!r} {folder.resolve()}"
+    return cut.folder.with_name(f"{cut.folder.name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}")
+
+
+def _deal(cut: Cut, place: Path, rows: int) -> list[Tile]:
+    """Return tiles of so many rows; those that an earlier run was dealt and has measured stay as they were."""
+    there = sorted(Tile.measured(cut, place), key=lambda tile: (tile.first, -tile.last))
+    tiles: list[Tile] = []
+    at = 0
+    for known in [*there, Tile(cut=cut, first=cut.people, last=cut.people, folder=place)]:
+        if known.first < at:
+            continue
+        while at < known.first:
+            last = min(at + rows, known.first)
+            tiles.append(Tile(cut=cut, first=at, last=last, folder=place))
+            at = last
+        if known.last > at:
+            tiles.append(known)
+            at = known.last
+    return tiles
+
+
+def _measured(tiles: Sequence[Tile], asked: Asked, workers: Workers, progress: Progress) -> list[Tile]:
+    """Return all tiles, measured, in their order.
+
+    Raises
+    ------
+    OutputError
+        Some could not be.
+    """
+    done = [tile for tile in tiles if tile.path.exists()]
+    progress.step(f"Measuring {len(tiles) - len(done):,} tiles")
+    failed = measure_tiles([tile for tile in tiles if not tile.path.exists()], asked, workers, done.append)
+    if failed:
+        first = min(failed, key=lambda tile: tile.first)
+        msg = (
+            f"{len(failed)} of {len(tiles)} tiles could not be measured, the first of the rows {first.first:,} to "
+            f"{first.last:,}: {failed[first]}; the others are kept: run the same again"
+        )
+        raise OutputError(msg)
+    return sorted(done, key=lambda tile: tile.first)
+
+
+def _record(asked: Asked, whole: Gathered, run: Run) -> dict[str, Any]:
+    told = record_run(run, whole, sensitivity={f"{speed:.1f}": share for speed, share in whole.share_at.items()})
+    told["groups"] = group_record(group_table(whole, whole.at(SLOW_M_S)))
+    told["tiles"] = {"told_to_m": asked.limit_m, "told_to_s": asked.limit_s, "beyond": whole.beyond_people}
+    return told
+
+
+def _notes(whole: Gathered, asked: Asked) -> tuple[str, ...]:
+    walked = ", ".join(f"{percent_text(share)} at {speed:.1f} m/s" for speed, share in whole.share_at.items())
+    far = f"{asked.limit_m / 1_000:g} km, or {asked.limit_s / 60:,.0f} min"
+    return (
+        f"by walking speed: {walked}",
+        *group_notes(group_table(whole, whole.at(SLOW_M_S)), whole.walker.speed_m_s, SLOW_M_S),
+        f"{whole.beyond_people:,.0f} people have more than {far}, to walk: their ways are not told",
+        f"{whole.unreached_people:,.0f} of {whole.population:,.0f} people are unreached (no path, or no street near)",
+    )

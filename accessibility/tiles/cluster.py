@@ -1,0 +1,172 @@
+"""Tiles on workers: those of this machine, or of a Dask cluster that shares its files."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accessibility.errors import InputError, OutputError
+from accessibility.tiles.measuring import measure_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from accessibility.tiles.measuring import Asked, Tile
+
+_LEAST_ROWS = 1_000  # a tile of so few people that does not fit a worker never will
+_ANSWER_S = "30s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Who does the work.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a Dask scheduler whose workers see the same files; workers of this machine if None.
+    count
+        How many workers of this machine; one a processor if None.
+    memory
+        Bytes that they may use together; all there are if None.
+    processes
+        Whether they are processes of their own; else threads of this one.
+    """
+
+    scheduler: str | None = None
+    count: int | None = None
+    memory: int | None = None
+    processes: bool = True
+
+
+def parsed_memory(text: str | None) -> int | None:
+    """Return the bytes of a size of memory, as ``4GB``; None of none.
+
+    Raises
+    ------
+    InputError
+        No size of memory, or Dask is not installed.
+    """
+    try:
+        from dask.utils import parse_bytes  # noqa: PLC0415
+    except ImportError as error:
+        msg = "--tiles needs Dask, which is not installed; expected it: pip install 'outlet-accessibility[scale]'"
+        raise InputError(msg) from error
+    if text is None:
+        return None
+    try:
+        return int(parse_bytes(text))
+    except (ValueError, AttributeError) as error:
+        msg = f"--memory {text}: no size; expected one such as 4GB"
+        raise InputError(msg) from error
+
+
+def measure_tiles(
+    tiles: Sequence[Tile], asked: Asked, workers: Workers, told: Callable[[Tile], None]
+) -> dict[Tile, str]:
+    """Measure tiles, and return why some could not be.
+
+    A tile whose worker dies is given to another one; one that is too large for a worker's memory is halved. What
+    fails on one tile leaves the others alone.
+
+    Parameters
+    ----------
+    tiles
+        What is to be done.
+    asked
+        What is asked of each.
+    workers
+        Who does it.
+    told
+        Called with every tile that is done.
+
+    Raises
+    ------
+    InputError
+        No scheduler at the address.
+    OutputError
+        Results that cannot be written, or a cluster that went away: what is done is kept.
+    """
+    failed: dict[Tile, str] = {}
+    if not tiles:
+        return failed
+    import distributed as given  # noqa: PLC0415 -- only where tiles are measured
+
+    distributed: Any = given  # which has no types
+    with _client(workers) as client:
+        of: dict[Any, Tile] = {client.submit(measure_tile, tile, asked, pure=False): tile for tile in tiles}
+        waiting: Any = distributed.as_completed(of, loop=client.loop)
+        for future in waiting:
+            tile = of.pop(future)
+            error = _error_of(future)
+            if error is None:
+                told(tile)
+            elif isinstance(error, distributed.KilledWorker) and tile.last - tile.first > _LEAST_ROWS:
+                again = {client.submit(measure_tile, half, asked, pure=False): half for half in tile.halves()}
+                of |= again
+                waiting.update(again)
+            else:
+                failed[tile] = _reason(error, client)
+    return failed
+
+
+def _error_of(future: Any) -> BaseException | None:
+    """Return what went wrong with a tile; None where nothing did."""
+    from distributed.client import FutureCancelledError  # noqa: PLC0415
+
+    if future.status == "cancelled":
+        return FutureCancelledError(future.key, "its cluster went away")
+    error: BaseException | None = future.exception()
+    return error
+
+
+def _reason(error: BaseException, client: Any) -> str:
+    """Return why a tile could not be measured, and the others can; raise what concerns them all."""
+    import distributed  # noqa: PLC0415
+    from distributed.client import FutureCancelledError  # noqa: PLC0415
+
+    if isinstance(error, FutureCancelledError) or (isinstance(error, OSError) and client.status != "running"):
+        msg = f"the cluster went away ({error}); expected it to stay; what is done is kept: run the same again"
+        raise OutputError(msg) from error
+    if isinstance(error, distributed.KilledWorker):
+        return "its worker died again and again, of too little memory?"
+    if isinstance(error, (OSError, ValueError, InputError)) and not isinstance(
+        error, OutputError
+    ):  # pyarrow's own among them
+        return str(error)
+    raise error
+
+
+@contextmanager
+def _client(workers: Workers) -> Iterator[Any]:
+    import dask.system  # noqa: PLC0415
+    import distributed as given  # noqa: PLC0415
+
+    distributed: Any = given  # which has no types
+
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are told once, in our own words
+    settings = {"distributed.scheduler.allowed-failures": 2, "distributed.comm.timeouts.connect": _ANSWER_S}
+    with dask.config.set(settings):
+        if workers.scheduler is not None:
+            try:
+                client = distributed.Client(workers.scheduler, set_as_default=False)
+            except (OSError, ValueError) as error:
+                msg = f"--scheduler {workers.scheduler}: no answer ({error}); expected the address of a Dask scheduler"
+                raise InputError(msg) from error
+            with client:
+                yield client
+            return
+        count = workers.count or dask.system.CPU_COUNT
+        memory = distributed.system.MEMORY_LIMIT if workers.memory is None else workers.memory
+        cluster = distributed.LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            processes=workers.processes,
+            memory_limit=memory // count,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+        with cluster, distributed.Client(cluster, set_as_default=False) as client:
+            yield client

@@ -1,0 +1,180 @@
+"""One tile measured: the same questions as of a whole study, and the proof that nothing beyond its halo matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.tables import demand_table
+from accessibility.sources.files import write_aside
+from accessibility.standards import SETTINGS, Standard, Walker
+from accessibility.streets.snapping import Snapped
+from accessibility.tiles.cutting import GROUP_OF_PEOPLE
+from accessibility.tiles.pieces import load_piece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.standards import Rule
+    from accessibility.tiles.cutting import Cut
+    from accessibility.tiles.pieces import Piece
+
+HALO_M = 10_000.0
+"""How far along the streets every distance is told; the widest class of the maps."""
+AT_SPEED = "covered at "
+"""What stands before a speed in the names of columns that say who is covered at it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of every tile.
+
+    Parameters
+    ----------
+    standard, walker
+        What near enough means and how people walk.
+    speeds_m_s
+        Speeds at which the share covered is told, too.
+    halo_m
+        How far along the streets every distance is told, at least.
+    """
+
+    standard: Standard
+    walker: Walker
+    speeds_m_s: tuple[float, ...] = ()
+    halo_m: float = HALO_M
+
+    @property
+    def limit_m(self) -> float:
+        """Up to which every distance is told: `halo_m`, more where a rule reaches farther."""
+        return max([self.halo_m, *(rule.limit for rule in self._rules if rule.measure != "walk")])
+
+    @property
+    def limit_s(self) -> float:
+        """Up to which every walk is told: that of `halo_m`, more where a rule allows it."""
+        return max(self.halo_m / self.walker.speed_m_s, self.longest_rule_s)
+
+    @property
+    def longest_rule_s(self) -> float:
+        """The longest walk that a rule allows."""
+        return max([0.0, *(rule.limit for rule in self._rules if rule.measure == "walk")])
+
+    @property
+    def _rules(self) -> list[Rule]:
+        return [self.standard.rule(setting) for setting in SETTINGS]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """Which people, of which cut, and where the result goes.
+
+    Parameters
+    ----------
+    cut
+        Where they are cut from.
+    first, last
+        Rows of people, the last one not among them.
+    folder
+        Where results lie.
+    """
+
+    cut: Cut
+    first: int
+    last: int
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """Where the result goes."""
+        return self.folder / f"{self.first:012d}-{self.last:012d}.parquet"
+
+    @classmethod
+    def measured(cls, cut: Cut, folder: Path) -> Iterator[Tile]:
+        """Yield the tiles of a cut whose results lie whole in a folder; what does not is removed."""
+        for path in folder.glob("*.parquet"):
+            try:
+                first, last = (int(part) for part in path.stem.split("-"))
+                rows = pq.read_table(path, columns=["id"], page_checksum_verification=True).num_rows
+            except (OSError, ValueError):  # pyarrow's own errors among them
+                rows = first = last = -1
+            if rows == last - first:
+                yield cls(cut=cut, first=first, last=last, folder=folder)
+            else:
+                path.unlink()
+
+    def halves(self) -> tuple[Tile, Tile]:
+        """Return the tile in two parts."""
+        middle = (self.first + self.last) // 2
+        return replace(self, last=middle), replace(self, first=middle)
+
+
+def measure_tile(tile: Tile, asked: Asked) -> Tile:
+    """Measure a tile and write its rows; return it.
+
+    Every distance within the limits is that of the whole study. Where streets beyond the halo could matter, a ferry
+    say, the halo is widened until they cannot.
+    """
+    halo_m = asked.limit_m
+    while (rows := _measure(load_piece(tile.cut, tile.first, tile.last, halo_m), asked)) is None:
+        halo_m *= 2
+    with write_aside(tile.path) as aside, aside.open("wb") as file:
+        rows.to_parquet(file, index=False, compression="zstd", schema_version="1.1.0", write_page_checksum=True)
+    return tile
+
+
+def _measure(piece: Piece, asked: Asked) -> gpd.GeoDataFrame | None:
+    """Return the rows of a tile; None where its halo is too narrow to be sure of one of them."""
+    now, out = _ask(piece, asked, asked.walker)
+    if not (_is_sure(now.walk_s, out.walk_s, asked.limit_s) and _is_sure(now.metres, out.metres, asked.limit_m)):
+        return None
+    far_s, far_m = now.walk_s > asked.limit_s, now.metres > asked.limit_m
+    beyond_s = far_s | (np.isnan(now.walk_s) & piece.leads)
+    beyond_m = far_m | (np.isnan(now.metres) & piece.leads)
+    rows = demand_table(now, pd.Series(piece.district, index=piece.demand.ids))
+    undecided = _by_own_rule(now, {"walk": beyond_s, "network": beyond_m, "radius": np.zeros_like(beyond_m)})
+    rows["nearest_site"] = rows["nearest_site"].mask(undecided)
+    rows["walk_s"] = rows["walk_s"].mask(beyond_s)
+    rows["network_m"] = rows["network_m"].mask(beyond_m)
+    rows["beyond"] = beyond_s | beyond_m
+    rows["unreached"] = now.unreached & ~piece.leads
+    rows["covered_radius"] = now.covered_radius
+    for speed in asked.speeds_m_s:
+        at, out = _ask(piece, asked, replace(asked.walker, speed_m_s=speed))
+        if not _is_sure(at.walk_s, out.walk_s, asked.longest_rule_s):
+            return None
+        rows[f"{AT_SPEED}{speed:g}"] = at.covered
+    for name, people in piece.demand.groups.items():
+        rows[f"{GROUP_OF_PEOPLE}{name}"] = people
+    return rows[[*rows.columns.drop("geometry"), "geometry"]]
+
+
+def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Return of each person what is said under the measure of their own rule."""
+    setting = coverage.demand.setting
+    rules = [by_measure[coverage.standard.rule(name).measure] for name in SETTINGS]
+    found: NDArray[np.bool_] = np.select([setting == name for name in SETTINGS], rules, default=False)
+    return found
+
+
+def _ask(piece: Piece, asked: Asked, walker: Walker) -> tuple[Coverage, Coverage]:
+    """Return the coverage of a tile, and how far everybody is from the streets that were left out."""
+    to_edge = Snapped(demand=piece.snapped.demand, sites=piece.at_ways_out)
+    return (
+        measure_coverage(piece.network, piece.demand, piece.sites, asked.standard, walker, piece.snapped),
+        measure_coverage(piece.network, piece.demand, piece.ways_out, asked.standard, walker, to_edge),
+    )
+
+
+def _is_sure(found: NDArray[np.float64], out: NDArray[np.float64], limit: float) -> bool:
+    """Return whether nobody could do better by leaving the halo, but for what lies beyond the limit anyway."""
+    found, out = (np.where(np.isnan(side), np.inf, side) for side in (found, out))
+    return bool(((found < out) | (out > limit) | (out == np.inf)).all())

@@ -1,0 +1,204 @@
+"""A tile of a cut: some people, and all streets and sites that can matter to them within a halo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+
+from accessibility.demand import Demand
+from accessibility.search.impedance import IMPASSABLE
+from accessibility.sites import Sites
+from accessibility.streets.network import PER_EDGE, Network, Origin
+from accessibility.streets.snapping import NOWHERE, Positions, SnapLimits, Snapped, snap_points
+from accessibility.tiles.cutting import GROUP_OF_PEOPLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from accessibility.tiles.cutting import Cut
+
+_ASIDE_M = 1.0  # that roundings may cost at the border of a halo
+_STRETCH = 1.03  # nearby, no distance on the plane is so much longer than another one that is as long on the ground
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Piece:
+    """A tile, loaded.
+
+    Parameters
+    ----------
+    network
+        Every edge that meets the halo, whole.
+    demand
+        The people of the tile.
+    district
+        ``(n,)`` name of their district, None outside of all.
+    sites
+        Sites that count: those on the streets, and whichever may be nearest in a straight line.
+    snapped
+        Where people and sites stand.
+    leads
+        ``(n,)`` whether a way leads from a person to a site that counts, however far; but for one on the same edge.
+    ways_out
+        Junctions beyond the halo from which a way leads to a site that counts, as sites.
+    at_ways_out
+        Where they stand.
+    """
+
+    network: Network
+    demand: Demand
+    district: NDArray[np.object_]
+    sites: Sites
+    snapped: Snapped
+    leads: NDArray[np.bool_]
+    ways_out: Sites
+    at_ways_out: Positions
+
+
+def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
+    """Return the tile of the rows of people from `first` to before `last`, with everything within its halo.
+
+    Parameters
+    ----------
+    cut
+        Where it is cut from.
+    first, last
+        Its rows of people.
+    halo_m
+        How far beyond them streets and sites are loaded, beside the farthest that anyone is snapped.
+    """
+    demand, district = _load_people(cut, first, last)
+    low, high = _box(demand)
+    margin = halo_m + max(vars(SnapLimits()).values()) + _ASIDE_M
+    box = np.concatenate([low - margin, high + margin])
+    streets = _load_streets(cut.folder / "streets.parquet", box)
+    network = _build(cut, streets)
+    sites, at_sites = _load_sites(cut, streets["edge"].to_numpy(), (low, high))
+    leads = np.column_stack([streets[f"{name}_leads"].to_numpy() for name in ("first", "second")])
+    ways_out, at_ways_out = _ways_out(network, leads, box)
+    people = snap_points(network, demand.xy, SnapLimits().of(demand.setting))
+    return Piece(
+        network=network,
+        demand=demand,
+        district=district,
+        sites=sites,
+        snapped=Snapped(demand=people, sites=at_sites),
+        leads=_lead(network, leads, people),
+        ways_out=ways_out,
+        at_ways_out=at_ways_out,
+    )
+
+
+def _box(demand: Demand) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the corners of where people live; those of nothing where nobody has a place."""
+    xy = demand.xy[np.isfinite(demand.xy).all(axis=1)]
+    return (xy.min(axis=0), xy.max(axis=0)) if len(xy) else (np.full(2, np.inf), np.full(2, -np.inf))
+
+
+def _load_people(cut: Cut, first: int, last: int) -> tuple[Demand, NDArray[np.object_]]:
+    table = _rows(cut.folder / "people.parquet", first, last)
+    demand = Demand(
+        ids=table["id"].to_numpy(),
+        xy=np.column_stack([table[axis].to_numpy() for axis in "xy"]),
+        population=table["population"].to_numpy(),
+        setting=table["setting"].to_numpy().astype(str),
+        groups={name: table[f"{GROUP_OF_PEOPLE}{name}"].to_numpy() for name in cut.groups},
+        crs=cut.metric,
+    )
+    return demand, table["district"].to_numpy()
+
+
+def _rows(path: Path, first: int, last: int) -> pa.Table:
+    """Return some rows of a file, of which no more groups are read than hold them."""
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        start = np.cumsum([0, *(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))])
+        groups = np.flatnonzero((start[:-1] < last) & (start[1:] > first)).tolist()
+        table: pa.Table = file.read_row_groups(groups)
+        return table.slice(first - int(start[groups[0]]), last - first)
+
+
+def _load_streets(path: Path, box: NDArray[np.float64]) -> pa.Table:
+    """Return the edges whose box meets another one, in the order of the whole network."""
+    west, south, east, north = (float(side) for side in box)
+    meets = [("west", "<=", east), ("east", ">=", west), ("south", "<=", north), ("north", ">=", south)]
+    return pq.read_table(path, filters=meets, page_checksum_verification=True).sort_by("edge")
+
+
+def _build(cut: Cut, streets: pa.Table) -> Network:
+    """Return the network of some edges."""
+    ends = np.column_stack([streets[name].to_numpy() for name in ("first", "second")])
+    rows, at, edges = np.unique(ends, return_index=True, return_inverse=True)
+    xy = np.stack([np.column_stack([streets[f"{n}_{axis}"].to_numpy() for n in ("first", "second")]) for axis in "xy"])
+    lines = shapely.from_wkb(streets["geometry"].to_numpy())
+    shape_xy, edge = shapely.get_coordinates(lines, return_index=True)
+    return Network(
+        node_xy=xy.reshape(2, -1)[:, at].T,
+        edges=edges.reshape(-1, 2).astype(np.int32),
+        length_m=streets["length_m"].to_numpy(),
+        **{name: streets[name].to_numpy() for name in PER_EDGE},
+        slope_factor=np.column_stack([streets[f"slope_{way}"].to_numpy() for way in ("along", "against")]),
+        kinds=cut.kinds,
+        shape_xy=shape_xy,
+        shape_start=np.searchsorted(edge, np.arange(len(lines) + 1)),
+        node_ids=rows,
+        origin=Origin(main=streets["main"].to_numpy(), sealed=streets["sealed"].to_numpy()),
+        crs=cut.metric,
+    )
+
+
+def _load_sites(
+    cut: Cut, edges: NDArray[np.int64], corners: tuple[NDArray[np.float64], NDArray[np.float64]]
+) -> tuple[Sites, Positions]:
+    """Return the open sites on some edges, or maybe nearest to a place between two corners in a straight line."""
+    table = pq.read_table(cut.folder / "sites.parquet", filters=[("open", "==", True)])
+    xy = np.column_stack([table[axis].to_numpy() for axis in "xy"])
+    edge = table["edge"].to_numpy()
+    row = np.searchsorted(edges, edge).clip(max=max(len(edges) - 1, 0))
+    here = np.zeros(len(edge), np.bool_)
+    if len(edges):
+        here[:] = edges[row] == edge
+    low, high = corners
+    wanted = here.copy()
+    if len(xy) and (low <= high).all():
+        away = np.hypot(*(xy - (low + high) / 2).T)
+        wanted |= away <= (away.min() + np.hypot(*(high - low))) * _STRETCH + _ASIDE_M
+    at = Positions(
+        edge=np.where(here, row, NOWHERE)[wanted],
+        fraction=table["fraction"].to_numpy()[wanted],
+        leg_m=table["leg_m"].to_numpy()[wanted],
+    )
+    return _sites(cut, table["id"].to_numpy()[wanted], xy[wanted]), at
+
+
+def _ways_out(network: Network, leads: NDArray[np.bool_], box: NDArray[np.float64]) -> tuple[Sites, Positions]:
+    """Return the junctions outside of a box from which a way leads to a site that counts."""
+    outside = np.asarray(((network.node_xy < box[:2]) | (network.node_xy > box[2:])).any(axis=1))
+    ends = np.flatnonzero(outside[network.edges] & leads)  # ends of edges, two an edge
+    node, at = np.unique(network.edges.reshape(-1)[ends], return_index=True)
+    edge, end = np.divmod(ends[at], 2)
+    ids = np.array([f"{row}" for row in node], dtype=object)
+    sites = Sites(ids=ids, xy=network.node_xy[node].reshape(-1, 2), crs=network.crs)
+    return sites, Positions(edge=edge, fraction=end.astype(np.float64), leg_m=np.zeros(len(edge)))
+
+
+def _lead(network: Network, leads: NDArray[np.bool_], people: Positions) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether a way leads from people on edges over one of its ends."""
+    on = np.flatnonzero(people.snapped)
+    edge, fraction = people.edge[on], people.fraction[on]
+    cost = network.impedance()
+    back = (cost.against != IMPASSABLE)[edge] | (fraction == 0)
+    ahead = (cost.along != IMPASSABLE)[edge] | (fraction == 1)
+    found = np.zeros(len(people), np.bool_)
+    found[on] = (leads[edge, 0] & back) | (leads[edge, 1] & ahead)
+    return found
+
+
+def _sites(cut: Cut, ids: NDArray[np.object_], xy: NDArray[np.float64]) -> Sites:
+    return Sites(ids=ids, xy=xy.reshape(-1, 2), open=np.ones(len(ids), np.bool_), crs=cut.metric)

@@ -1,0 +1,408 @@
+"""An area in tiles says what it says as a whole, cell by cell, whatever the tiles, and goes on after every fault."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import distributed
+import drawntowns
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import worlds
+from commands import call
+from hypothesis import given, reject, settings
+
+import accessibility as acc
+from accessibility.cli import tiling
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.tiling import Tiling, run_tiles
+from accessibility.cli.verifying import run_verify
+from accessibility.errors import InputError, OutputError
+from accessibility.measures.tables import demand_table
+from accessibility.present.schema import data_dictionary
+from accessibility.sources.files import write_aside
+from accessibility.streets.foot import FERRY
+from accessibility.tiles import cluster, measuring
+from accessibility.tiles.cluster import Workers, measure_tiles
+from accessibility.tiles.cutting import open_cut, write_cut
+from accessibility.tiles.measuring import Asked, Tile, measure_tile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from accessibility import Network, Standard, Study
+
+TOLD = ["walk_s", "network_m", "nearest_site"]
+HALO_M = 600.0
+
+
+def near() -> Standard:
+    """Return limits of a few hundred metres, so that a small town has a beyond."""
+    return acc.Standard(urban=acc.Rule(measure="walk", limit=240), rural=acc.Rule(measure="network", limit=400))
+
+
+def city(seed: int) -> Study:
+    """Return streets every 300 m over 9 km, a third of them missing, one-way ones, compounds and islands among them."""
+    chance = np.random.default_rng(seed)
+    side = 30
+    at = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
+    number = np.arange(side * side).reshape(side, side)
+    edges = np.concatenate([np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()]),
+                            np.column_stack([number[:-1].ravel(), number[1:].ravel()])])  # fmt: skip
+    edges = edges[chance.random(len(edges)) > 0.42]
+    nodes = (at * 300.0 + chance.uniform(0, 90, at.shape)).tolist()
+    network = worlds.network(nodes, edges.tolist(), oneway=(chance.random(len(edges)) < 0.1).tolist())
+    network = replace(network, private=chance.random(len(edges)) < 0.08)
+    homes = chance.uniform(-1_400, 10_000, (400, 2))
+    people = worlds.people(
+        homes.tolist(), chance.integers(1, 90, 400).tolist(), chance.choice(["urban", "town", "rural"], 400).tolist()
+    )
+    outlets = worlds.outlets(chance.uniform(0, 8_700, (25, 2)).tolist())
+    outlets = replace(outlets, open=chance.random(25) < 0.6)
+    return acc.Study.of(network, people, outlets, standard=near(), name="City")
+
+
+def in_tiles(study: Study, folder: Path, rows: int, asked: Asked) -> Any:
+    """Return the rows of all tiles of so many people."""
+    (folder / "cut").mkdir(parents=True)
+    write_cut(study, folder / "cut")
+    cut = open_cut(folder / "cut")
+    starts = range(0, cut.people, rows)
+    tiles = [Tile(cut=cut, first=at, last=min(at + rows, cut.people), folder=folder / "tiles") for at in starts]
+    rows_of = [gpd.read_parquet(measure_tile(tile, asked).path) for tile in tiles]
+    return pd.concat(rows_of).set_index("id")
+
+
+def assert_same(study: Study, tiled: pd.DataFrame, asked: Asked) -> NDArray[np.bool_]:
+    """Hold every cell of the tiles against the whole; return who has a longer way than is told."""
+    now = study.coverage()
+    whole = demand_table(now, study.district).set_index("id")
+    tiled = tiled.loc[whole.index]
+    far_s, far_m = (now.walk_s > asked.limit_s), (now.metres > asked.limit_m)
+    by_walk = [now.standard.rule(setting).measure == "walk" for setting in now.demand.setting]
+    expected = whole.assign(
+        walk_s=whole["walk_s"].mask(far_s),
+        network_m=whole["network_m"].mask(far_m),
+        nearest_site=whole["nearest_site"].mask(np.where(by_walk, far_s, far_m)),
+    )
+    pd.testing.assert_frame_equal(tiled[expected.columns], expected, check_exact=True, check_like=False)
+    assert (tiled["beyond"] == (far_s | far_m)).all()
+    assert (tiled["unreached"] == now.unreached).all()
+    assert (tiled["covered_radius"] == now.covered_radius).all()
+    for speed in asked.speeds_m_s:
+        at = study.coverage(walker=replace(study.walker, speed_m_s=speed))
+        assert (tiled[f"covered at {speed:g}"] == at.covered).all()
+    return far_s | far_m
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_city_is_the_same_in_tiles_of_every_size(seed: int, tmp_path: Path) -> None:
+    study = city(seed)
+    asked = Asked(standard=near(), walker=study.walker, speeds_m_s=(0.8,), halo_m=HALO_M)
+    for rows in (400, 120, 41):
+        beyond = assert_same(study, in_tiles(study, tmp_path / f"{rows}", rows, asked), asked)
+    assert 20 < beyond.sum() < 300  # or there would be nothing to get wrong
+    assert 0 < study.coverage().unreached.sum() < 300
+
+
+@given(drawntowns.towns())
+@settings(max_examples=5)
+def test_any_town_is_the_same_in_tiles(tmp_path_factory: pytest.TempPathFactory, town: Any) -> None:
+    network, people, sites = town
+    try:
+        study = acc.Study.of(network, people, sites, standard=near(), name="Town")
+    except InputError:  # people far from all streets, or nobody at all
+        reject()
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    assert_same(study, in_tiles(study, tmp_path_factory.mktemp("town"), 3, asked), asked)
+
+
+def test_a_halo_widens_where_a_ferry_leads_out_of_it_and_back(tmp_path: Path) -> None:
+    nodes = [(0, 0), (200, 0), (30_000, 0), (30_000, 900), (200, 900), (0, 900)]
+    pairs = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
+    streets: Network = worlds.network(nodes, pairs)
+    ferry = np.array([False, True, False, True, False])
+    streets = replace(
+        streets,
+        kind=ferry.astype(np.uint8),
+        kinds=("road", FERRY),
+        fixed_s=np.where(ferry, 20, 0),
+        length_m=np.where(ferry, 100, streets.length_m),
+    )
+    streets = replace(streets, length_m=np.where([False, False, True, False, False], 10, streets.length_m))
+    people = worlds.people([(0, 0), (30_000, 450)], setting="urban")
+    study = acc.Study.of(streets, people, worlds.outlets([(0, 900)]), standard=near(), name="Ferry")
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    assert_same(study, in_tiles(study, tmp_path, 1, asked), asked)
+    assert study.coverage().metres[0] == 200 + 100 + 10 + 100 + 200
+
+
+def run(path: Path, out: Path, cache: Path, rows: int, **workers: Any) -> dict[str, Any]:
+    """Run in tiles of so many people, in threads; return the manifest."""
+    given: dict[str, Any] = {"count": 2, "processes": False} | workers
+    tiles = Tiling(workers=Workers(**given), rows=rows)
+    return run_tiles(path, out, Options(cache=cache, date="2026-11-29"), tiles, Silence()).manifest
+
+
+def lasting(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name != "seconds"}
+
+
+def assert_same_run(path: Path, cache: Path, folder: Path, sizes: tuple[int, ...]) -> dict[str, Any]:
+    """Hold runs in tiles of several sizes against each other, byte by byte, and against the whole."""
+    study = acc.read_study(path, cache=cache)
+    now = study.coverage()
+    first, *others = [run(path, folder / f"{rows}", cache, rows, count=1 + (rows % 2)) for rows in sizes]
+    assert all(lasting(other) == lasting(first) for other in others)
+    tiled = gpd.read_parquet(folder / f"{sizes[0]}" / "demand.parquet").set_index("id")
+    whole = demand_table(now, study.district).set_index("id")
+    tiled = tiled.loc[whole.index]
+    told = ~tiled["beyond"].to_numpy()
+    pd.testing.assert_frame_equal(tiled.loc[told, whole.columns], whole[told], check_exact=True)
+    always = [name for name in whole.columns if name not in TOLD]
+    pd.testing.assert_frame_equal(tiled[always], whole[always], check_exact=True)
+    table = pd.read_csv(folder / f"{sizes[0]}" / "districts.csv").set_index("district")
+    expected = study.table(now).set_index("district")
+    sums = [name for name in expected.columns if not name.startswith("walk_min")]
+    pd.testing.assert_frame_equal(table[sums], expected[sums], check_dtype=False, rtol=0, atol=1e-6)
+    means = table["walk_min_mean"].notna()
+    assert np.allclose(table.loc[means, "walk_min_mean"], expected.loc[means, "walk_min_mean"], rtol=0, atol=1e-6)
+    assert first["totals"]["unreached"] == pytest.approx(now.unreached_people)
+    assert first["totals"]["covered_share_radius"] == pytest.approx(now.share_radius)
+    return first
+
+
+def test_the_sample_county_is_the_same_in_tiles(
+    sample: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accessibility.tiles.gathering.PART_ROWS", 2_000)
+    told = assert_same_run(sample, cache, tmp_path, (50_000, 2_400, 1_101))
+    parts = [name for name in told["files"] if name.startswith("demand.parquet/")]
+    assert len(parts) == 3
+    said = data_dictionary(tiled=True)
+    table = gpd.read_parquet(tmp_path / "1101" / "demand.parquet")
+    assert said.loc[said["file"] == "demand.parquet", "column"].tolist() == table.columns.tolist()
+    assert set(told["groups"]) == {"60+"}
+
+
+@pytest.mark.real
+def test_liechtenstein_is_the_same_in_tiles(liechtenstein: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(
+        f"""
+        [inputs]
+        area = {{ path = "{liechtenstein}", admin_level = 8 }}
+        network = {{ path = "{liechtenstein}" }}
+        population = {{ buildings = true }}
+        outlets = {{ osm = "amenity=townhall,amenity=post_office" }}
+        """,
+        encoding="utf-8",
+    )
+    assert_same_run(tmp_path / "study.toml", cache, tmp_path, (50_000, 5_000, 2_001))
+
+
+def test_a_run_is_repeated_and_verified(
+    town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    told = run(town, tmp_path / "out", cache, 2)
+    assert told["totals"]["covered"] == 30.0
+    assert told["tiles"] == {"told_to_m": 10_000.0, "told_to_s": 10_000.0, "beyond": 0.0}
+    assert run_verify(tmp_path / "out", Options(cache=cache), Silence()).equal
+    (tmp_path / "out" / "demand.parquet" / "part-00000.parquet").write_bytes(b"")
+    assert not run_verify(tmp_path / "out", Options(cache=cache), Silence()).equal
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, log: Path, fails: Any = None) -> Callable[[], list[int]]:
+    """Record in a file where the tiles begin that are measured, for workers share nothing else; `fails` may raise."""
+
+    def measure(tile: Tile, asked: Asked) -> Tile:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{tile.first}\n")
+        if fails is not None:
+            fails(tile)
+        return measure_tile(tile, asked)
+
+    log.write_text("", encoding="utf-8")
+    monkeypatch.setattr(cluster, "measure_tile", measure)
+    return lambda: sorted(int(line) for line in log.read_text(encoding="utf-8").split())
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(
+    town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tiling, "gather_tiles", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(town, tmp_path / "out", cache, 2)
+    assert not (tmp_path / "out").exists()
+    (damaged, *_) = sorted(cache.glob("tiles/*/000000000002-*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-9])
+    seen = counted(monkeypatch, tmp_path / "log")
+    told = run(town, tmp_path / "out", cache, 3)
+    assert seen() == [2]  # what is whole stays as it was dealt
+    assert not [*cache.glob("tiles/*/0*.parquet")]
+    assert lasting(told) == lasting(run(town, tmp_path / "anew", cache, 5))
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on_when_there_is_room(
+    town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> Any:
+        if path.name.startswith("000000000004"):
+            raise OutputError(os.strerror(errno.ENOSPC))
+        return write_aside(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "write_aside", full)
+        with pytest.raises(OutputError, match="No space left"):
+            run(town, tmp_path / "out", cache, 1, count=1)
+    seen = counted(monkeypatch, tmp_path / "log")
+    run(town, tmp_path / "out", cache, 1)
+    assert 1 <= len(seen()) < 5
+
+
+def test_a_tile_that_cannot_be_read_is_named_and_the_others_go_on(
+    town: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(tile: Tile) -> None:
+        if tile.first == 2:
+            raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        seen = counted(patch, tmp_path / "log", unreadable)
+        with pytest.raises(OutputError, match=r"1 of 3 tiles .* of the rows 2 to 4: .*Input/output error"):
+            run(town, tmp_path / "out", cache, 2)
+        assert len(seen()) == 3
+    seen = counted(monkeypatch, tmp_path / "log")
+    run(town, tmp_path / "out", cache, 2)
+    assert seen() == [2]
+
+
+@pytest.mark.parametrize("name", ["people", "streets", "sites"])
+def test_a_cut_that_is_damaged_is_made_again(name: str, town: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    told = run(town, tmp_path / "out", cache, 2)
+    (file,) = cache.glob(f"tiles/*/{name}.parquet")
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2] + bytes(8) + whole[len(whole) // 2 + 8 :])
+    assert lasting(run(town, tmp_path / "out", cache, 2)) == lasting(told)
+    assert file.read_bytes() == whole
+
+
+def test_other_inputs_are_another_cut(town: Path, tmp_path: Path, cache: Path) -> None:
+    run(town, tmp_path / "out", cache, 2)
+    (town.parent / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.22,30.5\n", encoding="utf-8")
+    assert run(town, tmp_path / "out", cache, 2)["totals"]["covered"] != 30.0
+
+
+def test_a_tile_too_large_for_a_worker_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed: Any = distributed.KilledWorker
+
+    def dies(tile: Tile) -> None:
+        if tile.last - tile.first > 110:
+            raise killed(tile.path.name, SimpleNamespace(address="here"), 0)
+
+    (tmp_path / "cut").mkdir()
+    study = city(0)
+    write_cut(study, tmp_path / "cut")
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    whole = Tile(cut=open_cut(tmp_path / "cut"), first=0, last=400, folder=tmp_path / "tiles")
+    counted(monkeypatch, tmp_path / "log", dies)
+    done: list[Tile] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(cluster, "_LEAST_ROWS", 50)
+        assert not measure_tiles([whole], asked, Workers(count=2, processes=False), done.append)
+    assert sorted((tile.first, tile.last) for tile in done) == [(0, 100), (100, 200), (200, 300), (300, 400)]
+    assert not (tmp_path / "tiles" / whole.path.name).exists()
+    (why,) = measure_tiles([whole], asked, Workers(count=1, processes=False), done.append).values()
+    assert "memory" in why  # of so few people, half a tile is as large
+
+
+def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "cut").mkdir()
+    study = city(0)
+    write_cut(study, tmp_path / "cut")
+    cut = open_cut(tmp_path / "cut")
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    tiles = [Tile(cut=cut, first=at, last=at + 100, folder=tmp_path / "tiles") for at in range(0, 400, 100)]
+    done: list[Tile] = []
+
+    def told(tile: Tile) -> None:
+        done.append(tile)
+        if len(done) == 1:
+            (worker,) = worker_processes()
+            os.kill(worker, 9)
+
+    assert not measure_tiles(tiles, asked, Workers(count=1, processes=True), told)
+    assert sorted(done, key=lambda tile: tile.first) == tiles
+
+
+def worker_processes() -> list[int]:
+    """Return the processes that this one started as workers."""
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 -- it comes with Dask
+
+    return [one.pid for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
+
+
+def test_a_cluster_that_goes_away_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_ANSWER_S", "1s")
+    study = city(0)
+    (tmp_path / "cut").mkdir()
+    write_cut(study, tmp_path / "cut")
+    cut = open_cut(tmp_path / "cut")
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    tiles = [Tile(cut=cut, first=at, last=at + 50, folder=tmp_path / "tiles") for at in range(0, 400, 50)]
+    local: Any = distributed.LocalCluster
+    other = local(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp")
+    with pytest.raises(OutputError, match="went away"):
+        measure_tiles(tiles, asked, Workers(scheduler=other.scheduler_address), lambda _: other.close())
+    with pytest.raises(InputError, match="no answer"):
+        measure_tiles(tiles, asked, Workers(scheduler=other.scheduler_address), lambda _: None)
+
+
+def test_the_command_takes_options_of_tiles_with_tiles_alone(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for words, why in {
+        ("--memory", "4GB"): "--memory without --tiles",
+        ("--tiles", "--geotiff"): "without --geotiff",
+        ("--tiles", "--memory", "much"): "--memory much: no size",
+    }.items():
+        assert call(monkeypatch, "cover", town, *words) == 2
+        assert why in capsys.readouterr().err
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    asked: tuple[object, ...] = (
+        "cover",
+        town,
+        "--tiles",
+        "--out",
+        tmp_path / "out",
+        "--json",
+        "--quiet",
+        "--workers",
+        1,
+    )
+    assert call(monkeypatch, *asked) == 0
+    assert json.loads(capsys.readouterr().out)["covered"] == 30.0
+
+
+def here(tiles: list[Tile], asked: Asked, _: Workers, told: Any) -> dict[Tile, str]:
+    """Measure tiles without anybody's help."""
+    for tile in tiles:
+        told(measure_tile(tile, asked))
+    return {}
