@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.measures.contours import FLAT
 from accessibility.search import split_labels
 from accessibility.search.impedance import IMPASSABLE
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.measures.contours import Strokes
     from accessibility.search import Stops
     from accessibility.search.packing import Graph
 
@@ -47,16 +49,65 @@ class Pieces:
         """Return some of the pieces."""
         return Pieces(edge=self.edge[rows], start=self.start[rows], stop=self.stop[rows])
 
-    def lines(self, edges: NDArray[np.object_]) -> NDArray[np.object_]:
-        """Return ``(k,)`` shapely lines, cut along the ``(m,)`` lines of all edges; empty where nothing is drawn."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-        from shapely.ops import substring  # noqa: PLC0415
+    def segments(self, shape_xy: NDArray[np.float64], shape_start: NDArray[np.int64]) -> Segments:
+        """Return the straight parts of the pieces along the drawn lines of their edges: a network's vertices."""
+        first, last = shape_start[self.edge], shape_start[self.edge + 1] - 1
+        step = np.hypot(*np.diff(shape_xy, axis=0).T)
+        along = np.concatenate([[0.0], np.cumsum(step)])
+        drawn = along[last] - along[first]
+        many = last - first
+        piece = np.repeat(np.arange(len(many)), many)
+        vertex = np.arange(len(piece)) + np.repeat(first - (np.cumsum(many) - many), many)
+        begin, end = (along[first] + drawn * self.start)[piece], (along[first] + drawn * self.stop)[piece]
+        from_m, to_m = np.maximum(along[vertex], begin), np.minimum(along[vertex + 1], end)
+        some = to_m > from_m
+        piece, vertex, begin, end, from_m, to_m = (part[some] for part in (piece, vertex, begin, end, from_m, to_m))
+        part = np.clip((np.column_stack([from_m, to_m]) - along[vertex, None]) / step[vertex, None], 0.0, 1.0)[
+            ..., None
+        ]
+        return Segments(
+            ends=shape_xy[vertex, None] * (1.0 - part) + shape_xy[vertex + 1, None] * part,
+            piece=piece,
+            before_m=to_m - begin,
+            behind_m=end - to_m,
+        )
 
-        lines = edges[self.edge]
-        for row in np.flatnonzero(~self.whole):
-            lines[row] = substring(lines[row], self.start[row], self.stop[row], normalized=True)
-        lines[~(shapely.length(lines) > 0)] = shapely.LineString()
-        return lines
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segments:
+    """Straight parts of pieces of edges.
+
+    Parameters
+    ----------
+    ends
+        ``(k, 2, 2)`` both ends, metres.
+    piece
+        ``(k,)`` which piece it is of; those of one piece come after each other.
+    before_m, behind_m
+        ``(k,)`` how much of its piece lies before its second end, and how much behind that.
+    """
+
+    ends: NDArray[np.float64]
+    piece: NDArray[np.intp]
+    before_m: NDArray[np.float64]
+    behind_m: NDArray[np.float64]
+
+
+def place_along(
+    shape_xy: NDArray[np.float64],
+    shape_start: NDArray[np.int64],
+    edge: NDArray[np.int32],
+    fraction: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return ``(k, 2)`` places at fractions of the drawn lines of edges."""
+    first, last = shape_start[edge], shape_start[edge + 1] - 1
+    step = np.hypot(*np.diff(shape_xy, axis=0).T)
+    along = np.concatenate([[0.0], np.cumsum(step)])
+    at = along[first] + (along[last] - along[first]) * fraction
+    vertex = np.clip(np.searchsorted(along, at, side="right") - 1, first, last - 1)
+    part = np.clip((at - along[vertex]) / np.maximum(step[vertex], _NEXT_TO_NOTHING), 0.0, 1.0)[:, None]
+    placed: NDArray[np.float64] = shape_xy[vertex] * (1.0 - part) + shape_xy[vertex + 1] * part
+    return placed
 
 
 def node_costs(graph: Graph, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -140,53 +191,17 @@ _CORNER = 8  # vertices of a quarter turn: 0.15 m inside a true one of 30 m
 _GRID_DEG = 1e-7  # a centimetre: borders that areas share have the same vertices
 
 
-def widen_lines(lines: NDArray[np.object_], side_m: float) -> Any:
-    """Return lines with their sides, round at both ends."""
+def draw_exactly(bands: Sequence[Strokes]) -> list[Any]:
+    """Return the areas of strokes, each with those of the bands before it, right to a centimetre; slowly."""
     import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
-    return shapely.buffer(lines, side_m, quad_segs=_CORNER)
-
-
-def widen_squarely(lines: NDArray[np.object_], beyond_m: NDArray[np.float64], side_m: float) -> list[Any]:
-    """Return polygons that are lines with their sides, square at both ends.
-
-    They are drawn segment by segment, for a buffer of a whole line loses parts of it where a square end lies beside a
-    bend.
-
-    Parameters
-    ----------
-    lines
-        ``(k,)`` lines in metres; empty ones have no sides.
-    beyond_m
-        ``(k, 2)`` how far a line goes on behind its ends. A bend is rounded no farther than to where the line ends for
-        good, so that nothing reaches over a cut.
-    side_m
-        Metres to each side.
-    """
-    import shapely  # noqa: PLC0415
-
-    xy, line = shapely.get_coordinates(lines, return_index=True)
-    if not len(xy):
-        return []
-    goes_on = line[1:] == line[:-1]
-    step = np.where(goes_on, np.hypot(*np.diff(xy, axis=0).T), 0.0)
-    along = np.concatenate([[0.0], np.cumsum(step)])
-    first = np.searchsorted(line, line)
-    last = np.searchsorted(line, line, side="right") - 1
-    left = np.minimum(along - along[first] + beyond_m[line, 0], along[last] - along + beyond_m[line, 1])
-    row = np.arange(len(xy))
-    bend = (row != first) & (row != last)
-    segments = shapely.linestrings(np.stack([xy[:-1], xy[1:]], axis=1)[goes_on])
-    sides = shapely.buffer(segments, side_m, cap_style="flat")
-    return [*sides, *draw_discs(xy[bend], np.minimum(left[bend], side_m))]
-
-
-def draw_discs(xy: NDArray[np.float64], radius: NDArray[np.float64]) -> Any:
-    """Return discs around places; none where the radius is not above 0."""
-    import shapely  # noqa: PLC0415
-
-    some = radius > 0
-    return shapely.buffer(shapely.points(xy[some]), radius[some], quad_segs=_CORNER)
+    found: list[Any] = []
+    for band in bands:
+        lines = shapely.linestrings(band.ends)
+        round_ = shapely.buffer(lines, band.radius, quad_segs=_CORNER)
+        flat = shapely.buffer(lines, band.radius, cap_style="flat")
+        found.append(shapely.union_all([*found[-1:], *np.where(band.shape == FLAT, flat, round_)]))
+    return found
 
 
 def nest_areas(areas: Sequence[Any]) -> list[Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from accessibility import search
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.measures.cutting import cut_edges, draw_discs, nest_areas, node_costs, widen_lines, widen_squarely
+from accessibility.measures.contours import FLAT, PIN, ROUND, Strokes, draw_contours
+from accessibility.measures.cutting import cut_edges, draw_exactly, nest_areas, node_costs, place_along
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ SIDE_M = 30.0
 """How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""
 _S_PER_MIN = 60.0
 _M_PER_KM = 1_000.0
+_CELLS = 5  # to a side of a street: of 30 m, cells of 6 m
+_SPECK_M = 0.001
 _RING = 256  # vertices of a circle: it lies inside the true one, by 0.4 m of 5 km at most
 
 
@@ -59,14 +62,18 @@ def trace_service_areas(
     *,
     side_m: float = SIDE_M,
     only: Iterable[object] | None = None,
+    exact: bool = False,
 ) -> gpd.GeoDataFrame:
     """Return the service area of the open sites within each limit, as polygons in EPSG:4326.
 
     Every street is cut where the way to the nearest site, its access leg in, is as long as the limit allows: along the
     drawn line, from both ends, and around a site on the edge itself. What is reached is widened by `side_m` to each
-    side; it ends square at the cut, and nothing is rounded out farther than the limit. Borders are right to a
-    centimetre. Areas of one measure are nested exactly, keep their holes, and contain the sites they belong to, with
-    the way from the site to its street.
+    side; it ends square at the cut, and nothing is rounded out farther than the limit. Areas of one measure are nested
+    exactly, keep their holes, and contain the sites they belong to.
+
+    Borders are drawn on a grid of a fifth of a side, 6 m of 30: along a straight street they are right to a third of a
+    metre, at its cut to a decimetre; at corners they are off by a cell at most, and where the area or a gap in it is
+    narrower than two cells, it may be left out.
 
     Parameters
     ----------
@@ -81,6 +88,8 @@ def trace_service_areas(
         Metres to each side of a street.
     only
         Ids of the open sites to draw; all if not given.
+    exact
+        Whether borders are right to a centimetre everywhere: ten times slower, and more than that for a large city.
 
     Returns
     -------
@@ -121,9 +130,11 @@ def trace_service_areas(
         else:
             serving = drawn & coverage.snapped.sites.snapped
             reach = _Reach.of(coverage, network, serving, rules)
-            areas = [_in_degrees(area, network) for area in reach.areas(rules, side_m)]
+            strokes = reach.bands(rules, side_m)
+            drawn_m = draw_exactly(strokes) if exact else draw_contours(strokes, side_m / _CELLS)
+            areas = [_in_degrees(area, network) for area in drawn_m]
         rows += [_row(rule, int(serving.sum())) for rule in rules]
-        shapes += nest_areas(areas)
+        shapes += nest_areas(areas) if exact or measure == "radius" else areas
     return gpd.GeoDataFrame(rows, geometry=shapes, crs=WGS84)
 
 
@@ -173,22 +184,22 @@ class _Reach:
 
     Parameters
     ----------
-    network, lines, graph
+    network, graph
         The streets, as drawn and packed.
     stops, labels
         The sites on their edges; the search from them.
-    site_xy
-        ``(k, 2)`` where the sites are, in the network's coordinate system.
+    site_xy, at_street
+        ``(k, 2)`` where the sites are, and where on their streets, in the network's coordinate system.
     unit_m
         Metres on the flat of a unit of cost.
     """
 
     network: Network
-    lines: NDArray[np.object_]
     graph: Graph
     stops: search.Stops
     labels: NDArray[np.uint64]
     site_xy: NDArray[np.float64]
+    at_street: NDArray[np.float64]
     unit_m: float
 
     @classmethod
@@ -202,32 +213,26 @@ class _Reach:
         stops = coverage.snapped.sites.take(serving).stops(per_m)
         return cls(
             network=network,
-            lines=network.lines(),
             graph=graph,
             stops=stops,
             labels=search.nearest(graph, stops, limit=rules[-1].cutoff),
             site_xy=transform(coverage.sites.xy, coverage.sites.crs, network.crs)[serving],
+            at_street=place_along(network.shape_xy, network.shape_start, stops.edge, stops.fraction),
             unit_m=unit_m,
         )
 
-    def areas(self, rules: Sequence[Rule], side_m: float) -> list[Any]:
-        """Return the area within each limit, shorter before longer, each with the one before in it."""
-        import shapely  # noqa: PLC0415
-
-        found: list[Any] = []
+    def bands(self, rules: Sequence[Rule], side_m: float) -> list[Strokes]:
+        """Return what each limit, shorter before longer, adds to the area of those before it."""
         done = np.zeros(len(self.graph.edges), np.bool_)
-        for rule in rules:
-            parts = self._parts(rule.cutoff, side_m, done)
-            found.append(shapely.union_all([*found[-1:], *parts]))
-        return found
+        return [self._strokes(rule.cutoff, side_m, done) for rule in rules]
 
-    def _parts(self, limit: int, side_m: float, done: NDArray[np.bool_]) -> list[Any]:
-        """Return what a limit adds to the area: streets, access legs, and discs that round the joints between them.
+    def _strokes(self, limit: int, side_m: float, done: NDArray[np.bool_]) -> Strokes:
+        """Return streets, access legs, and discs that round the joints between them.
 
-        A street with room to spare at both ends is rounded there itself; it is marked as done and never drawn again.
+        A street with room to spare at both ends is round there itself; it is marked as done and never drawn again. Any
+        other ends square, and its bends are rounded no farther than to where it ends for good, so that nothing reaches
+        over a cut.
         """
-        import shapely  # noqa: PLC0415
-
         pieces = cut_edges(self.graph, self.stops, self.labels, limit)
         at_node, at_ends = node_costs(self.graph, self.labels)
         np.minimum.at(at_node, self.graph.edges, at_ends)
@@ -235,30 +240,33 @@ class _Reach:
         roomy = pieces.whole & (left_m[self.graph.edges[pieces.edge]] >= side_m).all(axis=1)
         new = ~done[pieces.edge]
         done[pieces.edge[roomy]] = True
-        legs, at_street = self._legs(limit)
-        joints = np.concatenate([self.network.node_xy, at_street, self.site_xy])
         at_leg_m = (limit - self.stops.leg.astype(np.int64)) * self.unit_m
-        radius = np.concatenate([left_m, at_leg_m, np.full(len(legs), limit * self.unit_m)])
-        radius[self.graph.edges[done]] = 0.0
+        left_m[self.graph.edges[done]] = 0.0
+        at_site = np.full(len(self.site_xy), limit * self.unit_m)
         cut = pieces.of(new & ~roomy)
-        beyond = np.maximum(left_m[self.graph.edges[cut.edge]], 0.0)
+        beyond = np.maximum((limit - at_node[self.graph.edges[cut.edge]]) * self.unit_m, 0.0)
         beyond[np.column_stack([cut.start > 0.0, cut.stop < 1.0])] = 0.0
-        return [
-            *widen_lines(pieces.of(new & roomy).lines(self.lines), side_m),
-            *widen_squarely(cut.lines(self.lines), beyond, side_m),
-            *shapely.buffer(legs, side_m, cap_style="flat"),
-            *draw_discs(joints, np.minimum(radius, side_m)),
-        ]
+        shape = (self.network.shape_xy, self.network.shape_start)
+        streets, parts = pieces.of(new & roomy).segments(*shape), cut.segments(*shape)
+        before, behind = parts.before_m + beyond[parts.piece, 0], parts.behind_m + beyond[parts.piece, 1]
+        bend = parts.behind_m > 0.0
+        return Strokes.joined(
+            [
+                Strokes.of(streets.ends, side_m, ROUND),
+                Strokes.of(parts.ends, side_m, FLAT),
+                Strokes.of(self._legs(limit), side_m, FLAT),
+                Strokes.discs(parts.ends[bend, 1], np.minimum(np.minimum(before, behind)[bend], side_m)),
+                Strokes.discs(self.network.node_xy, np.minimum(left_m, side_m)),
+                Strokes.discs(self.at_street, np.minimum(at_leg_m, side_m)),
+                Strokes.discs(self.site_xy, np.minimum(at_site, side_m)),
+                Strokes.discs(self.site_xy, _SPECK_M, PIN),
+            ]
+        )
 
-    def _legs(self, limit: int) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
-        """Return the ways from sites to their streets, as far as the limit goes, and where they would meet them."""
-        import shapely  # noqa: PLC0415
-
-        here = shapely.line_interpolate_point(self.lines[self.stops.edge], self.stops.fraction, normalized=True)
-        at_street = shapely.get_coordinates(here)
+    def _legs(self, limit: int) -> NDArray[np.float64]:
+        """Return the ways from sites to their streets, as far as the limit goes."""
         part = np.minimum(limit / np.maximum(self.stops.leg, 1.0), 1.0)[:, None]
-        ends = np.stack([self.site_xy, self.site_xy + part * (at_street - self.site_xy)], axis=1)
-        return np.asarray(shapely.linestrings(ends), dtype=object), at_street
+        return np.stack([self.site_xy, self.site_xy + part * (self.at_street - self.site_xy)], axis=1)
 
 
 def _circles(coverage: Coverage, drawn: NDArray[np.bool_], radius_m: float) -> Any:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Network, Walker, search
-from accessibility.measures.cutting import Pieces, cut_edges
+from accessibility.measures.cutting import Pieces, cut_edges, place_along
 from accessibility.search import Stops
 from accessibility.search.packing import build_graph
 
@@ -133,8 +133,11 @@ def test_pieces_follow_the_drawn_line() -> None:
         shape_start=[0, 4],  # type: ignore[arg-type]
         crs=worlds.CRS,  # type: ignore[arg-type]
     )
-    line, *_ = cut(network, [(0, 0.0, 0)], 150_00).lines(network.lines())
-    assert np.allclose(np.array(line.coords) - worlds.ORIGIN, [(0, 0), (0, 100), (50, 100)], atol=0.01)
+    (first, second, *_) = cut(network, [(0, 0.0, 0)], 150_00).segments(network.shape_xy, network.shape_start).ends
+    assert np.allclose(first - worlds.ORIGIN, [(0, 0), (0, 100)], atol=0.01)
+    assert np.allclose(second - worlds.ORIGIN, [(0, 100), (50, 100)], atol=0.01)
+    place = place_along(network.shape_xy, network.shape_start, np.array([0, 0, 0], np.int32), np.array([0.0, 0.5, 1.0]))
+    assert np.allclose(place - worlds.ORIGIN, [(0, 0), (50, 100), (100, 0)], atol=0.01)
 
 
 def test_a_slower_uphill_walk_is_cut_nearer_to_the_site() -> None:

@@ -57,7 +57,7 @@ def test_two_sites_on_a_street_by_hand() -> None:
     assert np.allclose(here.bounds["maxx"], [300, 1_000, 2_300, 3_000], atol=0.1)  # square at the cut
     for row, limit in enumerate(joined["limit"]):
         both = shapely.union_all(each.loc[each["limit"] == limit, "geometry"])
-        assert both.symmetric_difference(joined.geometry[row]).area < 1e-4 * both.area
+        assert both.symmetric_difference(joined.geometry[row]).area < 2e-3 * both.area
 
 
 def test_without_a_site_that_counts_nobody_is_within() -> None:
