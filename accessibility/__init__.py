@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.measures.inequalities import inequality
     from accessibility.sites import Sites
     from accessibility.standards import Rule, Standard, Walker
+    from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
     from accessibility.streets.network import Network
     from accessibility.study.county import sample
     from accessibility.study.scenariofile import read_scenarios, write_scenarios
@@ -46,13 +47,17 @@ _HOME = {
     "AccessibilityWarning": "errors",
     "Addition": "whatif.scenario",
     "Catchments": "measures.catchments",
+    "Closure": "streets.edits",
+    "CompoundOpening": "streets.edits",
     "Coverage": "measures.coverage",
     "Demand": "demand",
     "InfeasibleError": "errors",
     "InputError": "errors",
     "Move": "whatif.scenario",
     "Network": "streets.network",
+    "NewStreet": "streets.edits",
     "OutputError": "errors",
+    "Pace": "streets.edits",
     "Rule": "standards",
     "Scenario": "whatif.scenario",
     "Settings": "whatif.scenario",
@@ -78,10 +83,14 @@ _HOME = {
 __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "Addition",
     "Catchments",
+    "Closure",
+    "CompoundOpening",
     "Coverage",
     "Demand",
     "Move",
     "Network",
+    "NewStreet",
+    "Pace",
     "Rule",
     "Scenario",
     "Settings",

@@ -100,7 +100,7 @@ def join_crossings(network: Network, crossings: Crossings) -> Network:
     edge, stop, along = edge[order], stop[order], along[order]
     piece = np.flatnonzero(edge[1:] == edge[:-1])
     of, share = edge[piece], along[piece + 1] - along[piece]
-    shapes = [_piece(network, row, along[at], along[at + 1]) for row, at in zip(of, piece, strict=True)]
+    shapes = [shape_between(network, row, along[at], along[at + 1]) for row, at in zip(of, piece, strict=True)]
     xy, new_ids = np.vstack([network.node_xy, crossings.xy]), network.node_ids.max(initial=0) + 1
     per_edge: dict[str, Any] = {name: getattr(network, name)[of] for name in PER_EDGE}
     per_edge |= {name: per_edge[name] * share for name in _SHARED}
@@ -138,7 +138,7 @@ def _inside(
     return points[away], one[away], other[away]
 
 
-def _piece(network: Network, row: int, begin: float, end: float) -> NDArray[np.float64]:
+def shape_between(network: Network, row: int, begin: float, end: float) -> NDArray[np.float64]:
     """Return the vertices of an edge between two shares of what is drawn of it."""
     shape = network.shape_xy[network.shape_start[row] : network.shape_start[row + 1]]
     if (begin, end) == (0.0, 1.0):

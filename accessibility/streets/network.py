@@ -58,6 +58,51 @@ class Origin:
     sealed: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CutStreets(Frozen):
+    """Which edges of another network the edges of one are, whole or in pieces, and how much slower they are walked.
+
+    The pieces of an edge share out its cost to the unit: cutting a street changes no way along it by a millisecond.
+
+    Parameters
+    ----------
+    of
+        The network that was edited.
+    row
+        ``(m,)`` row of its edge; -1 for an edge that is new.
+    begin, end
+        ``(m,)`` the shares of that edge between which the piece lies.
+    slower
+        ``(m,)`` how much longer a walk along it takes than there.
+    edit
+        ``(m,)`` row of `edits`: which one made the edge what it is; -1 for none.
+    edits
+        The edits of streets so far, those of `of` before.
+    """
+
+    of: Network
+    row: NDArray[np.int32]
+    begin: NDArray[np.float64]
+    end: NDArray[np.float64]
+    slower: NDArray[np.float64]
+    edit: NDArray[np.int16]
+    edits: tuple[Any, ...]
+
+    def costs(self, own: NDArray[np.float64], walker: Walker | None) -> NDArray[np.float64]:
+        """Return the ``(2, m)`` whole costs along the edges and against them; `own` are those of new edges."""
+        known = np.flatnonzero(self.row >= 0)
+        row, begin, end = self.row[known], self.begin[known], self.end[known]
+        there = self.of.costs(walker)[:, row]
+        found = own.copy()
+        found[:, known] = np.floor(there * end + 0.5) - np.floor(there * begin + 0.5)  # as `search.stops.part`
+        if walker is not None:
+            slow = np.flatnonzero(self.slower[known] != 1)
+            afoot = self.of.on_foot_s(walker)[row[slow]].T * ((end - begin)[slow] * MS_PER_S)
+            more = afoot * (self.slower[known[slow]] - 1)
+            found[:, known[slow]] = np.maximum(np.rint(found[:, known[slow]] + more), 0)
+        return found
+
+
 @checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Network(Frozen):
@@ -105,6 +150,8 @@ class Network(Frozen):
         ``(n,)`` int64 ids in the source; row numbers where not given.
     origin
         Of a cut from a larger network: what its edges are there.
+    pieces
+        Of streets that were edited: which edges of which network these are pieces of, and what they cost.
     crs
         A projected coordinate system in metres.
 
@@ -141,6 +188,7 @@ class Network(Frozen):
     shape_start: NDArray[np.int64] = None  # type: ignore[assignment]
     node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
     origin: Origin | None = None
+    pieces: CutStreets | None = None
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -341,28 +389,67 @@ class Network(Frozen):
         >>> road.impedance(acc.Walker(speed_m_s=1.5)).along.tolist(), road.impedance().along.tolist()
         ([200000], [30000])
         """
-        metres = np.repeat(self.length_m[:, None], 2, axis=1)
-        cost = np.rint(metres * CM_PER_M if walker is None else self._walking_s(walker) * MS_PER_S)
+        cost = self.costs(walker)
         refuse(
-            (cost >= IMPASSABLE).any(axis=1),
+            (cost >= IMPASSABLE).any(axis=0),
             name="network length_m",
             found=self.length_m,
             expected="edges shorter than the Earth",
         )
-        along, against = cost.astype(np.uint32).T
+        along, against = cost.astype(np.uint32)
         return Impedance(
             along=np.where(self.closed, IMPASSABLE, along),
             against=np.where(self.oneway | self.closed, IMPASSABLE, against),
         )
 
-    def _walking_s(self, walker: Walker) -> NDArray[np.float64]:
-        """Return the ``(m, 2)`` seconds of every edge, along it and against it."""
+    def costs(self, walker: Walker | None) -> NDArray[np.float64]:
+        """Return what every edge costs, open or not, in whole milliseconds or centimetres.
+
+        Parameters
+        ----------
+        walker
+            How people walk; None for distances.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(2, m)``, along each edge and against it.
+
+        Examples
+        --------
+        >>> road.costs(acc.Walker(speed_m_s=1.5)).tolist(), road.costs(None).tolist()
+        ([[200000.0], [200000.0]], [[30000.0], [30000.0]])
+        """
+        if walker is None:
+            own = np.rint(np.broadcast_to(self.length_m * CM_PER_M, (2, len(self.edges))))
+        else:
+            wait = self.signals.astype(np.float64) * walker.signal_delay_s + self.fixed_s
+            own = np.rint((self.on_foot_s(walker) + wait[:, None]).T * MS_PER_S)
+        return own if self.pieces is None else self.pieces.costs(own, walker)
+
+    def on_foot_s(self, walker: Walker) -> NDArray[np.float64]:
+        """Return the seconds of walking that every edge takes, without what is waited or ridden.
+
+        Parameters
+        ----------
+        walker
+            How people walk.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(m, 2)``, along each edge and against it.
+
+        Examples
+        --------
+        >>> road.on_foot_s(acc.Walker(speed_m_s=1.5)).tolist()
+        [[200.0, 200.0]]
+        """
         pace = self.slope_factor.astype(np.float64) if walker.slope else np.ones((len(self.edges), 2))
         # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
         pace = np.where(self.of_kind(STEPS)[:, None], walker.stairs_factor, pace)
         pace = np.where(self.of_kind(FERRY)[:, None], 0.0, pace)
-        wait = self.signals.astype(np.float64) * walker.signal_delay_s + self.fixed_s
-        seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s + wait[:, None]
+        seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s
         return seconds
 
     def lines(self) -> NDArray[np.object_]:

@@ -130,10 +130,13 @@ class Snapped:
     ----------
     demand, sites
         One position for each demand point and each site, in their order.
+    network
+        The streets they stand on, where these were edited; None where they are the study's.
     """
 
     demand: Positions
     sites: Positions
+    network: Network | None = None
     # What was searched from here already; no part of the value, so that a changed copy begins anew.
     known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False, init=False)
 

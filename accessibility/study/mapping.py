@@ -10,6 +10,7 @@ import numpy as np
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.standards import SETTINGS
+from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
 from accessibility.whatif.scenario import Scenario, scenario_of
 from accessibility.whatif.trial import Trial
@@ -91,6 +92,7 @@ def draw_study(
     """Return the map of a study: of a coverage, or of a trial beside today; see `Study.map`."""
     before = shown.baseline.coverage if isinstance(shown, Trial) else None
     coverage = shown.coverage() if isinstance(shown, Trial) else shown
+    network = study.network if coverage.snapped.network is None else coverage.snapped.network
     if plan is not None:
         coverage = with_sites_of(plan.plan if isinstance(plan, Proposal) else plan, coverage, study)
     districts = study.districts
@@ -108,7 +110,7 @@ def draw_study(
         ),
         backdrop=Backdrop(
             districts=districts,
-            network=study.network,
+            network=network,
             water=study.water,
             names=study.names,
             basemap=options.basemap,
@@ -150,8 +152,11 @@ def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Covera
     if plan.sites is None or not fresh:
         return coverage
     new = plan.sites.take(np.array(fresh))
-    sites = coverage.sites + replace(new, open=np.zeros(len(new), np.bool_))
-    return replace(coverage, sites=sites, snapped=study.snap_sites(sites))
+    sites, streets = coverage.sites + replace(new, open=np.zeros(len(new), np.bool_)), coverage.snapped.network
+    if streets is None:
+        return replace(coverage, sites=sites, snapped=study.snap_sites(sites))
+    at = snap_points(streets, new.to_crs(streets.crs).xy, SnapLimits().site_m, public=True)
+    return replace(coverage, sites=sites, snapped=replace(coverage.snapped, sites=coverage.snapped.sites + at))
 
 
 def difference(study: Mapped, coverage: Coverage) -> Scenario:

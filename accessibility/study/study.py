@@ -37,7 +37,7 @@ from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import rank_changes
-from accessibility.whatif.trial import Baseline, Trial
+from accessibility.whatif.trial import Baseline, Trial, stand_on_edited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -291,14 +291,17 @@ class Study(Frozen):
         """
         walker = self.walker if walker is None else walker
         standard = self.standard if standard is None else standard
-        sites, snapped = self.sites, self.snapped
+        sites, snapped, network = self.sites, self.snapped, self.network
         other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
         if other is not None:
             walker, standard = other.settings.walker(walker), other.settings.of(standard)
             sites = self._sites_of(other)
-        if sites.xy is not self.sites.xy:
+        if other is not None and other.edits:
+            ground, at = stand_on_edited(self._ground, other, sites, snapped.sites)
+            network, snapped = ground.network, Snapped(demand=ground.snapped, sites=at, network=ground.network)
+        elif sites.xy is not self.sites.xy:
             snapped = self.snap_sites(sites)
-        return measure_coverage(self.network, self.demand, sites, standard, walker, snapped).of_study(self)
+        return measure_coverage(network, self.demand, sites, standard, walker, snapped).of_study(self)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.
@@ -539,7 +542,7 @@ class Study(Frozen):
         'The nearest is O1, 33.3 minutes away: 18.3 minutes too far'
         """
         coverage = self._today if scenario is None else self.coverage(scenario)
-        return explain_place(coverage, self.network, lon, lat)
+        return explain_place(coverage, self._streets_of(coverage), lon, lat)
 
     def catchments(self, coverage: Coverage | None = None) -> Catchments:
         """Return whom every site would cover, open or not.
@@ -560,7 +563,8 @@ class Study(Frozen):
         <Catchments 2 sites, 3 pairs>
         """
         now = self._today if coverage is None else coverage
-        return trace_catchments(self.network, self.demand, now.sites, now.standard, now.walker, now.snapped)
+        streets = self._streets_of(now)
+        return trace_catchments(streets, self.demand, now.sites, now.standard, now.walker, now.snapped)
 
     def access(
         self,
@@ -606,7 +610,8 @@ class Study(Frozen):
         {'near': 0.1, 'far': 0.0}
         """
         terms = AccessTerms(measure=measure, supply=supply, decay=decay, minutes=minutes)
-        return reach_sites(self._today if coverage is None else coverage, self.network, terms)
+        now = self._today if coverage is None else coverage
+        return reach_sites(now, self._streets_of(now), terms)
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
         """Return the redundancy ledger: who depends on one site alone, and which could close.
@@ -780,6 +785,10 @@ class Study(Frozen):
                 self.refuse_place(f"{what} site {item.id!r}", item.lon, item.lat)
         sites = scenario.apply(self.sites)
         return sites if scenario.added or scenario.moved else replace(self.sites, open=sites.open)
+
+    def _streets_of(self, coverage: Coverage) -> Network:
+        """Return the streets that a coverage was measured on: edited ones in a scenario that edits them."""
+        return self.network if coverage.snapped.network is None else coverage.snapped.network
 
     @cached_property
     def _ground(self) -> Ground:

@@ -13,16 +13,19 @@ from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import distances, transform
 from accessibility.measures.coverage import Coverage, Nearest, decide_coverage
 from accessibility.search.straight import NO_SITE, STRETCH, measure_radius
+from accessibility.streets.editing import edit_streets
+from accessibility.streets.pieces import Footing
 from accessibility.streets.snapping import EdgeIndex, Positions, SnapLimits, Snapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
     from accessibility.sites import Sites
     from accessibility.standards import Standard, Walker
+    from accessibility.streets.edits import StreetEdit
     from accessibility.streets.network import Network
 
     Undo = Callable[[], None]
@@ -57,6 +60,16 @@ class Ground(Frozen):
     def snap_sites(self, xy: NDArray[np.float64]) -> Positions:
         """Return where sites at ``(k, 2)`` metres in the network's coordinate system stand."""
         return self.streets.snap(xy, SnapLimits().site_m)
+
+    def edited(self, edits: Sequence[StreetEdit], sites: Sites, at: Positions) -> tuple[Ground, Positions]:
+        """Return the ground with its streets edited, and where sites stand on it; all stay where they stand here."""
+        if not edits:
+            return self, at
+        limits = SnapLimits()
+        site_xy = transform(sites.xy, sites.crs, self.network.crs)
+        people = Footing(at=self.snapped, xy=self.people_xy, limit_m=limits.of(self.demand.setting))
+        done = edit_streets(self.network, edits, people, Footing(at=at, xy=site_xy, limit_m=limits.site_m))
+        return Ground(network=done.network, demand=self.demand, snapped=done.people.at), done.sites.at
 
 
 class LiveCoverage:
@@ -138,7 +151,8 @@ class LiveCoverage:
             network=self._metres.found.copy(),
             radius=(self._radius.copy(), self._radius_site.copy()),
         )
-        snapped = Snapped(demand=self.ground.snapped, sites=self._at)
+        edited = None if self.ground.network.pieces is None else self.ground.network
+        snapped = Snapped(demand=self.ground.snapped, sites=self._at, network=edited)
         return decide_coverage(self.ground.demand, sites, nearest, self.standard, self.walker, snapped)
 
     def _new_radii(self, row: int) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int32]]:

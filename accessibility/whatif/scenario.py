@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.standards import Standard
+    from accessibility.streets.edits import StreetEdit
 
 _SAME_PLACE_M = 0.01
 
@@ -197,6 +198,8 @@ class Scenario:
         Sites that do not exist; they count unless closed.
     moved
         Sites that would stand elsewhere, open or not.
+    edits
+        How the streets would be, one edit after the other: `NewStreet`, `Closure`, `Pace`, `CompoundOpening`.
     settings
         What else differs.
 
@@ -219,11 +222,12 @@ class Scenario:
     closed: tuple[Hashable, ...] = ()
     added: tuple[Addition, ...] = ()
     moved: tuple[Move, ...] = ()
+    edits: tuple[StreetEdit, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
-        for name in ("opened", "closed", "added", "moved"):
+        for name in ("opened", "closed", "added", "moved", "edits"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         both = [site for site in self.opened if site in self.closed]
         if both:
@@ -264,6 +268,7 @@ class Scenario:
             closed=_joined(self.closed, other.closed),
             added=_agreed(self, other, "added"),
             moved=_agreed(self, other, "moved"),
+            edits=tuple(dict.fromkeys([*self.edits, *other.edits])),
             settings=_both(self, other),
         )
 
@@ -385,14 +390,19 @@ def scenario_of(coverage: Coverage, sites: Sites, walker: Walker, standard: Stan
             (opened if is_open else closed).append(site)
         if np.abs(kept.xy[there[site]] - now.xy[row]).max() > _SAME_PLACE_M:
             moved.append(Move(id=site, lon=lon, lat=lat))
-    other = coverage.walker
+    other, streets = coverage.walker, coverage.snapped.network
     settings = Settings(
         speed_m_s=None if other.speed_m_s == walker.speed_m_s else other.speed_m_s,
         open_compounds=None if other.open_compounds == walker.open_compounds else other.open_compounds,
         standard=None if coverage.standard == standard else coverage.standard,
     )
     return Scenario(
-        opened=tuple(opened), closed=tuple(closed), added=tuple(added), moved=tuple(moved), settings=settings
+        opened=tuple(opened),
+        closed=tuple(closed),
+        added=tuple(added),
+        moved=tuple(moved),
+        edits=() if streets is None or streets.pieces is None else streets.pieces.edits,
+        settings=settings,
     )
 
 

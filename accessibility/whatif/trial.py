@@ -11,6 +11,8 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import WGS84, transform
+from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
+from accessibility.streets.pieces import untouched
 from accessibility.whatif.comparison import STATES, compare_coverages, draw_changes, tell_states
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import Addition, Move, Scenario, free_id
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
     from accessibility.standards import Standard
+    from accessibility.streets.edits import StreetEdit
     from accessibility.streets.snapping import Positions
     from accessibility.whatif.live import Ground, Undo
 
@@ -98,7 +102,7 @@ class Trial:
     def __repr__(self) -> str:
         """Return the steps in numbers and the share covered."""
         s = self._scenario
-        counts = {"opened": s.opened, "closed": s.closed, "added": s.added, "moved": s.moved}
+        counts = {"opened": s.opened, "closed": s.closed, "added": s.added, "moved": s.moved, "of streets": s.edits}
         told = ", ".join(f"{len(items)} {what}" for what, items in counts.items() if items) or "as today"
         return f"<Trial {told}: {self.coverage()!r}>"
 
@@ -327,6 +331,8 @@ class Trial:
         place, row = self._place(f"added site {site!r}", lon, lat), len(self._row)
         there = replace(self._scenario, added=(*self._scenario.added, added))
         said = ("add", (lon, lat), {"kind": kind, "id": site, "name": name, "cost": price})
+        if self._disturbs(place[0]):
+            return self._step(said, there, lambda: self._name(site), lambda: self._measure(there))
         return self._step(
             said, there, lambda: self._name(site), lambda: self._live.put(row, *place), lambda: self._live.switch(row)
         )
@@ -364,6 +370,8 @@ class Trial:
             there = replace(s, added=tuple(replace(a, lon=lon, lat=lat) if a.id == site else a for a in s.added))
         else:
             there = replace(s, moved=(*(m for m in s.moved if m.id != site), Move(id=site, lon=lon, lat=lat)))
+        if self._disturbs(place[0]):
+            return self._step(("move", (site, lon, lat), {}), there, lambda: self._measure(there))
         switch = [lambda: self._live.switch(row)] if self._live.is_open(row) else []
         return self._step(("move", (site, lon, lat), {}), there, *switch, lambda: self._live.put(row, *place), *switch)
 
@@ -400,6 +408,138 @@ class Trial:
         changed = {name: value for name, value in given.items() if value is not None}
         there = replace(self._scenario, settings=replace(self._scenario.settings, **changed))  # type: ignore[arg-type]
         return self._step(("change", (), changed), there, lambda: self._measure(there))
+
+    def add_street(self, line: Any, *, name: str = "", bridge: bool = False, **how: bool) -> Self:
+        """Add a street, path or bridge; people and sites stay where they stand, and walk along it where that helps.
+
+        It is joined to every street on the ground that it crosses or touches; each of its ends is drawn on to the
+        nearest street within 25 m. It is flat, and everybody may walk it. Who has no street within reach stands on it.
+
+        Parameters
+        ----------
+        line
+            A shapely line, WKT or pairs of longitude and latitude in degrees, WGS84; or a table of geopandas.
+        name
+            For tables, maps and explanations.
+        bridge
+            Whether it passes over what it crosses, and is joined at its ends alone.
+        **how
+            ``oneway`` (in the order of the line only), ``steps`` (a flight of steps).
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            No line in degrees, or one that joins no street.
+
+        Examples
+        --------
+        A short cut between the ends of a road that makes a bow changes nothing here, where the road is straight:
+
+        >>> town.what_if().add_street([(111.0, 30.7329), (111.0209, 30.7329)], name="path").coverage().share
+        0.75
+        """
+        return self._edit(NewStreet(line=line, name=name, bridge=bridge, **how))
+
+    def close_streets(self, where: Any, *, name: str = "", bridges: bool = True) -> Self:
+        """Close streets: inside an area, or edges of the network; who stands on one of them stays there.
+
+        Parameters
+        ----------
+        where
+            A polygon, WKT or pairs of longitude and latitude in degrees, WGS84; a table of geopandas; or whole numbers:
+            rows of ``study.network.to_gdf()``.
+        name
+            For tables, maps and explanations.
+        bridges
+            Whether bridges and tunnels in the area close too.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            No polygon and no edges, or an area that touches no street.
+
+        Examples
+        --------
+        >>> town.what_if().close_streets([0], name="flood").coverage().unreached_people
+        40.0
+        """
+        rows = _edge_rows(where)
+        if rows:
+            return self._edit(Closure(edges=rows, name=name, bridges=bridges))
+        return self._edit(Closure(area=where, name=name, bridges=bridges))
+
+    def pace(self, area: Any, factor: float, *, name: str = "") -> Self:
+        """Change how fast people walk in an area; metres stay as they are.
+
+        Parameters
+        ----------
+        area
+            A polygon, WKT or pairs of longitude and latitude in degrees, WGS84; or a table of geopandas.
+        factor
+            How many times as fast as today: 0.5 takes twice as long.
+        name
+            For tables, maps and explanations.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            A factor that is not above 0, no polygon, or one that touches no street.
+
+        Examples
+        --------
+        >>> everywhere = [(110.9, 30.7), (111.1, 30.7), (111.1, 30.8), (110.9, 30.8)]
+        >>> town.what_if().pace(everywhere, 0.5).coverage().covered_people
+        0.0
+        """
+        return self._edit(Pace(area=area, factor=factor, name=name))
+
+    def open_compound(self, area: Any, *, name: str = "") -> Self:
+        """Let everybody walk the private ways of a compound: of each, as a whole, that an area touches.
+
+        Parameters
+        ----------
+        area
+            A polygon, or one place ``(lon, lat)``: the compound nearest to it within 200 m. Degrees, WGS84.
+        name
+            For tables, maps and explanations.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            No area, or one that touches no private way.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> gated = replace(town, network=replace(town.network, private=[True]))
+        >>> gated.what_if().open_compound((111.001, 30.7329)).scenario.edits[0].text
+        'opening of a compound'
+        """
+        return self._edit(CompoundOpening(area=area, name=name))
+
+    def _edit(self, edit: StreetEdit) -> Self:
+        there = replace(self._scenario, edits=(*self._scenario.edits, edit))
+        return self._step(("_edit", (edit,), {}), there, lambda: self._measure(there))
 
     def follow(self, scenario: Scenario) -> Self:
         """Take the steps of a scenario, each of which can be undone; all of them or, on an error, none.
@@ -441,6 +581,9 @@ class Trial:
             self.change(
                 speed_m_s=settings.speed_m_s, open_compounds=settings.open_compounds, standard=settings.standard
             )
+        if scenario.edits:
+            there = replace(self._scenario, edits=(*self._scenario.edits, *scenario.edits))
+            self._step(("follow", (Scenario(edits=scenario.edits),), {}), there, lambda: self._measure(there))
         for m in scenario.moved:
             self.move(m.id, m.lon, m.lat)
         for site in scenario.opened:
@@ -559,24 +702,77 @@ class Trial:
         ground = self.baseline.ground
         xy = transform(np.array([(lon, lat)]), WGS84, ground.network.crs)
         at = ground.snap_sites(xy)
-        if not at.snapped.all():
-            msg = f"{subject} at {lon:.6f}, {lat:.6f} stands {at.leg_m[0]:,.0f} m from any street; expected one nearby"
-            raise InputError(msg)
+        if not self._scenario.edits:  # else it may stand on a new street
+            refuse_far(subject, (lon, lat), at)
         return at, xy
 
     def _cost(self, kind: str) -> float:
         return float(self.baseline.cost.get(kind, 0.0))
 
+    def _disturbs(self, at: Positions) -> bool:
+        """Return whether a site that stands there stands on a street that is edited, where it counts from scratch."""
+        streets = self._live.ground.network
+        return streets.pieces is not None and not (at.snapped & untouched(streets, at.edge)).all()
+
     def _measure(self, there: Scenario) -> Undo:
-        now, before = self.coverage(), self._live
-        first = self.baseline.coverage
+        before, first = self._live, self.baseline.coverage
         standard, walker = there.settings.of(first.standard), there.settings.walker(first.walker)
-        self._live = LiveCoverage(self.baseline.ground, now.sites, now.snapped.sites, standard, walker)
+        sites = there.apply(first.sites)
+        ground, at = stand_on_edited(self.baseline.ground, there, sites, first.snapped.sites)
+        self._live = LiveCoverage(ground, sites, at, standard, walker)
 
         def undo() -> None:
             self._live = before
 
         return undo
+
+
+def stand_on_edited(ground: Ground, there: Scenario, sites: Sites, today: Positions) -> tuple[Ground, Positions]:
+    """Return the ground of a scenario, and where its sites stand.
+
+    Parameters
+    ----------
+    ground
+        Streets and people of today.
+    there
+        What would be different.
+    sites
+        Those of the scenario: the ones of today in their rows, then the added ones.
+    today
+        Where those of today stand.
+
+    Raises
+    ------
+    InputError
+        An edit that touches no street, or a site that is added or moved to where no street is within reach.
+    """
+    xy = transform(sites.xy, sites.crs, ground.network.crs)
+    placed = {m.id: ("moved", m) for m in there.moved} | {a.id: ("added", a) for a in there.added}
+    fresh = sites.rows(list(placed))
+    of = np.append(np.arange(len(today)), np.full(len(sites) - len(today), 0))
+    of[fresh] = len(today) + np.arange(len(fresh))
+    at = (today + ground.snap_sites(xy[fresh])).take(of)
+    ground, at = ground.edited(there.edits, sites, at)
+    for row, (what, item) in zip(fresh, placed.values(), strict=True):
+        refuse_far(f"{what} site {item.id!r}", (item.lon, item.lat), at.take(slice(row, row + 1)))
+    return ground, at
+
+
+def refuse_far(subject: str, lonlat: tuple[float, float], at: Positions) -> None:
+    """Raise an error where a site has no street within reach."""
+    if not at.snapped.all():
+        (lon, lat), away = lonlat, at.leg_m[0]
+        msg = f"{subject} at {lon:.6f}, {lat:.6f} stands {away:,.0f} m from any street; expected one nearby"
+        raise InputError(msg)
+
+
+def _edge_rows(where: Any) -> tuple[int, ...]:
+    """Return rows of edges, where whole numbers are what was given."""
+    if isinstance(where, str) or hasattr(where, "geom_type") or hasattr(where, "to_crs"):
+        return ()
+    values = np.asarray(where)
+    whole = values.ndim <= 1 and values.size and np.issubdtype(values.dtype, np.integer)
+    return tuple(np.atleast_1d(values).tolist()) if whole else ()
 
 
 def _retaken(baseline: Baseline, name: str, said: list[Said]) -> Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from pyproj import CRS
 
 from accessibility import (
     Addition,
+    Closure,
     Coverage,
     Demand,
     InputError,
     Move,
     Network,
+    NewStreet,
     Scenario,
     Settings,
     Sites,
@@ -33,9 +36,9 @@ from accessibility import (
 )
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import Rule
-from accessibility.streets.snapping import snap_study
+from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.whatif.live import Ground
-from accessibility.whatif.trial import Baseline
+from accessibility.whatif.trial import Baseline, stand_on_edited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +72,11 @@ def from_scratch(trial: Trial) -> Coverage:
     """Measure the trial's scenario on its own."""
     first, ground, s = trial.baseline.coverage, trial.baseline.ground, trial.scenario
     standard, walker = s.settings.of(first.standard), s.settings.walker(first.walker)
+    if s.edits:
+        sites = s.apply(first.sites)
+        streets, at = stand_on_edited(ground, s, sites, first.snapped.sites)
+        snapped = Snapped(demand=streets.snapped, sites=at, network=streets.network)
+        return measure_coverage(streets.network, ground.demand, sites, standard, walker, snapped)
     return measure_coverage(ground.network, ground.demand, s.apply(first.sites), standard, walker)
 
 
@@ -80,32 +88,54 @@ def degrees(x: float, y: float) -> tuple[float, float]:
 place = st.tuples(st.integers(0, 4_000), st.integers(0, 4_000))
 
 
-@settings(max_examples=60)
+changes: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "speed_m_s": st.sampled_from([None, 0.8, 1.2]),
+        "open_compounds": st.sampled_from([None, True]),
+        "standard": st.sampled_from([None, MIXED]),
+    }
+)
+pairs = st.tuples(place, place).filter(lambda p: p[0][0] != p[1][0] and p[0][1] != p[1][1])
+
+
+def drawn_step(trial: Trial, what: str, data: st.DataObject) -> None:
+    now = trial.coverage().sites
+    site = data.draw(st.sampled_from(now.ids.tolist()))
+    if what == "switch":
+        (trial.close if now.open[now.rows([site])[0]] else trial.open)(site)
+    elif what == "add":
+        trial.add(*degrees(*data.draw(place)), kind=data.draw(st.sampled_from(["new", "bank"])))
+    elif what == "move":
+        trial.move(site, *degrees(*data.draw(place)))
+    elif what == "edit":
+        edit_streets_of(trial, data.draw(st.sampled_from(["street", "close", "pace"])), *data.draw(pairs))
+    elif what == "change":
+        trial.change(**data.draw(changes))
+    elif trial.steps:
+        trial.undo()
+
+
+def edit_streets_of(trial: Trial, what: str, one: tuple[int, int], other: tuple[int, int]) -> None:
+    (west, south), (east, north) = one, other
+    corners = [degrees(x, y) for x, y in ((west, south), (east, south), (east, north), (west, north))]
+    if what == "street":
+        trial.add_street([corners[0], corners[2]], name="path")
+    elif what == "close":
+        trial.close_streets(corners)
+    else:
+        trial.pace(corners, 0.5)
+
+
+@settings(max_examples=40)
 @given(towns(), st.sampled_from([None, Standard.presets["radius"], MIXED]), st.data())
 def test_every_step_equals_a_measurement_from_scratch(
     town: tuple[Network, Demand, Sites], standard: Standard | None, data: st.DataObject
 ) -> None:
     trial = trial_of(*town, standard)
     first = trial.coverage()
-    for what in data.draw(st.lists(st.sampled_from(["switch", "add", "move", "undo", "change"]), max_size=8)):
-        now = trial.coverage().sites
-        site = data.draw(st.sampled_from(now.ids.tolist()))
-        if what == "switch":
-            (trial.close if now.open[now.rows([site])[0]] else trial.open)(site)
-        elif what == "add":
-            with suppress(InputError):  # far from any street
-                trial.add(*degrees(*data.draw(place)), kind=data.draw(st.sampled_from(["new", "bank"])))
-        elif what == "move":
-            with suppress(InputError):
-                trial.move(site, *degrees(*data.draw(place)))
-        elif what == "change":
-            trial.change(
-                speed_m_s=data.draw(st.sampled_from([None, 0.8, 1.2])),
-                open_compounds=data.draw(st.sampled_from([None, True])),
-                standard=data.draw(st.sampled_from([None, MIXED])),
-            )
-        elif trial.steps:
-            trial.undo()
+    for what in data.draw(st.lists(st.sampled_from(["switch", "add", "move", "undo", "change", "edit"]), max_size=8)):
+        with suppress(InputError):  # far from any street, or no street touched
+            drawn_step(trial, what, data)
         assert same(trial.coverage(), from_scratch(trial))
     while trial.steps:
         trial.undo()
@@ -173,6 +203,42 @@ def test_hundreds_of_steps_in_liechtenstein_equal_measurements_from_scratch(
 ) -> None:
     (tmp_path / "study.toml").write_text(LIECHTENSTEIN.format(liechtenstein.as_posix()), encoding="utf-8")
     assert random_steps(read_study(tmp_path / "study.toml", cache=cache), 200, 2) == 20
+
+
+def test_edits_chain_and_are_taken_back() -> None:
+    trial = line_trial()
+    flood = [degrees(x, y) for x, y in ((400, -9), (600, -9), (600, 9), (400, 9))]
+    trial.open("B1").close_streets(flood, name="flood").add_street([degrees(300, 0), degrees(2_000, 0)], bridge=True)
+    assert [edit.text for edit in trial.scenario.edits] == ["closure 'flood'", "new bridge"]
+    assert repr(trial).startswith("<Trial 1 opened, 2 of streets: <Coverage")
+    assert trial.undo().scenario.edits == trial.scenario.edits[:1]
+    # 0 reaches O1; 500 stands in the flood; 1 500 to 3 500 reach B1 and O2.
+    assert trial.coverage().covered_people == 10 * 6
+    assert trial.undo().undo().scenario == Scenario()
+    with pytest.raises(InputError, match="touches no street"):
+        trial.close_streets([degrees(x, y) for x, y in ((0, 500), (9, 500), (9, 600))])
+    assert trial.scenario == Scenario()
+    assert trial.close_streets([0, 1]).scenario.edits == (Closure(edges=(0, 1)),)
+
+
+def test_a_site_may_stand_on_a_new_street_where_no_other_is_near() -> None:
+    trial = line_trial()
+    far = degrees(3_000, 4_900)
+    with pytest.raises(InputError, match="m from any street; expected one nearby"):
+        trial.add(*far)
+    trial.add_street([degrees(3_000, 0), degrees(3_000, 4_900)]).add(*far, id="N1")
+    assert trial.coverage().snapped.sites.snapped.all()
+    with pytest.raises(InputError, match=r"added site 'N2' .* m from any street; expected one nearby"):
+        trial.add(*degrees(3_000, 9_000), id="N2")
+    assert same(trial.coverage(), from_scratch(trial))
+
+
+def test_a_scenario_with_edits_is_a_value() -> None:
+    line = [degrees(0, 9), degrees(900, 9)]
+    one, other = (Scenario(name=name, edits=(NewStreet(line=line, name="dam"),)) for name in ("one", "other"))
+    assert one == replace(other, name="one")
+    assert (one + other).edits == one.edits
+    assert len({one, replace(other, name="one")}) == 1
 
 
 def line_trial() -> Trial:

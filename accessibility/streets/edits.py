@@ -1,0 +1,287 @@
+"""Edits of streets, as values: a new street, an area that closes, a pace that changes, a compound that opens.
+
+Places are degrees, WGS84, as shapely geometries. `accessibility.streets.editing` says what each does to a network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+
+if TYPE_CHECKING:
+    from shapely.geometry.base import BaseGeometry
+
+_LINE, _AREA = ("LineString",), ("Polygon", "MultiPolygon")
+_WIDE, _HIGH = 180.0, 90.0
+_ENDS, _CORNERS = 2, 3  # of a line, of a ring
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class NewStreet:
+    """A street, path or bridge that does not exist today; it is flat, and everybody may walk it.
+
+    Parameters
+    ----------
+    line
+        Where: a shapely line, WKT or pairs of longitude and latitude, in degrees, WGS84; or a table of geopandas.
+    name
+        For tables, maps and explanations.
+    bridge
+        Whether it passes over what it crosses, and is joined at its ends alone.
+    oneway
+        Whether it may be walked in the order of its vertices only.
+    steps
+        Whether it is a flight of steps.
+
+    Raises
+    ------
+    InputError
+        No line, or vertices that are no degrees.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.NewStreet(line=[(111.0, 30.7), (111.01, 30.7)], name="Dam").line.wkt
+    'LINESTRING (111 30.7, 111.01 30.7)'
+    """
+
+    line: Any
+    name: str = ""
+    bridge: bool = False
+    oneway: bool = False
+    steps: bool = False
+
+    def __post_init__(self) -> None:
+        """Take the line as geometry and refuse what is none."""
+        object.__setattr__(self, "line", geometry_of(self.line, self.text, _LINE))
+
+    @property
+    def text(self) -> str:
+        """What it is, in words."""
+        return _named("new bridge" if self.bridge else "new steps" if self.steps else "new street", self.name)
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class Closure:
+    """Streets that nobody walks: those inside an area, cut at its border, or whole edges of the network.
+
+    Parameters
+    ----------
+    area
+        Where: a polygon, given as a line is; None where `edges` says which.
+    edges
+        Rows of the study's network, as `Network.to_gdf` has them.
+    name
+        For tables, maps and explanations.
+    bridges
+        Whether bridges and tunnels in the area close too; in a flood a bridge may stay open.
+
+    Raises
+    ------
+    InputError
+        Neither an area nor edges, both, or no polygon.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.Closure(edges=[4, 5], name="works").text
+    "closure 'works'"
+    """
+
+    area: Any = None
+    edges: tuple[int, ...] = ()
+    name: str = ""
+    bridges: bool = True
+
+    def __post_init__(self) -> None:
+        """Take the area as geometry and refuse what is none."""
+        object.__setattr__(self, "edges", tuple(int(row) for row in self.edges))
+        if (self.area is None) == (not self.edges):
+            msg = f"{self.text} has {'no area and no edges' if self.area is None else 'both'}; expected one of both"
+            raise InputError(msg)
+        if self.area is not None:
+            object.__setattr__(self, "area", geometry_of(self.area, self.text, _AREA))
+
+    @property
+    def text(self) -> str:
+        """What it is, in words."""
+        return _named("closure", self.name)
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """An area where people walk slower or faster, as in mud or on a street that is paved; metres stay as they are.
+
+    Parameters
+    ----------
+    area
+        Where: a polygon, given as a line is; streets count as far as they lie in it.
+    factor
+        How many times as fast as today: 0.5 takes twice as long. What is waited or ridden stays as it is.
+    name
+        For tables, maps and explanations.
+
+    Raises
+    ------
+    InputError
+        A factor that is not positive, or no polygon.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.Pace(area=[(111.0, 30.7), (111.1, 30.7), (111.1, 30.8)], factor=0.5, name="mud").text
+    "pace of 'mud'"
+    """
+
+    area: Any
+    factor: float
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the area as geometry and refuse what is none."""
+        object.__setattr__(self, "area", geometry_of(self.area, self.text, _AREA))
+        if not (math.isfinite(self.factor) and self.factor > 0):
+            msg = f"{self.text} changes by the factor {self.factor}; expected one above 0, such as 0.5 for half as fast"
+            raise InputError(msg)
+
+    @property
+    def text(self) -> str:
+        """What it is, in words."""
+        return f"pace of {self.name!r}" if self.name else "pace"
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class CompoundOpening:
+    """Compounds whose private ways everybody may walk: each as a whole that an area touches, or a place is next to.
+
+    Parameters
+    ----------
+    area
+        A polygon, given as a line is, or a point: the compound with the private way that is nearest, within 200 m.
+    name
+        For tables, maps and explanations.
+
+    Raises
+    ------
+    InputError
+        No polygon and no point.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> acc.CompoundOpening(area=(111.0, 30.7)).area.wkt
+    'POINT (111 30.7)'
+    """
+
+    area: Any
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the area as geometry and refuse what is none."""
+        object.__setattr__(self, "area", geometry_of(self.area, self.text, (*_AREA, "Point")))
+
+    @property
+    def text(self) -> str:
+        """What it is, in words."""
+        return _named("opening of a compound", self.name)
+
+
+StreetEdit = NewStreet | Closure | Pace | CompoundOpening
+
+
+def _named(what: str, name: str) -> str:
+    return f"{what} {name!r}" if name else what
+
+
+def geometry_of(given: Any, subject: str, kinds: tuple[str, ...]) -> BaseGeometry:
+    """Return a geometry in degrees of what somebody gives for one.
+
+    Parameters
+    ----------
+    given
+        A shapely geometry in degrees, a series or frame of geopandas in any coordinate system, WKT, or pairs of
+        longitude and latitude.
+    subject
+        What it is for, for the message.
+    kinds
+        Types of geometry that are expected.
+
+    Raises
+    ------
+    InputError
+        Another geometry, an empty or invalid one, one that is not in degrees.
+
+    Examples
+    --------
+    >>> geometry_of("POINT (111 30.7)", "opening", ("Point",)).wkt
+    'POINT (111 30.7)'
+    """
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    wanted = " or ".join(kind.lower() for kind in kinds)
+    found = _geometry(given, subject, kinds)
+    if found.geom_type == "MultiLineString":
+        found = shapely.line_merge(found)
+    if found.geom_type not in kinds or found.is_empty:
+        told = f"an empty {found.geom_type}" if found.is_empty else f"a {found.geom_type}"
+        msg = f"{subject} is {told}; expected a {wanted} in degrees, WGS84"
+        raise InputError(msg)
+    xy = shapely.get_coordinates(found)
+    bad = ~((np.abs(xy[:, 0]) <= _WIDE) & (np.abs(xy[:, 1]) <= _HIGH))
+    if bad.any():
+        x, y = xy[bad][0]
+        msg = (
+            f"{subject} has a vertex at {x:.10g}, {y:.10g}; expected degrees, WGS84, or a GeoSeries with its "
+            "coordinate system"
+        )
+        raise InputError(msg)
+    if not found.is_valid or (found.geom_type == "LineString" and found.length == 0):
+        reason = "it has no length" if found.is_valid else shapely.is_valid_reason(found)
+        msg = f"{subject} is not valid: {reason}; expected a {wanted} that does not cross itself"
+        raise InputError(msg)
+    flat: BaseGeometry = shapely.force_2d(found)
+    return flat
+
+
+def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
+    """Return a shapely geometry of whatever was given for one."""
+    import shapely  # noqa: PLC0415
+
+    if hasattr(given, "to_crs"):
+        return _of_table(given, subject)
+    if hasattr(given, "geom_type"):
+        return given
+    try:
+        if isinstance(given, str):
+            return shapely.from_wkt(given)
+        xy = np.asarray(given, dtype=np.float64)
+        if xy.shape == (2,) and "Point" in kinds:
+            return shapely.Point(xy)
+        if xy.ndim == 2 and xy.shape[1] == 2 and len(xy) >= (_ENDS if kinds == _LINE else _CORNERS):  # noqa: PLR2004
+            return shapely.LineString(xy) if kinds == _LINE else shapely.Polygon(xy)
+    except (TypeError, ValueError, shapely.errors.ShapelyError):
+        pass
+    wanted = " or ".join(kind.lower() for kind in kinds)
+    msg = f"{subject} is {str(given)[:60]!r}; expected a {wanted}: a geometry, WKT, or pairs of longitude and latitude"
+    raise InputError(msg)
+
+
+def _of_table(given: Any, subject: str) -> Any:
+    """Return the one geometry that the rows of a table make together, in degrees."""
+    import shapely  # noqa: PLC0415
+
+    if given.crs is None:
+        msg = f"{subject} is a {type(given).__name__} without a coordinate system; expected one (set_crs names it)"
+        raise InputError(msg)
+    rows = given.to_crs("EPSG:4326").geometry.dropna()
+    return rows.iloc[0] if len(rows) == 1 else shapely.union_all(rows.to_numpy())
