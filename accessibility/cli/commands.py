@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import signal
-import sys
-import threading
-import traceback
-import warnings
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from accessibility import __version__
-from accessibility.cli.streams import prepare_streams
-from accessibility.errors import (
-    AccessibilityError,
-    AccessibilityWarning,
-    InfeasibleError,
-    InputError,
-    OutputError,
-    UnprovenError,
-    visible,
-)
-from accessibility.sources.files import abandon, is_full
+from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
+from accessibility.errors import InputError, visible
+from accessibility.wording import Language, Wording, console_language
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from accessibility.cli.options import Progress
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
-EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
 
 app = typer.Typer(
     name="accessibility",
@@ -56,7 +34,11 @@ Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standa
 Basemap = Annotated[
     bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
 ]
-Lang = Annotated[Literal["en", "zh", "both"], typer.Option("--lang", help="Language of map, report and workbook.")]
+Lang = Annotated[
+    Literal["en", "zh", "both"] | None,
+    typer.Option("--lang", help="Language of map, report and workbook (English if not given) and of the terminal."),
+]
+Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
 Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
 Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
 Overwrite = Annotated[
@@ -82,25 +64,63 @@ def demo(  # noqa: PLR0913 -- the options of a command
     quiet: Quiet = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
-    lang: Lang = "en",
+    lang: Lang = None,
     basemap: Basemap = False,
 ) -> None:
     """Run the sample county: coverage, proposal, map and report, into maps/demo/."""
     from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.pack import run_demo  # noqa: PLC0415
 
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
     with _progress(quiet=quiet) as progress:
         result = run_demo(out, options, progress)
     _tell(result, quiet=quiet, as_json=as_json)
 
 
 @app.command()
-def new(folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")]) -> None:
-    """Write a commented study.toml to fill in."""
-    from accessibility.cli.starting import new_study  # noqa: PLC0415
+def new(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILE...]", help="Inputs of any kind, recognised by content; banks=FILE says what it is."
+        ),
+    ] = None,
+    *,
+    run: Annotated[bool, typer.Option("--run", help="Go on to coverage, map and report.")] = False,
+    budget: Annotated[float | None, typer.Option(help="With --run: also propose sites for this total cost.")] = None,
+    quiet: Quiet = False,
+    lang: Spoken = None,
+) -> None:
+    """Write a commented study.toml: to fill in, or filled from the files that are named."""
+    from accessibility.cli.starting import begin_study, new_study  # noqa: PLC0415
 
-    typer.echo(f"wrote {new_study(folder)}: fill in the inputs, then run: accessibility check {folder}/study.toml")
+    language = console_language(lang)
+    say = Wording("console", language)
+    if not files:
+        typer.echo(say("wrote_template", path=new_study(folder, language)))
+        return
+    with _progress(quiet=quiet) as progress:
+        begun = begin_study(folder, files, progress, language=language)
+    for line in () if quiet else begun.lines:
+        typer.echo(visible(line))
+    if begun.error:
+        raise InputError(say("still_to_mend", path=begun.path, error=begun.error))
+    if begun.warnings and not quiet:
+        typer.echo(say("found_in_study"))
+        for line in begun.warnings:
+            typer.echo(f"  {visible(line)}")
+    typer.echo(say("wrote_study", path=begun.path))
+    if run:
+        _go_on(begun.path, budget, quiet=quiet, lang=lang)
+
+
+def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | None) -> None:
+    """Run a study that was just written, with a proposal where a budget is given."""
+    if budget is None:
+        cover(study, quiet=quiet, lang=lang)
+    else:
+        site(study, budget=budget, quiet=quiet, lang=lang)
 
 
 @app.command()
@@ -165,7 +185,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
     quiet: Quiet = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
-    lang: Lang = "en",
+    lang: Lang = None,
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
@@ -185,7 +205,12 @@ def cover(  # noqa: PLR0913 -- the options of a command
     from accessibility.cli.pack import run_cover  # noqa: PLC0415
 
     options = Options(
-        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+        workers=workers,
+        overwrite=overwrite,
+        basemap=basemap,
+        language=lang or "en",
+        shapefile=shapefile,
+        geotiff=geotiff,
     )
     with _progress(quiet=quiet) as progress:
         if tiles:
@@ -234,7 +259,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     quiet: Quiet = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
-    lang: Lang = "en",
+    lang: Lang = None,
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
@@ -255,7 +280,12 @@ def site(  # noqa: PLR0913 -- the options of a command
         gap=gap or 0.0,
     )
     options = Options(
-        workers=workers, overwrite=overwrite, basemap=basemap, language=lang, shapefile=shapefile, geotiff=geotiff
+        workers=workers,
+        overwrite=overwrite,
+        basemap=basemap,
+        language=lang or "en",
+        shapefile=shapefile,
+        geotiff=geotiff,
     )
     with _progress(quiet=quiet) as progress:
         result = run_site(study, question, out, options, progress)
@@ -285,14 +315,14 @@ def compare(  # noqa: PLR0913 -- the options of a command
     quiet: Quiet = False,
     as_json: Json = False,
     overwrite: Overwrite = False,
-    lang: Lang = "en",
+    lang: Lang = None,
     basemap: Basemap = False,
 ) -> None:
     """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
     from accessibility.cli.comparing import run_compare  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang)
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
     with _progress(quiet=quiet) as progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:
@@ -340,92 +370,5 @@ def _print_json(value: Any) -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with the code of DESIGN: 0 done, 1 our fault, 2 input, 3 unproven, 4 output.
-
-    The work is done in a thread of its own, so that a signal stops it at once wherever it is, in compiled code too:
-    nothing half-made stays, and the exit code is 130 (SIGINT) or 143 (SIGTERM).
-    """
-    prepare_streams()
-    warnings.simplefilter("ignore", AccessibilityWarning)  # the commands print findings themselves
-    codes: list[int | str | None] = []
-    work = threading.Thread(target=lambda: codes.append(_run()), daemon=True)
-    with _stopping():
-        work.start()
-        while work.is_alive():
-            work.join(0.2)  # a signal is heard between two waits at the latest
-    sys.exit(codes[0] if codes else EXIT_FAULT)
-
-
-def _run() -> int | str | None:
-    """Return the exit code of the command; say what went wrong."""
-    try:
-        return _app_code()
-    except (AccessibilityError, OSError) as error:
-        told = error if isinstance(error, AccessibilityError) else _unwritable(error)
-        if told is not None:
-            _say_error(f"error: {told}")
-            return _code(told)
-        traceback.print_exc()
-    except BaseException:  # noqa: BLE001 -- a fault of our own, told in full
-        traceback.print_exc()
-    return EXIT_FAULT
-
-
-def _app_code() -> int | str | None:
-    code: int | str | None = 0
-    try:
-        app()
-    except SystemExit as stop:
-        code = stop.code
-    sys.stdout.flush()
-    return EXIT_OUTPUT if code == 1 else code  # so typer and rich say that nobody reads what is printed
-
-
-def _unwritable(error: OSError) -> OutputError | None:
-    """Return the error for a full disk or an impossible place that is met outside our writers; None for our faults."""
-    reason = error.strerror or error
-    if not is_full(error) and error.errno not in _NO_PLACE:
-        return None
-    if error.filename is not None:
-        return OutputError(f"{error.filename} cannot be written: {reason}; expected a writable place")
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still in the buffer has nowhere to go
-    return OutputError(f"standard output cannot be written: {reason}; expected room where it goes")
-
-
-@contextmanager
-def _stopping() -> Iterator[None]:
-    """Stop at once on SIGINT and SIGTERM, where this is the main thread; when all is done, they change nothing more."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    for number in _SIGNALS:
-        signal.signal(number, _stop)
-    try:
-        yield
-    finally:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)  # the process ends with the code of what was done
-
-
-def _stop(number: int, _: object) -> None:
-    for other in _SIGNALS:
-        signal.signal(other, signal.SIG_IGN)
-    abandon()
-    with suppress(OSError, ValueError):
-        shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # the bar of progress hides the cursor
-        os.write(2, f"{shown}stopped: nothing was written, nothing half-made was left\n".encode())
-    os._exit(128 + number)
-
-
-def _say_error(text: str) -> None:
-    with suppress(OSError, ValueError):
-        typer.echo(visible(text), err=True)
-
-
-def _code(error: AccessibilityError) -> int:
-    if isinstance(error, InputError):
-        return EXIT_INPUT
-    if isinstance(error, InfeasibleError | UnprovenError):
-        return EXIT_UNPROVEN
-    return EXIT_OUTPUT if isinstance(error, OutputError) else EXIT_FAULT
+    """Run the command line and exit with its code; see `accessibility.cli.exits`."""
+    exit_with_code(app)

@@ -4,33 +4,51 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accessibility.errors import InputError, OutputError
+from accessibility.geo.datums import DATUMS
 from accessibility.present.manifest import list_files, parse_manifest, write_manifest
 from accessibility.sources.cache import sha256_file
+from accessibility.sources.detection import SWAPPED, ReadingFinding
 from accessibility.sources.files import write_aside, write_folder
+from accessibility.sources.recognition import ROLES, Recognised, recognise_files
+from accessibility.sources.tables.columns import find_column
+from accessibility.sources.tables.reading import read_table
 from accessibility.study.loading.context import MARGIN_M
-from accessibility.wording import day_text
+from accessibility.study.study import read_study
+from accessibility.wording import Language, Wording, day_text
 
 if TYPE_CHECKING:
-    from accessibility.cli.options import FetchOptions, Progress
+    from collections.abc import Sequence
 
-_TEMPLATE = Path(__file__).parents[1] / "present" / "templates" / "study.toml"
-_FETCHED_TEMPLATE = _TEMPLATE.with_name("fetched.toml")
+    from accessibility.cli.options import FetchOptions, Progress
+    from accessibility.study.study import Study
+
+_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
+_TEMPLATE_OF: Mapping[Language, str] = {"en": "study.toml", "zh": "study.zh.toml"}
+_FETCHED_TEMPLATE = _TEMPLATES / "fetched.toml"
+_OF_CELLS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")  # where nothing tells the datum
+_CHINESE = ("GCJ-02", "BD-09")  # data that only China has
+_INPUTS, _SETTLEMENT = "[inputs]\n", "[settlement]\n"
+_OSM_CREDIT = "© OpenStreetMap contributors, ODbL"
 _FETCHED = ("streets.osm.gz", "boundary.gpkg", "banks.gpkg", "outlets.gpkg")
 _RECORD = "fetched.json"
 
 
-def new_study(folder: Path) -> Path:
+def new_study(folder: Path, language: Language = "en") -> Path:
     """Write a commented study.toml into a folder; an existing one stays as it is.
 
     Parameters
     ----------
     folder
         The folder; it is made where there is none.
+    language
+        Of the comments: ``en`` or ``zh``.
 
     Returns
     -------
@@ -50,13 +68,196 @@ def new_study(folder: Path) -> Path:
     >>> new_study(folder / "mine").name
     'study.toml'
     """
+    path = _unwritten(folder)
+    _write(path, (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8"))
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A study that was written from files.
+
+    Parameters
+    ----------
+    path
+        The ``study.toml``.
+    lines
+        What was recognised and why, and how coordinates are read, in words.
+    warnings
+        What looks wrong with the inputs.
+    error
+        Why the study cannot be read yet; empty where it can.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import Begun
+    >>> Begun(path=folder / "study.toml", lines=(), warnings=()).error
+    ''
+    """
+
+    path: Path
+    lines: tuple[str, ...]
+    warnings: tuple[str, ...]
+    error: str = ""
+
+
+def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, language: Language = "en") -> Begun:
+    """Write a study.toml from files: each is recognised by its content, and coordinates are read as they fit best.
+
+    Parameters
+    ----------
+    folder
+        Where the ``study.toml`` is written; it is made where there is none.
+    files
+        Paths; one with its role before it, as ``banks=list.xlsx``, is taken for that.
+    progress
+        Who is told how far it is.
+    language
+        Of the comments and of what is said: ``en`` or ``zh``.
+
+    Returns
+    -------
+    Begun
+        What was written and why.
+
+    Raises
+    ------
+    InputError
+        A study.toml is there already, or a file that is none of what a study reads.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import begin_study
+    >>> try:
+    ...     begin_study(folder / "other", [str(study)], silent)
+    ... except acc.InputError as error:
+    ...     print(str(error).split(";")[0])
+    study.toml: unsupported format .toml
+    """
+    path, say = _unwritten(folder), Wording("console", language)
+    found = recognise_files([_given(file) for file in files])
+    lines = [_told(one, say) for one in found]
+    _write(path, study_text(found, folder, language))
+    error, read = "", None
+    taken: list[str] = []
+    try:
+        read = read_study(path, progress=progress.step)
+        found, taken = _as_they_fit(found, read, say)
+        if taken:
+            _write(path, study_text(found, folder, language))
+            read = read_study(path, progress=progress.step)
+    except InputError as fault:
+        error = str(fault)
+    warnings = [] if read is None else [str(finding) for finding in read.findings if finding.is_warning]
+    return Begun(path=path, lines=(*lines, *taken), warnings=tuple(warnings), error=error)
+
+
+def _unwritten(folder: Path) -> Path:
     path = folder / "study.toml"
     if path.exists():
         msg = f"{path} exists; expected a folder without a study"
         raise InputError(msg)
-    with write_aside(path) as aside:
-        aside.write_bytes(_TEMPLATE.read_bytes())
     return path
+
+
+def _write(path: Path, text: str) -> None:
+    with write_aside(path) as aside:
+        aside.write_bytes(text.encode("utf-8"))
+
+
+def _given(file: str) -> tuple[Path, str | None]:
+    """Return a path with the role that stands before it, if any; a file whose name has such a beginning is a file."""
+    role, sign, rest = file.partition("=")
+    return (Path(rest), role) if sign and role in ROLES and not Path(file).exists() else (Path(file), None)
+
+
+def _told(one: Recognised, say: Wording) -> str:
+    joint = {"en": ", ", "zh": "\N{FULLWIDTH COMMA}"}[say.language]
+    evidence = joint.join(say(key, **values) for key, values in one.evidence)
+    return say("recognised", file=one.path.name, role=say(f"role_{one.role}"), evidence=evidence)
+
+
+def _as_they_fit(found: Sequence[Recognised], study: Study, say: Wording) -> tuple[list[Recognised], list[str]]:
+    """Return the files with coordinates read as they fit best where that is clear, and what says so."""
+    suspect = {finding.source: finding for finding in study.findings if isinstance(finding, ReadingFinding)}
+    read: list[Recognised] = []
+    said: list[str] = []
+    for one in found:
+        finding = suspect.get(one.path.name)
+        if finding is None or one.role not in ("outlets", "banks", "candidates", "population"):
+            read.append(one)
+            continue
+        swap = finding.reading == SWAPPED
+        keys = {"columns": _swapped(one.path)} if swap else {"coordinates": finding.reading}
+        read.append(replace(one, keys={**one.keys, **keys}))
+        reading = say("swapped") if swap else finding.reading
+        evidence = finding.message.rsplit(": ", 1)[0]  # without the advice, which is followed
+        said.append(say("taken_as", file=one.path.name, reading=reading, evidence=evidence))
+    return read, said
+
+
+def _swapped(path: Path) -> dict[str, str]:
+    table, _ = read_table(path)
+    lon, lat = (find_column(table, key, source=path.name) for key in ("lon", "lat"))
+    return {"lon": str(lat), "lat": str(lon)}
+
+
+def study_text(found: Sequence[Recognised], folder: Path, language: Language) -> str:
+    """Return a commented study.toml for some files: the template with its inputs filled in."""
+    say = Wording("console", language)
+    before, _, rest = (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8").partition(_INPUTS)
+    inputs, _, after = rest.partition(_SETTLEMENT)
+    comment = inputs.rstrip().rpartition("\n")[2]  # the last lines before [settlement] belong to it
+    by_role: dict[str, Recognised] = {one.role: one for one in found if one.role != "group"}
+    groups = {one.keys["name"]: _relative(one.path, folder) for one in found if one.role == "group"}
+    if any(one.path.name.endswith((".pbf", ".osm", ".osm.gz", ".osm.bz2")) for one in found):
+        before = before.replace("# attribution = ", f"attribution = {_toml(_OSM_CREDIT)}\n# attribution = ", 1)
+    if any(one.keys.get("coordinates") in _CHINESE for one in found):
+        before = before.replace('access = "default"', 'access = "china"  ', 1)
+    lines = []
+    for one in found:
+        if one.role not in ("group", "totals"):
+            lines += [f"# {_told(one, say)}", f"{one.role:<10} = {_toml(_input(one, by_role, groups, folder))}"]
+    lines += [f"# {_told(one, say)}" for one in found if one.role in ("group", "totals")]
+    if "population" not in by_role and _counted(by_role):
+        lines.append(f"population = {_toml({'buildings': True})}")
+    return f"{before}{_INPUTS}{chr(10).join(lines)}\n\n{comment}\n{_SETTLEMENT}{after}"
+
+
+def _counted(by_role: Mapping[str, Recognised]) -> bool:
+    """Return whether the districts, or a table joined to them, say how many people they have."""
+    return "totals" in by_role or ("area" in by_role and "population" in by_role["area"].keys)
+
+
+def _input(
+    one: Recognised, by_role: Mapping[str, Recognised], groups: Mapping[str, str], folder: Path
+) -> dict[str, Any]:
+    keys: dict[str, Any] = {"path": _relative(one.path, folder), **one.keys}
+    if one.role == "area" and "totals" in by_role:
+        keys |= {"table": _relative(by_role["totals"].path, folder), **by_role["totals"].keys}
+    if one.role == "population" and groups:
+        keys["groups"] = dict(groups)
+    if one.role in ("outlets", "banks", "candidates") and one.path.suffix.lower() in _OF_CELLS:
+        keys.setdefault("coordinates", DATUMS[0])
+    return keys
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Return a path as the study names it: from its folder where it lies near, else in full; with slashes."""
+    whole, home = path.resolve(), folder.resolve()
+    near = whole.is_relative_to(home) or whole.is_relative_to(home.parent)
+    return Path(os.path.relpath(whole, home)).as_posix() if near else whole.as_posix()
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        inside = ", ".join(
+            f"{k if k.isidentifier() and k.isascii() else _toml(k)} = {_toml(v)}" for k, v in value.items()
+        )
+        return f"{{ {inside} }}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 def run_fetch(place: str, folder: Path, options: FetchOptions, progress: Progress) -> dict[str, Any]:

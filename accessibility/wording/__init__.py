@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import locale
 import math
+import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -17,6 +19,20 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+
+def console_language(choice: str | None = None) -> Language:
+    """Return the language that a terminal is spoken to in: the one asked for, else the system's where it is Chinese.
+
+    Examples
+    --------
+    >>> console_language("zh"), console_language("both"), console_language("en")
+    ('zh', 'zh', 'en')
+    """
+    if choice is not None:
+        return "en" if choice == "en" else "zh"
+    told = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
+    return "zh" if (told or locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
 
 
 def day_text(seconds: float | None = None) -> str:

@@ -1,0 +1,260 @@
+"""What a file holds, found by its content: streets, people, heights, districts, outlets, banks, candidates."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
+from accessibility.sources.raster.reading import opened_raster, read_values
+from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column
+from accessibility.sources.tables.numerals import parse_numbers
+from accessibility.sources.tables.points import TableSpec, has_places
+from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Role = Literal["network", "population", "group", "elevation", "area", "totals", "outlets", "banks", "candidates"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+RASTER_SUFFIXES = (".tif", ".tiff", ".asc", ".vrt", ".img")
+_BESIDE = (".dbf", ".shx", ".prj", ".cpg", ".sbn", ".sbx", ".qix", ".qmd", ".md5", ".xml")  # of a file that is given
+_BANKS = re.compile(r"银行|信用社|农信|信合|储蓄|\bbank\b", re.IGNORECASE)
+_CANDIDATES = re.compile(r"候选|备选|拟建|拟设|candidate", re.IGNORECASE)
+_OUTLETS = re.compile(r"社保|社会保险|人社|医保|服务|便民|网点|政务|outlet|service|office", re.IGNORECASE)
+_OF_OUTLETS = ("hours", "services", "windows", "phone", "status")
+_MOST = 0.5
+_WINDOW = 1_024  # cells across that are looked at, in the middle of a raster
+_LEAST_CELLS = 16
+_EMPTY, _SMOOTH = 0.3, 0.12
+_SETTLEMENT_CODES = frozenset({10, 11, 12, 13, 21, 22, 23, 30})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recognised:
+    """A file and what it is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    role
+        One of `ROLES`: ``group`` are people of an age on the cells of the population, ``totals`` a table without
+        coordinates whose rows name districts.
+    keys
+        What the study says of it beside its path.
+    evidence
+        Why: keys of ``wording/console.toml`` with the values of their places.
+    weight
+        People of a raster, by which a group is told from everyone.
+    """
+
+    path: Path
+    role: Role
+    keys: Mapping[str, Any] = field(default_factory=dict)
+    evidence: tuple[tuple[str, Mapping[str, object]], ...] = ()
+    weight: float = 0.0
+
+
+def recognise_files(files: Sequence[tuple[Path, str | None]]) -> list[Recognised]:
+    """Return what each file is, in the order of `ROLES`.
+
+    Parameters
+    ----------
+    files
+        Paths, each with the role that the user gives it; None where its content decides.
+
+    Raises
+    ------
+    InputError
+        A file that holds none of these, a role that is none, or two files of a role that only one can have.
+    """
+    given = {path.resolve() for path, _ in files}
+    found = [
+        _recognise(path, role)
+        for path, role in files
+        if path.suffix.lower() not in _BESIDE or not _belongs(path, given)
+    ]
+    found = _groups_apart(found)
+    for role in ROLES:
+        same = [one for one in found if one.role == role]
+        if len(same) > 1 and role != "group":
+            names = " and ".join(one.path.name for one in same)
+            msg = (
+                f"{names} are both taken for {role}; expected one file: leave one out, or say what each is, "
+                f"such as banks={same[-1].path.name}"
+            )
+            raise InputError(msg)
+    return sorted(found, key=lambda one: (ROLES.index(one.role), one.path.name))
+
+
+def _belongs(path: Path, given: set[Path]) -> bool:
+    """Return whether a file is part of another one that is given, as the `.dbf` of a Shapefile is."""
+    stems = (path.with_suffix(""), path.with_suffix("").with_suffix(""))
+    return any(
+        other != path.resolve() and other.with_suffix("").name in {stem.name for stem in stems} for other in given
+    )
+
+
+def _recognise(path: Path, role: str | None) -> Recognised:
+    if role is not None and role not in ROLES:
+        msg = f"{path.name} is given as {role!r}; expected one of {', '.join(ROLES)}"
+        raise InputError(msg)
+    name, suffix = path.name.lower(), path.suffix.lower()
+    if name.endswith(OSM_SUFFIXES) or suffix == ".graphml":
+        kind = "an_extract" if suffix != ".graphml" else "a_graph"
+        found = Recognised(path=path, role="network", evidence=((kind, {}),))
+    elif suffix in RASTER_SUFFIXES:
+        found = _of_raster(path, role)
+    elif suffix in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES):
+        found = _of_table(path, role)
+    else:
+        known = ", ".join(
+            (*OSM_SUFFIXES, ".graphml", *RASTER_SUFFIXES, *TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES)
+        )
+        msg = f"{path.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"
+        raise InputError(msg)
+    return found if role is None else replace(found, role=role)
+
+
+def _of_raster(path: Path, role: str | None) -> Recognised:
+    """Return whether cells are people or heights: people leave most cells empty, heights go on from cell to cell."""
+    with opened_raster(path) as raster:
+        wide, tall = min(raster.width, _WINDOW), min(raster.height, _WINDOW)
+        window = ((raster.width - wide) // 2, (raster.height - tall) // 2, wide, tall)
+        values, known = read_values(raster, 1, window)
+    values = np.where(known & np.isfinite(values), values, np.nan).astype(np.float64)
+    there = values[np.isfinite(values)]
+    if role is not None:
+        return Recognised(path=path, role="population", evidence=(("as_told", {}),), weight=float(np.nansum(values)))
+    if there.size < _LEAST_CELLS:
+        msg = (
+            f"{path.name}: {there.size} cells have a value in its middle; expected people or heights: say which, "
+            f"such as population={path.name}"
+        )
+        raise InputError(msg)
+    empty = 1 - np.count_nonzero(there > 0) / values.size
+    if set(np.unique(there[there > 0]).tolist()) <= _SETTLEMENT_CODES:
+        msg = (
+            f"{path.name}: its cells are classes of settlement (GHS-SMOD); expected people or heights: leave it out, "
+            "the study works them out from the people"
+        )
+        raise InputError(msg)
+    smooth = _steps(values) / max(float(np.ptp(np.percentile(there, [5, 95]))), 1e-9)
+    if (there < 0).any() or (smooth < _SMOOTH and empty < _EMPTY):
+        low, high = float(there.min()), float(there.max())
+        return Recognised(
+            path=path, role="elevation", evidence=(("goes_on", {"low": f"{low:,.0f}", "high": f"{high:,.0f}"}),)
+        )
+    people = float(there.sum())
+    said = {"people": f"{people:,.0f}", "empty": round(100 * empty)}
+    return Recognised(path=path, role="population", evidence=(("in_cells", said),), weight=people)
+
+
+def _steps(values: NDArray[np.float64]) -> float:
+    """Return how far neighbours differ, on average."""
+    across = np.abs(np.diff(values, axis=1))
+    return float(np.nanmean(across)) if np.isfinite(across).any() else np.inf
+
+
+def _groups_apart(found: list[Recognised]) -> list[Recognised]:
+    """Return the files with all rasters of people but the fullest as groups, named by the years in their names."""
+    rasters = [one for one in found if one.role == "population" and one.path.suffix.lower() in RASTER_SUFFIXES]
+    if not rasters:
+        return found
+    everyone = max(rasters, key=lambda one: (one.weight, one.path.name))
+    names = {}
+    for one in rasters:
+        years = re.search(r"(?<!\d)(\d{2})(?!\d)", one.path.stem)
+        names[one.path] = f"{years[1]}+" if years else one.path.stem
+    return [
+        replace(one, role="group", keys={"name": names[one.path]}) if one in rasters and one is not everyone else one
+        for one in found
+    ]
+
+
+def _of_table(path: Path, role: str | None) -> Recognised:
+    table, _ = read_table(path)
+    shapes = getattr(table, "geometry", None)
+    kinds = [] if shapes is None else list(shapes.geom_type.dropna())
+    lines = sum(kind.endswith("LineString") for kind in kinds)
+    areas = sum(kind.endswith("Polygon") for kind in kinds)
+    if lines > _MOST * max(len(kinds), 1):
+        return Recognised(path=path, role="network", evidence=(("lines", {"n": lines}),))
+    people = find_column(table, "population", source=path.name)
+    if areas > _MOST * max(len(kinds), 1) and role in (None, "area"):
+        return _of_areas(path, table, people)
+    if not has_places(table, TableSpec(), source=path.name):
+        if people is None:
+            columns = ", ".join(attributes(table))
+            msg = (
+                f"{path.name}: no coordinates and no column of people (columns {columns}); expected lon and lat, or "
+                "经度 and 纬度: addresses need a geocoder first"
+            )
+            raise InputError(msg)
+        return Recognised(
+            path=path, role="totals", keys={"population": people}, evidence=(("no_places", {"column": people}),)
+        )
+    return _of_places(path, table, people)
+
+
+def _of_areas(path: Path, table: pd.DataFrame, people: str | None) -> Recognised:
+    name = next((found for key in ("name", *DIVISIONS) if (found := find_column(table, key, source=path.name))), None)
+    name = name or _telling_column(table)
+    if name is None:
+        msg = f"{path.name}: no column names its {len(table)} polygons; expected one that does, such as name or 名称"
+        raise InputError(msg)
+    keys = {"name": name} | ({"population": people} if people else {})
+    return Recognised(path=path, role="area", keys=keys, evidence=(("polygons", {"n": len(table), "column": name}),))
+
+
+def _telling_column(table: pd.DataFrame) -> str | None:
+    """Return the first column of texts that differ from row to row and are no numbers."""
+    for column in attributes(table):
+        texts = table[column].astype(str)
+        numbers, _ = parse_numbers(texts)
+        if texts.is_unique and (texts != "").all() and not np.isfinite(numbers).any():
+            return column
+    return None
+
+
+def _of_places(path: Path, table: pd.DataFrame, people: str | None) -> Recognised:
+    """Return whether places are banks, candidates, people or outlets: by their columns, then by their names."""
+    columns = {
+        key: find_column(table, key, source=path.name) for key in ("name", "bank", "kind", "partner", *_OF_OUTLETS)
+    }
+    told = [table[columns[key]].astype(str) for key in ("name", "bank", "kind") if columns[key] is not None]
+    texts = [" ".join(row) for row in zip(*told, strict=True)] if told else []
+
+    def share(pattern: re.Pattern[str]) -> float:
+        return sum(bool(pattern.search(text)) for text in texts) / max(len(texts), 1)
+
+    said = {"n": len(table)}
+    new = (
+        0.0
+        if columns["kind"] is None
+        else float(table[columns["kind"]].astype(str).str.strip().str.lower().eq("new").mean())
+    )
+    if max(share(_CANDIDATES), new) > _MOST or _CANDIDATES.search(path.stem):
+        return Recognised(path=path, role="candidates", evidence=(("candidates_named", said),))
+    if columns["partner"] is not None or share(_BANKS) > _MOST:
+        partner = (("partner_column", {"column": columns["partner"]}),) if columns["partner"] else ()
+        named = {"n": round(share(_BANKS) * len(table)), "of": len(table)}
+        return Recognised(path=path, role="banks", evidence=(("banks_named", named), *partner))
+    of_outlets = [columns[key] for key in _OF_OUTLETS if columns[key] is not None]
+    if people is not None and not of_outlets and share(_OUTLETS) <= _MOST:
+        return Recognised(
+            path=path, role="population", keys={"column": people}, evidence=(("people_at", said | {"column": people}),)
+        )
+    if not of_outlets and share(_OUTLETS) <= _MOST and not _OUTLETS.search(path.stem):
+        return Recognised(path=path, role="outlets", evidence=(("places_only", said),))
+    return Recognised(path=path, role="outlets", evidence=(("outlets_named", said),))

@@ -1,0 +1,90 @@
+"""`accessibility new DIR FILE...`: from files to a study, and on to the pack."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from commands import call
+
+from accessibility.cli.starting import study_text
+from accessibility.study.county import sample_file
+from accessibility.study.schema import read_study_file
+from accessibility.study.study import read_study
+from accessibility.wording import console_language
+
+if TYPE_CHECKING:
+    from accessibility.wording import Language
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """Return the sample's files, without its study."""
+    folder = tmp_path / "原始 数据"
+    shutil.copytree(sample_file().parent, folder)
+    (folder / "study.toml").unlink()
+    return folder
+
+
+def test_raw_files_become_the_study_that_a_hand_would_write(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "new", tmp_path / "county", *sorted(raw.iterdir()), "--lang", "en") == 0
+    said = capsys.readouterr().out
+    assert "outlets.csv: taken as GCJ-02: 10 of 10 sites lie in the district they name" in said
+    written, by_hand = read_study(tmp_path / "county" / "study.toml"), read_study(sample_file())
+    assert written.settings.inputs.outlets is not None
+    assert written.settings.inputs.outlets.coordinates == "GCJ-02"
+    assert written.settings.inputs.banks is not None
+    assert written.settings.inputs.banks.coordinates == "WGS84"
+    assert written.coverage().covered_people == by_hand.coverage().covered_people
+    assert written.demand.groups.keys() == by_hand.demand.groups.keys()
+    assert "../" in (tmp_path / "county" / "study.toml").read_text("utf-8")  # the folders can be moved together
+    assert call(monkeypatch, "new", tmp_path / "county", raw / "banks.xlsx") == 2  # never written over
+    assert "exists; expected a folder without a study" in capsys.readouterr().err
+
+
+def test_it_goes_on_to_the_pack_in_chinese(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (raw / "dem.tif").unlink()
+    files = [*sorted(raw.iterdir())]
+    assert call(monkeypatch, "new", "县", *files, "--run", "--lang", "zh", "--quiet") == 0
+    (folder,) = (tmp_path / "maps").iterdir()
+    assert {"coverage.html", "report.html", "districts.csv"} <= {path.name for path in folder.iterdir()}
+    assert "人能在规定范围内" in (folder / "report.html").read_text("utf-8") or "149,923人" in (
+        folder / "coverage.html"
+    ).read_text("utf-8")
+    text = (tmp_path / "县" / "study.toml").read_text("utf-8")
+    assert "# outlets.csv\N{FULLWIDTH COLON}识别为服务网点" in text
+    assert "服务标准" in text
+
+
+def test_a_study_that_cannot_be_read_yet_is_written_and_says_why(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "new", tmp_path / "x", raw / "outlets.csv", raw / "districts.gpkg", "--lang", "en") == 2
+    assert "is written but cannot be read yet" in capsys.readouterr().err
+    assert (tmp_path / "x" / "study.toml").is_file()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_templates_are_read_and_say_the_same(language: Language, tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "accessibility" / "present" / "templates"
+    texts = [(folder / name).read_text("utf-8") for name in ("study.toml", "study.zh.toml")]
+    assert tomllib.loads(texts[0]) == tomllib.loads(texts[1])
+    for text in texts:
+        (tmp_path / "study.toml").write_text(text, encoding="utf-8")
+        assert read_study_file(tmp_path / "study.toml").siting.cost.new == 3
+    empty = study_text([], tmp_path, language)
+    assert tomllib.loads(empty)["inputs"] == {}
+
+
+def test_the_terminal_speaks_as_asked_else_as_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    for told, expected in (("zh_CN.UTF-8", "zh"), ("C.UTF-8", "en"), ("de_DE.UTF-8", "en")):
+        monkeypatch.setenv("LC_ALL", told)
+        assert console_language() == expected
+        assert console_language("en") == "en"
+        assert console_language("zh") == "zh"

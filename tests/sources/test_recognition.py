@@ -1,0 +1,134 @@
+"""What a file holds is found by its content."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from rasterio.transform import from_origin
+
+from accessibility.errors import InputError
+from accessibility.sources.recognition import recognise_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLACES: dict[str, Any] = {"经度": [108.1, 108.2], "纬度": [30.1, 30.2]}
+
+
+def table(path: Path, encoding: str = "gb18030", **columns: Any) -> Path:
+    pd.DataFrame(columns).to_csv(path, index=False, encoding=encoding)
+    return path
+
+
+def raster(path: Path, values: np.ndarray[Any, Any]) -> Path:
+    where = from_origin(500_000, 3_000_000, 100, 100)
+    with rasterio.open(
+        path, "w", driver="GTiff", width=values.shape[1], height=values.shape[0], count=1,
+        dtype="float32", crs="EPSG:32649", transform=where,
+    ) as file:  # fmt: skip
+        file.write(values.astype("float32"), 1)
+    return path
+
+
+def roles(*paths: Path, **given: str) -> dict[str, str]:
+    return {one.path.name: one.role for one in recognise_files([(p, given.get(p.stem)) for p in paths])}
+
+
+def test_tables_are_told_apart_by_columns_and_names(tmp_path: Path) -> None:
+    outlets = table(tmp_path / "a.csv", 网点名称=["东街社保服务站", "西街便民中心"], **PLACES)
+    banks = table(tmp_path / "b.csv", 网点名称=["农村商业银行东街支行", "城关信用社"], **PLACES)
+    partners = table(tmp_path / "c.csv", 名称=["甲", "乙"], 是否合作=["是", "否"], **PLACES)
+    candidates = table(tmp_path / "d.csv", 名称=["甲地", "乙地"], 类型=["候选点", "候选点"], **PLACES)
+    people = table(tmp_path / "e.csv", 小区名称=["甲", "乙"], 常住人口=[300, 200], **PLACES)
+    totals = table(tmp_path / "f.csv", 乡镇=["甲镇", "乙乡"], 常住人口=["3万", "2万"])
+    assert roles(outlets, banks, candidates, people, totals) == {
+        "a.csv": "outlets",
+        "b.csv": "banks",
+        "d.csv": "candidates",
+        "e.csv": "population",
+        "f.csv": "totals",
+    }
+    (partner,) = recognise_files([(partners, None)])
+    assert (partner.role, partner.evidence[-1]) == ("banks", ("partner_column", {"column": "是否合作"}))
+    (joined,) = recognise_files([(totals, None)])
+    assert joined.keys == {"population": "常住人口"}
+
+
+def test_an_outlet_list_that_counts_its_people_is_no_table_of_people(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", 名称=["东街社保服务站"] * 2, 人口=[9, 8], 营业时间=["9-17"] * 2, **PLACES)
+    assert roles(file) == {"a.csv": "outlets"}
+
+
+def test_geometry_tells_streets_districts_and_places(tmp_path: Path) -> None:
+    square = shapely.box(108, 30, 108.5, 30.5)
+    frames = {
+        "town.gpkg": {"geometry": [square], "乡镇": ["东镇"], "常住人口": [900]},
+        "roads.geojson": {"geometry": [square.exterior], "highway": ["primary"]},
+        "odd.gpkg": {"geometry": [square, square], "code": ["1", "2"], "XZQMC": ["东镇", "西镇"]},
+    }
+    for name, columns in frames.items():
+        gpd.GeoDataFrame(columns, crs="EPSG:4326").to_file(tmp_path / name)
+    area, roads = recognise_files([(tmp_path / "roads.geojson", None), (tmp_path / "town.gpkg", None)])[::-1]
+    assert (area.role, roads.role) == ("area", "network")
+    assert area.keys == {"name": "乡镇", "population": "常住人口"}
+    (odd,) = recognise_files([(tmp_path / "odd.gpkg", None)])
+    assert odd.keys == {"name": "XZQMC"}  # the first column of texts that differ
+
+
+def test_people_and_heights_are_told_apart_by_their_cells(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    hills = 300 + 200 * np.sin(np.arange(80) / 9)[:, None] + 100 * np.cos(np.arange(60) / 7)[None, :]
+    crowd = np.where(rng.random((80, 60)) < 0.2, rng.uniform(1, 90, (80, 60)), 0)
+    full = rng.uniform(1, 90, (80, 60))  # a city without an empty cell: still no hills
+    low = hills - 520  # part of it below the sea
+    found = roles(raster(tmp_path / "x.tif", hills), raster(tmp_path / "y.tif", crowd))
+    assert found == {"x.tif": "elevation", "y.tif": "population"}
+    assert roles(raster(tmp_path / "z.tif", full)) == {"z.tif": "population"}
+    assert roles(raster(tmp_path / "w.tif", low)) == {"w.tif": "elevation"}
+
+
+def test_the_fuller_raster_is_everyone_the_others_are_groups(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    crowd = np.where(rng.random((80, 60)) < 0.2, rng.uniform(1, 90, (80, 60)), 0)
+    found = recognise_files([(raster(tmp_path / f"{n}.tif", crowd * part), None) for n, part in
+                             (("old_60plus_2020", 0.2), ("all_2020", 1.0), ("disabled", 0.1))])  # fmt: skip
+    assert [(one.path.name, one.role, one.keys.get("name")) for one in found] == [
+        ("all_2020.tif", "population", None),
+        ("disabled.tif", "group", "disabled"),
+        ("old_60plus_2020.tif", "group", "60+"),
+    ]
+
+
+def test_parts_of_a_shapefile_are_no_files_of_their_own(tmp_path: Path) -> None:
+    gpd.GeoDataFrame({"name": ["a"]}, geometry=[shapely.box(0, 0, 1, 1)], crs="EPSG:4326").to_file(tmp_path / "a.shp")
+    assert roles(*sorted(tmp_path.iterdir())) == {"a.shp": "area"}
+
+
+def test_what_a_user_says_counts_more(tmp_path: Path) -> None:
+    file = table(tmp_path / "a.csv", 名称=["农村商业银行东街支行"] * 2, **PLACES)
+    assert roles(file) == {"a.csv": "banks"}
+    assert roles(file, a="outlets") == {"a.csv": "outlets"}
+    with pytest.raises(InputError, match="given as 'shops'; expected one of network"):
+        recognise_files([(file, "shops")])
+
+
+def test_what_is_not_recognised_is_said_with_a_remedy(tmp_path: Path) -> None:
+    first, second = (table(tmp_path / f"{n}.csv", 名称=["银行"] * 2, **PLACES) for n in "ab")
+    with pytest.raises(InputError, match=r"a\.csv and b\.csv are both taken for banks.*such as banks=b\.csv"):
+        recognise_files([(first, None), (second, None)])
+    with pytest.raises(InputError, match=r"no coordinates and no column of people.*geocoder"):
+        recognise_files([(table(tmp_path / "c.csv", 名称=["甲"], 地址=["东街1号"]), None)])
+    codes = np.full((20, 20), 11.0)
+    codes[:, :9] = 30
+    with pytest.raises(InputError, match="classes of settlement"):
+        recognise_files([(raster(tmp_path / "smod.tif", codes), None)])
+    with pytest.raises(InputError, match=r"unsupported format \.docx"):
+        recognise_files([(tmp_path / "list.docx", None)])
+    with pytest.raises(InputError, match="expected people or heights"):
+        recognise_files([(raster(tmp_path / "void.tif", np.full((20, 20), np.nan)), None)])
