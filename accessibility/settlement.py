@@ -7,7 +7,7 @@ place has one class in every study, and published classes can be compared cell b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from pyproj import CRS
 from scipy import ndimage
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import SETTINGS
 
@@ -42,6 +43,35 @@ _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != 
 _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Density(Frozen):
+    """People per square kilometre, from which settings follow.
+
+    Parameters
+    ----------
+    people
+        ``(rows, columns)`` people of each cell of 1 km.
+    cell
+        ``(n,)`` cell of each point, counted along the rows; -1 for a point without a place.
+    level
+        Of the Degree of Urbanisation.
+    """
+
+    people: NDArray[np.float64]
+    cell: NDArray[np.intp]
+    level: int = 1
+
+    def settings(self, factor: NDArray[np.float64] | None = None) -> NDArray[np.str_]:
+        """Return the setting of each point, were there `factor` times the people in each cell."""
+        people = self.people if factor is None else self.people * factor
+        names = _named(classify_degurba(people, level=self.level))
+        return np.append(names.ravel(), "urban")[self.cell]
+
+    def take(self, rows: NDArray[Any] | slice) -> Density:
+        """Return the same grid with some of the points."""
+        return replace(self, cell=self.cell[rows])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settlement:
     """What the classification of demand points found.
@@ -58,6 +88,8 @@ class Settlement:
         Points without coordinates, and their people: held to the urban rule.
     shifted
         Urban, town or rural for each point on the three grids whose corners lie half a cell off.
+    density
+        The grid that decided; None where no point has a place.
     """
 
     cells: dict[str, int]
@@ -66,6 +98,7 @@ class Settlement:
     unplaced: int = 0
     unplaced_people: float = 0.0
     shifted: tuple[NDArray[np.str_], ...] = ()
+    density: Density | None = None
 
     def notes(self) -> list[dict[str, Any]]:
         """Return what a reader of the result should know: code, message, count and people of each observation."""
@@ -215,7 +248,16 @@ def classify_settings(
         unplaced=int((~placed).sum()),
         unplaced_people=float(people[~placed].sum()),
         shifted=tuple(shifted),
+        density=_density(flat, people, level) if placed.any() else None,
     )
+
+
+def _density(flat: NDArray[np.float64], people: NDArray[np.float64], level: int) -> Density:
+    placed = np.isfinite(flat).all(axis=1)
+    grid, at = aggregate_to_km(flat[placed], people[placed])
+    cell = np.full(len(flat), -1, np.intp)
+    cell[placed] = at[:, 0] * grid.shape[1] + at[:, 1]
+    return Density(people=grid, cell=cell, level=level)
 
 
 def to_grid(xy: NDArray[np.float64], crs: CRS | str | int) -> NDArray[np.float64]:

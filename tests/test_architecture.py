@@ -22,7 +22,7 @@ FLOORS = [
     {"demand", "sites", "settlement", "search"},
     {"streets"},
     {"measures", "sources"},
-    {"siting", "whatif"},
+    {"siting", "uncertainty", "whatif"},
     {"present"},
     {"study"},
     {"quality", "notebook", "tiles"},
@@ -186,7 +186,7 @@ def test_floors_are_listed_from_the_ground_up() -> None:
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert set().union(*FLOORS) == rooms - {"__init__"}
     assert len(FLOORS) <= MAX_FLOORS
-    assert len(rooms) <= MAX_ROOMS
+    assert len(rooms - {"__init__"}) <= MAX_ROOMS
     assert inspect.getdoc(accessibility)
 
 

@@ -45,6 +45,7 @@ from accessibility.search.updates import (
     stand,
     undo_change,
 )
+from accessibility.search.within import nearest_within, read_within
 
 __all__ = [
     "UNREACHED",
@@ -55,9 +56,11 @@ __all__ = [
     "close_site",
     "drop_sites",
     "nearest",
+    "nearest_within",
     "open_site",
     "place_sites",
     "read_labels",
+    "read_within",
     "split_labels",
     "stand",
     "undo_change",

@@ -95,7 +95,7 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     labels = np.full(n + len(graph.inside), NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
     costs = (graph.edges, graph.impedance.along, graph.impedance.against)
-    _seed(costs, graph.hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
+    seed_ends(costs, graph.hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
     _settle(graph.hierarchy, labels[:n], bound)
     if len(graph.inside):
         labels[n + graph.compounds.place] = labels[graph.hierarchy.place[graph.inside]]
@@ -107,7 +107,7 @@ def _settle(hierarchy: Hierarchy, labels: NDArray[np.uint64], bound: np.uint64) 
     """Search from the labels there are, in place."""
     _climb(hierarchy.neighbour, hierarchy.up, labels)
     core = labels[len(hierarchy.neighbour) :]
-    _search(hierarchy.start, hierarchy.arcs, core, bound, _buckets(hierarchy))
+    search_arcs(hierarchy.start, hierarchy.arcs, core, bound, _buckets(hierarchy))
     _descend(hierarchy.neighbour, hierarchy.down, labels, bound)
 
 
@@ -122,7 +122,7 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
 
 
 @nb.njit(cache=True, nogil=True)
-def _seed(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def seed_ends(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Label both ends of the edge of each site."""
     edges, along, against = costs
     edge, fraction, leg = sites
@@ -169,7 +169,7 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
 
 
 @nb.njit(cache=True, nogil=True)
-def _search(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Settle `labels` from those it begins with: Dijkstra with a ring of buckets, label-correcting inside a bucket.
 
     A bucket is a list of entries linked through `following`, last in first out; emptied entries are used again, so

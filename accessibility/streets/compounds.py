@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
 
 if TYPE_CHECKING:
@@ -58,6 +59,20 @@ def sealed_edges(network: Network) -> NDArray[np.bool_]:
     has_street[network.components[network.edges[~network.private, 0]]] = True
     sealed: NDArray[np.bool_] = ~has_street[network.components[network.edges[:, 0]]]
     return sealed
+
+
+def main_parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``(m,)`` whether an edge would be part of a main component, were there only the edges kept.
+
+    Main is as `accessibility.Network.main_edges` has it.
+    """
+    street = np.where(network.private | network.of_kind(FERRY) | ~kept, 0.0, network.length_m)
+    part = _parts(network, kept)
+    metres = np.bincount(part[network.edges[:, 0]], weights=street, minlength=1)
+    main = metres >= MAIN_M
+    main[metres.argmax()] = True
+    found: NDArray[np.bool_] = kept & main[part[network.edges[:, 0]]]
+    return found
 
 
 def _parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.int32]:

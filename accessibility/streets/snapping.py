@@ -141,6 +141,28 @@ class Snapped:
     known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False, init=False)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Choices(Frozen):
+    """The streets that points may step onto, the nearest first.
+
+    Parameters
+    ----------
+    edge, fraction, leg_m
+        ``(k, c)`` as those of `Positions`; `NOWHERE` and infinity where there are no more.
+    """
+
+    edge: NDArray[np.int32]
+    fraction: NDArray[np.float64]
+    leg_m: NDArray[np.float64]
+
+    def at(self, choice: NDArray[np.intp]) -> Positions:
+        """Return where each point stands that takes one of its choices; -1 stands nowhere."""
+        rows = np.arange(len(self.edge))
+        edge = np.where(choice >= 0, self.edge[rows, choice], np.int32(NOWHERE)).astype(np.int32)
+        leg_m = np.where(edge == NOWHERE, np.nan, self.leg_m[rows, choice])
+        return Positions(edge=edge, fraction=self.fraction[rows, choice], leg_m=leg_m)
+
+
 def snap_points(
     network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float, *, public: bool = False
 ) -> Positions:
@@ -218,6 +240,27 @@ class EdgeIndex:
                 edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
         edge[~(leg <= limit_m)] = NOWHERE
         return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)
+
+    def near(self, xy: NDArray[np.float64], within_m: NDArray[np.float64], most: int) -> Choices:
+        """Return the edges within a distance of each of ``(k, 2)`` points, of main components alone, `most` of them."""
+        import shapely  # noqa: PLC0415
+
+        edge = np.full((len(xy), most), NOWHERE, np.int32)
+        leg = np.full(edge.shape, np.inf)
+        rows, tree = self._main
+        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        points = np.asarray(shapely.points(xy[placed]), dtype=object)
+        which, found = tree.query(points, predicate="dwithin", distance=within_m[placed])
+        metres = np.asarray(shapely.distance(points[which], self._lines[rows[found]]))
+        order = np.lexsort((rows[found], self.network.private[rows[found]], metres, which))
+        which, found, metres = which[order], found[order], metres[order]
+        place = np.arange(len(which)) - np.searchsorted(which, which)
+        kept = place < most
+        at = (placed[which[kept]], place[kept])
+        edge[at], leg[at] = rows[found[kept]], metres[kept]
+        fraction = np.zeros(edge.shape)
+        fraction[at] = _fractions(self.network, self._lines, edge[at], xy[at[0]])
+        return Choices(edge=edge, fraction=fraction, leg_m=leg)
 
     def _nearest(
         self, tree: tuple[NDArray[np.intp], Any], xy: NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -294,3 +294,37 @@ def _free_ids(count: int, taken: set[str]) -> NDArray[np.object_]:
         if name not in taken:
             found.append(name)
     return np.array(found, dtype=object)
+
+
+class Placed(Protocol):
+    """Where sites can stand, in the words of an `accessibility.Study`."""
+
+    # fmt: off
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
+    @property
+    def water(self) -> gpd.GeoDataFrame: ...  # noqa: D102
+    # fmt: on
+
+
+def refuse_unfit(study: Placed, what: str, lon: float, lat: float) -> None:
+    """Raise an error where no site can stand: outside all districts, or in water.
+
+    Raises
+    ------
+    InputError
+        A place outside the area, or in water.
+    """
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    place = shapely.Point(lon, lat)
+    if study.districts is not None and not study.districts.covers(place).any():
+        msg = f"{what} lies outside the area of {study.name}; expected a place inside"
+        raise InputError(msg)
+    wet = study.water.iloc[study.water.sindex.query(place, predicate="intersects")]
+    if len(wet):
+        name = wet["name"].iloc[0] or wet["water"].iloc[0]
+        msg = f"{what} lies in water ({name}); expected a place on land"
+        raise InputError(msg)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
 from accessibility.geo.datums import plain_datum
@@ -17,6 +17,7 @@ from accessibility.sources.tomlfiles import read_toml
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.foot import FootAccess
 from accessibility.streets.grades import SLOPE_FACTORS
+from accessibility.study.errortables import StrictTable, UncertaintyTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,11 +59,7 @@ Positive = Annotated[float, Field(gt=0)]
 _SHOWN = 5
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_strip_whitespace=True)
-
-
-class RuleTable(_Table):
+class RuleTable(StrictTable):
     """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
 
     walk_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None  # a week
@@ -91,7 +88,7 @@ def rule_table(rule: Rule) -> dict[str, Any]:
     return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
 
 
-class StandardTable(_Table):
+class StandardTable(StrictTable):
     """``[standard]``."""
 
     urban: RuleTable = RuleTable(walk_minutes=15)
@@ -106,7 +103,7 @@ class StandardTable(_Table):
         return Standard(urban=self.urban.rule, town=town.rule, rural=self.rural.rule)
 
 
-class WalkingTable(_Table):
+class WalkingTable(StrictTable):
     """``[walking]``."""
 
     speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
@@ -152,7 +149,7 @@ class WalkingTable(_Table):
         )
 
 
-class AreaInput(_Table):
+class AreaInput(StrictTable):
     """Districts: a polygon file, or the boundaries in an OpenStreetMap extract (the network's if no path is given)."""
 
     path: File | None = None
@@ -172,7 +169,7 @@ class AreaInput(_Table):
         return self
 
 
-class NetworkInput(_Table):
+class NetworkInput(StrictTable):
     """The streets: an OpenStreetMap extract, a file of lines, a graph (.graphml), or a place to ask the servers for."""
 
     path: File | None = None
@@ -198,12 +195,12 @@ class NetworkInput(_Table):
         return self
 
 
-class TableInput(_Table):
+class TableInput(StrictTable):
     """A table of places: where it is, and how it differs from the usual."""
 
     path: File | None = None
     coordinates: Datum | None = None
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
     layer: str | None = None
     sheet: str | None = None
     encoding: str | None = None
@@ -219,7 +216,7 @@ class PopulationInput(TableInput):
     id: str | None = None
     setting: str | None = None
     district: str | None = None
-    groups: dict[str, str] = {}
+    groups: dict[str, str] = Field(default_factory=dict)
     totals: str | None = None
     reconcile: bool = False
     split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
@@ -232,7 +229,7 @@ class PopulationInput(TableInput):
         return self
 
 
-class ElevationInput(_Table):
+class ElevationInput(StrictTable):
     """Heights."""
 
     path: File
@@ -242,7 +239,7 @@ class SitesInput(TableInput):
     """Outlets, banks or candidates: a table of places, or tags in an OpenStreetMap extract."""
 
     osm: str | list[str] | None = None
-    counts_if: dict[str, str | list[str]] = {}
+    counts_if: dict[str, str | list[str]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _some_source(self) -> SitesInput:
@@ -261,7 +258,7 @@ class SitesInput(TableInput):
         return self.osm if isinstance(self.osm, str) else ",".join(self.osm or ())
 
 
-class InputsTable(_Table):
+class InputsTable(StrictTable):
     """``[inputs]``."""
 
     area: AreaInput | None = None
@@ -293,7 +290,7 @@ class InputsTable(_Table):
             raise ValueError(msg)
 
 
-class SettlementSource(_Table):
+class SettlementSource(StrictTable):
     """Where the setting of people comes from, if not from their density: a column of theirs, or of polygons."""
 
     column: str | None = None
@@ -311,20 +308,20 @@ class SettlementSource(_Table):
         return self
 
 
-class SettlementTable(_Table):
+class SettlementTable(StrictTable):
     """``[settlement]``."""
 
     source: Literal["degurba"] | SettlementSource = Field(default="degurba", alias="from")
 
 
-class CostTable(_Table):
+class CostTable(StrictTable):
     """Cost of opening, by kind of candidate."""
 
     bank: float = Field(default=1.0, ge=0)
     new: float = Field(default=3.0, ge=0)
 
 
-class SitingTable(_Table):
+class SitingTable(StrictTable):
     """``[siting]``: what opening costs, where new sites may be made, and what every proposal keeps to."""
 
     cost: CostTable = CostTable()
@@ -344,7 +341,7 @@ class SitingTable(_Table):
         return Conditions(**{name: getattr(self, name) for name in kept})
 
 
-class StudyFile(_Table):
+class StudyFile(StrictTable):
     """A whole ``study.toml``."""
 
     name: str = ""
@@ -355,6 +352,7 @@ class StudyFile(_Table):
     inputs: InputsTable
     settlement: SettlementTable = SettlementTable()
     siting: SitingTable = SitingTable()
+    uncertainty: UncertaintyTable = UncertaintyTable()
 
 
 def read_study_file(path: Path) -> StudyFile:

@@ -24,7 +24,8 @@ from accessibility.siting import Conditions, SitingPlan
 from accessibility.sources.checks import Finding, warn_of
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
-from accessibility.study.candidates import propose_candidates
+from accessibility.study.candidates import propose_candidates, refuse_unfit
+from accessibility.study.doubting import doubt_study
 from accessibility.study.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
 from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.people import load_people, place_people
@@ -35,6 +36,7 @@ from accessibility.study.proposing import Question, SitingCase, plan_scenario, p
 from accessibility.study.reaching import AccessTerms, reach_sites
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
+from accessibility.uncertainty.trying import Trying
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.trial import Baseline, Trial, stand_on_edited
@@ -51,9 +53,11 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.measures.decay import Decay
     from accessibility.present.map.proposals import Proposal
+    from accessibility.settlement import Density
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
+    from accessibility.uncertainty import InputErrors, Uncertainty
     from accessibility.whatif.scenario import Scenario
 
 
@@ -85,6 +89,8 @@ class Study(Frozen):
     shapes
         Polygon of each demand point (EPSG:4326), keyed by demand id, where people were read as polygons or hexagons
         that stand at one point each; None otherwise.
+    density
+        The people per square kilometre that decide the settings; None where the inputs say the settings.
 
     Examples
     --------
@@ -112,6 +118,7 @@ class Study(Frozen):
     findings: tuple[Finding, ...]
     shifted_settings: tuple[Any, ...] = ()
     shapes: gpd.GeoSeries | None = None
+    density: Density | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
@@ -481,6 +488,51 @@ class Study(Frozen):
         case = propose_sites(self._today, self.network, self.district, self.made_candidates, question)
         return replace(case, plan=replace(case.plan, study=self))
 
+    def uncertainty(
+        self,
+        draws: int | None = None,
+        seed: int | None = None,
+        *,
+        errors: InputErrors | None = None,
+        tell: Callable[[int, int], None] | None = None,
+        keep: Path | None = None,
+    ) -> Uncertainty:
+        """Return how sure the headline is: the inputs drawn again and again with their errors.
+
+        Parameters
+        ----------
+        draws, seed
+            How many, and the seed of their random numbers; those of the study's ``[uncertainty]`` if None. Nothing else
+            decides what is found: not the threads, nor what was drawn before.
+        errors
+            How large the errors of the inputs are, in place of the study's.
+        tell
+            Called with how many draws are made and how many there are.
+        keep
+            A folder where draws are kept as they are made, so that a run that was cut short goes on from there.
+
+        Returns
+        -------
+        Uncertainty
+            The share with its interval, the part of each source, every place's probability, and what would narrow it.
+
+        Raises
+        ------
+        InputError
+            Fewer than two draws, a seed that is none, a column of coordinates' origins that is not there.
+
+        Examples
+        --------
+        >>> sure = town.uncertainty(draws=20)
+        >>> sure.share, sure.interval.low <= 0.75 <= sure.interval.high
+        (0.75, True)
+        """
+        said = self.settings.uncertainty
+        trying = Trying(
+            draws=said.draws if draws is None else draws, seed=said.seed if seed is None else seed, tell=tell, keep=keep
+        )
+        return doubt_study(self, self._today, trying, errors)
+
     def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
         """Return the sites of a plan as a scenario of this study.
 
@@ -750,16 +802,7 @@ class Study(Frozen):
         >>> town.refuse_place("added site 'N1'", 111.0, 30.7) is None
         True
         """
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-        if self.districts is not None and not self._area_covers(lon, lat):
-            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies outside the area of {self.name}; expected a place inside"
-            raise InputError(msg)
-        wet = self.water.iloc[self.water.sindex.query(shapely.Point(lon, lat), predicate="intersects")]
-        if len(wet):
-            name = wet["name"].iloc[0] or wet["water"].iloc[0]
-            msg = f"{subject} at {lon:.6f}, {lat:.6f} lies in water ({name}); expected a place on land"
-            raise InputError(msg)
+        refuse_unfit(self, f"{subject} at {lon:.6f}, {lat:.6f}", lon, lat)
 
     @cached_property
     def water(self) -> gpd.GeoDataFrame:
@@ -772,11 +815,6 @@ class Study(Frozen):
     def names(self) -> gpd.GeoDataFrame:
         """Names of settlements and streets (EPSG:4326); without rows where the network is no extract."""
         return load_names(self.inputs.get("network"))
-
-    def _area_covers(self, lon: float, lat: float) -> bool:
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-        return self.districts is None or bool(self.districts.covers(shapely.Point(lon, lat)).any())
 
     def _sites_of(self, scenario: Scenario) -> Sites:
         """Return the sites of a scenario; refuse what it adds or moves to where no site can stand."""
@@ -1011,6 +1049,7 @@ def _gather(load: Loading, path: Path, step: Callable[[str], None], network: Net
         site_district=districts_of(sites, area, name),
         shifted_settings=inhabitants.shifted,
         shapes=inhabitants.shapes,
+        density=inhabitants.density,
         districts=area,
         inputs={} if load.held else input_files(load),
         findings=findings,

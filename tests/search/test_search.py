@@ -15,7 +15,7 @@ from searchworlds import World, oracle, stops, worlds
 from accessibility import search
 from accessibility.search.elimination import eliminate
 from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_arcs, build_graph, hilbert_rank
+from accessibility.search.packing import build_arcs, build_graph, hilbert_rank, wire
 
 
 @settings(max_examples=400, deadline=None)
@@ -41,6 +41,16 @@ def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObjec
     expected = [{i: a[0] for i, a in enumerate(answers) if a and a[0] <= cutoff[i]} for answers in alone]
     assert found == expected
     assert all((np.diff(person[a:b]) > 0).all() for a, b in pairwise(start.tolist()))
+
+
+@settings(max_examples=200, deadline=None)
+@given(worlds(), st.integers(0, 100) | st.integers(0, 20_000))
+def test_nearest_within_equals_networkx_up_to_the_limit(world: World, limit: int) -> None:
+    arcs = wire(world.network).arcs(world.impedance)
+    labels = search.nearest_within(arcs, stops(world.sites), limit)
+    found = search.split_labels(search.read_within(arcs, labels, stops(world.sites), stops(world.people)))
+    near = [None if o < 0 or c > limit else (int(c), int(o)) for c, o in zip(*found, strict=True)]
+    assert near == [None if a is None or a[0] > limit else a for a in oracle(world)]
 
 
 @settings(max_examples=100, deadline=None)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.settlement import Density, Settlement
     from accessibility.study.schema import PopulationInput
 
 _TAKEN_AS_POINTS = ("wide-area", "polygon-as-point", "far-apart-people")
@@ -206,8 +207,8 @@ class Inhabitants:
         Where they live, with their setting.
     district
         Their district, keyed by id.
-    shifted
-        Their setting on grids that lie half a cell off, where it comes from the density of people.
+    shifted, density
+        Their setting on grids that lie half a cell off, and the grid itself, where it comes from the density of people.
     shapes
         Their polygons by id; None where people are no polygons.
     """
@@ -216,6 +217,7 @@ class Inhabitants:
     district: pd.Series[Any]
     shifted: tuple[NDArray[np.str_], ...] = ()
     shapes: gpd.GeoSeries | None = None
+    density: Density | None = None
 
 
 def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -> tuple[Inhabitants, list[Finding]]:
@@ -230,7 +232,7 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         people, district, more = _held_against_totals(load, area, people, district, inside)
         inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
         findings += more
-    setting, shifted, more = _settings(load, people)
+    setting, settlement, more = _settings(load, people)
     demand = Demand(
         ids=people.ids[inside],
         xy=people.lonlat[inside],
@@ -240,10 +242,12 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         crs=WGS84,
     )
     named = pd.Series(district[inside], index=demand.ids, name="district")
+    density = None if settlement is None else settlement.density
     inhabitants = Inhabitants(
         demand=demand,
         district=named,
-        shifted=tuple(other[inside] for other in shifted),
+        shifted=() if settlement is None else tuple(other[: len(inside)][inside] for other in settlement.shifted),
+        density=None if density is None else density.take(np.flatnonzero(inside)),
         shapes=None if people.shapes is None else people.shapes.reindex(named.index),
     )
     return inhabitants, findings + more
@@ -396,14 +400,14 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
     return [finding]
 
 
-def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], tuple[NDArray[np.str_], ...], list[Finding]]:
-    """Return urban, town or rural for every row, and the same on grids half a cell off where density decides."""
+def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], Settlement | None, list[Finding]]:
+    """Return urban, town or rural for every row, and what the classification found where density decides."""
     source, name = load.settings.settlement.source, _people_source(load)
     if isinstance(source, SettlementSource) and source.polygons is not None:
         setting, findings = _settings_of_polygons(load, people)
-        return setting, (), findings
+        return setting, None, findings
     if "setting" in people.columns:
-        return _given_settings(load, people), (), []
+        return _given_settings(load, people), None, []
     if isinstance(source, SettlementSource):
         msg = f"{name}: settlement from a column needs a population table with that column; it has none"
         raise InputError(msg)
@@ -413,7 +417,7 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], tuple[ND
         population = np.append(population, people.around.population)
     setting, settlement = classify_settings(lonlat, WGS84, population)
     notes = [Finding(source=name, **note) for note in settlement.notes()]
-    return setting[:rows], tuple(other[:rows] for other in settlement.shifted), notes
+    return setting[:rows], settlement, notes
 
 
 def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:

@@ -1,0 +1,151 @@
+"""What a study says of the errors of its inputs, and what its inputs themselves say of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.uncertainty.bars import Uncertainty
+from accessibility.uncertainty.scene import Case, Scene
+from accessibility.uncertainty.sources import WAYS, InputErrors, position_errors
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from numpy.typing import NDArray
+
+    from accessibility.demand import Demand
+    from accessibility.measures.coverage import Coverage
+    from accessibility.settlement import Density
+    from accessibility.sites import Sites
+    from accessibility.siting.plan import SitingPlan
+    from accessibility.streets.network import Network
+    from accessibility.study.schema import StudyFile
+    from accessibility.uncertainty.trying import Trying
+    from accessibility.whatif.scenario import Scenario
+
+_ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
+_CONVERTED = ("GCJ-02", "BD-09")
+
+
+class Doubted(Protocol):
+    """What is asked of an `accessibility.Study`, in the words used there."""
+
+    # fmt: off
+    @property
+    def settings(self) -> StudyFile: ...  # noqa: D102
+    @property
+    def network(self) -> Network: ...  # noqa: D102
+    @property
+    def demand(self) -> Demand: ...  # noqa: D102
+    @property
+    def sites(self) -> Sites: ...  # noqa: D102
+    @property
+    def district(self) -> pd.Series[Any]: ...  # noqa: D102
+    @property
+    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
+    @property
+    def density(self) -> Density | None: ...  # noqa: D102
+    def coverage(self, scenario: Scenario | SitingPlan | None = None) -> Coverage: ...  # noqa: D102
+    # fmt: on
+
+
+def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErrors | None = None) -> Uncertainty:
+    """Return how sure the headline of a study is; see `accessibility.Study.uncertainty`."""
+    errors = study.settings.uncertainty.errors if errors is None else errors
+    known = coordinate_ways(study, now, errors)
+    scene = Scene(now=now, network=study.network, errors=errors, density=study.density, totals=official_ratio(study))
+    case = Case(coverage=now, position_m=known)
+
+    def scene_of(other: Scenario | SitingPlan) -> Case:
+        then = study.coverage(other)
+        return Case(coverage=then, position_m=_as_known(now.sites, known, then.sites))
+
+    return Uncertainty(tries=trying.run(scene, case, errors), trying=trying, scene_of=scene_of)
+
+
+def coordinate_ways(study: Doubted, now: Coverage, errors: InputErrors) -> NDArray[np.float64]:
+    """Return ``(s,)`` metres within which half of the true places of each site lie, by how its coordinate came about.
+
+    A study says it for each of its tables, in words or metres or by a column; otherwise what OpenStreetMap drew is
+    mapped, what came in a Chinese system is converted, and of other tables nobody knows: they are taken as geocoded.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, or that says another word.
+    """
+    sites, said = study.sites, study.settings.uncertainty
+    ways = np.full(len(sites), "unknown", dtype=object)
+    for kind, role in _ROLES.items():
+        here = np.flatnonzero(sites.kind == kind)
+        given, table = getattr(said, role), getattr(study.settings.inputs, role)
+        if isinstance(given, float | int):
+            ways[here] = float(given)
+        elif isinstance(given, str) and given in WAYS:
+            ways[here] = given
+        elif isinstance(given, str):
+            ways[here] = _told(sites, here, given)
+        elif table is not None and table.osm is not None:
+            ways[here] = "mapped"
+        elif table is not None and table.coordinates in _CONVERTED:
+            ways[here] = "converted"
+    return position_errors(ways, _rural(now), errors)
+
+
+def _told(sites: Sites, rows: NDArray[np.intp], column: str) -> NDArray[np.object_]:
+    """Return what a column of the sites says of each coordinate."""
+    if column not in sites.columns:
+        expected = f"one of {', '.join(WAYS)}, metres, or a column of theirs"
+        msg = f"uncertainty says {column!r} of the coordinates of sites, which have no such column; expected {expected}"
+        raise InputError(msg)
+    said = np.array(["unknown" if pd.isna(v) else str(v).strip() for v in sites.columns[column][rows]], dtype=object)
+    strange = [word for word in said.tolist() if word and word not in WAYS]
+    if strange:
+        msg = f"column {column!r} of the sites says {strange[0]!r} of a coordinate; expected one of {', '.join(WAYS)}"
+        raise InputError(msg)
+    return np.where(said == "", "unknown", said)
+
+
+def _rural(now: Coverage) -> NDArray[np.bool_]:
+    """Return ``(s,)`` whether the people nearest to each site are rural."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
+
+    demand, sites = now.demand, now.sites
+    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    if not len(placed) or not len(sites):
+        return np.zeros(len(sites), np.bool_)
+    nearest = cKDTree(demand.xy[placed]).query(sites.to_crs(demand.crs).xy)[1]
+    rural: NDArray[np.bool_] = demand.setting[placed][nearest] == "rural"
+    return rural
+
+
+def _as_known(sites: Sites, known: NDArray[np.float64], there: Sites) -> NDArray[np.float64]:
+    """Return the errors of position of other sites: of the same places the same, of places that were chosen none."""
+    found = np.zeros(len(there))
+    several = min(len(sites), len(there))
+    same = (sites.ids[:several] == there.ids[:several]) & (sites.xy[:several] == there.xy[:several]).all(axis=1)
+    found[:several] = np.where(same, known[:several], 0.0)
+    return found
+
+
+def official_ratio(study: Doubted) -> tuple[NDArray[np.float64], NDArray[np.intp]] | None:
+    """Return official people over those counted, for the district of each point, and that district's row; None without.
+
+    Nothing is doubted where the study scales its people to the totals.
+    """
+    table, districts = study.settings.inputs.population, study.districts
+    if districts is None or "population" not in districts.columns or table.reconcile or table.totals or table.buildings:
+        return None
+    official = pd.to_numeric(districts["population"], errors="coerce").to_numpy(dtype=np.float64)
+    names = pd.Index(districts.index.astype(str))
+    row = names.get_indexer(pd.Index(study.district.reindex(study.demand.ids).astype(str))).astype(np.intp)
+    here = row >= 0
+    counted = np.bincount(row[here], weights=study.demand.population[here], minlength=len(names))
+    usable = (official > 0) & (counted > 0)
+    if not usable.any():
+        return None
+    ratio = np.where(usable, official / np.where(counted > 0, counted, 1.0), 1.0)
+    return np.append(ratio, 1.0)[row], row

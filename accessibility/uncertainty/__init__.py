@@ -1,0 +1,6 @@
+"""How sure a figure is: the inputs drawn again and again with their errors, and what that does to the figure."""
+
+from accessibility.uncertainty.bars import Difference, Interval, Uncertainty
+from accessibility.uncertainty.sources import SOURCES, InputErrors
+
+__all__ = ["SOURCES", "Difference", "InputErrors", "Interval", "Uncertainty"]

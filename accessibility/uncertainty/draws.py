@@ -1,0 +1,262 @@
+"""One draw: the inputs once more with their errors, and who is covered then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility import search
+from accessibility.geo.memo import Memo
+from accessibility.geo.projection import transform
+from accessibility.search.impedance import IMPASSABLE, Impedance
+from accessibility.search.straight import NO_SITE, measure_radius
+from accessibility.standards import CM_PER_M, SETTINGS
+from accessibility.streets.compounds import main_parts
+from accessibility.streets.snapping import NOWHERE, Choices, Positions, SnapLimits
+from accessibility.uncertainty.chance import Chance
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from accessibility.search.packing import Arcs
+    from accessibility.standards import Walker
+    from accessibility.uncertainty.scene import Case, Scene
+    from accessibility.uncertainty.sources import InputErrors
+
+_MEDIAN = float(np.sqrt(2 * np.log(2)))  # of how far a place lies from its mean, in standard deviations of a side
+_SLOWEST, _FASTEST = 0.3, 3.0  # m/s, as `Walker` has it
+PARTS = 4
+"""In how many equal parts the people of a point may be covered."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Draw:
+    """One draw of a scene. Whatever sources are asked for, they bring the same errors: comparisons are paired.
+
+    Parameters
+    ----------
+    scene
+        Streets and people.
+    errors
+        How large the errors are; those of the scene, or what they would be with better data.
+    chance
+        The random numbers.
+    """
+
+    scene: Scene
+    errors: InputErrors
+    chance: Chance
+
+    def _numbers(self, source: str, part: int = 0) -> np.random.Generator:
+        chance = Chance(self.chance.seed, 0) if source in self.errors.known else self.chance
+        return chance.of(source, part)
+
+    @cached_property
+    def _known(self) -> Memo:
+        return Memo(64)
+
+    @cached_property
+    def _gone(self) -> NDArray[np.bool_]:
+        """``(m,)`` the edges of ways that the map might have missed, whole ways at a time."""
+        network, ways = self.scene.network, self.scene.ways
+        missing = np.array([self.errors.missing.get(kind, 0.0) for kind in network.kinds])[network.kind]
+        # Nobody knows the share either: from none to twice as many.
+        share = 2.0 * self.chance.of("paths", 1).random() * missing
+        return self.chance.of("paths").random(len(ways))[ways] < share
+
+    def _usable(self, active: Collection[str]) -> NDArray[np.bool_] | None:
+        """Return ``(m + 1,)`` whether points may stand on an edge; None for all they may stand on by the data."""
+        if "paths" not in active:
+            return None
+        network = self.scene.network
+        return self._known.get(  # type: ignore[no-any-return]
+            "usable", lambda: np.append(main_parts(network, ~(self._gone | network.closed)), False)
+        )
+
+    def _chosen(
+        self, choices: Choices, active: Collection[str], part: int, loose: NDArray[np.bool_] | None = None
+    ) -> Positions:
+        """Return which of its streets each point takes: of those there are the nearest, or by chance a next one.
+
+        By chance take those a next one that are `loose`; all if None.
+        """
+        usable = self._usable(active)
+        there = choices.edge != NOWHERE
+        if usable is not None:
+            own = there[:, 0] & ~self._gone[choices.edge[:, 0]]
+            there = there & usable[choices.edge]
+            there[:, 0] |= own & ~there.any(axis=1)  # a fragment, where it is all there is
+        if "snapping" not in active:
+            choice = np.where(there.any(axis=1), there.argmax(axis=1), -1)
+            return choices.at(choice)
+        farther = choices.leg_m - np.where(there, choices.leg_m, np.inf).min(axis=1, initial=np.inf)[:, None]
+        weight = np.where(there, np.exp(-np.where(there, farther, 0.0) / max(self.errors.snapping_m, 1e-9)), 0.0)
+        total = weight.cumsum(axis=1)
+        wanted = self._numbers("snapping", part).random(len(weight)) * total[:, -1]
+        choice = np.minimum((total <= wanted[:, None]).sum(axis=1), weight.shape[1] - 1)
+        choice = choice if loose is None else np.where(loose, choice, there.argmax(axis=1))
+        return choices.at(np.where(total[:, -1] > 0, choice, -1))
+
+    def people(self, active: Collection[str]) -> list[Positions]:
+        """Return where the people stand: once, or each equal part of them."""
+        key = ("people", *(name for name in ("paths", "snapping", "cells") if name in active))
+        return self._known.get(key, lambda: self._people(active))  # type: ignore[no-any-return]
+
+    def _people(self, active: Collection[str]) -> list[Positions]:
+        if not {"paths", "snapping", "cells"} & set(active):
+            return [self.scene.now.snapped.demand]
+        # In a cell with streets the homes are not where its middle is.
+        loose = np.diff(self.scene.spots.start) == 0 if self.scene.grid and "cells" in self.errors.sources else None
+        centre = self._chosen(self.scene.people_choices, active, 0, loose)
+        return self._spread(centre, active) if "cells" in active else [centre]
+
+    def _spread(self, centre: Positions, active: Collection[str]) -> list[Positions]:
+        """Return each part of a cell at a random place of its streets; where they are gone, where its middle goes."""
+        spots, homes = self.scene.spots, self.scene.homes
+        first, several = spots.start[:-1], np.diff(spots.start)
+        random = self._numbers("cells").random((len(several), 2, PARTS))
+        usable = self._usable(active)
+        found = []
+        rows = np.arange(len(several))
+        for part in range(PARTS):
+            which, back = random[rows, 0, homes[:, part]], random[rows, 1, homes[:, part]]
+            spot = np.minimum(first + (which * several).astype(np.int64), len(spots.edge) - 1)
+            edge = spots.edge[spot] if len(spots.edge) else np.full(len(rows), NOWHERE, np.int32)
+            there = (several > 0) & centre.snapped
+            if usable is not None:
+                there &= usable[edge]
+            found.append(
+                Positions(
+                    edge=np.where(there, edge, centre.edge),
+                    fraction=np.where(there, spots.fraction[spot] if len(spots.edge) else 0.0, centre.fraction),
+                    leg_m=np.where(there, 2 * self.errors.home_m * back, centre.leg_m),
+                )
+            )
+        return found
+
+    def people_factor(self, active: Collection[str]) -> NDArray[np.float64]:
+        """Return ``(n,)`` how many times the people there are by the data."""
+        scene = self.scene
+        factor = np.ones(len(scene.now.demand))
+        if "people" in active:
+            block, _ = scene.blocks
+            factor *= self._blocks[block]
+            factor *= self.chance.factors("people", 1, len(factor), self.errors.people_cell)
+        if "totals" in active and scene.totals is not None:
+            ratio, district = scene.totals
+            between = self.chance.of("totals").random(int(district.max(initial=-1)) + 2)
+            factor *= ratio ** between[district]
+        return factor
+
+    @cached_property
+    def _blocks(self) -> NDArray[np.float64]:
+        return self.chance.factors("people", 0, self.scene.blocks[1], self.errors.people_block)
+
+    def settings(self, active: Collection[str]) -> NDArray[np.str_]:
+        """Return ``(n,)`` the settings: by the same errors of people per square kilometre as the people themselves."""
+        density = self.scene.density
+        if "settlement" not in active or density is None:
+            return self.scene.now.demand.setting
+        factor = self._blocks[:-1].reshape(density.people.shape)
+        return self._known.get("settings", lambda: density.settings(factor))  # type: ignore[no-any-return]
+
+    def walker(self, case: Case, active: Collection[str]) -> Walker:
+        """Return how the people walk."""
+        walker = case.coverage.walker
+        if "speed" not in active:
+            return walker
+        speed_m_s = walker.speed_m_s + self.errors.speed_m_s * self.chance.speed
+        return replace(walker, speed_m_s=float(np.clip(speed_m_s, _SLOWEST, _FASTEST)))
+
+    def sites_xy(self, case: Case, active: Collection[str]) -> NDArray[np.float64]:
+        """Return ``(s, 2)`` where the sites lie, in the network's coordinate system."""
+        sites = case.coverage.sites
+        xy = transform(sites.xy, sites.crs, self.scene.network.crs)
+        if "outlets" not in active:
+            return xy
+        # Row by row: sites that a scenario adds come last, and leave the errors of the others as they are.
+        return xy + self.chance.of("outlets").standard_normal((len(xy), 2)) * (case.position_m / _MEDIAN)[:, None]
+
+    def sites(self, case: Case, active: Collection[str]) -> Positions:
+        """Return where the sites stand on the streets; one that does not count stands nowhere."""
+        sites, at = case.coverage.sites, case.coverage.snapped.sites
+        rows = np.flatnonzero(sites.open)
+        if "outlets" in active:
+            moved = np.flatnonzero(sites.open & (case.position_m > 0))
+            put = self.scene.streets.snap(self.sites_xy(case, active)[moved], SnapLimits().site_m)
+            at = _with(at, moved, put)
+        if {"paths", "snapping"} & set(active):
+            here = at.take(rows)
+            limit = np.full(len(rows), SnapLimits().site_m)
+            xy = self.sites_xy(case, active)[rows]
+            steps = active if "outlets" not in active else [name for name in active if name != "snapping"]
+            at = _with(at, rows, self._chosen(self.scene.choices(self.scene.streets, xy, here, limit), steps, 1))
+        return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)
+
+    def _arcs(self, walker: Walker | None, case: Case, active: Collection[str]) -> Arcs:
+        """Return the arcs at the costs of a walker, or in centimetres."""
+        scene = self.scene
+        wiring = scene.wiring(case.coverage.walker)
+        cost = scene.known.get(("cost", walker), lambda: scene.network.impedance(walker))
+        if "paths" not in active:
+            return scene.known.get(  # type: ignore[no-any-return]
+                ("arcs", walker, case.coverage.walker.open_compounds), lambda: wiring.arcs(cost)
+            )
+        gone = self._gone
+        along, against = (np.where(gone, IMPASSABLE, side) for side in (cost.along, cost.against))
+        return wiring.arcs(Impedance(along=along, against=against))
+
+    def _labels(self, measure: str, case: Case, active: Collection[str]) -> list[NDArray[np.uint64]]:
+        """Return, for each part of the people, what their way to the nearest site costs, and which that is."""
+        per, walker = self._pace(measure, case, active)
+        at = self.sites(case, active).stops(per)
+        arcs = self._arcs(walker, case, active)
+        labels = search.nearest_within(arcs, at, case.limits[measure])
+        return [search.read_within(arcs, labels, at, part.stops(per)) for part in self.people(active)]
+
+    def _pace(self, measure: str, case: Case, active: Collection[str]) -> tuple[float, Walker | None]:
+        """Return what a metre of an access leg costs, and who walks; nobody where metres are counted."""
+        walker = self.walker(case, active)
+        return (walker.leg_ms_per_m, walker) if measure == "walk" else (walker.leg_cm_per_m, None)
+
+    def reached(self, case: Case, active: Collection[str]) -> NDArray[np.uint8]:
+        """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered."""
+        return self.decided(case, active)[0]
+
+    def decided(self, case: Case, active: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered, and by which site."""
+        standard, setting = case.coverage.standard, self.settings(active)
+        found: dict[str, list[tuple[Any, Any]]] = {
+            measure: [search.split_labels(labels) for labels in self._labels(measure, case, active)]
+            for measure in ("walk", "network")
+            if case.limits[measure] >= 0
+        }
+        if case.limits["radius"] >= 0:
+            xy, is_open = self.sites_xy(case, active), case.coverage.sites.open
+            radius, nearest = measure_radius(self.scene.people_xy, xy, is_open, self.scene.network.crs)
+            straight = np.where(np.isfinite(radius), np.rint(radius * CM_PER_M), np.inf)
+            found["radius"] = [(np.minimum(straight, metres), nearest) for metres, _ in found["network"]]
+        parts = max(len(costs) for costs in found.values())
+        covered = np.zeros((parts, len(setting)), np.bool_)
+        owner = np.full(len(setting), NO_SITE, np.int32)
+        for name in SETTINGS:
+            rule, here = standard.rule(name), setting == name
+            for part, (cost, site) in enumerate(found[rule.measure]):
+                covered[part] |= here & (cost <= rule.cutoff)
+                np.copyto(owner, site, where=here)
+        return (covered.sum(axis=0) * (PARTS // parts)).astype(np.uint8), owner
+
+
+def _with(at: Positions, rows: NDArray[np.intp], other: Positions) -> Positions:
+    """Return positions with those of some rows replaced."""
+    changed: dict[str, Any] = {}
+    for name in ("edge", "fraction", "leg_m"):
+        values = getattr(at, name).copy()
+        values[rows] = getattr(other, name)
+        changed[name] = values
+    return Positions(**changed)

@@ -1,0 +1,303 @@
+"""What all draws share: streets wired once, the streets that each home and site may step onto, the cells' streets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.geo.arrays import Frozen
+from accessibility.geo.memo import Memo
+from accessibility.geo.projection import transform
+from accessibility.measures.surface import Footprint
+from accessibility.search.packing import hilbert_rank, wire
+from accessibility.standards import SETTINGS
+from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
+from accessibility.streets.ways import continue_ways
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.measures.coverage import Coverage
+    from accessibility.search.packing import Wiring
+    from accessibility.settlement import Density
+    from accessibility.standards import Walker
+    from accessibility.streets.network import Network
+    from accessibility.uncertainty.sources import InputErrors
+
+MOST_CHOICES = 4
+_REACH = 4.0  # times the e-fold distance: a street farther off is hardly ever the one
+_LEAST_M, _WIDER = 100.0, 4.0
+_SPOT_M = 20.0
+_BLOCK_M = 1_000.0
+_HOUSEHOLD = 3.0
+_HOMES = 4
+_MOST_KNOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Spots(Frozen):
+    """Places along the streets of each cell, where its homes may be.
+
+    Parameters
+    ----------
+    start
+        ``(n + 1,)`` the places of cell ``i`` are those from ``start[i]`` to ``start[i + 1]``.
+    edge, fraction
+        ``(k,)`` where they are.
+    """
+
+    start: NDArray[np.int64]
+    edge: NDArray[np.int32]
+    fraction: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Circle(Frozen):
+    """The people of each setting in a circle, neighbours beside each other, each as long as there are people.
+
+    Turned round, what happened in one place happens in another, to as many people as before.
+
+    Parameters
+    ----------
+    order
+        ``(n,)`` demand points along the circles, setting after setting.
+    first
+        Where in `order` each circle begins, and the end.
+    people
+        ``(n,)`` people of each demand point.
+    """
+
+    order: NDArray[np.intp]
+    first: NDArray[np.intp]
+    people: NDArray[np.float64]
+
+    def turned(self, values: NDArray[np.float64], turn: float) -> NDArray[np.float64]:
+        """Return sums over people, ``(n,)``, moved along the circles by a part of a whole turn."""
+        found = np.zeros(len(values))
+        for start, end in zip(self.first[:-1].tolist(), self.first[1:].tolist(), strict=True):
+            rows = self.order[start:end]
+            ends = np.concatenate([[0.0], self.people[rows].cumsum()])
+            whole = ends[-1]
+            if not whole > 0:
+                continue
+            sums = np.concatenate([[0.0], values[rows].cumsum()])
+            moved = ends + turn * whole
+            around = np.floor(moved / whole)
+            found[rows] = np.diff(np.interp(moved - around * whole, ends, sums) + around * sums[-1])
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case(Frozen):
+    """A coverage of the people of a scene: which sites count, by which rule and at which pace.
+
+    Parameters
+    ----------
+    coverage
+        As the inputs have it.
+    position_m
+        ``(s,)`` metres within which half of the true places of each site lie.
+    """
+
+    coverage: Coverage
+    position_m: NDArray[np.float64]
+
+    @cached_property
+    def limits(self) -> dict[str, int]:
+        """The greatest limit of each measure that a rule has, in milliseconds or centimetres."""
+        rules = [self.coverage.standard.rule(setting) for setting in SETTINGS]
+        # Whoever walks no farther than a radius is within it, as in `measure_coverage`.
+        along = ("walk", "network")
+        found = {m: max((r.cutoff for r in rules if r.measure == m), default=-1) for m in (*along, "radius")}
+        return found | {"network": max(found["network"], found["radius"])}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene(Frozen):
+    """Streets and people with all that their draws share.
+
+    Parameters
+    ----------
+    now
+        Today's coverage as the inputs have it: its people, its rule, how they walk.
+    network
+        The streets.
+    errors
+        How large the errors are.
+    density
+        What decides the settings; None where the inputs say them.
+    totals
+        ``(n,)`` official people of the point's district over those counted there, and ``(n,)`` row of the district;
+        None where there are no official totals, or people are scaled to them.
+    """
+
+    now: Coverage
+    network: Network
+    errors: InputErrors
+    density: Density | None = None
+    totals: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None
+
+    def sources(self, case: Case, errors: InputErrors) -> tuple[str, ...]:
+        """Return the sources that can do anything in a case, in the order of `SOURCES`."""
+        standard = case.coverage.standard
+        idle = {
+            "outlets": not case.position_m[case.coverage.sites.open].any(),
+            "paths": not any(errors.missing.get(kind, 0.0) for kind in self.network.kinds),
+            "people": not (errors.people_cell or errors.people_block),
+            "totals": self.totals is None,
+            "cells": not self.grid,
+            "snapping": not errors.snapping_m,
+            "settlement": self.density is None or standard.urban == standard.town == standard.rural,
+            "speed": case.limits["walk"] < 0 or not errors.speed_m_s,
+        }
+        return tuple(name for name in errors.sources if not idle[name])
+
+    def wiring(self, walker: Walker) -> Wiring:
+        """Return the arcs of the streets, without their costs."""
+        return self.known.get(  # type: ignore[no-any-return]
+            walker.open_compounds,
+            lambda: wire(self.network, rank=self.network.packed.rank, open_compounds=walker.open_compounds),
+        )
+
+    @cached_property
+    def known(self) -> Memo:
+        """What was worked out already and all draws share."""
+        return Memo(_MOST_KNOWN)
+
+    @cached_property
+    def ways(self) -> NDArray[np.int32]:
+        """``(m,)`` the way that each edge is part of."""
+        return continue_ways(self.network)
+
+    @cached_property
+    def people_xy(self) -> NDArray[np.float64]:
+        """``(n, 2)`` people in the network's coordinate system."""
+        return transform(self.now.demand.xy, self.now.demand.crs, self.network.crs)
+
+    @cached_property
+    def streets(self) -> EdgeIndex:
+        """The edges that sites snap to."""
+        return EdgeIndex(network=self.network, public=True)
+
+    @cached_property
+    def people_choices(self) -> Choices:
+        """The streets that each home may step onto."""
+        limit = SnapLimits().of(self.now.demand.setting)
+        index = EdgeIndex(network=self.network, public=False)
+        return self.choices(index, self.people_xy, self.now.snapped.demand, limit)
+
+    def choices(
+        self, index: EdgeIndex, xy: NDArray[np.float64], at: Positions, limit_m: NDArray[np.float64]
+    ) -> Choices:
+        """Return the streets that points may step onto: first the one they stand on, then the next nearest."""
+        leg = np.where(at.snapped, at.leg_m, 0.0)
+        within = np.minimum(leg + max(_REACH * self.errors.snapping_m, _LEAST_M), limit_m)
+        asked = np.where(at.snapped[:, None], xy, np.nan)
+        found = index.near(asked, within, MOST_CHOICES)
+        few = np.flatnonzero(at.snapped & (found.edge[:, 1] == NOWHERE))
+        if few.size:  # one street near: should the map miss it, people go to the next one, however far
+            wide = index.near(asked[few], np.minimum(_WIDER * within[few], limit_m[few]), MOST_CHOICES)
+            edge, fraction, leg_m = found.edge.copy(), found.fraction.copy(), found.leg_m.copy()
+            edge[few], fraction[few], leg_m[few] = wide.edge, wide.fraction, wide.leg_m
+            found = Choices(edge=edge, fraction=fraction, leg_m=leg_m)
+        return _own_first(found, at)
+
+    @cached_property
+    def circle(self) -> Circle:
+        """The people of each setting in a circle."""
+        demand = self.now.demand
+        setting = np.select([demand.setting == name for name in SETTINGS], [*range(len(SETTINGS))])
+        rank = hilbert_rank(np.nan_to_num(self.people_xy))
+        order = np.lexsort((rank, setting))
+        first = np.searchsorted(setting[order], np.arange(len(SETTINGS) + 1))
+        return Circle(order=order, first=first, people=demand.population)
+
+    @cached_property
+    def footprint(self) -> Footprint:
+        """What a demand point stands for on the ground."""
+        return Footprint.of(self.now)
+
+    @property
+    def grid(self) -> bool:
+        """Whether people are told by the cells of a grid."""
+        return self.footprint.grid
+
+    @cached_property
+    def spots(self) -> Spots:
+        """Places along the streets of each cell."""
+        return _spots(self)
+
+    @cached_property
+    def homes(self) -> NDArray[np.intp]:
+        """``(n, h)`` which of a cell's random places each of its equal parts takes: few people live in few homes."""
+        people = self.now.demand.population
+        several = np.select([people <= _HOUSEHOLD, people <= 2 * _HOUSEHOLD], [1, 2], _HOMES)
+        found: NDArray[np.intp] = np.arange(_HOMES)[None, :] % several[:, None]
+        return found
+
+    @cached_property
+    def blocks(self) -> tuple[NDArray[np.intp], int]:
+        """``(n,)`` square kilometre of each demand point, and how many there are."""
+        if self.density is not None:
+            count = self.density.people.size
+            return np.where(self.density.cell < 0, count, self.density.cell), count + 1
+        placed = np.asarray(np.isfinite(self.people_xy).all(axis=1))
+        square = np.zeros((len(placed), 2), np.int64)
+        square[placed] = np.floor(self.people_xy[placed] / _BLOCK_M)
+        _, row = np.unique(square, axis=0, return_inverse=True)
+        return row.ravel().astype(np.intp), int(row.max(initial=0)) + 1
+
+
+def _own_first(found: Choices, at: Positions) -> Choices:
+    """Return choices whose first is where the points stand by the data."""
+    own = found.edge == at.edge[:, None]
+    order = np.argsort(~own, axis=1, kind="stable")
+    taken: dict[str, Any] = {
+        name: np.take_along_axis(getattr(found, name), order, axis=1) for name in ("edge", "fraction", "leg_m")
+    }
+    strange = ~own.any(axis=1)  # a smaller component, say: not among the streets that others may take
+    for name, value in taken.items():
+        rows = value[strange]
+        value[strange] = np.concatenate([rows[:, :1], rows[:, :-1]], axis=1)
+        value[:, 0] = getattr(at, name)
+    taken["leg_m"][taken["edge"] == NOWHERE] = np.inf
+    return Choices(**taken)
+
+
+def _spots(scene: Scene) -> Spots:
+    """Return places every 20 m along the streets that people step onto from beside, each in the cell it lies in."""
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+    from scipy.spatial import cKDTree  # noqa: PLC0415
+
+    network, shape = scene.network, scene.footprint
+    n = len(scene.people_xy)
+    rows = np.flatnonzero(network.from_beside & network.main_edges & ~network.closed)
+    several = np.maximum(np.ceil(network.length_m[rows] / _SPOT_M), 1).astype(np.int64)
+    edge = np.repeat(rows, several)
+    place = np.arange(len(edge)) - np.repeat(np.cumsum(several) - several, several)
+    fraction = (place + 0.5) / np.repeat(several, several)
+    points = shapely.line_interpolate_point(network.lines()[edge], fraction, normalized=True)
+    turned = _in_frame(shapely.get_coordinates(points), network.crs, shape)
+    centres = _in_frame(scene.people_xy, network.crs, shape)
+    placed = np.flatnonzero(np.isfinite(centres).all(axis=1))
+    half = np.array([shape.width_m, shape.height_m]) / 2
+    # Nearest in units of the cell's sides, the greater of the two counting: the cell a place lies in.
+    far, nearest = (
+        np.asarray(part)
+        for part in cKDTree(centres[placed] / half).query(turned / half, p=np.inf, distance_upper_bound=1.0)
+    )
+    inside = np.isfinite(far)
+    cell = placed[nearest[inside]]
+    order = np.argsort(cell, kind="stable")
+    start = np.searchsorted(cell[order], np.arange(n + 1))
+    return Spots(start=start, edge=edge[inside][order].astype(np.int32), fraction=fraction[inside][order])
+
+
+def _in_frame(xy: NDArray[np.float64], crs: Any, shape: Footprint) -> NDArray[np.float64]:
+    """Return places along the sides of the cells."""
+    there = transform(xy, crs, shape.crs)
+    cos, sin = np.cos(shape.turn), np.sin(shape.turn)
+    return np.column_stack([there[:, 0] * cos + there[:, 1] * sin, there[:, 1] * cos - there[:, 0] * sin])

@@ -1,0 +1,145 @@
+"""The errors of the inputs that a figure is tried against: how large each is unless a study says otherwise, and why.
+
+Two kinds. Most leave the truth scattered around what is written: an outlet stands somewhere around its coordinate,
+homes somewhere in their cell. Ways that the map misses are missing on one side only, and nobody knows where: as many of
+those it has are taken away once more, and the true figure lies as far on the other side of what is measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import Named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+SOURCES = ("outlets", "paths", "people", "totals", "cells", "snapping", "settlement", "speed")
+"""The sources, in the order of their random numbers: a new one comes last."""
+IN_THE_DATA = frozenset({"paths"})
+"""The sources whose error is in the data on one side, and is made once more to see what it did."""
+WAYS = ("surveyed", "mapped", "converted", "geocoded", "unknown")
+"""How a coordinate may have come about."""
+
+_MEDIAN_M = {"surveyed": (3.0, 3.0), "mapped": (10.0, 10.0), "converted": (25.0, 25.0), "geocoded": (75.0, 170.0)}
+_MEDIAN_M["unknown"] = _MEDIAN_M["geocoded"]
+_MISSING = {
+    **dict.fromkeys(("footway", "path", "steps", "track", "crossing", "corridor"), 0.05),
+    **dict.fromkeys(("pedestrian", "cycleway", "service"), 0.03),
+    **dict.fromkeys(("residential", "living_street", "unclassified", "road"), 0.01),
+}
+_FROM = {
+    "surveyed": "satellite positioning on the spot",
+    "mapped": "drawn from imagery, as OpenStreetMap is",
+    "converted": "GCJ-02 and BD-09 are undone to a metre, but a web map's own pins stand beside the building",
+    "geocoded": (
+        "addresses: 95 % within 152 m in a city (Cayo and Talbot 2003: half of them then within about 75 m), half"
+        " within 168 m in the countryside (Zimmerman and others 2007)"
+    ),
+    "unknown": "nobody says how the coordinate came about: taken as geocoded",
+}
+
+
+@checked
+@dataclass(frozen=True, kw_only=True)
+class InputErrors:
+    """How large the errors of the inputs are taken to be.
+
+    Parameters
+    ----------
+    without
+        Sources that are left out, names of `SOURCES`.
+    known
+        Those of ``cells`` and ``snapping`` whose truth the data would say: the same in every draw.
+    people_cell, people_block
+        Relative standard deviation of the people of a demand point, and of all the people of a square kilometre
+        together: a modelled raster is off in whole quarters. Of people counted one by one both are smaller.
+    missing
+        Type of street to the share of such ways that the map misses. No published rate fits every place: these are
+        suppositions, for a study to replace by what a walk through a few of its quarters finds; each draw takes from
+        none to twice as many.
+    snapping_m
+        How much farther another street may be and still be, with e-fold less chance, the one that a door opens to.
+    home_m
+        How far homes stand back from their street, in the middle.
+    speed_m_s
+        Standard deviation of the walking speed of the group.
+    ways_m
+        How a coordinate came about to the metres within which half of the true places lie, in towns and in the
+        countryside.
+
+    Raises
+    ------
+    InputError
+        A source that is none, a share outside 0 to 1, a negative size.
+
+    Examples
+    --------
+    >>> from accessibility.uncertainty import InputErrors
+    >>> InputErrors(without=("speed",)).sources
+    ('outlets', 'paths', 'people', 'totals', 'cells', 'snapping', 'settlement')
+    """
+
+    without: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    people_cell: float = 0.3
+    people_block: float = 0.3
+    missing: Mapping[str, float] = field(default_factory=lambda: dict(_MISSING))
+    snapping_m: float = 20.0
+    home_m: float = 10.0
+    speed_m_s: float = 0.1
+    ways_m: Mapping[str, tuple[float, float]] = field(default_factory=lambda: dict(_MEDIAN_M))
+
+    def __post_init__(self) -> None:
+        """Refuse a source that is none, a share outside 0 to 1 and a negative size."""
+        strange = [name for name in self.without if name not in SOURCES]
+        if strange:
+            msg = f"uncertainty is told to leave out {strange[0]!r}; expected names among {', '.join(SOURCES)}"
+            raise InputError(msg)
+        for kind, share in self.missing.items():
+            if not 0.0 <= share < 1.0:
+                msg = f"share of missing ways of type {kind!r} is {share}; expected 0 or more, less than 1"
+                raise InputError(msg)
+        for name in ("people_cell", "people_block", "snapping_m", "home_m", "speed_m_s"):
+            size = getattr(self, name)
+            if not (np.isfinite(size) and size >= 0):
+                msg = f"uncertainty {name} is {size}; expected a size of 0 or more"
+                raise InputError(msg)
+        object.__setattr__(self, "missing", Named(self.missing))
+        object.__setattr__(self, "ways_m", Named(self.ways_m))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that are tried, in the order of `SOURCES`."""
+        return tuple(name for name in SOURCES if name not in self.without)
+
+
+def position_errors(ways: NDArray[np.object_], rural: NDArray[np.bool_], errors: InputErrors) -> NDArray[np.float64]:
+    """Return the metres within which half of the true places of each site lie.
+
+    Parameters
+    ----------
+    ways
+        ``(s,)`` how each coordinate came about, of `WAYS`; or the metres themselves.
+    rural
+        ``(s,)`` whether the site stands in the countryside.
+    errors
+        The sizes.
+    """
+    found = [
+        errors.ways_m[way][int(out)] if isinstance(way, str) else float(way)
+        for way, out in zip(ways.tolist(), rural.tolist(), strict=True)
+    ]
+    return np.array(found, np.float64)
+
+
+def origin_of(way: str) -> str:
+    """Return where the size of an error of position comes from, in words."""
+    return _FROM[way]

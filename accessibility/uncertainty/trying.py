@@ -1,0 +1,283 @@
+"""All draws of a case: each source alone, the errors that are in the data once more, and all sources together."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.geo.arrays import Frozen
+from accessibility.search.compiling import run_in_threads
+from accessibility.sources.files import write_aside
+from accessibility.uncertainty.chance import Chance
+from accessibility.uncertainty.draws import PARTS, Draw
+from accessibility.uncertainty.sources import IN_THE_DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from accessibility.uncertainty.scene import Case, Scene
+    from accessibility.uncertainty.sources import InputErrors
+
+    Told = Callable[[int, int], None]
+
+_BATCH = 10
+_PLACES = 12  # what sums leave behind is no error of the inputs
+_MOST_SEED = 2**63
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tries(Frozen):
+    """What the draws of a case found.
+
+    Parameters
+    ----------
+    scene, case
+        Streets and people; which sites count.
+    errors, sources, seed
+        How large the errors are, which sources there are, and the seed of their random numbers.
+    alone
+        ``(sources, draws)`` share covered with each source alone.
+    again, whole
+        ``(draws, n)`` how many of the `PARTS` equal parts of each point's people are covered with the errors that are
+        in the data made once more, and with those of all sources.
+    """
+
+    scene: Scene
+    case: Case
+    errors: InputErrors
+    sources: tuple[str, ...]
+    seed: int
+    alone: NDArray[np.float64]
+    again: NDArray[np.uint8]
+    whole: NDArray[np.uint8]
+
+    @property
+    def draws(self) -> int:
+        """How many draws there are."""
+        return len(self.whole)
+
+    def factor(self, draw: int) -> NDArray[np.float64]:
+        """Return ``(n,)`` how many times the people of the data there are in a draw of all sources."""
+        return _draw(self.scene, self.errors, self.seed, draw).people_factor(self.sources)
+
+    @cached_property
+    def true_shares(self) -> NDArray[np.float64]:
+        """``(draws,)`` what the share may truly be."""
+        return self.true_shares_of(np.zeros(len(self.scene.now.demand), np.intp), 1)[:, 0]
+
+    def true_shares_of(self, group: NDArray[np.intp], several: int) -> NDArray[np.float64]:
+        """Return ``(draws, g)`` what the share of each group of people may truly be; NaN where a group is empty.
+
+        What the errors of a draw change is added. Ways that are missing in the data are the exception: as many of those
+        there are taken away once more, and what that costs is what the missing ones would bring. It is not what they
+        would bring in the same place, where the ways that matter may be the very ones that are missing, but somewhere
+        among people of the same setting: see `Circle`.
+
+        Parameters
+        ----------
+        group
+            ``(n,)`` row of the group of each demand point; -1 for none.
+        several
+            How many groups there are.
+        """
+        people, covered = self.scene.now.demand.population, self.case.coverage.covered * float(PARTS)
+        now, circle = _shares(people, covered, group, several), self.scene.circle
+        found = np.empty((self.draws, several))
+        for draw in range(self.draws):
+            again = _shares(people, self.again[draw], group, several)
+            whole = _shares(people * self.factor(draw), self.whole[draw], group, several)
+            turn = Chance(self.seed, draw).of("paths", 2).random()
+            lost = circle.turned(people * (covered - self.again[draw]) / PARTS, turn)
+            share = now + (whole - again) + _over(lost, people, group, several)
+            found[draw] = np.clip(np.round(share, _PLACES), 0.0, 1.0)
+        return found
+
+    @cached_property
+    def probability(self) -> NDArray[np.float64]:
+        """``(n,)`` share of the people of each point, over all draws, who are covered."""
+        found: NDArray[np.float64] = self.whole.sum(axis=0, dtype=np.int64) / (PARTS * max(self.draws, 1))
+        return found
+
+
+def _shares(
+    people: NDArray[np.float64], parts: NDArray[Any], group: NDArray[np.intp], several: int
+) -> NDArray[np.float64]:
+    return _over(people * parts / PARTS, people, group, several)
+
+
+def _over(
+    part: NDArray[np.float64], people: NDArray[np.float64], group: NDArray[np.intp], several: int
+) -> NDArray[np.float64]:
+    """Return the sums of each group over its people; NaN where it has none."""
+    there = group >= 0
+    whole = np.bincount(group[there], weights=people[there], minlength=several)
+    sums = np.bincount(group[there], weights=part[there], minlength=several)
+    found: NDArray[np.float64] = np.divide(sums, whole, out=np.full(several, np.nan), where=whole > 0)
+    return found
+
+
+def _draw(scene: Scene, errors: InputErrors, seed: int, draw: int) -> Draw:
+    return Draw(scene=scene, errors=errors, chance=Chance(seed, draw))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trying:
+    """How the draws are made.
+
+    Parameters
+    ----------
+    draws, seed
+        How many, and the seed of their random numbers: the first draws of many are those of few.
+    tell
+        Called with how many draws are made and how many there are.
+    keep
+        A folder where draws are kept as they are made; those of the same inputs that are there already are read.
+    """
+
+    draws: int = 200
+    seed: int = 1
+    tell: Told | None = None
+    keep: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse fewer than two draws and a seed that is no whole number."""
+        if not (isinstance(self.draws, (int, np.integer)) and self.draws > 1):
+            msg = f"uncertainty is asked for {self.draws!r} draws; expected a whole number, 2 or more"
+            raise InputError(msg)
+        if not (isinstance(self.seed, (int, np.integer)) and 0 <= self.seed < _MOST_SEED):
+            msg = f"the seed of the draws is {self.seed!r}; expected a whole number, 0 or more"
+            raise InputError(msg)
+
+    def run(self, scene: Scene, case: Case, errors: InputErrors | None = None, *, alone: bool = True) -> Tries:
+        """Return what the draws of a case find.
+
+        Parameters
+        ----------
+        scene, case
+            Streets and people; which sites count.
+        errors
+            How large the errors are; those of the scene if None.
+        alone
+            Whether each source is also tried alone.
+        """
+        errors = scene.errors if errors is None else errors
+        sources = scene.sources(case, errors)
+        asked: list[tuple[str, ...]] = [(name,) for name in sources] if alone else []
+        _warm(scene, case, sources)
+        batches = [range(at, min(at + _BATCH, self.draws)) for at in range(0, self.draws, _BATCH)]
+        key = "" if self.keep is None else _key(scene, case, errors, self.seed, alone=alone)
+        made = _Counter(self.tell, self.draws)
+
+        def one(batch: range) -> list[NDArray[Any]]:
+            path = None if self.keep is None else self.keep / f"draws-{key}-{batch.start}-{len(batch)}.npz"
+            found = None if path is None or not path.is_file() else _read(path)
+            if found is None:
+                found = _batch(scene, case, errors, (self.seed, batch), asked, sources)
+                if path is not None:
+                    _write(path, found)
+            made.add(len(batch))
+            return found
+
+        parts = run_in_threads([partial(one, batch) for batch in batches])
+        shares, again, whole = (np.concatenate([part[at] for part in parts]) for at in range(3))
+        return Tries(
+            scene=scene,
+            case=case,
+            errors=errors,
+            sources=sources,
+            seed=self.seed,
+            alone=shares.T,
+            again=again,
+            whole=whole,
+        )
+
+
+class _Counter:
+    """Counts draws, from whichever thread."""
+
+    def __init__(self, tell: Told | None, whole: int) -> None:
+        from threading import Lock  # noqa: PLC0415
+
+        self._tell, self._whole, self._made, self._lock = tell, whole, 0, Lock()
+
+    def add(self, several: int) -> None:
+        """Tell that there are so many more."""
+        with self._lock:
+            self._made += several
+            if self._tell is not None:
+                self._tell(self._made, self._whole)
+
+
+def _warm(scene: Scene, case: Case, sources: Collection[str]) -> None:
+    """Work out what all draws share before threads ask for it."""
+    _ = scene.people_xy, scene.streets.snap(scene.people_xy[:1], 1.0)
+    if {"paths", "snapping", "cells"} & set(sources):
+        _ = scene.people_choices, scene.ways, scene.homes
+        _ = scene.spots if scene.grid else None
+    if "people" in sources:
+        _ = scene.blocks
+    _ = scene.wiring(case.coverage.walker), case.limits
+
+
+def _batch(
+    scene: Scene,
+    case: Case,
+    errors: InputErrors,
+    numbers: tuple[int, range],
+    asked: Sequence[tuple[str, ...]],
+    sources: tuple[str, ...],
+) -> list[NDArray[Any]]:
+    """Return the shares of each source alone, and who is covered by the errors in the data and by all."""
+    seed, batch = numbers
+    people = scene.now.demand.population
+    everybody = np.zeros(len(people), np.intp)
+    in_the_data = tuple(name for name in sources if name in IN_THE_DATA)
+    shares = np.empty((len(batch), len(asked)))
+    again, whole = (np.empty((len(batch), len(people)), np.uint8) for _ in range(2))
+    for row, number in enumerate(batch):
+        draw = _draw(scene, errors, seed, number)
+        for column, active in enumerate(asked):
+            weight = people * draw.people_factor(active)
+            shares[row, column] = _shares(weight, draw.reached(case, active), everybody, 1)[0]
+        again[row] = draw.reached(case, in_the_data)
+        whole[row] = draw.reached(case, sources)
+    return [shares, again, whole]
+
+
+def _key(scene: Scene, case: Case, errors: InputErrors, seed: int, *, alone: bool) -> str:
+    """Return a name for the draws of these very inputs."""
+    now, network = case.coverage, scene.network
+    told = hashlib.sha256(repr((seed, alone, errors, now.standard, now.walker)).encode())
+    names = ("node_xy", "edges", "length_m", "kind", "private", "closed", "oneway", "signals", "off_ground")
+    arrays = [getattr(network, name) for name in (*names, "slope_factor", "fixed_s")]
+    there = (now.demand.xy, now.demand.population, now.sites.xy, now.sites.open, case.position_m)
+    for array in (*arrays, *there):
+        told.update(np.ascontiguousarray(array).tobytes())
+    told.update("".join(now.demand.setting.tolist()).encode())
+    more = () if scene.density is None else (scene.density.people, scene.density.cell)
+    for array in (*more, *(scene.totals or ())):
+        told.update(np.ascontiguousarray(array).tobytes())
+    return told.hexdigest()[:16]
+
+
+def _read(path: Path) -> list[NDArray[Any]] | None:
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            return [file["shares"], file["again"], file["whole"]]
+    except (OSError, ValueError, KeyError, BadZipFile):
+        return None  # cut short: made again
+
+
+def _write(path: Path, found: list[NDArray[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_aside(path) as aside, aside.open("wb") as file:
+        np.savez(file, shares=found[0], again=found[1], whole=found[2])

@@ -1,0 +1,137 @@
+"""Bars: the same for the same seed, none without errors, narrower with better data, and true 95 times of 100."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+import pandas as pd
+import pytest
+import worlds
+from doubtworlds import COUNT, hold_truth, town
+
+from accessibility import Scenario, Standard, Study
+from accessibility.errors import InputError
+from accessibility.search.compiling import limited_threads
+from accessibility.uncertainty import SOURCES, InputErrors, Interval
+from accessibility.uncertainty.chance import Chance
+from accessibility.uncertainty.draws import PARTS, Draw
+from accessibility.uncertainty.scene import Case, Scene
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_without_errors_a_draw_is_the_coverage_itself() -> None:
+    study = town()
+    now = study.coverage()
+    for standard in (Standard(), Standard.presets["radius"], Standard.presets["town-rural"]):
+        ruled = study.coverage(standard=standard)
+        scene = Scene(now=ruled, network=study.network, errors=InputErrors())
+        case = Case(coverage=ruled, position_m=np.full(len(study.sites), 75.0))
+        reached = Draw(scene=scene, errors=scene.errors, chance=Chance(1, 0)).reached(case, ())
+        assert np.array_equal(reached == PARTS, ruled.covered)
+    none = study.uncertainty(draws=3, errors=InputErrors(without=SOURCES))
+    assert none.interval.low == none.interval.high == pytest.approx(now.share, abs=1e-12)
+    assert none.tries.sources == ()
+    assert none.table()["source"].tolist() == ["together"]
+
+
+def test_seed_and_draw_alone_decide() -> None:
+    study = town()
+    with limited_threads(1):
+        one = study.uncertainty(draws=23, seed=4)
+    with limited_threads(numba.config.NUMBA_NUM_THREADS):  # type: ignore[attr-defined]
+        more = study.uncertainty(draws=41, seed=4)
+    assert np.array_equal(one.tries.whole, more.tries.whole[:23])
+    assert np.array_equal(one.tries.alone, more.tries.alone[:, :23])
+    assert np.array_equal(one.tries.true_shares, more.tries.true_shares[:23])
+    assert not np.array_equal(one.tries.whole, study.uncertainty(draws=23, seed=5).tries.whole)
+
+
+def test_a_source_brings_the_same_errors_alone_and_with_others() -> None:
+    study = town()
+    every = study.uncertainty(draws=12)
+    few = study.uncertainty(draws=12, errors=InputErrors(without=("speed", "people", "cells")))
+    shared = [name for name in few.tries.sources if name in every.tries.sources]
+    assert len(shared) > 1
+    for name in shared:
+        if name != "snapping":  # which of a cell's streets a home is on is said by another source
+            rows = [tries.sources.index(name) for tries in (every.tries, few.tries)]
+            assert np.array_equal(every.tries.alone[rows[0]], few.tries.alone[rows[1]]), name
+
+
+def test_kept_draws_are_read_and_what_is_cut_short_is_made_again(tmp_path: Path) -> None:
+    study, told = town(), []
+    first = study.uncertainty(draws=20, keep=tmp_path, tell=lambda made, whole: told.append((made, whole)))
+    assert sorted(told) == [(10, 20), (20, 20)]
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    files[0].write_bytes(files[0].read_bytes()[:100])
+    again = study.uncertainty(draws=20, keep=tmp_path)
+    assert np.array_equal(first.tries.whole, again.tries.whole)
+    assert np.array_equal(first.tries.alone, again.tries.alone)
+    other = study.uncertainty(draws=20, keep=tmp_path, errors=InputErrors(home_m=30.0))
+    assert not np.array_equal(first.tries.whole, other.tries.whole)
+
+
+@pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 2.5}, {"seed": -1}, {"seed": "x"}])
+def test_questions_that_make_no_sense_are_refused(asked: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="expected a whole number"):
+        town().uncertainty(**asked)  # type: ignore[arg-type]
+
+
+def test_groups_add_up_and_the_whole_is_one_of_them() -> None:
+    sure = town().uncertainty(draws=30)
+    people = sure.now.demand
+    whole = sure.by(pd.Series("all", index=list(sure.now.demand.ids), name="group"))
+    assert whole["low"].iloc[0] == pytest.approx(sure.interval.low)
+    assert whole["high"].iloc[0] == pytest.approx(sure.interval.high)
+    assert sum(sure.certain_people.values()) == pytest.approx(people.population.sum())
+    assert (sure.certainty[sure.probability == 1.0] == "in").all()
+
+
+def test_better_data_make_a_narrower_bar() -> None:
+    study = town()
+    wide = study.uncertainty(draws=60)
+    found = wide.improvements()["points"]
+    assert found.iloc[0] < -5.0
+    assert found.index[0] == 0
+    halves = replace(InputErrors(), people_cell=0.15, people_block=0.15, speed_m_s=0.05, home_m=5.0)
+    assert study.uncertainty(draws=60, errors=halves).interval.width < wide.interval.width
+
+
+def test_outlets_to_survey_are_those_whose_place_decides() -> None:
+    # Two outlets on one long road; nobody lives near the walk's end of the second.
+    road = worlds.line(20_000.0, 40)
+    homes = worlds.people([(880.0, 10.0), (890.0, 10.0), (10_100.0, 10.0)], [500, 500, 500])
+    halls = worlds.outlets([(0.0, 0.0), (10_000.0, 0.0)])
+    sure = Study.of(road, homes, halls, settings="urban").uncertainty(
+        draws=40, errors=InputErrors(without=("people", "paths", "snapping", "speed"))
+    )
+    found = sure.improvements().set_index("improvement")
+    assert found.loc["survey-outlets", "ids"] == ("O0",)
+    assert found["points"]["survey-outlets"] < 0
+
+
+def test_differences_are_surer_than_levels() -> None:
+    study = town()
+    sure = study.uncertainty(draws=60)
+    opened = sure.compare(Scenario(name="more", opened=("B0",)))
+    assert opened.points > 0
+    assert opened.better > 0.9
+    assert opened.interval.width < sure.interval.width * 100
+    nothing = sure.compare(Scenario(name="nothing"))
+    assert nothing.points == 0
+    assert nothing.is_noise
+    assert nothing.better == 0.5
+    assert nothing.interval == Interval(low=0.0, high=0.0, error=0.0)
+
+
+@pytest.mark.parametrize("source", ["outlets", "paths", "people", "cells", "speed", "together"])
+def test_the_interval_holds_the_truth_95_times_of_100(source: str) -> None:
+    inside = hold_truth(source)
+    assert len(inside) == COUNT
+    assert 0.90 <= inside.mean() <= 0.98, inside.mean()
