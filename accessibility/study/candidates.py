@@ -296,7 +296,7 @@ def _free_ids(count: int, taken: set[str]) -> NDArray[np.object_]:
     return np.array(found, dtype=object)
 
 
-class Placed(Protocol):
+class Grounds(Protocol):
     """Where sites can stand, in the words of an `accessibility.Study`."""
 
     # fmt: off
@@ -309,7 +309,7 @@ class Placed(Protocol):
     # fmt: on
 
 
-def refuse_unfit(study: Placed, what: str, lon: float, lat: float) -> None:
+def refuse_unfit(study: Grounds, what: str, lon: float, lat: float) -> None:
     """Raise an error where no site can stand: outside all districts, or in water.
 
     Raises
