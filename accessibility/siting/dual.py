@@ -147,6 +147,39 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, 
     return replace(dual, bound=-float(dual.price.sum()) - covering.spent)
 
 
+def find_priced_dual(covering: Covering, each: float, target: float, rounds: int, clock: Clock) -> Dual:
+    """Return prices that prove a low bound on the weight covered less what it costs, a unit of cost at `each`.
+
+    The budget is left out: it is the price. So questions that share nothing but a budget can each be bounded alone.
+
+    Parameters
+    ----------
+    covering
+        The question.
+    each
+        Weight that a unit of cost is worth.
+    target
+        Weight less cost of some plan, `base` included; the search stops where the bound meets it.
+    rounds, clock
+        As in `find_dual`.
+
+    Returns
+    -------
+    Dual
+        Its bound is of the weight, `base` included, less the cost.
+    """
+    weight = covering.weight.astype(np.float64)
+    none = Pairs(start=np.zeros(len(covering.cost) + 1, np.int64), item=np.empty(0, np.int32))
+    question = _question(
+        covering, (weight, np.zeros(len(weight), np.int32), np.zeros(1)), (none, np.empty(0, np.int64)), PROFIT
+    )
+    cost, most, budget, mode = question[3]
+    question = (*question[:3], (cost * each, most, budget, mode))
+    state = _begin(weight, question)
+    _search(question, state, target - covering.base, (rounds, _LITTLE, clock))
+    return _dual(covering, question, state)
+
+
 def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
     """Return what prices that bound the weight under a budget prove about the cost of covering a weight of `reach`.
 

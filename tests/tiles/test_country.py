@@ -1,0 +1,62 @@
+"""The country that does not exist: of the size that is asked for, the same every time, and a study like any other."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import osmium
+import pytest
+import rasterio
+
+from accessibility.sources.osm.extracts import read_network
+from accessibility.sources.osm.pbf import look_through
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MAKER = Path(__file__).parents[2] / "data" / "make_country.py"
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    """Return the script."""
+    spec: Any = importlib.util.spec_from_file_location("make_country", MAKER)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses look for what they are part of
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_country_is_as_many_counties(maker: ModuleType, sample: Path, tmp_path: Path) -> None:
+    for name in ("one", "same"):
+        maker.make_country(tmp_path / name, 3)
+    names = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert all((tmp_path / "one" / n).read_bytes() == (tmp_path / "same" / n).read_bytes() for n in names)
+    levels = [len(gpd.read_parquet(tmp_path / "one" / f"{n}.parquet")) for n in ("townships", "counties", "provinces")]
+    assert levels == [3 * 14, 3, 1]
+    with rasterio.open(sample.parent / "population.tif") as file:
+        cells = file.read(1)
+    with rasterio.open(tmp_path / "one" / "population.tif") as file:
+        people = file.read(1)
+        assert file.profile["tiled"]
+    assert (people > 0).sum() == 3 * (cells > 0).sum()
+    assert 0.5 < people[people > 0].sum() / (3 * cells[cells > 0].sum()) < 1.8
+    assert len(gpd.read_parquet(tmp_path / "one" / "outlets.parquet")) % 3 == 0
+
+
+def test_its_streets_are_those_of_the_county_and_bridges(maker: ModuleType, sample: Path, tmp_path: Path) -> None:
+    path = maker.make_country(tmp_path, 2).parent / "roads.osm.pbf"
+    assert look_through(path).is_plain
+    ways: Any = osmium.FileProcessor(path, osmium.osm.WAY)
+    ends = [(way.nodes[0].ref, way.nodes[1].ref) for way in ways if len(way.nodes) == 2 and "bridge" in way.tags]
+    assert any(abs(one - other) > 1_000 for one, other in ends)
+    whole, _ = read_network(path)
+    county, _ = read_network(sample.parent / "roads.osm.pbf")
+    km = whole.length_m.sum() / county.length_m.sum()
+    assert 2 < km < 2.1
+    assert np.bincount(whole.components).max() > 1.8 * np.bincount(county.components).max()  # one country, not two
