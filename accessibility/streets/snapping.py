@@ -13,6 +13,7 @@ from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
+from accessibility.search.segments import SegmentGrid
 from accessibility.search.stops import UNREACHED, Stops
 from accessibility.streets.compounds import sealed_edges
 
@@ -209,37 +210,41 @@ class EdgeIndex:
     public: bool
 
     @cached_property
-    def _lines(self) -> NDArray[np.object_]:
-        return self.network.lines()
+    def _main(self) -> SegmentGrid | None:
+        return self._grid(self.network.main_edges)
 
     @cached_property
-    def _main(self) -> tuple[NDArray[np.intp], Any]:
-        return self._tree(self.network.main_edges)
+    def _minor(self) -> SegmentGrid | None:
+        return self._grid(~self.network.main_edges & ~sealed_edges(self.network))
+
+    def _grid(self, wanted: NDArray[np.bool_]) -> SegmentGrid | None:
+        """Return some of the edges that points may snap to, in space; None where there are none.
+
+        At a junction several edges are equally near: a street goes before a private way.
+        """
+        streets = self.network
+        rows = np.flatnonzero(wanted & streets.from_beside & ~(streets.private & self.public))
+        return SegmentGrid.of(streets.shape_xy, streets.shape_start, rows, streets.private) if rows.size else None
 
     @cached_property
-    def _minor(self) -> tuple[NDArray[np.intp], Any]:
-        return self._tree(~self.network.main_edges & ~sealed_edges(self.network))
-
-    def _tree(self, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.intp], Any]:
-        """Return the rows of some of the edges that points may snap to, and a tree over them."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-        rows = np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
-        return rows, shapely.STRtree(self._lines[rows])
+    def _along(self) -> NDArray[np.float64]:
+        """``(v,)`` metres along the drawn lines, end to end, up to each vertex."""
+        return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.network.shape_xy, axis=0).T))])
 
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
         """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
-        edge, leg = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan)
+        edge, leg, along = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan), np.zeros(len(xy))
         placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
-        if placed.size and self._main[0].size:
-            edge[placed], leg[placed] = self._nearest(self._main, xy[placed])
+        if placed.size and self._main is not None:
+            edge[placed], leg[placed], along[placed] = self._nearest(self._main, xy[placed])
             doubtful = placed[leg[placed] > _PREFER_MAIN_M]  # none can be nearer by more
-            if doubtful.size and self._minor[0].size:
-                other, other_leg = self._nearest(self._minor, xy[doubtful])
+            if doubtful.size and self._minor is not None:
+                other, other_leg, there = self._nearest(self._minor, xy[doubtful])
                 nearer = other_leg < leg[doubtful] - _PREFER_MAIN_M
-                edge[doubtful[nearer]], leg[doubtful[nearer]] = other[nearer], other_leg[nearer]
+                rows = doubtful[nearer]
+                edge[rows], leg[rows], along[rows] = other[nearer], other_leg[nearer], there[nearer]
         edge[~(leg <= limit_m)] = NOWHERE
-        return Positions(edge=edge, fraction=_fractions(self.network, self._lines, edge, xy), leg_m=leg)
+        return Positions(edge=edge, fraction=self._fractions(edge, along), leg_m=leg)
 
     def near(self, xy: NDArray[np.float64], within_m: NDArray[np.float64], most: int) -> Choices:
         """Return the edges within a distance of each of ``(k, 2)`` points, of main components alone, `most` of them."""
@@ -263,17 +268,24 @@ class EdgeIndex:
         return Choices(edge=edge, fraction=fraction, leg_m=leg)
 
     def _nearest(
-        self, tree: tuple[NDArray[np.intp], Any], xy: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-        import shapely  # noqa: PLC0415
+        self, grid: SegmentGrid, xy: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the nearest edge of each point, how far it is, and the metres along its drawn line."""
+        edge, leg, vertex, share = grid.nearest(xy)
+        before = self._along[vertex] - self._along[self.network.shape_start[edge]]
+        return edge, leg, before + share * (self._along[vertex + 1] - self._along[vertex])
 
-        rows = tree[0]
-        (which, found), leg = tree[1].query_nearest(shapely.points(xy), return_distance=True, all_matches=True)
-        # At a junction several edges are equally near: a street before a private way, then the lowest row, so that
-        # results hang neither on the order of the edges nor on that of the tree.
-        order = np.lexsort((rows[found], self.network.private[rows[found]], which))
-        first = order[np.searchsorted(which[order], np.arange(len(xy)))]
-        return rows[found[first]].astype(np.int32), leg[first]
+    def _fractions(self, edge: NDArray[np.int32], along: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return where on their edges points stand that are so many metres along the drawn lines."""
+        fraction = np.zeros(len(edge))
+        on = np.flatnonzero(edge != NOWHERE)
+        if on.size:
+            start, stop = self.network.shape_start[edge[on]], self.network.shape_start[edge[on] + 1] - 1
+            drawn = self._along[stop] - self._along[start]
+            share = np.divide(along[on], drawn, out=np.zeros(on.size), where=drawn > 0)
+            margin = _AT_END_M / np.maximum(self.network.length_m[edge[on]], _AT_END_M)
+            fraction[on] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
+        return fraction
 
 
 def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimits | None = None) -> Snapped:
@@ -314,20 +326,3 @@ def _warn_off(
         f"{west:,.0f}, {south:,.0f} to {east:,.0f}, {north:,.0f} in {network.crs.name!r}: {hint}"
     )
     warnings.warn(message, AccessibilityWarning, stacklevel=4)
-
-
-def _fractions(
-    network: Network, lines: NDArray[np.object_], edge: NDArray[np.int32], xy: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    import shapely  # noqa: PLC0415
-
-    fraction = np.zeros(len(edge))
-    on = np.flatnonzero(edge != NOWHERE)
-    if on.size:
-        line = lines[edge[on]]
-        drawn = shapely.length(line)
-        along = shapely.line_locate_point(line, shapely.points(xy[on]))
-        share = np.divide(along, drawn, out=np.zeros(on.size), where=drawn > 0)
-        margin = _AT_END_M / np.maximum(network.length_m[edge[on]], _AT_END_M)
-        fraction[on] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
-    return fraction

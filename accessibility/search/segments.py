@@ -1,0 +1,252 @@
+"""The nearest of many straight segments: a grid of cells with the segments that cross each, searched ring by ring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+from accessibility.search.compiling import run_in_threads
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PER_SEGMENT = 2.0  # cells
+_MOST_SIDE = 1 << 20  # cells in a row: a wider area has wider cells
+_SLACK = 1e-6  # cells: a segment is also in the cell that it only touches
+_BATCH = 1 << 16  # points a thread takes at a time
+_BLOCK = 32  # cells: a place farther from all segments looks at blocks of cells, not at rings
+_NOTHING = np.int64(-1)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentGrid:
+    """Lines of straight segments in space.
+
+    Parameters
+    ----------
+    xy
+        ``(v, 2)`` vertices of all lines, metres.
+    segment, line
+        ``(k,)`` the first vertex of each segment, ascending, and the row of its line.
+    later
+        ``(m,)`` of every line, whether it comes after the others where both are equally near.
+    corner, cell_m
+        Lower left corner of the grid, and the side of a cell.
+    shape
+        Columns and rows.
+    begin, which
+        ``(cells + 1,)`` where the segments of each cell begin, row by row; places in `segment`.
+    empty
+        ``(cells,)`` how many cells around each, corners in, have no segment: 0 where it has some itself.
+    blocks
+        ``(b, 2)`` column and row of the first cell of each block with segments.
+    """
+
+    xy: NDArray[np.float64]
+    segment: NDArray[np.int64]
+    line: NDArray[np.int64]
+    later: NDArray[np.bool_]
+    corner: NDArray[np.float64]
+    cell_m: float
+    shape: tuple[int, int]
+    begin: NDArray[np.int64]
+    which: NDArray[np.int64]
+    empty: NDArray[np.int32]
+    blocks: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, xy: NDArray[np.float64], start: NDArray[np.int64], rows: NDArray[np.intp], later: NDArray[np.bool_]
+    ) -> SegmentGrid:
+        """Return the grid of some of the lines whose vertices are `xy` from `start`; there is at least one."""
+        many = start[rows + 1] - start[rows] - 1
+        line = np.repeat(rows, many)
+        segment = np.arange(len(line)) + np.repeat(start[rows] - (np.cumsum(many) - many), many)
+        ends = np.concatenate([xy[segment], xy[segment + 1]])
+        corner, size = ends.min(axis=0), np.ptp(ends, axis=0)
+        cell_m = max(float(np.sqrt(size.prod() / (_PER_SEGMENT * len(segment)))), float(size.max()) / _MOST_SIDE, 1.0)
+        columns, rows_ = (int(side // cell_m) + 1 for side in size)
+        begin = np.zeros(columns * rows_ + 1, np.int64)
+        grid = (corner[0], corner[1], cell_m, columns, rows_)
+        _deal(xy, segment, grid, begin, np.empty(0, np.int64))
+        np.cumsum(begin, out=begin)
+        which = np.empty(begin[-1], np.int64)
+        _deal(xy, segment, grid, begin, which)  # from behind, so that each cell then begins where it should
+        empty = np.where(np.diff(begin) > 0, 0, columns + rows_).astype(np.int32)
+        row, column = np.divmod(np.flatnonzero(empty == 0), columns)
+        blocks = np.unique(np.column_stack([column, row]) // _BLOCK, axis=0) * _BLOCK
+        _spread(empty.reshape(rows_, columns))
+        return cls(
+            xy=xy,
+            segment=segment,
+            line=line,
+            later=later,
+            corner=corner,
+            cell_m=cell_m,
+            shape=(columns, rows_),
+            begin=begin,
+            which=which,
+            empty=empty,
+            blocks=blocks,
+        )
+
+    def nearest(
+        self, places: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+        """Return the nearest line of each of ``(n, 2)`` finite places, how far it is, and where on it.
+
+        Of lines equally near it is one that is not `later`, then the lowest row.
+
+        Returns
+        -------
+        line, metres
+            ``(n,)`` row of the line, and the distance to it.
+        segment, share
+            ``(n,)`` first vertex of the segment of the line that is nearest, the first of equals, and the part of it
+            before the nearest place.
+        """
+        cell = np.clip((places - self.corner) // self.cell_m, 0, np.array(self.shape) - 1).astype(np.int64)
+        order = np.argsort(cell[:, 1] * self.shape[0] + cell[:, 0])  # neighbours after each other share the cache
+        line, metres = np.empty(len(places), np.int64), np.empty(len(places))
+        segment, share = np.empty(len(places), np.int64), np.empty(len(places))
+        grid = (self.corner[0], self.corner[1], self.cell_m, *self.shape)
+        lines, cells = (self.xy, self.segment, self.line, self.later), (self.begin, self.which, self.empty, self.blocks)
+        answer = (line, metres, segment, share)
+        tasks = [
+            partial(_search, places, order[at : at + _BATCH], grid, lines, cells, answer)
+            for at in range(0, len(places), _BATCH)
+        ]
+        run_in_threads(tasks)
+        return answer
+
+
+@nb.njit(cache=True, nogil=True)
+def _deal(xy, segment, grid, begin, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count the segments that cross each cell, or put them there, where there is room for them."""
+    left, low, cell_m, columns, rows = grid
+    for s in range(len(segment) - 1, -1, -1):
+        v = segment[s]
+        x1, y1 = (xy[v, 0] - left) / cell_m, (xy[v, 1] - low) / cell_m
+        x2, y2 = (xy[v + 1, 0] - left) / cell_m, (xy[v + 1, 1] - low) / cell_m
+        bottom = max(int(min(y1, y2) - _SLACK), 0)
+        top = min(int(max(y1, y2) + _SLACK), rows - 1)
+        for row in range(bottom, top + 1):
+            a, b = x1, x2
+            if y1 != y2:  # the part of the segment within the row
+                at = min(max((row - _SLACK - y1) / (y2 - y1), 0.0), 1.0)
+                to = min(max((row + 1 + _SLACK - y1) / (y2 - y1), 0.0), 1.0)
+                a, b = x1 + at * (x2 - x1), x1 + to * (x2 - x1)
+            first = max(int(min(a, b) - _SLACK), 0)
+            last = min(int(max(a, b) + _SLACK), columns - 1)
+            for cell in range(row * columns + first, row * columns + last + 1):
+                if len(which) == 0:
+                    begin[cell] += 1
+                else:
+                    begin[cell] -= 1
+                    which[begin[cell]] = s
+
+
+@nb.njit(cache=True, nogil=True)
+def _spread(empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Let every cell know the distance to the nearest one that has some: 0 at those, once down and once up."""
+    rows, columns = empty.shape
+    for sweep in range(2):
+        for j in range(rows):
+            for i in range(columns):
+                y, x = (j, i) if sweep == 0 else (rows - 1 - j, columns - 1 - i)
+                before = -1 if sweep == 0 else 1
+                least = empty[y, x]
+                if 0 <= x + before < columns:
+                    least = min(least, empty[y, x + before] + 1)
+                if 0 <= y + before < rows:
+                    for aside in range(max(x - 1, 0), min(x + 1, columns - 1) + 1):
+                        least = min(least, empty[y + before, aside] + 1)
+                empty[y, x] = least
+
+
+@nb.njit(cache=True, nogil=True)
+def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Look at the cells around each place, ring after ring, until no other one can have anything nearer."""
+    left, low, cell_m, columns, rows = grid
+    for p in order:
+        across, up = (places[p, 0] - left) / cell_m, (places[p, 1] - low) / cell_m
+        i, j = int(np.floor(across)), int(np.floor(up))
+        answer[0][p], answer[1][p] = _NOTHING, np.inf
+        ring = max(-i, i - columns + 1, -j, j - rows + 1)
+        if ring <= 0:
+            ring = np.int64(cells[2][j * columns + i])
+        if ring > _BLOCK:
+            _search_blocks(p, (places[p, 0], places[p, 1]), grid, lines, cells, answer)
+            continue
+        inner = min(across - i, i + 1 - across, up - j, j + 1 - up) - _SLACK
+        while answer[1][p] > (ring - 1 + inner) * cell_m:
+            for row in range(max(j - ring, 0), min(j + ring, rows - 1) + 1):
+                step = 1 if row in (j - ring, j + ring) else max(2 * ring, 1)
+                for column in range(i - ring, i + ring + 1, step):
+                    if 0 <= column < columns:
+                        cell = row * columns + column
+                        some = cells[1][cells[0][cell] : cells[0][cell + 1]]
+                        _look(p, (places[p, 0], places[p, 1]), some, lines, answer)
+            ring += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _search_blocks(p, place, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Look at the nearest block of cells, then at all that may have something nearer."""
+    blocks, nearest, least = cells[3], 0, np.inf
+    at = ((place[0] - grid[0]) / grid[2], (place[1] - grid[1]) / grid[2])
+    for b in range(len(blocks)):
+        away = _away(at, blocks[b, 0], blocks[b, 1], _BLOCK)
+        if away < least:
+            nearest, least = b, away
+    for turn in range(-1, len(blocks)):
+        b = nearest if turn < 0 else turn
+        if (_away(at, blocks[b, 0], blocks[b, 1], _BLOCK) - _SLACK) * grid[2] > answer[1][p]:
+            continue
+        for row in range(blocks[b, 1], min(blocks[b, 1] + _BLOCK, grid[4])):
+            for column in range(blocks[b, 0], min(blocks[b, 0] + _BLOCK, grid[3])):
+                if (_away(at, column, row, 1) - _SLACK) * grid[2] <= answer[1][p]:
+                    cell = row * grid[3] + column
+                    _look(p, place, cells[1][cells[0][cell] : cells[0][cell + 1]], lines, answer)
+
+
+@nb.njit(cache=True, nogil=True)
+def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how many cells a place is from a square of cells."""
+    dx = max(column - at[0], at[0] - column - size, 0.0)
+    dy = max(row - at[1], at[1] - row - size, 0.0)
+    return np.sqrt(dx * dx + dy * dy)
+
+
+@nb.njit(cache=True, nogil=True)
+def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+    """Take a segment that is nearer than what a place has, or before it where they are equally near."""
+    xy, segment, line, later = lines
+    best_line, best_m, best_segment, best_share = answer
+    x, y = place
+    for s in some:
+        v = segment[s]
+        x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
+        dx, dy = x2 - x1, y2 - y1
+        squared = dx * dx + dy * dy
+        share = ((x - x1) * dx + (y - y1) * dy) / squared if squared > 0.0 else 0.0
+        if share <= 0.0:
+            share, away = 0.0, np.sqrt((x - x1) * (x - x1) + (y - y1) * (y - y1))
+        elif share >= 1.0:
+            share, away = 1.0, np.sqrt((x - x2) * (x - x2) + (y - y2) * (y - y2))
+        else:
+            away = abs(((y1 - y) * dx - (x1 - x) * dy) / squared) * np.sqrt(squared)
+        if away > best_m[p]:
+            continue
+        mine = best_line[p]
+        if away == best_m[p] and mine >= 0:
+            if later[line[s]] != later[mine]:
+                if later[line[s]]:
+                    continue
+            elif line[s] > mine or (line[s] == mine and v >= best_segment[p]):
+                continue
+        best_line[p], best_m[p], best_segment[p], best_share[p] = line[s], away, v, share

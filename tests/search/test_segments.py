@@ -1,0 +1,57 @@
+"""The nearest line, against shapely's distance to every one of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accessibility.search.segments import SegmentGrid
+
+vertices = st.tuples(st.integers(0, 40), st.integers(0, 40))
+lines = st.lists(st.lists(vertices, min_size=2, max_size=5), min_size=1, max_size=25)
+
+
+@given(
+    lines,
+    st.lists(st.tuples(st.integers(-60, 100), st.integers(-60, 100)), min_size=1, max_size=25),
+    st.sampled_from([(1.0, 0.0), (90.0, 4e6), (90.0, 3.7)]),
+    st.randoms(use_true_random=False),
+)
+def test_the_nearest_of_all_lines_is_found_and_ties_go_to_streets_then_to_the_lowest_row(
+    drawn: list[list[tuple[int, int]]],
+    places: list[tuple[int, int]],
+    placed: tuple[float, float],
+    random: object,
+) -> None:
+    scale, shift = placed
+    xy = np.array([vertex for line in drawn for vertex in line]) * scale + shift
+    start = np.concatenate([[0], np.cumsum([len(line) for line in drawn])])
+    later = np.array([random.random() < 0.4 for _ in drawn])  # type: ignore[attr-defined]
+    rows = np.flatnonzero([row == 0 or random.random() < 0.8 for row in range(len(drawn))])  # type: ignore[attr-defined]
+    here = np.array(places) * scale + shift
+    here = np.concatenate([here, here[:3] * 1_000.0])  # far from everything, too
+    line, metres, segment, share = SegmentGrid.of(xy, start, rows, later).nearest(here)
+    shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))[rows]
+    away = shapely.distance(np.asarray(shapely.points(here))[:, None], shapes[None, :])
+    best = [rows[np.lexsort((rows, later[rows], row))[0]] for row in away]
+    assert line.tolist() == best
+    assert (metres == away.min(axis=1)).all()
+    assert ((start[line] <= segment) & (segment + 1 < start[line + 1])).all()
+    at = xy[segment] * (1 - share[:, None]) + xy[segment + 1] * share[:, None]
+    assert np.allclose(np.hypot(*(at - here).T), metres, rtol=1e-9, atol=1e-8)
+
+
+def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
+    rng = np.random.default_rng(4)
+    first = np.concatenate([rng.uniform(0, 1_000, (2_000, 2)), [[9e5, 9e5]]])
+    xy = np.stack([first, first + rng.normal(0, 30, first.shape)], axis=1).reshape(-1, 2)
+    start = np.arange(0, len(xy) + 1, 2)
+    grid = SegmentGrid.of(xy, start, np.arange(len(first)), np.zeros(len(first), np.bool_))
+    here = np.concatenate([rng.uniform(-1e6, 2e6, (300, 2)), rng.uniform(-100, 1_100, (300, 2))])
+    line, metres, *_ = grid.nearest(here)
+    tree = shapely.STRtree(shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,)))
+    (_, found), away = tree.query_nearest(shapely.points(here), return_distance=True, all_matches=False)
+    assert (metres == away).all()
+    assert (line == found).mean() > 0.99  # ties at an end that several have
