@@ -77,6 +77,7 @@ def run_check(path: Path, progress: Progress, out: Path | None = None, *, worker
     return {
         "read": read | {f"file {name}": text for name, text in files.items()},
         "headline": headline(quality.coverage),
+        "totals": {"population": quality.coverage.population, "covered": quality.coverage.covered_people},
         "notes": [str(finding) for finding in quality.findings if not finding.is_warning],
         "warnings": [str(finding) for finding in quality.findings if finding.is_warning],
         **quality.to_dict(),

@@ -74,7 +74,7 @@ def demo(  # noqa: PLR0913 -- the options of a command
     options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
     with _progress(quiet=quiet) as progress:
         result = run_demo(out, options, progress)
-    _tell(result, quiet=quiet, as_json=as_json)
+    _tell(result, lang, quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -162,6 +162,7 @@ def check(
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    lang: Spoken = None,
 ) -> None:
     """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
     from accessibility.cli.checking import run_check  # noqa: PLC0415
@@ -173,7 +174,7 @@ def check(
     elif not quiet:
         from accessibility.cli.console import print_check  # noqa: PLC0415
 
-        print_check(facts)
+        print_check(facts, console_language(lang))
 
 
 @app.command()
@@ -221,7 +222,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         else:
             _refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_cover(study, out, options, progress)
-    _tell(result, quiet=quiet, as_json=as_json)
+    _tell(result, lang, quiet=quiet, as_json=as_json)
 
 
 def _refuse_without_tiles(**given: str | None) -> None:
@@ -289,12 +290,12 @@ def site(  # noqa: PLR0913 -- the options of a command
     )
     with _progress(quiet=quiet) as progress:
         result = run_site(study, question, out, options, progress)
-    _tell(result, quiet=quiet, as_json=as_json)
+    _tell(result, lang, quiet=quiet, as_json=as_json)
     if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > (_GAP if gap is None else gap):
         raise typer.Exit(EXIT_UNPROVEN)
 
 
-def _tell(result: Any, *, quiet: bool, as_json: bool) -> None:
+def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
     """Print what a run found."""
     if as_json:
         siting = result.manifest["siting"]
@@ -302,7 +303,7 @@ def _tell(result: Any, *, quiet: bool, as_json: bool) -> None:
     elif not quiet:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
-        print_coverage(result)
+        print_coverage(result, console_language(lang))
 
 
 @app.command()
@@ -330,7 +331,7 @@ def compare(  # noqa: PLR0913 -- the options of a command
     elif not quiet:
         from accessibility.cli.console import print_comparison  # noqa: PLC0415
 
-        print_comparison(found)
+        print_comparison(found, console_language(lang))
 
 
 @app.command()

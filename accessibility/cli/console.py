@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -13,9 +14,10 @@ from rich.text import Text
 from accessibility.errors import visible
 from accessibility.siting.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
-from accessibility.wording import Wording, percent_text
+from accessibility.wording import Language, Wording, cost_text, percent_sign, percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from accessibility.cli.comparing import ScenarioComparison
@@ -100,101 +102,152 @@ class RichProgress(Silence):
         self._bar.update(self._task, description=f"{self._text} (compiling {kernel})" if kernel else self._text)
 
 
-def print_coverage(result: Result) -> None:
+@dataclass(frozen=True)
+class Speech:
+    """A terminal that is spoken to in one language."""
+
+    language: Language = "en"
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a sentence of the terminal."""
+        return Wording("console", self.language)(key, **values)
+
+    def percent(self, part: float, whole: float = 1.0) -> str:
+        """Return a share as the language writes it."""
+        return percent_text(part, whole, self.language)
+
+    def term(self, word: str) -> str:
+        """Return a word that every product uses; as it is where none does."""
+        try:
+            return Wording("names", self.language)(word)
+        except KeyError:
+            return word
+
+    def title(self, finding: dict[str, Any]) -> str:
+        """Return what kind of finding it is, in a few words."""
+        try:
+            return Wording("report", self.language)(f"finding_{finding['code']}")
+        except KeyError:
+            return str(finding["code"])
+
+    def headline(self, headline: str, row: Any) -> str:
+        """Return the headline: in English as it was worked out, in Chinese from the total of the settings."""
+        if self.language == "en":
+            return headline
+        people, covered = float(row["population"]), float(row["covered"])
+        share = self.percent(covered, people)
+        return self("headline_short", people=f"{people:,.0f}", covered=f"{covered:,.0f}", share=share)
+
+    def list(self, names: Iterable[str]) -> str:
+        """Return names in a row."""
+        return {"en": ", ", "zh": "、"}[self.language].join(names)
+
+
+def print_coverage(result: Result, language: Language = "en") -> None:
     """Print the headline, people by setting with both readings of the 5 km, sensitivity, warnings, and the files."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_text(result.headline, style="bold"))
-    table = Table("", "people", "covered", "share", "by radius", box=None, header_style="dim")
+    say = Speech(language)
+    console.print(_text(say.headline(result.headline, result.settings.iloc[-1]), style="bold"))
+    heads = (say(key) for key in ("people", "covered", "share", "by_radius"))
+    table = Table("", *heads, box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for _, row in result.settings.iterrows():
         shares = (row["covered_share"], row["covered_share_radius"])
-        figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(percent_text(s) for s in shares)]
-        table.add_row(_text(str(row["setting"])), *figures)
+        figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(say.percent(s) for s in shares)]
+        table.add_row(_text(say.term(str(row["setting"]))), *figures)
     console.print(table)
-    for note in result.notes:
+    for note in result.notes if language == "en" else ():
         console.print(_text(note))
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
-    _print_findings(console, told, result.warnings)
+    _print_findings(console, told, result.warnings, say)
     if result.plan is not None:
-        _print_plan(console, result.plan)
-    _print_kept(console, result.kept)
+        _print_plan(console, result.plan, say, result.cost_unit)
+    _print_kept(console, result.kept, say)
     if "report.html" in result.files:
-        console.print(_text(f"map:    {result.folder / 'coverage.html'}"))
-        console.print(_text(f"report: {result.folder / 'report.html'}, report.xlsx"))
+        console.print(_text(say("map_at", path=result.folder / "coverage.html")))
+        console.print(_text(say("report_at", path=result.folder / "report.html")))
     rest = [name for name in result.files if name not in ("coverage.html", "report.html", "report.xlsx")]
-    console.print(_text(f"layers and tables: {result.folder / rest[0]}, {', '.join(rest[1:])}"))
+    console.print(_text(say("layers_at", path=result.folder / rest[0], rest=say.list(rest[1:]))))
 
 
-def _print_kept(console: Console, kept: Path | None) -> None:
+def _print_kept(console: Console, kept: Path | None, say: Speech) -> None:
     if kept is not None:
-        console.print(_text(f"an earlier run that this one does not repeat is kept in {kept}"))
+        console.print(_text(say("kept_in", path=kept)))
 
 
-def _print_plan(console: Console, plan: SitingPlan) -> None:
+def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> None:
     """Print the proposal: what it costs, how good it is, and its first sites in opening order."""
-    text = f"proposal ({plan.model}): {len(plan.selected)} sites for {plan.cost:g}; {plan.status}"
+    cost = cost_text(plan.cost, unit, say.language)
+    text = say("proposal_for", model=plan.model, sites=len(plan.selected), cost=cost, status=say(plan.status))
     if plan.status != "infeasible":
-        (objective, unit), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
-        what = Wording("names", "en")(unit)
-        text += f": {objective} {what}; no plan does better than {bound}, gap {100 * plan.gap:.3f} %"
+        (objective, of), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
+        gap = percent_sign(f"{100 * plan.gap:.3f} %", say.language)
+        text += say("proof", objective=objective, unit=say.term(of), bound=bound, gap=gap)
     console.print(_text(text, style="bold"))
     if plan.message:
         console.print(_text(plan.message))
     if plan.closed:
-        console.print(_text(f"to close: {', '.join(map(str, plan.closed))}"))
-    table = Table("", "id", "name", "kind", "cost", "people gained", "share after", box=None, header_style="dim")
+        console.print(_text(say("to_close", sites=say.list(map(str, plan.closed)))))
+    heads = (say(f"col_{key}") for key in ("id", "name", "kind", "cost", "gained", "after"))
+    table = Table("", *heads, box=None, header_style="dim")
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
-        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", percent_text(row["covered_share"]))
-        table.add_row(str(row["rank"]), *(_text(str(row[name])) for name in ("id", "name", "kind")), *figures)
+        figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", say.percent(row["covered_share"]))
+        words = (str(row["id"]), str(row["name"]), say.term(str(row["kind"])))
+        table.add_row(str(row["rank"]), *map(_text, words), *figures)
     if plan.selected:
         console.print(table)
     if len(plan.selected) > _MOST_SITES:
-        console.print(_text(f"and {len(plan.selected) - _MOST_SITES} more in sites.csv"))
+        console.print(_text(say("more_sites", n=len(plan.selected) - _MOST_SITES)))
 
 
-def print_comparison(found: ScenarioComparison) -> None:
+def print_comparison(found: ScenarioComparison, language: Language = "en") -> None:
     """Print today's headline, one line per scenario, and the files."""
     console = Console(highlight=False, soft_wrap=True)
-    console.print(_text(f"today: {found.headline}", style="bold"))
-    table = Table("", "covered", "share", "gained", "lost", "unreached", "cost", box=None, header_style="dim")
+    say = Speech(language)
+    headline = say.headline(found.headline, found.manifest["totals"])
+    console.print(_text(say("today", headline=headline), style="bold"))
+    heads = (say(key) for key in ("covered", "share", "gained", "lost", "unreached", "col_cost"))
+    table = Table("", *heads, box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in found.scenarios.to_dict("records"):
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
-        share = percent_text(row["covered_share"])
+        share = say.percent(row["covered_share"])
         table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
     console.print(table)
-    _print_kept(console, found.kept)
+    _print_kept(console, found.kept, say)
     for path in found.maps:
-        console.print(_text(f"map:    {path}"))
-    console.print(_text(f"tables: {found.folder / 'compare.csv'}, differences.csv, manifest.json"))
+        console.print(_text(say("map_at", path=path)))
+    console.print(_text(say("tables_at", path=found.folder / "compare.csv")))
 
 
-def print_check(facts: dict[str, Any]) -> None:
+def print_check(facts: dict[str, Any], language: Language = "en") -> None:
     """Print what was read, what is suspect and what that is worth, the way to the street, and street density."""
     console = Console(highlight=False, soft_wrap=True)
-    table = Table("input", "what was read", box=None, header_style="dim")
+    say = Speech(language)
+    table = Table(say("input"), say("what_was_read"), box=None, header_style="dim")
     for name, text in facts["read"].items():
-        table.add_row(_text(name), _text(text))
+        kind, _, file = name.partition(" ")
+        table.add_row(_text(say("read_file", name=file) if file else say(f"read_{kind}")), _text(text))
     console.print(table)
-    console.print(_text(facts["headline"], style="bold"))
+    console.print(_text(say.headline(facts["headline"], facts["totals"]), style="bold"))
     if not facts["warnings"]:
-        console.print("nothing suspect")
-    _print_findings(console, facts["findings"], len(facts["warnings"]))
-    _print_snap(console, facts["snap"])
+        console.print(say("nothing_suspect"))
+    _print_findings(console, facts["findings"], len(facts["warnings"]), say)
+    _print_snap(console, facts["snap"], say)
     nodes = round(facts["nearest_node_points"], 2) + 0.0
-    console.print(_text(f"snapping to the nearest junction instead would change coverage by {nodes:+.2f} points"))
+    console.print(_text(say("nearest_node", points=f"{nodes:+.2f}")))
     streets = facts["streets"]
-    density = "no street figures: no one has a place" if streets["km_per_km2"] is None else _density_text(streets)
+    density = say("no_street_figures") if streets["km_per_km2"] is None else _density_text(streets, say)
     console.print(_text(density))
 
 
-def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: int) -> None:
+def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: int, say: Speech) -> None:
     """Print warnings, then notes, each with its worth in points of coverage where that is known; not worthless ones."""
     if not findings:
         return
-    console.print(_text("points of coverage, finding:", style="dim"))
+    console.print(_text(say("points_and_finding"), style="dim"))
     numbered = list(enumerate(findings))
     told = [(row, f) for row, f in numbered if _matters(f)]
     for row, finding in told[:_MOST_FINDINGS]:
@@ -203,12 +256,15 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         worth = " " * 7 if points is None else f"{round(points, 2) + 0.0:+7.2f}"
         mark = _text("! " if suspect else "  ", style="yellow")
         place = f" [{finding['district']}]" if finding["district"] else ""
-        text = f"{worth}  {finding['input']}: {_WORTH.sub('', finding['message'])}{place}"
+        message = _WORTH.sub("", finding["message"])
+        if say.language != "en":  # the details stay in English
+            message = say("titled", title=say.title(finding), message=message)
+        text = f"{worth}  {finding['input']}: {message}{place}"
         console.print(mark + _text(text, style="" if suspect else "dim"))
     if len(told) > _MOST_FINDINGS:
-        console.print(_text(f"  and {len(told) - _MOST_FINDINGS} more, all of them in quality.csv (--out DIR)"))
+        console.print(_text(say("more_findings", n=len(told) - _MOST_FINDINGS)))
     if len(told) < len(findings):
-        text = f"  and {len(findings) - len(told)} that would change coverage by less than {_LEAST_POINTS} points"
+        text = say("small_findings", n=len(findings) - len(told), least=_LEAST_POINTS)
         console.print(_text(text, style="dim"))
 
 
@@ -222,28 +278,30 @@ def _matters(finding: dict[str, Any]) -> bool:
     return points is None or abs(points) >= _LEAST_POINTS or finding["code"] in DOUBTS
 
 
-def _print_snap(console: Console, rows: list[dict[str, Any]]) -> None:
+def _print_snap(console: Console, rows: list[dict[str, Any]], say: Speech) -> None:
     """Print how far people live from their street: the districts with most people far from one, and the total."""
     *districts, total = rows
     shown = sorted(districts, key=lambda row: -row["over_100_m_people"])[:_MOST_DISTRICTS]
-    table = Table(
-        "to the street", "people", "p50 m", "p95 m", "max m", "> 100 m", "> limit", box=None, header_style="dim"
-    )
+    heads = (say("to_the_street"), say("people"), "p50 m", "p95 m", "max m", "> 100 m", say("over_limit"))
+    table = Table(*heads, box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in [*shown, total]:
         metres = ["" if row[c] is None else f"{row[c]:,.0f}" for c in ("snap_p50_m", "snap_p95_m", "snap_max_m")]
         people = [f"{row[c]:,.0f}" for c in ("population", "over_100_m_people", "beyond_limit_people")]
-        table.add_row(_text(row["district"]), people[0], *metres, *people[1:])
+        table.add_row(
+            _text(say.term(row["district"]) if row is total else row["district"]), people[0], *metres, *people[1:]
+        )
     console.print(table)
     if len(shown) < len(districts):
-        console.print(_text(f"{len(districts) - len(shown)} districts with fewer people far from a street not shown"))
+        console.print(_text(say("districts_left", n=len(districts) - len(shown))))
 
 
-def _density_text(streets: dict[str, Any]) -> str:
-    return (
-        f"streets: {streets['km_per_km2']:.1f} km walkable per km² where people live"
-        f" ({streets['inhabited_km2']:,.0f} km²);"
-        f" {percent_text(streets['over_100_m_share'])} of people live more than 100 m from their street;"
-        f" {streets['people_without_street']:,.0f} in a square kilometre without any"
+def _density_text(streets: dict[str, Any], say: Speech) -> str:
+    return say(
+        "street_density",
+        km=f"{streets['km_per_km2']:.1f}",
+        area=f"{streets['inhabited_km2']:,.0f}",
+        far=say.percent(streets["over_100_m_share"]),
+        without=f"{streets['people_without_street']:,.0f}",
     )

@@ -204,7 +204,12 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
 def _proposal(measured: Measured) -> ProposalFacts | None:
     if measured.plan is None or measured.after is None:
         return None
-    return ProposalFacts(plan=measured.plan, table=measured.plan.table(), covered_after=measured.after.covered_people)
+    return ProposalFacts(
+        plan=measured.plan,
+        table=measured.plan.table(),
+        covered_after=measured.after.covered_people,
+        cost_unit=measured.study.settings.siting.cost_unit,
+    )
 
 
 def _inputs(study: Study) -> pd.DataFrame:

@@ -178,6 +178,8 @@ class Result:
         The question for a proposal and the plan, where one was asked for.
     kept
         Where an earlier run is kept that stood in the folder.
+    cost_unit
+        What costs are counted in, such as 万元; empty where they are only numbers.
 
     Examples
     --------
@@ -197,6 +199,7 @@ class Result:
     files: tuple[str, ...]
     case: SitingCase | None = None
     kept: Path | None = None
+    cost_unit: str = ""
 
     @property
     def plan(self) -> SitingPlan | None:

@@ -257,7 +257,7 @@ def _write(
     date = options.day
     from accessibility.present.map.coverage_map import Proposal, write_map  # noqa: PLC0415 -- folium only where a map is drawn
 
-    shown = None if plan is None else Proposal(plan=plan, frontier=frontier)
+    shown = None if plan is None else Proposal(plan=plan, frontier=frontier, cost_unit=study.settings.siting.cost_unit)
     drawn = study.map(now, plan=shown, date=date, lang=options.language, basemap=options.basemap)
     progress.step("Writing")
     record = _record(pack, measured, case)
@@ -273,6 +273,7 @@ def _write(
     return Result(
         folder=pack.folder,
         headline=headline(now, date),
+        cost_unit=study.settings.siting.cost_unit,
         settings=setting_table(now),
         notes=_notes(study, measured),
         findings=measured.quality.to_dict()["findings"],

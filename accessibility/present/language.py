@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from accessibility.errors import InputError
 from accessibility.measures.tables import speed_text
 from accessibility.standards import SETTINGS
-from accessibility.wording import Language, Wording, percent_sign, percent_text
+from accessibility.wording import Language, Wording, cost_text, percent_sign, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -60,6 +60,10 @@ class Tongue:
     def amount(self, value: float) -> str:
         """Return a number without decimals where it is whole, else with two."""
         return self.number(value, 0 if not math.isfinite(value) or value == round(value) else 2)
+
+    def cost(self, cost: float, unit: str) -> str:
+        """Return a cost with its unit, where it has one."""
+        return cost_text(cost, unit, self.language)
 
     def percent(self, part: float, whole: float) -> str:
         """Return a share with one decimal; 0 and 100 only where nobody or everybody is meant."""

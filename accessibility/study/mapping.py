@@ -92,9 +92,11 @@ def draw_study(
     """Return the map of a study: of a coverage, or of a trial beside today; see `Study.map`."""
     before = shown.baseline.coverage if isinstance(shown, Trial) else None
     coverage = shown.coverage() if isinstance(shown, Trial) else shown
+    if plan is not None and not isinstance(plan, Proposal):
+        plan = Proposal(plan=plan, cost_unit=study.settings.siting.cost_unit)
     network = study.network if coverage.snapped.network is None else coverage.snapped.network
     if plan is not None:
-        coverage = with_sites_of(plan.plan if isinstance(plan, Proposal) else plan, coverage, study)
+        coverage = with_sites_of(plan.plan, coverage, study)
     districts = study.districts
     if districts is not None:
         districts = districts[["geometry"]].join(study.table(coverage).set_index("district"))

@@ -325,6 +325,7 @@ class SitingTable(StrictTable):
     """``[siting]``: what opening costs, where new sites may be made, and what every proposal keeps to."""
 
     cost: CostTable = CostTable()
+    cost_unit: Annotated[str, Field(max_length=20)] = ""
     generate: bool | None = None
     generate_spacing_m: Positive | None = None
     quotas: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)

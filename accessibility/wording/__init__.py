@@ -69,6 +69,18 @@ def percent_text(part: float, whole: float = 1.0, language: Language = "en") -> 
     return percent_sign(f"{tenths / 10:.1f} %", language)
 
 
+def cost_text(cost: float, unit: str, language: Language) -> str:
+    """Return a cost with its unit, where it has one.
+
+    Examples
+    --------
+    >>> cost_text(12.5, "万元", "zh"), cost_text(1200, "k\u20ac", "en"), cost_text(12, "", "en")
+    ('12.5万元', '1,200 k\u20ac', '12')
+    """
+    joint = "" if language == "zh" or not unit else " "
+    return f"{cost:,.10g}{joint}{unit}"
+
+
 def percent_sign(text: str, language: Language) -> str:
     """Return a percentage as a language writes it: English with a space before the sign, Chinese without."""
     return text.replace(" %", "%") if language == "zh" else text

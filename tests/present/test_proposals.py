@@ -214,7 +214,7 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
     gained = page.locator(".classes:visible td:nth-child(3)").all_inner_texts()[2]
     assert gained == count(sum(plan.gain))
     assert page.locator(".classes:visible h2").inner_text() == "Who gains from the proposal"
-    assert page.locator(".sentence").inner_text().startswith("Proposed: 3 sites for 5.5 cover ")
+    assert page.locator(".sentence").inner_text().startswith("Proposed: 3 sites at a cost of 5.5 cover ")
     covered = now.covered_people + np.cumsum([0.0, *plan.gain])
     for k in (1, 3, 2, 0):
         page.locator(".first-sites").evaluate(

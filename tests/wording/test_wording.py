@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import time
 from importlib.resources import files
+from pathlib import Path
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from accessibility import InputError
+from accessibility.cli.console import print_coverage
 from accessibility.wording import Wording, _sentences, day_text
 
 PRODUCTS = sorted(
@@ -43,3 +47,42 @@ def test_days_are_those_of_the_calendar_on_the_wall(monkeypatch: pytest.MonkeyPa
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_the_terminal_says_the_same_figures_in_chinese(capsys: pytest.CaptureFixture[str]) -> None:
+    result = SimpleNamespace(
+        headline="75.0 % of 40 people (30) are near",
+        settings=pd.DataFrame(
+            {
+                "setting": ["urban", "total"],
+                "population": [40.0, 40.0],
+                "covered": [30.0, 30.0],
+                "covered_share": [0.75, 0.75],
+                "covered_share_radius": [0.75, 0.75],
+            }
+        ),
+        notes=("a note",),
+        findings=[
+            {
+                "points_of_coverage": 1.5,
+                "input": "a.csv",
+                "message": "so far off",
+                "district": None,
+                "code": "datum-suspect",
+            }
+        ],
+        warnings=1,
+        plan=None,
+        kept=None,
+        folder=Path("maps"),
+        files=("coverage.html", "report.html", "report.xlsx", "districts.csv"),
+    )
+    print_coverage(result, "zh")  # type: ignore[arg-type]
+    chinese = capsys.readouterr().out
+    assert "40人中30人（75.0%）" in chinese.replace("\N{FULLWIDTH LEFT PARENTHESIS}", "（")  # noqa: RUF001
+    for word in ("城区", "合计", "坐标系疑有误", "报告", "+1.50"):
+        assert word in chinese
+    print_coverage(result)  # type: ignore[arg-type]
+    english = capsys.readouterr().out
+    assert "75.0 % of 40 people (30) are near" in english
+    assert "a.csv: so far off" in english

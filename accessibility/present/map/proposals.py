@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.present.charts import FrontierPicture, picture_frontier
 from accessibility.present.map.outlines import count
 from accessibility.siting.objectives import say_objective
-from accessibility.wording import percent_sign
+from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ class Proposal:
     frontier
         What each budget buys, with the columns of `accessibility.present.charts.picture_frontier`; None for no
         picture.
+    cost_unit
+        What costs are counted in, such as 万元; empty where they are only numbers.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Proposal:
 
     plan: SitingPlan
     frontier: pd.DataFrame | None = None
+    cost_unit: str = ""
 
 
 def rows_of(sites: Sites, ids: tuple[object, ...]) -> list[int]:
@@ -86,7 +89,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
     closing = [str(sites.name[r] or sites.ids[r]) for r in rows_of(sites, plan.closed)]
     return {
         "rows": rows,
-        "summary": _summary(plan, words),
+        "summary": _summary(plan, words, proposal.cost_unit),
         "proof": proof_lines(plan, words),
         "closes": words.lines("closes", names=", ".join(closing)) if closing else [],
         "frontier": _picture(proposal),
@@ -114,13 +117,17 @@ def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
     return said + words.lines(f"by_{plan.bound_by}")
 
 
-def _summary(plan: SitingPlan, words: MapWords) -> Lines:
+def _summary(plan: SitingPlan, words: MapWords, unit: str) -> Lines:
     if not plan.selected:
         return []
     covered = plan.covered_people
     share = words.percent(covered, plan.population)
     return words.lines(
-        "proposal", sites=len(plan.selected), cost=_plain(plan.cost), covered=count(covered), percent=share
+        "proposal",
+        sites=len(plan.selected),
+        cost=words.by_language(lambda language: cost_text(plan.cost, unit, language)),
+        covered=count(covered),
+        percent=share,
     )
 
 
@@ -130,10 +137,6 @@ def _picture(proposal: Proposal) -> FrontierPicture | None:
     plan = proposal.plan
     spent = plan.cost if plan.sites_limit is None else len(plan.selected)
     return picture_frontier(proposal.frontier, here=(spent, plan.covered_people) if plan.selected else None)
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.10g}"
 
 
 def _gap(gap: float, words: MapWords) -> dict[str, str]:

@@ -40,11 +40,14 @@ class ProposalFacts:
         Its sites in opening order, with the columns of ``sites.csv``.
     covered_after
         People covered with all of them open, measured anew along the streets.
+    cost_unit
+        What costs are counted in; empty where they are only numbers.
     """
 
     plan: SitingPlan
     table: pd.DataFrame
     covered_after: float
+    cost_unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

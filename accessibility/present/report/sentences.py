@@ -171,7 +171,7 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
     first = tongue(
         "proposal_mclp" if plan.model == "mclp" else "proposal_cost",
         sites=_sites(proposal, tongue),
-        cost=tongue.amount(plan.cost),
+        cost=tongue.cost(plan.cost, proposal.cost_unit),
         before=tongue.percent(facts.covered, facts.population),
         after=tongue.percent(proposal.covered_after, facts.population),
         population=tongue.number(facts.population),
