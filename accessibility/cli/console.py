@@ -117,7 +117,9 @@ class Speech:
         return percent_text(part, whole, self.language)
 
     def term(self, word: str) -> str:
-        """Return a word that every product uses; as it is where none does."""
+        """Return a word of the tables: as it stands there in English, as every product says it in Chinese."""
+        if self.language == "en":
+            return word
         try:
             return Wording("names", self.language)(word)
         except KeyError:
@@ -183,7 +185,7 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> N
     if plan.status != "infeasible":
         (objective, of), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
         gap = percent_sign(f"{100 * plan.gap:.3f} %", say.language)
-        text += say("proof", objective=objective, unit=say.term(of), bound=bound, gap=gap)
+        text += say("proof", objective=objective, unit=Wording("names", say.language)(of), bound=bound, gap=gap)
     console.print(_text(text, style="bold"))
     if plan.message:
         console.print(_text(plan.message))
