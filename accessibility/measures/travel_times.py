@@ -10,6 +10,7 @@ import numpy as np
 from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
+from accessibility.geo.arrays import absent
 from accessibility.standards import CM_PER_M, MS_PER_S, Rule
 from accessibility.streets.snapping import NOWHERE
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
     from accessibility.streets.network import Network
 
     Along = Literal["walk", "network"]
@@ -41,8 +43,8 @@ class Travel:
         Ways of at most so many minutes or metres; None for all of the nearest.
     nearest
         How many sites for each demand point, the nearest first; None for all within the limit.
-    by_kind
-        Whether that many of each kind.
+    by
+        ``kind``, ``bank`` or another column of the sites: that many of each of its values; None for that many of all.
     closed_too
         Whether ways to sites that do not count today are in it.
     measure
@@ -62,7 +64,7 @@ class Travel:
 
     limit: Rule | None = None
     nearest: int | None = None
-    by_kind: bool = False
+    by: str | None = None
     closed_too: bool = False
     measure: Literal["walk", "network"] = None  # type: ignore[assignment]  # as the limit, resolved on construction
 
@@ -77,8 +79,8 @@ class Travel:
         if self.nearest is not None and self.nearest < 1:
             msg = f"k is {self.nearest}; expected 1 or more of the nearest sites"
             raise InputError(msg)
-        if self.by_kind and self.nearest is None:
-            msg = "by='kind' tells the nearest of each kind; expected k, their number, with it"
+        if self.by is not None and self.nearest is None:
+            msg = f"by={self.by!r} tells the nearest of each {self.by}; expected k, their number, with it"
             raise InputError(msg)
         if self.measure is None:
             object.__setattr__(self, "measure", "walk" if self.limit is None else self.limit.measure)
@@ -115,6 +117,27 @@ class TravelTable:
             }
         )
 
+    def wide(self, coverage: Coverage, by: str) -> pd.DataFrame:
+        """Return one row per demand point, and of each kind of site the nearest, its seconds and its metres."""
+        import pandas as pd  # noqa: PLC0415
+
+        labels = categories(coverage.sites, by)
+        found = pd.DataFrame(index=pd.Index(coverage.demand.ids, name="cell"))
+        for label in dict.fromkeys(labels.tolist()):
+            if label is None:
+                continue
+            rows = np.flatnonzero(labels[self.site] == label)
+            first = rows[np.append(True, np.diff(self.demand[rows]) != 0)[: len(rows)]]
+            at = self.demand[first]
+            site = np.full(len(found), None, dtype=object)
+            site[at] = coverage.sites.ids[self.site[first]]
+            found[f"{label}_site"] = pd.Series(site, index=found.index, dtype=object)
+            for name, values in (("walk_s", self.walk_s), ("metres", self.metres)):
+                figure = np.full(len(found), np.nan)
+                figure[at] = values[first]
+                found[f"{label}_{name}"] = figure
+        return found
+
     def matrix(self, coverage: Coverage, measure: Along) -> csr_array[Any, tuple[int, int]]:
         """Return the seconds or metres as a matrix: one row per site, one column per demand point."""
         from scipy.sparse import csr_array  # noqa: PLC0415 -- `import accessibility` stays light
@@ -124,6 +147,22 @@ class TravelTable:
         cost = self.walk_s if measure == "walk" else self.metres
         shape = (len(coverage.sites), len(coverage.demand))
         return csr_array((cost[order], self.demand[order], start), shape=shape)
+
+
+def categories(sites: Sites, by: str) -> NDArray[np.object_]:
+    """Return the category of each site: its kind, its bank, or what another column says; None where it says nothing.
+
+    Raises
+    ------
+    InputError
+        A column that the sites do not have.
+    """
+    known = {"kind": sites.kind, "bank": sites.bank, **sites.columns}
+    if by not in known:
+        msg = f"by is {by!r}; expected a column of the sites: {', '.join(known)}"
+        raise InputError(msg)
+    labels = [None if absent(label) or label == "" else str(label) for label in known[by]]
+    return np.array([*labels, None], dtype=object)[:-1]
 
 
 def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> TravelTable:
@@ -144,8 +183,11 @@ def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> Travel
     survey = _Survey(coverage=coverage, network=network)
     sites = coverage.sites
     wanted = sites.open | travel.closed_too
-    of_kinds = [wanted & (sites.kind == kind) for kind in dict.fromkeys(sites.kind.tolist())]
-    found = [_select(survey, here, travel) for here in (of_kinds if travel.by_kind else [wanted])]
+    chosen = [wanted]
+    if travel.by is not None:
+        labels = categories(sites, travel.by)
+        chosen = [wanted & (labels == label) for label in dict.fromkeys(labels.tolist()) if label is not None]
+    found = [_select(survey, here, travel) for here in chosen]
     keys, cost = (np.concatenate([part[i] for part in found] or [np.empty(0, np.int64)]) for i in (0, 1))
     cost = cost.astype(np.int64)
     order = np.argsort(keys)

@@ -18,27 +18,26 @@ from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.explanation import Explanation, explain_place
 from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
+from accessibility.measures.routes import trace_routes
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.siting import Conditions, SitingPlan
-from accessibility.sources.checks import Finding, warn_of
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import propose_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
-from accessibility.study.loading.context import Loading, default_cache, input_files, is_osm, study_bounds
+from accessibility.study.loading.context import Loading, default_cache, is_osm
+from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_terms
-from accessibility.study.loading.people import load_people, place_people
-from accessibility.study.loading.readings import suspect_people
-from accessibility.study.loading.sites import districts_of, load_area, load_sites
-from accessibility.study.loading.streets import check_together, load_heights, load_names, load_network, load_water
+from accessibility.study.loading.sites import districts_of
+from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty.trying import Trying
 from accessibility.whatif.live import Ground
-from accessibility.whatif.ranking import rank_changes
+from accessibility.whatif.ranking import Attempt, rank_changes
 from accessibility.whatif.trial import Baseline, Trial, stand_on_edited
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from accessibility.present.map.proposals import Proposal
     from accessibility.settlement import Density
     from accessibility.sites import Sites
+    from accessibility.sources.checks import Finding
     from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
     from accessibility.uncertainty import InputErrors, Uncertainty
@@ -206,7 +206,9 @@ class Study(Frozen):
             standard=Standard() if standard is None else standard,
             walker=Walker() if walker is None else walker,
         )
-        return _gather(settle_terms(held, terms), Path(name), lambda _: None, network)
+        load = settle_terms(held, terms)
+        loaded = gather_inputs(load, name, lambda _: None, network)
+        return cls(path=Path(name), settings=load.settings, **loaded)
 
     def __repr__(self) -> str:
         """Return the name, people and sites."""
@@ -350,6 +352,9 @@ class Study(Frozen):
         *,
         close: Iterable[Hashable] | Literal["all"] | None = None,
         open: Iterable[Hashable] | Literal["candidates"] | None = None,  # noqa: A002 -- as a trial says it
+        pairs: bool = False,
+        workers: int = 1,
+        progress: bool = False,
     ) -> pd.DataFrame:
         """Return what every single closing and opening would bring, best first.
 
@@ -360,13 +365,21 @@ class Study(Frozen):
         open
             Ids of sites that do not, or all ``candidates``: banks and new sites that may open, and those made on
             streets where the study names none.
+        pairs
+            Whether each closing is also tried with each opening: ``swap``, where ``site`` opens and ``instead_of``
+            closes.
+        workers
+            Threads that share the changes; the table is the same.
+        progress
+            Whether a bar on standard error tells how far it is.
 
         Returns
         -------
         pandas.DataFrame
-            One row per change, each tried alone against today: ``action`` (``open`` or ``close``), ``site``, ``name``,
-            ``kind``, ``gained``, ``lost`` and ``change`` (people), ``covered`` (people) and ``covered_share`` (0 to 1)
-            after it, ``cost`` of opening. They are the figures of `coverage` of the same scenario.
+            One row per change, each tried alone against today: ``action`` (``open``, ``close`` or ``swap``), ``site``,
+            ``instead_of`` (with `pairs`), ``name``, ``kind``, ``gained``, ``lost`` and ``change`` (people), ``covered``
+            (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening. They are the figures of `coverage` of
+            the same scenario.
 
         Raises
         ------
@@ -379,6 +392,8 @@ class Study(Frozen):
         --------
         >>> town.rank(close="all", open=["B1"])[["action", "site", "change"]].values.tolist()
         [['open', 'B1', 10.0], ['close', 'O1', -30.0]]
+        >>> town.rank(close=["O1"], open=["B1"], pairs=True)[["action", "site", "change"]].values.tolist()[0]
+        ['open', 'B1', 10.0]
         """
         if close is None and open is None:
             msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
@@ -387,9 +402,13 @@ class Study(Frozen):
         gone = self.sites.ids[self.sites.open].tolist() if close == "all" else list(close or ())
         fresh = [*self.sites.ids[self.sites.may_open], *(() if made is None else made.ids)]
         new = fresh if open == "candidates" else list(open or ())
-        openings = [("open", plan_scenario(self.sites, made, [site])) for site in new]
-        closings = [("close", plan_scenario(self.sites, made, (), [site])) for site in gone]
-        return rank_changes(self.what_if(), [*openings, *closings])
+        changes = [Attempt(scenario=plan_scenario(self.sites, made, [site]), site=site) for site in new]
+        changes += [Attempt(scenario=plan_scenario(self.sites, made, (), [site]), closed=site) for site in gone]
+        if pairs:
+            both = ((site, other) for other in gone for site in new)
+            changes += [Attempt(scenario=plan_scenario(self.sites, made, [s], [o]), site=s, closed=o) for s, o in both]
+        table = rank_changes(self.what_if, changes, workers=workers, progress=progress)
+        return table if pairs else table.drop(columns="instead_of")
 
     def site(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
         self,
@@ -691,7 +710,7 @@ class Study(Frozen):
         k: int | None = None,
         *,
         limit: Rule | str | float | None = None,
-        by: Literal["kind"] | None = None,
+        by: str | None = None,
         sites: Literal["open", "all"] = "open",
         measure: Literal["walk", "network"] | None = None,
         as_matrix: bool = False,
@@ -707,7 +726,7 @@ class Study(Frozen):
         limit
             ``15 min``, ``3 km``, minutes as a number, or a `Rule` along streets; None for the `k` nearest of all.
         by
-            ``kind`` for the `k` nearest of each kind.
+            ``kind``, ``bank`` or another column of the sites' table: the `k` nearest of each of its values.
         sites
             ``open`` for those that count today, ``all`` for every site of the study.
         measure
@@ -738,12 +757,84 @@ class Study(Frozen):
         travel = Travel(
             limit=None if limit is None else Rule.of(limit),
             nearest=k,
-            by_kind=by == "kind",
+            by=by,
             closed_too=sites == "all",
             measure=measure,  # type: ignore[arg-type]  # None is as the limit
         )
         ways = trace_travel(self._today, self.network, travel)
         return ways.matrix(self._today, travel.measure) if as_matrix else ways.table(self._today)
+
+    def nearest(
+        self,
+        by: str = "kind",
+        *,
+        limit: Rule | str | float | None = None,
+        sites: Literal["open", "all"] = "open",
+        measure: Literal["walk", "network"] | None = None,
+    ) -> pd.DataFrame:
+        """Return the nearest site of each kind for every demand point, side by side.
+
+        Parameters
+        ----------
+        by
+            ``kind``, ``bank`` or another column of the sites' table.
+        limit, sites, measure
+            As in `Study.travel_times`.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per demand point, indexed by ``cell``; for each kind ``<kind>_site``, ``<kind>_walk_s`` and
+            ``<kind>_metres``, missing where no site of it is within the limit.
+
+        Raises
+        ------
+        InputError
+            A column that the sites do not have.
+
+        Examples
+        --------
+        >>> town.nearest(sites="all")[["outlet_walk_s", "bank_walk_s"]].loc["far"].tolist()
+        [2000.0, 300.0]
+        """
+        rule = None if limit is None else Rule.of(limit)
+        travel = Travel(limit=rule, nearest=1, by=by, closed_too=sites == "all", measure=measure)  # type: ignore[arg-type]
+        return trace_travel(self._today, self.network, travel).wide(self._today, by)
+
+    def routes(
+        self, pairs: pd.DataFrame | None = None, *, measure: Literal["walk", "network"] = "walk"
+    ) -> gpd.GeoDataFrame:
+        """Return the way of each pair of a demand point and a site along the streets, as a line.
+
+        Parameters
+        ----------
+        pairs
+            A table with the columns ``cell`` and ``site``, such as rows of `Study.travel_times`; every demand point
+            and its nearest site that counts if None.
+        measure
+            ``walk`` for the quickest way, ``network`` for the shortest.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            One row per pair, in their order: ``cell``, ``site``, ``walk_s`` and ``metres`` of this way, both access
+            legs in, ``ascent_m`` and ``descent_m`` from home to site, and the line (EPSG:4326). Without a way all but
+            the cell is missing.
+
+        Raises
+        ------
+        InputError
+            A table without these columns, a demand point that is not there.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> way = town.routes().iloc[0]
+        >>> way["cell"], way["site"], round(way["metres"]), way.geometry.geom_type
+        ('near', 'O1', 900, 'LineString')
+        """
+        return trace_routes(self._today, self.network, pairs, measure)
 
     def isochrones(
         self, limits: Sequence[Rule | str | float] | Rule | str | float, *, each: bool = False
@@ -1013,44 +1104,5 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     path = Path(path)
     settings = read_study_file(path)
     load = Loading(settings=settings, folder=path.resolve().parent, cache=cache or default_cache())
-    return _gather(load, path, progress or (lambda _: None))
-
-
-def _gather(load: Loading, path: Path, step: Callable[[str], None], network: Network | None = None) -> Study:
-    """Return the study of some settings; its streets are read where they are not given."""
-    settings = load.settings
-    of_network: list[Finding] = []
-    name = settings.name or load.folder.name
-    step("Districts")
-    area, of_area = load_area(load)
-    step("People")
-    people, of_people = load_people(load, area)
-    bounds = study_bounds(area, people.lonlat, load.margin_m)
-    step("Settings and districts")
-    inhabitants, of_places = place_people(load, area, people)
-    step("Streets")
-    if network is None:
-        network, of_network = load_network(load, bounds)
-    network, of_heights = load_heights(load, network)
-    of_people += suspect_people(load, people, network, area, bounds)
-    step("Sites")
-    sites, of_sites = load_sites(load, bounds, network, area)
-    demand = inhabitants.demand.to_crs(network.crs)
-    together = check_together(load, network, demand, area)
-    findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
-    warn_of(path.name, findings)
-    return Study(
-        path=path,
-        settings=settings,
-        network=network,
-        demand=demand,
-        sites=sites,
-        district=inhabitants.district,
-        site_district=districts_of(sites, area, name),
-        shifted_settings=inhabitants.shifted,
-        shapes=inhabitants.shapes,
-        density=inhabitants.density,
-        districts=area,
-        inputs={} if load.held else input_files(load),
-        findings=findings,
-    )
+    loaded = gather_inputs(load, path.name, progress or (lambda _: None))
+    return Study(path=path, settings=settings, **loaded)

@@ -1,57 +1,140 @@
-"""Many small scenarios, tried one after the other on one trial: what each would bring, best first."""
+"""Many small scenarios, tried one after the other on trials: what each would bring, best first."""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.errors import InputError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     import pandas as pd
 
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
 
-_COLUMNS = ("action", "site", "name", "kind", "gained", "lost", "change", "covered", "covered_share", "cost")
+_COLUMNS = (
+    *("action", "site", "instead_of", "name", "kind"),
+    *("gained", "lost", "change", "covered", "covered_share", "cost"),
+)
+_PARTS = 100  # of the changes: no worker waits long for the last, and a bar moves
 
 
-def rank_changes(trial: Trial, changes: Iterable[tuple[str, Scenario]]) -> pd.DataFrame:
-    """Return what each single opening or closing would bring, best first; the trial is left as it was.
-
-    Each is a step of the trial that is taken back, so that it costs what its neighbourhood costs.
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A small scenario with the site that opens, the one that closes, or both.
 
     Parameters
     ----------
-    trial
-        Where each begins, and with what it is compared.
+    scenario
+        What is different.
+    site, closed
+        The site that opens and the one that closes; None where none does.
+    """
+
+    scenario: Scenario
+    site: Hashable | None = None
+    closed: Hashable | None = None
+
+    @property
+    def action(self) -> str:
+        """``open``, ``close`` or ``swap``."""
+        if self.site is None:
+            return "close"
+        return "open" if self.closed is None else "swap"
+
+
+def rank_changes(
+    begin: Callable[[], Trial], changes: Sequence[Attempt], *, workers: int = 1, progress: bool = False
+) -> pd.DataFrame:
+    """Return what each change alone would bring, best first.
+
+    Each is a step of a trial that is taken back, so that it costs what its neighbourhood costs.
+
+    Parameters
+    ----------
+    begin
+        Makes a trial where each change begins, and with which it is compared; one for each worker.
     changes
-        ``open`` or ``close`` and a scenario of one site that does.
+        What is tried.
+    workers
+        Threads that share them; the table is the same.
+    progress
+        Whether a bar on standard error tells how far it is.
 
     Returns
     -------
     pandas.DataFrame
-        One row per change: ``action``, ``site``, ``name``, ``kind``, ``gained``, ``lost`` and ``change`` (people),
-        ``covered`` (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening. Of equal change the cheaper
-        comes first, then the earlier.
+        One row per change: ``action``, ``site``, ``instead_of``, ``name``, ``kind``, ``gained``, ``lost`` and
+        ``change`` (people), ``covered`` (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening. Of equal
+        change the cheaper comes first, then the earlier.
+
+    Raises
+    ------
+    InputError
+        No worker.
     """
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    before, begun = trial.coverage(), trial.steps
-    people = before.demand.population
-    rows: list[tuple[Any, ...]] = []
-    for action, scenario in changes:
-        after = trial.follow(scenario).coverage()
-        while trial.steps > begun:
-            trial.undo()
-        site = next(iter((*scenario.opened, *scenario.closed, *(a.id for a in scenario.added))))
-        row = after.sites.rows([site])[0]
-        gained = float(people[after.covered & ~before.covered].sum())
-        lost = float(people[before.covered & ~after.covered].sum())
-        cost = float(after.sites.cost[row]) if action == "open" else 0.0
-        told = (action, site, after.sites.name[row], str(after.sites.kind[row]))
-        rows.append((*told, gained, lost, gained - lost, after.covered_people, after.share, cost))
+    if workers < 1:
+        msg = f"workers is {workers}; expected 1 or more threads"
+        raise InputError(msg)
+    rows = [row for part in _tried(begin, changes, workers, progress=progress) for row in part]
     found = pd.DataFrame(rows, columns=list(_COLUMNS))
     order = np.lexsort((found["cost"].to_numpy(float), -found["change"].to_numpy(float)))
     return found.iloc[order].reset_index(drop=True)
+
+
+def _tried(
+    begin: Callable[[], Trial], changes: Sequence[Attempt], workers: int, *, progress: bool
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the rows of the changes, in their order, part by part."""
+    size = max(1, -(-len(changes) // _PARTS))
+    parts = [changes[at : at + size] for at in range(0, len(changes), size)]
+    free = [begin() for _ in range(min(workers, len(parts)))]
+
+    def attempt(part: Sequence[Attempt]) -> list[tuple[Any, ...]]:
+        trial = free.pop()
+        try:
+            return [_row(trial, change) for change in part]
+        finally:
+            free.append(trial)
+
+    if workers == 1:
+        yield from _told(map(attempt, parts), len(parts), progress=progress)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from _told(pool.map(attempt, parts), len(parts), progress=progress)
+
+
+def _told(parts: Iterator[list[tuple[Any, ...]]], count: int, *, progress: bool) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the parts, with a bar where one is asked for."""
+    if not progress:
+        yield from parts
+        return
+    from rich.console import Console  # noqa: PLC0415 -- only where a bar is asked for
+    from rich.progress import track  # noqa: PLC0415
+
+    yield from track(parts, "Changes", total=count, console=Console(stderr=True))
+
+
+def _row(trial: Trial, change: Attempt) -> tuple[Any, ...]:
+    """Return what a change brings; the trial is left as it was."""
+    begun, before = trial.steps, trial.baseline.coverage
+    people = before.demand.population
+    after = trial.follow(change.scenario).coverage()
+    while trial.steps > begun:
+        trial.undo()
+    site = change.closed if change.site is None else change.site
+    row = after.sites.rows([site])[0]
+    gained = float(people[after.covered & ~before.covered].sum())
+    lost = float(people[before.covered & ~after.covered].sum())
+    cost = 0.0 if change.site is None else float(after.sites.cost[row])
+    told = (change.action, site, change.closed if change.action == "swap" else None)
+    named = (after.sites.name[row], str(after.sites.kind[row]))
+    return (*told, *named, gained, lost, gained - lost, after.covered_people, after.share, cost)

@@ -85,9 +85,30 @@ def test_the_nearest_are_the_first_of_all_ways(
     network, people, sites = town
     kinds = data.draw(st.lists(st.sampled_from(["outlet", "bank"]), min_size=len(sites), max_size=len(sites)))
     town = (network, people, replace(sites, kind=np.array(kinds)))
-    found = table(town, Walker(), nearest=k, measure=measure, by_kind=by_kind, closed_too=True)
+    found = table(town, Walker(), nearest=k, measure=measure, by="kind" if by_kind else None, closed_too=True)
     wanted = expected(town, Walker(), measure)
     same(found, wanted[wanted.groupby(["cell", "kind"] if by_kind else ["cell"]).cumcount() < k])
+
+
+@settings(max_examples=12)
+@given(towns(), st.data())
+def test_side_by_side_stand_the_nearest_of_each_category(town: Town, data: st.DataObject) -> None:
+    network, people, sites = town
+    chains = data.draw(st.lists(st.sampled_from(["red", "blue", None]), min_size=len(sites), max_size=len(sites)))
+    town = (network, people, replace(sites, columns={"chain": np.array([*chains, None], dtype=object)[:-1]}))
+    now = measure_coverage(*town)
+    wide = trace_travel(now, network, Travel(nearest=1, by="chain", closed_too=True)).wide(now, "chain")
+    assert wide.index.tolist() == people.ids.tolist()
+    assert len(wide.columns) == 3 * len(set(chains) - {None})
+    for chain in set(chains) - {None}:
+        of_chain = expected(town, Walker(), "walk")
+        of_chain = of_chain[of_chain["site"].map(dict(zip(sites.ids, chains, strict=True))) == chain]
+        first = of_chain.groupby("cell", sort=False).first().reindex(people.ids)
+        for column in ("site", "walk_s", "metres"):
+            told, wanted = (
+                [None if pd.isna(v) else v for v in of] for of in (wide[f"{chain}_{column}"], first[column])
+            )
+            assert told == wanted
 
 
 @settings(max_examples=12)
@@ -187,7 +208,7 @@ def test_nobody_and_no_sites_give_empty_tables() -> None:
     for town in ((worlds.line(), nobody, here), (worlds.line(), some, nowhere)):
         assert table(town, nearest=2).empty
         assert table(town, limit=Rule.of(15)).empty
-        assert table(town, nearest=1, by_kind=True).empty
+        assert table(town, nearest=1, by="kind").empty
 
 
 @pytest.mark.parametrize(
@@ -196,7 +217,7 @@ def test_nobody_and_no_sites_give_empty_tables() -> None:
         ({}, "nothing bounds the table"),
         ({"k": 0}, "k is 0; expected 1 or more"),
         ({"by": "kind", "limit": "15 min"}, "expected k, their number"),
-        ({"by": "district", "k": 1}, "by is the text 'district'; expected 'kind'"),
+        ({"by": "colour", "k": 1}, "by is 'colour'; expected a column of the sites: kind, bank"),
         ({"k": 1, "sites": "closed"}, "sites is the text 'closed'; expected 'open'"),
         ({"k": 1, "measure": "radius"}, "measure is the text 'radius'"),
         ({"limit": "15"}, "limit is '15'; expected a time or a length"),

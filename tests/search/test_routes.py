@@ -12,7 +12,7 @@ from searchworlds import World, stops
 from searchworlds import worlds as drawn
 
 from accessibility import search
-from accessibility.measures.explanation import Leg, trace_route
+from accessibility.measures.routes import Leg, trace_route
 from accessibility.search.impedance import IMPASSABLE
 from accessibility.search.packing import build_arcs
 from accessibility.search.stops import NO_LABEL

@@ -6,15 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import worlds
+from drawntowns import towns
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from accessibility import InputError, Scenario, Study, UnknownSiteError, read_study
+from accessibility import InputError, Scenario, Study, UnknownSiteError, measure_coverage, read_study
+from accessibility.whatif.live import Ground
+from accessibility.whatif.ranking import Attempt, rank_changes
+from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pandas as pd
+    from accessibility import Demand, Network, Sites
 
 COLUMNS = ["action", "site", "name", "kind", "gained", "lost", "change", "covered", "covered_share", "cost"]
 
@@ -51,6 +58,49 @@ def test_every_change_of_the_sample_is_the_coverage_of_its_scenario(county: Stud
     assert ranked["name"].tolist() == named["name"].tolist()
     assert ranked["kind"].tolist() == named["kind"].tolist()
     assert ranked["cost"].tolist() == np.where(ranked["action"] == "open", named["cost"], 0.0).tolist()
+
+
+@settings(max_examples=8, deadline=None)
+@given(towns(), st.booleans())
+def test_in_any_town_every_change_is_the_coverage_of_its_scenario(
+    town: tuple[Network, Demand, Sites],
+    threads: bool,  # noqa: FBT001
+) -> None:
+    network, people, sites = town
+    today = measure_coverage(network, people, sites)
+    ground = Ground(network=network, demand=people, snapped=today.snapped.demand)
+    district = pd.Series("A", index=people.ids)
+    baseline = Baseline(coverage=today, ground=ground, district=district, cost={}, refuse_place=lambda *_: None)
+    gone, new = sites.ids[sites.open].tolist(), sites.ids[~sites.open].tolist()
+    pairs = [(s, o) for s in (None, *new) for o in (None, *gone) if (s, o) != (None, None)]
+    changes = [
+        Attempt(scenario=Scenario(opened=() if s is None else (s,), closed=() if o is None else (o,)), site=s, closed=o)
+        for s, o in pairs
+    ]
+    ranked = rank_changes(lambda: Trial(baseline), changes, workers=2 if threads else 1)
+    assert len(ranked) == len(changes)
+    assert ranked["change"].is_monotonic_decreasing
+    by_name = {("" if c.site is None else c.site, "" if c.closed is None else c.closed): c for c in changes}
+    for row in ranked.to_dict("records"):
+        key = {"open": (row["site"], ""), "close": ("", row["site"]), "swap": (row["site"], row["instead_of"])}
+        then = measure_coverage(network, people, by_name.pop(key[row["action"]]).scenario.apply(sites))
+        assert row["covered"] == then.covered_people
+        assert row["gained"] == people.population[then.covered & ~today.covered].sum()
+    assert not by_name
+
+
+def test_a_bar_tells_how_far_it_is_and_no_worker_is_refused(
+    town: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = read_study(town, cache=cache)
+    quiet = study.rank(close="all", open=["B1"], pairs=True)
+    assert capsys.readouterr().err == ""
+    told = study.rank(close="all", open=["B1"], pairs=True, progress=True)
+    assert "100%" in capsys.readouterr().err
+    pd.testing.assert_frame_equal(told, quiet)
+    assert quiet["action"].tolist().count("swap") == 1
+    with pytest.raises(InputError, match="workers is 0"):
+        study.rank(close="all", workers=0)
 
 
 def test_places_made_on_streets_are_candidates() -> None:

@@ -1,0 +1,70 @@
+"""Everything that a study is made of, read in the order in which one thing needs another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accessibility.sources.checks import warn_of
+from accessibility.study.loading.context import Loading, input_files, study_bounds
+from accessibility.study.loading.people import load_people, place_people
+from accessibility.study.loading.readings import suspect_people
+from accessibility.study.loading.sites import districts_of, load_area, load_sites
+from accessibility.study.loading.streets import check_together, load_heights, load_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accessibility.sources.checks import Finding
+    from accessibility.streets.network import Network
+
+
+def gather_inputs(
+    load: Loading, source: str, step: Callable[[str], None], network: Network | None = None
+) -> dict[str, Any]:
+    """Return the fields of a study but for its path and settings; its streets are read where they are not given.
+
+    Parameters
+    ----------
+    load
+        Settings, and where the inputs lie.
+    source
+        What findings are said of, in a warning.
+    step
+        Called with the name of each step as it begins.
+    network
+        The streets, where they are known.
+    """
+    settings = load.settings
+    of_network: list[Finding] = []
+    name = settings.name or load.folder.name
+    step("Districts")
+    area, of_area = load_area(load)
+    step("People")
+    people, of_people = load_people(load, area)
+    bounds = study_bounds(area, people.lonlat, load.margin_m)
+    step("Settings and districts")
+    inhabitants, of_places = place_people(load, area, people)
+    step("Streets")
+    if network is None:
+        network, of_network = load_network(load, bounds)
+    network, of_heights = load_heights(load, network)
+    of_people += suspect_people(load, people, network, area, bounds)
+    step("Sites")
+    sites, of_sites = load_sites(load, bounds, network, area)
+    demand = inhabitants.demand.to_crs(network.crs)
+    together = check_together(load, network, demand, area)
+    findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
+    warn_of(source, findings)
+    return {
+        "network": network,
+        "demand": demand,
+        "sites": sites,
+        "district": inhabitants.district,
+        "site_district": districts_of(sites, area, name),
+        "shifted_settings": inhabitants.shifted,
+        "shapes": inhabitants.shapes,
+        "density": inhabitants.density,
+        "districts": area,
+        "inputs": {} if load.held else input_files(load),
+        "findings": findings,
+    }
