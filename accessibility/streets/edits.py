@@ -264,16 +264,25 @@ def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
     try:
         if isinstance(given, str):
             return shapely.from_wkt(given)
+        if kinds != _LINE and _depth(given) > 2:  # noqa: PLR2004 -- pairs, rings, polygons, as GeoJSON nests them
+            parts = given if _depth(given) > 3 else [given]  # noqa: PLR2004
+            polygons = [shapely.Polygon(part[0], part[1:]) for part in parts]
+            return polygons[0] if parts[0] is given else shapely.MultiPolygon(polygons)
         xy = np.asarray(given, dtype=np.float64)
         if xy.shape == (2,) and "Point" in kinds:
             return shapely.Point(xy)
         if xy.ndim == 2 and xy.shape[1] == 2 and len(xy) >= (_ENDS if kinds == _LINE else _CORNERS):  # noqa: PLR2004
             return shapely.LineString(xy) if kinds == _LINE else shapely.Polygon(xy)
-    except (TypeError, ValueError, shapely.errors.ShapelyError):
+    except (TypeError, ValueError, IndexError, shapely.errors.ShapelyError):
         pass
     wanted = " or ".join(kind.lower() for kind in kinds)
     msg = f"{subject} is {str(given)[:60]!r}; expected a {wanted}: a geometry, WKT, or pairs of longitude and latitude"
     raise InputError(msg)
+
+
+def _depth(given: Any) -> int:
+    """Return how deep lists are nested."""
+    return 1 + _depth(given[0]) if isinstance(given, (list, tuple, np.ndarray)) and len(given) else 0
 
 
 def _of_table(given: Any, subject: str) -> Any:
@@ -285,3 +294,82 @@ def _of_table(given: Any, subject: str) -> Any:
         raise InputError(msg)
     rows = given.to_crs("EPSG:4326").geometry.dropna()
     return rows.iloc[0] if len(rows) == 1 else shapely.union_all(rows.to_numpy())
+
+
+def edit_table(edit: StreetEdit) -> dict[str, Any]:
+    """Return an edit as a table of a scenario file, and of a manifest; what is as it usually is stays out.
+
+    Examples
+    --------
+    >>> edit_table(CompoundOpening(area=(111.0, 30.7), name="gate"))
+    {'open_compound': [111.0, 30.7], 'name': 'gate'}
+    """
+    match edit:
+        case NewStreet():
+            told: dict[str, Any] = {"add": _written(edit.line)}
+            told |= {flag: True for flag in ("bridge", "oneway", "steps") if getattr(edit, flag)}
+        case Closure():
+            told = {"close": list(edit.edges) if edit.area is None else _written(edit.area)}
+            told |= {} if edit.bridges else {"bridges": False}
+        case Pace():
+            told = {"pace": float(edit.factor), "area": _written(edit.area)}
+        case CompoundOpening():
+            told = {"open_compound": _written(edit.area)}
+    return told | ({"name": edit.name} if edit.name else {})
+
+
+def edit_of(table: dict[str, Any]) -> StreetEdit:
+    """Return the edit that a table of a scenario file says.
+
+    Raises
+    ------
+    InputError
+        A table that is none, or more than one, and whatever the edit refuses.
+
+    Examples
+    --------
+    >>> edit_of({"close": [4, 5], "name": "works"}).text
+    "closure 'works'"
+    """
+    given = dict(table)
+    name, said = str(given.get("name", "")), [key for key in ("add", "close", "pace", "open_compound") if key in given]
+    if len(said) != 1:
+        told = " and ".join(said) or f"none of them{f' in {name!r}' if name else ''}"
+        msg = f"an entry of streets has {told}; expected one of add, close, pace, open_compound"
+        raise InputError(msg)
+    what = given.pop(said[0])
+    known = {"add": {"bridge", "oneway", "steps"}, "close": {"bridges"}, "pace": {"area"}}.get(said[0], set())
+    other = sorted(set(given) - known - {"name"})
+    if other:
+        expected = ", ".join([*sorted(known), "name"])
+        msg = f"an entry of streets that says {said[0]} has the key {other[0]!r}; expected one of {expected}"
+        raise InputError(msg)
+    if said[0] == "add":
+        return NewStreet(line=what, **given)
+    if said[0] == "pace":
+        return Pace(factor=what, **{"area": None, **given})
+    if said[0] == "open_compound":
+        return CompoundOpening(area=what, **given)
+    rows = what if isinstance(what, (list, tuple)) and all(type(row) is int for row in what) else ()
+    return Closure(edges=tuple(rows), **given) if rows else Closure(area=what, **given)
+
+
+def _written(geometry: Any) -> list[Any]:
+    """Return a geometry as pairs of longitude and latitude; what is more than one ring as GeoJSON nests them."""
+    import shapely  # noqa: PLC0415
+
+    pairs: list[Any] = shapely.get_coordinates(geometry).tolist()
+    match geometry.geom_type:
+        case "Point":
+            return pairs[0]  # type: ignore[no-any-return]
+        case "MultiPolygon":
+            return [[_written(ring) for ring in _rings(part)] for part in geometry.geoms]
+        case "Polygon" if geometry.interiors:
+            return [_written(ring) for ring in _rings(geometry)]
+        case "Polygon":
+            return pairs[:-1]
+    return pairs
+
+
+def _rings(polygon: Any) -> list[Any]:
+    return [polygon.exterior, *polygon.interiors]

@@ -169,7 +169,7 @@ def difference(study: Mapped, coverage: Coverage) -> Scenario:
 def _switches(study: Mapped, coverage: Coverage, drawn: Scenario) -> Switches:
     """Return what makes the sites of a map switchable, and what a scenario copied from it has to say besides."""
     today = dict(zip(study.sites.ids, study.sites.open.tolist(), strict=True))
-    fixed = scenario_toml(Scenario(moved=drawn.moved, settings=drawn.settings))
+    fixed = scenario_toml(Scenario(moved=drawn.moved, edits=drawn.edits, settings=drawn.settings))
     return Switches(
         catchments=study.catchments(coverage),
         district=study.district,

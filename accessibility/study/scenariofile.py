@@ -13,6 +13,7 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
+from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import StandardTable, rule_table, validation_sentences
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from accessibility.standards import Standard
+    from accessibility.streets.edits import StreetEdit
 
 Id = Annotated[str, BeforeValidator(lambda value: str(value) if isinstance(value, int) else value)]
 _HEADER = """# Scenarios: what would be different from today. Ids are those of the study; places are degrees, WGS84.
@@ -55,6 +57,7 @@ class _ScenarioTable(_Table):
     closed: tuple[Id, ...] = Field(default=(), alias="close")
     added: tuple[_Added, ...] = Field(default=(), alias="add")
     moved: tuple[_Moved, ...] = Field(default=(), alias="move")
+    streets: tuple[dict[str, Any], ...] = ()
     speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
     open_compounds: bool | None = None
     standard: StandardTable | None = None
@@ -70,12 +73,21 @@ class _ScenarioTable(_Table):
             closed=self.closed,
             added=tuple(Addition(**a.model_dump()) for a in self.added),
             moved=tuple(Move(**m.model_dump()) for m in self.moved),
+            edits=self._edits,
             settings=Settings(
                 speed_m_s=self.speed_m_s,
                 open_compounds=self.open_compounds,
                 standard=None if self.standard is None else self.standard.standard,
             ),
         )
+
+    @property
+    def _edits(self) -> tuple[StreetEdit, ...]:
+        try:
+            return tuple(edit_of(table) for table in self.streets)
+        except InputError as error:
+            msg = f"scenario {self.name!r}: {error}"
+            raise InputError(msg) from error
 
 
 class _ScenarioFile(_Table):
@@ -87,7 +99,10 @@ def read_scenarios(path: str | os.PathLike[str]) -> tuple[Scenario, ...]:
     r"""Return the scenarios of a TOML file, in their order.
 
     Each is a table ``[[scenario]]`` with a name and any of ``open`` and ``close`` (ids), ``add`` (id, lon, lat, kind,
-    name, cost), ``move`` (id, lon, lat), ``speed_m_s``, ``open_compounds`` and ``standard`` (as in a study).
+    name, cost), ``move`` (id, lon, lat), ``speed_m_s``, ``open_compounds`` and ``standard`` (as in a study); and
+    ``streets``, one edit after the other, each a table with one of ``add`` (a line; ``bridge``, ``oneway``, ``steps``),
+    ``close`` (an area, or rows of the network; ``bridges = false`` leaves bridges open), ``pace`` (a factor; ``area``)
+    and ``open_compound`` (an area or a place), and a ``name``. Places are pairs of longitude and latitude, or WKT.
 
     Parameters
     ----------
@@ -227,6 +242,7 @@ def scenario_toml(scenario: Scenario) -> str:
         "close": [str(i) for i in scenario.closed] or None,
         "add": [_added(a) for a in scenario.added] or None,
         "move": [{"id": str(m.id), "lon": float(m.lon), "lat": float(m.lat)} for m in scenario.moved] or None,
+        "streets": [edit_table(edit) for edit in scenario.edits] or None,
         "speed_m_s": settings.speed_m_s,
         "open_compounds": settings.open_compounds,
         "standard": None if settings.standard is None else _rules(settings.standard),

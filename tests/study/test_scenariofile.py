@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accessibility import (
     Addition,
+    Closure,
+    CompoundOpening,
     InputError,
     Move,
+    NewStreet,
     OutputError,
+    Pace,
     Scenario,
     Settings,
     Standard,
@@ -32,6 +37,19 @@ rule = st.builds(Rule.walk, st.integers(1, 60)) | st.builds(
 )
 
 
+ring = st.tuples(lon, lat, st.floats(0.001, 1)).map(
+    lambda r: [(x := r[0] / 2, y := r[1] / 2), (x + r[2], y), (x, y + r[2])]
+)
+edits = st.one_of(
+    st.builds(NewStreet, line=ring, name=name, bridge=st.booleans(), oneway=st.booleans(), steps=st.booleans()),
+    st.builds(Closure, area=ring, bridges=st.booleans()),
+    st.builds(Closure, edges=st.lists(st.integers(0, 99), min_size=1).map(tuple)),
+    st.builds(Closure, area=ring.map(lambda r: shapely.MultiPolygon([shapely.Polygon(r)])), name=name),
+    st.builds(Pace, area=ring, factor=st.floats(0.01, 10), name=name),
+    st.builds(CompoundOpening, area=ring | st.tuples(lon, lat), name=name),
+)
+
+
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
     ids = draw(st.lists(name, min_size=8, max_size=8, unique=True))
@@ -47,6 +65,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         moved=tuple(
             Move(id=i, lon=draw(lon), lat=draw(lat)) for i in draw(st.lists(st.sampled_from(ids[6:]), unique=True))
         ),
+        edits=tuple(draw(st.lists(edits, max_size=2))),
         settings=Settings(
             speed_m_s=draw(st.none() | st.sampled_from([0.8, 1.2])),
             open_compounds=draw(st.none() | st.booleans()),
@@ -72,6 +91,13 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
         close = ["O003"]
         add = [{ id = "N1", lon = 108.21, lat = 30.52, cost = 2 }]
         speed_m_s = 0.8
+        streets = [
+            { add = [[108.2, 30.5], [108.21, 30.5]], name = "dam", bridge = true },
+            { close = "POLYGON ((108 30, 109 30, 109 31, 108 30))", bridges = false },
+            { pace = 0.5, area = [[108, 30], [109, 30], [109, 31]], name = "mud" },
+            { open_compound = [108.2, 30.5] },
+            { close = [4, 5] },
+        ]
 
         [[scenario]]
         name = "Nothing"
@@ -85,6 +111,13 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
         opened=("B017", "12"),
         closed=("O003",),
         added=(Addition(id="N1", lon=108.21, lat=30.52, cost=2.0),),
+        edits=(
+            NewStreet(line=[(108.2, 30.5), (108.21, 30.5)], name="dam", bridge=True),
+            Closure(area=[(108, 30), (109, 30), (109, 31)], bridges=False),
+            Pace(area=[(108, 30), (109, 30), (109, 31)], factor=0.5, name="mud"),
+            CompoundOpening(area=(108.2, 30.5)),
+            Closure(edges=(4, 5)),
+        ),
         settings=Settings(speed_m_s=0.8),
     )
     assert other.settings.standard == Standard(urban=Rule.walk(10))
@@ -102,6 +135,28 @@ def test_a_file_by_hand(tmp_path: Path) -> None:
         ("[[scenario]]\nname = 'x'\nopen = ['B1']\nclose = ['B1']", "scenario 'x': site 'B1' opens and closes"),
         ("[[scenario]]\nname = 'x'\n[[scenario]]\nname = 'x'", "two scenarios are named 'x'"),
         ("name = ", "not a TOML file"),
+        (
+            "[[scenario]]\nname = 'x'\nstreets = [{ name = 'dam' }]",
+            "scenario 'x': an entry of streets has none",
+        ),
+        (
+            "[[scenario]]\nname = 'x'\nstreets = [{ add = [[1, 2], [3, 4]], pace = 2 }]",
+            "has add and pace; exp",
+        ),
+        (
+            "[[scenario]]\nname = 'x'\nstreets = [{ add = [[1, 2], [3, 4]], brigde = true }]",
+            "has the key 'brigde'",
+        ),
+        (
+            "[[scenario]]\nname = 'x'\nstreets = [{ add = [[1, 2], [3, 4]], bridge = 'no' }]",
+            "bridge is the text 'no'",
+        ),
+        (
+            "[[scenario]]\nname = 'x'\nstreets = [{ add = [[111, 30], [30, 111]] }]",
+            "has a vertex at 30, 111; exp",
+        ),
+        ("[[scenario]]\nname = 'x'\nstreets = [{ pace = 2 }]", "pace is 'None'; expected a polygon"),
+        ("[[scenario]]\nname = 'x'\nstreets = [{ pace = 0, area = [[1, 2], [3, 4], [3, 5]] }]", "by the factor 0; exp"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:

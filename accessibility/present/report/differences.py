@@ -11,7 +11,9 @@ from accessibility.errors import InputError
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import record_run, tell_path
 from accessibility.sources.cache import sha256_file
+from accessibility.streets.edits import edit_table
 from accessibility.whatif.comparison import ALL, compare_coverages, compare_scenarios
+from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.manifest import Run
-    from accessibility.whatif.scenario import Scenario
 
     Pairs = Sequence[tuple[Scenario, Coverage]]
 
@@ -153,6 +154,8 @@ def _check_names(pairs: Pairs) -> None:
 
 def _changes(scenario: Scenario) -> dict[str, Any]:
     """Return what a scenario changes; what it leaves as it is stays out."""
-    told = {name: value for name, value in asdict(scenario).items() if name not in ("name", "settings") and value}
+    sites = {name: getattr(scenario, name) for name in ("opened", "closed", "added", "moved")}
+    told = {name: value for name, value in asdict(Scenario(**sites)).items() if name in sites and value}
+    told |= {"streets": [edit_table(edit) for edit in scenario.edits]} if scenario.edits else {}
     settings = {name: value for name, value in asdict(scenario.settings).items() if value is not None}
     return {**told, **({"settings": settings} if settings else {})}
