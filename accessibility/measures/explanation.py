@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,8 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
+from accessibility.streets.edits import Closure, NewStreet
+from accessibility.streets.pieces import before_edits, edits_of, stand_on
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.standards import Rule
     from accessibility.streets.network import Network
+    from accessibility.streets.snapping import Positions
 
 _S_PER_MIN, _M_PER_KM, _M_PER_DEG = 60.0, 1_000.0, 111_320.0
 _MARGIN_M, _MARGIN = 100.0, 0.15  # around a way, at least and of its length
@@ -84,6 +87,8 @@ class Explanation:
         What would cover the place; None where it is covered or no single candidate would.
     streets
         Those around the way as lines in EPSG:4326, for a picture; None where none is near.
+    edits
+        Sentences on the edits of streets that the way walks on or is cut by, in a scenario.
     """
 
     lon: float
@@ -103,6 +108,7 @@ class Explanation:
     route: LineString | None
     fix: Fix | None
     streets: MultiLineString | None = None
+    edits: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -118,7 +124,7 @@ class Explanation:
             figure = {"walk": self.walk_s, "network": self.metres, "radius": self.radius_m}[self.rule.measure]
             state = "covered" if self.covered else f"{self._told(self.excess)} too far"
             way = f"The nearest is {named}, {self._told(figure)} away: {state}."
-        return " ".join([applies, way, *self._fix_text()])
+        return " ".join([applies, way, *self.edits, *self._fix_text()])
 
     def _fix_text(self) -> list[str]:
         if self.covered:
@@ -240,13 +246,13 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
     setting = _setting_of(coverage, lon, lat)
     place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], crs=WGS84)  # type: ignore[arg-type]
     xy = transform(place.xy, place.crs, network.crs)
-    at = snap_points(network, xy, SnapLimits().of(place.setting))
+    at = _stand(network, xy, SnapLimits().of(place.setting))
     snapped = Snapped(demand=at, sites=coverage.snapped.sites)
     now = measure_coverage(network, place, coverage.sites, coverage.standard, coverage.walker, snapped)
     rule, row = coverage.standard.rule(setting), int(now.nearest[0])
     figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
     covered, sites = bool(now.covered[0]), coverage.sites
-    way = _way(now, network, rule, row)
+    way, edges = _way(now, network, rule, row)
     return Explanation(
         lon=lon,
         lat=lat,
@@ -265,7 +271,35 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
         route=way,
         fix=None if covered else _fix(now, network),
         streets=_around(network, way, xy[0]),
+        edits=_edits_text(now, network, rule, edges),
     )
+
+
+def _stand(network: Network, xy: NDArray[np.float64], limit_m: NDArray[np.float64]) -> Positions:
+    """Return where a place stands: on the street of today; where none is near, on one that is new."""
+    at = stand_on(network, snap_points(before_edits(network), xy, limit_m))
+    if network.pieces is None or at.snapped.all():
+        return at
+    new = snap_points(network, xy, limit_m)
+    return new if new.snapped.all() and _is_new(network, new) else at
+
+
+def _is_new(network: Network, at: Positions) -> bool:
+    return any(isinstance(edit, NewStreet) for edit in edits_of(network, at.edge))
+
+
+def _edits_text(now: Coverage, network: Network, rule: Rule, edges: list[int]) -> tuple[str, ...]:
+    """Return which edits of streets the way walks on, and which closures stand in a shorter way."""
+    if network.pieces is None or rule.measure == "radius":
+        return ()
+    told = [f"The way takes the {edit.text}." for edit in edits_of(network, np.array(edges, np.intp))]
+    by = network.pieces.edit
+    closures = [row for row, edit in enumerate(network.pieces.edits) if isinstance(edit, Closure)]
+    passable = replace(network, closed=network.closed & ~np.isin(by, closures))
+    there = measure_coverage(passable, now.demand, now.sites, now.standard, now.walker, now.snapped)
+    shorter = _way(there, passable, rule, int(there.nearest[0]))[1]
+    shut = [row for row in shorter if network.closed[row]]
+    return (*told, *(f"The {edit.text} cuts a shorter way." for edit in edits_of(network, np.array(shut, np.intp))))
 
 
 def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
@@ -278,12 +312,13 @@ def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
     return str(demand.setting[placed[np.hypot(*(demand.xy[placed] - here).T).argmin()]])
 
 
-def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | None:
-    """Return the way from the one demand point to a site, in degrees."""
+def _way(now: Coverage, network: Network, rule: Rule, row: int) -> tuple[LineString | None, list[int]]:
+    """Return the way from the one demand point to a site, in degrees, and the edges it walks."""
     import shapely  # noqa: PLC0415
 
+    edges: list[int] = []
     if row < 0:
-        return None
+        return None, edges
     begin = transform(now.demand.xy, now.demand.crs, network.crs)
     end = transform(now.sites.xy[row : row + 1], now.sites.crs, network.crs)
     line = shapely.LineString(np.concatenate([begin, end]))
@@ -295,9 +330,10 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> LineString | 
         sites, people = at
         route = trace_route(search.stand(arcs, sites, now.sites.open, people), 0)
         if route is None:
-            return None
+            return None, edges
         line = route.line(network, begin, end)
-    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84))
+        edges = [edge for edge, start, stop in route.legs if start != stop]
+    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84)), edges
 
 
 def _around(network: Network, way: LineString | None, here: NDArray[np.float64]) -> MultiLineString | None:

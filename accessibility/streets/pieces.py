@@ -80,6 +80,30 @@ def untouched(network: Network, edges: Rows) -> NDArray[np.bool_]:
     return whole
 
 
+def stand_on(network: Network, at: Positions) -> Positions:
+    """Return where points that stand on today's network stand on an edited one, to the nearest millisecond."""
+    levels = []
+    while network.pieces is not None:
+        levels.append(network.pieces)
+        network = network.pieces.of
+    edge, fraction = at.edge.copy(), at.fraction.copy()
+    for pieces in reversed(levels):
+        for point in np.flatnonzero(at.snapped).tolist():
+            share = fraction[point]
+            here = (pieces.row == edge[point]) & (pieces.begin <= share) & (share <= pieces.end)
+            edge[point] = row = int(np.flatnonzero(here)[0])
+            long = pieces.end[row] - pieces.begin[row]
+            fraction[point] = (share - pieces.begin[row]) / long if long > 0 else 0.0
+    return Positions(edge=edge, fraction=fraction, leg_m=at.leg_m)
+
+
+def before_edits(network: Network) -> Network:
+    """Return the network that no edit had touched."""
+    while network.pieces is not None:
+        network = network.pieces.of
+    return network
+
+
 def cut_streets(done: EditedStreets, edge: Rows, fraction: NDArray[np.float64], touched: Rows) -> EditedStreets:
     """Return the streets cut at shares of some edges, and wherever somebody stands on an edge that is touched.
 

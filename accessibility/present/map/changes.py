@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.overlays import PeopleClasses
 from accessibility.present.map.words import MapWords
+from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace, StreetEdit
+from accessibility.streets.pieces import lines_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.streets.network import Network
 
 GAINED, LOST = 2, 3
+EDITS: dict[type[StreetEdit], tuple[str, dict[str, Any]]] = {
+    NewStreet: ("streets_new", {"color": "#1b7837", "weight": 4, "opacity": 0.9}),
+    Closure: ("streets_closed", {"color": "#b2182b", "weight": 3, "opacity": 0.9, "dashArray": "2 6"}),
+    Pace: ("streets_paced", {"color": "#8c6d1f", "weight": 3, "opacity": 0.8, "dashArray": "8 5"}),
+    CompoundOpening: ("streets_opened", {"color": "#5aae61", "weight": 3, "opacity": 0.9, "dashArray": "12 4"}),
+}
+"""What each kind of edit of streets is called on a map, and how its streets are drawn."""
 COLOURS = ("#4f8fc0", "#cf7430", "#0a2f66", "#6b1f00")
 _LABELS = ("still_covered", "still_uncovered", "gained", "lost")
 
@@ -62,3 +74,33 @@ def classify_gains(
         population=population,
         whom=words("all_people"),
     )
+
+
+def edited_streets(network: Network, words: MapWords) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Return the layers of streets that edits made what they are: name, style and features, each kind that there is.
+
+    Examples
+    --------
+    >>> from accessibility import Network
+    >>> road = Network(node_xy=[(0, 0), (3000, 0)], edges=[(0, 1)], length_m=[3000], crs="EPSG:32649")
+    >>> edited_streets(road, MapWords())
+    []
+    """
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    pieces, layers = network.pieces, []
+    if pieces is None:
+        return []
+    for kind, (name, style) in EDITS.items():
+        features = []
+        for row, edit in enumerate(pieces.edits):
+            edges = np.flatnonzero(pieces.edit == row)
+            if not (isinstance(edit, kind) and edges.size):
+                continue
+            lines = shapely.transform(lines_of(network, edges), lambda xy: transform(xy, network.crs, WGS84))
+            drawn = shapely.set_precision(shapely.line_merge(shapely.multilinestrings(lines)), 1e-6)
+            geometry = json.loads(shapely.to_geojson(drawn))
+            features.append({"type": "Feature", "properties": {"name": str(edit.text)}, "geometry": geometry})
+        if features:
+            layers.append((words(name), style, {"type": "FeatureCollection", "features": features}))
+    return layers

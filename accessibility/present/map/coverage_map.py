@@ -122,6 +122,7 @@ def draw_coverage(
     for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
         if there is not None:
             _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
+    _add_edits(drawn, sheet)
     _add_districts(drawn, sheet)
     groups = _add_sites(drawn, sheet)
     if sheet.has_names:
@@ -262,6 +263,17 @@ def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:
             pane="people",
             alt=layer.name,
             **options,
+        ).add_to(drawn)
+
+
+def _add_edits(drawn: folium.Map, sheet: MapSheet) -> None:
+    """Add the streets that are new, closed, slower or opened in a scenario, each kind a layer."""
+    for name, style, features in sheet.edited:
+        folium.GeoJson(
+            features,
+            name=name,
+            style_function=lambda _, style=style: style,
+            tooltip=folium.GeoJsonTooltip(["name"], labels=False, class_name="tip", sticky=True),
         ).add_to(drawn)
 
 

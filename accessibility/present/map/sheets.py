@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accessibility.measures.surface import Places
-from accessibility.present.map.changes import classify_changes, classify_gains
+from accessibility.present.map.changes import classify_changes, classify_gains, edited_streets
 from accessibility.present.map.dots import MAX_DOTS, pack_dots
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
@@ -119,6 +119,12 @@ class MapSheet:
         """StreetLines, a little beyond the bounds."""
         network = self.backdrop.network
         return None if network is None else street_lines(network, self._widened)
+
+    @cached_property
+    def edited(self) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+        """Layers of the streets that a scenario edits."""
+        network = self.coverage.snapped.network
+        return [] if network is None else edited_streets(network, self.words)
 
     @cached_property
     def waters(self) -> Waters | None:
