@@ -141,6 +141,10 @@ class Snapped:
     # What was searched from here already; no part of the value, so that a changed copy begins anew.
     known: Memo = field(default_factory=lambda: Memo(_MOST_KNOWN), repr=False, init=False)
 
+    def streets(self, today: Network) -> Network:
+        """Return the streets they stand on: those of today where none were edited."""
+        return today if self.network is None else self.network
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Choices(Frozen):

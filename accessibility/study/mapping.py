@@ -94,7 +94,7 @@ def draw_study(
     coverage = shown.coverage() if isinstance(shown, Trial) else shown
     if plan is not None and not isinstance(plan, Proposal):
         plan = Proposal(plan=plan, cost_unit=study.settings.siting.cost_unit)
-    network = study.network if coverage.snapped.network is None else coverage.snapped.network
+    network = coverage.snapped.streets(study.network)
     if plan is not None:
         coverage = with_sites_of(plan.plan, coverage, study)
     districts = study.districts
@@ -125,7 +125,7 @@ def draw_study(
 
 def draw_sketch(study: Mapped, shown: Coverage) -> Markup:
     """Return a coverage as a thumbnail: people, streets, districts and sites; see `Study.sketch`."""
-    return draw_thumbnail(Paper.of(shown, study.districts, study.network))
+    return draw_thumbnail(Paper.of(shown, study.districts, shown.snapped.streets(study.network)))
 
 
 def present_study(study: Mapped, today: Coverage) -> str:

@@ -38,7 +38,8 @@ from accessibility.study.schema import read_study_file
 from accessibility.uncertainty.trying import Trying
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import Attempt, rank_changes
-from accessibility.whatif.trial import Baseline, Trial, stand_on_edited
+from accessibility.whatif.scenario import place_scenario
+from accessibility.whatif.trial import Baseline, Trial, snap_scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -300,16 +301,16 @@ class Study(Frozen):
         """
         walker = self.walker if walker is None else walker
         standard = self.standard if standard is None else standard
-        sites, snapped, network = self.sites, self.snapped, self.network
+        sites, snapped = self.sites, self.snapped
         other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
         if other is not None:
             walker, standard = other.settings.walker(walker), other.settings.of(standard)
-            sites = self._sites_of(other)
+            sites = place_scenario(other, self.sites, self.refuse_place)
         if other is not None and other.edits:
-            ground, at = stand_on_edited(self._ground, other, sites, snapped.sites)
-            network, snapped = ground.network, Snapped(demand=ground.snapped, sites=at, network=ground.network)
+            snapped = snap_scenario(self._ground, other, sites, snapped.sites)
         elif sites.xy is not self.sites.xy:
             snapped = self.snap_sites(sites)
+        network = snapped.streets(self.network)
         return measure_coverage(network, self.demand, sites, standard, walker, snapped).of_study(self)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
@@ -613,7 +614,7 @@ class Study(Frozen):
         'The nearest is O1, 33.3 minutes away: 18.3 minutes too far'
         """
         coverage = self._today if scenario is None else self.coverage(scenario)
-        return explain_place(coverage, self._streets_of(coverage), lon, lat)
+        return explain_place(coverage, coverage.snapped.streets(self.network), lon, lat)
 
     def catchments(self, coverage: Coverage | None = None) -> Catchments:
         """Return whom every site would cover, open or not.
@@ -634,7 +635,7 @@ class Study(Frozen):
         <Catchments 2 sites, 3 pairs>
         """
         now = self._today if coverage is None else coverage
-        streets = self._streets_of(now)
+        streets = now.snapped.streets(self.network)
         return trace_catchments(streets, self.demand, now.sites, now.standard, now.walker, now.snapped)
 
     def access(
@@ -682,7 +683,7 @@ class Study(Frozen):
         """
         terms = AccessTerms(measure=measure, supply=supply, decay=decay, minutes=minutes)
         now = self._today if coverage is None else coverage
-        return reach_sites(now, self._streets_of(now), terms)
+        return reach_sites(now, now.snapped.streets(self.network), terms)
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
         """Return the redundancy ledger: who depends on one site alone, and which could close.
@@ -906,18 +907,6 @@ class Study(Frozen):
     def names(self) -> gpd.GeoDataFrame:
         """Names of settlements and streets (EPSG:4326); without rows where the network is no extract."""
         return load_names(self.inputs.get("network"))
-
-    def _sites_of(self, scenario: Scenario) -> Sites:
-        """Return the sites of a scenario; refuse what it adds or moves to where no site can stand."""
-        for what, items in (("added", scenario.added), ("moved", scenario.moved)):
-            for item in items:
-                self.refuse_place(f"{what} site {item.id!r}", item.lon, item.lat)
-        sites = scenario.apply(self.sites)
-        return sites if scenario.added or scenario.moved else replace(self.sites, open=sites.open)
-
-    def _streets_of(self, coverage: Coverage) -> Network:
-        """Return the streets that a coverage was measured on: edited ones in a scenario that edits them."""
-        return self.network if coverage.snapped.network is None else coverage.snapped.network
 
     @cached_property
     def _ground(self) -> Ground:

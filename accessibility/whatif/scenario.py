@@ -14,7 +14,7 @@ from accessibility.sites import KINDS, Sites
 from accessibility.standards import Walker
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from numpy.typing import NDArray
 
@@ -334,6 +334,15 @@ class Scenario:
             cost=[a.cost for a in self.added],  # type: ignore[arg-type]
             crs=sites.crs,
         )
+
+
+def place_scenario(scenario: Scenario, sites: Sites, refuse_place: Callable[[str, float, float], None]) -> Sites:
+    """Return the sites of a scenario; refuse what it adds or moves to where no site can stand."""
+    for what, items in (("added", scenario.added), ("moved", scenario.moved)):
+        for item in items:
+            refuse_place(f"{what} site {item.id!r}", item.lon, item.lat)
+    there = scenario.apply(sites)
+    return there if scenario.added or scenario.moved else replace(sites, open=there.open)
 
 
 def _check_place(what: str, lon: float, lat: float) -> None:

@@ -13,6 +13,7 @@ from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import WGS84, transform
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
 from accessibility.streets.pieces import untouched
+from accessibility.streets.snapping import Snapped
 from accessibility.whatif.comparison import STATES, compare_coverages, draw_changes, tell_states
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import Addition, Move, Scenario, free_id
@@ -756,6 +757,12 @@ def stand_on_edited(ground: Ground, there: Scenario, sites: Sites, today: Positi
     for row, (what, item) in zip(fresh, placed.values(), strict=True):
         refuse_far(f"{what} site {item.id!r}", (item.lon, item.lat), at.take(slice(row, row + 1)))
     return ground, at
+
+
+def snap_scenario(ground: Ground, there: Scenario, sites: Sites, today: Positions) -> Snapped:
+    """Return where people and sites stand in a scenario that edits streets, and on which streets."""
+    edited, at = stand_on_edited(ground, there, sites, today)
+    return Snapped(demand=edited.snapped, sites=at, network=edited.network)
 
 
 def refuse_far(subject: str, lonlat: tuple[float, float], at: Positions) -> None:

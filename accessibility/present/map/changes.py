@@ -99,7 +99,7 @@ def edited_streets(network: Network, words: MapWords) -> list[tuple[str, dict[st
                 continue
             lines = shapely.transform(lines_of(network, edges), lambda xy: transform(xy, network.crs, WGS84))
             drawn = shapely.set_precision(shapely.line_merge(shapely.multilinestrings(lines)), 1e-6)
-            geometry = json.loads(shapely.to_geojson(drawn))
+            geometry = json.loads(str(shapely.to_geojson(drawn)))
             features.append({"type": "Feature", "properties": {"name": str(edit.text)}, "geometry": geometry})
         if features:
             layers.append((words(name), style, {"type": "FeatureCollection", "features": features}))
