@@ -226,9 +226,19 @@ class EdgeIndex:
 
         At a junction several edges are equally near: a street goes before a private way.
         """
-        streets = self.network
-        rows = np.flatnonzero(wanted & streets.from_beside & ~(streets.private & self.public))
+        streets, rows = self.network, self._rows(wanted)
         return SegmentGrid.of(streets.shape_xy, streets.shape_start, rows, streets.private) if rows.size else None
+
+    def _rows(self, wanted: NDArray[np.bool_]) -> NDArray[np.intp]:
+        return np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
+
+    @cached_property
+    def _tree(self) -> tuple[NDArray[np.intp], NDArray[np.object_], Any]:
+        """Rows of the edges of main components, the lines of all edges, and a tree over those of the rows."""
+        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows, lines = self._rows(self.network.main_edges), self.network.lines()
+        return rows, lines, shapely.STRtree(lines[rows])
 
     @cached_property
     def _along(self) -> NDArray[np.float64]:
@@ -256,11 +266,11 @@ class EdgeIndex:
 
         edge = np.full((len(xy), most), NOWHERE, np.int32)
         leg = np.full(edge.shape, np.inf)
-        rows, tree = self._main
+        rows, lines, tree = self._tree
         placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
         points = np.asarray(shapely.points(xy[placed]), dtype=object)
         which, found = tree.query(points, predicate="dwithin", distance=within_m[placed])
-        metres = np.asarray(shapely.distance(points[which], self._lines[rows[found]]))
+        metres = np.asarray(shapely.distance(points[which], lines[rows[found]]))
         order = np.lexsort((rows[found], self.network.private[rows[found]], metres, which))
         which, found, metres = which[order], found[order], metres[order]
         place = np.arange(len(which)) - np.searchsorted(which, which)
@@ -268,7 +278,8 @@ class EdgeIndex:
         at = (placed[which[kept]], place[kept])
         edge[at], leg[at] = rows[found[kept]], metres[kept]
         fraction = np.zeros(edge.shape)
-        fraction[at] = _fractions(self.network, self._lines, edge[at], xy[at[0]])
+        along = np.asarray(shapely.line_locate_point(lines[edge[at]], points[which[kept]]))
+        fraction[at] = self._fractions(edge[at], along)
         return Choices(edge=edge, fraction=fraction, leg_m=leg)
 
     def _nearest(
