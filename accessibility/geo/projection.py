@@ -153,8 +153,12 @@ def segment_lengths(lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def distances(a: NDArray[np.float64], b: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
     """Return the geodesic distance in metres between the rows of two ``(n, 2)`` arrays in `crs`."""
-    p, q = transform(a, crs, WGS84), transform(b, crs, WGS84)
-    found: NDArray[np.float64] = np.full(len(a), np.nan)
+    return geodesics(transform(a, crs, WGS84), transform(b, crs, WGS84))
+
+
+def geodesics(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the geodesic distance in metres between the rows of two ``(n, 2)`` arrays of degrees."""
+    found: NDArray[np.float64] = np.full(len(p), np.nan)
     known = np.isfinite(p).all(axis=1) & np.isfinite(q).all(axis=1)
     found[known] = Geod(ellps="WGS84").inv(p[known, 0], p[known, 1], q[known, 0], q[known, 1])[2]
     return found

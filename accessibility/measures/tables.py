@@ -289,6 +289,8 @@ def values_by_id(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np
 
 def as_text(values: NDArray[Any]) -> Any:
     """Return values as text, missing ones as missing, also where all of them are."""
+    if pd.api.types.infer_dtype(values, skipna=True) == "string":
+        return pd.array(values.astype(object), dtype="string")
     return pd.array([None if pd.isna(value) else str(value) for value in values], dtype="string")
 
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.projection import distances
+from accessibility.geo.projection import WGS84, distances, geodesics, transform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
+    from scipy.spatial import cKDTree
 
 NO_SITE = -1
 STRETCH = 1.01  # nearby, no projected distance is so much longer than it is on the ground, or than another one
@@ -33,16 +34,29 @@ def measure_radius(
     if not left.size:
         return radius, owner
     tree = cKDTree(site_xy[rows])
+    people, sites = transform(people_xy, crs, WGS84), transform(site_xy[rows], crs, WGS84)
     neighbours = min(2, len(rows))
+    drawn, found = _nearest_drawn(tree, people_xy[left], neighbours)
+    radius[left], owner[left] = geodesics(people[left], sites[found[0]]), rows[found[0]]
+    # On the ground another site may be nearest than on the plane, if it is hardly farther there.
+    open_question = (drawn[-1] <= drawn[0] * STRETCH) & (neighbours > 1)
+    left, drawn, found = left[open_question], drawn[:, open_question], found[:, open_question]
     while left.size:
-        drawn, found = (np.asarray(part).T for part in tree.query(people_xy[left], k=list(range(1, neighbours + 1))))
-        ways = np.array([distances(people_xy[left], site_xy[rows[nth]], crs) for nth in found])
+        ways = np.array([geodesics(people[left], sites[nth]) for nth in found])
         radius[left] = ways.min(axis=0)
         owner[left] = rows[np.where(ways == radius[left], found, len(rows) - 1).min(axis=0)]
-        # On the ground another site may be nearest than on the plane, if it is hardly farther there.
-        open_question = (drawn[-1] <= drawn[0] * STRETCH) & (neighbours < len(rows))
-        left, neighbours = left[open_question], min(2 * neighbours, len(rows))
+        left = left[(drawn[-1] <= drawn[0] * STRETCH) & (neighbours < len(rows))]
+        neighbours = min(2 * neighbours, len(rows))
+        drawn, found = _nearest_drawn(tree, people_xy[left], neighbours)
     return radius, owner
+
+
+def _nearest_drawn(
+    tree: cKDTree, xy: NDArray[np.float64], neighbours: int
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return ``(k, n)`` metres on the plane to the nearest sites of each place, and which they are."""
+    drawn, found = tree.query(xy, k=list(range(1, neighbours + 1)))
+    return np.asarray(drawn).T, np.asarray(found).T
 
 
 def pairs_within(
