@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from accessibility.whatif.comparison import compare_coverages, compare_scenarios
     from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
     from accessibility.whatif.trial import Trial
+    from accessibility.wording.citation import cite
 
 __version__ = "0.1.0"
 
@@ -68,6 +69,7 @@ _HOME = {
     "UnknownSiteError": "errors",
     "UnprovenError": "errors",
     "Walker": "standards",
+    "cite": "wording.citation",
     "compare_coverages": "whatif.comparison",
     "compare_scenarios": "whatif.comparison",
     "inequality": "measures.inequalities",
@@ -99,6 +101,7 @@ __all__ = [  # noqa: RUF022 -- types, then functions, then errors
     "Study",
     "Trial",
     "Walker",
+    "cite",
     "compare_coverages",
     "compare_scenarios",
     "inequality",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,14 +119,7 @@ def record_run(
             name: {"path": _relative(path, folder), "sha256": sha256_file(path)} for name, path in run.inputs.items()
         },
         "parameters": parameters_used(run.parameters, coverage),
-        "totals": {
-            "population": coverage.population,
-            "covered": coverage.covered_people,
-            "uncovered": coverage.uncovered_people,
-            "covered_share": coverage.share,
-            "covered_share_radius": coverage.share_radius,
-            "unreached": coverage.unreached_people,
-        },
+        "totals": _totals(coverage),
         "sensitivity": {speed_text(float(speed)): share for speed, share in sensitivity.items()},
         "siting": siting,
         "seconds": run.seconds,
@@ -134,6 +128,74 @@ def record_run(
     }
     plain: dict[str, Any] = _plain(told)
     return plain
+
+
+def record_figures(
+    told: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    values: Mapping[str, Any],
+    coverage: Totals,
+    warnings: Sequence[str],
+    settings: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the manifest of figures in memory: as `record_run` says it, and the arrays by their SHA-256.
+
+    Parameters
+    ----------
+    told
+        What comes first: the study's name and the like.
+    inputs
+        File of each input that was read.
+    values
+        Values of arrays by name, each a dataclass.
+    coverage
+        Whose totals it states.
+    warnings
+        What readers set aside, suspect or want known.
+    settings
+        The study's own.
+
+    Raises
+    ------
+    InputError
+        An input that cannot be read.
+    """
+    found: dict[str, Any] = _plain(
+        {
+            "version": __version__,
+            **told,
+            "inputs": {name: {"path": str(path), "sha256": sha256_file(path)} for name, path in inputs.items()},
+            "values": {name: {"holds": repr(value), "sha256": _sha256_of(value)} for name, value in values.items()},
+            "parameters": parameters_used(settings, coverage),
+            "totals": _totals(coverage),
+            "warnings": list(warnings),
+            "environment": _environment(),
+        }
+    )
+    return found
+
+
+def _sha256_of(value: Any) -> str:
+    """Return the SHA-256 of the arrays of a value, in the order of its fields."""
+    digest = hashlib.sha256()
+    for field_ in fields(value):
+        array = getattr(value, field_.name)
+        if isinstance(array, np.ndarray):
+            digest.update(f"{field_.name} {array.dtype.kind} {array.shape}".encode())
+            words = "\n".join(map(str, array.tolist())) if array.dtype == object else ""
+            digest.update(words.encode() or np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _totals(coverage: Totals) -> dict[str, float]:
+    return {
+        "population": coverage.population,
+        "covered": coverage.covered_people,
+        "uncovered": coverage.uncovered_people,
+        "covered_share": coverage.share,
+        "covered_share_radius": coverage.share_radius,
+        "unreached": coverage.unreached_people,
+    }
 
 
 def parameters_used(settings: Mapping[str, Any], coverage: Totals) -> dict[str, Any]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from accessibility.errors import InputError, UnknownSiteError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse, unique_ids
+from accessibility.siting.instances import read_npz, write_mps, write_npz
 from accessibility.siting.matrix import read_costs
 from accessibility.siting.numbers import Units, read_units
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Hashable, Iterable
+    from pathlib import Path
 
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
@@ -364,6 +367,106 @@ class Problem(Frozen):
                 "people": self.people,
             }
         )
+
+    def to_mps(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        model: Literal["mclp", "lscp", "p-median"] = "mclp",
+        sites: int | None = None,
+        budget: float | None = None,
+    ) -> Path:
+        """Write a question as a mixed-integer program in a free MPS file, which any solver can check.
+
+        Columns ``x<row>`` are 1 where the site of that row opens; comments name it. It is minimised: the people left
+        uncovered (mclp), the cost of opening (lscp), people times cost (p-median).
+
+        Parameters
+        ----------
+        path
+            The file.
+        model
+            Which question; lscp covers all whom some candidate covers.
+        sites, budget
+            At most so many sites, or at most such a cost.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        InputError
+            No limit for a model that needs one.
+        OutputError
+            A file that cannot be written.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     told = problem.to_mps(f"{folder}/town.mps", sites=1).read_text().splitlines()
+        >>> told[1], told[-1]
+        ('* x0 = O1', 'ENDATA')
+        """
+        return write_mps(self, path, model=model, sites=sites, budget=budget)
+
+    def to_npz(self, path: str | os.PathLike[str]) -> Path:
+        """Write the arrays into a compressed npz, which `from_npz` reads back and any tool of arrays can read.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        OutputError
+            A file that cannot be written.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     again = Problem.from_npz(problem.to_npz(f"{folder}/town.npz"))
+        >>> again.ids.tolist(), again.cost.tolist() == problem.cost.tolist()
+        (['O1', 'O2'], True)
+        """
+        return write_npz(self, path)
+
+    @classmethod
+    def from_npz(cls, path: str | os.PathLike[str]) -> Problem:
+        """Return the problem that `to_npz` wrote; names and kinds of sites are there, their places on a map are not.
+
+        Parameters
+        ----------
+        path
+            The file.
+
+        Returns
+        -------
+        Problem
+            The same arrays.
+
+        Raises
+        ------
+        InputError
+            A file that is no such problem.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     Problem.from_npz(problem.to_npz(f"{folder}/town.npz")).covered_people
+        0.0
+        """
+        return cls(**read_npz(path))
 
     def _mask(self, sites: NDArray[np.bool_]) -> NDArray[np.bool_]:
         shape = self.open.shape

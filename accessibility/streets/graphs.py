@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import networkx as nx
+    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.streets.lines import Edges
@@ -35,6 +36,7 @@ _SLACK_M = 1.0
 _LIKE_UNIT = 0.1
 _UNITS = {"kilometres": 1e-3, "miles": 1 / 1609.344, "feet": 1 / 0.3048, "centimetres": 100.0}
 _UNITS |= {"shorter than the straight line": 1.0}
+_ENDS = (("from", "to"), ("u", "v"))
 _PATHS = ("footway", "path", "pedestrian", "steps")
 
 
@@ -333,4 +335,39 @@ def write_graph(network: Edges) -> nx.MultiDiGraph[Any]:
         if not data["oneway"] and u != v:
             against = {"climb_m": -climb[row], "slope_factor": back, "geometry": lines[row].reverse()}
             graph.add_edge(ids[v], ids[u], **data, **against)
+    return graph
+
+
+def graph_of_tables(nodes: pd.DataFrame, edges: pd.DataFrame, crs: object = None) -> nx.MultiGraph[Any]:
+    """Return a table of junctions and one of edges as a graph.
+
+    Raises
+    ------
+    InputError
+        Columns that are not there, ids that stand twice, an edge to a junction that is not there.
+    """
+    import networkx as nx  # noqa: PLC0415 -- where a graph is converted
+
+    missing = [name for name in ("x", "y") if name not in nodes.columns]
+    if missing or nodes.index.has_duplicates:
+        found = f"lack the column {missing[0]!r}" if missing else "have an id that stands twice"
+        msg = f"nodes {found}; expected x and y, indexed by id"
+        raise InputError(msg)
+    named = next((pair for pair in _ENDS if set(pair) <= {*edges.columns, *edges.index.names}), None)
+    if named is None:
+        msg = f"edges have the columns {list(map(str, edges.columns))}; expected from and to, or u and v"
+        raise InputError(msg)
+    table = edges if set(named) <= set(edges.columns) else edges.reset_index()
+    for side in named:
+        strange = ~table[side].isin(nodes.index)
+        if strange.any():
+            msg = f"edges lead to {table.loc[strange, side].tolist()[0]!r}; expected ids of the nodes"
+            raise InputError(msg)
+    graph: nx.MultiGraph[Any] = nx.MultiGraph(crs=getattr(nodes, "crs", None) if crs is None else crs)
+    graph.add_nodes_from(
+        zip(nodes.index, nodes.drop(columns="geometry", errors="ignore").to_dict("records"), strict=True)
+    )
+    others = table.drop(columns=[*named, *(c for c in ("key",) if c in table.columns)])
+    pairs = zip(table[named[0]], table[named[1]], others.to_dict("records"), strict=True)
+    graph.add_edges_from((u, v, {str(k): value for k, value in data.items()}) for u, v, data in pairs)
     return graph

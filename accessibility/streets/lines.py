@@ -141,6 +141,7 @@ def write_frame(network: Edges) -> gpd.GeoDataFrame:
     """Return one row per edge, as `read_frame` reads it; see `Network.to_gdf`."""
     as_they_are = ("off_ground", *_OWN, *_CARRIED)
     columns = {
+        **{name: network.node_keys[network.edges[:, at]] for at, name in enumerate("uv")},
         "kind": np.array(network.kinds)[network.kind],
         "length_m": network.length_m,
         "climb_m": network.climb_m,

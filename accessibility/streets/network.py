@@ -16,7 +16,7 @@ from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.search.impedance import IMPASSABLE, Impedance
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY
-from accessibility.streets.graphs import read_graph, write_graph
+from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
 from accessibility.streets.packed import Packed
 from accessibility.streets.spelling import COUNTED
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     import networkx as nx
+    import pandas as pd
     from numpy.typing import NDArray
     from pyproj import CRS
 
@@ -472,24 +473,38 @@ class Network(Frozen):
         )
         return found
 
-    def to_gdf(self) -> gpd.GeoDataFrame:
+    def to_gdf(self, *, walker: Walker | None = None) -> gpd.GeoDataFrame:
         """Return one row per edge, which `from_gdf` reads back.
+
+        Parameters
+        ----------
+        walker
+            Whose seconds along each edge and back are told, too; none if None.
 
         Returns
         -------
         geopandas.GeoDataFrame
-            ``kind``, ``length_m``, ``climb_m``, slopes, flags such as ``oneway`` and ``private``, geometry. ``foot``
-            and ``oneway_foot`` say who may walk it, and which way; see `accessibility.streets.spelling.judge_rows`.
+            ``u`` and ``v`` (ids of the junctions, as pandana, igraph and osmnx take them), ``kind``, ``length_m``,
+            ``walk_s`` and ``walk_back_s`` of the walker (infinite where nobody may walk that way), ``climb_m``, slopes,
+            flags such as ``oneway`` and ``private``, geometry. ``foot`` and ``oneway_foot`` say who may walk it, and
+            which way; see `accessibility.streets.spelling.judge_rows`.
             Where a locked gate cuts a street, its lines end a hand's breadth apart.
 
         Examples
         --------
         >>> road.to_gdf()[["kind", "length_m"]].to_dict("records")
         [{'kind': 'road', 'length_m': 300.0}]
+        >>> road.to_gdf(walker=acc.Walker(speed_m_s=1.5))[["u", "v", "walk_s"]].values.tolist()
+        [[0.0, 1.0, 200.0]]
         """
         from accessibility.streets.lines import write_frame  # noqa: PLC0415 -- needs geopandas
 
-        return write_frame(self)
+        frame = write_frame(self)
+        if walker is not None:
+            cost = self.impedance(walker)
+            for name, ms in (("walk_back_s", cost.against), ("walk_s", cost.along)):
+                frame.insert(4, name, np.where(ms == IMPASSABLE, np.inf, ms / MS_PER_S))
+        return frame
 
     @classmethod
     def from_gdf(
@@ -637,6 +652,50 @@ class Network(Frozen):
         fields, said = read_graph(graph, crs=crs, foot=foot)
         _warn(said)
         return cls(**fields)
+
+    @classmethod
+    def from_tables(
+        cls, nodes: pd.DataFrame, edges: pd.DataFrame, *, crs: object = None, foot: FootAccess | None = None
+    ) -> Network:
+        """Return the network of a table of junctions and one of edges, as pandana takes them and igraph writes them.
+
+        Parameters
+        ----------
+        nodes
+            ``x`` and ``y``, indexed by id; also the ``nodes_df`` of a pandana network.
+        edges
+            ``from`` and ``to`` (or ``u`` and ``v``, or an index of these) and, as in `from_networkx`, ``length`` in
+            metres, ``geometry`` and tags; also the ``edges_df`` of a pandana network. Each may be walked both ways
+            unless ``oneway_foot`` is ``yes``.
+        crs
+            The coordinate system of ``x`` and ``y``; that of `nodes` where it is a GeoDataFrame.
+        foot
+            The foot-access table; the default one if not given.
+
+        Returns
+        -------
+        Network
+            Its edges between junctions.
+
+        Raises
+        ------
+        InputError
+            Columns that are not there, an edge to a junction that is not there, and whatever `from_networkx` refuses.
+
+        Warns
+        -----
+        AccessibilityWarning
+            As `from_networkx` does.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> nodes = pd.DataFrame({"x": [5e5, 501e3], "y": [34e5, 34e5]}, index=[7, 8])
+        >>> edges = pd.DataFrame({"from": [7], "to": [8], "length": [1000.0], "highway": ["footway"]})
+        >>> acc.Network.from_tables(nodes, edges, crs="EPSG:32649")
+        <Network 2 junctions, 1 edges, 1.0 km, 1 component>
+        """
+        return cls.from_networkx(graph_of_tables(nodes, edges, crs), foot=foot)
 
     def to_networkx(self) -> nx.MultiDiGraph[Any]:
         """Return the network as osmnx expects a graph.

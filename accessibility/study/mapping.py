@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.standards import SETTINGS
@@ -18,6 +19,9 @@ from accessibility.wording import percent_text
 from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import folium
     import geopandas as gpd
     import pandas as pd
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
+    from accessibility.sources.checks import Finding
     from accessibility.standards import Standard, Walker
     from accessibility.streets.network import Network
     from accessibility.streets.snapping import Snapped
@@ -61,6 +66,10 @@ class Mapped(Protocol):
     def district_names(self) -> list[str]: ...  # noqa: D102
     @property
     def attribution(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def inputs(self) -> Mapping[str, Path]: ...  # noqa: D102
+    @property
+    def findings(self) -> tuple[Finding, ...]: ...  # noqa: D102
     def table(self, coverage: Coverage | None = None) -> pd.DataFrame: ...  # noqa: D102
     def catchments(self, coverage: Coverage | None = None) -> Catchments: ...  # noqa: D102
     def snap_sites(self, sites: Sites) -> Snapped: ...  # noqa: D102
@@ -145,6 +154,19 @@ def present_study(study: Mapped, today: Coverage) -> str:
     ]
     told = [(name, value) for name, value in facts if value]
     return draw_card(study.name, told, draw_sketch(study, today), note="; ".join(study.attribution))
+
+
+def record_study(study: Mapped, coverage: Coverage) -> dict[str, Any]:
+    """Return what a figure of a study rests on; see `Study.manifest`."""
+    values = {"network": study.network, "demand": coverage.demand, "sites": coverage.sites}
+    return record_figures(
+        {"study": study.name, "attribution": list(study.attribution)},
+        dict(study.inputs),
+        values,
+        coverage,
+        [str(finding) for finding in study.findings],
+        study.settings.model_dump(mode="json"),
+    )
 
 
 def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Coverage:

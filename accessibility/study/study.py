@@ -464,17 +464,8 @@ class Study(Frozen):
         >>> plan.selected, plan.objective, plan.status
         (('B1',), 40.0, 'optimal')
         """
-        question = Question(
-            model=model,
-            sites=sites,
-            budget=budget,
-            reach=reach,
-            floor=floor,
-            close=close,
-            conditions=conditions,
-            time_limit_s=time_limit_s,
-            gap=gap,
-        )
+        terms = {"model": model, "sites": sites, "budget": budget, "reach": reach, "floor": floor, "close": close}
+        question = Question(**terms, conditions=conditions, time_limit_s=time_limit_s, gap=gap)  # type: ignore[arg-type]
         return self.siting_case(question).plan
 
     def siting_case(self, question: Question) -> SitingCase:
@@ -1021,6 +1012,34 @@ class Study(Frozen):
         ('Town', 0.75)
         """
         return save_study(self, folder)
+
+    def manifest(self, coverage: Coverage | None = None) -> dict[str, Any]:
+        """Return what a figure rests on, as ``manifest.json`` of a run says it: inputs, settings, totals, versions.
+
+        Parameters
+        ----------
+        coverage
+            Whose totals; today's if None.
+
+        Returns
+        -------
+        dict
+            Values that JSON can hold. Inputs are told by file and SHA-256; streets, people and sites of a study in
+            memory by the SHA-256 of their arrays.
+
+        Raises
+        ------
+        InputError
+            An input that is no longer there.
+
+        Examples
+        --------
+        >>> town.manifest()["totals"]["covered"], sorted(town.manifest()["values"])
+        (30.0, ['demand', 'network', 'sites'])
+        """
+        from accessibility.study.mapping import record_study  # noqa: PLC0415 -- only where it is asked for
+
+        return record_study(self, self._today if coverage is None else coverage)
 
     def snap_sites(self, sites: Sites) -> Snapped:
         """Return where the people and any sites stand on the network.
