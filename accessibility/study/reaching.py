@@ -86,7 +86,7 @@ def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.
     demand, sites, walker = coverage.demand, coverage.sites, coverage.walker
     rule = Rule.walk(limit)
     anywhere = Standard(urban=rule, town=rule, rural=rule)
-    offered = _supply(sites, terms.supply)
+    offered = supply_of(sites, terms.supply)
     found = trace_catchments(network, demand, sites, anywhere, walker, coverage.snapped)
     travel = access.TravelCosts.from_catchments(found, cells=len(demand), per=60.0)
     people = demand.population
@@ -104,26 +104,27 @@ def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.
     return pd.Series(values, index=demand.ids, name=terms.measure)
 
 
-def _supply(sites: Sites, given: str | pd.Series[Any] | ArrayLike | None) -> NDArray[np.float64]:
+def supply_of(
+    sites: Sites, given: str | pd.Series[Any] | ArrayLike | None, where: str = "supply"
+) -> NDArray[np.float64]:
     """Return what each site offers; 0 where it does not count today."""
-    where = "supply"
     if given is None:
         values: Any = np.ones(len(sites))
     elif isinstance(given, str):
-        where = f"supply {given!r}"
+        where = f"{where} {given!r}"
         if given not in sites.columns:
             msg = f"sites have no column {given!r}; they have {', '.join(sites.columns) or 'none beside their fields'}"
             raise InputError(msg)
         values = sites.columns[given]
     elif isinstance(given, pd.Series):
         if not given.index.is_unique:
-            msg = f"supply names {given.index[given.index.duplicated()][0]!r} more than once; expected each site once"
+            msg = f"{where} names {given.index[given.index.duplicated()][0]!r} more than once; expected each site once"
             raise InputError(msg)
         values = given.reindex(pd.Index(sites.ids)).to_numpy()
     else:
         values = np.asarray(given)
         if values.shape != (len(sites),):
-            msg = f"supply has shape {values.shape}; expected one number for each of {len(sites)} sites"
+            msg = f"{where} has shape {values.shape}; expected one number for each of {len(sites)} sites"
             raise InputError(msg)
     numbers = pd.to_numeric(pd.Series(values), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = sites.open & ~(np.isfinite(numbers) & (numbers >= 0))

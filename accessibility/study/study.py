@@ -19,6 +19,7 @@ from accessibility.measures.explanation import Explanation, explain_place
 from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.routes import trace_routes
+from accessibility.measures.service import Service, measure_service
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.siting import Conditions, SitingPlan
@@ -32,7 +33,7 @@ from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_t
 from accessibility.study.loading.sites import districts_of
 from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
-from accessibility.study.reaching import AccessTerms, reach_sites
+from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty.trying import Trying
@@ -675,6 +676,37 @@ class Study(Frozen):
         terms = AccessTerms(measure=measure, supply=supply, decay=decay, minutes=minutes)
         now = self._today if coverage is None else coverage
         return reach_sites(now, now.snapped.streets(self.network), terms)
+
+    def service(self, capacity: str | pd.Series[Any] | ArrayLike, coverage: Coverage | None = None) -> Service:
+        """Return who is covered and finds room at the site that covers them.
+
+        People go to the nearest site that counts, and nowhere else; those who use least of their limit come first.
+
+        Parameters
+        ----------
+        capacity
+            People that each site has room for: a column of the sites' table, a series keyed by site id, or one number
+            a site.
+        coverage
+            Whose sites and rules; today's if None.
+
+        Returns
+        -------
+        Service
+            Served, covered and all people; ``.by(study.district)``, ``.table()`` by site.
+
+        Raises
+        ------
+        InputError
+            A capacity that is not one number, 0 or more, for each site that counts.
+
+        Examples
+        --------
+        >>> town.service([20, 0])
+        <Service 20 served of 30 covered, 40 people>
+        """
+        now = self._today if coverage is None else coverage
+        return measure_service(now, supply_of(now.sites, capacity, "capacity"))
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
         """Return the redundancy ledger: who depends on one site alone, and which could close.

@@ -1,0 +1,216 @@
+"""Covered and served: sites that have room for so many people, and who finds it there.
+
+The rule: people go to the open site that decides their coverage, the nearest, and nowhere else. Where more are covered
+by a site than it has room for, those who use least of their limit come first, the earlier row of two alike; the last
+demand point finds room in part. Who finds none is covered and not served. It is what happens when nobody is sent
+elsewhere; `most_served` says how many at most could be served if everybody were sent where there is room.
+
+Examples
+--------
+A road of 1 km with a hall for 25 people at its start:
+
+>>> import accessibility as acc
+>>> from accessibility.measures.service import measure_service
+>>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+>>> homes = acc.Demand(ids=["a", "b", "c"], xy=[(100, 0), (800, 0), (990, 0)], population=[20, 30, 9],
+...     crs="EPSG:32649")
+>>> now = acc.measure_coverage(road, homes, acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649"))
+>>> service = measure_service(now, [25])
+>>> service.people.tolist(), service.served_people, service.unserved_people
+([20.0, 5.0, 0.0], 25.0, 25.0)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.geo.arrays import Frozen, read_only, refuse
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import ArrayLike, NDArray
+
+    from accessibility.measures.catchments import Catchments
+    from accessibility.measures.coverage import Coverage
+
+_MOST_UNITS = 2**31 - 1  # that scipy's maximum flow can count
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Service(Frozen):
+    """Who is covered and finds room.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    capacity
+        ``(s,)`` people that each site has room for.
+    people
+        ``(n,)`` people of each demand point who are served.
+
+    Examples
+    --------
+    >>> service
+    <Service 25 served of 50 covered, 59 people>
+    """
+
+    coverage: Coverage
+    capacity: NDArray[np.float64]
+    people: NDArray[np.float64]
+
+    @cached_property
+    def served_people(self) -> float:
+        """People who are covered and find room."""
+        return float(self.people.sum())
+
+    @property
+    def unserved_people(self) -> float:
+        """People who are covered and find no room."""
+        return self.coverage.covered_people - self.served_people
+
+    @property
+    def share(self) -> float:
+        """Served people over all people, 0 to 1; NaN where there is nobody."""
+        return self.served_people / self.coverage.population if self.coverage.population > 0 else float("nan")
+
+    def __repr__(self) -> str:
+        """Return people served, covered and all."""
+        served, covered, people = self.served_people, self.coverage.covered_people, self.coverage.population
+        return f"<Service {served:,.0f} served of {covered:,.0f} covered, {people:,.0f} people>"
+
+    def by(self, series: pd.Series[Any]) -> pd.DataFrame:
+        """Return one row per group: the columns of `Coverage.by`, ``served``, ``served_share`` and ``unserved``.
+
+        Parameters
+        ----------
+        series
+            The group of each demand point, keyed by demand id.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Served, unserved and uncovered people add up to the population.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> service.by(pd.Series("here", index=["a", "b", "c"]))[["covered", "served", "unserved"]].values.tolist()
+        [[50.0, 25.0, 25.0]]
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        found = self.coverage.by(series)
+        groups = self.coverage.demand.keyed(series).to_numpy()
+        served = pd.Series(self.people).groupby(groups, dropna=False).sum()
+        found["served"] = served.to_numpy()
+        found["served_share"] = (found["served"] / found["population"]).where(found["population"] > 0)
+        found["unserved"] = found["covered"] - found["served"]
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """Return one row per open site: room, people who come, how many are served, and how full it is.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by site id: ``name``, ``capacity``, ``covered`` (people whose nearest it is), ``served``,
+            ``unserved`` and ``used`` (served over capacity; NaN without room).
+
+        Examples
+        --------
+        >>> service.table()[["capacity", "covered", "served", "used"]].values.tolist()
+        [[25.0, 50.0, 25.0, 1.0]]
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        now, sites = self.coverage, self.coverage.sites
+        rows = np.flatnonzero(sites.open)
+        come, served = (
+            np.bincount(now.nearest[now.covered], weights=people[now.covered], minlength=len(sites))[rows]
+            for people in (now.demand.population, self.people)
+        )
+        room = self.capacity[rows]
+        columns = {"name": sites.name[rows], "capacity": room, "covered": come, "served": served}
+        used = np.divide(served, room, out=np.full(len(rows), np.nan), where=room > 0)
+        return pd.DataFrame({**columns, "unserved": come - served, "used": used}, index=sites.ids[rows])
+
+
+def measure_service(coverage: Coverage, capacity: ArrayLike) -> Service:
+    """Return who is covered and finds room at the site that covers them.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    capacity
+        ``(s,)`` people that each site has room for, 0 or more; infinite where there is no limit.
+
+    Raises
+    ------
+    InputError
+        Another number of capacities than sites, or one that is negative or no number.
+    """
+    sites, demand = coverage.sites, coverage.demand
+    room = read_only(capacity, dtype=np.float64, shape=(len(sites),), name="capacity")
+    refuse(sites.open & ~(room >= 0), name="capacity", found=room, expected="people, 0 or more")
+    rows = np.flatnonzero(coverage.covered & (coverage.nearest >= 0))
+    order = rows[np.lexsort((rows, _used(coverage)[rows], coverage.nearest[rows]))]
+    site, people = coverage.nearest[order], demand.population[order]
+    # People in line before each demand point, at its site.
+    line = np.cumsum(people) - people
+    first = np.append(True, site[1:] != site[:-1]) if len(site) else np.empty(0, np.bool_)
+    line -= line[np.flatnonzero(first)[np.cumsum(first) - 1]]
+    served = np.zeros(len(demand))
+    served[order] = np.clip(room[site] - line, 0, people)
+    served.flags.writeable = False
+    return Service(coverage=coverage, capacity=room, people=served)
+
+
+def _used(coverage: Coverage) -> NDArray[np.float64]:
+    """Return how much of its limit the way of each demand point uses, by the rule of its setting."""
+    used = np.full(len(coverage.demand), np.inf)
+    for setting, here in coverage.demand.setting_rows.items():
+        rule = coverage.standard.rule(setting)
+        figure = {"walk": coverage.walk_s, "network": coverage.metres, "radius": coverage.radius_m}[rule.measure]
+        used[here] = figure[here] / rule.limit
+    return used
+
+
+def most_served(service: Service, catchments: Catchments) -> float:
+    """Return how many people at most could be served if all were sent where there is room, within their standard.
+
+    It is the maximum flow from demand points to open sites within reach. People are counted in parts of a person, the
+    finest that all together can be counted in, rounded up: the figure is never too low, and exact for whole people.
+
+    Parameters
+    ----------
+    service
+        Room and people.
+    catchments
+        Whom every site of the coverage would cover.
+
+    Examples
+    --------
+    >>> most_served(service, acc.trace_catchments(road, homes, now.sites))
+    25.0
+    """
+    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
+    from scipy.sparse.csgraph import maximum_flow  # noqa: PLC0415
+
+    now = service.coverage
+    n, s, people = len(now.demand), len(now.sites), now.demand.population
+    unit = 2.0 ** np.floor(np.log2((_MOST_UNITS - n) / max(people.sum(), 1.0)))
+    whole = np.ceil(people * unit)
+    room = np.ceil(np.minimum(np.where(now.sites.open, service.capacity, 0.0), people.sum()) * unit)
+    site = np.repeat(np.arange(s), np.diff(catchments.start))
+    source, sink = n + s, n + s + 1
+    begin = np.concatenate([np.full(n, source), catchments.demand, n + np.arange(s)])
+    end = np.concatenate([np.arange(n), n + site, np.full(s, sink)])
+    most = np.concatenate([whole, whole[catchments.demand], np.minimum(room, _MOST_UNITS)])
+    graph = coo_array((most.astype(np.int32), (begin, end)), shape=(n + s + 2, n + s + 2)).tocsr()
+    return float(min(maximum_flow(graph, source, sink).flow_value / unit, people.sum()))
