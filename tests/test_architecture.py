@@ -39,6 +39,8 @@ FENCES = {
     "dask": {"tiles.cluster"},
     "distributed": {"tiles.cluster"},
     "networkx": {"streets.network", "streets.graphs"},
+    "starlette": {"cli.serving.app", "cli.serving.guard"},
+    "uvicorn": {"cli.serving.app"},
     "ipyleaflet": {"notebook.clickmap"},
     "ipywidgets": {"notebook.whatif"},
 }

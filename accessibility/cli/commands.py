@@ -357,6 +357,32 @@ def verify(
         raise typer.Exit(EXIT_OUTPUT)
 
 
+@app.command()
+def serve(
+    study: Annotated[
+        Path | None, typer.Argument(metavar="[STUDY.toml]", help="A study to open; else files are dropped.")
+    ] = None,
+    *,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for new studies and packs.")] = Path(
+        "studies"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on this computer; a free one if 0.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+    lang: Spoken = None,
+) -> None:
+    """Open the planner's page in a browser: files, map, what-if, proposal and pack, on this computer alone."""
+    try:
+        from accessibility.cli.serving.app import run_server  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        msg = f"the page needs the package {error.name}; expected it: pip install 'outlet-accessibility[serve]'"
+        raise InputError(msg) from error
+    from accessibility.cli.serving.desk import Desk  # noqa: PLC0415
+
+    say = Wording("page", console_language(lang))
+    desk = Desk(folder=into.resolve(), first=study, language=say.language)
+    run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))
+
+
 def _progress(*, quiet: bool) -> Progress:
     from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
 

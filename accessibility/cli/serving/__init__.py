@@ -1,0 +1,1 @@
+"""The planner's page on this computer: from files to map, what-if, proposal and pack in a browser."""

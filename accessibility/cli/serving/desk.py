@@ -1,0 +1,224 @@
+"""`Desk`: the studies of a folder, opened once and asked often; what a page asks for is in its address alone."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover, run_site
+from accessibility.cli.starting import begin_study
+from accessibility.errors import InputError
+from accessibility.present.map.coverage_map import Proposal
+from accessibility.study.county import sample_file
+from accessibility.study.proposing import Question
+from accessibility.study.study import read_study
+from accessibility.wording import day_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from accessibility.cli.starting import Begun
+    from accessibility.study.study import Study
+    from accessibility.wording import Language
+
+SAMPLE = "sample"
+_STUDY, _INPUTS, _PACKS = "study.toml", "inputs", "packs"
+_KEPT_PAGES, _MOST_PLACES = 12, 50
+_NAME = re.compile(r"[^\w.-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a map shows: places of one's own, and a proposal. All of it stands in the address of the map.
+
+    Parameters
+    ----------
+    added
+        Longitude and latitude of each place of one's own.
+    budget, sites
+        The limit of a proposal; at most one of the two.
+    language
+        Of the map: ``en`` or ``zh``.
+    """
+
+    added: tuple[tuple[float, float], ...] = ()
+    budget: float | None = None
+    sites: int | None = None
+    language: Language = "en"
+
+    def __post_init__(self) -> None:
+        """Refuse what no page asks for."""
+        if len(self.added) > _MOST_PLACES:
+            msg = f"{len(self.added)} places of one's own; expected {_MOST_PLACES} at most"
+            raise InputError(msg)
+        if self.budget is not None and self.sites is not None:
+            msg = "budget and sites are both given; expected one limit"
+            raise InputError(msg)
+
+    @property
+    def question(self) -> Question | None:
+        """The question for a proposal, where there is a limit."""
+        if self.budget is None and self.sites is None:
+            return None
+        return Question(budget=self.budget, sites=self.sites)
+
+
+@dataclass
+class Job:
+    """How far a piece of work is, for a page that asks again and again."""
+
+    steps: int = 1
+    done: int = 0
+    text: str = ""
+    state: Literal["working", "done", "failed"] = "working"
+    result: Any = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be."""
+        self.steps = max(steps, 1)
+
+    def step(self, text: str) -> None:
+        """Say which step begins."""
+        self.done, self.text = self.done + 1, text
+
+
+@dataclass
+class Desk:
+    """The studies of a folder, and the work that is done on them; nothing of a tab is kept here.
+
+    Parameters
+    ----------
+    folder
+        Where studies are written, each in a folder of its own.
+    first
+        A study elsewhere that was named on the command line.
+    language
+        Of what is said.
+    """
+
+    folder: Path
+    first: Path | None = None
+    language: Language = "en"
+    _open: dict[str, Study] = field(default_factory=dict)
+    _pages: OrderedDict[tuple[str, View], str] = field(default_factory=OrderedDict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def studies(self) -> dict[str, Path]:
+        """Return the studies by key: the one named first, those of the folder, the sample."""
+        named = {} if self.first is None else {"study": self.first}
+        own = {path.parent.name: path for path in sorted(self.folder.glob(f"*/{_STUDY}"))}
+        return {**named, **own, SAMPLE: sample_file()}
+
+    def study(self, key: str, progress: Job | None = None) -> Study:
+        """Return a study, read once.
+
+        Raises
+        ------
+        InputError
+            No study of that key, or one that cannot be read.
+        """
+        path = self.studies().get(key)
+        if path is None:
+            msg = f"no study {key!r}; expected one of {', '.join(self.studies())}"
+            raise InputError(msg)
+        with self._lock:
+            if key not in self._open:
+                self._open[key] = read_study(path, progress=None if progress is None else progress.step)
+            return self._open[key]
+
+    def begin(self, name: str, files: Sequence[str], progress: Job) -> tuple[str, Begun]:
+        """Write a study from files that stand in its folder; return its key and what was recognised.
+
+        The folder goes again where the files are not recognised.
+        """
+        key = self.free_key(name)
+        folder = self.folder / key
+        try:
+            begun = begin_study(folder, files, progress, language=self.language)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return key, begun
+
+    def free_key(self, name: str) -> str:
+        """Return a name for a folder that is not there yet: nothing is written over."""
+        plain = _NAME.sub("-", name).strip("-.")[:60] or day_text()
+        taken = {*self.studies(), *(path.name for path in self.folder.glob("*") if (path / _STUDY).exists())}
+        return next(k for n in range(1, 10_000) if (k := plain if n == 1 else f"{plain}-{n}") not in taken)
+
+    def inputs(self, key: str) -> Path:
+        """Return where the files of a new study are kept."""
+        return self.folder / key / _INPUTS
+
+    def page(self, key: str, view: View, progress: Job) -> str:
+        """Return the map of a study as a page; the same view is drawn once."""
+        with self._lock:
+            known = self._pages.get((key, view))
+        if known is not None:
+            return known
+        drawn = self._drawn(key, view, progress)
+        with self._lock:
+            self._pages[key, view] = drawn
+            while len(self._pages) > _KEPT_PAGES:
+                self._pages.popitem(last=False)
+        return drawn
+
+    def _drawn(self, key: str, view: View, progress: Job) -> str:
+        study = self.study(key, progress)
+        shown: Any = study.coverage()
+        if view.added:
+            trial = study.what_if()
+            for number, (lon, lat) in enumerate(view.added, start=1):
+                trial.add(lon, lat, id=f"X{number}")
+            shown = trial
+        plan = None
+        if view.question is not None:
+            progress.step("Proposal")
+            found = study.site(budget=view.budget, sites=view.sites)
+            plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
+        progress.step("Map")
+        return str(study.map(shown, plan=plan, lang=view.language, date=day_text()).get_root().render())
+
+    def pack(self, key: str, view: View, progress: Job) -> Path:
+        """Write the pack of a study into a folder of its own and return it, packed."""
+        packs = self.folder / key / _PACKS
+        packs.mkdir(parents=True, exist_ok=True)
+        number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
+        out = packs / str(number)
+        options = replace(Options(), language=view.language)
+        path = self.studies()[key]
+        if view.question is None:
+            run_cover(path, out, options, progress)
+        else:
+            run_site(path, view.question, out, options, progress)
+        return Path(shutil.make_archive(str(out), "zip", out))
+
+
+def in_background(work: Callable[[Job], Any]) -> Job:
+    """Begin a piece of work in a thread and return how far it is; an error of the inputs is its result."""
+    job = Job()
+
+    def run() -> None:
+        try:
+            job.result = work(job)
+            job.state = "done"
+        except (InputError, OSError) as error:
+            job.result, job.state = str(error), "failed"
+        except Exception as error:  # noqa: BLE001 -- the page says so, the server goes on
+            job.result, job.state = f"{type(error).__name__}: {error}", "failed"
+
+    threading.Thread(target=run, daemon=True).start()
+    return job

@@ -1,0 +1,175 @@
+"use strict";
+// The planner's page. What a tab tries is in the address of its map alone: the server keeps none of it.
+const texts = JSON.parse(document.getElementById("texts").textContent);
+const find = (name) => document.getElementById(name);
+const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
+sessionStorage.setItem("tab", TAB);
+let view = { added: [] }, study = "";
+
+const state = (text, share = null, bad = false) => {
+  const line = find("state");
+  line.hidden = !text;
+  line.classList.toggle("bad", bad);
+  line.querySelector("span").textContent = text;
+  line.querySelector("progress").hidden = share === null;
+  if (share !== null) line.querySelector("progress").value = share;
+};
+const asked = async (path, options = {}) => {
+  const answer = await fetch(path, options);
+  const told = await answer.json().catch(() => ({ error: answer.statusText }));
+  if (!answer.ok || told.error) throw new Error(told.error || answer.statusText);
+  return told;
+};
+const posted = (path, body) => asked(path, {
+  method: "POST", body: body instanceof FormData ? body : JSON.stringify(body),
+});
+// Wait for a piece of work and say how far it is.
+const done = async ({ job }, text) => {
+  for (;;) {
+    const told = await asked(`jobs/${job}`);
+    if (told.state === "done") { state(""); return { job, result: told.result }; }
+    state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
+    await new Promise((resolve) => { setTimeout(resolve, 150); });
+  }
+};
+const attempt = async (step) => {
+  const buttons = [...document.querySelectorAll("button:enabled")];
+  for (const button of buttons) button.disabled = true;
+  try {
+    return await step();
+  } catch (error) {
+    state(`${say("failed")}: ${error.message}`, null, true);
+    return null;
+  } finally {
+    for (const button of buttons) button.disabled = false;
+    find("back").disabled = !view.added.length;
+    find("clear").disabled = !view.added.length && view.budget === undefined && view.sites === undefined;
+  }
+};
+
+const frame = find("map");
+// The map of the view; what is switched on it stays switched.
+const show = (wanted, { fresh = false } = {}) => attempt(async () => {
+  await done(await posted(`map/${encodeURIComponent(study)}`, wanted), say("working"));
+  const switched = fresh || frame.hidden ? "" : frame.contentWindow.location.hash;
+  view = wanted;
+  history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify({ study, view }))}`);
+  frame.hidden = false;
+  find("start").hidden = true;
+  find("bar").hidden = false;
+  find("name").textContent = study;
+  frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${switched}`;
+});
+const open = (key, wanted = { added: [] }) => {
+  study = key;
+  return show(wanted, { fresh: true });
+};
+
+const mapOf = () => {
+  const of = frame.contentWindow;
+  return of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
+};
+const adding = (on) => {
+  find("add").setAttribute("aria-pressed", on);
+  state(on ? say("click_map") : "");
+};
+const place = ({ latlng }) => {
+  adding(false);
+  mapOf().off("click", place);
+  show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
+};
+
+const list = async () => {
+  const items = (await asked("studies")).map(({ key, name }) => {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.textContent = name;
+    button.dataset.key = key;
+    button.addEventListener("click", () => open(key));
+    item.append(button);
+    return item;
+  });
+  find("studies").replaceChildren(...items);
+};
+const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
+}));
+let chosen = [];
+const choose = (files) => {
+  chosen = [...files];
+  find("chosen").textContent = chosen.length ? `${say("dropped", { n: chosen.length })}: ${chosen.map(({ name }) => name).join(", ")}` : "";
+};
+const begin = () => attempt(async () => {
+  if (!chosen.length) throw new Error(say("no_files"));
+  const form = new FormData();
+  form.append("name", find("new-name").value);
+  for (const file of chosen) form.append("files", file);
+  const { result } = await done(await posted("studies", form), say("checking"));
+  const box = find("found"), [lines, warnings] = box.querySelectorAll("ul"), [head, bad] = box.querySelectorAll("h2");
+  box.hidden = false;
+  head.textContent = say("recognised");
+  fill(lines, result.lines);
+  const wrong = [...(result.error ? [result.error] : []), ...result.warnings];
+  bad.textContent = wrong.length ? say("warnings") : "";
+  fill(warnings, wrong);
+  find("open").textContent = say("open_study");
+  find("open").hidden = Boolean(result.error);
+  find("open").onclick = () => open(result.key);
+  await list();
+});
+
+const save = (name, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+};
+
+find("home").addEventListener("click", () => {
+  history.replaceState(null, "", location.pathname);
+  [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
+  state("");
+  list();
+});
+find("add").addEventListener("click", () => {
+  const on = find("add").getAttribute("aria-pressed") !== "true";
+  adding(on);
+  if (on) mapOf().on("click", place); else mapOf().off("click", place);
+});
+find("back").addEventListener("click", () => show({ ...view, added: view.added.slice(0, -1) }));
+find("propose").addEventListener("click", () => {
+  const { added } = view, limit = Number(find("limit").value);
+  show({ added, [find("kind").value]: limit }, { fresh: true });
+});
+find("clear").addEventListener("click", () => show({ added: [] }, { fresh: true }));
+find("scenario").addEventListener("click", () => {
+  const box = frame.contentDocument.querySelector(".scenario");
+  if (box) save("scenarios.toml", box.value);
+});
+find("pack").addEventListener("click", () => attempt(async () => {
+  const { job } = await done(await posted(`pack/${encodeURIComponent(study)}`, view), say("working"));
+  const link = document.createElement("a");
+  link.href = `jobs/${job}/file`;
+  link.download = "";
+  link.click();
+}));
+find("begin").addEventListener("click", begin);
+find("files").addEventListener("change", ({ target }) => choose(target.files));
+for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  find("drop").addEventListener(name, (event) => {
+    event.preventDefault();
+    find("drop").classList.toggle("over", over);
+    if (name === "drop") choose(event.dataTransfer.files);
+  });
+}
+list();
+// A reload loses nothing: the study and what was tried stand in the address.
+try {
+  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
+  if (kept) open(kept.study, kept.view);
+} catch {
+  history.replaceState(null, "", location.pathname);
+}

@@ -1,0 +1,223 @@
+"""The planner's page: who is let in, and the journey from dropped files to the pack."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import socket
+import threading
+import time
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+import uvicorn
+from browsing import CHROMIUM, OF_MAP
+
+from accessibility.cli.serving.app import make_app, plain_name, view_of
+from accessibility.cli.serving.desk import Desk, Job, View
+from accessibility.cli.serving.guard import MOST_BYTES
+from accessibility.errors import InputError
+from accessibility.measures.coverage import Coverage
+from accessibility.study.county import sample_file
+from accessibility.study.study import read_study
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from accessibility.wording import Language
+
+TOKEN = "secret"  # noqa: S105 -- of a test
+
+
+class Served:
+    """A server on this computer, and who asks it."""
+
+    def __init__(self, folder: Path, port: int, language: Language = "en") -> None:
+        self.desk, self.host = Desk(folder=folder, language=language), f"127.0.0.1:{port}"
+        self.origin = {"Origin": f"http://{self.host}"}
+        self.client = httpx.Client(base_url=f"http://{self.host}", trust_env=False)
+        self.get, self.post = self.client.get, self.client.post
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Served]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        served = Served(tmp_path / "studies", listening.getsockname()[1], "zh")
+        server = uvicorn.Server(uvicorn.Config(make_app(served.desk, TOKEN), log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        for _ in range(100):
+            if server.started:
+                break
+            time.sleep(0.05)
+        yield served
+        served.client.close()
+        server.should_exit = True
+        thread.join(10)
+
+
+def finished(client: Served, answer: Any) -> dict[str, Any]:
+    """Wait for a piece of work."""
+    assert answer.status_code == 202, answer.text
+    for _ in range(600):
+        told: dict[str, Any] = client.get(f"/{TOKEN}/jobs/{answer.json()['job']}").json()
+        if told["state"] != "working":
+            return told
+        time.sleep(0.1)
+    raise AssertionError(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "code"),
+    [
+        ("/secret/", {}, 200),
+        ("/secret/studies", {"Origin": "own", "Sec-Fetch-Site": "same-origin"}, 200),
+        ("/", {}, 404),
+        ("/other/studies", {}, 404),
+        ("/secret2/studies", {}, 404),
+        ("/secret/studies", {"Host": "evil.example:8000"}, 421),  # a name that was made to point here
+        ("/secret/studies", {"Host": "127.0.0.1.evil.example"}, 421),
+        ("/secret/studies", {"Origin": "http://evil.example"}, 403),
+        ("/secret/studies", {"Origin": "http://127.0.0.1:9999"}, 403),  # another program on this computer
+        ("/secret/studies", {"Origin": "null"}, 403),
+        ("/secret/studies", {"Sec-Fetch-Site": "cross-site"}, 403),
+    ],
+)
+def test_only_its_own_page_reaches_it(client: Served, path: str, headers: dict[str, str], code: int) -> None:
+    headers = {k: v if v != "own" else client.origin["Origin"] for k, v in headers.items()}
+    assert client.get(path, headers=headers).status_code == code
+
+
+def test_what_changes_something_says_where_it_comes_from_and_how_long_it_is(client: Served) -> None:
+    assert client.post(f"/{TOKEN}/map/sample", json={}).status_code == 403
+    asked = http.client.HTTPConnection(client.host)
+    asked.putrequest("POST", f"/{TOKEN}/studies")
+    for name, value in {**client.origin, "Content-Length": str(MOST_BYTES + 1)}.items():
+        asked.putheader(name, value)
+    asked.endheaders()
+    assert asked.getresponse().status == 413  # before a byte of it is read
+    asked.close()
+
+    def parts() -> Iterator[bytes]:
+        yield b"x"
+
+    assert client.post(f"/{TOKEN}/studies", headers=client.origin, content=parts()).status_code == 411
+
+
+def test_every_answer_carries_a_strict_policy(client: Served) -> None:
+    page = client.get(f"/{TOKEN}/")
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["Referrer-Policy"] == "no-referrer"  # the token stays in the address
+    assert "http://" not in page.text.replace("http://www.w3.org", "")
+    for asset in ("desk.js", "desk.css"):
+        assert client.get(f"/{TOKEN}/assets/{asset}").status_code == 200
+    for secret in ("..%2f..%2fpyproject.toml", "study.toml", "../desk.js"):
+        assert client.get(f"/{TOKEN}/assets/{secret}").status_code in (404, 400)
+
+
+def test_names_of_files_lead_nowhere(client: Served, tmp_path: Path) -> None:
+    for name in ("../../evil.csv", "/etc/passwd", r"C:\data\网点.csv"):
+        assert "/" not in plain_name(name)
+        assert "\\" not in plain_name(name)
+    for name in ("", "..", "a/", ".hidden", "x" * 300, "a\x00b"):
+        with pytest.raises(InputError, match="expected a plain name"):
+            plain_name(name)
+    answer = client.post(
+        f"/{TOKEN}/studies",
+        headers=client.origin,
+        data={"name": "../../out"},
+        files={"files": ("../../../evil.docx", b"x")},
+    )
+    told = finished(client, answer)
+    assert "unsupported format .docx" in told["error"]
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # nothing is left of what was refused
+
+
+def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
+    desk = Desk(folder=tmp_path)
+    assert view_of({"added": [[1, 2]], "budget": 3}, desk) == View(added=((1.0, 2.0),), budget=3.0)
+    odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
+    for odd in odds:
+        with pytest.raises(InputError):
+            view_of(odd, desk)
+    with pytest.raises(InputError, match="no study 'x'"):
+        desk.study("x")
+    assert [desk.free_key(name) for name in ("../a b", "sample")] == ["a-b", "sample-2"]
+
+
+def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_path: Path) -> None:
+    desk = Desk(folder=tmp_path)
+    study = read_study(sample_file())
+    lon, lat = study.sites.lonlat[study.sites.rows(["C001"])[0]]
+    page = desk.page("sample", View(added=((float(lon), float(lat)),)), Job())
+    then = study.what_if().add(float(lon), float(lat), id="X1").coverage()
+    assert isinstance(then, Coverage)
+    assert f"{then.covered_people:,.0f}" in page
+    assert desk.page("sample", View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_from_dropped_files_to_the_pack(client: Served, chromium: Any, tmp_path: Path) -> None:
+    raw, address = tmp_path / "raw", f"http://{client.host}/{TOKEN}/"
+    shutil.copytree(sample_file().parent, raw)
+    (raw / "study.toml").unlink()
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: faults.append(request.url) if "127.0.0.1" not in request.url
+            and not request.url.startswith(("data:", "blob:")) else None)  # fmt: skip
+    page.goto(address)
+    page.locator("#new-name").fill("澜汀县")
+    page.locator("#files").set_input_files([str(path) for path in sorted(raw.iterdir())])
+    page.locator("#begin").click()
+    page.locator("#open").wait_for(timeout=60_000)
+    assert "GCJ-02" in page.locator("#found").inner_text()
+    page.locator("#open").click()
+    frame = page.frame_locator("#map")
+    frame.locator(".headline").wait_for(timeout=60_000)
+    today = frame.locator(".headline").inner_text()
+    assert "149,923人中75.1%" in today or "149,923人" in today
+    page.locator("#add").click()
+    box = page.locator("#map").bounding_box()
+    study = read_study(sample_file())
+    lon, lat = study.sites.lonlat[study.sites.name.tolist().index("大田坪村委会")]
+    x, y = page.frames[-1].evaluate(
+        f"""([lon, lat]) => {{ const m = {OF_MAP}, at = m.latLngToContainerPoint([lat, lon]);
+            const box = m.getContainer().getBoundingClientRect(); return [box.left + at.x, box.top + at.y]; }}""",
+        [float(lon), float(lat)],
+    )
+    page.mouse.click(box["x"] + x + 2, box["y"] + y + 2)
+    frame.locator(".sentence", has_text="新增覆盖").wait_for(timeout=60_000)
+    assert frame.locator(".headline").inner_text() != today
+    tried = frame.locator(".headline").inner_text()
+    other = context.new_page()  # another tab sees none of it
+    other.goto(address)
+    other.locator("#studies button").first.click()
+    other.frame_locator("#map").locator(".headline").wait_for(timeout=60_000)
+    assert other.frame_locator("#map").locator(".headline").inner_text() == today
+    page.reload()  # a reload loses nothing
+    frame.locator(".headline").wait_for(timeout=60_000)
+    assert frame.locator(".headline").inner_text() == tried
+    page.locator("#clear").click()
+    page.wait_for_function("document.getElementById('clear').disabled", timeout=60_000)
+    page.locator("#limit").fill("6")
+    page.locator("#propose").click()
+    frame.locator("#tab-plan .lead").wait_for(timeout=120_000)
+    assert re.search(r"建议新增\d+个网点，成本6", frame.locator("#tab-plan .lead").first.inner_text())  # noqa: RUF001
+    with page.expect_download(timeout=180_000) as waiting:
+        page.locator("#pack").click()
+    waiting.value.save_as(tmp_path / "pack.zip")
+    with zipfile.ZipFile(tmp_path / "pack.zip") as pack:
+        assert {"coverage.html", "report.html", "sites.csv", "manifest.json"} <= set(pack.namelist())
+    assert faults == []
+    context.close()
