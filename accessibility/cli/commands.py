@@ -44,6 +44,15 @@ Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking min
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
 ]
+Tiles = Annotated[
+    bool, typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped.")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
+]
+Memory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
+]
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
 
@@ -264,6 +273,9 @@ def site(  # noqa: PLR0913 -- the options of a command
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
+    tiles: Tiles = False,
+    scheduler: Scheduler = None,
+    memory: Memory = None,
 ) -> None:
     """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
     from accessibility.cli.options import Options  # noqa: PLC0415
@@ -288,10 +300,19 @@ def site(  # noqa: PLR0913 -- the options of a command
         shapefile=shapefile,
         geotiff=geotiff,
     )
+    enough = _GAP if gap is None else gap
     with _progress(quiet=quiet) as progress:
-        result = run_site(study, question, out, options, progress)
+        if tiles:
+            from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
+
+            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question)
+            result = run_tiles(study, out, options, tiling, progress, question)
+        else:
+            _refuse_without_tiles(scheduler=scheduler, memory=memory)
+            result = run_site(study, question, out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
-    if result.plan is None or result.plan.status == "infeasible" or result.plan.gap > (_GAP if gap is None else gap):
+    told = result.manifest["siting"]
+    if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
         raise typer.Exit(EXIT_UNPROVEN)
 
 

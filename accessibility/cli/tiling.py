@@ -16,13 +16,16 @@ from accessibility.measures.tables import group_notes, group_record, group_table
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.schema import data_dictionary
+from accessibility.siting.numbers import CLOSE
 from accessibility.study.loading.context import Loading, default_cache, input_files
+from accessibility.study.proposing import Question
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
 from accessibility.tiles.cutting import Cut, cut_once
 from accessibility.tiles.gathering import Gathered, gather_tiles, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
+from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
@@ -52,7 +55,14 @@ class Tiling:
     rows: int = TILE_ROWS
 
     @classmethod
-    def of(cls, options: Options, *, scheduler: str | None = None, memory: str | None = None) -> Tiling:
+    def of(
+        cls,
+        options: Options,
+        *,
+        scheduler: str | None = None,
+        memory: str | None = None,
+        question: Question | None = None,
+    ) -> Tiling:
         """Return how a command deals an area out.
 
         Raises
@@ -64,11 +74,22 @@ class Tiling:
         if drawn:
             msg = f"--tiles writes tables alone; expected it without {' and '.join(drawn)}"
             raise InputError(msg)
+        if question is not None:
+            _refuse_but_budget(question)
         return cls(workers=Workers(scheduler=scheduler, count=options.workers, memory=parsed_memory(memory)))
 
 
-def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, progress: Progress) -> Result:
-    """Measure a study's coverage in tiles and write tables.
+def _refuse_but_budget(question: Question) -> None:
+    plain = Question(budget=question.budget or 0.0, gap=question.gap)
+    if question.budget is None or question != plain:
+        msg = "tiles propose most people for a budget; expected --budget with --tiles, and no other question"
+        raise InputError(msg)
+
+
+def run_tiles(
+    path: Path, out: Path | None, options: Options, tiling: Tiling, progress: Progress, question: Question | None = None
+) -> Result:
+    """Measure a study's coverage in tiles, propose sites where that is asked, and write tables.
 
     What was done before a run ended, whatever ended it, is not done again.
 
@@ -84,6 +105,8 @@ def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, pr
         How the area is dealt out, and to whom.
     progress
         Who is told how far it is.
+    question
+        What is asked of a proposal: most people for a budget, and nothing else.
 
     Returns
     -------
@@ -105,20 +128,31 @@ def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, pr
     claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
     cut = cut_once(area.load, inputs, lambda: read_study(path, progress=progress.step, cache=options.cache))
     asked = Asked(
-        standard=area.settings.standard.standard, walker=area.settings.walking.the_walker, speeds_m_s=SPEEDS_M_S
+        pairs=question is not None,
+        standard=area.settings.standard.standard,
+        walker=area.settings.walking.the_walker,
+        speeds_m_s=SPEEDS_M_S,
     )
     place = _place_of(cut, asked, folder)
     tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
     progress.step("Putting tiles together")
-    kept = None if options.overwrite else earlier_run(folder, area, {})
+    told = None if question is None else {"question": vars(question)}
+    kept = None if options.overwrite else earlier_run(folder, area, {"siting": told})
     record: dict[str, Any] = {}
+    plan, siting = None, None
     with write_run(folder, record, kept) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
         write_csv(tabulate_whole(whole, cut), aside / "districts.csv")
+        if question is not None:
+            progress.step("Choosing sites")
+            plan = propose_over_tiles(tiles, float(question.budget or 0.0), whole.covered_people, whole.population)
+            write_csv(plan.table, aside / "sites.csv")
+            siting = _siting_record(plan, question)
         write_csv(data_dictionary(tiled=True), aside / "dictionary.csv")
         record |= _record(
             asked,
             whole,
+            siting,
             Run(
                 study=area.name,
                 study_file=path,
@@ -128,6 +162,7 @@ def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, pr
                 warnings=[finding for finding in cut.findings if finding.is_warning],
                 seconds=round(time.monotonic() - begun, 3),
                 date=options.day,
+                command="cover" if question is None else "site",
                 options={**options.files, "tiles": True},
             ),
         )
@@ -136,11 +171,11 @@ def run_tiles(path: Path, out: Path | None, options: Options, tiling: Tiling, pr
         folder=folder,
         headline=headline(whole, options.day),
         settings=setting_table(whole),
-        notes=_notes(whole, asked),
+        notes=(*_notes(whole, asked), *_plan_notes(plan)),
         findings=[],
         warnings=0,
         manifest=record,
-        files=_FILES,
+        files=_FILES if question is None else ("sites.csv", *_FILES),
         kept=kept,
     )
 
@@ -216,11 +251,42 @@ def _measured(tiles: Sequence[Tile], asked: Asked, workers: Workers, progress: P
     return sorted(done, key=lambda tile: tile.first)
 
 
-def _record(asked: Asked, whole: Gathered, run: Run) -> dict[str, Any]:
-    told = record_run(run, whole, sensitivity={f"{speed:.1f}": share for speed, share in whole.share_at.items()})
+def _record(asked: Asked, whole: Gathered, siting: dict[str, Any] | None, run: Run) -> dict[str, Any]:
+    sensitivity = {f"{speed:.1f}": share for speed, share in whole.share_at.items()}
+    told = record_run(run, whole, sensitivity=sensitivity, siting=siting)
     told["groups"] = group_record(group_table(whole, whole.at(SLOW_M_S)))
     told["tiles"] = {"told_to_m": asked.limit_m, "told_to_s": asked.limit_s, "beyond": whole.beyond_people}
     return told
+
+
+def _siting_record(plan: NationalPlan, question: Question) -> dict[str, Any]:
+    """Return what the manifest says of a proposal, with the names that it has for one of a study in memory."""
+    asked = ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s", "gap")
+    return {
+        "model": "mclp",
+        "status": "optimal" if plan.gap <= CLOSE else "feasible",
+        "objective": plan.objective,
+        "bound": plan.bound,
+        "gap": plan.gap,
+        "bound_by": "certificate",
+        "ended_by": "work",
+        "time_limit_s": None,
+        "selected": [str(site) for site in plan.table["id"]],
+        "closed": [],
+        "cost": plan.cost,
+        "covered_people": plan.objective,
+        "question": {name: getattr(question, name) for name in asked},
+        "candidates": plan.candidates,
+        "message": "",
+    }
+
+
+def _plan_notes(plan: NationalPlan | None) -> list[str]:
+    if plan is None:
+        return []
+    whole = f"{plan.candidates:,} candidates, {plan.pairs:,} pairs in {plan.parts:,} parts"
+    found = f"proposal: {len(plan.table):,} sites for {plan.cost:g} ({whole})"
+    return [f"{found}: {plan.objective:,.0f} people; no plan does better than {plan.bound:,.0f}, gap {plan.gap:.3%}"]
 
 
 def _notes(whole: Gathered, asked: Asked) -> tuple[str, ...]:

@@ -139,7 +139,8 @@ def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, p
         scenarios = told_file(folder, told.scenario_file, "scenario file")
         return run_compare(path, scenarios, again, asked, progress)
     if told.options.tiles:
-        return run_tiles(path, again, asked, Tiling.of(asked), progress)
+        question = None if told.siting is None else Question(**told.siting.question.model_dump())
+        return run_tiles(path, again, asked, Tiling.of(asked), progress, question)
     if told.siting is None:
         return run_cover(path, again, asked, progress)
     return run_site(path, Question(**told.siting.question.model_dump()), again, asked, progress)

@@ -275,4 +275,5 @@ def _tiled_columns() -> Iterator[tuple[str, str, Column]]:
     demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
     yield from (("districts.csv", "", column) for column in _DISTRICTS)
     yield from (("demand.parquet", "", column) for column in (*demand, _BEYOND, _POINT))
+    yield from (("sites.csv", "", column) for column in _PROPOSED)
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *_TILES))

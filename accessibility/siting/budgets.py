@@ -12,7 +12,7 @@ well as it can, and what is left over is spent greedily again.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,6 +138,18 @@ def share_budget(
         bound=bound_of(shares, budget),
         spent=float(sum(share.spent for share in shares)),
     )
+
+
+def order_openings(parts: Sequence[Callable[[], Problem]], plan: SharedPlan) -> list[tuple[int, int, float]]:
+    """Return part, row and people gained of each site of a plan: those that gain most first."""
+    found = []
+    for number, (part, rows) in enumerate(zip(parts, plan.selected, strict=True)):
+        problem = part()
+        chosen = np.zeros(len(problem.site_cost), np.bool_)
+        chosen[rows] = True
+        steps = _greedy(replace(problem, candidate=chosen), problem.covered, np.inf)
+        found += [(number, row, gain) for row, gain in steps]
+    return sorted(found, key=lambda step: (-step[2], step[0], step[1]))
 
 
 def _starmap(function: Callable[..., object], arguments: Iterable[tuple[object, ...]]) -> list[object]:

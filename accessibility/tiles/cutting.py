@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from accessibility.study.loading.context import Loading
     from accessibility.study.study import Study
 
-_FORMAT = 1
+_FORMAT = 2
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -209,8 +209,11 @@ def _write_sites(study: Study, at: Positions, path: Path) -> None:
         "id": as_text(sites.ids),
         "x": sites.xy[:, 0],
         "y": sites.xy[:, 1],
+        "name": as_text(sites.name),
         "kind": as_text(sites.kind),
         "open": sites.open,
+        "may_open": sites.may_open,
+        "cost": sites.cost,
         "district": as_text(values_by_id(study.site_district, sites.ids)),
         **{name: getattr(at, name) for name in ("edge", "fraction", "leg_m")},
     }

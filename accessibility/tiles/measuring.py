@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import demand_table
+from accessibility.siting.pairs import Pairs, merged_rows, transposed
 from accessibility.sources.files import write_aside
 from accessibility.standards import SETTINGS, Standard, Walker
 from accessibility.streets.snapping import Snapped
@@ -46,12 +49,15 @@ class Asked:
         Speeds at which the share covered is told, too.
     halo_m
         How far along the streets every distance is told, at least.
+    pairs
+        Whether it is also asked whom each candidate would cover.
     """
 
     standard: Standard
     walker: Walker
     speeds_m_s: tuple[float, ...] = ()
     halo_m: float = HALO_M
+    pairs: bool = False
 
     @property
     def limit_m(self) -> float:
@@ -97,6 +103,11 @@ class Tile:
         """Where the result goes."""
         return self.folder / f"{self.first:012d}-{self.last:012d}.parquet"
 
+    @property
+    def pairs_path(self) -> Path:
+        """Where it goes whom each candidate would cover."""
+        return self.folder / "pairs" / self.path.name
+
     @classmethod
     def measured(cls, cut: Cut, folder: Path) -> Iterator[Tile]:
         """Yield the tiles of a cut whose results lie whole in a folder; what does not is removed."""
@@ -124,8 +135,10 @@ def measure_tile(tile: Tile, asked: Asked) -> Tile:
     say, the halo is widened until they cannot.
     """
     halo_m = asked.limit_m
-    while (rows := _measure(load_piece(tile.cut, tile.first, tile.last, halo_m), asked)) is None:
+    while (rows := _measure(piece := load_piece(tile.cut, tile.first, tile.last, halo_m), asked)) is None:
         halo_m *= 2
+    if asked.pairs:
+        write_pairs(piece, asked, rows["covered"].to_numpy(), tile.pairs_path)
     with write_aside(tile.path) as aside, aside.open("wb") as file:
         rows.to_parquet(file, index=False, compression="zstd", schema_version="1.1.0", write_page_checksum=True)
     return tile
@@ -155,6 +168,22 @@ def _measure(piece: Piece, asked: Asked) -> gpd.GeoDataFrame | None:
     for name, people in piece.demand.groups.items():
         rows[f"{GROUP_OF_PEOPLE}{name}"] = people
     return rows[[*rows.columns.drop("geometry"), "geometry"]]
+
+
+def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], path: Path) -> None:
+    """Write the people of a tile whom nobody covers by the candidates that would, those of one set of them as one."""
+    at = Snapped(demand=piece.snapped.demand, sites=piece.at_candidates)
+    found = trace_catchments(piece.network, piece.demand, piece.candidates, asked.standard, asked.walker, at)
+    by_site = Pairs(start=found.start, item=found.demand)
+    wanted = ~covered & (piece.demand.population > 0)
+    of_all = transposed(by_site, len(covered))
+    row, rows, first = merged_rows(of_all, np.zeros(len(covered), np.int32), wanted)
+    people = np.zeros(len(first))
+    np.add.at(people, row[row >= 0], piece.demand.population[row >= 0])
+    site = piece.candidates.ids.astype(np.int32)[rows.item]
+    sites = pa.ListArray.from_arrays(pa.array(rows.start, pa.int32()), pa.array(site))
+    with write_aside(path) as aside, aside.open("wb") as file:
+        pq.write_table(pa.table({"people": people, "sites": sites}), file, write_page_checksum=True)
 
 
 def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:

@@ -44,6 +44,8 @@ class Piece:
         Sites that count: those on the streets, and whichever may be nearest in a straight line.
     snapped
         Where people and sites stand.
+    candidates, at_candidates
+        Sites within the halo that could open, their ids the rows of the cut, and where they stand.
     leads
         ``(n,)`` whether a way leads from a person to a site that counts, however far; but for one on the same edge.
     ways_out
@@ -57,6 +59,8 @@ class Piece:
     district: NDArray[np.object_]
     sites: Sites
     snapped: Snapped
+    candidates: Sites
+    at_candidates: Positions
     leads: NDArray[np.bool_]
     ways_out: Sites
     at_ways_out: Positions
@@ -80,7 +84,10 @@ def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
     box = np.concatenate([low - margin, high + margin])
     streets = _load_streets(cut.folder / "streets.parquet", box)
     network = _build(cut, streets)
-    sites, at_sites = _load_sites(cut, streets["edge"].to_numpy(), (low, high))
+    table = pq.read_table(cut.folder / "sites.parquet", page_checksum_verification=True)
+    edge, here = _on_edges(table, streets["edge"].to_numpy())
+    sites, at_sites = _that_count(cut, table, (edge, here), (low, high))
+    candidates, at_candidates = _that_could_open(cut, table, (edge, here), box)
     leads = np.column_stack([streets[f"{name}_leads"].to_numpy() for name in ("first", "second")])
     ways_out, at_ways_out = _ways_out(network, leads, box)
     people = snap_points(network, demand.xy, SnapLimits().of(demand.setting))
@@ -90,6 +97,8 @@ def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
         district=district,
         sites=sites,
         snapped=Snapped(demand=people, sites=at_sites),
+        candidates=candidates,
+        at_candidates=at_candidates,
         leads=_lead(network, leads, people),
         ways_out=ways_out,
         at_ways_out=at_ways_out,
@@ -153,28 +162,46 @@ def _build(cut: Cut, streets: pa.Table) -> Network:
     )
 
 
-def _load_sites(
-    cut: Cut, edges: NDArray[np.int64], corners: tuple[NDArray[np.float64], NDArray[np.float64]]
+def _on_edges(sites: pa.Table, edges: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return the row of each site's edge among some edges, `NOWHERE` if it is none of them, and whether it is."""
+    edge = sites["edge"].to_numpy()
+    row = np.searchsorted(edges, edge)
+    here = np.append(edges, NOWHERE - 1)[row] == edge
+    return np.where(here, row, NOWHERE).astype(np.int32), here
+
+
+def _that_count(
+    cut: Cut,
+    table: pa.Table,
+    on: tuple[NDArray[np.int32], NDArray[np.bool_]],
+    corners: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[Sites, Positions]:
-    """Return the open sites on some edges, or maybe nearest to a place between two corners in a straight line."""
-    table = pq.read_table(cut.folder / "sites.parquet", filters=[("open", "==", True)])
+    """Return the open sites on the streets, or maybe nearest to a place between two corners in a straight line."""
+    (edge, here), (low, high) = on, corners
+    is_open = table["open"].to_numpy()
     xy = np.column_stack([table[axis].to_numpy() for axis in "xy"])
-    edge = table["edge"].to_numpy()
-    row = np.searchsorted(edges, edge).clip(max=max(len(edges) - 1, 0))
-    here = np.zeros(len(edge), np.bool_)
-    if len(edges):
-        here[:] = edges[row] == edge
-    low, high = corners
-    wanted = here.copy()
-    if len(xy) and (low <= high).all():
-        away = np.hypot(*(xy - (low + high) / 2).T)
-        wanted |= away <= (away.min() + np.hypot(*(high - low))) * _STRETCH + _ASIDE_M
-    at = Positions(
-        edge=np.where(here, row, NOWHERE)[wanted],
-        fraction=table["fraction"].to_numpy()[wanted],
-        leg_m=table["leg_m"].to_numpy()[wanted],
-    )
-    return _sites(cut, table["id"].to_numpy()[wanted], xy[wanted]), at
+    away = np.where(is_open, np.hypot(*(xy - (low + high) / 2).T) if (low <= high).all() else np.inf, np.inf)
+    near = away <= (away.min(initial=np.inf) + np.hypot(*(high - low))) * _STRETCH + _ASIDE_M
+    rows = np.flatnonzero(is_open & (here | (near & np.isfinite(away))))
+    ids = table["id"].to_numpy()[rows]
+    sites = Sites(ids=ids, xy=xy[rows].reshape(-1, 2), open=np.ones(len(ids), np.bool_), crs=cut.metric)
+    return sites, _stand(table, edge, rows)
+
+
+def _that_could_open(
+    cut: Cut, table: pa.Table, on: tuple[NDArray[np.int32], NDArray[np.bool_]], box: NDArray[np.float64]
+) -> tuple[Sites, Positions]:
+    """Return the sites on the streets, or in the box, that do not count today and could."""
+    edge, here = on
+    xy = np.column_stack([table[axis].to_numpy() for axis in "xy"])
+    inside = ((xy >= box[:2]) & (xy <= box[2:])).all(axis=1)
+    rows = np.flatnonzero(table["may_open"].to_numpy() & (here | inside))
+    return Sites(ids=rows.astype(object), xy=xy[rows].reshape(-1, 2), crs=cut.metric), _stand(table, edge, rows)
+
+
+def _stand(sites: pa.Table, edge: NDArray[np.int32], rows: NDArray[np.intp]) -> Positions:
+    fraction, leg_m = (sites[name].to_numpy()[rows] for name in ("fraction", "leg_m"))
+    return Positions(edge=edge[rows], fraction=fraction, leg_m=leg_m)
 
 
 def _ways_out(network: Network, leads: NDArray[np.bool_], box: NDArray[np.float64]) -> tuple[Sites, Positions]:
@@ -198,7 +225,3 @@ def _lead(network: Network, leads: NDArray[np.bool_], people: Positions) -> NDAr
     found = np.zeros(len(people), np.bool_)
     found[on] = (leads[edge, 0] & back) | (leads[edge, 1] & ahead)
     return found
-
-
-def _sites(cut: Cut, ids: NDArray[np.object_], xy: NDArray[np.float64]) -> Sites:
-    return Sites(ids=ids, xy=xy.reshape(-1, 2), open=np.ones(len(ids), np.bool_), crs=cut.metric)

@@ -18,6 +18,7 @@ import pytest
 import worlds
 from commands import call
 from hypothesis import given, reject, settings
+from tileworlds import HALO_M, city, here, near
 
 import accessibility as acc
 from accessibility.cli import tiling
@@ -41,36 +42,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility import Network, Standard, Study
+    from accessibility import Network, Study
 
 TOLD = ["walk_s", "network_m", "nearest_site"]
-HALO_M = 600.0
-
-
-def near() -> Standard:
-    """Return limits of a few hundred metres, so that a small town has a beyond."""
-    return acc.Standard(urban=acc.Rule(measure="walk", limit=240), rural=acc.Rule(measure="network", limit=400))
-
-
-def city(seed: int) -> Study:
-    """Return streets every 300 m over 9 km, a third of them missing, one-way ones, compounds and islands among them."""
-    chance = np.random.default_rng(seed)
-    side = 30
-    at = np.stack(np.meshgrid(np.arange(side), np.arange(side)), axis=-1).reshape(-1, 2)
-    number = np.arange(side * side).reshape(side, side)
-    edges = np.concatenate([np.column_stack([number[:, :-1].ravel(), number[:, 1:].ravel()]),
-                            np.column_stack([number[:-1].ravel(), number[1:].ravel()])])  # fmt: skip
-    edges = edges[chance.random(len(edges)) > 0.42]
-    nodes = (at * 300.0 + chance.uniform(0, 90, at.shape)).tolist()
-    network = worlds.network(nodes, edges.tolist(), oneway=(chance.random(len(edges)) < 0.1).tolist())
-    network = replace(network, private=chance.random(len(edges)) < 0.08)
-    homes = chance.uniform(-1_400, 10_000, (400, 2))
-    people = worlds.people(
-        homes.tolist(), chance.integers(1, 90, 400).tolist(), chance.choice(["urban", "town", "rural"], 400).tolist()
-    )
-    outlets = worlds.outlets(chance.uniform(0, 8_700, (25, 2)).tolist())
-    outlets = replace(outlets, open=chance.random(25) < 0.6)
-    return acc.Study.of(network, people, outlets, standard=near(), name="City")
 
 
 def in_tiles(study: Study, folder: Path, rows: int, asked: Asked) -> Any:
@@ -399,10 +373,3 @@ def test_the_command_takes_options_of_tiles_with_tiles_alone(
     )
     assert call(monkeypatch, *asked) == 0
     assert json.loads(capsys.readouterr().out)["covered"] == 30.0
-
-
-def here(tiles: list[Tile], asked: Asked, _: Workers, told: Any) -> dict[Tile, str]:
-    """Measure tiles without anybody's help."""
-    for tile in tiles:
-        told(measure_tile(tile, asked))
-    return {}
