@@ -78,7 +78,8 @@ def sources(
     )
     return LayerSources(
         coverage=now,
-        **of,
+        district=of["district"],
+        site_district=of["site_district"],
         districts=districts,
         blackspots=find_blackspots(now, network, of["district"]).spots,
         service_areas=trace_service_areas(now, network),

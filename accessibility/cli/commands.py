@@ -199,6 +199,10 @@ def cover(  # noqa: PLR0913 -- the options of a command
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Draw the inputs with their errors: every headline gets its bar."),
+    ] = False,
     tiles: Annotated[
         bool,
         typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped."),
@@ -221,6 +225,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         language=lang or "en",
         shapefile=shapefile,
         geotiff=geotiff,
+        uncertainty=uncertainty,
     )
     with _progress(quiet=quiet) as progress:
         if tiles:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ from accessibility.present.report.facts import (
 )
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
+from accessibility.present.report.sureness import SureFacts, tell_sureness, with_bars
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
 from accessibility.sources.cache import sha256_file
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from accessibility.measures.redundancy import Ledger
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.study import Study
+    from accessibility.uncertainty import Uncertainty
 
 SLOW_M_S = 0.8
 SPEEDS_M_S = (SLOW_M_S, 1.0, 1.2)
@@ -66,6 +69,8 @@ class Measured:
         What makes a blackspot.
     plan, frontier, after
         A siting plan, what each budget buys, and the coverage with the plan's sites open, where there is a plan.
+    sure
+        How sure the headline is, where that was asked for.
     """
 
     study: Study
@@ -79,6 +84,17 @@ class Measured:
     plan: SitingPlan | None = None
     frontier: pd.DataFrame | None = None
     after: Coverage | None = None
+    sure: Uncertainty | None = None
+
+    @cached_property
+    def sure_facts(self) -> SureFacts | None:
+        """How sure the headline is, where that was asked for."""
+        return None if self.sure is None else tell_sureness(self.sure, self.study.district)
+
+    @property
+    def districts(self) -> pd.DataFrame:
+        """The rows of ``districts.csv``."""
+        return with_bars(self.study.table(self.now), self.sure_facts)
 
 
 def measure_study(
@@ -174,7 +190,8 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         slow_m_s=SLOW_M_S,
         totals=tell_totals(now),
         outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
-        districts=study.table(now),
+        districts=measured.districts,
+        sure=measured.sure_facts,
         settings=setting_table(now),
         groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
         sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),

@@ -97,6 +97,8 @@ class Options:
         The day that the files bear, as ``2026-11-28``; today if empty.
     overwrite
         Whether files that this program did not write may be replaced, and an earlier proposal lost.
+    uncertainty
+        Whether the inputs are drawn with their errors, and every headline gets its bar.
 
     Examples
     --------
@@ -113,6 +115,7 @@ class Options:
     cache: Path | None = None
     date: str = ""
     overwrite: bool = False
+    uncertainty: bool = False
 
     @property
     def day(self) -> str:
@@ -123,7 +126,8 @@ class Options:
     def files(self) -> dict[str, Any]:
         """What decides which files there are and what is in them, for the manifest."""
         names = ("language", "basemap", "shapefile", "geotiff")
-        return {name: getattr(self, name) for name in names}
+        asked = {name: getattr(self, name) for name in names}
+        return asked | {"uncertainty": True} if self.uncertainty else asked
 
 
 @dataclass(frozen=True, kw_only=True)

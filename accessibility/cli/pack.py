@@ -20,15 +20,23 @@ from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earli
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
+from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, make_layers
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.report.page import write_page
+from accessibility.present.report.sureness import (
+    say_certain_people,
+    say_improvement,
+    say_sureness,
+    with_certainty,
+)
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
 from accessibility.search.compiling import limited_threads, run_in_threads
 from accessibility.standards import SETTINGS
 from accessibility.study.county import sample_file
+from accessibility.study.loading.context import default_cache
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 from accessibility.wording import percent_text
@@ -251,14 +259,24 @@ def _write(
     progress.step("Weighing what was found")
     plan, frontier = (None, None) if case is None else (case.plan, case.frontier())
     measured = measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier)
+    if options.uncertainty:
+        progress.step("Drawing the inputs with their errors")
+        sure = study.uncertainty(keep=default_cache() / "draws" if options.cache is None else options.cache / "draws")
+        measured = replace(measured, sure=sure)
     progress.step("Tracing service areas")
     areas = trace_service_areas(now, study.network)
     progress.step("Drawing the map")
     date = options.day
     from accessibility.present.map.coverage_map import Proposal, write_map  # noqa: PLC0415 -- folium only where a map is drawn
+    from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- the same
 
     shown = None if plan is None else Proposal(plan=plan, frontier=frontier, cost_unit=study.settings.siting.cost_unit)
-    drawn = study.map(now, plan=shown, date=date, lang=options.language, basemap=options.basemap)
+    drawn = draw_study(
+        study,
+        now,
+        shown,
+        MapOptions(date=date, language=options.language, basemap=options.basemap, sure=measured.sure),
+    )
     progress.step("Writing")
     record = _record(pack, measured, case)
     kept = None if options.overwrite else earlier_run(pack.folder, study, record)
@@ -267,7 +285,8 @@ def _write(
         write_map(drawn, aside / "coverage.html")
         facts = find_facts(measured, date=date)
         write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
-        write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=data_dictionary())
+        dictionary = data_dictionary(doubted=measured.sure is not None)
+        write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
         record["seconds"] = round(time.monotonic() - pack.begun, 3)
     return Result(
@@ -294,15 +313,17 @@ def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerS
         blackspots=measured.blackspots.spots,
         service_areas=areas,
         plan=None if measured.plan is None else measured.plan.table(),
+        sure=measured.sure,
     )
 
 
 def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path) -> None:
-    write_csv(study.table(measured.now), folder / "districts.csv")
-    write_geoparquet(demand_table(measured.now, study.district), folder / "demand.parquet")
+    write_csv(measured.districts, folder / "districts.csv")
+    people = with_certainty(demand_table(measured.now, study.district), measured.sure)
+    write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table, folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
-    write_csv(data_dictionary(), folder / "dictionary.csv")
+    write_csv(data_dictionary(doubted=measured.sure is not None), folder / "dictionary.csv")
     write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
 
 
@@ -344,6 +365,8 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
         sensitivity={f"{speed:.1f}": at.share for speed, at in measured.by_speed.items()},
         siting=None if case is None else case.record(),
     )
+    if measured.sure_facts is not None:
+        record["uncertainty"] = measured.sure_facts.record()
     record["groups"] = group_record(group_table(now, measured.by_speed[SLOW_M_S]))
     return record
 
@@ -354,6 +377,7 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     people = now.population
     walked = ", ".join(f"{percent_text(at.share)} at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
     notes = [
+        *_bar_notes(measured),
         f"by walking speed: {walked}",
         *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
         *_radius_notes(now),
@@ -364,6 +388,15 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
         outside = people_depending_on_outside(study, now)
         notes.append(f"{outside:,.0f} of {people:,.0f} people are covered only by sites outside the area")
     return tuple(notes)
+
+
+def _bar_notes(measured: Measured) -> list[str]:
+    """Return how sure the headline is, and what would narrow the bar, where that was asked for."""
+    sure, english = measured.sure_facts, Tongue("en")
+    if sure is None:
+        return []
+    said = (say_sureness(sure, measured.now.share, english), say_certain_people(sure, english))
+    return [*said, say_improvement(sure, english)]
 
 
 def _radius_notes(now: Coverage) -> list[str]:

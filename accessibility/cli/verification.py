@@ -71,6 +71,7 @@ class ToldOptions(_Table):
     shapefile: bool
     geotiff: bool
     tiles: bool = False
+    uncertainty: bool = False
 
 
 class ToldQuestion(_Table):

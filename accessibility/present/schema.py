@@ -207,6 +207,26 @@ _TILES = (
     Column("tiles.told_to_s", "number", "s", means="told_to_s"),
     Column("tiles.beyond", "number", "people", means="beyond_people"),
 )
+_BAR = (
+    Column("covered_share_low", "number", "1", "nobody"),
+    Column("covered_share_high", "number", "1", "nobody"),
+)
+_CERTAINTY = (
+    Column("covered_probability", "number", "1"),
+    Column("certainty", "text"),
+)
+_UNCERTAINTY = (
+    Column("options.uncertainty", "object", means="run_options"),
+    Column("uncertainty.draws", "number", means="bar_draws"),
+    Column("uncertainty.seed", "number", means="bar_seed"),
+    Column("uncertainty.covered_share_low", "number", "1", means="covered_share_low"),
+    Column("uncertainty.covered_share_high", "number", "1", means="covered_share_high"),
+    Column("uncertainty.error", "number", "1", means="bar_error"),
+    Column("uncertainty.bias_points", "number", "percentage points", means="bar_bias"),
+    Column("uncertainty.people.*", "number", "people", means="bar_people"),
+    Column("uncertainty.sources.*", "number", "percentage points", means="bar_source"),
+    Column("uncertainty.improvements.*", "number", "percentage points", means="bar_improvement"),
+)
 _LAYERS = {
     "demand": _DEMAND,
     **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
@@ -217,10 +237,10 @@ _LAYERS = {
 }
 
 
-def data_dictionary(*, tiled: bool = False) -> pd.DataFrame:
+def data_dictionary(*, tiled: bool = False, doubted: bool = False) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
-    A run in tiles has files of its own.
+    A run in tiles has files of its own; one that tells how sure its figures are has more columns (`doubted`).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -233,7 +253,7 @@ def data_dictionary(*, tiled: bool = False) -> pd.DataFrame:
     """
     english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
     rows = []
-    for file, layer, column in _tiled_columns() if tiled else _columns():
+    for file, layer, column in _tiled_columns() if tiled else _columns(doubted=doubted):
         means, empty = column.means or column.name, f"empty_{column.empty}"
         rows.append(
             {
@@ -252,11 +272,12 @@ def data_dictionary(*, tiled: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS))
 
 
-def _columns() -> Iterator[tuple[str, str, Column]]:
+def _columns(*, doubted: bool) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
+    bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
     tables = {
-        "districts.csv": _DISTRICTS,
-        "demand.parquet": (*_DEMAND, _POINT),
+        "districts.csv": (*_DISTRICTS, *bar),
+        "demand.parquet": (*_DEMAND, *certainty, _POINT),
         "sites.csv": _PROPOSED,
         "quality.csv": _QUALITY,
     }
@@ -266,8 +287,9 @@ def _columns() -> Iterator[tuple[str, str, Column]]:
         kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
-        yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns))
-    yield from (("manifest.json", "", column) for column in _MANIFEST)
+        more = certainty if layer == "demand" else ()
+        yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
+    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *(_UNCERTAINTY if doubted else ())))
 
 
 def _tiled_columns() -> Iterator[tuple[str, str, Column]]:

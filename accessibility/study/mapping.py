@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
     from accessibility.streets.snapping import Snapped
     from accessibility.study.schema import StudyFile
+    from accessibility.uncertainty import Uncertainty
 
 
 class Mapped(Protocol):
@@ -88,11 +89,14 @@ class MapOptions:
         ``en``, ``zh`` or ``both``.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet.
+    sure
+        How sure the headline and each place are: the bar, and a layer; None where nobody asked.
     """
 
     date: str = ""
     language: str = "en"
     basemap: bool = False
+    sure: Uncertainty | None = None
 
 
 def draw_study(
@@ -125,6 +129,7 @@ def draw_study(
             water=study.water,
             names=study.names,
             basemap=options.basemap,
+            sure=options.sure,
         ),
         before=before,
         plan=plan,

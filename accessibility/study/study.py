@@ -521,7 +521,7 @@ class Study(Frozen):
         tell
             Called with how many draws are made and how many there are.
         keep
-            A folder where draws are kept as they are made, so that a run that was cut short goes on from there.
+            A folder where draws are kept until all are made, so that a run that was cut short goes on from there.
 
         Returns
         -------

@@ -264,8 +264,9 @@ class Uncertainty(Frozen):
         Returns
         -------
         pandas.DataFrame
-            ``improvement``, ``sites`` (how many outlets would be surveyed), ``ids`` (which), ``width_points`` (of the
-            bar afterwards) and ``points`` (by how many percentage points the bar narrows, below 0).
+            ``improvement``, ``sites`` (how many outlets would be surveyed; NaN where it is not about outlets), ``ids``
+            (which), ``width_points`` (of the bar afterwards: as much narrower as the standard deviation is less) and
+            ``points`` (by how many percentage points the bar narrows, below 0).
 
         Examples
         --------

@@ -94,8 +94,10 @@ class Draw:
         if "snapping" not in active:
             choice = np.where(there.any(axis=1), there.argmax(axis=1), -1)
             return choices.at(choice)
-        farther = choices.leg_m - np.where(there, choices.leg_m, np.inf).min(axis=1, initial=np.inf)[:, None]
-        weight = np.where(there, np.exp(-np.where(there, farther, 0.0) / max(self.errors.snapping_m, 1e-9)), 0.0)
+        leg_m = np.where(there, choices.leg_m, 0.0)
+        nearest = np.where(there, leg_m, np.inf).min(axis=1, initial=np.inf)
+        farther = leg_m - np.where(np.isfinite(nearest), nearest, 0.0)[:, None]
+        weight = np.where(there, np.exp(-np.maximum(farther, 0.0) / max(self.errors.snapping_m, 1e-9)), 0.0)
         total = weight.cumsum(axis=1)
         wanted = self._numbers("snapping", part).random(len(weight)) * total[:, -1]
         choice = np.minimum((total <= wanted[:, None]).sum(axis=1), weight.shape[1] - 1)

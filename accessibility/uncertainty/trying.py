@@ -140,7 +140,7 @@ class Trying:
     tell
         Called with how many draws are made and how many there are.
     keep
-        A folder where draws are kept as they are made; those of the same inputs that are there already are read.
+        A folder where draws are kept until all are made; those of the same inputs that are there already are read.
     """
 
     draws: int = 200
@@ -177,8 +177,11 @@ class Trying:
         key = "" if self.keep is None else _key(scene, case, errors, self.seed, alone=alone)
         made = _Counter(self.tell, self.draws)
 
+        def kept(batch: range) -> Path | None:
+            return None if self.keep is None else self.keep / f"draws-{key}-{batch.start}-{len(batch)}.npz"
+
         def one(batch: range) -> list[NDArray[Any]]:
-            path = None if self.keep is None else self.keep / f"draws-{key}-{batch.start}-{len(batch)}.npz"
+            path = kept(batch)
             found = None if path is None or not path.is_file() else _read(path)
             if found is None:
                 found = _batch(scene, case, errors, (self.seed, batch), asked, sources)
@@ -188,6 +191,9 @@ class Trying:
             return found
 
         parts = run_in_threads([partial(one, batch) for batch in batches])
+        for path in map(kept, batches):
+            if path is not None:
+                path.unlink(missing_ok=True)
         shares, again, whole = (np.concatenate([part[at] for part in parts]) for at in range(3))
         return Tries(
             scene=scene,

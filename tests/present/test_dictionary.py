@@ -156,7 +156,7 @@ def test_every_column_is_told_in_both_languages_and_nothing_is_told_twice() -> N
 
 
 def test_every_sentence_is_used() -> None:
-    table = pd.concat([data_dictionary(), data_dictionary(tiled=True)])
+    table = pd.concat([data_dictionary(), data_dictionary(tiled=True), data_dictionary(doubted=True)])
     used = set(table["meaning"]) | set(table["empty"])
     assert {entry["en"] for entry in _sentences("dictionary").values()} == used
 

@@ -63,18 +63,27 @@ def test_a_source_brings_the_same_errors_alone_and_with_others() -> None:
             assert np.array_equal(every.tries.alone[rows[0]], few.tries.alone[rows[1]]), name
 
 
-def test_kept_draws_are_read_and_what_is_cut_short_is_made_again(tmp_path: Path) -> None:
-    study, told = town(), []
-    first = study.uncertainty(draws=20, keep=tmp_path, tell=lambda made, whole: told.append((made, whole)))
-    assert sorted(told) == [(10, 20), (20, 20)]
+def test_what_was_cut_short_goes_on_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    study, whole = town(), town().uncertainty(draws=30)
+
+    def stop(made: int, _: int) -> None:
+        if made >= 20:
+            raise KeyboardInterrupt
+
+    with limited_threads(1), pytest.raises(KeyboardInterrupt):
+        study.uncertainty(draws=30, keep=tmp_path, tell=stop)
     files = sorted(tmp_path.iterdir())
-    assert len(files) == 2
-    files[0].write_bytes(files[0].read_bytes()[:100])
-    again = study.uncertainty(draws=20, keep=tmp_path)
-    assert np.array_equal(first.tries.whole, again.tries.whole)
-    assert np.array_equal(first.tries.alone, again.tries.alone)
+    assert len(files) >= 2
+    files[0].write_bytes(files[0].read_bytes()[:100])  # a file cut short is made again
+    before, told = files[1].stat().st_mtime_ns, []
     other = study.uncertainty(draws=20, keep=tmp_path, errors=InputErrors(home_m=30.0))
-    assert not np.array_equal(first.tries.whole, other.tries.whole)
+    assert files[1].stat().st_mtime_ns == before  # of other inputs
+    again = study.uncertainty(draws=30, keep=tmp_path, tell=lambda made, all_: told.append((made, all_)))
+    assert told[-1] == (30, 30)
+    assert np.array_equal(whole.tries.whole, again.tries.whole)
+    assert np.array_equal(whole.tries.alone, again.tries.alone)
+    assert not np.array_equal(whole.tries.whole[:20], other.tries.whole)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 2.5}, {"seed": -1}, {"seed": "x"}])

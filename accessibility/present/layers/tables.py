@@ -10,11 +10,13 @@ import pandas as pd
 
 from accessibility.geo.projection import WGS84
 from accessibility.measures.tables import DISTRICT_COLUMNS, as_text, demand_table, district_table, values_by_id
+from accessibility.present.report.sureness import with_certainty
 
 if TYPE_CHECKING:
     import geopandas as gpd
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.uncertainty import Uncertainty
 
 GEOMETRY = {
     **dict.fromkeys(("demand", "outlets", "banks", "candidates", "proposed"), "Point"),
@@ -49,6 +51,8 @@ class LayerSources:
         `trace_service_areas`.
     plan
         The table of a proposal, with `PROPOSED_COLUMNS`; None without one.
+    sure
+        How sure it is that each place is covered; None where nobody asked.
     """
 
     coverage: Coverage
@@ -58,6 +62,7 @@ class LayerSources:
     blackspots: gpd.GeoDataFrame
     service_areas: gpd.GeoDataFrame
     plan: pd.DataFrame | None = None
+    sure: Uncertainty | None = None
 
 
 def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
@@ -70,7 +75,7 @@ def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
     """
     sites = _sites(sources.coverage, sources.site_district)
     return {
-        "demand": demand_table(sources.coverage, sources.district),
+        "demand": with_certainty(demand_table(sources.coverage, sources.district), sources.sure),
         **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in _KIND_OF.items()},
         "proposed": _proposed(sources.plan),
         "districts": _districts(sources),

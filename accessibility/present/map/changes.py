@@ -28,6 +28,7 @@ EDITS: dict[type[StreetEdit], tuple[str, dict[str, Any]]] = {
 }
 """What each kind of edit of streets is called on a map, and how its streets are drawn."""
 COLOURS = ("#4f8fc0", "#cf7430", "#0a2f66", "#6b1f00")
+_SURELY_IN, _UNSURE, _SURELY_OUT = "#2f7fbf", "#7a4fa3", "#f08a24"
 _LABELS = ("still_covered", "still_uncovered", "gained", "lost")
 
 
@@ -104,3 +105,15 @@ def edited_streets(network: Network, words: MapWords) -> list[tuple[str, dict[st
         if features:
             layers.append((words(name), style, {"type": "FeatureCollection", "features": features}))
     return layers
+
+
+def classify_certainty(certainty: NDArray[np.str_], population: NDArray[np.float64], words: MapWords) -> PeopleClasses:
+    """Return the layer that says who is surely covered, who surely not, and of whom it is unsure."""
+    return PeopleClasses(
+        name=words("layer_certainty"),
+        labels=(words("surely_in"), words("unsure"), words("surely_out")),
+        colours=(_SURELY_IN, _UNSURE, _SURELY_OUT),
+        of=np.select([certainty == "in", certainty == "out"], [0, 2], default=1).astype(np.int8),
+        population=population,
+        whom=words("all_people"),
+    )

@@ -10,12 +10,14 @@ from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
 from accessibility.standards import SETTINGS
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from accessibility.measures.coverage import Coverage
     from accessibility.standards import Rule, Standard
+    from accessibility.uncertainty import Uncertainty
 
     Lines = list[tuple[str, str]]
 
@@ -74,6 +76,14 @@ def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
     key = "headline" if coverage.population > 0 else "headline_nobody"
     still_open = {name: f"{{{name}}}" for name in ("percent", "people", "covered")}
     return words.lines(key, rules=rules, speed=speed, **still_open)
+
+
+def bar_lines(sure: Uncertainty | None, words: MapWords) -> Lines:
+    """Return the bar of today's headline in each language; nothing where nobody asked."""
+    if sure is None:
+        return []
+    low, high = (percent_text(end) for end in (sure.interval.low, sure.interval.high))
+    return words.lines("bar", low=low, high=high)
 
 
 def headline_lines(coverage: Coverage, words: MapWords) -> Lines:

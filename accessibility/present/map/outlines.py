@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.streets.network import Network
+    from accessibility.uncertainty import Uncertainty
 
 _MAX_VERTICES = 40_000
 _STEPS = 4_000  # of the map's side: what no screen shows
@@ -41,6 +42,8 @@ class Backdrop:
         Names of settlements (points) and streets (lines): columns name and rank, 0 for those that show first.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+    sure
+        How sure the headline is, and of each place whether it is covered: a line and a layer.
 
     Examples
     --------
@@ -55,6 +58,7 @@ class Backdrop:
     network: Network | None = None
     water: gpd.GeoDataFrame | None = None
     names: gpd.GeoDataFrame | None = None
+    sure: Uncertainty | None = None
     basemap: bool = False
 
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from accessibility.present.charts import picture_words
 from accessibility.present.map.legends import (
+    bar_lines,
     class_table,
     compared_lines,
     headline_forms,
@@ -61,6 +62,7 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
         "caption": sheet.caption,
         "words": words,
         "headline": [("", given)] if given else headline_lines(now, words),
+        "bar": bar_lines(sheet.backdrop.sure, words),
         "compared": compared if plan is None else plan["summary"],
         "tables": tables,
         "changes": sheet.changes.name if sheet.is_live else None,

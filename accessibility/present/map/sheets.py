@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accessibility.measures.surface import Places
-from accessibility.present.map.changes import classify_changes, classify_gains, edited_streets
+from accessibility.present.map.changes import classify_certainty, classify_changes, classify_gains, edited_streets
 from accessibility.present.map.dots import MAX_DOTS, pack_dots
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
@@ -70,6 +70,8 @@ class MapSheet:
         """The ways to colour people, the one that shows first."""
         now, words = self.coverage, self.words
         layers = classify_people(now, words)
+        if self.backdrop.sure is not None:
+            layers = (*layers, classify_certainty(self.backdrop.sure.certainty, now.demand.population, words))
         if self.before is not None:
             layers = (classify_changes(self.before, now, words), *layers)
         if self.proposal is not None and self.switches is not None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.snap_audit import StreetFigures
+    from accessibility.present.report.sureness import SureFacts
     from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard, Walker
 
@@ -100,6 +101,8 @@ class Facts:
         A row an open site; people with 0, 1 and 2+ sites within the rule.
     quality, snap, streets, node_points
         ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
+    sure
+        How sure the headline is, where that was asked for.
     parameters, inputs
         One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
@@ -130,6 +133,7 @@ class Facts:
     node_points: float
     parameters: pd.DataFrame
     inputs: pd.DataFrame
+    sure: SureFacts | None = None
 
     @property
     def population(self) -> float:

@@ -29,6 +29,14 @@ from accessibility.present.report.sentences import (
     say_uncovered,
 )
 from accessibility.present.report.sheets import Sheet, merge_by_code, tell_sheets
+from accessibility.present.report.sureness import (
+    say_bar,
+    say_certain_people,
+    say_holds,
+    say_improvement,
+    say_leaves,
+    say_sureness,
+)
 from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
@@ -201,6 +209,10 @@ def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
         "note_frontier": lambda t: say_conditions(facts, t, "frontier_note"),
         "as_of": lambda t: t("as_of", date=facts.date),
         "made_by": lambda t: t("made_by", version=facts.version),
+        "bar": lambda t: "" if facts.sure is None else say_bar(facts.sure, t),
+        "sureness": lambda t: "" if facts.sure is None else say_sureness(facts.sure, facts.totals["covered_share"], t),
+        "certain": lambda t: "" if facts.sure is None else say_certain_people(facts.sure, t),
+        "improve": lambda t: "" if facts.sure is None else say_improvement(facts.sure, t),
         "sources": lambda t: t("data_from", sources="; ".join(facts.sources)) if facts.sources else "",
     }
     return {name: voice.each(say) for name, say in said.items()}
@@ -214,6 +226,8 @@ def _lists(facts: Facts, voice: Voice) -> dict[str, list[tuple[str, list[str]]]]
         "quality": lambda t: say_quality(facts, t),
         "method": lambda t: say_method(facts, t),
         "limits": say_limits,
+        "holds": say_holds,
+        "leaves": say_leaves,
     }
     return {name: [(t.html_language, say(t)) for t in voice.tongues] for name, say in said.items()}
 
@@ -249,6 +263,12 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         "parameters": ("parameters", "parameter value meaning"),
         "inputs": ("inputs", "role file sha256"),
     }
+    if facts.sure is not None:
+        name, columns = chosen["districts"]
+        bars = "covered_share covered_share_low covered_share_high"
+        chosen["districts"] = (name, columns.replace("covered_share", bars, 1))
+        chosen["uncertainty"] = ("uncertainty", "source sd_points part bias_points error_points")
+        chosen["improvements"] = ("improvements", "improvement points width_points sites")
     tables = {}
     for name, (sheet, columns) in chosen.items():
         left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)

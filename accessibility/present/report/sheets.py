@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts
+    from accessibility.present.report.sureness import SureFacts
 
 # Findings that have one row per district, each person in one of them at most.
 _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total")
@@ -78,7 +79,7 @@ class Sheet:
 def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
     sheets = [
-        Sheet("districts", facts.districts, _DISTRICTS),
+        Sheet("districts", facts.districts, _DISTRICTS if facts.sure is None else (*_DISTRICTS, *_BARS)),
         Sheet("settings", facts.settings, _SETTINGS),
         Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
         Sheet("groups", facts.groups, _GROUPS),
@@ -93,6 +94,11 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         Sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"]), _PARAMETERS),
         Sheet("inputs", facts.inputs, _INPUTS),
     ]
+    if facts.sure is not None:
+        sheets[2:2] = [
+            Sheet("uncertainty", facts.sure.sources, _UNCERTAINTY),
+            Sheet("improvements", facts.sure.improvements, _IMPROVEMENTS),
+        ]
     if dictionary is not None:
         columns = tuple(SheetColumn(str(name), "text") for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
@@ -139,12 +145,26 @@ def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
         ("item_date", facts.date, "text"),
         *((f"item_{name}", totals[name], "count") for name in ("population", "covered", "uncovered", "unreached")),
         *((f"item_{name}", totals[name], "share") for name in ("covered_share", "covered_share_radius")),
+        *_bar(facts.sure),
         ("item_outside", facts.outside_people, "count"),
         ("item_choice_0", facts.choices["0"], "count"),
         ("item_choice_1", facts.choices["1"], "count"),
         ("item_choice_2", facts.choices["2+"], "count"),
     ]
     return [*rows, *_proof(facts.proposal), ("item_version", facts.version, "text")]
+
+
+def _bar(sure: SureFacts | None) -> list[tuple[str, float | str, Kind]]:
+    if sure is None:
+        return []
+    people: list[tuple[str, float | str, Kind]] = [
+        (f"item_people_{name}", number, "count") for name, number in sure.people.items()
+    ]
+    ends: list[tuple[str, float | str, Kind]] = [
+        ("item_share_low", sure.interval.low, "share"),
+        ("item_share_high", sure.interval.high, "share"),
+    ]
+    return [*ends, *people]
 
 
 def _proof(proposal: ProposalFacts | None) -> list[tuple[str, float | str, Kind]]:
@@ -209,6 +229,15 @@ _DISTRICTS = _columns(
     "district population urban_people town_people rural_people covered covered_share urban_covered_share"
     " town_covered_share rural_covered_share rural_covered_share_radius uncovered unreached walk_min_mean walk_min_p50"
     " walk_min_p90 outlets partner_banks",
+)
+_BARS = _columns({"share": "covered_share_low covered_share_high"}, "covered_share_low covered_share_high")
+_UNCERTAINTY = _columns(
+    {"code": "source:source", "points": "bias_points", "sum": "sd_points error_points", "share": "part"},
+    "source sd_points part bias_points error_points",
+)
+_IMPROVEMENTS = _columns(
+    {"code": "improvement:improve", "plain": "sites", "text": "ids", "points": "points", "sum": "width_points"},
+    "improvement points width_points sites ids",
 )
 _SETTINGS = _columns(
     {

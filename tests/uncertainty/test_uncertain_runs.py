@@ -1,0 +1,123 @@
+"""`cover --uncertainty`: bars in every file, entries for every column, found again by `verify`, and nothing without."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+from conftest import write_town
+
+from accessibility import read_study
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
+from accessibility.cli.verifying import run_verify
+from accessibility.errors import InputError
+from accessibility.present.schema import data_dictionary
+from accessibility.study.schema import read_study_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DAY = "2026-11-29"
+SAID = '\n[uncertainty]\ndraws = 20\nseed = 3\noutlets = "surveyed"\nbanks = 40\nmissing = { residential = 0.1 }\n'
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Path]:
+    """Return the folders of two runs of a town, with bars and without."""
+    folder = tmp_path_factory.mktemp("town")
+    study = write_town(folder)
+    with study.open("a", encoding="utf-8") as file:
+        file.write(SAID)
+    for name, asked in (("bars", True), ("plain", False)):
+        run_cover(study, folder / name, Options(cache=cache, date=DAY, uncertainty=asked, language="both"), Silence())
+    return folder / "bars", folder / "plain"
+
+
+def test_bars_stand_in_every_file(runs: tuple[Path, Path], cache: Path) -> None:
+    bars, _ = runs
+    told = json.loads((bars / "manifest.json").read_text(encoding="utf-8"))
+    sure = read_study(bars.parent / "study.toml", cache=cache).uncertainty()
+    assert told["uncertainty"]["draws"] == 20
+    assert told["uncertainty"]["seed"] == 3
+    assert told["uncertainty"]["covered_share_low"] == pytest.approx(sure.interval.low)
+    districts = pd.read_csv(bars / "districts.csv", encoding="utf-8-sig")
+    whole = districts.set_index("district").loc["total"]
+    assert whole["covered_share_high"] == pytest.approx(sure.interval.high, abs=1e-6)
+    assert (districts["covered_share_low"] <= districts["covered_share_high"]).all()
+    for people in (gpd.read_parquet(bars / "demand.parquet"), gpd.read_file(bars / "coverage.gpkg", layer="demand")):
+        assert people["covered_probability"].tolist() == pytest.approx(sure.probability.tolist())
+        assert people["certainty"].tolist() == sure.certainty.tolist()
+    said = data_dictionary(doubted=True)
+    for file in ("districts.csv", "demand.parquet"):
+        columns = said.loc[said["file"] == file, "column"].tolist()
+        found = districts if file == "districts.csv" else gpd.read_parquet(bars / file)
+        assert found.columns.tolist() == columns
+    words = (bars / "report.html").read_text(encoding="utf-8")
+    assert "How sure the figure is" in words
+    assert "数字有多可靠" in words
+    assert "How sure: covered or not" in (bars / "coverage.html").read_text(encoding="utf-8")
+    with pd.ExcelFile(bars / "report.xlsx", engine="openpyxl") as book:
+        assert any("Sources of error" in str(name) for name in book.sheet_names)
+
+
+def test_verify_finds_the_bars_again_and_notices_others(runs: tuple[Path, Path], cache: Path) -> None:
+    bars, _ = runs
+    assert run_verify(bars, Options(cache=cache), Silence()).changed == ()
+    path = bars / "manifest.json"
+    before = path.read_text(encoding="utf-8")
+    told = json.loads(before)
+    told["uncertainty"]["covered_share_low"] += 0.01
+    path.write_text(json.dumps(told), encoding="utf-8")
+    try:
+        verdict = run_verify(bars, Options(cache=cache), Silence())
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert not verdict.equal
+
+
+def test_without_the_question_nothing_is_different(runs: tuple[Path, Path]) -> None:
+    bars, plain = runs
+    told, other = (json.loads((run / "manifest.json").read_text(encoding="utf-8")) for run in (plain, bars))
+    assert "uncertainty" not in told
+    assert told["totals"] == other["totals"]
+    assert "covered_share_low" not in pd.read_csv(plain / "districts.csv", encoding="utf-8-sig").columns
+    assert "certainty" not in gpd.read_parquet(plain / "demand.parquet").columns
+    assert "How sure" not in (plain / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("draws = 1", "uncertainty.draws: found 1"),
+        ("speed = 1", "uncertainty.speed: unknown key"),
+        ('without = ["luck"]', "found 'luck'; expected names among outlets"),
+        ("missing = { footway = 1.5 }", "uncertainty.missing.footway: found 1.5"),
+        ("people = { cell = -1 }", "uncertainty.people.cell: found -1"),
+    ],
+)
+def test_what_a_study_says_of_its_errors_is_checked(line: str, said: str, tmp_path: Path) -> None:
+    study = write_town(tmp_path)
+    with study.open("a", encoding="utf-8") as file:
+        file.write(f"\n[uncertainty]\n{line}\n")
+    with pytest.raises(InputError) as error:
+        read_study_file(study)
+    assert said in str(error.value)
+
+
+def test_a_column_says_how_each_coordinate_came_about(tmp_path: Path, cache: Path) -> None:
+    study = write_town(tmp_path)
+    with study.open("a", encoding="utf-8") as file:
+        file.write('\n[uncertainty]\noutlets = "how"\ndraws = 2\n')
+    path = tmp_path / "outlets.csv"
+    rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{rows[0]},how", f"{rows[1]},surveyed"]) + "\n", encoding="utf-8")
+    told = read_study(study, cache=cache).uncertainty()
+    assert told.tries.case.position_m[:1].tolist() == [3.0]
+    path.write_text("\n".join([f"{rows[0]},how", f"{rows[1]},guessed"]) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="says 'guessed' of a coordinate; expected one of surveyed"):
+        read_study(study, cache=cache).uncertainty()
