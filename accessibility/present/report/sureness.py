@@ -72,7 +72,7 @@ class SureFacts:
 
 
 def tell_sureness(sure: Uncertainty, district: pd.Series[Any]) -> SureFacts:
-    """Return what a report tells of how sure its headline is."""
+    """Return what the report says about how sure its headline is."""
     better = sure.improvements()
     named = [", ".join(map(str, ids)) for ids in better["ids"]]
     return SureFacts(
