@@ -61,9 +61,7 @@ def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErro
 
     def scene_of(other: Scenario | SitingPlan) -> Case:
         if getattr(other, "edits", ()):
-            msg = (
-                f"scenario {getattr(other, 'name', '')!r} edits streets; expected one of sites and settings, for a bar"
-            )
+            msg = f"scenario {getattr(other, 'name', '')!r} edits streets; expected one of sites alone, for a bar"
             raise InputError(msg)
         then = study.coverage(other)
         return Case(coverage=then, position_m=_as_known(now.sites, known, then.sites))
