@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -198,6 +198,41 @@ class Standard:
         """Let towns follow the urban rule unless they have their own."""
         if self.town is None:
             object.__setattr__(self, "town", self.urban)
+
+    def changed(
+        self,
+        *,
+        urban: Rule | str | float | None = None,
+        town: Rule | str | float | None = None,
+        rural: Rule | str | float | None = None,
+    ) -> Standard:
+        """Return the standard with other rules, as people write them; towns go on following the urban rule.
+
+        Parameters
+        ----------
+        urban, town, rural
+            ``10 min``, ``3 km``, minutes as a number, or a rule; as it is if None.
+
+        Returns
+        -------
+        Standard
+            The standard with what differs.
+
+        Raises
+        ------
+        InputError
+            A text that is no time and no length, or a limit that is not positive.
+
+        Examples
+        --------
+        >>> acc.Standard().changed(urban="10 min", rural="3 km").town.text
+        '10-minute walk'
+        """
+        given = {"urban": urban, "town": town, "rural": rural}
+        rules = {name: Rule.of(rule) for name, rule in given.items() if rule is not None}
+        if "urban" in rules and self.town == self.urban:
+            rules.setdefault("town", rules["urban"])
+        return replace(self, **rules)
 
     def rule(self, setting: str) -> Rule:
         """Return the rule of one setting.

@@ -266,10 +266,7 @@ class Coverage(Frozen):
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        if isinstance(series, str):
-            name, labels = series, self.demand.setting if series == "setting" else self._host("districts").district
-            series = pd.Series(labels, index=pd.Index(self.demand.ids), name=name)
-        groups = self.demand.keyed(series).to_numpy()
+        labels = self.labels(series)
         people = self.demand.population
         table = pd.DataFrame(
             {
@@ -279,10 +276,40 @@ class Coverage(Frozen):
                 "unreached": np.where(self.unreached, people, 0.0),
             }
         )
-        found = table.groupby(groups, dropna=False).sum()
+        found = table.groupby(labels.to_numpy(), dropna=False).sum()
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
-        found.index.name = series.name
+        found.index.name = labels.name
         return found
+
+    def labels(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.Series[Any]:
+        """Return the part of the people that each demand point is in, as `by` tells them apart.
+
+        Parameters
+        ----------
+        series
+            ``district`` of the study, ``setting``, or a series keyed by demand id.
+
+        Returns
+        -------
+        pandas.Series
+            Keyed by demand id, in their order; missing where the series does not name one.
+
+        Raises
+        ------
+        InputError
+            A series that names a demand point twice, or none of them; districts of a coverage without a study.
+
+        Examples
+        --------
+        >>> now.labels("setting").tolist()
+        ['urban', 'urban']
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        if isinstance(series, str):
+            name, labels = series, self.demand.setting if series == "setting" else self._host("districts").district
+            series = pd.Series(labels, index=pd.Index(self.demand.ids), name=name)
+        return self.demand.keyed(series)
 
     def to_gdf(self, *, shapes: bool = False) -> gpd.GeoDataFrame:
         """Return one row per demand point.

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -83,13 +83,13 @@ class Service(Frozen):
         served, covered, people = self.served_people, self.coverage.covered_people, self.coverage.population
         return f"<Service {served:,.0f} served of {covered:,.0f} covered, {people:,.0f} people>"
 
-    def by(self, series: pd.Series[Any]) -> pd.DataFrame:
+    def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: the columns of `Coverage.by`, ``served``, ``served_share`` and ``unserved``.
 
         Parameters
         ----------
         series
-            The group of each demand point, keyed by demand id.
+            ``district`` of the study, ``setting``, or the group of each demand point, keyed by demand id.
 
         Returns
         -------
@@ -105,8 +105,8 @@ class Service(Frozen):
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         found = self.coverage.by(series)
-        groups = self.coverage.demand.keyed(series).to_numpy()
-        served = pd.Series(self.people).groupby(groups, dropna=False).sum()
+        labels = self.coverage.labels(series).to_numpy()
+        served = pd.Series(self.people).groupby(labels, dropna=False).sum()
         found["served"] = served.to_numpy()
         found["served_share"] = (found["served"] / found["population"]).where(found["population"] > 0)
         found["unserved"] = found["covered"] - found["served"]

@@ -22,6 +22,7 @@ from accessibility.measures.routes import trace_routes
 from accessibility.measures.service import Service, measure_service
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
+from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.siting import Conditions, SitingPlan
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
@@ -269,8 +270,11 @@ class Study(Frozen):
         *,
         walker: Walker | None = None,
         standard: Standard | None = None,
+        urban: Rule | str | float | None = None,
+        town: Rule | str | float | None = None,
+        rural: Rule | str | float | None = None,
     ) -> Coverage:
-        """Return who is covered today, or in a scenario; with another walker or standard if given.
+        """Return who is covered today, or in a scenario; with another walker, standard or rule if given.
 
         Parameters
         ----------
@@ -278,6 +282,8 @@ class Study(Frozen):
             What would be different, or a plan of `Study.site`; today if None.
         walker, standard
             In place of the study's.
+        urban, town, rural
+            Rules in place of the standard's: ``10 min``, ``3 km``, minutes as a number, or a `Rule`.
 
         Returns
         -------
@@ -299,6 +305,8 @@ class Study(Frozen):
         0.0
         >>> town.coverage(town.site(budget=1)).share
         1.0
+        >>> town.coverage(urban="40 min").share
+        1.0
         """
         walker = self.walker if walker is None else walker
         standard = self.standard if standard is None else standard
@@ -311,8 +319,42 @@ class Study(Frozen):
             snapped = snap_scenario(self._ground, other, sites, snapped.sites)
         elif sites.xy is not self.sites.xy:
             snapped = self.snap_sites(sites)
-        network = snapped.streets(self.network)
-        return measure_coverage(network, self.demand, sites, standard, walker, snapped).of_study(self)
+        network, rules = snapped.streets(self.network), standard.changed(urban=urban, town=town, rural=rural)
+        return measure_coverage(network, self.demand, sites, rules, walker, snapped).of_study(self)
+
+    def coverage_of_groups(
+        self, groups: Mapping[str, Walker | float], scenario: Scenario | SitingPlan | None = None, **rules: Any
+    ) -> GroupCoverage:
+        """Return who is covered where groups of people walk each in their own way; together they are all people.
+
+        Parameters
+        ----------
+        groups
+            Name of a group to its walker, or to its speed in metres a second.
+        scenario
+            What would be different, or a plan; today if None.
+        **rules
+            As for `coverage`; the walker is that of everybody else.
+
+        Returns
+        -------
+        GroupCoverage
+            Covered people by `by`, of everybody or of a ``group``.
+
+        Raises
+        ------
+        InputError
+            Groups that there are not or that overlap, a speed that nobody walks.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> aged = replace(town, demand=replace(town.demand, groups={"60+": [10, 5]}))
+        >>> aged.coverage_of_groups({"60+": 0.8}, urban="15 min")
+        <GroupCoverage 20 of 40 people covered, 60+ at 0.8 m/s>
+        """
+        everybody = rules.pop("walker", None)
+        return measure_groups(lambda one: self.coverage(scenario, walker=one, **rules), groups, everybody)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.
