@@ -339,7 +339,7 @@ class Study(Frozen):
         Returns
         -------
         GroupCoverage
-            Covered people by `by`, of everybody or of a ``group``.
+            Its ``by(series, group=...)`` counts everybody or a group.
 
         Raises
         ------
