@@ -361,6 +361,31 @@ def compare(  # noqa: PLR0913 -- the options of a command
 
 
 @app.command()
+def changes(
+    old: Annotated[Path, typer.Argument(metavar="OLD.toml", help="The study as it was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW.toml", help="The study as it is.")],
+    *,
+    built: Annotated[
+        Path | None, typer.Option(metavar="LINES", help="A file of lines: the streets that were built in between.")
+    ] = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how many points between two figures come from streets, from mapping, from outlets and from people."""
+    from accessibility.cli.changing import changes_text, run_changes  # noqa: PLC0415
+    from accessibility.cli.options import Options  # noqa: PLC0415
+
+    with _progress(quiet=quiet) as progress:
+        facts = run_changes(old, new, built, Options(workers=workers), progress)
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        for line in changes_text(facts):
+            typer.echo(visible(line))
+
+
+@app.command()
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -17,7 +18,11 @@ from accessibility.cli.pack import run_cover
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError
 from accessibility.present.schema import data_dictionary
+from accessibility.study.doubting import coordinate_ways
 from accessibility.study.schema import read_study_file
+from accessibility.uncertainty import Interval
+from accessibility.uncertainty.scene import Case, Scene
+from accessibility.uncertainty.trying import Trying
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,3 +126,15 @@ def test_a_column_says_how_each_coordinate_came_about(tmp_path: Path, cache: Pat
     path.write_text("\n".join([f"{rows[0]},how", f"{rows[1]},guessed"]) + "\n", encoding="utf-8")
     with pytest.raises(InputError, match="says 'guessed' of a coordinate; expected one of surveyed"):
         read_study(study, cache=cache).uncertainty()
+
+
+def test_the_readme_has_the_bar_that_the_program_finds(sample: Path, cache: Path) -> None:
+    study = read_study(sample, cache=cache)
+    words = (sample.parents[2] / "README.md").read_text(encoding="utf-8")
+    now, plain = study.coverage(), study.settings.uncertainty
+    for without, said in (((), "truly be\n{low} to {high}"), (("speed",), "has {low} to {high}")):
+        errors = replace(plain.errors, without=without)
+        case = Case(coverage=now, position_m=coordinate_ways(study, now, errors))
+        scene = Scene(now=now, network=study.network, errors=errors, density=study.density)
+        ends = Interval.of(Trying(draws=plain.draws, seed=plain.seed).run(scene, case, alone=False).true_shares)
+        assert said.format(low=f"{100 * ends.low:.1f} %", high=f"{100 * ends.high:.1f} %") in words
