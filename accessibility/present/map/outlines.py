@@ -40,10 +40,10 @@ class Backdrop:
         Polygons of rivers and lakes.
     names
         Names of settlements (points) and streets (lines): columns name and rank, 0 for those that show first.
-    basemap
-        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
     sure
         How sure the headline is, and of each place whether it is covered: a line and a layer.
+    basemap
+        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
 
     Examples
     --------
