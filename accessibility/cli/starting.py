@@ -16,7 +16,8 @@ from accessibility.present.manifest import list_files, parse_manifest, write_man
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.detection import SWAPPED, ReadingFinding
 from accessibility.sources.files import write_aside, write_folder
-from accessibility.sources.recognition import ROLES, Recognised, recognise_files
+from accessibility.sources.osm import extracts as osm
+from accessibility.sources.recognition import ROLES, Recognised, Role, recognise_files
 from accessibility.sources.tables.columns import find_column
 from accessibility.sources.tables.reading import read_table
 from accessibility.study.loading.context import MARGIN_M
@@ -33,6 +34,7 @@ _TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
 _TEMPLATE_OF: Mapping[Language, str] = {"en": "study.toml", "zh": "study.zh.toml"}
 _FETCHED_TEMPLATE = _TEMPLATES / "fetched.toml"
 _OF_CELLS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")  # where nothing tells the datum
+_OSM_TAGS: Mapping[Role, str] = {"outlets": "amenity=townhall,amenity=post_office", "banks": "amenity=bank"}
 _CHINESE = ("GCJ-02", "BD-09")  # data that only China has
 _INPUTS, _SETTLEMENT = "[inputs]\n", "[settlement]\n"
 _OSM_CREDIT = "© OpenStreetMap contributors, ODbL"
@@ -137,7 +139,7 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     study.toml: unsupported format .toml
     """
     path, say = _unwritten(folder), Wording("console", language)
-    found = recognise_files([_given(file) for file in files])
+    found = from_extract(recognise_files([_given(file) for file in files]))
     lines = [_told(one, say) for one in found]
     _write(path, study_text(found, folder, language))
     error, read = "", None
@@ -212,7 +214,7 @@ def study_text(found: Sequence[Recognised], folder: Path, language: Language) ->
     comment = inputs.rstrip().rpartition("\n")[2]  # the last lines before [settlement] belong to it
     by_role: dict[str, Recognised] = {one.role: one for one in found if one.role != "group"}
     groups = {one.keys["name"]: _relative(one.path, folder) for one in found if one.role == "group"}
-    if any(one.path.name.endswith((".pbf", ".osm", ".osm.gz", ".osm.bz2")) for one in found):
+    if any(_is_extract(one.path) for one in found):
         before = before.replace("# attribution = ", f"attribution = {_toml(_OSM_CREDIT)}\n# attribution = ", 1)
     if any(one.keys.get("coordinates") in _CHINESE for one in found):
         before = before.replace('access = "default"', 'access = "china"  ', 1)
@@ -226,15 +228,55 @@ def study_text(found: Sequence[Recognised], folder: Path, language: Language) ->
     return f"{before}{_INPUTS}{chr(10).join(lines)}\n\n{comment}\n{_SETTLEMENT}{after}"
 
 
+def from_extract(found: Sequence[Recognised]) -> list[Recognised]:
+    """Return the files, and what the extract of the streets holds of what no file gives.
+
+    Its boundaries and buildings stand in where neither districts nor people are given, its public offices and banks
+    where neither outlets nor banks are: what the program can work with, to be looked at.
+    """
+    roles = {one.role for one in found}
+    extract = next((one for one in found if one.role == "network" and _is_extract(one.path)), None)
+    if extract is None:
+        return list(found)
+    added: list[Recognised] = []
+    if not roles & {"area", "population", "totals"}:
+        with suppress(InputError):
+            districts, _ = osm.read_districts(extract.path)
+            level, people = int(districts["admin_level"].iloc[0]), float(districts["population"].sum())
+            said = {"n": len(districts), "level": level, "people": f"{people:,.0f}"}
+            evidence = (("boundaries", said),)
+            added.append(Recognised(path=extract.path, role="area", keys=_level(level, people), evidence=evidence))
+    if not roles & {"outlets", "banks"}:
+        for role, tags in _OSM_TAGS.items():
+            with suppress(InputError):
+                places, _ = osm.read_places(extract.path, tags)
+                if len(places):
+                    evidence = (("tagged", {"n": len(places), "tags": tags}),)
+                    added.append(Recognised(path=extract.path, role=role, keys={"osm": tags}, evidence=evidence))
+    return sorted([*found, *added], key=lambda one: ROLES.index(one.role))
+
+
+def _level(level: int, people: float) -> dict[str, Any]:
+    return {"admin_level": level} | ({"counted": True} if people > 0 else {})
+
+
+def _is_extract(path: Path) -> bool:
+    return path.name.lower().endswith(osm.SUFFIXES)
+
+
 def _counted(by_role: Mapping[str, Recognised]) -> bool:
     """Return whether the districts, or a table joined to them, say how many people they have."""
-    return "totals" in by_role or ("area" in by_role and "population" in by_role["area"].keys)
+    area = by_role["area"].keys if "area" in by_role else {}
+    return "totals" in by_role or "population" in area or "counted" in area
 
 
 def _input(
     one: Recognised, by_role: Mapping[str, Recognised], groups: Mapping[str, str], folder: Path
 ) -> dict[str, Any]:
     keys: dict[str, Any] = {"path": _relative(one.path, folder), **one.keys}
+    keys.pop("counted", None)
+    if "osm" in keys:
+        del keys["path"]  # the extract of the streets
     if one.role == "area" and "totals" in by_role:
         keys |= {"table": _relative(by_role["totals"].path, folder), **by_role["totals"].keys}
     if one.role == "population" and groups:

@@ -88,3 +88,16 @@ def test_the_terminal_speaks_as_asked_else_as_the_system(monkeypatch: pytest.Mon
         assert console_language() == expected
         assert console_language("en") == "en"
         assert console_language("zh") == "zh"
+
+
+def test_an_extract_alone_gives_boundaries_people_and_sites_to_look_at(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call(monkeypatch, "new", tmp_path / "x", raw / "roads.osm.pbf", "--lang", "en")
+    said = capsys.readouterr().out
+    assert "districts: 14 whole boundaries of level" in said
+    inputs = tomllib.loads((tmp_path / "x" / "study.toml").read_text("utf-8"))["inputs"]
+    assert inputs["banks"] == {"osm": "amenity=bank"}
+    assert inputs["area"]["path"] == inputs["network"]["path"]
+    assert "admin_level" in inputs["area"]
+    assert "counted" not in inputs["area"]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import osmium
 import shapely
 from osmium.osm import AREA, NODE, RELATION, WAY
@@ -29,6 +30,7 @@ from accessibility.sources.osm.features import (
     DistrictChoice,
     Feature,
     districts_frame,
+    name_rank,
     names_frame,
     places_frame,
     water_frame,
@@ -37,7 +39,7 @@ from accessibility.sources.osm.ordering import in_order, own_id
 from accessibility.sources.osm.pbf import look_through
 from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import INDEX, Streets, findings, located, refs_of
-from accessibility.sources.osm.tags import has_any, parse_tags
+from accessibility.sources.osm.tags import NAME_KEYS, has_any, parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
 from accessibility.streets.foot import PIER_KEYS, FootAccess, street_of
@@ -55,6 +57,7 @@ SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _KNOWN = ", ".join(SUFFIXES)
 _STREET_KEYS = ("highway", "route", *PIER_KEYS)
 _MARK_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
+_NAMING_KEYS = ("place", "highway", *NAME_KEYS)
 _DISK_FACTOR = 8  # the index of node places takes 16 bytes a node, a node in a dense block at least 2
 
 
@@ -341,10 +344,20 @@ def read_names(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
         streets.
     """
     named = osmium.filter.KeyFilter("name", "name:zh", "name:en")
+    lines = osmium.geom.WKBFactory()
+    tags: list[dict[str, str]] = []
+    shapes: list[str] = []
     with _readable(_checked(path)) as ordered:
         found = osmium.FileProcessor(ordered, osmium.osm.NODE | osmium.osm.WAY).with_locations("sparse_file_array")
-        wanted = found.with_filter(osmium.filter.KeyFilter("place", "highway")).with_filter(named)
-        return names_frame(_feature(thing) for thing in wanted)
+        thing: Any
+        for thing in found.with_filter(osmium.filter.KeyFilter("place", "highway")).with_filter(named):
+            told = {key: value for key in _NAMING_KEYS if (value := thing.tags.get(key)) is not None}
+            if name_rank(told) is None:
+                continue
+            with suppress(RuntimeError, osmium.InvalidLocationError):  # nodes outside of the file, a line of one place
+                shapes.append(lines.create_linestring(thing) if thing.is_way() else lines.create_point(thing))
+                tags.append(told)
+    return names_frame(tags, shapely.from_wkb(np.array(shapes, dtype=object)).tolist())
 
 
 @contextmanager

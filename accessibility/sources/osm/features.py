@@ -247,18 +247,18 @@ def name_rank(tags: Mapping[str, str]) -> int | None:
     return next((rank for rank, kinds in enumerate(_NAMED[key]) if kind in kinds), None)
 
 
-def names_frame(features: Iterable[Feature]) -> gpd.GeoDataFrame:
+def names_frame(tags: Sequence[Mapping[str, str]], shapes: Sequence[Any]) -> gpd.GeoDataFrame:
     """Return one row per named settlement (a point) and per street name and rank (its lines): name, rank."""
     rows: list[tuple[str, int, Any]] = []
     lines: dict[tuple[str, int], list[Any]] = {}
-    for found in features:
-        name, rank = tagged_name(found.tags), name_rank(found.tags)
-        if not name or rank is None or found.shape is None:
+    for told, shape in zip(tags, shapes, strict=True):
+        name, rank = tagged_name(told), name_rank(told)
+        if not name or rank is None:
             continue
-        if found.shape.geom_type == "Point":
-            rows.append((name, rank, found.shape))
-        elif found.shape.geom_type == "LineString":
-            lines.setdefault((name, rank), []).append(found.shape)
+        if shape.geom_type == "Point":
+            rows.append((name, rank, shape))
+        else:
+            lines.setdefault((name, rank), []).append(shape)
     rows += [(name, rank, shapely.line_merge(shapely.multilinestrings(parts))) for (name, rank), parts in lines.items()]
     rows.sort(key=lambda row: (row[1], row[0], row[2].wkb))
     table = {"name": np.array([row[0] for row in rows], object), "rank": np.array([row[1] for row in rows], np.int64)}

@@ -149,7 +149,7 @@ def load_water(path: Path | None, bounds: Bounds) -> gpd.GeoDataFrame:
 
 def load_names(path: Path | None) -> gpd.GeoDataFrame:
     """Return the names of settlements and streets of the network's extract; none where the network is no extract."""
-    return osm.read_names(path) if path is not None and is_osm(path) else names_frame([])
+    return osm.read_names(path) if path is not None and is_osm(path) else names_frame([], [])
 
 
 def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
