@@ -21,6 +21,8 @@ from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import folium
     import geopandas as gpd
     import pandas as pd
@@ -234,7 +236,7 @@ class Coverage(Frozen):
         """
         none = np.zeros(len(self.demand), np.int32)
         figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
-        return _decide(replace(self.demand, setting=setting), self.standard, figures)[0]
+        return _decide(replace(self.demand, setting=setting).setting_rows, self.standard, figures)[0]
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: people, covered, share, uncovered, unreached.
@@ -543,15 +545,8 @@ def decide_coverage(
     demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
 ) -> Coverage:
     """Return who is within the standard, where the nearest sites are known already."""
-    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
-    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
-    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
-    straight, by_radius = nearest.radius
-    # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
-    radius_m = np.fmin(straight, metres)
-    radius_m[by_radius == NO_SITE] = np.nan
-    figures = {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
-    covered, deciding = _decide(demand, standard, figures)
+    figures = _figures(nearest)
+    covered, deciding = _decide(demand.setting_rows, standard, figures)
     as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
     return Coverage(
         demand=demand,
@@ -559,14 +554,35 @@ def decide_coverage(
         standard=standard,
         walker=walker,
         nearest=deciding,
-        walk_s=walk_s,
-        metres=metres,
-        radius_m=radius_m,
+        walk_s=figures["walk"][0],
+        metres=figures["network"][0],
+        radius_m=figures["radius"][0],
         covered=covered,
-        covered_radius=_decide(demand, as_radius, figures)[0],
-        unreached=(by_walk == NO_SITE) & ~covered,
+        covered_radius=_decide(demand.setting_rows, as_radius, figures)[0],
+        unreached=(figures["walk"][1] == NO_SITE) & ~covered,
         snapped=snapped,
     )
+
+
+def decide_people(
+    demand: Demand, people: NDArray[np.intp], nearest: Nearest, standard: Standard
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return ``walk_s`` and ``covered`` of some demand points, whose nearest sites these are; see `Coverage`."""
+    figures = _figures(nearest)
+    setting_rows = {setting: rows[people] for setting, rows in demand.setting_rows.items()}
+    return figures["walk"][0], _decide(setting_rows, standard, figures)[0]
+
+
+def _figures(nearest: Nearest) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
+    """Return seconds or metres to the nearest site by each measure, and its row."""
+    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
+    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
+    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
+    straight, by_radius = nearest.radius
+    # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
+    radius_m = np.fmin(straight, metres)
+    radius_m[by_radius == NO_SITE] = np.nan
+    return {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
 
 
 def _straight(network: Network, demand: Demand, sites: Sites) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
@@ -589,15 +605,17 @@ def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: f
 
 
 def _decide(
-    demand: Demand, standard: Standard, figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]
+    setting_rows: Mapping[str, NDArray[np.bool_]],
+    standard: Standard,
+    figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
 ) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
     """Return whether each point is within the rule of its setting, and the site that decides."""
-    covered = np.zeros(len(demand), np.bool_)
-    nearest = np.full(len(demand), NO_SITE, np.int32)
+    covered = np.zeros(len(figures["walk"][0]), np.bool_)
+    nearest = np.full(len(covered), NO_SITE, np.int32)
     for setting in SETTINGS:
         rule = standard.rule(setting)
         value, owner = figures[rule.measure]
-        here = demand.setting_rows[setting]
+        here = setting_rows[setting]
         scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
         covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
         np.copyto(nearest, owner, where=here)

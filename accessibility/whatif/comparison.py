@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.whatif.scenario import Scenario
 
 ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
-EVERY: Any = slice(None)
 STATES = {"gained": GAINED, "lost": "#b3261e", "covered as today": "#8fbfe3", "not covered": FAR}
 """What becomes of people, each with its ink."""
 _S_PER_MIN = 60.0
@@ -83,17 +84,8 @@ def compare_coverages(
         msg = f"no group is named {group!r}; expected one of: {there}"
         raise InputError(msg)
     people = demand.population if group is None else demand.groups[group]
-    codes, known = pd.factorize(demand.keyed(district, "district"), use_na_sentinel=True)
-    names = [*known, NO_DISTRICT]
-    codes[codes < 0] = len(known)
-    columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
-    of = _Cells(rows=codes, columns=columns, count=len(names))
-    cells = {column: of.sums(part) for column, part in _differences(before, after, people).items()}
-    rows = of.lived_in()
-    labels = [(TOTAL if r == EVERY else names[r], ALL if k == EVERY else SETTINGS[k]) for r, k in rows]
-    table = {column: [float(cell[row].sum()) for row in rows] for column, cell in cells.items()}
-    index = pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
-    return _with_ratios(pd.DataFrame(table, index=index))
+    of = DistrictCells.of(demand, district)
+    return of.table({column: of.sums(part) for column, part in _differences(before, after, people).items()})
 
 
 def tell_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
@@ -111,27 +103,109 @@ def draw_changes(before: Coverage, after: Coverage) -> tuple[gpd.GeoDataFrame, C
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Cells:
-    """Demand points in the cells of a table of districts by settings; ``(n,)`` each."""
+class DistrictCells:
+    """Demand points in the cells of a table of districts by settings.
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    count: int
+    Parameters
+    ----------
+    cell
+        ``(n,)`` of each point: its district times the number of settings, and its setting.
+    names
+        The districts; last the one of points that have none.
+    """
+
+    cell: NDArray[np.intp]
+    names: list[Any]
+
+    @classmethod
+    def of(cls, demand: Demand, district: pd.Series[Any]) -> DistrictCells:
+        """Return the cells of demand points whose districts are keyed by their ids."""
+        codes, known = pd.factorize(demand.keyed(district, "district"), use_na_sentinel=True)
+        codes[codes < 0] = len(known)
+        columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
+        return cls(cell=len(SETTINGS) * codes + columns, names=[*known, NO_DISTRICT])
 
     def sums(self, values: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return the sum of the values in each cell; of nothing, how many points."""
-        shape = (self.count, len(SETTINGS))
-        cell = len(SETTINGS) * self.rows + self.columns
-        return np.bincount(cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+        shape = (len(self.names), len(SETTINGS))
+        return np.bincount(self.cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
-    def lived_in(self) -> list[tuple[Any, Any]]:
-        """Return which rows and columns have points: those of each row, the whole row, and the same of all rows."""
-        points = self.sums(None) > 0
-        found: list[tuple[Any, Any]] = []
-        for row in (*np.flatnonzero(points.any(axis=1)).tolist(), EVERY):
-            here = np.atleast_2d(points[row]).any(axis=0)
-            found += [(row, k) for k in (*np.flatnonzero(here).tolist(), EVERY)]
-        return found
+    @cached_property
+    def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """``(n,)`` points by cell, ascending in each, and where each cell begins."""
+        count = len(self.names) * len(SETTINGS)
+        begin = np.concatenate([[0], np.cumsum(np.bincount(self.cell, minlength=count))])
+        return np.argsort(self.cell, kind="stable"), begin
+
+    @cached_property
+    def _lived_in(self) -> tuple[NDArray[np.intp], pd.MultiIndex]:
+        """Which rows and columns have points, of a table with the sums behind and below: and how they are named."""
+        points = _with_totals(self.sums(None)) > 0
+        points[-1, -1] = True
+        row, column = np.nonzero(points)
+        names, settings = [*self.names, TOTAL], [*SETTINGS, ALL]
+        labels = [(names[r], settings[k]) for r, k in zip(row.tolist(), column.tolist(), strict=True)]
+        return np.flatnonzero(points), pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
+
+    def table(self, sums: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
+        """Return the table of `compare_coverages` of the sums in each cell."""
+        here, index = self._lived_in
+        return _with_ratios(
+            pd.DataFrame({name: _with_totals(cells).ravel()[here] for name, cells in sums.items()}, index=index)
+        )
+
+
+def _with_totals(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return cells with the sum of each row behind, and that of each column below."""
+    below = [*(cells[:, k].sum() for k in range(cells.shape[1])), cells.sum()]
+    return np.vstack([np.column_stack([cells, cells.sum(axis=1)]), below])
+
+
+class Tally:
+    """The table of a trial, kept up to date: cells are added up anew where somebody's figures have changed.
+
+    Parameters
+    ----------
+    before
+        The coverage that the trial is compared with.
+    district
+        District of each demand point, keyed by demand id.
+    """
+
+    def __init__(self, before: Coverage, district: pd.Series[Any]) -> None:
+        self._before, self._cells = before, DistrictCells.of(before.demand, district)
+        self._walk_s, self._covered = before.walk_s.copy(), before.covered.copy()
+        parts = _differences(before, before, before.demand.population)
+        self._sums = {column: self._cells.sums(part) for column, part in parts.items()}
+
+    def update(self, people: NDArray[np.intp], walk_s: NDArray[np.float64], covered: NDArray[np.bool_]) -> None:
+        """Take in what some demand points have now."""
+        same = (self._covered[people] == covered) & (
+            (self._walk_s[people] == walk_s) | (np.isnan(self._walk_s[people]) & np.isnan(walk_s))
+        )
+        self._walk_s[people], self._covered[people] = walk_s, covered
+        order, begin = self._cells.points
+        touched = np.unique(self._cells.cell[people[~same]])
+        if not touched.size:
+            return
+        rows = np.concatenate([order[begin[cell] : begin[cell + 1]] for cell in touched])
+        cell = np.repeat(np.arange(len(touched)), begin[touched + 1] - begin[touched])
+        before = Walked(walk_s=self._before.walk_s[rows], covered=self._before.covered[rows])
+        after = Walked(walk_s=self._walk_s[rows], covered=self._covered[rows])
+        for name, part in _differences(before, after, self._before.demand.population[rows]).items():
+            self._sums[name].ravel()[touched] = np.bincount(cell, weights=part)
+
+    def table(self) -> pd.DataFrame:
+        """Return what `compare_coverages` says."""
+        return self._cells.table(self._sums)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Walked:
+    """Seconds to the nearest site of some demand points, and who of them is covered; ``(n,)`` each."""
+
+    walk_s: NDArray[np.float64]
+    covered: NDArray[np.bool_]
 
 
 @checked
@@ -207,7 +281,9 @@ def _same_people(before: Coverage, after: Coverage) -> None:
         raise InputError(msg)
 
 
-def _differences(before: Coverage, after: Coverage, people: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+def _differences(
+    before: Coverage | Walked, after: Coverage | Walked, people: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
     """Return the parts of the comparison for each demand point, so that they add up."""
     saved = np.rint((np.nan_to_num(before.walk_s, nan=np.inf) - after.walk_s) * MS_PER_S)
     none_now = np.isnan(after.walk_s)

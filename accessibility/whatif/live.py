@@ -11,15 +11,17 @@ import numpy as np
 from accessibility import search
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import distances, transform
-from accessibility.measures.coverage import Coverage, Nearest, decide_coverage
+from accessibility.measures.coverage import Coverage, Nearest, decide_coverage, decide_people
 from accessibility.search.straight import NO_SITE, STRETCH, measure_radius
 from accessibility.streets.editing import edit_streets
 from accessibility.streets.pieces import Footing
 from accessibility.streets.snapping import EdgeIndex, Positions, SnapLimits, Snapped
+from accessibility.whatif.comparison import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
     Undo = Callable[[], None]
+
+_A_BLOCK = 100  # people, where they are spread evenly
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +96,9 @@ class LiveCoverage:
             )
         )
         self._radius, self._radius_site = measure_radius(ground.people_xy, self._xy, is_open, ground.network.crs)
+        self._blocks = _Blocks(ground.people_xy, self._radius)
+        self._tally: Tally | None = None
+        self._changed: list[NDArray[Any]] = []
 
     def is_open(self, row: int) -> bool:
         """Return whether a site counts at the moment."""
@@ -108,14 +115,41 @@ class LiveCoverage:
         walk, metres = change(self._walk, row), change(self._metres, row)
         people, radius, site = self._new_radii(row)
         before = self._radius[people], self._radius_site[people]
-        self._radius[people], self._radius_site[people] = radius, site
+        concerned = (walk.people, metres.people, people)
+        self._take_radii(people, (radius, site), concerned)
 
         def undo() -> None:
             search.undo_change(self._walk, walk)
             search.undo_change(self._metres, metres)
-            self._radius[people], self._radius_site[people] = before
+            self._take_radii(people, before, concerned)
 
         return undo
+
+    def _take_radii(
+        self,
+        people: NDArray[np.intp],
+        found: tuple[NDArray[np.float64], NDArray[np.int32]],
+        concerned: tuple[NDArray[Any], ...],
+    ) -> None:
+        """Write the radii of some people, and remember whose figures have changed since the last comparison."""
+        self._radius[people], self._radius_site[people] = found
+        self._blocks.refresh(people, self._radius)
+        if self._tally is not None:
+            self._changed += concerned
+
+    def compare(self, before: Coverage, district: pd.Series[Any]) -> pd.DataFrame:
+        """Return what `compare_coverages` says of a coverage, always the same one, and this; only changes cost time."""
+        if self._tally is None:
+            self._tally, self._changed = Tally(before, district), [np.arange(len(self._radius))]
+        people = np.unique(np.concatenate([np.empty(0, np.int64), *self._changed]).astype(np.int64))
+        self._changed = []
+        nearest = Nearest(
+            walk=self._walk.found[people],
+            network=self._metres.found[people],
+            radius=(self._radius[people], self._radius_site[people]),
+        )
+        self._tally.update(people, *decide_people(self.ground.demand, people, nearest, self.standard))
+        return self._tally.table()
 
     def put(self, row: int, at: Positions, xy: NDArray[np.float64]) -> Undo:
         """Put a closed site elsewhere, or a new one, closed, in the row after the last."""
@@ -162,12 +196,51 @@ class LiveCoverage:
             people = np.flatnonzero(self._radius_site == row)
             xy = self.ground.people_xy[people]
             return people, *measure_radius(xy, self._xy, self._walk.is_open, crs)
-        drawn = np.hypot(*(self.ground.people_xy - self._xy[row]).T)
-        near = np.flatnonzero((drawn <= self._radius * STRETCH) | (np.isfinite(drawn) & (self._radius_site == NO_SITE)))
+        near = self._blocks.around(self._xy[row])
+        drawn = np.hypot(*(self.ground.people_xy[near] - self._xy[row]).T)
+        near = near[(drawn <= self._radius[near] * STRETCH) | (self._radius_site[near] == NO_SITE)]
         way = distances(self.ground.people_xy[near], np.broadcast_to(self._xy[row], (len(near), 2)), crs)
         before, owner = self._radius[near], self._radius_site[near]
         better = (owner == NO_SITE) | (way < before) | ((way == before) & (row < owner))
         return near[better], way[better], np.full(int(better.sum()), row, np.int32)
+
+
+class _Blocks:
+    """People in squares, each with the farthest that anybody there has to the nearest site in a straight line."""
+
+    def __init__(self, xy: NDArray[np.float64], radius: NDArray[np.float64]) -> None:
+        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        here = xy[placed]
+        side = max(float(np.sqrt(np.ptp(here, axis=0).prod() * _A_BLOCK / len(here))), 1.0) if len(here) else 1.0
+        place = np.floor((here - here.min(axis=0, initial=np.inf)) / side).astype(np.int64)
+        block = place[:, 1] * (int(place[:, 0].max(initial=0)) + 1) + place[:, 0]
+        order = np.argsort(block, kind="stable")
+        first = np.flatnonzero(np.diff(block[order], prepend=-1))
+        self._people, self._begin = placed[order], np.append(first, len(order))
+        self._of = np.zeros(len(xy), np.int64)
+        self._of[self._people] = np.repeat(np.arange(len(first)), np.diff(self._begin))
+        self._low, self._high = (
+            end.reduceat(here[order], first) if len(first) else here for end in (np.minimum, np.maximum)
+        )
+        self._farthest = np.full(len(first), np.inf)
+        self.refresh(self._people, radius)
+
+    def around(self, xy: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return all people to whom a site there may be the nearest in a straight line, and others around them."""
+        away = np.hypot(*np.maximum(np.maximum(self._low - xy, xy - self._high), 0.0).T)
+        return self._members(np.flatnonzero(away <= self._farthest * STRETCH))
+
+    def refresh(self, people: NDArray[np.intp], radius: NDArray[np.float64]) -> None:
+        """Take in that the radii of some people, all with a place, have changed; NaN where no site counts."""
+        blocks = np.unique(self._of[people])
+        if blocks.size:
+            many = self._begin[blocks + 1] - self._begin[blocks]
+            now = np.nan_to_num(radius[self._members(blocks)], nan=np.inf)
+            self._farthest[blocks] = np.maximum.reduceat(now, np.cumsum(many) - many)
+
+    def _members(self, blocks: NDArray[np.intp]) -> NDArray[np.intp]:
+        parts = [self._people[self._begin[block] : self._begin[block + 1]] for block in blocks.tolist()]
+        return np.concatenate([np.empty(0, np.intp), *parts])
 
 
 def _with(values: NDArray[Any], row: int, value: NDArray[Any]) -> NDArray[Any]:

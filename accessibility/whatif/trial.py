@@ -662,7 +662,10 @@ class Trial:
         >>> float(town.what_if().open("B1").compare().loc[("total", "all"), "gained"])
         10.0
         """
-        return compare_coverages(self.baseline.coverage, self.coverage(), self.baseline.district, group=group)
+        before, district = self.baseline.coverage, self.baseline.district
+        if group is None:
+            return self._live.compare(before, district)
+        return compare_coverages(before, self.coverage(), district, group=group)
 
     def _step(self, said: Said, there: Scenario, *actions: Callable[[], Undo]) -> Self:
         """Do the actions of one step, or none of them."""

@@ -37,6 +37,7 @@ from accessibility import (
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import Rule
 from accessibility.streets.snapping import Snapped, snap_study
+from accessibility.whatif.comparison import compare_coverages
 from accessibility.whatif.live import Ground
 from accessibility.whatif.trial import Baseline, stand_on_edited
 
@@ -61,7 +62,7 @@ def trial_of(network: Network, people: Demand, sites: Sites, standard: Standard 
         Baseline(
             coverage=measure_coverage(network, people, sites, standard, None, snapped),
             ground=Ground(network=network, demand=people, snapped=snapped.demand),
-            district=pd.Series("here", index=people.ids),
+            district=pd.Series(np.arange(len(people)) % 3, index=people.ids).where(np.arange(len(people)) != 1),
             cost={"bank": 1.0, "new": 3.0},
             refuse_place=lambda *_: None,
         )
@@ -137,10 +138,21 @@ def test_every_step_equals_a_measurement_from_scratch(
         with suppress(InputError):  # far from any street, or no street touched
             drawn_step(trial, what, data)
         assert same(trial.coverage(), from_scratch(trial))
+        if data.draw(st.booleans()):
+            assert_compared(trial)
     while trial.steps:
         trial.undo()
+    assert_compared(trial)
     assert same(trial.coverage(), first)
     assert trial.scenario == Scenario()
+
+
+def assert_compared(trial: Trial) -> None:
+    """Hold the comparison, of what has changed since the last one, to that of two coverages, to the last bit."""
+    before, district = trial.baseline.coverage, trial.baseline.district
+    pd.testing.assert_frame_equal(
+        trial.compare(), compare_coverages(before, trial.coverage(), district), rtol=0, atol=0
+    )
 
 
 def random_step(trial: Trial, what: str, row: int, lonlat: tuple[float, float]) -> None:
