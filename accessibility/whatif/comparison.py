@@ -150,9 +150,8 @@ class DistrictCells:
     def table(self, sums: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
         """Return the table of `compare_coverages` of the sums in each cell."""
         here, index = self._lived_in
-        return _with_ratios(
-            pd.DataFrame({name: _with_totals(cells).ravel()[here] for name, cells in sums.items()}, index=index)
-        )
+        rows = {name: _with_totals(cells).ravel()[here] for name, cells in sums.items()}
+        return pd.DataFrame(_with_ratios(rows), index=index)
 
 
 def _with_totals(cells: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -306,11 +305,17 @@ def _differences(
     return parts
 
 
-def _with_ratios(table: pd.DataFrame) -> pd.DataFrame:
-    lived_in = table["population"] > 0
-    for name in ("before", "after"):
-        table[f"share_{name}"] = (table[f"covered_{name}"] / table["population"]).where(lived_in)
-    table["minutes_saved"] = (table["_saved"] / table["_better"]).where(table["_better"] > 0)
-    table["minutes_added"] = (table["_added"] / table["_worse"]).where(table["_worse"] > 0)
+def _with_ratios(sums: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of the comparison of the sums of each row; a ratio to nobody is NaN."""
+
+    def ratio(part: str, whole: str) -> NDArray[np.float64]:
+        found: NDArray[np.float64] = np.full(len(sums[whole]), np.nan)
+        np.divide(sums[part], sums[whole], out=found, where=sums[whole] > 0)
+        return found
+
+    ratios = {f"share_{name}": ratio(f"covered_{name}", "population") for name in ("before", "after")}
+    ratios |= {"minutes_saved": ratio("_saved", "_better"), "minutes_added": ratio("_added", "_worse")}
     columns = ["population", "covered_before", "covered_after", "gained", "lost", "share_before", "share_after"]
-    return table[[*columns, "better_off", "minutes_saved", "worse_off", "minutes_added"]]
+    return {
+        name: (sums | ratios)[name] for name in [*columns, "better_off", "minutes_saved", "worse_off", "minutes_added"]
+    }
