@@ -155,7 +155,7 @@ def present_study(study: Mapped, today: Coverage) -> str:
         ("groups", ", ".join(demand.groups)),
         ("sites", f"{', '.join(kinds) or 'none'}; {int(sites.open.sum()):,} count today"),
         ("streets", repr(study.network)[len("<Network ") : -1]),
-        ("covered today", f"{covered}, at {study.walker.speed_m_s:g} m/s"),
+        ("covered", f"{covered} today, at {study.walker.speed_m_s:g} m/s"),
     ]
     told = [(name, value) for name, value in facts if value]
     return draw_card(study.name, told, draw_sketch(study, today), note="; ".join(study.attribution))

@@ -443,9 +443,9 @@ class Study(Frozen):
             msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
             raise InputError(msg)
         made = None if open is None else self.made_candidates
-        gone = self.sites.ids[self.sites.open].tolist() if close == "all" else list(close or ())
+        gone = self.sites.ids[self.sites.open].tolist() if isinstance(close, str) else _listed(close)
         fresh = [*self.sites.ids[self.sites.may_open], *(() if made is None else made.ids)]
-        new = fresh if open == "candidates" else list(open or ())
+        new = fresh if isinstance(open, str) else _listed(open)
         changes = [Attempt(scenario=plan_scenario(self.sites, made, [site]), site=site) for site in new]
         changes += [Attempt(scenario=plan_scenario(self.sites, made, (), [site]), closed=site) for site in gone]
         if pairs:
@@ -1143,6 +1143,10 @@ class Study(Frozen):
             return (self.settings.attribution,)
         osm = any(is_osm(path) for path in self.inputs.values())
         return ("© OpenStreetMap contributors, ODbL",) if osm else ()
+
+
+def _listed(ids: Iterable[Hashable] | None) -> list[Hashable]:
+    return [] if ids is None else list(ids)
 
 
 @checked

@@ -111,6 +111,7 @@ def test_places_made_on_streets_are_candidates() -> None:
     assert set(ranked["site"]) == set(study.made_candidates.ids)
     assert set(ranked["kind"]) == {"new"}
     held(study, ranked)
+    pd.testing.assert_frame_equal(study.rank(open=study.made_candidates.ids), ranked)  # an array is a list of ids, too
     first = study.made_candidates.ids[0]
     assert study.rank(open=[first])["site"].tolist() == [first]
 

@@ -1,0 +1,101 @@
+"""The analyst's whole product from memory: what the README promises of values in memory runs as it is written there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+import worlds
+
+import accessibility as acc
+from accessibility.siting import verify_plan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* types of street", "ignore:.* findings on the inputs")
+METRES = {"crs": worlds.CRS}
+
+
+def hexagon(x: float, y: float) -> shapely.Polygon:
+    turns = np.radians(np.arange(6) * 60)
+    return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
+
+
+@pytest.fixture(scope="module")
+def town() -> dict[str, gpd.GeoDataFrame]:
+    """Return what an analyst holds: streets and hexagons of a grid of 1.6 km, an outlet, two banks, two districts."""
+    lanes = [[(5e5 + a, 34e5), (5e5 + a, 34e5 + 1_600)] for a in range(0, 1_601, 400)]
+    lanes += [[(5e5, 34e5 + a), (5e5 + 1_600, 34e5 + a)] for a in range(0, 1_601, 400)]
+    lines = shapely.linestrings(lanes)
+    middles = [(5e5 + x, 34e5 + y) for x in range(100, 1_601, 300) for y in range(100, 1_601, 300)]
+    people = [hexagon(*at) for at in middles]
+    heads = {"pop": np.arange(len(people)) + 1.0, "old": 1.0, "kind_of_place": "urban"}
+    spot: Any = {"outlets": [(5e5, 34e5)], "banks": [(501_600, 3_401_600), (500_800, 3_400_800)]}
+    halls, banks = (shapely.points(spot[name]) for name in ("outlets", "banks"))
+    halves = [shapely.box(499e3, 33e5, 500_800, 35e5), shapely.box(500_800, 33e5, 503e3, 35e5)]
+    return {
+        "lines": gpd.GeoDataFrame({"highway": "residential"}, geometry=lines, index=range(len(lines)), **METRES),
+        "hexes": gpd.GeoDataFrame(heads, geometry=people, **METRES).to_crs(3857),
+        "outlets": gpd.GeoDataFrame({"name": ["Hall"], "staff": [3]}, geometry=halls, **METRES),
+        "branches": gpd.GeoDataFrame({"name": ["A", "B"]}, geometry=banks, **METRES).to_crs(4326),
+        "districts": gpd.GeoDataFrame({"name": ["West", "East"]}, geometry=halves, **METRES),
+    }
+
+
+def test_the_product_from_memory_runs_as_written(town: dict[str, gpd.GeoDataFrame], tmp_path: Path) -> None:
+    lines, hexes, outlets, branches, districts = town.values()
+    net = acc.Network.from_gdf(lines, noded=True)
+    given: dict[str, Any] = {"districts": districts, "settings": "kind_of_place", "groups": ["old"]}
+    study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", **given)
+    assert "<svg" in study._repr_html_()
+    now = study.coverage()
+    assert now.by("district").index.tolist() == ["East", "West"]
+    assert now.map().get_root().render()
+
+    times: Any = study.travel_times(k=3, by="kind", sites="all")
+    assert list(times.columns) == ["cell", "site", "kind", "walk_s", "metres"]
+    nearest = study.nearest("kind", sites="all")
+    assert nearest["outlet_walk_s"].tolist() == times[times["kind"] == "outlet"]["walk_s"].tolist()
+    areas: Any = study.isochrones([5, 10, 15], each=True)
+    assert areas["limit"].tolist() == [5, 10, 15]
+    assert areas["people"].iloc[-1] == now.covered_people
+    ranked = study.rank(close="all", open="candidates")
+    routes = study.routes(times.head(2))
+    assert routes["walk_s"].tolist() == times["walk_s"].head(2).tolist()
+
+    best = ranked[ranked["action"] == "open"].iloc[0]
+    tried = study.what_if(study.plan_scenario([best["site"]]))  # a place made on the streets, as it happens
+    change: Any = tried.compare()
+    assert change.loc[("total", "all"), "gained"] == best["gained"]
+    plan = study.site(budget=2)
+    after = study.coverage(plan)
+    assert after.covered_people == plan.objective
+    assert plan.to_gdf()["id"].tolist() == list(plan.selected)
+    assert plan.assignment()["people"].sum() == hexes["pop"].sum()
+    assert study.coverage(plan.scenario()).covered.tolist() == after.covered.tolist()
+    verify_plan(plan.problem, plan)  # type: ignore[arg-type]
+
+    reached = study.access("e2sfca", supply=[3, 1, 1])
+    assert (reached >= 0).all()
+    assert set(acc.inequality(now, ["gini", "palma", "concentration"]).index) == {"gini", "palma", "concentration"}
+
+    again = acc.read_study(study.save(tmp_path / "town"))
+    assert again.coverage().covered_people == now.covered_people
+    assert again.site(budget=2).selected == plan.selected
+
+
+def test_streets_change_in_a_trial_from_memory(town: dict[str, gpd.GeoDataFrame]) -> None:
+    lines, hexes, outlets, branches, _ = town.values()
+    net = acc.Network.from_gdf(lines, noded=True)
+    study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", settings="urban")
+    flood = shapely.box(500_350, 34e5 - 50, 500_450, 3_401_700)
+    flood = gpd.GeoSeries([flood], **METRES).to_crs(4326).iloc[0]
+    trial = study.what_if().close_streets(flood)
+    table: Any = trial.compare()
+    assert table.loc[("total", "all"), "gained"] == 0
+    assert table.loc[("total", "all"), "lost"] > 0
+    assert "<svg" in trial._repr_html_()
