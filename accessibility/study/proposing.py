@@ -15,10 +15,11 @@ from accessibility.measures.catchments import trace_catchments
 from accessibility.siting import Conditions, Problem
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
+from accessibility.whatif.ranking import Attempt
 from accessibility.whatif.scenario import Addition, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     import pandas as pd
 
@@ -217,6 +218,39 @@ def plan_scenario(
         ]
     gone = tuple(known.get(str(site), site) for site in closed)
     return Scenario(name=name, opened=tuple(opened), closed=gone, added=tuple(added))
+
+
+def list_attempts(
+    sites: Sites,
+    made: Sites | None,
+    close: Iterable[Hashable] | str | None,
+    new: Iterable[Hashable] | str | None,
+    *,
+    pairs: bool = False,
+) -> list[Attempt]:
+    """Return the changes that a ranking tries: each opening, each closing and, of pairs, each with each.
+
+    Parameters
+    ----------
+    sites, made
+        The study's sites; candidates made from the network.
+    close, new
+        Ids of the sites that close and open; a word for all that can; None for none.
+    pairs
+        Whether each closing is also tried with each opening.
+
+    Raises
+    ------
+    UnknownSiteError
+        An id that is in neither.
+    """
+    fresh = [*sites.ids[sites.may_open], *(() if made is None else made.ids)]
+    gone = sites.ids[sites.open].tolist() if isinstance(close, str) else [] if close is None else list(close)
+    opening = fresh if isinstance(new, str) else [] if new is None else list(new)
+    found = [Attempt(scenario=plan_scenario(sites, made, [site]), site=site) for site in opening]
+    found += [Attempt(scenario=plan_scenario(sites, made, (), [site]), closed=site) for site in gone]
+    both = ((site, other) for other in gone for site in opening) if pairs else ()
+    return found + [Attempt(scenario=plan_scenario(sites, made, [s], [o]), site=s, closed=o) for s, o in both]
 
 
 def propose_sites(

@@ -33,13 +33,13 @@ from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.sites import districts_of
 from accessibility.study.loading.streets import load_names, load_water
-from accessibility.study.proposing import Question, SitingCase, plan_scenario, propose_sites
+from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty.trying import Trying
 from accessibility.whatif.live import Ground
-from accessibility.whatif.ranking import Attempt, rank_changes
+from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.scenario import place_scenario
 from accessibility.whatif.trial import Baseline, Trial, snap_scenario
 
@@ -443,14 +443,7 @@ class Study(Frozen):
             msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
             raise InputError(msg)
         made = None if open is None else self.made_candidates
-        gone = self.sites.ids[self.sites.open].tolist() if isinstance(close, str) else _listed(close)
-        fresh = [*self.sites.ids[self.sites.may_open], *(() if made is None else made.ids)]
-        new = fresh if isinstance(open, str) else _listed(open)
-        changes = [Attempt(scenario=plan_scenario(self.sites, made, [site]), site=site) for site in new]
-        changes += [Attempt(scenario=plan_scenario(self.sites, made, (), [site]), closed=site) for site in gone]
-        if pairs:
-            both = ((site, other) for other in gone for site in new)
-            changes += [Attempt(scenario=plan_scenario(self.sites, made, [s], [o]), site=s, closed=o) for s, o in both]
+        changes = list_attempts(self.sites, made, close, open, pairs=pairs)
         table = rank_changes(self.what_if, changes, workers=workers, progress=progress)
         return table if pairs else table.drop(columns="instead_of")
 
@@ -1143,10 +1136,6 @@ class Study(Frozen):
             return (self.settings.attribution,)
         osm = any(is_osm(path) for path in self.inputs.values())
         return ("© OpenStreetMap contributors, ODbL",) if osm else ()
-
-
-def _listed(ids: Iterable[Hashable] | None) -> list[Hashable]:
-    return [] if ids is None else list(ids)
 
 
 @checked
