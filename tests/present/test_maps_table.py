@@ -182,6 +182,9 @@ def test_a_sheet_shows_the_whole_map_with_legend_and_sources(living: Opened) -> 
     assert legend["x"] >= sheet["x"] + sheet["width"]
     assert legend["x"] + legend["width"] <= 1046
     assert page.locator("#tab-map").get_by_text("survey").is_visible()
+    beside = page.locator("#tab-map").bounding_box()
+    assert beside["x"] >= sheet["x"] + sheet["width"]  # on the first sheet, beside the map
+    assert sheet["y"] <= beside["y"] < beside["y"] + beside["height"] <= 720
     assert page.locator("#tab-map .layers label", has_text="Outlets").first.is_visible()
     for control in (".leaflet-control-zoom", ".tabs", ".fit"):
         assert not page.locator(control).first.is_visible()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from accessibility.present.report.facts import Facts
 
 _MOST_PINS = 15
-_PALE = "#8fbfe3"
+_PALE = "#4f8fc0"  # as the map has them who are covered today
 _S_PER_MIN, _HALF = 60, 0.5  # half a person rounds to one
 
 
