@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from accessibility.study.loading.context import Loading
     from accessibility.study.study import Study
 
-_FORMAT = 2
+_FORMAT = 3
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -179,7 +179,7 @@ def _write_streets(network: Network, leads: NDArray[np.bool_], path: Path) -> No
         "main": network.main_edges,
         "sealed": sealed_edges(network),
         **dict(zip(("west", "south", "east", "north"), box.T, strict=True)),
-        "geometry": pa.array(shapely.to_wkb(lines), pa.binary()),
+        "geometry": lines,
     }  # fmt: skip
     crs = read_crs(network.crs.to_wkt(), "streets").to_json_dict()  # which is called alike wherever it came from
     about = {"encoding": "WKB", "geometry_types": ["LineString"], "crs": crs}
@@ -223,7 +223,21 @@ def _write_sites(study: Study, at: Positions, path: Path) -> None:
 def _write_rows(
     columns: Mapping[str, Any], order: NDArray[Any], path: Path, about: Mapping[str, str] | None = None
 ) -> None:
-    table = pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()}).take(order)
-    table = table.replace_schema_metadata(about)
+    """Write columns in another order, a group of rows after the other: no second copy of them all is made."""
+    groups = [order[at : at + _GROUP] for at in range(0, max(len(order), 1), _GROUP)]
     with path.open("wb") as file:
-        pq.write_table(table, file, row_group_size=_GROUP, compression="zstd", write_page_checksum=True)
+        first = _table_of(columns, groups[0], about)
+        with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
+            writer.write_table(first)
+            for rows in groups[1:]:
+                writer.write_table(_table_of(columns, rows, about).cast(first.schema))
+
+
+def _table_of(columns: Mapping[str, Any], rows: NDArray[Any], about: Mapping[str, str] | None) -> pa.Table:
+    """Return some rows of columns; lines as well-known binary."""
+    values = {name: column[rows] for name, column in columns.items()}
+    lines = values.get("geometry")
+    if lines is not None:
+        values["geometry"] = pa.array(shapely.to_wkb(lines), pa.binary())
+    arrays = {name: pa.array(column, from_pandas=True) for name, column in values.items()}
+    return pa.table(arrays).replace_schema_metadata(about)

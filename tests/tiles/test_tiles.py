@@ -102,6 +102,22 @@ def test_any_town_is_the_same_in_tiles(tmp_path_factory: pytest.TempPathFactory,
     assert_same(study, in_tiles(study, tmp_path_factory.mktemp("town"), 3, asked), asked)
 
 
+def test_streets_are_in_a_tile_what_they_are_in_the_whole(tmp_path: Path) -> None:
+    # A road of 12 km, of which a tile holds less than of a loop of 4 km, which is no main component and is nearer.
+    road = [(250.0 + 300 * i, 0.0) for i in range(41)]
+    loop = [(-100.0, -500.0), (-100.0, 500.0), (-1_100.0, 500.0), (-1_100.0, -500.0)]
+    pairs = [*((i, i + 1) for i in range(40)), (41, 42), (42, 43), (43, 44), (44, 41)]
+    streets = worlds.network([*road, *loop], pairs)
+    streets = replace(streets, length_m=streets.length_m * 1.01)  # no way on the ground is shorter than a straight line
+    study = acc.Study.of(
+        streets, worlds.people([(0, 0), (12_000, 50)]), worlds.outlets([(12_250, 0)]), standard=near(), name="Road"
+    )
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
+    tiled = in_tiles(study, tmp_path, 1, asked)
+    assert assert_same(study, tiled, asked).tolist() == [True, False]
+    assert not tiled["unreached"].any()
+
+
 def test_a_halo_widens_where_a_ferry_leads_out_of_it_and_back(tmp_path: Path) -> None:
     nodes = [(0, 0), (200, 0), (30_000, 0), (30_000, 900), (200, 900), (0, 900)]
     pairs = [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
