@@ -91,6 +91,7 @@ def scenario_lines(scenario: Scenario, sites: Sites) -> list[str]:
     lines += [f"opens {_named(site, sites)}" for site in scenario.opened]
     lines += [f"adds {_named(a.id, sites)}, {_KINDS[a.kind]}" for a in scenario.added]
     lines += [f"moves {_named(m.id, sites)}" for m in scenario.moved]
+    lines += [edit.text for edit in scenario.edits]
     lines += [] if settings.speed_m_s is None else [f"walks at {settings.speed_m_s:g} m/s"]
     lines += ["walks through gated compounds"] if settings.open_compounds else []
     lines += [] if settings.standard is None else ["another standard"]

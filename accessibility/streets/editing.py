@@ -362,10 +362,10 @@ def _pieces(network: Network) -> CutStreets:
 
 
 def _marked(network: Network, edit: StreetEdit, rows: Rows, **changed: NDArray[np.bool_]) -> Network:
-    """Return the network with an edit noted of some edges, and what else changes."""
+    """Return the network with an edit noted of some edges, and what else changes; what is closed is told as closed."""
     pieces = _pieces(network)
     by = pieces.edit.copy()
-    by[rows] = len(pieces.edits)
+    by[rows if isinstance(edit, Closure) else rows[~network.closed[rows]]] = len(pieces.edits)
     return replace(network, pieces=replace(pieces, edit=by, edits=(*pieces.edits, edit)), **changed)  # type: ignore[arg-type]
 
 

@@ -13,6 +13,7 @@ from accessibility import Closure, NewStreet, Pace, Scenario, Sites, Study, writ
 from accessibility.cli.console import Silence
 from accessibility.cli.runs import Options, run_compare
 from accessibility.geo.projection import WGS84, transform
+from accessibility.notebook import WhatIf
 from accessibility.whatif.scenario import scenario_of
 
 if TYPE_CHECKING:
@@ -81,6 +82,19 @@ def test_a_place_on_a_closed_street_is_cut_by_the_closure(study: Study) -> None:
     told = study.explain(lon, lat, Scenario(edits=(flood,)))
     assert np.isnan(told.walk_s)
     assert told.edits == ("The closure 'flood' cuts a shorter way.",)
+
+
+def test_what_is_closed_is_told_as_closed_whatever_comes_after(study: Study) -> None:
+    ((lon, lat),) = degrees((1_000, 600))
+    mud = Pace(area=degrees((-50, -50), (2_050, -50), (2_050, 650), (-50, 650)), factor=0.9, name="mud")
+    told = study.explain(lon, lat, Scenario(edits=(BRIDGE, FLOOD, mud)))
+    assert told.edits == ("The way takes the pace of 'mud'.", "The closure 'flood' cuts a shorter way.")
+
+
+def test_the_widget_keeps_and_says_edits(study: Study) -> None:
+    widget = WhatIf(study, Scenario(name="bridge", edits=(BRIDGE,)))
+    assert "new street &#39;bridge&#39;" in widget.steps.value or "new street 'bridge'" in widget.steps.value
+    assert widget.scenario.edits == (BRIDGE,)
 
 
 def test_a_map_draws_what_is_edited(study: Study) -> None:
