@@ -12,7 +12,7 @@ import numpy as np
 from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, read_only
+from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
 from accessibility.search.straight import NO_SITE, measure_radius
@@ -237,6 +237,42 @@ class Coverage(Frozen):
         none = np.zeros(len(self.demand), np.int32)
         figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
         return _decide(replace(self.demand, setting=setting).setting_rows, self.standard, figures)[0]
+
+    def covered_within(
+        self, *, seconds: pd.Series[Any] | None = None, metres: pd.Series[Any] | None = None
+    ) -> NDArray[np.bool_]:
+        """Return who would be covered, had demand points limits of their own in place of their setting's rule.
+
+        Parameters
+        ----------
+        seconds, metres
+            The walk, or the way along streets, that is near enough for each demand point, keyed by demand id; one of
+            both. Where it is missing the rule of the setting stays.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` boolean.
+
+        Raises
+        ------
+        InputError
+            Neither or both, a limit that is not positive, or a series that names no demand point.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> now.covered_within(seconds=pd.Series({"far": 1000.0})).tolist()
+        [True, True]
+        """
+        if (seconds is None) == (metres is None):
+            msg = f"limits are given in {'nothing' if seconds is None else 'both'}; expected seconds or metres"
+            raise InputError(msg)
+        given, figure, scale = (seconds, self.walk_s, MS_PER_S) if metres is None else (metres, self.metres, CM_PER_M)
+        limit = self.demand.keyed(given, "limits").to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[arg-type]
+        refuse(limit <= 0, name="limits", found=limit, expected="more than 0")
+        within = np.rint(figure * scale) <= np.rint(limit * scale)  # what is not reached is NaN: never within
+        return np.where(np.isnan(limit), self.covered, within)
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: people, covered, share, uncovered, unreached.

@@ -104,3 +104,26 @@ def test_towns_go_on_following_the_urban_rule_alone_where_they_did() -> None:
     own = Standard(town=Rule.distance(5))
     assert own.changed(urban="10 min") == Standard(urban=Rule.walk(10), town=Rule.distance(5))
     assert own.changed() == own
+
+
+@settings(max_examples=20)
+@given(towns(), st.data())
+def test_a_limit_for_each_place_is_a_rule_for_each(town: Town, data: st.DataObject) -> None:
+    now, n = measure_coverage(*town), len(town[1])
+    minutes = data.draw(st.lists(st.none() | st.integers(1, 60), min_size=n, max_size=n))
+    if not any(minutes):
+        return
+    limits = pd.Series({d: m * 60 for d, m in zip(now.demand.ids, minutes, strict=True) if m is not None})
+    found = now.covered_within(seconds=limits)
+    for row, limit in enumerate(minutes):
+        rules = Standard() if limit is None else Standard(urban=Rule.walk(limit), rural=Rule.walk(limit))
+        assert found[row] == measure_coverage(*town, standard=rules).covered[row]
+
+
+def test_limits_are_seconds_or_metres_above_zero() -> None:
+    now = measure_coverage(worlds.line(1_000, 1), worlds.people([(600, 0), (900, 0)]), worlds.outlets([(0, 0)]))
+    assert now.covered_within(metres=pd.Series({"D0": 599.99, "D1": 900.0})).tolist() == [False, True]
+    with pytest.raises(InputError, match="limits are given in nothing; expected seconds or metres"):
+        now.covered_within()
+    with pytest.raises(InputError, match="limits"):
+        now.covered_within(seconds=pd.Series({"D0": 0.0}))
