@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accessibility import __version__
+from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
+    Basemap,
+    Geotiff,
+    Json,
+    Lang,
+    Memory,
+    Model,
+    Out,
+    Overwrite,
+    Quiet,
+    Scheduler,
+    Shapefile,
+    Spoken,
+    StudyFile,
+    Tiles,
+    Workers,
+)
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language
@@ -23,37 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
 _GAP = 0.001
-Workers = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Number of threads; all processors if not given.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
-Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
-Basemap = Annotated[
-    bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
-]
-Lang = Annotated[
-    Literal["en", "zh", "both"] | None,
-    typer.Option("--lang", help="Language of map, report and workbook (English if not given) and of the terminal."),
-]
-Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
-Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
-Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
-]
-Tiles = Annotated[
-    bool, typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped.")
-]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
-]
-Memory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
-]
-Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
 
 @app.callback(invoke_without_command=True)
@@ -269,6 +256,9 @@ def site(  # noqa: PLR0913 -- the options of a command
             "--time-limit", min=0.0, help="Time limit of the search, in seconds; its work is limited if not given."
         ),
     ] = None,
+    robust: Annotated[
+        bool, typer.Option("--robust", help="Also tell whether the plan holds by other inputs, and one that does.")
+    ] = False,
     out: Out = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -316,9 +306,22 @@ def site(  # noqa: PLR0913 -- the options of a command
             _refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_site(study, question, out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
+    if robust:
+        from accessibility.cli.changing import held_text, run_held  # noqa: PLC0415
+
+        with _progress(quiet=quiet) as progress:
+            facts = run_held(study, question, options, progress)
+        _tell_lines(facts, held_text, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
     if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
         raise typer.Exit(EXIT_UNPROVEN)
+
+
+def _tell_lines(facts: dict[str, Any], say: Any, *, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        _print_json(facts)
+    elif not quiet:
+        typer.echo("\n".join(map(visible, say(facts))))
 
 
 def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
@@ -378,11 +381,7 @@ def changes(
 
     with _progress(quiet=quiet) as progress:
         facts = run_changes(old, new, built, Options(workers=workers), progress)
-    if as_json:
-        _print_json(facts)
-    elif not quiet:
-        for line in changes_text(facts):
-            typer.echo(visible(line))
+    _tell_lines(facts, changes_text, quiet=quiet, as_json=as_json)
 
 
 @app.command()
@@ -402,8 +401,7 @@ def verify(
     if as_json:
         _print_json(verdict.to_dict())
     elif not quiet:
-        for line in verdict.lines:
-            typer.echo(visible(line))
+        typer.echo("\n".join(map(visible, verdict.lines)))
     if not verdict.equal:
         raise typer.Exit(EXIT_OUTPUT)
 

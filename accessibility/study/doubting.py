@@ -64,7 +64,7 @@ def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErro
             msg = f"scenario {getattr(other, 'name', '')!r} edits streets; expected one of sites alone, for a bar"
             raise InputError(msg)
         then = study.coverage(other)
-        return Case(coverage=then, position_m=_as_known(now.sites, known, then.sites))
+        return Case(coverage=then, position_m=as_known(now.sites, known, then.sites))
 
     return Uncertainty(tries=trying.run(scene, case, errors), trying=trying, scene_of=scene_of)
 
@@ -125,7 +125,7 @@ def _rural(now: Coverage) -> NDArray[np.bool_]:
     return rural
 
 
-def _as_known(sites: Sites, known: NDArray[np.float64], there: Sites) -> NDArray[np.float64]:
+def as_known(sites: Sites, known: NDArray[np.float64], there: Sites) -> NDArray[np.float64]:
     """Return the errors of position of other sites: of the same places the same, of places that were chosen none."""
     found = np.zeros(len(there))
     several = min(len(sites), len(there))

@@ -61,7 +61,7 @@ class Draw:
         return Memo(64)
 
     @cached_property
-    def _gone(self) -> NDArray[np.bool_]:
+    def gone(self) -> NDArray[np.bool_]:
         """``(m,)`` the edges of ways that the map might have missed, whole ways at a time."""
         network, ways = self.scene.network, self.scene.ways
         missing = np.array([self.errors.missing.get(kind, 0.0) for kind in network.kinds])[network.kind]
@@ -75,7 +75,7 @@ class Draw:
             return None
         network = self.scene.network
         return self._known.get(  # type: ignore[no-any-return]
-            "usable", lambda: np.append(main_parts(network, ~(self._gone | network.closed)), False)
+            "usable", lambda: np.append(main_parts(network, ~(self.gone | network.closed)), False)
         )
 
     def _chosen(
@@ -88,7 +88,7 @@ class Draw:
         usable = self._usable(active)
         there = choices.edge != NOWHERE
         if usable is not None:
-            own = there[:, 0] & ~self._gone[choices.edge[:, 0]]
+            own = there[:, 0] & ~self.gone[choices.edge[:, 0]]
             there = there & usable[choices.edge]
             there[:, 0] |= own & ~there.any(axis=1)  # a fragment, where it is all there is
         if "snapping" not in active:
@@ -209,7 +209,7 @@ class Draw:
             return scene.known.get(  # type: ignore[no-any-return]
                 ("arcs", walker, case.coverage.walker.open_compounds), lambda: wiring.arcs(cost)
             )
-        gone = self._gone
+        gone = self.gone
         along, against = (np.where(gone, IMPASSABLE, side) for side in (cost.along, cost.against))
         return wiring.arcs(Impedance(along=along, against=against))
 
