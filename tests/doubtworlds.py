@@ -19,7 +19,7 @@ from accessibility.uncertainty.scene import Case, Scene
 from accessibility.uncertainty.trying import Trying
 
 COUNT = 200
-DRAWS = {"paths": 120}
+DRAWS = dict.fromkeys(("paths", "outlets", "speed"), 120)
 _FEW = 50
 _SIDE, _STEP = 9, 150.0  # junctions a side of an island, and metres between them
 _APART = 4_000.0
