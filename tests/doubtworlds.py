@@ -25,7 +25,7 @@ _SIDE, _STEP = 9, 150.0  # junctions a side of an island, and metres between the
 _APART = 4_000.0
 _CELL = 150.0
 _MEDIAN_M = 75.0
-_PACES = 9
+_PACES = 25
 _SIGMA = _MEDIAN_M / np.sqrt(2 * np.log(2))
 KINDS = ("residential", "footway")
 ERRORS = InputErrors(missing={"footway": 0.15}, people_cell=0.3, people_block=0.3, snapping_m=0.0, speed_m_s=0.1)
