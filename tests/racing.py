@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.sparse import coo_array
 
-from accessibility import Network, search
+from accessibility.streets import search
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
     from scipy.sparse import csr_array
+
+    from accessibility import Network
 
 
 ROUNDS = 7

@@ -11,9 +11,9 @@ import numpy as np
 from hypothesis import strategies as st
 from pyproj import CRS
 
-from accessibility import search
-from accessibility.search.impedance import IMPASSABLE, Impedance
+from accessibility.streets import search
 from accessibility.streets.network import Network
+from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 

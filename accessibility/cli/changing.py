@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.search.compiling import limited_threads
+from accessibility.streets.search.compiling import limited_threads
 from accessibility.study.holding import hold_plans
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes

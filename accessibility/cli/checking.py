@@ -9,7 +9,7 @@ from accessibility.cli.options import READING_STEPS
 from accessibility.measures.tables import headline
 from accessibility.present.layers.files import write_csv
 from accessibility.quality import measure_quality
-from accessibility.search.compiling import limited_threads
+from accessibility.streets.search.compiling import limited_threads
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from accessibility.present.report.differences import (
     scenario_table,
     write_comparison,
 )
-from accessibility.search.compiling import limited_threads, run_in_threads
+from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import read_study
 

@@ -76,14 +76,14 @@ class RichProgress(Silence):
             self._bar.update(self._task, completed=self._begun, total=self._begun, description="Done")
         self._bar.stop()
         if self._listening:
-            from accessibility.search.compiling import announce_compiling  # noqa: PLC0415 -- as above
+            from accessibility.streets.search.compiling import announce_compiling  # noqa: PLC0415 -- as above
 
             announce_compiling(None)
 
     def start(self, steps: int) -> None:
         """Say how many steps there will be."""
         self._bar.update(self._task, total=steps)
-        from accessibility.search.compiling import announce_compiling  # noqa: PLC0415 -- numba only where steps begin
+        from accessibility.streets.search.compiling import announce_compiling  # noqa: PLC0415 -- numba only where steps begin
 
         announce_compiling(self._compiling)
         self._listening = True

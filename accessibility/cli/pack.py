@@ -33,8 +33,8 @@ from accessibility.present.report.sureness import (
 )
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
-from accessibility.search.compiling import limited_threads, run_in_threads
 from accessibility.standards import SETTINGS
+from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.loading.context import default_cache
 from accessibility.study.proposing import Question

@@ -14,7 +14,7 @@ from accessibility.geo.projection import WGS84, distances, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id, weighted_quantile
-from accessibility.search.straight import NO_SITE
+from accessibility.streets.search.straight import NO_SITE
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.projection import transform
-from accessibility.search.straight import pairs_within
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
+from accessibility.streets import search
+from accessibility.streets.search.straight import pairs_within
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 
 if TYPE_CHECKING:

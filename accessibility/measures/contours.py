@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numba as nb
 import numpy as np
 
-from accessibility.search.compiling import run_in_threads
+from accessibility.streets.search.compiling import run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
-from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
-from accessibility.search.straight import NO_SITE, measure_radius
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.streets import search
+from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.geo.plotting import Colouring
-    from accessibility.search.packing import Graph
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
+    from accessibility.streets.search.packing import Graph
 
 
 class Host(Protocol):

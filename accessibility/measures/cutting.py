@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.measures.contours import FLAT
-from accessibility.search import split_labels
-from accessibility.search.impedance import IMPASSABLE
+from accessibility.streets.search import split_labels
+from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.contours import Strokes
-    from accessibility.search import Stops
-    from accessibility.search.packing import Graph
+    from accessibility.streets.search import Stops
+    from accessibility.streets.search.packing import Graph
 
 _HALF = 0.5  # costs are rounded to whole units: half a unit beyond the limit still rounds to it
 _NEXT_TO_NOTHING = 1e-9  # stands for a cost of zero below a fraction line

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility import search
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
+from accessibility.streets import search
 from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility import search
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import by_node
-from accessibility.search.stops import NO_LABEL
 from accessibility.standards import CM_PER_M, MS_PER_S
+from accessibility.streets import search
+from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.packing import by_node
+from accessibility.streets.search.stops import NO_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.search import Standing
-    from accessibility.search.packing import Arcs
     from accessibility.streets.network import Network
+    from accessibility.streets.search import Standing
+    from accessibility.streets.search.packing import Arcs
 
     Incident = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility import search
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.contours import FLAT, PIN, ROUND, Strokes, draw_contours
 from accessibility.measures.cutting import cut_edges, draw_exactly, nest_areas, node_costs, place_along
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
+from accessibility.streets import search
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.search.packing import Graph
     from accessibility.streets.network import Network
+    from accessibility.streets.search.packing import Graph
 
 SIDE_M = 30.0
 """How far a service area goes to each side of its streets, if not said otherwise: the first row of houses."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility import search
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import absent
 from accessibility.standards import CM_PER_M, MS_PER_S, Rule
+from accessibility.streets import search
 from accessibility.streets.snapping import NOWHERE
 
 if TYPE_CHECKING:

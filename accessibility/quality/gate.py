@@ -34,11 +34,11 @@ from accessibility.quality.suspicions import (
     repeated_people,
 )
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.search.compiling import run_in_threads
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.crossings import find_crossings, join_crossings
 from accessibility.streets.foot import FERRY
+from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
     """Return every finding on a study's inputs and what each is worth in points of coverage.
 
     Kinds of findings are weighed beside each other, on as many threads as
-    `accessibility.search.compiling.limited_threads` says.
+    `accessibility.streets.search.compiling.limited_threads` says.
 
     Parameters
     ----------

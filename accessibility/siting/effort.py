@@ -15,7 +15,7 @@ import numba as nb
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.search.compiling import compiled_s
+from accessibility.streets.search.compiling import compiled_s
 
 WORK = 4e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one

@@ -13,11 +13,11 @@ from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, as_flags, filled, read_only, refuse
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
-from accessibility.search.impedance import IMPASSABLE, Impedance
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY
 from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
 from accessibility.streets.packed import Packed
+from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from accessibility.geo.memo import Memo
-from accessibility.search.packing import Arcs, Graph, Layout, build_arcs, build_graph, hilbert_rank
+from accessibility.streets.search.packing import Arcs, Graph, Layout, build_arcs, build_graph, hilbert_rank
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from accessibility.search.impedance import Impedance
     from accessibility.standards import Walker
+    from accessibility.streets.search.impedance import Impedance
 
 _MOST = 8  # graphs of one network: those of a run's walkers and of metres; each is as large as the network
 

@@ -13,9 +13,9 @@ from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
-from accessibility.search.segments import SegmentGrid
-from accessibility.search.stops import UNREACHED, Stops
 from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.search.segments import SegmentGrid
+from accessibility.streets.search.stops import UNREACHED, Stops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

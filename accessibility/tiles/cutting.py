@@ -16,18 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from accessibility import __version__, search
+from accessibility import __version__
 from accessibility.errors import InputError
 from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
-from accessibility.search.packing import hilbert_rank
-from accessibility.search.stops import NO_LABEL
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import write_aside, write_folder
 from accessibility.sources.lines import fingerprints
+from accessibility.streets import search
 from accessibility.streets.compounds import sealed_edges
 from accessibility.streets.network import PER_EDGE
+from accessibility.streets.search.packing import hilbert_rank
+from accessibility.streets.search.stops import NO_LABEL
 from accessibility.streets.snapping import NOWHERE, SnapLimits, snap_points
 
 if TYPE_CHECKING:

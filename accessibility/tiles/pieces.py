@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import shapely
 
 from accessibility.demand import Demand
-from accessibility.search.impedance import IMPASSABLE
 from accessibility.sites import Sites
 from accessibility.streets.network import PER_EDGE, Network, Origin
+from accessibility.streets.search.impedance import IMPASSABLE
 from accessibility.streets.snapping import NOWHERE, Positions, SnapLimits, Snapped, snap_points
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 

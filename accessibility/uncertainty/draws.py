@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility import search
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
-from accessibility.search.impedance import IMPASSABLE, Impedance
-from accessibility.search.straight import NO_SITE, measure_radius
 from accessibility.standards import CM_PER_M, SETTINGS
+from accessibility.streets import search
 from accessibility.streets.compounds import main_parts
+from accessibility.streets.search.impedance import IMPASSABLE, Impedance
+from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Choices, Positions, SnapLimits
 from accessibility.uncertainty.chance import Chance
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.search.packing import Arcs
     from accessibility.standards import Walker
+    from accessibility.streets.search.packing import Arcs
     from accessibility.uncertainty.scene import Case, Scene
     from accessibility.uncertainty.sources import InputErrors
 

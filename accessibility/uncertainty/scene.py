@@ -12,8 +12,8 @@ from accessibility.geo.arrays import Frozen
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
-from accessibility.search.packing import hilbert_rank, wire
 from accessibility.standards import SETTINGS
+from accessibility.streets.search.packing import hilbert_rank, wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
 from accessibility.streets.ways import continue_ways
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.search.packing import Wiring
     from accessibility.settlement import Density
     from accessibility.standards import Walker
     from accessibility.streets.network import Network
+    from accessibility.streets.search.packing import Wiring
     from accessibility.uncertainty.sources import InputErrors
 
 MOST_CHOICES = 4

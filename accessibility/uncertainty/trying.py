@@ -12,8 +12,8 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen
-from accessibility.search.compiling import run_in_threads
 from accessibility.sources.files import write_aside
+from accessibility.streets.search.compiling import run_in_threads
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import PARTS, Draw
 from accessibility.uncertainty.sources import IN_THE_DATA

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility import search
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import distances, transform
 from accessibility.measures.coverage import Coverage, Nearest, decide_coverage, decide_people
-from accessibility.search.straight import NO_SITE, STRETCH, measure_radius
+from accessibility.streets import search
 from accessibility.streets.editing import edit_streets
 from accessibility.streets.pieces import Footing
+from accessibility.streets.search.straight import NO_SITE, STRETCH, measure_radius
 from accessibility.streets.snapping import EdgeIndex, Positions, SnapLimits, Snapped
 from accessibility.whatif.comparison import Tally
 

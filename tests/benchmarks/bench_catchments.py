@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 import tracemalloc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from racing import everybody, matrix, seconds
 from scipy.sparse.csgraph import dijkstra
 
-from accessibility import Network, search
-from accessibility.search.packing import build_arcs, hilbert_rank
+from accessibility.streets import search
+from accessibility.streets.search.packing import build_arcs, hilbert_rank
+
+if TYPE_CHECKING:
+    from accessibility import Network
 
 CANDIDATES = 10_000
 LIMIT = 1_200 * 100  # centimetres

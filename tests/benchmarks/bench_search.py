@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
@@ -18,9 +18,12 @@ import pytest
 from racing import matrix, ratios, seconds
 from scipy.sparse.csgraph import dijkstra
 
-from accessibility import Network, search
-from accessibility.search.packing import build_graph, hilbert_rank
 from accessibility.sources.osm.extracts import read_network
+from accessibility.streets import search
+from accessibility.streets.search.packing import build_graph, hilbert_rank
+
+if TYPE_CHECKING:
+    from accessibility import Network
 
 ROOT = Path(__file__).parents[2]
 PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"

@@ -12,17 +12,19 @@ from blockworlds import BEST, SITES, read_blocks
 from racing import everybody
 from scipy.spatial import cKDTree
 
-from accessibility import Network, search
-from accessibility.search.packing import build_arcs, hilbert_rank
 from accessibility.siting import Problem, SitingPlan, solve_lscp, solve_mclp, solve_p_center, verify_plan
 from accessibility.siting.covering import read_covering
 from accessibility.siting.limits import Limits
 from accessibility.siting.reduction import reduce_covering
+from accessibility.streets import search
+from accessibility.streets.search.packing import build_arcs, hilbert_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from accessibility import Network
 
 LIMIT_M = 1_200
 LIMIT_S = 60.0

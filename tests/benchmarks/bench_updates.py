@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from racing import everybody
 
-from accessibility import Network, search
-from accessibility.search import updates
-from accessibility.search.packing import build_arcs
-from accessibility.search.stops import NO_LABEL
+from accessibility.streets import search
+from accessibility.streets.search import updates
+from accessibility.streets.search.packing import build_arcs
+from accessibility.streets.search.stops import NO_LABEL
+
+if TYPE_CHECKING:
+    from accessibility import Network
 
 OUTLETS = 500
 OPERATIONS = 400

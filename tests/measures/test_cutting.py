@@ -8,10 +8,11 @@ from cutworlds import ways
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accessibility import Network, Walker, search
+from accessibility import Network, Walker
 from accessibility.measures.cutting import Pieces, cut_edges, place_along
-from accessibility.search import Stops
-from accessibility.search.packing import build_graph
+from accessibility.streets import search
+from accessibility.streets.search import Stops
+from accessibility.streets.search.packing import build_graph
 
 PLACES = (0.0, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
 

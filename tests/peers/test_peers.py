@@ -26,11 +26,12 @@ import pytest
 import shapely
 from pyproj import CRS
 
-from accessibility import Demand, Network, Sites, Walker, measure_coverage, search
+from accessibility import Demand, Network, Sites, Walker, measure_coverage
 from accessibility.geo.projection import transform
-from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_graph
 from accessibility.sources.osm.extracts import read_network
+from accessibility.streets import search
+from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.packing import build_graph
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

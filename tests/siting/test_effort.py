@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from accessibility.search import compiling as kernels
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
@@ -17,6 +16,7 @@ from accessibility.siting.effort import WORK, Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.models.mclp import cover_within
+from accessibility.streets.search import compiling as kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from doubtworlds import COUNT, hold_truth, town
 
 from accessibility import Scenario, Standard, Study
 from accessibility.errors import InputError
-from accessibility.search.compiling import limited_threads
+from accessibility.streets.search.compiling import limited_threads
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import PARTS, Draw

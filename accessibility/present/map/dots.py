@@ -9,7 +9,7 @@ import numpy as np
 from accessibility.geo.projection import mercator
 from accessibility.present.map.overlays import shade_limits, shade_of
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
-from accessibility.search.packing import hilbert_rank
+from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,8 +14,8 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.present.map.packing import packed, steps, varints
-from accessibility.search.packing import hilbert_rank
 from accessibility.standards import SETTINGS
+from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

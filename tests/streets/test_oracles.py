@@ -18,18 +18,19 @@ from scipy.sparse.csgraph import dijkstra
 from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
-from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study, search
-from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_graph
+from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study
 from accessibility.sources.osm.extracts import read_network
+from accessibility.streets import search
 from accessibility.streets.foot import FootAccess
+from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.packing import build_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from accessibility.search.impedance import Impedance
+    from accessibility.streets.search.impedance import Impedance
 
 PEOPLE, OUTLETS = 400, 25
 

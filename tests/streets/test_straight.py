@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from accessibility.geo.projection import WGS84, transform
-from accessibility.search.straight import NO_SITE, measure_radius
+from accessibility.streets.search.straight import NO_SITE, measure_radius
 
 places = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=14)
 

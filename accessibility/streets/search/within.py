@@ -1,7 +1,7 @@
 """The nearest site within a limit along arcs whose costs change from one question to the next.
 
-Nothing is eliminated beforehand, as for `accessibility.search.nearest`: making a graph ready costs more than one
-bounded search does.
+Nothing is eliminated beforehand, as for `accessibility.streets.search.nearest`: making a graph ready costs more than
+one bounded search does.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.search.floods import read_off
-from accessibility.search.multisource import bucket_shift, search_arcs, seed_ends
-from accessibility.search.stops import NO_LABEL, UNREACHED
+from accessibility.streets.search.floods import read_off
+from accessibility.streets.search.multisource import bucket_shift, search_arcs, seed_ends
+from accessibility.streets.search.stops import NO_LABEL, UNREACHED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.packing import Arcs
-    from accessibility.search.stops import Stops
+    from accessibility.streets.search.packing import Arcs
+    from accessibility.streets.search.stops import Stops
 
 
 def nearest_within(arcs: Arcs, sites: Stops, limit: int) -> NDArray[np.uint64]:

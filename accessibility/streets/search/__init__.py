@@ -18,7 +18,7 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 >>> import numpy as np
 >>> import accessibility as acc
 >>> from accessibility import search
->>> from accessibility.search.packing import build_arcs, build_graph
+>>> from accessibility.streets.search.packing import build_arcs, build_graph
 >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
 >>> walking = road.impedance(acc.Walker())
 >>> arcs, graph = build_arcs(road, walking), build_graph(road, walking)
@@ -32,10 +32,10 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 
 from __future__ import annotations
 
-from accessibility.search.bounded import catchments
-from accessibility.search.multisource import nearest
-from accessibility.search.stops import UNREACHED, Stops, read_labels, split_labels
-from accessibility.search.updates import (
+from accessibility.streets.search.bounded import catchments
+from accessibility.streets.search.multisource import nearest
+from accessibility.streets.search.stops import UNREACHED, Stops, read_labels, split_labels
+from accessibility.streets.search.updates import (
     Change,
     Standing,
     close_site,
@@ -45,7 +45,7 @@ from accessibility.search.updates import (
     stand,
     undo_change,
 )
-from accessibility.search.within import nearest_within, read_within
+from accessibility.streets.search.within import nearest_within, read_within
 
 __all__ = [
     "UNREACHED",

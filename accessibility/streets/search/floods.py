@@ -5,8 +5,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from accessibility.search.multisource import IDLE, NOBODY, link, unlink
-from accessibility.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, added, direct, part, to_end
+from accessibility.streets.search.multisource import IDLE, NOBODY, link, unlink
+from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, added, direct, part, to_end
 
 _32 = np.uint64(32)
 _0 = np.uint64(0)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.search.impedance import IMPASSABLE
+from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.impedance import Impedance
+    from accessibility.streets.search.impedance import Impedance
 
 _Pool = tuple["NDArray[np.uint32]", ...]
 SLOTS = 3

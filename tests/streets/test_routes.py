@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from searchworlds import World, stops
 from searchworlds import worlds as drawn
 
-from accessibility import search
 from accessibility.measures.routes import Leg, trace_route
-from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_arcs
-from accessibility.search.stops import NO_LABEL
+from accessibility.streets import search
+from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.packing import build_arcs
+from accessibility.streets.search.stops import NO_LABEL
 
 
 def cost_of(world: World, leg: Leg) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.search.compiling import run_in_threads
+from accessibility.streets.search.compiling import run_in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

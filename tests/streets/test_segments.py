@@ -7,7 +7,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accessibility.search.segments import SegmentGrid
+from accessibility.streets.search.segments import SegmentGrid
 
 vertices = st.tuples(st.integers(0, 40), st.integers(0, 40))
 lines = st.lists(st.lists(vertices, min_size=2, max_size=5), min_size=1, max_size=25)

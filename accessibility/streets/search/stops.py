@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.packing import Graph
+    from accessibility.streets.search.packing import Graph
 
 UNREACHED = np.uint32(0x7FFF_FFFF)
 """The cost of a node from which no site is reached."""

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 import numba as nb
 import numpy as np
 
-from accessibility.search.elimination import Hierarchy, eliminate
-from accessibility.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import Hierarchy, eliminate
+from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.impedance import Impedance
+    from accessibility.streets.search.impedance import Impedance
 
 _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searchworlds import World, oracle, stops, worlds
 
-from accessibility import search
-from accessibility.search.elimination import eliminate
-from accessibility.search.impedance import IMPASSABLE
-from accessibility.search.packing import build_arcs, build_graph, hilbert_rank, wire
+from accessibility.streets import search
+from accessibility.streets.search.elimination import eliminate
+from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.packing import build_arcs, build_graph, hilbert_rank, wire
 
 
 @settings(max_examples=400, deadline=None)

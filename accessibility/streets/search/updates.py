@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.search.bounded import attach
-from accessibility.search.floods import begin, clear, concern, flood, read_off, refill_nodes
-from accessibility.search.multisource import bucket_shift
-from accessibility.search.stops import HIGH, LOW, NO_LABEL, UNREACHED, Stops
+from accessibility.streets.search.bounded import attach
+from accessibility.streets.search.floods import begin, clear, concern, flood, read_off, refill_nodes
+from accessibility.streets.search.multisource import bucket_shift
+from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, UNREACHED, Stops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.packing import Arcs
+    from accessibility.streets.search.packing import Arcs
 
     Words = NDArray[np.uint64]
     Rows = NDArray[np.uint32]

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from searchworlds import World, oracle, stops, worlds
 
-from accessibility import InputError, Walker, search
-from accessibility.search.packing import build_arcs, build_graph
+from accessibility import InputError, Walker
 from accessibility.sources.osm.extracts import read_network
+from accessibility.streets import search
+from accessibility.streets.search.packing import build_arcs, build_graph
 
 if TYPE_CHECKING:
     from pathlib import Path

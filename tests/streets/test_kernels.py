@@ -14,7 +14,7 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
-from accessibility.search.compiling import limited_threads, run_in_threads
+from accessibility.streets.search.compiling import limited_threads, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREACHED, added, part
+from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREACHED, added, part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.elimination import Hierarchy
-    from accessibility.search.packing import Arcs, Graph
-    from accessibility.search.stops import Stops
+    from accessibility.streets.search.elimination import Hierarchy
+    from accessibility.streets.search.packing import Arcs, Graph
+    from accessibility.streets.search.stops import Stops
 
 NOBODY = np.uint32(0xFFFF_FFFF)
 IDLE = np.uint32(0xFFFF_FFFE)
@@ -82,8 +82,8 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     -------
     NDArray[np.uint64]
         ``(n + i,)`` labels, ``cost << 32 | site``: of the streets at the node's
-        `accessibility.search.elimination.Hierarchy.place`, then of the inside of compounds at theirs. `split_labels`
-        takes them apart.
+        `accessibility.streets.search.elimination.Hierarchy.place`, then of the inside of compounds at theirs.
+        `split_labels` takes them apart.
 
     Examples
     --------

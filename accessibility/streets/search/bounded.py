@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
-from accessibility.search.multisource import NOBODY, bucket_shift
-from accessibility.search.packing import by_node
-from accessibility.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
+from accessibility.streets.search.multisource import NOBODY, bucket_shift
+from accessibility.streets.search.packing import by_node
+from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.search.packing import Arcs
+    from accessibility.streets.search.packing import Arcs
 
 Pairs = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.uint32]"]
 _32 = np.uint64(32)
