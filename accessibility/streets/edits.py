@@ -324,7 +324,7 @@ def edit_of(table: dict[str, Any]) -> StreetEdit:
     Raises
     ------
     InputError
-        A table that is none, or more than one, and whatever the edit refuses.
+        An invalid table, or more than one geometry, and whatever the edit refuses.
 
     Examples
     --------

@@ -12,7 +12,7 @@ AUTHORS = "The outlet-accessibility authors"
 
 @checked
 def cite(form: Literal["text", "bibtex"] = "text") -> str:
-    """Return how the program is cited, with its version; `Study.attribution` says whom a study's data are owed to.
+    """Return how the program is cited, with its version; `Study.attribution` names the sources of its data.
 
     Parameters
     ----------

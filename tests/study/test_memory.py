@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -116,6 +117,28 @@ def test_flags_say_what_is_open(read: Study) -> None:
     study = Study.of(read.network, held["people"], outlets, banks=banks)
     is_open = dict(zip(study.sites.ids.tolist(), study.sites.open.tolist(), strict=True))
     assert is_open == {"O1": True, "O2": False, "B1": True}
+
+
+@pytest.mark.parametrize("closed", [[], ["B1"], ["N1"], ["B1", "N1"]])
+def test_sites_of_every_kind_may_open_as_before_unless_they_have_closed_down(closed: list[str]) -> None:
+    at = 500_000 + np.array([[0, 0], [4_900, 0], [2_000, 0], [3_000, 0]])
+    road = acc.Network(node_xy=at[:2], edges=[(0, 1)], length_m=[4_900], crs="EPSG:32649")
+    people = acc.Demand(ids=["a", "b"], xy=at[:2], population=[30, 10], crs="EPSG:32649")
+    ids = ["O1", "O2", "B1", "N1"]
+    sites = acc.Sites(
+        ids=ids,
+        xy=at,
+        kind=["outlet", "outlet", "bank", "new"],
+        open=[True, False, False, False],
+        closed=[site in closed for site in ids],
+        crs="EPSG:32649",
+    )
+    study = Study.of(road, people, sites)
+    assert study.sites.ids.tolist() == ids
+    assert study.sites.open.tolist() == sites.open.tolist()
+    assert study.sites.may_open.tolist() == sites.may_open.tolist()
+    with pytest.raises(InputError, match="candidates: 'N1' is open; expected sites that do not count today"):
+        Study.of(road, people, replace(sites, open=np.array([True, True, False, True]), closed=np.zeros(4, bool)))
 
 
 def test_polygons_wider_than_a_walk_are_shared_or_refused(read: Study) -> None:

@@ -76,16 +76,35 @@ def _by_role(sites: Mapping[str, object]) -> dict[str, object]:
 
 
 def _marked(given: object, role: str) -> object:
-    """Return a frame whose flag ``open`` is the word that the readers know: a status, or being a partner."""
-    if not isinstance(given, pd.DataFrame) or "open" not in given.columns:
+    """Return a frame whose flags are the words that the readers know: a status, or being a partner.
+
+    A bank or a candidate that does not count today may open, unless it has closed down; an outlet may not.
+    """
+    if not isinstance(given, pd.DataFrame):
         return given
-    flags = pd.Series(given["open"])
-    if not flags.isin([True, False]).all():
-        msg = f"{role}: column 'open' has {flags[~flags.isin([True, False])].iloc[0]!r}; expected true or false"
+    flags = {"open": _flags(given["open"], role)} if "open" in given.columns else {}
+    if "closed" in given.columns and given["closed"].dtype == bool:  # of `Sites`; else a column of somebody's own
+        flags["closed"] = given["closed"]
+    gone = flags.get("closed", pd.Series(data=False, index=given.index))
+    if "open" in flags:
+        if role == "candidates" and flags["open"].any():
+            first = given.index[flags["open"]][0]
+            msg = f"candidates: {first!r} is open; expected sites that do not count today, or an outlet or a bank"
+            raise InputError(msg)
+        if role == "banks":
+            given = given.assign(partner=flags["open"].map({True: "yes", False: "no"}))
+        gone |= ~flags["open"] & (role == "outlets")
+    if not flags or (role == "banks" and "closed" not in flags):
+        return given.drop(columns=[*flags])
+    return given.drop(columns=[*flags]).assign(status=gone.map({True: "closed", False: "open"}))
+
+
+def _flags(given: pd.Series[Any], role: str) -> pd.Series[Any]:
+    wrong = ~given.isin([True, False])
+    if wrong.any():
+        msg = f"{role}: column {given.name!r} has {given[wrong].iloc[0]!r}; expected true or false"
         raise InputError(msg)
-    if role == "banks":
-        return given.drop(columns="open").assign(partner=flags.map({True: "yes", False: "no"}))
-    return given.drop(columns="open").assign(status=flags.map({True: "open", False: "closed"}))
+    return given.astype(bool)
 
 
 @dataclass(frozen=True, kw_only=True)
