@@ -296,22 +296,22 @@ def site(  # noqa: PLR0913 -- the options of a command
         geotiff=geotiff,
     )
     enough = _GAP if gap is None else gap
+    held = None
+    if robust and not tiles:  # first: what it refuses is refused before a file is written
+        from accessibility.cli.changing import run_held  # noqa: PLC0415
+
+        with _progress(quiet=quiet) as progress:
+            held = run_held(study, question, options, progress)
     with _progress(quiet=quiet) as progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
-            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question)
+            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question, robust=robust)
             result = run_tiles(study, out, options, tiling, progress, question)
         else:
             _refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_site(study, question, out, options, progress)
-    _tell(result, lang, quiet=quiet, as_json=as_json)
-    if robust:
-        from accessibility.cli.changing import held_text, run_held  # noqa: PLC0415
-
-        with _progress(quiet=quiet) as progress:
-            facts = run_held(study, question, options, progress)
-        _tell_lines(facts, held_text, quiet=quiet, as_json=as_json)
+    _tell(result, lang, held, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
     if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
         raise typer.Exit(EXIT_UNPROVEN)
@@ -324,15 +324,19 @@ def _tell_lines(facts: dict[str, Any], say: Any, *, quiet: bool, as_json: bool) 
         typer.echo("\n".join(map(visible, say(facts))))
 
 
-def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
-    """Print what a run found."""
+def _tell(result: Any, lang: str | None, held: dict[str, Any] | None = None, *, quiet: bool, as_json: bool) -> None:
+    """Print what a run found, and whether its plan holds by other inputs where that was asked."""
     if as_json:
-        siting = result.manifest["siting"]
-        _print_json(result.manifest["totals"] | ({} if siting is None else {"siting": siting}))
+        more = {"siting": result.manifest["siting"], "robust": held}
+        _print_json(result.manifest["totals"] | {name: facts for name, facts in more.items() if facts is not None})
     elif not quiet:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
         print_coverage(result, console_language(lang))
+        if held is not None:
+            from accessibility.cli.changing import held_text  # noqa: PLC0415
+
+            _tell_lines(held, held_text, quiet=quiet, as_json=as_json)
 
 
 @app.command()

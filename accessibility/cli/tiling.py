@@ -62,17 +62,21 @@ class Tiling:
         scheduler: str | None = None,
         memory: str | None = None,
         question: Question | None = None,
+        robust: bool = False,
     ) -> Tiling:
         """Return how a command deals an area out.
 
         Raises
         ------
         InputError
-            Options of a run that draws, a size of memory that is none, the extra that is not installed.
+            Options of a run that draws, or that tries errors of the inputs; an invalid size of memory; an extra that
+            is not installed.
         """
-        drawn = [f"--{name}" for name in ("basemap", "shapefile", "geotiff") if getattr(options, name)]
-        if drawn:
-            msg = f"--tiles writes tables alone; expected it without {' and '.join(drawn)}"
+        refused = ("basemap", "shapefile", "geotiff", "uncertainty")  # what needs the whole area in memory
+        more = [name for name in refused if getattr(options, name)]
+        more += ["robust"] * robust
+        if more:
+            msg = f"--tiles writes tables alone; expected it without {' and '.join(f'--{name}' for name in more)}"
             raise InputError(msg)
         if question is not None:
             _refuse_but_budget(question)

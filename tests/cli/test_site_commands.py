@@ -247,3 +247,18 @@ def test_a_gap_reaches_the_solver_and_decides_the_exit(
     assert gaps == [asked_gap]
     told = manifest(out)["siting"]
     assert (told["status"], told["question"]["gap"]) == ("feasible", asked_gap)
+
+
+def test_whether_a_plan_holds_is_told_with_it_or_refused_before_a_file_is_written(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "site", town, "--model", "lscp", "--robust", "--out", out) == 2
+    assert "mclp" in capsys.readouterr().err
+    assert not out.exists()
+    assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--json", "--out", out) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["siting"]["selected"]
+    assert told["robust"]["draws"] > 0
+    assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--out", out) == 0
+    assert "robust plan" in capsys.readouterr().out

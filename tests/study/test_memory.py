@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+import worlds
 from conftest import STEP_DEG
 
 import accessibility as acc
@@ -121,20 +122,18 @@ def test_flags_say_what_is_open(read: Study) -> None:
 
 @pytest.mark.parametrize("closed", [[], ["B1"], ["N1"], ["B1", "N1"]])
 def test_sites_of_every_kind_may_open_as_before_unless_they_have_closed_down(closed: list[str]) -> None:
-    at = 500_000 + np.array([[0, 0], [4_900, 0], [2_000, 0], [3_000, 0]])
-    road = acc.Network(node_xy=at[:2], edges=[(0, 1)], length_m=[4_900], crs="EPSG:32649")
-    people = acc.Demand(ids=["a", "b"], xy=at[:2], population=[30, 10], crs="EPSG:32649")
-    ids = ["O1", "O2", "B1", "N1"]
-    sites = acc.Sites(
+    road = worlds.line(4_900, 1)
+    people = worlds.people([(0, 0), (4_900, 0)], [30, 10])
+    ids = np.array(["O1", "O2", "B1", "N1"], object)
+    sites = replace(
+        worlds.outlets([(0, 0), (4_900, 0), (2_000, 0), (3_000, 0)]),
         ids=ids,
-        xy=at,
-        kind=["outlet", "outlet", "bank", "new"],
-        open=[True, False, False, False],
-        closed=[site in closed for site in ids],
-        crs="EPSG:32649",
+        kind=np.array(["outlet", "outlet", "bank", "new"], object),
+        open=np.array([True, False, False, False]),
+        closed=np.isin(ids, closed),
     )
     study = Study.of(road, people, sites)
-    assert study.sites.ids.tolist() == ids
+    assert study.sites.ids.tolist() == ids.tolist()
     assert study.sites.open.tolist() == sites.open.tolist()
     assert study.sites.may_open.tolist() == sites.may_open.tolist()
     with pytest.raises(InputError, match="candidates: 'N1' is open; expected sites that do not count today"):

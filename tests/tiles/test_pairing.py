@@ -99,3 +99,5 @@ def test_tiles_answer_a_budget_alone(
 ) -> None:
     assert call(monkeypatch, "site", town, "--tiles", *words) == 2
     assert "expected --budget with --tiles" in capsys.readouterr().err
+    assert call(monkeypatch, "site", town, "--tiles", "--budget", "2", "--robust") == 2
+    assert "expected it without --robust" in capsys.readouterr().err

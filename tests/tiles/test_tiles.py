@@ -370,7 +370,7 @@ def test_the_command_takes_options_of_tiles_with_tiles_alone(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for words, why in {
         ("--memory", "4GB"): "--memory without --tiles",
-        ("--tiles", "--geotiff"): "without --geotiff",
+        ("--tiles", "--geotiff", "--uncertainty"): "without --geotiff and --uncertainty",
         ("--tiles", "--memory", "much"): "--memory much: no size",
     }.items():
         assert call(monkeypatch, "cover", town, *words) == 2
