@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accessibility import __version__
-from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
+from accessibility.cli.arguments import (
     Basemap,
     Geotiff,
     Json,
@@ -24,6 +24,7 @@ from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     StudyFile,
     Tiles,
     Workers,
+    refuse_without_tiles,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
 from accessibility.errors import InputError, visible
@@ -221,16 +222,9 @@ def cover(  # noqa: PLR0913 -- the options of a command
             tiling = Tiling.of(options, scheduler=scheduler, memory=memory)
             result = run_tiles(study, out, options, tiling, progress)
         else:
-            _refuse_without_tiles(scheduler=scheduler, memory=memory)
+            refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_cover(study, out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
-
-
-def _refuse_without_tiles(**given: str | None) -> None:
-    named = [f"--{name}" for name, value in given.items() if value is not None]
-    if named:
-        msg = f"{' and '.join(named)} without --tiles; expected --tiles with it"
-        raise InputError(msg)
 
 
 @app.command()
@@ -309,7 +303,7 @@ def site(  # noqa: PLR0913 -- the options of a command
             tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question, robust=robust)
             result = run_tiles(study, out, options, tiling, progress, question)
         else:
-            _refuse_without_tiles(scheduler=scheduler, memory=memory)
+            refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_site(study, question, out, options, progress)
     _tell(result, lang, held, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
