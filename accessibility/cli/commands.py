@@ -24,7 +24,6 @@ from accessibility.cli.arguments import (
     StudyFile,
     Tiles,
     Workers,
-    refuse_without_tiles,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
 from accessibility.errors import InputError, visible
@@ -203,7 +202,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
     ] = None,
 ) -> None:
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
-    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
     from accessibility.cli.pack import run_cover  # noqa: PLC0415
 
     options = Options(
@@ -267,7 +266,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     memory: Memory = None,
 ) -> None:
     """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
-    from accessibility.cli.options import Options  # noqa: PLC0415
+    from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
     from accessibility.cli.pack import run_site  # noqa: PLC0415
     from accessibility.study.proposing import Question  # noqa: PLC0415
 
