@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accessibility import __version__
-from accessibility.cli.arguments import (
+from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     Basemap,
     Geotiff,
     Json,
