@@ -257,10 +257,8 @@ def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
     """Return a shapely geometry of whatever was given for one."""
     import shapely  # noqa: PLC0415
 
-    if hasattr(given, "to_crs"):
-        return _of_table(given, subject)
-    if hasattr(given, "geom_type"):
-        return given
+    if not isinstance(given, type) and hasattr(given, "geom_type"):
+        return _of_table(given, subject) if hasattr(given, "to_crs") else given
     try:
         if isinstance(given, str):
             return shapely.from_wkt(given)

@@ -58,8 +58,8 @@ class Backdrop:
     network: Network | None = None
     water: gpd.GeoDataFrame | None = None
     names: gpd.GeoDataFrame | None = None
-    basemap: bool = False
     sure: Uncertainty | None = None
+    basemap: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

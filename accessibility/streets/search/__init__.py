@@ -17,7 +17,7 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 
 >>> import numpy as np
 >>> import accessibility as acc
->>> from accessibility import search
+>>> from accessibility.streets import search
 >>> from accessibility.streets.search.packing import build_arcs, build_graph
 >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
 >>> walking = road.impedance(acc.Walker())
