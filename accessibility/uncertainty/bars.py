@@ -59,6 +59,9 @@ class Interval:
     def of(cls, values: NDArray[np.float64]) -> Interval:
         """Return the interval of some draws, and its Monte-Carlo error: of a normal distribution as wide as theirs.
 
+        Its ends stand at the ``(n + 1) p``-th of n draws in order (Hyndman and Fan 1996, definition 6): one more draw
+        falls between them 95 times of 100 whatever n is, while numpy's usual ends hold 91 of 100 with 50 draws.
+
         Parameters
         ----------
         values
@@ -67,18 +70,18 @@ class Interval:
         Returns
         -------
         Interval
-            The middle 95 % of them; NaN of none.
+            The middle 95 % of them, the least and the greatest of fewer than 39; NaN of none.
 
         Examples
         --------
         >>> import numpy as np
-        >>> Interval.of(np.linspace(0, 1, 41)).low
-        0.025
+        >>> Interval.of(np.arange(1.0, 80.0)).low
+        2.0
         """
         there = values[np.isfinite(values)]
         if not len(there):
             return cls(low=np.nan, high=np.nan, error=np.nan)
-        low, high = np.quantile(there, _TAILS).tolist()
+        low, high = np.quantile(there, _TAILS, method="weibull").tolist()
         error = np.sqrt(_TAILS[0] * _TAILS[1] / len(there)) / _TAIL_DENSITY * there.std()
         return cls(low=low, high=high, error=float(error))
 
