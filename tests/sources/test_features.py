@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+import osmium
 import pytest
 import shapely
 from conftest import ROOT
@@ -119,6 +120,30 @@ def test_a_ring_that_is_no_outline_takes_nobody_else_with_it(tmp_path: Path, rin
     places, set_aside = read_places(file, "amenity=bank")
     assert places["id"].tolist() == ["r23"]
     assert sum(finding.count for finding in set_aside) == 1
+
+
+@pytest.mark.parametrize("as_pbf", [False, True])
+def test_a_way_around_that_is_no_outline_is_told_too(tmp_path: Path, *, as_pbf: bool) -> None:
+    whole, crossed = [2, 3, 6, 5, 2], [1, 5, 2, 4, 1]
+    border = {"boundary": "administrative", "admin_level": "8", "population": "5"}
+    kinds = [border, {"building": "yes"}, {"natural": "water"}]
+    objects = [*NODES, way(30, [1, 2, 3], border)]  # a piece of some border, and no area
+    for number, tags in enumerate(kinds):
+        objects.append(way(10 + number, whole, {**tags, "name": "whole"}))
+        objects.append(way(20 + number, crossed, {**tags, "name": "crossed"}))
+    file = write_osm(tmp_path / "town.osm", *objects)
+    if as_pbf:
+        with osmium.SimpleWriter(str(tmp_path / "town.osm.pbf")) as out:
+            for thing in osmium.FileProcessor(str(file)):
+                out.add(thing)
+        file = tmp_path / "town.osm.pbf"
+    for read, code, row in (
+        (read_districts, "incomplete-district", "w10"),
+        (read_buildings, "broken-building", "w11"),
+        (read_water, "incomplete-water", "w12"),
+    ):
+        frame, set_aside = read(file)
+        assert (frame["id"].tolist(), by_code(set_aside)[code].count) == ([row], 1)
 
 
 @pytest.mark.real

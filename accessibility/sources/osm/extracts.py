@@ -39,7 +39,7 @@ from accessibility.sources.osm.ordering import in_order, own_id
 from accessibility.sources.osm.pbf import look_through
 from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import INDEX, Streets, findings, located, refs_of
-from accessibility.sources.osm.tags import NAME_KEYS, has_any, parse_tags
+from accessibility.sources.osm.tags import NAME_KEYS, has_any, parse_tags, tagged_name
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
 from accessibility.streets.foot import PIER_KEYS, FootAccess, street_of
@@ -189,20 +189,22 @@ def read_districts(
     """
     file = _checked(path)
     wanted = osmium.filter.TagFilter(("boundary", "administrative"))
-    relations: list[Feature] = []
+    listed: list[Feature] = []
     rings: set[str] = set()
     with _readable(file) as ordered:
-        for relation in _objects(ordered, RELATION, wanted):
-            if relation.tags.get("type") in ("boundary", "multipolygon"):
-                relations.append(Feature(id=f"r{own_id(relation.id)}", tags=dict(relation.tags)))
-                rings |= {f"w{own_id(member.ref)}" for member in relation.members if member.type == "w"}
+        for thing in _objects(ordered, WAY | RELATION, wanted):
+            made_of_rings = thing.is_relation() and thing.tags.get("type") in ("boundary", "multipolygon")
+            if made_of_rings:
+                rings |= {f"w{own_id(member.ref)}" for member in thing.members if member.type == "w"}
+            if made_of_rings or (thing.is_way() and thing.ends_have_same_id() and tagged_name(dict(thing.tags))):
+                listed.append(Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=dict(thing.tags)))
         shapes = [_feature(area) for area in _areas(ordered, wanted, osmium.filter.EntityFilter(AREA))]
         populated = _objects(ordered, NODE, osmium.filter.KeyFilter("population"))
         places = [_feature(node) for node in populated if "place" in node.tags and node.location.valid()]
     # A ring of a relation often repeats the relation's tags; it is a piece of the area, not an area.
     choice = DistrictChoice(source=file.name, level=admin_level, name_tag=name_tag)
     whole = [shape for shape in shapes if shape.id not in rings]
-    return districts_frame(whole, relations, places, choice)
+    return districts_frame(whole, [shape for shape in listed if shape.id not in rings], places, choice)
 
 
 def read_places(

@@ -93,7 +93,7 @@ def districts_frame(
     whole
         Administrative areas with their shapes.
     listed
-        Every administrative relation that the source names, whole or not.
+        Every administrative relation, and every named way around an area, that the source has, whole or not.
     places
         Populated places, as points, for areas that do not state their people.
     choice
@@ -288,9 +288,9 @@ def water_frame(
     left out.
     """
     named = [feature for feature in features if water_of(feature.tags)]
-    drawn = {feature.id for feature in named if feature.shape is not None}
-    broken = [f for f in named if f.shape is None and f.id not in drawn and f.tags.get("type") == "multipolygon"]
     rows = [(f, shape) for f in sorted(named, key=_by_number) if (shape := _wet(f)) is not None]
+    drawn = {feature.id for feature, _ in rows}
+    broken = [f for f in named if f.id not in drawn and _should_be_area(f)]
     if bounds is not None:
         rows = [(f, shape) for f, shape in rows if shapely.box(*bounds).intersects(shape)]
     frame = gpd.GeoDataFrame(
@@ -309,14 +309,25 @@ def water_frame(
     return frame, [finding] if broken else []
 
 
+def _should_be_area(water: Feature) -> bool:
+    """Return whether a water is mapped by rings: a relation without a shape, or a line around it."""
+    if water.shape is None:
+        return water.tags.get("type") == "multipolygon"
+    return water.shape.geom_type == "LineString" and water.shape.is_closed and not _is_line(water.tags)
+
+
+def _is_line(tags: Mapping[str, str]) -> bool:
+    """Return whether a water is mapped as the line of its middle."""
+    kind = next((key, value) for key, value in WATER_TAGS if tags.get(key) == value)
+    return kind in _WATER_LINES and tags.get("area") != "yes"
+
+
 def _wet(feature: Feature) -> Any:
     """Return the polygons of a water, None where it has none."""
     shape, tags = feature.shape, feature.tags
     if shape is None or shape.is_empty:
         return None
-    key, value = next((key, value) for key, value in WATER_TAGS if tags.get(key) == value)
-    drawn_as_line = (key, value) in _WATER_LINES and tags.get("area") != "yes"
-    if not drawn_as_line:
+    if not _is_line(tags):
         return shape if shape.geom_type.endswith("Polygon") else None
     width = width_of(tags)
     if shape.geom_type != "LineString" or not width >= _WIDE_M:  # a river round an island comes as a polygon, too
