@@ -127,7 +127,7 @@ def test_a_way_around_that_is_no_outline_is_told_too(tmp_path: Path, *, as_pbf: 
     whole, crossed = [2, 3, 6, 5, 2], [1, 5, 2, 4, 1]
     border = {"boundary": "administrative", "admin_level": "8", "population": "5"}
     kinds = [border, {"building": "yes"}, {"natural": "water"}]
-    objects = [*NODES, way(30, [1, 2, 3], border)]  # a piece of some border, and no area
+    objects = [*NODES, way(30, [1, 2, 3], {**border, "name": "piece"})]  # a piece of some border, and no area
     for number, tags in enumerate(kinds):
         objects.append(way(10 + number, whole, {**tags, "name": "whole"}))
         objects.append(way(20 + number, crossed, {**tags, "name": "crossed"}))
