@@ -12,6 +12,7 @@ from accessibility.streets.search.compiling import limited_threads
 from accessibility.study.holding import hold_plans
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,9 +68,8 @@ def changes_text(facts: dict[str, Any]) -> list[str]:
         "people": "people",
     }
     difference = 100 * (facts["after"] - facts["before"])
-    told = [
-        f"covered before: {100 * facts['before']:.1f} %, after: {100 * facts['after']:.1f} %: {difference:+.2f} points"
-    ]
+    before, after = percent_text(facts["before"]), percent_text(facts["after"])
+    told = [f"covered before: {before}, after: {after}: {difference:+.2f} points"]
     told += [f"{facts['points'][part]:+7.2f}  {words}" for part, words in parts.items()]
     rule = (
         f"of them {facts['built_km']:,.1f} km lie along the lines given as built"
@@ -106,8 +106,8 @@ def held_text(facts: dict[str, Any]) -> list[str]:
     """Return how proposals hold, in sentences."""
     told = [f"over {facts['draws']} draws of the inputs with their errors:"]
     told += [
-        f"  {row['plan']}: {100 * row['mean_share']:.1f} % on average, {100 * row['worst_share']:.1f} % in the worst "
-        f"tenth; {row['mean_regret_points']:.2f} points below the best plan of each draw, "
+        f"  {row['plan']}: {percent_text(row['mean_share'])} on average, {percent_text(row['worst_share'])} in the "
+        f"worst tenth; {row['mean_regret_points']:.2f} points below the best plan of each draw, "
         f"{row['most_regret_points']:.2f} at most"
         for row in facts["plans"]
     ]

@@ -17,12 +17,15 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError
+from accessibility.present.map.legends import bar_lines
+from accessibility.present.map.words import MapWords
 from accessibility.present.schema import data_dictionary
 from accessibility.study.doubting import coordinate_ways
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty import Interval
 from accessibility.uncertainty.scene import Case, Scene
 from accessibility.uncertainty.trying import Trying
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +69,10 @@ def test_bars_stand_in_every_file(runs: tuple[Path, Path], cache: Path) -> None:
     assert "How sure the figure is" in words
     assert "数字有多可靠" in words
     assert "How sure: covered or not" in (bars / "coverage.html").read_text(encoding="utf-8")
+    ends = (sure.interval.low, sure.interval.high)
+    lines = bar_lines(sure, MapWords.of("both"))
+    assert [percent_text(end) in lines[0][1] for end in ends] == [True, True]
+    assert [percent_text(end, 1.0, "zh") in lines[1][1] for end in ends] == [True, True]
     with pd.ExcelFile(bars / "report.xlsx", engine="openpyxl") as book:
         assert any("Sources of error" in str(name) for name in book.sheet_names)
 

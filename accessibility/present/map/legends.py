@@ -10,7 +10,6 @@ from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
 from accessibility.standards import SETTINGS
-from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +81,7 @@ def bar_lines(sure: Uncertainty | None, words: MapWords) -> Lines:
     """Return the bar of today's headline in each language; nothing where nobody asked."""
     if sure is None:
         return []
-    low, high = (percent_text(end) for end in (sure.interval.low, sure.interval.high))
+    low, high = (words.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
     return words.lines("bar", low=low, high=high)
 
 
