@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from browsing import Opened
-    from fakeservers import FakeServer
+    from fakeservers import FakeArchive, FakeServer
 
     from accessibility.cli.factfinding import Measured
 
@@ -102,7 +103,22 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     from fakeservers import FakeServer  # noqa: PLC0415 -- osmnx only for the tests that fetch
 
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    fake = FakeServer()
+    with _running(FakeServer()) as fake:
+        yield fake
+
+
+@pytest.fixture
+def archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeArchive]:
+    """Run an archive of large files on this machine, for one test."""
+    from fakeservers import FakeArchive  # noqa: PLC0415 -- as above
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with _running(FakeArchive()) as fake:
+        yield fake
+
+
+@contextmanager
+def _running(fake: Any) -> Iterator[Any]:
     thread = threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield fake

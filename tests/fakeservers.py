@@ -1,13 +1,20 @@
-"""A small town on servers of our own, which answer as Overpass and Nominatim do."""
+"""A small town on servers of our own, which answer as Overpass, Nominatim and archives of large files do."""
 
 from __future__ import annotations
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlparse
 
+from rasterio.io import MemoryFile
+from rasterio.transform import from_origin
+
 from accessibility.sources.fetched.overpass import Servers
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NAME = '村 "Hill", County'
 STEP = 500 / 95_970.0  # 500 m of longitude at 30.5 degrees north
@@ -44,6 +51,29 @@ PLACES = [
 ]
 
 
+HOUSES = [
+    *(town_node(40 + i, *at) for i, at in enumerate([(1, 0.1), (1.1, 0.1), (1.1, 0.2), (1, 0.2)])),
+    *(town_node(44 + i, *at) for i, at in enumerate([(3, 0.1), (3.3, 0.1), (3.3, 0.4), (3, 0.4)])),
+    *(town_node(48 + i, *at) for i, at in enumerate([(3.1, 0.2), (3.2, 0.2), (3.2, 0.3), (3.1, 0.3)])),
+    town_way(52, [40, 41, 42, 43, 40], building="house", **{"building:levels": "2"}),
+    town_way(53, [44, 45, 46, 47, 44]),
+    town_way(54, [48, 49, 50, 51, 48]),
+    {
+        "type": "relation",
+        "id": 55,
+        "members": [
+            {"type": "way", "ref": 53, "role": "outer"},
+            {"type": "way", "ref": 54, "role": "inner"},
+        ],
+        "tags": {"type": "multipolygon", "building": "apartments"},
+    },
+]  # a house of two floors, and flats around a yard
+
+
+def country(letters: str, level: str) -> dict[str, Any]:
+    return {"type": "relation", "id": int(level), "tags": {"ISO3166-1:alpha3": letters, "admin_level": level}}
+
+
 def square(half: float) -> dict[str, Any]:
     west, south, east, north = 108.2 - half, 30.5 - half, 108.2 + half, 30.5 + half
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
@@ -64,6 +94,7 @@ class FakeServer(ThreadingHTTPServer):
         self.known = True
         self.remark = ""
         self.places = PLACES
+        self.countries = [country("CHN", "2")]
 
     @property
     def servers(self) -> Servers:
@@ -88,7 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append(query)
         answers = self.server.answers
         status = answers.pop(0) if len(answers) > 1 else answers[0]
-        ways = {'["highway"]': TOWN, '["route"="ferry"]': FERRIES}
+        if "is_in(" in query:
+            self._say(status, {"elements": self.server.countries})
+            return
+        ways = {'["highway"]': TOWN, '["route"="ferry"]': FERRIES, "['building']": HOUSES, '["building"]': HOUSES}
         elements = next((known for words, known in ways.items() if words in query), self.server.places)
         remark = {"remark": self.server.remark} if self.server.remark else {}
         self._say(status, {"elements": elements} | remark)
@@ -99,3 +133,80 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+
+def tiff(values: NDArray[np.float32], west: float, north: float, cells: tuple[float, float], **kept: Any) -> bytes:
+    """Return a GeoTIFF in degrees: its north-western corner and how many cells a degree has each way."""
+    rows, columns = values.shape
+    grid = from_origin(west, north, 1 / cells[0], 1 / cells[1])
+    size = {"width": columns, "height": rows, "count": 1, "dtype": "float32"}
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", crs="EPSG:4326", transform=grid, **size, **kept) as raster:
+            raster.write(values, 1)
+        return bytes(memory.read())
+
+
+class FakeArchive(ThreadingHTTPServer):
+    """Files by their path, sent as large archives send them.
+
+    With `ranges` a part is sent where one is asked for; without, the whole file whatever is asked. `cuts` holds after
+    how many bytes the next answers break off (None: not at all), `answers` their statuses; the last stays.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, files: dict[str, bytes] | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), _FileHandler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+        self.files = files or {}
+        self.ranges = True
+        self.mark = '"1"'
+        self.cuts: list[int | None] = [None]
+        self.answers: list[int] = [200]
+        self.asked: list[tuple[str, str]] = []
+        self.sent = 0
+
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of who hangs up in the middle."""
+
+
+def _next(kept: list[Any]) -> Any:
+    return kept.pop(0) if len(kept) > 1 else kept[0]
+
+
+class _FileHandler(BaseHTTPRequestHandler):
+    server: FakeArchive
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        server, path = self.server, urlparse(self.path).path
+        asked = self.headers.get("Range", "")
+        server.asked.append((path, asked))
+        status, content, cut = _next(server.answers), server.files.get(path), _next(server.cuts)
+        if status != 200 or content is None:
+            self._head(status if status != 200 else 404, 0)
+            return
+        first, last = 0, len(content) - 1
+        if server.ranges and asked:
+            first, last = (int(end) for end in asked.removeprefix("bytes=").split("-"))
+            last = min(last, len(content) - 1)
+            self._head(206, last + 1 - first, f"bytes {first}-{last}/{len(content)}")
+        else:
+            self._head(200, len(content))
+        for start in range(first, last + 1, 2**14):
+            part = content[start : min(start + 2**14, last + 1)]
+            if cut is not None and start + len(part) - first > cut:
+                self.connection.close()
+                return
+            self.wfile.write(part)
+            server.sent += len(part)
+
+    def _head(self, status: int, length: int, span: str = "") -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(length))
+        self.send_header("ETag", self.server.mark)
+        if span:
+            self.send_header("Content-Range", span)
+        self.end_headers()

@@ -32,7 +32,8 @@ MAX_FLOORS, MAX_ROOMS = 10, 20
 FENCES = {
     "osmnx": {"sources.fetched.overpass"},
     "osmium": {"sources.osm.extracts", "sources.osm.ordering"},
-    "rasterio": {"sources.raster.reading", "sources.raster.surfaces"},
+    "rasterio": {"sources.raster.reading", "sources.raster.surfaces", "sources.fetched.rasters"},
+    "requests": {"sources.fetched.remote"},
     "folium": {"present.map.coverage_map"},
     "branca": {"present.map.coverage_map"},
     "highspy": {"siting.exact"},

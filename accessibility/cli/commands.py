@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -26,11 +26,9 @@ from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     Workers,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
+from accessibility.cli.inputcommands import fetch, print_json, progress_bar
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language
-
-if TYPE_CHECKING:
-    from accessibility.cli.options import Progress
 
 app = typer.Typer(
     name="accessibility",
@@ -68,7 +66,7 @@ def demo(  # noqa: PLR0913 -- the options of a command
     from accessibility.cli.pack import run_demo  # noqa: PLC0415
 
     options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         result = run_demo(out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
 
@@ -96,7 +94,7 @@ def new(
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         begun = begin_study(folder, files, progress, language=language)
     for line in () if quiet else begun.lines:
         typer.echo(visible(line))
@@ -119,35 +117,7 @@ def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | N
         site(study, budget=budget, quiet=quiet, lang=lang)
 
 
-@app.command()
-def fetch(  # noqa: PLR0913 -- the options of a command
-    place: Annotated[str, typer.Argument(metavar="PLACE", help='For example "Vaduz, Liechtenstein".')],
-    *,
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
-    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
-    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
-    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0,
-    quiet: Quiet = False,
-    as_json: Json = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False,
-) -> None:
-    """Fetch streets, bank branches, outlets and boundary from OpenStreetMap (needs the internet)."""
-    from accessibility.cli.options import FetchOptions  # noqa: PLC0415
-    from accessibility.cli.starting import run_fetch  # noqa: PLC0415
-
-    options = FetchOptions(overpass=overpass, nominatim=nominatim, minutes=minutes, overwrite=overwrite)
-    with _progress(quiet=quiet) as progress:
-        facts = run_fetch(place, into, options, progress)
-    if as_json:
-        _print_json(facts)
-    elif not quiet:
-        typer.echo(
-            f"{visible(facts['place'])}: {facts['outlets']} outlets, {facts['banks']} bank branches, streets, boundary"
-        )
-        for note in facts["notes"]:
-            typer.echo(visible(note))
-        typer.echo(f"wrote {into}: give the population in {into / 'study.toml'}, then run: accessibility check")
-        typer.echo(facts["attribution"])
+app.command()(fetch)
 
 
 @app.command()
@@ -163,10 +133,10 @@ def check(
     """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
     from accessibility.cli.checking import run_check  # noqa: PLC0415
 
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         facts = run_check(study, progress, out, workers=workers)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     elif not quiet:
         from accessibility.cli.console import print_check  # noqa: PLC0415
 
@@ -214,7 +184,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         geotiff=geotiff,
         uncertainty=uncertainty,
     )
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
@@ -293,9 +263,9 @@ def site(  # noqa: PLR0913 -- the options of a command
     if robust and not tiles:  # first: what it refuses is refused before a file is written
         from accessibility.cli.changing import run_held  # noqa: PLC0415
 
-        with _progress(quiet=quiet) as progress:
+        with progress_bar(quiet=quiet) as progress:
             held = run_held(study, question, options, progress)
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
@@ -312,7 +282,7 @@ def site(  # noqa: PLR0913 -- the options of a command
 
 def _tell_lines(facts: dict[str, Any], say: Any, *, quiet: bool, as_json: bool) -> None:
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     elif not quiet:
         typer.echo("\n".join(map(visible, say(facts))))
 
@@ -321,7 +291,7 @@ def _tell(result: Any, lang: str | None, held: dict[str, Any] | None = None, *, 
     """Print what a run found, and whether its plan holds by other inputs where that was asked."""
     if as_json:
         more = {"siting": result.manifest["siting"], "robust": held}
-        _print_json(result.manifest["totals"] | {name: facts for name, facts in more.items() if facts is not None})
+        print_json(result.manifest["totals"] | {name: facts for name, facts in more.items() if facts is not None})
     elif not quiet:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
@@ -350,10 +320,10 @@ def compare(  # noqa: PLR0913 -- the options of a command
     from accessibility.cli.options import Options  # noqa: PLC0415
 
     options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:
-        _print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
+        print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
     elif not quiet:
         from accessibility.cli.console import print_comparison  # noqa: PLC0415
 
@@ -376,7 +346,7 @@ def changes(
     from accessibility.cli.changing import changes_text, run_changes  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         facts = run_changes(old, new, built, Options(workers=workers), progress)
     _tell_lines(facts, changes_text, quiet=quiet, as_json=as_json)
 
@@ -393,10 +363,10 @@ def verify(
     from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.verifying import run_verify  # noqa: PLC0415
 
-    with _progress(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet) as progress:
         verdict = run_verify(folder, Options(workers=workers), progress)
     if as_json:
-        _print_json(verdict.to_dict())
+        print_json(verdict.to_dict())
     elif not quiet:
         typer.echo("\n".join(map(visible, verdict.lines)))
     if not verdict.equal:
@@ -427,19 +397,6 @@ def serve(
     say = Wording("page", console_language(lang))
     desk = Desk(folder=into.resolve(), first=study, language=say.language)
     run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))
-
-
-def _progress(*, quiet: bool) -> Progress:
-    from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
-
-    return Silence() if quiet else RichProgress()
-
-
-def _print_json(value: Any) -> None:
-    """Print one line of JSON: null for what is no number, control characters by their numbers."""
-    from accessibility.present.manifest import json_line  # noqa: PLC0415
-
-    typer.echo(json_line(value))
 
 
 def main() -> None:

@@ -133,16 +133,26 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class FetchOptions:
-    """Who is asked for OpenStreetMap data, and for how long.
+    """What is fetched of a place, who is asked, and for how long.
 
     Parameters
     ----------
-    overpass, nominatim
+    people
+        ``worldpop``, ``ghs-pop`` or ``none``; where the first two fail, the other of them is tried.
+    year
+        Of the people, 2015 to 2030.
+    country
+        Three letters (ISO 3166) of the country whose people they are; asked of OpenStreetMap if None.
+    heights, buildings
+        Whether heights, and outlines of buildings, are fetched. People are then shared over the buildings.
+    overpass, nominatim, worldpop, ghsl, copernicus
         Addresses of the servers; the public ones if None.
     minutes
         For everything together.
     overwrite
         Whether files that were not fetched, or have changed since, may be replaced.
+    cache
+        Folder for what came of large files; in the user's cache folder if None.
 
     Examples
     --------
@@ -151,10 +161,19 @@ class FetchOptions:
     False
     """
 
+    people: str = "worldpop"
+    year: int = 2025
+    country: str | None = None
+    heights: bool = True
+    buildings: bool = False
     overpass: str | None = None
     nominatim: str | None = None
+    worldpop: str | None = None
+    ghsl: str | None = None
+    copernicus: str | None = None
     minutes: float = 15.0
     overwrite: bool = False
+    cache: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -36,6 +36,10 @@ _LIBRARIES = (
     *("folium", "highspy"),
 )
 _MOST_BYTES = 64_000_000
+FETCHED = "fetched.json"
+"""The file in which a folder says where its files were fetched from."""
+ORIGIN = ("name", "version", "year", "fetched", "licence", "credit", "url")
+"""What it says of each: whose data, which, of when, from when, on what terms, whom to name, and where from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +120,8 @@ def record_run(
             "sha256": sha256_file(run.study_file),
         },
         "inputs": {
-            name: {"path": _relative(path, folder), "sha256": sha256_file(path)} for name, path in run.inputs.items()
+            name: {"path": _relative(path, folder), "sha256": sha256_file(path), **_source(Path(path))}
+            for name, path in run.inputs.items()
         },
         "parameters": parameters_used(run.parameters, coverage),
         "totals": _totals(coverage),
@@ -128,6 +133,15 @@ def record_run(
     }
     plain: dict[str, Any] = _plain(told)
     return plain
+
+
+def _source(path: Path) -> dict[str, Any]:
+    """Return where an input was fetched from, as the record beside it says of a file with these bytes; else nothing."""
+    with suppress(InputError, LookupError, TypeError, AttributeError):
+        told = parse_manifest(path.parent / FETCHED)
+        if told["files"][path.name]["sha256"] == sha256_file(path):
+            return {"source": {key: str(told["sources"][path.name][key]) for key in ORIGIN}}
+    return {}
 
 
 def record_figures(

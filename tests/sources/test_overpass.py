@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import re
 import socket
+import zipfile
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
+import numpy as np
 import osmnx
 import pytest
-from fakeservers import NAME, PLACES, STEP, square
+from fakeservers import NAME, PLACES, STEP, country, square, tiff
 from typer.testing import CliRunner
 
 from accessibility.cli import commands as cli
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
 from accessibility.errors import InputError, OutputError
 from accessibility.sources.fetched.overpass import Servers, fetch_place, write_streets
+from accessibility.sources.fetched.rasters import ghs_pop_urls, glo_30_urls, worldpop_url
 from accessibility.sources.osm import extracts as osm
 from accessibility.streets.foot import FootAccess
 from accessibility.study.study import read_study
@@ -22,7 +32,7 @@ from accessibility.study.study import read_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fakeservers import FakeServer
+    from fakeservers import FakeArchive, FakeServer
 
 pytestmark = pytest.mark.usefixtures("naps")
 
@@ -134,7 +144,8 @@ def test_places_that_will_not_do(server: FakeServer) -> None:
 
 def _run(server: FakeServer, folder: Path, *more: str) -> Any:
     where = ["--overpass", f"{server.url}/api", "--nominatim", server.url]
-    return CliRunner().invoke(cli.app, ["fetch", "Hill", "--into", str(folder), *where, *more])
+    alone = ["--people", "none", "--no-heights"] if "--worldpop" not in more else []
+    return CliRunner().invoke(cli.app, ["fetch", "Hill", "--into", str(folder), *where, *alone, *more])
 
 
 def test_the_command_writes_a_study_that_lacks_its_people_only(
@@ -154,7 +165,7 @@ def test_the_command_writes_a_study_that_lacks_its_people_only(
     (folder / "people.csv").write_text(people, encoding="utf-8")
     text = (folder / "study.toml").read_text(encoding="utf-8")
     given = 'population = { path = "people.csv", setting = "setting", coordinates = "WGS84" }\n'
-    (folder / "study.toml").write_text(text.replace("# People are", given + "# People are"), encoding="utf-8")
+    (folder / "study.toml").write_text(text.replace("# Give the people", given + "# Give the people"), encoding="utf-8")
     study = read_study(folder / "study.toml", cache=cache)
     assert study.name == NAME
     assert study.coverage().metres == pytest.approx([0, 1_000], rel=2e-3, abs=0.1)
@@ -200,3 +211,101 @@ def test_nothing_is_written_when_the_servers_fail(server: FakeServer, tmp_path: 
     run = _run(server, tmp_path / "hill")
     assert isinstance(run.exception, OutputError)
     assert not (tmp_path / "hill").exists()
+
+
+def _archive(archive: FakeArchive) -> list[str]:
+    """Publish 600 people in the town, one to a cell, and a slope; return the options that ask there."""
+    people = np.full((3600, 2400), -99_999, np.float32)
+    people[1790:1810, 1186:1216] = 1  # from 108.188 to 108.213, 30.491 to 30.508
+    heights = np.broadcast_to(np.arange(360, dtype=np.float32)[:, None], (360, 360)).copy()
+    contents = [
+        tiff(people, 107.2, 32.0, (1200, 1200), nodata=-99_999, compress="deflate"),
+        *(tiff(heights, 108, south + 1, (360, 360)) for south in (30,)),
+    ]
+    urls = [worldpop_url("CHN", 2025, archive.url), *glo_30_urls((108.1, 30.4, 108.3, 30.6), archive.url)]
+    archive.files = {url.removeprefix(archive.url): content for url, content in zip(urls, contents, strict=True)}
+    return ["--worldpop", archive.url, "--ghsl", archive.url, "--copernicus", archive.url]
+
+
+def test_a_place_comes_with_its_people_and_heights_and_can_be_run(
+    server: FakeServer, archive: FakeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    folder = tmp_path / "hill"
+    run = _run(server, folder, *_archive(archive), "--buildings")
+    assert run.exit_code == 0, run.output
+    assert "population.tif: WorldPop constrained population, 100 m, 2025" in run.output
+    assert 'rel(pivot.a)["ISO3166-1:alpha3"]' in " ".join(server.asked)
+    record = json.loads((folder / "fetched.json").read_text(encoding="utf-8"))
+    assert set(record["files"]) == set(record["sources"])
+    for name, told in record["files"].items():
+        assert told["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    said = record["sources"]["population.tif"]
+    assert (said["licence"], said["year"]) == ("CC BY 4.0", "2025")
+    assert said["url"] == worldpop_url("CHN", 2025, archive.url)
+    assert record["sources"]["elevation.tif"]["url"] == glo_30_urls((108.2, 30.5, 108.2, 30.5), archive.url)[0]
+    result = run_cover(folder / "study.toml", tmp_path / "out", Options(cache=cache), Silence())
+    assert result.manifest["totals"]["population"] == pytest.approx(600)
+    assert result.manifest["inputs"]["population"]["source"] == said
+    assert "WorldPop" in result.manifest["parameters"]["attribution"]
+    assert "DLR" in result.manifest["parameters"]["attribution"]
+    houses, _ = osm.read_buildings(folder / "streets.osm.gz")
+    steps = [0.1 * 0.1, 0.3 * 0.3 - 0.1 * 0.1]  # of 500 m; the second house has a yard
+    assert sorted(houses["footprint_m2"]) == pytest.approx([area * 500**2 for area in steps], rel=5e-3)
+    assert set(houses["levels"]) == {2, 3}
+    # The same once more: nothing stands in the way, and of the large files only their heads are asked.
+    asked = len(archive.asked)
+    assert _run(server, folder, *_archive(archive)).exit_code == 0
+    assert len(archive.asked) == asked + 2
+
+
+def test_people_come_from_the_second_source_where_the_first_has_none(
+    server: FakeServer, archive: FakeArchive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    where = _archive(archive)
+    archive.files.pop("/2025/CHN/v1/100m/constrained/chn_pop_2025_CN_100m_R2025A_v1.tif")
+    run = _run(server, tmp_path / "hill", *where)
+    assert isinstance(run.exception, OutputError)
+    assert re.search(
+        r"hill: written, but without people: .*no such file.*; .*GHS_POP.*no such file", str(run.exception)
+    )
+    text = (tmp_path / "hill" / "study.toml").read_text(encoding="utf-8")
+    assert "# Give the people" in text
+    assert "\nelevation  = {" in text
+    urls = ghs_pop_urls((107.5, 29.9, 108.9, 31.1), 2025, archive.url)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as zipped:
+        west, north = -180.00791620856731 + 280, 89.09958317764332 - 50
+        zipped.writestr("tile.tif", tiff(np.ones((120, 120), np.float32), west, north, (12, 12), nodata=-200))
+    archive.files |= {urls[0].removeprefix(archive.url): packed.getvalue()}
+    run = _run(server, tmp_path / "hill", *where)
+    assert run.exit_code == 0, run.exception
+    assert "no such file" in run.output
+    assert "people are from GHS-POP, 3 arc seconds instead" in run.output
+    record = json.loads((tmp_path / "hill" / "fetched.json").read_text(encoding="utf-8"))
+    assert record["sources"]["population.tif"]["version"].startswith("R2023A V1-0")
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--people", "census"], "people are to come from 'census'; expected worldpop, ghs-pop or none"),
+        (["--year", "2035"], "people of the year 2035; expected 2015 to 2030"),
+        (["--country", "China"], "country 'China'; expected three letters, as CHN"),
+    ],
+)
+def test_what_nobody_has_is_refused_before_anybody_is_asked(
+    server: FakeServer, tmp_path: Path, more: list[str], said: str
+) -> None:
+    run = _run(server, tmp_path / "hill", *more)
+    assert str(run.exception) == said
+    assert server.asked == []
+
+
+def test_the_smallest_country_around_a_place_is_its_country(server: FakeServer) -> None:
+    server.countries = [country("HKG", "3"), country("CHN", "2")]
+    asked = frozenset({"country"})
+    assert fetch_place("Hill", margin_m=5_000, servers=server.servers, more=asked).country == "HKG"
+    server.countries = []
+    assert fetch_place("Hill", margin_m=5_000, servers=server.servers, more=asked).country == ""

@@ -11,6 +11,7 @@ import io
 import math
 import socket
 import time
+from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,8 @@ _PLACES: dict[str, bool | str | list[str]] = {
     "amenity": [*BANKS["amenity"], *OFFICES["amenity"]],
     "government": OFFICES["government"],
 }
+_BESIDE_M = 200.0  # homes in cells that the boundary cuts
+_LETTERS = "ISO3166-1:alpha3"
 _BUSY = frozenset({429, 504})
 _OSMNX_WAITS_S = 55.0
 _REQUEST_S = 180.0
@@ -83,6 +86,10 @@ class Fetched:
         Points (EPSG:4326): bank branches; town halls, post offices, social security offices.
     findings
         Places that stood twice.
+    country
+        Three letters (ISO 3166) of the country; empty where it was not asked for, or nobody says it.
+    buildings
+        Outlines within the boundary, where they were asked for.
     """
 
     name: str
@@ -91,6 +98,8 @@ class Fetched:
     banks: gpd.GeoDataFrame
     outlets: gpd.GeoDataFrame
     findings: tuple[Finding, ...]
+    country: str = ""
+    buildings: tuple[Feature, ...] = ()
 
 
 def fetch_place(
@@ -99,6 +108,7 @@ def fetch_place(
     margin_m: float,
     servers: Servers | None = None,
     progress: Callable[[str], None] | None = None,
+    more: frozenset[str] = frozenset(),
 ) -> Fetched:
     """Return streets, banks, offices and boundary of a place.
 
@@ -112,6 +122,8 @@ def fetch_place(
         Who is asked, and for how long.
     progress
         Called with the name of each step as it begins.
+    more
+        What else is asked for: ``country``, ``buildings``.
 
     Raises
     ------
@@ -129,15 +141,22 @@ def fetch_place(
         streets = _streets(around, place)
         step("Downloading banks and offices")
         features = _features(around, _PLACES)
+        country = _country(boundary) if "country" in more else ""
+        buildings: list[Feature] = []
+        if "buildings" in more:
+            step("Downloading buildings")
+            buildings = _features(_around(boundary, _BESIDE_M, place), {"building": True})
     banks, found = places_frame((f for f in features if f.tags.get("amenity") == "bank"), BANKS, source=place)
-    offices, more = places_frame((f for f in features if f.tags.get("amenity") != "bank"), OFFICES, source=place)
+    offices, again = places_frame((f for f in features if f.tags.get("amenity") != "bank"), OFFICES, source=place)
     return Fetched(
         name=str(boundary["name"].iloc[0]),
         boundary=boundary,
         streets=streets,
         banks=banks,
         outlets=offices,
-        findings=(*found, *more),
+        findings=(*found, *again),
+        country=country,
+        buildings=tuple(buildings),
     )
 
 
@@ -157,8 +176,11 @@ def fetch_features(
         return _features(_around(_boundary(place), margin_m, place), tags)
 
 
-def write_streets(streets: Any, name: str, path: Path) -> None:
-    """Write streets as OpenStreetMap XML (``.osm.gz``), which keeps tags, barriers and crossings for the reader."""
+def write_streets(streets: Any, name: str, path: Path, buildings: Sequence[Feature] = ()) -> None:
+    """Write streets as OpenStreetMap XML (``.osm.gz``), which keeps tags, barriers and crossings for the reader.
+
+    Buildings come along, each under its own number, on corners that are none of the streets'.
+    """
     ways: dict[int, list[tuple[int, int]]] = {}
     tags: dict[int, dict[str, Any]] = {}
     for u, v, data in streets.edges(data=True):
@@ -166,6 +188,8 @@ def write_streets(streets: Any, name: str, path: Path) -> None:
         turned = data.get("oneway") in ("-1", "reverse", "T")
         ways.setdefault(data["osmid"], []).append((v, u) if turned else (u, v))
         tags[data["osmid"]] = data
+    trails = [(way, trail) for way in sorted(ways) for trail in _trails(ways[way])]
+    corners, outlines, areas = _outlined(buildings, max(streets.nodes, default=0), len(trails))
     # No time and no file name in the header: the same streets are the same bytes.
     with (
         path.open("wb") as raw,
@@ -176,15 +200,45 @@ def write_streets(streets: Any, name: str, path: Path) -> None:
         for node, data in sorted(streets.nodes(data=True)):
             words = _xml_tags(data, NODE_KEYS)
             file.write(f'<node id="{node}" version="1" lat="{data["y"]:.7f}" lon="{data["x"]:.7f}">{words}</node>\n')
-        number = 0
-        for way in sorted(ways):
-            for trail in _trails(ways[way]):
-                number += 1
-                nodes = "".join(f'<nd ref="{node}"/>' for node in trail)
-                words = _xml_tags(tags[way], ("name", *WAY_KEYS))
-                file.write(f'<way id="{number}" version="1">{nodes}{words}</way>\n')
+        file.writelines(corners)
+        for number, (way, trail) in enumerate(trails, start=1):
+            nodes = "".join(f'<nd ref="{node}"/>' for node in trail)
+            words = _xml_tags(tags[way], ("name", *WAY_KEYS))
+            file.write(f'<way id="{number}" version="1">{nodes}{words}</way>\n')
+        file.writelines(outlines)
         words = _xml_tags({"type": "boundary", "name": name}, ("type", "name"))
-        file.write(f'<relation id="1" version="1">{words}</relation>\n</osm>\n')
+        file.write(f'<relation id="1" version="1">{words}</relation>\n')
+        file.writelines(areas)
+        file.write("</osm>\n")
+
+
+def _outlined(buildings: Sequence[Feature], node: int, way: int) -> tuple[list[str], list[str], list[str]]:
+    """Return nodes, ways and relations of buildings as lines of XML, numbered from after the last node and way."""
+    nodes: list[str] = []
+    ways: list[str] = []
+    relations: list[str] = []
+    for building in buildings:
+        members = ""
+        for role, ring in _rings(building):
+            first, way = node + 1, way + 1
+            for x, y in ring[:-1]:
+                node += 1
+                nodes.append(f'<node id="{node}" version="1" lat="{y:.7f}" lon="{x:.7f}"/>\n')
+            around = "".join(f'<nd ref="{corner}"/>' for corner in (*range(first, node + 1), first))
+            ways.append(f'<way id="{way}" version="1">{around}</way>\n')
+            members += f'<member type="way" ref="{way}" role="{role}"/>'
+        if members:
+            words = _xml_tags({**building.tags, "type": "multipolygon"}, (*building.tags, "type"))
+            relations.append(f'<relation id="{len(relations) + 2}" version="1">{members}{words}</relation>\n')
+    return nodes, ways, relations
+
+
+def _rings(building: Feature) -> Iterator[tuple[str, Any]]:
+    """Yield the rings of a building's outline with their roles; none of one that is a point."""
+    for part in shapely.get_parts(building.shape):
+        if isinstance(part, shapely.Polygon):
+            yield "outer", part.exterior.coords
+            yield from (("inner", hole.coords) for hole in part.interiors)
 
 
 def _xml_tags(data: dict[str, Any], keys: tuple[str, ...]) -> str:
@@ -276,6 +330,18 @@ def _boundary(place: str) -> gpd.GeoDataFrame:
         raise InputError(msg) from error
     name = found["display_name"].iloc[0] if "display_name" in found else place
     return gpd.GeoDataFrame({"name": [str(name)]}, geometry=found.geometry.make_valid().to_numpy(), crs=WGS84)
+
+
+def _country(boundary: gpd.GeoDataFrame) -> str:
+    """Return the three letters of the country around the middle of a place: of the smallest that has some."""
+    middle = boundary.geometry.iloc[0].representative_point()
+    query = f'[out:json][timeout:60];is_in({middle.y:.6f},{middle.x:.6f})->.a;rel(pivot.a)["{_LETTERS}"];out tags;'
+    try:
+        found = osmnx._overpass._overpass_request(OrderedDict(data=query))["elements"]  # noqa: SLF001 -- waits its turn
+    except (KeyError, ValueError) as error:
+        raise _refused(error) from error
+    levels = {Feature(id="", tags=one["tags"]).level or 0: str(one["tags"][_LETTERS]) for one in found}
+    return levels[max(levels)] if levels else ""
 
 
 def _around(boundary: gpd.GeoDataFrame, margin_m: float, place: str) -> Any:

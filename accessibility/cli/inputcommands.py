@@ -1,0 +1,85 @@
+"""Commands that bring inputs: a place from public servers, a list from a geocoder; and what all commands say with."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 -- typer reads it
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from accessibility.cli.arguments import Json, Quiet  # noqa: TC001 -- typer reads them
+from accessibility.errors import visible
+
+if TYPE_CHECKING:
+    from accessibility.cli.options import Progress
+
+
+def fetch(  # noqa: PLR0913 -- the options of a command
+    place: Annotated[str, typer.Argument(metavar="PLACE", help='For example "Vaduz, Liechtenstein".')],
+    *,
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for the files and a study.toml.")],
+    people: Annotated[
+        str, typer.Option(metavar="SOURCE", help="Of the people: worldpop, ghs-pop or none.")
+    ] = "worldpop",
+    year: Annotated[int, typer.Option(help="Of the people.")] = 2025,
+    country: Annotated[str | None, typer.Option(metavar="ABC", help="The country, if it is not found: CHN.")] = None,
+    heights: Annotated[bool, typer.Option("--heights/--no-heights", help="Bring heights.")] = True,
+    buildings: Annotated[
+        bool, typer.Option("--buildings", help="Bring buildings, and spread people over them.")
+    ] = False,
+    overpass: Annotated[str | None, typer.Option(metavar="URL", help="An Overpass server of your own.")] = None,
+    nominatim: Annotated[str | None, typer.Option(metavar="URL", help="A Nominatim server of your own.")] = None,
+    worldpop: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of WorldPop's R2025A.")] = None,
+    ghsl: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of GHS-POP R2023A.")] = None,
+    copernicus: Annotated[str | None, typer.Option(metavar="URL", help="A mirror of Copernicus DEM GLO-30.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Time limit, in minutes.")] = 15.0,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False,
+) -> None:
+    """Fetch streets, banks, outlets, boundary, people and heights of a place (needs the internet)."""
+    from accessibility.cli.fetching import run_fetch  # noqa: PLC0415
+    from accessibility.cli.options import FetchOptions  # noqa: PLC0415
+
+    options = FetchOptions(
+        people=people,
+        year=year,
+        country=country,
+        heights=heights,
+        buildings=buildings,
+        overpass=overpass,
+        nominatim=nominatim,
+        worldpop=worldpop,
+        ghsl=ghsl,
+        copernicus=copernicus,
+        minutes=minutes,
+        overwrite=overwrite,
+    )
+    with progress_bar(quiet=quiet) as progress:
+        facts = run_fetch(place, into, options, progress)
+    if as_json:
+        print_json(facts)
+    elif not quiet:
+        typer.echo(
+            f"{visible(facts['place'])}: {facts['outlets']} outlets, {facts['banks']} bank branches, streets, boundary"
+        )
+        for name, origin in facts["sources"].items():
+            typer.echo(f"{name}: {origin['name']}, {origin['year']}, {origin['version']}, {origin['licence']}")
+        for note in facts["notes"]:
+            typer.echo(visible(note))
+        typer.echo(f"wrote {into}; next: accessibility cover {into / 'study.toml'}")
+        typer.echo(facts["attribution"])
+
+
+def progress_bar(*, quiet: bool) -> Progress:
+    """Return a bar that shows the steps of a run, or none."""
+    from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
+
+    return Silence() if quiet else RichProgress()
+
+
+def print_json(value: Any) -> None:
+    """Print one line of JSON: null for what is no number, control characters by their numbers."""
+    from accessibility.present.manifest import json_line  # noqa: PLC0415
+
+    typer.echo(json_line(value))
