@@ -149,6 +149,10 @@ class Sites(Frozen):
         }
         return Sites(**merged, columns=_joined(self, there), crs=self.crs)
 
+    @cached_property
+    def _row_of(self) -> dict[Hashable, int]:
+        return {site: row for row, site in enumerate(self.ids)}
+
     def rows(self, ids: Iterable[Hashable]) -> NDArray[np.intp]:
         """Return the row of each id.
 
@@ -172,8 +176,7 @@ class Sites(Frozen):
         >>> sites.rows(["B1"]).tolist()
         [1]
         """
-        row_of = {site: row for row, site in enumerate(self.ids)}
-        wanted = list(ids)
+        row_of, wanted = self._row_of, list(ids)
         for site in wanted:
             if site not in row_of:
                 close = difflib.get_close_matches(str(site), [str(i) for i in self.ids], n=3, cutoff=0.5)

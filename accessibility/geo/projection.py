@@ -65,9 +65,10 @@ def frame_crs(gdf: gpd.GeoDataFrame, name: str) -> CRS:
 
 def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.float64]:
     """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none."""
-    if source == target or not len(xy):
+    way = _way(source.srs, target.srs) if len(xy) else None
+    if way is None:
         return np.array(xy, dtype=np.float64)
-    x, y = _transformer(source, target).transform(xy[:, 0], xy[:, 1])
+    x, y = way.transform(xy[:, 0], xy[:, 1])
     there = np.column_stack([x, y])
     there[~np.isfinite(there).all(axis=1)] = np.nan
     return there
@@ -92,7 +93,7 @@ def earth_crs(crs: CRS, *, source: str) -> CRS:
         )
         raise InputError(msg)
     try:
-        _transformer(crs, WGS84)
+        _way(crs.srs, WGS84.srs)
     except InputError as error:
         msg = f"{source}: {error}"
         raise InputError(msg) from error
@@ -122,12 +123,19 @@ def stretch_of(xy: NDArray[np.float64], crs: CRS) -> float:
 
 
 @cache
-def _transformer(source: CRS, target: CRS) -> Transformer:
-    """Return the way between two systems, looked up once: that takes longer than transforming thousands of points."""
+def _way(source: str, target: str) -> Transformer | None:
+    """Return the way between two systems, None where they are one.
+
+    It is looked up once, by the words of the systems: to look it up takes longer than to transform thousands of points,
+    and to compare two systems longer than a step of a trial.
+    """
+    here, there = CRS.from_user_input(source), CRS.from_user_input(target)
+    if here == there:
+        return None
     try:
-        return Transformer.from_crs(source, target, always_xy=True)
+        return Transformer.from_crs(here, there, always_xy=True)
     except ProjError as error:
-        msg = f"no way leads from {source.name} to {target.name}; expected coordinate systems of the Earth"
+        msg = f"no way leads from {here.name} to {there.name}; expected coordinate systems of the Earth"
         raise InputError(msg) from error
 
 

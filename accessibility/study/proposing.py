@@ -197,12 +197,25 @@ def plan_scenario(
     UnknownSiteError
         An id that is in neither.
     """
-    known = {str(site): site for site in sites.ids}
+    return _planned(_ids_by_text(sites), sites if made is None else made, selected, closed, name)
+
+
+def _ids_by_text(sites: Sites) -> dict[str, Any]:
+    return {str(site): site for site in sites.ids}
+
+
+def _planned(
+    known: dict[str, Any],
+    there: Sites,
+    selected: Iterable[object],
+    closed: Iterable[object] = (),
+    name: str = "proposal",
+) -> Scenario:
+    """Return the scenario of a plan; known sites open, others are added as they stand `there`."""
     opened = [known[str(site)] for site in selected if str(site) in known]
     fresh = [str(site) for site in selected if str(site) not in known]
     added: list[Addition] = []
     if fresh:
-        there = sites if made is None else made
         rows = there.rows(fresh)
         lonlat = transform(there.xy[rows], there.crs, WGS84)
         added = [
@@ -247,10 +260,15 @@ def list_attempts(
     fresh = [*sites.ids[sites.may_open], *(() if made is None else made.ids)]
     gone = sites.ids[sites.open].tolist() if isinstance(close, str) else [] if close is None else list(close)
     opening = fresh if isinstance(new, str) else [] if new is None else list(new)
-    found = [Attempt(scenario=plan_scenario(sites, made, [site]), site=site) for site in opening]
-    found += [Attempt(scenario=plan_scenario(sites, made, (), [site]), closed=site) for site in gone]
-    both = ((site, other) for other in gone for site in opening) if pairs else ()
-    return found + [Attempt(scenario=plan_scenario(sites, made, [s], [o]), site=s, closed=o) for s, o in both]
+    known, there = _ids_by_text(sites), sites if made is None else made
+    opens = [Attempt(scenario=_planned(known, there, [site]), site=site) for site in opening]
+    closes = [Attempt(scenario=_planned(known, there, (), [site]), closed=site) for site in gone]
+    both = ((one, other) for other in closes for one in opens) if pairs else ()
+    swaps = [
+        Attempt(scenario=replace(one.scenario, closed=other.scenario.closed), site=one.site, closed=other.closed)
+        for one, other in both
+    ]
+    return opens + closes + swaps
 
 
 def propose_sites(

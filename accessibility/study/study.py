@@ -442,8 +442,9 @@ class Study(Frozen):
         if close is None and open is None:
             msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
             raise InputError(msg)
-        made = None if open is None else self.made_candidates
-        changes = list_attempts(self.sites, made, close, open, pairs=pairs)
+        new = open if open is None or isinstance(open, str) else [*open]
+        made = self.made_candidates if isinstance(new, str) else self._made_among(new or ())
+        changes = list_attempts(self.sites, made, close, new, pairs=pairs)
         table = rank_changes(self.what_if, changes, workers=workers, progress=progress)
         return table if pairs else table.drop(columns="instead_of")
 
@@ -600,7 +601,13 @@ class Study(Frozen):
         >>> town.plan_scenario(town.site(sites=1).selected).opened
         ('B1',)
         """
-        return plan_scenario(self.sites, self.made_candidates, selected, closed)
+        opened = [*selected]
+        return plan_scenario(self.sites, self._made_among(opened), opened, closed)
+
+    def _made_among(self, ids: Iterable[object]) -> Sites | None:
+        """Return the candidates made on streets where some id is no site of the study: making them takes time."""
+        known = {str(site) for site in self.sites.ids}
+        return None if all(str(site) in known for site in ids) else self.made_candidates
 
     @cached_property
     def made_candidates(self) -> Sites | None:

@@ -99,6 +99,7 @@ class LiveCoverage:
         self._blocks = _Blocks(ground.people_xy, self._radius)
         self._tally: Tally | None = None
         self._changed: list[NDArray[Any]] = []
+        self._switched: list[tuple[NDArray[Any], ...]] = []
 
     def is_open(self, row: int) -> bool:
         """Return whether a site counts at the moment."""
@@ -117,8 +118,10 @@ class LiveCoverage:
         before = self._radius[people], self._radius_site[people]
         concerned = (walk.people, metres.people, people)
         self._take_radii(people, (radius, site), concerned)
+        self._switched.append(concerned)
 
         def undo() -> None:
+            self._switched.pop()
             search.undo_change(self._walk, walk)
             search.undo_change(self._metres, metres)
             self._take_radii(people, before, concerned)
@@ -141,15 +144,24 @@ class LiveCoverage:
         """Return what `compare_coverages` says of a coverage, always the same one, and this; only changes cost time."""
         if self._tally is None:
             self._tally, self._changed = Tally(before, district), [np.arange(len(self._radius))]
-        people = np.unique(np.concatenate([np.empty(0, np.int64), *self._changed]).astype(np.int64))
+        people = _once(self._changed)
         self._changed = []
+        self._tally.update(people, *self._decided(people))
+        return self._tally.table()
+
+    def since_begun(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return the people, ascending, who may have other figures than in the beginning, and who is covered."""
+        people = _once([part for concerned in self._switched for part in concerned])
+        return people, self._decided(people)[1]
+
+    def _decided(self, people: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the seconds of some people, and who of them is covered."""
         nearest = Nearest(
             walk=self._walk.found[people],
             network=self._metres.found[people],
             radius=(self._radius[people], self._radius_site[people]),
         )
-        self._tally.update(people, *decide_people(self.ground.demand, people, nearest, self.standard))
-        return self._tally.table()
+        return decide_people(self.ground.demand, people, nearest, self.standard)
 
     def put(self, row: int, at: Positions, xy: NDArray[np.float64]) -> Undo:
         """Put a closed site elsewhere, or a new one, closed, in the row after the last."""
@@ -241,6 +253,11 @@ class _Blocks:
     def _members(self, blocks: NDArray[np.intp]) -> NDArray[np.intp]:
         parts = [self._people[self._begin[block] : self._begin[block + 1]] for block in blocks.tolist()]
         return np.concatenate([np.empty(0, np.intp), *parts])
+
+
+def _once(people: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
+    """Return the rows of people, each once, ascending."""
+    return np.unique(np.concatenate([np.empty(0, np.int64), *people]).astype(np.int64))
 
 
 def _with(values: NDArray[Any], row: int, value: NDArray[Any]) -> NDArray[Any]:

@@ -126,15 +126,16 @@ def _told(parts: Iterator[list[tuple[Any, ...]]], count: int, *, progress: bool)
 def _row(trial: Trial, change: Attempt) -> tuple[Any, ...]:
     """Return what a change brings; the trial is left as it was."""
     begun, before = trial.steps, trial.baseline.coverage
-    people = before.demand.population
-    after = trial.follow(change.scenario).coverage()
+    gained, lost = trial.follow(change.scenario).change_in_people()
     while trial.steps > begun:
         trial.undo()
-    site = change.closed if change.site is None else change.site
-    row = after.sites.rows([site])[0]
-    gained = float(people[after.covered & ~before.covered].sum())
-    lost = float(people[before.covered & ~after.covered].sum())
-    cost = 0.0 if change.site is None else float(after.sites.cost[row])
-    told = (change.action, site, change.closed if change.action == "swap" else None)
-    named = (after.sites.name[row], str(after.sites.kind[row]))
-    return (*told, *named, gained, lost, gained - lost, after.covered_people, after.share, cost)
+    site, added = change.closed if change.site is None else change.site, change.scenario.added
+    if added:
+        name, kind, cost = added[0].name, added[0].kind, added[0].cost
+    else:
+        row = before.sites.rows([site])[0]
+        name, kind, cost = before.sites.name[row], str(before.sites.kind[row]), float(before.sites.cost[row])
+    told = (change.action, site, change.closed if change.action == "swap" else None, name, kind)
+    covered = before.covered_people + gained - lost
+    share = covered / before.population if before.population > 0 else float("nan")
+    return (*told, gained, lost, gained - lost, covered, share, 0.0 if change.site is None else cost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -181,6 +181,10 @@ class Settings:
         return base if self.standard is None else self.standard
 
 
+UNCHANGED = Settings()
+"""People walk, and near enough means, what they do today."""
+
+
 @checked
 @dataclass(frozen=True, kw_only=True)
 class Scenario:
@@ -223,7 +227,7 @@ class Scenario:
     added: tuple[Addition, ...] = ()
     moved: tuple[Move, ...] = ()
     edits: tuple[StreetEdit, ...] = ()
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = UNCHANGED
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""

@@ -16,7 +16,7 @@ from accessibility.streets.pieces import untouched
 from accessibility.streets.snapping import Snapped
 from accessibility.whatif.comparison import STATES, compare_coverages, draw_changes, tell_states
 from accessibility.whatif.live import LiveCoverage
-from accessibility.whatif.scenario import Addition, Move, Scenario, free_id
+from accessibility.whatif.scenario import UNCHANGED, Addition, Move, Scenario, free_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -95,7 +95,8 @@ class Trial:
         self.baseline = baseline
         self._scenario = Scenario(name=name)
         self._row = {site: row for row, site in enumerate(now.sites.ids)}
-        self._live = LiveCoverage(baseline.ground, now.sites, now.snapped.sites, now.standard, now.walker)
+        self._begun = LiveCoverage(baseline.ground, now.sites, now.snapped.sites, now.standard, now.walker)
+        self._live = self._begun
         self._steps: list[list[Undo]] = []
         self._said: list[Said] = []
         self._coverage: Coverage | None = now
@@ -578,7 +579,7 @@ class Trial:
 
     def _take(self, scenario: Scenario) -> None:
         settings = scenario.settings
-        if settings != type(settings)():
+        if settings != UNCHANGED:
             self.change(
                 speed_m_s=settings.speed_m_s, open_compounds=settings.open_compounds, standard=settings.standard
             )
@@ -666,6 +667,27 @@ class Trial:
         if group is None:
             return self._live.compare(before, district)
         return compare_coverages(before, self.coverage(), district, group=group)
+
+    def change_in_people(self) -> tuple[float, float]:
+        """Return how many people gain and how many lose compared with today; it costs what the steps cost.
+
+        Returns
+        -------
+        tuple of float
+            People who are covered now and not today, and who are covered today and not now.
+
+        Examples
+        --------
+        >>> town.what_if().open("B1").change_in_people()
+        (10.0, 0.0)
+        """
+        before = self.baseline.coverage
+        if self._live is self._begun:
+            people, covered = self._live.since_begun()
+        else:  # streets or walkers are others: everybody may have another way
+            people, covered = np.arange(len(before.demand)), self.coverage().covered
+        was, heads = before.covered[people], before.demand.population[people]
+        return float(heads[covered & ~was].sum()), float(heads[was & ~covered].sum())
 
     def _step(self, said: Said, there: Scenario, *actions: Callable[[], Undo]) -> Self:
         """Do the actions of one step, or none of them."""
