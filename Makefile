@@ -6,7 +6,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := $(VENV)/$(BIN)
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint test-matrix docs benchmark campaign audit peers sample lock clean
+.PHONY: demo test lint test-matrix docs benchmark campaign audit peers worlds sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -64,6 +64,10 @@ audit: $(READY)
 peers: $(READY)
 	$(RUN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[peers]'
 	$(RUN)/python -m pytest tests/peers -s
+
+# Whether the bars of every source of error hold the truth, in two hundred simulated worlds each; about two minutes.
+worlds: $(READY)
+	$(RUN)/python -m pytest -m many tests/uncertainty
 
 # The sample county anew; it is deterministic.
 sample: $(READY)

@@ -7,28 +7,35 @@ from functools import cache
 from statistics import NormalDist
 
 import numpy as np
-import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 from worlds import CRS, ORIGIN
 
 from accessibility import Demand, Network, Rule, Sites, Standard, Study, Walker, measure_coverage
+from accessibility.settlement import Density
+from accessibility.streets.snapping import Positions, Snapped
 from accessibility.streets.ways import continue_ways
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
-from accessibility.uncertainty.scene import Case, Scene
+from accessibility.uncertainty.scene import Case, TwoCounts, Scene
 from accessibility.uncertainty.trying import Trying
 
-COUNT = 200
+WORLDS, FEW_WORLDS = 200, 50
 DRAWS = dict.fromkeys(("paths", "outlets", "speed"), 120)
 _FEW = 50
 _SIDE, _STEP = 9, 150.0  # junctions a side of an island, and metres between them
 _APART = 4_000.0
 _CELL = 150.0
+_CELLS = int((_SIDE - 1) * _STEP / _CELL)  # a side of an island
 _MEDIAN_M = 75.0
 _PACES = 25
 _SIGMA = _MEDIAN_M / np.sqrt(2 * np.log(2))
+_DOOR_M, _MOST_DOORS = 20.0, 4
+_OFF = 0.3  # relative standard deviation of people: of a cell, of a square kilometre, of a district's two totals
+_WIDTH = np.sqrt(np.log1p(_OFF**2))
+_SUMS = 1e-9  # what sums leave behind
 KINDS = ("residential", "footway")
-ERRORS = InputErrors(missing={"footway": 0.15}, people_cell=0.3, people_block=0.3, snapping_m=0.0, speed_m_s=0.1)
+ERRORS = InputErrors(missing={"footway": 0.15}, people_cell=_OFF, people_block=_OFF, snapping_m=_DOOR_M, speed_m_s=0.1)
+_RULES, _PACE = Standard(urban=Rule.walk(8), rural=Rule.distance(0.9)), Walker(speed_m_s=0.9)
 
 
 @cache
@@ -46,72 +53,130 @@ def town() -> Study:
     return Study.of(network, homes, sites, settings="urban", name="Town", walker=Walker(speed_m_s=0.8))
 
 
-def islands() -> tuple[Network, Demand, Sites]:
+def islands(worlds: int = WORLDS) -> tuple[Network, Demand, Sites]:
     """Return what is true of the islands: all their streets, their people by cells, and their outlets."""
     random = np.random.default_rng(5)
-    corners = np.array([(c, r) for r in range(COUNT // 20) for c in range(20)], float) * _APART
+    corners = np.array([(c, r) for r in range(WORLDS // 20) for c in range(20)], float)[:worlds] * _APART
     parts = [_streets(corner) for corner in corners]
     start = np.cumsum([0, *(len(xy) for xy, _, _ in parts)])
     xy = np.vstack([part[0] for part in parts])
     edges = np.vstack([part[1] + first for part, first in zip(parts, start, strict=False)])
     network = _network(xy, edges, np.concatenate([part[2] for part in parts]))
     cells = np.vstack([_cells(corner) for corner in corners])
-    people = random.lognormal(4.0, 1.0, len(cells))
+    people = random.lognormal(3.88, 1.0, len(cells))  # an island is a town or not by a hair
     homes = Demand(ids=[f"c{i}" for i in range(len(cells))], xy=cells, population=people, crs=CRS)  # type: ignore[arg-type]
     at = np.vstack([corner + random.uniform(100.0, 1_100.0, (2, 2)) for corner in corners]) + ORIGIN
     return network, homes, Sites(ids=[f"O{i}" for i in range(len(at))], xy=at, crs=CRS)  # type: ignore[arg-type]
 
 
-def island_of(homes: Demand) -> pd.Series:
-    """Return the island of each demand point."""
-    row = np.repeat(np.arange(COUNT), len(homes) // COUNT)
-    return pd.Series(row, index=homes.ids, name="island")
-
-
-def hold_truth(source: str) -> np.ndarray:
+def hold_truth(source: str, worlds: int = WORLDS) -> np.ndarray:
     """Return for each island whether the interval holds the true share, where one source errs, or all ``together``.
 
-    The truth is measured by `measure_coverage` alone, of true streets, homes, outlets and pace; what offices know of
-    it is made by numpy, with none of the code that draws.
+    The truth is measured by `measure_coverage` alone, of true streets, homes, doors, settings, outlets and paces; what
+    offices know of it is made by numpy, with none of the code that draws.
     """
     random = np.random.default_rng([7, len(source)])
-    errs = [name for name in ("outlets", "paths", "people", "cells", "speed") if source in (name, "together")]
-    network, homes, outlets = islands()
-    known_network, known_homes, known_outlets = network, homes, outlets
-    rule, pace = Standard(urban=Rule.walk(8)), Walker(speed_m_s=0.9)
-    if "outlets" in errs:
-        known_outlets = replace(outlets, xy=outlets.xy + random.normal(0.0, _SIGMA, outlets.xy.shape))
-    if "paths" in errs:
-        foot = network.kind == 1
-        ways = continue_ways(network)
-        there = ~(foot & (random.random(len(ways))[ways] < ERRORS.missing["footway"]))
-        kept = {name: getattr(network, name)[there] for name in ("edges", "length_m", "kind")}
-        known_network = Network(node_xy=network.node_xy, kinds=KINDS, crs=CRS, **kept)  # type: ignore[arg-type]
+    errs = {name for name in SOURCES if source in (name, "together")}
+    network, homes, outlets = islands(worlds)
+    rows = np.arange(len(homes))
+    island = rows // _CELLS**2
+    district = island * _CELLS + rows % _CELLS  # a column of cells
+    square = _density(homes)
+    off = _errors(random, square.people.size)[square.cell]
+    counted = homes.population
     if "people" in errs:
-        block = np.unique(np.floor(homes.xy / 1_000.0), axis=0, return_inverse=True)[1].ravel()
-        width = np.sqrt(np.log1p(0.3**2))
-        factor = np.exp(width * random.standard_normal(block.max() + 1))[block]
-        factor *= np.exp(width * random.standard_normal(len(homes)))
-        known_homes = replace(homes, population=homes.population * factor)
-    true_homes = _housed(homes, network, random) if "cells" in errs else [homes]
-    deviates = np.array([NormalDist().inv_cdf((i + 0.5) / _PACES) for i in range(_PACES)])
-    island = island_of(homes)
-    which = random.integers(_PACES, size=COUNT) if "speed" in errs else None
-    truth = np.zeros(COUNT)
-    for number, deviate in enumerate(deviates if which is not None else [0.0]):
-        walker = replace(pace, speed_m_s=pace.speed_m_s + ERRORS.speed_m_s * float(deviate))
-        here = np.ones(COUNT, bool) if which is None else which == number
-        covered = sum(measure_coverage(network, part, outlets, rule, walker).covered * 1.0 for part in true_homes)
-        sums = np.bincount(island, weights=homes.population * covered / len(true_homes))
-        truth[here] = (sums / np.bincount(island, weights=homes.population))[here]
-    now = measure_coverage(known_network, known_homes, known_outlets, rule, pace)
-    errors = replace(ERRORS, without=tuple(name for name in SOURCES if name not in errs))
-    case = Case(coverage=now, position_m=np.full(len(outlets), _MEDIAN_M))
-    tries = Trying(draws=DRAWS.get(source, _FEW), seed=3).run(
-        Scene(now=now, network=known_network, errors=errors), case, alone=False
+        counted = counted * off * _errors(random, len(homes))
+    elif "totals" in errs:
+        counted = counted * _errors(random, district.max() + 1)[district]
+    census = np.bincount(district, weights=homes.population) * _errors(random, district.max() + 1)
+    truly, by_office, density = homes, replace(homes, population=counted), None
+    if "settlement" in errs:
+        density = _density(by_office if "people" in errs else replace(homes, population=homes.population * off))
+        truly, by_office = replace(homes, setting=square.settings()), replace(by_office, setting=density.settings())
+    known_network = _drawn(network, random) if "paths" in errs else network
+    astray = random.normal(0.0, _SIGMA, outlets.xy.shape) if "outlets" in errs else 0.0
+    now = measure_coverage(known_network, by_office, replace(outlets, xy=outlets.xy + astray), _RULES, _PACE)
+    truth = _true_shares(errs, (network, truly, outlets), island, random)
+    scene = Scene(
+        now=now,
+        network=known_network,
+        errors=replace(ERRORS, without=tuple(name for name in SOURCES if name not in errs)),
+        density=density,
+        counts=TwoCounts.of(counted, (census / np.bincount(district, weights=counted))[district], district)
+        if "totals" in errs
+        else None,
     )
-    ends = [Interval.of(one) for one in tries.true_shares_of(island.to_numpy(), COUNT).T]
-    return np.array([end.low <= true <= end.high for end, true in zip(ends, truth, strict=True)])
+    case = Case(coverage=now, position_m=np.full(len(outlets), _MEDIAN_M))
+    tries = Trying(draws=DRAWS.get(source, _FEW), seed=3).run(scene, case, alone=False)
+    assert tries.sources == tuple(name for name in SOURCES if name in errs)
+    ends = [Interval.of(one) for one in tries.true_shares_of(island, worlds).T]
+    pairs = zip(ends, truth, strict=True)
+    return np.array([end.low - _SUMS <= true <= end.high + _SUMS for end, true in pairs])
+
+
+def _true_shares(
+    errs: set[str], true: tuple[Network, Demand, Sites], island: np.ndarray, random: np.random.Generator
+) -> np.ndarray:
+    """Return the true share of each island: of homes where they are, at their doors, and of a group of its own pace."""
+    network, homes, outlets = true
+    housed = _housed(homes, network, random) if "cells" in errs else [homes]
+    doors: list[Snapped | None] = [None] * len(housed)
+    if "snapping" in errs:
+        at = _doors(network, outlets.xy, random)
+        doors = [Snapped(demand=_doors(network, part.xy, random), sites=at) for part in housed]
+    deviates = np.array([NormalDist().inv_cdf((i + 0.5) / _PACES) for i in range(_PACES)])
+    which = random.integers(_PACES, size=island.max() + 1) if "speed" in errs else None
+    truth = np.zeros(island.max() + 1)
+    for number, deviate in enumerate(deviates if which is not None else [0.0]):
+        walker = replace(_PACE, speed_m_s=_PACE.speed_m_s + ERRORS.speed_m_s * float(deviate))
+        here = np.ones(len(truth), bool) if which is None else which == number
+        at_doors = zip(housed, doors, strict=True)
+        found = [measure_coverage(network, part, outlets, _RULES, walker, at).covered for part, at in at_doors]
+        covered = np.mean(found, axis=0)
+        sums = np.bincount(island, weights=homes.population * covered)
+        truth[here] = (sums / np.bincount(island, weights=homes.population))[here]
+    return truth
+
+
+def _errors(random: np.random.Generator, size: int) -> np.ndarray:
+    """Return factors by which counts of people are off."""
+    found: np.ndarray = np.exp(_WIDTH * random.standard_normal(size))
+    return found
+
+
+def _density(homes: Demand) -> Density:
+    """Return people by square kilometre."""
+    cell = np.floor((homes.xy - ORIGIN) / 1_000.0).astype(np.intp) + 1
+    shape = tuple(cell.max(axis=0) + 2)
+    at = cell[:, 0] * shape[1] + cell[:, 1]
+    people = np.bincount(at, weights=homes.population, minlength=shape[0] * shape[1])
+    return Density(people=people.reshape(shape), cell=at)
+
+
+def _drawn(network: Network, random: np.random.Generator) -> Network:
+    """Return the streets that a map has: some ways of footpaths are missing."""
+    ways = continue_ways(network)
+    there = ~((network.kind == 1) & (random.random(len(ways))[ways] < ERRORS.missing["footway"]))
+    kept = {name: getattr(network, name)[there] for name in ("edges", "length_m", "kind")}
+    return Network(node_xy=network.node_xy, kinds=KINDS, crs=CRS, **kept)  # type: ignore[arg-type]
+
+
+def _doors(network: Network, xy: np.ndarray, random: np.random.Generator) -> Positions:
+    """Return the street that each door opens to: the nearest, were each a little nearer or farther than it is.
+
+    Who judges distances with errors of Gumbel's distribution chooses by the logit (McFadden 1974).
+    """
+    lines = network.lines()
+    point, street = shapely.STRtree(lines).query(shapely.points(xy), predicate="dwithin", distance=300.0)
+    metres = shapely.distance(lines[street], shapely.points(xy[point]))
+    order = np.lexsort((metres, point))
+    point, street, metres = point[order], street[order], metres[order]
+    near = np.arange(len(point)) - np.searchsorted(point, point) < _MOST_DOORS
+    point, street, metres = point[near], street[near], metres[near]
+    felt = np.lexsort((metres - random.gumbel(0.0, _DOOR_M, len(metres)), point))
+    first = felt[np.searchsorted(point[felt], np.arange(len(xy)))]
+    along = shapely.line_locate_point(lines[street[first]], shapely.points(xy), normalized=True)
+    return Positions(edge=street[first].astype(np.int32), fraction=along, leg_m=metres[first])
 
 
 def _housed(homes: Demand, network: Network, random: np.random.Generator) -> list[Demand]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.uncertainty.bars import Uncertainty
-from accessibility.uncertainty.scene import Case, Scene
+from accessibility.uncertainty.scene import Case, TwoCounts, Scene
 from accessibility.uncertainty.sources import WAYS, InputErrors, position_errors
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErro
     """Return how sure the headline of a study is; see `accessibility.Study.uncertainty`."""
     errors = study.settings.uncertainty.errors if errors is None else errors
     known = coordinate_ways(study, now, errors)
-    scene = Scene(now=now, network=study.network, errors=errors, density=study.density, totals=official_ratio(study))
+    scene = Scene(now=now, network=study.network, errors=errors, density=study.density, counts=official_counts(study))
     case = Case(coverage=now, position_m=known)
 
     def scene_of(other: Scenario | SitingPlan) -> Case:
@@ -134,8 +134,8 @@ def as_known(sites: Sites, known: NDArray[np.float64], there: Sites) -> NDArray[
     return found
 
 
-def official_ratio(study: Doubted) -> tuple[NDArray[np.float64], NDArray[np.intp]] | None:
-    """Return official people over those counted, for the district of each point, and that district's row; None without.
+def official_counts(study: Doubted) -> TwoCounts | None:
+    """Return the people of each district as counted and as its official total has them; None without such totals.
 
     Nothing is doubted where the study scales its people to the totals.
     """
@@ -150,5 +150,5 @@ def official_ratio(study: Doubted) -> tuple[NDArray[np.float64], NDArray[np.intp
     usable = (official > 0) & (counted > 0)
     if not usable.any():
         return None
-    ratio = np.where(usable, official / np.where(counted > 0, counted, 1.0), 1.0)
-    return np.append(ratio, 1.0)[row], row
+    ratio = np.append(np.where(usable, official / np.where(counted > 0, counted, 1.0), 1.0), 1.0)
+    return TwoCounts.of(study.demand.population, ratio[row], np.where(np.append(usable, False)[row], row, -1))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from accessibility.standards import Walker
     from accessibility.streets.search.packing import Arcs
-    from accessibility.uncertainty.scene import Case, Scene
+    from accessibility.uncertainty.scene import Case, TwoCounts, Scene
     from accessibility.uncertainty.sources import InputErrors
 
 _MEDIAN = float(np.sqrt(2 * np.log(2)))  # of how far a place lies from its mean, in standard deviations of a side
@@ -149,11 +149,18 @@ class Draw:
             block, _ = scene.blocks
             factor *= self._blocks[block]
             factor *= self.chance.factors("people", 1, len(factor), self.errors.people_cell)
-        if "totals" in active and scene.totals is not None:
-            ratio, district = scene.totals
-            between = self.chance.of("totals").random(int(district.max(initial=-1)) + 2)
-            factor *= ratio ** between[district]
+        if "totals" in active and scene.counts is not None:
+            factor *= self._between(scene.counts)
         return factor
+
+    def _between(self, counts: TwoCounts) -> NDArray[np.float64]:
+        """Return ``(n,)`` factors around the middle of two counts, as far off as those of all districts differ."""
+        chance = self.chance.of("totals")
+        # Nobody knows the true spread either: the fewer districts there are, the wider it may be (Student's t).
+        spread = counts.spread * np.sqrt(counts.several / chance.chisquare(counts.several))
+        beyond = np.append(spread * chance.standard_normal(counts.several), 0.0)
+        found: NDArray[np.float64] = np.exp(counts.middle + beyond)[counts.row]
+        return found
 
     @cached_property
     def _blocks(self) -> NDArray[np.float64]:

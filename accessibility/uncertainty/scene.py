@@ -91,6 +91,44 @@ class Circle(Frozen):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class TwoCounts(Frozen):
+    """Two counts of the people of some districts: by the data, and by an office.
+
+    Parameters
+    ----------
+    row
+        ``(n,)`` district of each demand point; -1 for one of which there are no two counts.
+    middle
+        ``(d + 1,)`` logarithm of what lies in the middle of the two over the data's; 0 at the end.
+    spread
+        Standard deviation around that middle: half of what the two counts differ, over all people.
+    """
+
+    row: NDArray[np.intp]
+    middle: NDArray[np.float64]
+    spread: float
+
+    @classmethod
+    def of(cls, people: NDArray[np.float64], ratio: NDArray[np.float64], district: NDArray[np.intp]) -> TwoCounts:
+        """Return the counts of points whose district has `ratio` times their people by an office."""
+        there = district >= 0
+        names, row = np.unique(district[there], return_inverse=True)
+        at = np.full(len(people), -1, np.intp)
+        at[there] = row.ravel()
+        half = np.log(ratio) / 2
+        middle = np.zeros(len(names) + 1)
+        middle[at[there]] = half[there]
+        weight = people[there].sum()
+        spread = float(np.sqrt((people * half**2)[there].sum() / weight)) if weight > 0 else 0.0
+        return cls(row=at, middle=middle, spread=spread)
+
+    @property
+    def several(self) -> int:
+        """How many districts have two counts."""
+        return len(self.middle) - 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Case(Frozen):
     """A coverage of the people of a scene: which sites count, by which rule and at which pace.
 
@@ -129,16 +167,16 @@ class Scene(Frozen):
         How large the errors are.
     density
         What decides the settings; None where the inputs say them.
-    totals
-        ``(n,)`` official people of the point's district over those counted there, and ``(n,)`` row of the district;
-        None where there are no official totals, or people are scaled to them.
+    counts
+        People by district as the data and as an office have them; None where there are no official totals, or people
+        are scaled to them.
     """
 
     now: Coverage
     network: Network
     errors: InputErrors
     density: Density | None = None
-    totals: tuple[NDArray[np.float64], NDArray[np.intp]] | None = None
+    counts: TwoCounts | None = None
 
     def sources(self, case: Case, errors: InputErrors) -> tuple[str, ...]:
         """Return the sources that can do anything in a case, in the order of `SOURCES`."""
@@ -147,7 +185,7 @@ class Scene(Frozen):
             "outlets": not case.position_m[case.coverage.sites.open].any(),
             "paths": not any(errors.missing.get(kind, 0.0) for kind in self.network.kinds),
             "people": not (errors.people_cell or errors.people_block),
-            "totals": self.totals is None,
+            "totals": self.counts is None,
             "cells": not self.grid,
             "snapping": not errors.snapping_m,
             "settlement": self.density is None or standard.urban == standard.town == standard.rural,

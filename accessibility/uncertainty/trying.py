@@ -208,7 +208,7 @@ class Trying:
 
 
 class _Counter:
-    """Counts draws, from whichever thread."""
+    """TwoCounts draws, from whichever thread."""
 
     def __init__(self, tell: Told | None, whole: int) -> None:
         from threading import Lock  # noqa: PLC0415
@@ -270,7 +270,8 @@ def _key(scene: Scene, case: Case, errors: InputErrors, seed: int, *, alone: boo
         told.update(np.ascontiguousarray(array).tobytes())
     told.update("".join(now.demand.setting.tolist()).encode())
     more = () if scene.density is None else (scene.density.people, scene.density.cell)
-    for array in (*more, *(scene.totals or ())):
+    counts = () if scene.counts is None else (scene.counts.row, scene.counts.middle, np.array(scene.counts.spread))
+    for array in (*more, *counts):
         told.update(np.ascontiguousarray(array).tobytes())
     return told.hexdigest()[:16]
 
