@@ -16,7 +16,7 @@ from accessibility.settlement import Density
 from accessibility.streets.snapping import Positions, Snapped
 from accessibility.streets.ways import continue_ways
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
-from accessibility.uncertainty.scene import Case, TwoCounts, Scene
+from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.uncertainty.trying import Trying
 
 WORLDS, FEW_WORLDS = 200, 50

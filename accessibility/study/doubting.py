@@ -9,7 +9,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.uncertainty.bars import Uncertainty
-from accessibility.uncertainty.scene import Case, TwoCounts, Scene
+from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.uncertainty.sources import WAYS, InputErrors, position_errors
 
 if TYPE_CHECKING:

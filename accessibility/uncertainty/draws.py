@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from accessibility.standards import Walker
     from accessibility.streets.search.packing import Arcs
-    from accessibility.uncertainty.scene import Case, TwoCounts, Scene
+    from accessibility.uncertainty.scene import Case, Scene, TwoCounts
     from accessibility.uncertainty.sources import InputErrors
 
 _MEDIAN = float(np.sqrt(2 * np.log(2)))  # of how far a place lies from its mean, in standard deviations of a side

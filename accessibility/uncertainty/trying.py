@@ -208,7 +208,7 @@ class Trying:
 
 
 class _Counter:
-    """TwoCounts draws, from whichever thread."""
+    """Counts draws, from whichever thread."""
 
     def __init__(self, tell: Told | None, whole: int) -> None:
         from threading import Lock  # noqa: PLC0415
