@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility import Demand, Network, Sites
+from accessibility import Demand, Network, Sites, Study
+from accessibility.geo.projection import WGS84, transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,20 @@ def outlets(at: Sequence[Point]) -> Sites:
         xy=np.array(at, dtype=float).reshape(-1, 2) + ORIGIN,
         crs=CRS,  # type: ignore[arg-type]
     )
+
+
+def degrees(*points: Point) -> list[Point]:
+    """Return longitude and latitude of places in a town."""
+    lonlat = transform(np.array(points, float) + ORIGIN, CRS, WGS84).tolist()  # type: ignore[arg-type]
+    return [(lon, lat) for lon, lat in lonlat]
+
+
+def two_streets() -> Study:
+    """Return two streets of 2 km, 600 m apart, joined at their west; homes along the upper one, a hall on the lower."""
+    streets = network([(0, 0), (2_000, 0), (0, 600), (2_000, 600)], [(0, 1), (2, 3), (0, 2)])
+    homes = people([(100, 600), (1_000, 600), (1_900, 600)], [10, 20, 40])
+    sites = Sites(ids=["O1"], xy=np.array([(1_000, 0)]) + ORIGIN, crs=CRS)  # type: ignore[arg-type]
+    return Study.of(streets, homes, sites, name="Two streets")
 
 
 def line(length: float = 6_000.0, steps: int = 6) -> Network:

@@ -13,10 +13,12 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
+from accessibility.standards import SETTINGS
 from accessibility.streets import search
-from accessibility.streets.edits import Closure, NewStreet
+from accessibility.streets.edits import Closure, NewStreet, edit_text
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
+from accessibility.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -30,8 +32,10 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.sites import Sites
     from accessibility.standards import Rule
+    from accessibility.streets.edits import StreetEdit
     from accessibility.streets.network import Network
     from accessibility.streets.snapping import Positions
+    from accessibility.wording import Language
 
 _S_PER_MIN, _M_PER_KM, _M_PER_DEG = 60.0, 1_000.0, 111_320.0
 _MARGIN_M, _MARGIN = 100.0, 0.15  # around a way, at least and of its length
@@ -87,8 +91,8 @@ class Explanation:
         What would cover the place; None where it is covered or no single candidate would.
     streets
         Those around the way as lines in EPSG:4326, for a picture; None where none is near.
-    edits
-        Sentences on the edits of streets that the way walks on or is cut by, in a scenario.
+    takes, cut_by
+        Edits of streets that the way walks on, and closures that cut a shorter one, in a scenario.
     """
 
     lon: float
@@ -108,36 +112,66 @@ class Explanation:
     route: LineString | None
     fix: Fix | None
     streets: MultiLineString | None = None
-    edits: tuple[str, ...] = ()
+    takes: tuple[StreetEdit, ...] = ()
+    cut_by: tuple[StreetEdit, ...] = ()
 
     @property
     def text(self) -> str:
         """Everything in a few sentences."""
-        applies = f"{self.setting.capitalize()}: {self.rule.text}."
-        if self.site is None:
-            if np.isfinite(self.home_leg_m):
-                way = "No outlet that counts can be reached on foot from here."
-            else:
-                way = "No street is within the snap limit: nobody can walk from here."
-        else:
-            named = f"{self.site_name} ({self.site})" if self.site_name else str(self.site)
-            figure = {"walk": self.walk_s, "network": self.metres, "radius": self.radius_m}[self.rule.measure]
-            state = "covered" if self.covered else f"{self._told(self.excess)} too far"
-            way = f"The nearest is {named}, {self._told(figure)} away: {state}."
-        return " ".join([applies, way, *self.edits, *self._fix_text()])
+        return self.told("en")
 
-    def _fix_text(self) -> list[str]:
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """Sentences on the edits of streets that the way walks on or is cut by, in a scenario."""
+        return self._edits_told("en")
+
+    def told(self, language: Language) -> str:
+        """Return everything in a few sentences.
+
+        Parameters
+        ----------
+        language
+            ``en`` or ``zh``.
+        """
+        say = Wording("map", language)
+        setting = say(self.setting) if self.setting in SETTINGS else self.setting
+        applies = say("explain_rule", setting=setting.capitalize(), rule=self._rule(say))
+        if self.site is None:
+            way = say("explain_no_way" if np.isfinite(self.home_leg_m) else "explain_no_street")
+        else:
+            figure = {"walk": self.walk_s, "network": self.metres, "radius": self.radius_m}[self.rule.measure]
+            excess = self._figure(self.excess, say)
+            state = say("covered") if self.covered else say("explain_too_far", excess=excess)
+            named = _named(self.site_name, self.site, language)
+            way = say("explain_nearest", site=named, figure=self._figure(figure, say), state=state)
+        joint = "" if language == "zh" else " "
+        return joint.join([applies, way, *self._edits_told(language), *self._fix_told(language)])
+
+    def _rule(self, say: Wording) -> str:
+        if self.rule.measure == "walk":
+            return say("walk_rule", minutes=f"{self.rule.limit / _S_PER_MIN:g}")
+        return say(f"{self.rule.measure}_rule", kilometres=f"{self.rule.limit / _M_PER_KM:g}")
+
+    def _edits_told(self, language: Language) -> tuple[str, ...]:
+        say = Wording("map", language)
+        found = (("explain_takes", self.takes), ("explain_cut", self.cut_by))
+        return tuple(say(key, edit=edit_text(edit, language)) for key, edits in found for edit in edits)
+
+    def _fix_told(self, language: Language) -> list[str]:
+        say = Wording("map", language)
         if self.covered:
             return []
         if self.fix is None:
-            return ["No single candidate would cover it."]
-        named = f"{self.fix.name} ({self.fix.id})" if self.fix.name else str(self.fix.id)
-        return [f"{named}, at a cost of {self.fix.cost:g}, would be {self._told(self.fix.figure)} away."]
+            return [say("explain_no_fix")]
+        named, figure = _named(self.fix.name, self.fix.id, language), self._figure(self.fix.figure, say)
+        return [say("explain_fix", site=named, cost=f"{self.fix.cost:g}", figure=figure)]
 
-    def _told(self, figure: float) -> str:
+    def _figure(self, figure: float, say: Wording) -> str:
         if self.rule.measure == "walk":
-            return f"{figure / _S_PER_MIN:.1f} minutes"
-        return f"{figure / _M_PER_KM:.2f} km" if figure >= _M_PER_KM else f"{figure:.0f} m"
+            return say("explain_minutes", of=f"{figure / _S_PER_MIN:.1f}")
+        if figure >= _M_PER_KM:
+            return say("kilometres", of=f"{figure / _M_PER_KM:.2f}")
+        return say("explain_metres", of=f"{figure:.0f}")
 
     def __repr__(self) -> str:
         """Return the text."""
@@ -253,6 +287,7 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
     figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
     covered, sites = bool(now.covered[0]), coverage.sites
     way, edges = _way(now, network, rule, row)
+    takes, cut_by = _edits_on(now, network, rule, edges)
     return Explanation(
         lon=lon,
         lat=lat,
@@ -271,7 +306,8 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
         route=way,
         fix=None if covered else _fix(now, network),
         streets=_around(network, way, xy[0]),
-        edits=_edits_text(now, network, rule, edges),
+        takes=takes,
+        cut_by=cut_by,
     )
 
 
@@ -288,18 +324,24 @@ def _is_new(network: Network, at: Positions) -> bool:
     return any(isinstance(edit, NewStreet) for edit in edits_of(network, at.edge))
 
 
-def _edits_text(now: Coverage, network: Network, rule: Rule, edges: list[int]) -> tuple[str, ...]:
+def _named(name: str, site: Hashable, language: Language) -> str:
+    return Wording("map", language)("explain_named", name=name, id=site) if name else str(site)
+
+
+def _edits_on(
+    now: Coverage, network: Network, rule: Rule, edges: list[int]
+) -> tuple[tuple[StreetEdit, ...], tuple[StreetEdit, ...]]:
     """Return which edits of streets the way walks on, and which closures stand in a shorter way."""
     if network.pieces is None or rule.measure == "radius":
-        return ()
-    told = [f"The way takes the {edit.text}." for edit in edits_of(network, np.array(edges, np.intp))]
+        return (), ()
+    taken = edits_of(network, np.array(edges, np.intp))
     by = network.pieces.edit
     closures = [row for row, edit in enumerate(network.pieces.edits) if isinstance(edit, Closure)]
     passable = replace(network, closed=network.closed & ~np.isin(by, closures))
     there = measure_coverage(passable, now.demand, now.sites, now.standard, now.walker, now.snapped)
     shorter = _way(there, passable, rule, int(there.nearest[0]))[1]
     shut = [row for row in shorter if network.closed[row]]
-    return (*told, *(f"The {edit.text} cuts a shorter way." for edit in edits_of(network, np.array(shut, np.intp))))
+    return tuple(taken), tuple(edits_of(network, np.array(shut, np.intp)))
 
 
 def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:

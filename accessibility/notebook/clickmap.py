@@ -11,18 +11,23 @@ import numpy as np
 
 from accessibility.geo.projection import EARTH_M, mercator
 from accessibility.measures.surface import Places
-from accessibility.present.map.changes import classify_changes
-from accessibility.present.map.outlines import SITE_WORDS, district_features, street_lines
+from accessibility.notebook.drawing import collected
+from accessibility.present.map.changes import edited_streets
+from accessibility.present.map.outlines import district_features, street_lines
 from accessibility.present.map.overlays import Picture
-from accessibility.present.map.symbols import INKS, SHAPES, site_paint
+from accessibility.present.map.symbols import INKS, SHAPES, site_key, site_paint
 from accessibility.present.pages import data_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.measures.explanation import Explanation
     from accessibility.present.map.outlines import Bounds
+    from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.present.map.words import MapWords
     from accessibility.sites import Sites
+    from accessibility.streets.network import Network
     from accessibility.study.study import Study
 
 HEIGHT = 560
@@ -33,6 +38,10 @@ _WORLD_M = 2 * np.pi * EARTH_M
 _ALONE = {"bubblingMouseEvents": False}  # the map shall not hear of a click on a site
 _TILE = 256
 _ROUND = 6  # decimals of a degree: 0.1 m
+_NEAR_PX = 8  # a click so near the last one is on the same place
+_WAY = {"color": "#0a2f66", "weight": 4, "opacity": 0.9}
+_PLACE = {"radius": 7, "color": "#d0691b", "weight": 3, "fillColor": "#fff", "fillOpacity": 1}
+_SITE = {"radius": 6, "color": "#fff", "weight": 2, "fillColor": "#111820", "fillOpacity": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +72,8 @@ class ClickMap:
     Sites that count are markers, because they can be dragged; the others are circles of one layer.
     """
 
-    def __init__(self, study: Study, today: Coverage, hands: Hands) -> None:
-        self.hands = hands
+    def __init__(self, study: Study, today: Coverage, hands: Hands, words: MapWords) -> None:
+        self.hands, self.words = hands, words
         places = Places.of(today)
         self.picture = Picture.of(places, max_side=_MAX_SIDE) if places.placed.any() else None
         outlines, bounds = _outlines(study, today)
@@ -79,7 +88,11 @@ class ClickMap:
         self._icons: dict[tuple[str, bool], Any] = {}
         self._place: dict[Hashable, tuple[float, float]] = {}
         self._ids: list[Hashable] = []
-        self._below = (self.people, *_streets(study, bounds), *outlines, self.closed)
+        self.edits, self.way, self.drawn = (ipyleaflet.GeoJSON(point_style={"radius": 4}) for _ in range(3))
+        for layer in (self.edits, self.way, self.drawn):
+            layer.data = collected([], {})
+        over = (self.edits, self.way, self.drawn)
+        self._below = (self.people, *_streets(study, bounds), *outlines, *over, self.closed)
         centre, zoom = first_view(bounds)
         self.widget = ipyleaflet.Map(
             layers=self._below,
@@ -95,11 +108,36 @@ class ClickMap:
         self.widget.add(ipyleaflet.ScaleControl(position="bottomleft", imperial=False))
         self.widget.on_interaction(self._interaction)
 
-    def show(self, before: Coverage, after: Coverage, changed: Collection[Hashable]) -> None:
-        """Draw what is different: people by what happens to them, and each site where and as it would be."""
+    def show(self, changes: PeopleClasses, after: Coverage, streets: Network, changed: Collection[Hashable]) -> None:
+        """Draw what is different: people by what happens to them, streets by their edits, each site as it would be."""
         if self.picture is not None:
-            self.people.url = self.picture.image(classify_changes(before, after))
+            self.people.url = self.picture.image(changes)
+        edited = [
+            {**feature, "properties": {**feature["properties"], "style": {**style, "interactive": False}}}
+            for _, style, features in edited_streets(streets, self.words)
+            for feature in features["features"]
+        ]
+        self.edits.data = {"type": "FeatureCollection", "features": edited}
         self.show_sites(after.sites, changed)
+
+    def show_way(self, why: Explanation | None) -> None:
+        """Draw the way of an explanation with both its ends, or none."""
+        if why is None:
+            self.way.data = collected([], {})
+            return
+        route = [] if why.route is None else [list(xy) for xy in np.round(why.route.coords, _ROUND).tolist()]
+        ends = [([why.lon, why.lat], _PLACE), *((xy, _SITE) for xy in route[-1:])]
+        parts = [collected([{"type": "LineString", "coordinates": route}] if route else [], _WAY)]
+        parts += [collected([{"type": "Point", "coordinates": xy}], look) for xy, look in ends]
+        self.way.data = {"type": "FeatureCollection", "features": [f for part in parts for f in part["features"]]}
+
+    def near_m(self) -> float:
+        """Return how many Web Mercator metres apart two clicks on the same place may be, at the zoom of the map."""
+        return float(_NEAR_PX * _WORLD_M / (_TILE * 2**self.widget.zoom))
+
+    def place_of(self, site: Hashable) -> tuple[float, float]:
+        """Return where a site stands, in degrees."""
+        return self._place[site]
 
     def show_sites(self, sites: Sites, changed: Collection[Hashable]) -> None:
         """Put every site where it would be, also one that was dragged to where it cannot stand."""
@@ -110,7 +148,7 @@ class ClickMap:
         gone = [self.markers.pop(site) for site in [*self.markers] if site not in rows]
         for site, row in rows.items():
             icon = self._icon(str(sites.kind[row]), changed=site in changed)
-            marker = self.markers.get(site) or self._new_marker(site, site_title(sites, row))
+            marker = self.markers.get(site) or self._new_marker(site, site_title(sites, row, self.words))
             marker.icon, marker.location = icon, [*reversed(self._place[site])]
             self.markers[site] = marker
         layers = (*self._below, *self.markers.values())
@@ -159,9 +197,9 @@ class ClickMap:
         return {"type": "FeatureCollection", "features": features}
 
 
-def site_title(sites: Sites, row: int) -> str:
+def site_title(sites: Sites, row: int, words: MapWords) -> str:
     """Return what is said of a site where the pointer is, as plain text."""
-    what = SITE_WORDS[str(sites.kind[row]), bool(sites.open[row])]
+    what = words(f"site_{site_key(str(sites.kind[row]), is_open=bool(sites.open[row]))}")
     return f"{sites.name[row] or sites.ids[row]} ({sites.ids[row]}): {what}"
 
 

@@ -7,51 +7,57 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.map.symbols import INKS, site_svg
+from accessibility.present.pages import data_address
+from accessibility.streets.edits import edit_text
 from accessibility.whatif.comparison import ALL, TOTAL
-from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.present.map.words import MapWords
     from accessibility.sites import Sites
+    from accessibility.streets.edits import StreetEdit
     from accessibility.whatif.scenario import Scenario
 
 STYLE = """<style>
 .what-if .leaflet-container { background: #f7f7f5 }
 .what-if .jupyter-widgets .widget-html-content { line-height: 1.4 }
-.what-if table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
-.what-if td, .what-if th { padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
-.what-if td:first-child, .what-if th:first-child { text-align: left; padding-left: 0 }
-.what-if thead th { border: 0; opacity: .75 }
-.what-if tr.total td { font-weight: 600 }
-.what-if .share { font-size: 1.6em; font-weight: 600 }
-.what-if .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
-.what-if ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
-.what-if .refused { border-left: 4px solid #9c3d06; padding-left: 8px }
-.what-if svg { vertical-align: -3px }
+:is(.what-if, .what-if-still) table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
+:is(.what-if, .what-if-still) :is(td, th) {
+  padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
+:is(.what-if, .what-if-still) :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
+:is(.what-if, .what-if-still) thead th { border: 0; opacity: .75 }
+:is(.what-if, .what-if-still) tr.total td { font-weight: 600 }
+:is(.what-if, .what-if-still) .share { font-size: 1.6em; font-weight: 600 }
+:is(.what-if, .what-if-still) .swatch {
+  display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
+:is(.what-if, .what-if-still) ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
+:is(.what-if, .what-if-still) .refused { border-left: 4px solid #9c3d06; padding-left: 8px }
+:is(.what-if, .what-if-still) svg { vertical-align: -3px }
 </style>"""
-_KINDS = {"outlet": "outlet", "bank": "bank branch", "new": "new site"}
+_KINDS = ("outlet", "bank", "new")
 
 
-def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame) -> str:
+def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words: MapWords) -> str:
     """Return the share with both its parts, today's, and who walks less or more."""
     total: Any = table.loc[(TOTAL, ALL)]
     walks = [
-        f"{count(total[whom])} people {how} {total[minutes]:.1f} min {word} on average"
-        for whom, minutes, how, word in (
-            ("better_off", "minutes_saved", "walk", "less"),
-            ("worse_off", "minutes_added", "walk", "more"),
+        words(key, people=count(total[whom]), minutes=f"{total[minutes]:.1f}")
+        for whom, minutes, key in (
+            ("better_off", "minutes_saved", "walk_less"),
+            ("worse_off", "minutes_added", "walk_more"),
         )
         if not isnan(total[minutes])  # nobody, or none of them has a way before and after
     ]
-    told = "".join(f"<div>{text}</div>" for text in walks)
-    return (
-        f'<div><span class="share">{percent_text(after.share)}</span> covered: <b class="covered">'
-        f"{count(after.covered_people)}</b> of <b>{count(after.population)}</b> people</div>"
-        f"<div>today {percent_text(before.share)}: {count(before.covered_people)}</div>{told}"
-    )
+    parts = {"covered": f'<b class="covered">{count(after.covered_people)}</b>'}
+    told = words("covered_of", people=f"<b>{count(after.population)}</b>", **parts)
+    share, today = (words.percent_cell(c.covered_people, c.population) for c in (after, before))
+    lines = [words("today_of", percent=today, covered=count(before.covered_people)), *walks]
+    return f'<div><span class="share">{share}</span> {told}</div>' + "".join(f"<div>{line}</div>" for line in lines)
 
 
 def changes_html(changes: PeopleClasses) -> str:
@@ -63,56 +69,88 @@ def changes_html(changes: PeopleClasses) -> str:
     return f'<table class="changes">{rows}</table>'
 
 
-def district_html(table: pd.DataFrame) -> str:
+def district_html(table: pd.DataFrame, words: MapWords) -> str:
     """Return one row per district and the total, from the table of a comparison."""
     rows = []
     for name, row in table.xs(ALL, level="setting").iterrows():
-        cells = [count(row["population"]), count(row["covered_after"]), percent_text(row["share_after"])]
+        people = row["population"]
+        cells = [count(people), count(row["covered_after"]), words.percent_cell(row["covered_after"], people)]
         cells += [count(row[what]) if row[what] > 0 else "" for what in ("gained", "lost")]
         kind = ' class="total"' if name == TOTAL else ""
-        rows.append(f"<tr{kind}><td>{safe_html(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    heads = "".join(f"<th>{word}</th>" for word in ("", "people", "covered", "share", "gained", "lost"))
-    return f'<table class="districts"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+        told = words("total") if name == TOTAL else safe_html(name)
+        rows.append(f"<tr{kind}><td>{told}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+    heads = ("", *(words(key) for key in ("people", "covered", "share", "gained_people", "lost_people")))
+    head = "".join(f"<th>{word}</th>" for word in heads)
+    return f'<table class="districts"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
-def steps_html(scenario: Scenario, sites: Sites, cost: float) -> str:
+def steps_html(scenario: Scenario, sites: Sites, cost: float, words: MapWords) -> str:
     """Return what is different from today, one line per site, and what opening costs."""
-    told = [safe_html(line) for line in scenario_lines(scenario, sites)]
+    told = [safe_html(line) for line in scenario_lines(scenario, sites, words)]
     if not told:
-        return "<div>As today: click on the map to add a site, on a site to close or open it; drag to move.</div>"
+        return f"<div>{words('how_to')}</div>"
     lines = "".join(f"<li>{line}</li>" for line in told)
-    return f"<ul>{lines}</ul><div>Cost of what opens: {cost:g}</div>"
+    return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=f'{cost:g}')}</div>"
 
 
-def scenario_lines(scenario: Scenario, sites: Sites) -> list[str]:
+def scenario_lines(scenario: Scenario, sites: Sites, words: MapWords) -> list[str]:
     """Return what is different from today in words; `sites` are those of the scenario."""
     settings = scenario.settings
-    lines = [f"closes {_named(site, sites)}" for site in scenario.closed]
-    lines += [f"opens {_named(site, sites)}" for site in scenario.opened]
-    lines += [f"adds {_named(a.id, sites)}, {_KINDS[a.kind]}" for a in scenario.added]
-    lines += [f"moves {_named(m.id, sites)}" for m in scenario.moved]
-    lines += [edit.text for edit in scenario.edits]
-    lines += [] if settings.speed_m_s is None else [f"walks at {settings.speed_m_s:g} m/s"]
-    lines += ["walks through gated compounds"] if settings.open_compounds else []
-    lines += [] if settings.standard is None else ["another standard"]
+    lines = [words("line_closes", site=_named(site, sites)) for site in scenario.closed]
+    lines += [words("line_opens", site=_named(site, sites)) for site in scenario.opened]
+    lines += [words("line_adds", site=_named(a.id, sites), kind=words.told(a.kind)) for a in scenario.added]
+    lines += [words("line_moves", site=_named(m.id, sites)) for m in scenario.moved]
+    lines += [edit_words(edit, words) for edit in scenario.edits]
+    lines += [] if settings.speed_m_s is None else [words("line_speed", of=f"{settings.speed_m_s:g}")]
+    lines += [words("line_compounds")] if settings.open_compounds else []
+    lines += [] if settings.standard is None else [words("line_standard")]
     return lines
 
 
-def sites_html() -> str:
+def edit_words(edit: StreetEdit, words: MapWords) -> str:
+    """Return what an edit of streets is."""
+    return " ".join(edit_text(edit, language) for language in words.languages)
+
+
+def sites_html(words: MapWords) -> str:
     """Return the legend of the sites."""
-    filled = " ".join(f"{site_svg(kind, is_open=True)} {word}" for kind, word in _KINDS.items())
+    filled = " ".join(f"{site_svg(kind, is_open=True)} {words(kind)}" for kind in _KINDS)
     rings = " ".join(
         f'<svg width="14" height="14" viewBox="0 0 14 14"><circle cx="7" cy="7" r="5" fill="#fff" stroke="{INKS[kind]}"'
         ' stroke-width="2"/></svg>'
         for kind in _KINDS
     )
-    return f"<div>counts: {filled} · does not count: {rings} · ringed or dashed: changed</div>"
+    return f"<div>{words('legend_sites', filled=filled, rings=rings)}</div>"
 
 
-def message_html(text: str, *, refused: bool) -> str:
+def message_html(text: str, words: MapWords, *, refused: bool) -> str:
     """Return a sentence to the user, a refusal marked by more than its colour."""
     said = safe_html(text)
-    return f'<div class="refused" role="alert"><b>Not done:</b> {said}</div>' if refused else f"<div>{said}</div>"
+    if refused:
+        return f'<div class="refused" role="alert"><b>{words("not_done")}</b> {said}</div>'
+    return f"<div>{said}</div>"
+
+
+def still_html(picture: str, texts: Sequence[str], words: MapWords, name: str) -> str:
+    """Return the widget as a picture with its figures, for a page that is read where no kernel runs.
+
+    Parameters
+    ----------
+    picture
+        A drawing as SVG.
+    texts
+        Markup of the figures.
+    words
+        What is said.
+    name
+        The class that a living widget hides.
+    """
+    address = data_address("image/svg+xml", picture.encode())
+    told = words("still_note")
+    image = f'<img src="{address}" alt="{told}" style="width:100%;max-width:640px">'
+    note = f'<div style="opacity:.75">{told}</div>'
+    figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(texts)}</div>'
+    return f'{STYLE}<div class="what-if-still {name}" lang="{words.html_language}">{note}{image}{figures}</div>'
 
 
 def _named(site: object, sites: Sites) -> str:

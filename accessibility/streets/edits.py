@@ -13,13 +13,18 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
+from accessibility.wording import Wording
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
+    from accessibility.wording import Language
+
 _LINE, _AREA = ("LineString",), ("Polygon", "MultiPolygon")
 _WIDE, _HIGH = 180.0, 90.0
-_ENDS, _CORNERS = 2, 3  # of a line, of a ring
+_ENDS = 2  # of a line
+_BESIDE_M = 10.0  # of a line that closes streets: as wide as a street is drawn apart from another
+_M_PER_DEG = 111_320.0
 
 
 @checked
@@ -65,7 +70,7 @@ class NewStreet:
     @property
     def text(self) -> str:
         """What it is, in words."""
-        return _named("new bridge" if self.bridge else "new steps" if self.steps else "new street", self.name)
+        return edit_text(self, "en")
 
 
 @checked
@@ -73,10 +78,12 @@ class NewStreet:
 class Closure:
     """Streets that nobody walks: those inside an area, cut at its border, or whole edges of the network.
 
+    A line closes what it crosses and what it follows: it stands for the area within 10 m of it.
+
     Parameters
     ----------
     area
-        Where: a polygon, given as a line is; None where `edges` says which.
+        Where: a polygon or a line, given as the line of a new street is; None where `edges` says which.
     edges
         Rows of the study's network, as `Network.to_gdf` has them.
     name
@@ -87,13 +94,15 @@ class Closure:
     Raises
     ------
     InputError
-        Neither an area nor edges, both, or no polygon.
+        Neither an area nor edges, both, or neither a polygon nor a line.
 
     Examples
     --------
     >>> import accessibility as acc
     >>> acc.Closure(edges=[4, 5], name="works").text
     "closure 'works'"
+    >>> acc.Closure(area="LINESTRING (111 30.7, 111.01 30.7)").area.geom_type
+    'Polygon'
     """
 
     area: Any = None
@@ -108,12 +117,12 @@ class Closure:
             msg = f"{self.text} has {'no area and no edges' if self.area is None else 'both'}; expected one of both"
             raise InputError(msg)
         if self.area is not None:
-            object.__setattr__(self, "area", geometry_of(self.area, self.text, _AREA))
+            object.__setattr__(self, "area", _widened(geometry_of(self.area, self.text, (*_AREA, *_LINE))))
 
     @property
     def text(self) -> str:
         """What it is, in words."""
-        return _named("closure", self.name)
+        return edit_text(self, "en")
 
 
 @checked
@@ -156,7 +165,7 @@ class Pace:
     @property
     def text(self) -> str:
         """What it is, in words."""
-        return f"pace of {self.name!r}" if self.name else "pace"
+        return edit_text(self, "en")
 
 
 @checked
@@ -193,14 +202,44 @@ class CompoundOpening:
     @property
     def text(self) -> str:
         """What it is, in words."""
-        return _named("opening of a compound", self.name)
+        return edit_text(self, "en")
 
 
 StreetEdit = NewStreet | Closure | Pace | CompoundOpening
 
 
-def _named(what: str, name: str) -> str:
-    return f"{what} {name!r}" if name else what
+def _widened(area: BaseGeometry) -> BaseGeometry:
+    """Return an area as it is, and of a line the area beside it, in degrees with a centimetre's digits."""
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    if area.geom_type not in _LINE:
+        return area
+    a_degree = np.array([_M_PER_DEG * math.cos(math.radians(area.centroid.y)), _M_PER_DEG])
+    wide = shapely.transform(area, lambda xy: xy * a_degree).buffer(_BESIDE_M, quad_segs=2)
+    found: BaseGeometry = shapely.set_precision(shapely.transform(wide, lambda xy: xy / a_degree), 1e-7)
+    return shapely.transform(found, lambda xy: xy.round(7))
+
+
+def edit_text(edit: StreetEdit, language: Language) -> str:
+    """Return what an edit is, in words.
+
+    Examples
+    --------
+    >>> mud = Pace(area=[(111.0, 30.7), (111.1, 30.7), (111.1, 30.8)], factor=0.5, name="mud")
+    >>> edit_text(mud, "en"), edit_text(mud, "zh")
+    ("pace of 'mud'", '变速区域“mud”')
+    """
+    match edit:
+        case NewStreet():
+            what = "bridge" if edit.bridge else "steps" if edit.steps else "street"
+        case Closure():
+            what = "closure"
+        case Pace():
+            what = "pace"
+        case CompoundOpening():
+            what = "compound"
+    name = f"“{edit.name}”" if language == "zh" else repr(edit.name)
+    return Wording("names", language)(f"edit_{what}{'_named' if edit.name else ''}", name=name)
 
 
 def geometry_of(given: Any, subject: str, kinds: tuple[str, ...]) -> BaseGeometry:
@@ -269,8 +308,10 @@ def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
         xy = np.asarray(given, dtype=np.float64)
         if xy.shape == (2,) and "Point" in kinds:
             return shapely.Point(xy)
-        if xy.ndim == 2 and xy.shape[1] == 2 and len(xy) >= (_ENDS if kinds == _LINE else _CORNERS):  # noqa: PLR2004
-            return shapely.LineString(xy) if kinds == _LINE else shapely.Polygon(xy)
+        if xy.ndim == 2 and xy.shape[1] == 2:  # noqa: PLR2004
+            if kinds == _LINE or (len(xy) == _ENDS and _LINE[0] in kinds):
+                return shapely.LineString(xy)
+            return shapely.Polygon(xy)  # which refuses fewer than three
     except (TypeError, ValueError, IndexError, shapely.errors.ShapelyError):
         pass
     wanted = " or ".join(kind.lower() for kind in kinds)

@@ -99,6 +99,7 @@ class Trial:
         self._live = self._begun
         self._steps: list[list[Undo]] = []
         self._said: list[Said] = []
+        self._undone: list[Said] = []
         self._coverage: Coverage | None = now
 
     def __repr__(self) -> str:
@@ -215,6 +216,11 @@ class Trial:
     def steps(self) -> int:
         """How many steps can be undone."""
         return len(self._steps)
+
+    @property
+    def steps_undone(self) -> int:
+        """How many steps that were undone can be done again."""
+        return len(self._undone)
 
     def open(self, site: Hashable) -> Self:
         """Open a site that does not count; opening one that this trial closed cancels the closing.
@@ -448,13 +454,13 @@ class Trial:
         return self._edit(NewStreet(line=line, name=name, bridge=bridge, **how))
 
     def close_streets(self, where: Any, *, name: str = "", bridges: bool = True) -> Self:
-        """Close streets: inside an area, or edges of the network; who stands on one of them stays there.
+        """Close streets: inside an area, along a line, or edges of the network; who stands on one stays there.
 
         Parameters
         ----------
         where
-            A polygon, WKT or pairs of longitude and latitude in degrees, WGS84; a table of geopandas; or whole numbers:
-            rows of ``study.network.to_gdf()``.
+            A polygon, or a line (what it crosses and what it follows within 10 m): WKT, or pairs of longitude and
+            latitude in degrees, WGS84; a table of geopandas; or whole numbers: rows of ``study.network.to_gdf()``.
         name
             For tables, maps and explanations.
         bridges
@@ -568,12 +574,13 @@ class Trial:
         >>> town.what_if().follow(acc.Scenario(opened=("B1",), closed=("O1",))).steps
         2
         """
-        begun = len(self._steps)
+        begun, undone = len(self._steps), self._undone
         try:
             self._take(scenario)
         except BaseException:
             while len(self._steps) > begun:
                 self.undo()
+            self._undone = undone
             raise
         return self
 
@@ -618,8 +625,34 @@ class Trial:
             raise InputError(msg)
         for take_back in reversed(self._steps.pop()):
             take_back()
-        self._said.pop()
+        self._undone = [*self._undone, self._said.pop()]
         self._coverage = None
+        return self
+
+    def redo(self) -> Self:
+        """Take the step again that was taken back last; a new step forgets what was taken back.
+
+        Returns
+        -------
+        Trial
+            The trial itself.
+
+        Raises
+        ------
+        InputError
+            There is none.
+
+        Examples
+        --------
+        >>> town.what_if().close("O1").undo().redo().coverage().covered_people
+        0.0
+        """
+        if not self._undone:
+            msg = "nothing to do again: no step was taken back since the last one; expected an undo before"
+            raise InputError(msg)
+        *rest, (method, args, given) = self._undone
+        getattr(self, method)(*args, **given)
+        self._undone = rest
         return self
 
     def coverage(self) -> Coverage:
@@ -707,6 +740,7 @@ class Trial:
         self._scenario, self._coverage = there, None
         self._steps.append([restore, *done])
         self._said.append(said)
+        self._undone = []
         return self
 
     def _rows(self, site: Hashable) -> int:

@@ -203,7 +203,7 @@ def test_random_clicks_stay_true(study: Study) -> None:
 def test_methods_do_what_the_mouse_does(study: Study) -> None:
     by_hand, by_name = WhatIf(study), WhatIf(study)
     mouse, (here, there) = Mouse(by_hand), inside(study)[7:9]
-    by_hand.kind.value = "bank"
+    by_hand.tool.value = "bank"
     mouse.click(*here)
     mouse.site("O004")
     mouse.drag("O005", *there)
@@ -264,8 +264,8 @@ def test_the_pointer_on_a_closed_site_names_it(study: Study) -> None:
 
 def test_streets_are_drawn_where_they_are(town: Path, cache: Path) -> None:
     what_if = WhatIf(read_study(town, cache=cache))
-    streets = [layer.data for layer in what_if.map._below if layer is not what_if.map.closed and hasattr(layer, "data")]
-    (shape,) = [data["geometry"] for data in streets]
+    streets = [layer.data for layer in what_if.map._below if hasattr(layer, "data")]
+    (shape,) = [data["geometry"] for data in streets if data["type"] == "Feature"]
     assert shape["type"] == "MultiLineString"
     ends = np.array([[chain[0], chain[-1]] for chain in shape["coordinates"]]).reshape(-1, 2)
     network = what_if.study.network

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import warnings
-from typing import Any
+from importlib.metadata import distribution
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from browsing import MARKS, PHONE
 from conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -34,3 +39,50 @@ def test_it_runs_from_top_to_bottom(path: Any) -> None:
     assert not [output for output in outputs if output.output_type == "error"]
     widgets = [output for output in outputs if WIDGET in output.get("data", {})]
     assert len(widgets) == (path.stem == "03_what_if")
+
+
+EXPORTED = f"""import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+import accessibility as acc
+import worlds
+from accessibility.notebook import WhatIf
+bridge = acc.NewStreet(line=worlds.degrees((1_000, 10), (1_000, 590)), bridge=True)
+what_if = WhatIf(worlds.two_streets(), acc.Scenario(edits=[bridge]), lang="zh")
+what_if"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_notebook_shows_the_widget_where_no_kernel_runs(chromium: Any, tmp_path: Path) -> None:
+    import nbformat  # noqa: PLC0415 -- Jupyter warns on import
+    from nbclient import NotebookClient  # noqa: PLC0415
+    from nbconvert import HTMLExporter  # noqa: PLC0415
+
+    cells = [nbformat.v4.new_code_cell(source) for source in (EXPORTED, "what_if.switch('O1');")]  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    NotebookClient(notebook, timeout=120).execute()
+    assert "widgets" in notebook.metadata
+    templates = [str(distribution("nbconvert").locate_file("../../../share/jupyter/nbconvert/templates"))]
+    exporter: Any = HTMLExporter(extra_template_basedirs=templates, extra_template_paths=templates)  # type: ignore[no-untyped-call]
+    context = chromium.new_context(viewport={"width": PHONE[0], "height": PHONE[1]})
+    context.set_offline(True)
+    shown = context.new_page()
+    for with_state in (True, False):
+        if not with_state:
+            del notebook.metadata["widgets"]
+        (tmp_path / "what_if.html").write_text(exporter.from_notebook_node(notebook)[0], "utf-8")
+        shown.goto((tmp_path / "what_if.html").as_uri())
+        picture = shown.locator(".what-if-still img")
+        assert picture.is_visible()
+        assert picture.evaluate("image => image.complete && image.naturalWidth") > 0
+        assert picture.bounding_box()["width"] <= PHONE[0]
+        said = shown.locator(".what-if-still").inner_text()
+        assert "关闭O1" in said  # a step taken after it was shown
+        assert "新增桥梁" in said
+        assert "0.0%" in said
+    context.close()
+
+
+for mark in MARKS:
+    test_an_exported_notebook_shows_the_widget_where_no_kernel_runs = mark(
+        test_an_exported_notebook_shows_the_widget_where_no_kernel_runs
+    )

@@ -7,37 +7,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import worlds
-from pyproj import CRS
 
-from accessibility import Closure, NewStreet, Pace, Scenario, Sites, Study, write_scenarios
+from accessibility import Closure, NewStreet, Pace, Scenario, write_scenarios
 from accessibility.cli.console import Silence
 from accessibility.cli.runs import Options, run_compare
-from accessibility.geo.projection import WGS84, transform
 from accessibility.notebook import WhatIf
 from accessibility.whatif.scenario import scenario_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-
-def degrees(*points: Sequence[float]) -> list[tuple[float, float]]:
-    xy = np.array(points, float) + worlds.ORIGIN
-    return [tuple(p) for p in transform(xy, CRS.from_user_input(worlds.CRS), WGS84).tolist()]
+    from accessibility import Study
 
 
 @pytest.fixture(scope="module")
 def study() -> Study:
     """Return two streets of 2 km, 600 m apart, joined at their west; homes along the upper one, a hall on the lower."""
-    streets = worlds.network([(0, 0), (2_000, 0), (0, 600), (2_000, 600)], [(0, 1), (2, 3), (0, 2)])
-    homes = worlds.people([(100, 600), (1_000, 600), (1_900, 600)], [10, 20, 40])
-    sites = Sites(ids=["O1"], xy=np.array([(1_000, 0)]) + worlds.ORIGIN, crs=worlds.CRS)  # type: ignore[arg-type]
-    return Study.of(streets, homes, sites, name="Two streets")
+    return worlds.two_streets()
 
 
-BRIDGE = NewStreet(line=degrees((1_000, 10), (1_000, 590)), name="bridge")
-FLOOD = Closure(area=degrees((950, 200), (1_050, 200), (1_050, 300), (950, 300)), name="flood")
-MUD = Pace(area=degrees((950, 200), (1_050, 200), (1_050, 300), (950, 300)), factor=0.25, name="mud")
+BRIDGE = NewStreet(line=worlds.degrees((1_000, 10), (1_000, 590)), name="bridge")
+FLOOD = Closure(area=worlds.degrees((950, 200), (1_050, 200), (1_050, 300), (950, 300)), name="flood")
+MUD = Pace(area=worlds.degrees((950, 200), (1_050, 200), (1_050, 300), (950, 300)), factor=0.25, name="mud")
 
 
 def test_coverage_trial_and_scenario_say_the_same(study: Study) -> None:
@@ -66,7 +57,7 @@ def test_catchments_of_a_scenario_walk_its_streets(study: Study) -> None:
 
 
 def test_an_explanation_says_which_edits_it_walks_on_and_is_cut_by(study: Study) -> None:
-    ((lon, lat),) = degrees((1_000, 600))
+    ((lon, lat),) = worlds.degrees((1_000, 600))
     text = study.explain(lon, lat, Scenario(edits=(BRIDGE,))).text
     assert "10.0 minutes away: covered. The way takes the new street 'bridge'." in text
     cut = study.explain(lon, lat, Scenario(edits=(BRIDGE, FLOOD))).text
@@ -77,16 +68,16 @@ def test_an_explanation_says_which_edits_it_walks_on_and_is_cut_by(study: Study)
 
 
 def test_a_place_on_a_closed_street_is_cut_by_the_closure(study: Study) -> None:
-    ((lon, lat),) = degrees((1_500, 600))
-    flood = Closure(area=degrees((1_400, 550), (1_600, 550), (1_600, 650), (1_400, 650)), name="flood")
+    ((lon, lat),) = worlds.degrees((1_500, 600))
+    flood = Closure(area=worlds.degrees((1_400, 550), (1_600, 550), (1_600, 650), (1_400, 650)), name="flood")
     told = study.explain(lon, lat, Scenario(edits=(flood,)))
     assert np.isnan(told.walk_s)
     assert told.edits == ("The closure 'flood' cuts a shorter way.",)
 
 
 def test_what_is_closed_is_told_as_closed_whatever_comes_after(study: Study) -> None:
-    ((lon, lat),) = degrees((1_000, 600))
-    mud = Pace(area=degrees((-50, -50), (2_050, -50), (2_050, 650), (-50, 650)), factor=0.9, name="mud")
+    ((lon, lat),) = worlds.degrees((1_000, 600))
+    mud = Pace(area=worlds.degrees((-50, -50), (2_050, -50), (2_050, 650), (-50, 650)), factor=0.9, name="mud")
     told = study.explain(lon, lat, Scenario(edits=(BRIDGE, FLOOD, mud)))
     assert told.edits == ("The way takes the pace of 'mud'.", "The closure 'flood' cuts a shorter way.")
 

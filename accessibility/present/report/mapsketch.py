@@ -188,6 +188,42 @@ def draw_thumbnail(ground: Paper) -> Markup:
     return drawing(WIDTH, ground.height, *parts, style=style)
 
 
+def draw_change(
+    ground: Paper, after: Coverage, changes: PeopleClasses, edited: Sequence[tuple[NDArray[np.float64], str]] = ()
+) -> Markup:
+    """Return the map of who gains and who loses, as a file of its own.
+
+    Parameters
+    ----------
+    ground
+        What all maps share.
+    after
+        The coverage after the change.
+    changes
+        The class of each demand point.
+    edited
+        Streets that edits made what they are: ``(k, 2)`` degrees and the colour of each.
+    """
+    high = ground.height
+    parts = [
+        element("rect", x=0, y=0, width=WIDTH, height=high, fill="#f7f6f3"),
+        _squares(ground, changes),
+        element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
+        element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6, stroke_opacity=0.75),
+        *(
+            element("path", d=path_of([ground.at(line)]), fill="none", stroke=ink, stroke_width=4)
+            for line, ink in edited
+        ),
+        *_signs(ground, after, 1.4),
+        *(
+            text(x, y, name, font_size=15.0, text_anchor="middle", stroke="#fff", stroke_width=3, paint_order="stroke")
+            for x, y, name in ground.names
+        ),
+        _scale_bar(ground, 1.0),
+    ]
+    return drawing(WIDTH, high, *parts, xmlns="http://www.w3.org/2000/svg", font_family="sans-serif")
+
+
 def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:
     """Return covered, newly covered, too far and without a way, for the squares."""
     now = today if after is None else after
@@ -204,6 +240,10 @@ def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:
 
 
 def _people(ground: Paper, after: Coverage | None) -> Markup:
+    return _squares(ground, classify(ground.coverage, after))
+
+
+def _squares(ground: Paper, classes: PeopleClasses) -> Markup:
     if not ground.places.placed.any():
         return Markup("")
     picture = Picture.of(ground.places)
@@ -211,7 +251,7 @@ def _people(ground: Paper, after: Coverage | None) -> Markup:
     side = picture.pixel * ground.scale
     return element(
         "image",
-        href=picture.image(classify(ground.coverage, after)),
+        href=picture.image(classes),
         x=x,
         y=y,
         width=picture.width * side,
