@@ -21,6 +21,7 @@ EARTH_M = 6_378_137.0  # the sphere of Web Mercator
 WGS84 = CRS.from_epsg(4326)
 _SHIFTED = re.compile(r"gcj|bd-?_?09|火星|百度", re.IGNORECASE)  # systems of maps in China, which PROJ cannot undo
 _STEP_M = 100.0
+_MICROMETRES = 6  # digits of metres; projecting back and forth is off by a few nanometres
 _LOCAL_M = 2_000.0  # below this the local metric and the geodesic agree to a tenth of a millimetre
 
 
@@ -64,12 +65,18 @@ def frame_crs(gdf: gpd.GeoDataFrame, name: str) -> CRS:
 
 
 def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.float64]:
-    """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none."""
+    """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none.
+
+    Metres are whole micrometres, so that going to degrees and back changes nothing: what is equally far from two
+    streets, or on the border of a cell, stays so in every system that it was told in.
+    """
     way = _way(source.srs, target.srs) if len(xy) else None
     if way is None:
         return np.array(xy, dtype=np.float64)
     x, y = way.transform(xy[:, 0], xy[:, 1])
     there = np.column_stack([x, y])
+    if target.is_projected:
+        there = np.round(there, _MICROMETRES)
     there[~np.isfinite(there).all(axis=1)] = np.nan
     return there
 

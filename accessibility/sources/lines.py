@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
 from accessibility.errors import InputError
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.graphs import read_graph, read_graphml_file
-from accessibility.streets.lines import LineOptions, read_edges, read_frame
-from accessibility.streets.network import Network
+from accessibility.streets.lines import LineOptions, read_edges, read_frame, write_edges
+from accessibility.streets.network import CutStreets, Network
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    import geopandas as gpd
     from pyproj import CRS
 
     from accessibility.sources.osm.topology import Bounds
+    from accessibility.streets.edits import StreetEdit
     from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said
 
 SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson", ".json", ".geojsonl", ".fgb", ".kml")
+_OF_PIECES = {"row": np.int32, "begin": np.float64, "end": np.float64, "slower": np.float64, "edit": np.int16}
 _BESIDE = (".dbf", ".shx", ".prj", ".cpg")
 
 
@@ -67,8 +73,20 @@ def read_lines(
     return network, _findings(path, said)
 
 
-def read_saved(path: Path) -> Network:
-    """Return the network whose edges `accessibility.streets.lines.write_edges` wrote, in every value.
+def write_saved(network: Network) -> gpd.GeoDataFrame:
+    """Return one row per edge with all that a network knows of it; edited streets after those they were cut from."""
+    tables, rest = [write_edges(network)], network
+    while rest.pieces is not None:
+        told = {name: getattr(rest.pieces, name) for name in _OF_PIECES}
+        tables[0], rest = tables[0].assign(**told), rest.pieces.of
+        tables.insert(0, write_edges(rest))
+    if len(tables) == 1:
+        return tables[0]
+    return gpd.GeoDataFrame(pd.concat([table.assign(level=level) for level, table in enumerate(tables)]))
+
+
+def read_saved(path: Path, edits: Sequence[StreetEdit] = ()) -> Network:
+    """Return the network that `write_saved` wrote, in every value; `edits` are those that were made of its streets.
 
     Raises
     ------
@@ -76,11 +94,17 @@ def read_saved(path: Path) -> Network:
         A file that is missing or unreadable, or was not written so.
     """
     table = _read(path, None)
+    levels = [table] if "level" not in table.columns else [rows for _, rows in table.groupby("level")]
     try:
-        return Network(**read_edges(table))
+        network = Network(**read_edges(levels[0]))
+        for level in levels[1:]:
+            told = {name: level[name].to_numpy().astype(dtype) for name, dtype in _OF_PIECES.items()}
+            pieces = CutStreets(of=network, edits=tuple(edits), **told)
+            network = Network(**read_edges(level), pieces=pieces)
     except InputError as error:
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
+    return network
 
 
 def read_graphml(path: Path, foot: FootAccess | None = None) -> tuple[Network, list[Finding]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.streets.network import Network
+    from accessibility.study.studied import Studied
 
 _SHARE = (
     5.0  # a fifth of the limit: on the sample county plans lose 1 to 2 % of the people that closer ones could cover
@@ -296,20 +297,7 @@ def _free_ids(count: int, taken: set[str]) -> NDArray[np.object_]:
     return np.array(found, dtype=object)
 
 
-class Grounds(Protocol):
-    """Where sites can stand, in the words of an `accessibility.Study`."""
-
-    # fmt: off
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
-    @property
-    def water(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    # fmt: on
-
-
-def refuse_unfit(study: Grounds, what: str, lon: float, lat: float) -> None:
+def refuse_unfit(study: Studied, what: str, lon: float, lat: float) -> None:
     """Raise an error where no site can stand: outside all districts, or in water.
 
     Raises

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,16 +13,13 @@ from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.uncertainty.sources import WAYS, InputErrors, position_errors
 
 if TYPE_CHECKING:
-    import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
-    from accessibility.settlement import Density
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
-    from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
+    from accessibility.study.studied import Studied
     from accessibility.uncertainty.trying import Trying
     from accessibility.whatif.scenario import Scenario
 
@@ -30,29 +27,7 @@ _ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
 _CONVERTED = ("GCJ-02", "BD-09")
 
 
-class Doubted(Protocol):
-    """What is asked of an `accessibility.Study`, in the words used there."""
-
-    # fmt: off
-    @property
-    def settings(self) -> StudyFile: ...  # noqa: D102
-    @property
-    def network(self) -> Network: ...  # noqa: D102
-    @property
-    def demand(self) -> Demand: ...  # noqa: D102
-    @property
-    def sites(self) -> Sites: ...  # noqa: D102
-    @property
-    def district(self) -> pd.Series[Any]: ...  # noqa: D102
-    @property
-    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
-    @property
-    def density(self) -> Density | None: ...  # noqa: D102
-    def coverage(self, scenario: Scenario | SitingPlan | None = None) -> Coverage: ...  # noqa: D102
-    # fmt: on
-
-
-def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErrors | None = None) -> Uncertainty:
+def doubt_study(study: Studied, now: Coverage, trying: Trying, errors: InputErrors | None = None) -> Uncertainty:
     """Return how sure the headline of a study is; see `accessibility.Study.uncertainty`."""
     errors = study.settings.uncertainty.errors if errors is None else errors
     known = coordinate_ways(study, now, errors)
@@ -69,7 +44,7 @@ def doubt_study(study: Doubted, now: Coverage, trying: Trying, errors: InputErro
     return Uncertainty(tries=trying.run(scene, case, errors), trying=trying, scene_of=scene_of)
 
 
-def coordinate_ways(study: Doubted, now: Coverage, errors: InputErrors) -> NDArray[np.float64]:
+def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArray[np.float64]:
     """Return ``(s,)`` metres within which half of the true places of each site lie, by how its coordinate came about.
 
     A study says it for each of its tables, in words or metres or by a column; otherwise what OpenStreetMap drew is
@@ -80,22 +55,27 @@ def coordinate_ways(study: Doubted, now: Coverage, errors: InputErrors) -> NDArr
     InputError
         A column that is not there, or that says another word.
     """
-    sites, said = study.sites, study.settings.uncertainty
+    sites = study.sites
     ways = np.full(len(sites), "unknown", dtype=object)
     for kind, role in _ROLES.items():
         here = np.flatnonzero(sites.kind == kind)
-        given, table = getattr(said, role), getattr(study.settings.inputs, role)
+        given = told_coordinates(study.settings, role)
         if isinstance(given, float | int):
             ways[here] = float(given)
-        elif isinstance(given, str) and given in WAYS:
+        elif given in WAYS:
             ways[here] = given
-        elif isinstance(given, str):
+        elif given is not None:
             ways[here] = _told(sites, here, given)
-        elif table is not None and table.osm is not None:
-            ways[here] = "mapped"
-        elif table is not None and table.coordinates in _CONVERTED:
-            ways[here] = "converted"
     return position_errors(ways, _rural(now), errors)
+
+
+def told_coordinates(settings: StudyFile, role: str) -> str | float | None:
+    """Return how the coordinates of a table of sites came about: a word, metres or a column; None if unknown."""
+    given: str | float | None = getattr(settings.uncertainty, role)
+    table = getattr(settings.inputs, role)
+    if given is None and table is not None:
+        given = "mapped" if table.osm is not None else "converted" if table.coordinates in _CONVERTED else None
+    return given
 
 
 def _told(sites: Sites, rows: NDArray[np.intp], column: str) -> NDArray[np.object_]:
@@ -134,7 +114,7 @@ def as_known(sites: Sites, known: NDArray[np.float64], there: Sites) -> NDArray[
     return found
 
 
-def official_counts(study: Doubted) -> TwoCounts | None:
+def official_counts(study: Studied) -> TwoCounts | None:
     """Return the people of each district as counted and as its official total has them; None without such totals.
 
     Nothing is doubted where the study scales its people to the totals.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import trace_catchments
 from accessibility.siting.problem import Problem
 from accessibility.streets.snapping import Snapped
-from accessibility.study.doubting import Doubted, as_known, coordinate_ways
+from accessibility.study.doubting import as_known, coordinate_ways
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import Draw
 from accessibility.uncertainty.scene import Case, Scene
@@ -27,20 +27,11 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.proposing import Question
+    from accessibility.study.studied import Studied
 
 MUST_HAVE = 0.9
 """Share of the draws in whose best plan a site stands that every plan should have."""
 _WORST = 0.1
-
-
-class Sited(Doubted, Protocol):
-    """What is asked of an `accessibility.Study` beside, in the words used there."""
-
-    # fmt: off
-    @property
-    def made_candidates(self) -> Sites | None: ...  # noqa: D102
-    def snap_sites(self, sites: Sites) -> Snapped: ...  # noqa: D102
-    # fmt: on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,7 +94,7 @@ class HeldPlans(Frozen):
         return pd.DataFrame(rows)
 
 
-def hold_plans(study: Sited, question: Question, *, draws: int = 40, seed: int = 1) -> HeldPlans:
+def hold_plans(study: Studied, question: Question, *, draws: int = 40, seed: int = 1) -> HeldPlans:
     """Return how the best plan holds against draws of the inputs, and a plan that is best on average over them.
 
     Each draw is a problem of its own: other places of sites, other ways, people, homes, settings and pace. The robust
@@ -157,7 +148,7 @@ def hold_plans(study: Sited, question: Question, *, draws: int = 40, seed: int =
     return HeldPlans(plan=plan, robust=robust, best=best, shares=np.array(shares))
 
 
-def _problem(scene: Scene, case: Case, candidates: Sites, active: Sequence[str], draw: Draw, study: Sited) -> Problem:
+def _problem(scene: Scene, case: Case, candidates: Sites, active: Sequence[str], draw: Draw, study: Studied) -> Problem:
     """Return the question of siting by the inputs of one draw; the homes of a cell at one place of it."""
     now, network = scene.now, scene.network
     parts = draw.people(active)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,62 +19,13 @@ from accessibility.wording import percent_text
 from accessibility.wording.cards import draw_card
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     import folium
-    import geopandas as gpd
-    import pandas as pd
     from markupsafe import Markup
 
-    from accessibility.measures.catchments import Catchments
     from accessibility.measures.coverage import Coverage
-    from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
-    from accessibility.sources.checks import Finding
-    from accessibility.standards import Standard, Walker
-    from accessibility.streets.network import Network
-    from accessibility.streets.snapping import Snapped
-    from accessibility.study.schema import StudyFile
+    from accessibility.study.studied import Studied
     from accessibility.uncertainty import Uncertainty
-
-
-class Mapped(Protocol):
-    """What a map asks of an `accessibility.Study`, in the words used there."""
-
-    # fmt: off
-    @property
-    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
-    @property
-    def district(self) -> pd.Series[Any]: ...  # noqa: D102
-    @property
-    def sites(self) -> Sites: ...  # noqa: D102
-    @property
-    def network(self) -> Network: ...  # noqa: D102
-    @property
-    def settings(self) -> StudyFile: ...  # noqa: D102
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def walker(self) -> Walker: ...  # noqa: D102
-    @property
-    def standard(self) -> Standard: ...  # noqa: D102
-    @property
-    def water(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def names(self) -> gpd.GeoDataFrame: ...  # noqa: D102
-    @property
-    def district_names(self) -> list[str]: ...  # noqa: D102
-    @property
-    def attribution(self) -> tuple[str, ...]: ...  # noqa: D102
-    @property
-    def inputs(self) -> Mapping[str, Path]: ...  # noqa: D102
-    @property
-    def findings(self) -> tuple[Finding, ...]: ...  # noqa: D102
-    def table(self, coverage: Coverage | None = None) -> pd.DataFrame: ...  # noqa: D102
-    def catchments(self, coverage: Coverage | None = None) -> Catchments: ...  # noqa: D102
-    def snap_sites(self, sites: Sites) -> Snapped: ...  # noqa: D102
-    # fmt: on
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +51,7 @@ class MapOptions:
 
 
 def draw_study(
-    study: Mapped, shown: Coverage | Trial, plan: SitingPlan | Proposal | None, options: MapOptions
+    study: Studied, shown: Coverage | Trial, plan: SitingPlan | Proposal | None, options: MapOptions
 ) -> folium.Map:
     """Return the map of a study: of a coverage, or of a trial beside today; see `Study.map`."""
     before = shown.baseline.coverage if isinstance(shown, Trial) else None
@@ -137,12 +88,12 @@ def draw_study(
     )
 
 
-def draw_sketch(study: Mapped, shown: Coverage) -> Markup:
+def draw_sketch(study: Studied, shown: Coverage) -> Markup:
     """Return a coverage as a thumbnail: people, streets, districts and sites; see `Study.sketch`."""
     return draw_thumbnail(Paper.of(shown, study.districts, shown.snapped.streets(study.network)))
 
 
-def present_study(study: Mapped, today: Coverage) -> str:
+def present_study(study: Studied, today: Coverage) -> str:
     """Return a study as a notebook shows it: people, sites, setting and how many are covered, with a thumbnail."""
     sites, demand = study.sites, today.demand
     kinds = [f"{int((sites.kind == k).sum()):,} {k}" for k in dict.fromkeys(sites.kind.tolist())]
@@ -161,7 +112,7 @@ def present_study(study: Mapped, today: Coverage) -> str:
     return draw_card(study.name, told, draw_sketch(study, today), note="; ".join(study.attribution))
 
 
-def record_study(study: Mapped, coverage: Coverage) -> dict[str, Any]:
+def record_study(study: Studied, coverage: Coverage) -> dict[str, Any]:
     """Return what a figure of a study rests on; see `Study.manifest`."""
     values = {"network": study.network, "demand": coverage.demand, "sites": coverage.sites}
     return record_figures(
@@ -174,7 +125,7 @@ def record_study(study: Mapped, coverage: Coverage) -> dict[str, Any]:
     )
 
 
-def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Coverage:
+def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Studied) -> Coverage:
     """Return the coverage with those sites of a plan that it does not know, closed: nobody's figures change."""
     known = set(coverage.sites.ids)
     fresh = [] if plan.sites is None else [row for row, site in enumerate(plan.sites.ids) if site not in known]
@@ -188,12 +139,12 @@ def with_sites_of(plan: SitingPlan, coverage: Coverage, study: Mapped) -> Covera
     return replace(coverage, sites=sites, snapped=replace(coverage.snapped, sites=coverage.snapped.sites + at))
 
 
-def difference(study: Mapped, coverage: Coverage) -> Scenario:
+def difference(study: Studied, coverage: Coverage) -> Scenario:
     """Return what a coverage has different from the study as it is today."""
     return scenario_of(coverage, study.sites, study.walker, study.standard)
 
 
-def _switches(study: Mapped, coverage: Coverage, drawn: Scenario) -> Switches:
+def _switches(study: Studied, coverage: Coverage, drawn: Scenario) -> Switches:
     """Return what makes the sites of a map switchable, and what a scenario copied from it has to say besides."""
     today = dict(zip(study.sites.ids, study.sites.open.tolist(), strict=True))
     fixed = scenario_toml(Scenario(moved=drawn.moved, edits=drawn.edits, settings=drawn.settings))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,60 +12,37 @@ import shapely
 
 from accessibility.errors import InputError, OutputError
 from accessibility.geo.projection import WGS84
+from accessibility.settlement import Density
 from accessibility.sources.files import write_folder
+from accessibility.sources.lines import write_saved
 from accessibility.sources.tables.reading import hold_table
+from accessibility.sources.vectors import read_vector
 from accessibility.standards import SETTINGS
-from accessibility.streets.lines import write_edges
-from accessibility.study.scenariofile import toml_value
-from accessibility.study.schema import rule_table
+from accessibility.study.doubting import told_coordinates
+from accessibility.study.scenariofile import toml_value, write_scenarios
+from accessibility.study.schema import rule_table, tells_totals
+from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
-    from accessibility.demand import Demand
     from accessibility.sites import Sites
-    from accessibility.standards import Standard, Walker
-    from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
+    from accessibility.study.studied import Studied
 
 _FIRST_LINE = "# A study as `study.save` writes it; saving it again writes over these files."
 _STREETS, _PEOPLE, _AREA = "streets.parquet", "people.parquet", "districts.parquet"
 _ROLES = ("outlets", "banks", "candidates")
-_FILES = ("study.toml", _STREETS, _PEOPLE, _AREA, *(f"{role}.parquet" for role in _ROLES))
+_WATER, _NAMES, _SHAPES, _GRIDS, _EDITS = "water.parquet", "names.parquet", "shapes.parquet", "grids.npz", "edits.toml"
+_BESIDE = (_WATER, _NAMES, _SHAPES, _GRIDS, _EDITS)
+_FILES = ("study.toml", _STREETS, _PEOPLE, _AREA, *(f"{role}.parquet" for role in _ROLES), *_BESIDE)
 _COUNTS = "counts_today"
 _BANK = "bank"
 
 
-class Savable(Protocol):
-    """What is saved of an `accessibility.Study`, in the words used there."""
-
-    # fmt: off
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def settings(self) -> StudyFile: ...  # noqa: D102
-    @property
-    def standard(self) -> Standard: ...  # noqa: D102
-    @property
-    def walker(self) -> Walker: ...  # noqa: D102
-    @property
-    def network(self) -> Network: ...  # noqa: D102
-    @property
-    def demand(self) -> Demand: ...  # noqa: D102
-    @property
-    def sites(self) -> Sites: ...  # noqa: D102
-    @property
-    def district(self) -> pd.Series[Any]: ...  # noqa: D102
-    @property
-    def districts(self) -> gpd.GeoDataFrame | None: ...  # noqa: D102
-    @property
-    def attribution(self) -> tuple[str, ...]: ...  # noqa: D102
-    # fmt: on
-
-
-def save_study(study: Savable, folder: str | os.PathLike[str]) -> Path:
+def save_study(study: Studied, folder: str | os.PathLike[str]) -> Path:
     """Write a study into a folder and return its ``study.toml``; see `accessibility.Study.save`.
 
     Raises
@@ -77,17 +54,80 @@ def save_study(study: Savable, folder: str | os.PathLike[str]) -> Path:
     """
     folder = Path(folder)
     _refuse_others(folder)
-    tables = {_STREETS: write_edges(study.network), _PEOPLE: _people(study)}
+    tables = {_STREETS: write_saved(study.network), _PEOPLE: _people(study)}
     roles = _by_role(study.sites)
     tables |= {f"{role}.parquet": _sites(study.sites, rows, role) for role, rows in roles.items()}
     if study.districts is not None:
         tables[_AREA] = _held("districts", study.districts.rename_axis("name").reset_index())
-    text = "\n".join([_FIRST_LINE, *_lines(_content(study, list(roles))), ""])
+    if study.shapes is not None:
+        tables[_SHAPES] = gpd.GeoDataFrame(
+            geometry=study.shapes.reindex(pd.Index(study.demand.ids)).to_numpy(), crs=WGS84
+        )
+    tables |= {name: table for name, table in ((_WATER, study.water), (_NAMES, study.names)) if len(table)}
+    grids = _grids(study)
+    edits = () if study.network.pieces is None else study.network.pieces.edits
+    beside = {*tables, *([_GRIDS] if grids else []), *([_EDITS] if edits else [])}
+    text = "\n".join([_FIRST_LINE, *_lines(_content(study, list(roles), beside)), ""])
     with write_folder(folder, stale=lambda name: name in _FILES) as aside:
         for name, table in tables.items():
             table.to_parquet(aside / name)
+        if grids:
+            np.savez_compressed(aside / _GRIDS, allow_pickle=False, **grids)
+        if edits:
+            write_scenarios([Scenario(name="streets", edits=edits)], aside / _EDITS)
         (aside / "study.toml").write_bytes(text.encode("utf-8"))
     return folder / "study.toml"
+
+
+def _grids(study: Studied) -> dict[str, NDArray[Any]]:
+    """Return the grid that decides the settings, and those on grids half a cell off; nothing where none decides."""
+    found: dict[str, NDArray[Any]] = {}
+    if study.density is not None:
+        level = np.array(study.density.level)
+        found |= {"people": study.density.people, "cell": study.density.cell, "level": level}
+    if study.shifted_settings:
+        found["shifted"] = np.array(study.shifted_settings)
+    return found
+
+
+def read_grids(path: Path, points: int) -> tuple[tuple[NDArray[np.str_], ...], Density | None]:
+    """Return the settings of people on grids half a cell off, and the grid that decides, as `save_study` wrote them.
+
+    Raises
+    ------
+    InputError
+        A file that is missing, is none of these, or tells of another number of people.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            told = {name: kept[name] for name in kept.files}
+    except (OSError, ValueError) as error:
+        msg = f"{path.name}: cannot be read ({error}); expected the file that study.save wrote"
+        raise InputError(msg) from error
+    shifted = tuple(told.get("shifted", ()))
+    density = None
+    if "cell" in told:
+        density = Density(people=told["people"], cell=told["cell"].astype(np.intp), level=int(told["level"]))
+    counts = {len(one) for one in (*shifted, *([] if density is None else [density.cell]))}
+    if counts - {points}:
+        msg = f"{path.name}: tells of {max(counts):,} places, the people stand at {points:,}; expected as many"
+        raise InputError(msg)
+    return shifted, density
+
+
+def read_shapes(path: Path, ids: NDArray[np.object_]) -> gpd.GeoSeries:
+    """Return the polygon of each demand point, keyed by id, as `save_study` wrote them.
+
+    Raises
+    ------
+    InputError
+        A file that is missing or unreadable, or tells of another number of people.
+    """
+    shapes = read_vector(path).geometry
+    if len(shapes) != len(ids):
+        msg = f"{path.name}: tells of {len(shapes):,} places, the people stand at {len(ids):,}; expected as many"
+        raise InputError(msg)
+    return shapes.set_axis(pd.Index(ids))
 
 
 def _refuse_others(folder: Path) -> None:
@@ -101,7 +141,7 @@ def _refuse_others(folder: Path) -> None:
         raise OutputError(msg)
 
 
-def _people(study: Savable) -> gpd.GeoDataFrame:
+def _people(study: Studied) -> gpd.GeoDataFrame:
     demand = study.demand
     columns = {"id": demand.ids, "population": demand.population, "setting": demand.setting}
     columns |= {"district": study.district.reindex(pd.Index(demand.ids)).to_numpy(dtype=object)}
@@ -148,22 +188,30 @@ def _held(name: str, frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table).reset_index(drop=True)
 
 
-def _content(study: Savable, roles: list[str]) -> dict[str, Any]:
-    """Return the tables of the ``study.toml``."""
+def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, Any]:
+    """Return the tables of the ``study.toml``; `beside` are the files that stand beside it."""
     settings = study.settings
+    people = settings.inputs.population
     population = {
         "path": _PEOPLE,
         "column": "population",
         "id": "id",
         "district": "district",
         "groups": {name: _group(at) for at, name in enumerate(study.demand.groups)},
+        "saved": True,
+        "reconcile": bool(people.reconcile or people.totals or people.buildings) and study.districts is not None,
     }
-    inputs: dict[str, Any] = {"network": {"path": _STREETS, "saved": True}, "population": population}
+    population |= {"shapes": _SHAPES} if _SHAPES in beside else {}
+    network = {"edits": _EDITS, "water": _WATER, "names": _NAMES}
+    network = {key: name for key, name in network.items() if name in beside}
+    inputs: dict[str, Any] = {"network": {"path": _STREETS, "saved": True, **network}, "population": population}
     inputs |= {role: {"path": f"{role}.parquet"} for role in roles}
     if "outlets" in roles:
         inputs["outlets"]["counts_if"] = {_COUNTS: "yes"}
     if study.districts is not None:
         inputs["area"] = {"path": _AREA, "name": "name"}
+        if tells_totals(settings) and "population" in study.districts.columns:
+            inputs["area"]["population"] = "population"
     siting = settings.siting.model_dump(mode="json", exclude_none=True)
     siting["generate"] = settings.siting.generate if settings.siting.generate is not None else _makes(settings)
     return {
@@ -173,9 +221,16 @@ def _content(study: Savable, roles: list[str]) -> dict[str, Any]:
         "standard": {setting: rule_table(study.standard.rule(setting)) for setting in SETTINGS},
         "walking": settings.walking.model_dump(mode="json", exclude_none=True),
         "inputs": inputs,
-        "settlement": {"from": {"column": "setting"}},
+        "settlement": {"from": {"column": "setting"} | ({"grids": _GRIDS} if _GRIDS in beside else {})},
         "siting": siting,
+        "uncertainty": settings.uncertainty.model_dump(mode="json", exclude_none=True) | _coordinates(settings),
     }
+
+
+def _coordinates(settings: StudyFile) -> dict[str, Any]:
+    """Return what the study says of the coordinates of each table, in words where it is the table that says it."""
+    told = {role: told_coordinates(settings, role) for role in _ROLES}
+    return {role: way for role, way in told.items() if way is not None}
 
 
 def _makes(settings: StudyFile) -> bool:

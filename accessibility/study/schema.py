@@ -111,6 +111,8 @@ class WalkingTable(StrictTable):
     slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
     stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
     signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
+    access_factor_s: float | None = Field(default=None, ge=1.0, le=10.0)
+    access_factor_m: float | None = Field(default=None, ge=1.0, le=10.0)
     access: Literal["default", "china"] = "default"
     open_compounds: bool = False
     ferries: bool = False
@@ -122,10 +124,10 @@ class WalkingTable(StrictTable):
     def the_walker(self) -> Walker:
         """The walker: the preset, at the speed given."""
         preset = Walker.presets[self.walker]
-        speed_m_s = preset.speed_m_s if self.speed_m_s is None else self.speed_m_s
+        own = {name: getattr(self, name) for name in ("speed_m_s", "access_factor_s", "access_factor_m")}
         return replace(
             preset,
-            speed_m_s=speed_m_s,
+            **{name: value for name, value in own.items() if value is not None},
             slope=bool(self.slope),
             stairs_factor=self.stairs_factor,
             signal_delay_s=self.signal_delay_s,
@@ -180,6 +182,9 @@ class NetworkInput(StrictTable):
     layer: str | None = None
     noded: bool = False
     saved: bool = False
+    edits: File | None = None
+    water: File | None = None
+    names: File | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> NetworkInput:
@@ -191,6 +196,9 @@ class NetworkInput(StrictTable):
             raise ValueError(msg)
         if self.saved and (self.place or self.crs or self.layer or self.noded):
             msg = "saved = true reads streets as study.save writes them, whole; expected path and nothing else"
+            raise ValueError(msg)
+        if not self.saved and (self.edits or self.water or self.names):
+            msg = "edits, water and names are files beside streets as study.save writes them; expected saved = true"
             raise ValueError(msg)
         return self
 
@@ -220,11 +228,16 @@ class PopulationInput(TableInput):
     totals: str | None = None
     reconcile: bool = False
     split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
+    saved: bool = False
+    shapes: File | None = None
 
     @model_validator(mode="after")
     def _some_source(self) -> PopulationInput:
         if self.path is None and not self.buildings:
             msg = "expected path = ... or buildings = true"
+            raise ValueError(msg)
+        if self.shapes is not None and not self.saved:
+            msg = "shapes is a file beside people as study.save writes them; expected saved = true"
             raise ValueError(msg)
         return self
 
@@ -298,12 +311,16 @@ class SettlementSource(StrictTable):
     polygons: File | None = None
     layer: str | None = None
     encoding: str | None = None
+    grids: File | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> SettlementSource:
         named = sum(value is not None for value in (self.column, self.codes))
         if named > 1 or (named == 0 and self.polygons is None):
             msg = "expected one of column, codes or polygons; polygons may name their column or codes"
+            raise ValueError(msg)
+        if self.grids is not None and self.column is None:
+            msg = "grids is a file beside settings as study.save writes them; expected their column"
             raise ValueError(msg)
         return self
 
@@ -354,6 +371,15 @@ class StudyFile(StrictTable):
     settlement: SettlementTable = SettlementTable()
     siting: SitingTable = SitingTable()
     uncertainty: UncertaintyTable = UncertaintyTable()
+
+
+def tells_totals(settings: StudyFile) -> bool:
+    """Return whether districts have official numbers of people: a column that is named, or objects of OpenStreetMap."""
+    area, streets = settings.inputs.area, settings.inputs.network
+    if area is None:
+        return False
+    path = area.path or streets.path
+    return area.population is not None or path is None or path.name.lower().endswith(OSM_SUFFIXES)
 
 
 def read_study_file(path: Path) -> StudyFile:

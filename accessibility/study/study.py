@@ -963,15 +963,15 @@ class Study(Frozen):
 
     @cached_property
     def water(self) -> gpd.GeoDataFrame:
-        """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where the network is no extract."""
+        """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where no extract was read."""
         lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
         (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
-        return load_water(self.inputs.get("network"), (west, south, east, north))
+        return load_water(self.inputs, (west, south, east, north))
 
     @cached_property
     def names(self) -> gpd.GeoDataFrame:
         """Names of settlements and streets (EPSG:4326); without rows where the network is no extract."""
-        return load_names(self.inputs.get("network"))
+        return load_names(self.inputs)
 
     @cached_property
     def _ground(self) -> Ground:
@@ -1056,9 +1056,9 @@ class Study(Frozen):
     def save(self, folder: str | Path) -> Path:
         """Write the study as a ``study.toml`` and its files, from which `read_study` and the commands get the same.
 
-        People, settings (as a column), groups, districts, sites, streets with their slopes and flags, rules and walker
-        are written as they are here, with every value. Sources stay behind: the water of an extract, and what the
-        settings would be on a grid that lies half a cell off.
+        Whatever a figure rests on is written as it is here, with every value: people with their settings, groups and
+        polygons, districts, sites, streets with their slopes, flags and edits, water, rules, walker, conditions of
+        siting and errors of the inputs. What readers set aside or suspected in the sources stays behind.
 
         Parameters
         ----------

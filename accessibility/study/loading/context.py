@@ -131,7 +131,9 @@ def input_files(load: Loading) -> dict[str, Path]:
     source = load.settings.settlement.source
     if isinstance(source, SettlementSource) and source.polygons:
         given["settlement"] = load.file(source.polygons)
-    return given
+    saved = {name: getattr(inputs.network, name) for name in ("edits", "water", "names")}
+    saved |= {"shapes": people.shapes, "grids": getattr(source, "grids", None)}
+    return given | {name: load.file(path) for name, path in saved.items() if path is not None}
 
 
 def study_bounds(area: gpd.GeoDataFrame | None, lonlat: NDArray[np.float64] | None, margin_m: float) -> Bounds | None:

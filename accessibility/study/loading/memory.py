@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,10 +183,7 @@ def settle_terms(held: Mapping[str, HeldTable], terms: StudyTerms) -> Loading:
         "name": terms.name,
         "attribution": terms.attribution,
         "standard": {setting: rule_table(terms.standard.rule(setting)) for setting in SETTINGS},
-        "walking": {
-            key: getattr(walker, key)
-            for key in ("speed_m_s", "slope", "stairs_factor", "signal_delay_s", "open_compounds")
-        },
+        "walking": asdict(walker),
         "inputs": inputs,
         "settlement": {"from": {"column": column} if column else _DEGURBA},
     }

@@ -24,7 +24,8 @@ from accessibility.sources.tables.people import PeopleSpec, read_people_table
 from accessibility.standards import SETTINGS
 from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
-from accessibility.study.schema import SettlementSource
+from accessibility.study.saving import read_grids, read_shapes
+from accessibility.study.schema import SettlementSource, tells_totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -250,7 +251,18 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         density=None if density is None else density.take(np.flatnonzero(inside)),
         shapes=None if people.shapes is None else people.shapes.reindex(named.index),
     )
-    return inhabitants, findings + more
+    return _as_saved(load, inhabitants), findings + more
+
+
+def _as_saved(load: Loading, people: Inhabitants) -> Inhabitants:
+    """Return the people with what a saved study knows of them beside its table: polygons, and grids of settings."""
+    shapes, source = load.settings.inputs.population.shapes, load.settings.settlement.source
+    if shapes is not None:
+        people = replace(people, shapes=read_shapes(load.file(shapes), people.demand.ids))
+    if isinstance(source, SettlementSource) and source.grids is not None:
+        shifted, density = read_grids(load.file(source.grids), len(people.demand))
+        people = replace(people, shifted=shifted, density=density)
+    return people
 
 
 def _people_source(load: Loading) -> str:
@@ -329,8 +341,10 @@ def _column_of_totals(load: Loading) -> str | None:
         return None
     if table.totals is not None and table.totals != area.population:
         return table.totals
-    known = area.population is not None or is_osm(load.file(area.path or load.streets))
+    known = tells_totals(load.settings)
     asked = table.reconcile or table.totals is not None
+    if table.saved and asked:  # they were held against them before they were saved
+        return None
     return "population" if asked or (known and not table.buildings) else None
 
 

@@ -17,14 +17,16 @@ from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.raster.heights import sample_heights
+from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
 from accessibility.streets.grades import STEEP, STEEP_SHARE, measure_grades
 from accessibility.study.loading.context import Bounds, Loading, is_osm
+from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.schema import OSM_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import geopandas as gpd
@@ -45,7 +47,7 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
     Streets that a study saved are read as they are.
     """
     if load.settings.inputs.network.saved:
-        return lines.read_saved(load.streets), []
+        return _saved(load), []
     network, findings = _read(load, bounds)
     if network.closed.any():
         message = (
@@ -63,6 +65,12 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
         found = Finding(code="enclosed-lanes", source=load.streets.name, message=message, count=int(enclosed.sum()))
         findings = [*findings, found]
     return network, findings
+
+
+def _saved(load: Loading) -> Network:
+    edits = load.settings.inputs.network.edits
+    told = () if edits is None else read_scenarios(load.file(edits))
+    return lines.read_saved(load.streets, [edit for scenario in told for edit in scenario.edits])
 
 
 def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
@@ -140,15 +148,21 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
     return network, findings
 
 
-def load_water(path: Path | None, bounds: Bounds) -> gpd.GeoDataFrame:
-    """Return the waters of the network's extract that meet `bounds`; none where the network is no extract."""
+def load_water(inputs: Mapping[str, Path], bounds: Bounds) -> gpd.GeoDataFrame:
+    """Return the waters of the network's extract that meet `bounds`, or those saved; none where there is neither."""
+    if "water" in inputs:
+        return read_vector(inputs["water"])
+    path = inputs.get("network")
     if path is None or not is_osm(path):
         return water_frame([], source="", bounds=None)[0]
     return osm.read_water(path, bounds)[0]
 
 
-def load_names(path: Path | None) -> gpd.GeoDataFrame:
-    """Return the names of settlements and streets of the network's extract; none where the network is no extract."""
+def load_names(inputs: Mapping[str, Path]) -> gpd.GeoDataFrame:
+    """Return the names of settlements and streets of the network's extract, or those saved; none without either."""
+    if "names" in inputs:
+        return read_vector(inputs["names"])
+    path = inputs.get("network")
     return osm.read_names(path) if path is not None and is_osm(path) else names_frame([], [])
 
 
