@@ -167,7 +167,7 @@ def test_an_explanation_is_drawn_with_both_its_ends(study: Study) -> None:
     assert line[-1] == site
     assert shapely.LineString(line).distance(shapely.Point(worlds.degrees((1_000, 300))[0])) < 1e-5  # over the bridge
     said = html.unescape(re.sub("<.*?>", "", what_if.message.value))
-    assert "城区：步行15分钟。最近的是O1，距离10.0分钟：已覆盖。路线经过新增桥梁“新桥”。" in said  # noqa: RUF001
+    assert "城区标准为步行15分钟。最近的是O1，距离10.0分钟：已覆盖。路线经过新增桥梁“新桥”。" in said  # noqa: RUF001
     what_if.undo()
     assert what_if.map.way.data["features"] == []
 
