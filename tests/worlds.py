@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyproj
 
 from accessibility import Demand, Network, Sites, Study
 from accessibility.geo.projection import WGS84, transform
@@ -51,7 +52,7 @@ def outlets(at: Sequence[Point]) -> Sites:
 
 def degrees(*points: Point) -> list[Point]:
     """Return longitude and latitude of places in a town."""
-    lonlat = transform(np.array(points, float) + ORIGIN, CRS, WGS84).tolist()  # type: ignore[arg-type]
+    lonlat = transform(np.array(points, float) + ORIGIN, pyproj.CRS(CRS), WGS84).tolist()
     return [(lon, lat) for lon, lat in lonlat]
 
 
