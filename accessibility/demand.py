@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -236,7 +237,11 @@ class Demand(Frozen):
         [[111.0, 30.7329], [111.0104, 30.7329]]
         """
         there = read_crs(crs, "demand")
-        return replace(self, xy=transform(self.xy, self.crs, there), crs=there)
+        found = copy(self)  # nothing else is to be checked again
+        xy = read_only(transform(self.xy, self.crs, there), dtype=np.float64, shape=(len(self), 2), name="demand xy")
+        object.__setattr__(found, "xy", xy)
+        object.__setattr__(found, "crs", there)
+        return found
 
     def rows(self, mask: NDArray[Any]) -> Demand:
         """Return some of the demand points.

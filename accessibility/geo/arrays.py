@@ -159,12 +159,10 @@ def as_flags(values: object) -> object:
 def read_words(values: object, *, among: Sequence[str], n: int, name: str) -> NDArray[np.str_]:
     """Return a read-only array of texts that are all among some words, judged before they are cut to their width."""
     given = read_only(values, dtype=object, shape=(n,), name=name)
-    refuse(
-        np.array([not (isinstance(value, str) and value in among) for value in given], dtype=np.bool_),
-        name=name,
-        found=given,
-        expected=f"one of {', '.join(among)}",
-    )
+    listed = given.tolist()
+    if not (set(map(type, listed)) <= {str} and set(listed) <= {*among}):
+        wrong = np.array([not (isinstance(value, str) and value in among) for value in listed], dtype=np.bool_)
+        refuse(wrong, name=name, found=given, expected=f"one of {', '.join(among)}")
     width = max(map(len, among))
     return read_only(given, dtype=f"<U{width}", shape=(n,), name=name)
 
@@ -190,10 +188,13 @@ def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
         msg = f"{name} ids are {described(given)}; expected a list of ids"
         raise InputError(msg)
     listed = list(given)
-    loose = [i for i in listed if not hasattr(i, "__hash__") or i.__hash__ is None]
-    if loose:
+    kinds = set(map(type, listed))
+    if any(kind.__hash__ is None for kind in kinds):
+        loose = [i for i in listed if type(i).__hash__ is None]
         msg = f"{name}: {len(loose)} ids are no single values, first {loose[0]!r}; expected texts or numbers"
         raise InputError(msg)
+    if kinds <= {int} or (kinds <= {str} and "" not in listed):
+        return listed
     missing = [absent(i) or i == "" for i in listed]
     if any(missing):
         first = missing.index(True)

@@ -348,8 +348,9 @@ def locate(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame) -> NDArray[
     shapes = districts.geometry.to_numpy()
     shapely.prepare(shapes)
     point, shape = shapely.STRtree(shapes).query(shapely.points(lonlat[placed]), predicate="intersects")
-    order = np.lexsort((shape, point))
-    point, shape = point[order], shape[order]
+    if (np.diff(point) <= 0).any():  # somewhere districts overlap
+        order = np.lexsort((shape, point))
+        point, shape = point[order], shape[order]
     first = np.flatnonzero(np.diff(point, prepend=-1))
     found[placed[point[first]]] = shape[first]
     return found

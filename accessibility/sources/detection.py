@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.points import boxed
 from accessibility.sources.tables.reading import GEO_SUFFIXES
+from accessibility.streets.snapping import EdgeIndex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,22 +51,10 @@ class Surroundings:
     network: Network
     districts: gpd.GeoDataFrame | None = None
 
-    @cached_property
-    def streets(self) -> shapely.STRtree:
-        """The edges of the network, for the nearest of them."""
-        return shapely.STRtree(self.network.lines())
-
     def street_distances(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``(n,)`` metres to the nearest street; NaN without a place or without streets."""
         xy = transform(lonlat, WGS84, self.network.crs)
-        known = np.flatnonzero(np.isfinite(xy).all(axis=1))
-        found = np.full(len(xy), np.nan)
-        if known.size and len(self.network.edges):
-            (at, _), metres = self.streets.query_nearest(
-                shapely.points(xy[known]), return_distance=True, all_matches=False
-            )
-            found[known[at]] = metres
-        return found
+        return EdgeIndex.of(self.network, public=False).snap(xy, np.inf).leg_m
 
     def named_districts(self, texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
         """Return ``(n,)`` rows of `districts` that the first telling text of each row names, -1 where none does.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
@@ -285,14 +286,17 @@ def tell_far_apart(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids
         return []
     narrow = np.cos(np.radians(np.median(lonlat[placed, 1])))
     metres = lonlat[placed] * [narrow * _M_PER_DEGREE, _M_PER_DEGREE]
-    places, of = np.unique(metres, axis=0, return_inverse=True)
-    there = np.bincount(of.ravel(), weights=people[placed])
+    of, places = pd.factorize(metres @ [1, 1j])
+    places = np.column_stack([places.real, places.imag])
+    there = np.bincount(of, weights=people[placed])
+    if there[there > _SUM].sum() <= people.sum() / 2:
+        return []
     near = np.asarray(cKDTree(places).query(places, k=2)[0])[:, 1]  # infinitely far where there is one place alone
     alone = (there > _SUM) & (near > _ALONE_M)
     inside = float(there[alone].sum())
     if inside <= people.sum() / 2:
         return []
-    rows = placed[alone[of.ravel()]]
+    rows = placed[alone[of]]
     message = (
         f"{inside:,.0f} of {people.sum():,.0f} people stand at {int(alone.sum())} points of more than {_SUM:,} people "
         f"with no one within {_ALONE_M:.0f} m ({', '.join(map(str, ids[rows][:5]))}): sums of townships or villages? "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from accessibility.geo.memo import Memo
 from accessibility.streets.search.packing import Arcs, Graph, Layout, build_arcs, build_graph, hilbert_rank
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -35,12 +37,16 @@ class Packed:
     """
 
     def __init__(self, network: Walkable) -> None:
-        self._network, self._made = network, Memo(_MOST)
+        self._network, self._made, self._indexes = network, Memo(_MOST), Memo(_MOST)
 
     @cached_property
     def rank(self) -> NDArray[np.uint32]:
         """``(n,)`` position of each junction along a Hilbert curve."""
         return hilbert_rank(self._network.node_xy)
+
+    def index(self, public: bool, make: Callable[[], Any]) -> Any:  # noqa: FBT001 -- a key
+        """Return the edges in space, all or those that everybody may walk; `make` makes them the first time."""
+        return self._indexes.get(public, make)
 
     def graph(self, walker: Walker | None, *, open_compounds: bool) -> Graph:
         """Return the reversed graph in milliseconds of a walker, or in centimetres."""

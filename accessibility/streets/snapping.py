@@ -195,7 +195,7 @@ def snap_points(
     Positions
         One a point; a point on a node stands exactly at the end of an edge (within 1 mm).
     """
-    return EdgeIndex(network=network, public=public).snap(xy, limit_m)
+    return EdgeIndex.of(network, public=public).snap(xy, limit_m)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,6 +212,13 @@ class EdgeIndex:
 
     network: Network
     public: bool
+
+    @classmethod
+    def of(cls, network: Network, *, public: bool) -> EdgeIndex:
+        """Return the index of a network, which is made once."""
+        public = public and bool(network.private.any())
+        found: EdgeIndex = network.packed.index(public, lambda: cls(network=network, public=public))
+        return found
 
     @cached_property
     def _main(self) -> SegmentGrid | None:

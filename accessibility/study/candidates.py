@@ -149,7 +149,7 @@ class _Ground:
 
     def index(self) -> EdgeIndex:
         """Return those edges, to snap to."""
-        return EdgeIndex(network=self.network, public=True)
+        return EdgeIndex.of(self.network, public=True)
 
     def stands(self, xy: NDArray[np.float64]) -> tuple[NDArray[np.bool_], Positions]:
         """Return whether a site that is put at each place stands there, and where it stands."""

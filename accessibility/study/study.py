@@ -198,7 +198,7 @@ class Study(Frozen):
         0.75
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
-        held = hold_inputs(people_, sites, districts, population=people, district=district)
+        held = hold_inputs(people_, sites, districts, population=people, district=district, groups=groups)
         terms = StudyTerms(
             name=name,
             attribution=attribution,

@@ -218,13 +218,13 @@ class Scene(Frozen):
     @cached_property
     def streets(self) -> EdgeIndex:
         """The edges that sites snap to."""
-        return EdgeIndex(network=self.network, public=True)
+        return EdgeIndex.of(self.network, public=True)
 
     @cached_property
     def people_choices(self) -> Choices:
         """The streets that each home may step onto."""
         limit = SnapLimits().of(self.now.demand.setting)
-        index = EdgeIndex(network=self.network, public=False)
+        index = EdgeIndex.of(self.network, public=False)
         return self.choices(index, self.people_xy, self.now.snapped.demand, limit)
 
     def choices(

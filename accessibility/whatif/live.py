@@ -59,7 +59,7 @@ class Ground(Frozen):
     @cached_property
     def streets(self) -> EdgeIndex:
         """The edges that sites snap to."""
-        return EdgeIndex(network=self.network, public=True)
+        return EdgeIndex.of(self.network, public=True)
 
     def snap_sites(self, xy: NDArray[np.float64]) -> Positions:
         """Return where sites at ``(k, 2)`` metres in the network's coordinate system stand."""

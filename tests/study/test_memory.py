@@ -170,3 +170,22 @@ def test_the_sample_from_memory_has_the_figure_of_its_files(sample_measured: Mea
     read = sample_measured.study
     study = Study.of(read.network, read.demand, read.sites, districts=read.districts)
     assert study.coverage().covered_people == pytest.approx(read.coverage().covered_people, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "Int64", "Float64", "string", "object"])
+def test_people_count_alike_whatever_numbers_they_are_kept_as(kind: Any) -> None:
+    count = pd.Series([1, 1_234, 0, 7]).astype("str" if kind == "object" else kind).astype(kind)
+    at = shapely.points(np.array([(0, 0), (900, 0), (2_000, 0), (5_900, 0)]) + worlds.ORIGIN)
+    homes = gpd.GeoDataFrame({"pop": count, "old": count}, geometry=at, crs=worlds.CRS)
+    given: Any = (worlds.line(), homes, worlds.outlets([(0, 0)]))
+    study = Study.of(*given, people="pop", groups=["old"], settings="urban")
+    assert study.demand.population.tolist() == study.demand.groups["old"].tolist() == [1, 1_234, 0, 7]
+    assert study.coverage().covered_people == 1_235
+    with pytest.raises(InputError, match="row 1 '-2'"):
+        Study.of(given[0], homes.assign(pop=pd.Series([-2, 1, 1, 1]).astype(count.dtype)), given[2], people="pop")
+    if kind in ("float64", "Int64"):
+        for wrong, said in ((None, "row 1 ''"), (np.inf, "row 1 'inf'")):
+            values = homes["pop"].astype("float64" if wrong else kind)
+            values.iloc[0] = wrong
+            with pytest.raises(InputError, match=said):
+                Study.of(given[0], homes.assign(pop=values), given[2], people="pop")

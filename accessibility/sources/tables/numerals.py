@@ -70,10 +70,15 @@ def parse_numbers(
     >>> parse_numbers(pd.Series(["12,5", "1.234"]))[0].tolist()
     [12.5, 1234.0]
     """
-    plain = [_plain(text) for text in texts]
+    if texts.dtype.kind in "iuf":
+        values = texts.to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
+        bad = np.isinf(values)
+        values[bad] = np.nan
+        return values, bad
+    row_of, plain = _alike(texts)
     sign = _decimal_sign(plain, of)
     pattern = NUMBER if sign == "." else _COMMA_NUMBER
-    values, bad = np.full(len(texts), np.nan), np.zeros(len(texts), dtype=np.bool_)
+    values, bad = np.full(len(plain), np.nan), np.zeros(len(plain), dtype=np.bool_)
     for row, text in enumerate(plain):
         if pattern.fullmatch(text):
             values[row] = float(text.replace(",", "") if sign == "." else text.replace(".", "").replace(",", "."))
@@ -81,7 +86,13 @@ def parse_numbers(
         else:
             bad[row] = text.casefold() not in _BLANK
     values[bad] = np.nan
-    return values, bad
+    return values[row_of], bad[row_of]
+
+
+def _alike(texts: pd.Series[Any]) -> tuple[NDArray[np.intp], list[str]]:
+    """Return which of the plain texts each cell is: most columns say the same again and again."""
+    row_of, known = pd.factorize(np.array([str(text) for text in texts] or [""], dtype=object)[: len(texts)])
+    return row_of, [_plain(text) for text in known]
 
 
 def _plain(text: object) -> str:
@@ -122,11 +133,14 @@ def ambiguous_sign(texts: pd.Series[Any]) -> tuple[str, NDArray[np.bool_]]:
     >>> ambiguous_sign(pd.Series(["1.234", "2.500"]))[0], ambiguous_sign(pd.Series(["1.234", "850"]))[0]
     ('.', '')
     """
-    plain = [_plain(text) for text in texts]
+    nothing = "", np.zeros(len(texts), dtype=np.bool_)
+    if texts.dtype.kind in "iuf":
+        return nothing
+    row_of, plain = _alike(texts)
     three = _three_after(plain)
     if _sure_sign(plain) or not three or _few_beside(plain):
-        return "", np.zeros(len(plain), dtype=np.bool_)
-    return min(three), np.array([bool(_THREE_AFTER.fullmatch(text)) for text in plain], dtype=np.bool_)
+        return nothing
+    return min(three), np.array([bool(_THREE_AFTER.fullmatch(text)) for text in plain], dtype=np.bool_)[row_of]
 
 
 def numbers(
@@ -148,6 +162,17 @@ def numbers(
 
 def rows_text(texts: pd.Series[Any], bad: NDArray[np.bool_], what: str) -> str:
     """Return how many cells are bad, and the first ones: their rows and what they hold."""
-    shown = ", ".join(f"row {row} {value!r}" for row, value in texts[bad].head(SHOWN).items())
+    shown = ", ".join(f"row {row} {_said(value)!r}" for row, value in texts[bad].head(SHOWN).items())
     count = int(bad.sum())
     return f"{count} cell{'' if count == 1 else 's'} {what}: {shown}{', ...' if count > SHOWN else ''}"
+
+
+def _said(value: object) -> str:
+    """Return a cell that is no text as a text has it."""
+    return (
+        ", ".join(map(str, value))
+        if isinstance(value, tuple)
+        else value
+        if isinstance(value, str)
+        else cell_text(value)
+    )

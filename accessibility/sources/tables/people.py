@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.sources.tables.reading import HeldTable
@@ -58,6 +58,25 @@ class PeopleSpec(TableSpec):
     setting: str | None = None
     district: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeopleRows:
+    """People of a table, a row each.
+
+    Parameters
+    ----------
+    ids
+        ``(n,)``.
+    lonlat
+        ``(n, 2)`` degrees; NaN for a row without coordinates.
+    columns
+        ``population``, and whatever else `read_people_table` has columns for, ``(n,)`` each.
+    """
+
+    ids: pd.Index[Any]
+    lonlat: NDArray[np.float64]
+    columns: Mapping[str, NDArray[Any]]
 
 
 def read_people_table(
@@ -90,6 +109,17 @@ def read_people_table(
         A column that is not there, people that are blank, negative or no number, ids that stand twice, coordinates
         that are swapped or in another system or mostly unreadable, nobody at all, and whatever `read_table` refuses.
     """
+    read, findings = read_people_rows(path, spec, districts)
+    points: Any = np.full(len(read.ids), None, dtype=object)
+    there = np.isfinite(read.lonlat).all(axis=1)
+    points[there], points[~there] = shapely.points(read.lonlat[there]), shapely.Point()
+    return gpd.GeoDataFrame(read.columns, geometry=points, index=read.ids, crs="EPSG:4326"), findings
+
+
+def read_people_rows(
+    path: str | os.PathLike[str] | HeldTable, spec: PeopleSpec, districts: gpd.GeoDataFrame | None = None
+) -> tuple[PeopleRows, list[Finding]]:
+    """Return people at places as `read_people_table` does, as arrays."""
     source = name_of(path)
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
@@ -129,9 +159,7 @@ def read_people_table(
         msg = f"{source}: coordinates of {text} ({int(unreadable.sum())} of {len(table)} rows); expected numbers"
         raise InputError(msg)
     findings += _unplaced(located.missing, values["population"], ids, source)
-    points = np.full(len(table), shapely.Point(), dtype=object)
-    points[~located.missing] = shapely.points(located.lonlat[~located.missing])
-    return gpd.GeoDataFrame(values, geometry=points, index=ids, crs="EPSG:4326"), findings
+    return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
 
 
 def _labels(table: pd.DataFrame, spec: PeopleSpec, source: str) -> NDArray[np.object_]:
@@ -191,8 +219,9 @@ def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, 
 def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
     """Return a finding on points where more than three rows stand: a geocoder's way to say that it found the town."""
     placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1))
-    _, point, count = np.unique(np.round(lonlat[placed], SAME_DEG), axis=0, return_inverse=True, return_counts=True)
-    piled = placed[count[point.ravel()] > FALLBACK]
+    point = pd.factorize(np.round(lonlat[placed], SAME_DEG) @ [1, 1j])[0]
+    count = np.bincount(point)
+    piled = placed[count[point] > FALLBACK]
     if not piled.size:
         return []
     points, there = int((count > FALLBACK).sum()), float(people[piled].sum())

@@ -78,7 +78,7 @@ class Located:
     unreadable
         ``(n,)`` rows whose coordinates are neither numbers nor blank.
     texts
-        ``(n,)`` the coordinates as they stand, by row number.
+        ``(n,)`` the coordinates as they stand, texts or pairs of numbers, by row number.
     findings
         What was found on the way.
     """
@@ -165,9 +165,11 @@ def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, sour
     InputError
         Ids that stand twice; the message lists the first ten.
     """
-    made = [f"{letter}{row:03d}" for row in range(1, len(table) + 1)]
-    given = [""] * len(table) if column is None else [str(text).strip() for text in table[column]]
-    ids = pd.Index([own or other for own, other in zip(given, made, strict=True)], dtype=object, name="id")
+    if column is None:
+        return pd.Index(list(map(f"{letter}%03d".__mod__, range(1, len(table) + 1))), dtype=object, name="id")
+    given = (str(text).strip() for text in table[column])
+    own = [text or f"{letter}{row:03d}" for row, text in enumerate(given, start=1)]
+    ids = pd.Index(own, dtype=object, name="id")
     twice = ids[ids.duplicated()].unique()
     if len(twice):
         shown = ", ".join(map(str, twice[:10]))
@@ -270,9 +272,10 @@ def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, de
         message = f"{areas} of {len(table)} features are areas or groups of points; each stands at one point inside it"
         findings.append(Finding(code="polygon-as-point", source=source, message=message, count=areas))
     xy = np.full((len(table), 2), np.nan)
-    points = np.where(shapely.get_type_id(shapes) == 0, shapes, shapely.point_on_surface(shapes))[there]
+    points, wide = shapes[there], (kinds != "Point").to_numpy()
+    points[wide] = shapely.point_on_surface(points[wide])
     xy[there] = shapely.get_coordinates(points)
-    texts = pd.Series([f"{x}, {y}" for x, y in xy.tolist()], index=table.index)
+    texts = pd.Series(list(zip(*xy.T.tolist(), strict=True)), index=table.index, dtype=object)
     unreadable = np.zeros(len(table), dtype=np.bool_)
     return Located(lonlat=xy, unreadable=unreadable, texts=texts, findings=findings), CRS(crs) if crs else declared
 

@@ -31,7 +31,7 @@ from accessibility.sources.vectors import read_vector, refuse_broken_shapes
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,7 +51,9 @@ class HeldTable:
     suffix: str = ""
 
 
-def hold_table(name: str, given: object, columns: Mapping[str, str] | None = None) -> HeldTable:
+def hold_table(
+    name: str, given: object, columns: Mapping[str, str] | None = None, *, counts: Collection[str] = ()
+) -> HeldTable:
     """Return a frame as the readers take it: cells as text, ids in a column.
 
     Parameters
@@ -63,6 +65,8 @@ def hold_table(name: str, given: object, columns: Mapping[str, str] | None = Non
         is none.
     columns
         Names that columns get, such as that of the people; those that bear such a name already are left out.
+    counts
+        Columns, by the names they get, that are read as numbers alone: where they are numbers, they stay so.
 
     Raises
     ------
@@ -88,13 +92,20 @@ def hold_table(name: str, given: object, columns: Mapping[str, str] | None = Non
     if not isinstance(given.index, pd.RangeIndex) and "id" not in table.columns:
         table.insert(0, "id", given.index)
     for column in attributes(table):
-        table[column] = _texts(table[column])
+        if not (column in counts and table[column].dtype.kind in "iuf"):
+            table[column] = _texts(table[column])
     table.index = pd.RangeIndex(1, len(table) + 1)
     return HeldTable(name=name, table=table)
 
 
 def _texts(cells: pd.Series[Any]) -> pd.Series[Any]:
-    return pd.Series([cell_text(value) for value in cells.tolist()], index=cells.index, dtype=object)
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iu":
+        return pd.Series(list(map(str, cells.tolist())), index=cells.index, dtype=object)
+    if cells.dtype.kind == "f" or pd.api.types.infer_dtype(cells, skipna=False) == "string":
+        of, values = pd.factorize(cells, use_na_sentinel=False)  # alike cells are alike texts
+        texts = pd.Series(list(map(cell_text, values.tolist())), dtype=object)
+        return texts.take(of).set_axis(cells.index)
+    return pd.Series(list(map(cell_text, cells.tolist())), index=cells.index, dtype=object)
 
 
 def held_polygons(source: HeldTable) -> gpd.GeoDataFrame:

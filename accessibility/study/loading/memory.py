@@ -24,7 +24,13 @@ _DEGURBA = "degurba"
 
 
 def hold_inputs(
-    people: object, sites: Mapping[str, object], districts: object, *, population: str, district: str
+    people: object,
+    sites: Mapping[str, object],
+    districts: object,
+    *,
+    population: str,
+    district: str,
+    groups: Sequence[str] = (),
 ) -> dict[str, HeldTable]:
     """Return the tables of a study by the name of the input: people, outlets, banks, candidates, districts.
 
@@ -36,6 +42,8 @@ def hold_inputs(
         Outlets, banks and candidates: `Sites` (of several kinds, too) or frames; those that are None are left out.
     districts
         A frame of polygons whose names stand in the column `district`, or in its index; None without any.
+    groups
+        Columns of people who are told apart.
 
     Raises
     ------
@@ -44,7 +52,7 @@ def hold_inputs(
     """
     frame = people.to_gdf() if isinstance(people, Demand) else people
     columns = {} if isinstance(people, Demand) else {population: "population"}
-    held = {"people": hold_table("people", frame, columns)}
+    held = {"people": hold_table("people", frame, columns, counts=("population", *groups))}
     for role, given in _by_role(sites).items():
         held[role] = hold_table(role, _marked(given, role))
     if districts is not None:

@@ -20,7 +20,7 @@ from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
-from accessibility.sources.tables.people import PeopleSpec, read_people_table
+from accessibility.sources.tables.people import PeopleSpec, read_people_rows
 from accessibility.standards import SETTINGS
 from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
@@ -107,19 +107,19 @@ def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -
         district=table.district,
         groups=table.groups,
     )
-    read, findings = read_people_table(load.table(table.path or path), spec, area)
+    read, findings = read_people_rows(load.table(table.path or path), spec, area)
     if not any(finding.code == "joined-to-districts" for finding in findings):
         findings += assumed_datum(path, table.coordinates)
     known = ("setting", "district", "label", *table.groups)
     people = People(
-        ids=read.index.to_numpy(dtype=object),
-        lonlat=np.column_stack([read.geometry.x, read.geometry.y]),
-        population=read["population"].to_numpy(dtype=float),
-        columns={c: read[c].to_numpy() for c in known if c in read.columns},
+        ids=read.ids.to_numpy(dtype=object),
+        lonlat=read.lonlat,
+        population=read.columns["population"],
+        columns={c: read.columns[c] for c in known if c in read.columns},
         groups=tuple(table.groups),
     )
     if "shape" in read.columns:
-        people, more = _of_areas(load, people, read["shape"].to_numpy(dtype=object), path.name)
+        people, more = _of_areas(load, people, read.columns["shape"], path.name)
         return people, [f for f in findings if not (more and f.code in _TAKEN_AS_POINTS)] + more
     if table.split_cells is not None or table.buildings:
         msg = (
@@ -436,15 +436,16 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], Settleme
 
 def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
     name = _people_source(load)
-    given = pd.Series(people.columns["setting"]).astype("string").str.strip()
+    row_of, said = pd.factorize(people.columns["setting"], use_na_sentinel=False)
+    words = pd.Series(said).astype("string").str.strip()
     if _settings_are_codes(load):
-        return _of_codes(given, people.ids, name)
-    bad = ~given.isin(SETTINGS)
+        return _of_codes(words.take(row_of), people.ids, name)
+    bad = ~words.isin(SETTINGS).to_numpy(dtype=np.bool_)[row_of]
     if bad.any():
-        found = f"{int(bad.sum())} rows have another setting, first {given[bad].iloc[0]!r}"
+        found = f"{int(bad.sum())} rows have another setting, first {words[row_of[bad][0]]!r}"
         msg = f"{name}: {found}; expected {', '.join(SETTINGS)}"
         raise InputError(msg)
-    return given.to_numpy(dtype="<U5")
+    return words.to_numpy(dtype="<U5")[row_of]
 
 
 def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
