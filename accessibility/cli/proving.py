@@ -120,6 +120,7 @@ def _sentences(plan: SitingPlan) -> dict[str, tuple[str, ...]]:
     by = {
         "certificate": "by a dual certificate, which the repeated run found again and numpy alone checks",
         "enumeration": "by a look at every plan",
+        "tree": "by a tree of cases, each with prices that numpy alone checks",
     }
     open_: tuple[str, ...] = ()
     if plan.bound_by in by:

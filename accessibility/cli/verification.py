@@ -96,7 +96,7 @@ class ToldSiting(_Table):
     objective: Figure
     bound: Figure
     gap: Figure
-    bound_by: Literal["certificate", "enumeration", "solver"]
+    bound_by: Literal["certificate", "enumeration", "tree", "solver"]
     ended_by: Literal["proof", "gap", "work", "time"]
     selected: list[str]
     closed: list[str]

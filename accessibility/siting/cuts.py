@@ -121,7 +121,7 @@ def solve_relaxation(
     tight = np.arange(len(program.row_lower)) >= len(program.row_lower) - r
     start = np.concatenate([offers.chosen, np.zeros(r, np.bool_)])
     # The solver begins at a vertex that is known: the chosen sites open, and every row's value on its first line.
-    relaxation = Relaxation(program, upper=start, between=np.arange(m + r) >= m, tight=tight)
+    relaxation = Relaxation(program, (start, np.arange(m + r) >= m, tight))
     best = offers
     for _ in range(_ROUNDS):
         answer = relaxation.solve(clock)

@@ -195,7 +195,7 @@ def _solved(program: Program, effort: Effort, warm: NDArray[np.float64] | None, 
     return _answer(highs, program, mixed=mixed, seconds=time.monotonic() - begun)
 
 
-def _run(highs: _Highs, clock: Clock | None, *, mixed: bool) -> None:
+def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = _ITERATION) -> None:
     """Run the solver until it ends or its clock is up, and count what it did.
 
     Its own clock is set only where the user has one. It looks at limits of ours at the same places of the same search.
@@ -204,7 +204,7 @@ def _run(highs: _Highs, clock: Clock | None, *, mixed: bool) -> None:
         highs.run()
         return
     before = max(highs.getInfo().simplex_iteration_count, 0)
-    each = _ITERATION * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
+    each = iteration * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
     most = clock.left / each
     looks = 0
 
@@ -278,26 +278,22 @@ class Relaxation:
     ----------
     program
         What to begin with; its columns stay. No column is a whole number.
-    upper, between
-        ``(c,)`` columns that begin at their upper bound, and those that begin between their bounds; the others begin at
-        the lower one.
-    tight
-        ``(r,)`` rows that begin at their lower bound; as many as columns begin between theirs.
+    begin
+        Where it begins: ``(c,)`` columns at their upper bound, ``(c,)`` columns between their bounds (the others at the
+        lower one), and ``(r,)`` rows at their lower bound, as many as columns between theirs.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        upper: NDArray[np.bool_],
-        between: NDArray[np.bool_],
-        tight: NDArray[np.bool_],
-    ) -> None:
+    def __init__(self, program: Program, begin: tuple[NDArray[np.bool_], ...] | None = None) -> None:
         """Hand the program to the solver."""
         self._highs = _Highs()
         for option, value in (("output_flag", False), ("threads", 1), ("random_seed", 0)):
             self._highs.setOptionValue(option, value)
         self._highs.passModel(_model(program))
         self._program = program
+        if begin is not None:
+            self._begin(*begin)
+
+    def _begin(self, upper: NDArray[np.bool_], between: NDArray[np.bool_], tight: NDArray[np.bool_]) -> None:
         status = highspy.HighsBasisStatus
         basis = highspy.HighsBasis()
         at = np.where(between, 1, np.where(upper, 2, 0))
@@ -306,6 +302,15 @@ class Relaxation:
         basis.valid = True
         self._highs.setBasis(basis)
 
+    def bound_columns(self, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> None:
+        """Set the bounds of all columns."""
+        self._highs.changeColsBounds(len(lower), np.arange(len(lower), dtype=np.int32), lower, upper)
+
+    def ray(self) -> NDArray[np.float64] | None:
+        """Return prices of the rows that no solution pays, where the last solve has found that there is none."""
+        _, there, ray = self._highs.getDualRay()  # type: ignore[attr-defined]  # the stubs do not know it
+        return np.array(ray) if there else None
+
     def add_rows(self, rows: sparse.csr_array, lower: NDArray[np.float64]) -> None:
         """Add constraints ``rows @ x >= lower``."""
         count, starts = rows.shape[0], rows.indptr[:-1].astype(np.int32)
@@ -313,8 +318,8 @@ class Relaxation:
         index, value = rows.indices.astype(np.int32), rows.data.astype(np.float64)
         self._highs.addRows(count, lower, above, rows.nnz, starts, index, value)
 
-    def solve(self, clock: Clock) -> Answer:
-        """Return the answer for the rows there are."""
+    def solve(self, clock: Clock, iteration: float = _ITERATION) -> Answer:
+        """Return the answer for the rows there are; an iteration counts so much for every entry, row and column."""
         begun = time.monotonic()
-        _run(self._highs, clock, mixed=False)
+        _run(self._highs, clock, mixed=False, iteration=iteration)
         return _answer(self._highs, self._program, mixed=False, seconds=time.monotonic() - begun)

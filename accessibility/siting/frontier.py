@@ -53,7 +53,7 @@ class Frontier:
         ``(k,)`` no plan within the budget covers more; the bound of a larger budget holds for the smaller ones, too.
         NaN where no plan meets the floors.
     bound_by
-        ``(k,)`` how that bound was obtained: ``certificate`` or ``solver``, as in `SitingPlan`.
+        ``(k,)`` how that bound was obtained, as in `SitingPlan`.
     rollout
         One opening order for all budgets.
     ceiling_people

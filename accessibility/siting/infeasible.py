@@ -11,8 +11,8 @@ from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting.covers import Reach, serve_most
-from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people
 from accessibility.siting.medians import Room
 from accessibility.siting.numbers import HALF
@@ -64,7 +64,8 @@ def refuse_gap(gap: float) -> None:
 
 def contradictory(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
     """Return the plan that says why the required sites cannot open together."""
-    return _nothing(problem, limits, clock, model, {"message": f"no plan: {terms.contradiction}"})
+    why: dict[str, object] = {"message": f"no plan: {terms.contradiction}", "bound_by": "enumeration"}
+    return _nothing(problem, limits, clock, model, why)
 
 
 def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock, model: Model) -> SitingPlan:
@@ -93,7 +94,8 @@ def short_of_people(problem: Problem, limits: Limits, terms: Terms, clock: Clock
         f"no plan: what the limits allow reaches all but {people:,.0f} people at {int(missing.sum()):,} demand"
         f" points{where}{surely}"
     )
-    return confirmed(problem, _nothing(problem, limits, clock, model, {"message": msg, "short_people": short}))
+    plan = _nothing(problem, limits, clock, model, {"message": msg, "short_people": short})
+    return witnessed(problem, plan, clock)
 
 
 def _nothing(problem: Problem, limits: Limits, clock: Clock, model: Model, why: dict[str, object]) -> SitingPlan:

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.errors import UnprovenError
 from accessibility.siting.certificate import SPENDING, floor_people, proven_bound
-from accessibility.siting.enumeration import confirmed
+from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
@@ -97,7 +97,7 @@ def spend_plan(
 
 def ended(problem: Problem, plan: SitingPlan, clock: Clock, gap: float = 0.0) -> SitingPlan:
     """Return the plan with the seconds it took, and what ended its search: a proof, the gap asked for, or a limit."""
-    plan = replace(confirmed(problem, plan), seconds=clock.spent_s)
+    plan = replace(witnessed(problem, plan, clock), seconds=clock.spent_s)
     if plan.status == "infeasible":
         return plan
     if plan.status == "optimal":
@@ -138,7 +138,7 @@ def _beyond(problem: Problem) -> str:
 
 
 def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) -> SitingPlan:
-    """Return the plan that opens nothing because the required sites alone break the limits."""
+    """Return the plan that opens nothing because the required sites alone break the limits: no plan is left."""
     parts = opened_parts(problem, limits, np.empty(0, np.intp), np.empty(0, np.intp))
     objective, bound = parts["covered_before"], problem.population
     if model in SPENDING:
@@ -151,6 +151,7 @@ def refused_plan(problem: Problem, limits: Limits, model: Model, sentence: str) 
         bound=bound,
         status="infeasible",
         seconds=0.0,
+        bound_by="enumeration",
         message=sentence,
         **parts,
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from accessibility.sites import Sites
     from accessibility.siting.problem import Problem
+    from accessibility.siting.tree import Tree
 
 Status = Literal["optimal", "feasible", "infeasible"]
 Model = Literal["mclp", "lscp", "partial", "p-median", "p-center", "backup", "relocation", "max-min"]
@@ -188,7 +189,7 @@ class SitingPlan(Frozen):
         (its measure, the same on every machine) or ``time`` (the user's limit).
     bound_by
         How the bound was obtained: ``certificate`` (the multipliers below prove it without a solver), ``enumeration``,
-        or ``solver`` (from branch and bound, not verified independently).
+        ``tree`` (the trees below prove it so), or ``solver`` (from branch and bound, not verified independently).
     multipliers
         ``(n,)`` dual certificate: the share of each demand point's people that is priced, 0 to 1 (lscp: what covering
         the point is worth, in cost); None without one. `accessibility.siting.certificate.proven_bound` turns it into a
@@ -196,6 +197,9 @@ class SitingPlan(Frozen):
         `accessibility.siting.models.p_median.median_bound` does the same.
     prices
         The other half of the certificate: what each limit is charged.
+    trees
+        Evidence for a bound by branch and bound: a tree for each claim of `accessibility.siting.claims.claims_of`,
+        whose leaves carry prices that prove it.
     sites_limit, budget, target_share
         What was asked for, so that a plan can be checked.
     closures_limit, weight
@@ -251,9 +255,10 @@ class SitingPlan(Frozen):
     status: Status
     seconds: float
     ended_by: Literal["proof", "gap", "work", "time"] = "proof"
-    bound_by: Literal["certificate", "enumeration", "solver"] = "solver"
+    bound_by: Literal["certificate", "enumeration", "tree", "solver"] = "solver"
     multipliers: NDArray[np.float64] | None = None
     prices: Prices = field(default_factory=Prices)
+    trees: tuple[Tree, ...] = ()
     sites_limit: int | None = None
     budget: float | None = None
     target_share: float | None = None

@@ -11,11 +11,14 @@ import numpy as np
 from accessibility.errors import InputError, UnprovenError
 from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import SPENDING, coverable, floor_people, limits_of, people_wanted, proven_bound
+from accessibility.siting.claims import claims_of
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
+from accessibility.siting.moves import read_moves
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.proofs import check_sites, covered_twice, gains_in_order
+from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +42,8 @@ def verify_plan(problem: Problem, plan: SitingPlan) -> None:
 
     The question, sites, costs, limits, every condition, the gains in opening order, the objective, the side of the
     bound and the status are computed anew; so is the bound where the plan carries a dual certificate, and where it
-    rests on enumeration: then every plan is looked at again. A bound from the solver alone
+    rests on enumeration: then every plan is looked at again. A bound by branch and bound is proven where the plan
+    carries the leaves of its tree, with prices that hold in each of them. A bound from the solver alone
     (``bound_by == "solver"``) is checked for its side, against the certificate there may be, and against every plan
     where these are few. An infeasible question is one whose required sites break a limit, whose candidates together do
     not reach what is asked, or none of whose plans does; where these are too many it is not verified independently.
@@ -237,9 +241,12 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
         _refuse("the plan is called infeasible and does not say why")
     if plan.multipliers is not None:
         _agree(problem, "the bound that its certificate proves", plan.bound, proven_bound(problem, plan))
-    if terms.contradiction and plan.model != "relocation":
-        if plan.selected or plan.short_people:
-            _refuse(f"the plan is refused because {terms.contradiction}; it selects {plan.selected}, expected none")
+    if plan.model == "relocation":  # what closes makes room
+        terms = read_moves(problem, limits_of(plan), int(plan.closures_limit or 0))[1]
+    if terms.contradiction:
+        if plan.selected or plan.short_people or plan.trees:
+            told = f"it selects {plan.selected} and has {len(plan.trees)} trees"
+            _refuse(f"the plan is refused because {terms.contradiction}; {told}, expected none")
         return
     _check_none(problem, plan, terms, short)
 
@@ -250,7 +257,9 @@ def _check_none(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping
     everything = _short(problem, plan, problem.open | terms.allowed | _required(problem, terms))
     if best is not None and best.feasible:
         _refuse(f"the plan is called infeasible; there is a plan with an objective of {best.worth[0]}")
-    if best is None and not everything and plan.bound_by != "solver":
+    if plan.bound_by == "tree" or plan.trees:
+        check_trees(problem, plan)
+    if best is None and not everything and plan.bound_by not in ("solver", "tree"):
         _refuse(f"the plan is called infeasible by {plan.bound_by}, which does not prove it; expected solver")
     if plan.short_people:
         _check_missing(problem, plan, short, best)
@@ -288,8 +297,31 @@ def _check_bound(problem: Problem, plan: SitingPlan) -> None:
         _refuse(f"the plan is called {plan.status}, its gap is {plan.gap} ({plan.objective} of {plan.bound})")
     if plan.multipliers is not None or plan.bound_by == "certificate":
         _check_certificate(problem, plan, least=least)
+    if plan.bound_by == "tree" or plan.trees:
+        check_trees(problem, plan)
     if plan.bound_by != "certificate":
         _check_best(problem, plan, least=least)
+
+
+def check_trees(problem: Problem, plan: SitingPlan) -> None:
+    """Check that the trees of a plan prove its bound, or that no plan does what is asked.
+
+    Raises
+    ------
+    UnprovenError
+        Trees that belong to no claim, or that prove less, or more.
+    """
+    claims = claims_of(problem, plan)
+    if plan.bound_by != "tree" or not claims or len(claims) != len(plan.trees):
+        _refuse(
+            f"the plan's bound is by {plan.bound_by}, it has {len(plan.trees)} trees; {plan.model} needs {len(claims)}"
+        )
+    for claim, tree in zip(claims, plan.trees, strict=True):
+        found, hair = least_loss(claim, tree), 2 * claim.hair
+        beyond = found > claim.wanted + hair and plan.status != "infeasible"
+        if not found >= claim.wanted - hair or (beyond and math.isfinite(found)):
+            told = f"the plan's bound {plan.bound} says that no plan loses less than {claim.wanted:.10g}"
+            _refuse(f"{told}; its tree proves {found:.10g}")
 
 
 def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
@@ -301,7 +333,7 @@ def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> No
     same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
     if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):
         _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}")
-    if plan.bound_by == "solver" and beyond < 0 and not same and plan.bound != plan.objective:
+    if plan.bound_by in ("solver", "tree") and beyond < 0 and not same and plan.bound != plan.objective:
         _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}, which is better")
 
 
@@ -319,7 +351,7 @@ def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
         return
     best = best_plan(problem, plan, MANY)
     if best is None:
-        if plan.bound_by != "solver":
+        if plan.bound_by not in ("solver", "tree"):
             _refuse(
                 f"the plan's bound {plan.bound} is said to be by {plan.bound_by}; there are too many plans for that"
             )

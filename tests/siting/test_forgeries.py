@@ -15,6 +15,7 @@ from accessibility.errors import InputError, UnprovenError
 from accessibility.siting import Conditions, Problem, SitingPlan, solve_max_min, solve_mclp, verify_plan
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.plan import Prices, Sizes
+from accessibility.siting.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,6 +68,8 @@ def forgeries(problem: Problem, plan: SitingPlan) -> Iterator[dict[str, Any]]:
     yield {"seconds": -1.0}
     yield {"seconds": math.nan}
     yield {"ended_by": "time"}
+    yield {"trees": (Tree(split=np.array([-1], np.int32), price=np.zeros((1, n))),)}
+    yield {"bound_by": "tree", "trees": ()}
     yield {"bound_by": "certificate", "multipliers": None}
     yield {"bound_by": "certificate", "multipliers": np.full(n, -1.0)}
     yield {"bound_by": "certificate", "multipliers": np.full(n, math.nan)}
@@ -117,7 +120,7 @@ def test_every_field_is_held_against_the_problem(model: str) -> None:
     assert forged >= told
 
 
-@pytest.mark.parametrize("by", ["enumeration", "certificate", "solver"])
+@pytest.mark.parametrize("by", ["enumeration", "certificate", "tree", "solver"])
 @pytest.mark.parametrize("model", MODELS)
 def test_a_worse_plan_is_not_called_the_best(model: str, by: Any) -> None:
     """The best plan without its first site, told as if it were the best with it."""

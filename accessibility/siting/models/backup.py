@@ -13,8 +13,8 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Clock
-from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
 from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
@@ -99,7 +99,7 @@ def solve_backup(
     begun = meet_floors(counts, search.greedy(), clock)
     if counts.shortage(begun).any():
         short = unmet_floors(problem, limits, terms, "backup", counts.shortage(begun))
-        return confirmed(problem, _valued_today(problem, short, weight))
+        return witnessed(problem, _valued_today(problem, short, weight), clock)
     chosen, bound = search.run(begun)
     chosen = search.settled(chosen)
     rows = np.concatenate([terms.required, counts.columns[chosen]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +13,14 @@ from scipy import sparse
 from accessibility.errors import InputError, UnprovenError
 from accessibility.errors.arguments import checked
 from accessibility.siting.certificate import proven_bound
-from accessibility.siting.counts import Counts, read_counts
 from accessibility.siting.effort import Clock
-from accessibility.siting.enumeration import confirmed
 from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import refuse_boundless, unmet_floors
-from accessibility.siting.limits import Limits, money_left, read_terms
+from accessibility.siting.limits import Limits
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
+from accessibility.siting.moves import Moves, read_moves
 from accessibility.siting.numbers import HALF, SUMS, solver_unit
 from accessibility.siting.outcome import ended, pack_prices, refused_plan
 from accessibility.siting.plan import Conditions, Prices, SitingPlan, order_by_gain
@@ -92,7 +92,7 @@ def solve_relocation(
     refuse_boundless(limits)
     most = _closures(close)
     start = cover_within(problem, limits, 0.0, clock.part(_START))
-    moves, terms = _read(problem, limits, most)
+    moves, terms = read_moves(problem, limits, most)
     if terms.contradiction:
         return replace(refused_plan(problem, limits, "relocation", terms.contradiction), closures_limit=most)
     begun = moves.flips(problem, start)
@@ -100,57 +100,17 @@ def solve_relocation(
         begun = _meet_floors(moves, clock)
         if begun is None:
             sentence = "the required sites cannot open within the limits, whatever closes"
-            return confirmed(
-                problem, replace(refused_plan(problem, limits, "relocation", sentence), closures_limit=most)
+            plan = replace(
+                refused_plan(problem, limits, "relocation", sentence), closures_limit=most, bound_by="solver"
             )
+            return witnessed(problem, plan, clock)
         if moves.counts.shortage(moves.after(begun)).any():
             plan = unmet_floors(problem, limits, terms, "relocation", moves.counts.shortage(moves.after(begun)))
-            return confirmed(problem, replace(plan, closures_limit=most))
+            return witnessed(problem, replace(plan, closures_limit=most), clock)
     chosen, bound = _search(moves, begun, clock)
     found = (chosen, problem.people_units.amount(bound), clock.spent_s)
     plan = replace(_plan(problem, limits, terms, moves, found), closures_limit=most)
     return ended(problem, _certified(problem, terms, moves, plan, clock), clock)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Moves:
-    """What may change: candidates that may open, and open sites that may close.
-
-    Parameters
-    ----------
-    counts
-        People and columns, of both sorts; what covers them anyway are required sites.
-    old
-        ``(m,)`` which columns are open today.
-    limits, most
-        ``(k, m)`` CSR and ``(k,)``: the product with what changes is at most that, in whole units.
-    """
-
-    counts: Counts
-    old: NDArray[np.bool_]
-    limits: sparse.csr_array
-    most: NDArray[np.float64]
-
-    def after(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return ``(m,)`` which columns count once some have changed."""
-        return changed ^ self.old
-
-    def people(self, changed: NDArray[np.bool_]) -> float:
-        """Return how many people are covered once some columns have changed."""
-        return self.counts.people(self.after(changed))
-
-    def holds(self, changed: NDArray[np.bool_]) -> bool:
-        """Return whether a change keeps to the limits, floors aside."""
-        return bool((self.limits @ changed.astype(np.float64) <= self.most).all())
-
-    def fits(self, changed: NDArray[np.bool_]) -> bool:
-        """Return whether a change keeps to the limits and the floors."""
-        return self.holds(changed) and not self.counts.shortage(self.after(changed)).any()
-
-    def flips(self, problem: Problem, plan: SitingPlan) -> NDArray[np.bool_] | None:
-        """Return a plan that closes nothing as changes; None where it does not keep to limits and floors."""
-        changed = np.isin(self.counts.columns, problem.rows(plan.selected))
-        return changed if plan.status != "infeasible" and self.fits(changed) else None
 
 
 def _closures(close: int) -> int:
@@ -165,55 +125,7 @@ def _closures(close: int) -> int:
     return most
 
 
-def _read(problem: Problem, limits: Limits, most: int) -> tuple[_Moves, Terms]:
-    """Return what may change, and the terms of it."""
-    stays = np.zeros(len(problem.open), np.bool_)
-    stays[problem.rows(limits.conditions.required)] = True
-    closable = problem.open & ~stays
-    units = problem.cost_units
-    saved = int(np.sort(units.whole[closable])[::-1][:most].sum())
-    budget = None if limits.budget is None else units.amount(units.most(limits.budget) + saved)
-    emptied = replace(problem, open=problem.open & stays, candidate=problem.candidate)
-    wider = Limits(sites=limits.sites, budget=budget, conditions=limits.conditions)
-    terms = read_terms(emptied, wider)
-    anyway = emptied.open.copy()
-    anyway[terms.required] = True
-    counts = read_counts(emptied, wider, terms, np.flatnonzero(terms.allowed | closable), anyway)
-    old = closable[counts.columns]
-    rows = counts.room.rows.tolil()
-    rows[NUMBER, np.flatnonzero(old)] = 0.0
-    rows[BUDGET, np.flatnonzero(old)] = -counts.room.cost[old]
-    left = counts.room.left.copy()
-    if limits.budget is not None:
-        left[BUDGET] = float(money_left(problem, limits, terms.required))
-    left[NUMBER] = (limits.sites - len(terms.required)) if limits.sites is not None else len(old)
-    beside, room = _beside(problem, limits.conditions, counts.columns, terms.required)
-    everything = sparse.csr_array(sparse.vstack([rows.tocsr(), sparse.csr_array(old.astype(np.float64)[None]), beside]))
-    above = np.concatenate([left, [float(most)], room])
-    return _Moves(counts=counts, old=old, limits=everything, most=above), terms
-
-
-def _beside(
-    problem: Problem, asked: Conditions, columns: NDArray[np.intp], required: NDArray[np.intp]
-) -> tuple[sparse.csr_array, NDArray[np.float64]]:
-    """Return a limit for each candidate that opens only where an open site closes that excludes it."""
-    place = {row: k for k, row in enumerate(columns.tolist())}
-    lines, room = [], []
-    for pair in asked.exclusive:
-        rows = problem.rows(pair).tolist()
-        for one, other in (rows, rows[::-1]):
-            opens = place.get(other, -1)
-            if problem.open[one] and one in place and not problem.open[other] and (opens >= 0 or other in required):
-                line = np.zeros(len(columns))
-                line[place[one]] = -1.0
-                if opens >= 0:
-                    line[opens] = 1.0
-                lines.append(line)
-                room.append(0.0 if opens >= 0 else -1.0)
-    return sparse.csr_array(np.array(lines).reshape(len(lines), len(columns))), np.array(room)
-
-
-def _meet_floors(moves: _Moves, clock: Clock) -> NDArray[np.bool_] | None:
+def _meet_floors(moves: Moves, clock: Clock) -> NDArray[np.bool_] | None:
     """Return changes that meet the floors, or that come closest where none do; None where nothing keeps the limits."""
     answer = solve_program(_program(moves, goal="short"), Effort(clock=clock))
     if answer.infeasible:
@@ -227,7 +139,7 @@ def _meet_floors(moves: _Moves, clock: Clock) -> NDArray[np.bool_] | None:
     raise UnprovenError(msg)
 
 
-def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArray[np.bool_], float]:
+def _search(moves: Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArray[np.bool_], float]:
     """Return the changes that cover most people, with fewest closures, and a bound of the people."""
     best, unit = begun, moves.counts.unit
     effort = Effort(clock=clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
@@ -238,7 +150,7 @@ def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDAr
     ceiling, solver = moves.counts.ceiling(1), answer.bound * unit
     bound = ceiling
     if np.isfinite(solver):
-        bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + _anyway(moves), ceiling)
+        bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + moves.anyway, ceiling)
     if (best & moves.old).any() or not clock.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
         answer = solve_program(program, Effort(clock=clock), _solution(moves, best))
@@ -248,14 +160,14 @@ def _search(moves: _Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDAr
     return _reopened(moves, best), max(bound, moves.people(best))
 
 
-def _solution(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _solution(moves: Moves, changed: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return changes that meet the floors as values of the program's columns."""
     new = np.flatnonzero(moves.counts.before == 0)
     covered = moves.counts.counted(moves.after(changed))[new] > 0
     return np.concatenate([changed, covered, np.zeros(len(moves.counts.needs[1]))]).astype(np.float64)
 
 
-def _reopened(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _reopened(moves: Moves, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the changes without those that nobody would miss: closures first, then openings."""
     best = changed
     for column in (*np.flatnonzero(changed & moves.old), *np.flatnonzero(changed & ~moves.old)):
@@ -266,11 +178,7 @@ def _reopened(moves: _Moves, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return best
 
 
-def _anyway(moves: _Moves) -> float:
-    return float(moves.counts.weight[moves.counts.before > 0].sum())
-
-
-def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None) -> Program:
+def _program(moves: Moves, *, goal: str = "cover", covered: float | None = None) -> Program:
     """Return the program of a goal: most people, floors met as nearly as possible, or fewest closures.
 
     Its columns are what changes, rows covered, and what each floor lacks.
@@ -288,7 +196,7 @@ def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None
     # The budget is the second of all limits, and the only one of more than a few units.
     money = (finite == BUDGET).astype(np.float64)
     scale = np.where(money > 0, 1.0 / solver_unit(float(counts.room.cost.sum())), 1.0)
-    wanted = np.empty(0) if covered is None else np.array([covered - _anyway(moves)]) / counts.unit
+    wanted = np.empty(0) if covered is None else np.array([covered - moves.anyway]) / counts.unit
     kept = sparse.csr_array(counts.weight[new][None][: len(wanted)] / counts.unit)
     rows: Any = sparse.vstack(
         [
@@ -319,7 +227,7 @@ def _program(moves: _Moves, *, goal: str = "cover", covered: float | None = None
     )
 
 
-def _certified(problem: Problem, terms: Terms, moves: _Moves, plan: SitingPlan, clock: Clock) -> SitingPlan:
+def _certified(problem: Problem, terms: Terms, moves: Moves, plan: SitingPlan, clock: Clock) -> SitingPlan:
     """Return the plan with a certificate, from the dual of the linear program, where that proves as much."""
     program = _program(moves)
     relaxed = replace(program, integer=np.zeros(len(program.integer), np.bool_))
@@ -336,7 +244,7 @@ def _certified(problem: Problem, terms: Terms, moves: _Moves, plan: SitingPlan, 
 
 
 def _dual(
-    problem: Problem, terms: Terms, moves: _Moves, duals: NDArray[np.float64]
+    problem: Problem, terms: Terms, moves: Moves, duals: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], Prices]:
     """Return the duals of the linear program as shares of people and prices of limits."""
     counts = moves.counts
@@ -361,7 +269,7 @@ def _dual(
 
 
 def _plan(
-    problem: Problem, limits: Limits, terms: Terms, moves: _Moves, found: tuple[NDArray[np.bool_], float, float]
+    problem: Problem, limits: Limits, terms: Terms, moves: Moves, found: tuple[NDArray[np.bool_], float, float]
 ) -> SitingPlan:
     changed, bound, seconds = found
     columns = moves.counts.columns

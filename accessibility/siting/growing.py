@@ -1,0 +1,236 @@
+"""Trees for claims: the linear program of a claim, rounds of halves that cut it, and branches where a claim is small.
+
+The solver's prices are no more than a proposal: what they prove is counted by `accessibility.siting.tree`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+from accessibility.siting.claims import claims_of
+from accessibility.siting.enumeration import confirmed
+from accessibility.siting.exact import INFINITE, Program, Relaxation
+from accessibility.siting.halving import find_halves
+from accessibility.siting.numbers import solver_unit
+from accessibility.siting.pairs import Pairs
+from accessibility.siting.tree import Tree, half_of, priced, rounded, stacked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.effort import Clock
+    from accessibility.siting.plan import SitingPlan
+    from accessibility.siting.problem import Problem
+    from accessibility.siting.tree import Claim
+
+_ITERATION = 4.0
+_ENTRIES, _LEAVES, _PRICES = 60_000, 400, 400_000  # of a claim that is small, and of its tree
+_SHARE = 0.05  # of all the work, for a tree
+_LARGE_TERM = 1e3
+_WHOLE = 1e-6
+_LOOSE = 1e-9
+_MANY = 600  # halves a round
+
+
+def witnessed(problem: Problem, plan: SitingPlan, clock: Clock) -> SitingPlan:
+    """Return the plan with evidence for what is the solver's word, where that is cheap: every plan, or a tree."""
+    plan = confirmed(problem, plan)
+    if plan.bound_by != "solver" or plan.status == "feasible" or plan.ended_by != "proof":
+        return plan
+    share = clock.part(_SHARE)
+    trees: list[Tree] = []
+    for claim in claims_of(problem, plan):
+        tree = grow_tree(claim, share)
+        if tree is None:
+            return plan
+        trees.append(tree)
+    return replace(plan, bound_by="tree", trees=tuple(trees)) if trees else plan
+
+
+def grow_tree(claim: Claim, clock: Clock) -> Tree | None:
+    """Return a tree that proves a small claim; None where none is found soon."""
+    if claim.rows.nnz > _ENTRIES or not len(claim.least):
+        return None
+    relaxed = Relaxed(claim)
+    split: list[int] = []
+    prices: list[NDArray[np.float64]] = []
+    parts = [(np.zeros(len(claim.loss)), claim.upper)]
+    enough = claim.wanted - claim.hair
+    while parts:
+        within = parts.pop()
+        point = relaxed.solve(within, enough, clock)
+        if point is None or (len(prices) + len(parts)) * len(claim.least) > _PRICES or len(prices) > _LEAVES:
+            return None
+        if point.loss >= enough:
+            split.append(-1)
+            prices.append(point.price)
+            continue
+        column = _split(claim, point.values, within[0] < within[1])
+        if column is None:
+            return None
+        split.append(column)
+        without, inside = within[1].copy(), within[0].copy()
+        without[column], inside[column] = 0.0, 1.0
+        parts += [(inside, within[1]), (within[0], without)]
+    return Tree(split=np.array(split, dtype=np.int32), price=np.array(prices))
+
+
+def _split(claim: Claim, values: NDArray[np.float64], free: NDArray[np.bool_]) -> int | None:
+    """Return the free column to split: of the sites the one that is least decided, then of the others."""
+    doubt = np.where(free & claim.splits, np.minimum(values, 1.0 - values), -INFINITE)
+    doubt[: len(claim.sites)] += 1.0 * (doubt[: len(claim.sites)] > _WHOLE)
+    return int(doubt.argmax()) if len(doubt) and math.isfinite(doubt.max()) else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Point:
+    """What a linear program says.
+
+    Parameters
+    ----------
+    loss
+        What the prices prove, rounded up where losses are whole.
+    price
+        ``(r,)`` of the rows.
+    values
+        ``(c,)`` of the columns.
+    """
+
+    loss: float
+    price: NDArray[np.float64]
+    values: NDArray[np.float64]
+
+
+class Relaxed:
+    """The linear program of a claim, that grows by halves.
+
+    Parameters
+    ----------
+    claim
+        What it is of.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        """Hand the program to the solver, in numbers that are near 1."""
+        self.claim = claim
+        self.rows, self.least = claim.rows, claim.least
+        self.halves = Pairs(start=np.zeros(1, np.int64), item=np.empty(0, np.int32))
+        greatest = np.ones(len(claim.least))
+        np.maximum.at(
+            greatest, np.repeat(np.arange(len(greatest)), np.diff(claim.rows.indptr)), np.abs(claim.rows.data)
+        )
+        self._scale = np.where(greatest > _LARGE_TERM, 1.0 / greatest, 1.0)
+        self._unit = solver_unit(float(claim.loss.sum()))
+        self._solver = Relaxation(self._program())
+
+    def _program(self) -> Program:
+        claim, size = self.claim, len(self.claim.loss)
+        return Program(
+            objective=claim.loss / self._unit,
+            lower=np.zeros(size),
+            upper=claim.upper,
+            integer=np.zeros(size, np.bool_),
+            rows=sparse.csr_array(sparse.diags_array(self._scale) @ claim.rows),
+            row_lower=claim.least * self._scale,
+            row_upper=np.full(len(claim.least), INFINITE),
+            maximise=False,
+        )
+
+    def solve(
+        self, within: tuple[NDArray[np.float64], NDArray[np.float64]], wanted: float, clock: Clock
+    ) -> Point | None:
+        """Return what is lost at the least within bounds of the columns; None where the solver does not say."""
+        self._solver.bound_columns(*within)
+        answer = self._solver.solve(clock, _ITERATION)
+        turned = sparse.csr_array(self.rows.T)
+        if answer.infeasible:
+            return self._never(within, turned, wanted)
+        if answer.duals is None or answer.values is None:
+            return None
+        price = np.maximum(answer.duals, 0.0) * self._scale * self._unit
+        loss = priced(self.claim, (turned, self.least), price, within)
+        return Point(loss=rounded(self.claim, loss), price=price, values=answer.values)
+
+    def _never(
+        self, within: tuple[NDArray[np.float64], NDArray[np.float64]], turned: sparse.csr_array, wanted: float
+    ) -> Point | None:
+        """Return prices that no solution within the bounds pays, so high that they prove what is wanted."""
+        ray = self._solver.ray()
+        free = replace(self.claim, loss=np.zeros(len(self.claim.loss)))
+        if ray is None:
+            return None
+        for turn in (1.0, -1.0):
+            price = np.maximum(ray * turn, 0.0) * self._scale
+            beyond = priced(free, (turned, self.least), price, within)
+            if beyond > _LOOSE * max(float(price @ np.abs(self.least)), 1e-300):
+                price *= (max(wanted, 0.0) + 1.0) * 2.0 / beyond
+                loss = priced(self.claim, (turned, self.least), price, within)
+                return Point(loss=rounded(self.claim, loss), price=price, values=within[1])
+        return None
+
+    def cut(self, point: Point, clock: Clock) -> bool:
+        """Add halves that a point does not keep to; return whether there are any."""
+        lines = find_halves(self.claim, (self.rows, self.least), point.values, _MANY, clock)
+        if not len(lines):
+            return False
+        shape = (len(lines), len(self.least))
+        more, least = half_of(
+            sparse.csr_array((np.ones(len(lines.item)), lines.item, lines.start), shape=shape), self.rows, self.least
+        )
+        self._solver.add_rows(more, least)
+        self.rows, self.least = stacked(self.rows, self.least, more, least)
+        self._scale = np.append(self._scale, np.ones(len(least)))
+        start = np.concatenate([self.halves.start, self.halves.start[-1] + lines.start[1:]])
+        self.halves = Pairs(start=start, item=np.concatenate([self.halves.item, lines.item]))
+        return True
+
+
+class Cutting:
+    """Rounds of halves that go on where they were left.
+
+    Parameters
+    ----------
+    claim
+        About people, with no claim of its own: `wanted` is what the plan in hand loses.
+    """
+
+    def __init__(self, claim: Claim) -> None:
+        """Begin with no halves."""
+        self._relaxed = Relaxed(claim)
+        self.claim = claim
+        self.best: Point | None = None
+        self.tree: Tree | None = None
+        self.ended = False
+
+    def run(self, clock: Clock, wanted: float) -> None:
+        """Cut until the loss is what is wanted, nothing more is found, or the clock is up."""
+        within = (np.zeros(len(self.claim.loss)), self.claim.upper)
+        while not (clock.up or self.ended):
+            point = self._relaxed.solve(within, wanted, clock)
+            if point is None:
+                return
+            if self.best is None or point.loss > self.best.loss:
+                self.best = point
+                self.tree = Tree(
+                    split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._relaxed.halves
+                )
+            self.ended = point.loss >= wanted or not self._relaxed.cut(point, clock)
+
+    @property
+    def losses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """By how much more is lost at the least when each site has to open, or stay closed."""
+        if self.best is None or self.tree is None:
+            return np.zeros(0), np.zeros(0)
+        turned = sparse.csr_array(self._relaxed.rows[: len(self.best.price)].T)
+        left = (self.claim.loss - turned @ self.best.price)[: len(self.claim.sites)]
+        return np.maximum(left, 0.0), np.maximum(-left, 0.0)
+
+    @property
+    def value(self) -> float:
+        """What is lost at the least."""
+        return -math.inf if self.best is None else self.best.loss
