@@ -56,7 +56,7 @@ def grow_tree(claim: Claim, clock: Clock) -> Tree | None:
     """Return a tree that proves a small claim; None where none is found soon."""
     if claim.rows.nnz > _ENTRIES or not len(claim.least):
         return None
-    relaxed = Relaxed(claim)
+    relaxed = ClaimBound(claim)
     split: list[int] = []
     prices: list[NDArray[np.float64]] = []
     parts = [(np.zeros(len(claim.loss)), claim.upper)]
@@ -106,7 +106,7 @@ class Point:
     values: NDArray[np.float64]
 
 
-class Relaxed:
+class ClaimBound:
     """The linear program of a claim, that grows by halves.
 
     Parameters
@@ -201,7 +201,7 @@ class Cutting:
 
     def __init__(self, claim: Claim) -> None:
         """Begin with no halves."""
-        self._relaxed = Relaxed(claim)
+        self._relaxed = ClaimBound(claim)
         self.claim = claim
         self.best: Point | None = None
         self.tree: Tree | None = None

@@ -18,7 +18,7 @@ from accessibility.errors import InfeasibleError, UnprovenError
 from accessibility.siting import enumeration, verify, verify_plan
 from accessibility.siting.claims import claims_of
 from accessibility.siting.effort import Clock
-from accessibility.siting.growing import Cutting, Relaxed, grow_tree
+from accessibility.siting.growing import ClaimBound, Cutting, grow_tree
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.plan import Prices
 from accessibility.siting.tree import Claim, Tree, least_loss
@@ -198,7 +198,7 @@ def ring(size: int) -> Claim:
 def test_halves_prove_that_an_odd_ring_needs_half_a_site_more_than_fractions_do() -> None:
     """Of three people any two share a site: half a site each will do in fractions, and two sites in truth."""
     claim, within = ring(3), (np.zeros(3), np.ones(3))
-    relaxed = Relaxed(claim)
+    relaxed = ClaimBound(claim)
     point = relaxed.solve(within, 2.0, Clock())
     assert point is not None
     assert point.loss == pytest.approx(1.5)
