@@ -26,7 +26,7 @@ from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     Workers,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
-from accessibility.cli.inputcommands import fetch, print_json, progress_bar
+from accessibility.cli.inputcommands import fetch, geocode_list, print_json, progress_bar
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language
 
@@ -118,6 +118,7 @@ def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | N
 
 
 app.command()(fetch)
+app.command("geocode-list")(geocode_list)
 
 
 @app.command()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accessibility.cli.arguments import Json, Quiet  # noqa: TC001 -- typer reads them
+from accessibility.cli.arguments import Json, Quiet, Spoken  # noqa: TC001 -- typer reads them
 from accessibility.errors import visible
+from accessibility.wording import Wording, console_language
 
 if TYPE_CHECKING:
     from accessibility.cli.options import Progress
@@ -69,6 +70,33 @@ def fetch(  # noqa: PLR0913 -- the options of a command
             typer.echo(visible(note))
         typer.echo(f"wrote {into}; next: accessibility cover {into / 'study.toml'}")
         typer.echo(facts["attribution"])
+
+
+def geocode_list(  # noqa: PLR0913 -- the options of a command
+    listed: Annotated[Path, typer.Argument(metavar="LIST", help="A table with addresses.")],
+    *,
+    into: Annotated[Path, typer.Option("--into", metavar="WORKBOOK.xlsx", help="The workbook to write.")],
+    answer: Annotated[Path | None, typer.Option(metavar="FILE", help="The geocoder's answer, to take back.")] = None,
+    coordinates: Annotated[str | None, typer.Option(metavar="DATUM", help="Of the answer, such as GCJ-02.")] = None,
+    within: Annotated[str, typer.Option(metavar="TEXT", help="What all addresses lie in: 重庆市万州区.")] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace a file.")] = False,
+    lang: Spoken = None,
+) -> None:
+    """Write a list of addresses for a geocoder, or take its answer back with --answer."""
+    from accessibility.cli.geocoding import Geocoding, run_geocoding  # noqa: PLC0415
+
+    language = console_language(lang)
+    wanted = Geocoding(
+        into=into, answer=answer, coordinates=coordinates, within=within, language=language, overwrite=overwrite
+    )
+    done = run_geocoding(listed, wanted)
+    say = Wording("console", language)
+    told = {"path": visible(str(into)), "rows": done.rows, "found": done.found}
+    if answer is None:
+        typer.echo(say("geocode_asked", **told))
+        return
+    typer.echo(say("geocode_taken", exact=done.exact, **told))
+    typer.echo(say("geocode_next", name=visible(into.name), precision=done.precision))
 
 
 def progress_bar(*, quiet: bool) -> Progress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.uncertainty.bars import Uncertainty
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
-from accessibility.uncertainty.sources import WAYS, InputErrors, position_errors
+from accessibility.uncertainty.sources import FARTHEST_M, WAYS, InputErrors, position_errors, way_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from accessibility.whatif.scenario import Scenario
 
 _ROLES = {"outlet": "outlets", "bank": "banks", "new": "candidates"}
+_KINDS = {role: kind for kind, role in _ROLES.items()}
 _CONVERTED = ("GCJ-02", "BD-09")
+PRECISION = ("precision", "精度")
+"""The column that says it where a study names none, as `accessibility geocode-list` writes it."""
 
 
 def doubt_study(study: Studied, now: Coverage, trying: Trying, errors: InputErrors | None = None) -> Uncertainty:
@@ -47,8 +50,9 @@ def doubt_study(study: Studied, now: Coverage, trying: Trying, errors: InputErro
 def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArray[np.float64]:
     """Return ``(s,)`` metres within which half of the true places of each site lie, by how its coordinate came about.
 
-    A study says it for each of its tables, in words or metres or by a column; otherwise what OpenStreetMap drew is
-    mapped, what came in a Chinese system is converted, and of other tables nobody knows: they are taken as geocoded.
+    A study says it for each of its tables, in words or metres or by a column; otherwise their column of `PRECISION`
+    does, if every cell is understood, what OpenStreetMap drew is mapped, what came in a Chinese system is converted,
+    and of other tables nobody knows: they are taken as geocoded.
 
     Raises
     ------
@@ -59,7 +63,7 @@ def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArr
     ways = np.full(len(sites), "unknown", dtype=object)
     for kind, role in _ROLES.items():
         here = np.flatnonzero(sites.kind == kind)
-        given = told_coordinates(study.settings, role)
+        given = told_coordinates(study.settings, role, sites)
         if isinstance(given, float | int):
             ways[here] = float(given)
         elif given in WAYS:
@@ -69,13 +73,21 @@ def coordinate_ways(study: Studied, now: Coverage, errors: InputErrors) -> NDArr
     return position_errors(ways, _rural(now), errors)
 
 
-def told_coordinates(settings: StudyFile, role: str) -> str | float | None:
+def told_coordinates(settings: StudyFile, role: str, sites: Sites) -> str | float | None:
     """Return how the coordinates of a table of sites came about: a word, metres or a column; None if unknown."""
     given: str | float | None = getattr(settings.uncertainty, role)
     table = getattr(settings.inputs, role)
     if given is None and table is not None:
-        given = "mapped" if table.osm is not None else "converted" if table.coordinates in _CONVERTED else None
+        words = "mapped" if table.osm is not None else "converted" if table.coordinates in _CONVERTED else None
+        given = _precise(sites, np.flatnonzero(sites.kind == _KINDS[role])) or words
     return given
+
+
+def _precise(sites: Sites, rows: NDArray[np.intp]) -> str | None:
+    """Return the column of precision, where there is one, every cell of it is understood, and not all are blank."""
+    there = [column for column in PRECISION if column in sites.columns]
+    ways = _understood(sites.columns[there[0]][rows]).tolist() if there else []
+    return there[0] if None not in ways and set(ways) - {"unknown"} else None
 
 
 def _told(sites: Sites, rows: NDArray[np.intp], column: str) -> NDArray[np.object_]:
@@ -84,12 +96,19 @@ def _told(sites: Sites, rows: NDArray[np.intp], column: str) -> NDArray[np.objec
         expected = f"one of {', '.join(WAYS)}, metres, or a column of theirs"
         msg = f"uncertainty says {column!r} of the coordinates of sites, which have no such column; expected {expected}"
         raise InputError(msg)
-    said = np.array(["unknown" if pd.isna(v) else str(v).strip() for v in sites.columns[column][rows]], dtype=object)
-    strange = [word for word in said.tolist() if word and word not in WAYS]
-    if strange:
-        msg = f"column {column!r} of the sites says {strange[0]!r} of a coordinate; expected one of {', '.join(WAYS)}"
+    ways = _understood(sites.columns[column][rows])
+    strange = np.flatnonzero(ways == None)  # noqa: E711 -- of each element
+    if len(strange):
+        word = str(sites.columns[column][rows][strange[0]]).strip()
+        msg = f"column {column!r} of the sites says {word!r} of a coordinate; expected one of {', '.join(WAYS)}, metres"
         raise InputError(msg)
-    return np.where(said == "", "unknown", said)
+    return ways
+
+
+def _understood(cells: NDArray[Any]) -> NDArray[np.object_]:
+    """Return the ways of cells; more than any distance is as far as a place may be off, None is no such word."""
+    ways = [way_of(cell) for cell in cells.tolist()]
+    return np.array([FARTHEST_M if way == np.inf else way for way in ways], dtype=object)
 
 
 def _rural(now: Coverage) -> NDArray[np.bool_]:

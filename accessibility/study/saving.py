@@ -223,13 +223,13 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         "inputs": inputs,
         "settlement": {"from": {"column": "setting"} | ({"grids": _GRIDS} if _GRIDS in beside else {})},
         "siting": siting,
-        "uncertainty": settings.uncertainty.model_dump(mode="json", exclude_none=True) | _coordinates(settings),
+        "uncertainty": settings.uncertainty.model_dump(mode="json", exclude_none=True) | _coordinates(study),
     }
 
 
-def _coordinates(settings: StudyFile) -> dict[str, Any]:
+def _coordinates(study: Studied) -> dict[str, Any]:
     """Return what the study says of the coordinates of each table, in words where it is the table that says it."""
-    told = {role: told_coordinates(settings, role) for role in _ROLES}
+    told = {role: told_coordinates(study.settings, role, study.sites) for role in _ROLES}
     return {role: way for role, way in told.items() if way is not None}
 
 

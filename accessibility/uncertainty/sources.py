@@ -8,6 +8,7 @@ those it has are taken away once more, and the true figure lies as far on the ot
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,22 @@ WAYS = ("surveyed", "mapped", "converted", "geocoded", "unknown")
 
 _MEDIAN_M = {"surveyed": (3.0, 3.0), "mapped": (10.0, 10.0), "converted": (25.0, 25.0), "geocoded": (75.0, 170.0)}
 _MEDIAN_M["unknown"] = _MEDIAN_M["geocoded"]
+FARTHEST_M = 5_000.0
+"""A coordinate that may be farther off than this tells no place."""
+_SAID: Mapping[str, str | float] = MappingProxyType(
+    {
+        **{way: way for way in WAYS},
+        **dict(zip(("实测", "描绘", "转换", "地址匹配", "未知"), WAYS, strict=True)),
+        # What geocoders say they found: a door or a thing by its name, else the middle of something larger.
+        **dict.fromkeys(("门牌号", "门址", "单元号", "兴趣点", "住宅区", "道路交叉路口", "道路交叉口"), "geocoded"),
+        **dict.fromkeys(("公交站台、地铁站", "公交地铁站点", "rooftop", "poi", "house", "building"), "geocoded"),
+        **dict.fromkeys(("热点商圈", "道路", "street", "road"), 500.0),
+        **dict.fromkeys(("村庄", "village"), 1_000.0),
+        **dict.fromkeys(("开发区", "乡镇", "街道", "township", "town"), 2_500.0),
+        **dict.fromkeys(("区县", "市", "城市", "省", "国家", "district", "county", "city", "province"), np.inf),
+    }
+)
+_BLANK = ("", "none", "nan", "<na>")
 _MISSING = {
     **dict.fromkeys(("footway", "path", "steps", "track", "crossing", "corridor"), 0.05),
     **dict.fromkeys(("pedestrian", "cycleway", "service"), 0.03),
@@ -119,6 +136,29 @@ class InputErrors:
     def sources(self) -> tuple[str, ...]:
         """The sources that are tried, in the order of `SOURCES`."""
         return tuple(name for name in SOURCES if name not in self.without)
+
+
+def way_of(said: object) -> str | float | None:
+    """Return how a coordinate came about, or the metres within which half of the true places lie, as a cell says it.
+
+    One of `WAYS`, in English or Chinese; metres; or what a geocoder found: a door is ``geocoded``, of a village or a
+    township it gives the middle. Nobody has published how far those are off: the metres are suppositions. A blank cell
+    is ``unknown``, more than 5 km infinite, and None is what is no such word.
+
+    Examples
+    --------
+    >>> from accessibility.uncertainty.sources import way_of
+    >>> [way_of(said) for said in ("surveyed", "门牌号", "乡镇", "40", "", "perhaps")]
+    ['surveyed', 'geocoded', 2500.0, 40.0, 'unknown', None]
+    """
+    text = str(said).strip().casefold()
+    if text in _BLANK:
+        return "unknown"
+    try:
+        metres = float(text)
+    except ValueError:
+        return _SAID.get(text)
+    return None if not metres >= 0 else metres if metres <= FARTHEST_M else np.inf
 
 
 def position_errors(ways: NDArray[np.object_], rural: NDArray[np.bool_], errors: InputErrors) -> NDArray[np.float64]:

@@ -135,6 +135,22 @@ def test_a_column_says_how_each_coordinate_came_about(tmp_path: Path, cache: Pat
         read_study(study, cache=cache).uncertainty()
 
 
+@pytest.mark.parametrize(
+    ("cell", "metres"),
+    [("surveyed", 3.0), ("40", 40.0), ("乡镇", 2_500.0), ("", 75.0), ("perhaps", 75.0), ("区县", 5_000.0)],
+)
+def test_the_precision_that_a_geocoder_gave_is_used_where_the_study_says_nothing(
+    tmp_path: Path, cache: Path, cell: str, metres: float
+) -> None:
+    study = write_town(tmp_path)
+    path = tmp_path / "outlets.csv"
+    rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{rows[0]},精度", f"{rows[1]},{cell}"]) + "\n", encoding="utf-8")
+    read = read_study(study, cache=cache)
+    found = coordinate_ways(read, read.coverage(), read.settings.uncertainty.errors)
+    assert found[:1].tolist() == [metres]
+
+
 def test_the_readme_has_the_bar_that_the_program_finds(sample: Path, cache: Path) -> None:
     study = read_study(sample, cache=cache)
     words = (sample.parents[2] / "README.md").read_text(encoding="utf-8")
