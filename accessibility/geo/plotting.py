@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from importlib.util import find_spec
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from accessibility.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import folium
     import geopandas as gpd
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     Layers = list[tuple[gpd.GeoDataFrame, str, float]]
 
 _SIZES = ((300, 36.0), (3_000, 9.0))  # up to so many points, square points of matplotlib
 _SMALLEST = 3.0
-_NEEDED = {"plot": ("matplotlib",), "explore": ("matplotlib", "mapclassify")}
+_NEEDED = {"plot": ("matplotlib",), "explore": ("matplotlib",)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +93,7 @@ def explore_frame(
     InputError
         A column that is not there.
     ModuleNotFoundError
-        Without matplotlib and mapclassify, which geopandas asks for.
+        Without matplotlib, which geopandas asks for.
     """
     _prepare(frame, look, "explore")
     shown = frame.to_crs(4326)
@@ -102,7 +108,8 @@ def explore_frame(
     elif shown[look.column].notna().any():
         given["cmap"] = look.cmap
     style = {"fillOpacity": 0.65, "weight": 1}
-    found: folium.Map = shown.explore(look.column, marker_kwds={"radius": 3}, style_kwds=style, **given)
+    with _unclassified():
+        found: folium.Map = shown.explore(look.column, marker_kwds={"radius": 3}, style_kwds=style, **given)
     return found
 
 
@@ -126,15 +133,41 @@ def explore_layers(layers: Layers, tiles: str | None, m: folium.Map | None = Non
     for frame, ink, wide in layers:
         words = [str(c) for c in frame.columns if c != frame.active_geometry_name]
         given: dict[str, Any] = {"tiles": _known_tiles(tiles)} if shown is None else {"m": shown}
-        shown = _as_text(frame.to_crs(4326)).explore(
-            color=ink,
-            tooltip=words or False,
-            marker_kwds={"radius": wide},
-            style_kwds={"weight": wide, "fillOpacity": 1.0},
-            **given,
-        )
+        with _unclassified():
+            shown = _as_text(frame.to_crs(4326)).explore(
+                color=ink,
+                tooltip=words or False,
+                marker_kwds={"radius": wide},
+                style_kwds={"weight": wide, "fillOpacity": 1.0},
+                **given,
+            )
     found: folium.Map = shown
     return found
+
+
+@contextmanager
+def _unclassified() -> Iterator[None]:
+    """Let geopandas draw without mapclassify, whose import takes seconds.
+
+    `explore` imports it whatever is asked for. Without a scheme, and none is asked for, it only has it look up between
+    which of many equal steps each number lies.
+    """
+    if "mapclassify" in sys.modules:
+        yield
+        return
+    stand_in: Any = ModuleType("mapclassify")
+    stand_in.classify = _look_up
+    sys.modules["mapclassify"] = stand_in
+    try:
+        yield
+    finally:
+        del sys.modules["mapclassify"]
+
+
+def _look_up(values: NDArray[np.float64], scheme: str, *, bins: NDArray[np.float64]) -> SimpleNamespace:
+    """Return as ``yb`` in which of the bins each value lies, the upper end of a bin in it: a scheme of the user."""
+    assert scheme == "UserDefined", scheme  # noqa: S101 -- geopandas' own word
+    return SimpleNamespace(yb=np.minimum(np.searchsorted(bins, values), len(bins) - 1))
 
 
 def _as_text(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -13,10 +14,13 @@ import numpy as np
 import pytest
 import shapely
 import worlds
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
 import accessibility as acc
 from accessibility import InputError, Study
+from accessibility.geo.plotting import Colouring, explore_frame
 from accessibility.siting import coverage_frontier
 from accessibility.study.proposing import Question
 
@@ -162,3 +166,16 @@ def test_what_is_not_installed_is_named_with_its_extra(study: Study, monkeypatch
         study.coverage().plot()
     with pytest.raises(ModuleNotFoundError, match="explore needs"):
         study.coverage().explore()
+
+
+def test_numbers_have_the_colour_of_their_step_and_nothing_heavy_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mapclassify", raising=False)
+    values = [0.0, 1.0, 1.01, 128.5, 255.0, 256.0]
+    frame = gpd.GeoDataFrame({"v": values}, geometry=shapely.points([(v / 300, 0) for v in values]), crs=4326)
+    page = explore_frame(frame, Colouring(column="v", inks={}, cmap="viridis"), None).get_root().render()
+    assert "mapclassify" not in sys.modules
+    steps = [0, 0, 1, 128, 254, 255]  # of 256 equal ones, the upper end in each
+    inks = [to_hex(colormaps["viridis"](step)) for step in steps]
+    drawn = re.findall(r'"v": ([0-9.]+)[^}]*?"__folium_color": "(#[0-9a-f]{6})"', page)
+    drawn = drawn or [(v, c) for c, v in re.findall(r'"__folium_color": "(#[0-9a-f]{6})"[^}]*?"v": ([0-9.]+)', page)]
+    assert [(float(value), ink) for value, ink in drawn] == list(zip(values, inks, strict=True))
