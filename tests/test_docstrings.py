@@ -8,6 +8,8 @@ import functools
 import inspect
 import pydoc
 import textwrap
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,6 +112,15 @@ def test_a_public_name_is_documented_in_full(name: str) -> None:
     if inspect.isfunction(value):
         missing += of_errors(value)
     assert not missing
+
+
+def test_every_public_name_belongs_to_a_task() -> None:
+    told = tomllib.loads((Path(__file__).parent / "reference" / "tasks.toml").read_text("utf-8"))
+    names = {name for task in told.values() for name in task}
+    assert [name for name in names if pydoc.locate(f"accessibility.{name}") is None] == []
+    verbs = {name.removeprefix("accessibility.study.study.") for name, _ in members(accessibility.Study)}
+    assert {name for name in verbs if name.startswith("Study.")} - names == set()
+    assert set(accessibility.__all__) - names == set()
 
 
 def test_a_missing_part_is_seen() -> None:

@@ -43,6 +43,17 @@ class Snapshot(Frozen):
     ----------
     network, demand, sites
         Streets, people and sites.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.uncertainty import Snapshot
+    >>> at = {"xy": [(500_000, 0), (503_000, 0)], "crs": "EPSG:32649"}
+    >>> road = acc.Network(node_xy=at["xy"], edges=[(0, 1)], length_m=[3_000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["west", "east"], population=[30, 10], **at)
+    >>> both = acc.Sites(ids=["O1", "O2"], **at)
+    >>> len(Snapshot(network=road, demand=homes, sites=both).sites)
+    2
     """
 
     network: Network
@@ -62,6 +73,14 @@ class Changes(Frozen):
         Part of `PARTS_OF_CHANGE` to its percentage points; they add up to the difference.
     new_km, built_km
         Streets that the first map does not have, and of these the newly built ones.
+
+    Examples
+    --------
+    >>> from accessibility.uncertainty import Changes
+    >>> points = {"built": 2.0, "mapped": 1.0, "outlets": 4.5, "people": -0.5}
+    >>> changes = Changes(before=0.70, after=0.77, points=points, new_km=12.0, built_km=3.0)
+    >>> changes.table()["points"].round(1).tolist()
+    [2.0, 1.0, 4.5, -0.5, 7.0]
     """
 
     before: float
@@ -71,7 +90,18 @@ class Changes(Frozen):
     built_km: float
 
     def table(self) -> pd.DataFrame:
-        """Return one row per part, and the difference."""
+        """Return one row per part, and the difference.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``part`` and ``points``.
+
+        Examples
+        --------
+        >>> changes.table()["part"].tolist()
+        ['built', 'mapped', 'outlets', 'people', 'total']
+        """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         rows = [*self.points.items(), ("total", 100 * (self.after - self.before))]
@@ -99,12 +129,29 @@ def explain_changes(
     standard, walker
         What near enough means and how people walk, in both.
     built
-        Lines of streets that were built between the two, in the second network's coordinate system.
+        ``(k,)`` lines of streets that were built between the two, in the second network's coordinate system.
+
+    Returns
+    -------
+    Changes
+        Both shares, and the points that each part brings.
 
     Raises
     ------
     InputError
         Nobody lives in one of the snapshots.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> from accessibility.uncertainty import Snapshot, explain_changes
+    >>> at = {"xy": [(500_000, 0), (503_000, 0)], "crs": "EPSG:32649"}
+    >>> road = acc.Network(node_xy=at["xy"], edges=[(0, 1)], length_m=[3_000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["west", "east"], population=[30, 10], **at)
+    >>> both = acc.Sites(ids=["O1", "O2"], **at)
+    >>> old, new = (Snapshot(network=road, demand=homes, sites=sites) for sites in (both.take([0]), both))
+    >>> explain_changes(old, new, acc.Standard(), acc.Walker()).points["outlets"]
+    25.0
     """
     fresh = _far_from(new.network, _lines(old, new))
     made = np.zeros(len(fresh), np.bool_) if built is None else fresh & ~_far_from(new.network, built)
