@@ -38,9 +38,6 @@ def doubt_study(study: Studied, now: Coverage, trying: Trying, errors: InputErro
     case = Case(coverage=now, position_m=known)
 
     def scene_of(other: Scenario | SitingPlan) -> Case:
-        if getattr(other, "edits", ()):
-            msg = f"scenario {getattr(other, 'name', '')!r} edits streets; expected one of sites alone, for a bar"
-            raise InputError(msg)
         then = study.coverage(other)
         return Case(coverage=then, position_m=as_known(now.sites, known, then.sites))
 

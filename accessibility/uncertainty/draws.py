@@ -13,7 +13,6 @@ from accessibility.geo.projection import transform
 from accessibility.standards import CM_PER_M, SETTINGS
 from accessibility.streets import search
 from accessibility.streets.compounds import main_parts
-from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Choices, Positions, SnapLimits
 from accessibility.uncertainty.chance import Chance
@@ -105,9 +104,16 @@ class Draw:
         return choices.at(np.where(total[:, -1] > 0, choice, -1))
 
     def people(self, active: Collection[str]) -> list[Positions]:
-        """Return where the people stand: once, or each equal part of them."""
+        """Return where the people stand on today's streets: once, or each equal part of them."""
         key = ("people", *(name for name in ("paths", "snapping", "cells") if name in active))
         return self._known.get(key, lambda: self._people(active))  # type: ignore[no-any-return]
+
+    def _standing(self, case: Case, active: Collection[str]) -> list[Positions]:
+        """Return where the people stand on the streets of a case."""
+        own, streets = case.coverage.snapped.demand, self.scene.walked(case)
+        if not {"paths", "snapping", "cells"} & set(active):
+            return [own]
+        return [streets.found(part, own) for part in self.people(active)]
 
     def _people(self, active: Collection[str]) -> list[Positions]:
         if not {"paths", "snapping", "cells"} & set(active):
@@ -193,8 +199,8 @@ class Draw:
 
     def sites(self, case: Case, active: Collection[str]) -> Positions:
         """Return where the sites stand on the streets; one that does not count stands nowhere."""
-        sites, at = case.coverage.sites, case.coverage.snapped.sites
-        rows = np.flatnonzero(sites.open)
+        sites, own, streets = case.coverage.sites, case.coverage.snapped.sites, self.scene.walked(case)
+        at, rows = streets.today(own), np.flatnonzero(sites.open)
         if "outlets" in active:
             moved = np.flatnonzero(sites.open & (case.position_m > 0))
             put = self.scene.streets.snap(self.sites_xy(case, active)[moved], SnapLimits().site_m)
@@ -205,20 +211,15 @@ class Draw:
             xy = self.sites_xy(case, active)[rows]
             steps = active if "outlets" not in active else [name for name in active if name != "snapping"]
             at = _with(at, rows, self._chosen(self.scene.choices(self.scene.streets, xy, here, limit), steps, 1))
+        moves = {"outlets", "paths", "snapping"} & set(active)
+        at = streets.found(at, own) if moves else own
         return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)
 
     def _arcs(self, walker: Walker | None, case: Case, active: Collection[str]) -> Arcs:
         """Return the arcs at the costs of a walker, or in centimetres."""
-        scene = self.scene
-        wiring = scene.wiring(case.coverage.walker)
-        cost = scene.known.get(("cost", walker), lambda: scene.network.impedance(walker))
-        if "paths" not in active:
-            return scene.known.get(  # type: ignore[no-any-return]
-                ("arcs", walker, case.coverage.walker.open_compounds), lambda: wiring.arcs(cost)
-            )
-        gone = self.gone
-        along, against = (np.where(gone, IMPASSABLE, side) for side in (cost.along, cost.against))
-        return wiring.arcs(Impedance(along=along, against=against))
+        streets = self.scene.walked(case)
+        wiring = streets.wiring(case.coverage.walker)
+        return streets.arcs(walker, wiring, self.gone if "paths" in active else None)
 
     def _labels(self, measure: str, case: Case, active: Collection[str]) -> list[NDArray[np.uint64]]:
         """Return, for each part of the people, what their way to the nearest site costs, and which that is."""
@@ -226,7 +227,7 @@ class Draw:
         at = self.sites(case, active).stops(per)
         arcs = self._arcs(walker, case, active)
         labels = search.nearest_within(arcs, at, case.limits[measure])
-        return [search.read_within(arcs, labels, at, part.stops(per)) for part in self.people(active)]
+        return [search.read_within(arcs, labels, at, part.stops(per)) for part in self._standing(case, active)]
 
     def _pace(self, measure: str, case: Case, active: Collection[str]) -> tuple[float, Walker | None]:
         """Return what a metre of an access leg costs, and who walks; nobody where metres are counted."""

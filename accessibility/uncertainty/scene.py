@@ -13,6 +13,7 @@ from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
 from accessibility.standards import SETTINGS
+from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import hilbert_rank, wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
 from accessibility.streets.ways import continue_ways
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from accessibility.settlement import Density
     from accessibility.standards import Walker
     from accessibility.streets.network import Network
-    from accessibility.streets.search.packing import Wiring
+    from accessibility.streets.search.packing import Arcs, Wiring
     from accessibility.uncertainty.sources import InputErrors
 
 MOST_CHOICES = 4
@@ -129,6 +130,92 @@ class TwoCounts(Frozen):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class WalkedStreets(Frozen):
+    """Streets as draws walk them: today's, or those of a scenario that edits them.
+
+    Whatever is drawn is drawn on today's streets, and found again on these: so a scenario has the same errors as today.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    """
+
+    network: Network
+
+    @cached_property
+    def known(self) -> Memo:
+        """What was worked out already and all draws share."""
+        return Memo(_MOST_KNOWN)
+
+    def wiring(self, walker: Walker) -> Wiring:
+        """Return the arcs of the streets, without their costs."""
+        return self.known.get(  # type: ignore[no-any-return]
+            walker.open_compounds,
+            lambda: wire(self.network, rank=self.network.packed.rank, open_compounds=walker.open_compounds),
+        )
+
+    def arcs(self, walker: Walker | None, wiring: Wiring, gone: NDArray[np.bool_] | None) -> Arcs:
+        """Return the arcs at the costs of a walker, or in centimetres, without today's edges that are gone."""
+        cost = self.known.get(("cost", walker), lambda: self.network.impedance(walker))
+        if gone is None:
+            return self.known.get(("arcs", walker, id(wiring)), lambda: wiring.arcs(cost))  # type: ignore[no-any-return]
+        row, _, _ = self._pieces
+        lost = np.append(gone, False)[row]  # what a scenario builds is there
+        along, against = (np.where(lost, IMPASSABLE, side) for side in (cost.along, cost.against))
+        return wiring.arcs(Impedance(along=along, against=against))
+
+    @cached_property
+    def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """``(m,)`` today's edge of which each edge is a piece, -1 for a new one; and from where to where on it."""
+        network, m = self.network, len(self.network.edges)
+        row, begin, end = np.arange(m), np.zeros(m), np.ones(m)
+        while network.pieces is not None:
+            pieces, there = network.pieces, row >= 0
+            first, long = pieces.begin[row], (pieces.end - pieces.begin)[row]
+            begin, end = (np.where(there, first + long * share, share) for share in (begin, end))
+            row, network = np.where(there, pieces.row[row], NOWHERE), pieces.of
+        return row, begin, end
+
+    def today(self, at: Positions) -> Positions:
+        """Return where points on these streets stand today: on a new street nowhere."""
+        if self.network.pieces is None:
+            return at
+        row, begin, end = self._pieces
+        share = begin[at.edge] + (end - begin)[at.edge] * at.fraction
+        return Positions(
+            edge=np.append(row, NOWHERE)[at.edge].astype(np.int32), fraction=np.clip(share, 0.0, 1.0), leg_m=at.leg_m
+        )
+
+    def found(self, drawn: Positions, own: Positions) -> Positions:
+        """Return where points that are drawn on today's streets stand on these; on a new street stands who does today.
+
+        Parameters
+        ----------
+        drawn
+            On today's streets.
+        own
+            Where the same points stand on these by the data.
+        """
+        if self.network.pieces is None:
+            return drawn
+        row, begin, end = self._pieces
+        order = np.lexsort((begin, row))[np.count_nonzero(row < 0) :]
+        first, last = np.searchsorted(row[order], drawn.edge), np.searchsorted(row[order], drawn.edge, side="right") - 1
+        # A place on an edge as a number; at a cut the piece before it.
+        place = np.searchsorted(row[order] + begin[order], drawn.edge + drawn.fraction) - 1
+        piece = order[np.where(drawn.snapped, np.clip(place, first, last), 0)]
+        share = (drawn.fraction - begin[piece]) / np.maximum(end - begin, 1e-12)[piece]
+        edge = np.where(drawn.snapped, piece, NOWHERE)
+        new = own.snapped & ~self.today(own).snapped
+        return Positions(
+            edge=np.where(new, own.edge, edge).astype(np.int32),
+            fraction=np.where(new, own.fraction, np.clip(np.where(drawn.snapped, share, 0.0), 0.0, 1.0)),
+            leg_m=np.where(new, own.leg_m, drawn.leg_m),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Case(Frozen):
     """A coverage of the people of a scene: which sites count, by which rule and at which pace.
 
@@ -142,6 +229,12 @@ class Case(Frozen):
 
     coverage: Coverage
     position_m: NDArray[np.float64]
+
+    @cached_property
+    def streets(self) -> WalkedStreets | None:
+        """The streets of a scenario that edits them; None for today's."""
+        network = self.coverage.snapped.network
+        return None if network is None else WalkedStreets(network=network)
 
     @cached_property
     def limits(self) -> dict[str, int]:
@@ -193,17 +286,13 @@ class Scene(Frozen):
         }
         return tuple(name for name in errors.sources if not idle[name])
 
-    def wiring(self, walker: Walker) -> Wiring:
-        """Return the arcs of the streets, without their costs."""
-        return self.known.get(  # type: ignore[no-any-return]
-            walker.open_compounds,
-            lambda: wire(self.network, rank=self.network.packed.rank, open_compounds=walker.open_compounds),
-        )
+    def walked(self, case: Case) -> WalkedStreets:
+        """Return the streets that are walked in a case."""
+        return self._today if case.streets is None else case.streets
 
     @cached_property
-    def known(self) -> Memo:
-        """What was worked out already and all draws share."""
-        return Memo(_MOST_KNOWN)
+    def _today(self) -> WalkedStreets:
+        return WalkedStreets(network=self.network)
 
     @cached_property
     def ways(self) -> NDArray[np.int32]:

@@ -231,7 +231,7 @@ def _warm(scene: Scene, case: Case, sources: Collection[str]) -> None:
         _ = scene.spots if scene.grid else None
     if "people" in sources:
         _ = scene.blocks
-    _ = scene.wiring(case.coverage.walker), case.limits
+    _ = scene.walked(case).wiring(case.coverage.walker), case.limits
 
 
 def _batch(
@@ -261,10 +261,11 @@ def _batch(
 
 def _key(scene: Scene, case: Case, errors: InputErrors, seed: int, *, alone: bool) -> str:
     """Return a name for the draws of these very inputs."""
-    now, network = case.coverage, scene.network
+    now = case.coverage
     told = hashlib.sha256(repr((seed, alone, errors, now.standard, now.walker)).encode())
     names = ("node_xy", "edges", "length_m", "kind", "private", "closed", "oneway", "signals", "off_ground")
-    arrays = [getattr(network, name) for name in (*names, "slope_factor", "fixed_s")]
+    networks = (scene.network,) if case.streets is None else (scene.network, case.streets.network)
+    arrays = [getattr(network, name) for network in networks for name in (*names, "slope_factor", "fixed_s")]
     there = (now.demand.xy, now.demand.population, now.sites.xy, now.sites.open, case.position_m)
     for array in (*arrays, *there):
         told.update(np.ascontiguousarray(array).tobytes())
