@@ -39,7 +39,9 @@ class Demand(Frozen):
     population
         ``(n,)`` people, finite and not negative.
     setting
-        ``(n,)`` of ``urban``, ``town``, ``rural``; all ``urban``, the stricter rule, where not given.
+        ``(n,)`` of `settings`; all of the first one, ``urban`` with the stricter rule, where not given.
+    settings
+        Names of the settings there are; those of the policy, ``urban``, ``town`` and ``rural``, where not given.
     groups
         Name to ``(n,)`` people of that group (60+, say), finite and not negative.
     crs
@@ -62,6 +64,7 @@ class Demand(Frozen):
     xy: NDArray[np.float64]
     population: NDArray[np.float64]
     setting: NDArray[np.str_] = None  # type: ignore[assignment]  # all urban, filled on construction
+    settings: tuple[str, ...] = SETTINGS
     groups: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     crs: CRS
 
@@ -71,11 +74,12 @@ class Demand(Frozen):
         n = ids.shape[0]
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="demand xy")
         population = _people(self.population, n, "demand population")
-        setting = read_words(
-            np.full(n, "urban") if self.setting is None else self.setting, among=SETTINGS, n=n, name="demand setting"
-        )
+        settings = tuple(self.settings)
+        given = np.full(n, settings[0], dtype=object) if self.setting is None else self.setting
+        setting = read_words(given, among=settings, n=n, name="demand setting")
         groups = {name: _people(people, n, f"demand group {name!r}") for name, people in self.groups.items()}
-        for name, value in (("ids", ids), ("xy", xy), ("population", population), ("setting", setting)):
+        values = {"ids": ids, "xy": xy, "population": population, "setting": setting, "settings": settings}
+        for name, value in values.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "groups", Named(groups))
         object.__setattr__(self, "crs", read_crs(self.crs, "demand"))
@@ -83,7 +87,7 @@ class Demand(Frozen):
     @cached_property
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
         """For each setting ``(n,)`` whether a demand point has it."""
-        return Named({name: self.setting == name for name in SETTINGS})
+        return Named({name: self.setting == name for name in self.settings})
 
     @cached_property
     def lonlat(self) -> NDArray[np.float64]:
@@ -98,7 +102,7 @@ class Demand(Frozen):
 
     def __repr__(self) -> str:
         """Return people, points and people by setting."""
-        by = ", ".join(f"{s} {self.population[self.setting == s].sum():,.0f}" for s in SETTINGS)
+        by = ", ".join(f"{s} {self.population[self.setting == s].sum():,.0f}" for s in self.settings)
         return f"<Demand {self.population.sum():,.0f} people at {len(self):,} points: {by}>"
 
     @classmethod
@@ -108,6 +112,7 @@ class Demand(Frozen):
         *,
         population: str = "population",
         setting: str | None = None,
+        settings: Sequence[str] = SETTINGS,
         groups: Sequence[str] = (),
     ) -> Demand:
         """Return the rows of `gdf` as demand points; a polygon stands at a point inside it.
@@ -121,8 +126,9 @@ class Demand(Frozen):
         population
             Column of the people.
         setting
-            Column of ``urban``, ``town`` or ``rural``; if not given the column ``setting``, and without one all are
-            urban.
+            Column of the settings; if not given the column ``setting``, and without one all have the first.
+        settings
+            Names of the settings there are: ``standard.settings`` of a `Standard` that names its own.
         groups
             Columns of people who are told apart (60+, say).
 
@@ -156,6 +162,7 @@ class Demand(Frozen):
             xy=np.column_stack([points.x, points.y]),
             population=gdf[population].to_numpy(),
             setting=gdf[setting].to_numpy(dtype=object) if setting else None,  # type: ignore[arg-type]
+            settings=tuple(settings),
             groups={g: gdf[g].to_numpy() for g in groups},
             crs=crs,
         )
@@ -267,6 +274,7 @@ class Demand(Frozen):
             xy=self.xy[at],
             population=self.population[at],
             setting=self.setting[at],
+            settings=self.settings,
             groups={name: people[at] for name, people in self.groups.items()},
             crs=self.crs,
         )

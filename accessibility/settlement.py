@@ -1,4 +1,4 @@
-"""Urban, town or rural: the Degree of Urbanisation of a 1 km grid, and statistical urban-rural codes.
+"""Settings: the Degree of Urbanisation of a 1 km grid, statistical urban-rural codes, columns of names or numbers.
 
 The thresholds assume densities averaged over 1 km² of land on an equal-area grid, so that finer points are summed into
 such cells first and each point takes the class of its cell. The cells are those of GHS-SMOD, fixed on the Earth: a
@@ -7,6 +7,8 @@ place has one class in every study, and published classes can be compared cell b
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +22,7 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -40,6 +42,7 @@ _MAX_CELLS = 100_000_000
 _SIDES = ndimage.generate_binary_structure(2, 1)
 _CORNERS = ndimage.generate_binary_structure(2, 2)
 _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
+_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
 
 
@@ -313,6 +316,60 @@ def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None 
         msg = f"{len(unknown)} urban-rural codes are unknown: {shown}; expected one of {', '.join(of)}"
         raise InputError(msg)
     return np.array([of[text] for text in texts], dtype="<U5")
+
+
+def read_settings(
+    said: Sequence[str | None], settings: Sequence[str], bands: Mapping[str, float] | None = None
+) -> NDArray[np.str_]:
+    """Return the setting that a column says of each row: by its name, or by the band that a number falls into.
+
+    Parameters
+    ----------
+    said
+        A text a row.
+    settings
+        Names that a setting may have; 城区, 镇区, 乡村 and their like are urban, town and rural unless among them.
+    bands
+        Setting to the least number of its rows, where the column has numbers.
+
+    Raises
+    ------
+    InputError
+        A text that names no setting, or that is no number at or above the least of the bands.
+
+    Examples
+    --------
+    >>> read_settings(["乡村", "town"], ("urban", "town", "rural")).tolist()
+    ['rural', 'town']
+    >>> read_settings(["12", "800"], ("valley", "hills"), {"valley": 0, "hills": 800}).tolist()
+    ['valley', 'hills']
+    """
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    row_of, words = pd.factorize(np.asarray(said, dtype=object), use_na_sentinel=False)
+    texts = ["" if pd.isna(word) else str(word).strip() for word in words]
+    of = _in_bands(texts, bands) if bands else [t if t in settings else _WORDS.get(t, t) for t in texts]
+    wrong = np.array([setting not in settings for setting in of], dtype=np.bool_)[row_of]
+    if wrong.any():
+        known = f"a number of at least {min(bands.values()):g}" if bands else ", ".join(settings)
+        msg = f"{wrong.sum()} rows have another setting, first {texts[row_of[wrong][0]]!r}; expected {known}"
+        raise InputError(msg)
+    return np.array([*of, *settings], dtype=str)[row_of]
+
+
+def _in_bands(texts: Sequence[str], bands: Mapping[str, float]) -> list[str]:
+    """Return the band of each number, its least value in it; nothing for what is below all or no number."""
+    rising = sorted(bands, key=lambda name: bands[name])
+    least = [bands[name] for name in rising]
+    found = []
+    for text in texts:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        row = bisect_right(least, number) if math.isfinite(number) else 0
+        found.append(rising[row - 1] if row else "")
+    return found
 
 
 def _checked(population: ArrayLike, land: ArrayLike | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

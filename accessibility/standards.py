@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -14,10 +14,12 @@ from accessibility.errors.arguments import checked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-Setting = Literal["urban", "town", "rural"]
 Measure = Literal["walk", "network", "radius"]
 
-SETTINGS: tuple[Setting, ...] = ("urban", "town", "rural")
+SETTINGS = ("urban", "town", "rural")
+"""The settings of the policy, where a study names none of its own."""
+MOST_SETTINGS = 24
+_TAKEN = frozenset({"all", "class", "people", "share", "total", "(none)"})
 MS_PER_S = 1_000
 CM_PER_M = 100
 _WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h|m|km)\s*", re.ASCII)
@@ -166,8 +168,23 @@ def _classes(limit: float, shares: Sequence[float]) -> tuple[float, ...]:
     return tuple(int(step) if float(step).is_integer() else step for step in steps)
 
 
+def _classes_of(limits: Sequence[float], shares: Sequence[float]) -> tuple[float, ...]:
+    """Return as many classes as there are shares, each limit one of them; of more limits than that some between."""
+    several = sorted(set(limits))
+    if len(several) == 1:
+        return _classes(several[0], shares)
+    if len(several) > len(shares):
+        last = len(several) - 1
+        several = [several[round(at * last / (len(shares) - 1))] for at in range(len(shares))]
+    further = sorted(_classes(several[-1], shares), reverse=True)
+    more = [step for step in further if step > several[-1]] + [step for step in further if step < several[-1]]
+    spare = [step for step in more if step not in several]
+    found = sorted([*several, *spare[: len(shares) - len(several)]])
+    return tuple(int(step) if float(step).is_integer() else step for step in found)
+
+
 @checked
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, init=False)
 class Standard:
     """The service promise: one rule for each setting.
 
@@ -177,7 +194,15 @@ class Standard:
     Parameters
     ----------
     urban, town, rural
-        The rule of each setting; towns follow the urban one if they have none of their own.
+        The rule of each of the three settings of the policy; towns follow the urban one if they have none of their own.
+    rules
+        The rule of each setting where a study names its own (``core``, ``suburb``, ``mountain``), as `Rule.of` reads
+        it; in the order of all tables. They stand in place of the three.
+
+    Raises
+    ------
+    InputError
+        No rule, a name that is empty or that of a column or row of the tables, a rule of a setting there is not.
 
     Examples
     --------
@@ -186,21 +211,80 @@ class Standard:
     '15-minute walk'
     >>> acc.Standard.presets["town-rural"].town.text
     '5 km along the network'
+    >>> acc.Standard(rules={"core": "5 min", "suburb": "15 min", "mountain": "8 km"}).rule("mountain").text
+    '8 km along the network'
     """
 
-    urban: Rule = field(default_factory=lambda: Rule.walk(15))
-    town: Rule = None  # type: ignore[assignment]  # as urban, resolved on construction
-    rural: Rule = field(default_factory=lambda: Rule.distance(5))
+    rules: tuple[tuple[str, Rule], ...]
 
     presets: ClassVar[Mapping[str, Standard]]
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        urban: Rule | None = None,
+        town: Rule | None = None,
+        rural: Rule | None = None,
+        rules: Mapping[str, Rule | str | float] | Sequence[tuple[str, Rule]] | None = None,
+    ) -> None:
         """Let towns follow the urban rule unless they have their own."""
-        if self.town is None:
-            object.__setattr__(self, "town", self.urban)
+        given = {name: rule for name, rule in zip(SETTINGS, (urban, town, rural), strict=True) if rule is not None}
+        if rules is None:
+            first = given.get("urban", Rule.walk(15))
+            found = {"urban": first, "town": first, "rural": Rule.distance(5)} | given
+        else:
+            found = {name: Rule.of(rule) for name, rule in dict(rules).items()}
+            _refuse_names(found)
+            for name, rule in given.items():
+                _refuse_setting(name, found)
+                found[name] = rule
+        object.__setattr__(self, "rules", tuple(found.items()))
+
+    def __repr__(self) -> str:
+        """Return the rule of each setting."""
+        return f"Standard({', '.join(f'{name}={rule!r}' for name, rule in self.rules)})"
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the settings, in the order of all tables."""
+        return tuple(name for name, _ in self.rules)
+
+    @property
+    def urban(self) -> Rule:
+        """Rule of urban areas."""
+        return self.rule("urban")
+
+    @property
+    def town(self) -> Rule:
+        """Rule of towns."""
+        return self.rule("town")
+
+    @property
+    def rural(self) -> Rule:
+        """Rule of rural areas."""
+        return self.rule("rural")
+
+    @property
+    def names_its_own(self) -> bool:
+        """Whether the settings are others than urban, town and rural."""
+        return self.settings != SETTINGS
+
+    @property
+    def distance_settings(self) -> tuple[str, ...]:
+        """Settings whose people the tables tell by distance: rural, or of a study's own those judged by one."""
+        if not self.names_its_own:
+            return ("rural",)
+        return tuple(name for name, rule in self.rules if rule.measure != "walk")
+
+    @property
+    def text(self) -> str:
+        """Rules in words, each with its setting; towns only where their rule is another than the urban one."""
+        told = [pair for pair in self.rules if pair[0] != "town" or self.names_its_own or pair[1] != self.urban]
+        return ", ".join(f"{rule.text} ({name})" for name, rule in told)
 
     def changed(
         self,
+        limits: Mapping[str, Rule | str | float] | None = None,
         *,
         urban: Rule | str | float | None = None,
         town: Rule | str | float | None = None,
@@ -210,6 +294,8 @@ class Standard:
 
         Parameters
         ----------
+        limits
+            Setting to its rule, where settings have names of their own: ``{"core": "5 min"}``.
         urban, town, rural
             ``10 min``, ``3 km``, minutes as a number, or a rule; as it is if None.
 
@@ -221,18 +307,21 @@ class Standard:
         Raises
         ------
         InputError
-            A text that is no time and no length, or a limit that is not positive.
+            A text that is no time and no length, a limit that is not positive, a setting there is not.
 
         Examples
         --------
         >>> acc.Standard().changed(urban="10 min", rural="3 km").town.text
         '10-minute walk'
         """
-        given = {"urban": urban, "town": town, "rural": rural}
+        given = {**({} if limits is None else limits), "urban": urban, "town": town, "rural": rural}
         rules = {name: Rule.of(rule) for name, rule in given.items() if rule is not None}
-        if "urban" in rules and self.town == self.urban:
+        found = dict(self.rules)
+        for name in rules:
+            _refuse_setting(name, found)
+        if "urban" in rules and found.get("town") == found["urban"]:
             rules.setdefault("town", rules["urban"])
-        return replace(self, **rules)
+        return Standard(rules=found | rules)
 
     def rule(self, setting: str) -> Rule:
         """Return the rule of one setting.
@@ -240,7 +329,7 @@ class Standard:
         Parameters
         ----------
         setting
-            ``urban``, ``town`` or ``rural``.
+            ``urban``, ``town`` or ``rural``, or a setting of the study's own.
 
         Returns
         -------
@@ -257,45 +346,67 @@ class Standard:
         >>> acc.Standard().rule("rural").limit
         5000.0
         """
-        if setting not in SETTINGS:
-            msg = f"setting is {setting!r}; expected one of {', '.join(SETTINGS)}"
-            raise InputError(msg)
-        rule: Rule = getattr(self, setting)
-        return rule
+        rules = dict(self.rules)
+        _refuse_setting(setting, rules)
+        return rules[setting]
 
     @property
     def has_walk(self) -> bool:
         """Whether some setting is judged by a walk in minutes."""
-        return any(rule.measure == "walk" for rule in (self.urban, self.town, self.rural))
+        return any(rule.measure == "walk" for _, rule in self.rules)
 
     @property
     def walk_classes(self) -> tuple[float, ...]:
-        """Minutes at which people are told apart by walking time: the limit is one of them.
+        """Minutes at which people are told apart by walking time: the limits are among them.
 
         Examples
         --------
         >>> Standard().walk_classes, Standard(urban=Rule.walk(12)).walk_classes
         ((5, 10, 15, 20, 30), (4, 8, 12, 16, 24))
         """
-        walks = (rule.limit / 60 for rule in (self.urban, self.town, self.rural) if rule.measure == "walk")
-        return _classes(next(walks, 15.0), (1 / 3, 2 / 3, 1, 4 / 3, 2))
+        walks = [rule.limit / 60 for _, rule in self.rules if rule.measure == "walk"]
+        return _classes_of(walks or [15.0], (1 / 3, 2 / 3, 1, 4 / 3, 2))
 
     @property
     def distance_classes(self) -> tuple[float, ...]:
-        """Kilometres at which rural people are told apart by distance: the limit is one of them.
+        """Kilometres at which people are told apart by distance: the limits are among them.
 
         Examples
         --------
         >>> Standard().distance_classes, Standard(rural=Rule.distance(3)).distance_classes
         ((2, 5, 10), (1, 3, 6))
         """
-        distances = (rule.limit / 1_000 for rule in (self.rural, self.town, self.urban) if rule.measure != "walk")
-        return _classes(next(distances, 5.0), (0.4, 1, 2))
+        distances = [rule.limit / 1_000 for _, rule in self.rules if rule.measure != "walk"]
+        return _classes_of(distances or [5.0], (0.4, 1, 2))
 
     @property
     def reach_m(self) -> float:
         """The widest limit in metres, a walk taken at 3 m/s: how far beyond an area inputs matter."""
-        return max(r.limit * (3.0 if r.measure == "walk" else 1.0) for r in (self.urban, self.town, self.rural))
+        return max(rule.limit * (3.0 if rule.measure == "walk" else 1.0) for _, rule in self.rules)
+
+
+def _refuse_setting(name: str, rules: Mapping[str, Rule]) -> None:
+    if name not in rules:
+        msg = f"setting is {name!r}; expected one of {', '.join(rules)}"
+        raise InputError(msg)
+
+
+def _refuse_names(rules: Mapping[str, Rule]) -> None:
+    """Refuse names of settings that no column or row of a table can have beside its own."""
+    if not 0 < len(rules) <= MOST_SETTINGS:
+        msg = f"a standard has {len(rules)} settings; expected 1 to {MOST_SETTINGS}"
+        raise InputError(msg)
+    alike: dict[str, str] = {}
+    for name in rules:
+        if not isinstance(name, str) or name != name.strip() or not name.isprintable() or not name:
+            msg = f"setting is named {name!r}; expected a text"
+            raise InputError(msg)
+        if name.casefold() in _TAKEN:
+            msg = f"setting is named {name!r}, which names a row or column of the tables; expected another name"
+            raise InputError(msg)
+        if alike.setdefault(name.casefold(), name) != name:
+            msg = f"settings are named {alike[name.casefold()]!r} and {name!r}; expected names that differ in letters"
+            raise InputError(msg)
 
 
 Standard.presets = MappingProxyType(

@@ -70,7 +70,7 @@ def run_check(path: Path, progress: Progress, out: Path | None = None, *, worker
         "network": f"{study.network!r}"[1:-1] + f"; projected to {_crs_text(study.network.crs)}",
         "people": f"{demand!r}"[1:-1],
         "sites": f"{sites!r}"[1:-1] + f"; {int(placed.sum())} inside the area",
-        "standard": "; ".join(f"{s}: {study.standard.rule(s).text}" for s in ("urban", "town", "rural")),
+        "standard": "; ".join(f"{setting}: {rule.text}" for setting, rule in study.standard.rules),
         "walking": _walking_text(study),
     }
     files = {name: _file_text(file) for name, file in study.inputs.items()}

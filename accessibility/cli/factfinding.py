@@ -31,7 +31,7 @@ from accessibility.present.report.sureness import SureFacts, tell_sureness, with
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
 from accessibility.sources.cache import sha256_file
-from accessibility.standards import SETTINGS, Rule, Standard
+from accessibility.standards import Rule, Standard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -244,23 +244,29 @@ def _at_speed(study: Study, now: Coverage, speed_m_s: float) -> Coverage:
 def _cases(study: Study, now: Coverage) -> Iterator[tuple[str, str, Coverage, bool]]:
     """Yield towns under either rule, compounds closed and open, and distances along the network."""
     standard, walker = now.standard, now.walker
+    if not standard.names_its_own:
+        yield from _town_cases(study, now)
+    for case, is_open in (("closed", False), ("open", True)):
+        same = is_open == walker.open_compounds or not study.network.private.any()
+        other = now if same else study.coverage(walker=replace(walker, open_compounds=is_open), standard=standard)
+        yield "compounds", case, other, is_open == walker.open_compounds
+    along = Standard(rules={setting: _along_network(rule) for setting, rule in standard.rules})
+    yield "reading", "network", _under(study, now, along), along == standard
+
+
+def _town_cases(study: Study, now: Coverage) -> Iterator[tuple[str, str, Coverage, bool]]:
+    standard = now.standard
     own = standard.town not in (standard.urban, standard.rural)
     if own:
         yield "town", "own", now, True
     for case in ("urban", "rural"):
         rule = standard.rule(case)
-        yield "town", case, _under(study, now, replace(standard, town=rule)), rule == standard.town
-    for case, is_open in (("closed", False), ("open", True)):
-        same = is_open == walker.open_compounds or not study.network.private.any()
-        other = now if same else study.coverage(walker=replace(walker, open_compounds=is_open), standard=standard)
-        yield "compounds", case, other, is_open == walker.open_compounds
-    along = Standard(**{s: _along_network(standard.rule(s)) for s in SETTINGS})
-    yield "reading", "network", _under(study, now, along), along == standard
+        yield "town", case, _under(study, now, standard.changed(town=rule)), rule == standard.town
 
 
 def _under(study: Study, now: Coverage, standard: Standard) -> Coverage:
     """Return the coverage under another standard; today's where the two say the same of everybody."""
-    lived_in = [s for s in SETTINGS if now.demand.population[now.demand.setting == s].any()]
+    lived_in = [s for s, here in now.demand.setting_rows.items() if now.demand.population[here].any()]
     if all(standard.rule(s) == now.standard.rule(s) for s in lived_in):
         return now
     return study.coverage(walker=now.walker, standard=standard)

@@ -33,7 +33,6 @@ from accessibility.present.report.sureness import (
 )
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
-from accessibility.standards import SETTINGS
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.loading.context import default_cache
@@ -285,7 +284,7 @@ def _write(
         write_map(drawn, aside / "coverage.html")
         facts = find_facts(measured, date=date)
         write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
-        dictionary = data_dictionary(doubted=measured.sure is not None)
+        dictionary = data_dictionary(measured.now.standard, doubted=measured.sure is not None)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
         record["seconds"] = round(time.monotonic() - pack.begun, 3)
@@ -323,7 +322,7 @@ def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, fol
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table, folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
-    write_csv(data_dictionary(doubted=measured.sure is not None), folder / "dictionary.csv")
+    write_csv(data_dictionary(measured.now.standard, doubted=measured.sure is not None), folder / "dictionary.csv")
     write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
 
 
@@ -401,7 +400,7 @@ def _bar_notes(measured: Measured) -> list[str]:
 
 def _radius_notes(now: Coverage) -> list[str]:
     """Return the share covered were every distance a straight line, where a rule of the study walks one."""
-    rules = (now.standard.rule(setting) for setting in SETTINGS)
+    rules = (rule for _, rule in now.standard.rules)
     walked = dict.fromkeys(f"{rule.limit / 1_000:g} km" for rule in rules if rule.measure == "network")
     return [f"{' and '.join(walked)} read as a straight line: {percent_text(now.share_radius)}"] if walked else []
 
@@ -409,6 +408,8 @@ def _radius_notes(now: Coverage) -> list[str]:
 def _town_notes(now: Coverage, quality: Quality) -> list[str]:
     """Return the share covered were towns held to the other rule, where there are towns."""
     standard = now.standard
+    if standard.names_its_own:
+        return []
     other, rule = ("urban", standard.urban) if standard.town == standard.rural else ("rural", standard.rural)
     worth = [f.points_of_coverage or 0.0 for f in quality.findings if f.code == "town-rule"]
     held = f"towns held to the {other} rule ({rule.text})"

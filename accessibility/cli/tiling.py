@@ -152,7 +152,7 @@ def run_tiles(
             plan = propose_over_tiles(tiles, float(question.budget or 0.0), whole.covered_people, whole.population)
             write_csv(plan.table, aside / "sites.csv")
             siting = _siting_record(plan, question)
-        write_csv(data_dictionary(tiled=True), aside / "dictionary.csv")
+        write_csv(data_dictionary(asked.standard, tiled=True), aside / "dictionary.csv")
         record |= _record(
             asked,
             whole,

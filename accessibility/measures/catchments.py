@@ -11,7 +11,7 @@ from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.projection import transform
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Standard, Walker
+from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.search.straight import pairs_within
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
@@ -175,10 +175,11 @@ class _Tracing:
 
     def _cutoff(self, measures: Container[str]) -> NDArray[np.int64]:
         """Return the limit of each demand point whose rule has one of the measures, -1 of the others."""
-        rules = {setting: self.standard.rule(setting) for setting in SETTINGS}
-        limits = {setting: rule.cutoff if rule.measure in measures else -1 for setting, rule in rules.items()}
-        of = [self.demand.setting == setting for setting in SETTINGS]
-        return np.select(of, [np.int64(limits[setting]) for setting in SETTINGS], np.int64(-1))
+        found = np.full(len(self.demand), -1, np.int64)
+        for setting, here in self.demand.setting_rows.items():
+            rule = self.standard.rule(setting)
+            found[here] = rule.cutoff if rule.measure in measures else -1
+        return found
 
     def along_streets(self, measures: Container[str]) -> Pairs:
         """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""

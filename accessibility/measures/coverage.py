@@ -14,7 +14,7 @@ from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard, Walker
+from accessibility.standards import CM_PER_M, MS_PER_S, Rule, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
@@ -134,7 +134,7 @@ class Coverage(Frozen):
         return (
             f"<Coverage {percent_text(self.share) or 'no share'} of {self.population:,.0f} people"
             f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
-            f" within {self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"
+            f" within {self.standard.text}"
             f" at {self.walker.speed_m_s:g} m/s>"
         )
 
@@ -149,7 +149,7 @@ class Coverage(Frozen):
         )
         kinds = self.sites.kind[self.sites.open].tolist()
         facts = [
-            ("near enough", f"{self.standard.urban.text} (urban), {self.standard.rural.text} (rural)"),
+            ("near enough", self.standard.text),
             ("walking", f"{self.walker.speed_m_s:g} m/s"),
             ("sites that count", ", ".join(f"{kinds.count(k):,} {k}" for k in dict.fromkeys(kinds)) or "none"),
         ]
@@ -212,12 +212,12 @@ class Coverage(Frozen):
         return covered / self.population if self.population > 0 else float("nan")
 
     def covered_as(self, setting: NDArray[np.str_]) -> NDArray[np.bool_]:
-        """Return who would be covered, were urban, town and rural dealt out otherwise.
+        """Return who would be covered, were the settings dealt out otherwise.
 
         Parameters
         ----------
         setting
-            ``(n,)`` of ``urban``, ``town``, ``rural``.
+            ``(n,)`` of the settings of the people.
 
         Returns
         -------
@@ -227,7 +227,7 @@ class Coverage(Frozen):
         Raises
         ------
         InputError
-            A setting that is none of the three, or of another number of demand points.
+            A setting there is not, or of another number of demand points.
 
         Examples
         --------
@@ -583,7 +583,7 @@ def decide_coverage(
     """Return who is within the standard, where the nearest sites are known already."""
     figures = _figures(nearest)
     covered, deciding = _decide(demand.setting_rows, standard, figures)
-    as_radius = Standard(**{s: _literal(standard.rule(s)) for s in SETTINGS})
+    as_radius = Standard(rules={setting: _literal(rule) for setting, rule in standard.rules})
     return Coverage(
         demand=demand,
         sites=sites,
@@ -648,10 +648,9 @@ def _decide(
     """Return whether each point is within the rule of its setting, and the site that decides."""
     covered = np.zeros(len(figures["walk"][0]), np.bool_)
     nearest = np.full(len(covered), NO_SITE, np.int32)
-    for setting in SETTINGS:
+    for setting, here in setting_rows.items():
         rule = standard.rule(setting)
         value, owner = figures[rule.measure]
-        here = setting_rows[setting]
         scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
         covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
         np.copyto(nearest, owner, where=here)

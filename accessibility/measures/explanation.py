@@ -278,7 +278,8 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
         msg = f"place at lon {lon}, lat {lat}; expected degrees (are they swapped?)"
         raise InputError(msg)
     setting = _setting_of(coverage, lon, lat)
-    place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], crs=WGS84)  # type: ignore[arg-type]
+    settings = coverage.demand.settings
+    place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], settings=settings, crs=WGS84)  # type: ignore[arg-type]
     xy = transform(place.xy, place.crs, network.crs)
     at = _stand(network, xy, SnapLimits().of(place.setting))
     snapped = Snapped(demand=at, sites=coverage.snapped.sites)
@@ -345,11 +346,11 @@ def _edits_on(
 
 
 def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
-    """Return the setting of the nearest demand point that has a place; urban, the stricter one, without any."""
+    """Return the setting of the nearest demand point that has a place; without any the first, urban."""
     demand = coverage.demand
     placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
     if not placed.size:
-        return "urban"
+        return demand.settings[0]
     here = transform(np.array([(lon, lat)]), WGS84, demand.crs)
     return str(demand.setting[placed[np.hypot(*(demand.xy[placed] - here).T).argmin()]])
 

@@ -11,7 +11,7 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.contours import FLAT, PIN, ROUND, Strokes, draw_contours
 from accessibility.measures.cutting import cut_edges, draw_exactly, nest_areas, node_costs, place_along
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule, Standard
+from accessibility.standards import CM_PER_M, MS_PER_S, Rule, Standard
 from accessibility.streets import search
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def standard_bands(standard: Standard) -> tuple[Rule, ...]:
     >>> [rule.text for rule in standard_bands(Standard())][1:4]
     ['10-minute walk', '15-minute walk', '2 km along the network']
     """
-    rules = [standard.rule(setting) for setting in SETTINGS]
+    rules = [rule for _, rule in standard.rules]
     usual = {
         "walk": [Rule.walk(minutes) for minutes in standard.walk_classes],
         "network": [Rule.distance(km) for km in standard.distance_classes],

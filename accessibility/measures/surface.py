@@ -278,7 +278,8 @@ def _inside(xy: NDArray[np.float64], network: Network, districts: gpd.GeoDataFra
 
 
 def _walk_s(coverage: Coverage, network: Network, xy: NDArray[np.float64], street_m: float) -> NDArray[np.float64]:
-    cells = Demand(ids=range(len(xy)), xy=xy, population=np.zeros(len(xy)), crs=network.crs)  # type: ignore[arg-type]
+    settings, nobody = coverage.demand.settings, np.zeros(len(xy))
+    cells = Demand(ids=range(len(xy)), xy=xy, population=nobody, settings=settings, crs=network.crs)  # type: ignore[arg-type]
     snapped = replace(coverage.snapped, demand=snap_points(network, xy, street_m))
     found = measure_coverage(network, cells, coverage.sites, coverage.standard, coverage.walker, snapped)
     return found.walk_s

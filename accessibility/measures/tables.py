@@ -11,7 +11,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84
-from accessibility.standards import SETTINGS
+from accessibility.standards import Standard
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
@@ -21,19 +21,32 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.standards import Rule, Standard, Walker
+    from accessibility.standards import Rule, Walker
 
 TOTAL = "total"
 NO_DISTRICT = "(none)"
-DISTRICT_COLUMNS = (
-    *("district", "population", "urban_people", "town_people", "rural_people"),
-    *("covered", "covered_share", "urban_covered_share", "town_covered_share"),
-    *("rural_covered_share", "rural_covered_share_radius", "uncovered", "unreached"),
-    *("walk_min_mean", "walk_min_p50", "walk_min_p90", "outlets", "partner_banks"),
-)
 _COUNT_OF_KIND = {"outlets": "outlet", "partner_banks": "bank"}
 _ROUNDING = 1e-10  # cumulated people this share short of a quantile have reached it
 _S_PER_MIN = 60.0
+
+
+def district_columns(standard: Standard) -> tuple[str, ...]:
+    """Return the columns of ``districts.csv``: some for each setting, and how its distance reads in a straight line.
+
+    Examples
+    --------
+    >>> [name for name in district_columns(Standard(rules={"core": 5, "hills": "8 km"})) if "_share" in name]
+    ['covered_share', 'core_covered_share', 'hills_covered_share', 'hills_covered_share_radius']
+    """
+    return (
+        *("district", "population", *(f"{setting}_people" for setting in standard.settings), "covered"),
+        *("covered_share", *(f"{setting}_covered_share" for setting in standard.settings)),
+        *(f"{setting}_covered_share_radius" for setting in standard.distance_settings),
+        *("uncovered", "unreached", "walk_min_mean", "walk_min_p50", "walk_min_p90", "outlets", "partner_banks"),
+    )
+
+
+DISTRICT_COLUMNS = district_columns(Standard())
 
 
 class Counted(Protocol):
@@ -45,7 +58,11 @@ class Counted(Protocol):
 
     @property
     def setting(self) -> Any:
-        """``(n,)`` of ``urban``, ``town``, ``rural``."""
+        """``(n,)`` of the settings."""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """Names of the settings, in the order of the tables."""
 
     @property
     def groups(self) -> Mapping[str, NDArray[np.float64]]:
@@ -90,6 +107,10 @@ class Totals(Protocol):
 
 class Figures(Protocol):
     """What the tables read of a `Coverage`, or of an area larger than memory."""
+
+    @property
+    def standard(self) -> Standard:
+        """What near enough means."""
 
     @property
     def demand(self) -> Counted:
@@ -165,7 +186,7 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
 def district_table(
     coverage: Coverage, district: pd.Series[Any], site_district: pd.Series[Any], *, names: Sequence[Any]
 ) -> pd.DataFrame:
-    """Return one row per district and a last row ``total``, with the columns `DISTRICT_COLUMNS` of ``districts.csv``.
+    """Return one row per district and a last row ``total``, with the `district_columns` of ``districts.csv``.
 
     People count by the rule of their setting; ``rural_covered_share_radius`` reads the rural distance as a straight
     line. Walking minutes are over all people: a quantile that falls on those without a path is missing, and the mean
@@ -226,7 +247,7 @@ def tabulate_districts(
         table = table.iloc[:-1]
     total: dict[str, Any] = {"district": TOTAL, **_figures(figures, np.arange(len(at)))}
     total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
-    return pd.DataFrame([*table.to_dict("records"), total], columns=list(DISTRICT_COLUMNS))
+    return pd.DataFrame([*table.to_dict("records"), total], columns=list(district_columns(figures.standard)))
 
 
 def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFrame:
@@ -302,7 +323,7 @@ def setting_table(coverage: Figures) -> pd.DataFrame:
     demand = coverage.demand
     everyone = np.ones(len(demand.population), np.bool_)
     rows = []
-    for name, here in [*((s, demand.setting == s) for s in SETTINGS), (TOTAL, everyone)]:
+    for name, here in [*((s, demand.setting == s) for s in demand.settings), (TOTAL, everyone)]:
         people = demand.population[here]
         whole, covered = float(people.sum()), float(people[coverage.covered[here]].sum())
         as_radius = float(people[coverage.covered_radius[here]].sum())
@@ -326,8 +347,8 @@ def headline(coverage: Totals, date: str = "") -> str:
     The percentage has one decimal and is 0 or 100 only where nobody or everybody is covered.
     """
     rules: dict[Rule, list[str]] = {}
-    for setting in SETTINGS:
-        rules.setdefault(coverage.standard.rule(setting), []).append(setting)
+    for setting, rule in coverage.standard.rules:
+        rules.setdefault(rule, []).append(setting)
     within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
     people, covered = coverage.population, coverage.covered_people
     share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
@@ -373,19 +394,20 @@ def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
     covered, setting = coverage.covered[rows], coverage.demand.setting[rows]
     minutes = coverage.walk_s[rows] / _S_PER_MIN
     whole, inside = float(people.sum()), float(people[covered].sum())
-    of = {s: float(people[setting == s].sum()) for s in SETTINGS}
-    covered_of = {s: float(people[covered & (setting == s)].sum()) for s in SETTINGS}
-    rural_radius = float(people[coverage.covered_radius[rows] & (setting == "rural")].sum())
+    settings, as_radius = coverage.standard.settings, coverage.covered_radius[rows]
+    of = {s: float(people[setting == s].sum()) for s in settings}
+    covered_of = {s: float(people[covered & (setting == s)].sum()) for s in settings}
+    radius_of = {s: float(people[as_radius & (setting == s)].sum()) for s in coverage.standard.distance_settings}
     reached = np.isfinite(minutes)
     walked = float(people[reached] @ minutes[reached])
     quantiles = {f"walk_min_p{percent}": weighted_quantile(minutes, people, percent / 100) for percent in (50, 90)}
     return {
         "population": whole,
-        **{f"{s}_people": of[s] for s in SETTINGS},
+        **{f"{s}_people": of[s] for s in settings},
         "covered": inside,
         "covered_share": _share(inside, whole),
-        **{f"{s}_covered_share": _share(covered_of[s], of[s]) for s in SETTINGS},
-        "rural_covered_share_radius": _share(rural_radius, of["rural"]),
+        **{f"{s}_covered_share": _share(covered_of[s], of[s]) for s in settings},
+        **{f"{s}_covered_share_radius": _share(part, of[s]) for s, part in radius_of.items()},
         "uncovered": float(people[~covered].sum()),
         "unreached": float(people[coverage.unreached[rows]].sum()),
         "walk_min_mean": _share(walked, float(people[reached].sum())),

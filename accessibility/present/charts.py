@@ -22,8 +22,24 @@ if TYPE_CHECKING:
     from accessibility.present.map.words import MapWords
 
 SERIES = ("#343a8f", "#8088cf", "#cdd2f0")
+_DARK, _LIGHT = (0x34, 0x3A, 0x8F), (0xCD, 0xD2, 0xF0)
 _WIDTH, _HEIGHT = 680.0, 226.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56.0, 14.0, 26.0, 44.0
+
+
+def series_colours(count: int) -> tuple[str, ...]:
+    """Return a colour for each of some series, from the darkest to the lightest.
+
+    Examples
+    --------
+    >>> series_colours(3) == SERIES, series_colours(2)
+    (True, ('#343a8f', '#cdd2f0'))
+    """
+    if count == len(SERIES):
+        return SERIES
+    steps = np.linspace(0.0, 1.0, count)
+    mixed = np.rint(np.outer(1 - steps, _DARK) + np.outer(steps, _LIGHT)).astype(int)
+    return tuple("#" + "".join(f"{channel:02x}" for channel in colour) for colour in mixed.tolist())
 
 
 @dataclass(frozen=True)

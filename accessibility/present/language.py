@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from accessibility.errors import InputError
 from accessibility.measures.tables import speed_text
-from accessibility.standards import SETTINGS
 from accessibility.wording import Language, Wording, cost_text, percent_sign, percent_text
 
 if TYPE_CHECKING:
@@ -46,6 +45,10 @@ class Tongue:
             return self(key)
         except KeyError:
             return otherwise
+
+    def setting(self, name: str) -> str:
+        """Return the name of a setting: of the policy in the language, of a study's own as it stands."""
+        return Wording("report", self.language).setting(name)
 
     @property
     def html_language(self) -> str:
@@ -110,8 +113,8 @@ class Tongue:
     def rules(self, standard: Standard) -> str:
         """Return the rules of all settings in one phrase; settings of the same rule stand together."""
         of: dict[Rule, list[str]] = {}
-        for setting in SETTINGS:
-            of.setdefault(standard.rule(setting), []).append(self(setting))
+        for setting, rule in standard.rules:
+            of.setdefault(rule, []).append(self.setting(setting))
         phrases = [self("rule_of", rule=self.rule(rule), settings=self.listed(names)) for rule, names in of.items()]
         return _JOINTS[self.language][1].join(phrases)
 

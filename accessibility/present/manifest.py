@@ -22,7 +22,6 @@ from accessibility.errors import OBEYED, InputError
 from accessibility.measures.tables import speed_text
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.files import absence, is_file, write_aside
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,7 +213,7 @@ def _totals(coverage: Totals) -> dict[str, float]:
 
 def parameters_used(settings: Mapping[str, Any], coverage: Totals) -> dict[str, Any]:
     """Return the settings of a study; below ``standard_used`` and ``walker_used`` what a coverage was measured with."""
-    standard = {s: {**asdict(coverage.standard.rule(s)), "text": coverage.standard.rule(s).text} for s in SETTINGS}
+    standard = {setting: {**asdict(rule), "text": rule.text} for setting, rule in coverage.standard.rules}
     return {**settings, "standard_used": standard, "walker_used": asdict(coverage.walker)}
 
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from accessibility.present.layers.files import short_name
+from accessibility.measures.tables import district_columns
+from accessibility.present.layers.files import SHORT_NAMES, short_names
 from accessibility.present.layers.tables import GEOMETRY
+from accessibility.standards import Standard
 from accessibility.wording import Wording
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Column:
         Key of the sentence that says when there is no value.
     means
         Key of the sentence that says what it means; the name where it is not given.
+    of
+        The setting whose figures it has, where a study names its own.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Column:
     unit: str = ""
     empty: str = "never"
     means: str = ""
+    of: str = ""
 
 
 _DEMAND = (
@@ -84,15 +89,8 @@ _PROPOSED = (
 _DISTRICTS = (
     Column("district", "text"),
     Column("population", "number", "people"),
-    Column("urban_people", "number", "people"),
-    Column("town_people", "number", "people"),
-    Column("rural_people", "number", "people"),
     Column("covered", "number", "people"),
     Column("covered_share", "number", "1", "nobody"),
-    Column("urban_covered_share", "number", "1", "nobody_of_setting"),
-    Column("town_covered_share", "number", "1", "nobody_of_setting"),
-    Column("rural_covered_share", "number", "1", "nobody_of_setting"),
-    Column("rural_covered_share_radius", "number", "1", "nobody_of_setting"),
     Column("uncovered", "number", "people"),
     Column("unreached", "number", "people"),
     Column("walk_min_mean", "number", "min", "nobody_reached"),
@@ -227,20 +225,33 @@ _UNCERTAINTY = (
     Column("uncertainty.sources.*", "number", "percentage points", means="bar_source"),
     Column("uncertainty.improvements.*", "number", "percentage points", means="bar_improvement"),
 )
+_POLICY = Standard()
 _LAYERS = {
     "demand": _DEMAND,
     **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
     "proposed": _PROPOSED,
-    "districts": _DISTRICTS,
+    "districts": (),  # by the settings of the study
     "blackspots": _BLACKSPOTS,
     "service_areas": _SERVICE_AREAS,
 }
 
 
-def data_dictionary(*, tiled: bool = False, doubted: bool = False) -> pd.DataFrame:
+def _districts(standard: Standard) -> tuple[Column, ...]:
+    """Return the columns of ``districts.csv``, some for each setting."""
+    of = {column.name: column for column in _DISTRICTS}
+    for setting in standard.settings:
+        own = setting if standard.names_its_own else ""
+        of[f"{setting}_people"] = Column(f"{setting}_people", "number", "people", of=own)
+        for ending in ("covered_share", "covered_share_radius"):
+            of[f"{setting}_{ending}"] = Column(f"{setting}_{ending}", "number", "1", "nobody_of_setting", of=own)
+    return tuple(of[name] for name in district_columns(standard))
+
+
+def data_dictionary(standard: Standard = _POLICY, *, tiled: bool = False, doubted: bool = False) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
-    A run in tiles has files of its own; one that tells how sure its figures are has more columns (`doubted`).
+    Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
+    how sure its figures are has more columns (`doubted`).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -253,8 +264,14 @@ def data_dictionary(*, tiled: bool = False, doubted: bool = False) -> pd.DataFra
     """
     english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
     rows = []
-    for file, layer, column in _tiled_columns() if tiled else _columns(doubted=doubted):
+    short = SHORT_NAMES | short_names(district_columns(standard))
+    for file, layer, column in _tiled_columns(standard) if tiled else _columns(standard, doubted=doubted):
         means, empty = column.means or column.name, f"empty_{column.empty}"
+        said = {"setting": column.of} if column.of else {}
+        if column.of:
+            means = f"of_setting{column.name.removeprefix(column.of)}"
+        if means == "setting" and standard.names_its_own:
+            means = "own_setting"
         rows.append(
             {
                 "file": file,
@@ -262,28 +279,31 @@ def data_dictionary(*, tiled: bool = False, doubted: bool = False) -> pd.DataFra
                 "column": column.name,
                 "type": column.type,
                 "unit": column.unit,
-                "meaning": english(means),
+                "meaning": english(means, **said),
                 "empty": english(empty),
-                "meaning_zh": chinese(means),
+                "meaning_zh": chinese(means, **said),
                 "empty_zh": chinese(empty),
-                "shapefile": short_name(column.name) if layer and column.name not in ("fid", "geom") else "",
+                "shapefile": short.get(column.name, column.name)
+                if layer and column.name not in ("fid", "geom")
+                else "",
             }
         )
     return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS))
 
 
-def _columns(*, doubted: bool) -> Iterator[tuple[str, str, Column]]:
+def _columns(standard: Standard, *, doubted: bool) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
+    districts = _districts(standard)
     bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
     tables = {
-        "districts.csv": (*_DISTRICTS, *bar),
+        "districts.csv": (*districts, *bar),
         "demand.parquet": (*_DEMAND, *certainty, _POINT),
         "sites.csv": _PROPOSED,
         "quality.csv": _QUALITY,
     }
     for file, columns in tables.items():
         yield from ((file, "", column) for column in columns)
-    for layer, columns in _LAYERS.items():
+    for layer, columns in (_LAYERS | {"districts": districts}).items():
         kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
@@ -292,10 +312,10 @@ def _columns(*, doubted: bool) -> Iterator[tuple[str, str, Column]]:
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *(_UNCERTAINTY if doubted else ())))
 
 
-def _tiled_columns() -> Iterator[tuple[str, str, Column]]:
+def _tiled_columns(standard: Standard) -> Iterator[tuple[str, str, Column]]:
     far = {"walk_s": "no_path_told", "network_m": "no_path_told", "nearest_site": "no_path_told"}
     demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
-    yield from (("districts.csv", "", column) for column in _DISTRICTS)
+    yield from (("districts.csv", "", column) for column in _districts(standard))
     yield from (("demand.parquet", "", column) for column in (*demand, _BEYOND, _POINT))
     yield from (("sites.csv", "", column) for column in _PROPOSED)
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *_TILES))

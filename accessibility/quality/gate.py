@@ -269,10 +269,11 @@ def _rules(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
         text = "were the ferries left out"
         yield _rule_finding(study, now, other, code="without-ferries", count=int(ferries.sum()), text=text)
     towns = now.demand.setting == "town"
-    if now.demand.population[towns].sum() > 0 and now.standard.urban != now.standard.rural:
+    split = not now.standard.names_its_own and now.standard.urban != now.standard.rural
+    if split and now.demand.population[towns].sum() > 0:
         as_rural = now.standard.town != now.standard.rural
         rule = now.standard.rural if as_rural else now.standard.urban
-        other = study.coverage(walker=now.walker, standard=replace(now.standard, town=rule))
+        other = study.coverage(walker=now.walker, standard=now.standard.changed(town=rule))
         text = f"were towns held to the {'rural' if as_rural else 'urban'} rule ({rule.text})"
         yield _rule_finding(study, now, other, code="town-rule", count=int(towns.sum()), text=text)
 
@@ -281,7 +282,7 @@ def _shifted_grid(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield what the headline hangs on where the 1 km grid of settlements lies: it is laid half a cell off."""
     people = now.demand.population
     others = [float(people[now.covered_as(setting)].sum()) for setting in study.shifted_settings]
-    if not others or now.standard.urban == now.standard.town == now.standard.rural or not now.population > 0:
+    if not others or len({rule for _, rule in now.standard.rules}) == 1 or not now.population > 0:
         return
     shares = ", ".join(f"{100 * covered / now.population:.2f} %" for covered in others)
     change = max((covered - now.covered_people for covered in others), key=abs)

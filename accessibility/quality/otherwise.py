@@ -115,6 +115,7 @@ def people_counted_too(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
             xy=transform(finding.lonlat[placed], WGS84, now.demand.crs),
             population=people,
             setting=_settings_outside(study, now, finding.lonlat[placed], people),
+            settings=now.demand.settings,
             crs=now.demand.crs,
         )
         too = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)

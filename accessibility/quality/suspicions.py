@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
-from accessibility.standards import SETTINGS, Rule
+from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.standards import Standard, Walker
+    from accessibility.standards import Walker
     from accessibility.study.study import Study
 
 _MINUTES, _KM, _FASTEST_M_S = (2.0, 180.0), (0.1, 50.0), 2.0  # beyond, nobody means it
@@ -51,12 +51,12 @@ def limits_in_other_units(study: Study, now: Coverage) -> Iterator[WeighedFindin
 
 def _other_limits(walker: Walker, standard: Standard) -> Iterator[tuple[str, str, Walker, Standard]]:
     """Yield what is said, what may be meant, and walker and standard by that."""
-    for rule in dict.fromkeys(standard.rule(setting) for setting in SETTINGS):
+    for rule in dict.fromkeys(rule for _, rule in standard.rules):
         said, factor = _no_walk(rule)
         if said:
             meant = Rule(measure=rule.measure, limit=rule.limit * factor)
-            same = {s: meant if standard.rule(s) == rule else standard.rule(s) for s in SETTINGS}
-            yield said, meant.text, walker, replace(standard, **same)
+            same = {setting: meant if other == rule else other for setting, other in standard.rules}
+            yield said, meant.text, walker, Standard(rules=same)
     if walker.speed_m_s > _FASTEST_M_S:
         said = f"{walker.speed_m_s:g} m/s, {3.6 * walker.speed_m_s:.1f} km/h, is no walk: is it in km/h?"
         slow = replace(walker, speed_m_s=walker.speed_m_s / 3.6)

@@ -39,7 +39,7 @@ class SnapLimits:
     Parameters
     ----------
     urban_m, town_m, rural_m
-        For people, by setting.
+        For people, by setting; settings that a study names itself have the widest, `rural_m`.
     site_m
         For sites.
     """

@@ -10,7 +10,6 @@ import numpy as np
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
-from accessibility.standards import SETTINGS
 from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
 from accessibility.whatif.scenario import Scenario, scenario_of
@@ -97,8 +96,8 @@ def present_study(study: Studied, today: Coverage) -> str:
     """Return a study as a notebook shows it: people, sites, setting and how many are covered, with a thumbnail."""
     sites, demand = study.sites, today.demand
     kinds = [f"{int((sites.kind == k).sum()):,} {k}" for k in dict.fromkeys(sites.kind.tolist())]
-    people = {s: float(demand.population[demand.setting_rows[s]].sum()) for s in SETTINGS}
-    rules = {s: study.standard.rule(s).text for s in SETTINGS if people[s]}
+    people = {s: float(demand.population[demand.setting_rows[s]].sum()) for s in demand.settings}
+    rules = {s: study.standard.rule(s).text for s in demand.settings if people[s]}
     covered = percent_text(today.share) or "no one to cover"
     facts = [
         ("people", f"{today.population:,.0f} at {len(demand):,} points, in {len(study.district_names):,} districts"),

@@ -17,10 +17,10 @@ from accessibility.sources.files import write_folder
 from accessibility.sources.lines import write_saved
 from accessibility.sources.tables.reading import hold_table
 from accessibility.sources.vectors import read_vector
-from accessibility.standards import SETTINGS
 from accessibility.study.doubting import told_coordinates
-from accessibility.study.scenariofile import toml_value, write_scenarios
-from accessibility.study.schema import rule_table, tells_totals
+from accessibility.study.scenariofile import toml_key, toml_value, write_scenarios
+from accessibility.study.schema import tells_totals
+from accessibility.study.standardtables import rule_table
 from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         "name": study.name,
         "attribution": ", ".join(study.attribution),
         "map_approval": settings.map_approval,
-        "standard": {setting: rule_table(study.standard.rule(setting)) for setting in SETTINGS},
+        "standard": {setting: rule_table(rule) for setting, rule in study.standard.rules},
         "walking": settings.walking.model_dump(mode="json", exclude_none=True),
         "inputs": inputs,
         "settlement": {"from": {"column": "setting"} | ({"grids": _GRIDS} if _GRIDS in beside else {})},
@@ -242,5 +242,5 @@ def _lines(content: dict[str, Any]) -> list[str]:
     plain = [f"{key} = {toml_value(value)}" for key, value in content.items() if not isinstance(value, dict)]
     for name, table in content.items():
         if isinstance(table, dict):
-            plain += ["", f"[{name}]", *(f"{key} = {toml_value(value)}" for key, value in table.items())]
+            plain += ["", f"[{name}]", *(f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items())]
     return plain

@@ -14,7 +14,8 @@ from accessibility.errors.arguments import checked
 from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.streets.edits import edit_of, edit_table
-from accessibility.study.schema import StandardTable, rule_table, validation_sentences
+from accessibility.study.schema import validation_sentences
+from accessibility.study.standardtables import StandardTable, rule_table
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
 
 if TYPE_CHECKING:
@@ -257,10 +258,11 @@ def _added(a: Addition) -> dict[str, Any]:
 
 
 def _rules(standard: Standard) -> dict[str, Any]:
-    return {name: rule_table(standard.rule(name)) for name in ("urban", "town", "rural")}
+    return {setting: rule_table(rule) for setting, rule in standard.rules}
 
 
-def _key(name: str) -> str:
+def toml_key(name: str) -> str:
+    """Return a name as a key of TOML, in quotes where it needs them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
 
 
@@ -268,7 +270,7 @@ def toml_value(value: Any) -> str:
     """Return a value as TOML; a text of TOML is one of JSON, but for half characters, which no name has."""
     if isinstance(value, dict):
         table: Mapping[str, Any] = value
-        return "{ " + ", ".join(f"{_key(key)} = {toml_value(inner)}" for key, inner in table.items()) + " }"
+        return "{ " + ", ".join(f"{toml_key(key)} = {toml_value(inner)}" for key, inner in table.items()) + " }"
     if isinstance(value, list):
         wide = bool(value) and isinstance(value[0], dict)
         inner = [toml_value(item) for item in value]

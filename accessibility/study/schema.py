@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -14,15 +13,12 @@ from accessibility.geo.datums import plain_datum
 from accessibility.siting import Conditions
 from accessibility.sources.files import absence, is_file
 from accessibility.sources.tomlfiles import read_toml
-from accessibility.standards import Rule, Standard, Walker
-from accessibility.streets.foot import FootAccess
-from accessibility.streets.grades import SLOPE_FACTORS
+from accessibility.standards import SETTINGS
 from accessibility.study.errortables import StrictTable, UncertaintyTable
+from accessibility.study.standardtables import StandardTable, WalkingTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from accessibility.streets.grades import SlopeFactor
 
 OSM_SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _OTHER_NAMES = {  # what planners call a key
@@ -57,98 +53,6 @@ File = Annotated[Path, BeforeValidator(_slashed)]
 Datum = Annotated[str, BeforeValidator(lambda name: plain_datum(name) if isinstance(name, str) else name)]
 Positive = Annotated[float, Field(gt=0)]
 _SHOWN = 5
-
-
-class RuleTable(StrictTable):
-    """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
-
-    walk_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None  # a week
-    kilometres: Annotated[float, Field(gt=0, le=20_000)] | None = None  # half around the Earth
-    along: Literal["network", "radius"] = "network"
-
-    @model_validator(mode="after")
-    def _one_limit(self) -> RuleTable:
-        if (self.walk_minutes is None) == (self.kilometres is None):
-            msg = "expected either walk_minutes or kilometres"
-            raise ValueError(msg)
-        return self
-
-    @property
-    def rule(self) -> Rule:
-        """The rule."""
-        if self.walk_minutes is not None:
-            return Rule.walk(self.walk_minutes)
-        return Rule.distance(self.kilometres or 0.0, along=self.along)
-
-
-def rule_table(rule: Rule) -> dict[str, Any]:
-    """Return a rule as `RuleTable` reads it."""
-    if rule.measure == "walk":
-        return {"walk_minutes": rule.limit / 60.0}
-    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
-
-
-class StandardTable(StrictTable):
-    """``[standard]``."""
-
-    urban: RuleTable = RuleTable(walk_minutes=15)
-    town: Literal["urban", "rural"] | RuleTable = "urban"
-    rural: RuleTable = RuleTable(kilometres=5)
-
-    @property
-    def standard(self) -> Standard:
-        """The standard."""
-        named = {"urban": self.urban, "rural": self.rural}
-        town = named[self.town] if isinstance(self.town, str) else self.town
-        return Standard(urban=self.urban.rule, town=town.rule, rural=self.rural.rule)
-
-
-class WalkingTable(StrictTable):
-    """``[walking]``."""
-
-    speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
-    walker: Literal["standard", "elderly", "brisk"] = "standard"
-    slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
-    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
-    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
-    access_factor_s: float | None = Field(default=None, ge=1.0, le=10.0)
-    access_factor_m: float | None = Field(default=None, ge=1.0, le=10.0)
-    access: Literal["default", "china"] = "default"
-    open_compounds: bool = False
-    ferries: bool = False
-    ferry_m_s: Annotated[float, Field(gt=0, le=25)] = 3.0  # the fastest sail 50 knots
-    ferry_wait_s: float = Field(default=600.0, ge=0, le=86_400)  # a day
-    lift_s: float = Field(default=60.0, ge=0, le=3_600)
-
-    @property
-    def the_walker(self) -> Walker:
-        """The walker: the preset, at the speed given."""
-        preset = Walker.presets[self.walker]
-        own = {name: getattr(self, name) for name in ("speed_m_s", "access_factor_s", "access_factor_m")}
-        return replace(
-            preset,
-            **{name: value for name, value in own.items() if value is not None},
-            slope=bool(self.slope),
-            stairs_factor=self.stairs_factor,
-            signal_delay_s=self.signal_delay_s,
-            open_compounds=self.open_compounds,
-        )
-
-    @property
-    def slope_factor(self) -> SlopeFactor:
-        """How slopes change the pace: by Tobler's function where the study names none."""
-        return SLOPE_FACTORS[self.slope if isinstance(self.slope, str) else "tobler"]
-
-    @property
-    def foot(self) -> FootAccess:
-        """Who may walk where, and what ferries and lifts take."""
-        return FootAccess(
-            access=self.access,
-            ferries=self.ferries,
-            ferry_m_s=self.ferry_m_s,
-            ferry_wait_s=self.ferry_wait_s,
-            lift_s=self.lift_s,
-        )
 
 
 class AreaInput(StrictTable):
@@ -312,6 +216,7 @@ class SettlementSource(StrictTable):
     layer: str | None = None
     encoding: str | None = None
     grids: File | None = None
+    bands: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_source(self) -> SettlementSource:
@@ -321,6 +226,9 @@ class SettlementSource(StrictTable):
             raise ValueError(msg)
         if self.grids is not None and self.column is None:
             msg = "grids is a file beside settings as study.save writes them; expected their column"
+            raise ValueError(msg)
+        if self.bands and self.column is None:
+            msg = "bands are of the numbers in a column; expected column = ..."
             raise ValueError(msg)
         return self
 
@@ -371,6 +279,26 @@ class StudyFile(StrictTable):
     settlement: SettlementTable = SettlementTable()
     siting: SitingTable = SitingTable()
     uncertainty: UncertaintyTable = UncertaintyTable()
+
+    @model_validator(mode="after")
+    def _settings_named(self) -> StudyFile:
+        """Refuse settings that nobody is said to have: most are one of the three, written otherwise."""
+        source, own = self.settlement.source, self.standard.own
+        column = self.inputs.population.setting
+        if own and (source == "degurba" or source.codes is not None) and column is None:
+            close = difflib.get_close_matches(_OTHER_NAMES.get(own[0].casefold(), own[0]), SETTINGS, n=1)
+            meant = f" (did you mean {close[0]}?)" if close else ""
+            msg = (
+                f"standard.{own[0]}: unknown key{meant}; expected {', '.join(SETTINGS)}, or a study whose [settlement]"
+                " is from a column or polygons that name settings of its own"
+            )
+            raise ValueError(msg)
+        known = self.standard.standard.settings
+        lost = [name for name in getattr(source, "bands", ()) if name not in known]
+        if lost:
+            msg = f"settlement.from.bands names {lost[0]!r}; expected settings of the standard: {', '.join(known)}"
+            raise ValueError(msg)
+        return self
 
 
 def tells_totals(settings: StudyFile) -> bool:

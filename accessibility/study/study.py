@@ -30,7 +30,7 @@ from accessibility.study.candidates import propose_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
 from accessibility.study.loading.context import Loading, default_cache, is_osm
 from accessibility.study.loading.gathering import gather_inputs
-from accessibility.study.loading.memory import StudyTerms, hold_inputs, settle_terms
+from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.sites import districts_of
 from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
@@ -136,7 +136,7 @@ class Study(Frozen):
         districts: object = None,
         people: str = "population",
         district: str = "name",
-        settings: str | None = None,
+        settings: str | Callable[[Any], Any] | None = None,
         groups: Sequence[str] = (),
         coordinates: str | None = None,
         split_cells: float | None = None,
@@ -162,8 +162,9 @@ class Study(Frozen):
         people, district
             Column of the people, and of the districts' names (or these are the index).
         settings
-            ``degurba``, the column of people that says ``urban``, ``town`` or ``rural``, or one of these for everybody;
-            if not given the column ``setting`` where there is one, else ``degurba``.
+            ``degurba``; the column of people, or of districts, that names them; one setting for everybody; or a rule,
+            called with the people, that returns one a row. If not given the column ``setting`` where there is one, else
+            ``degurba``. They are those of the `standard`: ``urban``, ``town`` and ``rural``, or others it names.
         groups
             Columns of people who are told apart.
         coordinates, split_cells
@@ -198,11 +199,13 @@ class Study(Frozen):
         0.75
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
-        held = hold_inputs(people_, sites, districts, population=people, district=district, groups=groups)
+        rule = settings if callable(settings) else None
+        columns = Columns(population=people, district=district, groups=groups, rule=rule)
+        held = hold_inputs(people_, sites, districts, columns)
         terms = StudyTerms(
             name=name,
             attribution=attribution,
-            settings=settings,
+            settings=None if callable(settings) else settings,
             groups=groups,
             coordinates=coordinates,
             split_cells=split_cells,
@@ -210,8 +213,7 @@ class Study(Frozen):
             walker=Walker() if walker is None else walker,
         )
         load = settle_terms(held, terms)
-        loaded = gather_inputs(load, name, lambda _: None, network)
-        return cls(path=Path(name), settings=load.settings, **loaded)
+        return cls(path=Path(name), settings=load.settings, **gather_inputs(load, name, lambda _: None, network))
 
     def __repr__(self) -> str:
         """Return the name, people and sites."""

@@ -65,6 +65,8 @@ class Cut:
         Names of the types of street.
     groups
         Names of the groups of people.
+    settings
+        Names of the settings.
     districts
         Names of the districts, in the order of their table.
     crs
@@ -77,6 +79,7 @@ class Cut:
     people: int
     kinds: tuple[str, ...]
     groups: tuple[str, ...]
+    settings: tuple[str, ...]
     districts: tuple[str, ...]
     crs: str
     findings: tuple[Finding, ...]
@@ -123,7 +126,7 @@ def _is_whole(folder: Path) -> bool:
 def open_cut(folder: Path) -> Cut:
     """Return the cut in a folder."""
     told = json.loads((folder / _LIST).read_text(encoding="utf-8"))
-    names = {name: tuple(told[name]) for name in ("kinds", "groups", "districts")}
+    names = {name: tuple(told[name]) for name in ("kinds", "groups", "settings", "districts")}
     findings = tuple(Finding(**finding) for finding in told["findings"])
     return Cut(folder=folder, people=told["people"], crs=told["crs"], findings=findings, **names)
 
@@ -140,6 +143,7 @@ def write_cut(study: Study, folder: Path) -> None:
         "people": len(study.demand),
         "kinds": network.kinds,
         "groups": tuple(study.demand.groups),
+        "settings": study.demand.settings,
         "districts": [str(name) for name in study.district_names],
         "crs": network.crs.to_wkt(),
         "findings": [{name: getattr(finding, name) for name in plain} for finding in study.findings],

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from accessibility.measures.tables import tabulate_districts
 from accessibility.present.layers.files import write_geoparquet
-from accessibility.standards import SETTINGS
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.measuring import AT_SPEED
 
@@ -42,12 +41,15 @@ class Everybody:
         ``(n,)`` people.
     setting, district
         ``(n,)`` categories.
+    settings
+        Names of the settings.
     groups
         Name to ``(n,)`` people of that group.
     """
 
     population: NDArray[np.float64]
     setting: pd.Categorical
+    settings: tuple[str, ...]
     district: pd.Categorical
     groups: Mapping[str, NDArray[np.float64]]
 
@@ -172,7 +174,7 @@ def _parts(tiles: Sequence[Tile]) -> Iterator[gpd.GeoDataFrame]:
 def _figures(part: pd.DataFrame, cut: Cut, hidden: Sequence[str]) -> pd.DataFrame:
     """Return what the tables need of some rows, in few bytes."""
     found = part[["population", "walk_s", "covered", "beyond", *hidden]].copy()
-    found["setting"] = pd.Categorical(part["setting"], categories=list(SETTINGS))
+    found["setting"] = pd.Categorical(part["setting"], categories=list(cut.settings))
     found["district"] = pd.Categorical(part["district"], categories=list(cut.districts))
     return found
 
@@ -183,6 +185,7 @@ def _whole(kept: Sequence[pd.DataFrame], cut: Cut, asked: Asked) -> Gathered:
     people = Everybody(
         population=rows["population"].to_numpy(float),
         setting=rows["setting"].array,
+        settings=cut.settings,
         district=rows["district"].array,
         groups={name: rows[f"{GROUP_OF_PEOPLE}{name}"].to_numpy(float) for name in cut.groups},
     )

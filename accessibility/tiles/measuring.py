@@ -15,7 +15,6 @@ from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import demand_table
 from accessibility.siting.pairs import Pairs, merged_rows, transposed
 from accessibility.sources.files import write_aside
-from accessibility.standards import SETTINGS, Standard, Walker
 from accessibility.streets.snapping import Snapped
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.pieces import load_piece
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.standards import Rule
+    from accessibility.standards import Rule, Standard, Walker
     from accessibility.tiles.cutting import Cut
     from accessibility.tiles.pieces import Piece
 
@@ -76,7 +75,7 @@ class Asked:
 
     @property
     def _rules(self) -> list[Rule]:
-        return [self.standard.rule(setting) for setting in SETTINGS]
+        return [rule for _, rule in self.standard.rules]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +187,9 @@ def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], path: Pa
 
 def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return of each person what is said under the measure of their own rule."""
-    setting = coverage.demand.setting
-    rules = [by_measure[coverage.standard.rule(name).measure] for name in SETTINGS]
-    found: NDArray[np.bool_] = np.select([setting == name for name in SETTINGS], rules, default=False)
+    of = {name: by_measure[rule.measure] for name, rule in coverage.standard.rules}
+    rows = coverage.demand.setting_rows
+    found: NDArray[np.bool_] = np.select([*rows.values()], [of[name] for name in rows], default=False)
     return found
 
 

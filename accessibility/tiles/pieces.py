@@ -118,6 +118,7 @@ def _load_people(cut: Cut, first: int, last: int) -> tuple[Demand, NDArray[np.ob
         xy=np.column_stack([table[axis].to_numpy() for axis in "xy"]),
         population=table["population"].to_numpy(),
         setting=table["setting"].to_numpy().astype(str),
+        settings=cut.settings,
         groups={name: table[f"{GROUP_OF_PEOPLE}{name}"].to_numpy() for name in cut.groups},
         crs=cut.metric,
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
-from accessibility.standards import CM_PER_M, SETTINGS
+from accessibility.standards import CM_PER_M
 from accessibility.streets import search
 from accessibility.streets.compounds import main_parts
 from accessibility.streets.search.straight import NO_SITE, measure_radius
@@ -254,8 +254,8 @@ class Draw:
         parts = max(len(costs) for costs in found.values())
         covered = np.zeros((parts, len(setting)), np.bool_)
         owner = np.full(len(setting), NO_SITE, np.int32)
-        for name in SETTINGS:
-            rule, here = standard.rule(name), setting == name
+        for name, rule in standard.rules:
+            here = setting == name
             for part, (cost, site) in enumerate(found[rule.measure]):
                 covered[part] |= here & (cost <= rule.cutoff)
                 np.copyto(owner, site, where=here)

@@ -12,7 +12,6 @@ from accessibility.geo.arrays import Frozen
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
-from accessibility.standards import SETTINGS
 from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import hilbert_rank, wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
@@ -239,7 +238,7 @@ class Case(Frozen):
     @cached_property
     def limits(self) -> dict[str, int]:
         """The greatest limit of each measure that a rule has, in milliseconds or centimetres."""
-        rules = [self.coverage.standard.rule(setting) for setting in SETTINGS]
+        rules = [rule for _, rule in self.coverage.standard.rules]
         # Whoever walks no farther than a radius is within it, as in `measure_coverage`.
         along = ("walk", "network")
         found = {m: max((r.cutoff for r in rules if r.measure == m), default=-1) for m in (*along, "radius")}
@@ -281,7 +280,7 @@ class Scene(Frozen):
             "totals": self.counts is None,
             "cells": not self.grid,
             "snapping": not errors.snapping_m,
-            "settlement": self.density is None or standard.urban == standard.town == standard.rural,
+            "settlement": self.density is None or len({rule for _, rule in standard.rules}) == 1,
             "speed": case.limits["walk"] < 0 or not errors.speed_m_s,
         }
         return tuple(name for name in errors.sources if not idle[name])
@@ -336,10 +335,11 @@ class Scene(Frozen):
     def circle(self) -> Circle:
         """The people of each setting in a circle."""
         demand = self.now.demand
-        setting = np.select([demand.setting == name for name in SETTINGS], [*range(len(SETTINGS))])
+        settings = demand.settings
+        setting = np.select([demand.setting == name for name in settings], [*range(len(settings))])
         rank = hilbert_rank(np.nan_to_num(self.people_xy))
         order = np.lexsort((rank, setting))
-        first = np.searchsorted(setting[order], np.arange(len(SETTINGS) + 1))
+        first = np.searchsorted(setting[order], np.arange(len(settings) + 1))
         return Circle(order=order, first=first, people=demand.population)
 
     @cached_property

@@ -12,7 +12,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.plotting import Colouring
-from accessibility.standards import MS_PER_S, SETTINGS
+from accessibility.standards import MS_PER_S
 from accessibility.wording.cards import FAR, GAINED
 
 if TYPE_CHECKING:
@@ -112,28 +112,32 @@ class DistrictCells:
         ``(n,)`` of each point: its district times the number of settings, and its setting.
     names
         The districts; last the one of points that have none.
+    settings
+        The settings.
     """
 
     cell: NDArray[np.intp]
     names: list[Any]
+    settings: tuple[str, ...]
 
     @classmethod
     def of(cls, demand: Demand, district: pd.Series[Any]) -> DistrictCells:
         """Return the cells of demand points whose districts are keyed by their ids."""
         codes, known = pd.factorize(demand.keyed(district, "district"), use_na_sentinel=True)
         codes[codes < 0] = len(known)
-        columns = np.select([demand.setting_rows[s] for s in SETTINGS], [0, 1, 2], 0)
-        return cls(cell=len(SETTINGS) * codes + columns, names=[*known, NO_DISTRICT])
+        rows = demand.setting_rows
+        columns = np.select([*rows.values()], [*range(len(rows))], 0)
+        return cls(cell=len(rows) * codes + columns, names=[*known, NO_DISTRICT], settings=demand.settings)
 
     def sums(self, values: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return the sum of the values in each cell; of nothing, how many points."""
-        shape = (len(self.names), len(SETTINGS))
+        shape = (len(self.names), len(self.settings))
         return np.bincount(self.cell, weights=values, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
 
     @cached_property
     def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """``(n,)`` points by cell, ascending in each, and where each cell begins."""
-        count = len(self.names) * len(SETTINGS)
+        count = len(self.names) * len(self.settings)
         begin = np.concatenate([[0], np.cumsum(np.bincount(self.cell, minlength=count))])
         return np.argsort(self.cell, kind="stable"), begin
 
@@ -143,7 +147,7 @@ class DistrictCells:
         points = _with_totals(self.sums(None)) > 0
         points[-1, -1] = True
         row, column = np.nonzero(points)
-        names, settings = [*self.names, TOTAL], [*SETTINGS, ALL]
+        names, settings = [*self.names, TOTAL], [*self.settings, ALL]
         labels = [(names[r], settings[k]) for r, k in zip(row.tolist(), column.tolist(), strict=True)]
         return np.flatnonzero(points), pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
 

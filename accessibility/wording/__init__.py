@@ -120,6 +120,17 @@ class Wording:
         text = entry[self.language]
         return text.format(**values) if values else text
 
+    def setting(self, name: str) -> str:
+        """Return the name of a setting: of the policy in the language, of a study's own as it stands.
+
+        Examples
+        --------
+        >>> Wording("names", "zh").setting("town"), Wording("names", "zh").setting("core")
+        ('镇区', 'core')
+        """
+        said = _sentences("names").get(f"setting_{name}")
+        return name if said is None else said[self.language]
+
 
 @cache
 def _sentences(product: str) -> Mapping[str, Mapping[str, str]]:

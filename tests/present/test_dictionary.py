@@ -22,6 +22,7 @@ from accessibility.measures.tables import group_record, group_table
 from accessibility.present.layers.files import write_csv
 from accessibility.present.layers.tables import GEOMETRY
 from accessibility.present.schema import DICTIONARY_COLUMNS, data_dictionary
+from accessibility.standards import Standard
 from accessibility.study.proposing import Question
 from accessibility.wording import _sentences
 
@@ -156,7 +157,8 @@ def test_every_column_is_told_in_both_languages_and_nothing_is_told_twice() -> N
 
 
 def test_every_sentence_is_used() -> None:
-    table = pd.concat([data_dictionary(), data_dictionary(tiled=True), data_dictionary(doubted=True)])
+    named = data_dictionary(Standard(rules={"{setting}": "3 km"}))
+    table = pd.concat([data_dictionary(), data_dictionary(tiled=True), data_dictionary(doubted=True), named])
     used = set(table["meaning"]) | set(table["empty"])
     assert {entry["en"] for entry in _sentences("dictionary").values()} == used
 

@@ -95,8 +95,8 @@ def random_town(seed: int) -> tuple[Network, Demand]:
 @pytest.mark.parametrize("preset", ["policy", "radius"])
 def test_whoever_a_place_could_cover_is_covered(seed: int, preset: str) -> None:
     streets, demand = random_town(seed)
-    standard = replace(Standard.presets[preset], urban=replace(Standard().urban, limit=300 + 60 * seed))
-    standard = replace(standard, town=None, rural=replace(standard.rural, limit=1_000))  # type: ignore[arg-type]
+    standard = Standard.presets[preset].changed(urban=f"{300 + 60 * seed} s")
+    standard = standard.changed(rural=replace(standard.rural, limit=1_000))
     today = measure_coverage(streets, demand, outlets([(600, 600)]), standard, Walker(open_compounds=False))
     area = box(-100, -100, 2_500, 1_450) if seed % 2 else None
     assert len(propose(streets, today, area)) > 0

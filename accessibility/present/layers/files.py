@@ -105,6 +105,7 @@ SHORT_NAMES = {
     "gain_people": "gain_ppl",
     "covered_people": "cov_ppl",
     "covered_share": "cov_share",
+    "covered_probability": "cov_prob",
     "marginal_per_cost": "gain_cost",
     "urban_people": "urban_ppl",
     "town_people": "town_ppl",
@@ -136,15 +137,26 @@ SHORT_NAMES = {
 _DATE = "1970-01-01"  # the format keeps the day of writing; the same inputs give the same bytes
 
 
-def short_name(column: str) -> str:
-    """Return what a column is called in a Shapefile.
+def short_names(columns: Sequence[str]) -> dict[str, str]:
+    """Return what the columns of a layer are called in a Shapefile; those of a study's own settings by number.
 
     Examples
     --------
-    >>> short_name("walk_s"), short_name("rural_covered_share_radius")
-    ('walk_s', 'rural_covr')
+    >>> short_names(["walk_s", "rural_covered_share_radius"])
+    {'walk_s': 'walk_s', 'rural_covered_share_radius': 'rural_covr'}
+    >>> short_names(["old town_people", "old town_covered_share"])
+    {'old town_people': 's1_ppl', 'old town_covered_share': 's1_cov'}
     """
-    return SHORT_NAMES.get(column, column)
+    found = {column: SHORT_NAMES.get(column, column) for column in columns}
+    own = [column.removesuffix("_people") for column in columns if column.endswith("_people")]
+    own = [
+        setting for setting in own if f"{setting}_covered_share" in columns and f"{setting}_people" not in SHORT_NAMES
+    ]
+    for k, setting in enumerate(own, start=1):
+        for ending, short in (("people", "ppl"), ("covered_share", "cov"), ("covered_share_radius", "covr")):
+            if f"{setting}_{ending}" in found:
+                found[f"{setting}_{ending}"] = f"s{k}_{short}"
+    return found
 
 
 def write_shapefiles(layers: Mapping[str, gpd.GeoDataFrame], folder: str | os.PathLike[str]) -> None:
@@ -184,7 +196,7 @@ def write_shapefiles(layers: Mapping[str, gpd.GeoDataFrame], folder: str | os.Pa
 
 def _plain(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return a layer with the names and values the format can hold."""
-    plain = layer.rename(columns=SHORT_NAMES)
+    plain = layer.rename(columns=short_names(list(layer.columns)))
     for column in plain.columns.drop(plain.geometry.name):
         values = plain[column]
         if values.dtype == np.bool_:

@@ -219,10 +219,13 @@ def _people_styles(
     too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
     yield _people_style(coverage, status, ['"covered"', *too_far])
     for distance in rural:
-        straight = coverage.standard.rural.measure == "radius"
+        settings = coverage.standard.distance_settings
+        straight = all(coverage.standard.rule(setting).measure == "radius" for setting in settings)
+        quoted = [setting.replace("'", "''") for setting in settings]
+        whom = f"\"setting\" = '{quoted[0]}'" if len(quoted) == 1 else f'"setting" IN {tuple(quoted)}'
         value = 'round("radius_m", 2)' if straight else '"network_m"'
         steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
-        yield _people_style(coverage, distance, [f"\"setting\" = 'rural' AND {step}" for step in steps])
+        yield _people_style(coverage, distance, [f"{whom} AND {step}" for step in steps])
 
 
 def _people_style(coverage: Coverage, classes: PeopleClasses, wheres: Sequence[str]) -> Style:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.geo.projection import WGS84
-from accessibility.measures.tables import DISTRICT_COLUMNS, as_text, demand_table, district_table, values_by_id
+from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
 from accessibility.present.report.sureness import with_certainty
 
 if TYPE_CHECKING:
@@ -121,10 +121,11 @@ def _districts(sources: LayerSources) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
 
-    kinds = {**dict.fromkeys(DISTRICT_COLUMNS, "float64"), "district": "string"}
+    columns = list(district_columns(sources.coverage.standard))
+    kinds = {**dict.fromkeys(columns, "float64"), "district": "string"}
     kinds |= dict.fromkeys(("outlets", "partner_banks"), "int64")
     if sources.districts is None:
-        return gpd.GeoDataFrame(pd.DataFrame(columns=list(DISTRICT_COLUMNS)).astype(kinds), geometry=[], crs=WGS84)
+        return gpd.GeoDataFrame(pd.DataFrame(columns=columns).astype(kinds), geometry=[], crs=WGS84)
     names = list(sources.districts.index)
     table = district_table(sources.coverage, sources.district, sources.site_district, names=names)
     shapes = [shapely.multipolygons(shapely.get_parts(shape)) for shape in sources.districts.geometry.to_crs(WGS84)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,8 +116,8 @@ def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
     """Return settings and their rules, settings of the same rule together, and the walking speed."""
     rows = []
     for rule, settings in _by_rule(coverage.standard).items():
-        named = words.listed(settings)
-        rows.append(([(k, text.capitalize()) for k, text in named.items()], list(words.rule(rule).items())))
+        named = words.settings(settings)
+        rows.append(([(k, text[:1].upper() + text[1:]) for k, text in named.items()], list(words.rule(rule).items())))
     rows.append((words.lines("on_foot"), words.lines("speed", of=f"{coverage.walker.speed_m_s:g}")))
     return rows
 
@@ -161,8 +160,8 @@ def hidden_notes(
 
 def _by_rule(standard: Standard) -> dict[Rule, list[str]]:
     found: dict[Rule, list[str]] = {}
-    for setting in SETTINGS:
-        found.setdefault(standard.rule(setting), []).append(setting)
+    for setting, rule in standard.rules:
+        found.setdefault(rule, []).append(setting)
     return found
 
 
@@ -173,7 +172,7 @@ def _rules_said(standard: Standard, words: MapWords) -> dict[str, list[str]]:
         text = words.rule(rule)
         spoken = f"{rule.limit / 60:g}-"
         article = "_an" if rule.measure == "walk" and spoken.startswith(_AN) else ""
-        named = words.listed(settings, joint=_JOINTS)
+        named = words.settings(settings, joint=_JOINTS)
         for language, sentence in words.lines(f"rule_of_{rule.measure}{article}", rule=text, settings=named):
             said.setdefault(language, []).append(sentence)
     return said

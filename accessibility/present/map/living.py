@@ -14,7 +14,6 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.present.map.packing import packed, steps, varints
-from accessibility.standards import SETTINGS
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
@@ -168,8 +167,9 @@ def embed_switches(
     """
     _check(switches, coverage)
     names, district = _districts(switches, coverage)
-    setting = np.select([coverage.demand.setting == s for s in SETTINGS], range(len(SETTINGS)))
-    cell = (district * len(SETTINGS) + setting) * 2 + before
+    of = coverage.demand.setting_rows
+    setting = np.select([*of.values()], [*range(len(of))])
+    cell = (district * len(of) + setting) * 2 + before
     needed = coverage.sites.open.copy()
     needed[list(keep)] = True
     worth = _worth(switches.catchments, coverage)

@@ -198,10 +198,10 @@ def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> 
         for name in ("covered", "uncovered", "unreached"):
             if name in known:
                 texts[words(name)] = " ".join(share(known[name], people, words).values())
-    for setting in ("urban", "town", "rural"):
+    for setting in (name.removesuffix("_people") for name in known if name.endswith("_people")):
         part, whole = known.get(f"{setting}_covered_share"), known.get(f"{setting}_people")
         if part is not None and whole:
-            texts[words(setting)] = words("share_covered", share=share(part * whole, whole, words))
+            texts[words.setting(setting)] = words("share_covered", share=share(part * whole, whole, words))
     if "outlets" in known or "partner_banks" in known:
         outlets, banks = known.get("outlets", 0), known.get("partner_banks", 0)
         texts[words("sites")] = words("reached_by", outlets=count(outlets), banks=count(banks))

@@ -34,7 +34,7 @@ _RURAL_COLOURS = ("#0b4a94", "#4a90cf", "#cd7a2d", "#7a2d05", "#4d4d4d")
 _MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
 _PIXELS_PER_CELL = 3
 _SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
-_SEVERAL_BIT = 16
+_SEVERAL_BIT = 128
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,18 +102,20 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         population=population,
         whom=words("all_people"),
     )
-    rural = coverage.demand.setting == "rural"
+    standard = coverage.standard
+    rural = np.isin(coverage.demand.setting, standard.distance_settings)
     if not rural.any():
         return status, walk
-    straight = coverage.standard.rural.measure == "radius"
+    straight = all(standard.rule(setting).measure == "radius" for setting in standard.distance_settings)
+    key, whom = ("layer_distance", "distance_people") if standard.names_its_own else ("layer_rural", "rural_people")
     metres = coverage.radius_m if straight else coverage.metres
     distance = PeopleClasses(
-        name=words("layer_rural_radius" if straight else "layer_rural"),
+        name=words(f"{key}_radius" if straight else key),
         labels=(*_steps(kilometres, "kilometres", words), words("no_site" if straight else "not_reached")),
         colours=_RURAL_COLOURS,
         of=np.where(rural, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
-        whom=words("rural_people"),
+        whom=words(whom),
     )
     return status, walk, distance
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
+from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,8 +77,8 @@ def tenth_km_bytes(coverage: Coverage) -> NDArray[np.uint8]:
 
 
 def states(coverage: Coverage) -> NDArray[np.uint8]:
-    """Return bit 0 covered, bit 1 unreached, bits 2-3 the setting, from 1 (so that nobody is zero)."""
-    setting = sum((coverage.demand.setting == s) * np.uint8(k) for k, s in enumerate(SETTINGS, start=1))
+    """Return bit 0 covered, bit 1 unreached, bits 2-6 the setting, from 1 (so that nobody is zero)."""
+    setting = sum(here * np.uint8(k) for k, here in enumerate(coverage.demand.setting_rows.values(), start=1))
     found: NDArray[np.uint8] = (coverage.covered + _UNREACHED_BIT * coverage.unreached + 4 * setting).astype(np.uint8)
     return found
 

@@ -21,7 +21,6 @@ from accessibility.present.map.living import MAX_BYTES
 from accessibility.present.map.outlines import count
 from accessibility.present.map.proposals import proposal_panel
 from accessibility.present.map.symbols import INKS, KINDS, SHAPES, site_key, site_svg
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from accessibility.present.map.living import SwitchLayer
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 _READ = (
     *("point", "tap", "read_people", "read_covered", "read_uncovered", "read_gained", "read_lost", "read_minutes"),
-    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", "fit", *SETTINGS),
+    *("read_no_way", "read_kilometres", "read_over", "read_several", "old_browser", "fit"),
 )
 _SWITCHED = (
     *(
@@ -81,7 +80,7 @@ def page_data(sheet: MapSheet) -> dict[str, Any]:
     keys = (*_READ, *(_SWITCHED if sheet.is_live else ()))
     streets, waters = sheet.streets, sheet.waters
     return {
-        "words": {key: sheet.words.template(key) for key in keys},
+        "words": {key: sheet.words.template(key) for key in keys} | _settings_said(sheet),
         "people": sheet.people,
         "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
         "names": sheet.names,
@@ -89,6 +88,12 @@ def page_data(sheet: MapSheet) -> dict[str, Any]:
         "water": None if waters is None else {**waters.rings, "origin": waters.origin},
         "switches": _switch_data(sheet) if sheet.is_live else None,
     }
+
+
+def _settings_said(sheet: MapSheet) -> dict[str, list[tuple[str, str]]]:
+    """Return the settings by their number, from 1, as the state of people has it."""
+    named = sheet.coverage.demand.settings
+    return {f"setting_{k}": list(sheet.words.settings([name]).items()) for k, name in enumerate(named, start=1)}
 
 
 def _switch_data(sheet: MapSheet) -> dict[str, Any]:
@@ -115,7 +120,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         "against": "drawn" if sheet.before is None else "today",
         "headline": headline_forms(now, words),
         "before": today_said(sheet.today, words),
-        "settings": [words(setting) for setting in SETTINGS],
+        "settings": [words.setting(setting) for setting in now.demand.settings],
         "change": {"name": changes.name, "colours": changes.colours, "layer": 0 if sheet.before is not None else -1},
         "what": names,
         "shapes": SHAPES,

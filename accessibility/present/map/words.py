@@ -97,10 +97,14 @@ class MapWords:
             return self.told("walk_rule", minutes=f"{rule.limit / 60:g}")
         return self.told(f"{rule.measure}_rule", kilometres=f"{rule.limit / 1_000:g}")
 
-    def listed(self, keys: Sequence[str], *, joint: dict[str, str] | None = None) -> dict[str, str]:
-        """Return several words in a row, by HTML language."""
+    def setting(self, name: str) -> str:
+        """Return the name of a setting on one line."""
+        return " ".join(dict.fromkeys(self.settings([name]).values()))
+
+    def settings(self, names: Sequence[str], *, joint: dict[str, str] | None = None) -> dict[str, str]:
+        """Return the names of settings in a row, by HTML language."""
         between: dict[str, Any] = _AND if joint is None else joint
         return {
-            _HTML[language]: between[language].join(Wording("map", language)(key) for key in keys)
+            _HTML[language]: between[language].join(Wording("map", language).setting(name) for name in names)
             for language in self.languages
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS
+from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -180,13 +180,13 @@ def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bo
 
 
 def tell_times(coverage: Coverage) -> pd.DataFrame:
-    """Return people by walking time: one row per class with its urban, town and rural people, all, and their share."""
+    """Return people by walking time: one row per class with its people of each setting, all, and their share."""
     minutes = coverage.standard.walk_classes
     step = _steps(coverage.walk_s, minutes, _S_PER_MIN * MS_PER_S, MS_PER_S)
     people = coverage.demand.population
     labels = class_labels(minutes)
     table = pd.DataFrame({"class": labels})
-    for setting in SETTINGS:
+    for setting in coverage.demand.settings:
         here = coverage.demand.setting == setting
         table[setting] = np.bincount(step[here], weights=people[here], minlength=len(labels))
     table["people"] = np.bincount(step, weights=people, minlength=len(labels))
@@ -194,8 +194,8 @@ def tell_times(coverage: Coverage) -> pd.DataFrame:
 
 
 def tell_distances(coverage: Coverage) -> pd.DataFrame:
-    """Return rural people by distance to the nearest site: along the network, and in a straight line."""
-    rural = coverage.demand.setting == "rural"
+    """Return people judged by distance (rural ones) by that: along the network, and in a straight line."""
+    rural = np.isin(coverage.demand.setting, coverage.standard.distance_settings)
     people = coverage.demand.population[rural]
     kilometres = coverage.standard.distance_classes
     labels = class_labels(kilometres)
@@ -234,7 +234,7 @@ def class_labels(limits: tuple[float, ...]) -> list[str]:
 
 
 def _by_radius(standard: Standard) -> bool:
-    return any(standard.rule(s).measure == "radius" for s in SETTINGS)
+    return any(rule.measure == "radius" for _, rule in standard.rules)
 
 
 def _case(what: str, case: str, now: Coverage, other: Coverage, *, applies: bool) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts
+from accessibility.present.charts import SERIES, Axes, Series, draw_bars, draw_frontier, draw_parts, series_colours
 from accessibility.present.report.facts import NO_WAY
 from accessibility.present.report.mapsketch import Paper, Pin, draw_people, pin_sign, site_sign
 from accessibility.present.report.sentences import say_conditions
 from accessibility.sites import KINDS
-from accessibility.standards import SETTINGS
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, QUIET, drawing, element
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.language import Tongue, Voice
     from accessibility.present.report.facts import Facts
+    from accessibility.standards import Standard
 
 _MOST_PINS = 15
 _PALE = "#4f8fc0"  # as the map has them who are covered today
@@ -143,9 +143,9 @@ def _before_and_after(facts: Facts, pictures: Pictures, voice: Voice) -> tuple[I
 
 
 def _times(facts: Facts, voice: Voice) -> Illustration:
-    table, rule = facts.times, facts.standard.urban
-    limit = rule.limit / _S_PER_MIN if rule.measure == "walk" else 0.0
-    marked, classes = rule.measure == "walk", facts.standard.walk_classes
+    table, standard = facts.times, facts.standard
+    limit, marked = _marked_minutes(standard)
+    classes = standard.walk_classes
 
     def caption(tongue: Tongue) -> str:
         more = {"minutes": f"{limit:g}"} if marked else {}
@@ -158,18 +158,26 @@ def _times(facts: Facts, voice: Voice) -> Illustration:
         notes=tuple(voice.first.percent(people, facts.population) for people in table["people"]),
         mark_after=classes.index(limit) + 1 if marked else None,
     )
+    settings = standard.settings
     series = [
-        Series(voice.short(_wording(setting)), tuple(table[setting].astype(float)), colour)
-        for setting, colour in zip(SETTINGS, SERIES, strict=True)
+        Series(voice.short(lambda t, s=setting: t.setting(s)), tuple(table[setting].astype(float)), colour)  # type: ignore[misc]
+        for setting, colour in zip(settings, series_colours(len(settings)), strict=True)
     ]
     return Illustration(drawing=draw_bars(axes, series, stacked=True), caption=voice.each(caption))
 
 
+def _marked_minutes(standard: Standard) -> tuple[float, bool]:
+    """Return the limit that is drawn among walks, and whether there is one: of urban people, or of all who walk."""
+    rules = {standard.urban} if not standard.names_its_own else {rule for _, rule in standard.rules}
+    walks = [rule for rule in rules if rule.measure == "walk"]
+    return (walks[0].limit / _S_PER_MIN, True) if len(walks) == 1 else (0.0, False)
+
+
 def _distances(facts: Facts, voice: Voice) -> Illustration:
-    table = facts.distances
+    table, own = facts.distances, "_own" if facts.standard.names_its_own else ""
     rural = float(table["population"].iloc[0])
     axes = Axes(
-        title=voice.short(_wording("sheet_distances")),
+        title=voice.short(_wording(f"sheet_distances{own}")),
         across=voice.short(_wording("axis_km"), " · "),
         classes=_classes(table, voice),
     )
@@ -180,8 +188,13 @@ def _distances(facts: Facts, voice: Voice) -> Illustration:
             ("radius", "straight_line", SERIES[2]),
         )
     ]
-    caption = voice.each(lambda t: t("distances_caption", population=t.number(rural), date=facts.date))
-    return Illustration(drawing=draw_bars(axes, series, stacked=False), caption=caption)
+    settings = facts.standard.distance_settings
+
+    def caption(tongue: Tongue) -> str:
+        people, named = tongue.number(rural), tongue.listed(settings)
+        return tongue(f"distances_caption{own}", population=people, settings=named, date=facts.date)
+
+    return Illustration(drawing=draw_bars(axes, series, stacked=False), caption=voice.each(caption))
 
 
 def _frontier(facts: Facts, voice: Voice) -> Illustration:

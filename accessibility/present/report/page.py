@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.measures.tables import TOTAL
+from accessibility.measures.tables import TOTAL, district_columns
 from accessibility.present.language import NOTHING, Voice
 from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.illustrations import Pictures, illustrate
@@ -109,7 +109,7 @@ def view_table(sheet: Sheet, voice: Voice, *, left_out: int = 0) -> TableView:
 
 def heading(column: SheetColumn, voice: Voice) -> list[tuple[str, str]]:
     """Return the heading of a column in each language, alike ones once."""
-    said = voice.each(lambda tongue: tongue.or_else(f"col_{column.name}", column.name))
+    said = voice.each(column.heading)
     return said[:1] if len({words for _, words in said}) == 1 else said
 
 
@@ -236,17 +236,20 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
     """Return the tables that the page prints, with the columns that fit on paper."""
     elderly = "elderly_people" if facts.clusters.table["elderly_people"].notna().any() else ""
     short = {name: _shortened(sheet) for name, sheet in sheets.items()}
-    shares = "covered_share urban_covered_share town_covered_share rural_covered_share rural_covered_share_radius"
+    by_setting = {
+        "SHARES": [name for name in district_columns(facts.standard) if name.endswith(("_covered_share", "_radius"))],
+        "SETTINGS": facts.standard.settings,
+    }
     chosen = {
         "settings": ("settings", "setting population covered covered_share covered_share_radius uncovered unreached"),
-        "districts": ("districts", f"district population covered {shares} uncovered unreached"),
+        "districts": ("districts", "district population covered covered_share SHARES uncovered unreached"),
         "walking": ("districts", "district population walk_min_mean walk_min_p50 walk_min_p90 outlets partner_banks"),
         "sensitivity": (
             "sensitivity",
             "what case applies population covered covered_share covered_share_radius points",
         ),
         "groups": ("groups", "group population covered covered_share covered_elderly covered_share_elderly"),
-        "times": ("times", "class urban town rural people share"),
+        "times": ("times", "class SETTINGS people share"),
         "distances": ("distances", "class network radius population"),
         "blackspots": (
             "blackspots",
@@ -272,7 +275,8 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
     tables = {}
     for name, (sheet, columns) in chosen.items():
         left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)
-        tables[name] = view_table(short[sheet].only(*columns.split()), voice, left_out=left_out)
+        named = [column for word in columns.split() for column in by_setting.get(word, [word])]
+        tables[name] = view_table(short[sheet].only(*named), voice, left_out=left_out)
     return tables
 
 

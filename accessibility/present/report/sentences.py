@@ -9,11 +9,11 @@ import pandas as pd
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.siting.objectives import say_objective
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts
+    from accessibility.standards import Standard
 
 _WORST = 3
 _M_PER_KM = 1_000
@@ -57,14 +57,22 @@ def say_uncovered(facts: Facts, tongue: Tongue) -> str:
 
 
 def say_readings(facts: Facts, tongue: Tongue) -> str:
-    """Return the rural share by both readings of the distance; nothing where no rural distance is walked."""
-    row = next(row for row in facts.settings.to_dict("records") if row["setting"] == "rural")
-    rule = facts.standard.rural
+    """Return the (rural) share by both readings of the distance; nothing where no such distance is walked."""
+    rows = {row["setting"]: row for row in facts.settings.to_dict("records")}
+    told = (
+        _both_readings(facts.standard, setting, rows[setting], tongue) for setting in facts.standard.distance_settings
+    )
+    return _joined(tongue, *told)
+
+
+def _both_readings(standard: Standard, setting: str, row: dict[Any, Any], tongue: Tongue) -> str:
+    rule = standard.rule(setting)
     if rule.measure != "network" or not row["population"] > 0:
         return ""
     people, network, radius = (float(row[name]) for name in ("population", "covered", "covered_radius"))
     return tongue(
-        "both_readings",
+        "both_readings_of" if standard.names_its_own else "both_readings",
+        setting=setting,
         population=tongue.number(people),
         km=f"{rule.limit / _M_PER_KM:g}",
         network=tongue.percent(network, people),
@@ -258,7 +266,7 @@ def say_quality(facts: Facts, tongue: Tongue) -> list[str]:
 def say_method(facts: Facts, tongue: Tongue) -> list[str]:
     """Return how the figures were computed, in plain words."""
     walker = facts.walker
-    rules = [facts.standard.rule(setting) for setting in SETTINGS]
+    rules = [rule for _, rule in facts.standard.rules]
     limits = tongue.listed(f"{limit / 1_000:g}" for limit in sorted({r.limit for r in rules if r.measure != "walk"}))
     return [
         tongue("method_rule", rules=tongue.rules(facts.standard)),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.measures.tables import NO_DISTRICT, TOTAL, district_columns
 from accessibility.present.report.facts import NO_WAY
-from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts
     from accessibility.present.report.sureness import SureFacts
+    from accessibility.standards import Standard
 
 # Findings that have one row per district, each person in one of them at most.
 _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total")
@@ -36,16 +36,26 @@ class SheetColumn:
         districts, ``sum`` is an exact number.
     prefix
         Of the wording of ``code`` cells.
+    setting
+        Whose figures they are, where a study has settings of its own.
     """
 
     name: str
     kind: Kind
     prefix: str = ""
+    setting: str = ""
 
     @property
     def is_text(self) -> bool:
         """Whether its cells are words."""
         return self.kind in ("text", "code", "place", "flag")
+
+    def heading(self, tongue: Tongue) -> str:
+        """Return its heading in one language."""
+        if not self.setting:
+            return tongue.or_else(f"col_{self.name}", self.name)
+        ending = self.name.removeprefix(self.setting)
+        return tongue(f"col_of{ending}", setting=self.setting) if ending else self.setting
 
     def words(self, value: Any, tongue: Tongue) -> str:
         """Return a cell of words in one language."""
@@ -79,11 +89,11 @@ class Sheet:
 def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
     sheets = [
-        Sheet("districts", facts.districts, _DISTRICTS if facts.sure is None else (*_DISTRICTS, *_BARS)),
+        Sheet("districts", facts.districts, (*_of_districts(facts.standard), *(() if facts.sure is None else _BARS))),
         Sheet("settings", facts.settings, _SETTINGS),
         Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
         Sheet("groups", facts.groups, _GROUPS),
-        Sheet("times", facts.times, _TIMES),
+        Sheet("times", facts.times, _of_times(facts.standard)),
         Sheet("distances", facts.distances, _DISTANCES),
         Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"})), _BLACKSPOTS),
         Sheet("proposal", _called(_sites(facts.proposal)), _PROPOSAL),
@@ -196,8 +206,10 @@ def _sites(proposal: ProposalFacts | None) -> pd.DataFrame:
 
 def _code(text: str, prefix: str, tongue: Tongue) -> str:
     """Return what a code means; a code that no wording knows stands as it is."""
-    if not prefix and text in (*SETTINGS, TOTAL):
-        return tongue(text)
+    if prefix == "setting" and text != TOTAL:
+        return tongue.setting(text)
+    if (not prefix and text == TOTAL) or prefix == "setting":
+        return tongue("total")
     if text == NO_WAY:
         return tongue("no_way")
     if prefix == "case" and text.replace(".", "").isdigit():
@@ -206,6 +218,25 @@ def _code(text: str, prefix: str, tongue: Tongue) -> str:
         role, _, group = text.partition(" ")  # "population 60+"
         return f"{tongue.or_else(f'role_{role}', role)} {group}".strip()
     return tongue.or_else(f"{prefix}_{text}", "" if prefix == "param" else text)
+
+
+def _of_districts(standard: Standard) -> tuple[SheetColumn, ...]:
+    """Return the columns of ``districts.csv``, some for each setting."""
+    of = {column.name: column for column in _DISTRICTS} | {
+        column.name: column for ending, kind in _BY_SETTING.items() for column in _of_settings(standard, kind, ending)
+    }
+    return tuple(of[name] for name in district_columns(standard))
+
+
+def _of_times(standard: Standard) -> tuple[SheetColumn, ...]:
+    """Return the columns of people by walking time, one for each setting."""
+    first, *rest = _TIMES
+    return (first, *_of_settings(standard, "count"), *rest)
+
+
+def _of_settings(standard: Standard, kind: Kind, ending: str = "") -> list[SheetColumn]:
+    own = standard.names_its_own
+    return [SheetColumn(f"{s}{ending}", kind, setting=s if own else "") for s in standard.settings]
 
 
 def _columns(kinds: Mapping[Kind, str], order: str) -> tuple[SheetColumn, ...]:
@@ -222,14 +253,14 @@ _COVERED = "covered covered_share uncovered unreached"
 _DISTRICTS = _columns(
     {
         "place": "district",
-        "count": "population urban_people town_people rural_people covered uncovered unreached outlets partner_banks",
-        "share": "covered_share urban_covered_share town_covered_share rural_covered_share rural_covered_share_radius",
+        "count": "population covered uncovered unreached outlets partner_banks",
+        "share": "covered_share",
         "decimal": "walk_min_mean walk_min_p50 walk_min_p90",
     },
-    "district population urban_people town_people rural_people covered covered_share urban_covered_share"
-    " town_covered_share rural_covered_share rural_covered_share_radius uncovered unreached walk_min_mean walk_min_p50"
-    " walk_min_p90 outlets partner_banks",
+    "district population covered covered_share uncovered unreached walk_min_mean walk_min_p50 walk_min_p90 outlets"
+    " partner_banks",
 )
+_BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
 _BARS = _columns({"share": "covered_share_low covered_share_high"}, "covered_share_low covered_share_high")
 _UNCERTAINTY = _columns(
     {"code": "source:source", "points": "bias_points", "sum": "sd_points error_points", "share": "part"},
@@ -241,7 +272,7 @@ _IMPROVEMENTS = _columns(
 )
 _SETTINGS = _columns(
     {
-        "code": "setting:",
+        "code": "setting:setting",
         "count": "population covered uncovered unreached covered_radius",
         "share": "covered_share covered_share_radius",
     },
@@ -265,16 +296,14 @@ _GROUPS = _columns(
     },
     "group population covered covered_share covered_elderly covered_share_elderly",
 )
-_TIMES = _columns(
-    {"code": "class:", "count": "urban town rural people", "share": "share"}, "class urban town rural people share"
-)
+_TIMES = _columns({"code": "class:", "count": "people", "share": "share"}, "class people share")
 _DISTANCES = _columns({"code": "class:", "count": "network radius population"}, "class network radius population")
 _BLACKSPOTS = _columns(
     {
         "plain": "rank",
         "text": "at outlet_id outlet_name bank_id bank_name candidate_id candidate_name",
         "place": "district",
-        "code": "setting: outlet_kind:kind action:action",
+        "code": "setting:setting outlet_kind:kind action:action",
         "count": "people elderly_people unreached_people streetless_people bank_people candidate_people",
         "degrees": "lon lat gcj_lon gcj_lat",
         "decimal": "outlet_min outlet_km outlet_straight_km bank_min bank_km bank_straight_km"

@@ -63,7 +63,7 @@ const living = (() => {
     const nobody = () => ({ people: 0, covered: 0, before: 0, gained: 0, lost: 0 });
     const found = { total: nobody(), settings: of.settings.map(nobody), districts: [...of.districts, null].map(nobody) };
     for (let cell = 0; cell < all.length; cell++) {
-      const here = [found.total, found.settings[Math.floor(cell / 2) % 3], found.districts[Math.floor(cell / 6)]];
+      const here = [found.total, found.settings[Math.floor(cell / 2) % of.settings.length], found.districts[Math.floor(cell / 2 / of.settings.length)]];
       for (const sum of here) {
         sum.people += all[cell];
         sum.covered += covered[cell];

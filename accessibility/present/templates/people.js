@@ -1,7 +1,6 @@
 // People on the map: dots that are drawn at any zoom, or a picture, and what the pointer reads of them.
 const people = (() => {
   const [TOP, NONE] = [250, 255];
-  const SETTINGS = ["", "urban", "town", "rural"];
   const RADIUS = 6378137, HALF = Math.PI * RADIUS;
   const [LEAST, CROWD] = [2, 20000];
   const of = data.people;
@@ -200,11 +199,11 @@ const people = (() => {
     const over = (value, scale) => value > TOP ? words("read_over", { of: TOP / scale }) : (value / scale).toFixed(scale > 1 ? 1 : 0);
     const number = count < 10 ? String(Math.round(count * 10) / 10) : whole(count);
     return [
-      words("read_people", { of: number }), words(SETTINGS[(state >> 2) & 3]),
+      words("read_people", { of: number }), words(`setting_${(state >> 2) & 31}`),
       words(state & 1 ? "read_covered" : "read_uncovered"),
       minutes === NONE ? words("read_no_way") : words("read_minutes", { of: over(minutes, 1) }),
       tenths === NONE ? "" : words("read_kilometres", { of: over(tenths, 10) }),
-      state & 16 ? words("read_several") : "",
+      state & 128 ? words("read_several") : "",
     ].filter(Boolean);
   };
 

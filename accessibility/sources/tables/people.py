@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from accessibility.sources.tables.reading import HeldTable
 
-_SETTINGS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _UNREADABLE_SHARE = 0.05
 
 
@@ -135,8 +134,7 @@ def read_people_rows(
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
     if spec.setting is not None:
-        texts = table[require_column(table, "setting", source=source, given=spec.setting)]
-        values["setting"] = texts.replace(_SETTINGS).to_numpy(dtype=object)
+        values["setting"] = table[require_column(table, "setting", source=source, given=spec.setting)].to_numpy()
     if spec.district is not None:
         values["district"] = table[require_column(table, "district", source=source, given=spec.district)].to_numpy()
     for group, name in spec.groups.items():

@@ -12,38 +12,54 @@ from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.sites import Sites
 from accessibility.sources.tables.reading import HeldTable, hold_table
-from accessibility.standards import SETTINGS, Standard, Walker
 from accessibility.study.loading.context import Loading, default_cache
-from accessibility.study.schema import StudyFile, rule_table
+from accessibility.study.schema import StudyFile
+from accessibility.study.standardtables import rule_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from accessibility.standards import Standard, Walker
 
 _KINDS = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _DEGURBA = "degurba"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """What columns of values in memory are called.
+
+    Parameters
+    ----------
+    population, district
+        Columns of the people, and of the districts' names.
+    groups
+        Columns of people who are told apart.
+    rule
+        Called with the frame of people; returns the setting of each row. None where another thing says it.
+    """
+
+    population: str
+    district: str
+    groups: Sequence[str] = ()
+    rule: Callable[[Any], Any] | None = None
+
+
 def hold_inputs(
-    people: object,
-    sites: Mapping[str, object],
-    districts: object,
-    *,
-    population: str,
-    district: str,
-    groups: Sequence[str] = (),
+    people: object, sites: Mapping[str, object], districts: object, columns: Columns
 ) -> dict[str, HeldTable]:
     """Return the tables of a study by the name of the input: people, outlets, banks, candidates, districts.
 
     Parameters
     ----------
     people
-        `Demand`, or a frame whose column of people is `population`.
+        `Demand`, or a frame with a column of people.
     sites
         Outlets, banks and candidates: `Sites` (of several kinds, too) or frames; those that are None are left out.
     districts
-        A frame of polygons whose names stand in the column `district`, or in its index; None without any.
-    groups
-        Columns of people who are told apart.
+        A frame of polygons whose names stand in a column, or in its index; None without any.
+    columns
+        What columns are called, and the rule that names settings.
 
     Raises
     ------
@@ -51,15 +67,17 @@ def hold_inputs(
         A value that is none of these.
     """
     frame = people.to_gdf() if isinstance(people, Demand) else people
-    columns = {} if isinstance(people, Demand) else {population: "population"}
-    held = {"people": hold_table("people", frame, columns, counts=("population", *groups))}
+    if columns.rule is not None and isinstance(frame, pd.DataFrame):
+        frame = frame.assign(setting=columns.rule(frame))
+    renamed = {} if isinstance(people, Demand) else {columns.population: "population"}
+    held = {"people": hold_table("people", frame, renamed, counts=("population", *columns.groups))}
     for role, given in _by_role(sites).items():
         held[role] = hold_table(role, _marked(given, role))
     if districts is not None:
         named = districts
-        if isinstance(districts, pd.DataFrame) and district not in districts.columns:
+        if isinstance(districts, pd.DataFrame) and columns.district not in districts.columns:
             named = districts.rename_axis("name").reset_index()
-        held["districts"] = hold_table("districts", named, {district: "name"} if named is districts else None)
+        held["districts"] = hold_table("districts", named, {columns.district: "name"} if named is districts else None)
     return held
 
 
@@ -124,8 +142,8 @@ class StudyTerms:
     name, attribution
         Of the study, and its data attribution.
     settings
-        ``degurba``, the column of the people that says urban, town or rural, or one of these for everybody; where it is
-        None the column ``setting``, or else the Degree of Urbanisation.
+        ``degurba``, the column of people or districts that names them, or the setting of everybody; where it is None
+        the column ``setting``, or else the Degree of Urbanisation.
     groups
         Columns of people who are told apart.
     coordinates
@@ -164,14 +182,19 @@ def settle_terms(held: Mapping[str, HeldTable], terms: StudyTerms) -> Loading:
     settings, walker = terms.settings, terms.walker
     people = held["people"].table
     column: str | None = None
-    if settings in SETTINGS:
+    of_districts = settings in held["districts"].table.columns if "districts" in held else False
+    source: dict[str, Any] = {}
+    if settings in terms.standard.settings:
         people["setting"], column = settings, "setting"
     elif settings in people.columns:
         column = settings
+    elif of_districts:
+        column, source = settings, {"polygons": "districts"}
     elif settings is None:
         column = "setting" if "setting" in people.columns else None
     elif settings != _DEGURBA:
-        msg = f"settings is {settings!r}; expected 'degurba', one of {', '.join(SETTINGS)}, or a column of the people"
+        known = ", ".join(terms.standard.settings)
+        msg = f"settings is {settings!r}; expected 'degurba', one of {known}, or a column of people or districts"
         raise InputError(msg)
     table = {key: value for key, value in (("coordinates", terms.coordinates),) if value is not None}
     inputs: dict[str, Any] = {
@@ -190,9 +213,9 @@ def settle_terms(held: Mapping[str, HeldTable], terms: StudyTerms) -> Loading:
     content = {
         "name": terms.name,
         "attribution": terms.attribution,
-        "standard": {setting: rule_table(terms.standard.rule(setting)) for setting in SETTINGS},
+        "standard": {setting: rule_table(rule) for setting, rule in terms.standard.rules},
         "walking": asdict(walker),
         "inputs": inputs,
-        "settlement": {"from": {"column": column} if column else _DEGURBA},
+        "settlement": {"from": {"column": column, **source} if column else _DEGURBA},
     }
     return Loading(settings=StudyFile.model_validate(content), folder=Path(), cache=default_cache(), held=held)

@@ -14,14 +14,13 @@ from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent
 from accessibility.geo.projection import WGS84
-from accessibility.settlement import REACH_M, classify_settings, settings_from_codes
+from accessibility.settlement import REACH_M, classify_settings, read_settings, settings_from_codes
 from accessibility.sources.areas import locate, named_rows, read_polygons
 from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
 from accessibility.sources.tables.people import PeopleSpec, read_people_rows
-from accessibility.standards import SETTINGS
 from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
 from accessibility.study.saving import read_grids, read_shapes
@@ -233,12 +232,13 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         people, district, more = _held_against_totals(load, area, people, district, inside)
         inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
         findings += more
-    setting, settlement, more = _settings(load, people)
+    setting, settlement, more = _settings(load, people, inside)
     demand = Demand(
         ids=people.ids[inside],
         xy=people.lonlat[inside],
         population=people.population[inside],
         setting=setting[inside],
+        settings=load.settings.standard.standard.settings,
         groups={g: people.columns[g][inside].astype(float) for g in people.groups},
         crs=WGS84,
     )
@@ -321,7 +321,8 @@ def _held_against_totals(
         columns[group][inside] *= scaled.factor
     names = area.index.to_numpy(dtype=object)[scaled.empty]
     # Where a column says the setting, nobody says theirs: the stricter rule.
-    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else "urban"}
+    strictest = load.settings.standard.standard.settings[0]
+    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else strictest}
     new = {c: names if c == "district" else np.full(len(names), given.get(c, 0.0), dtype=object) for c in columns}
     points = shapely.point_on_surface(area.geometry.to_numpy()[scaled.empty])
     whole = replace(
@@ -414,11 +415,13 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
     return [finding]
 
 
-def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], Settlement | None, list[Finding]]:
+def _settings(
+    load: Loading, people: People, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.str_], Settlement | None, list[Finding]]:
     """Return urban, town or rural for every row, and what the classification found where density decides."""
     source, name = load.settings.settlement.source, _people_source(load)
     if isinstance(source, SettlementSource) and source.polygons is not None:
-        setting, findings = _settings_of_polygons(load, people)
+        setting, findings = _settings_of_polygons(load, people, inside)
         return setting, None, findings
     if "setting" in people.columns:
         return _given_settings(load, people), None, []
@@ -435,43 +438,38 @@ def _settings(load: Loading, people: People) -> tuple[NDArray[np.str_], Settleme
 
 
 def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
-    name = _people_source(load)
-    row_of, said = pd.factorize(people.columns["setting"], use_na_sentinel=False)
-    words = pd.Series(said).astype("string").str.strip()
-    if _settings_are_codes(load):
-        return _of_codes(words.take(row_of), people.ids, name)
-    bad = ~words.isin(SETTINGS).to_numpy(dtype=np.bool_)[row_of]
-    if bad.any():
-        found = f"{int(bad.sum())} rows have another setting, first {words[row_of[bad][0]]!r}"
-        msg = f"{name}: {found}; expected {', '.join(SETTINGS)}"
-        raise InputError(msg)
-    return words.to_numpy(dtype="<U5")[row_of]
+    return _read_settings(load, people.columns["setting"], people.ids, _people_source(load))
 
 
-def _settings_of_polygons(load: Loading, people: People) -> tuple[NDArray[np.str_], list[Finding]]:
-    """Return the setting of the polygon that each row lies in, rural outside all.
+def _settings_of_polygons(
+    load: Loading, people: People, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.str_], list[Finding]]:
+    """Return the setting of the polygon that each row lies in; outside all that of the last rule, rural.
 
     Polygons say it in their column ``setting``, another one that the study names, or by codes.
     """
     source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
-    path = load.file(source.polygons)  # type: ignore[arg-type]
+    standard = load.settings.standard.standard
+    path = load.table(source.polygons)  # type: ignore[arg-type]
     column = source.codes or source.column or "setting"
     shapes, findings = read_polygons(path, column=column, layer=source.layer, encoding=source.encoding)
-    named = shapes["name"].astype("string")
-    if source.codes is not None:
-        setting = _of_codes(named, ["a polygon"] * len(named), path.name)
-    else:
-        bad = sorted(set(named) - set(SETTINGS))
-        if bad:
-            msg = f"{path.name}: {column} is {', '.join(bad)}; expected {', '.join(SETTINGS)}"
-            raise InputError(msg)
-        setting = named.to_numpy(dtype="<U5")
-    return np.append(setting, "rural")[locate(people.lonlat, shapes)], findings
+    setting = _read_settings(load, shapes["name"], ["a polygon"] * len(shapes), path.name)
+    at = locate(people.lonlat, shapes)
+    lost = float(people.population[(at < 0) & inside].sum())
+    if standard.names_its_own and lost > 0:
+        message = f"{lost:,.0f} people live in none of its polygons: they count as {standard.settings[-1]!r}"
+        findings = [*findings, Finding(code="outside-settings", source=path.name, message=message, people=lost)]
+    return np.append(setting, standard.settings[-1])[at], findings
 
 
-def _of_codes(codes: pd.Series[Any], names: Any, source: str) -> NDArray[np.str_]:
+def _read_settings(load: Loading, said: Any, names: Any, source: str) -> NDArray[np.str_]:
+    """Return the settings that a column says, by their names, by numbers in bands or by codes."""
+    given: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # `bands` of no other
     try:
-        return settings_from_codes(codes.to_numpy(dtype=str), list(names))
+        if _settings_are_codes(load):
+            return settings_from_codes(pd.Series(said).astype("string").str.strip().to_numpy(dtype=str), list(names))
+        bands = given.bands if isinstance(given, SettlementSource) else None
+        return read_settings(list(said), load.settings.standard.standard.settings, bands)
     except InputError as error:
         msg = f"{source}: {error}"
         raise InputError(msg) from error

@@ -1,0 +1,134 @@
+"""``[standard]`` and ``[walking]`` of a study: what near enough means, and how people walk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from accessibility.standards import SETTINGS, Rule, Standard, Walker
+from accessibility.streets.foot import FootAccess
+from accessibility.streets.grades import SLOPE_FACTORS
+from accessibility.study.errortables import StrictTable
+
+if TYPE_CHECKING:
+    from accessibility.streets.grades import SlopeFactor
+
+
+class RuleTable(StrictTable):
+    """``{ walk_minutes = 15 }`` or ``{ kilometres = 5, along = "network" }``."""
+
+    walk_minutes: Annotated[float, Field(gt=0, le=10_080)] | None = None  # a week
+    kilometres: Annotated[float, Field(gt=0, le=20_000)] | None = None  # half around the Earth
+    along: Literal["network", "radius"] = "network"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> RuleTable:
+        if (self.walk_minutes is None) == (self.kilometres is None):
+            msg = "expected either walk_minutes or kilometres"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def rule(self) -> Rule:
+        """The rule."""
+        if self.walk_minutes is not None:
+            return Rule.walk(self.walk_minutes)
+        return Rule.distance(self.kilometres or 0.0, along=self.along)
+
+
+def rule_table(rule: Rule) -> dict[str, Any]:
+    """Return a rule as `RuleTable` reads it."""
+    if rule.measure == "walk":
+        return {"walk_minutes": rule.limit / 60.0}
+    return {"kilometres": rule.limit / 1_000.0, "along": rule.measure}
+
+
+class StandardTable(StrictTable):
+    """``[standard]``: the rules of urban, town and rural, or those of settings that a study names itself.
+
+    Where any other setting is named, those that are named are all there are. A rule may be another setting's name.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str | RuleTable] = Field(init=False)
+
+    urban: RuleTable = RuleTable(walk_minutes=15)
+    town: str | RuleTable = "urban"
+    rural: RuleTable = RuleTable(kilometres=5)
+
+    @model_validator(mode="after")
+    def _known_settings(self) -> StandardTable:
+        rules = self._tables
+        for name, rule in rules.items():
+            if isinstance(rule, str) and not isinstance(rules.get(rule), RuleTable):
+                others = [setting for setting, other in rules.items() if isinstance(other, RuleTable)]
+                msg = f"{name} = {rule!r}; expected a rule, or a setting that has one: {', '.join(others)}"
+                raise ValueError(msg)  # noqa: TRY004 -- which pydantic takes
+        return self
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Settings that are none of urban, town and rural."""
+        return tuple(self.__pydantic_extra__ or ())
+
+    @property
+    def _tables(self) -> dict[str, str | RuleTable]:
+        named = [name for name in SETTINGS if not self.own or name in self.model_fields_set]
+        return {name: getattr(self, name) for name in named} | (self.__pydantic_extra__ or {})
+
+    @property
+    def standard(self) -> Standard:
+        """The standard."""
+        tables = self._tables
+        rules = {name: (tables[table] if isinstance(table, str) else table) for name, table in tables.items()}
+        return Standard(rules={name: table.rule for name, table in rules.items()})  # type: ignore[union-attr]
+
+
+class WalkingTable(StrictTable):
+    """``[walking]``."""
+
+    speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
+    walker: Literal["standard", "elderly", "brisk"] = "standard"
+    slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
+    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
+    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
+    access_factor_s: float | None = Field(default=None, ge=1.0, le=10.0)
+    access_factor_m: float | None = Field(default=None, ge=1.0, le=10.0)
+    access: Literal["default", "china"] = "default"
+    open_compounds: bool = False
+    ferries: bool = False
+    ferry_m_s: Annotated[float, Field(gt=0, le=25)] = 3.0  # the fastest sail 50 knots
+    ferry_wait_s: float = Field(default=600.0, ge=0, le=86_400)  # a day
+    lift_s: float = Field(default=60.0, ge=0, le=3_600)
+
+    @property
+    def the_walker(self) -> Walker:
+        """The walker: the preset, at the speed given."""
+        preset = Walker.presets[self.walker]
+        own = {name: getattr(self, name) for name in ("speed_m_s", "access_factor_s", "access_factor_m")}
+        return replace(
+            preset,
+            **{name: value for name, value in own.items() if value is not None},
+            slope=bool(self.slope),
+            stairs_factor=self.stairs_factor,
+            signal_delay_s=self.signal_delay_s,
+            open_compounds=self.open_compounds,
+        )
+
+    @property
+    def slope_factor(self) -> SlopeFactor:
+        """How slopes change the pace: by Tobler's function where the study names none."""
+        return SLOPE_FACTORS[self.slope if isinstance(self.slope, str) else "tobler"]
+
+    @property
+    def foot(self) -> FootAccess:
+        """Who may walk where, and what ferries and lifts take."""
+        return FootAccess(
+            access=self.access,
+            ferries=self.ferries,
+            ferry_m_s=self.ferry_m_s,
+            ferry_wait_s=self.ferry_wait_s,
+            lift_s=self.lift_s,
+        )
