@@ -120,10 +120,11 @@ class Speech:
         """Return a word of the tables: as it stands there in English, as every product says it in Chinese."""
         if self.language == "en":
             return word
+        names = Wording("names", self.language)
         try:
-            return Wording("names", self.language)(word)
+            return names(word)
         except KeyError:
-            return word
+            return names.setting(word)
 
     def title(self, finding: dict[str, Any]) -> str:
         """Return what kind of finding it is, in a few words."""

@@ -13,7 +13,6 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
-from accessibility.standards import SETTINGS
 from accessibility.streets import search
 from accessibility.streets.edits import Closure, NewStreet, edit_text
 from accessibility.streets.pieces import before_edits, edits_of, stand_on
@@ -134,8 +133,8 @@ class Explanation:
             ``en`` or ``zh``.
         """
         say = Wording("map", language)
-        setting = say(self.setting) if self.setting in SETTINGS else self.setting
-        applies = say("explain_rule", setting=setting.capitalize(), rule=self._rule(say))
+        setting = say.setting(self.setting)
+        applies = say("explain_rule", setting=setting[:1].upper() + setting[1:], rule=self._rule(say))
         if self.site is None:
             way = say("explain_no_way" if np.isfinite(self.home_leg_m) else "explain_no_street")
         else:
