@@ -1188,5 +1188,4 @@ def read_study(path: str | Path, *, progress: Callable[[str], None] | None = Non
     path = Path(path)
     settings = read_study_file(path)
     load = Loading(settings=settings, folder=path.resolve().parent, cache=cache or default_cache())
-    loaded = gather_inputs(load, path.name, progress or (lambda _: None))
-    return Study(path=path, settings=settings, **loaded)
+    return Study(path=path, settings=settings, **gather_inputs(load, path.name, progress or (lambda _: None)))
