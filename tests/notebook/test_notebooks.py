@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from importlib.metadata import distribution
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,15 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 def test_nothing_is_stored(path: Any) -> None:
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in cells)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_prose_holds_no_figure_that_the_code_does_not_hold(path: Any) -> None:
+    """Hold the prose to what is asked; what is found stands in outputs alone, and no site but the one asked for."""
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    prose, code = ("\n".join("".join(c["source"]) for c in cells if c["cell_type"] == k) for k in ("markdown", "code"))
+    figures = re.findall(r"(?<![\w.])\d[\d,.]*\d(?!\w)|(?<![\w.])\d(?!\w)|\b[A-Z]\d{3}\b", prose)
+    assert [figure for figure in figures if not re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", code)] == []
 
 
 @pytest.mark.filterwarnings("ignore")
