@@ -76,7 +76,7 @@ def sample_study() -> Path:
 
 
 def demo_folder() -> Path:
-    """Return where the demo writes: maps/demo under the project's root.
+    """Return where the demo writes: maps/demo in the current folder, wherever the package is installed.
 
     Returns
     -------
@@ -86,10 +86,10 @@ def demo_folder() -> Path:
     Examples
     --------
     >>> from accessibility.cli.runs import demo_folder
-    >>> demo_folder().parts[-2:]
-    ('maps', 'demo')
+    >>> demo_folder().as_posix()
+    'maps/demo'
     """
-    return Path(__file__).parents[2] / "maps" / "demo"
+    return Path("maps", "demo")
 
 
 def run_demo(out: Path | None, options: Options, progress: Progress) -> Result:

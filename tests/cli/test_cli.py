@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +81,11 @@ def test_a_folder_is_named_after_the_study(town: Path, tmp_path: Path, monkeypat
     assert (tmp_path / "maps" / "street" / "coverage.html").is_file()
 
 
-def test_demo_runs_the_sample_county(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert call(monkeypatch, "demo", "--out", tmp_path / "demo", "--quiet") == 0
-    assert (tmp_path / "demo" / "coverage.html").stat().st_size > 100_000
-    assert demo_folder().parts[-2:] == ("maps", "demo")
+def test_demo_runs_the_sample_county_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, "demo", "--quiet") == 0
+    assert (tmp_path / demo_folder() / "coverage.html").stat().st_size > 100_000
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
 
 
 def test_new_writes_a_study_that_is_read_and_never_overwrites(
@@ -146,6 +149,25 @@ def test_it_works_without_utf8_and_in_a_folder_with_spaces(town: Path, tmp_path:
     done = process("cover", town, "--out", out, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
     assert (out / "districts.csv").is_file()
+
+
+def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_encoding(
+    town: Path, tmp_path: Path
+) -> None:
+    """GBK has no ©, no é and no 𠮷: a name that has them is spelt out, and all else is Chinese in GBK."""
+    text = town.read_text(encoding="utf-8").replace('name = "Street"', 'name = "𠮷县 é©"')
+    town.write_text(text, encoding="utf-8")
+    console = {"PYTHONIOENCODING": "cp936", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    warned = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
+    command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
+    command += ["cover", str(town), "--out", str(tmp_path / "成果"), "--lang", "zh"]
+    done = subprocess.run(command, capture_output=True, env=os.environ | console | warned, check=False)  # noqa: S603
+    said, beside = done.stdout.decode("cp936"), done.stderr.decode("cp936")
+    assert done.returncode == 0, beside
+    assert "在服务标准内可到达" in said
+    assert [line for line in beside.splitlines() if "EncodingWarning" in line and "/accessibility/" in line] == []
+    told = json.loads((tmp_path / "成果" / "manifest.json").read_text(encoding="utf-8"))
+    assert told["study"] == "𠮷县 é©"
 
 
 # Each bad input: how the town is spoilt, and what the one line on standard error must say.

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import ntpath
+from pathlib import PureWindowsPath
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Self, cast
 
 import pytest
 
+from accessibility.cli import starting
 from accessibility.errors import InputError
 from accessibility.geo.datums import DATUMS, plain_datum
+from accessibility.present import manifest
 from accessibility.study.schema import read_study_file
 
 if TYPE_CHECKING:
@@ -131,3 +136,31 @@ def test_a_study_of_many_levels_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_study_of_megabytes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"study.toml: 1.5 MB; expected a study"):
         read_study_file(study(tmp_path, "# " + "x" * 1_500_000))
+
+
+class _WindowsPath(PureWindowsPath):
+    """A path as Windows has it, with what is asked of one that is there."""
+
+    def resolve(self) -> Self:
+        return self
+
+
+@pytest.mark.parametrize(
+    ("path", "in_the_study", "in_the_manifest"),
+    [
+        (r"C:\数据\县\网点.csv", "网点.csv", "网点.csv"),
+        (r"C:\数据\原始\银行.xlsx", "../原始/银行.xlsx", "../原始/银行.xlsx"),
+        (r"C:\people.tif", "C:/people.tif", "C:/people.tif"),
+        (r"D:\数据\县\people.tif", "D:/数据/县/people.tif", "D:/数据/县/people.tif"),
+        (r"\\server\share\roads.osm.pbf", "//server/share/roads.osm.pbf", "//server/share/roads.osm.pbf"),
+    ],
+)
+def test_paths_of_windows_are_told_with_slashes_and_across_drives_in_full(
+    monkeypatch: pytest.MonkeyPatch, path: str, in_the_study: str, in_the_manifest: str
+) -> None:
+    folder = _WindowsPath(r"C:\数据\县")
+    for module in (starting, manifest):
+        monkeypatch.setattr(module, "Path", _WindowsPath)
+        monkeypatch.setattr(module, "os", SimpleNamespace(path=ntpath))
+    assert starting._relative(cast("Path", _WindowsPath(path)), cast("Path", folder)) == in_the_study
+    assert manifest._relative(path, cast("Path", folder)) == in_the_manifest
