@@ -15,7 +15,7 @@ from accessibility.geo.arrays import absent
 from accessibility.geo.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
 from accessibility.streets.delays import Carried, Delays
 from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_conditional, is_lift, long_tunnels
-from accessibility.streets.spelling import Judged, Said, is_yes, judge_rows, node_tags, reasons
+from accessibility.streets.spelling import Judged, Said, flags_of, judge_rows, node_tags, reasons
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -85,8 +85,9 @@ def read_graph(
         "kind": np.array([kinds.index(kind) for kind in judged.kinds], dtype=np.uint8),
         "kinds": tuple(kinds),
         **{name: judged.flags(name) for name in _FLAGS},
-        **{name: np.array([is_yes(edge.data.get(name)) for edge in edges], dtype=np.bool_) for name in _SQUARES},
-        "closed": long_tunnels(judged.flags("tunnel"), ends, length_m),
+        **{name: flags_of((edge.data.get(name) for edge in edges), name) for name in _SQUARES},
+        "closed": flags_of((edge.data.get("closed") for edge in edges), "closed")
+        | long_tunnels(judged.flags("tunnel"), ends, length_m),
         "climb_m": numbers["climb_m"],
         "signals": numbers["signals"] + signals,
         "fixed_s": np.where(told, numbers["fixed_s"], Delays.of(foot).seconds(carried)),

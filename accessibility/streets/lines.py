@@ -20,7 +20,7 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.delays import Carried, Delays
 from accessibility.streets.foot import FootAccess, long_tunnels
-from accessibility.streets.spelling import Said, is_yes, judge_rows, reasons
+from accessibility.streets.spelling import Said, flags_of, judge_rows, reasons
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -298,7 +298,7 @@ def _walkable(rows: gpd.GeoDataFrame, foot: FootAccess) -> tuple[gpd.GeoDataFram
             "s_per_m": np.where(ride_s != 0, ride_s / _geodesic(rows), 0.0),
             "oneway": judged.flags("direction"),
             **{name: judged.flags(name) for name in ("private", "off_ground", "tunnel")},
-            **{name: [is_yes(value) for value in columns.get(name, [False] * len(rows))] for name in _OWN},
+            **{name: flags_of(columns.get(name, [False] * len(rows)), name) for name in _OWN},
             **{name: _numbers(columns, name, len(rows)) / _geodesic(rows) for name in (*_CARRIED, "climb_m")},
             **{name: _numbers(columns, name, len(rows), 1.0) for name in _SLOPES},
         },

@@ -6,13 +6,14 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.errors import InputError
 from accessibility.streets.foot import ABSENT, FERRY, KINDS, NODE_KEYS, WAY_KEYS, FootAccess, Walk, is_ferry, street_of
 from accessibility.streets.vocabulary import (
     EXPRESSWAY,
@@ -46,6 +47,7 @@ _THINGS = (
 )
 _OWN = ("private", "off_ground", "osmid", "fixed_s", "area")
 _KNOWN = tuple(dict.fromkeys((*WAY_KEYS, *_OWN, *_OVERTURE, *_THINGS)))
+_FLAGS = dict.fromkeys(("yes", "y", "是"), True) | dict.fromkeys(("no", "n", "否", ""), False)
 _YES_NO = dict.fromkeys(("true", "t", "1"), "yes") | dict.fromkeys(("false", "f", "0"), "no")
 _EMPTY = frozenset({"", "nan", "none", "null", "<na>", "n/a"})
 _AS_GIVEN = frozenset({"highway", "layer", "duration", "osmid", "fixed_s", "foot:conditional", "access:conditional"})
@@ -103,7 +105,14 @@ def judge_rows(columns: Mapping[str, Sequence[Any]], count: int, foot: FootAcces
         The foot-access table.
     what
         The rows' name in sentences.
+
+    Raises
+    ------
+    InputError
+        A flag that is neither yes nor no.
     """
+    for flag in ("private", "off_ground"):
+        flags_of(columns.get(flag, ()), flag)
     packed = list(_spelt(columns, _PACKED).values())
     typed = _type_column(columns, packed)
     wanted = {key: name for key, name in _spelt(columns, _KNOWN).items() if name != typed}
@@ -118,9 +127,22 @@ def judge_rows(columns: Mapping[str, Sequence[Any]], count: int, foot: FootAcces
     return Judged(walks=walks, kinds=kinds, said=_said(reading, rows, kinds, what), refused=refused)
 
 
-def is_yes(value: Any) -> bool:
-    """Return whether a flag of an edge is set, as a boolean or as a word."""
-    return _plain("", _text(value)) == "yes"
+def flags_of(values: Iterable[Any], name: str) -> NDArray[np.bool_]:
+    """Return a flag of every edge, told as booleans or in words; False where nothing is said.
+
+    Raises
+    ------
+    InputError
+        A word that is neither yes nor no: whoever is asked about such an edge would be told a wrong way.
+    """
+    found = []
+    for value in values:
+        word = _plain("", _text(value))
+        if word not in _FLAGS:
+            msg = f"flag {name!r} of a street is {value!r}; expected yes or no"
+            raise InputError(msg)
+        found.append(_FLAGS[word])
+    return np.array(found, dtype=np.bool_)
 
 
 def node_tags(data: Mapping[str, Any]) -> dict[str, str]:

@@ -285,6 +285,11 @@ def _merged(area: gpd.GeoDataFrame | gpd.GeoSeries | None, network: Network) -> 
     return merged
 
 
+def is_made_id(site: object) -> bool:
+    """Return whether an id looks like those of candidates that `propose_candidates` makes."""
+    return isinstance(site, str) and site[:1] == "N" and site[1:].isdecimal() and len(site) > _LEAST_DIGITS
+
+
 def _free_ids(count: int, taken: set[str]) -> NDArray[np.object_]:
     """Return so many ids N001, N002 ... that are not taken."""
     found: list[str] = []

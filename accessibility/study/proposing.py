@@ -200,6 +200,15 @@ def plan_scenario(
     return _planned(_ids_by_text(sites), sites if made is None else made, selected, closed, name)
 
 
+def add_made(scenario: Scenario, made: Callable[[Hashable], Addition | None]) -> Scenario:
+    """Return a scenario in which the candidates that it opens and the study made on its streets are added."""
+    found = {site: there for site in scenario.opened if (there := made(site)) is not None}
+    if not found:
+        return scenario
+    opened = tuple(site for site in scenario.opened if site not in found)
+    return replace(scenario, opened=opened, added=(*scenario.added, *found.values()))
+
+
 def _ids_by_text(sites: Sites) -> dict[str, Any]:
     return {str(site): site for site in sites.ids}
 

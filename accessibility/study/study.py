@@ -26,14 +26,14 @@ from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.siting import Conditions, SitingPlan
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
-from accessibility.study.candidates import propose_candidates, refuse_unfit
+from accessibility.study.candidates import is_made_id, propose_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
 from accessibility.study.loading.context import Loading, default_cache, is_osm
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.sites import districts_of
 from accessibility.study.loading.streets import load_names, load_water
-from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
+from accessibility.study.proposing import Question, SitingCase, add_made, list_attempts, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
     from accessibility.uncertainty import InputErrors, Uncertainty
-    from accessibility.whatif.scenario import Scenario
+    from accessibility.whatif.scenario import Addition, Scenario
 
 
 @checked
@@ -315,6 +315,7 @@ class Study(Frozen):
         sites, snapped = self.sites, self.snapped
         other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
         if other is not None:
+            other = add_made(other, self._made)
             walker, standard = other.settings.walker(walker), other.settings.of(standard)
             sites = place_scenario(other, self.sites, self.refuse_place)
         if other is not None and other.edits:
@@ -389,6 +390,7 @@ class Study(Frozen):
             district=self.district,
             cost=self.settings.siting.cost.model_dump(),
             refuse_place=self.refuse_place,
+            made=self._made,
         )
         trial = Trial(baseline, name="" if scenario is None else scenario.name)
         return trial if scenario is None else trial.follow(scenario)
@@ -623,6 +625,13 @@ class Study(Frozen):
         where = districts_of(made, self.districts, "").fillna("")
         names = [f"{district} {site}".strip() for site, district in where.items()]
         return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), cost))
+
+    def _made(self, site: Hashable) -> Addition | None:
+        """Return the candidate made on streets under an id; None where a site has it, or none does."""
+        if not is_made_id(site) or (self.sites.ids == site).any() or self.made_candidates is None:
+            return None
+        known = (self.made_candidates.ids == site).any()
+        return plan_scenario(self.sites, self.made_candidates, [site]).added[0] if known else None
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
         """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it.

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
     Said = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
+def nothing_made(_: Hashable) -> Addition | None:
+    """Return None: no candidate was made on streets."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Baseline(Frozen):
     """What a trial begins with and is compared with.
@@ -52,6 +57,8 @@ class Baseline(Frozen):
         Kind to the cost of opening an added site of it.
     refuse_place
         Called with a subject, longitude and latitude; raises `InputError` where no site can stand.
+    made
+        Called with an id that no site has: the candidate that the study makes on its streets under this id, or None.
     """
 
     coverage: Coverage
@@ -59,6 +66,7 @@ class Baseline(Frozen):
     district: pd.Series[Any]
     cost: Mapping[str, float]
     refuse_place: Callable[[str, float, float], None]
+    made: Callable[[Hashable], Addition | None] = nothing_made
 
 
 @checked
@@ -228,7 +236,7 @@ class Trial:
         Parameters
         ----------
         site
-            Id of the site.
+            Id of the site, also of a candidate that the study makes on its streets: it is added then.
 
         Returns
         -------
@@ -247,6 +255,9 @@ class Trial:
         >>> town.what_if().open("B1").coverage().covered_people
         40.0
         """
+        made = None if site in self._row else self.baseline.made(site)
+        if made is not None:
+            return self.add(made.lon, made.lat, kind=made.kind, id=made.id, name=made.name, cost=made.cost)
         row, s = self._rows(site), self._scenario
         if self._live.is_open(row):
             msg = f"site {site!r} is open already; expected one that is closed"

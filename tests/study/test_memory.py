@@ -189,3 +189,58 @@ def test_people_count_alike_whatever_numbers_they_are_kept_as(kind: Any) -> None
             values.iloc[0] = wrong
             with pytest.raises(InputError, match=said):
                 Study.of(given[0], homes.assign(pop=values), given[2], people="pop")
+
+
+@pytest.mark.parametrize("word", ["ja", 2, "maybe", "9:00-17:00"])
+@pytest.mark.parametrize(("role", "flag"), [("outlets", "closed"), ("outlets", "open"), ("banks", "closed")])
+def test_a_flag_that_is_neither_yes_nor_no_is_refused(
+    read: Study, tmp_path: Path, role: str, flag: str, word: Any
+) -> None:
+    held = frames(read)
+    held[role] = held[role].assign(**{flag: [word] * len(held[role])})
+    said = f"{role}.*: column '{flag}': .*{word}.*; expected true or false"
+    with pytest.raises(InputError, match=said):
+        Study.of(read.network, held["people"], held["outlets"], banks=held["banks"])
+    table = pd.read_csv(read.path.parent / f"{role}.csv").assign(**{flag: word})
+    table.to_csv(read.path.parent / f"{role}.csv", index=False)
+    with pytest.raises(InputError, match=said):
+        acc.read_study(read.path, cache=tmp_path / "cache")
+
+
+@pytest.mark.parametrize(("yes", "no"), [(True, False), ("yes", "no"), (1, 0), ("是", "否"), (1.0, 0.0)])
+def test_flags_count_in_frames_and_in_tables(read: Study, tmp_path: Path, yes: Any, no: Any) -> None:
+    held = frames(read)
+    told = [yes, *[no] * (len(held["outlets"]) - 1)]
+    study = Study.of(read.network, held["people"], held["outlets"].assign(closed=told), banks=held["banks"])
+    assert study.sites.closed.tolist() == [True, *[False] * (len(study.sites) - 1)]
+    assert not study.sites.open[0]
+    file = read.path.parent / "outlets.csv"
+    pd.read_csv(file).assign(closed=told).to_csv(file, index=False)
+    again = acc.read_study(read.path, cache=tmp_path / "cache")
+    assert again.sites.closed.tolist() == study.sites.closed.tolist()
+    assert again.coverage().covered.tolist() == study.coverage().covered.tolist()
+
+
+def test_sites_of_another_kind_are_refused_not_renamed(read: Study) -> None:
+    held = frames(read)
+    with pytest.raises(InputError, match="outlets: 'O1' is of kind 'bank'; expected outlets alone"):
+        Study.of(read.network, held["people"], held["outlets"].assign(kind="bank"))
+
+
+@pytest.mark.parametrize("flag", ["closed", "private", "outline", "off_ground"])
+def test_a_flag_of_a_street_that_is_neither_yes_nor_no_is_refused(flag: str) -> None:
+    lines = gpd.GeoDataFrame(
+        {"highway": "residential", flag: ["no", "maybe"]},
+        geometry=[shapely.LineString([(5e5, 34e5), (501e3, 34e5)]), shapely.LineString([(501e3, 34e5), (502e3, 34e5)])],
+        crs=worlds.CRS,
+    )
+    with pytest.raises(InputError, match=f"flag '{flag}' of a street is 'maybe'; expected yes or no"):
+        acc.Network.from_gdf(lines)
+    graph = worlds.line().to_networkx()
+    for _, _, data in graph.edges(data=True):
+        data[flag] = "maybe"
+    with pytest.raises(InputError, match=f"flag '{flag}' of a street is 'maybe'"):
+        acc.Network.from_networkx(graph)
+    for _, _, data in graph.edges(data=True):
+        data[flag] = "yes"
+    assert getattr(acc.Network.from_networkx(graph), flag).all()

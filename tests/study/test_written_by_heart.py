@@ -68,7 +68,7 @@ def test_the_product_from_memory_runs_as_written(town: dict[str, gpd.GeoDataFram
     assert routes["walk_s"].tolist() == times["walk_s"].head(2).tolist()
 
     best = ranked[ranked["action"] == "open"].iloc[0]
-    tried = study.what_if(study.plan_scenario([best["site"]]))  # a place made on the streets, as it happens
+    tried = study.what_if().open(best["site"])  # a place made on the streets, as it happens
     change: Any = tried.compare()
     assert change.loc[("total", "all"), "gained"] == best["gained"]
     plan = study.site(budget=2)
@@ -99,3 +99,29 @@ def test_streets_change_in_a_trial_from_memory(town: dict[str, gpd.GeoDataFrame]
     assert table.loc[("total", "all"), "gained"] == 0
     assert table.loc[("total", "all"), "lost"] > 0
     assert "<svg" in trial._repr_html_()
+
+
+def test_a_candidate_made_on_streets_is_opened_by_its_id(town: dict[str, gpd.GeoDataFrame], tmp_path: Path) -> None:
+    lines, hexes, outlets, branches, _ = town.values()
+    net = acc.Network.from_gdf(lines, noded=True)
+    study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", settings="urban")
+    made = study.made_candidates
+    assert made is not None
+    for site in made.ids.tolist():
+        wanted = study.coverage(study.plan_scenario([site]))
+        trial = study.what_if().open(site)
+        assert trial.coverage().covered.tolist() == wanted.covered.tolist()
+        assert trial.undo().coverage().covered.tolist() == study.coverage().covered.tolist()
+        acc.write_scenarios([acc.Scenario(name="one", opened=(site,))], tmp_path / "one.toml")
+        (read,) = acc.read_scenarios(tmp_path / "one.toml")
+        assert study.coverage(read).covered.tolist() == wanted.covered.tolist()
+        assert study.what_if(read).coverage().covered.tolist() == wanted.covered.tolist()
+        ranked = study.rank(open=[site])
+        assert ranked["covered"].tolist() == [pytest.approx(wanted.covered_people)]
+    with pytest.raises(acc.UnknownSiteError, match="no site has the id 'N999'"):
+        study.what_if().open("N999")
+    with pytest.raises(acc.UnknownSiteError, match="no site has the id 'N999'"):
+        study.coverage(acc.Scenario(opened=("N999",)))
+    taken = study.what_if().open(made.ids[0])
+    with pytest.raises(acc.InputError, match="is open already"):
+        taken.open(made.ids[0])

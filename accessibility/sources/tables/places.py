@@ -37,6 +37,8 @@ OPEN = frozenset(("在用", "启用", "已启用", "营业", "营业中", "正�
     *("open", "yes", "y", "true", "1", "active", "operating")
 }
 YES = frozenset(("是", "合作", "已合作", "已签约", "签约", "有", "√", "✓", "yes", "y", "true", "1", "partner"))
+TRUE = frozenset(("true", "1", "1.0", "yes", "y", "是"))
+FALSE = frozenset(("false", "0", "0.0", "no", "n", "否"))
 NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "false", "0", "none", ""))
 
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
@@ -104,8 +106,8 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()
-    closed = cells.closed()
-    partner = cells.partner()
+    closed, partner = cells.closed(), cells.partner()
+    cells.refuse_strange(ids)
     counts = cells.counts(closed)
     is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
     values = {
@@ -175,10 +177,27 @@ class _Cells:
             self.unclear(words, ~bank & ~words.isin(["", "new", "新建", "新设"]).to_numpy(dtype=bool), "new")
         return kind
 
+    def flag(self, name: str) -> NDArray[np.bool_] | None:
+        """Return a column of the table that says yes or no, as `Sites.to_gdf` writes it; None where there is none."""
+        if name not in self.table.columns:
+            return None
+        words = pd.Series([_plain(text) for text in self.table[name]], index=self.table.index, dtype=object)
+        bad = ~words.isin(TRUE | FALSE | ({""} if name == "closed" else set())).to_numpy(dtype=bool)
+        if bad.any():
+            text = rows_text(self.table[name], bad, "is neither" if bad.sum() == 1 else "are neither")
+            msg = f"{self.source}: column {name!r}: {text}; expected true or false"
+            raise InputError(msg)
+        return words.isin(TRUE).to_numpy(dtype=bool)
+
     def closed(self) -> NDArray[np.bool_]:
+        """Return which sites have closed down: as a flag says, an outlet that is not open, or by their status."""
+        told = [flag for flag in (self.flag("closed"), self._shut()) if flag is not None]
         words = self.plain("status")
-        closed = words.isin(CLOSED).to_numpy(dtype=bool)
-        self.unclear(words, ~closed & ~words.isin(OPEN).to_numpy(dtype=bool), "open")
+        closed: NDArray[np.bool_] = words.isin(CLOSED).to_numpy(dtype=bool)
+        if told:
+            closed = np.logical_or.reduce(told)
+        else:
+            self.unclear(words, ~closed & ~words.isin(OPEN).to_numpy(dtype=bool), "open")
         self.note(
             "closed-site",
             f"{int(closed.sum())} of {len(closed)} sites are closed: none of them counts",
@@ -186,9 +205,17 @@ class _Cells:
         )
         return closed
 
+    def _shut(self) -> NDArray[np.bool_] | None:
+        is_open = self.flag("open") if self.spec.role == "outlets" else None
+        return None if is_open is None else ~is_open
+
     def partner(self) -> NDArray[np.bool_]:
+        """Return which banks are partners: those that are open where a flag says so, else by their word."""
         if self.spec.role != "banks":
             return np.zeros(len(self.table), dtype=np.bool_)
+        is_open = self.flag("open")
+        if is_open is not None:
+            return is_open
         if self.column("partner") is None:
             message = f"no column partner: of {len(self.table)} bank branches none counts as partner"
             self.note("no-partner-column", message, len(self.table))
@@ -196,6 +223,22 @@ class _Cells:
         partner = words.isin(YES).to_numpy(dtype=bool)
         self.unclear(words, ~partner & ~words.isin(NO).to_numpy(dtype=bool), "no partner")
         return partner
+
+    def refuse_strange(self, ids: pd.Index[Any]) -> None:
+        """Refuse candidates that are open, and sites of a kind that stands in another table."""
+        is_open, own = self.flag("open"), _KIND[self.spec.role]
+        if self.spec.role == "candidates" and is_open is not None and is_open.any():
+            first = ids[int(is_open.argmax())]
+            msg = f"{self.source}: {first!r} is open; expected sites that do not count today, or an outlet or a bank"
+            raise InputError(msg)
+        if self.spec.role == "candidates" or "kind" not in self.table.columns:
+            return
+        words = self.plain("kind")
+        other = (words.isin(_KIND.values()) & (words != own)).to_numpy(dtype=bool)
+        if other.any():
+            text = f"{ids[int(other.argmax())]!r} is of kind {words[other].iloc[0]!r}"
+            msg = f"{self.source}: {text}; expected {self.spec.role} alone, the others in tables of their own"
+            raise InputError(msg)
 
     def counts(self, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         counts = np.ones(len(self.table), dtype=np.bool_)

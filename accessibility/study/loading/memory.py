@@ -72,7 +72,7 @@ def hold_inputs(
     renamed = {} if isinstance(people, Demand) else {columns.population: "population"}
     held = {"people": hold_table("people", frame, renamed, counts=("population", *columns.groups))}
     for role, given in _by_role(sites).items():
-        held[role] = hold_table(role, _marked(given, role))
+        held[role] = hold_table(role, given)
     if districts is not None:
         named = districts
         if isinstance(districts, pd.DataFrame) and columns.district not in districts.columns:
@@ -99,38 +99,6 @@ def _by_role(sites: Mapping[str, object]) -> dict[str, object]:
                     raise InputError(msg)
                 found[at] = rows
     return found
-
-
-def _marked(given: object, role: str) -> object:
-    """Return a frame whose flags are the words that the readers know: a status, or being a partner.
-
-    A bank or a candidate that does not count today may open, unless it has closed down; an outlet may not.
-    """
-    if not isinstance(given, pd.DataFrame):
-        return given
-    flags = {"open": _flags(given["open"], role)} if "open" in given.columns else {}
-    if "closed" in given.columns and given["closed"].dtype == bool:  # of `Sites`; else a column of somebody's own
-        flags["closed"] = given["closed"]
-    gone = flags.get("closed", pd.Series(data=False, index=given.index))
-    if "open" in flags:
-        if role == "candidates" and flags["open"].any():
-            first = given.index[flags["open"]][0]
-            msg = f"candidates: {first!r} is open; expected sites that do not count today, or an outlet or a bank"
-            raise InputError(msg)
-        if role == "banks":
-            given = given.assign(partner=flags["open"].map({True: "yes", False: "no"}))
-        gone |= ~flags["open"] & (role == "outlets")
-    if not flags or (role == "banks" and "closed" not in flags):
-        return given.drop(columns=[*flags])
-    return given.drop(columns=[*flags]).assign(status=gone.map({True: "closed", False: "open"}))
-
-
-def _flags(given: pd.Series[Any], role: str) -> pd.Series[Any]:
-    wrong = ~given.isin([True, False])
-    if wrong.any():
-        msg = f"{role}: column {given.name!r} has {given[wrong].iloc[0]!r}; expected true or false"
-        raise InputError(msg)
-    return given.astype(bool)
 
 
 @dataclass(frozen=True, kw_only=True)
