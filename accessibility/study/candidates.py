@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.sites import Sites
 from accessibility.streets.snapping import EdgeIndex, Positions, Snapped
+from accessibility.study.loading.sites import districts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -283,6 +284,18 @@ def _merged(area: gpd.GeoDataFrame | gpd.GeoSeries | None, network: Network) -> 
     merged = area.geometry.to_crs(network.crs).union_all()
     shapely.prepare(merged)
     return merged
+
+
+def make_candidates(study: Studied, today: Coverage) -> Sites | None:
+    """Return the candidates of a study, named by their districts; None where it wants none, or names its own."""
+    siting = study.settings.siting
+    wanted = study.settings.inputs.candidates is None if siting.generate is None else siting.generate
+    if not wanted:
+        return None
+    made = propose_candidates(study.network, today, spacing_m=siting.generate_spacing_m, area=study.districts)
+    where = districts_of(made, study.districts, "").fillna("")
+    names = [f"{district} {site}".strip() for site, district in where.items()]
+    return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), siting.cost.new))
 
 
 def is_made_id(site: object) -> bool:

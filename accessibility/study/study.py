@@ -7,8 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
@@ -26,12 +24,11 @@ from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.siting import Conditions, SitingPlan
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
-from accessibility.study.candidates import is_made_id, propose_candidates, refuse_unfit
+from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
 from accessibility.study.loading.context import Loading, default_cache, is_osm
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
-from accessibility.study.loading.sites import districts_of
 from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, add_made, list_attempts, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
@@ -616,22 +613,12 @@ class Study(Frozen):
     @cached_property
     def made_candidates(self) -> Sites | None:
         """Candidates made on streets where people are uncovered; None where the study wants none, or names its own."""
-        siting = self.settings.siting
-        wanted = self.settings.inputs.candidates is None if siting.generate is None else siting.generate
-        if not wanted:
-            return None
-        cost = siting.cost.new
-        made = propose_candidates(self.network, self._today, spacing_m=siting.generate_spacing_m, area=self.districts)
-        where = districts_of(made, self.districts, "").fillna("")
-        names = [f"{district} {site}".strip() for site, district in where.items()]
-        return replace(made, name=np.array(names, dtype=object), cost=np.full(len(made), cost))
+        return make_candidates(self, self._today)
 
     def _made(self, site: Hashable) -> Addition | None:
         """Return the candidate made on streets under an id; None where a site has it, or none does."""
-        if not is_made_id(site) or (self.sites.ids == site).any() or self.made_candidates is None:
-            return None
-        known = (self.made_candidates.ids == site).any()
-        return plan_scenario(self.sites, self.made_candidates, [site]).added[0] if known else None
+        made = self._made_among([site]) if is_made_id(site) else None
+        return None if made is None or site not in made.ids else plan_scenario(self.sites, made, [site]).added[0]
 
     def explain(self, lon: float, lat: float, scenario: Scenario | None = None) -> Explanation:
         """Return why a place is covered or not: the rule, the nearest site, the way there, and what would mend it.
