@@ -10,6 +10,7 @@ import numpy as np
 from accessibility.measures.contours import FLAT
 from accessibility.streets.search import split_labels
 from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.stops import NO_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,6 +123,17 @@ def node_costs(graph: Graph, labels: NDArray[np.uint64]) -> tuple[NDArray[np.int
     within = cost[n:][graph.compounds.place]
     at_ends[graph.private] = within[np.searchsorted(graph.inside, graph.edges[graph.private])]
     return at_node, at_ends
+
+
+def reached_edges(graph: Graph, labels: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return ``(m,)`` whether the search came to an end of an edge; of a private one, inside."""
+    some, n = labels != NO_LABEL, len(graph.hierarchy.place)
+    at_node, (u, v) = some[:n][graph.hierarchy.place], graph.edges.T
+    reached: NDArray[np.bool_] = at_node[u] | at_node[v]
+    if graph.private.any():
+        ends = np.searchsorted(graph.inside, graph.edges[graph.private])
+        reached[graph.private] = some[n:][graph.compounds.place][ends].any(axis=1)
+    return reached
 
 
 def cut_edges(graph: Graph, sites: Stops, labels: NDArray[np.uint64], limit: int) -> Pieces:

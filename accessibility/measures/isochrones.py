@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accessibility.geo.projection import WGS84
-from accessibility.measures.catchments import trace_catchments
-from accessibility.measures.service_areas import trace_service_areas
+from accessibility.measures.coverage import measure_coverage
+from accessibility.measures.cutting import reached_edges
+from accessibility.measures.service_areas import check_bands, trace_service_areas
 from accessibility.standards import Standard
+from accessibility.streets import search
+from accessibility.streets.pieces import cut_out
+from accessibility.streets.snapping import NOWHERE, Snapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,11 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
     from accessibility.standards import Rule
     from accessibility.streets.network import Network
 
 _S_PER_MIN = 60.0
 _M_PER_KM = 1_000.0
+_MOST = 0.25  # of the streets: cutting out more takes longer than passing over the others
 
 
 def trace_isochrones(
@@ -51,19 +58,31 @@ def trace_isochrones(
 
     measures = list(dict.fromkeys(rule.measure for rule in rules))
     rules = sorted(rules, key=lambda rule: (measures.index(rule.measure), rule.limit))  # as service areas come
+    check_bands(rules)
     open_rows = np.flatnonzero(coverage.sites.open)
     groups = [(coverage.sites.ids[row], np.array([row])) for row in open_rows] if each else [(None, open_rows)]
-    people = _people_within(coverage, network, rules, [rows for _, rows in groups])
     parts = []
-    for place, (site, rows) in enumerate(groups):
-        areas = trace_service_areas(coverage, network, rules, only=coverage.sites.ids[rows].tolist())
+    for site, rows in groups:
+        alone = replace(coverage.sites, open=np.isin(np.arange(len(coverage.sites)), rows))
+        people: list[float] = []
+        areas: list[Any] = []
+        for measure in measures:
+            some = [rule for rule in rules if rule.measure == measure]
+            if measure == "radius":
+                here, streets = replace(coverage, sites=alone), network
+                people += [_people_around(here, streets, rule) for rule in some]
+            else:
+                near = _Near.of(coverage, network, rows, some[-1])
+                people += [near.people(rule) for rule in some]
+                here, streets = near.cut(alone)
+            areas += trace_service_areas(here, streets, some).geometry.tolist()
         columns = {
             "site": pd.Series([site] * len(rules), dtype=object),
             "limit": [rule.limit / (_S_PER_MIN if rule.measure == "walk" else _M_PER_KM) for rule in rules],
             "measure": [rule.measure for rule in rules],
-            "people": people[place],
+            "people": people,
         }
-        parts.append(gpd.GeoDataFrame(columns, geometry=areas.geometry.array, crs=WGS84))
+        parts.append(gpd.GeoDataFrame(columns, geometry=areas, crs=WGS84))
     if not parts:
         columns = {name: pd.Series(dtype=kind) for name, kind in _EMPTY.items()}
         return gpd.GeoDataFrame(columns, geometry=[], crs=WGS84)
@@ -73,18 +92,63 @@ def trace_isochrones(
 _EMPTY = {"site": object, "limit": np.float64, "measure": object, "people": np.float64}
 
 
-def _people_within(
-    coverage: Coverage, network: Network, rules: Sequence[Rule], groups: Sequence[NDArray[np.intp]]
-) -> list[list[float]]:
-    """Return, for each group of sites, how many people are within each limit of some site of it."""
-    demand = coverage.demand
-    found: list[list[float]] = [[] for _ in groups]
-    for rule in rules:
-        alike = Standard(urban=rule, town=rule, rural=rule)
-        near = trace_catchments(network, demand, coverage.sites, alike, coverage.walker, coverage.snapped)
-        for people, rows in zip(found, groups, strict=True):
-            within = np.zeros(len(demand), np.bool_)
-            for row in rows:
-                within[near.of(row)] = True
-            people.append(float(demand.population[within].sum()))
-    return found
+def _people_around(coverage: Coverage, network: Network, rule: Rule) -> float:
+    """Return how many people are within a radius of some open site."""
+    alike, people = Standard(urban=rule, town=rule, rural=rule), coverage.demand
+    found = measure_coverage(network, people, coverage.sites, alike, coverage.walker, coverage.snapped)
+    return found.covered_people
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Near:
+    """What lies within a limit of some sites along the streets: all that is drawn and counted is worked out of this.
+
+    Parameters
+    ----------
+    coverage, network
+        The people and the streets.
+    reached
+        ``(m,)`` the edges that are reached, in part at least, or that a site stands on.
+    cost
+        ``(n,)`` milliseconds or centimetres of each demand point to the nearest of the sites, within the limit.
+    """
+
+    coverage: Coverage
+    network: Network
+    reached: NDArray[np.bool_]
+    cost: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, coverage: Coverage, network: Network, rows: NDArray[np.intp], rule: Rule) -> _Near:
+        """Search from some sites as far as a rule allows."""
+        walker, at = coverage.walker, coverage.snapped
+        on_foot = rule.measure == "walk"
+        graph = network.packed.graph(walker if on_foot else None, open_compounds=walker.open_compounds)
+        per_m = walker.leg_ms_per_m if on_foot else walker.leg_cm_per_m
+        stops = at.sites.take(rows).stops(per_m)
+        labels = search.nearest(graph, stops, limit=rule.cutoff)
+        reached = reached_edges(graph, labels)
+        reached[stops.edge[stops.edge >= 0]] = True
+        there = (at.demand.edge >= 0) & reached[at.demand.edge]
+        cost = np.full(len(there), search.UNREACHED)
+        found = search.read_labels(graph, labels, stops, at.demand.take(there).stops(per_m))
+        cost[there] = search.split_labels(found)[0]
+        return cls(coverage=coverage, network=network, reached=reached, cost=cost)
+
+    def people(self, rule: Rule) -> float:
+        """Return how many people are within a limit, which is no farther than was searched."""
+        return float(self.coverage.demand.population[self.cost <= min(rule.cutoff, int(search.UNREACHED) - 1)].sum())
+
+    def cut(self, sites: Sites) -> tuple[Coverage, Network]:
+        """Return the streets that are reached, all where these are most, and the sites on them without any people."""
+        if self.reached.mean() > _MOST:
+            return replace(self.coverage, sites=sites), self.network
+        row = np.cumsum(self.reached, dtype=np.int32) - 1
+        at, now = self.coverage.snapped.sites, self.coverage
+        edge = np.where(sites.open & (at.edge >= 0), row[at.edge], np.int32(NOWHERE))
+        nobody = np.empty(0, np.intp)
+        snapped = Snapped(demand=now.snapped.demand.take(nobody), sites=replace(at, edge=edge))
+        arrays = ("nearest", "walk_s", "metres", "radius_m", "covered", "covered_radius", "unreached")
+        none = {name: getattr(now, name)[nobody] for name in arrays}
+        found = replace(now, demand=now.demand.rows(nobody), sites=sites, snapped=snapped, **none)
+        return found, cut_out(self.network, np.flatnonzero(self.reached))

@@ -119,7 +119,7 @@ def trace_service_areas(
     import geopandas as gpd  # noqa: PLC0415
 
     bands = standard_bands(coverage.standard) if bands is None else bands
-    _check(bands, side_m)
+    check_bands(bands, side_m)
     drawn = _drawn(coverage, only)
     rows: list[dict[str, Any]] = []
     shapes: list[Any] = []
@@ -138,7 +138,8 @@ def trace_service_areas(
     return gpd.GeoDataFrame(rows, geometry=shapes, crs=WGS84)
 
 
-def _check(bands: Sequence[Rule], side_m: float) -> None:
+def check_bands(bands: Sequence[Rule], side_m: float = SIDE_M) -> None:
+    """Raise `InputError` without a limit, for one that stands twice, or for a side that is no width."""
     if not (np.isfinite(side_m) and side_m > 0):
         msg = f"side_m is {side_m}; expected a positive, finite number of metres"
         raise InputError(msg)

@@ -193,6 +193,29 @@ def _reseated(points: Footing, of: Rows, at: NDArray[np.float64], m: int) -> Foo
     return replace(points, at=Positions(edge=edge, fraction=fraction, leg_m=points.at.leg_m))
 
 
+def cut_out(network: Network, rows: Rows) -> Network:
+    """Return some of the edges, ascending, and the junctions at their ends, as a network: they cost what they did."""
+    nodes, ends = np.unique(network.edges[rows], return_inverse=True)
+    start, many = network.shape_start[rows], network.shape_start[rows + 1] - network.shape_start[rows]
+    after = np.concatenate([[0], np.cumsum(many)])
+    vertex = np.arange(after[-1]) + np.repeat(start - after[:-1], many)
+    pieces = network.pieces
+    if pieces is not None:
+        per_edge = {name: getattr(pieces, name)[rows] for name in ("row", "begin", "end", "slower", "edit")}
+        pieces = replace(pieces, **per_edge)
+    return Network(
+        node_xy=network.node_xy[nodes],
+        edges=ends.reshape(-1, 2).astype(np.int32),
+        shape_xy=network.shape_xy[vertex],
+        shape_start=after,
+        node_ids=network.node_ids[nodes],
+        kinds=network.kinds,
+        pieces=pieces,
+        crs=network.crs,
+        **{name: getattr(network, name)[rows] for name in (*PER_EDGE, "length_m", "slope_factor")},
+    )
+
+
 def boxes_meet(network: Network, bounds: tuple[float, float, float, float]) -> NDArray[np.bool_]:
     """Return ``(m,)`` whether the bounding box of an edge meets another box."""
     if not len(network.edges):

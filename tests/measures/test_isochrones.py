@@ -13,7 +13,9 @@ from drawntowns import towns
 from hypothesis import given, settings
 
 from accessibility import Demand, InputError, Network, Rule, Sites, Standard, measure_coverage, read_study
+from accessibility.measures import isochrones
 from accessibility.measures.isochrones import trace_isochrones
+from accessibility.measures.service_areas import trace_service_areas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,6 +44,25 @@ def test_the_people_of_an_isochrone_are_who_would_be_covered(town: tuple[Network
         only = replace(sites, open=sites.ids == site)
         wanted = [measure_coverage(network, people, only, alike(rule)).covered_people for rule in ordered]
         assert each.loc[each["site"] == site, "people"].tolist() == wanted
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_an_isochrone_is_the_service_area_on_all_the_streets(cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(isochrones, "_MOST", 1.0 if cut else 0.0)
+
+    @settings(max_examples=6, deadline=None)
+    @given(towns())
+    def held(town: tuple[Network, Demand, Sites]) -> None:
+        network, people, sites = town
+        now = measure_coverage(network, people, sites)
+        each = trace_isochrones(now, network, RULES[:2], each=True)
+        for site in sites.ids[sites.open]:
+            whole = trace_service_areas(now, network, RULES[:2], only=[site]).to_crs(network.crs)
+            found = each[each["site"] == site].to_crs(network.crs)
+            beside = shapely.symmetric_difference(found.geometry.to_numpy(), whole.geometry.to_numpy())
+            assert shapely.area(beside).max() < 1e-3  # square metres
+
+    held()
 
 
 def test_two_sites_on_a_street_by_hand() -> None:
