@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import visible
+from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
 from accessibility.present.layers.tables import GEOMETRY, make_layers
 from accessibility.sources.files import spellable, write_aside, write_folder
@@ -227,16 +228,16 @@ _STYLE_ROW = """
     INSERT INTO layer_styles (
         f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
         styleName, styleQML, styleSLD, useAsDefault, description, owner, update_time
-    ) VALUES ('', '', ?, ?, ?, ?, '', ?, ?, ?, ?)
+    ) VALUES ('', '', ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
 def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> None:
     """Write the layers demand, outlets, banks, candidates, proposed, districts, blackspots and service_areas.
 
-    Coordinates are in EPSG:4326. Each layer carries its style, the one marked as the default is the one QGIS opens it
-    with; a layer without rows has its columns. Same inputs, same bytes, with the same version of the libraries: what
-    the format keeps of the time of writing is set to 1970.
+    Coordinates are in EPSG:4326. Each layer carries its styles, as QML and as SLD; the one marked as the default is the
+    one QGIS opens it with; a layer without rows has its columns. Same inputs, same bytes, with the same version of the
+    libraries: what the format keeps of the time of writing is set to 1970.
 
     Parameters
     ----------
@@ -281,9 +282,7 @@ def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
             " VALUES ('layer_styles', 'attributes', 'layer_styles', 'Styles for QGIS', NULL)"
         )
         for layer, found in styles.items():
-            rows = [
-                (layer, _GEOMETRY_COLUMN, style.name, write_qml(style), row == 0, style.description, _OWNER, _NO_TIME)
-                for row, style in enumerate(found)
-            ]
-            file.executemany(_STYLE_ROW, rows)
+            for row, style in enumerate(found):
+                told = (style.name, write_qml(style), write_sld(layer, style), row == 0, style.description)
+                file.execute(_STYLE_ROW, (layer, _GEOMETRY_COLUMN, *told, _OWNER, _NO_TIME))
         file.execute("UPDATE gpkg_contents SET last_change = ?", (_NO_TIME,))
