@@ -163,6 +163,91 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     assert desk.page("sample", View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
 
 
+def copied(folder: Path, name: str) -> Path:
+    """Copy the sample as a study of another name."""
+    folder.mkdir(parents=True)
+    for file in sample_file().parent.iterdir():
+        (folder / file.name).symlink_to(file) if file.name != "study.toml" else None
+    text = sample_file().read_text("utf-8")
+    (folder / "study.toml").write_text(re.sub(r'(?m)^name = ".*"', f'name = "{name}"', text, count=1), "utf-8")
+    return folder / "study.toml"
+
+
+def test_studies_go_by_their_names_and_keep_apart(tmp_path: Path) -> None:
+    first = copied(tmp_path / "elsewhere" / "county", "澜汀县")
+    desk = Desk(folder=tmp_path / "studies", first=first)
+    assert desk.names() == {"county": "澜汀县", "sample": read_study(sample_file()).name}
+    copied(tmp_path / "studies" / "county", "澜汀县")
+    assert desk.names()["county"] == "澜汀县 (county)"
+    assert desk.studies()["county-2"] == first
+    assert desk.names()["county-2"] == "澜汀县 (county-2)"
+    assert Desk(folder=tmp_path / "studies", first=tmp_path / "studies" / "county" / "study.toml").studies().keys() == {
+        "county",
+        "sample",
+    }  # not twice
+    (tmp_path / "studies" / "half" / "inputs").mkdir(parents=True)  # an upload that goes on
+    assert desk.free_key("half") == "half-2"
+    (tmp_path / "studies" / "county" / "study.toml").write_text("name = ", "utf-8")
+    assert desk.names()["county"] == "county"
+
+
+def test_packs_that_were_written_stay_and_can_be_had_again(client: Served) -> None:
+    packs = client.desk.folder / "sample" / "packs"
+    packs.mkdir(parents=True)
+    for number in (1, 2, 10):
+        (packs / f"{number}.zip").write_bytes(b"pack %d" % number)
+    listed = {told["key"]: told["runs"] for told in client.get(f"/{TOKEN}/studies").json()}
+    assert [run["number"] for run in listed["sample"]] == [10, 2, 1]
+    assert client.get(f"/{TOKEN}/runs/sample/10").content == b"pack 10"
+    for gone in ("runs/sample/3", "runs/other/1", "runs/..%2fsample/1"):
+        assert client.get(f"/{TOKEN}/{gone}").status_code == 404
+
+
+def test_work_that_is_cancelled_ends_and_leaves_nothing(client: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, going = threading.Event(), threading.Event()
+    step = Job.step
+
+    def slow(job: Job, text: str) -> None:
+        begun.set()
+        going.wait(30)
+        step(job, text)
+
+    monkeypatch.setattr(Job, "step", slow)
+    answer = client.post(f"/{TOKEN}/pack/sample", headers=client.origin, json={})
+    assert begun.wait(60)
+    job = answer.json()["job"]
+    assert client.post(f"/{TOKEN}/jobs/{job}/cancel", headers=client.origin, json={}).json() == {"state": "working"}
+    going.set()
+    assert finished(client, answer)["state"] == "cancelled"
+    assert [path for path in client.desk.folder.rglob("*") if path.is_file()] == []
+    assert client.post(f"/{TOKEN}/jobs/other/cancel", headers=client.origin, json={}).status_code == 404
+
+
+def begin_study(page: Any, raw: Path) -> None:
+    """Drop files on the page, and open the study that they make."""
+    page.locator("#new-name").fill("澜汀县")
+    page.locator("#files").set_input_files([str(path) for path in sorted(raw.iterdir())])
+    page.locator("#begin").click()
+    page.locator("#open").wait_for(timeout=60_000)
+    assert "GCJ-02" in page.locator("#found").inner_text()
+    page.locator("#open").click()
+
+
+def cancel_and_have_again(page: Any, pack: Path) -> None:
+    """Cancel a second pack of an open study; find the first one in the list of studies."""
+    page.locator("#pack").click()
+    page.locator("#cancel").click()
+    page.locator("#state", has_text="已取消").wait_for(timeout=60_000)
+    assert not page.locator("#cancel").is_visible()
+    assert page.locator("#name").inner_text() == "澜汀县"
+    page.locator("#home").click()
+    kept = page.locator("#studies li", has_text="澜汀县").locator("a")
+    kept.wait_for()
+    with page.expect_download() as waiting:
+        kept.click()
+    assert waiting.value.path().read_bytes() == pack.read_bytes()
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 def test_from_dropped_files_to_the_pack(client: Served, chromium: Any, tmp_path: Path) -> None:
@@ -177,12 +262,7 @@ def test_from_dropped_files_to_the_pack(client: Served, chromium: Any, tmp_path:
     page.on("request", lambda request: faults.append(request.url) if "127.0.0.1" not in request.url
             and not request.url.startswith(("data:", "blob:")) else None)  # fmt: skip
     page.goto(address)
-    page.locator("#new-name").fill("澜汀县")
-    page.locator("#files").set_input_files([str(path) for path in sorted(raw.iterdir())])
-    page.locator("#begin").click()
-    page.locator("#open").wait_for(timeout=60_000)
-    assert "GCJ-02" in page.locator("#found").inner_text()
-    page.locator("#open").click()
+    begin_study(page, raw)
     frame = page.frame_locator("#map")
     frame.locator(".headline").wait_for(timeout=60_000)
     today = frame.locator(".headline").inner_text()
@@ -219,5 +299,6 @@ def test_from_dropped_files_to_the_pack(client: Served, chromium: Any, tmp_path:
     waiting.value.save_as(tmp_path / "pack.zip")
     with zipfile.ZipFile(tmp_path / "pack.zip") as pack:
         assert {"coverage.html", "report.html", "sites.csv", "manifest.json"} <= set(pack.namelist())
-    assert faults == []
+    cancel_and_have_again(page, tmp_path / "pack.zip")
     context.close()
+    assert faults == []

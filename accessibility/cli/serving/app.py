@@ -22,7 +22,7 @@ from accessibility.cli.serving.desk import SAMPLE, Desk, Job, View, in_backgroun
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
-from accessibility.wording import Wording
+from accessibility.wording import Wording, day_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,8 @@ class Page:
             Route("/pack/{key}", self.packed, methods=["POST"]),
             Route("/jobs/{job}", self.progress),
             Route("/jobs/{job}/file", self.download),
+            Route("/jobs/{job}/cancel", self.cancel, methods=["POST"]),
+            Route("/runs/{key}/{number:int}", self.run),
         ]
 
     async def home(self, _: Request) -> Response:
@@ -76,11 +78,29 @@ class Page:
         return Response(template_text(name), media_type=_ASSETS[name])
 
     async def studies(self, _: Request) -> Response:
-        """Return the studies, each with its name."""
+        """Return the studies, each with its name and the packs that were written of it."""
         say = Wording("page", self.desk.language)
-        return JSONResponse(
-            [{"key": key, "name": say("sample") if key == SAMPLE else key} for key in self.desk.studies()]
-        )
+        told = []
+        for key, name in self.desk.names().items():
+            runs = [{"number": k, "day": day_text(path.stat().st_mtime)} for k, path in self.desk.runs(key).items()]
+            told.append({"key": key, "name": say("sample") if key == SAMPLE else name, "runs": runs})
+        return JSONResponse(told)
+
+    async def run(self, request: Request) -> Response:
+        """Return a pack that was written before."""
+        key, number = request.path_params["key"], request.path_params["number"]
+        path = self.desk.runs(key).get(number) if key in self.desk.studies() else None
+        if path is None:
+            return JSONResponse({"error": "no such file"}, status_code=404)
+        return FileResponse(path, filename=f"{key}-{number}.zip", media_type="application/zip")
+
+    async def cancel(self, request: Request) -> Response:
+        """End a piece of work before its next step."""
+        job = self._jobs.get(request.path_params["job"])
+        if job is None:
+            return JSONResponse({"error": "no such work"}, status_code=404)
+        job.cancel()
+        return JSONResponse({"state": job.state})
 
     async def upload(self, request: Request) -> Response:
         """Keep the files that were dropped, in a folder of a new study, and begin to recognise them."""
@@ -92,14 +112,14 @@ class Page:
             if len(set(names)) < len(names):
                 msg = "two files have the same name; expected each once"
                 raise InputError(msg)
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True)
             for name, file in zip(names, dropped, strict=True):
                 await run_in_threadpool(_keep, file.file, Path(name))
 
         def work(job: Job) -> Any:
             job.start(12)
-            made, begun = self.desk.begin(key, names, job)
-            return {"key": made, "lines": begun.lines, "warnings": begun.warnings, "error": begun.error}
+            begun = self.desk.begin(key, names, job)
+            return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": begun.error}
 
         return self._begun(work)
 
@@ -161,7 +181,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
 
 _TEXTS = (
     *("working", "failed", "add_place", "click_map", "budget", "sites", "propose", "clear", "pack", "scenario"),
-    *("recognised", "warnings", "open_study", "dropped", "no_files", "undo_place", "checking"),
+    *("recognised", "warnings", "open_study", "dropped", "no_files", "undo_place", "checking", "cancelled", "run"),
 )
 
 

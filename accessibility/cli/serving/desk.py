@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections import OrderedDict
+import tomllib
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -69,15 +70,20 @@ class View:
         return Question(budget=self.budget, sites=self.sites)
 
 
+class CancelledError(Exception):
+    """Somebody who waited for a piece of work waits no longer."""
+
+
 @dataclass
 class Job:
-    """How far a piece of work is, for a page that asks again and again."""
+    """How far a piece of work is, for a page that asks again and again, and may ask no longer."""
 
     steps: int = 1
     done: int = 0
     text: str = ""
-    state: Literal["working", "done", "failed"] = "working"
+    state: Literal["working", "done", "failed", "cancelled"] = "working"
     result: Any = None
+    wanted: bool = True
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -91,8 +97,14 @@ class Job:
         self.steps = max(steps, 1)
 
     def step(self, text: str) -> None:
-        """Say which step begins."""
+        """Say which step begins; none does where the work is not wanted any more."""
+        if not self.wanted:
+            raise CancelledError
         self.done, self.text = self.done + 1, text
+
+    def cancel(self) -> None:
+        """End the work before its next step."""
+        self.wanted = False
 
 
 @dataclass
@@ -118,9 +130,24 @@ class Desk:
 
     def studies(self) -> dict[str, Path]:
         """Return the studies by key: the one named first, those of the folder, the sample."""
-        named = {} if self.first is None else {"study": self.first}
         own = {path.parent.name: path for path in sorted(self.folder.glob(f"*/{_STUDY}"))}
-        return {**named, **own, SAMPLE: sample_file()}
+        if self.first is None or self.first.resolve() in [path.resolve() for path in own.values()]:
+            return {**own, SAMPLE: sample_file()}
+        return {_free(self.first.resolve().parent.name, {*own, SAMPLE}): self.first, **own, SAMPLE: sample_file()}
+
+    def names(self) -> dict[str, str]:
+        """Return the name of each study, by key; those of one name bear their key, too."""
+        named = {key: _name_of(path) or key for key, path in self.studies().items()}
+        count = Counter(named.values())
+        return {key: name if count[name] == 1 else f"{name} ({key})" for key, name in named.items()}
+
+    def runs(self, key: str) -> dict[int, Path]:
+        """Return the packs that were written for a study, by number, the last one first."""
+        found = {int(path.stem): path for path in self._packs(key).glob("*.zip") if path.stem.isdecimal()}
+        return dict(sorted(found.items(), reverse=True))
+
+    def _packs(self, key: str) -> Path:
+        return self.folder / key / _PACKS
 
     def study(self, key: str, progress: Job | None = None) -> Study:
         """Return a study, read once.
@@ -139,25 +166,21 @@ class Desk:
                 self._open[key] = read_study(path, progress=None if progress is None else progress.step)
             return self._open[key]
 
-    def begin(self, name: str, files: Sequence[str], progress: Job) -> tuple[str, Begun]:
-        """Write a study from files that stand in its folder; return its key and what was recognised.
+    def begin(self, key: str, files: Sequence[str], progress: Job) -> Begun:
+        """Write a study from files that stand in its folder; return what was recognised.
 
         The folder goes again where the files are not recognised.
         """
-        key = self.free_key(name)
         folder = self.folder / key
         try:
-            begun = begin_study(folder, files, progress, language=self.language)
+            return begin_study(folder, files, progress, language=self.language)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        return key, begun
 
     def free_key(self, name: str) -> str:
         """Return a name for a folder that is not there yet: nothing is written over."""
-        plain = _NAME.sub("-", name).strip("-.")[:60] or day_text()
-        taken = {*self.studies(), *(path.name for path in self.folder.glob("*") if (path / _STUDY).exists())}
-        return next(k for n in range(1, 10_000) if (k := plain if n == 1 else f"{plain}-{n}") not in taken)
+        return _free(name, {*self.studies(), *(path.name for path in self.folder.glob("*"))})
 
     def inputs(self, key: str) -> Path:
         """Return where the files of a new study are kept."""
@@ -194,7 +217,7 @@ class Desk:
 
     def pack(self, key: str, view: View, progress: Job) -> Path:
         """Write the pack of a study into a folder of its own and return it, packed."""
-        packs = self.folder / key / _PACKS
+        packs = self._packs(key)
         packs.mkdir(parents=True, exist_ok=True)
         number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
         out = packs / str(number)
@@ -207,6 +230,19 @@ class Desk:
         return Path(shutil.make_archive(str(out), "zip", out))
 
 
+def _free(name: str, taken: set[str]) -> str:
+    plain = _NAME.sub("-", name).strip("-.")[:60] or day_text()
+    return next(k for n in range(1, 10_000) if (k := plain if n == 1 else f"{plain}-{n}") not in taken)
+
+
+def _name_of(path: Path) -> str:
+    """Return the name that a study gives itself; empty where its file cannot be read, which opening it will say."""
+    try:
+        return str(tomllib.loads(path.read_text("utf-8-sig")).get("name") or "")
+    except (OSError, ValueError):
+        return ""
+
+
 def in_background(work: Callable[[Job], Any]) -> Job:
     """Begin a piece of work in a thread and return how far it is; an error of the inputs is its result."""
     job = Job()
@@ -215,6 +251,8 @@ def in_background(work: Callable[[Job], Any]) -> Job:
         try:
             job.result = work(job)
             job.state = "done"
+        except CancelledError:
+            job.state = "cancelled"
         except (InputError, OSError) as error:
             job.result, job.state = str(error), "failed"
         except Exception as error:  # noqa: BLE001 -- the page says so, the server goes on

@@ -5,14 +5,14 @@ const find = (name) => document.getElementById(name);
 const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
 sessionStorage.setItem("tab", TAB);
-let view = { added: [] }, study = "";
+let view = { added: [] }, study = "", work = null, names = {};
 
 const state = (text, share = null, bad = false) => {
   const line = find("state");
   line.hidden = !text;
   line.classList.toggle("bad", bad);
   line.querySelector("span").textContent = text;
-  line.querySelector("progress").hidden = share === null;
+  for (const part of [line.querySelector("progress"), find("cancel")]) part.hidden = share === null;
   if (share !== null) line.querySelector("progress").value = share;
 };
 const asked = async (path, options = {}) => {
@@ -26,20 +26,23 @@ const posted = (path, body) => asked(path, {
 });
 // Wait for a piece of work and say how far it is.
 const done = async ({ job }, text) => {
+  work = job;
   for (;;) {
     const told = await asked(`jobs/${job}`);
     if (told.state === "done") { state(""); return { job, result: told.result }; }
+    if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
     state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
     await new Promise((resolve) => { setTimeout(resolve, 150); });
   }
 };
 const attempt = async (step) => {
-  const buttons = [...document.querySelectorAll("button:enabled")];
+  const buttons = [...document.querySelectorAll("button:enabled:not(#cancel)")];
   for (const button of buttons) button.disabled = true;
   try {
     return await step();
   } catch (error) {
-    state(`${say("failed")}: ${error.message}`, null, true);
+    if (error.name === "AbortError") state(error.message);
+    else state(`${say("failed")}: ${error.message}`, null, true);
     return null;
   } finally {
     for (const button of buttons) button.disabled = false;
@@ -58,7 +61,7 @@ const show = (wanted, { fresh = false } = {}) => attempt(async () => {
   frame.hidden = false;
   find("start").hidden = true;
   find("bar").hidden = false;
-  find("name").textContent = study;
+  find("name").textContent = names[study] ?? study;
   frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${switched}`;
 });
 const open = (key, wanted = { added: [] }) => {
@@ -81,12 +84,19 @@ const place = ({ latlng }) => {
 };
 
 const list = async () => {
-  const items = (await asked("studies")).map(({ key, name }) => {
+  const found = await asked("studies");
+  names = Object.fromEntries(found.map(({ key, name }) => [key, name]));
+  const items = found.map(({ key, name, runs }) => {
     const item = document.createElement("li"), button = document.createElement("button");
     button.textContent = name;
     button.dataset.key = key;
     button.addEventListener("click", () => open(key));
-    item.append(button);
+    item.append(button, ...runs.map((run) => {
+      const link = document.createElement("a");
+      link.href = `runs/${encodeURIComponent(key)}/${run.number}`;
+      link.textContent = say("run", run);
+      return link;
+    }));
     return item;
   });
   find("studies").replaceChildren(...items);
@@ -165,11 +175,12 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
     if (name === "drop") choose(event.dataTransfer.files);
   });
 }
-list();
+find("cancel").addEventListener("click", () => posted(`jobs/${work}/cancel`, {}));
+const listed = list();
 // A reload loses nothing: the study and what was tried stand in the address.
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
-  if (kept) open(kept.study, kept.view);
+  if (kept) listed.then(() => open(kept.study, kept.view));
 } catch {
   history.replaceState(null, "", location.pathname);
 }
