@@ -48,6 +48,7 @@ FENCES = {
 MAX_ARGUMENTS = 6
 DOORS = {
     "study.study.of",
+    "study.study.robust",
     "study.study.site",
     "siting.problem.from_costs",
     "siting.alternatives.portfolio",

@@ -1,4 +1,4 @@
-"""What lies between the figures of two studies of one place; and whether a proposal holds by other inputs."""
+"""What lies between the figures of two studies of one place."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.streets.search.compiling import limited_threads
-from accessibility.study.holding import hold_plans
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes
 from accessibility.wording import percent_text
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility.cli.options import Options, Progress
-    from accessibility.study.proposing import Question
     from accessibility.study.study import Study
 
 
@@ -77,40 +75,3 @@ def changes_text(facts: dict[str, Any]) -> list[str]:
         else "no map says whether they were built or only drawn: all count as mapped (--built LINES says which were)"
     )
     return [*told, f"{facts['new_km']:,.1f} km of street are not in the first map; {rule}"]
-
-
-def run_held(path: Path, question: Question, options: Options, progress: Progress) -> dict[str, Any]:
-    """Return how a proposal holds against draws of the inputs, and one that is best on average, as plain values.
-
-    Raises
-    ------
-    InputError
-        A question for another model than ``mclp``.
-    """
-    progress.start(7)
-    with limited_threads(options.workers):
-        study = read_study(path, progress=progress.step, cache=options.cache)
-        progress.step("Asking every draw of the inputs")
-        held = hold_plans(study, question, seed=study.settings.uncertainty.seed)
-    return {
-        "draws": len(held.best),
-        "plans": held.table().to_dict("records"),
-        "must_have": [str(site) for site in held.must_have],
-        "robust": [str(site) for site in held.robust.selected],
-        "robust_objective": held.robust.objective,
-        "robust_bound": held.robust.bound,
-    }
-
-
-def held_text(facts: dict[str, Any]) -> list[str]:
-    """Return how proposals hold, in sentences."""
-    told = [f"over {facts['draws']} draws of the inputs with their errors:"]
-    told += [
-        f"  {row['plan']}: {percent_text(row['mean_share'])} on average, {percent_text(row['worst_share'])} in the "
-        f"worst tenth; {row['mean_regret_points']:.2f} points below the best plan of each draw, "
-        f"{row['most_regret_points']:.2f} at most"
-        for row in facts["plans"]
-    ]
-    told.append(f"  in the best plan of 9 draws of 10: {', '.join(facts['must_have']) or 'no site'}")
-    bound = f"{facts['robust_objective']:,.0f} people on average, no plan more than {facts['robust_bound']:,.0f}"
-    return [*told, f"  robust plan: {', '.join(facts['robust']) or 'no site'}; {bound} over these draws"]

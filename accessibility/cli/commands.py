@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -223,6 +223,10 @@ def site(  # noqa: PLR0913 -- the options of a command
     robust: Annotated[
         bool, typer.Option("--robust", help="Also tell whether the plan holds by other inputs, and one that does.")
     ] = False,
+    aim: Annotated[
+        Literal["mean", "worst"] | None,
+        typer.Option("--aim", help="Of --robust: best on average over the draws (the default) or in the worst tenth."),
+    ] = None,
     out: Out = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -258,24 +262,22 @@ def site(  # noqa: PLR0913 -- the options of a command
         language=lang or "en",
         shapefile=shapefile,
         geotiff=geotiff,
+        robust=(aim or "mean") if robust else None,
     )
     enough = _GAP if gap is None else gap
-    held = None
-    if robust and not tiles:  # first: what it refuses is refused before a file is written
-        from accessibility.cli.changing import run_held  # noqa: PLC0415
-
-        with progress_bar(quiet=quiet) as progress:
-            held = run_held(study, question, options, progress)
+    if aim is not None and not robust:
+        msg = f"--aim {aim} without --robust; expected --robust with it"
+        raise InputError(msg)
     with progress_bar(quiet=quiet) as progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
-            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question, robust=robust)
+            tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question)
             result = run_tiles(study, out, options, tiling, progress, question)
         else:
             refuse_without_tiles(scheduler=scheduler, memory=memory)
             result = run_site(study, question, out, options, progress)
-    _tell(result, lang, held, quiet=quiet, as_json=as_json)
+    _tell(result, lang, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
     if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
         raise typer.Exit(EXIT_UNPROVEN)
@@ -288,19 +290,15 @@ def _tell_lines(facts: dict[str, Any], say: Any, *, quiet: bool, as_json: bool) 
         typer.echo("\n".join(map(visible, say(facts))))
 
 
-def _tell(result: Any, lang: str | None, held: dict[str, Any] | None = None, *, quiet: bool, as_json: bool) -> None:
-    """Print what a run found, and whether its plan holds by other inputs where that was asked."""
+def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
+    """Print what a run found."""
     if as_json:
-        more = {"siting": result.manifest["siting"], "robust": held}
+        more = {name: result.manifest.get(name) for name in ("siting", "robust")}
         print_json(result.manifest["totals"] | {name: facts for name, facts in more.items() if facts is not None})
     elif not quiet:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
         print_coverage(result, console_language(lang))
-        if held is not None:
-            from accessibility.cli.changing import held_text  # noqa: PLC0415
-
-            _tell_lines(held, held_text, quiet=quiet, as_json=as_json)
 
 
 @app.command()

@@ -60,6 +60,7 @@ class ScenarioComparison:
     manifest: dict[str, Any]
     kept: Path | None = None
     case: None = None  # a comparison proposes nothing
+    held: None = None
 
 
 def run_compare(

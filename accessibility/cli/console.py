@@ -11,7 +11,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
+from accessibility.cli.factfinding import tell_held
 from accessibility.errors import visible
+from accessibility.present.language import Tongue
+from accessibility.present.report.sureness import say_held, say_instead, say_must_have
 from accessibility.siting.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, percent_sign, percent_text
@@ -20,8 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    import pandas as pd
+
     from accessibility.cli.comparing import ScenarioComparison
     from accessibility.cli.options import Result
+    from accessibility.present.report.sureness import HeldFacts
     from accessibility.siting import SitingPlan
 
 _WORTH = re.compile(r", coverage would change by [+-][\d.]+ points")  # stands before the sentence already
@@ -166,6 +172,8 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     _print_findings(console, told, result.warnings, say)
     if result.plan is not None:
         _print_plan(console, result.plan, say, result.cost_unit)
+    if result.held is not None:
+        _print_held(console, tell_held(result.held), Tongue(language))
     _print_kept(console, result.kept, say)
     if "report.html" in result.files:
         console.print(_text(say("map_at", path=result.folder / "coverage.html")))
@@ -202,6 +210,37 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> N
         console.print(table)
     if len(plan.selected) > _MOST_SITES:
         console.print(_text(say("more_sites", n=len(plan.selected) - _MOST_SITES)))
+
+
+def _print_held(console: Console, held: HeldFacts, tongue: Tongue) -> None:
+    """Print how the proposal holds over draws of the inputs, and the plan that is best over them: as the report."""
+    console.print(_text(say_held(held, tongue), style="bold"))
+    shares = ("mean_share", "mean_error_points", "worst_share", "worst_error_points")
+    names = ("plan", *shares, "mean_regret_points", "most_regret_points")
+    _print_rows(console, held.plans, names, tongue)
+    console.print(_text(say_instead(held, tongue)))
+    _print_rows(console, held.gains, ("plan", "gain_points", "gain_low", "gain_high", "better", "noise"), tongue)
+    console.print(_text(say_must_have(held, tongue)))
+
+
+def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], tongue: Tongue) -> None:
+    table = Table(*(tongue(f"col_{name}") for name in names), box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows.to_dict("records"):
+        table.add_row(*(_text(_figure(name, row[name], tongue)) for name in names))
+    console.print(table)
+
+
+def _figure(name: str, value: Any, tongue: Tongue) -> str:
+    """Return a cell of the tables about draws."""
+    if name == "plan":
+        return tongue(f"held_{value}")
+    if name == "noise":
+        return tongue("yes" if value else "no")
+    if name.endswith("share") or name == "better":
+        return tongue.percent(value, 1.0)
+    return tongue.points(value) if name.startswith("gain") else tongue.number(value, 2)
 
 
 def print_comparison(found: ScenarioComparison, language: Language = "en") -> None:

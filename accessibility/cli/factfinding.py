@@ -27,7 +27,7 @@ from accessibility.present.report.facts import (
 )
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
-from accessibility.present.report.sureness import SureFacts, tell_sureness, with_bars
+from accessibility.present.report.sureness import HeldFacts, SureFacts, tell_sureness, with_bars
 from accessibility.quality import Quality, measure_quality
 from accessibility.sites import Sites
 from accessibility.sources.cache import sha256_file
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.redundancy import Ledger
     from accessibility.siting.plan import SitingPlan
+    from accessibility.study.holding import HeldPlans
     from accessibility.study.study import Study
     from accessibility.uncertainty import Uncertainty
 
@@ -69,8 +70,8 @@ class Measured:
         What makes a blackspot.
     plan, frontier, after
         A siting plan, what each budget buys, and the coverage with the plan's sites open, where there is a plan.
-    sure
-        How sure the headline is, where that was asked for.
+    sure, held
+        How sure the headline is, and how the plan holds over draws of the inputs, where that was asked for.
     """
 
     study: Study
@@ -85,11 +86,17 @@ class Measured:
     frontier: pd.DataFrame | None = None
     after: Coverage | None = None
     sure: Uncertainty | None = None
+    held: HeldPlans | None = None
 
     @cached_property
     def sure_facts(self) -> SureFacts | None:
         """How sure the headline is, where that was asked for."""
         return None if self.sure is None else tell_sureness(self.sure, self.study.district)
+
+    @cached_property
+    def held_facts(self) -> HeldFacts | None:
+        """How the plan holds over draws of the inputs, where that was asked for."""
+        return None if self.held is None else tell_held(self.held)
 
     @property
     def districts(self) -> pd.DataFrame:
@@ -192,6 +199,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
         districts=measured.districts,
         sure=measured.sure_facts,
+        held=measured.held_facts,
         settings=setting_table(now),
         groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
         sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
@@ -215,6 +223,28 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         node_points=measured.quality.nearest_node_points,
         parameters=tell_parameters({**parameters_used(settings, now), "blackspots": blackspot_limits}),
         inputs=_inputs(study),
+    )
+
+
+def tell_held(held: HeldPlans) -> HeldFacts:
+    """Return what the report says about how a proposal holds."""
+    robust = held.robust
+    return HeldFacts(
+        aim=robust.aim,
+        draws=held.draws,
+        seed=held.seed,
+        tenth=held.sample.tenth,
+        proven=held.proven,
+        selected=tuple(map(str, robust.selected)),
+        must_have=tuple(map(str, held.must_have)),
+        objective=robust.objective,
+        bound=robust.bound,
+        status=robust.status,
+        bound_by=robust.bound_by,
+        error_points=100 * held.sample.error(robust.shares, robust.aim),
+        plans=held.table(),
+        gains=held.differences(),
+        sites=held.sites(),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.siting import SitingPlan
+    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
 
 READING_STEPS = 5
@@ -100,6 +101,8 @@ class Options:
         Whether files that this program did not write may be replaced, and an earlier proposal lost.
     uncertainty
         Whether the inputs are drawn with their errors, and every headline gets its bar.
+    robust
+        In what a plan is best over these draws, ``mean`` or ``worst``, where a proposal is held against them.
 
     Examples
     --------
@@ -117,6 +120,7 @@ class Options:
     date: str = ""
     overwrite: bool = False
     uncertainty: bool = False
+    robust: Literal["mean", "worst"] | None = None
 
     @property
     def day(self) -> str:
@@ -128,7 +132,8 @@ class Options:
         """What decides which files there are and what is in them, for the manifest."""
         names = ("language", "basemap", "shapefile", "geotiff")
         asked = {name: getattr(self, name) for name in names}
-        return asked | {"uncertainty": True} if self.uncertainty else asked
+        more = {"uncertainty": self.uncertainty, "robust": self.robust}
+        return asked | {name: value for name, value in more.items() if value}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +205,8 @@ class Result:
         Names of the files, in the order of their importance.
     case
         The question for a proposal and the plan, where one was asked for.
+    held
+        How the plan holds over draws of the inputs, and one that is best over them, where that was asked for.
     kept
         Where an earlier run is kept that stood in the folder.
     cost_unit
@@ -222,6 +229,7 @@ class Result:
     manifest: dict[str, Any]
     files: tuple[str, ...]
     case: SitingCase | None = None
+    held: HeldPlans | None = None
     kept: Path | None = None
     cost_unit: str = ""
 

@@ -35,6 +35,7 @@ from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
+from accessibility.study.holding import hold_plans, refuse_unheld_question
 from accessibility.study.loading.context import default_cache
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from accessibility.cli.factfinding import Measured
     from accessibility.measures.coverage import Coverage
     from accessibility.quality import Quality
+    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
     from accessibility.study.study import Study
 
@@ -206,12 +208,24 @@ def run_site(path: Path, question: Question, out: Path | None, options: Options,
     >>> run_site(study, Question(sites=1), folder / "site", Options(), silent).plan.covered_people
     40.0
     """
-    progress.start(READING_STEPS + 7)
+    if options.robust:
+        refuse_unheld_question(question)
+    progress.start(READING_STEPS + 7 + bool(options.robust))
     with limited_threads(options.workers):
         pack = _open(path, out, options, progress)
         now, by_speed = _measure(pack, progress)
         progress.step("Choosing sites")
-        return _write(pack, now, by_speed, pack.study.siting_case(question), progress)
+        case, held = pack.study.siting_case(question), None
+        if options.robust:
+            progress.step("Asking every draw of the inputs")
+            trying = pack.study.settings.uncertainty.trying(keep=_kept_draws(options))
+            held = hold_plans(pack.study, case.question, case.plan, trying, aim=options.robust)
+        return _write(pack, now, by_speed, case, progress, held)
+
+
+def _kept_draws(options: Options) -> Path:
+    """Return where draws are kept, so that a run that is cut short goes on from there."""
+    return (default_cache() if options.cache is None else options.cache) / "draws"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -252,16 +266,22 @@ def _measure(pack: _Pack, progress: Progress) -> tuple[Coverage, dict[float, Cov
 
 
 def _write(
-    pack: _Pack, now: Coverage, by_speed: dict[float, Coverage], case: SitingCase | None, progress: Progress
+    pack: _Pack,
+    now: Coverage,
+    by_speed: dict[float, Coverage],
+    case: SitingCase | None,
+    progress: Progress,
+    held: HeldPlans | None = None,
 ) -> Result:
     study, options = pack.study, pack.options
     progress.step("Weighing what was found")
     plan, frontier = (None, None) if case is None else (case.plan, case.frontier())
     measured = measure_study(study, now=now, by_speed=by_speed, plan=plan, frontier=frontier)
+    if held is not None:
+        measured = replace(measured, held=held)
     if options.uncertainty:
         progress.step("Drawing the inputs with their errors")
-        sure = study.uncertainty(keep=default_cache() / "draws" if options.cache is None else options.cache / "draws")
-        measured = replace(measured, sure=sure)
+        measured = replace(measured, sure=study.uncertainty(keep=_kept_draws(options)))
     progress.step("Tracing service areas")
     areas = trace_service_areas(now, study.network)
     progress.step("Drawing the map")
@@ -284,7 +304,7 @@ def _write(
         write_map(drawn, aside / "coverage.html")
         facts = find_facts(measured, date=date)
         write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
-        dictionary = data_dictionary(measured.now.standard, doubted=measured.sure is not None)
+        dictionary = _dictionary(measured)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
         record["seconds"] = round(time.monotonic() - pack.begun, 3)
@@ -299,8 +319,14 @@ def _write(
         manifest=record,
         files=RESULTS,
         case=case,
+        held=held,
         kept=kept,
     )
+
+
+def _dictionary(measured: Measured) -> pd.DataFrame:
+    doubted, held = measured.sure is not None, measured.held is not None
+    return data_dictionary(measured.now.standard, doubted=doubted, held=held)
 
 
 def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
@@ -322,7 +348,7 @@ def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, fol
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table, folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
-    write_csv(data_dictionary(measured.now.standard, doubted=measured.sure is not None), folder / "dictionary.csv")
+    write_csv(_dictionary(measured), folder / "dictionary.csv")
     write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
 
 
@@ -366,6 +392,8 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
     )
     if measured.sure_facts is not None:
         record["uncertainty"] = measured.sure_facts.record()
+    if measured.held_facts is not None:
+        record["robust"] = measured.held_facts.record()
     record["groups"] = group_record(group_table(now, measured.by_speed[SLOW_M_S]))
     return record
 

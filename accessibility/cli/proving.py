@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from accessibility.cli.verification import Comparison
 from accessibility.errors import AccessibilityError, UnknownSiteError
-from accessibility.siting import verify_plan
+from accessibility.siting import verify_plan, verify_robust
 from accessibility.siting.proofs import gains_in_order
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from accessibility.cli.verification import ToldSiting
     from accessibility.siting import SitingPlan
+    from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
 
 
@@ -59,6 +61,25 @@ def prove_told(case: SitingCase, told: ToldSiting) -> Proof:
     both = [Comparison(name=f"proposal: its {name}", told=one, found=other) for name, one, other in (*figures, people)]
     wrong = tuple(str(one) for one in both if not one.equal)
     return Proof(wrong=wrong, **_sentences(plan)) if not wrong else Proof(wrong=wrong)
+
+
+def prove_held(held: HeldPlans) -> Proof:
+    """Return what of the robust plan holds that the repeated run found, which has to be the folder's.
+
+    Its sites, its share in every draw and, where a certificate or a look at every plan proves it, its bound are counted
+    from the draws without a solver.
+    """
+    robust = held.robust
+    try:
+        verify_robust(held.sample.problems, robust)
+    except AccessibilityError as error:
+        return Proof(wrong=(f"robust plan: {error}",))
+    counted = f"the robust plan ({robust.aim}): its sites and its share in {held.draws:,} draws, seed {held.seed}"
+    claim = f"its bound {percent_text(robust.bound)} over these draws ({robust.status})"
+    if robust.bound_by == "solver":
+        word = "from branch and bound, not verified independently; found again"
+        return Proof(proved=(counted,), open=(f"robust plan: {claim}: {word}",))
+    return Proof(proved=(f"{counted}; {claim}, by {robust.bound_by} of the draws at their weights",))
 
 
 def told_plan(case: SitingCase, told: ToldSiting) -> SitingPlan:

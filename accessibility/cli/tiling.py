@@ -62,7 +62,6 @@ class Tiling:
         scheduler: str | None = None,
         memory: str | None = None,
         question: Question | None = None,
-        robust: bool = False,
     ) -> Tiling:
         """Return how a command deals an area out.
 
@@ -72,9 +71,8 @@ class Tiling:
             Options of a run that draws, or that tries errors of the inputs; an invalid size of memory; an extra that
             is not installed.
         """
-        refused = ("basemap", "shapefile", "geotiff", "uncertainty")  # what needs the whole area in memory
+        refused = ("basemap", "shapefile", "geotiff", "uncertainty", "robust")  # what needs the whole area in memory
         more = [name for name in refused if getattr(options, name)]
-        more += ["robust"] * robust
         if more:
             msg = f"--tiles writes tables alone; expected it without {' and '.join(f'--{name}' for name in more)}"
             raise InputError(msg)

@@ -72,6 +72,7 @@ class ToldOptions(_Table):
     geotiff: bool
     tiles: bool = False
     uncertainty: bool = False
+    robust: Literal["mean", "worst"] | None = None
 
 
 class ToldQuestion(_Table):

@@ -9,7 +9,7 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.folder import is_result
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
-from accessibility.cli.proving import Proof, prove_told
+from accessibility.cli.proving import Proof, prove_held, prove_told
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verification import (
     Comparison,
@@ -99,14 +99,15 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
         except AccessibilityError as error:
             return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
     proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting)
+    held = Proof() if run.held is None else prove_held(run.held)
     repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
     return Verdict(
         folder=folder,
-        changed=(*changed, *proof.wrong),
+        changed=(*changed, *proof.wrong, *held.wrong),
         comparisons=tuple(comparisons),
-        proved=proof.proved,
+        proved=(*proof.proved, *held.proved),
         recomputed=(repeated,),
-        open=(_not_proved(plain, found), *proof.open),
+        open=(_not_proved(plain, found), *proof.open, *held.open),
         beside=beside,
     )
 

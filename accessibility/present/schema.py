@@ -226,6 +226,23 @@ _UNCERTAINTY = (
     Column("uncertainty.improvements.*", "number", "percentage points", means="bar_improvement"),
 )
 _POLICY = Standard()
+_ROBUST = (
+    Column("options.robust", "text", means="robust_aim"),
+    Column("robust.aim", "text", means="robust_aim"),
+    Column("robust.draws", "number", means="bar_draws"),
+    Column("robust.seed", "number", means="bar_seed"),
+    Column("robust.status", "text", means="siting_status"),
+    Column("robust.objective", "number", "1", means="robust_objective"),
+    Column("robust.bound", "number", "1", means="robust_bound"),
+    Column("robust.bound_by", "text", means="siting_bound_by"),
+    Column("robust.error_points", "number", "percentage points", means="robust_error"),
+    Column("robust.proven_draws", "number", "draws", means="robust_proven"),
+    Column("robust.selected", "list", means="robust_selected"),
+    Column("robust.must_have", "list", means="robust_must_have"),
+    Column("robust.plans.*", "object", means="robust_plans"),
+    Column("robust.gains.*", "object", means="robust_gains"),
+    Column("robust.sites.*", "number", "1", means="robust_probability"),
+)
 _LAYERS = {
     "demand": _DEMAND,
     **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
@@ -247,11 +264,13 @@ def _districts(standard: Standard) -> tuple[Column, ...]:
     return tuple(of[name] for name in district_columns(standard))
 
 
-def data_dictionary(standard: Standard = _POLICY, *, tiled: bool = False, doubted: bool = False) -> pd.DataFrame:
+def data_dictionary(
+    standard: Standard = _POLICY, *, tiled: bool = False, doubted: bool = False, held: bool = False
+) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
     Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
-    how sure its figures are has more columns (`doubted`).
+    how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -265,7 +284,7 @@ def data_dictionary(standard: Standard = _POLICY, *, tiled: bool = False, doubte
     english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
     rows = []
     short = SHORT_NAMES | short_names(district_columns(standard))
-    for file, layer, column in _tiled_columns(standard) if tiled else _columns(standard, doubted=doubted):
+    for file, layer, column in _tiled_columns(standard) if tiled else _columns(standard, doubted=doubted, held=held):
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
         if column.of:
@@ -291,7 +310,7 @@ def data_dictionary(standard: Standard = _POLICY, *, tiled: bool = False, doubte
     return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS))
 
 
-def _columns(standard: Standard, *, doubted: bool) -> Iterator[tuple[str, str, Column]]:
+def _columns(standard: Standard, *, doubted: bool, held: bool) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
     districts = _districts(standard)
     bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
@@ -309,7 +328,8 @@ def _columns(standard: Standard, *, doubted: bool) -> Iterator[tuple[str, str, C
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
         more = certainty if layer == "demand" else ()
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
-    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *(_UNCERTAINTY if doubted else ())))
+    more = (*(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
+    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 
 
 def _tiled_columns(standard: Standard) -> Iterator[tuple[str, str, Column]]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from accessibility.siting.models.relocation import solve_relocation
     from accessibility.siting.plan import Conditions, SitingPlan
     from accessibility.siting.problem import Problem
+    from accessibility.siting.robust import RobustPlan, solve_robust, verify_robust
     from accessibility.siting.rollout import Rollout
     from accessibility.siting.verify import verify_plan
 
@@ -27,6 +28,7 @@ _HOME = {
     "Frontier": "frontier",
     "Portfolio": "alternatives",
     "Problem": "problem",
+    "RobustPlan": "robust",
     "Rollout": "rollout",
     "SitingPlan": "plan",
     "coverage_frontier": "frontier",
@@ -40,7 +42,9 @@ _HOME = {
     "solve_p_median": "models.p_median",
     "solve_partial": "models.lscp",
     "solve_relocation": "models.relocation",
+    "solve_robust": "robust",
     "verify_plan": "verify",
+    "verify_robust": "robust",
 }
 
 __all__ = [
@@ -49,6 +53,7 @@ __all__ = [
     "Frontier",
     "Portfolio",
     "Problem",
+    "RobustPlan",
     "Rollout",
     "SitingPlan",
     "coverage_frontier",
@@ -62,7 +67,9 @@ __all__ = [
     "solve_p_median",
     "solve_partial",
     "solve_relocation",
+    "solve_robust",
     "verify_plan",
+    "verify_robust",
 ]
 
 

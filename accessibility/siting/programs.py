@@ -156,6 +156,33 @@ def raise_least_share(
     )
 
 
+def raise_worst(covering: Covering, there: NDArray[np.int64], several: int) -> Program:
+    """Return the program that raises the mean of the `several` least weights covered in a district, all being alike.
+
+    Of its last columns the first is a weight, the others by how much each district is short of it: the weight less the
+    mean shortage, over `several`, is that mean where the weight is the greatest of the least (Rockafellar and Uryasev).
+
+    Parameters
+    ----------
+    covering
+        The question; its floors are ignored.
+    there
+        ``(d,)`` weight of each district that is covered before anything of this covering opens.
+    several
+        How many districts are the least.
+    """
+    frame, count = frame_covering(covering), len(there)
+    edge = sparse.csr_array(np.full((count, 1), -1.0))
+    lines = sparse.hstack([frame.people[:count], edge, sparse.eye_array(count, format="csr")], format="csr")
+    return _program(
+        covering,
+        frame,
+        objective=np.concatenate([np.zeros(frame.links.shape[1]), [1.0], np.full(count, -1.0 / several)]),
+        extra=sparse.csr_array(lines),
+        extra_lower=-there / covering.solver_weight,
+    )
+
+
 def reach_people(covering: Covering, reach: int) -> Program:
     """Return the program of least cost that covers a weight of at least `reach` beside `base`, and meets the floors."""
     frame = frame_covering(covering)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from accessibility.uncertainty.sources import SOURCES, InputErrors
+from accessibility.uncertainty.trying import Trying
 
 
 class StrictTable(BaseModel):
@@ -62,3 +63,7 @@ class UncertaintyTable(StrictTable):
             home_m=self.home_m,
             speed_m_s=self.speed_m_s,
         )
+
+    def trying(self, draws: int | None = None, seed: int | None = None, **how: Any) -> Trying:
+        """Return how the inputs are drawn: as often as the study says, and with its seed, where not told otherwise."""
+        return Trying(draws=self.draws if draws is None else draws, seed=self.seed if seed is None else seed, **how)

@@ -1,208 +1,373 @@
-"""Plans that hold: a question of siting asked of every draw of the inputs, and a plan that is best on average."""
+"""Plans that hold: a question of siting asked of every draw of the inputs, and a plan that is best over all of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError
+from accessibility.demand import Demand
+from accessibility.errors import InfeasibleError, InputError
 from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import trace_catchments
+from accessibility.siting.limits import Limits
 from accessibility.siting.problem import Problem
+from accessibility.siting.robust import Sample, merge_points, refuse_unheld, solve_robust
+from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
-from accessibility.study.doubting import as_known, coordinate_ways
+from accessibility.study.doubting import as_known, coordinate_ways, official_counts
+from accessibility.study.proposing import plan_scenario
+from accessibility.uncertainty.bars import Difference
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import Draw
 from accessibility.uncertainty.scene import Case, Scene
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
+    from accessibility.siting.robust import Aim, RobustPlan
     from accessibility.study.proposing import Question
     from accessibility.study.studied import Studied
+    from accessibility.uncertainty.sources import InputErrors
+    from accessibility.uncertainty.trying import Tries, Trying
 
 MUST_HAVE = 0.9
 """Share of the draws in whose best plan a site stands that every plan should have."""
-_WORST = 0.1
+_POINTS = 100.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeldPlans(Frozen):
-    """A plan held against draws of the inputs.
+    """A plan held against draws of the inputs, and one that is best over them.
 
     Parameters
     ----------
     plan
         The best plan by the inputs as they are.
     robust
-        The plan that covers most people on average over the draws; its bound is proven for these draws.
+        The plan that is best over the draws: on average, or in the worst tenth of them; its bound is of these draws.
     best
         The best plan of each draw.
-    shares
-        ``(3, draws)`` share covered by the plan, by the robust one, and by the best of each draw.
+    sample
+        The draws as questions of siting.
+    tries
+        What the draws found of today, of the plan and of the robust one.
+    seed
+        Of the random numbers.
+
+    Examples
+    --------
+    A town whose bank branch would bring the fourth of all people who have no outlet:
+
+    >>> import accessibility as acc
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = {"xy": [(500900, 34e5), (502e3, 34e5)], "crs": "EPSG:32649"}
+    >>> homes = acc.Demand(ids=["near", "far"], population=[30, 10], **at)
+    >>> at = {"xy": [(5e5, 34e5), (501700, 34e5)], "crs": "EPSG:32649"}
+    >>> halls = acc.Sites(ids=["O1", "B1"], kind=["outlet", "bank"], **at)
+    >>> town = acc.Study.of(road, homes, halls, name="Town", settings="urban")
+    >>> held = town.robust(sites=1, draws=20)
+    >>> held.must_have, held.robust.selected, held.gains["robust"].better > 0.95
+    (('B1',), ('B1',), True)
     """
 
     plan: SitingPlan
-    robust: SitingPlan
+    robust: RobustPlan
     best: tuple[SitingPlan, ...]
-    shares: NDArray[np.float64]
+    sample: Sample
+    tries: tuple[Tries, Tries, Tries]
+    seed: int
+
+    def __repr__(self) -> str:
+        """Return aim, sites, regret and draws."""
+        sites = f"{len(self.robust.selected)} sites, {len(self.must_have)} must-have"
+        regret = f"regret {self.regret[1].mean():.2f} points on average"
+        return f"<HeldPlans {self.robust.aim}: {sites}, {regret}, {self.draws} draws, seed {self.seed}>"
+
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
+
+        robust = self.robust
+        proof = f"{robust.status}: {percent_text(robust.objective)}, no plan above {percent_text(robust.bound)}"
+        facts = [
+            ("best over the draws", "on average" if robust.aim == "mean" else "in the worst tenth"),
+            ("opens", ", ".join(map(str, robust.selected)) or "no site"),
+            ("proof over these draws", f"{proof} ({robust.bound_by})"),
+            ("in the best plan of 9 draws of 10", ", ".join(map(str, self.must_have)) or "no site"),
+            ("draws, seed", f"{self.draws:,}, {self.seed}"),
+        ]
+        instead = self.gains["instead"]
+        note = f"the robust plan instead of the best by the inputs: {instead.points:+.2f} points, 95 % from "
+        note += f"{instead.interval.low:+.2f} to {instead.interval.high:+.2f}{', noise' if instead.is_noise else ''}"
+        return draw_card("Plans held against draws of the inputs", facts, table=self.table(), note=note)
+
+    @property
+    def draws(self) -> int:
+        """How many draws there are."""
+        return self.sample.draws
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """``(3, draws)`` share covered by the plan, by the robust one, and by the best plan that is known of a draw."""
+        held = np.array([self.sample.shares(self.plan.selected), self.robust.shares])
+        own = [
+            problem.population and plan.covered_people / problem.population
+            for problem, plan in zip(self.sample.problems, self.best, strict=True)
+        ]
+        return np.vstack([held, np.maximum(own, held.max(axis=0))])
+
+    @property
+    def proven(self) -> int:
+        """In how many draws the best plan is proven to be the best."""
+        return sum(plan.status == "optimal" for plan in self.best)
 
     @property
     def regret(self) -> NDArray[np.float64]:
         """``(2, draws)`` percentage points that the plan, and the robust one, fall short of the best of each draw."""
-        found: NDArray[np.float64] = 100 * (self.shares[2] - self.shares[:2])
+        found: NDArray[np.float64] = _POINTS * (self.shares[2] - self.shares[:2])
         return found
 
     @cached_property
-    def appears(self) -> dict[object, float]:
+    def probability(self) -> dict[object, float]:
         """Site to the share of the draws in whose best plan it stands, those in most first."""
         sites = [site for plan in self.best for site in plan.selected]
         count = {site: sites.count(site) / len(self.best) for site in dict.fromkeys(sites)}
-        return dict(sorted(count.items(), key=lambda item: -item[1]))
+        return dict(sorted(count.items(), key=lambda item: (-item[1], str(item[0]))))
 
     @property
     def must_have(self) -> tuple[object, ...]:
         """Sites in the best plan of nine draws of ten or more."""
-        return tuple(site for site, share in self.appears.items() if share >= MUST_HAVE)
+        return tuple(site for site, share in self.probability.items() if share >= MUST_HAVE)
+
+    @cached_property
+    def gains(self) -> dict[str, Difference]:
+        """What both plans bring over today, and the robust one over the other (``instead``), by the same draws."""
+        today, plan, robust = self.tries
+        return {
+            "by_inputs": Difference(now=today, then=plan),
+            "robust": Difference(now=today, then=robust),
+            "instead": Difference(now=plan, then=robust),
+        }
 
     def table(self) -> pd.DataFrame:
-        """Return one row per plan: share on average and in the worst tenth of the draws, regret on average and most."""
+        """Return one row per plan: its shares over the draws, and its regret.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``plan`` (``by_inputs``, ``robust``), ``sites``, ``cost``, ``mean_share`` and ``worst_share`` (covered on
+            average, and in the worst tenth of the draws) with their Monte-Carlo errors ``mean_error_points`` and
+            ``worst_error_points``, ``mean_regret_points`` and ``most_regret_points`` (short of the best of each draw,
+            on average with its error ``regret_error_points``, and at most).
+
+        Examples
+        --------
+        >>> held.table()[["plan", "most_regret_points"]].to_dict("records")[0]
+        {'plan': 'by_inputs', 'most_regret_points': 0.0}
+        """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        worst = max(1, int(np.ceil(_WORST * self.shares.shape[1])))
+        worth, error = self.sample.worth, self.sample.error
+        held: tuple[tuple[str, SitingPlan | RobustPlan], ...] = (("by_inputs", self.plan), ("robust", self.robust))
         rows = [
             {
                 "plan": name,
                 "sites": len(plan.selected),
-                "mean_share": float(shares.mean()),
-                "worst_share": float(np.sort(shares)[:worst].mean()),
+                "cost": plan.cost,
+                "mean_share": worth(shares, "mean"),
+                "mean_error_points": _POINTS * error(shares, "mean"),
+                "worst_share": worth(shares, "worst"),
+                "worst_error_points": _POINTS * error(shares, "worst"),
                 "mean_regret_points": float(regret.mean()),
+                "regret_error_points": error(regret, "mean"),
                 "most_regret_points": float(regret.max()),
             }
-            for name, plan, shares, regret in zip(
-                ("best by the inputs", "robust"), (self.plan, self.robust), self.shares[:2], self.regret, strict=True
-            )
+            for (name, plan), shares, regret in zip(held, self.shares[:2], self.regret, strict=True)
         ]
         return pd.DataFrame(rows)
 
+    def differences(self) -> pd.DataFrame:
+        """Return one row per difference of `gains`, each with an interval of its own.
 
-def hold_plans(study: Studied, question: Question, *, draws: int = 40, seed: int = 1) -> HeldPlans:
-    """Return how the best plan holds against draws of the inputs, and a plan that is best on average over them.
+        Returns
+        -------
+        pandas.DataFrame
+            ``plan`` (``by_inputs`` and ``robust`` over today, ``instead``: the robust one over the other),
+            ``gain_points`` by the inputs as they are, ``gain_low`` and ``gain_high`` (where the gain truly lies, 95
+            times of 100) with the Monte-Carlo error ``gain_error`` of either end, ``better`` (share of the draws in
+            which more are covered; where as many, half of them) with its error ``better_error``, and ``noise``
+            (whether no difference at all lies in the interval).
 
-    Each draw is a problem of its own: other places of sites, other ways, people, homes, settings and pace. The robust
-    plan is the answer to all of them put side by side, so that its bound holds for these draws, no more.
+        Examples
+        --------
+        >>> held.differences()[["plan", "gain_points", "noise"]].to_dict("records")[-1]
+        {'plan': 'instead', 'gain_points': 0.0, 'noise': True}
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        rows = [
+            {
+                "plan": name,
+                "gain_points": gain.points,
+                "gain_low": gain.interval.low,
+                "gain_high": gain.interval.high,
+                "gain_error": gain.interval.error,
+                "better": gain.better,
+                "better_error": float(np.sqrt(gain.better * (1 - gain.better) / self.draws)),
+                "noise": gain.is_noise,
+            }
+            for name, gain in self.gains.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def sites(self) -> pd.DataFrame:
+        """Return one row per site that stands in some plan, those in the best plan of most draws first.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``id``, ``name``, ``probability`` (share of the draws in whose best plan the site stands), ``must_have``
+            (nine of ten or more), ``by_inputs`` and ``robust`` (whether it stands in that plan).
+
+        Examples
+        --------
+        >>> held.sites()[["id", "probability", "must_have", "robust"]].to_dict("records")
+        [{'id': 'B1', 'probability': 1.0, 'must_have': True, 'robust': True}]
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        named = [*dict.fromkeys([*self.probability, *self.robust.selected, *self.plan.selected])]
+        there = self.sample.problems[0].sites_at(self.sample.problems[0].rows(named))
+        chance = np.array([self.probability.get(site, 0.0) for site in named])
+        return pd.DataFrame(
+            {
+                "id": [str(site) for site in named],
+                "name": [""] * len(named) if there is None else there.name.tolist(),
+                "probability": chance,
+                "must_have": chance >= MUST_HAVE,
+                "by_inputs": [site in self.plan.selected for site in named],
+                "robust": [site in self.robust.selected for site in named],
+            }
+        )
+
+
+def refuse_unheld_question(question: Question) -> None:
+    """Refuse a question that is not asked of draws.
+
+    Raises
+    ------
+    InputError
+        Another model than ``mclp``, a share to reach, floors.
+    """
+    if question.model != "mclp" or question.reach is not None:
+        asked = f"model {question.model!r}" if question.reach is None else f"a share of {question.reach:g} to reach"
+        msg = f"plans are held for {asked}; expected model 'mclp' within a budget or a number of sites"
+        raise InputError(msg)
+    refuse_unheld(Limits.of(question.sites, question.budget, question.limits))
+
+
+def hold_plans(
+    study: Studied,
+    question: Question,
+    plan: SitingPlan,
+    trying: Trying,
+    *,
+    aim: Aim = "mean",
+    errors: InputErrors | None = None,
+) -> HeldPlans:
+    """Return how the best plan holds against draws of the inputs, and a plan that is best over them.
+
+    Each draw is a problem of its own: other places of sites, other ways, people, homes, settings and pace, those of
+    `doubt_study` with the same seed. The robust plan is the answer to all of them at once, so that its bound holds for
+    these draws, no more.
 
     Parameters
     ----------
     study
         The study.
     question
-        What is asked: most people covered (``mclp``) within a budget or a number of sites, and conditions.
-    draws, seed
+        What is asked, the study's conditions in it: most people covered (``mclp``) within a budget or a number of
+        sites; no floors.
+    plan
+        The answer by the inputs as they are.
+    trying
         How many draws, and the seed of their random numbers.
+    aim
+        What the robust plan is best in: ``mean`` or ``worst``, see `solve_robust`.
+    errors
+        How large the errors of the inputs are; those of the study if None.
 
     Raises
     ------
     InputError
-        A question for another model, or fewer than two draws.
+        A question that is not asked of draws.
+    InfeasibleError
+        No plan keeps to the conditions.
     """
-    if question.model != "mclp" or question.close:
-        msg = f"plans are held for model {question.model!r}, close {question.close}; expected 'mclp' without closings"
-        raise InputError(msg)
-    if draws < 2:  # noqa: PLR2004
-        msg = f"plans are held against {draws} draws; expected 2 or more"
-        raise InputError(msg)
-    if question.conditions is None:
-        question = replace(question, conditions=study.settings.siting.conditions)
+    refuse_unheld_question(question)
+    if plan.status == "infeasible":
+        raise InfeasibleError(plan.message)
     now = study.coverage()
-    made = study.made_candidates
+    errors = study.settings.uncertainty.errors if errors is None else errors
+    known = coordinate_ways(study, now, errors)
+    scene = Scene(now=now, network=study.network, errors=errors, density=study.density, counts=official_counts(study))
+    everywhere, candidates = _with_candidates(study, Case(coverage=now, position_m=known))
+    active = scene.sources(everywhere, errors)
+    draws = [Draw(scene=scene, errors=errors, chance=Chance(trying.seed, number)) for number in range(trying.draws)]
+    ask = partial(_draw_problem, everywhere, candidates, active)
+    first = ask(draws[0])  # and what all draws share
+    rest = run_in_threads([partial(ask, draw) for draw in draws[1:]])
+    sample = Sample(problems=(first, *rest))
+    limits = {"sites": question.sites, "budget": question.budget, "conditions": question.conditions}
+    robust = solve_robust(sample.problems, aim=aim, time_limit_s=question.time_limit_s, **limits)  # type: ignore[arg-type]
+    best = tuple(question.solve(problem) for problem in sample.problems)
+    cases: dict[tuple[object, ...], Case] = {(): Case(coverage=now, position_m=known)}
+    for selected in (plan.selected, robust.selected):
+        if selected not in cases:
+            then = study.coverage(plan_scenario(study.sites, study.made_candidates, selected))
+            cases[selected] = Case(coverage=then, position_m=as_known(now.sites, known, then.sites))
+    tries = {selected: trying.run(scene, case, errors, alone=False) for selected, case in cases.items()}
+    told = (tries[()], tries[plan.selected], tries[robust.selected])
+    return HeldPlans(plan=plan, robust=robust, best=best, sample=sample, tries=told, seed=trying.seed)
+
+
+def _with_candidates(study: Studied, today: Case) -> tuple[Case, Sites]:
+    """Return a case in which every site counts that is open or may open, and these as they are today.
+
+    The case has the study's rows, those of made candidates last: a site errs as it does in every other case.
+    """
+    now, made = today.coverage, study.made_candidates
     sites = now.sites if made is None or not len(made) else now.sites + made
-    at = study.snap_sites(sites).sites
-    rows = np.flatnonzero(sites.open | sites.may_open)
-    candidates = sites.take(rows)
-    errors = study.settings.uncertainty.errors
-    known = as_known(now.sites, coordinate_ways(study, now, errors), sites)[rows]
-    everywhere = replace(
-        now,
-        sites=replace(candidates, open=np.ones(len(rows), np.bool_)),
-        snapped=Snapped(demand=now.snapped.demand, sites=at.take(rows)),
+    counting = replace(sites, open=sites.open | sites.may_open)
+    snapped = Snapped(demand=now.snapped.demand, sites=study.snap_sites(sites).sites)
+    case = Case(
+        coverage=replace(now, sites=counting, snapped=snapped),
+        position_m=as_known(now.sites, today.position_m, sites),
     )
-    scene = Scene(now=now, network=study.network, errors=errors, density=study.density)
-    case = Case(coverage=everywhere, position_m=known)
-    by_inputs = _problem(scene, case, candidates, (), Draw(scene=scene, errors=errors, chance=Chance(seed, 0)), study)
-    active = scene.sources(case, errors)
-    drawn = [Draw(scene=scene, errors=errors, chance=Chance(seed, number)) for number in range(draws)]
-    problems = [_problem(scene, case, candidates, active, draw, study) for draw in drawn]
-    plan, robust = question.solve(by_inputs), question.solve(stack_problems(problems))
-    best = tuple(question.solve(problem) for problem in problems)
-    shares = [[_share(problem, one) for problem in problems] for one in (plan, robust)]
-    shares.append([_share(problem, one) for problem, one in zip(problems, best, strict=True)])
-    return HeldPlans(plan=plan, robust=robust, best=best, shares=np.array(shares))
+    return case, sites.take(np.flatnonzero(counting.open))
 
 
-def _problem(scene: Scene, case: Case, candidates: Sites, active: Sequence[str], draw: Draw, study: Studied) -> Problem:
-    """Return the question of siting by the inputs of one draw; the homes of a cell at one place of it."""
-    now, network = scene.now, scene.network
-    parts = draw.people(active)
-    demand = replace(
-        now.demand,
-        population=now.demand.population * draw.people_factor(active),
-        setting=draw.settings(active),
+def _draw_problem(everywhere: Case, candidates: Sites, active: tuple[str, ...], draw: Draw) -> Problem:
+    """Return the question of siting by the inputs of one draw; each equal part of a cell's people at its own home."""
+    now, network = draw.scene.now, draw.scene.network
+    parts, rows = draw.people(active), np.flatnonzero(everywhere.coverage.sites.open)
+    people = now.demand.population * draw.people_factor(active)
+    demand = Demand(
+        ids=np.arange(len(parts) * len(people)).astype(object),
+        xy=np.tile(now.demand.xy, (len(parts), 1)),
+        population=np.tile(people / len(parts), len(parts)),
+        setting=np.tile(draw.settings(active), len(parts)),
+        crs=now.demand.crs,
     )
     if "paths" in active:
         network = network.without(draw.gone)
-    moved = replace(candidates, xy=draw.sites_xy(case, active), crs=network.crs)
-    stand = Snapped(demand=parts[draw.chance.draw % len(parts)], sites=draw.sites(case, active))
-    walker = draw.walker(case, active)
-    near = trace_catchments(network, demand, moved, now.standard, walker, stand)
-    return Problem.from_catchments(near, demand, candidates, district=study.district)
-
-
-def stack_problems(problems: Sequence[Problem]) -> Problem:
-    """Return the problems side by side as one: sites open in all of them, and people count on average.
-
-    Parameters
-    ----------
-    problems
-        Problems of the same sites; each with people of its own.
-
-    Raises
-    ------
-    InputError
-        Problems of other sites.
-    """
-    first = problems[0]
-    if any(list(other.ids) != list(first.ids) for other in problems):
-        msg = "problems that are put side by side have other sites; expected the same in all"
-        raise InputError(msg)
-    offset = np.cumsum([0, *(len(problem.people) for problem in problems)])
-    site = np.concatenate([np.repeat(np.arange(len(p.start) - 1), np.diff(p.start)) for p in problems])
-    demand = np.concatenate([p.demand + offset[i] for i, p in enumerate(problems)])
-    order = np.lexsort((demand, site))
-    fields: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in problems]) for name in ("cost", "within")}
-    return replace(
-        first,
-        people=np.concatenate([p.people for p in problems]) / len(problems),
-        start=np.searchsorted(site[order], np.arange(len(first.start))),
-        demand=demand[order],
-        cost=fields["cost"][order],
-        within=fields["within"][order],
-        district=np.concatenate([p.district for p in problems]),
-        points=np.arange(offset[-1]).astype(object),
-    )
-
-
-def _share(problem: Problem, plan: SitingPlan) -> float:
-    """Return the share of a problem's people that a plan covers, with the sites that are open already."""
-    there = problem.open.copy()
-    there[problem.rows(plan.selected)] = True
-    covered = problem.covered_by(there)
-    return float(problem.people[covered].sum()) / problem.population if problem.population > 0 else float("nan")
+    moved = replace(candidates, xy=draw.sites_xy(everywhere, active)[rows], crs=network.crs)
+    stand = Snapped(demand=sum(parts[1:], parts[0]), sites=draw.sites(everywhere, active).take(rows))
+    near = trace_catchments(network, demand, moved, now.standard, draw.walker(everywhere, active), stand)
+    return merge_points(Problem.from_catchments(near, demand, candidates))

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
-from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.explanation import Explanation, explain_place
@@ -26,6 +25,7 @@ from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
+from accessibility.study.holding import HeldPlans, hold_plans
 from accessibility.study.loading.context import Loading, default_cache, is_osm
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
@@ -34,7 +34,6 @@ from accessibility.study.proposing import Question, SitingCase, add_made, list_a
 from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
-from accessibility.uncertainty.trying import Trying
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.scenario import place_scenario
@@ -576,11 +575,56 @@ class Study(Frozen):
         >>> sure.share, sure.interval.low <= 0.75 <= sure.interval.high
         (0.75, True)
         """
-        said = self.settings.uncertainty
-        trying = Trying(
-            draws=said.draws if draws is None else draws, seed=said.seed if seed is None else seed, tell=tell, keep=keep
-        )
+        trying = self.settings.uncertainty.trying(draws, seed, tell=tell, keep=keep)
         return doubt_study(self, self._today, trying, errors)
+
+    def robust(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
+        self,
+        *,
+        sites: int | None = None,
+        budget: float | None = None,
+        aim: Literal["mean", "worst"] = "mean",
+        conditions: Conditions | None = None,
+        draws: int | None = None,
+        seed: int | None = None,
+        errors: InputErrors | None = None,
+    ) -> HeldPlans:
+        """Return whether the best plan holds by other inputs, and a plan that is best over all draws of them.
+
+        Parameters
+        ----------
+        sites, budget
+            Cover most people with at most so many sites, or at most such a cost.
+        aim
+            What the robust plan is best in: its share covered on average over the draws (``mean``), or on average over
+            the tenth of the draws in which it covers least (``worst``).
+        conditions
+            Quotas, spacing, required and forbidden sites and the like; those of the study if None. No floors.
+        draws, seed, errors
+            As in `uncertainty`; the draws are the same.
+
+        Returns
+        -------
+        HeldPlans
+            Both plans with their regret and their gain, the sites that nearly every draw wants, and the bound of the
+            robust plan over these draws.
+
+        Raises
+        ------
+        InputError
+            A question that is not asked of draws: no limit, floors; or as `uncertainty`.
+        InfeasibleError
+            No plan keeps to the conditions.
+
+        Examples
+        --------
+        >>> held = town.robust(sites=1, draws=20)
+        >>> held.robust.selected, held.must_have, held.gains["robust"].is_noise
+        (('B1',), ('B1',), False)
+        """
+        case = self.siting_case(Question(sites=sites, budget=budget, conditions=conditions))
+        trying = self.settings.uncertainty.trying(draws, seed)
+        return hold_plans(self, case.question, case.plan, trying, aim=aim, errors=errors)
 
     def plan_scenario(self, selected: Iterable[object], closed: Iterable[object] = ()) -> Scenario:
         """Return the sites of a plan as a scenario of this study.
@@ -818,13 +862,8 @@ class Study(Frozen):
         >>> town.travel_times(limit="1 km", sites="all")[["cell", "site", "metres"]].values.tolist()
         [['near', 'B1', 800.0], ['near', 'O1', 900.0], ['far', 'B1', 300.0]]
         """
-        travel = Travel(
-            limit=None if limit is None else Rule.of(limit),
-            nearest=k,
-            by=by,
-            closed_too=sites == "all",
-            measure=measure,  # type: ignore[arg-type]  # None is as the limit
-        )
+        rule = None if limit is None else Rule.of(limit)
+        travel = Travel(limit=rule, nearest=k, by=by, closed_too=sites == "all", measure=measure)  # type: ignore[arg-type]
         ways = trace_travel(self._today, self.network, travel)
         return ways.matrix(self._today, travel.measure) if as_matrix else ways.table(self._today)
 
@@ -962,9 +1001,7 @@ class Study(Frozen):
     @cached_property
     def water(self) -> gpd.GeoDataFrame:
         """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where no extract was read."""
-        lonlat = transform(self.network.node_xy, self.network.crs, WGS84)
-        (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
-        return load_water(self.inputs, (west, south, east, north))
+        return load_water(self.inputs, self.network)
 
     @cached_property
     def names(self) -> gpd.GeoDataFrame:
@@ -1047,9 +1084,8 @@ class Study(Frozen):
         """
         from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- folium only where it is asked for
 
-        return draw_study(
-            self, self._today if shown is None else shown, plan, MapOptions(date=date, language=lang, basemap=basemap)
-        )
+        options = MapOptions(date=date, language=lang, basemap=basemap)
+        return draw_study(self, self._today if shown is None else shown, plan, options)
 
     def save(self, folder: str | Path) -> Path:
         """Write the study as a ``study.toml`` and its files, from which `read_study` and the commands get the same.

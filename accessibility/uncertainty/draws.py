@@ -78,11 +78,17 @@ class Draw:
         )
 
     def _chosen(
-        self, choices: Choices, active: Collection[str], part: int, loose: NDArray[np.bool_] | None = None
+        self,
+        choices: Choices,
+        active: Collection[str],
+        part: int,
+        loose: NDArray[np.bool_] | None = None,
+        rows: NDArray[np.intp] | None = None,
     ) -> Positions:
         """Return which of its streets each point takes: of those there are the nearest, or by chance a next one.
 
-        By chance take those a next one that are `loose`; all if None.
+        By chance take those a next one that are `loose`; all if None. Points are `rows` of more, whose chance is the
+        same whichever of them are asked for.
         """
         usable = self._usable(active)
         there = choices.edge != NOWHERE
@@ -98,7 +104,8 @@ class Draw:
         farther = leg_m - np.where(np.isfinite(nearest), nearest, 0.0)[:, None]
         weight = np.where(there, np.exp(-np.maximum(farther, 0.0) / max(self.errors.snapping_m, 1e-9)), 0.0)
         total = weight.cumsum(axis=1)
-        wanted = self._numbers("snapping", part).random(len(weight)) * total[:, -1]
+        chance = self._numbers("snapping", part).random(len(weight) if rows is None else int(rows.max(initial=-1)) + 1)
+        wanted = (chance if rows is None else chance[rows]) * total[:, -1]
         choice = np.minimum((total <= wanted[:, None]).sum(axis=1), weight.shape[1] - 1)
         choice = choice if loose is None else np.where(loose, choice, there.argmax(axis=1))
         return choices.at(np.where(total[:, -1] > 0, choice, -1))
@@ -210,7 +217,8 @@ class Draw:
             limit = np.full(len(rows), SnapLimits().site_m)
             xy = self.sites_xy(case, active)[rows]
             steps = active if "outlets" not in active else [name for name in active if name != "snapping"]
-            at = _with(at, rows, self._chosen(self.scene.choices(self.scene.streets, xy, here, limit), steps, 1))
+            choices = self.scene.choices(self.scene.streets, xy, here, limit)
+            at = _with(at, rows, self._chosen(choices, steps, 1, rows=rows))
         moves = {"outlets", "paths", "snapping"} & set(active)
         at = streets.found(at, own) if moves else own
         return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)

@@ -255,10 +255,19 @@ def test_whether_a_plan_holds_is_told_with_it_or_refused_before_a_file_is_writte
     out = tmp_path / "out"
     assert call(monkeypatch, "site", town, "--model", "lscp", "--robust", "--out", out) == 2
     assert "mclp" in capsys.readouterr().err
+    assert call(monkeypatch, "site", town, "--budget", 3, "--floor", 0.1, "--robust", "--out", out) == 2
+    assert "floors" in capsys.readouterr().err
+    assert call(monkeypatch, "site", town, "--budget", 3, "--aim", "worst", "--out", out) == 2
+    assert "expected --robust with it" in capsys.readouterr().err
     assert not out.exists()
     assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--json", "--out", out) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["siting"]["selected"]
     assert told["robust"]["draws"] > 0
-    assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--out", out) == 0
-    assert "robust plan" in capsys.readouterr().out
+    assert told["robust"]["aim"] == "mean"
+    assert (
+        call(monkeypatch, "site", town, "--budget", 3, "--robust", "--aim", "worst", "--lang", "zh", "--out", out) == 0
+    )
+    said = capsys.readouterr().out
+    assert "稳健方案" in said
+    assert "属于噪声" in said

@@ -158,7 +158,8 @@ def test_every_column_is_told_in_both_languages_and_nothing_is_told_twice() -> N
 
 def test_every_sentence_is_used() -> None:
     named = data_dictionary(Standard(rules={"{setting}": "3 km"}))
-    table = pd.concat([data_dictionary(), data_dictionary(tiled=True), data_dictionary(doubted=True), named])
+    told = data_dictionary(doubted=True, held=True)
+    table = pd.concat([data_dictionary(), data_dictionary(tiled=True), told, named])
     used = set(table["meaning"]) | set(table["empty"])
     assert {entry["en"] for entry in _sentences("dictionary").values()} == used
 

@@ -14,13 +14,14 @@ from conftest import write_town
 from accessibility import read_study
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
-from accessibility.cli.pack import run_cover
+from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError
 from accessibility.present.map.legends import bar_lines
 from accessibility.present.map.words import MapWords
 from accessibility.present.schema import data_dictionary
 from accessibility.study.doubting import coordinate_ways
+from accessibility.study.proposing import Question
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty import Interval
 from accessibility.uncertainty.scene import Case, Scene
@@ -90,6 +91,62 @@ def test_verify_finds_the_bars_again_and_notices_others(runs: tuple[Path, Path],
     finally:
         path.write_text(before, encoding="utf-8")
     assert not verdict.equal
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """Return the folder of a proposal that is held against draws."""
+    folder = tmp_path_factory.mktemp("held")
+    study = write_town(folder)
+    with study.open("a", encoding="utf-8") as file:
+        file.write(SAID)
+    options = Options(cache=cache, date=DAY, robust="worst", language="both")
+    run_site(study, Question(sites=1), folder / "held", options, Silence())
+    return folder / "held"
+
+
+def test_a_plan_that_holds_stands_in_every_file(held: Path, cache: Path) -> None:
+    told = json.loads((held / "manifest.json").read_text(encoding="utf-8"))
+    found = read_study(held.parent / "study.toml", cache=cache).robust(sites=1, aim="worst")
+    robust = told["robust"]
+    assert told["options"]["robust"] == robust["aim"] == "worst"
+    assert (robust["draws"], robust["seed"]) == (20, 3)
+    assert robust["selected"] == list(found.robust.selected)
+    assert robust["objective"] == pytest.approx(found.robust.objective)
+    assert robust["bound"] >= robust["objective"]
+    assert robust["gains"]["instead"]["noise"] is True
+    assert robust["sites"] == pytest.approx(found.probability)
+    words = (held / "report.html").read_text(encoding="utf-8")
+    said = ("Whether the proposal holds", "布点建议是否稳健", "the tenth of them in which it covers least (2 draws)")
+    assert [sentence in words for sentence in said] == [True, True, True]
+    assert "known to" in words
+    with pd.ExcelFile(held / "report.xlsx", engine="openpyxl") as book:
+        names = [str(name) for name in book.sheet_names]
+        assert [name for name in names if "Robust plan" in name or "Gains" in name or "over the draws" in name]
+        shown = pd.read_excel(book, sheet_name=next(name for name in names if "Robust plan" in name))
+    assert shown.iloc[0, 3] == pytest.approx(robust["plans"]["by_inputs"]["mean_share"])
+    named = set(pd.read_csv(held / "dictionary.csv", encoding="utf-8-sig")["column"])
+    assert {f"robust.{name}" for name in robust if not isinstance(robust[name], dict)} <= named
+    assert {f"robust.{name}.*" for name in robust if isinstance(robust[name], dict)} <= named
+
+
+def test_verify_finds_the_plan_that_holds_again_and_refuses_a_forged_one(held: Path, cache: Path) -> None:
+    path = held / "manifest.json"
+    before = path.read_text(encoding="utf-8")
+    told = json.loads(before)
+    told["robust"]["bound"] += 0.01
+    told["robust"]["gains"]["robust"]["better"] = 0.5
+    told["robust"]["selected"].append("B9")
+    path.write_text(json.dumps(told), encoding="utf-8")
+    try:
+        forged = run_verify(held, Options(cache=cache), Silence())
+    finally:
+        path.write_text(before, encoding="utf-8")
+    wrong = {one.name for one in forged.comparisons if not one.equal}
+    assert wrong == {"robust.bound", "robust.gains.robust.better", "robust.selected.1"}
+    verdict = run_verify(held, Options(cache=cache), Silence())
+    assert verdict.equal
+    assert [line for line in verdict.lines if "the robust plan (worst)" in line and "20 draws, seed 3" in line]
 
 
 def test_without_the_question_nothing_is_different(runs: tuple[Path, Path]) -> None:

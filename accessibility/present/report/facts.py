@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.snap_audit import StreetFigures
-    from accessibility.present.report.sureness import SureFacts
+    from accessibility.present.report.sureness import HeldFacts, SureFacts
     from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard, Walker
 
@@ -101,8 +101,8 @@ class Facts:
         A row an open site; people with 0, 1 and 2+ sites within the rule.
     quality, snap, streets, node_points
         ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
-    sure
-        How sure the headline is, where that was asked for.
+    sure, held
+        How sure the headline is, and how the proposal holds over draws of the inputs, where that was asked for.
     parameters, inputs
         One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
@@ -134,6 +134,7 @@ class Facts:
     parameters: pd.DataFrame
     inputs: pd.DataFrame
     sure: SureFacts | None = None
+    held: HeldFacts | None = None
 
     @property
     def population(self) -> float:

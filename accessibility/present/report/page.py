@@ -32,9 +32,12 @@ from accessibility.present.report.sheets import Sheet, merge_by_code, tell_sheet
 from accessibility.present.report.sureness import (
     say_bar,
     say_certain_people,
+    say_held,
     say_holds,
     say_improvement,
+    say_instead,
     say_leaves,
+    say_must_have,
     say_sureness,
 )
 from accessibility.sources.files import write_aside
@@ -134,7 +137,16 @@ _WRITE: dict[str, Callable[[Tongue, float], str]] = {
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _BANK = "bank_name bank_min bank_people"
 _FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
-_MOST = {"districts": 60, "blackspots": 25, "proposal": 40, "frontier": 40, "ledger": 12, "quality": 25, "snap": 40}
+_MOST = {
+    "districts": 60,
+    "blackspots": 25,
+    "proposal": 40,
+    "robust_sites": 20,
+    "frontier": 40,
+    "ledger": 12,
+    "quality": 25,
+    "snap": 40,
+}
 
 
 def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
@@ -213,9 +225,21 @@ def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
         "sureness": lambda t: "" if facts.sure is None else say_sureness(facts.sure, facts.totals["covered_share"], t),
         "certain": lambda t: "" if facts.sure is None else say_certain_people(facts.sure, t),
         "improve": lambda t: "" if facts.sure is None else say_improvement(facts.sure, t),
+        "held": lambda t: "" if facts.held is None else say_held(facts.held, t),
+        "instead": lambda t: "" if facts.held is None else say_instead(facts.held, t),
+        "must_have": lambda t: "" if facts.held is None else say_must_have(facts.held, t),
+        "note_held": lambda t: "" if facts.held is None else _note_held(facts, t),
         "sources": lambda t: t("data_from", sources="; ".join(facts.sources)) if facts.sources else "",
     }
     return {name: voice.each(say) for name, say in said.items()}
+
+
+def _note_held(facts: Facts, tongue: Tongue) -> str:
+    held = facts.held
+    if held is None:
+        return ""
+    given = {"tenth": held.tenth, "draws": held.draws, "proven": held.proven}
+    return say_conditions(facts, tongue, "note_held", **{name: tongue.number(n) for name, n in given.items()})
 
 
 def _lists(facts: Facts, voice: Voice) -> dict[str, list[tuple[str, list[str]]]]:
@@ -272,6 +296,9 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         chosen["districts"] = (name, columns.replace("covered_share", bars, 1))
         chosen["uncertainty"] = ("uncertainty", "source sd_points part bias_points error_points")
         chosen["improvements"] = ("improvements", "improvement points width_points sites")
+    if facts.held is not None:
+        for name in ("robust", "gains", "robust_sites"):
+            chosen[name] = (name, " ".join(column.name for column in sheets[name].columns))
     tables = {}
     for name, (sheet, columns) in chosen.items():
         left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)

@@ -109,6 +109,13 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
             Sheet("uncertainty", facts.sure.sources, _UNCERTAINTY),
             Sheet("improvements", facts.sure.improvements, _IMPROVEMENTS),
         ]
+    if facts.held is not None:
+        after = [sheet.name for sheet in sheets].index("frontier")
+        sheets[after:after] = [
+            Sheet("robust", facts.held.plans, _ROBUST),
+            Sheet("gains", facts.held.gains, _GAINS),
+            Sheet("robust_sites", _called(facts.held.sites), _ROBUST_SITES),
+        ]
     if dictionary is not None:
         columns = tuple(SheetColumn(str(name), "text") for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
@@ -325,6 +332,30 @@ _PROPOSAL = _columns(
         "share": "covered_share",
     },
     "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost",
+)
+_ROBUST = _columns(
+    {
+        "code": "plan:held",
+        "count": "sites",
+        "sum": "cost mean_error_points worst_error_points mean_regret_points regret_error_points most_regret_points",
+        "share": "mean_share worst_share",
+    },
+    "plan sites cost mean_share mean_error_points worst_share worst_error_points mean_regret_points"
+    " regret_error_points most_regret_points",
+)
+_GAINS = _columns(
+    {
+        "code": "plan:held",
+        "points": "gain_points gain_low gain_high",
+        "sum": "gain_error",
+        "share": "better better_error",
+        "flag": "noise",
+    },
+    "plan gain_points gain_low gain_high gain_error better better_error noise",
+)
+_ROBUST_SITES = _columns(
+    {"text": "id name", "share": "probability", "flag": "must_have by_inputs robust"},
+    "id name probability must_have by_inputs robust",
 )
 _FRONTIER = _columns(
     {"sum": "budget", "count": "covered_people bound_people population", "share": "covered_share bound_share"},

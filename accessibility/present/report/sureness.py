@@ -1,4 +1,4 @@
-"""How sure the headline of a report is: the bar, its sources, what would narrow it, and what it does not hold."""
+"""How sure a report is: the bar of the headline, its sources, what would narrow it; and how a proposal holds."""
 
 from __future__ import annotations
 
@@ -68,6 +68,57 @@ class SureFacts:
             "people": dict(self.people),
             "sources": {row["source"]: row["sd_points"] for row in self.sources.to_dict("records")},
             "improvements": {row["improvement"]: row["points"] for row in self.improvements.to_dict("records")},
+        }
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeldFacts:
+    """How a proposal holds over draws of the inputs, and a plan that is best over them.
+
+    Parameters
+    ----------
+    aim
+        What the robust plan is best in: its share on average (``mean``), or in the worst tenth of the draws.
+    draws, seed, tenth
+        Of which draws; how many are a tenth.
+    proven
+        In how many draws the best plan is proven to be the best.
+    selected, must_have
+        Sites of the robust plan; those in the best plan of nine draws of ten.
+    objective, bound, status, bound_by, error_points
+        Share of the robust plan in what it is best in, a share that no plan exceeds over these draws, and on what that
+        stands; the Monte-Carlo error of the first.
+    plans, gains, sites
+        One row per plan, per difference and per site.
+    """
+
+    aim: str
+    draws: int
+    seed: int
+    tenth: int
+    proven: int
+    selected: tuple[str, ...]
+    must_have: tuple[str, ...]
+    objective: float
+    bound: float
+    status: str
+    bound_by: str
+    error_points: float
+    plans: pd.DataFrame
+    gains: pd.DataFrame
+    sites: pd.DataFrame
+
+    def record(self) -> dict[str, Any]:
+        """Return what the manifest says about it."""
+        told = ("aim", "draws", "seed", "status", "objective", "bound", "bound_by", "error_points")
+        tables = {"plans": self.plans, "gains": self.gains}
+        return {
+            **{name: getattr(self, name) for name in told},
+            "proven_draws": self.proven,
+            "selected": list(self.selected),
+            "must_have": list(self.must_have),
+            **{name: table.set_index("plan").to_dict("index") for name, table in tables.items()},
+            "sites": dict(zip(self.sites["id"], self.sites["probability"], strict=True)),
         }
 
 
@@ -168,3 +219,43 @@ def say_holds(tongue: Tongue) -> list[str]:
 def say_leaves(tongue: Tongue) -> list[str]:
     """Return what the bar does not hold."""
     return [tongue(key) for key in _LEAVES]
+
+
+def say_held(held: HeldFacts, tongue: Tongue) -> str:
+    """Return which plan is best over the draws, and what is proven of it."""
+    return tongue(
+        "held_text",
+        draws=tongue.number(held.draws),
+        seed=held.seed,
+        aim=tongue(f"aim_{held.aim}", tenth=tongue.number(held.tenth)),
+        sites=tongue.listed(held.selected) or tongue("held_nothing"),
+        objective=tongue.percent(held.objective, 1.0),
+        error=tongue.number(held.error_points, 2),
+        bound=tongue.percent(held.bound, 1.0),
+        by=tongue(f"by_{held.bound_by}"),
+        status=tongue(f"status_{held.status}"),
+    )
+
+
+def say_must_have(held: HeldFacts, tongue: Tongue) -> str:
+    """Return the sites that nearly every draw wants."""
+    return tongue("held_must", sites=tongue.listed(held.must_have) or tongue("held_nothing"))
+
+
+def say_instead(held: HeldFacts, tongue: Tongue) -> str:
+    """Return what the robust plan is worth beside the proposal, and whether that is noise."""
+    named = {row["plan"]: row for row in held.gains.to_dict("records")}
+    both = held.sites[["by_inputs", "robust"]].to_numpy()
+    if (both[:, 0] == both[:, 1]).all():
+        return tongue("held_same")
+    row = named["instead"]
+    verdict = "held_noise" if row["noise"] else "held_better" if row["gain_low"] > 0 else "held_worse"
+    return tongue(
+        "verdict_instead",
+        points=tongue.points(row["gain_points"]),
+        low=tongue.points(row["gain_low"]),
+        high=tongue.points(row["gain_high"]),
+        error=tongue.number(row["gain_error"], 2),
+        better=tongue.percent(row["better"], 1.0),
+        verdict=tongue(verdict),
+    )

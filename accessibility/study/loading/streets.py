@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
@@ -149,14 +150,16 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
     return network, findings
 
 
-def load_water(inputs: Mapping[str, Path], bounds: Bounds) -> gpd.GeoDataFrame:
-    """Return the waters of the network's extract that meet `bounds`, or those saved; none where there is neither."""
+def load_water(inputs: Mapping[str, Path], network: Network) -> gpd.GeoDataFrame:
+    """Return the waters of the network's extract around its streets, or those saved; none where there is neither."""
     if "water" in inputs:
         return read_vector(inputs["water"])
     path = inputs.get("network")
     if path is None or not is_osm(path):
         return water_frame([], source="", bounds=None)[0]
-    return osm.read_water(path, bounds)[0]
+    lonlat = transform(network.node_xy, network.crs, WGS84)
+    (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
+    return osm.read_water(path, (west, south, east, north))[0]
 
 
 def load_names(inputs: Mapping[str, Path]) -> gpd.GeoDataFrame:
