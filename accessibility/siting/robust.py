@@ -211,7 +211,7 @@ class RobustPlan(Frozen):
     status
         ``optimal`` (the gap is closed) or ``feasible``.
     bound_by
-        ``certificate`` or ``enumeration`` (`verify_robust` proves the bound without a solver), or ``solver``.
+        ``certificate``, ``tree`` or ``enumeration`` (`verify_robust` proves the bound without a solver), or ``solver``.
     weight
         ``(draws,)`` of the question that `proof` answers.
     proof
