@@ -53,6 +53,9 @@ class Silence:
     def step(self, text: str) -> None:
         """Say which step begins."""
 
+    def part(self, done: int, whole: int) -> None:
+        """Say how far the step is that has begun."""
+
 
 class RichProgress(Silence):
     """A bar of steps on standard error."""
@@ -63,7 +66,7 @@ class RichProgress(Silence):
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.completed:.0f}/{task.total}"),
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
@@ -99,6 +102,11 @@ class RichProgress(Silence):
         self._text = visible(text)
         self._bar.update(self._task, completed=self._begun, description=self._text)
         self._begun += 1
+
+    def part(self, done: int, whole: int) -> None:
+        """Say how far the step is that has begun."""
+        told = f"{self._text}: {done:,} of {whole:,}"
+        self._bar.update(self._task, completed=self._begun - 1 + done / max(whole, 1), description=told)
 
     def _compiling(self, kernel: str) -> None:
         """Say which kernel is being compiled, or that none is any more; the first time also why it takes so long."""
@@ -166,6 +174,8 @@ def print_coverage(result: Result, language: Language = "en") -> None:
         figures = [f"{row['population']:,.0f}", f"{row['covered']:,.0f}", *(say.percent(s) for s in shares)]
         table.add_row(_text(say.term(str(row["setting"]))), *figures)
     console.print(table)
+    for note in result.bars.get(language, ()):
+        console.print(_text(note))
     for note in result.notes if language == "en" else ():
         console.print(_text(note))
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]

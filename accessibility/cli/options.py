@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 from accessibility.errors import InputError
 from accessibility.wording import day_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -37,6 +38,9 @@ class Progress(Protocol):
     ...
     ...     def step(self, text):
     ...         self.append(text)
+    ...
+    ...     def part(self, done, whole):
+    ...         pass
     >>> steps = Steps()
     >>> _ = run_check(study, steps)
     >>> steps[0], steps[-1]
@@ -75,6 +79,20 @@ class Progress(Protocol):
         Examples
         --------
         >>> silent.step("Streets") is None
+        True
+        """
+
+    def part(self, done: int, whole: int) -> None:
+        """Say how far the step is that has begun.
+
+        Parameters
+        ----------
+        done, whole
+            How many of its parts are done, and how many there are.
+
+        Examples
+        --------
+        >>> silent.part(10, 200) is None
         True
         """
 
@@ -211,6 +229,8 @@ class Result:
         Where an earlier run is kept that stood in the folder.
     cost_unit
         What costs are counted in, such as 万元; empty where they are only numbers.
+    bars
+        How sure the headline is, in sentences, by language; empty where nobody asked.
 
     Examples
     --------
@@ -232,6 +252,7 @@ class Result:
     held: HeldPlans | None = None
     kept: Path | None = None
     cost_unit: str = ""
+    bars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def plan(self) -> SitingPlan | None:

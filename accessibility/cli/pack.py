@@ -281,7 +281,7 @@ def _write(
         measured = replace(measured, held=held)
     if options.uncertainty:
         progress.step("Drawing the inputs with their errors")
-        measured = replace(measured, sure=study.uncertainty(keep=_kept_draws(options)))
+        measured = replace(measured, sure=study.uncertainty(keep=_kept_draws(options), tell=progress.part))
     progress.step("Tracing service areas")
     areas = trace_service_areas(now, study.network)
     progress.step("Drawing the map")
@@ -321,6 +321,7 @@ def _write(
         case=case,
         held=held,
         kept=kept,
+        bars=_bars(measured),
     )
 
 
@@ -404,7 +405,6 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     people = now.population
     walked = ", ".join(f"{percent_text(at.share)} at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
     notes = [
-        *_bar_notes(measured),
         f"by walking speed: {walked}",
         *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
         *_radius_notes(now),
@@ -417,13 +417,19 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _bar_notes(measured: Measured) -> list[str]:
-    """Return how sure the headline is, and what would narrow the bar, where that was asked for."""
-    sure, english = measured.sure_facts, Tongue("en")
+def _bars(measured: Measured) -> dict[str, tuple[str, ...]]:
+    """Return how sure the headline is, and what would narrow the bar, by language, where that was asked for."""
+    sure, share = measured.sure_facts, measured.now.share
     if sure is None:
-        return []
-    said = (say_sureness(sure, measured.now.share, english), say_certain_people(sure, english))
-    return [*said, say_improvement(sure, english)]
+        return {}
+    return {
+        tongue.language: (
+            say_sureness(sure, share, tongue),
+            say_certain_people(sure, tongue),
+            say_improvement(sure, tongue),
+        )
+        for tongue in (Tongue("en"), Tongue("zh"))
+    }
 
 
 def _radius_notes(now: Coverage) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.memo import Memo
+from accessibility.geo.memo import Memo, Same
 from accessibility.geo.projection import transform
 from accessibility.standards import CM_PER_M
 from accessibility.streets import search
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from accessibility.uncertainty.sources import InputErrors
 
 _MEDIAN = float(np.sqrt(2 * np.log(2)))  # of how far a place lies from its mean, in standard deviations of a side
+_MOVES_STREETS = {"outlets", "paths", "snapping", "speed"}
+"""The sources that move sites, or change ways and what they cost."""
+_MOVES = _MOVES_STREETS | {"cells"}
 _SLOWEST, _FASTEST = 0.3, 3.0  # m/s, as `Walker` has it
 PARTS = 4
 """In how many equal parts the people of a point may be covered."""
@@ -206,22 +209,32 @@ class Draw:
 
     def sites(self, case: Case, active: Collection[str]) -> Positions:
         """Return where the sites stand on the streets; one that does not count stands nowhere."""
+        moves = tuple(name for name in ("outlets", "paths", "snapping") if name in active)
+        return self._known.get(("sites", Same(case), moves), lambda: self._sites(case, moves))  # type: ignore[no-any-return]
+
+    def _sites(self, case: Case, moves: tuple[str, ...]) -> Positions:
         sites, own, streets = case.coverage.sites, case.coverage.snapped.sites, self.scene.walked(case)
         at, rows = streets.today(own), np.flatnonzero(sites.open)
-        if "outlets" in active:
+        if "outlets" in moves:
             moved = np.flatnonzero(sites.open & (case.position_m > 0))
-            put = self.scene.streets.snap(self.sites_xy(case, active)[moved], SnapLimits().site_m)
+            put = self.scene.streets.snap(self.sites_xy(case, moves)[moved], SnapLimits().site_m)
             at = _with(at, moved, put)
-        if {"paths", "snapping"} & set(active):
-            here = at.take(rows)
-            limit = np.full(len(rows), SnapLimits().site_m)
-            xy = self.sites_xy(case, active)[rows]
-            steps = active if "outlets" not in active else [name for name in active if name != "snapping"]
-            choices = self.scene.choices(self.scene.streets, xy, here, limit)
+        if {"paths", "snapping"} & set(moves):
+            steps = [name for name in moves if name == "paths" or "outlets" not in moves]
+            choices = self._site_choices(case, at.take(rows), moves)
             at = _with(at, rows, self._chosen(choices, steps, 1, rows=rows))
-        moves = {"outlets", "paths", "snapping"} & set(active)
         at = streets.found(at, own) if moves else own
         return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)
+
+    def _site_choices(self, case: Case, here: Positions, moves: tuple[str, ...]) -> Choices:
+        """Return the streets that the open sites may step onto; the same in every draw where they stay."""
+
+        def choose() -> Choices:
+            limit = np.full(len(here), SnapLimits().site_m)
+            xy = self.sites_xy(case, moves)[case.coverage.sites.open]
+            return self.scene.choices(self.scene.streets, xy, here, limit)
+
+        return choose() if "outlets" in moves else case.known.get("choices", choose)
 
     def _arcs(self, walker: Walker | None, case: Case, active: Collection[str]) -> Arcs:
         """Return the arcs at the costs of a walker, or in centimetres."""
@@ -229,13 +242,42 @@ class Draw:
         wiring = streets.wiring(case.coverage.walker)
         return streets.arcs(walker, wiring, self.gone if "paths" in active else None)
 
-    def _labels(self, measure: str, case: Case, active: Collection[str]) -> list[NDArray[np.uint64]]:
-        """Return, for each part of the people, what their way to the nearest site costs, and which that is."""
+    def _reached(
+        self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp] | slice
+    ) -> list[tuple[NDArray[Any], NDArray[np.int32]]]:
+        """Return, for each part of some people, what their way to the nearest site costs, and which that is."""
         per, walker = self._pace(measure, case, active)
         at = self.sites(case, active).stops(per)
         arcs = self._arcs(walker, case, active)
-        labels = search.nearest_within(arcs, at, case.limits[measure])
-        return [search.read_within(arcs, labels, at, part.stops(per)) for part in self._standing(case, active)]
+
+        def search_all() -> NDArray[np.uint64]:
+            return search.nearest_within(arcs, at, case.limits[measure])
+
+        moves = _MOVES_STREETS & set(active)
+        labels = search_all() if moves else case.known.get(("labels", measure), search_all)
+        people = [part.take(rows) for part in self._standing(case, active)]
+        return [search.split_labels(search.read_within(arcs, labels, at, part.stops(per))) for part in people]
+
+    def _costs(
+        self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp]
+    ) -> list[tuple[NDArray[Any], NDArray[np.int32]]]:
+        """Return the same by one measure; the same in every draw where nothing of it errs."""
+        if not _MOVES & set(active):
+            every = slice(None)
+            known = case.known.get(("reached", measure), lambda: self._measured(measure, case, (), every))
+            return [(cost[rows], site[rows]) for cost, site in known]
+        return self._measured(measure, case, active, rows)
+
+    def _measured(
+        self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp] | slice
+    ) -> list[tuple[NDArray[Any], NDArray[np.int32]]]:
+        if measure != "radius":
+            return self._reached(measure, case, active, rows)
+        xy, is_open = self.sites_xy(case, active), case.coverage.sites.open
+        radius, nearest = measure_radius(self.scene.people_xy[rows], xy, is_open, self.scene.network.crs)
+        straight = np.where(np.isfinite(radius), np.rint(radius * CM_PER_M), np.inf)
+        along = self._reached("network", case, active, rows)
+        return [(np.minimum(straight, metres), nearest) for metres, _ in along]
 
     def _pace(self, measure: str, case: Case, active: Collection[str]) -> tuple[float, Walker | None]:
         """Return what a metre of an access leg costs, and who walks; nobody where metres are counted."""
@@ -249,24 +291,18 @@ class Draw:
     def decided(self, case: Case, active: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered, and by which site."""
         standard, setting = case.coverage.standard, self.settings(active)
-        found: dict[str, list[tuple[Any, Any]]] = {
-            measure: [search.split_labels(labels) for labels in self._labels(measure, case, active)]
-            for measure in ("walk", "network")
-            if case.limits[measure] >= 0
-        }
-        if case.limits["radius"] >= 0:
-            xy, is_open = self.sites_xy(case, active), case.coverage.sites.open
-            radius, nearest = measure_radius(self.scene.people_xy, xy, is_open, self.scene.network.crs)
-            straight = np.where(np.isfinite(radius), np.rint(radius * CM_PER_M), np.inf)
-            found["radius"] = [(np.minimum(straight, metres), nearest) for metres, _ in found["network"]]
-        parts = max(len(costs) for costs in found.values())
+        parts = PARTS if "cells" in active else 1
         covered = np.zeros((parts, len(setting)), np.bool_)
         owner = np.full(len(setting), NO_SITE, np.int32)
-        for name, rule in standard.rules:
-            here = setting == name
-            for part, (cost, site) in enumerate(found[rule.measure]):
-                covered[part] |= here & (cost <= rule.cutoff)
-                np.copyto(owner, site, where=here)
+        cutoff = np.select([setting == name for name, _ in standard.rules], [rule.cutoff for _, rule in standard.rules])
+        for measure in ("walk", "network", "radius"):
+            ruled = [setting == name for name, rule in standard.rules if rule.measure == measure]
+            rows = np.flatnonzero(np.any(ruled, axis=0)) if ruled else np.empty(0, np.intp)
+            if not rows.size:
+                continue
+            for part, (cost, site) in enumerate(self._costs(measure, case, active, rows)):
+                covered[part, rows] = cost <= cutoff[rows]
+                owner[rows] = site
         return (covered.sum(axis=0) * (PARTS // parts)).astype(np.uint8), owner
 
 

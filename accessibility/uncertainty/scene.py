@@ -230,6 +230,11 @@ class Case(Frozen):
     position_m: NDArray[np.float64]
 
     @cached_property
+    def known(self) -> Memo:
+        """What was worked out already and all draws share."""
+        return Memo(_MOST_KNOWN)
+
+    @cached_property
     def streets(self) -> WalkedStreets | None:
         """The streets of a scenario that edits them; None for today's."""
         network = self.coverage.snapped.network

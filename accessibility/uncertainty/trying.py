@@ -251,10 +251,10 @@ def _batch(
     again, whole = (np.empty((len(batch), len(people)), np.uint8) for _ in range(2))
     for row, number in enumerate(batch):
         draw = _draw(scene, errors, seed, number)
-        for column, active in enumerate(asked):
-            weight = people * draw.people_factor(active)
-            shares[row, column] = _shares(weight, draw.reached(case, active), everybody, 1)[0]
         again[row] = draw.reached(case, in_the_data)
+        for column, active in enumerate(asked):
+            found = again[row] if active == in_the_data else draw.reached(case, active)
+            shares[row, column] = _shares(people * draw.people_factor(active), found, everybody, 1)[0]
         whole[row] = draw.reached(case, sources)
     return [shares, again, whole]
 

@@ -71,9 +71,9 @@ def test_what_was_cut_short_goes_on_and_leaves_nothing_behind(tmp_path: Path) ->
             raise KeyboardInterrupt
 
     with limited_threads(1), pytest.raises(KeyboardInterrupt):
-        study.uncertainty(draws=30, keep=tmp_path, tell=stop)
+        study.uncertainty(draws=200, keep=tmp_path, tell=stop)
     files = sorted(tmp_path.iterdir())
-    assert len(files) >= 2
+    assert 2 <= len(files) < 20  # what had not begun was not made
     files[0].write_bytes(files[0].read_bytes()[:100])  # a file cut short is made again
     before, told = files[1].stat().st_mtime_ns, []
     other = study.uncertainty(draws=20, keep=tmp_path, errors=InputErrors(home_m=30.0))
@@ -83,7 +83,7 @@ def test_what_was_cut_short_goes_on_and_leaves_nothing_behind(tmp_path: Path) ->
     assert np.array_equal(whole.tries.whole, again.tries.whole)
     assert np.array_equal(whole.tries.alone, again.tries.alone)
     assert not np.array_equal(whole.tries.whole[:20], other.tries.whole)
-    assert list(tmp_path.iterdir()) == []
+    assert not any(path.exists() for path in files[:3])
 
 
 @pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 2.5}, {"seed": -1}, {"seed": "x"}])

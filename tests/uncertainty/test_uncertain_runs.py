@@ -12,7 +12,7 @@ import pytest
 from conftest import write_town
 
 from accessibility import read_study
-from accessibility.cli.console import Silence
+from accessibility.cli.console import Silence, print_coverage
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
@@ -31,20 +31,46 @@ from accessibility.wording import percent_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility.cli.options import Result
+
 DAY = "2026-11-29"
 SAID = '\n[uncertainty]\ndraws = 20\nseed = 3\noutlets = "surveyed"\nbanks = 40\nmissing = { residential = 0.1 }\n'
 
 
+class Told(Silence):
+    """Progress that is remembered, and that gives up after some draws."""
+
+    def __init__(self, most: int = 10**9) -> None:
+        """Begin with nothing."""
+        self.parts: list[tuple[int, int]] = []
+        self._most = most
+
+    def part(self, done: int, whole: int) -> None:
+        """Remember how many draws are made."""
+        self.parts.append((done, whole))
+        if done >= self._most:
+            raise KeyboardInterrupt
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Path]:
-    """Return the folders of two runs of a town, with bars and without."""
+def results(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> dict[str, Result]:
+    """Return what two runs of a town found, with bars and without."""
     folder = tmp_path_factory.mktemp("town")
     study = write_town(folder)
     with study.open("a", encoding="utf-8") as file:
         file.write(SAID)
-    for name, asked in (("bars", True), ("plain", False)):
-        run_cover(study, folder / name, Options(cache=cache, date=DAY, uncertainty=asked, language="both"), Silence())
-    return folder / "bars", folder / "plain"
+    return {
+        name: run_cover(
+            study, folder / name, Options(cache=cache, date=DAY, uncertainty=asked, language="both"), Silence()
+        )
+        for name, asked in (("bars", True), ("plain", False))
+    }
+
+
+@pytest.fixture(scope="module")
+def runs(results: dict[str, Result]) -> tuple[Path, Path]:
+    """Return the folders of both."""
+    return results["bars"].folder, results["plain"].folder
 
 
 def test_bars_stand_in_every_file(runs: tuple[Path, Path], cache: Path) -> None:
@@ -74,8 +100,39 @@ def test_bars_stand_in_every_file(runs: tuple[Path, Path], cache: Path) -> None:
     lines = bar_lines(sure, MapWords.of("both"))
     assert [percent_text(end) in lines[0][1] for end in ends] == [True, True]
     assert [percent_text(end, 1.0, "zh") in lines[1][1] for end in ends] == [True, True]
+    drawn = (bars / "coverage.html").read_text(encoding="utf-8")
+    share = [percent_text(float(districts[f"covered_share_{end}"].iloc[0])) for end in ("low", "high")]
+    assert f"{share[0]} to {share[1]}, 95 times of 100" in drawn
     with pd.ExcelFile(bars / "report.xlsx", engine="openpyxl") as book:
         assert any("Sources of error" in str(name) for name in book.sheet_names)
+
+
+def test_the_terminal_says_the_bar_in_both_languages(
+    results: dict[str, Result], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = results["bars"].manifest["uncertainty"]
+    for language, said in (("en", "95 times of 100"), ("zh", "真实值有95%的可能在")):
+        print_coverage(results["bars"], language)  # type: ignore[arg-type]
+        shown = capsys.readouterr().out
+        assert said in shown
+        assert f"{100 * told['covered_share_low']:.1f}" in shown
+        print_coverage(results["plain"], language)  # type: ignore[arg-type]
+        assert said not in capsys.readouterr().out
+
+
+def test_a_run_that_was_cut_short_goes_on_and_writes_the_same(results: dict[str, Result], tmp_path: Path) -> None:
+    study = results["bars"].folder.parent / "study.toml"
+    options = Options(cache=tmp_path / "cache", date=DAY, uncertainty=True, language="both", workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        run_cover(study, tmp_path / "run", options, Told(10))
+    assert list((tmp_path / "cache" / "draws").iterdir()) != []
+    again = Told()
+    read = run_cover(study, tmp_path / "run", options, again)
+    assert again.parts[0][0] == 10
+    assert again.parts[-1] == (20, 20)
+    for name in ("districts.csv", "demand.parquet"):
+        assert (read.folder / name).read_bytes() == (results["bars"].folder / name).read_bytes(), name
+    assert list((tmp_path / "cache" / "draws").iterdir()) == []
 
 
 def test_verify_finds_the_bars_again_and_notices_others(runs: tuple[Path, Path], cache: Path) -> None:

@@ -198,6 +198,9 @@ def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> 
         for name in ("covered", "uncovered", "unreached"):
             if name in known:
                 texts[words(name)] = " ".join(share(known[name], people, words).values())
+    if {"covered_share_low", "covered_share_high"} <= known.keys():
+        low, high = (words.percent(known[f"covered_share_{end}"], 1.0) for end in ("low", "high"))
+        texts[words("bar_head")] = " ".join(words.told("bar_of", low=low, high=high).values())
     for setting in (name.removesuffix("_people") for name in known if name.endswith("_people")):
         part, whole = known.get(f"{setting}_covered_share"), known.get(f"{setting}_people")
         if part is not None and whole:

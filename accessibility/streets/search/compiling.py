@@ -86,4 +86,9 @@ def run_in_threads(tasks: Iterable[Callable[[], T]]) -> list[T]:
         Functions that share nothing they change.
     """
     with ThreadPoolExecutor(max_workers=numba.get_num_threads()) as pool:
-        return [running.result() for running in [pool.submit(task) for task in tasks]]
+        running = [pool.submit(task) for task in tasks]
+        try:
+            return [one.result() for one in running]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # who breaks off does not wait for what has not begun
+            raise
