@@ -46,18 +46,26 @@ class Places:
         Metres between neighbours on the ground, the size of a cell.
     grid
         Whether the points are the cells of a grid.
+    shapes
+        ``(n,)`` polygons in degrees that people were read as, None where one was not; None where none was.
     """
 
     lonlat: NDArray[np.float64]
     cell_m: float
     grid: bool
+    shapes: NDArray[np.object_] | None = None
 
     @classmethod
     def of(cls, coverage: Coverage) -> Places:
         """Return the places of the demand points; their spacing is the median distance to the nearest neighbour."""
+        drawn = None if coverage.study is None else coverage.study.shapes
+        shapes = None if drawn is None else drawn.reindex(coverage.demand.ids).to_numpy(dtype=object)
+        return replace(cls._of_points(coverage.demand.lonlat), shapes=shapes)
+
+    @classmethod
+    def _of_points(cls, lonlat: NDArray[np.float64]) -> Places:
         from scipy.spatial import cKDTree  # noqa: PLC0415
 
-        lonlat = coverage.demand.lonlat
         found = lonlat[np.isfinite(lonlat).all(axis=1)]
         if not len(found):
             return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
@@ -70,6 +78,11 @@ class Places:
         cell = float(np.median(spacing))
         regular = float(np.mean(np.abs(spacing - cell) < 0.05 * cell))
         return cls(lonlat=lonlat, cell_m=cell, grid=regular > _REGULAR)
+
+    @property
+    def areas(self) -> bool:
+        """Whether the points stand for areas, cells or polygons, whose people a shade tells."""
+        return self.grid or self.shapes is not None
 
     @cached_property
     def placed(self) -> NDArray[np.bool_]:

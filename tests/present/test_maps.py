@@ -161,6 +161,28 @@ def test_the_table_reads_back_minutes_distance_and_people() -> None:
     np.testing.assert_array_equal(planes[4] >> 2, 1)  # all urban
 
 
+@pytest.mark.parametrize("at_once", [1, 4_000_000])
+def test_a_picture_of_polygons_holds_the_pixels_inside_them(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("accessibility.present.map.overlays._PIXELS_AT_ONCE", at_once)
+    rng = np.random.default_rng(4)
+    lonlat = np.column_stack([rng.uniform(8.0, 8.02, 30), rng.uniform(47.0, 47.02, 30)])
+    shapes = shapely.buffer(shapely.points(lonlat), rng.uniform(0.0005, 0.002, 30))
+    shapes[3] = shapely.difference(shapes[3], shapely.buffer(shapely.points(lonlat[3]), 0.0003))
+    shapes[7] = None
+    picture = Picture.of(Places(lonlat=lonlat, cell_m=60.0, grid=False, shapes=shapes))
+    flat = shapely.transform(shapes, mercator)
+    at = np.arange(picture.width * picture.height)
+    x = picture.west + (at % picture.width + 0.5) * picture.pixel
+    y = picture.north - (at // picture.width + 0.5) * picture.pixel
+    for row in range(30):
+        drawn = set(picture.pixels[picture.rows == row].tolist())
+        assert len(drawn) == (picture.rows == row).sum()
+        if row == 7:  # a square, as without polygons
+            assert len(drawn) in range(4, 26)
+            continue
+        assert drawn == set(np.flatnonzero(shapely.contains_xy(flat[row], x, y)).tolist()) | {int(picture.own[row])}
+
+
 def test_begun_minutes_and_no_way() -> None:
     cover = measure_coverage(
         worlds.two_islands(), worlds.people([(900, 0), (901, 0), (6_100, 0)]), worlds.outlets([(0, 0)])

@@ -6,12 +6,16 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
+import worlds
 from browsing import MARKS
 from unpacking import data_of
 
 import accessibility as acc
+from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.legends import compared_lines
 from accessibility.present.map.outlines import count
 from accessibility.present.map.words import MapWords
@@ -168,4 +172,37 @@ def test_liechtenstein_switched(show: Callable[..., Opened], liechtenstein: Path
     assert len(scenario.opened) + len(scenario.closed) == len(rows)
     now = study.coverage(scenario)
     assert f"({now.covered_people:,.0f})" in opened.page.locator(".headline").inner_text()
+    assert opened.complaints == []
+
+
+@in_browser
+def test_hexagons_and_polygons_are_drawn_as_they_are(show: Callable[..., Opened]) -> None:
+    def hexagon(x: float, y: float) -> shapely.Polygon:
+        turns = np.radians(np.arange(6) * 60)
+        return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
+
+    east, north = worlds.ORIGIN
+    middles = [(east + 300 * a, north + 300 * b) for a in range(5) for b in range(5)]
+    shapes: list[Any] = [hexagon(*at) for at in middles]
+    shapes[12] = shapely.MultiPolygon([shapes[12].difference(shapes[12].centroid.buffer(40)), hexagon(*middles[13])])
+    shapes[13] = shapely.box(*shapely.bounds(shapely.Point(middles[13]).buffer(1)))
+    people = gpd.GeoDataFrame({"population": 10.0}, geometry=shapes, index=range(25), crs=worlds.CRS)
+    study = acc.Study.of(worlds.line(), people, worlds.outlets([(0, 0)]), settings="urban")
+    opened = show(study.map())
+    opened.page.wait_for_selector(".reading")
+    opened.tick("overlays", on=False)
+    seen = []
+    for row in (6, 12, 24):
+        x, y = middles[row]
+        at = transform(np.array([(x + 80, y), (x, y + 70), (x + 85, y + 85), (x, y)]), study.network.crs, WGS84)
+        opened.look_at(at[3], 16)
+        seen.append([opened.colour(one) for one in at])
+        for place, words in zip(at, ("10 people", "10 people", "", "" if row == 12 else "10 people"), strict=True):
+            opened.page.mouse.move(*opened.point(place))
+            assert ("10 people" in opened.page.locator(".reading").inner_text()) == bool(words)
+    assert [[colour == ground for colour in row] for row in seen for ground in [row[2]]] == [
+        [False, False, True, hole] for hole in (False, True, False)
+    ]
+    assert all(tip == side for tip, side, *_ in seen)
+    assert "drawn as it is" in str(opened.page.content())
     assert opened.complaints == []

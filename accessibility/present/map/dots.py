@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.geo.projection import mercator
 from accessibility.present.map.overlays import shade_limits, shade_of
@@ -48,7 +49,8 @@ def pack_dots(
         ``packed`` holds, one after another: eastings and northings in `unit` Web Mercator metres from the corner, as
         steps; tenths of a person, as varints; begun minutes, begun tenths of a kilometre and state, a byte each; a byte
         a layer, 0 where the layer does not show the point, else one more than its class; classes of the switches, as
-        steps.
+        steps. Where people were read as polygons, then how many rings each has, how many corners each ring, as varints,
+        and eastings and northings of the corners in `unit` from the corner, as steps.
     """
     rows = np.flatnonzero(places.placed)
     xy = mercator(places.lonlat[rows])
@@ -63,17 +65,31 @@ def pack_dots(
     parts += [(layer.of[rows] + 1).astype(np.uint8).tobytes() for layer in layers]
     if class_of is not None:
         parts.append(steps(class_of[rows]))
+    if places.shapes is not None:
+        parts += _rings(places.shapes[rows], corner, unit)
     return {
         "points": len(rows),
         "corner": corner.tolist(),
         "unit": unit,
         "cell": places.cell_m,
         "grid": places.grid,
+        "shaped": places.shapes is not None,
         "most": max(1.0, float(people.max(initial=0.0))),
-        "layers": [_palette(layer, shaded=places.grid) for layer in layers],
+        "layers": [_palette(layer, shaded=places.areas) for layer in layers],
         "switched": class_of is not None,
         "packed": packed(*parts),
     }
+
+
+def _rings(shapes: NDArray[np.object_], corner: NDArray[np.float64], unit: float) -> list[bytes]:
+    """Return the rings of polygons, the last corner of each, which is its first, left out."""
+    parts, of_part = shapely.get_parts(shapes, return_index=True)
+    rings, of_ring = shapely.get_rings(parts, return_index=True)
+    xy, of_corner = shapely.get_coordinates(rings, return_index=True)
+    last = np.append(of_corner[1:] != of_corner[:-1], True) if len(xy) else np.zeros(0, np.bool_)
+    whole = np.rint((mercator(xy[~last]) - corner) / unit)
+    counts = np.bincount(of_part[of_ring], minlength=len(shapes)), np.bincount(of_corner[~last], minlength=len(rings))
+    return [*map(varints, counts), steps(whole[:, 0]), steps(whole[:, 1])]
 
 
 def _palette(layer: PeopleClasses, *, shaded: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.geo.projection import mercator, unmercator
 from accessibility.present.map.packing import minute_bytes, states, tenth_km_bytes
@@ -33,6 +34,7 @@ _WALK_COLOURS = ("#08306b", "#1f62ae", "#4a90cf", "#cd7a2d", "#a04a0c", "#5f1d00
 _RURAL_COLOURS = ("#0b4a94", "#4a90cf", "#cd7a2d", "#7a2d05", "#4d4d4d")
 _MAX_SIDE = 3_000  # pixels; a phone still decodes 9 million of them
 _PIXELS_PER_CELL = 3
+_PIXELS_AT_ONCE = 4_000_000
 _SEAM = 1.03  # a grid of another projection stands up to a degree askew on the map; this closes the seams
 _SEVERAL_BIT = 128
 
@@ -165,12 +167,17 @@ class Picture:
     def of(cls, places: Places, *, max_side: int = _MAX_SIDE) -> Picture:
         """Return the pixels that the cells cover: every pixel whose centre a cell holds, at least the point's own.
 
-        No side of the picture is longer than `max_side`.
+        A cell is the polygon that people were read as, or else a square. No side of the picture is longer than
+        `max_side`.
         """
         rows = np.flatnonzero(places.placed)
         xy = mercator(places.lonlat[rows])
         half = _SEAM * places.cell_m / np.cos(np.radians(places.lonlat[rows, 1])) / 2
+        shapes = _on_the_map(places, rows)
         low, high = xy.min(axis=0) - half.max(), xy.max(axis=0) + half.max()
+        if shapes is not None:
+            box = shapely.total_bounds(shapes)
+            low, high = np.minimum(low, box[:2]), np.maximum(high, box[2:])
         pixel = float(max(2 * half.min() / _SEAM / _PIXELS_PER_CELL, (high - low).max() / max_side))
         width, height = (int(v) for v in np.ceil((high - low) / pixel))
         place = np.column_stack([xy[:, 0] - low[0], high[1] - xy[:, 1]]) / pixel
@@ -180,7 +187,15 @@ class Picture:
         first = np.maximum(np.minimum(np.ceil(place - reach - 0.5), centre), 0).astype(np.int64)
         last = np.minimum(np.maximum(np.ceil(place + reach - 0.5) - 1, centre), edge).astype(np.int64)
         found_pixels, found_rows = [], []
-        wide, tall = (last - first).max(axis=0)
+        if shapes is not None:
+            drawn = np.flatnonzero(~shapely.is_missing(shapes))
+            at, of = _pixels_inside(shapes[drawn], np.array([low[0], high[1]]), pixel, (width, height))
+            stands = centre[drawn, 1] * width + centre[drawn, 0]
+            bare = np.setdiff1d(np.arange(len(drawn)), of[at == stands[of]])
+            found_pixels += [at, stands[bare]]
+            found_rows += [rows[drawn[of]], rows[drawn[bare]]]
+            last[drawn] = first[drawn] - 1
+        wide, tall = (last - first).max(axis=0, initial=-1)
         for right in range(wide + 1):
             for down in range(tall + 1):
                 at = first + np.array([right, down])
@@ -260,6 +275,38 @@ class Picture:
         packed = zlib.compress(np.concatenate(parts).tobytes(), 9)
         where = {"west": self.west, "north": self.north, "pixel": self.pixel, "width": self.width}
         return {**where, "height": self.height, "planes": base64.b64encode(packed).decode("ascii")}
+
+
+def _on_the_map(places: Places, rows: NDArray[np.intp]) -> NDArray[np.object_] | None:
+    """Return the polygons of some places in Web Mercator; None where there are none."""
+    if places.shapes is None or shapely.is_missing(places.shapes[rows]).all():
+        return None
+    found: NDArray[np.object_] = shapely.transform(places.shapes[rows], mercator)
+    return found
+
+
+def _pixels_inside(
+    shapes: NDArray[np.object_], corner: NDArray[np.float64], pixel: float, size: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pixels whose centres lie in polygons, and the polygon of each; some polygons at a time."""
+    bounds = shapely.bounds(shapes)
+    first = np.floor(np.column_stack([bounds[:, 0] - corner[0], corner[1] - bounds[:, 3]]) / pixel).astype(np.int64)
+    last = np.floor(np.column_stack([bounds[:, 2] - corner[0], corner[1] - bounds[:, 1]]) / pixel).astype(np.int64)
+    wide, tall = (np.minimum(last, np.array(size) - 1) - np.maximum(first, 0) + 1).T
+    first, count = np.maximum(first, 0), wide * tall
+    batch = np.cumsum(count) // _PIXELS_AT_ONCE
+    shapely.prepare(shapes)
+    found = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    for one in np.unique(batch):
+        of = np.flatnonzero(batch == one)
+        every = np.repeat(of, count[of])
+        step = np.arange(len(every)) - np.repeat(np.cumsum(count[of]) - count[of], count[of])
+        column, row = first[every, 0] + step % wide[every], first[every, 1] + step // wide[every]
+        x, y = corner[0] + (column + 0.5) * pixel, corner[1] - (row + 0.5) * pixel
+        inside = shapely.contains_xy(shapes[every], x, y)
+        found.append(((row * size[0] + column)[inside], every[inside]))
+    pixels, polygons = zip(*found, strict=True)
+    return np.concatenate(pixels), np.concatenate(polygons)
 
 
 def shade_limits(classes: PeopleClasses) -> NDArray[np.float64]:

@@ -50,7 +50,7 @@ _SWITCHED = (
 def page_context(sheet: MapSheet) -> dict[str, Any]:
     """Return what the template shows."""
     words, now, live = sheet.words, sheet.coverage, sheet.live
-    shaded = sheet.places.grid or sheet.picture is not None  # circles say by their size how many people there are
+    shaded = sheet.places.areas or sheet.picture is not None  # circles say by their size how many people there are
     tables = [class_table(layer, words, shaded=shaded) for layer in sheet.layers]
     if sheet.is_live and sheet.before is None:
         tables.append(class_table(sheet.changes, words, shaded=False))

@@ -165,7 +165,8 @@ class MapSheet:
         words, hidden = self.words, {}
         metres = f"{self.places.cell_m:,.0f}"
         if self.picture is None:
-            notes = words.lines("every_cell" if self.places.grid else "every_place", metres=metres)
+            drawn = "every_cell" if self.places.grid else "every_place"
+            notes = words.lines("every_shape" if self.places.shapes is not None else drawn, metres=metres)
         else:
             notes = words.lines("picture", points=count(len(self.coverage.demand)), metres=metres)
             hidden = {x.name: self.picture.hidden_people(x) for x in self.layers} if self.picture.coarse else {}

@@ -61,6 +61,43 @@ const people = (() => {
     }
   };
 
+  // Polygons as they are: their corners lie in one row, each ring's and each place's one after another.
+  const polygons = (context, view, { kindOf, paint }) => {
+    const { x, y, count, shapes: { rings, corners, xs, ys, box } } = points;
+    const [west, north] = [(at) => view.left + at * view.across, (at) => view.top - at * view.up];
+    context.lineWidth = 0.7 * view.ratio;  // no seam between neighbours
+    for (let i = 0; i < x.length; i++) {
+      const kind = kindOf(i);
+      if (kind < 0 || rings[i] === rings[i + 1]) continue;
+      if (west(box.east[i]) < 0 || west(box.west[i]) > view.wide) continue;
+      if (north(box.south[i]) < 0 || north(box.north[i]) > view.tall) continue;
+      context.beginPath();
+      for (let ring = rings[i]; ring < rings[i + 1]; ring++) {
+        for (let at = corners[ring]; at < corners[ring + 1]; at++) {
+          if (at === corners[ring]) context.moveTo(west(xs[at]), north(ys[at]));
+          else context.lineTo(west(xs[at]), north(ys[at]));
+        }
+        context.closePath();
+      }
+      context.fillStyle = context.strokeStyle = paint.name(kind, count[i] / 10);
+      context.fill("evenodd");
+      context.stroke();
+    }
+  };
+  const bare = () => [...points.x.keys()].filter((i) => points.shapes.rings[i] === points.shapes.rings[i + 1]);
+  const holds = (i, column, row) => {
+    const { rings, corners, xs, ys, box } = points.shapes;
+    if (column < box.west[i] || column > box.east[i] || row < box.south[i] || row > box.north[i]) return false;
+    let inside = false;
+    for (let ring = rings[i]; ring < rings[i + 1]; ring++) {
+      for (let at = corners[ring], before = corners[ring + 1] - 1; at < corners[ring + 1]; before = at++) {
+        const over = ys[at] > row !== ys[before] > row;
+        if (over && column < (xs[before] - xs[at]) * (row - ys[at]) / (ys[before] - ys[at]) + xs[at]) inside = !inside;
+      }
+    }
+    return inside;
+  };
+
   // Places smaller than a few pixels share them: the class with the most people is seen.
   const shared = (view, pixels, { kindOf, paint }, side) => {
     const { x, y, count } = points;
@@ -164,11 +201,16 @@ const people = (() => {
   const draw = (pen) => {
     if (!points || !pen._map || !pen._bounds) return;
     const view = frame(pen), context = pen._ctx, shown = pen.look();
-    const seen = of.grid ? [] : inView(view);
+    const drawn = of.shaped && view.side >= LEAST * view.ratio;
+    const seen = of.grid || of.shaped ? [] : inView(view);
     context.save();
     context.setTransform(1, 0, 0, 1, 0, 0);
-    const few = !of.grid && seen.length <= CROWD;
-    if (few && 1.2 * view.side >= 3 * view.ratio) {
+    const few = !of.grid && !of.shaped && seen.length <= CROWD;
+    if (drawn) {
+      context.clearRect(0, 0, view.wide, view.tall);
+      polygons(context, view, shown);
+      circles(context, view, shown, bare());
+    } else if (few && 1.2 * view.side >= 3 * view.ratio) {
       circles(context, view, shown, seen);
     } else if (view.wide && view.tall) {
       const size = view.wide * view.tall;
@@ -213,6 +255,11 @@ const people = (() => {
     const column = (at.x - of.corner[0]) / of.unit, row = (at.y - of.corner[1]) / of.unit;
     let best = -1, nearest = Infinity;
     for (let i = 0; i < x.length; i++) {
+      if (of.shaped && points.shapes.rings[i] < points.shapes.rings[i + 1]) {
+        if (!holds(i, column, row)) continue;
+        [best, nearest] = [i, 0];
+        break;
+      }
       const far = (x[i] - column) ** 2 + (y[i] - row) ** 2;
       if (far < nearest) [best, nearest] = [i, far];
     }
@@ -241,6 +288,25 @@ const people = (() => {
     map.on("mousemove click", ({ latlng }) => { box.textContent = read(latlng, map).join(" \u00b7 ") || rest; });
   };
 
+  const firsts = (sizes) => {
+    const found = new Int32Array(sizes.length + 1);
+    for (let at = 0; at < sizes.length; at++) found[at + 1] = found[at] + sizes[at];
+    return found;
+  };
+  const outlined = (from, n) => {
+    const rings = firsts(from.varints(new Int32Array(n)));
+    const corners = firsts(from.varints(new Int32Array(rings[n])));
+    const [xs, ys] = [0, 1].map(() => from.steps(new Float32Array(corners[rings[n]])));
+    const extent = (values, best) => Float32Array.from({ length: n }, (_, i) => {
+      const own = values.subarray(corners[rings[i]], corners[rings[i + 1]]);
+      return own.length ? own.reduce((one, other) => best(one, other)) : NaN;
+    });
+    const box = {
+      west: extent(xs, Math.min), east: extent(xs, Math.max), south: extent(ys, Math.min), north: extent(ys, Math.max),
+    };
+    return { rings, corners, xs, ys, box };
+  };
+
   const unpackDots = async () => {
     const from = reader(await unpack(of.packed)), n = of.points;
     const [x, y] = [0, 1].map(() => from.steps(new Float32Array(n)));
@@ -248,7 +314,8 @@ const people = (() => {
     const [minutes, tenths, state] = [0, 1, 2].map(() => from.bytes(n));
     const kinds = of.layers.map(() => from.bytes(n));
     const classes = of.switched ? from.steps(new Int32Array(n)) : null;
-    return { x, y, count, minutes, tenths, state, kinds, classes };
+    const shapes = of.shaped ? outlined(from, n) : null;
+    return { x, y, count, minutes, tenths, state, kinds, classes, shapes };
   };
 
   const start = async (map) => {
