@@ -239,7 +239,7 @@ def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], to
         column.justify = "right"
     for row in rows.to_dict("records"):
         table.add_row(*(_text(_figure(name, row[name], tongue)) for name in names))
-    console.print(table)
+    console.print(table, soft_wrap=False)  # headings of several lines, none cut
 
 
 def _figure(name: str, value: Any, tongue: Tongue) -> str:

@@ -287,13 +287,13 @@ def solve_robust(
 
     Examples
     --------
-    A site that is best on average, and one that is never as bad:
+    One site covers 60 % of the people in one draw and 10 % in another, the other site 30 % in both:
 
     >>> from accessibility.siting import Problem, solve_robust
     >>> costs = [[1, 9, 9], [9, 1, 9]]
-    >>> problems = [Problem.from_costs(costs, people, 5) for people in ([80, 40, 10], [20, 40, 10])]
+    >>> problems = [Problem.from_costs(costs, people, 5) for people in ([60, 30, 10], [10, 30, 60])]
     >>> [solve_robust(problems, sites=1, aim=aim).selected for aim in ("mean", "worst")]
-    [(1,), (1,)]
+    [(0,), (1,)]
     """
     limits = Limits.of(sites, budget, conditions)
     refuse_unheld(limits)
@@ -463,6 +463,13 @@ def verify_robust(problems: Sequence[Problem], plan: RobustPlan) -> None:
     ------
     UnprovenError
         A claim that does not hold. A bound by branch and bound is held against the certificate alone.
+
+    Examples
+    --------
+    >>> from accessibility.siting import Problem, solve_robust, verify_robust
+    >>> problems = [Problem.from_costs([[1, 9], [9, 1]], people, 5) for people in ([30, 10], [10, 10])]
+    >>> verify_robust(problems, solve_robust(problems, sites=1)) is None
+    True
     """
     sample = Sample(problems=tuple(problems))
     question = sample.weighted(plan.weight)
