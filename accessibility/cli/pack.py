@@ -18,6 +18,7 @@ from accessibility.cli.factfinding import (
 )
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result
+from accessibility.cli.proving import PROOF, write_proof
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
 from accessibility.present.language import Tongue
@@ -307,6 +308,8 @@ def _write(
         dictionary = _dictionary(measured)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
+        if plan is not None:
+            write_proof(plan, aside / PROOF)
         record["seconds"] = round(time.monotonic() - pack.begun, 3)
     return Result(
         folder=pack.folder,

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from accessibility.cli.verification import Comparison
-from accessibility.errors import AccessibilityError, UnknownSiteError
+from accessibility.errors import AccessibilityError, UnknownSiteError, UnprovenError
+from accessibility.present.manifest import parse_manifest, write_manifest
 from accessibility.siting import verify_plan, verify_robust
+from accessibility.siting.plan import Prices
 from accessibility.siting.proofs import gains_in_order
+from accessibility.siting.tree import Tree
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from accessibility.cli.verification import ToldSiting
     from accessibility.siting import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
+
+PROOF = "proof.json"
+"""The evidence for a proposal's bound, beside the manifest that tells it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +49,58 @@ class Proof:
     open: tuple[str, ...] = ()
 
 
-def prove_told(case: SitingCase, told: ToldSiting) -> Proof:
+def write_proof(plan: SitingPlan, path: Path) -> None:
+    """Write the evidence that a plan carries: multipliers, prices and trees, and whom it is short of."""
+    prices = plan.prices
+    told = {
+        "multipliers": None if plan.multipliers is None else plan.multipliers.tolist(),
+        "prices": {
+            **{name: getattr(prices, name) for name in ("site", "cost", "reach", "closure")},
+            "quota": dict(prices.quota),
+            "floor": dict(prices.floor),
+            "apart": [[[str(site) for site in sites], price] for sites, price in prices.apart],
+        },
+        "trees": [tree.plain() for tree in plan.trees],
+        "short_people": dict(plan.short_people),
+    }
+    write_manifest(told, path)
+
+
+def read_proof(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the evidence in a file that anybody may have sent, as fields of a plan.
+
+    Parameters
+    ----------
+    path
+        The file.
+    known
+        Sites by their ids as text.
+
+    Raises
+    ------
+    InputError, UnprovenError
+        What is no evidence.
+    """
+    told = parse_manifest(path)
+    try:
+        prices, multipliers = dict(told["prices"]), told["multipliers"]
+        apart = tuple((tuple(known[site] for site in sites), float(price)) for sites, price in prices.pop("apart"))
+        return {
+            "multipliers": None if multipliers is None else np.array(multipliers, dtype=np.float64),
+            "prices": Prices(**prices, apart=apart),
+            "trees": tuple(Tree.of_plain(tree) for tree in told["trees"]),
+            "short_people": {str(name): float(people) for name, people in told["short_people"].items()},
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        msg = f"no evidence of a plan: {error}; expected multipliers, prices and trees as a run writes them"
+        raise UnprovenError(msg) from error
+
+
+def prove_told(case: SitingCase, told: ToldSiting, folder: Path | None = None) -> Proof:
     """Return what of a proposal holds as a manifest tells it.
 
-    Its sites, limits, costs, objective, people covered and status are counted from the inputs. A manifest holds the
-    bound but not the evidence for it: that is the evidence of the repeated run, which has to prove this very bound.
+    Its sites, limits, costs, objective, people covered and status are counted from the inputs. The evidence for its
+    bound is that in the folder; without one, that of the repeated run, which has to prove this very bound.
 
     Parameters
     ----------
@@ -50,17 +108,34 @@ def prove_told(case: SitingCase, told: ToldSiting) -> Proof:
         The question from the inputs, and the plan that the repeated run found.
     told
         The proposal in the folder.
+    folder
+        Of the run; None where only its manifest is at hand.
     """
+    plan, evidence = told_plan(case, told), {}
     try:
-        plan = told_plan(case, told)
-        verify_plan(case.problem, plan)
+        if folder is not None:
+            evidence = read_proof(folder / PROOF, {str(site): site for site in case.problem.ids.tolist()})
     except AccessibilityError as error:
-        return Proof(wrong=(f"proposal: {error}",))
+        return Proof(wrong=(f"{PROOF}: {error}",))
+    try:
+        verify_plan(case.problem, replace(plan, **evidence))
+    except AccessibilityError as error:
+        return Proof(wrong=(f"{PROOF if evidence and _holds(case, plan) else 'proposal'}: {error}",))
     figures = (("cost", told.cost, plan.cost), ("gap", told.gap, plan.gap))
     people = ("people covered", told.covered_people, plan.covered_people)
     both = [Comparison(name=f"proposal: its {name}", told=one, found=other) for name, one, other in (*figures, people)]
     wrong = tuple(str(one) for one in both if not one.equal)
-    return Proof(wrong=wrong, **_sentences(plan)) if not wrong else Proof(wrong=wrong)
+    whose = "the repeated run found again" if folder is None else "the folder holds"
+    return Proof(wrong=wrong, **_sentences(plan, whose)) if not wrong else Proof(wrong=wrong)
+
+
+def _holds(case: SitingCase, plan: SitingPlan) -> bool:
+    """Return whether a plan holds with the evidence of the repeated run."""
+    try:
+        verify_plan(case.problem, plan)
+    except AccessibilityError:
+        return False
+    return True
 
 
 def prove_held(held: HeldPlans) -> Proof:
@@ -85,8 +160,8 @@ def prove_held(held: HeldPlans) -> Proof:
 def told_plan(case: SitingCase, told: ToldSiting) -> SitingPlan:
     """Return the plan that a manifest describes, as an answer to the question of a case.
 
-    What a manifest does not hold, the multipliers and prices of a certificate and whom an infeasible plan is short of,
-    is that of the case's plan.
+    What a manifest does not hold, the evidence for a bound and whom an infeasible plan is short of, is that of the
+    case's plan.
     """
     problem = case.problem
     known = {str(site): site for site in problem.ids.tolist()}
@@ -123,7 +198,7 @@ def _cost(case: SitingCase, site: object) -> float:
         return math.nan
 
 
-def _sentences(plan: SitingPlan) -> dict[str, tuple[str, ...]]:
+def _sentences(plan: SitingPlan, whose: str) -> dict[str, tuple[str, ...]]:
     """Return what is proved and what is open of a plan that was checked."""
     counted = f"the folder's proposal ({plan.model}): its sites, cost, limits and people, counted without a solver"
     if plan.status == "infeasible":
@@ -139,9 +214,9 @@ def _sentences(plan: SitingPlan) -> dict[str, tuple[str, ...]]:
         )
         proved = (f"{counted}; its objective {plan.objective:,.6g}",)
     by = {
-        "certificate": "by a dual certificate, which the repeated run found again and numpy alone checks",
+        "certificate": f"by a dual certificate, which {whose} and numpy alone checks",
         "enumeration": "by a look at every plan",
-        "tree": "by a tree of cases, each with prices that numpy alone checks",
+        "tree": f"by a tree of cases, which {whose}, each with prices that numpy alone checks",
     }
     open_: tuple[str, ...] = ()
     if plan.bound_by in by:

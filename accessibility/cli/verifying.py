@@ -9,7 +9,7 @@ from accessibility.cli.comparing import run_compare
 from accessibility.cli.folder import is_result
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
-from accessibility.cli.proving import Proof, prove_held, prove_told
+from accessibility.cli.proving import PROOF, Proof, prove_held, prove_told
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verification import (
     Comparison,
@@ -98,7 +98,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
             raise
         except AccessibilityError as error:
             return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
-    proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting)
+    proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting, folder)
     held = Proof() if run.held is None else prove_held(run.held)
     repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
     return Verdict(
@@ -154,14 +154,14 @@ def _inputs(told: Told, found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _files(folder: Path, told: Told, again: Path, found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which files are not those that the repeated run wrote."""
+    """Yield which files are not those that the repeated run wrote; evidence may be other evidence, and is proved."""
     for name in sorted({*told.files, *found}):
         path = plain_file(folder, name)
         if name not in found:
             yield f"{name}: is listed, but such a run does not write it"
         elif name not in told.files:
             yield f"{name}: such a run writes it, but it is not listed"
-        elif path is not None and not same_content(path, again / name):
+        elif path is not None and name != PROOF and not same_content(path, again / name):
             yield f"{name}: does not follow from the inputs"
 
 

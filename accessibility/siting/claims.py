@@ -16,6 +16,7 @@ from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.limits import district_people, improvable, read_terms
 from accessibility.siting.moves import read_moves
 from accessibility.siting.numbers import read_units
+from accessibility.siting.plan import SitingPlan
 from accessibility.siting.proofs import covered_twice
 from accessibility.siting.tree import Claim
 
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.siting.limits import Terms
-    from accessibility.siting.plan import SitingPlan
+    from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.problem import Problem
 
 _MOST_PAIRS = 20_000  # of a p-median, each of them a column
@@ -48,6 +48,26 @@ def claims_of(problem: Problem, plan: SitingPlan) -> tuple[Claim, ...]:
     if plan.status == "infeasible":
         return _none_answers(problem, plan, terms)
     return _CLAIMS[plan.model](problem, plan, terms)
+
+
+def claim_most(problem: Problem, limits: Limits) -> Claim:
+    """Return the claim that no plan within the limits covers anybody, for want of a plan: it is there to be cut.
+
+    What it says is lost at the least is everybody, in whole units of people.
+    """
+    plan = SitingPlan(
+        model="mclp",
+        selected=(),
+        gain=(),
+        objective=0.0,
+        bound=0.0,
+        status="feasible",
+        seconds=0.0,
+        sites_limit=limits.sites,
+        budget=limits.budget,
+        conditions=limits.conditions,
+    )
+    return _most_people(problem, plan, read_terms(problem, limits))[0]
 
 
 class _Program:

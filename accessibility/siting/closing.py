@@ -11,16 +11,20 @@ import numpy as np
 
 from accessibility.siting.effort import WORK
 from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
 from accessibility.siting.reduction import fix_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Clock
     from accessibility.siting.goals import Goal, Guide
+    from accessibility.siting.tree import Claim
 
 _ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
@@ -35,6 +39,7 @@ _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
+_CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
 _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
@@ -81,6 +86,10 @@ class Course:
         How often annealing has begun anew.
     wanted
         Where only plans of at least this value matter: what else there is need not be told apart.
+    claim
+        What makes the linear program of the question, where a search for most people may cut it.
+    cutting
+        How far that has come.
     """
 
     goal: Goal
@@ -90,7 +99,7 @@ class Course:
     bound: float
     gap: float
     guide: Guide | None = None
-    by: Literal["certificate", "solver"] = "certificate"
+    by: Literal["certificate", "tree", "solver"] = "certificate"
     value: int = 0
     short: int = 0
     short_at_least: int = 0
@@ -102,6 +111,8 @@ class Course:
     attempts: int = 0
     seeds: int = 0
     wanted: int | None = None
+    claim: Callable[[], Claim] | None = None
+    cutting: Cutting | None = None
 
     def __post_init__(self) -> None:
         """Value the plan there is."""
@@ -136,7 +147,7 @@ class Course:
         if (-short, value, -cost[chosen].sum()) > (-self.short, self.value, -cost[self.chosen].sum()):
             self.chosen, self.short, self.value = chosen, short, value
 
-    def lower(self, bound: float, by: Literal["certificate", "solver"]) -> None:
+    def lower(self, bound: float, by: Literal["certificate", "tree", "solver"]) -> None:
         """Keep a bound where it is lower; values are whole, and so is the best of them."""
         if not math.isfinite(bound):
             return
@@ -148,7 +159,12 @@ class Course:
 
 
 def close_gap(
-    goal: Goal, covering: Covering, gap: float, clock: Clock, start: NDArray[np.intp] | None = None
+    goal: Goal,
+    covering: Covering,
+    gap: float,
+    clock: Clock,
+    start: NDArray[np.intp] | None = None,
+    claim: Callable[[], Claim] | None = None,
 ) -> Course:
     """Return a plan and a bound, as near to each other as the time allows.
 
@@ -164,8 +180,11 @@ def close_gap(
         When to stop.
     start
         Sites of a plan to begin from, rows of the problem.
+    claim
+        What makes the linear program of the same question, where it is to be cut: `claims.claim_most`.
     """
     course = begin_course(goal, covering, gap, start)
+    course.claim = claim
     approach(course, clock)
     finish_course(course, clock)
     return course
@@ -210,7 +229,12 @@ def finish_course(course: Course, clock: Clock) -> None:
         _take_turn(course, clock)
         course.turns += 1
         if clock.did == before:  # there is nothing to do
-            return
+            break
+    cutting = course.cutting
+    if course.closed and course.by == "solver" and cutting is not None:
+        # A few cuts more may prove what the solver says.
+        cutting.run(clock.part(_CUT_WORK), cutting.claim.wanted - course.value)
+        course.by = "tree" if cutting.claim.wanted - cutting.value <= course.bound else "solver"
 
 
 def begin_course(
@@ -258,6 +282,7 @@ def _take_turn(course: Course, clock: Clock) -> None:
         while _solve_core(course, clock, size):
             size *= 2
     if course.turns:
+        _cut(course, clock)
         _solve_whole(course, clock)
         _solve_regions(course, clock)
     if not course.closed:
@@ -277,6 +302,22 @@ def _anneal(course: Course, clock: Clock, rounds: int) -> None:
     begun = np.isin(left.site, small.site[chosen])
     found = course.goal.polish(left, begun, rounds, clock, seed=course.seeds)
     course.take(np.isin(small.site, left.site[found]))
+
+
+def _cut(course: Course, clock: Clock) -> None:
+    """Lower the bound by the linear program and its cuts, and remember what they tell about the columns."""
+    if course.closed or course.claim is None or course.guide is None or len(course.covering.rows.item) > _CUT_ENTRIES:
+        return
+    cutting = course.cutting = course.cutting or Cutting(course.claim())
+    everybody = cutting.claim.wanted
+    cutting.run(clock.part(_CUT_WORK), everybody - course.value)
+    bound = everybody - cutting.value
+    if bound < course.guide.bound:
+        place = np.searchsorted(cutting.claim.sites, course.small.site, sorter=np.argsort(cutting.claim.sites))
+        place = np.argsort(cutting.claim.sites)[place]
+        share, opened, closed = (each[place] for each in cutting.sites)
+        course.guide = course.guide._replace(bound=bound, share=share, open_loss=opened, close_loss=closed)
+    course.lower(bound, "tree")
 
 
 def _solve_core(course: Course, clock: Clock, size: int) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from accessibility.siting.problem import Problem
     from accessibility.siting.tree import Claim
 
-_ITERATION = 4.0
+_ITERATION = 3.0
 _ENTRIES, _LEAVES, _PRICES = 60_000, 400, 400_000  # of a claim that is small, and of its tree
 _SHARE = 0.05  # of all the work, for a tree
 _LARGE_TERM = 1e3
@@ -201,7 +201,7 @@ class Cutting:
 
     def __init__(self, claim: Claim) -> None:
         """Begin with no halves."""
-        self._relaxed = ClaimBound(claim)
+        self._program = ClaimBound(claim)
         self.claim = claim
         self.best: Point | None = None
         self.tree: Tree | None = None
@@ -211,24 +211,25 @@ class Cutting:
         """Cut until the loss is what is wanted, nothing more is found, or the clock is up."""
         within = (np.zeros(len(self.claim.loss)), self.claim.upper)
         while not (clock.up or self.ended):
-            point = self._relaxed.solve(within, wanted, clock)
+            point = self._program.solve(within, wanted, clock)
             if point is None:
                 return
             if self.best is None or point.loss > self.best.loss:
                 self.best = point
                 self.tree = Tree(
-                    split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._relaxed.halves
+                    split=np.array([-1], dtype=np.int32), price=point.price[None], halves=self._program.halves
                 )
-            self.ended = point.loss >= wanted or not self._relaxed.cut(point, clock)
+            self.ended = point.loss >= wanted or not self._program.cut(point, clock)
 
     @property
-    def losses(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """By how much more is lost at the least when each site has to open, or stay closed."""
-        if self.best is None or self.tree is None:
-            return np.zeros(0), np.zeros(0)
-        turned = sparse.csr_array(self._relaxed.rows[: len(self.best.price)].T)
-        left = (self.claim.loss - turned @ self.best.price)[: len(self.claim.sites)]
-        return np.maximum(left, 0.0), np.maximum(-left, 0.0)
+    def sites(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """How far each site opens, and by how much more is lost at the least when it has to open, or stay closed."""
+        m = len(self.claim.sites)
+        if self.best is None:
+            return np.zeros(m), np.zeros(m), np.zeros(m)
+        turned = sparse.csr_array(self._program.rows[: len(self.best.price)].T)
+        left = (self.claim.loss - turned @ self.best.price)[:m]
+        return self.best.values[:m], np.maximum(left, 0.0), np.maximum(-left, 0.0)
 
     @property
     def value(self) -> float:

@@ -27,7 +27,7 @@ _ENOUGH = 0.1  # of the most: as many sets as make the first bounds wide enough
 _TIMES = 6  # how often a row is used in a round
 _ROOM = 1_000_000
 _LEAST = 1e-9
-_READS = 4.0  # work for a step
+_READS = 30.0  # work for a step
 
 
 def find_halves(
@@ -54,7 +54,7 @@ def find_halves(
     """
     matrix, least = rows
     slack = matrix @ values - least
-    odd = sparse.csr_array(matrix)
+    odd = sparse.csr_array(matrix, copy=True)
     odd.data = np.asarray(odd.data % 2 > 0.5, dtype=np.float64)  # noqa: PLR2004 -- whole numbers
     odd.eliminate_zeros()
     loses = odd @ values + slack

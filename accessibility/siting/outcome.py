@@ -47,9 +47,10 @@ def cover_plan(problem: Problem, limits: Limits, reading: Reading, course: Cours
         **parts,
     )
     plan = min((_certified(problem, reading, plan, d) for d in dict.fromkeys((dual, None))), key=lambda p: p.bound)
-    solver = course.bound * reading.covering.person
-    if course.by == "solver" and solver < plan.bound and not problem.people_units.alike(solver, plan.bound):
-        plan = replace(plan, bound=solver, bound_by="solver")
+    found = course.bound * reading.covering.person
+    if course.by != "certificate" and found < plan.bound and not problem.people_units.alike(found, plan.bound):
+        tree = None if course.by == "solver" or course.cutting is None else course.cutting.tree
+        plan = replace(plan, bound=found, bound_by=course.by, trees=() if tree is None else (tree,))
     if course.short:
         return ended(problem, short_plan(problem, reading, plan, course.short_at_least, clock=clock), clock)
     if plan.bound <= objective or problem.people_units.alike(plan.bound, objective):
@@ -316,6 +317,7 @@ def short_plan(
         status="infeasible",
         ended_by="proof" if proven else clock.ended_by,
         bound_by="certificate" if all_fall_short else "solver",
+        trees=(),
     )
     return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
 

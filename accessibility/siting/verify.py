@@ -239,7 +239,7 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
     """Check that no plan answers the question, or that it says whose word that is, and who is missing."""
     if not plan.message:
         _refuse("the plan is called infeasible and does not say why")
-    if plan.multipliers is not None:
+    if plan.multipliers is not None or plan.bound_by == "certificate":
         _agree(problem, "the bound that its certificate proves", plan.bound, proven_bound(problem, plan))
     if plan.model == "relocation":  # what closes makes room
         terms = read_moves(problem, limits_of(plan), int(plan.closures_limit or 0))[1]

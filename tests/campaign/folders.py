@@ -262,6 +262,28 @@ def _forge_layers(folder: Path, draw: random.Random) -> tuple[str, str]:
     return f"{path.name} {statement[:70]} {given}", path.name
 
 
+def _forge_proof(folder: Path, draw: random.Random) -> tuple[str, str]:
+    """Take away or spoil evidence; where it does not matter to the bound, there is nothing to be told."""
+    path = folder / "proof.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    by = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["siting"]["bound_by"]
+    spoilt: dict[str, Any] = {
+        "no table": [],
+        "unheard price": {**told, "prices": {**told["prices"], "x": 1.0}},
+        "price below 0": {**told, "prices": {**told["prices"], "cost": -1.0}},
+        "short": {**told, "short_people": {"nowhere": 3.0}},
+        "multipliers": {**told, "multipliers": [-1.0]},
+        "tree": {**told, "trees": [{}]},
+    }
+    if by == "certificate":
+        spoilt["no multipliers"] = {**told, "multipliers": None}
+    if by == "tree":
+        spoilt["no trees"] = {**told, "trees": []}
+    what = draw.choice(list(spoilt))
+    path.write_text(json.dumps(spoilt[what]), encoding="utf-8")
+    return f"{path.name} {what}", path.name
+
+
 def _forge_text(folder: Path, draw: random.Random) -> tuple[str, str]:
     name = draw.choice(["report.html", "report.html", "coverage.html"])
     text = (folder / name).read_text(encoding="utf-8")
@@ -341,6 +363,7 @@ FORGERS: dict[str, tuple[Callable[[Path, random.Random], tuple[str, str]], int]]
     "text": (_forge_text, 1),
     "workbook": (_forge_workbook, 1),
     "files": (_forge_files, 3),
+    "proof": (_forge_proof, 3),
 }
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import accessibility as acc
-from accessibility.cli.proving import prove_told
+from accessibility.cli.proving import PROOF, prove_told, write_proof
 from accessibility.cli.verification import ToldSiting
+from accessibility.siting.plan import Prices
 from accessibility.study.proposing import MODELS, Question
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from accessibility.study.proposing import SitingCase
 
 REACH = "partial"
+NO_LINES: dict[str, Any] = {"start": [0], "row": [], "value": []}
 
 
 @pytest.fixture
@@ -49,6 +53,57 @@ def forgeries(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield {"ended_by": "work"}
     yield {"model": "p-center" if told["model"] != "p-center" else "mclp"}
     yield {"bound_by": "certificate" if told["bound_by"] != "certificate" else "enumeration", "bound": 1e6}
+
+
+def spoilt(told: dict[str, Any]) -> Iterator[Any]:
+    """Yield what is no evidence for the same bound."""
+    yield []
+    yield {}
+    yield {**told, "multipliers": "all"}
+    yield {**told, "multipliers": [0.5]}
+    yield {**told, "prices": {**told["prices"], "site": -1.0}}
+    yield {**told, "prices": {**told["prices"], "unheard": 1.0}}
+    yield {**told, "prices": {**told["prices"], "apart": [[["nowhere"], 1.0]]}}
+    yield {**told, "trees": [{}]}
+    yield {**told, "trees": [*told["trees"], {"split": [-1], "rows": 0, "price": NO_LINES, "halves": NO_LINES}]}
+    yield {**told, "short_people": {"nowhere": 5.0}}
+    if told["multipliers"] is not None:
+        yield {**told, "multipliers": [-1.0] * len(told["multipliers"])}
+        yield {**told, "multipliers": told["multipliers"][1:]}
+
+
+def needed(told: dict[str, Any], by: str) -> Iterator[dict[str, Any]]:
+    """Yield the evidence without what the bound rests on."""
+    if by == "certificate":
+        yield {**told, "multipliers": None}
+    if by == "tree":
+        yield {**told, "trees": []}
+        first = told["trees"][0]
+        yield {**told, "trees": [{**first, "split": first["split"][1:]}, *told["trees"][1:]]}
+
+
+def test_the_folder_holds_the_evidence_for_each_models_bound(cases: dict[str, SitingCase], tmp_path: Path) -> None:
+    by = set()
+    for name, case in cases.items():
+        told, bare = ToldSiting.model_validate(case.record()), replace(case.plan, multipliers=None, trees=())
+        write_proof(case.plan, tmp_path / PROOF)
+        evidence = json.loads((tmp_path / PROOF).read_text(encoding="utf-8"))
+        # The plan that the repeated run found is of no use: what is proved, the folder proves.
+        alone = replace(case, plan=replace(bare, prices=Prices()))
+        proof = prove_told(case, told, tmp_path)
+        assert not proof.wrong, (name, proof.wrong)
+        by.add(case.plan.bound_by)
+        if case.plan.bound_by in ("certificate", "tree") and case.plan.status != "infeasible":
+            assert "which the folder holds" in proof.proved[1]
+            assert prove_told(alone, told).wrong
+            assert prove_told(alone, told, tmp_path) == proof
+        for false in (*spoilt(evidence), *needed(evidence, case.plan.bound_by)):
+            (tmp_path / PROOF).write_text(json.dumps(false), encoding="utf-8")
+            wrong = prove_told(case, told, tmp_path).wrong
+            assert [text for text in wrong if text.startswith(PROOF)], (name, false)
+        (tmp_path / PROOF).unlink()
+        assert prove_told(case, told, tmp_path).wrong
+    assert by >= {"certificate"}
 
 
 def test_each_models_claims_are_proved_and_each_false_one_is_refused(cases: dict[str, SitingCase]) -> None:

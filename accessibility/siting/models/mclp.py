@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
+from accessibility.siting.claims import claim_most
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering
 from accessibility.siting.effort import Clock
@@ -93,4 +95,6 @@ def cover_within(problem: Problem, limits: Limits, gap: float, clock: Clock) -> 
     reading = read_covering(problem, limits)
     if reading.terms.contradiction:
         return refused_plan(problem, limits, "mclp", reading.terms.contradiction)
-    return cover_plan(problem, limits, reading, close_gap(MostPeople(), reading.covering, gap, clock), clock)
+    claim = partial(claim_most, problem, limits)
+    course = close_gap(MostPeople(), reading.covering, gap, clock, claim=claim)
+    return cover_plan(problem, limits, reading, course, clock)
