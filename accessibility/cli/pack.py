@@ -23,7 +23,7 @@ from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
 from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
-from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, make_layers
+from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sureness import (
@@ -330,7 +330,8 @@ def _write(
 
 def _dictionary(measured: Measured) -> pd.DataFrame:
     doubted, held = measured.sure is not None, measured.held is not None
-    return data_dictionary(measured.now.standard, doubted=doubted, held=held)
+    kept = input_columns(measured.now)
+    return data_dictionary(measured.now.standard, doubted=doubted, held=held, kept=kept)
 
 
 def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:

@@ -14,8 +14,9 @@ from accessibility.standards import Standard
 from accessibility.wording import Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+_OF_THE_INPUT = "of_the_input"
 ColumnType = Literal["text", "integer", "number", "true/false", "point", "multipolygon", "list", "object"]
 DICTIONARY_COLUMNS = (
     *("file", "layer", "column", "type", "unit", "meaning", "empty", "meaning_zh", "empty_zh", "shapefile"),
@@ -265,12 +266,18 @@ def _districts(standard: Standard) -> tuple[Column, ...]:
 
 
 def data_dictionary(
-    standard: Standard = _POLICY, *, tiled: bool = False, doubted: bool = False, held: bool = False
+    standard: Standard = _POLICY,
+    *,
+    tiled: bool = False,
+    doubted: bool = False,
+    held: bool = False,
+    kept: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
     Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
-    how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`).
+    how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`)
+    and have layers of sites, which keep the columns of their tables (`kept`, by layer).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -284,7 +291,9 @@ def data_dictionary(
     english, chinese = Wording("dictionary", "en"), Wording("dictionary", "zh")
     rows = []
     short = SHORT_NAMES | short_names(district_columns(standard))
-    for file, layer, column in _tiled_columns(standard) if tiled else _columns(standard, doubted=doubted, held=held):
+    given = {layer: tuple(columns) for layer, columns in (kept or {}).items()}
+    told = _tiled_columns(standard) if tiled else _columns(standard, given, doubted=doubted, held=held)
+    for file, layer, column in told:
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
         if column.of:
@@ -303,14 +312,16 @@ def data_dictionary(
                 "meaning_zh": chinese(means, **said),
                 "empty_zh": chinese(empty),
                 "shapefile": short.get(column.name, column.name)
-                if layer and column.name not in ("fid", "geom")
+                if layer and column.name not in ("fid", "geom") and column.means != _OF_THE_INPUT
                 else "",
             }
         )
     return pd.DataFrame(rows, columns=list(DICTIONARY_COLUMNS))
 
 
-def _columns(standard: Standard, *, doubted: bool, held: bool) -> Iterator[tuple[str, str, Column]]:
+def _columns(
+    standard: Standard, kept: Mapping[str, Iterable[str]], *, doubted: bool, held: bool
+) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
     districts = _districts(standard)
     bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
@@ -326,7 +337,8 @@ def _columns(standard: Standard, *, doubted: bool, held: bool) -> Iterator[tuple
         kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
-        more = certainty if layer == "demand" else ()
+        own = tuple(Column(name, "text", empty="not_given", means=_OF_THE_INPUT) for name in kept.get(layer, ()))
+        more = certainty if layer == "demand" else own
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
     more = (*(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))

@@ -111,6 +111,20 @@ def test_people_come_back_as_they_were(written: Path, county: LayerSources) -> N
     assert found["walk_s"].isna().tolist() == [False] * 6 + [True] * 2
 
 
+def test_sites_keep_the_columns_of_their_table(county: LayerSources, tmp_path: Path) -> None:
+    """What is called as a column of the layer is told apart; a column without a value of the kind is left out."""
+    sites = county.coverage.sites
+    at = np.arange(len(sites)).astype(str).astype(object)
+    own = {"电话": at, "Kind": at + "!", "name": at, "NAME": at, "only banks": np.where(sites.kind == "bank", "b", "")}
+    coverage = replace(county.coverage, sites=replace(sites, columns=own))
+    write_geopackage(replace(county, coverage=coverage), tmp_path / "t.gpkg")
+    outlets, banks = (layer(tmp_path / "t.gpkg", name) for name in ("outlets", "banks"))
+    assert outlets.columns.drop("geometry").tolist() == [*SITE_COLUMNS, "电话", "input_Kind", "input_name"]
+    assert outlets["input_Kind"].tolist() == [f"{i}!" for i in np.flatnonzero(sites.kind == "outlet")]
+    assert banks["only banks"].tolist() == ["b", "b"]
+    assert banks["电话"].tolist() == np.flatnonzero(sites.kind == "bank").astype(str).tolist()
+
+
 def test_sites_are_parted_by_kind_and_keep_their_names(written: Path, county: LayerSources) -> None:
     outlets, banks, candidates = (layer(written, name) for name in ("outlets", "banks", "candidates"))
     assert outlets["name"].tolist() == [layerworlds.HOSTILE, ""]

@@ -14,7 +14,7 @@ import pandas as pd
 from accessibility.errors import visible
 from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
-from accessibility.present.layers.tables import GEOMETRY, make_layers
+from accessibility.present.layers.tables import GEOMETRY, input_columns, make_layers
 from accessibility.sources.files import spellable, write_aside, write_folder
 
 if TYPE_CHECKING:
@@ -236,8 +236,8 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
     """Write the layers demand, outlets, banks, candidates, proposed, districts, blackspots and service_areas.
 
     Coordinates are in EPSG:4326. Each layer carries its styles, as QML and as SLD; the one marked as the default is the
-    one QGIS opens it with; a layer without rows has its columns. Same inputs, same bytes, with the same version of the
-    libraries: what the format keeps of the time of writing is set to 1970.
+    one QGIS opens it with; a layer without rows has its columns. Sites keep the columns of their table. Same inputs,
+    same bytes, with the same version of the libraries: what the format keeps of the time of writing is set to 1970.
 
     Parameters
     ----------
@@ -254,6 +254,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
     import pyogrio  # noqa: PLC0415 -- `import accessibility` stays light
 
     layers = make_layers(sources)
+    layers |= {name: layers[name].assign(**kept) for name, kept in input_columns(sources.coverage).items()}
     styles = layer_styles(sources.coverage)
     with write_aside(path) as whole, spellable(whole.parent) as folder:
         aside = folder / whole.name

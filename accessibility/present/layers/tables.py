@@ -107,6 +107,26 @@ def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFram
     return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
 
 
+def input_columns(coverage: Coverage) -> dict[str, dict[str, Any]]:
+    """Return the other columns of the tables of sites, as text, by layer and name; those in which nothing stands not.
+
+    One that is called as a column of the layer is called ``input_...``.
+    """
+    sites, found = coverage.sites, {}
+    for layer, kind in _KIND_OF.items():
+        here = sites.kind == kind
+        taken = {*SITE_COLUMNS, "fid", "geom", "geometry"}  # SQLite takes Name and name for the same
+        kept: dict[str, Any] = {}
+        for column, values in sites.columns.items():
+            texts = as_text(values[here])
+            name = f"input_{column}" if column.casefold() in taken else column
+            if name.casefold() not in taken and (pd.Series(texts).fillna("") != "").any():
+                taken.add(name.casefold())
+                kept[name] = texts
+        found[layer] = kept
+    return found
+
+
 def _proposed(plan: pd.DataFrame | None) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415
 
