@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 import worlds
 from sitingworlds import toy
 
@@ -21,8 +24,25 @@ if TYPE_CHECKING:
 
     from accessibility.study.study import Study
 
+
+def through_joblib(value: Any) -> Any:
+    """Return a value as joblib keeps it in a file."""
+    joblib, kept = pytest.importorskip("joblib"), io.BytesIO()
+    joblib.dump(value, kept)
+    kept.seek(0)
+    return joblib.load(kept)
+
+
+def through_dask(value: Any) -> Any:
+    """Return a value as dask sends it to its workers."""
+    pickled = pytest.importorskip("cloudpickle")
+    return pickled.loads(pickled.dumps(value))
+
+
 COPIES: dict[str, Callable[[Any], Any]] = {
     "pickle": lambda value: pickle.loads(pickle.dumps(value)),  # noqa: S301 -- our own bytes
+    "dask": through_dask,
+    "joblib": through_joblib,
     "deepcopy": copy.deepcopy,
     "copy": copy.copy,
 }
@@ -92,3 +112,67 @@ def test_a_copied_study_measures_and_a_copied_trial_undoes(way: str, town: Path,
     other.undo()
     assert (other.steps, trial.steps) == (2, 3)
     assert other.coverage().share == study.what_if().open("B1").close("O1").coverage().share
+
+
+def of_hexagons() -> Study:
+    """Return a study of values in memory: people in hexagons, whose settings density decides, banks and districts."""
+    turns = np.radians(np.arange(6) * 60)
+    ring = np.column_stack([np.cos(turns), np.sin(turns)]) * 90
+    middles = np.array([(x, y) for x in range(100, 6_000, 400) for y in (-100, 100)]) + worlds.ORIGIN
+    shapes = [shapely.Polygon(ring + at) for at in middles]
+    people = gpd.GeoDataFrame({"population": np.arange(len(shapes)) + 1.0}, geometry=shapes, crs=worlds.CRS)
+    ends = np.array([(0.0, 0.0), (6_000.0, 0.0), (3_000.0, 0.0)]) + worlds.ORIGIN
+    sites = gpd.GeoDataFrame(
+        {"name": ["O", "B", "C"], "room": [9, 9, 9]}, geometry=shapely.points(ends), crs=worlds.CRS
+    )
+    west, south = np.array(worlds.ORIGIN) - 500
+    halves = [
+        shapely.box(west, south, west + 3_000, south + 900),
+        shapely.box(west + 3_000, south, west + 7e3, south + 900),
+    ]
+    districts = gpd.GeoDataFrame({"name": ["W", "E"]}, geometry=halves, crs=worlds.CRS)
+    given: dict[str, Any] = {"banks": sites[1:], "districts": districts, "settings": "degurba", "name": "Hexagons"}
+    return acc.Study.of(worlds.line(), people, sites[:1], **given)
+
+
+def answers(study: Study) -> dict[str, Any]:
+    """Return what a study of values in memory answers, and what is made of it."""
+    now, plan = study.coverage(), study.site(sites=1)
+    trial = study.what_if().close("O001").open("B001")
+    return {
+        "covered": now.covered.tolist(),
+        "by": now.by("district")["covered"].to_dict(),
+        "shapes": now.to_gdf(shapes=True).geometry.to_wkb().tolist(),
+        "plan": (plan.selected, plan.objective, plan.assignment()["people"].tolist(), plan.scenario()),
+        "trial": trial.compare().fillna(-1.0).to_dict(),
+        "times": study.travel_times(1, as_matrix=True).toarray().tolist(),  # type: ignore[union-attr]
+        "settings": [setting.tolist() for setting in study.shifted_settings],
+    }
+
+
+@every
+@pytest.mark.filterwarnings("ignore:.* findings on the inputs")
+def test_what_is_made_of_a_study_goes_on_after_a_copy(way: str) -> None:
+    study = of_hexagons()
+    wanted, now, plan = answers(study), study.coverage(), study.site(sites=1)
+    trial = study.what_if().close("O001").open("B001")
+    assert answers(COPIES[way](study)) == wanted
+    again = COPIES[way](now)
+    assert again.by("district")["covered"].to_dict() == wanted["by"]
+    assert again.to_gdf(shapes=True).geometry.to_wkb().tolist() == wanted["shapes"]
+    kept = COPIES[way](plan)
+    assert (kept.selected, kept.objective, kept.assignment()["people"].tolist(), kept.scenario()) == wanted["plan"]
+    assert study.coverage(kept).covered_people == plan.objective
+    other = COPIES[way](trial)
+    assert other.compare().fillna(-1.0).to_dict() == wanted["trial"]
+    assert other.undo().coverage().covered.tolist() == study.what_if().close("O001").coverage().covered.tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.* findings on the inputs")
+def test_workers_of_dask_in_other_processes_answer_alike() -> None:
+    study = of_hexagons()
+    workers = pytest.importorskip("dask")
+    asked = [workers.delayed(acc.Study.coverage)(study), workers.delayed(acc.Study.site)(study, sites=1)]
+    now, plan = workers.compute(*asked, scheduler="processes", num_workers=1)
+    assert now.covered.tolist() == study.coverage().covered.tolist()
+    assert plan.assignment()["people"].tolist() == study.site(sites=1).assignment()["people"].tolist()
