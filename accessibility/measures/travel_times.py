@@ -107,11 +107,13 @@ class TravelTable:
         """Return one row per pair: cell, site, kind, walk_s, metres."""
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
+        cells, sites = pd.Series(coverage.demand.ids), coverage.sites
+        ids, kinds = pd.Series(sites.ids), pd.Series(sites.kind.astype(object))
         return pd.DataFrame(
-            {
-                "cell": coverage.demand.ids[self.demand],
-                "site": coverage.sites.ids[self.site],
-                "kind": coverage.sites.kind.astype(object)[self.site],
+            {  # each id is made a cell of pandas once, and then taken for its pairs
+                "cell": cells.array.take(self.demand),
+                "site": ids.array.take(self.site),
+                "kind": kinds.array.take(self.site),
                 "walk_s": self.walk_s,
                 "metres": self.metres,
             }
@@ -190,8 +192,9 @@ def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> Travel
     found = [_select(survey, here, travel) for here in chosen]
     keys, cost = (np.concatenate([part[i] for part in found] or [np.empty(0, np.int64)]) for i in (0, 1))
     cost = cost.astype(np.int64)
-    order = np.argsort(keys)
-    keys, cost = keys[order], cost[order]
+    if len(found) > 1:  # each part is sorted
+        order = np.argsort(keys)
+        keys, cost = keys[order], cost[order]
     other: Along = "network" if travel.measure == "walk" else "walk"
     also = survey.along(other, keys, cost)
     figures = {
@@ -304,6 +307,8 @@ class _Survey:
             sites = np.zeros(len(self.coverage.sites), np.bool_)
             sites[site[missing]] = True
             key, cost = self.within(measure, sites, np.where(left, cutoff, -1))
+            if len(key) == len(keys) and np.array_equal(key, keys):
+                return cost
             if len(key):
                 at = np.minimum(np.searchsorted(key, keys), len(key) - 1)
                 here = missing & (key[at] == keys)

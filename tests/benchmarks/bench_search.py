@@ -9,7 +9,6 @@ process, so that other load on the machine weighs less. Every peer must agree on
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -18,24 +17,13 @@ import pytest
 from racing import matrix, ratios, seconds
 from scipy.sparse.csgraph import dijkstra
 
-from accessibility.sources.osm.extracts import read_network
 from accessibility.streets import search
 from accessibility.streets.search.packing import build_graph, hilbert_rank
 
 if TYPE_CHECKING:
     from accessibility import Network
 
-ROOT = Path(__file__).parents[2]
-PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
 OUTLETS = 500
-
-
-@pytest.fixture(scope="module")
-def porto() -> Network:
-    """Porto's streets, as the reader cuts them."""
-    if not PORTO.is_file():
-        pytest.skip("the real data are not beside the project")
-    return read_network(PORTO)[0]
 
 
 def outlets(network: Network) -> search.Stops:

@@ -10,8 +10,18 @@ import pytest
 from pyproj import CRS
 
 from accessibility import Network
+from accessibility.sources.osm.extracts import read_network
 
 ROOT = Path(__file__).parents[2]
+PORTO = ROOT.parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
+
+
+@pytest.fixture(scope="session")
+def porto() -> Network:
+    """Return Porto's streets, as the reader cuts them."""
+    if not PORTO.is_file():
+        pytest.skip("the real data are not beside the project")
+    return read_network(PORTO)[0]
 
 
 @pytest.fixture(scope="session")
