@@ -23,6 +23,7 @@ import shapely
 
 from accessibility.errors import InputError, OutputError
 from accessibility.geo.projection import WGS84, local_crs
+from accessibility.sources.fetched.remote import reason_of
 from accessibility.sources.osm.features import Feature, places_frame
 from accessibility.streets.foot import LIKE_STREETS, NODE_KEYS, WAY_KEYS
 
@@ -312,7 +313,7 @@ def _asking(servers: Servers) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        msg = f"OpenStreetMap's servers cannot be reached: {error}; expected the internet, or {_ADVICE}"
+        msg = f"OpenStreetMap's servers cannot be reached: {reason_of(error)}; expected the internet, or {_ADVICE}"
         raise OutputError(msg) from error
     finally:
         socket.getaddrinfo = resolver

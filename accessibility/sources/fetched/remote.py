@@ -242,7 +242,7 @@ def _ask(url: str, start: int, last: int, until: float) -> _Stream:
         msg = f"{url}: is no address ({error}); expected one that begins with https://"
         raise InputError(msg) from error
     except requests.RequestException as error:
-        msg = f"cannot be reached ({_reason(error)})"
+        msg = f"cannot be reached ({reason_of(error)})"
         raise _CutError(msg) from error
     status = answer.status_code
     if status in (requests.codes.ok, requests.codes.partial):
@@ -280,7 +280,7 @@ def _read(answer: requests.Response, wanted: int, url: str, until: float) -> byt
     try:
         content: bytes = answer.raw.read(wanted)
     except Exception as error:  # urllib3's own, and sockets'
-        msg = f"broke off ({_reason(error)})"
+        msg = f"broke off ({reason_of(error)})"
         raise _CutError(msg) from error
     if len(content) < wanted:
         msg = f"broke off ({len(content):,} of {wanted:,} bytes)"
@@ -288,7 +288,7 @@ def _read(answer: requests.Response, wanted: int, url: str, until: float) -> byt
     return content
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return the innermost words of an error of a connection."""
     inner: Any = error
     while inner.args and isinstance(getattr(inner, "reason", inner.args[-1]), Exception):
