@@ -393,6 +393,9 @@ def serve(
         raise InputError(msg) from error
     from accessibility.cli.serving.desk import Desk  # noqa: PLC0415
 
+    if study is not None and not study.is_file():
+        msg = f"{study}: no such file; expected a study.toml (make one with: accessibility new DIR)"
+        raise InputError(msg)
     say = Wording("page", console_language(lang))
     desk = Desk(folder=into.resolve(), first=study, language=say.language)
     run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))

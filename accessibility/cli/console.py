@@ -17,7 +17,7 @@ from accessibility.present.language import Tongue
 from accessibility.present.report.sureness import say_held, say_instead, say_must_have
 from accessibility.siting.objectives import say_objective
 from accessibility.sources.checks import DOUBTS
-from accessibility.wording import Language, Wording, cost_text, percent_sign, percent_text
+from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -309,8 +309,9 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         mark = _text("! " if suspect else "  ", style="yellow")
         place = f" [{finding['district']}]" if finding["district"] else ""
         message = _WORTH.sub("", finding["message"])
-        if say.language != "en":  # the details stay in English
-            message = say("titled", title=say.title(finding), message=message)
+        if say.language != "en":
+            told_so = message_text(message, say.language)
+            message = say("titled" if told_so == message else "told", title=say.title(finding), message=told_so)
         text = f"{worth}  {finding['input']}: {message}{place}"
         console.print(mark + _text(text, style="" if suspect else "dim"))
     if len(told) > _MOST_FINDINGS:

@@ -10,6 +10,7 @@ import threading
 import traceback
 import warnings
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,9 +26,12 @@ from accessibility.errors import (
     visible,
 )
 from accessibility.sources.files import abandon, is_full
+from accessibility.wording import Wording, console_language, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from accessibility.wording import Language
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
@@ -58,12 +62,21 @@ def _run(app: Callable[[], object]) -> int | str | None:
     except (AccessibilityError, OSError) as error:
         told = error if isinstance(error, AccessibilityError) else _unwritable(error)
         if told is not None:
-            _say_error(f"error: {told}")
+            say = Wording("console", _asked_language())
+            _say_error(say("error", message=message_text(str(told), say.language)))
             return _code(told)
         traceback.print_exc()
     except BaseException:  # noqa: BLE001 -- a fault of our own, told in full
         traceback.print_exc()
     return EXIT_FAULT
+
+
+def _asked_language() -> Language:
+    """Return the language of the command: what stands after ``--lang``, else the system's."""
+    given = [word.partition("=") for word in sys.argv]
+    told = [value for name, _, value in given if name == "--lang" and value]
+    told += [value for (name, equals, _), (value, _, _) in pairwise(given) if name == "--lang" and not equals]
+    return console_language(told[0] if told else None)
 
 
 def _app_code(app: Callable[[], object]) -> int | str | None:

@@ -6,6 +6,7 @@ import datetime as dt
 import locale
 import math
 import os
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -130,6 +131,35 @@ class Wording:
         """
         said = _sentences("names").get(f"setting_{name}")
         return name if said is None else said[self.language]
+
+
+def message_text(text: str, language: Language) -> str:
+    """Return an error or a detail of a finding in a language; one that no wording knows stays as it is.
+
+    Examples
+    --------
+    >>> message_text("people.csv: the file is empty (0 bytes)", "zh")[11:15]
+    '文件为空'
+    >>> message_text("something that no one wrote down", "zh")
+    'something that no one wrote down'
+    """
+    if language == "en":
+        return text
+    for pattern, said in _messages(language):
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return said.format(**found.groupdict())
+    return text
+
+
+@cache
+def _messages(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return what each message looks like in English, and what it is in another language; the longest first."""
+    entries = sorted(_sentences("messages").values(), key=lambda entry: -len(re.sub(r"\{\w+\}", "", entry["en"])))
+    patterns = (re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(entry["en"])) for entry in entries)
+    return tuple(
+        (re.compile(pattern, re.DOTALL), entry[language]) for pattern, entry in zip(patterns, entries, strict=True)
+    )
 
 
 @cache

@@ -22,7 +22,7 @@ from accessibility.cli.serving.desk import SAMPLE, Desk, Job, View, in_backgroun
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
-from accessibility.wording import Wording, day_text
+from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,9 +119,12 @@ class Page:
         def work(job: Job) -> Any:
             job.start(12)
             begun = self.desk.begin(key, names, job)
-            return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": begun.error}
+            return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": self._said(begun.error)}
 
         return self._begun(work)
+
+    def _said(self, error: str) -> str:
+        return message_text(error, self.desk.language)
 
     async def prepare(self, request: Request) -> Response:
         """Begin to draw a map."""
@@ -148,7 +151,7 @@ class Page:
         if job.state == "done":
             told["result"] = job.result if not isinstance(job.result, Path) else job.result.name
         elif job.state == "failed":
-            told["error"] = job.result
+            told["error"] = self._said(job.result)
         return JSONResponse(told)
 
     def _step(self, text: str) -> str:
@@ -227,13 +230,13 @@ def view_of(told: Any, desk: Desk) -> View:
         raise InputError(msg) from error
 
 
-async def _told(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=400)
-
-
 def make_app(desk: Desk, token: str) -> ASGIApp:
     """Return the guarded application."""
-    handlers: Any = {AccessibilityError: _told, json.JSONDecodeError: _told}
+
+    async def told(_: Request, error: Exception) -> Response:
+        return JSONResponse({"error": message_text(str(error), desk.language)}, status_code=400)
+
+    handlers: Any = {AccessibilityError: told, json.JSONDecodeError: told}
     app = Starlette(routes=[Mount(f"/{token}", routes=Page(desk).routes())], exception_handlers=handlers)
     return Guard(app, token)
 
