@@ -11,17 +11,20 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, Named, read_only, read_rows, read_words, refuse, unique_ids
+from accessibility.geo.arrays import Frozen, Named, absent, read_only, read_rows, read_words, refuse, unique_ids
+from accessibility.geo.memo import Memo
 from accessibility.geo.projection import WGS84, frame_crs, read_crs, transform
-from accessibility.standards import SETTINGS
+from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import geopandas as gpd
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
     from pyproj import CRS
+
+    from accessibility.standards import Standard
 
 
 @checked
@@ -44,6 +47,9 @@ class Demand(Frozen):
         Names of the settings there are; those of the policy, ``urban``, ``town`` and ``rural``, where not given.
     groups
         Name to ``(n,)`` people of that group (60+, say), finite and not negative.
+    limit_s, limit_m
+        ``(n,)`` seconds of walk, or metres along streets, that are near enough for each demand point in place of the
+        rule of its setting; NaN where that rule stands. None where nobody has a limit of their own.
     crs
         The coordinate system of `xy`; anything pyproj understands.
 
@@ -66,6 +72,8 @@ class Demand(Frozen):
     setting: NDArray[np.str_] = None  # type: ignore[assignment]  # all urban, filled on construction
     settings: tuple[str, ...] = SETTINGS
     groups: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    limit_s: NDArray[np.float64] | None = None
+    limit_m: NDArray[np.float64] | None = None
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -83,6 +91,120 @@ class Demand(Frozen):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "groups", Named(groups))
         object.__setattr__(self, "crs", read_crs(self.crs, "demand"))
+        self._take_limits(self.limit_s, self.limit_m)
+
+    def _take_limits(self, limit_s: object, limit_m: object) -> None:
+        n, given = len(self), {"limit_s": limit_s, "limit_m": limit_m}
+        found: dict[str, NDArray[np.float64]] = {}
+        for name, limit in given.items():
+            if limit is not None:
+                found[name] = read_only(limit, dtype=np.float64, shape=(n,), name=f"demand {name}")
+                bad = ~np.isnan(found[name]) & ~(np.isfinite(found[name]) & (found[name] > 0))
+                refuse(bad, name=f"demand {name}", found=found[name], expected="more than 0, or NaN")
+        if len(found) > 1:
+            twice = ~np.isnan(found["limit_s"]) & ~np.isnan(found["limit_m"])
+            refuse(twice, name="demand limits", found=self.ids, expected="seconds or metres, not both")
+        for name in given:
+            object.__setattr__(self, name, found.get(name))
+
+    @property
+    def own_limits(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether a demand point has a limit of its own."""
+        given = [~np.isnan(limit) for limit in (self.limit_s, self.limit_m) if limit is not None]
+        return np.logical_or.reduce(given) if given else np.zeros(len(self), np.bool_)
+
+    def limited(self, limit: pd.Series[Any] | ArrayLike | None) -> Demand:
+        """Return the same people with limits of their own in place of the rule of their setting.
+
+        Parameters
+        ----------
+        limit
+            What is near enough for each: minutes as a number, ``10 min``, ``3 km`` or a `Rule`; a series keyed by
+            demand id, or one value a row. Where it is missing the rule of the setting stands; None for nobody's.
+
+        Returns
+        -------
+        Demand
+            One that shares the arrays.
+
+        Raises
+        ------
+        InputError
+            A text that is no time and no length, a limit that is not positive, or in a straight line; a series that
+            names no demand point.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> people.limited(pd.Series({"b": "3 km"})).limit_m.tolist()
+        [nan, 3000.0]
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        found = copy(self)
+        if limit is None:
+            found._take_limits(None, None)  # noqa: SLF001 -- its own
+            return found
+        said = self.keyed(limit, "limits").to_numpy(dtype=object) if isinstance(limit, pd.Series) else limit
+        given = read_only(said, dtype=object, shape=(len(self),), name="limits")
+        row_of, values = pd.factorize(given, use_na_sentinel=False)
+        rules = [None if absent(value) or value == "" else Rule.of(_plain(value)) for value in values]
+        if any(rule is not None and rule.measure == "radius" for rule in rules):
+            msg = "a limit of a demand point is in a straight line; expected a walk, or a distance along the network"
+            raise InputError(msg)
+        own = {
+            measure: np.array([r.limit if r is not None and r.measure == measure else np.nan for r in rules])[row_of]
+            for measure in ("walk", "network")
+        }
+        kept = {measure: None if np.isnan(limits).all() else limits for measure, limits in own.items()}
+        found._take_limits(kept["walk"], kept["network"])  # noqa: SLF001
+        return found
+
+    def cutoffs(self, standard: Standard) -> Mapping[str, NDArray[np.int64]]:
+        """Return what is near enough for each demand point, by its own limit or the rule of its setting.
+
+        Parameters
+        ----------
+        standard
+            The rules.
+
+        Returns
+        -------
+        Mapping
+            Measure (``walk``, ``network``, ``radius``) to ``(n,)`` milliseconds or centimetres, -1 where another
+            measure decides; measures that decide for nobody are left out.
+
+        Raises
+        ------
+        InputError
+            A setting that has no rule.
+
+        Examples
+        --------
+        >>> {name: limit.tolist() for name, limit in people.cutoffs(acc.Standard()).items()}
+        {'walk': [900000, 900000]}
+        """
+        return self._known.get(standard, lambda: self._cutoffs(standard))  # type: ignore[no-any-return]
+
+    @cached_property
+    def _known(self) -> Memo:
+        return Memo(most=2)
+
+    def _cutoffs(self, standard: Standard) -> Mapping[str, NDArray[np.int64]]:
+        found: dict[str, NDArray[np.int64]] = {}
+        for setting, here in self.setting_rows.items():
+            rule = standard.rule(setting)
+            found.setdefault(rule.measure, np.full(len(self), -1, np.int64))[here] = rule.cutoff
+        for measure, limit, scale in (("walk", self.limit_s, MS_PER_S), ("network", self.limit_m, CM_PER_M)):
+            if limit is not None:
+                own = ~np.isnan(limit)
+                for cutoff in found.values():
+                    cutoff[own] = -1
+                limits = found.setdefault(measure, np.full(len(self), -1, np.int64))
+                limits[own] = np.rint(limit[own] * scale).astype(np.int64)
+        for cutoff in found.values():
+            cutoff.flags.writeable = False
+        return Named({measure: found[measure] for measure in found if (found[measure] >= 0).any()})
 
     @cached_property
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
@@ -173,7 +295,7 @@ class Demand(Frozen):
         Returns
         -------
         geopandas.GeoDataFrame
-            Indexed by id: ``population``, ``setting``, the groups, geometry.
+            Indexed by id: ``population``, ``setting``, the groups, limits of their own, geometry.
 
         Examples
         --------
@@ -184,6 +306,8 @@ class Demand(Frozen):
         import shapely  # noqa: PLC0415
 
         columns: dict[str, Any] = {"population": self.population, "setting": self.setting, **self.groups}
+        limits = {"limit_s": self.limit_s, "limit_m": self.limit_m}
+        columns |= {name: limit for name, limit in limits.items() if limit is not None}
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
 
     def keyed(self, series: pd.Series[Any], name: str = "series") -> pd.Series[Any]:
@@ -276,8 +400,15 @@ class Demand(Frozen):
             setting=self.setting[at],
             settings=self.settings,
             groups={name: people[at] for name, people in self.groups.items()},
+            limit_s=None if self.limit_s is None else self.limit_s[at],
+            limit_m=None if self.limit_m is None else self.limit_m[at],
             crs=self.crs,
         )
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _people(values: object, n: int, name: str) -> NDArray[np.float64]:

@@ -314,7 +314,7 @@ class Standard:
         >>> acc.Standard().changed(urban="10 min", rural="3 km").town.text
         '10-minute walk'
         """
-        given = {**({} if limits is None else limits), "urban": urban, "town": town, "rural": rural}
+        given = {"urban": urban, "town": town, "rural": rural, **({} if limits is None else limits)}
         rules = {name: Rule.of(rule) for name, rule in given.items() if rule is not None}
         found = dict(self.rules)
         for name in rules:

@@ -50,6 +50,7 @@ DOORS = {
     "study.study.of",
     "study.study.robust",
     "study.study.site",
+    "study.study.coverage",
     "siting.problem.from_costs",
     "siting.alternatives.portfolio",
     "sites.from_gdf",

@@ -175,11 +175,8 @@ class _Tracing:
 
     def _cutoff(self, measures: Container[str]) -> NDArray[np.int64]:
         """Return the limit of each demand point whose rule has one of the measures, -1 of the others."""
-        found = np.full(len(self.demand), -1, np.int64)
-        for setting, here in self.demand.setting_rows.items():
-            rule = self.standard.rule(setting)
-            found[here] = rule.cutoff if rule.measure in measures else -1
-        return found
+        asked = [cutoff for measure, cutoff in self.demand.cutoffs(self.standard).items() if measure in measures]
+        return np.maximum.reduce(asked) if asked else np.full(len(self.demand), -1, np.int64)
 
     def along_streets(self, measures: Container[str]) -> Pairs:
         """Return the pairs ``site * n + demand``, ascending, and their seconds or metres."""

@@ -11,10 +11,10 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.geo.arrays import Frozen, read_only
 from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
-from accessibility.standards import CM_PER_M, MS_PER_S, Rule, Standard, Walker
+from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
@@ -236,43 +236,7 @@ class Coverage(Frozen):
         """
         none = np.zeros(len(self.demand), np.int32)
         figures = {"walk": (self.walk_s, none), "network": (self.metres, none), "radius": (self.radius_m, none)}
-        return _decide(replace(self.demand, setting=setting).setting_rows, self.standard, figures)[0]
-
-    def covered_within(
-        self, *, seconds: pd.Series[Any] | None = None, metres: pd.Series[Any] | None = None
-    ) -> NDArray[np.bool_]:
-        """Return who would be covered, had demand points limits of their own in place of their setting's rule.
-
-        Parameters
-        ----------
-        seconds, metres
-            The walk, or the way along streets, that is near enough for each demand point, keyed by demand id; one of
-            both. Where it is missing the rule of the setting stays.
-
-        Returns
-        -------
-        numpy.ndarray
-            ``(n,)`` boolean.
-
-        Raises
-        ------
-        InputError
-            Neither or both, a limit that is not positive, or a series that names no demand point.
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> now.covered_within(seconds=pd.Series({"far": 1000.0})).tolist()
-        [True, True]
-        """
-        if (seconds is None) == (metres is None):
-            msg = f"limits are given in {'nothing' if seconds is None else 'both'}; expected seconds or metres"
-            raise InputError(msg)
-        given, figure, scale = (seconds, self.walk_s, MS_PER_S) if metres is None else (metres, self.metres, CM_PER_M)
-        limit = self.demand.keyed(given, "limits").to_numpy(dtype=np.float64, na_value=np.nan)  # type: ignore[arg-type]
-        refuse(limit <= 0, name="limits", found=limit, expected="more than 0")
-        within = np.rint(figure * scale) <= np.rint(limit * scale)  # what is not reached is NaN: never within
-        return np.where(np.isnan(limit), self.covered, within)
+        return _decide(replace(self.demand, setting=setting).cutoffs(self.standard), figures)[0]
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: people, covered, share, uncovered, unreached.
@@ -582,8 +546,8 @@ def decide_coverage(
 ) -> Coverage:
     """Return who is within the standard, where the nearest sites are known already."""
     figures = _figures(nearest)
-    covered, deciding = _decide(demand.setting_rows, standard, figures)
-    as_radius = Standard(rules={setting: _literal(rule) for setting, rule in standard.rules})
+    cutoffs = demand.cutoffs(standard)
+    covered, deciding = _decide(cutoffs, figures)
     return Coverage(
         demand=demand,
         sites=sites,
@@ -594,7 +558,7 @@ def decide_coverage(
         metres=figures["network"][0],
         radius_m=figures["radius"][0],
         covered=covered,
-        covered_radius=_decide(demand.setting_rows, as_radius, figures)[0],
+        covered_radius=_decide(_as_radius(cutoffs), figures)[0],
         unreached=(figures["walk"][1] == NO_SITE) & ~covered,
         snapped=snapped,
     )
@@ -605,8 +569,8 @@ def decide_people(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return ``walk_s`` and ``covered`` of some demand points, whose nearest sites these are; see `Coverage`."""
     figures = _figures(nearest)
-    setting_rows = {setting: rows[people] for setting, rows in demand.setting_rows.items()}
-    return figures["walk"][0], _decide(setting_rows, standard, figures)[0]
+    cutoffs = {measure: cutoff[people] for measure, cutoff in demand.cutoffs(standard).items()}
+    return figures["walk"][0], _decide(cutoffs, figures)[0]
 
 
 def _figures(nearest: Nearest) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
@@ -641,22 +605,21 @@ def _search_from(graph: Graph, sites: Sites, snapped: Snapped, leg_cost_per_m: f
 
 
 def _decide(
-    setting_rows: Mapping[str, NDArray[np.bool_]],
-    standard: Standard,
-    figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]],
+    cutoffs: Mapping[str, NDArray[np.int64]], figures: dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int32]]:
-    """Return whether each point is within the rule of its setting, and the site that decides."""
+    """Return whether each point is within its limit, and the site that decides."""
     covered = np.zeros(len(figures["walk"][0]), np.bool_)
     nearest = np.full(len(covered), NO_SITE, np.int32)
-    for setting, here in setting_rows.items():
-        rule = standard.rule(setting)
-        value, owner = figures[rule.measure]
-        scale = MS_PER_S if rule.measure == "walk" else CM_PER_M
-        covered |= here & (np.rint(value * scale) <= rule.cutoff)  # what is not reached is NaN: never within
-        np.copyto(nearest, owner, where=here)
+    for measure, cutoff in cutoffs.items():
+        value, owner = figures[measure]
+        scale = MS_PER_S if measure == "walk" else CM_PER_M
+        covered |= np.rint(value * scale) <= cutoff  # what is not reached is NaN: never within
+        np.copyto(nearest, owner, where=cutoff >= 0)
     return covered, nearest
 
 
-def _literal(rule: Rule) -> Rule:
-    """Return a distance rule as the policy text reads literally, a radius; a walking rule stays."""
-    return rule if rule.measure == "walk" else Rule(measure="radius", limit=rule.limit)
+def _as_radius(cutoffs: Mapping[str, NDArray[np.int64]]) -> dict[str, NDArray[np.int64]]:
+    """Return limits in which distances are what the policy text literally says, radii; walks stay."""
+    found = {measure: cutoff for measure, cutoff in cutoffs.items() if measure == "walk"}
+    distances = [cutoff for measure, cutoff in cutoffs.items() if measure != "walk"]
+    return found | ({"radius": np.maximum.reduce(distances)} if distances else {})

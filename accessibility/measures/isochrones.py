@@ -94,7 +94,8 @@ _EMPTY = {"site": object, "limit": np.float64, "measure": object, "people": np.f
 
 def _people_around(coverage: Coverage, network: Network, rule: Rule) -> float:
     """Return how many people are within a radius of some open site."""
-    alike, people = Standard(urban=rule, town=rule, rural=rule), coverage.demand
+    people = coverage.demand.limited(None)
+    alike = Standard(rules=dict.fromkeys(people.settings, rule))
     found = measure_coverage(network, people, coverage.sites, alike, coverage.walker, coverage.snapped)
     return found.covered_people
 

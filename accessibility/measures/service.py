@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,12 +173,12 @@ def measure_service(coverage: Coverage, capacity: ArrayLike) -> Service:
 
 
 def _used(coverage: Coverage) -> NDArray[np.float64]:
-    """Return how much of its limit the way of each demand point uses, by the rule of its setting."""
+    """Return how much of its limit the way of each demand point uses."""
     used = np.full(len(coverage.demand), np.inf)
-    for setting, here in coverage.demand.setting_rows.items():
-        rule = coverage.standard.rule(setting)
-        figure = {"walk": coverage.walk_s, "network": coverage.metres, "radius": coverage.radius_m}[rule.measure]
-        used[here] = figure[here] / rule.limit
+    for measure, cutoff in coverage.demand.cutoffs(coverage.standard).items():
+        figure = {"walk": coverage.walk_s, "network": coverage.metres, "radius": coverage.radius_m}[measure]
+        here = cutoff >= 0
+        used[here] = figure[here] / (cutoff[here] / (MS_PER_S if measure == "walk" else CM_PER_M))
     return used
 
 

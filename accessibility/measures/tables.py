@@ -65,12 +65,20 @@ class Counted(Protocol):
         """Names of the settings, in the order of the tables."""
 
     @property
+    def own_limits(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether somebody has a limit of their own."""
+
+    @property
     def groups(self) -> Mapping[str, NDArray[np.float64]]:
         """Name to ``(n,)`` people of that group."""
 
 
 class Totals(Protocol):
     """Sums of a `Coverage`, or of an area larger than memory."""
+
+    @property
+    def demand(self) -> Counted:
+        """Whom they are about."""
 
     @property
     def standard(self) -> Standard:
@@ -350,6 +358,8 @@ def headline(coverage: Totals, date: str = "") -> str:
     for setting, rule in coverage.standard.rules:
         rules.setdefault(rule, []).append(setting)
     within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
+    own = float(coverage.demand.population[coverage.demand.own_limits].sum())
+    within += f" (and {own:,.0f} people by limits of their own)" if own > 0 else ""
     people, covered = coverage.population, coverage.covered_people
     share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
     who = f"{share} {people:,.0f} people ({covered:,.0f}) are"

@@ -14,6 +14,8 @@ from accessibility.standards import Walker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import folium
+    import geopandas as gpd
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -176,6 +178,118 @@ class GroupCoverage(Frozen):
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
         found.index.name = labels.name
         return found
+
+    def to_gdf(self, *, shapes: bool = False) -> gpd.GeoDataFrame:
+        """Return one row per demand point: the columns of `Coverage.to_gdf`, and who of them is covered.
+
+        Parameters
+        ----------
+        shapes
+            As in `Coverage.to_gdf`.
+
+        Returns
+        -------
+        geopandas.GeoDataFrame
+            ``covered_people``, of everybody, and ``<group>_covered`` beside each group; the other figures are those of
+            people in no group.
+
+        Examples
+        --------
+        >>> now.to_gdf()[["population", "60+", "60+_covered", "covered_people"]].values.tolist()
+        [[30.0, 10.0, 0.0, 20.0]]
+        """
+        frame = self.rest.to_gdf(shapes=shapes)
+        for name in self.groups:
+            frame.insert(frame.columns.get_loc(name) + 1, f"{name}_covered", self.of(name))
+        frame.insert(1, "covered_people", self.of())
+        return frame
+
+    def seen(self, group: str | None = None) -> Coverage:
+        """Return the coverage by the walker of a group, or by that of people in none.
+
+        Parameters
+        ----------
+        group
+            Name of a group that has a walker; None for people in no group.
+
+        Returns
+        -------
+        Coverage
+            It counts all people as if they walked so.
+
+        Raises
+        ------
+        InputError
+            A group that has no walker.
+
+        Examples
+        --------
+        >>> now.seen("60+").walker.speed_m_s, now.seen().walker.speed_m_s
+        (0.8, 1.0)
+        """
+        if group is not None and group not in self.groups:
+            msg = f"no group {group!r} has a walker; expected one of: {', '.join(self.groups)}"
+            raise InputError(msg)
+        return self.rest if group is None else self.groups[group]
+
+    def map(self, *, group: str | None = None, lang: str = "en", basemap: bool = False) -> folium.Map:
+        """Return the map of `Coverage.map` by the walker of a group, or by that of people in none.
+
+        Parameters
+        ----------
+        group
+            Name of a group; None for people in no group.
+        lang, basemap
+            As in `Coverage.map`.
+
+        Returns
+        -------
+        folium.Map
+            The map.
+
+        Raises
+        ------
+        InputError
+            A group that has no walker, a coverage that was measured without a study.
+
+        Examples
+        --------
+        >>> now.map(group="women")
+        Traceback (most recent call last):
+            ...
+        accessibility.errors.InputError: no group 'women' has a walker; expected one of: 60+
+        """
+        return self.seen(group).map(lang=lang, basemap=basemap)
+
+    def explore(self, column: str = "covered_people", *, tiles: str | None = "OpenStreetMap") -> folium.Map:
+        """Return a map of geopandas' `explore`: every demand point with its figures where the pointer is.
+
+        Parameters
+        ----------
+        column
+            A column of `to_gdf`.
+        tiles
+            The basemap, of folium, loaded from the internet; None for none.
+
+        Returns
+        -------
+        folium.Map
+            The map.
+
+        Raises
+        ------
+        InputError
+            A column that is not there.
+
+        Examples
+        --------
+        >>> "60+_covered" in now.explore(tiles=None).get_root().render()
+        True
+        """
+        from accessibility.geo.plotting import Colouring, explore_frame  # noqa: PLC0415 -- folium where it is asked for
+
+        frame = self.to_gdf(shapes=True).rename_axis("id").reset_index()
+        return explore_frame(frame, Colouring(column=column, inks={}, cmap="viridis"), tiles, None)
 
 
 def measure_groups(

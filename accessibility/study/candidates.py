@@ -13,6 +13,7 @@ from accessibility.geo.projection import transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.sites import Sites
+from accessibility.standards import CM_PER_M, MS_PER_S
 from accessibility.streets.snapping import EdgeIndex, Positions, Snapped
 from accessibility.study.loading.sites import districts_of
 
@@ -122,14 +123,16 @@ class _Needy:
     def limit_m(self) -> NDArray[np.float64]:
         """``(n,)`` how far the limit of each one's rule leads on the flat."""
         speed = self.coverage.walker.speed_m_s
-        rules = [self.coverage.standard.rule(setting) for setting in self.demand.setting]
-        return np.array([rule.limit * (speed if rule.measure == "walk" else 1.0) for rule in rules], np.float64)
+        cutoffs = self.demand.cutoffs(self.coverage.standard)
+        metres = [c / MS_PER_S * speed if measure == "walk" else c / CM_PER_M for measure, c in cutoffs.items()]
+        found: NDArray[np.float64] = np.maximum.reduce(metres)
+        return found
 
     @property
     def by_radius(self) -> NDArray[np.bool_]:
         """``(n,)`` whether each one's rule is a straight line."""
-        rules = [self.coverage.standard.rule(setting) for setting in self.demand.setting]
-        return np.array([rule.measure == "radius" for rule in rules], np.bool_)
+        cutoff = self.demand.cutoffs(self.coverage.standard).get("radius")
+        return np.zeros(len(self.demand), np.bool_) if cutoff is None else cutoff >= 0
 
     @property
     def home_xy(self) -> NDArray[np.float64]:

@@ -315,8 +315,9 @@ def propose_sites(
     note = ""
     if question.model in _ALONG_COSTS:
         _refuse_many(len(rows), len(coverage.demand))
-        everywhere = Standard(urban=Rule.walk(_WIDE_MIN), rural=Rule.walk(_WIDE_MIN))
-        wide = trace_catchments(network, coverage.demand, candidates, everywhere, coverage.walker, stand)
+        demand = coverage.demand.limited(None)
+        everywhere = Standard(rules=dict.fromkeys(demand.settings, Rule.walk(_WIDE_MIN)))
+        wide = trace_catchments(network, demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
     plan = replace(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -11,20 +12,79 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.measures import access
 from accessibility.measures.catchments import trace_catchments
+from accessibility.measures.coverage import measure_coverage
+from accessibility.siting import SitingPlan
 from accessibility.standards import Rule, Standard
+from accessibility.streets.snapping import Snapped
+from accessibility.whatif.scenario import place_scenario
+from accessibility.whatif.trial import snap_scenario
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.decay import Decay
     from accessibility.sites import Sites
+    from accessibility.standards import Walker
     from accessibility.streets.network import Network
+    from accessibility.study.studied import Studied
+    from accessibility.whatif.live import Ground
+    from accessibility.whatif.scenario import Scenario
 
+    Limit = Rule | str | float | Mapping[str, Rule | str | float] | pd.Series[Any] | ArrayLike
 Measure = Literal["opportunities", "gravity", "2sfca", "e2sfca", "m2sfca", "balancing"]
 _MINUTES = {"opportunities": 15.0, "2sfca": 15.0}
 _FAR = 60.0  # minutes, where neither measure nor decay has an end
 _ZONED = ("e2sfca", "m2sfca")
+
+
+class CoverageTerms(TypedDict, total=False):
+    """By what other terms a coverage is asked for; see `Study.coverage`."""
+
+    walker: Walker | None
+    standard: Standard | None
+    urban: Rule | str | float | None
+    town: Rule | str | float | None
+    rural: Rule | str | float | None
+    limit: Limit | None
+
+
+def settle_limits(demand: Demand, standard: Standard, limit: Limit | None) -> tuple[Demand, Standard]:
+    """Return people and rules by a limit: of all, of some settings, or of each demand point.
+
+    Raises
+    ------
+    InputError
+        A text that is no time and no length, a setting or a demand point there is not.
+    """
+    if limit is None:
+        return demand, standard
+    if isinstance(limit, Mapping):
+        return demand, standard.changed(limit)
+    if isinstance(limit, Rule | str | int | float):
+        return demand.limited(None), Standard(rules=dict.fromkeys(standard.settings, limit))
+    return demand.limited(limit), standard
+
+
+def cover_study(
+    study: Studied, ground: Ground, scenario: Scenario | SitingPlan | None, terms: CoverageTerms
+) -> Coverage:
+    """Return who is covered in a study today or in a scenario; see `Study.coverage`."""
+    walker, standard = terms.get("walker") or study.walker, terms.get("standard") or study.standard
+    sites, snapped = study.sites, study.snapped
+    other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
+    if other is not None:
+        walker, standard = other.settings.walker(walker), other.settings.of(standard)
+        sites = place_scenario(other, study.sites, study.refuse_place)
+    if other is not None and other.edits:
+        snapped = snap_scenario(ground, other, sites, snapped.sites)
+    elif sites.xy is not study.sites.xy:
+        xy = sites.to_crs(study.network.crs).xy
+        snapped = Snapped(demand=snapped.demand, sites=ground.snap_sites(xy))
+    rules = standard.changed(urban=terms.get("urban"), town=terms.get("town"), rural=terms.get("rural"))
+    demand, rules = settle_limits(study.demand, rules, terms.get("limit"))
+    return measure_coverage(snapped.streets(study.network), demand, sites, rules, walker, snapped)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +143,8 @@ def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.
         A supply that is not one number a site, or a decay that does not fit the measure.
     """
     decay, limit = terms.zones, terms.limit
-    demand, sites, walker = coverage.demand, coverage.sites, coverage.walker
-    rule = Rule.walk(limit)
-    anywhere = Standard(urban=rule, town=rule, rural=rule)
+    demand, sites, walker = coverage.demand.limited(None), coverage.sites, coverage.walker
+    anywhere = Standard(rules=dict.fromkeys(demand.settings, Rule.walk(limit)))
     offered = supply_of(sites, terms.supply)
     found = trace_catchments(network, demand, sites, anywhere, walker, coverage.snapped)
     travel = access.TravelCosts.from_catchments(found, cells=len(demand), per=60.0)

@@ -70,5 +70,8 @@ class Studied(Protocol):
     def coverage(self, scenario: Scenario | SitingPlan | None = None) -> Coverage: ...  # noqa: D102
     def table(self, coverage: Coverage | None = None) -> pd.DataFrame: ...  # noqa: D102
     def catchments(self, coverage: Coverage | None = None) -> Catchments: ...  # noqa: D102
+    @property
+    def snapped(self) -> Snapped: ...  # noqa: D102
+    def refuse_place(self, subject: str, lon: float, lat: float) -> None: ...  # noqa: D102
     def snap_sites(self, sites: Sites) -> Snapped: ...  # noqa: D102
     # fmt: on

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import Catchments, trace_catchments
-from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.explanation import Explanation, explain_place
 from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
@@ -20,7 +19,6 @@ from accessibility.measures.service import Service, measure_service
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.measures.walkers import GroupCoverage, measure_groups
-from accessibility.siting import Conditions, SitingPlan
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
@@ -30,17 +28,17 @@ from accessibility.study.loading.context import Loading, default_cache, is_osm
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.streets import load_names, load_water
-from accessibility.study.proposing import Question, SitingCase, add_made, list_attempts, plan_scenario, propose_sites
-from accessibility.study.reaching import AccessTerms, reach_sites, supply_of
+from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
+from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, supply_of
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import rank_changes
-from accessibility.whatif.scenario import place_scenario
-from accessibility.whatif.trial import Baseline, Trial, snap_scenario
+from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+    from typing import Unpack
 
     import folium
     import geopandas as gpd
@@ -49,12 +47,15 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from accessibility.demand import Demand
+    from accessibility.measures.coverage import Coverage
     from accessibility.measures.decay import Decay
     from accessibility.present.map.proposals import Proposal
     from accessibility.settlement import Density
     from accessibility.sites import Sites
+    from accessibility.siting import Conditions, SitingPlan
     from accessibility.sources.checks import Finding
     from accessibility.streets.network import Network
+    from accessibility.study.reaching import CoverageTerms, Limit
     from accessibility.study.schema import StudyFile
     from accessibility.uncertainty import InputErrors, Uncertainty
     from accessibility.whatif.scenario import Addition, Scenario
@@ -262,7 +263,21 @@ class Study(Frozen):
         """Where people and sites stand on the network."""
         return snap_study(self.network, self.demand, self.sites)
 
+    @overload
     def coverage(
+        self, scenario: Scenario | SitingPlan | None = None, *, groups: None = None, **terms: Unpack[CoverageTerms]
+    ) -> Coverage: ...
+
+    @overload
+    def coverage(
+        self,
+        scenario: Scenario | SitingPlan | None = None,
+        *,
+        groups: Mapping[str, Walker | float],
+        **terms: Unpack[CoverageTerms],
+    ) -> GroupCoverage: ...
+
+    def coverage(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
         self,
         scenario: Scenario | SitingPlan | None = None,
         *,
@@ -271,8 +286,10 @@ class Study(Frozen):
         urban: Rule | str | float | None = None,
         town: Rule | str | float | None = None,
         rural: Rule | str | float | None = None,
-    ) -> Coverage:
-        """Return who is covered today, or in a scenario; with another walker, standard or rule if given.
+        limit: Limit | None = None,
+        groups: Mapping[str, Walker | float] | None = None,
+    ) -> Coverage | GroupCoverage:
+        """Return who is covered today, or in a scenario; with other walkers, rules or limits if given.
 
         Parameters
         ----------
@@ -282,16 +299,25 @@ class Study(Frozen):
             In place of the study's.
         urban, town, rural
             Rules in place of the standard's: ``10 min``, ``3 km``, minutes as a number, or a `Rule`.
+        limit
+            One rule for everybody; rules of settings by name, where a study names its own (``{"core": "5 min"}``); or
+            what is near enough for each demand point: a series keyed by demand id (a column of a frame), or one value
+            a point, minutes or texts. Where a value is missing the rule of the setting stands.
+        groups
+            Name of a group of people to its walker, or to its speed in metres a second: each walks in its own way, and
+            together they are all people.
 
         Returns
         -------
         Coverage
-            Who is covered, and how far everybody is.
+            Who is covered, and how far everybody is; with `groups` a `GroupCoverage`, whose ``by(..., group=...)``
+            counts everybody or a group.
 
         Raises
         ------
         InputError
-            A scenario that does not fit the study.
+            A scenario that does not fit the study; a limit that is none; groups that there are not or that overlap, a
+            speed that nobody walks.
         UnknownSiteError
             A site that is not there.
 
@@ -303,57 +329,21 @@ class Study(Frozen):
         0.0
         >>> town.coverage(town.site(budget=1)).share
         1.0
-        >>> town.coverage(urban="40 min").share
-        1.0
-        """
-        walker = self.walker if walker is None else walker
-        standard = self.standard if standard is None else standard
-        sites, snapped = self.sites, self.snapped
-        other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
-        if other is not None:
-            other = add_made(other, self._made)
-            walker, standard = other.settings.walker(walker), other.settings.of(standard)
-            sites = place_scenario(other, self.sites, self.refuse_place)
-        if other is not None and other.edits:
-            snapped = snap_scenario(self._ground, other, sites, snapped.sites)
-        elif sites.xy is not self.sites.xy:
-            snapped = self.snap_sites(sites)
-        network, rules = snapped.streets(self.network), standard.changed(urban=urban, town=town, rural=rural)
-        return measure_coverage(network, self.demand, sites, rules, walker, snapped).of_study(self)
-
-    def coverage_of_groups(
-        self, groups: Mapping[str, Walker | float], scenario: Scenario | SitingPlan | None = None, **rules: Any
-    ) -> GroupCoverage:
-        """Return who is covered where groups of people walk each in their own way; together they are all people.
-
-        Parameters
-        ----------
-        groups
-            Name of a group to its walker, or to its speed in metres a second.
-        scenario
-            What would be different, or a plan; today if None.
-        **rules
-            As for `coverage`; the walker is that of everybody else.
-
-        Returns
-        -------
-        GroupCoverage
-            Its ``by(series, group=...)`` counts everybody or a group.
-
-        Raises
-        ------
-        InputError
-            Groups that there are not or that overlap, a speed that nobody walks.
-
-        Examples
-        --------
+        >>> town.coverage(urban="40 min").share, town.coverage(limit={"urban": "40 min"}).share
+        (1.0, 1.0)
+        >>> import pandas as pd
+        >>> town.coverage(limit=pd.Series({"near": "1 km", "far": "1 km"})).covered.tolist()
+        [True, False]
         >>> from dataclasses import replace
         >>> aged = replace(town, demand=replace(town.demand, groups={"60+": [10, 5]}))
-        >>> aged.coverage_of_groups({"60+": 0.8}, urban="15 min")
+        >>> aged.coverage(urban="15 min", groups={"60+": 0.8})
         <GroupCoverage 20 of 40 people covered, 60+ at 0.8 m/s>
         """
-        everybody = rules.pop("walker", None)
-        return measure_groups(lambda one: self.coverage(scenario, walker=one, **rules), groups, everybody)
+        asked = {"standard": standard, "urban": urban, "town": town, "rural": rural, "limit": limit}
+        terms: CoverageTerms = asked  # type: ignore[assignment]  # the same keys
+        if groups is not None:
+            return measure_groups(lambda one: self.coverage(scenario, **(terms | {"walker": one})), groups, walker)
+        return cover_study(self, self._ground, scenario, terms | {"walker": walker}).of_study(self)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.
@@ -712,7 +702,7 @@ class Study(Frozen):
         """
         now = self._today if coverage is None else coverage
         streets = now.snapped.streets(self.network)
-        return trace_catchments(streets, self.demand, now.sites, now.standard, now.walker, now.snapped)
+        return trace_catchments(streets, now.demand, now.sites, now.standard, now.walker, now.snapped)
 
     def access(
         self,

@@ -53,6 +53,11 @@ class Everybody:
     district: pd.Categorical
     groups: Mapping[str, NDArray[np.float64]]
 
+    @property
+    def own_limits(self) -> NDArray[np.bool_]:
+        """``(n,)`` whether somebody has a limit of their own: nobody, in tiles."""
+        return np.zeros(len(self.population), np.bool_)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gathered:

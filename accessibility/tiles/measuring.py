@@ -187,9 +187,10 @@ def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], path: Pa
 
 def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:
     """Return of each person what is said under the measure of their own rule."""
-    of = {name: by_measure[rule.measure] for name, rule in coverage.standard.rules}
-    rows = coverage.demand.setting_rows
-    found: NDArray[np.bool_] = np.select([*rows.values()], [of[name] for name in rows], default=False)
+    cutoffs = coverage.demand.cutoffs(coverage.standard)
+    found: NDArray[np.bool_] = np.zeros(len(coverage.demand), np.bool_)
+    for measure, cutoff in cutoffs.items():
+        found |= (cutoff >= 0) & by_measure[measure]
     return found
 
 

@@ -291,15 +291,13 @@ class Draw:
     def decided(self, case: Case, active: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered, and by which site."""
         standard, setting = case.coverage.standard, self.settings(active)
+        demand = self.scene.now.demand
+        demand = demand if setting is demand.setting else replace(demand, setting=setting)
         parts = PARTS if "cells" in active else 1
         covered = np.zeros((parts, len(setting)), np.bool_)
         owner = np.full(len(setting), NO_SITE, np.int32)
-        cutoff = np.select([setting == name for name, _ in standard.rules], [rule.cutoff for _, rule in standard.rules])
-        for measure in ("walk", "network", "radius"):
-            ruled = [setting == name for name, rule in standard.rules if rule.measure == measure]
-            rows = np.flatnonzero(np.any(ruled, axis=0)) if ruled else np.empty(0, np.intp)
-            if not rows.size:
-                continue
+        for measure, cutoff in demand.cutoffs(standard).items():
+            rows = np.flatnonzero(cutoff >= 0)
             for part, (cost, site) in enumerate(self._costs(measure, case, active, rows)):
                 covered[part, rows] = cost <= cutoff[rows]
                 owner[rows] = site

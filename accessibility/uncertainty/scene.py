@@ -247,6 +247,8 @@ class Case(Frozen):
         # Whoever walks no farther than a radius is within it, as in `measure_coverage`.
         along = ("walk", "network")
         found = {m: max((r.cutoff for r in rules if r.measure == m), default=-1) for m in (*along, "radius")}
+        for measure, cutoff in self.coverage.demand.cutoffs(self.coverage.standard).items():
+            found[measure] = max(found[measure], int(cutoff.max()))
         return found | {"network": max(found["network"], found["radius"])}
 
 

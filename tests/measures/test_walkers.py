@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accessibility import Demand, InputError, Network, Rule, Sites, Standard, Study, Walker, measure_coverage
+from accessibility.measures.catchments import trace_catchments
+from accessibility.measures.tables import headline
 from accessibility.measures.walkers import GroupCoverage, measure_groups
+from accessibility.streets.snapping import snap_study
 
 Town = tuple[Network, Demand, Sites]
 
@@ -96,7 +99,7 @@ def test_rules_are_given_as_people_write_them() -> None:
     with pytest.raises(InputError, match="limit is 'ten'; expected a time or a length"):
         study.coverage(urban="ten")
     with pytest.raises(InputError, match="no group is given a walker"):
-        study.coverage_of_groups({})
+        study.coverage(groups={})
 
 
 def test_towns_go_on_following_the_urban_rule_alone_where_they_did() -> None:
@@ -109,21 +112,84 @@ def test_towns_go_on_following_the_urban_rule_alone_where_they_did() -> None:
 @settings(max_examples=20)
 @given(towns(), st.data())
 def test_a_limit_for_each_place_is_a_rule_for_each(town: Town, data: st.DataObject) -> None:
-    now, n = measure_coverage(*town), len(town[1])
-    minutes = data.draw(st.lists(st.none() | st.integers(1, 60), min_size=n, max_size=n))
-    if not any(minutes):
-        return
-    limits = pd.Series({d: m * 60 for d, m in zip(now.demand.ids, minutes, strict=True) if m is not None})
-    found = now.covered_within(seconds=limits)
-    for row, limit in enumerate(minutes):
-        rules = Standard() if limit is None else Standard(urban=Rule.walk(limit), rural=Rule.walk(limit))
-        assert found[row] == measure_coverage(*town, standard=rules).covered[row]
+    network, demand, sites = town
+    said = st.none() | st.integers(1, 60) | st.sampled_from(["7 min", "90 s", "800 m", "2 km"])
+    limits = data.draw(st.lists(said, min_size=len(demand), max_size=len(demand)))
+    own = demand.limited(np.array(limits, dtype=object))
+    at = snap_study(network, demand, sites)
+    found, now = (measure_coverage(network, d, sites, snapped=at) for d in (own, demand))
+    pairs = trace_catchments(network, own, sites, snapped=at)
+    for row, limit in enumerate(limits):
+        rules = Standard() if limit is None else Standard(rules=dict.fromkeys(demand.settings, Rule.of(limit)))
+        alone = measure_coverage(network, demand, sites, rules, snapped=at)
+        for name in ("covered", "nearest", "unreached", "covered_radius", "walk_s", "metres"):
+            np.testing.assert_equal(getattr(found, name)[row], getattr(alone, name)[row])
+        reached = {site for site in np.flatnonzero(sites.open) if row in pairs.of(site)}
+        assert bool(reached) == found.covered[row]
+    assert own.own_limits.tolist() == [limit is not None for limit in limits]
+    np.testing.assert_array_equal(now.walk_s, found.walk_s)
+    back = own.limited(None)
+    assert back.limit_s is None
+    np.testing.assert_array_equal(measure_coverage(network, back, sites, snapped=at).covered, now.covered)
 
 
-def test_limits_are_seconds_or_metres_above_zero() -> None:
-    now = measure_coverage(worlds.line(1_000, 1), worlds.people([(600, 0), (900, 0)]), worlds.outlets([(0, 0)]))
-    assert now.covered_within(metres=pd.Series({"D0": 599.99, "D1": 900.0})).tolist() == [False, True]
-    with pytest.raises(InputError, match="limits are given in nothing; expected seconds or metres"):
-        now.covered_within()
-    with pytest.raises(InputError, match="limits"):
-        now.covered_within(seconds=pd.Series({"D0": 0.0}))
+def test_limits_of_cells_by_hand() -> None:
+    """On a street at 1 m/s: 600 m with 599.99 m and with 10 minutes, 900 m with 900 m and 15 minutes less a ms."""
+    homes = worlds.people([(600, 0), (600, 0), (900, 0), (900, 0), (900, 0)], [1, 2, 4, 8, 16])
+    study = Study.of(worlds.line(1_000, 1), homes, worlds.outlets([(0, 0)]), name="Line", settings="urban")
+    limit = pd.Series({"D0": "599.99 m", "D1": 10, "D2": "0.9 km", "D3": "899.999 s", "D4": None})
+    now = study.coverage(limit=limit)
+    assert now.covered.tolist() == [False, True, True, False, True]  # the last by the rule of its setting, 15 min
+    assert study.coverage(limit=limit.to_numpy()).covered.tolist() == now.covered.tolist()
+    assert study.coverage(limit=limit, urban="14 min").covered.tolist() == [False, True, True, False, False]
+    assert study.coverage(limit="14 min").covered_people == 3
+    assert study.coverage(limit={"urban": "14 min"}).covered_people == 3
+    assert now.by("setting")["covered"].tolist() == [2 + 4 + 16]
+    assert study.catchments(now).demand.tolist() == [1, 2, 4]
+    assert study.table(now)["covered"].iloc[-1] == 22
+    assert "and 15 people by limits of their own" in headline(now)
+    assert "of their own" not in headline(study.coverage())
+    with pytest.raises(InputError, match="limit is 'far'; expected a time or a length"):
+        study.coverage(limit="far")
+    with pytest.raises(InputError, match="limit is 'far'; expected a time or a length"):
+        study.coverage(limit=pd.Series({"D0": "far"}))
+    with pytest.raises(InputError, match="expected a positive, finite number"):
+        study.coverage(limit=pd.Series({"D0": 0.0}))
+    with pytest.raises(InputError, match="expected a walk, or a distance along the network"):
+        study.coverage(limit=pd.Series({"D0": Rule.distance(1, along="radius")}))
+    with pytest.raises(InputError, match="limits has shape"):
+        study.coverage(limit=[5, 10])
+    with pytest.raises(InputError, match="seconds or metres, not both"):
+        replace(homes, limit_s=np.full(5, 60.0), limit_m=np.full(5, 60.0))
+
+
+@settings(max_examples=15)
+@given(towns(), st.data())
+def test_groups_at_the_same_speed_are_the_total(town: Town, data: st.DataObject) -> None:
+    network, demand, sites = town
+    parts = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(demand), max_size=len(demand)))) / 4
+    demand = replace(demand, groups={"old": demand.population * parts})
+    now = measure_coverage(network, demand, sites)
+    same = measure_groups(lambda walker: measure_coverage(network, demand, sites, walker=walker), {"old": 1.0})
+    pd.testing.assert_frame_equal(same.by("setting"), now.by("setting"))
+    assert same.seen("old").covered.tolist() == now.covered.tolist()
+    frame = same.to_gdf()
+    np.testing.assert_allclose(frame["covered_people"], np.where(now.covered, demand.population, 0))
+    np.testing.assert_array_equal(frame["old_covered"], np.where(now.covered, demand.groups["old"], 0))
+
+
+def test_a_coverage_of_groups_in_one_call() -> None:
+    homes = replace(
+        worlds.people([(550, 0), (2_900, 0)], [30, 10], ["urban", "rural"]), groups={"60+": np.array([12.0, 5.0])}
+    )
+    study = Study.of(worlds.line(), homes, worlds.outlets([(0, 0)]), groups=["60+"], name="Line")
+    now = study.coverage(urban="10 min", rural="3 km", groups={"60+": 0.8})
+    # 550 m take 688 s at 0.8 m/s; a distance is as near for everybody.
+    assert now.covered_people == 18 + 10
+    assert now.by("district")["covered"].to_dict() == {"Line": 28}
+    assert now.by("district", group="60+")["covered"].to_dict() == {"Line": 5}
+    assert "60+_covered" in now.explore(tiles=None).get_root().render()
+    assert "Line" in now.map().get_root().render()
+    assert now.seen("60+").covered.tolist() == [False, True]
+    slow = study.coverage(urban="10 min", rural="3 km", groups={"60+": 0.8}, walker=Walker(speed_m_s=0.9))
+    assert slow.covered_people == 10

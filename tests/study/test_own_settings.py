@@ -72,7 +72,7 @@ def test_each_setting_has_its_own_limit_and_measure() -> None:
 
 def test_every_question_knows_them() -> None:
     study = town(candidates=homes()[["id", "geometry"]].assign(id=list("uvwxyz")))
-    assert study.coverage(standard=OWN.changed({"core": "400 s"})).covered.tolist() == [True, True, *COVERED[2:]]
+    assert study.coverage(limit={"core": "400 s"}).covered.tolist() == [True, True, *COVERED[2:]]
     with pytest.raises(InputError, match="setting is 'urban'; expected one of core, old town, 山区"):
         study.coverage(urban="10 min")
     pairs = study.catchments()
@@ -83,6 +83,9 @@ def test_every_question_knows_them() -> None:
     assert {setting for _, setting in table.index} == {"core", "old town", "山区", "all"}
     assert study.explain(*study.demand.lonlat[1]).text.count("5-minute walk") == 1
     assert study.uncertainty(draws=4).share == study.coverage().share
+    assert study.access("opportunities", minutes=8).tolist() == [1, 1, 0, 0, 0, 0]
+    assert study.isochrones([5, "3 km"], each=True)["people"].tolist() == [10, 150]
+    assert study.site(sites=1, model="p-median").selected
 
 
 def test_settings_come_from_a_column_of_cells_of_districts_or_from_a_rule() -> None:
