@@ -125,8 +125,7 @@ class _Needy:
         speed = self.coverage.walker.speed_m_s
         cutoffs = self.demand.cutoffs(self.coverage.standard)
         metres = [c / MS_PER_S * speed if measure == "walk" else c / CM_PER_M for measure, c in cutoffs.items()]
-        found: NDArray[np.float64] = np.maximum.reduce(metres)
-        return found
+        return np.max([np.zeros(len(self.demand)), *metres], axis=0)  # type: ignore[no-any-return]
 
     @property
     def by_radius(self) -> NDArray[np.bool_]:
