@@ -136,7 +136,7 @@ def test_names_of_files_lead_nowhere(client: Served, tmp_path: Path) -> None:
         files={"files": ("../../../evil.docx", b"x")},
     )
     told = finished(client, answer)
-    assert "unsupported format .docx" in told["error"]
+    assert "不支持的格式.docx" in told["error"]
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]  # nothing is left of what was refused
 
 
