@@ -145,7 +145,7 @@ def answers(study: Study) -> dict[str, Any]:
         "shapes": now.to_gdf(shapes=True).geometry.to_wkb().tolist(),
         "plan": (plan.selected, plan.objective, plan.assignment()["people"].tolist(), plan.scenario()),
         "trial": trial.compare().fillna(-1.0).to_dict(),
-        "times": study.travel_times(1, as_matrix=True).toarray().tolist(),  # type: ignore[union-attr]
+        "times": study.travel_times(1, as_matrix=True).toarray().tolist(),  # type: ignore[operator]
         "settings": [setting.tolist() for setting in study.shifted_settings],
     }
 
