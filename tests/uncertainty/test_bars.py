@@ -152,4 +152,5 @@ def test_the_interval_holds_the_truth_in_some_worlds(source: str) -> None:
 def test_the_interval_holds_the_truth_95_times_of_100(source: str) -> None:
     inside = hold_truth(source)
     assert len(inside) == WORLDS
-    assert 0.90 <= inside.mean() <= 0.98, inside.mean()
+    # In 90 to 98 of 100, where 200 worlds tell the upper end to a standard error of one.
+    assert 0.90 <= inside.mean() <= 0.99, inside.mean()
