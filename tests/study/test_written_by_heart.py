@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import osmium
 import pytest
 import shapely
 import worlds
@@ -125,3 +126,55 @@ def test_a_candidate_made_on_streets_is_opened_by_its_id(town: dict[str, gpd.Geo
     taken = study.what_if().open(made.ids[0])
     with pytest.raises(acc.InputError, match="is open already"):
         taken.open(made.ids[0])
+
+
+@pytest.fixture(scope="module")
+def extract(town: dict[str, gpd.GeoDataFrame], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the streets of the town as an extract of OpenStreetMap, written as servers write them."""
+    file = tmp_path_factory.mktemp("extract") / "town.osm.pbf"
+    corners = [(5e5 + x, 34e5 + y) for x in range(0, 1_601, 400) for y in range(0, 1_601, 400)]
+    degrees = gpd.GeoSeries(shapely.points(corners), **METRES).to_crs(4326)
+    node = {at: number for number, at in enumerate(corners, start=1)}
+    with osmium.SimpleWriter(str(file)) as out:
+        for number, place in enumerate(degrees, start=1):
+            out.add_node(osmium.osm.mutable.Node(id=number, location=(place.x, place.y), version=1))
+        for number, line in enumerate(town["lines"].geometry, start=1):
+            (west, south), (east, north) = line.coords
+            way = sorted(at for at in node if west <= at[0] <= east and south <= at[1] <= north)
+            tags = {"highway": "residential"}
+            out.add_way(osmium.osm.mutable.Way(id=number, nodes=[node[at] for at in way], tags=tags, version=1))
+        out.add_relation(osmium.osm.mutable.Relation(id=1, version=1, tags={"type": "site"}))  # whole, not cut short
+    return file
+
+
+@pytest.mark.parametrize("settings", ["degurba", "kind_of_place"])
+def test_the_block_of_the_readme_runs_on_an_extract(
+    town: dict[str, gpd.GeoDataFrame], extract: Path, settings: str, tmp_path: Path
+) -> None:
+    _, hexes, outlets, branches, districts = town.values()
+    net = acc.Network.from_osm(extract)
+    given: dict[str, Any] = {"districts": districts, "settings": settings, "groups": ["old"]}
+    study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", **given)
+    now = study.coverage(urban="10 min", rural="1 km")
+    old = study.coverage_of_groups({"old": 0.8}, urban="10 min", rural="1 km")
+    assert old.by("district")["covered"].sum() <= now.covered_people
+    of_lines = acc.Study.of(acc.Network.from_gdf(town["lines"], noded=True), hexes, outlets, people="pop", **given)
+    apart = np.abs(now.metres - of_lines.coverage().metres) > 1  # the extract's degrees have seven digits
+    assert apart.sum() <= 3  # who lives as far from one street as from another takes either
+    assert set(study.demand.setting) == {"rural" if settings == "degurba" else "urban"}
+
+    def degrees(shape: Any) -> Any:
+        return gpd.GeoSeries([shape], **METRES).to_crs(4326).iloc[0]
+
+    line = degrees(shapely.LineString([(500_000, 3_400_200), (501_600, 3_400_210)]))
+    flood = degrees(shapely.box(500_350, 3_400_300, 500_450, 3_401_700))
+    mud = degrees(shapely.box(500_900, 3_399_900, 501_700, 3_401_700))
+    changed: Any = study.what_if().add_street(line).close_streets(flood).pace(mud, 0.5)
+    table: Any = changed.compare()
+    assert table.loc[("total", "all"), "population"] == hexes["pop"].sum()
+    after = changed.coverage()
+    better = after.covered & ~study.coverage().covered
+    assert table.loc[("total", "all"), "gained"] == after.demand.population[better].sum()
+    again = acc.read_study(study.save(tmp_path / "town"))
+    assert again.coverage(urban="10 min", rural="1 km").covered.tolist() == now.covered.tolist()
+    assert again.what_if(changed.scenario).coverage().covered.tolist() == after.covered.tolist()
