@@ -156,7 +156,7 @@ def test_the_block_of_the_readme_runs_on_an_extract(
     given: dict[str, Any] = {"districts": districts, "settings": settings, "groups": ["old"]}
     study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", **given)
     now = study.coverage(urban="10 min", rural="1 km")
-    old = study.coverage_of_groups({"old": 0.8}, urban="10 min", rural="1 km")
+    old: Any = study.coverage(urban="10 min", rural="1 km", groups={"old": 0.8})
     assert old.by("district")["covered"].sum() <= now.covered_people
     of_lines = acc.Study.of(acc.Network.from_gdf(town["lines"], noded=True), hexes, outlets, people="pop", **given)
     apart = np.abs(now.metres - of_lines.coverage().metres) > 1  # the extract's degrees have seven digits
