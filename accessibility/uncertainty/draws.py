@@ -239,8 +239,7 @@ class Draw:
     def _arcs(self, walker: Walker | None, case: Case, active: Collection[str]) -> Arcs:
         """Return the arcs at the costs of a walker, or in centimetres."""
         streets = self.scene.walked(case)
-        wiring = streets.wiring(case.coverage.walker)
-        return streets.arcs(walker, wiring, self.gone if "paths" in active else None)
+        return streets.arcs(walker, case.coverage.walker, self.gone if "paths" in active else None)
 
     def _reached(
         self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp] | slice

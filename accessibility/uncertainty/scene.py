@@ -154,11 +154,14 @@ class WalkedStreets(Frozen):
             lambda: wire(self.network, rank=self.network.packed.rank, open_compounds=walker.open_compounds),
         )
 
-    def arcs(self, walker: Walker | None, wiring: Wiring, gone: NDArray[np.bool_] | None) -> Arcs:
-        """Return the arcs at the costs of a walker, or in centimetres, without today's edges that are gone."""
-        cost = self.known.get(("cost", walker), lambda: self.network.impedance(walker))
+    def arcs(self, walker: Walker | None, doors: Walker, gone: NDArray[np.bool_] | None) -> Arcs:
+        """Return the arcs at the costs of a walker, or in centimetres, without today's edges that are gone.
+
+        Which compounds are open says who walks in the case, `doors`, where metres are counted, too.
+        """
+        cost, wiring = self.known.get(("cost", walker), lambda: self.network.impedance(walker)), self.wiring(doors)
         if gone is None:
-            return self.known.get(("arcs", walker, id(wiring)), lambda: wiring.arcs(cost))  # type: ignore[no-any-return]
+            return self.known.get(("arcs", walker, doors.open_compounds), lambda: wiring.arcs(cost))  # type: ignore[no-any-return]
         row, _, _ = self._pieces
         lost = np.append(gone, False)[row]  # what a scenario builds is there
         along, against = (np.where(lost, IMPASSABLE, side) for side in (cost.along, cost.against))
