@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from pyproj import CRS
 
-    from accessibility.standards import Standard
+    from accessibility.standards import Measure, Standard
 
 
 @checked
@@ -158,6 +158,46 @@ class Demand(Frozen):
         }
         kept = {measure: None if np.isnan(limits).all() else limits for measure, limits in own.items()}
         found._take_limits(kept["walk"], kept["network"])  # noqa: SLF001
+        return found
+
+    def rule(self, row: int, standard: Standard) -> Rule:
+        """Return what is near enough for one demand point: its own limit, or the rule of its setting.
+
+        Parameters
+        ----------
+        row
+            Which.
+        standard
+            The rules of the settings.
+
+        Returns
+        -------
+        Rule
+            The one that decides.
+
+        Raises
+        ------
+        InputError
+            A setting that has no rule.
+
+        Examples
+        --------
+        >>> people.rule(0, acc.Standard()).text, people.limited(["3 km", None]).rule(0, acc.Standard()).text
+        ('15-minute walk', '3 km along the network')
+        """
+        own: dict[Measure, NDArray[np.float64] | None] = {"walk": self.limit_s, "network": self.limit_m}
+        for measure, limit in own.items():
+            if limit is not None and not np.isnan(limit[row]):
+                return Rule(measure=measure, limit=float(limit[row]))
+        return standard.rule(str(self.setting[row]))
+
+    @property
+    def limits(self) -> NDArray[np.object_]:
+        """``(n,)`` limits of their own as `limited` reads them, ``900.0s``, ``3000.0m``; empty where there is none."""
+        found = np.full(len(self), "", dtype=object)
+        for limit, unit in ((self.limit_s, "s"), (self.limit_m, "m")):
+            for row in () if limit is None else np.flatnonzero(~np.isnan(limit)).tolist():
+                found[row] = f"{np.format_float_positional(limit[row], trim='0')}{unit}"  # type: ignore[index]
         return found
 
     def cutoffs(self, standard: Standard) -> Mapping[str, NDArray[np.int64]]:

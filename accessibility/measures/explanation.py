@@ -72,7 +72,7 @@ class Explanation:
     setting
         That of the nearest demand point.
     rule
-        Which applies.
+        Which applies: that point's own limit where it has one, or the rule of the setting.
     covered
         Whether the place is within it.
     site, site_name, site_kind
@@ -276,14 +276,13 @@ def explain_place(coverage: Coverage, network: Network, lon: float, lat: float) 
     if not (-180 <= lon <= 180 and -90 <= lat <= 90):  # noqa: PLR2004 -- degrees
         msg = f"place at lon {lon}, lat {lat}; expected degrees (are they swapped?)"
         raise InputError(msg)
-    setting = _setting_of(coverage, lon, lat)
-    settings = coverage.demand.settings
-    place = Demand(ids=["here"], xy=[(lon, lat)], population=[1.0], setting=[setting], settings=settings, crs=WGS84)  # type: ignore[arg-type]
+    place = _place(coverage, lon, lat)
+    setting, rule = str(place.setting[0]), place.rule(0, coverage.standard)
     xy = transform(place.xy, place.crs, network.crs)
     at = _stand(network, xy, SnapLimits().of(place.setting))
     snapped = Snapped(demand=at, sites=coverage.snapped.sites)
     now = measure_coverage(network, place, coverage.sites, coverage.standard, coverage.walker, snapped)
-    rule, row = coverage.standard.rule(setting), int(now.nearest[0])
+    row = int(now.nearest[0])
     figure = float({"walk": now.walk_s, "network": now.metres, "radius": now.radius_m}[rule.measure][0])
     covered, sites = bool(now.covered[0]), coverage.sites
     way, edges = _way(now, network, rule, row)
@@ -344,14 +343,15 @@ def _edits_on(
     return tuple(taken), tuple(edits_of(network, np.array(shut, np.intp)))
 
 
-def _setting_of(coverage: Coverage, lon: float, lat: float) -> str:
-    """Return the setting of the nearest demand point that has a place; without any the first, urban."""
-    demand = coverage.demand
+def _place(coverage: Coverage, lon: float, lat: float) -> Demand:
+    """Return a place with the setting and the limit of the nearest demand point that has one; without any the first."""
+    demand, at = coverage.demand, np.array([(lon, lat)])
     placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
     if not placed.size:
-        return demand.settings[0]
-    here = transform(np.array([(lon, lat)]), WGS84, demand.crs)
-    return str(demand.setting[placed[np.hypot(*(demand.xy[placed] - here).T).argmin()]])
+        return Demand(ids=["here"], xy=at, population=[1.0], settings=demand.settings, crs=WGS84)  # type: ignore[arg-type]
+    like = placed[np.hypot(*(demand.xy[placed] - transform(at, WGS84, demand.crs)).T).argmin()]
+    here = {"ids": ["here"], "xy": at, "population": [1.0], "groups": {}, "crs": WGS84}
+    return replace(demand.rows(np.array([like])), **here)  # type: ignore[arg-type]
 
 
 def _way(now: Coverage, network: Network, rule: Rule, row: int) -> tuple[LineString | None, list[int]]:

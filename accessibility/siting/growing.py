@@ -38,7 +38,7 @@ _MANY = 600  # halves a round
 
 
 def witnessed(problem: Problem, plan: SitingPlan, clock: Clock) -> SitingPlan:
-    """Return the plan with evidence for what is the solver's word, where that is cheap: every plan, or a tree."""
+    """Return the plan with evidence for what the solver alone says, where that is cheap: every plan, or a tree."""
     plan = confirmed(problem, plan)
     if plan.bound_by != "solver" or plan.status == "feasible" or plan.ended_by != "proof":
         return plan

@@ -266,6 +266,9 @@ def list_attempts(
     UnknownSiteError
         An id that is in neither.
     """
+    if close is None and new is None:
+        msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
+        raise InputError(msg)
     fresh = [*sites.ids[sites.may_open], *(() if made is None else made.ids)]
     gone = sites.ids[sites.open].tolist() if isinstance(close, str) else [] if close is None else list(close)
     opening = fresh if isinstance(new, str) else [] if new is None else list(new)

@@ -96,7 +96,7 @@ def read_grids(path: Path, points: int) -> tuple[tuple[NDArray[np.str_], ...], D
     Raises
     ------
     InputError
-        A file that is missing, is none of these, or tells of another number of people.
+        A file that is missing, is none of these, or has another number of people.
     """
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -110,7 +110,7 @@ def read_grids(path: Path, points: int) -> tuple[tuple[NDArray[np.str_], ...], D
         density = Density(people=told["people"], cell=told["cell"].astype(np.intp), level=int(told["level"]))
     counts = {len(one) for one in (*shifted, *([] if density is None else [density.cell]))}
     if counts - {points}:
-        msg = f"{path.name}: tells of {max(counts):,} places, the people stand at {points:,}; expected as many"
+        msg = f"{path.name}: has {max(counts):,} places, the people stand at {points:,}; expected as many"
         raise InputError(msg)
     return shifted, density
 
@@ -121,11 +121,11 @@ def read_shapes(path: Path, ids: NDArray[np.object_]) -> gpd.GeoSeries:
     Raises
     ------
     InputError
-        A file that is missing or unreadable, or tells of another number of people.
+        A file that is missing or unreadable, or has another number of people.
     """
     shapes = read_vector(path).geometry
     if len(shapes) != len(ids):
-        msg = f"{path.name}: tells of {len(shapes):,} places, the people stand at {len(ids):,}; expected as many"
+        msg = f"{path.name}: has {len(shapes):,} places, the people stand at {len(ids):,}; expected as many"
         raise InputError(msg)
     return shapes.set_axis(pd.Index(ids))
 
@@ -145,6 +145,7 @@ def _people(study: Studied) -> gpd.GeoDataFrame:
     demand = study.demand
     columns = {"id": demand.ids, "population": demand.population, "setting": demand.setting}
     columns |= {"district": study.district.reindex(pd.Index(demand.ids)).to_numpy(dtype=object)}
+    columns |= {"limit": demand.limits} if demand.own_limits.any() else {}
     columns |= {_group(at): people for at, people in enumerate(demand.groups.values())}
     points = np.full(len(demand), shapely.Point(), dtype=object)
     placed = np.isfinite(demand.lonlat).all(axis=1)
@@ -201,6 +202,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         "saved": True,
         "reconcile": bool(people.reconcile or people.totals or people.buildings) and study.districts is not None,
     }
+    population |= {"limit": "limit"} if study.demand.own_limits.any() else {}
     population |= {"shapes": _SHAPES} if _SHAPES in beside else {}
     network = {"edits": _EDITS, "water": _WATER, "names": _NAMES}
     network = {key: name for key, name in network.items() if name in beside}
@@ -216,7 +218,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
     siting["generate"] = settings.siting.generate if settings.siting.generate is not None else _makes(settings)
     return {
         "name": study.name,
-        "attribution": ", ".join(study.attribution),
+        "attribution": ", ".join(study.attribution) or None,
         "map_approval": settings.map_approval,
         "standard": {setting: rule_table(rule) for setting, rule in study.standard.rules},
         "walking": settings.walking.model_dump(mode="json", exclude_none=True),
@@ -239,7 +241,8 @@ def _makes(settings: StudyFile) -> bool:
 
 def _lines(content: dict[str, Any]) -> list[str]:
     """Return the lines of a TOML file: plain values first, then the tables."""
-    plain = [f"{key} = {toml_value(value)}" for key, value in content.items() if not isinstance(value, dict)]
+    told = {key: value for key, value in content.items() if not isinstance(value, dict) and value is not None}
+    plain = [f"{key} = {toml_value(value)}" for key, value in told.items()]
     for name, table in content.items():
         if isinstance(table, dict):
             plain += ["", f"[{name}]", *(f"{toml_key(key)} = {toml_value(value)}" for key, value in table.items())]

@@ -128,6 +128,7 @@ class PopulationInput(TableInput):
     id: str | None = None
     setting: str | None = None
     district: str | None = None
+    limit: str | None = None
     groups: dict[str, str] = Field(default_factory=dict)
     totals: str | None = None
     reconcile: bool = False

@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import Catchments, trace_catchments
@@ -134,6 +133,7 @@ class Study(Frozen):
         people: str = "population",
         district: str = "name",
         settings: str | Callable[[Any], Any] | None = None,
+        limit: str | None = None,
         groups: Sequence[str] = (),
         coordinates: str | None = None,
         split_cells: float | None = None,
@@ -162,6 +162,9 @@ class Study(Frozen):
             ``degurba``; the column of people, or of districts, that names them; one setting for everybody; or a rule,
             called with the people, that returns one a row. If not given the column ``setting`` where there is one, else
             ``degurba``. They are those of the `standard`: ``urban``, ``town`` and ``rural``, or others it names.
+        limit
+            Column of the people: what is near enough for each, ``10 min`` or ``3 km``, in place of the rule of their
+            setting, which stands where there is nothing. The limits of a `Demand` stand without a word.
         groups
             Columns of people who are told apart.
         coordinates, split_cells
@@ -196,20 +199,19 @@ class Study(Frozen):
         0.75
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
-        rule = settings if callable(settings) else None
-        columns = Columns(population=people, district=district, groups=groups, rule=rule)
-        held = hold_inputs(people_, sites, districts, columns)
+        rule, of = (settings, None) if callable(settings) else (None, settings)
+        columns = Columns(population=people, district=district, limit=limit, groups=groups, rule=rule)
         terms = StudyTerms(
             name=name,
             attribution=attribution,
-            settings=None if callable(settings) else settings,
+            settings=of,
             groups=groups,
             coordinates=coordinates,
             split_cells=split_cells,
             standard=Standard() if standard is None else standard,
             walker=Walker() if walker is None else walker,
         )
-        load = settle_terms(held, terms)
+        load = settle_terms(hold_inputs(people_, sites, districts, columns), terms)
         return cls(path=Path(name), settings=load.settings, **gather_inputs(load, name, lambda _: None, network))
 
     def __repr__(self) -> str:
@@ -429,9 +431,6 @@ class Study(Frozen):
         >>> town.rank(close=["O1"], open=["B1"], pairs=True)[["action", "site", "change"]].values.tolist()[0]
         ['open', 'B1', 10.0]
         """
-        if close is None and open is None:
-            msg = "nothing to rank; expected close='all', open='candidates', or ids of sites"
-            raise InputError(msg)
         new = open if open is None or isinstance(open, str) else [*open]
         made = self.made_candidates if isinstance(new, str) else self._made_among(new or ())
         changes = list_attempts(self.sites, made, close, new, pairs=pairs)

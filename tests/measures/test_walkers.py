@@ -149,6 +149,19 @@ def test_limits_of_cells_by_hand() -> None:
     assert study.table(now)["covered"].iloc[-1] == 22
     assert "and 15 people by limits of their own" in headline(now)
     assert "of their own" not in headline(study.coverage())
+    told = homes.to_gdf().assign(near=["599.99 m", "10 min", "900m", "899.999 s", " "])
+    own = Study.of(study.network, told, worlds.outlets([(0, 0)]), limit="near", settings="urban")
+    assert own.coverage().covered.tolist() == now.covered.tolist()
+    values = Study.of(study.network, homes.limited(limit), worlds.outlets([(0, 0)]), settings="urban")
+    assert values.coverage().covered.tolist() == now.covered.tolist()
+    lon, lat = homes.lonlat[2]
+    assert study.explain(lon, lat).rule == Rule.walk(15)
+    here = Study.of(study.network, homes.rows(np.array([2])).limited(["0.8 km"]), worlds.outlets([(0, 0)])).explain(
+        lon, lat
+    )
+    assert (here.rule, here.covered, round(here.excess)) == (Rule.distance(0.8), False, 100)
+    with pytest.raises(InputError, match="1 cell with no limit: row 2 '10'; expected a time or a length"):
+        Study.of(study.network, told.assign(near=["", "10", "", "", ""]), worlds.outlets([(0, 0)]), limit="near")
     with pytest.raises(InputError, match="limit is 'far'; expected a time or a length"):
         study.coverage(limit="far")
     with pytest.raises(InputError, match="limit is 'far'; expected a time or a length"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -18,6 +19,8 @@ from accessibility.study.study import Study
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from accessibility.cli.factfinding import Measured
 
@@ -57,6 +60,8 @@ def study_of(network: acc.Network, **changed: Any) -> Study:
     if shape is not None:
         people["geometry"] = [shape(*at) for at in places]
     people["population"] *= changed.pop("factor", 1.0)
+    if "limit" in changed:
+        people[changed["limit"]] = rng.choice(["", "7.5 min", "333.33 m", "0.1234567 km", "2 s"], 60)
     people = people.to_crs(changed.pop("crs", CRS))
     outlets = gpd.GeoDataFrame(
         {"name": ["人社大厅", 'Hall "B"', "shut"], "status": ["open", "open", "closed"], "counters": [3, 1, 2]},
@@ -107,6 +112,13 @@ def crowded(**changed: Any) -> Study:
     return study
 
 
+def of_values(limit_s: NDArray[np.float64]) -> Study:
+    """Return a study of `Demand`, whose people have limits of their own."""
+    there = study_of(streets())
+    demand = replace(there.demand, limit_s=limit_s)
+    return Study.of(there.network, demand, there.sites, groups=list(demand.groups), name="Values")
+
+
 def edited() -> acc.Network:
     """Return streets with a bridge, mud where people walk half as fast, and a closed street."""
     town = study_of(streets(private=[False] * 6 + [True] * 2 + [False]))
@@ -131,6 +143,7 @@ def assert_same(study: Study, again: Study) -> None:
     assert again.demand.ids.tolist() == ids
     np.testing.assert_array_equal(again.demand.population, study.demand.population)
     np.testing.assert_array_equal(again.demand.setting, study.demand.setting)
+    np.testing.assert_array_equal(again.demand.limits, study.demand.limits)
     assert list(again.demand.groups) == list(study.demand.groups)
     for name, people in study.demand.groups.items():
         np.testing.assert_array_equal(again.demand.groups[name], people)
@@ -213,6 +226,9 @@ WORLDS: dict[str, Callable[[], Study]] = {
     "no district, no bank": lambda: study_of(streets(), banks=None, candidates=None, districts=None, groups=[]),
     "somebody without a place": lambda: study_of(streets(), lost=(2, 41)),
     "other legs": lambda: study_of(streets(), walker=acc.Walker(access_factor_s=1.7, access_factor_m=1.2, slope=False)),
+    "limits of their own": lambda: study_of(streets(), limit="near enough"),
+    "limits of areas": lambda: study_of(streets(), limit="limit", shaped=square, split_cells=120),
+    "limits in seconds": lambda: of_values(np.where(np.arange(60) % 2, 1e3 / 3, np.nan)),
     "settings by density": lambda: crowded(settings="degurba"),
     "hexagons": lambda: study_of(streets(), shaped=hexagon),
     "hexagons of another system": lambda: crowded(shaped=hexagon, crs=3857, settings="degurba"),
@@ -277,10 +293,13 @@ def test_the_sample_is_the_same_when_it_is_saved(sample_measured: Measured, tmp_
 
 @pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")
 def test_the_command_line_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    study = study_of(streets(slope_factor=np.linspace(0.8, 1.6, 18).reshape(9, 2)))
+    study = study_of(streets(slope_factor=np.linspace(0.8, 1.6, 18).reshape(9, 2)), limit="near enough")
     assert call(monkeypatch, "cover", study.save(tmp_path / "town"), "--out", tmp_path / "run") == 0
     table = pd.read_csv(tmp_path / "run" / "districts.csv")
     assert table["covered"].iloc[-1] == pytest.approx(study.coverage().covered_people, abs=1)
+    limited = study.demand.population[study.demand.own_limits].sum()
+    assert f"{limited:,.0f} people have a limit of their own" in (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert call(monkeypatch, "verify", tmp_path / "run") == 0
 
 
 @pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")

@@ -62,6 +62,8 @@ def test_the_terminal_says_the_same_figures_in_chinese(capsys: pytest.CaptureFix
             }
         ),
         notes=("a note",),
+        bars={"en": ("a bar",), "zh": ("误差线",)},
+        held=None,
         findings=[
             {
                 "points_of_coverage": 1.5,
@@ -80,7 +82,7 @@ def test_the_terminal_says_the_same_figures_in_chinese(capsys: pytest.CaptureFix
     print_coverage(result, "zh")  # type: ignore[arg-type]
     chinese = capsys.readouterr().out
     assert "40人中30人（75.0%）" in chinese.replace("\N{FULLWIDTH LEFT PARENTHESIS}", "（")  # noqa: RUF001
-    for word in ("城区", "合计", "坐标系疑有误", "报告", "+1.50"):
+    for word in ("城区", "合计", "坐标系疑有误", "报告", "+1.50", "误差线"):
         assert word in chinese
     print_coverage(result)  # type: ignore[arg-type]
     english = capsys.readouterr().out

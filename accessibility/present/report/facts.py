@@ -85,8 +85,8 @@ class Facts:
         What they were measured with; `slow_m_s` is the speed of old people.
     totals
         As the manifest tells them: population, covered, uncovered, covered_share, covered_share_radius, unreached.
-    outside_people
-        People covered only from outside the area; NaN where there is no area.
+    outside_people, limited_people
+        People covered only from outside the area, NaN where there is no area; people with a limit of their own.
     districts, settings, groups
         ``districts.csv``; one row per setting and a total; one row per group.
     sensitivity
@@ -116,6 +116,7 @@ class Facts:
     slow_m_s: float
     totals: Mapping[str, float]
     outside_people: float
+    limited_people: float = 0.0
     districts: pd.DataFrame
     settings: pd.DataFrame
     groups: pd.DataFrame

@@ -270,6 +270,7 @@ def say_method(facts: Facts, tongue: Tongue) -> list[str]:
     limits = tongue.listed(f"{limit / 1_000:g}" for limit in sorted({r.limit for r in rules if r.measure != "walk"}))
     return [
         tongue("method_rule", rules=tongue.rules(facts.standard)),
+        *([tongue("method_own", people=tongue.number(facts.limited_people))] if facts.limited_people > 0 else []),
         tongue("method_way", factor=f"{walker.access_factor_s:g}", stairs=f"{walker.stairs_factor:g}"),
         tongue("method_speed", speed=tongue.speed(walker.speed_m_s)),
         *([tongue("method_reading", kilometres=limits)] if limits else []),

@@ -30,6 +30,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cost": ("cost", "成本", "建设成本", "改造成本", "费用"),
         "population": ("population", "people", "pop", "常住人口", "人口", "总人口", "人口数", "户籍人口"),
         "setting": ("setting", "城乡", "城乡分类", "城乡类型"),
+        "limit": ("limit", "标准", "达标标准"),
         "code": ("城乡分类代码", "urban_rural_code"),
         "division": ("行政区划代码", "统计用区划代码", "区划代码", "adcode"),
         "province": ("province", "省", "省份"),
@@ -53,7 +54,20 @@ JOINER = " / "
 
 
 DECIDING = frozenset(
-    {"lon", "lat", "coordinates", "kind", "partner", "status", "cost", "population", "setting", "code", "typecode"}
+    {
+        "lon",
+        "lat",
+        "coordinates",
+        "kind",
+        "partner",
+        "status",
+        "cost",
+        "population",
+        "setting",
+        "limit",
+        "code",
+        "typecode",
+    }
 )
 """Meanings of columns that decide on figures: a formula there without its value is refused."""
 

@@ -26,6 +26,7 @@ from accessibility.sources.tables.points import (
     unique_row_ids,
 )
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.standards import Rule
 
 if TYPE_CHECKING:
     import os
@@ -46,8 +47,9 @@ class PeopleSpec(TableSpec):
     ----------
     column
         Column of people; where not given, one with a usual name (population, 常住人口, ...).
-    id, setting, district
-        Names of these columns; an id is made from the row's number where there is none.
+    id, setting, district, limit
+        Names of these columns; an id is made from the row's number where there is none. A limit is what is near enough
+        for the people of a row, ``10 min`` or ``3 km``, in place of the rule of their setting.
     groups
         Name of a group (60+, say) to its column.
     """
@@ -56,6 +58,7 @@ class PeopleSpec(TableSpec):
     id: str | None = None
     setting: str | None = None
     district: str | None = None
+    limit: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -133,10 +136,7 @@ def read_people_rows(
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
-    if spec.setting is not None:
-        values["setting"] = table[require_column(table, "setting", source=source, given=spec.setting)].to_numpy()
-    if spec.district is not None:
-        values["district"] = table[require_column(table, "district", source=source, given=spec.district)].to_numpy()
+    values |= _told(table, spec, source)
     for group, name in spec.groups.items():
         values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
         findings += _larger(values[group], values["population"], group, source)
@@ -160,10 +160,35 @@ def read_people_rows(
     return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
 
 
+def _told(table: pd.DataFrame, spec: PeopleSpec, source: str) -> dict[str, NDArray[Any]]:
+    """Return setting, district and limit of the rows, of which the spec names a column."""
+    named = {"setting": spec.setting, "district": spec.district, "limit": spec.limit}
+    columns = {
+        wanted: require_column(table, wanted, source=source, given=given)
+        for wanted, given in named.items()
+        if given is not None
+    }
+    found = {wanted: table[column].to_numpy() for wanted, column in columns.items()}
+    return found | ({"limit": _limits(table, columns["limit"], source)} if "limit" in columns else {})
+
+
 def _labels(table: pd.DataFrame, spec: PeopleSpec, source: str) -> NDArray[np.object_]:
     columns = [spec.district, *(find_column(table, name, source=source) for name in (*DIVISIONS, "address", "name"))]
     texts = [table[column].astype(str).tolist() for column in dict.fromkeys(columns) if column is not None]
     return np.array([" ".join(parts) for parts in zip(*texts, strict=True)] or [""] * len(table), dtype=object)
+
+
+def _limits(table: pd.DataFrame, column: str, source: str) -> NDArray[np.object_]:
+    """Return the limit of each row as it is written; empty where there is none."""
+    texts = table[column].astype(str).str.strip()
+    for text in dict.fromkeys(texts):
+        try:
+            Rule.of(text or "1 min")
+        except InputError as error:
+            bad = rows_text(texts, (texts == text).to_numpy(), "with no limit")
+            msg = f"{source}: column {column!r}: {bad}; expected a time or a length such as 10 min or 3 km, or nothing"
+            raise InputError(msg) from error
+    return texts.to_numpy(dtype=object)
 
 
 def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard, Walker
 
 _KINDS = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
-_DEGURBA = "degurba"
+_DEGURBA, _LIMIT = "degurba", "own_limit"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,8 @@ class Columns:
     ----------
     population, district
         Columns of the people, and of the districts' names.
+    limit
+        Column of what is near enough for each in place of the rule of their setting; None without.
     groups
         Columns of people who are told apart.
     rule
@@ -41,6 +43,7 @@ class Columns:
 
     population: str
     district: str
+    limit: str | None = None
     groups: Sequence[str] = ()
     rule: Callable[[Any], Any] | None = None
 
@@ -66,10 +69,14 @@ def hold_inputs(
     InputError
         A value that is none of these.
     """
-    frame = people.to_gdf() if isinstance(people, Demand) else people
+    frame: Any = people
+    if isinstance(people, Demand):
+        frame = people.to_gdf().assign(**({_LIMIT: people.limits} if people.own_limits.any() else {}))
     if columns.rule is not None and isinstance(frame, pd.DataFrame):
         frame = frame.assign(setting=columns.rule(frame))
     renamed = {} if isinstance(people, Demand) else {columns.population: "population"}
+    if columns.limit is not None:
+        renamed[columns.limit] = _LIMIT
     held = {"people": hold_table("people", frame, renamed, counts=("population", *columns.groups))}
     for role, given in _by_role(sites).items():
         held[role] = hold_table(role, given)
@@ -172,6 +179,7 @@ def settle_terms(held: Mapping[str, HeldTable], terms: StudyTerms) -> Loading:
             "column": "population",
             "groups": {g: g for g in terms.groups},
             "split_cells": terms.split_cells,
+            "limit": _LIMIT if _LIMIT in people.columns else None,
             **table,
         },
     }

@@ -104,12 +104,13 @@ def _people_of_table(load: Loading, path: Path, area: gpd.GeoDataFrame | None) -
         encoding=table.encoding,
         setting=table.setting or extra,
         district=table.district,
+        limit=table.limit,
         groups=table.groups,
     )
     read, findings = read_people_rows(load.table(table.path or path), spec, area)
     if not any(finding.code == "joined-to-districts" for finding in findings):
         findings += assumed_datum(path, table.coordinates)
-    known = ("setting", "district", "label", *table.groups)
+    known = ("setting", "district", "limit", "label", *table.groups)
     people = People(
         ids=read.ids.to_numpy(dtype=object),
         lonlat=read.lonlat,
@@ -170,7 +171,7 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
 
 def _refuse_idle_keys(table: PopulationInput, path: Path) -> None:
     """Refuse keys that the format gives no meaning, so that none is ignored in silence."""
-    of_table = {"column", "id", "coordinates", "setting", "district", "columns", "layer", "sheet", "encoding"}
+    of_table = {"column", "id", "coordinates", "setting", "district", "limit", "columns", "layer", "sheet", "encoding"}
     raster = is_raster(path)
     idle = sorted(table.model_fields_set & (of_table if raster else {"band", "unit"}))
     if idle:
@@ -242,6 +243,8 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
         groups={g: people.columns[g][inside].astype(float) for g in people.groups},
         crs=WGS84,
     )
+    if "limit" in people.columns:
+        demand = demand.limited(people.columns["limit"][inside])
     named = pd.Series(district[inside], index=demand.ids, name="district")
     density = None if settlement is None else settlement.density
     inhabitants = Inhabitants(
@@ -322,7 +325,7 @@ def _held_against_totals(
     names = area.index.to_numpy(dtype=object)[scaled.empty]
     # Where a column says the setting, nobody says theirs: the stricter rule.
     strictest = load.settings.standard.standard.settings[0]
-    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else strictest}
+    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else strictest, "limit": ""}
     new = {c: names if c == "district" else np.full(len(names), given.get(c, 0.0), dtype=object) for c in columns}
     points = shapely.point_on_surface(area.geometry.to_numpy()[scaled.empty])
     whole = replace(
