@@ -72,6 +72,6 @@ def changes_text(facts: dict[str, Any]) -> list[str]:
     rule = (
         f"of them {facts['built_km']:,.1f} km lie along the lines given as built"
         if facts["built_told"]
-        else "no map says whether they were built or only drawn: all count as mapped (--built LINES says which were)"
+        else "start dates in the maps are not read: all count as newly mapped (--built LINES says which were built)"
     )
     return [*told, f"{facts['new_km']:,.1f} km of street are not in the first map; {rule}"]
