@@ -42,7 +42,7 @@ _MAX_CELLS = 100_000_000
 _SIDES = ndimage.generate_binary_structure(2, 1)
 _CORNERS = ndimage.generate_binary_structure(2, 2)
 _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
-_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
+SETTING_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
 
 
@@ -348,7 +348,7 @@ def read_settings(
 
     row_of, words = pd.factorize(np.asarray(said, dtype=object), use_na_sentinel=False)
     texts = ["" if pd.isna(word) else str(word).strip() for word in words]
-    of = _in_bands(texts, bands) if bands else [t if t in settings else _WORDS.get(t, t) for t in texts]
+    of = _in_bands(texts, bands) if bands else [t if t in settings else SETTING_WORDS.get(t, t) for t in texts]
     wrong = np.array([setting not in settings for setting in of], dtype=np.bool_)[row_of]
     if wrong.any():
         known = f"a number of at least {min(bands.values()):g}" if bands else ", ".join(settings)

@@ -357,7 +357,7 @@ class Standard:
 
     @property
     def walk_classes(self) -> tuple[float, ...]:
-        """Minutes at which people are told apart by walking time: the limits are among them.
+        """Minutes at which people are told apart by walking time: the limits are among them, of the policy's the first.
 
         Examples
         --------
@@ -365,11 +365,11 @@ class Standard:
         ((5, 10, 15, 20, 30), (4, 8, 12, 16, 24))
         """
         walks = [rule.limit / 60 for _, rule in self.rules if rule.measure == "walk"]
-        return _classes_of(walks or [15.0], (1 / 3, 2 / 3, 1, 4 / 3, 2))
+        return _classes_of((walks if self.names_its_own else walks[:1]) or [15.0], (1 / 3, 2 / 3, 1, 4 / 3, 2))
 
     @property
     def distance_classes(self) -> tuple[float, ...]:
-        """Kilometres at which people are told apart by distance: the limits are among them.
+        """Kilometres at which people are told apart by distance: the limits are among them, of the policy's the last.
 
         Examples
         --------
@@ -377,7 +377,7 @@ class Standard:
         ((2, 5, 10), (1, 3, 6))
         """
         distances = [rule.limit / 1_000 for _, rule in self.rules if rule.measure != "walk"]
-        return _classes_of(distances or [5.0], (0.4, 1, 2))
+        return _classes_of((distances if self.names_its_own else distances[-1:]) or [5.0], (0.4, 1, 2))
 
     @property
     def reach_m(self) -> float:

@@ -307,7 +307,7 @@ class WhatIf:
 
         Examples
         --------
-        >>> WhatIf(town).explain(111.0094, 30.7329).covered
+        >>> WhatIf(town).explain(111.009, 30.7329).covered
         True
         """
         why = self.study.explain(lon, lat, self.trial.scenario)

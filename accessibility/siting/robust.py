@@ -449,6 +449,7 @@ def _tidy(weight: NDArray[np.float64], several: int) -> NDArray[np.float64]:
     return np.asarray(kept / kept.sum())
 
 
+@checked
 def verify_robust(problems: Sequence[Problem], plan: RobustPlan) -> None:
     """Check a robust plan against the draws it was made for: sites, shares, objective, weights and bound.
 

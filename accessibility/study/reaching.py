@@ -16,10 +16,13 @@ from accessibility.measures.coverage import measure_coverage
 from accessibility.siting import SitingPlan
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import Snapped
+from accessibility.study.proposing import add_made
 from accessibility.whatif.scenario import place_scenario
 from accessibility.whatif.trial import snap_scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.demand import Demand
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
     from accessibility.study.studied import Studied
     from accessibility.whatif.live import Ground
-    from accessibility.whatif.scenario import Scenario
+    from accessibility.whatif.scenario import Addition, Scenario
 
     Limit = Rule | str | float | Mapping[str, Rule | str | float] | pd.Series[Any] | ArrayLike
 Measure = Literal["opportunities", "gravity", "2sfca", "e2sfca", "m2sfca", "balancing"]
@@ -68,13 +71,18 @@ def settle_limits(demand: Demand, standard: Standard, limit: Limit | None) -> tu
 
 
 def cover_study(
-    study: Studied, ground: Ground, scenario: Scenario | SitingPlan | None, terms: CoverageTerms
+    study: Studied,
+    ground: Ground,
+    scenario: Scenario | SitingPlan | None,
+    terms: CoverageTerms,
+    made: Callable[[Hashable], Addition | None],
 ) -> Coverage:
     """Return who is covered in a study today or in a scenario; see `Study.coverage`."""
     walker, standard = terms.get("walker") or study.walker, terms.get("standard") or study.standard
     sites, snapped = study.sites, study.snapped
     other: Scenario | None = scenario.scenario() if isinstance(scenario, SitingPlan) else scenario
     if other is not None:
+        other = add_made(other, made)
         walker, standard = other.settings.walker(walker), other.settings.of(standard)
         sites = place_scenario(other, study.sites, study.refuse_place)
     if other is not None and other.edits:

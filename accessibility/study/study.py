@@ -345,7 +345,7 @@ class Study(Frozen):
         terms: CoverageTerms = asked  # type: ignore[assignment]  # the same keys
         if groups is not None:
             return measure_groups(lambda one: self.coverage(scenario, **(terms | {"walker": one})), groups, walker)
-        return cover_study(self, self._ground, scenario, terms | {"walker": walker}).of_study(self)
+        return cover_study(self, self._ground, scenario, terms | {"walker": walker}, self._made).of_study(self)
 
     def what_if(self, scenario: Scenario | None = None) -> Trial:
         """Return a trial: open, close, add and move sites and see at once who gains and who loses.

@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.checks import Finding
 from accessibility.sources.spread import tell_far_apart, tell_wide
 from accessibility.sources.tables.columns import DIVISIONS, check_meanings, find_column, require_column
@@ -99,9 +100,10 @@ def read_people_table(
     Returns
     -------
     people
-        Points in EPSG:4326 indexed by id: population, setting and district where they are named, one column per group,
-        and label: what may name the district, from any column that has such a name. A row without coordinates has an
-        empty point: its people stay in the denominator. Where rows are polygons, shape has them in degrees.
+        Points in EPSG:4326 indexed by id: population, setting and district where they are named, one column
+        per group, and label: what may name the district, from any column that has such a name. A row without
+        coordinates has an empty point: its people stay in the denominator. Where rows are polygons, shape has them in
+        degrees.
     findings
         Rows without coordinates and their people; areas too wide for a walk; whatever was set aside.
 
@@ -115,7 +117,10 @@ def read_people_table(
     points: Any = np.full(len(read.ids), None, dtype=object)
     there = np.isfinite(read.lonlat).all(axis=1)
     points[there], points[~there] = shapely.points(read.lonlat[there]), shapely.Point()
-    return gpd.GeoDataFrame(read.columns, geometry=points, index=read.ids, crs="EPSG:4326"), findings
+    people = gpd.GeoDataFrame(read.columns, geometry=points, index=read.ids, crs="EPSG:4326")
+    if "setting" in people.columns:
+        people["setting"] = people["setting"].replace(SETTING_WORDS)
+    return people, findings
 
 
 def read_people_rows(
