@@ -63,7 +63,7 @@ def draw_study(
     districts = study.districts
     if districts is not None:
         districts = districts[["geometry"]].join(study.table(coverage).set_index("district"))
-        if options.sure is not None and coverage is options.sure.now:
+        if options.sure is not None and np.array_equal(coverage.covered, options.sure.now.covered):
             ends = options.sure.by(study.district)[["low", "high"]]
             districts = districts.join(ends.add_prefix("covered_share_"))
     drawn = shown.scenario if isinstance(shown, Trial) else difference(study, coverage)

@@ -92,6 +92,12 @@ def test_a_telephone_and_a_wide_screen_show_it_whole(
     write_page(*reportworlds.told(sample_measured), tmp_path / "report.html", language="zh")
     page, complaints = shown(chromium, tmp_path / "report.html", width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # A cell of text is wide enough for four letters, or for all it says: nobody reads a word down a column.
+    narrow = """[...document.querySelectorAll("td[dir=auto]")].filter((cell) => {
+      const letter = parseFloat(getComputedStyle(cell).fontSize);
+      return cell.clientHeight > 5 * letter * 1.35 && cell.clientWidth < 4 * letter;
+    }).map((cell) => cell.textContent)"""
+    assert page.evaluate(narrow) == []
     assert complaints == []
 
 

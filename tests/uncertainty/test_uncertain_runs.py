@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import doubtworlds
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from conftest import write_town
 
-from accessibility import read_study
+from accessibility import Study, read_study
 from accessibility.cli.console import Silence, print_coverage
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
@@ -21,6 +25,7 @@ from accessibility.present.map.legends import bar_lines
 from accessibility.present.map.words import MapWords
 from accessibility.present.schema import data_dictionary
 from accessibility.study.doubting import coordinate_ways
+from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.proposing import Question
 from accessibility.study.schema import read_study_file
 from accessibility.uncertainty import Interval
@@ -100,11 +105,25 @@ def test_bars_stand_in_every_file(runs: tuple[Path, Path], cache: Path) -> None:
     lines = bar_lines(sure, MapWords.of("both"))
     assert [percent_text(end) in lines[0][1] for end in ends] == [True, True]
     assert [percent_text(end, 1.0, "zh") in lines[1][1] for end in ends] == [True, True]
-    drawn = (bars / "coverage.html").read_text(encoding="utf-8")
-    share = [percent_text(float(districts[f"covered_share_{end}"].iloc[0])) for end in ("low", "high")]
-    assert f"{share[0]} to {share[1]}, 95 times of 100" in drawn
     with pd.ExcelFile(bars / "report.xlsx", engine="openpyxl") as book:
         assert any("Sources of error" in str(name) for name in book.sheet_names)
+
+
+def test_townships_on_the_map_show_their_bar() -> None:
+    town = doubtworlds.town()
+    middle = float(np.median(town.demand.xy[:, 0]))
+    north, south = float(town.demand.xy[:, 1].max()) + 9, float(town.demand.xy[:, 1].min()) - 9
+    halves = [shapely.box(middle - 9_000, south, middle, north), shapely.box(middle, south, middle + 9_000, north)]
+    area = gpd.GeoDataFrame({"name": ["west", "east"]}, geometry=halves, crs=town.demand.crs)
+    study = Study.of(town.network, town.demand, town.sites, districts=area, settings="urban", walker=town.walker)
+    sure = study.uncertainty(draws=6)
+    ends = [[percent_text(end) for end in row] for row in sure.by(study.district)[["low", "high"]].to_numpy()]
+    assert len({tuple(row) for row in ends}) == 2
+    drawn = draw_study(study, study.coverage(), None, MapOptions(sure=sure)).get_root().render()
+    told = [re.escape(f"{low} to {high}, 95 times of 100") for low, high in ends]
+    assert all(re.search(rf'"covered, with the errors of the inputs", "{text}"', drawn) for text in told)
+    other = draw_study(study, study.coverage(urban="2 min"), None, MapOptions(sure=sure)).get_root().render()
+    assert "covered, with the errors of the inputs" not in other
 
 
 def test_the_terminal_says_the_bar_in_both_languages(
