@@ -197,7 +197,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         slow_m_s=SLOW_M_S,
         totals=tell_totals(now),
         outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
-        limited_people=float(now.demand.population[now.demand.own_limits].sum()),
+        limited_people=now.limited_people,
         districts=measured.districts,
         sure=measured.sure_facts,
         held=measured.held_facts,

@@ -134,7 +134,7 @@ class Coverage(Frozen):
         return (
             f"<Coverage {percent_text(self.share) or 'no share'} of {self.population:,.0f} people"
             f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
-            f" within {self.standard.text}"
+            f" within {self._rules}"
             f" at {self.walker.speed_m_s:g} m/s>"
         )
 
@@ -149,7 +149,7 @@ class Coverage(Frozen):
         )
         kinds = self.sites.kind[self.sites.open].tolist()
         facts = [
-            ("near enough", self.standard.text),
+            ("near enough", self._rules),
             ("walking", f"{self.walker.speed_m_s:g} m/s"),
             ("sites that count", ", ".join(f"{kinds.count(k):,} {k}" for k in dict.fromkeys(kinds)) or "none"),
         ]
@@ -157,6 +157,16 @@ class Coverage(Frozen):
         table = self.by("setting").reset_index()
         sketch = () if self.study is None else (self.study.sketch(self),)
         return draw_card(title, facts, draw_bar(parts), *sketch, table=table)
+
+    @property
+    def limited_people(self) -> float:
+        """People with a limit of their own in place of the rule of their setting."""
+        return float(self.demand.population[self.demand.own_limits].sum())
+
+    @property
+    def _rules(self) -> str:
+        own = self.limited_people
+        return f"{self.standard.text}{f' (and {own:,.0f} people by limits of their own)' if own > 0 else ''}"
 
     def of_study(self, study: Host | None) -> Self:
         """Return the same figures as those of a study: it knows the districts, the shapes of people, and the map.

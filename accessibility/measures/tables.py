@@ -65,10 +65,6 @@ class Counted(Protocol):
         """Names of the settings, in the order of the tables."""
 
     @property
-    def own_limits(self) -> NDArray[np.bool_]:
-        """``(n,)`` whether somebody has a limit of their own."""
-
-    @property
     def groups(self) -> Mapping[str, NDArray[np.float64]]:
         """Name to ``(n,)`` people of that group."""
 
@@ -103,6 +99,10 @@ class Totals(Protocol):
     @property
     def unreached_people(self) -> float:
         """People without a way to any site that counts."""
+
+    @property
+    def limited_people(self) -> float:
+        """People with a limit of their own."""
 
     @property
     def share(self) -> float:
@@ -358,7 +358,7 @@ def headline(coverage: Totals, date: str = "") -> str:
     for setting, rule in coverage.standard.rules:
         rules.setdefault(rule, []).append(setting)
     within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
-    own = float(coverage.demand.population[coverage.demand.own_limits].sum())
+    own = coverage.limited_people
     within += f" (and {own:,.0f} people by limits of their own)" if own > 0 else ""
     people, covered = coverage.population, coverage.covered_people
     share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"

@@ -53,11 +53,6 @@ class Everybody:
     district: pd.Categorical
     groups: Mapping[str, NDArray[np.float64]]
 
-    @property
-    def own_limits(self) -> NDArray[np.bool_]:
-        """``(n,)`` whether somebody has a limit of their own: nobody, in tiles."""
-        return np.zeros(len(self.population), np.bool_)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gathered:
@@ -100,6 +95,11 @@ class Gathered:
     def uncovered_people(self) -> float:
         """People not within the standard."""
         return self._people(~self.covered)
+
+    @property
+    def limited_people(self) -> float:
+        """Nobody: tiles refuse people with limits of their own."""
+        return 0.0
 
     @property
     def unreached_people(self) -> float:

@@ -299,6 +299,10 @@ def test_the_command_line_finds_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     assert table["covered"].iloc[-1] == pytest.approx(study.coverage().covered_people, abs=1)
     limited = study.demand.population[study.demand.own_limits].sum()
     assert f"{limited:,.0f} people have a limit of their own" in (tmp_path / "run" / "report.html").read_text("utf-8")
+    for file in ("report.html", "coverage.html"):  # wherever the headline stands
+        said = f"(and {limited:,.0f} people by limits of their own)"
+        assert said in (tmp_path / "run" / file).read_text("utf-8"), file
+    assert said in repr(study.coverage())
     assert call(monkeypatch, "verify", tmp_path / "run") == 0
 
 

@@ -70,6 +70,9 @@ class MapCaption:
 def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
     """Return the headline in each language with ``{percent}``, ``{people}`` and ``{covered}`` still open."""
     rules = {language: _OR[language].join(said) for language, said in _rules_said(coverage.standard, words).items()}
+    if coverage.limited_people > 0:
+        own = words.lines("own_limits", people=count(coverage.limited_people))
+        rules = {language: rules[language] + said for language, said in own}
     speed = repr(float(coverage.walker.speed_m_s))
     key = "headline" if coverage.population > 0 else "headline_nobody"
     still_open = {name: f"{{{name}}}" for name in ("percent", "people", "covered")}

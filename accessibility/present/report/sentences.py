@@ -28,16 +28,21 @@ def say_headline(facts: Facts, tongue: Tongue) -> str:
         share=tongue.percent(facts.covered, facts.population),
         population=tongue.number(facts.population),
         covered=tongue.number(facts.covered),
-        rules=tongue.rules(facts.standard),
+        rules=_rules(facts, tongue),
         speed=tongue.speed(facts.walker.speed_m_s),
     )
+
+
+def _rules(facts: Facts, tongue: Tongue) -> str:
+    own = tongue("own_limits", people=tongue.number(facts.limited_people)) if facts.limited_people > 0 else ""
+    return tongue.rules(facts.standard) + own
 
 
 def say_conditions(facts: Facts, tongue: Tongue, key: str = "note_rule", **more: object) -> str:
     """Return a sentence that gives the rules, the speed, the date and the number of people."""
     return tongue(
         key,
-        rules=tongue.rules(facts.standard),
+        rules=_rules(facts, tongue),
         speed=tongue.speed(facts.walker.speed_m_s),
         date=facts.date,
         population=tongue.number(facts.population),
