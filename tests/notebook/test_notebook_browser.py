@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}"),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]
-START_S, ANSWER_MS = 60, 30_000
+START_S, ANSWER_MS = 180, 120_000
 KERNEL_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 CELL = """

@@ -43,7 +43,7 @@ def test_it_runs_from_top_to_bottom(path: Any) -> None:
         from nbclient import NotebookClient  # noqa: PLC0415
 
     notebook: Any = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
     assert not [output for output in outputs if output.output_type == "error"]
@@ -69,7 +69,7 @@ def test_an_exported_notebook_shows_the_widget_where_no_kernel_runs(chromium: An
 
     cells = [nbformat.v4.new_code_cell(source) for source in (EXPORTED, "what_if.switch('O1');")]  # type: ignore[no-untyped-call]
     notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=120).execute()
+    NotebookClient(notebook, timeout=600).execute()
     assert "widgets" in notebook.metadata
     templates = [str(distribution("nbconvert").locate_file("../../../share/jupyter/nbconvert/templates"))]
     exporter: Any = HTMLExporter(extra_template_basedirs=templates, extra_template_paths=templates)  # type: ignore[no-untyped-call]
