@@ -18,7 +18,7 @@ from accessibility.streets.search.compiling import limited_threads
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import PARTS, Draw
-from accessibility.uncertainty.scene import Case, Scene
+from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,20 @@ def test_without_errors_a_draw_is_the_coverage_itself() -> None:
     assert none.interval.low == none.interval.high == pytest.approx(now.share, abs=1e-12)
     assert none.tries.sources == ()
     assert none.table()["source"].tolist() == ["together"]
+
+
+def test_the_truth_lies_around_the_middle_of_two_counts() -> None:
+    study = town()
+    now, north = study.coverage(), study.demand.xy[:, 1] > np.median(study.demand.xy[:, 1])
+    office = np.where(north, 1.21, 1 / 1.44)  # times the people of the data; the middles are 1.1 and 1 / 1.2
+    counts = TwoCounts.of(now.demand.population, office, north.astype(np.intp))
+    scene = Scene(now=now, network=study.network, errors=InputErrors(), counts=counts)
+    draws = [Draw(scene=scene, errors=scene.errors, chance=Chance(1, number)) for number in range(400)]
+    factors = np.log([draw.people_factor(["totals"]) for draw in draws])
+    assert np.ptp(factors[:, north], axis=1).max() == 0  # a district is off as a whole
+    # The spread is about 0.14, Student's t of two districts is wide: medians of 400 draws lie within 0.05.
+    assert np.median(factors[:, north]) == pytest.approx(np.log(1.1), abs=0.05)
+    assert np.median(factors[:, ~north]) == pytest.approx(-np.log(1.2), abs=0.05)
 
 
 def test_seed_and_draw_alone_decide() -> None:

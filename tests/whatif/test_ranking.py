@@ -13,7 +13,7 @@ from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accessibility import InputError, Scenario, Study, UnknownSiteError, measure_coverage, read_study
+from accessibility import InputError, Rule, Scenario, Standard, Study, UnknownSiteError, measure_coverage, read_study
 from accessibility.whatif.live import Ground
 from accessibility.whatif.ranking import Attempt, rank_changes
 from accessibility.whatif.trial import Baseline, Trial
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from accessibility import Demand, Network, Sites
 
 COLUMNS = ["action", "site", "name", "kind", "gained", "lost", "change", "covered", "covered_share", "cost"]
+
+
+# By minutes, metres walked and metres in a straight line: what changes hangs on the rule.
+NEAR = Rule.distance(0.7), Rule.distance(0.7, along="radius")
+RULES = [Standard(), *(Standard(urban=rule, town=rule, rural=rule) for rule in NEAR)]
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +66,14 @@ def test_every_change_of_the_sample_is_the_coverage_of_its_scenario(county: Stud
 
 
 @settings(max_examples=8, deadline=None)
-@given(towns(), st.booleans())
+@given(towns(), st.booleans(), st.sampled_from(RULES))
 def test_in_any_town_every_change_is_the_coverage_of_its_scenario(
     town: tuple[Network, Demand, Sites],
     threads: bool,  # noqa: FBT001
+    rules: Standard,
 ) -> None:
     network, people, sites = town
-    today = measure_coverage(network, people, sites)
+    today = measure_coverage(network, people, sites, rules)
     ground = Ground(network=network, demand=people, snapped=today.snapped.demand)
     district = pd.Series("A", index=people.ids)
     baseline = Baseline(coverage=today, ground=ground, district=district, cost={}, refuse_place=lambda *_: None)
@@ -83,7 +89,7 @@ def test_in_any_town_every_change_is_the_coverage_of_its_scenario(
     by_name = {("" if c.site is None else c.site, "" if c.closed is None else c.closed): c for c in changes}
     for row in ranked.to_dict("records"):
         key = {"open": (row["site"], ""), "close": ("", row["site"]), "swap": (row["site"], row["instead_of"])}
-        then = measure_coverage(network, people, by_name.pop(key[row["action"]]).scenario.apply(sites))
+        then = measure_coverage(network, people, by_name.pop(key[row["action"]]).scenario.apply(sites), rules)
         assert row["covered"] == pytest.approx(then.covered_people, rel=1e-12)
         assert row["gained"] == people.population[then.covered & ~today.covered].sum()
     assert not by_name
