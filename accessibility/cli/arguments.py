@@ -29,6 +29,10 @@ Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking min
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
 ]
+Timings = Annotated[
+    bool,
+    typer.Option("--timings", help="Print seconds and memory of each stage at the end; the manifest has them, too."),
+]
 Tiles = Annotated[
     bool, typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped.")
 ]

@@ -23,6 +23,7 @@ from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     Spoken,
     StudyFile,
     Tiles,
+    Timings,
     Workers,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
@@ -161,18 +162,13 @@ def cover(  # noqa: PLR0913 -- the options of a command
         bool,
         typer.Option("--uncertainty", help="Draw the inputs with their errors: every headline gets its bar."),
     ] = False,
-    tiles: Annotated[
-        bool,
-        typer.Option("--tiles", help="Tables alone, in tiles: for an area larger than memory; goes on if stopped."),
-    ] = False,
-    scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Of --tiles: a Dask scheduler, such as tcp://host:8786.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
-    ] = None,
+    tiles: Tiles = False,
+    scheduler: Scheduler = None,
+    memory: Memory = None,
+    timings: Timings = False,
 ) -> None:
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
+    progress = progress_bar(quiet=quiet, timings=timings)
     from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
     from accessibility.cli.pack import run_cover  # noqa: PLC0415
 
@@ -185,7 +181,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         geotiff=geotiff,
         uncertainty=uncertainty,
     )
-    with progress_bar(quiet=quiet) as progress:
+    with progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
@@ -239,8 +235,10 @@ def site(  # noqa: PLR0913 -- the options of a command
     tiles: Tiles = False,
     scheduler: Scheduler = None,
     memory: Memory = None,
+    timings: Timings = False,
 ) -> None:
     """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
+    progress = progress_bar(quiet=quiet, timings=timings)
     from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
     from accessibility.cli.pack import run_site  # noqa: PLC0415
     from accessibility.study.proposing import Question  # noqa: PLC0415
@@ -268,7 +266,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     if aim is not None and not robust:
         msg = f"--aim {aim} without --robust; expected --robust with it"
         raise InputError(msg)
-    with progress_bar(quiet=quiet) as progress:
+    with progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
 
@@ -299,6 +297,15 @@ def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
         from accessibility.cli.console import print_coverage  # noqa: PLC0415
 
         print_coverage(result, console_language(lang))
+    _tell_timings(result.manifest, lang)
+
+
+def _tell_timings(manifest: dict[str, Any], lang: str | None) -> None:
+    """Print what the stages took, where that was asked."""
+    if "timings" in manifest:
+        from accessibility.cli.console import print_timings  # noqa: PLC0415
+
+        print_timings(manifest["timings"], console_language(lang))
 
 
 @app.command()
@@ -313,13 +320,15 @@ def compare(  # noqa: PLR0913 -- the options of a command
     overwrite: Overwrite = False,
     lang: Lang = None,
     basemap: Basemap = False,
+    timings: Timings = False,
 ) -> None:
     """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
+    progress = progress_bar(quiet=quiet, timings=timings)
     from accessibility.cli.comparing import run_compare  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
     options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
-    with progress_bar(quiet=quiet) as progress:
+    with progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:
         print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
@@ -327,6 +336,7 @@ def compare(  # noqa: PLR0913 -- the options of a command
         from accessibility.cli.console import print_comparison  # noqa: PLC0415
 
         print_comparison(found, console_language(lang))
+    _tell_timings(found.manifest, lang)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SPEEDS_M_S
 from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress
+from accessibility.cli.options import READING_STEPS, Options, Progress, timed
 from accessibility.measures.tables import headline
 from accessibility.present.manifest import Run
 from accessibility.present.report.differences import (
@@ -149,6 +149,7 @@ def _compare(
         for name, one in zip(names, drawn, strict=True):
             write_map(one, aside / name)
         write_comparison(aside, now, pairs, study.district)
+        record |= timed(progress)
     return ScenarioComparison(
         folder=folder,
         headline=headline(now, date),

@@ -274,6 +274,19 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
     console.print(_text(say("tables_at", path=found.folder / "compare.csv")))
 
 
+def print_timings(stages: list[dict[str, Any]], language: Language = "en") -> None:
+    """Print a line per stage, and one of all, on standard error: seconds, and the most memory held up to its end."""
+    say = Speech(language)
+    table = Table(*(say(key) for key in ("stage", "cpu_s", "wall_s", "peak_mb")), box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    whole = {name: sum(stage[name] for stage in stages) for name in ("cpu_s", "wall_s")}
+    for stage in [*stages, {"stage": say("in_all"), **whole, "peak_mb": stages[-1]["peak_mb"]}]:
+        peak = "" if stage["peak_mb"] is None else f"{stage['peak_mb']:,.0f}"
+        table.add_row(_text(stage["stage"]), f"{stage['cpu_s']:.2f}", f"{stage['wall_s']:.2f}", peak)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(table)
+
+
 def print_check(facts: dict[str, Any], language: Language = "en") -> None:
     """Print what was read, what is suspect and what that is worth, the way to the street, and street density."""
     console = Console(highlight=False, soft_wrap=True)

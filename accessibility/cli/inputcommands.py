@@ -99,11 +99,16 @@ def geocode_list(  # noqa: PLR0913 -- the options of a command
     typer.echo(say("geocode_next", name=visible(into.name), precision=done.precision))
 
 
-def progress_bar(*, quiet: bool) -> Progress:
-    """Return a bar that shows the steps of a run, or none."""
-    from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
+def progress_bar(*, quiet: bool, timings: bool = False) -> Progress:
+    """Return a bar that shows the steps of a run, or none; it times them where that is asked."""
+    from accessibility.cli.options import Stopwatch  # noqa: PLC0415
 
-    return Silence() if quiet else RichProgress()
+    def bar() -> Progress:
+        from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
+
+        return Silence() if quiet else RichProgress()
+
+    return Stopwatch(bar) if timings else bar()
 
 
 def print_json(value: Any) -> None:

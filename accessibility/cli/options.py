@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from accessibility.errors import InputError
 from accessibility.wording import day_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from accessibility.study.proposing import SitingCase
 
 READING_STEPS = 5
+_MB = 1_000_000
 
 
 class Progress(Protocol):
@@ -95,6 +99,99 @@ class Progress(Protocol):
         >>> silent.part(10, 200) is None
         True
         """
+
+
+class _Mark(NamedTuple):
+    """How much a process has used when a stage begins or ends."""
+
+    stage: str
+    cpu_s: float
+    wall_s: float
+    peak_mb: float | None
+
+    @classmethod
+    def now(cls, stage: str) -> _Mark:
+        children = sum(os.times()[2:4])  # of processes that have ended
+        return cls(stage, time.process_time() + children, time.perf_counter(), _peak_mb())
+
+
+def _peak_mb() -> float | None:
+    """Return the most memory that this process has held so far; None where the system does not say."""
+    with suppress(ImportError):
+        import resource  # noqa: PLC0415 -- Windows has none
+        import sys  # noqa: PLC0415
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / _MB
+    return None
+
+
+class Stopwatch:
+    """Progress that is told on, and times the stages: each from its step to the next.
+
+    Parameters
+    ----------
+    make
+        Makes who is told how far the work is; what that loads is a part of the first stage.
+
+    Examples
+    --------
+    >>> from accessibility.cli.options import Stopwatch
+    >>> watch = Stopwatch(lambda: silent)
+    >>> watch.step("Streets")
+    >>> [stage["stage"] for stage in watch.stages()]
+    ['Loading the program', 'Streets']
+    """
+
+    def __init__(self, make: Callable[[], Progress]) -> None:
+        """Begin with the first stage."""
+        self._marks = [_Mark.now("Loading the program")]
+        self._told = make()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._told.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End."""
+        self._told.__exit__(*error)
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be."""
+        self._told.start(steps)
+
+    def step(self, text: str) -> None:
+        """Say which step begins, and end the stage before."""
+        self._marks.append(_Mark.now(text))
+        self._told.step(text)
+
+    def part(self, done: int, whole: int) -> None:
+        """Say how far the step is that has begun."""
+        self._told.part(done, whole)
+
+    def stages(self) -> list[dict[str, Any]]:
+        """Return a row per stage: seconds of CPU and by the clock, and the most memory held up to its end, in MB.
+
+        Returns
+        -------
+        list
+            In their order; the last one ends now.
+        """
+        ends = [*self._marks[1:], _Mark.now("")]
+        return [
+            {
+                "stage": begun.stage,
+                "cpu_s": round(end.cpu_s - begun.cpu_s, 3),
+                "wall_s": round(end.wall_s - begun.wall_s, 3),
+                "peak_mb": None if end.peak_mb is None else round(end.peak_mb, 1),
+            }
+            for begun, end in zip(self._marks, ends, strict=True)
+        ]
+
+
+def timed(progress: Progress) -> dict[str, Any]:
+    """Return what a manifest says of the times of the stages: nothing where nobody asked."""
+    return {"timings": progress.stages()} if isinstance(progress, Stopwatch) else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from accessibility.cli.factfinding import (
     people_depending_on_outside,
 )
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
 from accessibility.cli.proving import PROOF, write_proof
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
@@ -310,7 +310,7 @@ def _write(
         _write_on_request(study, measured, areas, options, aside)
         if plan is not None:
             write_proof(plan, aside / PROOF)
-        record["seconds"] = round(time.monotonic() - pack.begun, 3)
+        record |= {"seconds": round(time.monotonic() - pack.begun, 3), **timed(progress)}
     return Result(
         folder=pack.folder,
         headline=headline(now, date),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
 from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import group_notes, group_record, group_table, headline, setting_table
 from accessibility.present.layers.files import write_csv
@@ -168,6 +168,7 @@ def run_tiles(
                 options={**options.files, "tiles": True},
             ),
         )
+        record |= timed(progress)
     shutil.rmtree(place, ignore_errors=True)
     return Result(
         folder=folder,

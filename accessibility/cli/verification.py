@@ -263,7 +263,7 @@ def plain_file(folder: Path, name: str) -> Path | None:
 
 def compare_manifests(told: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Comparison]:
     """Yield every entry of two manifests beside each other, but for time, place, versions and the list of files."""
-    elsewhere = ("seconds", "environment", "files", "study_file", "scenario_file")
+    elsewhere = ("seconds", "timings", "environment", "files", "study_file", "scenario_file")
     one, other = (dict(_leaves({n: v for n, v in side.items() if n not in elsewhere})) for side in (told, found))
     for name in dict.fromkeys([*one, *other]):
         yield Comparison(name=name, told=one.get(name, _ABSENT), found=other.get(name, _ABSENT))

@@ -44,6 +44,22 @@ def test_cover_writes_the_files_and_prints_the_totals(
     assert capsys.readouterr().out == ""
 
 
+def test_timings_are_printed_beside_the_totals(
+    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert call(monkeypatch, "cover", town, "--out", out, "--json", "--quiet", "--timings", "--lang", "zh") == 0
+    printed = capsys.readouterr()
+    stages = json.loads((out / "manifest.json").read_text(encoding="utf-8"))["timings"]
+    assert json.loads(printed.out)["population"] == 310
+    head, *rows = printed.err.splitlines()
+    assert head.split() == ["阶段", "CPU秒", "历时秒", "至此峰值MB"]
+    assert [row.strip().startswith(stage["stage"]) for row, stage in zip(rows, stages, strict=False)] == [True] * len(
+        stages
+    )
+    assert rows[-1].split()[:2] == ["合计", f"{sum(stage['cpu_s'] for stage in stages):.2f}"]
+
+
 def test_a_run_says_both_readings_of_towns_and_what_its_findings_are_worth(
     town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

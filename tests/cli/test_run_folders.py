@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,7 +14,7 @@ from accessibility import OutputError
 from accessibility.cli.checking import run_check
 from accessibility.cli.console import Silence
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, claim_quality, earlier_run, write_run
-from accessibility.cli.options import Options
+from accessibility.cli.options import Options, Stopwatch
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.study.proposing import Question
@@ -213,4 +214,58 @@ def test_a_proposal_outlives_the_coverage_run_after_it(town: Path, cache: Path) 
         "people.csv",
         "roads.osm",
         "study.toml",
+    ]
+
+
+class Listed(Silence):
+    """Progress that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+
+@pytest.mark.parametrize("question", [None, Question(budget=1)])
+def test_a_timed_run_differs_from_another_in_its_timings_alone(
+    question: Question | None, town: Path, tmp_path: Path, cache: Path
+) -> None:
+    def run(name: str, progress: Any) -> dict[str, Any]:
+        options = Options(cache=cache, date="2026-11-29")
+        if question is None:
+            return run_cover(town, tmp_path / name, options, progress).manifest
+        return run_site(town, question, tmp_path / name, options, progress).manifest
+
+    progress = Listed()
+    begun = time.perf_counter()
+    watch = Stopwatch(lambda: progress)
+    timed = run("timed", watch)
+    took = time.perf_counter() - begun
+    stages = timed["timings"]
+    assert [stage["stage"] for stage in stages] == ["Loading the program", *progress.steps]
+    assert all(stage[name] >= 0 for stage in stages for name in ("cpu_s", "wall_s"))
+    assert sum(stage["wall_s"] for stage in stages) <= took + 0.001 * len(stages)  # each is rounded
+    peaks = [stage["peak_mb"] or 0.0 for stage in stages]
+    assert peaks == sorted(peaks)
+    other = run("other", Silence())
+    apart = ("seconds", "timings")
+    assert {n: v for n, v in timed.items() if n not in apart} == {n: v for n, v in other.items() if n not in apart}
+    assert "timings" not in other
+    assert json.loads((tmp_path / "timed" / "manifest.json").read_text(encoding="utf-8"))["timings"] == stages
+    assert run_verify(tmp_path / "timed", Options(cache=cache), Silence()).equal
+
+
+def test_a_stage_lasts_from_its_step_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 11.0, 13.5, 17.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    watch = Stopwatch(Silence)
+    watch.start(2)
+    watch.step("Streets")
+    watch.part(1, 2)
+    watch.step("Sites")
+    assert [(stage["stage"], stage["wall_s"]) for stage in watch.stages()] == [
+        ("Loading the program", 1.0),
+        ("Streets", 2.5),
+        ("Sites", 3.5),
     ]
