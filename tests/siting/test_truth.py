@@ -147,9 +147,10 @@ def joined(drawn: Drawn, *, useless: bool) -> Drawn:
         *(("mclp", 2325), ("backup", 2113)),  # a unit is a billionth of all: a relative hair is larger than a unit
         *(("lscp", 2636), ("partial", 2612)),  # a full quota, and what a required site excludes, at people's own size
         ("p-median", 74),  # a gap that is nothing to a solver, but not to a plan
+        *(("p-center", seed) for seed in (171, 261)),  # more points stay alone than the one that proves it
     ],
 )
-def test_no_proof_is_lost_to_the_size_of_numbers(model: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proof_is_lost_or_refused(model: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
     drawn = draw_question(seed)
     plan = drawn.solve(model)
