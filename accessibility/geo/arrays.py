@@ -137,6 +137,18 @@ def absent(value: object) -> bool:
         return type(value).__name__ in ("NAType", "NaTType")
 
 
+def finite_rows(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether both numbers of ``(n, 2)`` are finite; a row of two is slow to be reduced by numpy.
+
+    Examples
+    --------
+    >>> finite_rows(np.array([(1.0, 2.0), (np.nan, 2.0), (1.0, np.inf)])).tolist()
+    [True, False, False]
+    """
+    found: NDArray[np.bool_] = np.isfinite(xy[:, 0]) & np.isfinite(xy[:, 1])
+    return found
+
+
 def filled(values: object, *, default: object) -> object:
     """Return a list of values with `default` in place of those that say nothing; anything else as it is."""
     found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
@@ -158,12 +170,18 @@ def as_flags(values: object) -> object:
 
 def read_words(values: object, *, among: Sequence[str], n: int, name: str) -> NDArray[np.str_]:
     """Return a read-only array of texts that are all among some words, judged before they are cut to their width."""
+    width = max(map(len, among))
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U" and values.shape == (n,):
+        known = np.zeros(n, np.bool_)
+        for word in among:
+            known |= values == word
+        if known.all():
+            return read_only(values, dtype=f"<U{width}", shape=(n,), name=name)
     given = read_only(values, dtype=object, shape=(n,), name=name)
     listed = given.tolist()
     if not (set(map(type, listed)) <= {str} and set(listed) <= {*among}):
         wrong = np.array([not (isinstance(value, str) and value in among) for value in listed], dtype=np.bool_)
         refuse(wrong, name=name, found=given, expected=f"one of {', '.join(among)}")
-    width = max(map(len, among))
     return read_only(given, dtype=f"<U{width}", shape=(n,), name=name)
 
 
@@ -187,7 +205,7 @@ def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
     if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
         msg = f"{name} ids are {described(given)}; expected a list of ids"
         raise InputError(msg)
-    listed = list(given)
+    listed = given.tolist() if isinstance(given, np.ndarray) and given.dtype == np.object_ else list(given)
     kinds = set(map(type, listed))
     if any(kind.__hash__ is None for kind in kinds):
         loose = [i for i in listed if type(i).__hash__ is None]

@@ -12,6 +12,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import described
+from accessibility.geo.arrays import finite_rows
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -77,7 +78,7 @@ def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.f
     there = np.column_stack([x, y])
     if target.is_projected:
         there = np.round(there, _MICROMETRES)
-    there[~np.isfinite(there).all(axis=1)] = np.nan
+    there[~finite_rows(there)] = np.nan
     return there
 
 
@@ -174,7 +175,7 @@ def distances(a: NDArray[np.float64], b: NDArray[np.float64], crs: CRS) -> NDArr
 def geodesics(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the geodesic distance in metres between the rows of two ``(n, 2)`` arrays of degrees."""
     found: NDArray[np.float64] = np.full(len(p), np.nan)
-    known = np.isfinite(p).all(axis=1) & np.isfinite(q).all(axis=1)
+    known = finite_rows(p) & finite_rows(q)
     found[known] = Geod(ellps="WGS84").inv(p[known, 0], p[known, 1], q[known, 0], q[known, 1])[2]
     return found
 

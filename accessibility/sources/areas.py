@@ -13,6 +13,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column
@@ -344,7 +345,7 @@ def overlaps(districts: gpd.GeoDataFrame, source: str) -> list[Finding]:
 def locate(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame) -> NDArray[np.intp]:
     """Return the row of the district that each ``(n, 2)`` point lies in, the first where several do; -1 outside all."""
     found = np.full(len(lonlat), -1, dtype=np.intp)
-    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1))
+    placed = np.flatnonzero(finite_rows(lonlat))
     shapes = districts.geometry.to_numpy()
     shapely.prepare(shapes)
     point, shape = shapely.STRtree(shapes).query(shapely.points(lonlat[placed]), predicate="intersects")

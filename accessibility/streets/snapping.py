@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
@@ -255,7 +255,7 @@ class EdgeIndex:
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
         """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
         edge, leg, along = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan), np.zeros(len(xy))
-        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        placed = np.flatnonzero(finite_rows(xy))
         if placed.size and self._main is not None:
             edge[placed], leg[placed], along[placed] = self._nearest(self._main, xy[placed])
             doubtful = placed[leg[placed] > _PREFER_MAIN_M]  # none can be nearer by more
@@ -274,7 +274,7 @@ class EdgeIndex:
         edge = np.full((len(xy), most), NOWHERE, np.int32)
         leg = np.full(edge.shape, np.inf)
         rows, lines, tree = self._tree
-        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        placed = np.flatnonzero(finite_rows(xy))
         points = np.asarray(shapely.points(xy[placed]), dtype=object)
         which, found = tree.query(points, predicate="dwithin", distance=within_m[placed])
         metres = np.asarray(shapely.distance(points[which], lines[rows[found]]))
@@ -334,7 +334,7 @@ def _warn_off(
     network: Network, given: Demand | Sites, xy: NDArray[np.float64], at: Positions, what: str, count: NDArray[Any]
 ) -> None:
     """Warn where most of what has a place stands far from every street: swapped axes, another system, another town."""
-    placed = np.isfinite(xy).all(axis=1)
+    placed = finite_rows(xy)
     off, all_ = float(count[placed & ~at.snapped].sum()), float(count[placed].sum())
     if not off > all_ / 2 or not len(network.node_xy):
         return

@@ -17,7 +17,7 @@ from accessibility.geo.datums import from_wgs84
 from accessibility.sites import Sites
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 from accessibility.sources.tables.places import PlaceSpec, read_sites
-from accessibility.sources.tables.points import locate_rows
+from accessibility.sources.tables.points import locate_rows, unique_row_ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -296,6 +296,12 @@ def test_people_of_polygons_stand_inside_them(tmp_path: Path) -> None:
     assert [bool(cell.contains(point)) for cell, point in zip(cells, inside, strict=True)] == [True, True]
     assert people.index.tolist() == ["P001", "P002"]
     assert counted(findings) == {"polygon-as-point": 2}
+
+
+def test_rows_without_ids_are_numbered_with_three_digits_or_as_many_as_they_need() -> None:
+    for rows in (1, 999, 1_000, 2_001):
+        ids = unique_row_ids(pd.DataFrame(index=range(rows)), None, letter="P", source="p.csv")
+        assert ids.tolist() == [f"P{row:03d}" for row in range(1, rows + 1)]
 
 
 def test_a_group_larger_than_the_people_is_told(tmp_path: Path) -> None:

@@ -18,7 +18,15 @@ from shapely import box
 import accessibility as acc
 from accessibility.errors import InputError
 from accessibility.sources.raster.cells import misjudged_share
-from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m
+from accessibility.sources.spread import (
+    may_be_sums,
+    over_buildings,
+    over_parts,
+    refuse_wide,
+    same_places,
+    sides_m,
+    tell_far_apart,
+)
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 
 if TYPE_CHECKING:
@@ -219,6 +227,21 @@ def test_villages_and_blocks_are_no_townships(tmp_path: Path) -> None:
     assert points(tmp_path, [300] * 20, 2_000) == []
     assert points(tmp_path, [3_000] * 20, 300) == []
     assert points(tmp_path, [300] * 20 + [1_500], 2_000) == []
+
+
+def test_sums_are_told_whatever_rows_share_a_point(tmp_path: Path) -> None:
+    """Rows of one point are one sum, and so are rows a step apart: the quick look before may not lose them."""
+    assert points(tmp_path, [600, 600, 700], 0) == ["far-apart-people"]
+    assert points(tmp_path, [600, 600, 600, 600], 0) == ["people-on-one-point", "far-apart-people"]
+    assert points(tmp_path, [1_200, 1_300], 0.03) == []  # two homes a few centimetres apart are near each other
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.0, 1e-7, 4e-6, 0.02, np.nan]), st.floats(0, 3_000)), max_size=9))
+def test_the_quick_look_never_says_no_where_the_close_one_finds(rows: list[tuple[float, float]]) -> None:
+    lonlat = np.array([(108 + lon, 30.5) for lon, _ in rows]).reshape(-1, 2)
+    people = np.array([n for _, n in rows])
+    if tell_far_apart(lonlat, people, np.arange(len(rows)), "p.csv"):
+        assert may_be_sums(same_places(lonlat), people)
 
 
 def test_city_blocks_with_few_wide_ones_pass_and_the_share_is_of_people() -> None:

@@ -169,10 +169,6 @@ def rows_text(texts: pd.Series[Any], bad: NDArray[np.bool_], what: str) -> str:
 
 def _said(value: object) -> str:
     """Return a cell that is no text as a text has it."""
-    return (
-        ", ".join(map(str, value))
-        if isinstance(value, tuple)
-        else value
-        if isinstance(value, str)
-        else cell_text(value)
-    )
+    if isinstance(value, complex):
+        return f"{value.real}, {value.imag}"
+    return value if isinstance(value, str) else cell_text(value)

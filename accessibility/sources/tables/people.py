@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.checks import Finding
-from accessibility.sources.spread import tell_far_apart, tell_wide
+from accessibility.sources.spread import may_be_sums, same_places, tell_far_apart, tell_wide
 from accessibility.sources.tables.columns import DIVISIONS, check_meanings, find_column, require_column
 from accessibility.sources.tables.joining import rows_of_districts
 from accessibility.sources.tables.numerals import SHOWN, ambiguous_sign, numbers, rows_text
 from accessibility.sources.tables.points import (
     FALLBACK,
-    SAME_DEG,
     TableSpec,
     has_places,
     locate_rows,
@@ -33,8 +32,10 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.sources.spread import SamePlaces
     from accessibility.sources.tables.reading import HeldTable
 
 _UNREADABLE_SHARE = 0.05
@@ -115,7 +116,7 @@ def read_people_table(
     """
     read, findings = read_people_rows(path, spec, districts)
     points: Any = np.full(len(read.ids), None, dtype=object)
-    there = np.isfinite(read.lonlat).all(axis=1)
+    there = finite_rows(read.lonlat)
     points[there], points[~there] = shapely.points(read.lonlat[there]), shapely.Point()
     people = gpd.GeoDataFrame(read.columns, geometry=points, index=read.ids, crs="EPSG:4326")
     if "setting" in people.columns:
@@ -150,12 +151,14 @@ def read_people_rows(
     ids = unique_row_ids(table, own, letter="P", source=source)
     located = locate_rows(table, spec, source=source)
     findings += located.findings
-    findings += _piles(located.lonlat, values["population"], ids, source)
+    places = same_places(located.lonlat)
+    findings += _piles(places, values["population"], ids, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes
         findings += tell_wide(shapes, values["population"], source)
-    findings += tell_far_apart(located.lonlat, values["population"], ids, source)
+    if may_be_sums(places, values["population"]):
+        findings += tell_far_apart(located.lonlat, values["population"], ids, source)
     unreadable = located.unreadable
     if int(unreadable.sum()) > max(1, _UNREADABLE_SHARE * len(table)):
         text = rows_text(located.texts, unreadable, "are no numbers")
@@ -244,14 +247,13 @@ def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, 
     return [Finding(code="group-above-population", source=source, message=message, count=int(more.sum()))]
 
 
-def _piles(lonlat: NDArray[np.float64], people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
+def _piles(places: SamePlaces, people: NDArray[np.float64], ids: Any, source: str) -> list[Finding]:
     """Return a finding on points where more than three rows stand: a geocoder's way to say that it found the town."""
-    placed = np.flatnonzero(np.isfinite(lonlat).all(axis=1))
-    point = pd.factorize(np.round(lonlat[placed], SAME_DEG) @ [1, 1j])[0]
-    count = np.bincount(point)
-    piled = placed[count[point] > FALLBACK]
-    if not piled.size:
+    rows, first = places
+    count = np.diff(first, append=len(rows))
+    if not (count > FALLBACK).any():
         return []
+    piled = np.sort(rows[np.repeat(count > FALLBACK, count)])
     points, there = int((count > FALLBACK).sum()), float(people[piled].sum())
     shown = ", ".join(map(str, ids[piled][:5]))
     message = (

@@ -319,15 +319,14 @@ def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[
 
 def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
     """Return findings on sites that stand on the same point."""
-    place = pd.Series(
-        np.round(sites.geometry.x, SAME_DEG).astype(str) + " " + np.round(sites.geometry.y, SAME_DEG).astype(str)
-    )
+    x, y = (np.round(of.to_numpy(), SAME_DEG) for of in (sites.geometry.x, sites.geometry.y))
+    point, places = pd.factorize(x + y * 1j)
+    several = np.bincount(point[point >= 0], minlength=len(places)) > 1
+    together = np.flatnonzero(several[point] & (point >= 0))
     findings = []
-    for at, group in place.groupby(place, sort=False):
-        if len(group) < 2:  # noqa: PLR2004
-            continue
-        shown = ", ".join(map(str, group.index[:5]))
-        message = f"{len(group)} sites stand on one point ({at}): {shown}; all are kept"
+    for of, group in pd.Series(sites.index[together]).groupby(point[together], sort=False):
+        shown, at = ", ".join(map(str, group[:5])), places[of]
+        message = f"{len(group)} sites stand on one point ({at.real} {at.imag}): {shown}; all are kept"
         code = "duplicate-place"
         if len(group) > FALLBACK:
             code, message = "geocoder-fallback", f"{message}; did a geocoder fall back to the middle of a town?"

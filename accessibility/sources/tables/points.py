@@ -16,6 +16,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.datums import DATUMS, plain_datum, to_wgs84
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAME_DEG = 6  # decimals of degrees: a tenth of a metre
+_PLACES = (0, 3, 4, 6)  # points, polygons and several of them, as GEOS numbers them
 FALLBACK = 3  # more places than this on one point are a geocoder's town centre
 _BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
 _ZONE_MARGIN_DEG = 5.0
@@ -78,7 +80,7 @@ class Located:
     unreadable
         ``(n,)`` rows whose coordinates are neither numbers nor blank.
     texts
-        ``(n,)`` the coordinates as they stand, texts or pairs of numbers, by row number.
+        ``(n,)`` the coordinates as they stand, texts or complex numbers x + iy, by row number.
     findings
         What was found on the way.
     """
@@ -119,14 +121,15 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
     else:
         located = _of_columns(table, source, spec.columns, degrees=not crs.is_projected)
     xy, texts = located.lonlat, located.texts
-    nowhere = (xy == 0).all(axis=1)  # a geocoder's way to say that it found nothing
-    xy[nowhere | ~np.isfinite(xy).all(axis=1)] = np.nan
+    nowhere = (xy[:, 0] == 0) & (xy[:, 1] == 0)  # a geocoder's way to say that it found nothing
+    xy[nowhere | ~finite_rows(xy)] = np.nan
     if crs.is_projected:
         lonlat = _from_metres(xy, texts, source, crs)
     else:
         _refuse_no_degrees(xy, texts, source, datum)
         lonlat = transform(xy, crs, WGS84)
-    lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
+    if datum != "WGS84":
+        lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
     return Located(lonlat=lonlat, unreadable=located.unreadable, texts=texts, findings=located.findings)
 
 
@@ -166,7 +169,10 @@ def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, sour
         Ids that stand twice; the message lists the first ten.
     """
     if column is None:
-        return pd.Index(list(map(f"{letter}%03d".__mod__, range(1, len(table) + 1))), dtype=object, name="id")
+        thousands = [letter, *(f"{letter}{thousand}" for thousand in range(1, len(table) // 1_000 + 1))]
+        rest = [f"{row:03d}" for row in range(1_000)]
+        own = [head + tail for head in thousands for tail in rest]
+        return pd.Index(own[1 : len(table) + 1], dtype=object, name="id")
     given = (str(text).strip() for text in table[column])
     own = [text or f"{letter}{row:03d}" for row, text in enumerate(given, start=1)]
     ids = pd.Index(own, dtype=object, name="id")
@@ -260,28 +266,29 @@ def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, de
         raise InputError(msg)
     shapes = table.geometry.to_numpy()
     there = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    kinds = pd.Series(table.geom_type.to_numpy(), index=table.index)[there]
-    lines = kinds[~kinds.isin(["Point", "MultiPoint", "Polygon", "MultiPolygon"])]
-    if len(lines):
-        first = f"first feature {lines.index[0]}: {lines.iloc[0]}"
-        msg = f"{source}: {len(lines)} features are no places, {first}; expected points or polygons"
+    kind = np.asarray(shapely.get_type_id(shapes))
+    lines = np.flatnonzero(there & ~np.isin(kind, _PLACES))
+    if lines.size:
+        first = f"first feature {table.index[lines[0]]}: {shapes[lines[0]].geom_type}"
+        msg = f"{source}: {lines.size} features are no places, {first}; expected points or polygons"
         raise InputError(msg)
     findings = []
-    areas = int((kinds != "Point").sum())
+    wide = there & (kind != shapely.GeometryType.POINT)
+    areas = int(wide.sum())
     if areas:
         message = f"{areas} of {len(table)} features are areas or groups of points; each stands at one point inside it"
         findings.append(Finding(code="polygon-as-point", source=source, message=message, count=areas))
     xy = np.full((len(table), 2), np.nan)
-    points, wide = shapes[there], (kinds != "Point").to_numpy()
-    points[wide] = shapely.point_on_surface(points[wide])
-    xy[there] = shapely.get_coordinates(points)
-    texts = pd.Series(list(zip(*xy.T.tolist(), strict=True)), index=table.index, dtype=object)
+    points = shapes.copy() if areas else shapes
+    points[wide] = shapely.point_on_surface(shapes[wide])
+    xy[there] = shapely.get_coordinates(points[there])
+    texts = pd.Series(xy.view(np.complex128)[:, 0], index=table.index, copy=True)
     unreadable = np.zeros(len(table), dtype=np.bool_)
     return Located(lonlat=xy, unreadable=unreadable, texts=texts, findings=findings), CRS(crs) if crs else declared
 
 
 def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, datum: str) -> None:
-    known = xy[np.isfinite(xy).all(axis=1)]
+    known = xy[finite_rows(xy)]
     if not len(known):
         return
     lon, lat = np.abs(xy[:, 0]), np.abs(xy[:, 1])
@@ -300,7 +307,7 @@ def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: s
 
 
 def _unplaced(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray(~np.isfinite(lonlat).all(axis=1), dtype=np.bool_)
+    return ~finite_rows(lonlat)
 
 
 def boxed(lonlat: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -320,7 +327,7 @@ def _from_metres(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, cr
     fits = (lon >= west - margin) & (lon <= east + margin) & (lat >= south - margin) & (lat <= north + margin)
     if west > east:
         fits = (lat >= south - margin) & (lat <= north + margin)
-    off = np.isfinite(xy).all(axis=1) & ~fits
+    off = finite_rows(xy) & ~fits
     if off.any():
         text = rows_text(texts, off, f"fall outside the area of {crs.to_string()} ({crs.name})")
         hint = _zone_hint(xy[off], crs.to_epsg())

@@ -78,7 +78,9 @@ class SegmentGrid:
         _deal(xy, segment, grid, begin, which)  # from behind, so that each cell then begins where it should
         empty = np.where(np.diff(begin) > 0, 0, columns + rows_).astype(np.int32)
         row, column = np.divmod(np.flatnonzero(empty == 0), columns)
-        blocks = np.unique(np.column_stack([column, row]) // _BLOCK, axis=0) * _BLOCK
+        some = np.zeros((columns // _BLOCK + 1, rows_ // _BLOCK + 1), np.bool_)
+        some[column // _BLOCK, row // _BLOCK] = True
+        blocks = np.argwhere(some) * _BLOCK
         _spread(empty.reshape(rows_, columns))
         return cls(
             xy=xy,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, distances, geodesics, transform
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def measure_radius(
     radius = np.full(len(people_xy), np.nan)
     owner = np.full(len(people_xy), NO_SITE, np.int32)
     rows = np.flatnonzero(is_open)
-    left = np.flatnonzero(np.isfinite(people_xy).all(axis=1)) if rows.size else np.empty(0, np.intp)
+    left = np.flatnonzero(finite_rows(people_xy)) if rows.size else np.empty(0, np.intp)
     if not left.size:
         return radius, owner
     tree = cKDTree(site_xy[rows])
@@ -69,7 +70,7 @@ def pairs_within(
     """
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
-    rows = np.flatnonzero((limit_m >= 0) & np.isfinite(people_xy).all(axis=1))
+    rows = np.flatnonzero((limit_m >= 0) & finite_rows(people_xy))
     if not rows.size or not len(site_xy):
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
     reach = float(limit_m[rows].max()) * STRETCH

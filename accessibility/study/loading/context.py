@@ -141,8 +141,7 @@ def study_bounds(area: gpd.GeoDataFrame | None, lonlat: NDArray[np.float64] | No
     if area is not None:
         west, south, east, north = area.total_bounds
     elif lonlat is not None:
-        west, south = np.nanmin(lonlat, axis=0)
-        east, north = np.nanmax(lonlat, axis=0)
+        (west, east), (south, north) = ((np.nanmin(axis), np.nanmax(axis)) for axis in np.ascontiguousarray(lonlat.T))
     else:
         return None
     up = margin_m / 110_500.0

@@ -12,7 +12,7 @@ import shapely
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.geo.arrays import absent
+from accessibility.geo.arrays import absent, finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import REACH_M, classify_settings, read_settings, settings_from_codes
 from accessibility.sources.areas import locate, named_rows, read_polygons
@@ -278,7 +278,7 @@ def _districts(
 ) -> tuple[NDArray[np.object_], NDArray[np.bool_], list[Finding]]:
     """Return the district of each row and whether it counts; people without a place always do."""
     n = len(people.ids)
-    nowhere = ~np.isfinite(people.lonlat).all(axis=1)
+    nowhere = ~finite_rows(people.lonlat)
     district = np.full(n, None, dtype=object)
     if "district" in people.columns:
         district[:] = [None if absent(name) or name == "" else name for name in people.columns["district"]]
@@ -472,7 +472,7 @@ def _read_settings(load: Loading, said: Any, names: Any, source: str) -> NDArray
         if _settings_are_codes(load):
             return settings_from_codes(pd.Series(said).astype("string").str.strip().to_numpy(dtype=str), list(names))
         bands = given.bands if isinstance(given, SettlementSource) else None
-        return read_settings(list(said), load.settings.standard.standard.settings, bands)
+        return read_settings(said, load.settings.standard.standard.settings, bands)
     except InputError as error:
         msg = f"{source}: {error}"
         raise InputError(msg) from error

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network
@@ -181,7 +182,7 @@ def check_together(load: Loading, network: Network, demand: Demand, area: gpd.Ge
     name = load.streets.name
     findings = []
     reach = shapely.buffer(shapely.convex_hull(shapely.linestrings(network.node_xy)), _OUTSIDE_NETWORK_M)
-    placed = np.isfinite(demand.xy).all(axis=1)
+    placed = finite_rows(demand.xy)
     outside = placed & ~shapely.contains_xy(reach, demand.xy[:, 0], demand.xy[:, 1])
     people, total = float(demand.population[outside].sum()), float(demand.population.sum())
     text = f"{people:,.0f} of {total:,.0f} people ({people / total:.1%}) live more than 2 km outside its streets"
