@@ -70,7 +70,7 @@ def read_lines(
     except InputError as error:
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
-    return network, _findings(path, said)
+    return network, findings_of(path, said)
 
 
 def write_saved(network: Network) -> gpd.GeoDataFrame:
@@ -122,7 +122,7 @@ def read_graphml(path: Path, foot: FootAccess | None = None) -> tuple[Network, l
     except InputError as error:
         msg = f"{path.name}: {error}"
         raise InputError(msg) from error
-    return network, _findings(path, said)
+    return network, findings_of(path, said)
 
 
 def fingerprints(path: Path) -> dict[str, str]:
@@ -133,7 +133,8 @@ def fingerprints(path: Path) -> dict[str, str]:
     return {file.suffix: sha256_file(file) for file in beside if file.is_file()}
 
 
-def _findings(path: Path, said: Said) -> list[Finding]:
+def findings_of(path: Path, said: Said) -> list[Finding]:
+    """Return what was said of lines or a graph as findings on a file."""
     return [
         Finding(code=code, source=path.name, message=f"{count:,} {text}", count=count)
         for code, (count, text) in said.items()

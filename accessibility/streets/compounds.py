@@ -47,7 +47,7 @@ def enclose_lanes(network: Network) -> tuple[Network, NDArray[np.bool_]]:
     has_main[network.components[ends[public & main[part[ends]]]]] = True
     enclosed: NDArray[np.bool_] = public & (~main & meets_private)[part[ends]] & has_main[network.components[ends]]
     if enclosed.any():
-        network = replace(network, private=network.private | enclosed, enclosed=enclosed)
+        network = replace(network, private=network.private | enclosed, enclosed=network.enclosed | enclosed)
     return network, enclosed
 
 

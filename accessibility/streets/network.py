@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
@@ -14,7 +15,7 @@ from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, as_flags, filled, read_only, refuse
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
-from accessibility.streets.foot import FERRY
+from accessibility.streets.foot import FERRY, FootAccess
 from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
 from accessibility.streets.packed import Packed
 from accessibility.streets.search.impedance import IMPASSABLE, Impedance
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
-    from accessibility.streets.foot import FootAccess
     from accessibility.streets.spelling import Said
 
 STEPS = "steps"
@@ -57,6 +57,28 @@ class Origin:
 
     main: NDArray[np.bool_]
     sealed: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Provenance(Frozen):
+    """How streets were read: a study of them finds water, names and buildings in the same file, and says the same.
+
+    Parameters
+    ----------
+    path
+        The OpenStreetMap extract; None of lines and graphs in memory.
+    foot
+        The foot-access table that judged them.
+    findings
+        What was set aside in an extract or looks suspicious.
+    said
+        The same of lines and graphs: how many there are of each kind, and what they are.
+    """
+
+    path: Path | None = None
+    foot: FootAccess
+    findings: tuple[Any, ...] = ()
+    said: Said = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,6 +175,8 @@ class Network(Frozen):
         Of a cut from a larger network: what its edges are there.
     pieces
         Of streets that were edited: which edges of which network these are pieces of, and what they cost.
+    provenance
+        How they were read; None of arrays.
     crs
         A projected coordinate system in metres.
 
@@ -190,6 +214,7 @@ class Network(Frozen):
     node_ids: NDArray[np.int64] = None  # type: ignore[assignment]
     origin: Origin | None = None
     pieces: CutStreets | None = None
+    provenance: Provenance | None = None
     crs: CRS
 
     def __post_init__(self) -> None:
@@ -553,11 +578,13 @@ class Network(Frozen):
         options = LineOptions(noded=noded, crs=crs, foot=foot)  # type: ignore[arg-type]
         fields, said = read_frame(lines, options)
         _warn(said)
-        return cls(**fields)
+        return cls(**fields, provenance=Provenance(foot=foot or FootAccess(), said=said))
 
     @classmethod
     def from_osm(cls, path: str | os.PathLike[str], *, foot: FootAccess | None = None) -> Network:
         """Return the walkable network of an OpenStreetMap extract, as a study reads it.
+
+        It knows its file: a study of it draws the water and the names there, and says whose data they are.
 
         Parameters
         ----------
@@ -600,7 +627,8 @@ class Network(Frozen):
         for finding in findings:
             if finding.is_warning:
                 warn(str(finding), AccessibilityWarning, stacklevel=2)
-        return network  # type: ignore[no-any-return]
+        read = Provenance(path=Path(path).resolve(), foot=foot or FootAccess(), findings=tuple(findings))
+        return replace(network, provenance=read)  # type: ignore[no-any-return]
 
     @classmethod
     def from_networkx(cls, graph: nx.Graph[Any], *, crs: object = None, foot: FootAccess | None = None) -> Network:
@@ -651,7 +679,7 @@ class Network(Frozen):
         """
         fields, said = read_graph(graph, crs=crs, foot=foot)
         _warn(said)
-        return cls(**fields)
+        return cls(**fields, provenance=Provenance(foot=foot or FootAccess(), said=said))
 
     @classmethod
     def from_tables(

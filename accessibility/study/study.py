@@ -122,7 +122,7 @@ class Study(Frozen):
     @classmethod
     def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
         cls,
-        network: Network,
+        network: Network | str | Path | Mapping[str, Any],
         people_: object,
         outlets: object,
         /,
@@ -130,24 +130,34 @@ class Study(Frozen):
         banks: object = None,
         candidates: object = None,
         districts: object = None,
-        people: str = "population",
+        people: str | None = None,
         district: str = "name",
-        settings: str | Callable[[Any], Any] | None = None,
+        totals: str | None = None,
+        reconcile: bool = False,
+        settings: str | Callable[[Any], Any] | Mapping[str, Any] | None = None,
         limit: str | None = None,
-        groups: Sequence[str] = (),
+        groups: Sequence[str] | Mapping[str, str] = (),
         coordinates: str | None = None,
-        split_cells: float | None = None,
+        split_cells: float | Literal["buildings"] | None = None,
+        elevation: str | Path | None = None,
         standard: Standard | None = None,
-        walker: Walker | None = None,
+        walker: Walker | Mapping[str, Any] | None = None,
+        siting: Conditions | Mapping[str, Any] | None = None,
+        uncertainty: Mapping[str, Any] | None = None,
         name: str = "Study",
         attribution: str | None = None,
+        map_approval: str = "",
     ) -> Study:
         """Return a study of values in memory; they are read as the files of a ``study.toml`` are.
+
+        Any input may also be the path of a file, or a dict as ``[inputs]`` of a ``study.toml`` has it, whose path may
+        be a value in turn: ``banks={"path": frame, "columns": {"partner": "agreed"}}``, ``{"osm": "amenity=bank"}``.
 
         Parameters
         ----------
         network
-            Streets, from `Network.from_osm`, `Network.from_networkx` or `Network.from_gdf`.
+            Streets, from `Network.from_osm`, `Network.from_networkx` or `Network.from_gdf`. Streets of an extract bring
+            its water, names and attribution.
         people_
             `Demand`, a ``GeoDataFrame`` of points or polygons, or a ``DataFrame`` with columns of coordinates under
             their usual names (``lon``, ``lng``, 经度, ...).
@@ -157,23 +167,37 @@ class Study(Frozen):
         districts
             A ``GeoDataFrame`` of polygons.
         people, district
-            Column of the people, and of the districts' names (or these are the index).
+            Column of the people (one with a usual name such as ``population`` or 常住人口 if None), and of the
+            districts' names (or these are the index).
+        totals, reconcile
+            Column of the districts' official numbers of people, which are compared with those that are read; whether
+            people are multiplied to them.
         settings
-            ``degurba``; the column of people, or of districts, that names them; one setting for everybody; or a rule,
-            called with the people, that returns one a row. If not given the column ``setting`` where there is one, else
-            ``degurba``. They are those of the `standard`: ``urban``, ``town`` and ``rural``, or others it names.
+            ``degurba``; the column of people, or of districts, that names them; one setting for everybody; a rule,
+            called with the people, that returns one a row; or a dict as ``[settlement] from`` has it, whose polygons
+            may be a ``GeoDataFrame``. If not given the column ``setting`` where there is one, else ``degurba``. They
+            are those of the `standard`: ``urban``, ``town`` and ``rural``, or others it names.
         limit
             Column of the people: what is near enough for each, ``10 min`` or ``3 km``, in place of the rule of their
             setting, which stands where there is nothing. The limits of a `Demand` stand without a word.
         groups
-            Columns of people who are told apart.
+            Columns of people who are told apart, or the name of each group to its column.
         coordinates, split_cells
             Of tables without geometry (``WGS84``, ``GCJ-02``, ``BD-09``, ``EPSG:n``); metres of the parts that share
-            the people of polygons too wide for a walk.
+            the people of polygons too wide for a walk, or ``buildings`` of the extract.
+        elevation
+            A raster of heights, by which slopes are slower.
         standard, walker
-            What near enough means and how people walk; the policy standard and 1.0 m/s if not given.
-        name, attribution
-            Of the study; its data attribution.
+            What near enough means and how people walk; the policy standard and 1.0 m/s if not given. The latter also as
+            ``[walking]`` has it: ``{"walker": "elderly", "slope": "naismith"}``.
+        siting
+            What opening costs and what every proposal keeps to, as ``[siting]`` has it: ``{"cost": {"bank": 1, "new":
+            5}, "spacing_m": 500}``; or `Conditions` alone.
+        uncertainty
+            How large the errors of the inputs are, as ``[uncertainty]`` has it: ``{"draws": 500, "outlets":
+            "surveyed"}``.
+        name, attribution, map_approval
+            Of the study; its data attribution; the number under which its map may be published.
 
         Returns
         -------
@@ -194,25 +218,19 @@ class Study(Frozen):
         >>> at = shapely.points([(5009e2, 34e5), (502e3, 34e5)])
         >>> homes = gpd.GeoDataFrame({"pop": [30, 10]}, geometry=at, **metres)
         >>> halls = gpd.GeoDataFrame({"name": ["Hall"]}, geometry=shapely.points([(5e5, 34e5)]), **metres)
-        >>> study = acc.Study.of(road, homes, halls, people="pop", settings="urban")
+        >>> study = acc.Study.of(road, homes, halls, people="pop", settings="urban", siting={"spacing_m": 300})
         >>> study.coverage().share
         0.75
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
         rule, of = (settings, None) if callable(settings) else (None, settings)
-        columns = Columns(population=people, district=district, limit=limit, groups=groups, rule=rule)
-        terms = StudyTerms(
-            name=name,
-            attribution=attribution,
-            settings=of,
-            groups=groups,
-            coordinates=coordinates,
-            split_cells=split_cells,
-            standard=Standard() if standard is None else standard,
-            walker=Walker() if walker is None else walker,
-        )
-        load = settle_terms(hold_inputs(people_, sites, districts, columns), terms)
-        return cls(path=Path(name), settings=load.settings, **gather_inputs(load, name, lambda _: None, network))
+        columns = Columns(population=people, district=district, totals=totals, limit=limit, groups=groups, rule=rule)
+        said: dict[str, Any] = {"name": name, "attribution": attribution, "map_approval": map_approval}
+        said |= {"settings": of, "coordinates": coordinates, "split_cells": split_cells, "reconcile": reconcile}
+        said |= {"elevation": elevation, "standard": standard or Standard(), "walker": walker or Walker()}
+        terms = StudyTerms(**said, siting=siting or {}, uncertainty=uncertainty or {})
+        load = settle_terms(hold_inputs(network, people_, sites, districts, columns), terms)
+        return cls(path=Path(name), settings=load.settings, **gather_inputs(load, name, lambda _: None))
 
     def __repr__(self) -> str:
         """Return the name, people and sites."""

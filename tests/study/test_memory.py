@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +14,21 @@ import pytest
 import shapely
 import worlds
 from conftest import STEP_DEG
+from osmfiles import node, relation, way, write_osm
+from pydantic import ValidationError
 
 import accessibility as acc
 from accessibility import InputError, Rule, Standard, Study, Walker
+from accessibility.siting import Conditions
+from accessibility.standards import SETTINGS
+from accessibility.streets.foot import FootAccess
+from accessibility.study.schema import StudyFile, _tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility.cli.factfinding import Measured
+    from accessibility.study.loading.context import Loading
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* findings on the inputs")
 
@@ -153,7 +162,14 @@ def test_polygons_wider_than_a_walk_are_shared_or_refused(read: Study) -> None:
     ("changed", "said"),
     [
         ({"people_": [1, 2]}, "people is list; expected a DataFrame or a GeoDataFrame"),
-        ({"outlets": "outlets.csv"}, "outlets is str; expected a DataFrame"),
+        ({"outlets": "outlets.csv"}, r"outlets\.csv: no such file"),
+        ({"outlets": 7}, "outlets is int; expected a DataFrame"),
+        ({"siting": {"spacing": 3}}, r"Study\.of: siting\.spacing: unknown key; did you mean spacing_m"),
+        ({"siting": Conditions(floor=0.3)}, r"Study\.of: siting\.floor: unknown key"),
+        ({"uncertainty": {"draws": 1}}, r"Study\.of: uncertainty\.draws: found 1; Input should be greater than"),
+        ({"banks": {"osm": "amenity=bank"}}, "osm = ... reads an OpenStreetMap extract"),
+        ({"walker": {"access": "china"}}, "walker says access of streets that were read before"),
+        ({"totals": "census"}, "totals is 'census', a column of districts, and there are none; expected districts"),
         ({"people": "heads"}, "people: no column 'heads'; it has id, population, setting"),
         ({"settings": "suburb"}, "settings is 'suburb'; expected 'degurba', one of urban, town, rural, or a column"),
         ({"districts": pd.DataFrame({"name": ["A"]})}, "districts: a table without geometry"),
@@ -164,6 +180,275 @@ def test_what_is_no_table_is_refused(read: Study, changed: dict[str, Any], said:
     people, outlets = changed.pop("people_", held["people"]), changed.pop("outlets", held["outlets"])
     with pytest.raises(InputError, match=said):
         Study.of(read.network, people, outlets, **changed)
+
+
+SECTIONS = {"walking": "walker", "siting": "siting", "uncertainty": "uncertainty"}
+ROLES = ("banks", "candidates")
+GUESSES: tuple[Any, ...] = (
+    *("other.gpkg", "other.npz", 3, 0.7, 7.5, True, False, 99, 150.0, "per_km2", "buildings", "amenity=bank", "GCJ-02"),
+    *("elderly", "tobler", "naismith", "china", "radius", ["speed"], [["a", "b"]], {"x": "y"}, {"name": "y"}),
+    *({"urban": 0.5}, {"steps": 0.5}, {"urban": 99.0}, {"walk_minutes": 7}, {"kilometres": 7}),
+)
+BASES: dict[tuple[str, ...], dict[str, Any]] = {
+    ("inputs", "network"): {"path": "roads.gpkg"},
+    ("inputs", "population"): {"path": "people.csv"},
+    ("inputs", "area"): {"path": "area.gpkg"},
+    **{("inputs", role): {"path": "sites.csv"} for role in ("outlets", *ROLES)},
+    ("inputs", "elevation"): {"path": "dem.tif"},
+    ("settlement", "from"): {"column": "zone"},
+    **{("standard", setting): {"kilometres": 9} for setting in SETTINGS},
+}
+
+
+def files(place: tuple[str, ...], table: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole study.toml in which one table is another."""
+    content: dict[str, Any] = {"inputs": {name: BASES["inputs", name] for name in ("network", "population", "outlets")}}
+    content["inputs"]["area"] = BASES["inputs", "area"]
+    inner = content
+    for step in place[:-1]:
+        inner = inner.setdefault(step, {})
+    if place:
+        inner[place[-1]] = table
+    return content if place else content | table
+
+
+def told(content: dict[str, Any]) -> StudyFile | None:
+    with suppress(ValidationError):
+        return StudyFile.model_validate(content)
+    return None
+
+
+def leaves() -> list[tuple[tuple[str, ...], str]]:
+    tables = dict(_tables(StudyFile))
+    return [(place, key) for place, keys in tables.items() for key in keys if (*place, key) not in tables]
+
+
+@pytest.mark.parametrize(("place", "key"), leaves(), ids=lambda part: part if isinstance(part, str) else ".".join(part))
+def test_whatever_a_study_file_can_say_a_study_in_memory_can(
+    monkeypatch: pytest.MonkeyPatch, place: tuple[str, ...], key: str
+) -> None:
+    plain, base = told(files((), {})), BASES.get(place, {})
+    tables = [table | {key: guess} for guess in GUESSES for table in (base, {}, base | {"saved": True}, {"place": "X"})]
+    said = [content for content in (files(place, table) for table in tables) if told(content) not in (None, plain)]
+    assert said, f"no value was found for {'.'.join((*place, key))}: add one to GUESSES"
+    content, wanted = said[0], told(said[0])
+    assert wanted is not None
+    inputs = content.pop("inputs")
+    network, people, outlets = (inputs.pop(name) for name in ("network", "population", "outlets"))
+    asked: dict[str, Any] = {"districts": inputs.pop("area"), "name": ""}
+    asked |= {"elevation": inputs.pop("elevation")["path"]} if "elevation" in inputs else {}
+    asked |= {name: inputs.pop(name) for name in ROLES if name in inputs}
+    asked |= {argument: content.pop(section) for section, argument in SECTIONS.items() if section in content}
+    asked |= {"settings": content.pop("settlement")["from"]} if "settlement" in content else {}
+    if content.pop("standard", None):
+        asked["standard"] = wanted.standard.standard
+    kept: list[StudyFile] = []
+
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def stop(load: Loading, *_: object) -> None:
+        kept.append(load.settings)
+        raise Enough
+
+    monkeypatch.setattr("accessibility.study.study.gather_inputs", stop)
+    with pytest.raises(Enough):
+        Study.of(network, people, outlets, **(asked | content))
+    assert not inputs
+    found = kept[0]
+    assert found.standard.standard == wanted.standard.standard
+    assert found.walking.the_walker == wanted.walking.the_walker
+    assert found.walking.foot == wanted.walking.foot
+    assert found.walking.slope_factor is wanted.walking.slope_factor
+    ours, theirs = (one.model_dump(exclude={"standard", "walking"}) for one in (found, wanted))
+    assert ours == theirs
+
+
+def lake_town(folder: Path, **tags: str) -> Path:
+    """Write a town by a lake: streets, a compound with an unmarked lane, houses, a hall, a bank, a quarter."""
+    step, north = STEP_DEG / 2, 250 / 110_900.0
+    places = [node(10 * j + i + 1, 108.2 + i * step, 30.5 + j * north) for i in range(5) for j in range(4)]
+    hall = node(101, 108.2, 30.5003, amenity="townhall", name="Hall")
+    bank = node(102, 108.2 + 4 * step, 30.5003, amenity="bank", name="Bank", partner="yes")
+    named = node(103, 108.201, 30.501, place="village", name="Lakeside")
+    corners = [(-0.3, -0.3), (4.6, -0.3), (4.6, 3.4), (-0.3, 3.4)]
+    border = [node(200 + k, 108.2 + x * step, 30.5 + y * north) for k, (x, y) in enumerate(corners)]
+    shore = [node(300 + k, 108.2 + (1.2 + x) * step, 30.5 + (2.2 + y) * north) for k, (x, y) in enumerate(SQUARE)]
+    homes = [
+        node(400 + 4 * at + k, 108.2 + (i + 0.2 + x / 20) * step, 30.5 + (j + 0.1 + y / 20) * north)
+        for at, (i, j) in enumerate([(0, 0), (2, 0), (3, 1), (3, 2)])
+        for k, (x, y) in enumerate(SQUARE)
+    ]
+    streets = [
+        *(way(j + 1, [10 * j + i + 1 for i in range(5)]) for j in range(3)),
+        way(5, [1, 11, 21], {"highway": "residential", "name": "Shore Street"}),
+        way(6, [3, 13, 23]),
+        way(7, [25, 35], {"highway": "service", "access": "private"}),
+        way(8, [35, 34], {"highway": "footway"}),
+        way(9, [5, 15, 25], {"highway": "trunk"}),
+    ]
+    lake = way(30, [300, 301, 302, 303, 300], {"natural": "water", "name": "Lake"})
+    houses = [
+        way(
+            40 + at,
+            [400 + 4 * at + k for k in (0, 1, 2, 3, 0)],
+            {"building": "house"} | ({"building:levels": "3"} if at else {}),
+        )
+        for at in range(4)
+    ]
+    around = {"boundary": "administrative", "admin_level": "8", "name": "Lakeside", "type": "boundary"} | tags
+    ring, area = way(50, [200, 201, 202, 203, 200], {"note": "border"}), relation(60, [("way", 50, "outer")], around)
+    objects = [*places, hall, bank, named, *border, *shore, *homes, *streets, lake, *houses, ring, area]
+    return write_osm(folder / "town.osm", *objects)
+
+
+SQUARE = ((0.0, 0.0), (0.6, 0.0), (0.6, 0.6), (0.0, 0.6))
+
+
+def test_streets_of_an_extract_bring_its_water_names_buildings_and_attribution(tmp_path: Path) -> None:
+    file = lake_town(tmp_path, population="400")
+    step = STEP_DEG / 2
+    middles = [(108.2 + (i + 0.35) * step, 30.5 + 0.001 + j * 250 / 110_900.0) for i in range(4) for j in range(3)]
+    cells = gpd.GeoDataFrame(
+        {"id": [f"c{at}" for at in range(12)], "population": range(10, 130, 10), "setting": "urban"},
+        geometry=[shapely.Point(at).buffer(step / 4) for at in middles],
+        crs=4326,
+    )
+    cells.to_file(tmp_path / "cells.gpkg")
+    (tmp_path / "study.toml").write_text(
+        """
+        name = "Lakeside"
+        [walking]
+        access = "china"
+        [inputs]
+        area = { admin_level = 8 }
+        network = { path = "town.osm" }
+        population = { path = "cells.gpkg", setting = "setting", split_cells = "buildings" }
+        outlets = { osm = "amenity=townhall" }
+        banks = { osm = "amenity=bank" }
+        [siting]
+        spacing_m = 40
+        """,
+        encoding="utf-8",
+    )
+    read = acc.read_study(tmp_path / "study.toml", cache=tmp_path / "cache")
+    streets = acc.Network.from_osm(file, foot=FootAccess(access="china"))
+    study = Study.of(
+        pickle.loads(pickle.dumps(streets)),  # noqa: S301
+        cells,
+        {"osm": "amenity=townhall"},
+        banks={"osm": "amenity=bank"},
+        districts={"admin_level": 8},
+        split_cells="buildings",
+        siting=Conditions(spacing_m=40),
+        name="Lakeside",
+    )
+    now, wanted = study.coverage(), read.coverage()
+    assert read.network.enclosed.any()
+    for name in ("covered", "walk_s", "metres", "nearest"):
+        np.testing.assert_array_equal(getattr(now, name), getattr(wanted, name), name)
+    pd.testing.assert_frame_equal(study.table(), read.table())
+    assert study.attribution == read.attribution == ("© OpenStreetMap contributors, ODbL",)
+    assert len(study.water) == 1
+    assert study.water.equals(read.water)
+    assert "Lakeside" in set(study.names["name"])
+    assert study.names.equals(read.names)
+    with pytest.raises(InputError, match="in water"):
+        study.refuse_place("a site", 108.2 + 1.5 * step, 30.5 + 2.5 * 250 / 110_900.0)
+    assert study.map().get_root().render().count("Lake") == read.map().get_root().render().count("Lake") > 0
+    assert [str(one).replace("people:", "cells.gpkg:") for one in study.findings] == [*map(str, read.findings)]
+    ours, theirs = study.manifest(), read.manifest()
+    assert ours["values"] == theirs["values"]
+    assert ours["totals"] == theirs["totals"]
+    assert ours["inputs"]["network"] == theirs["inputs"]["network"]
+    assert set(theirs["inputs"]) - set(ours["inputs"]) == {"population"}
+    again = acc.read_study(study.save(tmp_path / "saved"))
+    assert again.coverage().covered_people == now.covered_people
+    assert len(again.water) == 1
+    assert again.attribution == read.attribution
+
+
+def test_lines_and_graphs_are_read_as_their_files_are(tmp_path: Path) -> None:
+    at = [(0, 0), (900, 0), (900, 300), (900, 500), (900, 900), (2_500, 0), (9_000, 0)]
+    rows = [("residential", "", 0, 1), ("service", "private", 1, 2), ("footway", "", 2, 3), ("pillar", "", 3, 4)]
+    rows += [("residential", "", 1, 5), ("residential", "", 5, 6)]
+    xy = [(worlds.ORIGIN[0] + x, worlds.ORIGIN[1] + y) for x, y in at]
+    table = {"highway": [kind for kind, *_ in rows], "access": [access for _, access, *_ in rows]}
+    ways = gpd.GeoDataFrame(table, geometry=[shapely.LineString([xy[u], xy[v]]) for *_, u, v in rows], crs=worlds.CRS)
+    homes = gpd.GeoDataFrame(
+        {"id": ["a", "b"], "population": [30, 10], "setting": "urban"},
+        geometry=shapely.points([xy[3], xy[6]]),
+        crs=worlds.CRS,
+    )
+    halls = gpd.GeoDataFrame({"id": ["O1"], "name": ["Hall"]}, geometry=shapely.points([xy[0]]), crs=worlds.CRS)
+    for name, frame in (("roads", ways), ("people", homes), ("outlets", halls)):
+        frame.to_file(tmp_path / f"{name}.gpkg")
+    (tmp_path / "study.toml").write_text(
+        """
+        [inputs]
+        network = { path = "roads.gpkg" }
+        population = { path = "people.gpkg", setting = "setting" }
+        outlets = { path = "outlets.gpkg" }
+        """
+    )
+    read = acc.read_study(tmp_path / "study.toml", cache=tmp_path / "cache")
+    assert read.network.enclosed.sum() == 1
+    with pytest.warns(acc.AccessibilityWarning, match="pillar"):
+        network = acc.Network.from_gdf(ways)
+    study = Study.of(network, homes, halls)
+    assert study.coverage().walk_s.tolist() == read.coverage().walk_s.tolist()
+    np.testing.assert_array_equal(study.network.enclosed, read.network.enclosed)
+    assert [str(one).replace("network:", "roads.gpkg:") for one in study.findings] == [*map(str, read.findings)]
+    graph = Study.of(acc.Network.from_networkx(read.network.to_networkx()), homes, halls)
+    assert graph.coverage().covered.tolist() == read.coverage().covered.tolist()
+    assert study.manifest()["inputs"] == {}
+
+
+def test_a_value_may_stand_where_a_table_says_its_path(read: Study) -> None:
+    held = frames(read)
+    wide = held["people"].rename(columns={"population": "常住人口"})
+    zones = gpd.GeoDataFrame({"zone": ["rural"]}, geometry=[shapely.box(108, 30, 109, 31)], crs=4326)
+    wards = gpd.GeoDataFrame({"ward": ["All"], "census": [620]}, geometry=[shapely.box(108, 30, 109, 31)], crs=4326)
+    study = Study.of(
+        read.network,
+        {"path": wide, "reconcile": True},
+        held["outlets"],
+        banks={"path": held["banks"].assign(agreed="yes"), "columns": {"partner": "agreed"}},
+        districts={"path": wards, "name": "ward", "population": "census"},
+        settings={"polygons": zones, "column": "zone"},
+    )
+    assert study.sites.open.tolist() == [True, True]
+    assert study.demand.population.tolist() == [20, 40, 80, 160, 320]
+    assert set(study.demand.setting) == {"rural"}
+    assert study.district_names == ["All"]
+    same = Study.of(read.network, wide, held["outlets"], districts=wards, district="ward", totals="census")
+    assert any("620" in str(finding) for finding in same.findings)
+    assert same.demand.population.sum() == 310
+    scaled = Study.of(
+        read.network, wide, held["outlets"], districts=wards, district="ward", totals="census", reconcile=True
+    )
+    assert scaled.demand.population.tolist() == study.demand.population.tolist()
+
+
+def test_files_may_stand_beside_values(read: Study) -> None:
+    folder = read.path.parent
+    held = frames(read)
+    study = Study.of(
+        folder / "roads.osm",
+        str(folder / "people.csv"),
+        held["outlets"],
+        banks=folder / "banks.csv",
+        people="population",
+        settings="setting",
+        coordinates="WGS84",
+    )
+    assert study.coverage().covered.tolist() == read.coverage().covered.tolist()
+    assert study.sites.ids.tolist() == read.sites.ids.tolist()
+    assert set(study.manifest()["inputs"]) == {"network", "population", "banks"}
+    with pytest.raises(InputError, match="settings is a rule, which is asked of people in memory"):
+        Study.of(read.network, folder / "people.csv", held["outlets"], settings=lambda _: "urban")
+    with pytest.raises(InputError, match="expected 'degurba', or a column of theirs: people are read from a file"):
+        Study.of(read.network, folder / "people.csv", held["outlets"], settings="urban")
 
 
 def test_the_sample_from_memory_has_the_figure_of_its_files(sample_measured: Measured) -> None:

@@ -14,6 +14,7 @@ from commands import call
 
 import accessibility as acc
 from accessibility.streets.network import PER_EDGE
+from accessibility.study.doubting import coordinate_ways, official_counts
 from accessibility.study.study import Study
 
 if TYPE_CHECKING:
@@ -81,8 +82,7 @@ def study_of(network: acc.Network, **changed: Any) -> Study:
         geometry=shapely.points([(E + 1500, N + 1290), (E + 500, N + 510)]),
         crs=CRS,
     )
-    halves = [shapely.box(E - 300, N - 300, E + 700, N + 1600), shapely.box(E + 700, N - 300, E + 1900, N + 1600)]
-    districts = gpd.GeoDataFrame({"name": ["城关镇", "East & West"]}, geometry=halves, crs=CRS)
+    districts = counted()[["name", "geometry"]]
     asked: dict[str, Any] = {
         "banks": banks,
         "candidates": candidates,
@@ -132,6 +132,13 @@ def edited() -> acc.Network:
     return network
 
 
+def counted() -> gpd.GeoDataFrame:
+    """Return two districts with their official people, and a setting of everybody there."""
+    halves = [shapely.box(E - 300, N - 300, E + 700, N + 1600), shapely.box(E + 700, N - 300, E + 1900, N + 1600)]
+    table = {"name": ["城关镇", "East & West"], "census": [1_900, 1_111], "zone": ["rural", "urban"]}
+    return gpd.GeoDataFrame(table, geometry=halves, crs=CRS)
+
+
 def assert_same(study: Study, again: Study) -> None:
     """Compare two studies in all that they are asked."""
     for name in ("length_m", "slope_factor", *PER_EDGE):
@@ -178,8 +185,24 @@ def assert_same(study: Study, again: Study) -> None:
         there, here = getattr(again, name), getattr(study, name)
         assert there.drop(columns="geometry").astype(str).equals(here.drop(columns="geometry").astype(str))
         assert (there.geometry == here.geometry).all()
-    assert again.settings.uncertainty.errors == study.settings.uncertainty.errors
-    assert again.settings.siting.conditions == study.settings.siting.conditions
+    assert_settings_alike(study, again)
+
+
+def assert_settings_alike(study: Study, again: Study) -> None:
+    """Compare what two studies say beside their inputs: siting, errors, walking, official counts."""
+    wanted, found = study.settings, again.settings
+    assert found.siting.model_dump(exclude={"generate"}) == wanted.siting.model_dump(exclude={"generate"})
+    roles = {"outlets", "banks", "candidates"}  # said in words where their tables said it
+    assert found.uncertainty.model_dump(exclude=roles) == wanted.uncertainty.model_dump(exclude=roles)
+    now = study.coverage()
+    ways = [coordinate_ways(one, now, found.uncertainty.errors).tolist() for one in (again, study)]
+    assert ways[0] == ways[1]
+    assert found.map_approval == wanted.map_approval
+    assert (found.walking.slope_factor, found.walking.foot) == (wanted.walking.slope_factor, wanted.walking.foot)
+    counts = [official_counts(one) for one in (again, study)]
+    assert (counts[0] is None) == (counts[1] is None)
+    if counts[0] is not None and counts[1] is not None:
+        np.testing.assert_array_equal(counts[0].middle, counts[1].middle)
 
 
 def assert_answers_alike(study: Study, again: Study) -> None:
@@ -237,13 +260,45 @@ WORLDS: dict[str, Callable[[], Study]] = {
         streets(private=[False] * 6 + [True] * 2 + [False], oneway=[True] + [False] * 8), crs=4326
     ),
     "edited streets": lambda: study_of(edited()),
+    "all that a study file says besides": lambda: study_of(
+        streets(slope_factor=np.linspace(0.8, 1.6, 18).reshape(9, 2)),
+        siting={
+            "cost": {"bank": 1.5, "new": 4},
+            "cost_unit": "k€",
+            "generate": True,
+            "generate_spacing_m": 310.5,
+            "quotas": {"农行": 2},
+            "spacing_m": 55,
+            "exclusive": [["B2", "C1"]],
+            "floors": {"城关镇": 0.01},
+            "required": ["C1"],
+            "forbidden": ["C2"],
+        },
+        uncertainty={
+            "draws": 7,
+            "seed": 5,
+            "without": ["speed"],
+            "outlets": "surveyed",
+            "banks": 35,
+            "people": {"cell": 0.1, "block": 0.2},
+            "missing": {"steps": 0.3},
+            "snapping_m": 11,
+            "home_m": 6,
+            "speed_m_s": 0.2,
+        },
+        walker={"walker": "elderly", "slope": "naismith", "signal_delay_s": 12},
+        map_approval="GS(2026)0001",
+    ),
+    "official totals": lambda: study_of(streets(), districts=counted(), totals="census"),
+    "people held to official totals": lambda: study_of(streets(), districts=counted(), totals="census", reconcile=True),
+    "settings of polygons": lambda: study_of(streets(), settings={"polygons": counted(), "column": "zone"}),
     "radius": lambda: study_of(
         streets(), standard=acc.Standard(rural=acc.Rule.distance(0.4, along="radius")), settings="rural"
     ),
 }
 
 
-ASKED = ("settings by density", "hexagons of another system", "edited streets")
+ASKED = ("all that a study file says besides", "settings by density", "hexagons of another system", "edited streets")
 
 
 @pytest.mark.filterwarnings("ignore::accessibility.AccessibilityWarning")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.sources.tables.reading import HeldTable
+    from accessibility.streets.network import Network
     from accessibility.study.schema import StudyFile
 
 Bounds = tuple[float, float, float, float]
@@ -43,16 +44,25 @@ class Loading:
         Folder for parsed networks.
     held
         Tables in memory, by the name that stands in the settings as their path.
+    network
+        Streets in memory; None where they are read.
     """
 
     settings: StudyFile
     folder: Path
     cache: Path
     held: Mapping[str, HeldTable] = field(default_factory=dict)
+    network: Network | None = None
 
     def file(self, path: Path) -> Path:
         """Return the path of an input."""
         return path if path.is_absolute() else self.folder / path
+
+    def is_held(self, path: Path) -> bool:
+        """Return whether an input is in memory."""
+        read = None if self.network is None else self.network.provenance
+        of_streets = self.network is not None and (read is None or read.path is None)
+        return str(path) in self.held or (of_streets and path == self.settings.inputs.network.path)
 
     def table(self, path: Path) -> Path | HeldTable:
         """Return the table of an input: its path, or the value where it is held in memory."""
@@ -111,13 +121,17 @@ def assumed_datum(path: Path, coordinates: str | None) -> list[Finding]:
 
 
 def input_files(load: Loading) -> dict[str, Path]:
-    """Return the file of each input that the study names."""
+    """Return the file of each input that the study names; what is in memory has none."""
     inputs = load.settings.inputs
     named = {
         name: getattr(inputs, name)
         for name in ("area", "network", "population", "elevation", "outlets", "banks", "candidates")
     }
-    given = {name: load.file(table.path) for name, table in named.items() if table is not None and table.path}
+    given = {
+        name: load.file(table.path)
+        for name, table in named.items()
+        if table is not None and table.path and not load.is_held(table.path)
+    }
     asked = load.asked
     if asked is not None:
         sites = {name: getattr(inputs, name) for name in ("outlets", "banks", "candidates")}
@@ -129,7 +143,7 @@ def input_files(load: Loading) -> dict[str, Path]:
     if inputs.area is not None and inputs.area.table:
         given["table of the area"] = load.file(inputs.area.table)
     source = load.settings.settlement.source
-    if isinstance(source, SettlementSource) and source.polygons:
+    if isinstance(source, SettlementSource) and source.polygons and not load.is_held(source.polygons):
         given["settlement"] = load.file(source.polygons)
     saved = {name: getattr(inputs.network, name) for name in ("edits", "water", "names")}
     saved |= {"shapes": people.shapes, "grids": getattr(source, "grids", None)}

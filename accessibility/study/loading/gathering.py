@@ -14,14 +14,9 @@ from accessibility.study.loading.streets import check_together, load_heights, lo
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accessibility.sources.checks import Finding
-    from accessibility.streets.network import Network
 
-
-def gather_inputs(
-    load: Loading, source: str, step: Callable[[str], None], network: Network | None = None
-) -> dict[str, Any]:
-    """Return the fields of a study but for its path and settings; its streets are read where they are not given.
+def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> dict[str, Any]:
+    """Return the fields of a study but for its path and settings.
 
     Parameters
     ----------
@@ -31,11 +26,8 @@ def gather_inputs(
         What findings are said of, in a warning.
     step
         Called with the name of each step as it begins.
-    network
-        The streets, where they are known.
     """
     settings = load.settings
-    of_network: list[Finding] = []
     name = settings.name or load.folder.name
     step("Districts")
     area, of_area = load_area(load)
@@ -45,8 +37,7 @@ def gather_inputs(
     step("Settings and districts")
     inhabitants, of_places = place_people(load, area, people)
     step("Streets")
-    if network is None:
-        network, of_network = load_network(load, bounds)
+    network, of_network = load_network(load, bounds)
     network, of_heights = load_heights(load, network)
     of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
@@ -65,6 +56,6 @@ def gather_inputs(
         "shapes": inhabitants.shapes,
         "density": inhabitants.density,
         "districts": area,
-        "inputs": {} if load.held else input_files(load),
+        "inputs": input_files(load),
         "findings": findings,
     }

@@ -47,10 +47,13 @@ _HIGH_SHARE = 0.05
 def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
     """Return the streets within `bounds`, lanes that only private ways lead to made private too.
 
-    Streets that a study saved are read as they are.
+    Streets that a study saved, were edited or given as arrays are taken as they are; those in memory are not cut.
     """
     if load.settings.inputs.network.saved:
         return _saved(load), []
+    given = load.network
+    if given is not None and (given.provenance is None or given.pieces is not None):
+        return given, []
     network, findings = _read(load, bounds)
     if network.closed.any():
         message = (
@@ -77,6 +80,9 @@ def _saved(load: Loading) -> Network:
 
 
 def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]:
+    if load.network is not None:
+        read = load.network.provenance
+        return load.network, [] if read is None else [*read.findings, *lines.findings_of(load.streets, read.said)]
     path, table = load.streets, load.settings.inputs.network
     foot = load.settings.walking.foot
     suffix = path.suffix.lower()
