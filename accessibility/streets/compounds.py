@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numba as nb
 import numpy as np
 
 from accessibility.streets.foot import FERRY
@@ -76,11 +77,28 @@ def main_parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """Return ``(n,)`` the component of each node along some of the edges, one-way edges taken both ways."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+    """Return ``(n,)`` the component of each node along some of the edges, one-way edges taken both ways.
 
-    n, (u, v) = len(network.node_xy), network.edges[kept].T
-    links = coo_array((np.ones(len(u), np.int8), (u, v)), shape=(n, n))
-    labels: NDArray[np.int32] = connected_components(links.tocsr(), directed=False)[1] if n else np.empty(0, np.int32)
-    return labels
+    A component is told by its lowest node.
+    """
+    first = np.arange(len(network.node_xy), dtype=np.int32)
+    _join(network.edges, kept, first)
+    return first
+
+
+@nb.njit(cache=True, nogil=True)
+def _join(edges, kept, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Let every node know the lowest one that edges lead to: trees of nodes, halved on the way (Tarjan 1975)."""
+    for e in range(kept.size):
+        if not kept[e]:
+            continue
+        a, b = edges[e, 0], edges[e, 1]
+        while first[a] != a:
+            first[a] = first[first[a]]
+            a = first[a]
+        while first[b] != b:
+            first[b] = first[first[b]]
+            b = first[b]
+        first[max(a, b)] = min(a, b)
+    for node in range(first.size):
+        first[node] = first[first[node]]  # a lower one, which knows it already

@@ -160,12 +160,38 @@ class Choices(Frozen):
     fraction: NDArray[np.float64]
     leg_m: NDArray[np.float64]
 
+    @cached_property
+    def _known(self) -> Memo:
+        return Memo(2)
+
+    def sums(self, scale_m: float, there: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
+        """Return ``(c, k)`` the weights of the choices, each added to those before it; 0 where there are none.
+
+        Parameters
+        ----------
+        scale_m
+            How much farther a street is that weighs e-fold less.
+        there
+            ``(k, c)`` the choices there are; all but `NOWHERE` if None.
+        """
+        if there is None:
+            return self._known.get(scale_m, lambda: self.sums(scale_m, self.edge != NOWHERE))  # type: ignore[no-any-return]
+        leg_m = np.where(there, self.leg_m, 0.0)
+        nearest = np.where(there, leg_m, np.inf).min(axis=1, initial=np.inf)
+        farther = leg_m - np.where(np.isfinite(nearest), nearest, 0.0)[:, None]
+        weight = np.where(there, np.exp(-np.maximum(farther, 0.0) / max(scale_m, 1e-9)), 0.0)
+        return np.ascontiguousarray(weight.cumsum(axis=1).T)
+
+    def take(self, rows: NDArray[np.intp]) -> Choices:
+        """Return the choices of some points."""
+        return Choices(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
     def at(self, choice: NDArray[np.intp]) -> Positions:
         """Return where each point stands that takes one of its choices; -1 stands nowhere."""
-        rows = np.arange(len(self.edge))
-        edge = np.where(choice >= 0, self.edge[rows, choice], np.int32(NOWHERE)).astype(np.int32)
-        leg_m = np.where(edge == NOWHERE, np.nan, self.leg_m[rows, choice])
-        return Positions(edge=edge, fraction=self.fraction[rows, choice], leg_m=leg_m)
+        place = np.arange(len(self.edge)) * self.edge.shape[1] + np.maximum(choice, 0)
+        edge = np.where(choice >= 0, self.edge.ravel()[place], np.int32(NOWHERE)).astype(np.int32)
+        leg_m = np.where(edge == NOWHERE, np.nan, self.leg_m.ravel()[place])
+        return Positions(edge=edge, fraction=self.fraction.ravel()[place], leg_m=leg_m)
 
 
 def snap_points(
@@ -240,14 +266,6 @@ class EdgeIndex:
         return np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
 
     @cached_property
-    def _tree(self) -> tuple[NDArray[np.intp], NDArray[np.object_], Any]:
-        """Rows of the edges of main components, the lines of all edges, and a tree over those of the rows."""
-        import shapely  # noqa: PLC0415 -- `import accessibility` stays light
-
-        rows, lines = self._rows(self.network.main_edges), self.network.lines()
-        return rows, lines, shapely.STRtree(lines[rows])
-
-    @cached_property
     def _along(self) -> NDArray[np.float64]:
         """``(v,)`` metres along the drawn lines, end to end, up to each vertex."""
         return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.network.shape_xy, axis=0).T))])
@@ -269,25 +287,12 @@ class EdgeIndex:
 
     def near(self, xy: NDArray[np.float64], within_m: NDArray[np.float64], most: int) -> Choices:
         """Return the edges within a distance of each of ``(k, 2)`` points, of main components alone, `most` of them."""
-        import shapely  # noqa: PLC0415
-
         edge = np.full((len(xy), most), NOWHERE, np.int32)
-        leg = np.full(edge.shape, np.inf)
-        rows, lines, tree = self._tree
+        leg, along = np.full(edge.shape, np.inf), np.zeros(edge.shape)
         placed = np.flatnonzero(finite_rows(xy))
-        points = np.asarray(shapely.points(xy[placed]), dtype=object)
-        which, found = tree.query(points, predicate="dwithin", distance=within_m[placed])
-        metres = np.asarray(shapely.distance(points[which], lines[rows[found]]))
-        order = np.lexsort((rows[found], self.network.private[rows[found]], metres, which))
-        which, found, metres = which[order], found[order], metres[order]
-        place = np.arange(len(which)) - np.searchsorted(which, which)
-        kept = place < most
-        at = (placed[which[kept]], place[kept])
-        edge[at], leg[at] = rows[found[kept]], metres[kept]
-        fraction = np.zeros(edge.shape)
-        along = np.asarray(shapely.line_locate_point(lines[edge[at]], points[which[kept]]))
-        fraction[at] = self._fractions(edge[at], along)
-        return Choices(edge=edge, fraction=fraction, leg_m=leg)
+        if placed.size and self._main is not None:
+            edge[placed], leg[placed], along[placed] = self._main.near(xy[placed], within_m[placed], most)
+        return Choices(edge=edge, fraction=self._fractions(edge.ravel(), along.ravel()).reshape(edge.shape), leg_m=leg)
 
     def _nearest(
         self, grid: SegmentGrid, xy: NDArray[np.float64]

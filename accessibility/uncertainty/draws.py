@@ -85,13 +85,13 @@ class Draw:
         choices: Choices,
         active: Collection[str],
         part: int,
-        loose: NDArray[np.bool_] | None = None,
         rows: NDArray[np.intp] | None = None,
+        loose: NDArray[np.bool_] | None = None,
     ) -> Positions:
         """Return which of its streets each point takes: of those there are the nearest, or by chance a next one.
 
-        By chance take those a next one that are `loose`; all if None. Points are `rows` of more, whose chance is the
-        same whichever of them are asked for.
+        Points are `rows` of more, whose chance is the same whichever of them are asked for. By chance take those a next
+        one that are `loose`; all if None.
         """
         usable = self._usable(active)
         there = choices.edge != NOWHERE
@@ -99,19 +99,34 @@ class Draw:
             own = there[:, 0] & ~self.gone[choices.edge[:, 0]]
             there = there & usable[choices.edge]
             there[:, 0] |= own & ~there.any(axis=1)  # a fragment, where it is all there is
+        first = np.where(there.any(axis=1), there.argmax(axis=1), -1)
         if "snapping" not in active:
-            choice = np.where(there.any(axis=1), there.argmax(axis=1), -1)
-            return choices.at(choice)
-        leg_m = np.where(there, choices.leg_m, 0.0)
-        nearest = np.where(there, leg_m, np.inf).min(axis=1, initial=np.inf)
-        farther = leg_m - np.where(np.isfinite(nearest), nearest, 0.0)[:, None]
-        weight = np.where(there, np.exp(-np.maximum(farther, 0.0) / max(self.errors.snapping_m, 1e-9)), 0.0)
-        total = weight.cumsum(axis=1)
-        chance = self._numbers("snapping", part).random(len(weight) if rows is None else int(rows.max(initial=-1)) + 1)
-        wanted = (chance if rows is None else chance[rows]) * total[:, -1]
-        choice = np.minimum((total <= wanted[:, None]).sum(axis=1), weight.shape[1] - 1)
-        choice = choice if loose is None else np.where(loose, choice, there.argmax(axis=1))
-        return choices.at(np.where(total[:, -1] > 0, choice, -1))
+            return choices.at(first)
+        sums = choices.sums(self.errors.snapping_m, None if usable is None else there)
+        chance = self._numbers("snapping", part).random(len(first) if rows is None else int(rows.max(initial=-1)) + 1)
+        wanted = (chance if rows is None else chance[rows]) * sums[-1]
+        choice = np.zeros(len(first), np.intp)
+        for upto in sums[:-1]:
+            choice += upto <= wanted
+        choice = choice if loose is None else np.where(loose, choice, first)
+        return choices.at(np.where(sums[-1] > 0, choice, -1))
+
+    def _stepping(self, active: Collection[str]) -> Positions:
+        """Return which street each home steps onto: who loses none of its streets steps as if none were lost."""
+        choices = self.scene.people_choices
+        # In a cell with streets the homes are not where its middle is.
+        loose = np.diff(self.scene.spots.start) == 0 if self.scene.grid and "cells" in self.errors.sources else None
+        if "paths" not in active:
+            if "snapping" not in active:
+                return self.scene.now.snapped.demand
+            return self._known.get("stepping", lambda: self._chosen(choices, active, 0, loose=loose))  # type: ignore[no-any-return]
+        lost = ~self._usable(active)  # type: ignore[operator]
+        lost[NOWHERE] = False
+        rows = np.flatnonzero(np.logical_or.reduce([lost[edge] for edge in choices.edge.T]))
+        some = None if loose is None else loose[rows]
+        return _with(
+            self._stepping({*active} - {"paths"}), rows, self._chosen(choices.take(rows), active, 0, rows, some)
+        )
 
     def people(self, active: Collection[str]) -> list[Positions]:
         """Return where the people stand on today's streets: once, or each equal part of them."""
@@ -128,9 +143,7 @@ class Draw:
     def _people(self, active: Collection[str]) -> list[Positions]:
         if not {"paths", "snapping", "cells"} & set(active):
             return [self.scene.now.snapped.demand]
-        # In a cell with streets the homes are not where its middle is.
-        loose = np.diff(self.scene.spots.start) == 0 if self.scene.grid and "cells" in self.errors.sources else None
-        centre = self._chosen(self.scene.people_choices, active, 0, loose)
+        centre = self._stepping(active)
         return self._spread(centre, active) if "cells" in active else [centre]
 
     def _spread(self, centre: Positions, active: Collection[str]) -> list[Positions]:
@@ -222,7 +235,7 @@ class Draw:
         if {"paths", "snapping"} & set(moves):
             steps = [name for name in moves if name == "paths" or "outlets" not in moves]
             choices = self._site_choices(case, at.take(rows), moves)
-            at = _with(at, rows, self._chosen(choices, steps, 1, rows=rows))
+            at = _with(at, rows, self._chosen(choices, steps, 1, rows))
         at = streets.found(at, own) if moves else own
         return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)
 
@@ -261,6 +274,8 @@ class Draw:
         self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp]
     ) -> list[tuple[NDArray[Any], NDArray[np.int32]]]:
         """Return the same by one measure; the same in every draw where nothing of it errs."""
+        if measure != "walk":
+            active = [name for name in active if name != "speed"]  # a metre is one at any pace
         if not _MOVES & set(active):
             every = slice(None)
             known = case.known.get(("reached", measure), lambda: self._measured(measure, case, (), every))
@@ -292,11 +307,11 @@ class Draw:
         standard, setting = case.coverage.standard, self.settings(active)
         demand = self.scene.now.demand
         demand = demand if setting is demand.setting else replace(demand, setting=setting)
-        parts = PARTS if "cells" in active else 1
+        parts, along = PARTS if "cells" in active else 1, self.scene.circle.order
         covered = np.zeros((parts, len(setting)), np.bool_)
         owner = np.full(len(setting), NO_SITE, np.int32)
         for measure, cutoff in demand.cutoffs(standard).items():
-            rows = np.flatnonzero(cutoff >= 0)
+            rows = along[cutoff[along] >= 0]  # neighbours after each other share the cache
             for part, (cost, site) in enumerate(self._costs(measure, case, active, rows)):
                 covered[part, rows] = cost <= cutoff[rows]
                 owner[rows] = site

@@ -55,3 +55,36 @@ def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
     (_, found), away = tree.query_nearest(shapely.points(here), return_distance=True, all_matches=False)
     assert (metres == away).all()
     assert (line == found).mean() > 0.99  # ties at an end that several have
+
+
+@given(
+    lines,
+    st.lists(st.tuples(st.integers(-60, 100), st.integers(-60, 100)), min_size=1, max_size=25),
+    st.sampled_from([(1.0, 0.0), (90.0, 4e6), (90.0, 3.7)]),
+    st.randoms(use_true_random=False),
+)
+def test_the_nearest_lines_within_a_distance_are_those_that_shapely_finds_to_the_last_bit(
+    drawn: list[list[tuple[int, int]]],
+    places: list[tuple[int, int]],
+    placed: tuple[float, float],
+    random: object,
+) -> None:
+    scale, shift = placed
+    xy = np.array([vertex for line in drawn for vertex in line]) * scale + shift
+    start = np.concatenate([[0], np.cumsum([len(line) for line in drawn])])
+    later = np.array([random.random() < 0.4 for _ in drawn])  # type: ignore[attr-defined]
+    rows = np.flatnonzero([row == 0 or random.random() < 0.8 for row in range(len(drawn))])  # type: ignore[attr-defined]
+    here = np.array(places) * scale + shift
+    within = np.array([random.choice([0.0, 3.0, 25.0, 1e9]) for _ in here]) * scale  # type: ignore[attr-defined]
+    line, metres, along = SegmentGrid.of(xy, start, rows, later).near(here, within, 3)
+    shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
+    points = np.asarray(shapely.points(here))
+    away = shapely.distance(points[:, None], shapes[rows][None, :])
+    for at in range(len(here)):
+        order = np.lexsort((rows, later[rows], away[at]))
+        best = order[away[at][order] <= within[at]][:3]
+        none = 3 - len(best)
+        assert line[at].tolist() == [*rows[best], *[-1] * none]
+        assert metres[at].tolist() == [*away[at][best], *[np.inf] * none]
+        there = shapely.line_locate_point(shapes[rows[best]], points[at])
+        assert along[at].tolist() == [*there, *[0.0] * none]

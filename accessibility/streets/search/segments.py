@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
@@ -32,6 +32,8 @@ class SegmentGrid:
         ``(v, 2)`` vertices of all lines, metres.
     segment, line
         ``(k,)`` the first vertex of each segment, ascending, and the row of its line.
+    first
+        ``(m + 1,)`` the first vertex of every line, and the end.
     later
         ``(m,)`` of every line, whether it comes after the others where both are equally near.
     corner, cell_m
@@ -49,6 +51,7 @@ class SegmentGrid:
     xy: NDArray[np.float64]
     segment: NDArray[np.int64]
     line: NDArray[np.int64]
+    first: NDArray[np.int64]
     later: NDArray[np.bool_]
     corner: NDArray[np.float64]
     cell_m: float
@@ -86,6 +89,7 @@ class SegmentGrid:
             xy=xy,
             segment=segment,
             line=line,
+            first=start,
             later=later,
             corner=corner,
             cell_m=cell_m,
@@ -111,19 +115,44 @@ class SegmentGrid:
             ``(n,)`` first vertex of the segment of the line that is nearest, the first of equals, and the part of it
             before the nearest place.
         """
-        cell = np.clip((places - self.corner) // self.cell_m, 0, np.array(self.shape) - 1).astype(np.int64)
-        order = np.argsort(cell[:, 1] * self.shape[0] + cell[:, 0])  # neighbours after each other share the cache
         line, metres = np.empty(len(places), np.int64), np.empty(len(places))
         segment, share = np.empty(len(places), np.int64), np.empty(len(places))
+        answer = (line, metres, segment, share)
+        self._ask(_search, places, places, answer)
+        return answer
+
+    def near(
+        self, places: NDArray[np.float64], within_m: NDArray[np.float64], most: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return the nearest lines of each of ``(n, 2)`` finite places within so many metres, ``<=``, in order.
+
+        Of lines equally near those come first that are not `later`, then the lowest row.
+
+        Returns
+        -------
+        line, metres
+            ``(n, most)`` row of each line, and the distance to it; -1 and infinite where there are no more.
+        along
+            ``(n, most)`` metres along the line up to its place nearest of all, the first of equals.
+        """
+        shape = (len(places), most)
+        line, metres, along = np.full(shape, _NOTHING), np.full(shape, np.inf), np.zeros(shape)
+        segment, share = np.zeros(shape, np.int64), np.zeros(shape)
+        self._ask(_search_several, places, (places, within_m), (line, metres, segment, share))
+        _measure(self.xy, (line.ravel(), self.first), (segment.ravel(), share.ravel()), along.ravel())
+        return line, metres, along
+
+    def _ask(self, kernel: Any, places: NDArray[np.float64], question: Any, answer: tuple[NDArray[Any], ...]) -> None:
+        """Have a kernel answer for each place, neighbours after each other: they share the cache."""
+        cell = np.clip((places - self.corner) // self.cell_m, 0, np.array(self.shape) - 1).astype(np.int64)
+        order = np.argsort(cell[:, 1] * self.shape[0] + cell[:, 0])
         grid = (self.corner[0], self.corner[1], self.cell_m, *self.shape)
         lines, cells = (self.xy, self.segment, self.line, self.later), (self.begin, self.which, self.empty, self.blocks)
-        answer = (line, metres, segment, share)
         tasks = [
-            partial(_search, places, order[at : at + _BATCH], grid, lines, cells, answer)
+            partial(kernel, question, order[at : at + _BATCH], grid, lines, cells, answer)
             for at in range(0, len(places), _BATCH)
         ]
         run_in_threads(tasks)
-        return answer
 
 
 @nb.njit(cache=True, nogil=True)
@@ -224,24 +253,31 @@ def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return np.sqrt(dx * dx + dy * dy)
 
 
+@nb.njit(cache=True, nogil=True, inline="always")
+def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return how far a place is from a segment, and the part of the segment before its nearest place, as GEOS does."""
+    x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
+    dx, dy = x2 - x1, y2 - y1
+    squared = dx * dx + dy * dy
+    share = ((x - x1) * dx + (y - y1) * dy) / squared if squared > 0.0 else 0.0
+    if share <= 0.0:
+        share, away = 0.0, np.sqrt((x - x1) * (x - x1) + (y - y1) * (y - y1))
+    elif share >= 1.0:
+        share, away = 1.0, np.sqrt((x - x2) * (x - x2) + (y - y2) * (y - y2))
+    else:
+        away = abs(((y1 - y) * dx - (x1 - x) * dy) / squared) * np.sqrt(squared)
+    return away, share
+
+
 @nb.njit(cache=True, nogil=True)
-def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take a segment that is nearer than what a place has, or before it where they are equally near."""
     xy, segment, line, later = lines
     best_line, best_m, best_segment, best_share = answer
     x, y = place
     for s in some:
         v = segment[s]
-        x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
-        dx, dy = x2 - x1, y2 - y1
-        squared = dx * dx + dy * dy
-        share = ((x - x1) * dx + (y - y1) * dy) / squared if squared > 0.0 else 0.0
-        if share <= 0.0:
-            share, away = 0.0, np.sqrt((x - x1) * (x - x1) + (y - y1) * (y - y1))
-        elif share >= 1.0:
-            share, away = 1.0, np.sqrt((x - x2) * (x - x2) + (y - y2) * (y - y2))
-        else:
-            away = abs(((y1 - y) * dx - (x1 - x) * dy) / squared) * np.sqrt(squared)
+        away, share = _from_segment(xy, v, x, y)
         if away > best_m[p]:
             continue
         mine = best_line[p]
@@ -252,3 +288,74 @@ def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noq
             elif line[s] > mine or (line[s] == mine and v >= best_segment[p]):
                 continue
         best_line[p], best_m[p], best_segment[p], best_share[p] = line[s], away, v, share
+
+
+@nb.njit(cache=True, nogil=True)
+def _search_several(question, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Look at the cells around each place, ring after ring, until no other one can have one of its nearest lines."""
+    (places, within_m), (left, low, cell_m, columns, rows) = question, grid
+    last = answer[1].shape[1] - 1
+    for p in order:
+        across, up = (places[p, 0] - left) / cell_m, (places[p, 1] - low) / cell_m
+        i, j = int(np.floor(across)), int(np.floor(up))
+        ring = max(-i, i - columns + 1, -j, j - rows + 1)
+        if ring <= 0:
+            ring = np.int64(cells[2][j * columns + i])
+        widest = max(i, columns - 1 - i, j, rows - 1 - j)
+        inner = min(across - i, i + 1 - across, up - j, j + 1 - up) - _SLACK
+        while ring <= widest and min(within_m[p], answer[1][p, last]) >= (ring - 1 + inner) * cell_m:
+            for row in range(max(j - ring, 0), min(j + ring, rows - 1) + 1):
+                step = 1 if row in (j - ring, j + ring) else max(2 * ring, 1)
+                for column in range(i - ring, i + ring + 1, step):
+                    if 0 <= column < columns:
+                        cell = row * columns + column
+                        for s in cells[1][cells[0][cell] : cells[0][cell + 1]]:
+                            _put(p, (places[p, 0], places[p, 1], within_m[p]), s, lines, answer)
+            ring += 1
+
+
+@nb.njit(cache=True, nogil=True)
+def _put(p, place, s, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Put the line of a segment where it belongs among those that a place has, once."""
+    xy, segment, line, later = lines
+    its_line, its_m, its_segment, its_share = answer
+    v, mine = segment[s], line[s]
+    away, share = _from_segment(xy, v, place[0], place[1])
+    k = its_m.shape[1] - 1
+    if not away <= min(place[2], its_m[p, k]):
+        return
+    for at in range(k + 1):
+        if its_line[p, at] == mine:
+            if away > its_m[p, at] or (away == its_m[p, at] and v >= its_segment[p, at]):
+                return
+            k = at
+            break
+    else:
+        if not _goes_before(away, mine, (its_m[p, k], its_line[p, k]), later):
+            return
+    while k > 0 and _goes_before(away, mine, (its_m[p, k - 1], its_line[p, k - 1]), later):
+        its_line[p, k], its_m[p, k] = its_line[p, k - 1], its_m[p, k - 1]
+        its_segment[p, k], its_share[p, k] = its_segment[p, k - 1], its_share[p, k - 1]
+        k -= 1
+    its_line[p, k], its_m[p, k], its_segment[p, k], its_share[p, k] = mine, away, v, share
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _goes_before(away, line, other, later):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    metres, there = other
+    if away != metres or there < 0:
+        return away < metres
+    return line < there if later[line] == later[there] else later[there]
+
+
+@nb.njit(cache=True, nogil=True)
+def _measure(xy, lines, places, along):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Measure along the lines up to places on their segments, segment by segment from where each begins."""
+    line, first = lines
+    segment, share = places
+    for k in range(line.size):
+        if line[k] < 0:
+            continue
+        for v in range(first[line[k]], segment[k] + 1):
+            metres = np.sqrt((xy[v + 1, 0] - xy[v, 0]) ** 2 + (xy[v + 1, 1] - xy[v, 1]) ** 2)
+            along[k] += metres if v < segment[k] else metres * share[k]
