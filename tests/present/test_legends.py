@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import mapworlds
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from accessibility.measures.tables import headline
 from accessibility.present.map.coverage_map import draw_coverage
 from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, rule_rows
 from accessibility.present.map.outlines import SITE_WORDS, count
+from accessibility.present.map.overlays import classify_people
 from accessibility.present.map.symbols import KINDS, site_key
 from accessibility.present.map.words import MapWords
 from accessibility.standards import Rule, Standard
@@ -58,6 +60,26 @@ def test_chinese_says_the_same_figures() -> None:
     assert compared_lines(now, now, both)[1][1].startswith("新增覆盖0人，失去覆盖0人；现状")
     with pytest.raises(InputError, match="'de'; expected one of en, zh, both"):
         MapCaption(title="", date="", language="de").words  # noqa: B018
+
+
+def test_the_legend_says_how_many_people_have_limits_of_their_own() -> None:
+    net, now, _ = mapworlds.switchable()
+    plain = [classes.whom for classes in classify_people(now)]
+    assert plain == ["all people", "all people", "rural people"]
+    own = pd.Series(dict.fromkeys(now.demand.ids[::3], "2 min"))
+    limited = measure_coverage(net, now.demand.limited(own), now.sites, now.standard)
+    of_them = [float(now.demand.population[::3].sum())] * 2
+    of_them.append(float(now.demand.population[::3][now.demand.setting[::3] == "rural"].sum()))
+    assert 0 < of_them[2] < of_them[0]
+    said = [classes.whom for classes in classify_people(limited)]
+    assert said == [f"{whom}; {n:,.0f} by limits of their own" for whom, n in zip(plain, of_them, strict=True)]
+    assert classify_people(limited, MapWords.of("zh"))[0].whom == f"全部人口；其中{of_them[0]:,.0f}人按单独限值"
+    assert len(rule_rows(limited, MapWords())) == len(rule_rows(now, MapWords())) + 1
+    own_row = rule_rows(limited, MapWords())[-2]
+    assert own_row == ([("en", "By limits of their own")], [("en", f"{of_them[0]:,.0f} people")])
+    page = draw_coverage(limited, caption=mapworlds.caption(headline="")).get_root().render()
+    assert f"{said[0]}</td>" in page
+    assert "By limits of their own" in page
 
 
 @pytest.mark.parametrize("language", ["zh", "both"])

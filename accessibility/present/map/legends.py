@@ -116,11 +116,14 @@ def today_said(before: Coverage, words: MapWords) -> dict[str, Any]:
 
 
 def rule_rows(coverage: Coverage, words: MapWords) -> list[tuple[Lines, Lines]]:
-    """Return settings and their rules, settings of the same rule together, and the walking speed."""
+    """Return settings and their rules, those of one rule together, whom they do not bind, and the walking speed."""
     rows = []
     for rule, settings in _by_rule(coverage.standard).items():
         named = words.settings(settings)
         rows.append(([(k, text[:1].upper() + text[1:]) for k, text in named.items()], list(words.rule(rule).items())))
+    if coverage.limited_people > 0:
+        people = count(coverage.limited_people)
+        rows.append((words.lines("rule_own"), words.lines("rule_own_people", people=people)))
     rows.append((words.lines("on_foot"), words.lines("speed", of=f"{coverage.walker.speed_m_s:g}")))
     return rows
 

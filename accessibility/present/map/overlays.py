@@ -86,6 +86,7 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
     """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance."""
     words = MapWords() if words is None else words
     population, unreached = coverage.demand.population, coverage.unreached
+    everybody = np.ones(len(population), np.bool_)
     status = PeopleClasses(
         name=words("layer_status"),
         labels=(words("covered"), words("too_far"), words("no_way")),
@@ -93,7 +94,7 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         of=np.where(coverage.covered, 0, np.where(unreached, 2, 1)).astype(np.int8),
         population=population,
         shaded=True,
-        whom=words("all_people"),
+        whom=_whom(coverage, everybody, words("all_people"), words),
     )
     minutes, kilometres = coverage.standard.walk_classes, coverage.standard.distance_classes
     walk = PeopleClasses(
@@ -102,7 +103,7 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         colours=_WALK_COLOURS,
         of=_step_of(coverage.walk_s, minutes, 60 * MS_PER_S, MS_PER_S),
         population=population,
-        whom=words("all_people"),
+        whom=_whom(coverage, everybody, words("all_people"), words),
     )
     standard = coverage.standard
     rural = np.isin(coverage.demand.setting, standard.distance_settings)
@@ -117,9 +118,16 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         colours=_RURAL_COLOURS,
         of=np.where(rural, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
-        whom=words(whom),
+        whom=_whom(coverage, rural, words(whom), words),
     )
     return status, walk, distance
+
+
+def _whom(coverage: Coverage, shown: NDArray[np.bool_], said: str, words: MapWords) -> str:
+    """Return whose classes a layer shows, and how many of them have limits of their own, which no class shows."""
+    demand = coverage.demand
+    people = float(demand.population[shown & demand.own_limits].sum())
+    return said if people == 0 else said + words("of_them_own", people=f"{people:,.0f}")
 
 
 def _steps(limits: tuple[float, ...], unit: str, words: MapWords) -> list[str]:
