@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pyproj import CRS
-from scipy import ndimage
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen
@@ -39,8 +38,8 @@ _HOLE_CELLS = 15  # holes of less than 15 km² inside a centre belong to it
 _MAJORITY = 5  # of eight neighbours
 _HALF_LAND = 0.5
 _MAX_CELLS = 100_000_000
-_SIDES = ndimage.generate_binary_structure(2, 1)
-_CORNERS = ndimage.generate_binary_structure(2, 2)
+_SIDES = np.array([(0, 1, 0), (1, 1, 1), (0, 1, 0)], dtype=np.bool_)  # cells that touch
+_CORNERS = np.ones((3, 3), dtype=np.bool_)
 _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
 SETTING_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
 _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
@@ -158,6 +157,8 @@ def classify_degurba(
     >>> classify_degurba([[5000] * 9 + [4999]], level=1)
     array([[2, 2, 2, 2, 2, 2, 2, 2, 2, 2]], dtype=int16)
     """
+    from scipy import ndimage  # noqa: PLC0415 -- slow to import, and only grids of people need it
+
     if level not in (1, 2) or edition not in EDITIONS:
         msg = f"level {level!r}, edition {edition!r}; expected level 1 or 2 and edition {' or '.join(EDITIONS)}"
         raise InputError(msg)
@@ -391,6 +392,8 @@ def _clusters(
     cells: NDArray[np.bool_], people: NDArray[np.float64], *, at_least: float, touching: NDArray[np.bool_]
 ) -> NDArray[np.intp]:
     """Return the number of the cluster of each cell, 0 outside those with enough people."""
+    from scipy import ndimage  # noqa: PLC0415 -- slow to import, and only grids of people need it
+
     labels, count = ndimage.label(cells, touching)
     enough = np.bincount(labels.ravel(), weights=people.ravel(), minlength=count + 1) >= at_least
     enough[0] = False
@@ -406,6 +409,8 @@ def _centres(
 
 def _smooth(labels: NDArray[np.intp], water: NDArray[np.bool_], edition: str) -> NDArray[np.intp]:
     """Return centres grown, until nothing changes, by the cells that most neighbours of one centre surround."""
+    from scipy import ndimage  # noqa: PLC0415 -- slow to import, and only grids of people need it
+
     padded = np.pad(labels, 1)
     dry = np.pad(~water, 1, constant_values=True)
     while True:
@@ -428,6 +433,8 @@ def _smooth(labels: NDArray[np.intp], water: NDArray[np.bool_], edition: str) ->
 
 def _without_holes(labels: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Return the cells of centres, holes of less than 15 cells inside one of them included."""
+    from scipy import ndimage  # noqa: PLC0415 -- slow to import, and only grids of people need it
+
     filled = labels > 0
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:

@@ -18,7 +18,6 @@ from accessibility.cli.factfinding import (
 )
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
-from accessibility.cli.proving import PROOF, write_proof
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
 from accessibility.present.language import Tongue
@@ -309,6 +308,8 @@ def _write(
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
         if plan is not None:
+            from accessibility.cli.proving import PROOF, write_proof  # noqa: PLC0415 -- what proves, only where a plan is
+
             write_proof(plan, aside / PROOF)
         record |= {"seconds": round(time.monotonic() - pack.begun, 3), **timed(progress)}
     return Result(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import transform
+from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.raster.reading import checked_grid, opened_raster, read_values
 from accessibility.sources.tables.reading import checked_path, readable
@@ -80,7 +80,8 @@ def sample_heights(
     with readable(file, findings), opened_raster(file) as raster:
         there, band = checked_grid(raster, None, file.name)
         source = _Heights(raster=raster, band=band, metre=_metre(raster, band, there, file.name))
-        at = transform(xy, crs, there)
+        # By way of degrees: PROJ takes half a second to find the way between two projections of two datums.
+        at = xy if crs == there else transform(transform(xy, crs, WGS84), WGS84, there)
         grid: Affine = raster.transform
         column, row = (at[:, 0] - grid.c) / grid.a - 0.5, (at[:, 1] - grid.f) / grid.e - 0.5
         rows, columns = raster.height, raster.width
