@@ -241,10 +241,11 @@ def _datums(table: pd.DataFrame, source: str, wanted: Geocoding) -> NDArray[np.o
     missing = locate_rows(table, source=source).missing
     for number, (datum, nowhere) in enumerate(zip(datums, missing.tolist(), strict=True), start=1):
         if not nowhere and datum not in DATUMS:
+            told, known = repr(datum) if datum else "a datum that nothing says", ", ".join(DATUMS)
             msg = (
-                f"{source}: row {number} is in {datum or 'a datum that nothing says'!r}; expected {', '.join(DATUMS)} "
+                f"{source}: row {number} is in {told}; expected {known} in the column {_DATUM[0]}, or for all of them"
+                " with --coordinates"
             )
-            msg += f"in the column {_DATUM[0]}, or for all of them with --coordinates"
             raise InputError(msg)
     return np.array([datum if datum in DATUMS else DATUMS[0] for datum in datums], dtype=object)
 

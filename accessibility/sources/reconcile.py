@@ -52,7 +52,7 @@ def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[A
         A column that is not there, cells that are no numbers, or are negative.
     """
     if column not in area.columns:
-        there = ", ".join(str(c) for c in area.columns if c != area.geometry.name) or "none besides the name"
+        there = ", ".join(str(c) for c in area.columns if c != area.geometry.name) or "none but the name"
         found = f"no column {column!r} of official totals; it has {there}"
         msg = f"{source}: {found}; name it: population = {{ totals = ... }}"
         raise InputError(msg)

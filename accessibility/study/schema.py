@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -102,7 +103,7 @@ class NetworkInput(StrictTable):
             msg = "saved = true reads streets as study.save writes them, whole; expected path and nothing else"
             raise ValueError(msg)
         if not self.saved and (self.edits or self.water or self.names):
-            msg = "edits, water and names are files beside streets as study.save writes them; expected saved = true"
+            msg = "edits, water and names are files next to streets as study.save writes them; expected saved = true"
             raise ValueError(msg)
         return self
 
@@ -142,7 +143,7 @@ class PopulationInput(TableInput):
             msg = "expected path = ... or buildings = true"
             raise ValueError(msg)
         if self.shapes is not None and not self.saved:
-            msg = "shapes is a file beside people as study.save writes them; expected saved = true"
+            msg = "shapes is a file next to people as study.save writes them; expected saved = true"
             raise ValueError(msg)
         return self
 
@@ -226,7 +227,7 @@ class SettlementSource(StrictTable):
             msg = "expected one of column, codes or polygons; polygons may name their column or codes"
             raise ValueError(msg)
         if self.grids is not None and self.column is None:
-            msg = "grids is a file beside settings as study.save writes them; expected their column"
+            msg = "grids is a file next to settings as study.save writes them; expected their column"
             raise ValueError(msg)
         if self.bands and self.column is None:
             msg = "bands are of the numbers in a column; expected column = ..."
@@ -345,7 +346,7 @@ def _sentence(error: Any, model: type[BaseModel]) -> str:
         return f"{place}: unknown key{_meant(error['loc'], model)}"
     if error["type"] == "missing":
         return f"{place}: required and not there"
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = re.sub(" or instance of .*| for <class .*", "", str(error["msg"]).removeprefix("Value error, "))
     found = error["input"]
     return f"{place}: found {found!r}; {message}" if isinstance(found, str | int | float) else f"{place}: {message}"
 

@@ -165,7 +165,7 @@ def explain_changes(
             sites, demand = (new if outlets else old).sites, (new if people else old).demand
             found = measure_coverage(streets[of], demand, sites, standard, walker).share
             if not np.isfinite(found):
-                msg = "nobody lives in one of the two snapshots; expected people in both"
+                msg = "no one lives in one of the two snapshots; expected people in both"
                 raise InputError(msg)
             known[key] = found
         return known[key]

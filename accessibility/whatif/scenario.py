@@ -243,10 +243,10 @@ class Scenario:
             "is added": tuple(a.id for a in self.added),
             "moves": tuple(m.id for m in self.moved),
         }
-        for what, ids in listed.items():
+        for does, ids in listed.items():
             twice = [site for row, site in enumerate(ids) if site in ids[:row]]
             if twice:
-                msg = f"{self._where}site {twice[0]!r} {what} twice; expected once"
+                msg = f"{self._where}site {twice[0]!r} {does} twice; expected once"
                 raise InputError(msg)
         new = {a.id for a in self.added} & {*self.opened, *(m.id for m in self.moved)}
         if new:

@@ -11,6 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 from typing import TYPE_CHECKING, Literal, get_args
 
 from accessibility.errors import InputError
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
+    "at_key": r"\S+",
+    "cell": "[^']*",
+}  # of messages: what may stand there
 
 
 def console_language(choice: str | None = None) -> Language:
@@ -145,21 +150,62 @@ def message_text(text: str, language: Language) -> str:
     """
     if language == "en":
         return text
-    for pattern, said in _messages(language):
-        found = pattern.fullmatch(text)
-        if found is not None:
-            return said.format(**found.groupdict())
-    return text
+    return _known_text(text, language) or text
+
+
+def _known_text(text: str, language: Language) -> str | None:
+    """Return a sentence in another language with its values, each in that language where it is known; None if not.
+
+    Where a place is named ``known_...``, what stands in it must be known; in any other it may be, and a single word is
+    taken for a name. Several sentences may stand one after another, and so may several values.
+    """
+    row = _known_row(text, "; ", "；", language)  # noqa: RUF001
+    if row is not None:
+        return row
+    for longest, pieces, pattern, said in _messages(language):
+        found = pattern.fullmatch(text) if longest in text and all(piece in text for piece in pieces) else None
+        if found is None:
+            continue
+        must = {name: name.startswith("known_") for name in found.groupdict()}
+        told = {name: (_known_text if known else _known_words)(found[name], language) for name, known in must.items()}
+        if all(told[name] for name, known in must.items() if known):
+            return said.format(**{name: told[name] or found[name] for name in must})
+    return _known_row(text, ", ", "、", language)
+
+
+def _known_words(text: str, language: Language) -> str | None:
+    """Return several words in another language if they are known; a single one may be a name."""
+    return _known_text(text, language) if " " in text else None
+
+
+def _known_row(text: str, joint: str, other: str, language: Language) -> str | None:
+    """Return what stands in a row in another language, if each part of it is known."""
+    head, _, rest = text.partition(joint)
+    while rest:
+        first = _known_words(head, language)
+        others = first and (_known_words(rest, language) or _known_row(rest, joint, other, language))
+        if others:
+            return f"{first}{other}{others}"
+        more, _, rest = rest.partition(joint)
+        head = f"{head}{joint}{more}"
+    return None
 
 
 @cache
-def _messages(language: Language) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return what each message looks like in English, and what it is in another language; the longest first."""
-    entries = sorted(_sentences("messages").values(), key=lambda entry: -len(re.sub(r"\{\w+\}", "", entry["en"])))
-    patterns = (re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(entry["en"])) for entry in entries)
-    return tuple(
-        (re.compile(pattern, re.DOTALL), entry[language]) for pattern, entry in zip(patterns, entries, strict=True)
-    )
+def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], re.Pattern[str], str], ...]:
+    """Return the longest piece and all pieces of each message in English, its form, and what it is in another language.
+
+    What says where an error stands comes first, then what has the most words of its own.
+    """
+    found = []
+    for entry in _sentences("messages").values():
+        parts = list(Formatter().parse(entry["en"]))
+        pattern = "".join(
+            re.escape(words) + (f"(?P<{name}>{_PLACES.get(name, '.*?')})" if name else "") for words, name, *_ in parts
+        )
+        pieces = tuple(words for words, *_ in parts if words)
+        found.append((max(pieces, key=len), pieces, re.compile(pattern, re.DOTALL), entry[language]))
+    return tuple(sorted(found, key=lambda each: ("known_error" not in each[2].groupindex, -sum(map(len, each[1])))))
 
 
 @cache

@@ -106,7 +106,7 @@ def test_rows_may_come_back_in_another_order_and_say_their_datum(listed: Path, t
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("序号", "lng", "lat"), ("1", "108.4", "30.8")], "row 1 is in 'a datum that nothing says'; expected WGS84"),
+        ([("序号", "lng", "lat"), ("1", "108.4", "30.8")], "row 1 is in a datum that nothing says; expected WGS84"),
         ([("序号", "lng", "lat", "datum"), ("1", "108.4", "30.8", "mine")], "row 1 is in 'mine'; expected WGS84"),
         (
             [("序号", "lng", "lat", "datum"), ("9", "1", "2", "WGS84")],

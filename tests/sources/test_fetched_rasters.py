@@ -183,7 +183,7 @@ def test_a_login_page_is_no_raster(archive: FakeArchive, tmp_path: Path) -> None
 def test_a_place_where_a_country_has_nobody_is_told(archive: FakeArchive, tmp_path: Path) -> None:
     publish(archive, [worldpop_url("CHN", 2025, archive.url)], [country()])
     with pytest.raises(
-        InputError, match=r"has nobody within 9\.100, 47\.000, 9\.200, 47\.100; expected the people of the"
+        InputError, match=r"has no one within 9\.100, 47\.000, 9\.200, 47\.100; expected the people of the"
     ):
         people_of(archive, tmp_path, (9.1, 47.0, 9.2, 47.1))
 

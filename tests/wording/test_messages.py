@@ -1,30 +1,135 @@
 """What is told in Chinese is what the program says: every message of the table is one that the code can say."""
 
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
 from __future__ import annotations
 
 import ast
+import errno
+import os
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
+from string import Formatter
 
 import pytest
+from pydantic_core._pydantic_core import list_all_errors
+from sentences import modules, sentences
 
-import accessibility
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
 from accessibility.wording import _sentences, message_text
 
 MESSAGES = _sentences("messages")
+RAISED = tuple(dict.fromkeys(sentences()))
+PARTS = {  # what is a sentence, or a word of one, itself
+    "_where": "scenario '4': ",
+    "absence": "no such file",
+    "contradiction": "required sites exclude each other: 4",
+    "missing": "lon",
+    "rows_text": "2 cells are no numbers: row 3 'x', row 4 'y'",
+    "shown": "row 3 'x'",
+    "wanted": "line",
+    "what": "is negative",
+    "does": "opens",
+}
+ELSEWHERE = (  # as glibc says it; what the code, and tomllib's, puts together of words
+    *("Name or service not known", "Temporary failure in name resolution"),
+    *(
+        "at end of document",
+        "Unescaped '\\' in a string",
+        "point or polygon or multipolygon",
+        "NOT EQUAL, the run told",
+    ),
+)
+KNOWN = {
+    "known_absence": "no such file",
+    "known_axes": "lon and lat",
+    "known_claim": "that no plan does what is asked",
+    "known_column": "4.csv: no column 'x'; it has none",
+    "known_fault": "Invalid value",
+    "known_error": "the certificate prices a limit that was not set",
+    "known_rows": "row 3 'x'",
+    "known_sentence": "the certificate prices a limit that was not set",
+    "known_wanted": "line",
+    "known_whose": "the folder holds",
+    "known_why": "required sites exclude each other: 4",
+    "known_wish": "Input should be a valid string",
+}
+PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sentences of a module; None for all
+    "demand.py": "demand table lacks",
+    "errors/arguments.py": None,
+    "geo/arrays.py": None,
+    "geo/datums.py": "longitudes have shape",
+    "geo/plotting.py": None,
+    "geo/projection.py": "table has no",
+    "measures/access.py": None,
+    "measures/blackspots.py": None,
+    "measures/catchments.py": None,
+    "measures/coverage.py": None,
+    "measures/decay.py": None,
+    "measures/inequalities.py": None,
+    "measures/redundancy.py": None,
+    "measures/routes.py": None,
+    "measures/service_areas.py": None,
+    "measures/surface.py": None,
+    "measures/tables.py": None,
+    "measures/travel_times.py": None,
+    "notebook/curve.py": None,
+    "present/charts.py": None,
+    "present/language.py": None,
+    "present/layers/sld.py": None,
+    "present/map/living.py": None,
+    "present/map/outlines.py": None,
+    "present/map/words.py": None,
+    "present/pages.py": None,
+    "settlement.py": "two grids|population runs|land runs",
+    "sites.py": "sites table",
+    "siting/alternatives.py": "plans is|within is",
+    "siting/instances.py": None,
+    "siting/limits.py": "spacing_m",
+    "siting/matrix.py": None,
+    "siting/plan.py": "the plan knows no study|does not hold its problem|came from a matrix",
+    "siting/problem.py": None,
+    "siting/tree.py": "lines of",
+    "sources/osm/topology.py": "^ways",
+    "sources/tables/reading.py": "DataFrame",
+    "streets/editing.py": "names edge",
+    "streets/graphs.py": "^nodes|^edges",
+    "streets/search/updates.py": None,
+    "streets/snapping.py": None,
+    "study/reaching.py": None,
+    "uncertainty/bars.py": None,
+    "uncertainty/trying.py": None,
+    "whatif/comparison.py": None,
+    "whatif/ranking.py": None,
+    "whatif/scenario.py": "is closed already; expected one that is closed|is open already; expected one that is open",
+    "whatif/trial.py": "a coverage without a study",
+    "wording/__init__.py": None,
+}
+
+
+def places(form: str) -> list[str]:
+    """Return the names of the places in a sentence, each once."""
+    return list(dict.fromkeys(name for _, name, *_ in Formatter().parse(form) if name))
+
+
+def passes_on(form: str) -> bool:
+    """Return whether a sentence is another one, with at most the file before it."""
+    return re.sub(r"\{\w+\}|scenario|more|and|; |: ", "", form).strip() == ""
 
 
 @cache
 def texts() -> str:
     """Return every text of the package's code, each piece of a formatted one on a line of its own."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in Path(accessibility.__file__).parent.rglob("*.py")]
-    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    return "\n".join(node.value for node in nodes if isinstance(node.value, str))
+    nodes = [node for module in modules() for node in module.nodes if isinstance(node, ast.Constant)]
+    ours = [node.value for node in nodes if isinstance(node.value, str)] + [raised.form for raised in RAISED]
+    toml = ast.unparse(ast.parse(Path(tomllib.loads.__code__.co_filename).read_text("utf-8")))
+    pydantic = [str(error["message_template_python"]) for error in list_all_errors()]
+    return "\n".join([*ours, toml, *pydantic, *map(os.strerror, errno.errorcode), *ELSEWHERE])
 
 
 def phrases(piece: str) -> list[str]:
@@ -39,9 +144,71 @@ def test_a_message_stands_in_the_code_and_is_known_again(key: str) -> None:
     pieces = [part.strip(":,() ") for half in re.split(r"\{\w+\}", english) for part in half.split(";")]
     long = [piece for piece in pieces if len(piece.split()) > 3]
     assert [piece for piece in long if not any(phrase in texts() for phrase in phrases(piece))] == []
-    values = {name: f"<{name}>" for name in re.findall(r"\{(\w+)\}", english)}
-    assert message_text(english.format(**values), "zh") == chinese.format(**values)
+    values = {name: str(4_001 + at) for at, name in enumerate(places(english))}
+    known = {name: KNOWN[name] for name in values if name.startswith("known_")}
+    told = {name: message_text(value, "zh") for name, value in known.items()}
+    assert message_text(english.format(**values | known), "zh") == chinese.format(**values | told)
     assert message_text(english.format(**values), "en") == english.format(**values)
+
+
+@pytest.mark.parametrize("module", sorted({raised.module for raised in RAISED}))
+def test_every_sentence_that_a_planner_can_meet_is_told_in_chinese(module: str) -> None:
+    """Each value stands in the Chinese sentence, too, and no English words do."""
+    told_to_python = PYTHON.get(module, "")
+    for raised in RAISED:
+        if raised.module != module or told_to_python is None or passes_on(raised.form):
+            continue
+        if told_to_python and re.search(told_to_python, raised.form):
+            continue
+        values = {name: str(4_001 + at) for at, name in enumerate(places(raised.form))}
+        english = raised.form.format(**values | {name: PARTS[name] for name in values if name in PARTS})
+        chinese = message_text(english, "zh")
+        lost = [value for name, value in values.items() if name not in PARTS and value not in chinese]
+        assert (chinese != english, lost) == (True, []), english
+        assert re.findall(r"(?:[a-z]+ ){3,}[a-z]+", chinese) == [], chinese
+
+
+def test_what_only_python_can_meet_is_still_there() -> None:
+    """An exception that excepts nothing is taken out."""
+    for module, pattern in PYTHON.items():
+        forms = [raised.form for raised in RAISED if raised.module == module]
+        assert forms, module
+        for one in (pattern or "").split("|"):
+            assert any(re.search(one, form) for form in forms), (module, one)
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    [
+        (
+            "study.toml: standard.urban: unknown key; did you mean town?; area: required and not there; and 3 more",
+            "study.toml 中：standard.urban：未知的键；是否应为town？；area：必须填写；另有3处",
+        ),
+        (
+            "a.csv: column '人口': 3 cells is not a number: row 2 'x', row 3 'a, b', ...; expected numbers",
+            "a.csv：列'人口'：3个单元格不是数值：第2行“x”、第3行“a, b”等；应为数值",
+        ),
+        (
+            "streets.osm: a folder, not a file (/tmp/streets.osm)",
+            "streets.osm：是文件夹，不是文件（路径：/tmp/streets.osm）",
+        ),
+        (
+            "a.csv: no column 'x'; it has line, lon; did you mean lon?",
+            "a.csv：没有列'x'；现有列：line, lon；是否应为lon？",
+        ),
+        (
+            "s.toml: scenario 'x': site 'B1' is open already; expected one that is closed",
+            "s.toml 中：情景'x'：网点'B1'已是开放状态；应为未开放的网点",
+        ),
+        (
+            "maps cannot be written: Permission denied; expected a writable place",
+            "maps无法写入：没有权限；应为可写入的位置",
+        ),
+        ("what; no one, wrote: down", "what; no one, wrote: down"),
+    ],
+)
+def test_what_stands_inside_a_message_is_told_too_and_a_name_stays(english: str, chinese: str) -> None:
+    assert message_text(english, "zh") == chinese
 
 
 def said(*arguments: str) -> tuple[int, str]:
@@ -56,7 +223,7 @@ def said(*arguments: str) -> tuple[int, str]:
 def test_a_command_says_its_errors_in_the_language_that_is_asked_for(tmp_path: Path, language: tuple[str, ...]) -> None:
     code, told = said("check", str(tmp_path / "none.toml"), *language)
     assert code == 2
-    assert "错误：" in told  # noqa: RUF001
+    assert "错误：" in told
     assert "文件不存在" in told
     assert "expected" not in told
     assert "error: " in said("check", str(tmp_path / "none.toml"), "--lang", "en")[1]

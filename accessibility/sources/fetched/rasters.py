@@ -161,7 +161,7 @@ def fetch_people(wanted: PeopleOf, bounds: Bounds, *, server: str | None, keeper
         raise InputError(msg)
     values = np.where(cut[0] < 0, np.nan, cut[0])
     if not np.nansum(values) > 0:
-        msg = f"{urls[0]}: has nobody within {', '.join(f'{v:.3f}' for v in bounds)}; expected the people of the place"
+        msg = f"{urls[0]}: has no one within {', '.join(f'{v:.3f}' for v in bounds)}; expected the people of the place"
         raise InputError(msg)
     return CutOut(values=values, transform=cut[1], product=product, year=str(year), urls=cut[2])
 
