@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pyproj import CRS
 
 KINDS = ("outlet", "bank", "new")
-_OF_ROWS = ("name", "kind", "open", "cost", "closed", "bank")
+_OF_ROWS = ("name", "kind", "open", "cost", "closed", "bank", "capacity")
 
 
 @checked
@@ -58,6 +58,9 @@ class Sites(Frozen):
         ``(n,)`` whether the site has closed down: it is no candidate; none where not given, never one that is open.
     bank
         ``(n,)`` which bank a branch belongs to, for quotas; empty where not given.
+    capacity
+        ``(n,)`` people that each has room for, 0 or more, infinite without a limit; infinite where not given, and where
+        a site that does not count is told none (NaN).
     columns
         Name to ``(n,)`` of whatever else is known of the sites; nothing here reads it, and nothing loses it.
     crs
@@ -66,7 +69,8 @@ class Sites(Frozen):
     Raises
     ------
     InputError
-        Ids that are not unique, arrays of different lengths, a place or cost that is not finite, another kind.
+        Ids that are not unique, arrays of different lengths, a place or cost that is not finite, another kind, a
+        capacity that is negative or missing.
 
     Examples
     --------
@@ -84,6 +88,7 @@ class Sites(Frozen):
     cost: NDArray[np.float64] = None  # type: ignore[assignment]
     closed: NDArray[np.bool_] = None  # type: ignore[assignment]
     bank: NDArray[np.object_] = None  # type: ignore[assignment]
+    capacity: NDArray[np.float64] = None  # type: ignore[assignment]
     columns: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     crs: CRS
 
@@ -106,9 +111,13 @@ class Sites(Frozen):
         bank = read_only(
             filled(_or(self.bank, np.full(n, "")), default=""), dtype=object, shape=(n,), name="sites bank"
         )
+        room = read_only(_or(self.capacity, np.full(n, np.inf)), dtype=np.float64, shape=(n,), name="sites capacity")
+        room = np.where(np.isnan(room) & ~is_open, np.inf, room)
+        refuse(~(room >= 0), name="sites capacity", found=room, expected="people, 0 or more, or inf without a limit")
+        room = read_only(room, dtype=np.float64, shape=(n,), name="sites capacity")
         columns = {c: read_only(v, dtype=None, shape=(n,), name=f"sites {c}") for c, v in self.columns.items()}
         values: dict[str, Any] = {"ids": ids, "xy": xy, "name": name, "kind": kind, "open": is_open, "cost": cost}
-        values |= {"closed": closed, "bank": bank, "columns": Named(columns)}
+        values |= {"closed": closed, "bank": bank, "capacity": room, "columns": Named(columns)}
         for field_name, value in values.items():
             object.__setattr__(self, field_name, value)
         object.__setattr__(self, "crs", read_crs(self.crs, "sites"))
@@ -128,6 +137,11 @@ class Sites(Frozen):
         """Return the count by kind and how many are open."""
         parts = [f"{(self.kind == k).sum()} {k} ({(self.open & (self.kind == k)).sum()} open)" for k in KINDS]
         return f"<Sites {len(self)}: {', '.join(parts)}>"
+
+    @property
+    def has_capacity(self) -> bool:
+        """Whether some site has room for so many people and no more."""
+        return bool(np.isfinite(self.capacity).any())
 
     @property
     def may_open(self) -> NDArray[np.bool_]:
@@ -241,6 +255,7 @@ class Sites(Frozen):
         cost: str | None = None,
         closed: str | None = None,
         bank: str | None = None,
+        capacity: str | None = None,
     ) -> Sites:
         """Return the rows of `gdf` as sites: ids from its column ``id`` or its index; the other fields if any.
 
@@ -248,7 +263,7 @@ class Sites(Frozen):
         ----------
         gdf
             Points. Columns that are no field of a site stay with them, in `columns`.
-        id, name, kind, open, cost, closed, bank
+        id, name, kind, open, cost, closed, bank, capacity
             The column of a field where it has another name: ``Sites.from_gdf(gdf, kind="art", open="geöffnet")``. The
             kind stands in ``kind`` or ``type`` if no other is named. Flags are booleans, or 0 and 1 as shapefiles
             keep them.
@@ -276,6 +291,7 @@ class Sites(Frozen):
             msg = f"sites table has geometry of type {sorted(set(gdf.geom_type.astype(str)))}; expected points"
             raise InputError(msg)
         named = {"id": id, "name": name, "kind": kind, "open": open, "cost": cost, "closed": closed, "bank": bank}
+        named["capacity"] = capacity
         of = _columns_of(list(map(str, gdf.columns)), {of: column for of, column in named.items() if column})
         given = {field_name: gdf[column].to_numpy() for field_name, column in of.items()}
         given |= {flag: as_flags(given[flag]) for flag in ("open", "closed") if flag in given}
@@ -295,7 +311,7 @@ class Sites(Frozen):
         Returns
         -------
         geopandas.GeoDataFrame
-            Indexed by id: the fields, the other columns, geometry.
+            Indexed by id: the fields (``capacity`` where some site has one), the other columns, geometry.
 
         Examples
         --------
@@ -305,7 +321,8 @@ class Sites(Frozen):
         import geopandas as gpd  # noqa: PLC0415
         import shapely  # noqa: PLC0415
 
-        columns = {name: getattr(self, name) for name in _OF_ROWS} | dict(self.columns)
+        told = [name for name in _OF_ROWS if name != "capacity" or self.has_capacity]
+        columns = {name: getattr(self, name) for name in told} | dict(self.columns)
         return gpd.GeoDataFrame(columns, geometry=shapely.points(self.xy), index=self.ids, crs=self.crs)
 
 

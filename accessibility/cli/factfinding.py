@@ -13,7 +13,7 @@ from accessibility.errors import UnprovenError
 from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
-from accessibility.present.manifest import parameters_used
+from accessibility.present.manifest import parameters_used, tell_totals
 from accessibility.present.report.facts import (
     Clusters,
     Facts,
@@ -22,8 +22,8 @@ from accessibility.present.report.facts import (
     tell_frontier,
     tell_parameters,
     tell_sensitivity,
+    tell_served,
     tell_times,
-    tell_totals,
 )
 from accessibility.present.report.illustrations import Pictures
 from accessibility.present.report.mapsketch import Paper
@@ -201,6 +201,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         districts=measured.districts,
         sure=measured.sure_facts,
         held=measured.held_facts,
+        service=tell_served(now, study.site_district, measured.after),
         settings=setting_table(now),
         groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
         sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
@@ -322,7 +323,7 @@ def _sites_with(sites: Sites, plan: SitingPlan) -> Sites:
         msg = f"plan selects site {plan.selected[unknown[0]]!r}, which is not in the study; expected sites of the study"
         raise UnprovenError(msg)
     rows = np.array(unknown, dtype=np.intp)
-    new = {name: getattr(plan.sites, name)[rows] for name in ("ids", "xy", "name", "kind", "cost", "bank")}
+    new = {name: getattr(plan.sites, name)[rows] for name in ("ids", "xy", "name", "kind", "cost", "bank", "capacity")}
     return there + Sites(**new, open=np.ones(len(rows), np.bool_), crs=plan.sites.crs)
 
 

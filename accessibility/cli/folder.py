@@ -22,7 +22,9 @@ RESULTS = (
     *("districts.csv", "demand.parquet", "sites.csv", "quality.csv", "dictionary.csv", "manifest.json"),
 )
 """What every run of ``cover`` and ``site`` writes, in the order of importance."""
-_ON_REQUEST = ("shapefile", "walk_minutes.tif", "compare.csv", "differences.csv", "proof.json")
+CAPACITY = "capacity.csv"
+"""What a run writes beside them where sites have a capacity."""
+_ON_REQUEST = (CAPACITY, "shapefile", "walk_minutes.tif", "compare.csv", "differences.csv", "proof.json")
 _QUALITY = "quality.csv"
 _MOST_HEADING = 1_000
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open

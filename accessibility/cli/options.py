@@ -327,7 +327,8 @@ class Result:
     cost_unit
         What costs are counted in, such as 万元; empty where they are only numbers.
     bars
-        How sure the headline is, in sentences, by language; empty where nobody asked.
+        Who is served, where sites have a capacity, and how sure the headline is, where that was asked, in sentences,
+        by language.
 
     Examples
     --------

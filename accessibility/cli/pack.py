@@ -16,15 +16,24 @@ from accessibility.cli.factfinding import (
     measure_study,
     people_depending_on_outside,
 )
-from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.folder import CAPACITY, RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
 from accessibility.measures.service_areas import trace_service_areas
-from accessibility.measures.tables import demand_table, group_notes, group_record, group_table, headline, setting_table
+from accessibility.measures.tables import (
+    capacity_table,
+    demand_table,
+    group_notes,
+    group_record,
+    group_table,
+    headline,
+    setting_table,
+)
 from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.report.page import write_page
+from accessibility.present.report.sentences import say_capacity, say_room_then, say_served
 from accessibility.present.report.sureness import (
     say_certain_people,
     say_improvement,
@@ -47,6 +56,7 @@ if TYPE_CHECKING:
 
     from accessibility.cli.factfinding import Measured
     from accessibility.measures.coverage import Coverage
+    from accessibility.present.report.facts import Facts
     from accessibility.quality import Quality
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
@@ -299,10 +309,10 @@ def _write(
     progress.step("Writing")
     record = _record(pack, measured, case)
     kept = None if options.overwrite else earlier_run(pack.folder, study, record)
+    facts = find_facts(measured, date=date)
     with write_run(pack.folder, record, kept) as aside:
         _write_tables(study, measured, areas, aside)
         write_map(drawn, aside / "coverage.html")
-        facts = find_facts(measured, date=date)
         write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
         dictionary = _dictionary(measured)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
@@ -321,18 +331,19 @@ def _write(
         findings=measured.quality.to_dict()["findings"],
         warnings=sum(finding.is_warning for finding in measured.quality.findings),
         manifest=record,
-        files=RESULTS,
+        files=(*RESULTS, *((CAPACITY,) if now.service is not None else ())),
         case=case,
         held=held,
         kept=kept,
-        bars=_bars(measured),
+        bars=_said(measured, facts),
     )
 
 
 def _dictionary(measured: Measured) -> pd.DataFrame:
     doubted, held = measured.sure is not None, measured.held is not None
     kept = input_columns(measured.now)
-    return data_dictionary(measured.now.standard, doubted=doubted, held=held, kept=kept)
+    served = measured.now.service is not None
+    return data_dictionary(measured.now.standard, doubted=doubted, held=held, served=served, kept=kept)
 
 
 def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
@@ -354,6 +365,8 @@ def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, fol
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table, folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
+    if measured.now.service is not None:
+        write_csv(capacity_table(measured.now.service, study.site_district), folder / CAPACITY)
     write_csv(_dictionary(measured), folder / "dictionary.csv")
     write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
 
@@ -422,19 +435,16 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _bars(measured: Measured) -> dict[str, tuple[str, ...]]:
-    """Return how sure the headline is, and what would narrow the bar, by language, where that was asked for."""
+def _said(measured: Measured, facts: Facts) -> dict[str, tuple[str, ...]]:
+    """Return by language who is served, how sure the headline is, and what would narrow the bar; what was asked for."""
     sure, share = measured.sure_facts, measured.now.share
-    if sure is None:
-        return {}
-    return {
-        tongue.language: (
-            say_sureness(sure, share, tongue),
-            say_certain_people(sure, tongue),
-            say_improvement(sure, tongue),
-        )
-        for tongue in (Tongue("en"), Tongue("zh"))
-    }
+    found: dict[str, tuple[str, ...]] = {}
+    for tongue in (Tongue("en"), Tongue("zh")):
+        said = [say_served(facts, tongue), say_capacity(facts, tongue), say_room_then(facts, tongue)]
+        if sure is not None:
+            said += [say_sureness(sure, share, tongue), say_certain_people(sure, tongue), say_improvement(sure, tongue)]
+        found[tongue.language] = tuple(sentence for sentence in said if sentence)
+    return found
 
 
 def _radius_notes(now: Coverage) -> list[str]:

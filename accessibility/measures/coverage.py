@@ -14,6 +14,7 @@ from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen, read_only
 from accessibility.geo.memo import Same
 from accessibility.geo.projection import transform
+from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.search.straight import NO_SITE, measure_radius
@@ -131,9 +132,10 @@ class Coverage(Frozen):
 
     def __repr__(self) -> str:
         """Return share, people, rule and speed."""
+        served = f", {self.service.served_people:,.0f} served" if self.service is not None else ""
         return (
             f"<Coverage {percent_text(self.share) or 'no share'} of {self.population:,.0f} people"
-            f" ({self.covered_people:,.0f} covered, {self.unreached_people:,.0f} unreached)"
+            f" ({self.covered_people:,.0f} covered{served}, {self.unreached_people:,.0f} unreached)"
             f" within {self._rules}"
             f" at {self.walker.speed_m_s:g} m/s>"
         )
@@ -153,6 +155,9 @@ class Coverage(Frozen):
             ("walking", f"{self.walker.speed_m_s:g} m/s"),
             ("sites that count", ", ".join(f"{kinds.count(k):,} {k}" for k in dict.fromkeys(kinds)) or "none"),
         ]
+        if self.service is not None:
+            share, served = percent_text(self.service.share) or "no share", self.service.served_people
+            facts.append(("covered and served", f"{share} of {self.population:,.0f} people ({served:,.0f})"))
         title = f"{percent_text(self.share) or 'No share'} of {self.population:,.0f} people covered"
         table = self.by("setting").reset_index()
         sketch = () if self.study is None else (self.study.sketch(self),)
@@ -215,6 +220,11 @@ class Coverage(Frozen):
         """Covered people over all people, 0 to 1; NaN where there is nobody."""
         return self.covered_people / self.population if self.population > 0 else float("nan")
 
+    @cached_property
+    def service(self) -> Service | None:
+        """Who of the covered finds room at the site that covers them; None where no site has a capacity."""
+        return measure_service(self, self.sites.capacity) if self.sites.has_capacity else None
+
     @property
     def share_radius(self) -> float:
         """The share with every distance rule read as a straight line."""
@@ -260,7 +270,8 @@ class Coverage(Frozen):
         Returns
         -------
         pandas.DataFrame
-            Indexed by group: ``population``, ``covered``, ``covered_share`` (0 to 1), ``uncovered``, ``unreached``.
+            Indexed by group: ``population``, ``covered``, ``covered_share`` (0 to 1), ``uncovered``, ``unreached``;
+            where sites have a capacity also ``served``, ``served_share`` and ``unserved`` of `Service.by`.
 
         Raises
         ------
@@ -291,7 +302,7 @@ class Coverage(Frozen):
         found = table.groupby(labels.to_numpy(), dropna=False).sum()
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
         found.index.name = labels.name
-        return found
+        return found if self.service is None else self.service.beside(found, labels)
 
     def labels(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.Series[Any]:
         """Return the part of the people that each demand point is in, as `by` tells them apart.

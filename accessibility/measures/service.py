@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
@@ -35,10 +35,41 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.catchments import Catchments
-    from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
+    from accessibility.standards import Standard
 
 _MOST_UNITS = 2**31 - 1  # that scipy's maximum flow can count
+
+
+class Covered(Protocol):
+    """A `Coverage`, in the words used here: it stands above, and tells its service."""
+
+    # fmt: off
+    @property
+    def demand(self) -> Demand: ...  # noqa: D102
+    @property
+    def sites(self) -> Sites: ...  # noqa: D102
+    @property
+    def standard(self) -> Standard: ...  # noqa: D102
+    @property
+    def nearest(self) -> NDArray[np.int32]: ...  # noqa: D102
+    @property
+    def covered(self) -> NDArray[np.bool_]: ...  # noqa: D102
+    @property
+    def walk_s(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def metres(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def radius_m(self) -> NDArray[np.float64]: ...  # noqa: D102
+    @property
+    def covered_people(self) -> float: ...  # noqa: D102
+    @property
+    def population(self) -> float: ...  # noqa: D102
+    def by(self, series: pd.Series[Any] | Literal["district", "setting"], /) -> pd.DataFrame: ...  # noqa: D102
+    def labels(self, series: pd.Series[Any] | Literal["district", "setting"], /) -> pd.Series[Any]: ...  # noqa: D102
+    # fmt: on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,7 +91,7 @@ class Service(Frozen):
     <Service 25 served of 50 covered, 59 people>
     """
 
-    coverage: Coverage
+    coverage: Covered
     capacity: NDArray[np.float64]
     people: NDArray[np.float64]
 
@@ -103,15 +134,36 @@ class Service(Frozen):
         >>> service.by(pd.Series("here", index=["a", "b", "c"]))[["covered", "served", "unserved"]].values.tolist()
         [[50.0, 25.0, 25.0]]
         """
+        plain = ["population", "covered", "covered_share", "uncovered", "unreached"]
+        return self.beside(self.coverage.by(series)[plain], self.coverage.labels(series))
+
+    def beside(self, table: pd.DataFrame, labels: pd.Series[Any]) -> pd.DataFrame:
+        """Return a table of parts of the people with ``served``, ``served_share`` and ``unserved`` beside the others.
+
+        Parameters
+        ----------
+        table
+            One row per part, in the order of its name: ``population`` and ``covered``.
+        labels
+            The part of each demand point, in their order.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The table with three more columns.
+
+        Examples
+        --------
+        >>> here = pd.Series(["here", "here", "there"])
+        >>> people = pd.DataFrame({"population": [50.0, 9.0], "covered": [50.0, 0.0]}, index=["here", "there"])
+        >>> service.beside(people, here)[["served", "unserved"]].values.tolist()
+        [[25.0, 25.0], [0.0, 0.0]]
+        """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        found = self.coverage.by(series)
-        labels = self.coverage.labels(series).to_numpy()
-        served = pd.Series(self.people).groupby(labels, dropna=False).sum()
-        found["served"] = served.to_numpy()
-        found["served_share"] = (found["served"] / found["population"]).where(found["population"] > 0)
-        found["unserved"] = found["covered"] - found["served"]
-        return found
+        served = pd.Series(self.people).groupby(labels.to_numpy(), dropna=False).sum().to_numpy()
+        share = (served / table["population"]).where(table["population"] > 0)
+        return table.assign(served=served, served_share=share, unserved=table["covered"] - served)
 
     def table(self) -> pd.DataFrame:
         """Return one row per open site: room, people who come, how many are served, and how full it is.
@@ -120,7 +172,7 @@ class Service(Frozen):
         -------
         pandas.DataFrame
             Indexed by site id: ``name``, ``capacity``, ``covered`` (people whose nearest it is), ``served``,
-            ``unserved`` and ``used`` (served over capacity; NaN without room).
+            ``unserved`` and ``used`` (served over capacity; NaN without room or limit).
 
         Examples
         --------
@@ -129,19 +181,35 @@ class Service(Frozen):
         """
         import pandas as pd  # noqa: PLC0415
 
-        now, sites = self.coverage, self.coverage.sites
+        sites = self.coverage.sites
         rows = np.flatnonzero(sites.open)
+        told = self.of_sites()
+        columns = {"name": sites.name[rows], **{name: values[rows] for name, values in told.items()}}
+        return pd.DataFrame(columns, index=sites.ids[rows])
+
+    def of_sites(self) -> dict[str, NDArray[np.float64]]:
+        """Return room, people who come, served, unserved and use of every site, open or not, as `table` names them.
+
+        Returns
+        -------
+        dict
+            Name to ``(s,)``; nobody comes to a site that does not count.
+
+        Examples
+        --------
+        >>> service.of_sites()["unserved"].tolist()
+        [25.0]
+        """
+        now, room = self.coverage, self.capacity
         come, served = (
-            np.bincount(now.nearest[now.covered], weights=people[now.covered], minlength=len(sites))[rows]
+            np.bincount(now.nearest[now.covered], weights=people[now.covered], minlength=len(now.sites)).astype(float)
             for people in (now.demand.population, self.people)
         )
-        room = self.capacity[rows]
-        columns = {"name": sites.name[rows], "capacity": room, "covered": come, "served": served}
-        used = np.divide(served, room, out=np.full(len(rows), np.nan), where=room > 0)
-        return pd.DataFrame({**columns, "unserved": come - served, "used": used}, index=sites.ids[rows])
+        used = np.divide(served, room, out=np.full(len(room), np.nan), where=(room > 0) & np.isfinite(room))
+        return {"capacity": room, "covered": come, "served": served, "unserved": come - served, "used": used}
 
 
-def measure_service(coverage: Coverage, capacity: ArrayLike) -> Service:
+def measure_service(coverage: Covered, capacity: ArrayLike) -> Service:
     """Return who is covered and finds room at the site that covers them.
 
     Parameters
@@ -172,7 +240,7 @@ def measure_service(coverage: Coverage, capacity: ArrayLike) -> Service:
     return Service(coverage=coverage, capacity=room, people=served)
 
 
-def _used(coverage: Coverage) -> NDArray[np.float64]:
+def _used(coverage: Covered) -> NDArray[np.float64]:
     """Return how much of its limit the way of each demand point uses."""
     used = np.full(len(coverage.demand), np.inf)
     for measure, cutoff in coverage.demand.cutoffs(coverage.standard).items():

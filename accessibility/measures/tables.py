@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.measures.service import Service
     from accessibility.standards import Rule, Walker
 
 TOTAL = "total"
@@ -30,8 +31,16 @@ _ROUNDING = 1e-10  # cumulated people this share short of a quantile have reache
 _S_PER_MIN = 60.0
 
 
-def district_columns(standard: Standard) -> tuple[str, ...]:
+SERVED_COLUMNS = ("served", "served_share", "unserved")
+"""Columns of people by whether the site that covers them has room for them, where sites have a capacity."""
+CAPACITY_COLUMNS = ("id", "name", "kind", "district", "capacity", "covered", "served", "unserved", "used")
+"""The columns of ``capacity.csv``."""
+
+
+def district_columns(standard: Standard, *, served: bool = False) -> tuple[str, ...]:
     """Return the columns of ``districts.csv``: some for each setting, and how its distance reads in a straight line.
+
+    Where sites have a capacity (`served`), `SERVED_COLUMNS` come last.
 
     Examples
     --------
@@ -43,6 +52,7 @@ def district_columns(standard: Standard) -> tuple[str, ...]:
         *("covered_share", *(f"{setting}_covered_share" for setting in standard.settings)),
         *(f"{setting}_covered_share_radius" for setting in standard.distance_settings),
         *("uncovered", "unreached", "walk_min_mean", "walk_min_p50", "walk_min_p90", "outlets", "partner_banks"),
+        *(SERVED_COLUMNS if served else ()),
     )
 
 
@@ -112,6 +122,10 @@ class Totals(Protocol):
     def share_radius(self) -> float:
         """The share with every distance rule read as a straight line."""
 
+    @property
+    def service(self) -> Service | None:
+        """Who of the covered finds room; None where no site has a capacity."""
+
 
 class Figures(Protocol):
     """What the tables read of a `Coverage`, or of an area larger than memory."""
@@ -139,6 +153,10 @@ class Figures(Protocol):
     @property
     def walk_s(self) -> NDArray[np.float64]:
         """``(n,)`` seconds to the nearest site."""
+
+    @property
+    def service(self) -> Service | None:
+        """Who of the covered finds room; None where no site has a capacity."""
 
 
 def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
@@ -255,15 +273,17 @@ def tabulate_districts(
         table = table.iloc[:-1]
     total: dict[str, Any] = {"district": TOTAL, **_figures(figures, np.arange(len(at)))}
     total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
-    return pd.DataFrame([*table.to_dict("records"), total], columns=list(district_columns(figures.standard)))
+    columns = district_columns(figures.standard, served=figures.service is not None)
+    return pd.DataFrame([*table.to_dict("records"), total], columns=list(columns))
 
 
 def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFrame:
     """Return one row per demand point, in the order of the demand, with the columns of ``demand.parquet``.
 
     They are id (text), population, setting, district, nearest_site (the site that decides), walk_s, network_m,
-    radius_m, covered and geometry (points in EPSG:4326; none where the people have no place). Seconds and metres
-    are each their own minimum, unbounded, and missing where there is no path.
+    radius_m, covered, served (people who find room, where sites have a capacity) and geometry (points in EPSG:4326;
+    none where the people have no place). Seconds and metres are each their own minimum, unbounded, and missing where
+    there is no path.
 
     Parameters
     ----------
@@ -296,8 +316,27 @@ def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFra
         "network_m": coverage.metres,
         "radius_m": coverage.radius_m,
         "covered": coverage.covered,
+        **({} if coverage.service is None else {"served": coverage.service.people}),
     }
     return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
+
+
+def capacity_table(service: Service, site_district: pd.Series[Any]) -> pd.DataFrame:
+    """Return one row per site that counts, with `CAPACITY_COLUMNS`: its room, who comes, and who finds room.
+
+    Parameters
+    ----------
+    service
+        Who is covered and served.
+    site_district
+        Name of the district of each site, keyed by site id.
+    """
+    sites = service.coverage.sites
+    rows = sites.open
+    columns = {"id": as_text(sites.ids), "name": as_text(sites.name), "kind": as_text(sites.kind)}
+    columns |= {"district": as_text(values_by_id(site_district, sites.ids)), **service.of_sites()}
+    table = pd.DataFrame(columns)[list(CAPACITY_COLUMNS)][rows].reset_index(drop=True)
+    return table.assign(capacity=table["capacity"].where(np.isfinite(table["capacity"])))
 
 
 def values_by_id(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np.object_]:
@@ -326,7 +365,8 @@ def as_text(values: NDArray[Any]) -> Any:
 def setting_table(coverage: Figures) -> pd.DataFrame:
     """Return one row per setting and a last row ``total``: people, covered, uncovered, unreached, both readings.
 
-    ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line.
+    ``covered_radius`` and ``covered_share_radius`` read every distance rule as a straight line. Where sites have a
+    capacity, `SERVED_COLUMNS` come last.
     """
     demand = coverage.demand
     everyone = np.ones(len(demand.population), np.bool_)
@@ -344,6 +384,7 @@ def setting_table(coverage: Figures) -> pd.DataFrame:
             "unreached": float(people[coverage.unreached[here]].sum()),
             "covered_radius": as_radius,
             "covered_share_radius": _share(as_radius, whole),
+            **_served(coverage, here, whole, covered),
         }
         rows.append(row)
     return pd.DataFrame(rows)
@@ -422,7 +463,16 @@ def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
         "unreached": float(people[coverage.unreached[rows]].sum()),
         "walk_min_mean": _share(walked, float(people[reached].sum())),
         **{name: value if np.isfinite(value) else float("nan") for name, value in quantiles.items()},
+        **_served(coverage, rows, whole, inside),
     }
+
+
+def _served(coverage: Figures, rows: NDArray[Any], whole: float, covered: float) -> dict[str, float]:
+    """Return `SERVED_COLUMNS` of some demand points; nothing where no site has a capacity."""
+    if coverage.service is None:
+        return {}
+    served = float(coverage.service.people[rows].sum())
+    return dict(zip(SERVED_COLUMNS, (served, _share(served, whole), covered - served), strict=True))
 
 
 def _codes(series: pd.Series[Any], ids: NDArray[np.object_], names: Sequence[Any]) -> NDArray[np.intp]:

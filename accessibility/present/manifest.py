@@ -123,7 +123,7 @@ def record_run(
             for name, path in run.inputs.items()
         },
         "parameters": parameters_used(run.parameters, coverage),
-        "totals": _totals(coverage),
+        "totals": tell_totals(coverage),
         "sensitivity": {speed_text(float(speed)): share for speed, share in sensitivity.items()},
         "siting": siting,
         "seconds": run.seconds,
@@ -180,7 +180,7 @@ def record_figures(
             "inputs": {name: {"path": str(path), "sha256": sha256_file(path)} for name, path in inputs.items()},
             "values": {name: {"holds": repr(value), "sha256": _sha256_of(value)} for name, value in values.items()},
             "parameters": parameters_used(settings, coverage),
-            "totals": _totals(coverage),
+            "totals": tell_totals(coverage),
             "warnings": list(warnings),
             "environment": _environment(),
         }
@@ -200,8 +200,10 @@ def _sha256_of(value: Any) -> str:
     return digest.hexdigest()
 
 
-def _totals(coverage: Totals) -> dict[str, float]:
-    return {
+def tell_totals(coverage: Totals) -> dict[str, float]:
+    """Return the totals of a coverage as a manifest tells them; who is served where sites have a capacity."""
+    service = coverage.service
+    told = {
         "population": coverage.population,
         "covered": coverage.covered_people,
         "uncovered": coverage.uncovered_people,
@@ -209,6 +211,9 @@ def _totals(coverage: Totals) -> dict[str, float]:
         "covered_share_radius": coverage.share_radius,
         "unreached": coverage.unreached_people,
     }
+    if service is not None:
+        told |= {"served": service.served_people, "served_share": service.share, "unserved": service.unserved_people}
+    return told
 
 
 def parameters_used(settings: Mapping[str, Any], coverage: Totals) -> dict[str, Any]:

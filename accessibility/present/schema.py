@@ -62,6 +62,22 @@ _DEMAND = (
     Column("radius_m", "number", "m", "no_open_site"),
     Column("covered", "true/false", means="point_covered"),
 )
+_SERVED = Column("served", "number", "people", means="point_served")
+_ROOM = (
+    Column("capacity", "number", "people", "no_limit"),
+    Column("served", "number", "people", means="site_served"),
+    Column("unserved", "number", "people", means="site_unserved"),
+    Column("used", "number", "1", "no_room"),
+)
+_CAPACITY = (
+    Column("id", "text", means="site_id"),
+    Column("name", "text", empty="not_given", means="site_name"),
+    Column("kind", "text"),
+    Column("district", "text", empty="outside", means="district_of"),
+    _ROOM[0],
+    Column("covered", "number", "people", means="nearest_people"),
+    *_ROOM[1:],
+)
 _POINT = Column("geometry", "point", "degrees (WGS 84)", "no_place")
 _SITES = (
     Column("id", "text", means="site_id"),
@@ -99,6 +115,9 @@ _DISTRICTS = (
     Column("walk_min_p90", "number", "min", "quantile_unreached"),
     Column("outlets", "integer", "sites"),
     Column("partner_banks", "integer", "sites"),
+    Column("served", "number", "people"),
+    Column("served_share", "number", "1", "nobody"),
+    Column("unserved", "number", "people"),
 )
 _QUALITY = (
     Column("code", "text"),
@@ -200,6 +219,11 @@ _MANIFEST = (
     Column("warnings", "list", empty="no_warning"),
     Column("environment.*", "text", empty="not_installed", means="environment"),
 )
+_SERVED_TOTALS = (
+    Column("totals.served", "number", "people", means="served"),
+    Column("totals.served_share", "number", "1", "nobody", "served_share"),
+    Column("totals.unserved", "number", "people", means="unserved"),
+)
 _BEYOND = Column("beyond", "true/false")
 _TILES = (
     Column("tiles.told_to_m", "number", "m", means="told_to_m"),
@@ -254,7 +278,7 @@ _LAYERS = {
 }
 
 
-def _districts(standard: Standard) -> tuple[Column, ...]:
+def _districts(standard: Standard, *, served: bool) -> tuple[Column, ...]:
     """Return the columns of ``districts.csv``, some for each setting."""
     of = {column.name: column for column in _DISTRICTS}
     for setting in standard.settings:
@@ -262,7 +286,7 @@ def _districts(standard: Standard) -> tuple[Column, ...]:
         of[f"{setting}_people"] = Column(f"{setting}_people", "number", "people", of=own)
         for ending in ("covered_share", "covered_share_radius"):
             of[f"{setting}_{ending}"] = Column(f"{setting}_{ending}", "number", "1", "nobody_of_setting", of=own)
-    return tuple(of[name] for name in district_columns(standard))
+    return tuple(of[name] for name in district_columns(standard, served=served))
 
 
 def data_dictionary(
@@ -271,13 +295,15 @@ def data_dictionary(
     tiled: bool = False,
     doubted: bool = False,
     held: bool = False,
+    served: bool = False,
     kept: Mapping[str, Iterable[str]] | None = None,
 ) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
     Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
-    how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`)
-    and have layers of sites, which keep the columns of their tables (`kept`, by layer).
+    how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`),
+    one whose sites have a capacity (`served`), and have layers of sites, which keep the columns of their tables
+    (`kept`, by layer).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -292,7 +318,8 @@ def data_dictionary(
     rows = []
     short = SHORT_NAMES | short_names(district_columns(standard))
     given = {layer: tuple(columns) for layer, columns in (kept or {}).items()}
-    told = _tiled_columns(standard) if tiled else _columns(standard, given, doubted=doubted, held=held)
+    more = {"doubted": doubted, "held": held, "served": served}
+    told = _tiled_columns(standard) if tiled else _columns(standard, given, **more)
     for file, layer, column in told:
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
@@ -320,34 +347,37 @@ def data_dictionary(
 
 
 def _columns(
-    standard: Standard, kept: Mapping[str, Iterable[str]], *, doubted: bool, held: bool
+    standard: Standard, kept: Mapping[str, Iterable[str]], *, doubted: bool, held: bool, served: bool
 ) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
-    districts = _districts(standard)
+    districts = _districts(standard, served=served)
+    people = (*_DEMAND, *((_SERVED,) if served else ()))
     bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
     tables = {
         "districts.csv": (*districts, *bar),
-        "demand.parquet": (*_DEMAND, *certainty, _POINT),
+        "demand.parquet": (*people, *certainty, _POINT),
         "sites.csv": _PROPOSED,
+        **({"capacity.csv": _CAPACITY} if served else {}),
         "quality.csv": _QUALITY,
     }
     for file, columns in tables.items():
         yield from ((file, "", column) for column in columns)
-    for layer, columns in (_LAYERS | {"districts": districts}).items():
+    rooms = {layer: (*_SITES, *_ROOM) for layer, columns in _LAYERS.items() if columns is _SITES and served}
+    for layer, columns in (_LAYERS | {"districts": districts, "demand": people} | rooms).items():
         kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
         own = tuple(Column(name, "text", empty="not_given", means=_OF_THE_INPUT) for name in kept.get(layer, ()))
         more = certainty if layer == "demand" else own
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
-    more = (*(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
+    more = (*(_SERVED_TOTALS if served else ()), *(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 
 
 def _tiled_columns(standard: Standard) -> Iterator[tuple[str, str, Column]]:
     far = {"walk_s": "no_path_told", "network_m": "no_path_told", "nearest_site": "no_path_told"}
     demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
-    yield from (("districts.csv", "", column) for column in _districts(standard))
+    yield from (("districts.csv", "", column) for column in _districts(standard, served=False))
     yield from (("demand.parquet", "", column) for column in (*demand, _BEYOND, _POINT))
     yield from (("sites.csv", "", column) for column in _PROPOSED)
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *_TILES))

@@ -13,6 +13,7 @@ from accessibility.errors import InputError
 from accessibility.measures import access
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
+from accessibility.measures.service import measure_service
 from accessibility.siting import SitingPlan
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import Snapped
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.decay import Decay
+    from accessibility.measures.service import Service
     from accessibility.sites import Sites
     from accessibility.standards import Walker
     from accessibility.streets.network import Network
@@ -171,6 +173,16 @@ def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.
     return pd.Series(values, index=demand.ids, name=terms.measure)
 
 
+def serve_people(coverage: Coverage, capacity: str | pd.Series[Any] | ArrayLike | None) -> Service:
+    """Return who is covered and finds room, by a capacity or by that of the study; see `Study.service`."""
+    if capacity is not None:
+        return measure_service(coverage, supply_of(coverage.sites, capacity, "capacity"))
+    if coverage.service is None:
+        msg = "the sites of the study have no capacity; expected a column of theirs, a series or numbers"
+        raise InputError(msg)
+    return coverage.service
+
+
 def supply_of(
     sites: Sites, given: str | pd.Series[Any] | ArrayLike | None, where: str = "supply"
 ) -> NDArray[np.float64]:
@@ -179,10 +191,11 @@ def supply_of(
         values: Any = np.ones(len(sites))
     elif isinstance(given, str):
         where = f"{where} {given!r}"
-        if given not in sites.columns:
-            msg = f"sites have no column {given!r}; they have {', '.join(sites.columns) or 'none beside their fields'}"
+        known = {**({"capacity": sites.capacity} if sites.has_capacity else {}), **sites.columns}
+        if given not in known:
+            msg = f"sites have no column {given!r}; they have {', '.join(known) or 'none beside their fields'}"
             raise InputError(msg)
-        values = sites.columns[given]
+        values = known[given]
     elif isinstance(given, pd.Series):
         if not given.index.is_unique:
             msg = f"{where} names {given.index[given.index.duplicated()][0]!r} more than once; expected each site once"

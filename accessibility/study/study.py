@@ -14,7 +14,6 @@ from accessibility.measures.explanation import Explanation, explain_place
 from accessibility.measures.isochrones import trace_isochrones
 from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.routes import trace_routes
-from accessibility.measures.service import Service, measure_service
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.measures.walkers import GroupCoverage, measure_groups
@@ -28,7 +27,7 @@ from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
-from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, supply_of
+from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, serve_people
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
 from accessibility.whatif.live import Ground
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.decay import Decay
+    from accessibility.measures.service import Service
     from accessibility.present.map.proposals import Proposal
     from accessibility.settlement import Density
     from accessibility.sites import Sites
@@ -137,6 +137,7 @@ class Study(Frozen):
         settings: str | Callable[[Any], Any] | Mapping[str, Any] | None = None,
         limit: str | None = None,
         groups: Sequence[str] | Mapping[str, str] = (),
+        capacity: str | None = None,
         coordinates: str | None = None,
         split_cells: float | Literal["buildings"] | None = None,
         elevation: str | Path | None = None,
@@ -182,6 +183,9 @@ class Study(Frozen):
             setting, which stands where there is nothing. The limits of a `Demand` stand without a word.
         groups
             Columns of people who are told apart, or the name of each group to its column.
+        capacity
+            Column of the sites: how many people each has room for; the usual names (``capacity``, 服务能力, ...) are
+            known without a word. It decides who is served, `Coverage.service`, and changes nothing of who is covered.
         coordinates, split_cells
             Of tables without geometry (``WGS84``, ``GCJ-02``, ``BD-09``, ``EPSG:n``); metres of the parts that share
             the people of polygons too wide for a walk, or ``buildings`` of the extract.
@@ -224,7 +228,8 @@ class Study(Frozen):
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
         rule, of = (settings, None) if callable(settings) else (None, settings)
-        columns = Columns(population=people, district=district, totals=totals, limit=limit, groups=groups, rule=rule)
+        rows: Any = {"limit": limit, "groups": groups, "rule": rule, "capacity": capacity}
+        columns = Columns(population=people, district=district, totals=totals, **rows)
         said: dict[str, Any] = {"name": name, "attribution": attribution, "map_approval": map_approval}
         said |= {"settings": of, "coordinates": coordinates, "split_cells": split_cells, "reconcile": reconcile}
         said |= {"elevation": elevation, "standard": standard or Standard(), "walker": walker or Walker()}
@@ -768,7 +773,9 @@ class Study(Frozen):
         now = self._today if coverage is None else coverage
         return reach_sites(now, now.snapped.streets(self.network), terms)
 
-    def service(self, capacity: str | pd.Series[Any] | ArrayLike, coverage: Coverage | None = None) -> Service:
+    def service(
+        self, capacity: str | pd.Series[Any] | ArrayLike | None = None, coverage: Coverage | None = None
+    ) -> Service:
         """Return who is covered and finds room at the site that covers them.
 
         People go to the nearest site that counts, and nowhere else; those who use least of their limit come first.
@@ -777,7 +784,7 @@ class Study(Frozen):
         ----------
         capacity
             People that each site has room for: a column of the sites' table, a series keyed by site id, or one number
-            a site.
+            a site; those that the study says if None, as `Coverage.service` tells them.
         coverage
             Whose sites and rules; today's if None.
 
@@ -789,15 +796,14 @@ class Study(Frozen):
         Raises
         ------
         InputError
-            A capacity that is not one number, 0 or more, for each site that counts.
+            A capacity that is not one number, 0 or more, for each site that counts; none, where the study says none.
 
         Examples
         --------
         >>> town.service([20, 0])
         <Service 20 served of 30 covered, 40 people>
         """
-        now = self._today if coverage is None else coverage
-        return measure_service(now, supply_of(now.sites, capacity, "capacity"))
+        return serve_people(self._today if coverage is None else coverage, capacity)
 
     def ledger(self, coverage: Coverage | None = None) -> Ledger:
         """Return the redundancy ledger: who depends on one site alone, and which could close.

@@ -137,6 +137,9 @@ def write_cut(study: Study, folder: Path) -> None:
     if study.demand.own_limits.any():
         msg = f"{study.path.name}: people have limits of their own, which tiles do not measure; expected no --tiles"
         raise InputError(msg)
+    if sites.has_capacity:
+        msg = f"{study.path.name}: sites have a capacity, which tiles do not measure; expected no --tiles"
+        raise InputError(msg)
     at = snap_points(network, transform(sites.xy, sites.crs, network.crs), SnapLimits().site_m, public=True)
     _write_streets(network, _leading_somewhere(study, at), folder / "streets.parquet")
     _write_people(study, folder / "people.parquet")

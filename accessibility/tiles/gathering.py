@@ -102,6 +102,11 @@ class Gathered:
         return 0.0
 
     @property
+    def service(self) -> None:
+        """Nobody is told apart by room: tiles refuse sites with a capacity."""
+        return None
+
+    @property
     def unreached_people(self) -> float:
         """People without a way to any site that counts."""
         return self._people(self.unreached)

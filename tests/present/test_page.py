@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from accessibility.present.report.illustrations import Pictures
 
 LANGUAGES = ("en", "zh", "both")
-_UNASKED = ("section_sureness", "section_held")
+_UNASKED = ("section_sureness", "section_held", "section_capacity")
 
 
 class Page(HTMLParser):

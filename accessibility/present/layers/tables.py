@@ -24,6 +24,8 @@ GEOMETRY = {
 }
 """The layers in their order, and the type of their geometry."""
 SITE_COLUMNS = ("id", "name", "kind", "bank", "open", "closed", "cost", "district", "nearest_people")
+ROOM_COLUMNS = ("capacity", "served", "unserved", "used")
+"""Of the layers of sites, too, where some have a capacity."""
 PROPOSED_COLUMNS = (
     *("rank", "id", "name", "kind", "cost", "lon", "lat"),
     *("gain_people", "covered_people", "covered_share", "marginal_per_cost"),
@@ -103,6 +105,10 @@ def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFram
         "district": as_text(values_by_id(site_district, sites.ids)),
         "nearest_people": np.bincount(coverage.nearest[decided], weights=people, minlength=len(sites)),
     }
+    if coverage.service is not None:
+        told = coverage.service.of_sites()
+        columns |= {name: told[name] for name in ROOM_COLUMNS}
+        columns["capacity"] = np.where(np.isfinite(sites.capacity), sites.capacity, np.nan)
     points = shapely.points(sites.lonlat)
     return gpd.GeoDataFrame(columns, geometry=points, crs=WGS84)
 
@@ -115,7 +121,8 @@ def input_columns(coverage: Coverage) -> dict[str, dict[str, Any]]:
     sites, found = coverage.sites, {}
     for layer, kind in _KIND_OF.items():
         here = sites.kind == kind
-        taken = {*SITE_COLUMNS, "fid", "geom", "geometry"}  # SQLite takes Name and name for the same
+        room = ROOM_COLUMNS if sites.has_capacity else ()
+        taken = {*SITE_COLUMNS, *room, "fid", "geom", "geometry"}  # SQLite takes Name and name for the same
         kept: dict[str, Any] = {}
         for column, values in sites.columns.items():
             texts = as_text(values[here])
@@ -141,7 +148,7 @@ def _districts(sources: LayerSources) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
 
-    columns = list(district_columns(sources.coverage.standard))
+    columns = list(district_columns(sources.coverage.standard, served=sources.coverage.service is not None))
     kinds = {**dict.fromkeys(columns, "float64"), "district": "string"}
     kinds |= dict.fromkeys(("outlets", "partner_banks"), "int64")
     if sources.districts is None:

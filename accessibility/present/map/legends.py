@@ -87,6 +87,20 @@ def bar_lines(sure: Uncertainty | None, words: MapWords) -> Lines:
     return words.lines("bar", low=low, high=high)
 
 
+def served_lines(coverage: Coverage, words: MapWords) -> Lines:
+    """Return in one sentence a language who is covered and served; nothing where no site has a capacity."""
+    service = coverage.service
+    if service is None:
+        return []
+    return words.lines(
+        "served_line",
+        percent=words.percent(service.served_people, coverage.population),
+        people=count(coverage.population),
+        served=count(service.served_people),
+        unserved=count(service.unserved_people),
+    )
+
+
 def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
     """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
     people, covered = coverage.population, coverage.covered_people

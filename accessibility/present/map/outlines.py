@@ -195,9 +195,9 @@ def district_figures(figures: pd.Series[Any], words: MapWords | None = None) -> 
     people, texts = known.get("population"), {}
     if people is not None:
         texts[words("people")] = count(people)
-        for name in ("covered", "uncovered", "unreached"):
+        for name, said in (("covered",) * 2, ("served", "served_people"), ("uncovered",) * 2, ("unreached",) * 2):
             if name in known:
-                texts[words(name)] = " ".join(share(known[name], people, words).values())
+                texts[words(said)] = " ".join(share(known[name], people, words).values())
     if {"covered_share_low", "covered_share_high"} <= known.keys():
         low, high = (words.percent(known[f"covered_share_{end}"], 1.0) for end in ("low", "high"))
         texts[words("bar_head")] = " ".join(words.told("bar_of", low=low, high=high).values())

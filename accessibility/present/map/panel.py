@@ -15,6 +15,7 @@ from accessibility.present.map.legends import (
     headline_forms,
     headline_lines,
     rule_rows,
+    served_lines,
     today_said,
 )
 from accessibility.present.map.living import MAX_BYTES
@@ -61,7 +62,7 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
         "caption": sheet.caption,
         "words": words,
         "headline": [("", given)] if given else headline_lines(now, words),
-        "bar": bar_lines(sheet.backdrop.sure, words),
+        "bar": [*bar_lines(sheet.backdrop.sure, words), *served_lines(now, words)],
         "compared": compared if plan is None else plan["summary"],
         "tables": tables,
         "changes": sheet.changes.name if sheet.is_live else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.measures.tables import capacity_table
 from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
@@ -49,6 +50,26 @@ class ProposalFacts:
     table: pd.DataFrame
     covered_after: float
     cost_unit: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ServedFacts:
+    """Who of the covered finds room, where sites have a capacity.
+
+    Parameters
+    ----------
+    table
+        The rows of ``capacity.csv``.
+    served, unserved
+        People covered and served; people covered for whom the site that covers them has no room left.
+    served_after
+        People covered and served with the sites of the proposal open; NaN without one.
+    """
+
+    table: pd.DataFrame
+    served: float
+    unserved: float
+    served_after: float = float("nan")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -103,6 +124,8 @@ class Facts:
         ``quality.csv``; homes to streets by district; street density; what snapping to junctions would change.
     sure, held
         How sure the headline is, and how the proposal holds over draws of the inputs, where that was asked for.
+    service
+        Who of the covered finds room, where sites have a capacity.
     parameters, inputs
         One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
@@ -136,6 +159,7 @@ class Facts:
     inputs: pd.DataFrame
     sure: SureFacts | None = None
     held: HeldFacts | None = None
+    service: ServedFacts | None = None
 
     @property
     def population(self) -> float:
@@ -148,16 +172,16 @@ class Facts:
         return self.totals["covered"]
 
 
-def tell_totals(coverage: Coverage) -> dict[str, float]:
-    """Return the totals of a coverage as a manifest tells them."""
-    return {
-        "population": coverage.population,
-        "covered": coverage.covered_people,
-        "uncovered": coverage.uncovered_people,
-        "covered_share": coverage.share,
-        "covered_share_radius": coverage.share_radius,
-        "unreached": coverage.unreached_people,
-    }
+def tell_served(now: Coverage, site_district: pd.Series[Any], after: Coverage | None) -> ServedFacts | None:
+    """Return who of the covered finds room, today and with a proposal; None where no site has a capacity."""
+    if now.service is None:
+        return None
+    return ServedFacts(
+        table=capacity_table(now.service, site_district),
+        served=now.service.served_people,
+        unserved=now.service.unserved_people,
+        served_after=float("nan") if after is None or after.service is None else after.service.served_people,
+    )
 
 
 def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from accessibility.present.report.illustrations import Pictures, illustrate
 from accessibility.present.report.sentences import (
     say_blackspot_text,
     say_blackspots,
+    say_capacity,
     say_conditions,
     say_districts,
     say_headline,
@@ -25,6 +26,7 @@ from accessibility.present.report.sentences import (
     say_proposal,
     say_quality,
     say_readings,
+    say_served,
     say_speeds,
     say_uncovered,
 )
@@ -144,6 +146,7 @@ _MOST = {
     "robust_sites": 20,
     "frontier": 40,
     "ledger": 12,
+    "capacity": 40,
     "quality": 25,
     "snap": 40,
 }
@@ -206,6 +209,8 @@ def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
     said: dict[str, Callable[[Tongue], str]] = {
         "headline": lambda t: say_headline(facts, t),
         "uncovered": lambda t: say_uncovered(facts, t),
+        "served": lambda t: say_served(facts, t),
+        "capacity": lambda t: say_capacity(facts, t),
         "readings": lambda t: say_readings(facts, t),
         "speeds": lambda t: say_speeds(facts, t),
         "proposal": lambda t: say_proposal(facts, t),
@@ -290,6 +295,10 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         "parameters": ("parameters", "parameter value meaning"),
         "inputs": ("inputs", "role file sha256"),
     }
+    if facts.service is not None:
+        chosen["capacity"] = ("capacity", "name kind district capacity covered served unserved used")
+        chosen["served"] = ("districts", "district population covered served served_share unserved")
+        chosen["settings"] = ("settings", f"{chosen['settings'][1]} served served_share")
     if facts.sure is not None:
         name, columns = chosen["districts"]
         bars = "covered_share covered_share_low covered_share_high"
@@ -310,7 +319,8 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
 def _shortened(sheet: Sheet) -> Sheet:
     """Return a sheet with as many rows as a reader reads.
 
-    Of districts those with the most people concerned; of the ledger those most needed and those that could close.
+    Of districts those with the most people concerned; of the ledger those most needed and those that could close; of
+    sites with a capacity those where most find no room.
     """
     most = _MOST.get(sheet.name)
     frame = sheet.frame
@@ -321,6 +331,8 @@ def _shortened(sheet: Sheet) -> Sheet:
     if sheet.name == "ledger":
         ends = [frame.index[~frame["can_close"]][:most], frame.index[frame["can_close"]][-most:]]
         return Sheet(sheet.name, frame.loc[ends[0].append(ends[1])], sheet.columns)
+    if sheet.name == "capacity":
+        return Sheet(sheet.name, frame.nlargest(most, ["unserved", "covered"]), sheet.columns)
     if sheet.name in ("districts", "snap"):
         column = "uncovered" if sheet.name == "districts" else "over_100_m_people"
         plain = frame.reset_index(drop=True)

@@ -50,6 +50,42 @@ def say_conditions(facts: Facts, tongue: Tongue, key: str = "note_rule", **more:
     )
 
 
+def say_served(facts: Facts, tongue: Tongue) -> str:
+    """Return how many are covered and served, of whom, and at how many sites some find no room."""
+    if facts.service is None:
+        return ""
+    table = facts.service.table
+    return tongue(
+        "served",
+        share=tongue.percent(facts.service.served, facts.population),
+        population=tongue.number(facts.population),
+        served=tongue.number(facts.service.served),
+        unserved=tongue.number(facts.service.unserved),
+        full=int((table["unserved"] > 0).sum()),
+        sites=len(table),
+    )
+
+
+def say_capacity(facts: Facts, tongue: Tongue) -> str:
+    """Return by what rule people find room, and how many sites have no limit."""
+    if facts.service is None:
+        return ""
+    endless = int(facts.service.table["capacity"].isna().sum())
+    return _joined(tongue, tongue("served_rule"), *([tongue("served_endless", sites=endless)] if endless else []))
+
+
+def say_room_then(facts: Facts, tongue: Tongue) -> str:
+    """Return that a proposal does not count room, and who would be covered and served with it."""
+    if facts.service is None or facts.proposal is None or not facts.proposal.plan.selected:
+        return ""
+    return tongue(
+        "served_then",
+        share=tongue.percent(facts.service.served_after, facts.population),
+        population=tongue.number(facts.population),
+        served=tongue.number(facts.service.served_after),
+    )
+
+
 def say_uncovered(facts: Facts, tongue: Tongue) -> str:
     """Return how many people are not covered, and how many only from outside."""
     totals = facts.totals
@@ -193,7 +229,7 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
     closing = (
         [tongue("proposal_closes", sites=tongue.listed([str(site) for site in plan.closed]))] if plan.closed else []
     )
-    return _joined(tongue, first, *closing, say_proof(proposal, tongue))
+    return _joined(tongue, first, *closing, say_proof(proposal, tongue), say_room_then(facts, tongue))
 
 
 def say_proof(proposal: ProposalFacts, tongue: Tongue) -> str:

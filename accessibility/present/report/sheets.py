@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from accessibility.measures.tables import NO_DISTRICT, TOTAL, district_columns
+from accessibility.measures.tables import NO_DISTRICT, SERVED_COLUMNS, TOTAL, district_columns
 from accessibility.present.report.facts import NO_WAY
 
 if TYPE_CHECKING:
@@ -88,9 +88,10 @@ class Sheet:
 
 def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
+    served, bars = (() if facts.service is None else _SERVED), (() if facts.sure is None else _BARS)
     sheets = [
-        Sheet("districts", facts.districts, (*_of_districts(facts.standard), *(() if facts.sure is None else _BARS))),
-        Sheet("settings", facts.settings, _SETTINGS),
+        Sheet("districts", facts.districts, (*_of_districts(facts.standard), *served, *bars)),
+        Sheet("settings", facts.settings, (*_SETTINGS, *served)),
         Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
         Sheet("groups", facts.groups, _GROUPS),
         Sheet("times", facts.times, _of_times(facts.standard)),
@@ -109,6 +110,9 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
             Sheet("uncertainty", facts.sure.sources, _UNCERTAINTY),
             Sheet("improvements", facts.sure.improvements, _IMPROVEMENTS),
         ]
+    if facts.service is not None:
+        after = [sheet.name for sheet in sheets].index("sensitivity")
+        sheets.insert(after, Sheet("capacity", _called(facts.service.table), _CAPACITY))
     if facts.held is not None:
         after = [sheet.name for sheet in sheets].index("frontier")
         sheets[after:after] = [
@@ -163,12 +167,20 @@ def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
         *((f"item_{name}", totals[name], "count") for name in ("population", "covered", "uncovered", "unreached")),
         *((f"item_{name}", totals[name], "share") for name in ("covered_share", "covered_share_radius")),
         *_bar(facts.sure),
+        *_served(facts),
         ("item_outside", facts.outside_people, "count"),
         ("item_choice_0", facts.choices["0"], "count"),
         ("item_choice_1", facts.choices["1"], "count"),
         ("item_choice_2", facts.choices["2+"], "count"),
     ]
     return [*rows, *_proof(facts.proposal), ("item_version", facts.version, "text")]
+
+
+def _served(facts: Facts) -> list[tuple[str, float | str, Kind]]:
+    """Return the totals of people covered and served, where sites have a capacity."""
+    kinds: tuple[Kind, ...] = ("count", "share", "count")
+    told = zip(SERVED_COLUMNS, kinds, strict=True)
+    return [] if facts.service is None else [(f"item_{name}", facts.totals[name], kind) for name, kind in told]
 
 
 def _bar(sure: SureFacts | None) -> list[tuple[str, float | str, Kind]]:
@@ -269,6 +281,17 @@ _DISTRICTS = _columns(
 )
 _BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
 _BARS = _columns({"share": "covered_share_low covered_share_high"}, "covered_share_low covered_share_high")
+_SERVED = _columns({"count": "served unserved", "share": "served_share"}, " ".join(SERVED_COLUMNS))
+_CAPACITY = _columns(
+    {
+        "text": "id name",
+        "code": "kind:kind",
+        "place": "district",
+        "count": "capacity covered served unserved",
+        "share": "used",
+    },
+    "id name kind district capacity covered served unserved used",
+)
 _UNCERTAINTY = _columns(
     {"code": "source:source", "points": "bias_points", "sum": "sd_points error_points", "share": "part"},
     "source sd_points part bias_points error_points",

@@ -14,7 +14,7 @@ from accessibility.errors import visible
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import Voice
 from accessibility.present.report.page import heading
-from accessibility.present.report.sentences import say_conditions, say_headline, say_proposal
+from accessibility.present.report.sentences import say_capacity, say_conditions, say_headline, say_proposal, say_served
 from accessibility.present.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.sources.files import no_room, passing_folder, write_aside
 from accessibility.wording import percent_text
@@ -157,11 +157,20 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
         else:
             _number(sheet, (row, 1), _rounded(kind, value), styles[_look(kind, value)])
         row += 1
-    for key, say in (("item_headline", say_headline), ("col_rule", say_conditions), ("item_proposal", say_proposal)):
+    said = (
+        ("item_headline", say_headline),
+        ("item_capacity", say_served),
+        ("col_rule", say_conditions),
+        ("item_capacity_rule", say_capacity),
+        ("item_proposal", say_proposal),
+    )
+    for key, say in said:
         for tongue in voice.tongues:
-            _text(sheet, (row, 0), tongue(key), styles["text"])
-            _text(sheet, (row, 1), say(facts, tongue), styles["prose"])
-            row += 1
+            words = say(facts, tongue)
+            if words:
+                _text(sheet, (row, 0), tongue(key), styles["text"])
+                _text(sheet, (row, 1), words, styles["prose"])
+                row += 1
 
 
 def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str, Format]) -> None:

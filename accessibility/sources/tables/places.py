@@ -37,6 +37,7 @@ OPEN = frozenset(("在用", "启用", "已启用", "营业", "营业中", "正�
     *("open", "yes", "y", "true", "1", "active", "operating")
 }
 YES = frozenset(("是", "合作", "已合作", "已签约", "签约", "有", "√", "✓", "yes", "y", "true", "1", "partner"))
+UNLIMITED = frozenset(("inf", "infinite", "unlimited", "不限", "无限", "无上限"))
 TRUE = frozenset(("true", "1", "1.0", "yes", "y", "是"))
 FALSE = frozenset(("false", "0", "0.0", "no", "n", "否"))
 NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "false", "0", "none", ""))
@@ -84,7 +85,8 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     sites
         Points in EPSG:4326 indexed by id (made from the role's letter and the row's number where there is none), with
         columns name, kind (``outlet``, ``bank``, ``new``), open (counts today), partner, closed (its status says so),
-        cost, address, bank, township, district (as the table names them), and the table's other columns.
+        cost, address, bank, capacity (where the table has one; infinite without a limit), township, district (as the
+        table names them), and the table's other columns.
     findings
         Rows set aside, places that stand twice, words not understood, sites that do not count.
 
@@ -92,7 +94,8 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     ------
     InputError
         Ids that stand twice, missing columns, more than one row in twenty without coordinates, coordinates that are
-        swapped or in another system, costs that are negative or no numbers, and whatever `read_table` refuses.
+        swapped or in another system, costs or capacities that are negative or no numbers, a site that counts and has no
+        capacity while others do, and whatever `read_table` refuses.
     """
     source = name_of(path)
     check_meanings(spec.columns, source=source)
@@ -119,6 +122,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         "cost": cells.cost(kind),
         "address": cells.text("address"),
         "bank": cells.text("bank"),
+        **cells.capacity(is_open),
         "township": cells.text("township"),
         "district": cells.text("district"),
     }
@@ -268,6 +272,27 @@ class _Cells:
             msg = f"{self.source}: column {name!r}: {text}; expected a cost, 0 or more"
             raise InputError(msg)
         return np.where(np.isfinite(given), given, cost)
+
+    def capacity(self, counts: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+        """Return how many people each site has room for; nothing where no column says it."""
+        name = self.column("capacity")
+        if name is None or ("capacity" not in self.spec.columns and not self.plain("capacity").any()):
+            return {}
+        texts = self.table[name]
+        endless = pd.Series([_plain(text) for text in texts], index=texts.index, dtype=object).isin(UNLIMITED)
+        found = numbers(texts.mask(endless, ""), source=self.source, column=name, of="people")
+        found = np.where(endless, np.inf, found)
+        if (found < 0).any():
+            text = rows_text(texts, found < 0, "is negative")
+            msg = f"{self.source}: column {name!r}: {text}; expected people that a site has room for, 0 or more"
+            raise InputError(msg)
+        missing = np.isnan(found) & counts
+        if missing.any():
+            text = rows_text(texts, missing, "of a site that counts has no number")
+            expected = "people that it has room for, 0 or more, or unlimited"
+            msg = f"{self.source}: column {name!r}: {text}; expected {expected}"
+            raise InputError(msg)
+        return {"capacity": np.where(np.isnan(found), np.inf, found)}
 
 
 def has_value(texts: pd.Series[Any], wanted: str | Sequence[str]) -> NDArray[np.bool_]:

@@ -50,6 +50,8 @@ class Columns:
         Columns of people who are told apart, or the name of each group to its column.
     rule
         Called with the frame of people; returns the setting of each row. None where another thing says it.
+    capacity
+        Column of sites in memory: people that each has room for; None where its usual name, or a table, says it.
     """
 
     population: str | None = None
@@ -58,6 +60,7 @@ class Columns:
     limit: str | None = None
     groups: Sequence[str] | Mapping[str, str] = ()
     rule: Callable[[Any], Any] | None = None
+    capacity: str | None = None
 
     @property
     def of_groups(self) -> dict[str, str]:
@@ -119,10 +122,7 @@ def hold_inputs(
         raise InputError(msg)
     held = Held(inputs={_STREETS: told}, tables={}, network=streets)
     held.inputs["population"] = _people(held, people, columns)
-    for role, (given, table) in _by_role(sites).items():
-        held.inputs[role] = table
-        if given is not None:
-            held.tables[role] = hold_table(role, given)
+    _hold_sites(held, _by_role(sites), columns.capacity)
     if districts is not None:
         held.inputs["area"] = _districts(held, districts, columns)
     elif columns.totals is not None:
@@ -168,6 +168,19 @@ def _people(held: Held, people: object, columns: Columns) -> _Table:
     if _LIMIT in held.tables["people"].table.columns:
         table["limit"] = _LIMIT
     return table
+
+
+def _hold_sites(held: Held, roles: Mapping[str, tuple[Any, _Table]], capacity: str | None) -> None:
+    """Hold the sites of each role; the column of their capacity stands in some of the tables in memory."""
+    for role, (given, table) in roles.items():
+        held.inputs[role] = table
+        if given is not None:
+            held.tables[role] = hold_table(role, given)
+        if isinstance(given, pd.DataFrame) and capacity in given.columns:
+            table["columns"] = {"capacity": capacity, **table.get("columns", {})}
+    if capacity is not None and not any("capacity" in table.get("columns", {}) for _, table in roles.values()):
+        msg = f"{', '.join(roles)}: no column {capacity!r}; expected the people that each has room for in one of them"
+        raise InputError(msg)
 
 
 def _by_role(sites: Mapping[str, object]) -> dict[str, tuple[Any, _Table]]:
