@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.standards import Walker
-    from accessibility.streets.search.packing import Arcs
     from accessibility.uncertainty.scene import Case, Scene, TwoCounts
     from accessibility.uncertainty.sources import InputErrors
 
@@ -249,26 +248,21 @@ class Draw:
 
         return choose() if "outlets" in moves else case.known.get("choices", choose)
 
-    def _arcs(self, walker: Walker | None, case: Case, active: Collection[str]) -> Arcs:
-        """Return the arcs at the costs of a walker, or in centimetres."""
-        streets = self.scene.walked(case)
-        return streets.arcs(walker, case.coverage.walker, self.gone if "paths" in active else None)
-
     def _reached(
         self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp] | slice
     ) -> list[tuple[NDArray[Any], NDArray[np.int32]]]:
         """Return, for each part of some people, what their way to the nearest site costs, and which that is."""
         per, walker = self._pace(measure, case, active)
-        at = self.sites(case, active).stops(per)
-        arcs = self._arcs(walker, case, active)
+        at, gone = self.sites(case, active).stops(per), self.gone if "paths" in active else None
+        graph = self.scene.walked(case).graph(walker, case.coverage.walker, gone)
 
         def search_all() -> NDArray[np.uint64]:
-            return search.nearest_within(arcs, at, case.limits[measure])
+            return search.nearest(graph, at, limit=case.limits[measure])
 
         moves = _MOVES_STREETS & set(active)
         labels = search_all() if moves else case.known.get(("labels", measure), search_all)
         people = [part.take(rows) for part in self._standing(case, active)]
-        return [search.split_labels(search.read_within(arcs, labels, at, part.stops(per))) for part in people]
+        return [search.split_labels(search.read_labels(graph, labels, at, part.stops(per))) for part in people]
 
     def _costs(
         self, measure: str, case: Case, active: Collection[str], rows: NDArray[np.intp]

@@ -13,7 +13,8 @@ from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
 from accessibility.streets.search.impedance import IMPASSABLE, Impedance
-from accessibility.streets.search.packing import hilbert_rank, wire
+from accessibility.streets.search.packing import hilbert_rank
+from accessibility.streets.search.wiring import wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
 from accessibility.streets.ways import continue_ways
 
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from accessibility.settlement import Density
     from accessibility.standards import Walker
     from accessibility.streets.network import Network
-    from accessibility.streets.search.packing import Arcs, Wiring
+    from accessibility.streets.search.packing import Graph
+    from accessibility.streets.search.wiring import Wiring
     from accessibility.uncertainty.sources import InputErrors
 
 MOST_CHOICES = 4
@@ -148,24 +150,25 @@ class WalkedStreets(Frozen):
         return Memo(_MOST_KNOWN)
 
     def wiring(self, walker: Walker) -> Wiring:
-        """Return the arcs of the streets, without their costs."""
+        """Return the graph of the streets, without its costs."""
         return self.known.get(  # type: ignore[no-any-return]
             walker.open_compounds,
             lambda: wire(self.network, rank=self.network.packed.rank, open_compounds=walker.open_compounds),
         )
 
-    def arcs(self, walker: Walker | None, doors: Walker, gone: NDArray[np.bool_] | None) -> Arcs:
-        """Return the arcs at the costs of a walker, or in centimetres, without today's edges that are gone.
+    def graph(self, walker: Walker | None, doors: Walker, gone: NDArray[np.bool_] | None) -> Graph:
+        """Return the graph at the costs of a walker, or in centimetres, without today's edges that are gone.
 
         Which compounds are open says who walks in the case, `doors`, where metres are counted, too.
         """
-        cost, wiring = self.known.get(("cost", walker), lambda: self.network.impedance(walker)), self.wiring(doors)
-        if gone is None:
-            return self.known.get(("arcs", walker, doors.open_compounds), lambda: wiring.arcs(cost))  # type: ignore[no-any-return]
-        row, _, _ = self._pieces
-        lost = np.append(gone, False)[row]  # what a scenario builds is there
-        along, against = (np.where(lost, IMPASSABLE, side) for side in (cost.along, cost.against))
-        return wiring.arcs(Impedance(along=along, against=against))
+        if gone is None and walker in (None, doors):
+            return self.network.packed.graph(walker, open_compounds=doors.open_compounds)
+        cost = self.known.get(("cost", walker), lambda: self.network.impedance(walker))
+        if gone is not None:
+            row, _, _ = self._pieces
+            lost = np.append(gone, False)[row]  # what a scenario builds is there
+            cost = Impedance(**{side: np.where(lost, IMPASSABLE, getattr(cost, side)) for side in ("along", "against")})
+        return self.wiring(doors).priced(cost)
 
     @cached_property
     def _pieces(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

@@ -15,7 +15,8 @@ from searchworlds import World, oracle, stops, worlds
 from accessibility.streets import search
 from accessibility.streets.search.elimination import eliminate
 from accessibility.streets.search.impedance import IMPASSABLE
-from accessibility.streets.search.packing import build_arcs, build_graph, hilbert_rank, wire
+from accessibility.streets.search.packing import build_arcs, build_graph, hilbert_rank
+from accessibility.streets.search.wiring import wire
 
 
 @settings(max_examples=400, deadline=None)
@@ -44,13 +45,19 @@ def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObjec
 
 
 @settings(max_examples=200, deadline=None)
-@given(worlds(), st.integers(0, 100) | st.integers(0, 20_000))
-def test_nearest_within_equals_networkx_up_to_the_limit(world: World, limit: int) -> None:
-    arcs = wire(world.network).arcs(world.impedance)
-    labels = search.nearest_within(arcs, stops(world.sites), limit)
-    found = search.split_labels(search.read_within(arcs, labels, stops(world.sites), stops(world.people)))
-    near = [None if o < 0 or c > limit else (int(c), int(o)) for c, o in zip(*found, strict=True)]
-    assert near == [None if a is None or a[0] > limit else a for a in oracle(world)]
+@given(worlds(), st.integers(0, 100) | st.integers(0, 20_000), st.randoms(use_true_random=False))
+def test_a_graph_priced_twice_equals_networkx_up_to_the_limit(world: World, limit: int, random: Any) -> None:
+    wiring, sites = wire(world.network), stops(world.sites)
+    for _ in range(2):
+        graph = wiring.priced(world.impedance)
+        labels = search.nearest(graph, sites, limit=limit)
+        found = search.split_labels(search.read_labels(graph, labels, sites, stops(world.people)))
+        near = [None if o < 0 or c > limit else (int(c), int(o)) for c, o in zip(*found, strict=True)]
+        assert near == [None if a is None or a[0] > limit else a for a in oracle(world)]
+        # Some ways are closed then, and others cost something else.
+        along = [random.choice([cost, random.randint(0, 90)]) for cost in world.along]
+        against = [random.choice([cost, int(IMPASSABLE), random.randint(0, 90)]) for cost in along]
+        world = replace(world, along=along, against=against)
 
 
 @settings(max_examples=100, deadline=None)

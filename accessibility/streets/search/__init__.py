@@ -45,7 +45,6 @@ from accessibility.streets.search.updates import (
     stand,
     undo_change,
 )
-from accessibility.streets.search.within import nearest_within, read_within
 
 __all__ = [
     "UNREACHED",
@@ -56,11 +55,9 @@ __all__ = [
     "close_site",
     "drop_sites",
     "nearest",
-    "nearest_within",
     "open_site",
     "place_sites",
     "read_labels",
-    "read_within",
     "split_labels",
     "stand",
     "undo_change",

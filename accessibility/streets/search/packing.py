@@ -106,60 +106,6 @@ class Arcs:
         return replace(self, start=start, arcs=arcs)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Wiring:
-    """The arcs of a network before they cost anything: made once, priced again and again.
-
-    Parameters
-    ----------
-    street, home, start
-        As those of `Arcs`.
-    node
-        ``(a,)`` uint64 the node that each arc leads to.
-    slot
-        ``(a,)`` int64 where its cost stands among those of all edges walked along, then against, then 0.
-    """
-
-    street: NDArray[np.uint32]
-    home: NDArray[np.uint32]
-    start: NDArray[np.uint32]
-    node: NDArray[np.uint64]
-    slot: NDArray[np.int64]
-
-    def arcs(self, impedance: Impedance) -> Arcs:
-        """Return the arcs at these costs; one that nobody may walk is there, and leads nowhere."""
-        costs = np.concatenate([impedance.along, impedance.against, np.zeros(1, np.uint32)])
-        passable = costs[costs != IMPASSABLE]
-        return Arcs(
-            impedance=impedance,
-            street=self.street,
-            home=self.home,
-            start=self.start,
-            arcs=(costs[self.slot].astype(np.uint64) << _32) | self.node,
-            typical_arc=int(passable.mean()),
-            longest_arc=int(passable.max(initial=1)),
-        )
-
-
-def wire(network: Layout, *, rank: NDArray[np.uint32] | None = None, open_compounds: bool = False) -> Wiring:
-    """Return the arcs of a network without their costs; the parameters are those of `build_graph`."""
-    rank = hilbert_rank(network.node_xy) if rank is None else rank
-    street, home, inside = _sides(network, rank, open_compounds=open_compounds)
-    m = len(street)
-    # Walking along an edge arrives at its second node: the search leaves from there. Into a compound it costs nothing.
-    sources = np.concatenate([home[:, 1], home[:, 0], inside])
-    ends = np.concatenate([home[:, 0], home[:, 1], len(rank) + np.arange(len(inside), dtype=np.uint32)])
-    slot = np.concatenate([np.arange(2 * m), np.full(len(inside), 2 * m)]).astype(np.uint64)
-    start, order = by_node(sources, np.arange(len(sources), dtype=np.uint64), len(rank) + len(inside))
-    return Wiring(
-        street=street,
-        home=home,
-        start=start,
-        node=ends[order].astype(np.uint64),
-        slot=slot[order].astype(np.int64),
-    )
-
-
 def _sides(
     network: Layout, rank: NDArray[np.uint32], *, open_compounds: bool
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.uint32]]:

@@ -140,13 +140,14 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
     """
     place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
-    cost = graph.impedance
+    cost, served = graph.impedance, np.zeros(len(graph.edges) + 1, np.bool_)
+    served[sites.edge] = True  # the last one that of sites that stand nowhere
     found = np.full(len(people.edge), NO_LABEL, np.uint64)
     _read(
         (graph.edges, cost.along, cost.against),
         (graph.private, place, graph.inside, inside),
         labels,
-        (sites.edge[order], sites.fraction[order], sites.leg[order], order),
+        (served, sites.edge[order], sites.fraction[order], sites.leg[order], order),
         (people.edge, people.fraction, people.leg),
         found,
     )
@@ -170,7 +171,7 @@ def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     edges, along, against = costs
     private, place, inside_node, inside = places
-    site_edge, site_fraction, site_leg, site_row = sites
+    served, site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
     for i in range(edge.size):
         if edge[i] < 0:
@@ -191,7 +192,7 @@ def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyp
         if to != NO_LABEL and (back != NOT_PASSABLE or fraction[i] == 0.0):
             rest = _0 if fraction[i] == 0.0 else part(back, fraction[i])
             best = min(best, added(to, rest))
-        s = _first(site_edge, edge[i])
+        s = _first(site_edge, edge[i]) if served[e] else site_edge.size
         while s < site_edge.size and site_edge[s] == edge[i]:
             best = min(best, direct(whole, back, fraction[i], (site_fraction[s], site_leg[s], site_row[s])))
             s += 1
