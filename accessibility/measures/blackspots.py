@@ -196,10 +196,12 @@ class _Ground:
         """Measure who would be covered by what does not count today."""
         shut = ~coverage.sites.open & ~coverage.sites.closed
         ids = coverage.demand.ids
+        banks, candidates = (shut & (coverage.sites.kind == kind) for kind in ("bank", "new"))
+        with_banks = _with(coverage, network, banks)
         return cls(
             coverage=coverage,
-            with_banks=_with(coverage, network, shut & (coverage.sites.kind == "bank")),
-            with_candidates=_with(coverage, network, shut & (coverage.sites.kind == "new")),
+            with_banks=with_banks,
+            with_candidates=_with(coverage, network, candidates) if (banks | candidates).any() else with_banks,
             district=np.full(len(ids), None, dtype=object) if district is None else values_by_id(district, ids),
             elderly=_elderly(coverage),
             xy=xy,

@@ -214,10 +214,11 @@ def _people_styles(
     coverage: Coverage, status: PeopleClasses, walk: PeopleClasses, rural: Sequence[PeopleClasses]
 ) -> Iterable[Style]:
     """Yield walking time, covered or not and, where there are rural people, their distance."""
+    footprint = Footprint.of(coverage)
     minutes = [m * _S_PER_MIN for m in coverage.standard.walk_classes]
-    yield _people_style(coverage, walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'])
+    yield _people_style(footprint, walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'])
     too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
-    yield _people_style(coverage, status, ['"covered"', *too_far])
+    yield _people_style(footprint, status, ['"covered"', *too_far])
     for distance in rural:
         settings = coverage.standard.distance_settings
         straight = all(coverage.standard.rule(setting).measure == "radius" for setting in settings)
@@ -225,11 +226,10 @@ def _people_styles(
         whom = f"\"setting\" = '{quoted[0]}'" if len(quoted) == 1 else f'"setting" IN {tuple(quoted)}'
         value = 'round("radius_m", 2)' if straight else '"network_m"'
         steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
-        yield _people_style(coverage, distance, [f"{whom} AND {step}" for step in steps])
+        yield _people_style(footprint, distance, [f"{whom} AND {step}" for step in steps])
 
 
-def _people_style(coverage: Coverage, classes: PeopleClasses, wheres: Sequence[str]) -> Style:
-    footprint = Footprint.of(coverage)
+def _people_style(footprint: Footprint, classes: PeopleClasses, wheres: Sequence[str]) -> Style:
     symbols = [
         ground_marker(colour, footprint.width_m) if footprint.grid else marker("circle", colour, size_mm=1.4)
         for colour in classes.colours

@@ -274,8 +274,18 @@ class StreetLines:
         return [(language, f"{text}; {rest[language]}" if rest else text) for language, text in notes]
 
 
-def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_BYTES) -> StreetLines:
-    """Return the streets within `bounds`: main ones first, the others while they fit into `budget` bytes."""
+def street_lines(
+    network: Network, bounds: Bounds, *, budget: int = MAX_STREET_BYTES, classes: int | None = None
+) -> StreetLines:
+    """Return the streets within `bounds`: main ones first, the others while they fit into `budget` bytes.
+
+    Parameters
+    ----------
+    network, bounds, budget
+        The streets, degrees, and bytes of them as JSON.
+    classes
+        How many classes of streets are drawn at most; all that fit if None.
+    """
     lonlat = transform(network.shape_xy, network.crs, WGS84)
     lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, lonlat, (network.shape_start,))
     west, south, east, north = bounds
@@ -293,12 +303,16 @@ def street_lines(network: Network, bounds: Bounds, *, budget: int = MAX_STREET_B
         if not here.any():
             continue
         km = float(network.length_m[here].sum()) / 1_000
-        encoded = _encode(lines[here], origin, tolerance)
+        if left or len(drawn) == classes:
+            left[kind] = km
+            continue
+        joined = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(lines[here])))
+        encoded = _encode(joined, origin, tolerance)
         # Main streets are drawn whatever they cost, more and more roughly.
-        while not drawn and not left and _size(encoded) > budget and tolerance < east - west:
+        while not drawn and _size(encoded) > budget and tolerance < east - west:
             tolerance *= 2
-            encoded = _encode(lines[here], origin, tolerance)
-        if left or spent + _size(encoded) > budget:
+            encoded = _encode(joined, origin, tolerance)
+        if spent + _size(encoded) > budget:
             left[kind] = km
             continue
         spent += _size(encoded)
@@ -319,8 +333,7 @@ def _street_rank(kind: str) -> int:
 
 
 def _encode(lines: NDArray[np.object_], origin: tuple[int, int], tolerance: float) -> dict[str, Any]:
-    joined = shapely.line_merge(shapely.multilinestrings(lines))
-    return line_steps(shapely.simplify(shapely.get_parts(joined), tolerance, preserve_topology=False), origin)
+    return line_steps(shapely.simplify(lines, tolerance, preserve_topology=False), origin)
 
 
 def line_steps(lines: NDArray[np.object_], origin: tuple[int, int]) -> dict[str, Any]:

@@ -136,9 +136,9 @@ class Paper:
             return ""
         east, south = self.west + WIDTH / self.scale, self.north - self.height / self.scale
         (w, s), (e, n) = unmercator(np.array([[self.west, south], [east, self.north]])).tolist()
-        found = street_lines(network, (w, s, e, n), budget=_STREET_BYTES)
+        found = street_lines(network, (w, s, e, n), budget=_STREET_BYTES, classes=1)
         lines: list[NDArray[np.float64]] = []
-        for part in found.lines[:1]:
+        for part in found.lines:
             ends = np.cumsum(part["counts"])[:-1]
             steps = np.split(np.array(part["steps"], dtype=np.float64).reshape(-1, 2), ends)
             lines += [self.at((np.cumsum(step, axis=0) + np.array(found.origin)) / 1e5) for step in steps]

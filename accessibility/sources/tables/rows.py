@@ -159,6 +159,8 @@ def _written_out(text: str) -> tuple[str, bool]:
     >>> _written_out("3.30106E+11"), _written_out("330106.0"), _written_out("12.0"), _written_out("9.13E+17")
     (('330106000000', True), ('330106', False), ('12.0', False), ('9.13E+17', True))
     """
+    if "+" not in text and not text.endswith("0"):
+        return text, False  # as most texts are; patterns take their time
     whole, short = _WHOLE.fullmatch(text), _SCIENTIFIC.fullmatch(text)
     if whole:
         return whole[1], False
@@ -185,7 +187,7 @@ def _header(cells: Sequence[str], findings: list[Finding], source: str) -> list[
 
 def _is_total(cells: Sequence[str]) -> bool:
     """Return whether a row is a sum of others: its first cell says so, a serial number before it apart."""
-    plain = [re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold() for cell in cells if cell]
+    plain = (re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold() for cell in cells if cell)
     word = next((text for text in plain if not text.isdecimal()), "")
     word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
     return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
