@@ -131,7 +131,7 @@ def test_the_same_by_a_file_in_memory_and_of_a_saved_study(tmp_path: Path, name:
     [
         ("-1", r"1 cell is negative: row 2 '-1'; expected people that a site has room for, 0 or more"),
         ("many", "1 cell is not a number: row 2 'many'; expected numbers"),
-        ("", "1 cell of a site that counts has no number: row 2 ''; expected people that it has room for"),
+        ("", "1 cell is blank: row 2 ''; expected the room of each site that counts, or unlimited"),
     ],
 )
 def test_what_is_no_room_is_refused_at_every_door(tmp_path: Path, seats: str, found: str) -> None:

@@ -288,9 +288,8 @@ class _Cells:
             raise InputError(msg)
         missing = np.isnan(found) & counts
         if missing.any():
-            text = rows_text(texts, missing, "of a site that counts has no number")
-            expected = "people that it has room for, 0 or more, or unlimited"
-            msg = f"{self.source}: column {name!r}: {text}; expected {expected}"
+            text = rows_text(texts, missing, "is blank")
+            msg = f"{self.source}: column {name!r}: {text}; expected the room of each site that counts, or unlimited"
             raise InputError(msg)
         return {"capacity": np.where(np.isnan(found), np.inf, found)}
 
