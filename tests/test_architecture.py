@@ -202,3 +202,29 @@ def test_no_public_name_is_defined_twice() -> None:
             if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
                 homes.setdefault(node.name, []).append(module)
     assert {name: found for name, found in homes.items() if len(found) > 1} == {}
+
+
+def decorated(tree: ast.Module, *words: str) -> list[ast.FunctionDef]:
+    """Return the functions that are compiled so."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    return [f for f in functions if any(word in ast.unparse(one) for one in f.decorator_list for word in words)]
+
+
+def names(nodes: list[ast.stmt]) -> set[str]:
+    """Return every name that statements read, also of a module's."""
+    found = [node for statement in nodes for node in ast.walk(statement)]
+    return {getattr(node, "id", getattr(node, "attr", "")) for node in found}
+
+
+def test_python_never_calls_what_only_kernels_can() -> None:
+    """It would end the process without a word: a `helper` has no way in from Python."""
+    helpers = {f"{name}.{f.name}" for name, tree in modules().items() for f in decorated(tree, "helper")}
+    assert helpers
+    for name, tree in modules().items():
+        compiled = decorated(tree, "helper", "kernel", "njit")
+        plain = names([node for node in tree.body if node not in compiled])
+        told = {f"{name}.{f.name}" for f in compiled}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("accessibility."):
+                told |= {f"{node.module.removeprefix('accessibility.')}.{alias.name}" for alias in node.names}
+        assert not {helper for helper in helpers & told if helper.rpartition(".")[2] in plain}, name

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import run_in_threads
+from accessibility.streets.search.compiling import helper, kernel, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +140,7 @@ def _blocks(
     return np.column_stack([column[at], row[at]]), np.append(begin, len(order)), stroke[order]
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _paint(field, stroke, radius, shape):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
     """Raise the depth of the nodes near a stroke to how deep they are inside it, in cells."""
     x1, y1, x2, y2 = stroke[0], stroke[1], stroke[2], stroke[3]
@@ -173,7 +172,7 @@ def _paint(field, stroke, radius, shape):  # type: ignore[no-untyped-def]  # noq
             field[j, i] = max(field[j, i], depth)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _measure(strokes, drawn, corner, field, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find how deep the nodes of a block lie in each band, and the first band that they are inside of."""
     ends, radius, shape, band = drawn
@@ -196,7 +195,7 @@ def _measure(strokes, drawn, corner, field, first):  # type: ignore[no-untyped-d
                     first[j, i] = k
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _tag(first, i, j, kind, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return which bands have their border across an edge, if no other border is near: only two values around it."""
     turns = 0
@@ -211,7 +210,7 @@ def _tag(first, i, j, kind, lo, hi):  # type: ignore[no-untyped-def]  # noqa: AN
     return lo * 256 + hi if turns == 2 else 0  # noqa: PLR2004 -- in and out
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _cross(corner, field, first, base, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find where borders cross the edges of a block; `base` is the number of the first one on each edge."""
     where, of, count = found[0], found[1], found[4][0]
@@ -239,7 +238,7 @@ def _cross(corner, field, first, base, found):  # type: ignore[no-untyped-def]  
     found[4][0] = count
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _follow(corner, first, base, found, bands):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
     """Find which crossing follows which through the triangles of a block, inside on the left."""
     following, ghosts, ghost = found[2], found[3], found[4][1]
@@ -279,7 +278,7 @@ def _follow(corner, first, base, found, bands):  # type: ignore[no-untyped-def] 
     found[4][1] = ghost
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _march(blocks, begin, which, drawn, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find the borders in some blocks, one after the other."""
     field, first, base, found = room
@@ -352,7 +351,7 @@ def _linked(parts: list[Any], columns: int, bands: int) -> tuple[Any, Any, Any]:
     return where, of, following
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _trace(where, of, following):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
     """Return the rings: vertices to draw, where each ring begins, which ring has a vertex, area, vertex in the west."""
     n = len(where)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
 from accessibility.siting.effort import SEED, draw
@@ -21,6 +20,7 @@ from accessibility.siting.greedy import (
     fill_up,
     open_column,
 )
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +87,7 @@ def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np
     return trial if closeness_of(covering, trial) > closeness_of(covering, best) else best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Close each open column if another one in its place covers more, or as many at less cost, until none does."""
     gain, opened = state[6], state[7]
@@ -110,7 +110,7 @@ def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
         better = better or limits[4][0] != before
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Walk from one open column over shared rows to others, and write them behind it; return how many there are."""
     start, column, begin, row, opened = state[1], state[2], state[3], state[4], state[7]
@@ -129,7 +129,7 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
     by_ratio = draw(random, _TWO) == 1
@@ -147,7 +147,7 @@ def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-de
             count += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the weight covered less a penalty for what floors lack, and what they lack."""
     there, need = state[10], limits[5]
@@ -159,7 +159,7 @@ def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
     return covered - _PENALTY * short, short
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _list(opened, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Write the open columns into `columns`; return how many there are."""
     count = 0
@@ -170,13 +170,13 @@ def _list(opened, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     return count
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _keep(opened, best):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for j in range(opened.size):
         best[j] = opened[j]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best in `limits`."""
     rounds, heat = course

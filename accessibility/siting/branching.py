@@ -13,12 +13,12 @@ import heapq
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
 from accessibility.siting.interchange import take_in_order
 from accessibility.siting.lagrangian import Steps, fixed_sites, raise_bound
 from accessibility.siting.medians import RowValues
+from accessibility.streets.search.compiling import kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +188,7 @@ def _split(
     return replace(narrower, inside=narrower.inside | this), replace(narrower, outside=narrower.outside | this)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return starts, sites, values and bases of the pairs of neither, those below the best inside."""
     start, site, value = by_row
@@ -209,7 +209,7 @@ def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noq
     return begin, left[:at], worth[:at], lower
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _served(by_row, base, inside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the value of all rows when some sites open."""
     start, site, value = by_row

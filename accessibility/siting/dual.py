@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
 from accessibility.siting.pairs import Pairs
@@ -25,6 +24,7 @@ from accessibility.siting.volume import (
     room_to_choose,
     room_to_descend,
 )
+from accessibility.streets.search.compiling import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -217,7 +217,7 @@ def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _afford(pairs, cost, price):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lower prices until no column is paid more than it costs; the bound loses nothing by it.
 

@@ -11,11 +11,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-import numba as nb
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.streets.search.compiling import compiled_s
+from accessibility.streets.search.compiling import compiled_s, helper
 
 WORK = 4e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one
@@ -124,7 +123,7 @@ _MIX_B = np.uint64(0x94D0_49BB_1331_11EB)
 _27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def draw(random, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return a number below `size`, from a stream of its own (splitmix64)."""
     random[0] += _STEP

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
+
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,7 +120,7 @@ def begin_search(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, An
     return state, limits
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def open_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Open a column. The gain of a closed one is what it would cover anew, of an open one what it alone covers.
 
@@ -145,7 +146,7 @@ def open_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN0
         owner[r] ^= np.int32(j)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def close_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Close a column; gains as in `open_column`."""
     weight, start, column, begin, row, count, gain, opened, owner, district, there = state
@@ -168,7 +169,7 @@ def close_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN
             gain[np.uint64(owner[r])] += weight[r]
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _has_room(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return whether every pack of a column has room for one more."""
     pack_start, pack, room = limits[1:4]
@@ -178,7 +179,7 @@ def _has_room(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def best_column(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the closed column that brings in most and keeps to the limits, -1 where none brings in anybody."""
     gain, opened = state[6], state[7]
@@ -201,7 +202,7 @@ def best_column(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Open the best column while there is one."""
     while True:
@@ -211,7 +212,7 @@ def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: A
         open_column(j, state, limits)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _gain_there(state, j, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the people of one district that a column would cover anew."""
     weight, begin, row, count, district = state[0], state[3], state[4], state[5], state[9]
@@ -223,7 +224,7 @@ def _gain_there(state, j, place):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the closed column that brings in most of one district for its cost, -1 where none does."""
     gain, opened = state[6], state[7]
@@ -243,7 +244,7 @@ def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: 
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_floors(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open the best column for the district that is farthest from its floor, until none can be helped."""
     there, need = state[10], limits[5]
@@ -262,7 +263,7 @@ def _fill_floors(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001
             open_column(j, state, limits)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open the best column for its cost until enough is covered or nothing fits."""
     there, by_ratio = state[10], _YES
@@ -273,7 +274,7 @@ def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: 
         open_column(j, state, limits)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _drop_until(state, limits, order, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Close what can be done without, in this order."""
     gain, opened, there = state[6], state[7], state[10]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 from scipy import sparse
 
 from accessibility.siting.pairs import Pairs
+from accessibility.streets.search.compiling import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +109,7 @@ def _sets(
     return Pairs(start=start, item=np.concatenate([*lines, []]).astype(np.int32))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _odd_sets(shared, support, rows, found, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912
     """Write the twos and threes of rows whose least values sum up to an odd number and that lose less than a limit.
 

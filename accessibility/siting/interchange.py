@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
+
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def _drop_idle(values: Values, room: Room, state: tuple[NDArray[np.bool_], NDArr
         dropped += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _allowed(j, out, room, left):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return whether there is room for `j`, when `out` leaves if that is a site."""
     cost, start, pack = room
@@ -116,7 +117,7 @@ def _allowed(j, out, room, left):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _frees(out, full, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return whether a place becomes free in a full pack when `out` leaves."""
     _, start, pack = room
@@ -127,7 +128,7 @@ def _frees(out, full, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _move(j, sign, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take `j` in (sign 1) or out (-1)."""
     cost, start, pack = room
@@ -139,14 +140,14 @@ def _move(j, sign, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001
         left[pack[k]] -= sign
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _take(order, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for j in order:
         if _allowed(j, _NONE, room, state[1]):
             _move(j, 1, room, state)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add greedily; a saving only falls while sites are added, so that an old one is a bound."""
     start, row, value = by_site
@@ -175,7 +176,7 @@ def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def] 
         step += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _saving(j, by_site, best, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     start, row, value = by_site
     saved = 0.0
@@ -186,7 +187,7 @@ def _saving(j, by_site, best, unit):  # type: ignore[no-untyped-def]  # noqa: AN
     return saved / unit if unit > 0.0 else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _survey(by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     loss = nearest[4]
     loss[:] = 0.0
@@ -196,7 +197,7 @@ def _survey(by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # n
             loss[nearest[1][i]] += nearest[2][i] - nearest[0][i]
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _look(i, by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find the two nearest sites of row `i`; the base stands for a site that never closes."""
     start, site, value = by_row
@@ -213,7 +214,7 @@ def _look(i, by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # 
             first[i], first_site[i] = value[k], site[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Weigh every site that is outside once, against every one inside; make each move that pays; count them."""
     weighed, by_site, by_row, base = pairs
@@ -242,7 +243,7 @@ def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-unt
     return moves
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _weigh(j, weighed, nearest, spared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return what `j` saves when it comes in; note in `spared` what the closing of others then costs less."""
     start, row, value = weighed
@@ -260,7 +261,7 @@ def _weigh(j, weighed, nearest, spared):  # type: ignore[no-untyped-def]  # noqa
     return saving
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _partner(j, saving, spared, how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the site that `j` had best replace; -1 where no swap is better than none."""
     room, (inside, left), loss, tolerance = how
@@ -282,7 +283,7 @@ def _partner(j, saving, spared, how):  # type: ignore[no-untyped-def]  # noqa: A
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _follow(j, how, pairs, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Look again at the rows of `j` whose two nearest sites have changed since it came in, or `out` left."""
     entered, out = how

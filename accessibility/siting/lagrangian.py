@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
 from accessibility.siting import volume
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.medians import NUMBER
 from accessibility.siting.volume import choose_columns, room_to_choose
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +199,7 @@ def _gross(values: RowValues, room: Room, price: NDArray[np.float64]) -> NDArray
     return gross
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     start, site, value = by_row
     for i in range(price.size):
@@ -211,7 +211,7 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
             gross[np.uint64(site[k])] += value[k] - offer
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take some steps in place; return whether there is nowhere to go."""
     by_row = pairs[0]
@@ -249,7 +249,7 @@ def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]
     return False
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _go(pairs, price, heading, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Move the prices along the heading, within what they may be."""
     _, lowest, highest = pairs
@@ -257,7 +257,7 @@ def _go(pairs, price, heading, step):  # type: ignore[no-untyped-def]  # noqa: A
         price[i] = min(max(price[i] + step * heading[i], lowest[i]), highest[i])
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _head(pairs, price, chosen, heading):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Turn the heading to where the bound rises: up for rows nobody serves, down for those served more than once."""
     (start, site, value), lowest, highest = pairs

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import kernel
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -127,7 +129,7 @@ def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _filtered(pairs, site, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     start, demand, within = pairs
     size = 0
@@ -146,7 +148,7 @@ def _filtered(pairs, site, active):  # type: ignore[no-untyped-def]  # noqa: ANN
     return begin, item[:at].copy()
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _transpose(start, item, items):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     begin = np.zeros(items + 1, np.int64)
     for k in range(np.uint64(item.size)):
@@ -170,7 +172,7 @@ def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return x ^ (x >> _31)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _merge(start, item, district, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item."""
     n = start.size - 1
@@ -228,7 +230,7 @@ def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: A
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Only columns of the rarest row of a column can cover all of its rows."""
     start, row = columns
@@ -256,7 +258,7 @@ def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # n
     return gone
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Only rows of the rarest column of a row can hold all of its columns."""
     start, column = rows

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
 from accessibility.siting.effort import SEED, draw
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,7 @@ def swap_sites(
     return best
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _count(pairs, times, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count the rows of a column once more, or once less."""
     begin, row = pairs[2], pairs[3]
@@ -80,7 +80,7 @@ def _count(pairs, times, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN0
         times[np.uint64(row[k])] += step
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _alone(weight, pairs, times, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the weight of a column's rows that nothing covers."""
     begin, row = pairs[2], pairs[3]
@@ -92,7 +92,7 @@ def _alone(weight, pairs, times, j):  # type: ignore[no-untyped-def]  # noqa: AN
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _neighbour(pairs, random, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return a column that shares a row with this one."""
     start, column, begin, row = pairs
@@ -100,7 +100,7 @@ def _neighbour(pairs, random, j):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return np.int64(column[start[r] + draw(random, start[r + 1] - start[r])])
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _make_room(limits, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Give back what a column takes of the packs and the budget, or take it."""
     cost, start, pack, room, left = limits
@@ -109,7 +109,7 @@ def _make_room(limits, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001
         room[pack[k]] += step
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _fits(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     cost, start, pack, room, left = limits
     free = cost[j] <= left[0]
@@ -118,7 +118,7 @@ def _fits(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return free
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _swap(weight, pairs, state, limits, course):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Try so many swaps at one heat, in place; the best plan so far is kept beside, with how far the two are apart."""
     opens, opened, times, best, standing = state

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import helper, kernel
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def _summed(price, row, begin, end):  # type: ignore[no-untyped-def]  # noqa: AN
     return (one + two) + (three + four)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def paid_columns(pairs, packs, prices, paid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write what each column is paid for its rows, less what its packs are charged, into `paid`."""
     start, row = pairs[0], pairs[1]
@@ -58,7 +60,7 @@ def paid_columns(pairs, packs, prices, paid):  # type: ignore[no-untyped-def]  #
         paid[j] = total
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def choose_columns(paid, limits, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write the best columns under the main limit into `share`; return what they are paid and the limit's price.
 
@@ -72,7 +74,7 @@ def choose_columns(paid, limits, share, room):  # type: ignore[no-untyped-def]  
     return _choose_for_budget(paid, cost, budget, share, room)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     total = 0.0
     for j in range(paid.size):
@@ -82,7 +84,7 @@ def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # no
     return total
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take columns by what they are paid for their cost while the budget lasts; the last one in part."""
     charge, total, size = 0.0, 0.0, 0
@@ -126,20 +128,20 @@ def _sift(heap, ratio, k, size):  # type: ignore[no-untyped-def]  # noqa: ANN001
     heap[k] = one
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _copy(source, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for k in range(target.size):
         target[k] = source[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _mix(news, now, mean):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Move a running mean towards what is now; plain loops, as every array expression is compiled on its own."""
     for k in range(mean.size):
         mean[k] = news * now[k] + (1.0 - news) * mean[k]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def descend(question, state, scratch, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Lower the bound for so many rounds, in place."""
     pairs, packs, people_of, limits = question

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
 from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
+from accessibility.streets.search.compiling import kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -86,7 +86,7 @@ def _parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
     return first
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _join(edges, kept, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let every node know the lowest one that edges lead to: trees of nodes, halved on the way (Tarjan 1975)."""
     for e in range(kept.size):

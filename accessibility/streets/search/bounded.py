@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.multisource import NOBODY, bucket_shift
 from accessibility.streets.search.packing import by_node
 from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
@@ -139,7 +140,7 @@ def _by_site(order: NDArray[np.int64], parts: list[tuple[NDArray[np.int64], NDAr
     return start, person, cost
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     start, person, cost = pairs
     at = 0
@@ -151,7 +152,7 @@ def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: A
         at += count[i]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
     """Count whom each site reaches; return ``person << 32 | cost`` of all of them, site by site, and how many."""
     at_node, wanted = people
@@ -191,7 +192,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
     return found, total
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
     """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
 
@@ -258,7 +259,7 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
     return known, True
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Note everybody near enough whose edge ends at a node that was reached; return how many."""
     start, attached = at_node
@@ -280,7 +281,7 @@ def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # n
     return several
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _meet_on_edge(costs, wanted, site, people, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Note who stands on the site's own edge, for they walk straight there; return how many were met by now."""
     first, edge, fraction, leg, cutoff, _ = wanted

@@ -15,6 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
+_KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+_HELPER: dict[str, Any] = {**_KERNEL, "no_cpython_wrapper": True}
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Have a function compiled when Python first calls it, and kept; it lets other threads run.
+
+    Parameters
+    ----------
+    function
+        Arrays and numbers go in, and tuples of them.
+    """
+    return numba.njit(**_KERNEL)(function)
+
+
+def helper(function: Callable[..., Any]) -> Any:
+    """Have a function compiled into the kernels that call it; Python cannot call it, and calling it ends the process.
+
+    A way in from Python, through every array of every tuple, takes as long to compile as a short function.
+
+    Parameters
+    ----------
+    function
+        What several kernels do, or a part of one.
+    """
+    return numba.njit(**_HELPER)(function)
 
 
 class _Watch(event.Listener):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _taken_out(pool: _Pool) -> tuple[NDArray[np.uint32], ...]:
     return tuple(array[:done].copy() for array in (order, *slots))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _link(edges, rank, costs, pool):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Link the ends of every edge, in place."""
     along, against = costs
@@ -139,7 +140,7 @@ def _find(pool, node, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     return arc
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _join(pool, a, b, costs, spare):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Link two nodes at the costs a to b and b to a, or lower the link there is; return whether `spare` was used."""
     head, degree, to, out, into, following = pool
@@ -161,7 +162,7 @@ def _join(pool, a, b, costs, spare):  # type: ignore[no-untyped-def]  # noqa: AN
     return True
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take the arc to `gone` out of the list of `node` and return it."""
     head, degree, to, _, _, following = pool
@@ -181,7 +182,7 @@ def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(IMPASSABLE)))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take out independent sets of nodes of degree two and less, then three; return how many went.
 
@@ -191,7 +192,7 @@ def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa:
     order, neighbour, up, down = taken
     left, spare, locked = work
     n = degree.size
-    done, there = 0, n
+    done, there = np.int64(0), n  # no literal: `_bypass` would be compiled for it and for any number
     # Bends and dead ends first: to take out a node with two neighbours leaves every degree as it is. One with three
     # raises a neighbour's degree by one at most, and puts three links in the place of three: the arcs never grow in
     # number, and the memory of the whole is in proportion to the network.
@@ -219,7 +220,7 @@ def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa:
             limit = most
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take one node out: note its arcs in `slots`, link its neighbours with each other, lock them for this round."""
     head, _, to, out, into, following = pool
@@ -250,7 +251,7 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
                 taken += 2
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _place(order, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Give those taken out their places, in their order, and the others the places after them."""
     for i in range(order.size):
@@ -262,7 +263,7 @@ def _place(order, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
             at += _1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _core(pool, place, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the arcs among the nodes that were left, packed."""
     head, _, to, out, _, following = pool

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import kernel
 from accessibility.streets.search.multisource import IDLE, NOBODY, link, unlink
 from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, added, direct, part, to_end
 
@@ -25,7 +26,7 @@ def _mark(marks, known, node, label):  # type: ignore[no-untyped-def]  # noqa: A
     return known + _1
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def begin(sites, labels, marks, known, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Label the ends of the edges of sites; where nodes are marked already, only those."""
     costs, street, (edge, fraction, leg), rows = sites
@@ -47,7 +48,7 @@ def begin(sites, labels, marks, known, bound):  # type: ignore[no-untyped-def]  
     return known
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def clear(graph, labels, site, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Take the labels of a site away; its nodes hang together, by arcs, with the ends of its edge."""
     start, arcs = graph
@@ -71,7 +72,7 @@ def clear(graph, labels, site, marks):  # type: ignore[no-untyped-def]  # noqa: 
     return known
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give cleared nodes the best label that an arc brings; one that a cleared node passes on is a start, no more."""
     start, arcs = back
@@ -87,7 +88,7 @@ def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def] 
             labels[node] = best
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912
     """Settle labels from the marked nodes on; return how many nodes are marked then."""
     start, arcs = graph
@@ -140,7 +141,7 @@ def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untype
     return known
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note whose edge ends at a marked node, and who stands on the site's edge; return how many."""
     start, words = attached
@@ -169,7 +170,7 @@ def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  #
     return met
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def read_off(standing, rows, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Read the labels of some people anew: at both ends of their edge, and straight from open sites on it."""
     (along, against), home, labels, people, sites = standing

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREACHED, added, part
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
     return np.uint64(max((typical // 4).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def seed_ends(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Label both ends of the edge of each site."""
     edges, along, against = costs
@@ -141,7 +142,7 @@ def seed_ends(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # n
             labels[second] = min(labels[second], added(label, rest))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Hand the labels of eliminated nodes on to what was left when they went."""
     for v in range(np.uint64(neighbour.shape[0])):
@@ -153,7 +154,7 @@ def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN0
             labels[to] = min(labels[to], label + (np.uint64(up[v, k]) << _32))
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Label the eliminated nodes from their neighbours, in the opposite order."""
     limit = ((bound + _1) << _32) - _1
@@ -168,7 +169,7 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
         labels[v] = NO_LABEL if label > limit else label
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Settle `labels` from those it begins with: Dijkstra with a ring of buckets, label-correcting inside a bucket.
 
@@ -255,7 +256,7 @@ def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped
         current += _1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     wider_entry = np.empty(size, np.uint64)
     wider_following = np.empty(size, np.uint32)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import kernel
 from accessibility.streets.search.elimination import Hierarchy, eliminate
 from accessibility.streets.search.impedance import IMPASSABLE
 
@@ -194,7 +194,7 @@ def build_arcs(
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def by_node(nodes, values, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return where the values of each of `count` nodes start, and the values, in their order, node by node."""
     start = np.zeros(count + 1, np.uint32)
@@ -211,7 +211,7 @@ def by_node(nodes, values, count):  # type: ignore[no-untyped-def]  # noqa: ANN0
     return start, grouped
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _hilbert_keys(x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     keys = np.empty(x.size, np.uint64)
     for i in range(x.size):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import run_in_threads
+from accessibility.streets.search.compiling import helper, kernel, run_in_threads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +18,8 @@ _PER_SEGMENT = 2.0  # cells
 _MOST_SIDE = 1 << 20  # cells in a row: a wider area has wider cells
 _SLACK = 1e-6  # cells: a segment is also in the cell that it only touches
 _BATCH = 1 << 16  # points a thread takes at a time
-_BLOCK = 32  # cells: a place farther from all segments looks at blocks of cells, not at rings
+_BLOCK = np.int64(32)  # cells: a place farther from all segments looks at blocks of cells, not at rings
+_CELL = np.int64(1)  # of one type: a literal would have `_away` compiled anew
 _NOTHING = np.int64(-1)
 
 
@@ -155,7 +156,7 @@ class SegmentGrid:
         run_in_threads(tasks)
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _deal(xy, segment, grid, begin, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count the segments that cross each cell, or put them there, where there is room for them."""
     left, low, cell_m, columns, rows = grid
@@ -181,7 +182,7 @@ def _deal(xy, segment, grid, begin, which):  # type: ignore[no-untyped-def]  # n
                     which[begin[cell]] = s
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _spread(empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let every cell know the distance to the nearest one that has some: 0 at those, once down and once up."""
     rows, columns = empty.shape
@@ -199,7 +200,7 @@ def _spread(empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
                 empty[y, x] = least
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Look at the cells around each place, ring after ring, until no other one can have anything nearer."""
     left, low, cell_m, columns, rows = grid
@@ -225,7 +226,7 @@ def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyp
             ring += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _search_blocks(p, place, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Look at the nearest block of cells, then at all that may have something nearer."""
     blocks, nearest, least = cells[3], 0, np.inf
@@ -240,12 +241,12 @@ def _search_blocks(p, place, grid, lines, cells, answer):  # type: ignore[no-unt
             continue
         for row in range(blocks[b, 1], min(blocks[b, 1] + _BLOCK, grid[4])):
             for column in range(blocks[b, 0], min(blocks[b, 0] + _BLOCK, grid[3])):
-                if (_away(at, column, row, 1) - _SLACK) * grid[2] <= answer[1][p]:
+                if (_away(at, column, row, _CELL) - _SLACK) * grid[2] <= answer[1][p]:
                     cell = row * grid[3] + column
                     _look(p, place, cells[1][cells[0][cell] : cells[0][cell + 1]], lines, answer)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return how many cells a place is from a square of cells."""
     dx = max(column - at[0], at[0] - column - size, 0.0)
@@ -269,7 +270,7 @@ def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return away, share
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take a segment that is nearer than what a place has, or before it where they are equally near."""
     xy, segment, line, later = lines
@@ -290,7 +291,7 @@ def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noq
         best_line[p], best_m[p], best_segment[p], best_share[p] = line[s], away, v, share
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _search_several(question, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Look at the cells around each place, ring after ring, until no other one can have one of its nearest lines."""
     (places, within_m), (left, low, cell_m, columns, rows) = question, grid
@@ -314,7 +315,7 @@ def _search_several(question, order, grid, lines, cells, answer):  # type: ignor
             ring += 1
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _put(p, place, s, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Put the line of a segment where it belongs among those that a place has, once."""
     xy, segment, line, later = lines
@@ -348,7 +349,7 @@ def _goes_before(away, line, other, later):  # type: ignore[no-untyped-def]  # n
     return line < there if later[line] == later[there] else later[there]
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _measure(xy, lines, places, along):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Measure along the lines up to places on their segments, segment by segment from where each begins."""
     line, first = lines

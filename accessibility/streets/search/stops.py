@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import kernel
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -167,7 +169,7 @@ def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     return low
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     edges, along, against = costs
     private, place, inside_node, inside = places

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
+from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.elimination import SLOTS
 from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import build_graph
@@ -127,7 +127,7 @@ def wire(network: Layout, *, rank: NDArray[np.uint32] | None = None, open_compou
     )
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _aim(ends, hierarchy, edge, pair):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Find the costs that edges give, and those that eliminated nodes hand on."""
     neighbour = hierarchy[0]
@@ -142,7 +142,7 @@ def _aim(ends, hierarchy, edge, pair):  # type: ignore[no-untyped-def]  # noqa: 
             pair[v, k, 1] = _place(hierarchy, other, other if unused else one)
 
 
-@nb.njit(cache=True, nogil=True)
+@helper
 def _place(hierarchy, here, there):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return where the cost from one node to another stands; of a node to itself where nobody reads it."""
     neighbour, start, arcs = hierarchy
@@ -161,7 +161,7 @@ def _place(hierarchy, here, there):  # type: ignore[no-untyped-def]  # noqa: ANN
     return 2 * neighbour.size + i
 
 
-@nb.njit(cache=True, nogil=True)
+@kernel
 def _price(links, costs, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lower the costs to what edges cost, then to what it costs to pass through eliminated nodes, in their order."""
     (edge, pair), (along, against) = links, costs
