@@ -321,17 +321,24 @@ def compare(  # noqa: PLR0913 -- the options of a command
     lang: Lang = None,
     basemap: Basemap = False,
     timings: Timings = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option("--uncertainty", help="Draw the inputs with their errors: every gain gets its bar, or is noise."),
+    ] = False,
 ) -> None:
     """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
     progress = progress_bar(quiet=quiet, timings=timings)
     from accessibility.cli.comparing import run_compare  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
+    options = Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en", uncertainty=uncertainty
+    )
     with progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:
-        print_json(found.manifest["totals"] | {"scenarios": found.manifest["scenarios"]})
+        names = [name for name in ("scenarios", "uncertainty", "pairs") if name in found.manifest]
+        print_json(found.manifest["totals"] | {name: found.manifest[name] for name in names})
     elif not quiet:
         from accessibility.cli.console import print_comparison  # noqa: PLC0415
 

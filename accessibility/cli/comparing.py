@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SPEEDS_M_S
 from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, timed
+from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws, timed
 from accessibility.measures.tables import headline
 from accessibility.present.manifest import Run
 from accessibility.present.report.differences import (
+    Doubts,
     difference_table,
+    pair_table,
     record_comparison,
     scenario_table,
     write_comparison,
 )
+from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import pandas as pd
 
+    from accessibility.study.study import Study
+    from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
 
 
@@ -50,6 +56,10 @@ class ScenarioComparison:
         As written.
     kept
         Where an earlier run is kept that stood in the folder.
+    bars
+        How sure today's headline is, in sentences by language, where that was asked for.
+    pairs
+        What one scenario brings instead of another, where that was asked for.
     """
 
     folder: Path
@@ -59,6 +69,8 @@ class ScenarioComparison:
     maps: tuple[Path, ...]
     manifest: dict[str, Any]
     kept: Path | None = None
+    bars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    pairs: pd.DataFrame | None = None
     case: None = None  # a comparison proposes nothing
     held: None = None
 
@@ -110,7 +122,7 @@ def _compare(
 ) -> ScenarioComparison:
     begun = time.monotonic()
     scenarios = read_scenarios(scenario_file)
-    progress.start(READING_STEPS + 3 + len(scenarios))
+    progress.start(READING_STEPS + 3 + len(scenarios) + (1 + len(scenarios)) * options.uncertainty)
     study = read_study(path, progress=progress.step, cache=options.cache)
     folder = choose_folder(study, out, "-scenarios")
     claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
@@ -124,6 +136,7 @@ def _compare(
         progress.step(f"Trying {scenario.name}")
         trials.append(study.what_if(scenario))
     pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
+    doubts = _doubt(study, scenarios, options, progress) if options.uncertainty else None
     run = Run(
         study=study.name,
         study_file=path,
@@ -136,29 +149,47 @@ def _compare(
         date=options.day,
         options=options.files,
     )
-    record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file)
+    record = record_comparison(run, now, pairs, sensitivity=speeds, scenario_file=scenario_file, doubts=doubts)
     date = options.day
     from accessibility.present.map.coverage_map import write_map  # noqa: PLC0415 -- folium only where a map is drawn
+    from accessibility.study.mapping import MapOptions, draw_study  # noqa: PLC0415 -- the same
 
     progress.step("Drawing the maps")
     names = _file_names([scenario.name for scenario in scenarios])
-    drawn = [study.map(trial, date=date, lang=options.language, basemap=options.basemap) for trial in trials]
+    shown = MapOptions(date=date, language=options.language, basemap=options.basemap)
+    labels = [shown] * len(trials)
+    if doubts is not None:
+        labels = [replace(shown, sure=s, gain=g) for s, g in zip(doubts.scenarios, doubts.gains, strict=True)]
+    drawn = [draw_study(study, trial, None, label) for trial, label in zip(trials, labels, strict=True)]
     progress.step("Writing")
     kept = None if options.overwrite else earlier_run(folder, study, record)
     with write_run(folder, record, kept) as aside:
         for name, one in zip(names, drawn, strict=True):
             write_map(one, aside / name)
-        write_comparison(aside, now, pairs, study.district)
+        write_comparison(aside, now, pairs, study.district, doubts)
         record |= timed(progress)
     return ScenarioComparison(
         folder=folder,
         headline=headline(now, date),
-        scenarios=scenario_table(now, pairs),
+        scenarios=scenario_table(now, pairs, doubts),
         differences=difference_table(now, pairs, study.district),
         maps=tuple(folder / name for name in names),
         manifest=record,
         kept=kept,
+        bars={} if doubts is None else tell_bars(doubts.today, now.share),
+        pairs=None if doubts is None else pair_table(pairs, doubts),
     )
+
+
+def _doubt(study: Study, scenarios: Sequence[Scenario], options: Options, progress: Progress) -> Doubts:
+    """Return how sure today's headline is, and that of each scenario by the same draws."""
+    progress.step("Drawing the inputs with their errors")
+    today = study.uncertainty(keep=kept_draws(options), tell=progress.part)
+    found = []
+    for scenario in scenarios:
+        progress.step(f"Drawing the inputs of {scenario.name}")
+        found.append(today.under(scenario))
+    return Doubts(today=tell_sureness(today, study.district), scenarios=found, gains=[one.over(today) for one in found])
 
 
 def _file_names(names: list[str]) -> list[str]:

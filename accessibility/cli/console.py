@@ -34,6 +34,8 @@ _WORTH = re.compile(r", coverage would change by [+-][\d.]+ points")  # stands b
 _MOST_FINDINGS = 40
 _MOST_DISTRICTS = 15
 _MOST_SITES = 20
+_MOST_PAIRS = 15
+_NAMES = ("plan", "scenario", "instead_of")
 _LEAST_POINTS = 0.005  # shown as 0.01
 
 
@@ -235,8 +237,9 @@ def _print_held(console: Console, held: HeldFacts, tongue: Tongue) -> None:
 
 def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], tongue: Tongue) -> None:
     table = Table(*(tongue(f"col_{name}") for name in names), box=None, header_style="dim")
-    for column in table.columns[1:]:
-        column.justify = "right"
+    for name, column in zip(names, table.columns, strict=True):
+        column.justify = "left" if name in _NAMES else "right"
+        column.overflow = "fold"
     for row in rows.to_dict("records"):
         table.add_row(*(_text(_figure(name, row[name], tongue)) for name in names))
     console.print(table, soft_wrap=False)  # headings of several lines, none cut
@@ -244,6 +247,8 @@ def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], to
 
 def _figure(name: str, value: Any, tongue: Tongue) -> str:
     """Return a cell of the tables about draws."""
+    if name in ("scenario", "instead_of"):
+        return str(value)
     if name == "plan":
         return tongue(f"held_{value}")
     if name == "noise":
@@ -259,6 +264,8 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
     say = Speech(language)
     headline = say.headline(found.headline, found.manifest["totals"])
     console.print(_text(say("today", headline=headline), style="bold"))
+    for note in found.bars.get(language, ()):
+        console.print(_text(note))
     heads = (say(key) for key in ("covered", "share", "gained", "lost", "unreached", "col_cost"))
     table = Table("", *heads, box=None, header_style="dim")
     for column in table.columns[1:]:
@@ -268,10 +275,25 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
         share = say.percent(row["covered_share"])
         table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
     console.print(table)
+    if found.pairs is not None:
+        _print_gains(console, found.scenarios, found.pairs, say)
     _print_kept(console, found.kept, say)
     for path in found.maps:
         console.print(_text(say("map_at", path=path)))
     console.print(_text(say("tables_at", path=found.folder / "compare.csv")))
+
+
+def _print_gains(console: Console, scenarios: pd.DataFrame, pairs: pd.DataFrame, say: Speech) -> None:
+    """Print what each scenario brings, with its interval, and one instead of another; which of that is noise."""
+    tongue = Tongue(say.language)
+    told = ("gain_points", "gain_low", "gain_high", "better", "noise")
+    console.print(_text(say("gains_and_bars"), style="dim"))
+    _print_rows(console, scenarios, ("scenario", *told), tongue)
+    if len(pairs):
+        console.print(_text(say("pairs_and_bars"), style="dim"))
+        _print_rows(console, pairs.head(_MOST_PAIRS), ("scenario", "instead_of", *told), tongue)
+    if len(pairs) > _MOST_PAIRS:
+        console.print(_text(say("more_pairs", n=len(pairs) - _MOST_PAIRS)))
 
 
 def print_timings(stages: list[dict[str, Any]], language: Language = "en") -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
 from accessibility.errors import InputError
+from accessibility.study.loading.context import default_cache
 from accessibility.wording import day_text
 
 if TYPE_CHECKING:
@@ -249,6 +250,11 @@ class Options:
         asked = {name: getattr(self, name) for name in names}
         more = {"uncertainty": self.uncertainty, "robust": self.robust}
         return asked | {name: value for name, value in more.items() if value}
+
+
+def kept_draws(options: Options) -> Path:
+    """Return where draws are kept, so that a run that is cut short goes on from there."""
+    return (default_cache() if options.cache is None else options.cache) / "draws"
 
 
 @dataclass(frozen=True, kw_only=True)

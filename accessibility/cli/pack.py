@@ -17,7 +17,7 @@ from accessibility.cli.factfinding import (
     people_depending_on_outside,
 )
 from accessibility.cli.folder import CAPACITY, RESULTS, choose_folder, claim_folder, earlier_run, write_run
-from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
+from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws, timed
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import (
     capacity_table,
@@ -34,18 +34,12 @@ from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, 
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import say_capacity, say_room_then, say_served
-from accessibility.present.report.sureness import (
-    say_certain_people,
-    say_improvement,
-    say_sureness,
-    with_certainty,
-)
+from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.holding import hold_plans, refuse_unheld_question
-from accessibility.study.loading.context import default_cache
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 from accessibility.wording import percent_text
@@ -228,14 +222,9 @@ def run_site(path: Path, question: Question, out: Path | None, options: Options,
         case, held = pack.study.siting_case(question), None
         if options.robust:
             progress.step("Asking every draw of the inputs")
-            trying = pack.study.settings.uncertainty.trying(keep=_kept_draws(options))
+            trying = pack.study.settings.uncertainty.trying(keep=kept_draws(options))
             held = hold_plans(pack.study, case.question, case.plan, trying, aim=options.robust)
         return _write(pack, now, by_speed, case, progress, held)
-
-
-def _kept_draws(options: Options) -> Path:
-    """Return where draws are kept, so that a run that is cut short goes on from there."""
-    return (default_cache() if options.cache is None else options.cache) / "draws"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -291,7 +280,7 @@ def _write(
         measured = replace(measured, held=held)
     if options.uncertainty:
         progress.step("Drawing the inputs with their errors")
-        measured = replace(measured, sure=study.uncertainty(keep=_kept_draws(options), tell=progress.part))
+        measured = replace(measured, sure=study.uncertainty(keep=kept_draws(options), tell=progress.part))
     progress.step("Tracing service areas")
     areas = trace_service_areas(now, study.network)
     progress.step("Drawing the map")
@@ -442,7 +431,7 @@ def _said(measured: Measured, facts: Facts) -> dict[str, tuple[str, ...]]:
     for tongue in (Tongue("en"), Tongue("zh")):
         said = [say_served(facts, tongue), say_capacity(facts, tongue), say_room_then(facts, tongue)]
         if sure is not None:
-            said += [say_sureness(sure, share, tongue), say_certain_people(sure, tongue), say_improvement(sure, tongue)]
+            said += tell_bars(sure, share)[tongue.language]
         found[tongue.language] = tuple(sentence for sentence in said if sentence)
     return found
 

@@ -211,20 +211,7 @@ class HeldPlans(Frozen):
         """
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        rows = [
-            {
-                "plan": name,
-                "gain_points": gain.points,
-                "gain_low": gain.interval.low,
-                "gain_high": gain.interval.high,
-                "gain_error": gain.interval.error,
-                "better": gain.better,
-                "better_error": float(np.sqrt(gain.better * (1 - gain.better) / self.draws)),
-                "noise": gain.is_noise,
-            }
-            for name, gain in self.gains.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame([{"plan": name, **gain.record()} for name, gain in self.gains.items()])
 
     def sites(self) -> pd.DataFrame:
         """Return one row per site that stands in some plan, those in the best plan of most draws first.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.studied import Studied
-    from accessibility.uncertainty import Uncertainty
+    from accessibility.uncertainty import Difference, Uncertainty
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,15 @@ class MapOptions:
         Whether OpenStreetMap tiles are loaded from the internet.
     sure
         How sure the headline and each place are: the bar, and a layer; None where nobody asked.
+    gain
+        How sure it is what a trial brings.
     """
 
     date: str = ""
     language: str = "en"
     basemap: bool = False
     sure: Uncertainty | None = None
+    gain: Difference | None = None
 
 
 def draw_study(
@@ -83,6 +86,7 @@ def draw_study(
             names=study.names,
             basemap=options.basemap,
             sure=options.sure,
+            gain=options.gain,
         ),
         before=before,
         plan=plan,

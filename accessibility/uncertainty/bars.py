@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -28,9 +28,26 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 """How sure an interval is; and how sure a place must be to count as surely in or surely out."""
 SURENESS = ("in", "out", "unsure")
+GAIN_COLUMNS = ("gain_points", "gain_low", "gain_high", "gain_error", "better", "better_error", "noise")
+"""What is told of a difference."""
 _TAILS = (0.025, 0.975)
 _TAIL_DENSITY = 0.058445  # of a normal distribution, where 2.5 % lie beyond
 _POINTS = 100.0
+
+
+class TableCells(Protocol):
+    """The cells of a table of people: `several` of them, which of them each point is in, and the rows they make."""
+
+    @property
+    def cell(self) -> NDArray[np.intp]:
+        """``(n,)`` cell of each demand point."""
+
+    @property
+    def several(self) -> int:
+        """How many cells there are."""
+
+    def gather(self, sums: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the sums of each row, of those in each cell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +149,36 @@ class Uncertainty(Frozen):
         ends = f"{percent_text(self.interval.low)} to {percent_text(self.interval.high)}"
         return f"<Uncertainty {percent_text(self.share)}, 95 % {ends}, {self.draws} draws, seed {self.seed}>"
 
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import COVERED, CUT, FAR, draw_bar, draw_card, draw_interval  # noqa: PLC0415
+
+        ends, told = self.interval, self.table().drop(columns="part").round(2)
+        low, share, high = (percent_text(value) for value in (ends.low, self.share, ends.high))
+        facts = [
+            ("covered by the inputs", f"{share} of {self.now.population:,.0f} people"),
+            ("truly, 95 times of 100", f"{low} to {high}, each end known to {_POINTS * ends.error:.1f} points"),
+            ("middle of the draws", f"{self.bias_points:+.2f} points away, known to {self.error_points:.2f}"),
+            ("narrows it most", self._best),
+            ("draws, seed", f"{self.draws:,}, {self.seed}"),
+        ]
+        inks = zip(
+            ("in", "unsure", "out"), ("surely covered", "unsure", "surely not"), (COVERED, CUT, FAR), strict=True
+        )
+        people = draw_bar([(words, self.certain_people[name], ink) for name, words, ink in inks])
+        line = draw_interval(ends.low, self.share, ends.high, title=f"{low} to {high}")
+        note = "Each error of the inputs alone, in percentage points; rules and errors nobody modelled are not in it."
+        return draw_card("How sure the headline is", facts, line, people, table=told, note=note)
+
+    @property
+    def _best(self) -> str:
+        """The improvement of the data that narrows the bar most, where that is worked out already: it takes as long."""
+        known = self.__dict__.get("_improvements")
+        if known is None:
+            return ".improvements() finds it by the same draws"
+        if not len(known) or not known["points"].iloc[0] < 0:
+            return "no single improvement of the data"
+        return f"{known['improvement'].iloc[0]}: {known['points'].iloc[0]:+.2f} points"
+
     @property
     def now(self) -> Coverage:
         """The coverage by the inputs as they are."""
@@ -192,11 +239,12 @@ class Uncertainty(Frozen):
         tries = self.tries
         spread = _POINTS * tries.alone.std(axis=1)
         moved = _POINTS * (tries.alone.mean(axis=1) - self.share)
-        sign = np.array([-1.0 if name in IN_THE_DATA else 1.0 for name in tries.sources])
+        sources = tries.sources[: len(spread)]  # none of a scenario: today's say what each does alone
+        sign = np.array([-1.0 if name in IN_THE_DATA else 1.0 for name in sources])
         sums = float((spread**2).sum())
         rows = pd.DataFrame(
             {
-                "source": list(tries.sources),
+                "source": list(sources),
                 "sd_points": spread,
                 "part": spread**2 / sums if sums > 0 else np.zeros(len(spread)),
                 "bias_points": sign * moved + 0.0,
@@ -276,6 +324,10 @@ class Uncertainty(Frozen):
         >>> float(sure.improvements()["points"].iloc[0]) < 0
         True
         """
+        return self._improvements.copy()
+
+    @cached_property
+    def _improvements(self) -> pd.DataFrame:
         return list_improvements(self.tries, self.trying, self.interval.width)
 
     def compare(self, other: Any) -> Difference:
@@ -304,12 +356,68 @@ class Uncertainty(Frozen):
         >>> opened.points, opened.better > 0.95, opened.is_noise
         (25.0, True, False)
         """
+        return self.under(other).over(self)
+
+    def over(self, other: Uncertainty) -> Difference:
+        """Return by how much this headline is better than another of the same study, by the same draws.
+
+        Parameters
+        ----------
+        other
+            How sure today's headline is, or that of another scenario.
+
+        Returns
+        -------
+        Difference
+            The gain with an interval of its own.
+
+        Raises
+        ------
+        InputError
+            Other draws, or those of another study.
+
+        Examples
+        --------
+        >>> sure.over(sure).points, sure.over(sure).is_noise
+        (0.0, True)
+        """
+        one, two = self.tries, other.tries
+        if one.scene is not two.scene or (one.seed, one.draws, one.errors) != (two.seed, two.draws, two.errors):
+            msg = "the two headlines are not of the same draws; expected both of one study.uncertainty()"
+            raise InputError(msg)
+        return Difference(now=two, then=one)
+
+    def under(self, other: Any) -> Uncertainty:
+        """Return how sure the headline of a scenario or plan is, by the same draws; no source is tried alone.
+
+        Parameters
+        ----------
+        other
+            A scenario or a plan of the study.
+
+        Returns
+        -------
+        Uncertainty
+            Its share with its interval, and every place's probability.
+
+        Raises
+        ------
+        InputError
+            A scenario that does not fit the study.
+        UnknownSiteError
+            A site that is not there.
+
+        Examples
+        --------
+        >>> then = sure.under(acc.Scenario(name="bank", opened=("B1",)))
+        >>> then.share, then.certainty.tolist()[1]
+        (1.0, 'in')
+        """
         case = self.scene_of(other)
         if len(case.coverage.demand) != len(self.now.demand):
             msg = "a difference is of the same people; expected a scenario of this study"
             raise InputError(msg)
-        then = self.trying.run(self.tries.scene, case, self.tries.errors, alone=False)
-        return Difference(now=self.tries, then=then)
+        return replace(self, tries=self.trying.run(self.tries.scene, case, self.tries.errors, alone=False))
 
 
 @checked
@@ -347,6 +455,19 @@ class Difference(Frozen):
         noise = ", noise" if self.is_noise else ""
         return f"<Difference {self.points:+.1f} points, 95 % {ends}, better with probability {self.better:.2f}{noise}>"
 
+    def _repr_html_(self) -> str:
+        from accessibility.wording.cards import draw_card  # noqa: PLC0415 -- as pandas
+
+        low, high = (f"{end:+.2f}" for end in (self.interval.low, self.interval.high))
+        facts = [
+            ("by the inputs", f"{self.points:+.2f} percentage points"),
+            ("truly, 95 times of 100", f"{low} to {high} points, each end known to {self.interval.error:.2f}"),
+            ("better with probability", percent_text(self.better)),
+            ("verdict", "noise: neither is the better one by these data" if self.is_noise else "more than noise"),
+            ("draws, seed", f"{self.now.draws:,}, {self.now.seed}"),
+        ]
+        return draw_card("How sure the difference is", facts)
+
     @property
     def points(self) -> float:
         """By how many percentage points more are covered, by the inputs as they are."""
@@ -365,9 +486,73 @@ class Difference(Frozen):
     @property
     def better(self) -> float:
         """Share of the draws in which more are covered; where as many are, half of them."""
-        return float(np.mean(self.true_points > 0) + np.mean(self.true_points == 0) / 2)
+        return _better(self.true_points)
 
     @property
     def is_noise(self) -> bool:
         """Whether no difference at all lies inside the interval."""
         return self.interval.low <= 0 <= self.interval.high
+
+    def record(self) -> dict[str, float | bool | None]:
+        """Return the difference as plain values.
+
+        Returns
+        -------
+        dict of str to float or bool or None
+            ``gain_points`` by the inputs as they are, ``gain_low`` and ``gain_high`` (where the gain truly lies, 95
+            times of 100) with the Monte-Carlo error ``gain_error`` of either end, ``better`` (share of the draws in
+            which more are covered; where as many, half of them) with its error ``better_error``, and ``noise``
+            (whether no difference at all lies in the interval).
+
+        Examples
+        --------
+        >>> opened.record()["gain_points"], opened.record()["noise"]
+        (25.0, False)
+        """
+        return _tell_gain(self.points, self.true_points)
+
+    def rows(self, points: NDArray[np.float64], cells: TableCells, people: NDArray[np.float64]) -> pd.DataFrame:
+        """Return the difference in each row of a table.
+
+        Parameters
+        ----------
+        points
+            ``(g,)`` the difference in each row by the inputs as they are, percentage points.
+        cells
+            The cell of each demand point, and which cells each row adds up.
+        people
+            ``(n,)`` who is counted, some of the people of each point.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per row, with the values of `record`; nothing where nobody lives.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from accessibility.whatif.comparison import DistrictCells
+        >>> cells = DistrictCells.of(homes, pd.Series({"near": "west", "far": "east"}))
+        >>> opened.rows([0, 0, 100, 100, 25, 25], cells, homes.population)["noise"].tolist()
+        [True, True, False, False, False, False]
+        """
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        sides = (self.then, self.now)
+        then, now = (side.true_shares_of(cells.cell, cells.several, people, cells.gather) for side in sides)
+        told = [_tell_gain(float(here), drawn) for here, drawn in zip(points, _POINTS * (then - now).T, strict=True)]
+        return pd.DataFrame(told, columns=list(GAIN_COLUMNS))
+
+
+def _better(drawn: NDArray[np.float64]) -> float:
+    return float(np.mean(drawn > 0) + np.mean(drawn == 0) / 2)
+
+
+def _tell_gain(points: float, drawn: NDArray[np.float64]) -> dict[str, float | bool | None]:
+    """Return what is told of a difference that is drawn; nothing of one that is no number."""
+    if not np.isfinite(drawn).all():
+        return dict.fromkeys(GAIN_COLUMNS)
+    ends, better = Interval.of(drawn), _better(drawn)
+    error = float(np.sqrt(better * (1 - better) / len(drawn)))
+    noise = ends.low <= 0 <= ends.high
+    return dict(zip(GAIN_COLUMNS, (points, ends.low, ends.high, ends.error, better, error, noise), strict=True))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from accessibility.uncertainty.sources import InputErrors
 
     Told = Callable[[int, int], None]
+    Gather = Callable[[NDArray[Any]], NDArray[np.float64]]
 
 _BATCH = 10
 _PLACES = 12  # what sums leave behind is no error of the inputs
@@ -74,7 +75,13 @@ class Tries(Frozen):
         """``(draws,)`` what the share may truly be."""
         return self.true_shares_of(np.zeros(len(self.scene.now.demand), np.intp), 1)[:, 0]
 
-    def true_shares_of(self, group: NDArray[np.intp], several: int) -> NDArray[np.float64]:
+    def true_shares_of(
+        self,
+        group: NDArray[np.intp],
+        several: int,
+        people: NDArray[np.float64] | None = None,
+        gather: Gather = np.asarray,
+    ) -> NDArray[np.float64]:
         """Return ``(draws, g)`` what the share of each group of people may truly be; NaN where a group is empty.
 
         What the errors of a draw change is added. Ways that are missing in the data are the exception: as many of those
@@ -88,16 +95,23 @@ class Tries(Frozen):
             ``(n,)`` row of the group of each demand point; -1 for none.
         several
             How many groups there are.
+        people
+            ``(n,)`` who is counted, some of the people of each point; all of them if None.
+        gather
+            Returns the sums that are told, of those of each group: totals of several of them, say.
         """
-        people, covered = self.scene.now.demand.population, self.case.coverage.covered * float(PARTS)
-        now, circle = _shares(people, covered, group, several), self.scene.circle
-        found = np.empty((self.draws, several))
+        everybody, covered = self.scene.now.demand.population, self.case.coverage.covered * float(PARTS)
+        people = everybody if people is None else people
+        part = np.divide(people, everybody, out=np.zeros(len(people)), where=everybody > 0)
+        sums = _Sums(group=group, several=several, gather=gather)
+        now, circle = sums.shares(people, covered), self.scene.circle
+        found = np.empty((self.draws, len(now)))
         for draw in range(self.draws):
-            again = _shares(people, self.again[draw], group, several)
-            whole = _shares(people * self.factor(draw), self.whole[draw], group, several)
+            again = sums.shares(people, self.again[draw])
+            whole = sums.shares(people * self.factor(draw), self.whole[draw])
             turn = Chance(self.seed, draw).of("paths", 2).random()
-            lost = circle.turned(people * (covered - self.again[draw]) / PARTS, turn)
-            share = now + (whole - again) + _over(lost, people, group, several)
+            lost = part * circle.turned(everybody * (covered - self.again[draw]) / PARTS, turn)
+            share = now + (whole - again) + sums.over(lost, people)
             found[draw] = np.clip(np.round(share, _PLACES), 0.0, 1.0)
         return found
 
@@ -108,21 +122,27 @@ class Tries(Frozen):
         return found
 
 
-def _shares(
-    people: NDArray[np.float64], parts: NDArray[Any], group: NDArray[np.intp], several: int
-) -> NDArray[np.float64]:
-    return _over(people * parts / PARTS, people, group, several)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Sums:
+    """How people are added up: by the group of each point, and what is told of the groups."""
 
+    group: NDArray[np.intp]
+    several: int
+    gather: Gather = np.asarray
 
-def _over(
-    part: NDArray[np.float64], people: NDArray[np.float64], group: NDArray[np.intp], several: int
-) -> NDArray[np.float64]:
-    """Return the sums of each group over its people; NaN where it has none."""
-    there = group >= 0
-    whole = np.bincount(group[there], weights=people[there], minlength=several)
-    sums = np.bincount(group[there], weights=part[there], minlength=several)
-    found: NDArray[np.float64] = np.divide(sums, whole, out=np.full(several, np.nan), where=whole > 0)
-    return found
+    def shares(self, people: NDArray[np.float64], parts: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the share of the people of each group who are covered, of whose `PARTS` so many are."""
+        return self.over(people * parts / PARTS, people)
+
+    def over(self, part: NDArray[np.float64], people: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of each group over its people; NaN where it has none."""
+        whole, sums = self._sums(people), self._sums(part)
+        found: NDArray[np.float64] = np.divide(sums, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        return found
+
+    def _sums(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        there = self.group >= 0
+        return self.gather(np.bincount(self.group[there], weights=values[there], minlength=self.several))
 
 
 def _draw(scene: Scene, errors: InputErrors, seed: int, draw: int) -> Draw:
@@ -245,7 +265,7 @@ def _batch(
     """Return the shares of each source alone, and who is covered by the errors in the data and by all."""
     seed, batch = numbers
     people = scene.now.demand.population
-    everybody = np.zeros(len(people), np.intp)
+    everybody = _Sums(group=np.zeros(len(people), np.intp), several=1)
     in_the_data = tuple(name for name in sources if name in IN_THE_DATA)
     shares = np.empty((len(batch), len(asked)))
     again, whole = (np.empty((len(batch), len(people)), np.uint8) for _ in range(2))
@@ -254,7 +274,7 @@ def _batch(
         again[row] = draw.reached(case, in_the_data)
         for column, active in enumerate(asked):
             found = again[row] if active == in_the_data else draw.reached(case, active)
-            shares[row, column] = _shares(people * draw.people_factor(active), found, everybody, 1)[0]
+            shares[row, column] = everybody.shares(people * draw.people_factor(active), found)[0]
         whole[row] = draw.reached(case, sources)
     return [shares, again, whole]
 

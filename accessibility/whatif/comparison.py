@@ -137,8 +137,7 @@ class DistrictCells:
     @cached_property
     def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """``(n,)`` points by cell, ascending in each, and where each cell begins."""
-        count = len(self.names) * len(self.settings)
-        begin = np.concatenate([[0], np.cumsum(np.bincount(self.cell, minlength=count))])
+        begin = np.concatenate([[0], np.cumsum(np.bincount(self.cell, minlength=self.several))])
         return np.argsort(self.cell, kind="stable"), begin
 
     @cached_property
@@ -151,10 +150,19 @@ class DistrictCells:
         labels = [(names[r], settings[k]) for r, k in zip(row.tolist(), column.tolist(), strict=True)]
         return np.flatnonzero(points), pd.MultiIndex.from_tuples(labels, names=["district", "setting"])
 
+    @property
+    def several(self) -> int:
+        """How many cells there are."""
+        return len(self.names) * len(self.settings)
+
+    def gather(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums of each row of the table, of those in each cell."""
+        return _with_totals(sums.reshape(len(self.names), len(self.settings))).ravel()[self._lived_in[0]]
+
     def table(self, sums: dict[str, NDArray[np.float64]]) -> pd.DataFrame:
         """Return the table of `compare_coverages` of the sums in each cell."""
-        here, index = self._lived_in
-        rows = {name: _with_totals(cells).ravel()[here] for name, cells in sums.items()}
+        _, index = self._lived_in
+        rows = {name: self.gather(cells) for name, cells in sums.items()}
         return pd.DataFrame(_with_ratios(rows), index=index)
 
 

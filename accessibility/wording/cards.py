@@ -78,8 +78,8 @@ COVERED, GAINED, FAR, CUT = "#3a87c8", "#0a2f66", "#d0691b", "#6b6b6b"
 """Covered, newly covered, too far, no way: apart for the colour-blind and in grey."""
 
 _CARD = (
-    "font:13px/1.45 system-ui,sans-serif;border:1px solid #d9dee3;border-radius:6px;padding:10px 14px;max-width:720px;"
-    "background:#fff;color:#22303c;display:inline-block"
+    "font:13px/1.45 system-ui,sans-serif;border:1px solid #d9dee3;border-radius:6px;padding:10px 14px;"
+    "max-width:min(720px,100%);box-sizing:border-box;overflow-x:auto;background:#fff;color:#22303c;display:inline-block"
 )
 _CELL = "font:inherit;padding:1px 12px 1px 0;text-align:left;border:0;background:none;vertical-align:top"
 _NUMBER = (
@@ -129,7 +129,8 @@ def _rows_of(table: pd.DataFrame) -> Markup:
     ]
     more = len(table) - len(shown)
     rest = [element("div", f"and {more:,} more rows", style=f"color:{QUIET}")] if more else []
-    return element("div", element("table", element("tr", *head), *body, style="border:0;margin:8px 0 0"), *rest)
+    table_of = element("table", element("tr", *head), *body, style="border:0;margin:8px 0 0")
+    return element("div", table_of, *rest, style="overflow-x:auto")  # a telephone is narrow
 
 
 def _told(value: object) -> str:
@@ -218,6 +219,25 @@ def draw_steps(
 
 def _line(points: list[str], **look: object) -> Markup:
     return element("path", d="M" + "L".join(points), fill="none", **look) if points else Markup()
+
+
+def draw_interval(low: float, value: float, high: float, *, title: str) -> Markup:
+    """Return the ends of an interval of shares, 0 to 1, on a line from nothing to everybody, and a value on it."""
+    if any(v - v != 0 for v in (low, value, high)):  # NaN
+        return Markup()
+    left, wide, middle = 10.0, 440.0, 10.0
+    x_low, x_high, x = (left + wide * v for v in (low, high, value))
+    ends = ((left, "0 %", "start"), (left + wide, "100 %", "end"))
+    return drawing(
+        460.0,
+        34.0,
+        element("path", d=f"M{left} {middle}H{left + wide}", stroke=LINE, stroke_width=2),
+        element("rect", x=x_low, y=middle - 5, width=max(x_high - x_low, 1.0), height=10, fill=COVERED, rx=2),
+        element("path", d=f"M{x:.1f} {middle - 9}V{middle + 9}", stroke=GAINED, stroke_width=3),
+        *(text(at, 32, words, text_anchor=anchor, font_size=11, fill=QUIET) for at, words, anchor in ends),
+        title=title,
+        style="width:460px;max-width:100%;display:block",
+    )
 
 
 def draw_bar(parts: Sequence[tuple[str, float, str]]) -> Markup:

@@ -70,6 +70,8 @@ SHOWN: dict[str, Callable[[Study], Any]] = {
     "plan": lambda s: s.site(budget=3),
     "frontier": lambda s: coverage_frontier(s.siting_case(Question(sites=1)).problem, sites=[0, 1]),
     "explanation": lambda s: s.explain(*shapely.get_coordinates(s.coverage().to_gdf().to_crs(4326).geometry)[-1]),
+    "uncertainty": lambda s: s.uncertainty(draws=5),
+    "difference": lambda s: s.uncertainty(draws=5).compare(acc.Scenario(name=HOSTILE, opened=(f"B{HOSTILE}",))),
     "trial": lambda s: s.what_if().open(f"B{HOSTILE}").close(f"O{HOSTILE}"),
 }
 

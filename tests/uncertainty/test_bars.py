@@ -19,6 +19,7 @@ from accessibility.uncertainty import SOURCES, InputErrors, Interval
 from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import PARTS, Draw
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
+from accessibility.whatif.comparison import DistrictCells
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -168,3 +169,43 @@ def test_the_interval_holds_the_truth_95_times_of_100(source: str) -> None:
     assert len(inside) == WORLDS
     # In 90 to 98 of 100, where 200 worlds tell the upper end to a standard error of one.
     assert 0.90 <= inside.mean() <= 0.99, inside.mean()
+
+
+def test_every_row_of_a_table_has_the_bar_of_its_people_alone() -> None:
+    """Rows are added up from cells; here each is drawn by itself, from people who stand in no other row."""
+    study = town()
+    sure = study.uncertainty(draws=12)
+    gain = sure.compare(Scenario(name="bank", opened=("B0",)))
+    demand, east = study.demand, study.demand.xy[:, 0] > np.median(study.demand.xy[:, 0])
+    district = pd.Series(np.where(east, "east", "west"), index=demand.ids)
+    old = np.where(np.arange(len(demand)) % 3 == 0, 0.2 * demand.population, 0.0)
+    cells = DistrictCells.of(demand, district)
+    sides = (gain.then, gain.now)
+    for people, there in ((demand.population, np.ones(len(demand), bool)), (old, old > 0)):
+        names = [*(f"{name}, {of}" for name in dict.fromkeys(district) for of in ("urban", "all"))]
+        rows = gain.rows(np.zeros(6), cells, people).set_index(pd.Index([*names, "total, urban", "total, all"]))
+        for name, here in (("east", east), ("west", ~east), ("total", np.ones(len(demand), bool))):
+            then, now = (side.true_shares_of(np.where(here & there, 0, -1), 1)[:, 0] for side in sides)
+            drawn = 100 * (then - now)
+            order, told = np.sort(drawn), rows.loc[f"{name}, all"]
+            assert (told["gain_low"], told["gain_high"]) == pytest.approx((order[0], order[-1]))  # of fewer than 39
+            better = ((drawn > 0).sum() + (drawn == 0).sum() / 2) / len(drawn)
+            assert (told["better"], told["noise"]) == (pytest.approx(better), bool(order[0] <= 0 <= order[-1]))
+            assert list(rows.loc[f"{name}, urban"]) == list(told)
+    whole = gain.rows(np.full(6, gain.points), cells, demand.population).iloc[-1]
+    assert whole.to_dict() == gain.record()
+    nobody = gain.rows(np.zeros(6), cells, np.zeros(len(demand)))
+    assert nobody.isna().all(axis=None)
+
+
+def test_one_scenario_is_compared_with_another_by_the_same_draws() -> None:
+    study = town()
+    sure = study.uncertainty(draws=12)
+    bank, none = (sure.under(Scenario(name="x", opened=opened)) for opened in (("B0",), ()))
+    assert np.array_equal(bank.over(none).true_points, bank.over(sure).true_points)
+    assert np.array_equal(none.over(bank).true_points, -bank.over(none).true_points)
+    assert bank.over(none).better + none.over(bank).better == pytest.approx(1.0)
+    assert none.over(sure).is_noise
+    assert bank.table()["source"].tolist() == ["together"]
+    with pytest.raises(InputError, match="not of the same draws"):
+        bank.over(study.uncertainty(draws=12))

@@ -15,8 +15,9 @@ import pytest
 import shapely
 from conftest import write_town
 
-from accessibility import Study, read_study
-from accessibility.cli.console import Silence, print_coverage
+from accessibility import Study, read_scenarios, read_study
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.console import Silence, print_comparison, print_coverage
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
@@ -36,6 +37,7 @@ from accessibility.wording import percent_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility.cli.comparing import ScenarioComparison
     from accessibility.cli.options import Result
 
 DAY = "2026-11-29"
@@ -167,6 +169,82 @@ def test_verify_finds_the_bars_again_and_notices_others(runs: tuple[Path, Path],
     finally:
         path.write_text(before, encoding="utf-8")
     assert not verdict.equal
+
+
+SCENARIOS = """
+[[scenario]]
+name = "the bank"
+open = ["B1"]
+
+[[scenario]]
+name = "instead of the hall"
+open = ["B1"]
+close = ["O1"]
+"""
+GAIN = ("gain_points", "gain_low", "gain_high", "gain_error", "better", "better_error", "noise")
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> ScenarioComparison:
+    """Return what a comparison found whose gains have bars."""
+    folder = tmp_path_factory.mktemp("compared")
+    study = write_town(folder)
+    with study.open("a", encoding="utf-8") as file:
+        file.write(SAID)
+    (folder / "scenarios.toml").write_text(SCENARIOS, encoding="utf-8")
+    options = Options(cache=cache, date=DAY, uncertainty=True, language="both")
+    return run_compare(study, folder / "scenarios.toml", folder / "run", options, Silence())
+
+
+def test_gains_of_scenarios_have_bars_in_every_file(compared: ScenarioComparison, cache: Path) -> None:
+    folder = compared.folder
+    told = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    sure = read_study(folder.parent / "study.toml", cache=cache).uncertainty()
+    bank, swap = (sure.under(scenario) for scenario in read_scenarios(folder.parent / "scenarios.toml"))
+    assert told["uncertainty"]["covered_share_low"] == pytest.approx(sure.interval.low)
+    tables = {name: pd.read_csv(folder / f"{name}.csv", encoding="utf-8-sig") for name in ("compare", "pairs")}
+    rows = tables["compare"].set_index("scenario")
+    for name, one, facts in zip(("the bank", "instead of the hall"), (bank, swap), told["scenarios"], strict=True):
+        expected = one.over(sure).record()
+        assert {key: facts["totals"][key] for key in GAIN} == pytest.approx(expected)
+        assert rows.loc[name, list(GAIN)].to_dict() == pytest.approx(expected, abs=1e-6)
+        assert rows.loc[name, "covered_share_low"] == pytest.approx(one.interval.low, abs=1e-6)
+        shown = (folder / f"{name.replace(' ', '-')}.html").read_text(encoding="utf-8")
+        ends = [f"{end:+.2f}".replace("-", "\N{MINUS SIGN}") for end in (expected["gain_low"], expected["gain_high"])]
+        assert f"with the errors of the inputs {ends[0]} to {ends[1]}, 95 times of 100; better" in shown
+        assert f"真实值有95%的可能在{ends[0]}至{ends[1]}个百分点之间" in shown
+        assert ("points against today, which is noise" in shown) == expected["noise"]
+        assert "(as drawn)" in shown
+    assert tables["pairs"][["scenario", "instead_of"]].to_numpy().tolist() == [["the bank", "instead of the hall"]]
+    assert told["pairs"][0]["gain_points"] == pytest.approx(100 * 30 / 310)
+    differences = pd.read_csv(folder / "differences.csv", encoding="utf-8-sig")
+    whole = differences[(differences["district"] == "total") & (differences["setting"] == "all")]
+    assert whole["gain_low"].tolist() == pytest.approx(rows["gain_low"].tolist())
+
+
+def test_the_terminal_calls_noise_noise(compared: ScenarioComparison, capsys: pytest.CaptureFixture[str]) -> None:
+    pair = compared.manifest["pairs"][0]
+    for language, said in (("en", ("Better with", "95 times of 100")), ("zh", ("更优的概率", "属于噪声"))):
+        print_comparison(compared, language)  # type: ignore[arg-type]
+        shown = capsys.readouterr().out.replace("\n", " ")
+        assert all(word in "".join(shown.split()) for word in map("".join, map(str.split, said)))
+        assert f"{pair['gain_points']:+.2f}" in shown
+
+
+def test_verify_finds_the_bars_of_gains_again(compared: ScenarioComparison, cache: Path) -> None:
+    path = compared.folder / "manifest.json"
+    before = path.read_text(encoding="utf-8")
+    told = json.loads(before)
+    told["pairs"][0]["gain_low"] += 0.01
+    told["scenarios"][0]["totals"]["noise"] ^= True
+    path.write_text(json.dumps(told), encoding="utf-8")
+    try:
+        verdict = run_verify(compared.folder, Options(cache=cache), Silence())
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert verdict.changed == ()
+    unequal = [one.name for one in verdict.comparisons if not one.equal]
+    assert unequal == ["scenarios.0.totals.noise", "pairs.0.gain_low"]
 
 
 @pytest.fixture(scope="module")

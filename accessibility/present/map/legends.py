@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from accessibility.present.language import Tongue
 from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.standards import Rule, Standard
-    from accessibility.uncertainty import Uncertainty
+    from accessibility.uncertainty import Difference, Uncertainty
 
     Lines = list[tuple[str, str]]
 
@@ -79,12 +80,21 @@ def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
     return words.lines(key, rules=rules, speed=speed, **still_open)
 
 
-def bar_lines(sure: Uncertainty | None, words: MapWords) -> Lines:
-    """Return the bar of today's headline in each language; nothing where nobody asked."""
+def bar_lines(sure: Uncertainty | None, words: MapWords, *, today: bool = True) -> Lines:
+    """Return the bar of the headline in each language, of today's or of what is drawn; nothing where nobody asked."""
     if sure is None:
         return []
     low, high = (words.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
-    return words.lines("bar", low=low, high=high)
+    return words.lines("bar" if today else "bar_drawn", low=low, high=high)
+
+
+def gain_lines(gain: Difference | None, words: MapWords) -> Lines:
+    """Return the bar of what is gained over today in each language, and whether it is noise."""
+    if gain is None:
+        return []
+    ends = {"low": Tongue.points(gain.interval.low), "high": Tongue.points(gain.interval.high)}
+    key = "bar_noise" if gain.is_noise else "bar_gain"
+    return words.lines(key, points=Tongue.points(gain.points), better=words.percent(gain.better, 1.0), **ends)
 
 
 def served_lines(coverage: Coverage, words: MapWords) -> Lines:

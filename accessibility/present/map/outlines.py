@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.streets.network import Network
-    from accessibility.uncertainty import Uncertainty
+    from accessibility.uncertainty import Difference, Uncertainty
 
 _MAX_VERTICES = 40_000
 _STEPS = 4_000  # of the map's side: what no screen shows
@@ -42,6 +42,8 @@ class Backdrop:
         Names of settlements (points) and streets (lines): columns name and rank, 0 for those that show first.
     sure
         How sure the headline is, and of each place whether it is covered: a line and a layer.
+    gain
+        How sure the difference from today is: a line.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
 
@@ -59,6 +61,7 @@ class Backdrop:
     water: gpd.GeoDataFrame | None = None
     names: gpd.GeoDataFrame | None = None
     sure: Uncertainty | None = None
+    gain: Difference | None = None
     basemap: bool = False
 
 

@@ -12,6 +12,7 @@ from accessibility.present.map.legends import (
     bar_lines,
     class_table,
     compared_lines,
+    gain_lines,
     headline_forms,
     headline_lines,
     rule_rows,
@@ -55,14 +56,18 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
     tables = [class_table(layer, words, shaded=shaded) for layer in sheet.layers]
     if sheet.is_live and sheet.before is None:
         tables.append(class_table(sheet.changes, words, shaded=False))
-    given = sheet.caption.headline
+    given, of = sheet.caption.headline, sheet.backdrop
     plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words)
     compared = [] if sheet.before is None else compared_lines(sheet.before, now, words)
     return {
         "caption": sheet.caption,
         "words": words,
         "headline": [("", given)] if given else headline_lines(now, words),
-        "bar": [*bar_lines(sheet.backdrop.sure, words), *served_lines(now, words)],
+        "bars": [
+            bar_lines(of.sure, words, today=sheet.before is None),
+            gain_lines(of.gain, words),
+            served_lines(now, words),
+        ],
         "compared": compared if plan is None else plan["summary"],
         "tables": tables,
         "changes": sheet.changes.name if sheet.is_live else None,

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from accessibility.measures.tables import TOTAL
+from accessibility.present.language import Tongue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import geopandas as gpd
 
-    from accessibility.present.language import Tongue
     from accessibility.uncertainty import Interval, Uncertainty
 
 BAR_COLUMNS = ("covered_share_low", "covered_share_high")
@@ -209,6 +209,18 @@ def say_improvement(sure: SureFacts, tongue: Tongue) -> str:
         "improve_survey", sites=int(rest[0]["sites"]), points=tongue.points(rest[0]["points"]), ids=rest[0]["ids"]
     )
     return ("" if tongue.language == "zh" else " ").join((first, survey))
+
+
+def tell_bars(sure: SureFacts, share: float) -> dict[str, tuple[str, ...]]:
+    """Return how sure the headline is, and what would narrow the bar, in sentences by language."""
+    return {
+        tongue.language: (
+            say_sureness(sure, share, tongue),
+            say_certain_people(sure, tongue),
+            say_improvement(sure, tongue),
+        )
+        for tongue in (Tongue("en"), Tongue("zh"))
+    }
 
 
 def say_holds(tongue: Tongue) -> list[str]:
