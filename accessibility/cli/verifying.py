@@ -98,7 +98,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
             raise
         except AccessibilityError as error:
             return Verdict(folder=folder, changed=(*changed, str(error)), beside=beside)
-    proof = Proof() if run.case is None or told.siting is None else prove_told(run.case, told.siting, folder)
+    proof = Proof() if told.siting is None else _proof(run, told.siting, folder)
     held = Proof() if run.held is None else prove_held(run.held)
     repeated = f"{len(comparisons)} entries of the manifest and {len(told.files)} files, from the study and its inputs"
     return Verdict(
@@ -174,6 +174,16 @@ def _walked(path: Path, siting: ToldSiting | None, cache: Path | None) -> Iterat
         scenario = study.plan_scenario(siting.selected, siting.closed)
         found = study.coverage(scenario).covered_people
     yield Comparison(name="people covered by the proposal, measured again", told=siting.covered_people, found=found)
+
+
+def _proof(run: Result | Compared, told: ToldSiting, folder: Path) -> Proof:
+    """Return what holds of a proposal; one over tiles has evidence for its bound only while it is made."""
+    if run.case is not None:
+        return prove_told(run.case, told, folder)
+    siting = run.manifest["siting"]
+    claim = f"its bound {siting['bound']:,.6g} ({siting['status']})"
+    kept = "from a certificate over all tiles that no file holds; not verified independently, found again"
+    return Proof(open=(f"{claim}: {kept}",))
 
 
 def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -84,8 +84,13 @@ def test_the_sample_county_is_proposed_the_same_and_verified(
     whole = acc.read_study(sample, cache=cache).site(budget=12)
     assert told.manifest["siting"]["objective"] == pytest.approx(whole.objective, abs=1)
     assert told.manifest["siting"]["gap"] < 0.001
-    assert run_verify(tmp_path / "out", given, Silence()).equal
+    verdict = run_verify(tmp_path / "out", given, Silence())
+    assert verdict.equal
     assert "sites.csv" in told.manifest["files"]
+    # No file holds the evidence for the bound, and nothing says that it was proved.
+    assert told.manifest["siting"]["bound_by"] == "solver"
+    assert not any("bound" in claim for claim in verdict.proved)
+    assert any("its bound" in claim and "that no file holds" in claim for claim in verdict.open)
 
 
 def test_a_study_without_candidates_is_refused(tmp_path: Path) -> None:
