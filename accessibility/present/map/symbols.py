@@ -73,26 +73,26 @@ def site_features(coverage: Coverage, words: MapWords) -> dict[tuple[str, bool],
             name, ident = str(sites.name[row] or ""), str(sites.ids[row])
             what = words(f"site_{site_key(kind, is_open=is_open)}")
             texts = {"name": safe_html(name or ident), "what": what, "id": safe_html(ident), "row": row}
-            told = [words("nearest_for", people=count(served[row]))] if is_open else []
-            texts["people"] = "; ".join([*told, *_room(coverage, row, words)])
+            texts["people"] = words("nearest_for", people=count(served[row])) if is_open else ""
+            texts |= _room(coverage, row, words)
             features.append(feature(row, shapely.Point(lonlat[row]), texts))
         if features:
             found[kind, is_open] = collection(features)
     return found
 
 
-def _room(coverage: Coverage, row: int, words: MapWords) -> list[str]:
-    """Return how many people a site has room for and serves; nothing where no site has a capacity."""
+def _room(coverage: Coverage, row: int, words: MapWords) -> dict[str, str]:
+    """Return how many people a site has room for and serves as ``room``; nothing where no site has a capacity."""
     service, room = coverage.service, float(coverage.sites.capacity[row])
     if service is None or not (coverage.sites.open[row] or np.isfinite(room)):
-        return []
+        return {}
     if not coverage.sites.open[row]:
-        return [words("has_room", capacity=count(room))]
+        return {"room": words("has_room", capacity=count(room))}
     if not np.isfinite(room):
-        return [words("room_for_all")]
+        return {"room": words("room_for_all")}
     told = service.of_sites()
     said = {name: count(float(told[name][row])) for name in ("capacity", "served", "unserved")}
-    return [words("room_for", **said)]
+    return {"room": words("room_for", **said)}
 
 
 def proposed_features(table: pd.DataFrame, words: MapWords) -> dict[str, Any]:

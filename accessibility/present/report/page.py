@@ -296,7 +296,7 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         "inputs": ("inputs", "role file sha256"),
     }
     if facts.service is not None:
-        chosen["capacity"] = ("capacity", "name kind district capacity covered served unserved used")
+        chosen["capacity"] = ("capacity", "name district capacity covered served unserved used")
         chosen["served"] = ("districts", "district population covered served served_share unserved")
         chosen["settings"] = ("settings", f"{chosen['settings'][1]} served served_share")
     if facts.sure is not None:
@@ -324,6 +324,9 @@ def _shortened(sheet: Sheet) -> Sheet:
     """
     most = _MOST.get(sheet.name)
     frame = sheet.frame
+    if sheet.name == "capacity":
+        order = frame.sort_values(["unserved", "used"], ascending=False, kind="stable")
+        return Sheet(sheet.name, order.head(_MOST["capacity"]), sheet.columns)
     if sheet.name == "quality":
         return Sheet(sheet.name, merge_by_code(frame).head(_MOST["quality"]), sheet.columns)
     if most is None or len(frame) <= most:
@@ -331,8 +334,6 @@ def _shortened(sheet: Sheet) -> Sheet:
     if sheet.name == "ledger":
         ends = [frame.index[~frame["can_close"]][:most], frame.index[frame["can_close"]][-most:]]
         return Sheet(sheet.name, frame.loc[ends[0].append(ends[1])], sheet.columns)
-    if sheet.name == "capacity":
-        return Sheet(sheet.name, frame.nlargest(most, ["unserved", "covered"]), sheet.columns)
     if sheet.name in ("districts", "snap"):
         column = "uncovered" if sheet.name == "districts" else "over_100_m_people"
         plain = frame.reset_index(drop=True)

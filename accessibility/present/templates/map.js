@@ -69,7 +69,8 @@ const coverageMap = (() => {
     return table;
   };
   const TIP = { className: "tip", sticky: true };
-  const siteCard = ({ name, what, people: effect, id }) => card([["", plain(name)], ["", what], ["", effect], ["", plain(id)]]);
+  const siteCard = ({ name, what, people: effect, room, id }) =>
+    card([["", plain(name)], ["", what], ["", effect], ...(room ? [["", room]] : []), ["", plain(id)]]);
   const describe = (marker, content) => {
     marker.bindTooltip(content, TIP);
     marker.on("tooltipopen", () => { if (marker.isPopupOpen()) marker.closeTooltip(); });
