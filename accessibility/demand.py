@@ -107,6 +107,39 @@ class Demand(Frozen):
         for name in given:
             object.__setattr__(self, name, found.get(name))
 
+    def people_of(self, group: str | None = None) -> NDArray[np.float64]:
+        """Return how many people live at each demand point, all of them or those of a group.
+
+        Parameters
+        ----------
+        group
+            Its name; everybody if None.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n,)`` people.
+
+        Raises
+        ------
+        InputError
+            A group that there is not.
+
+        Examples
+        --------
+        >>> import accessibility as acc
+        >>> homes = acc.Demand(ids=["a"], xy=[(0, 0)], population=[30], groups={"60+": [8]}, crs="EPSG:32649")
+        >>> homes.people_of().tolist(), homes.people_of("60+").tolist()
+        ([30.0], [8.0])
+        """
+        if group is None:
+            return self.population
+        if group not in self.groups:
+            there = ", ".join(self.groups) or "none, as Study.of(groups=[...]) and population.groups name them"
+            msg = f"no group is named {group!r}; expected one of: {there}"
+            raise InputError(msg)
+        return self.groups[group]
+
     @property
     def own_limits(self) -> NDArray[np.bool_]:
         """``(n,)`` whether a demand point has a limit of its own."""

@@ -193,7 +193,9 @@ class Sites(Frozen):
         row_of, wanted = self._row_of, list(ids)
         for site in wanted:
             if site not in row_of:
-                close = difflib.get_close_matches(str(site), [str(i) for i in self.ids], n=3, cutoff=0.5)
+                named = np.flatnonzero((self.name == str(site)) & (self.name != ""))
+                close = [f"{self.ids[row]} ({site})" for row in named[:3]]
+                close = close or difflib.get_close_matches(str(site), [str(i) for i in self.ids], n=3, cutoff=0.5)
                 hint = f"; did you mean {', '.join(close)}?" if close else ""
                 msg = f"no site has the id {site!r} among {len(self)} sites{hint}"
                 raise UnknownSiteError(msg)

@@ -72,6 +72,18 @@ _WORDS = {
 }
 _ITEMS = {"object": "values", "Hashable": "ids", "Any": "values", "str": "texts", "float": "numbers"}
 _LONG = 60
+_ALIKE = 0.7  # of two names: "population" and "elevation" are less so
+_ELSEWHERE = {
+    **dict.fromkeys(("population", "pop", "population_column", "weight"), ("people",)),
+    **dict.fromkeys(("n", "p", "k", "p_facilities", "count"), ("sites",)),
+    **dict.fromkeys(("minutes", "cutoff", "max_time", "threshold"), ("limit", "limits")),
+    **dict.fromkeys(("supply", "capacity", "opportunities"), ("supply", "capacity")),
+    **dict.fromkeys(("speed", "speed_walking", "speed_m_s"), ("walker", "speed_m_s")),
+    **dict.fromkeys(("conditions", "constraints"), ("conditions", "siting")),
+    **dict.fromkeys(("dem", "heights"), ("elevation",)),
+    **dict.fromkeys(("crs", "datum"), ("coordinates",)),
+}
+"""What arguments are called in other packages, each with what it is called here."""
 
 
 def checked(public: Public) -> Public:
@@ -120,7 +132,7 @@ def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], insp
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:
-            takes = [name for name in signature.parameters if name not in own]
+            takes = [parameter for name, parameter in signature.parameters.items() if name not in own]
             raise CallError(_misfit(where, str(error), takes, kwargs)) from None
         for name, value in bound.arguments.items():
             parameter = signature.parameters[name]
@@ -136,10 +148,21 @@ def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], insp
     return judge
 
 
-def _misfit(where: str, reason: str, takes: list[str], given: Mapping[str, Any]) -> str:
-    close = [m for name in given if name not in takes for m in difflib.get_close_matches(name, takes, n=1)]
+def _misfit(where: str, reason: str, takes: list[inspect.Parameter], given: Mapping[str, Any]) -> str:
+    names = [parameter.name for parameter in takes]
+    by_name = [p.name for p in takes if p.kind is p.KEYWORD_ONLY]
+    close = [meant for name in given if name not in names for meant in _meant(name, names)]
     hint = f" (did you mean {', '.join(close)}?)" if close else ""
-    return f"{where}: {reason}; expected {', '.join(takes) or 'no arguments'}{hint}"
+    parts = [", ".join(name.rstrip("_") for name in names if name not in by_name), ", ".join(by_name)]
+    said = " and by name ".join(part for part in parts if part) if parts[0] else f"by name {parts[1]}"
+    return f"{where}: {reason}; expected {said if names else 'no arguments'}{hint}"
+
+
+def _meant(name: str, names: list[str]) -> list[str]:
+    """Return the argument that goes by another name elsewhere, or the one that is spelt nearly so."""
+    return [other for other in _ELSEWHERE.get(name, ()) if other in names][:1] or difflib.get_close_matches(
+        name, names, n=1, cutoff=_ALIKE
+    )
 
 
 def _judge(subject: str, value: object, annotation: Any) -> None:

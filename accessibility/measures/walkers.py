@@ -60,10 +60,8 @@ class GroupCoverage(Frozen):
     def __post_init__(self) -> None:
         """Refuse groups that are not there, or overlap."""
         demand = self.rest.demand
-        unknown = [name for name in self.groups if name not in demand.groups]
-        if unknown:
-            msg = f"no group is named {unknown[0]!r}; expected one of: {', '.join(demand.groups) or 'none'}"
-            raise InputError(msg)
+        for name in self.groups:
+            demand.people_of(name)  # which raises where there is none
         over = self.others < -_ROUNDING * np.maximum(demand.population, 1)
         if over.any():
             row = int(over.argmax())
@@ -104,10 +102,7 @@ class GroupCoverage(Frozen):
     def _sums(self, state: Literal["covered", "unreached"], group: str | None) -> NDArray[np.float64]:
         demand = self.rest.demand
         if group is not None:
-            if group not in demand.groups:
-                msg = f"no group is named {group!r}; expected one of: {', '.join(demand.groups) or 'none'}"
-                raise InputError(msg)
-            return np.where(getattr(self.groups.get(group, self.rest), state), demand.groups[group], 0.0)
+            return np.where(getattr(self.groups.get(group, self.rest), state), demand.people_of(group), 0.0)
         found = np.where(getattr(self.rest, state), self.others, 0.0)
         for name, now in self.groups.items():
             found += np.where(getattr(now, state), demand.groups[name], 0.0)

@@ -79,11 +79,7 @@ def compare_coverages(
     """
     demand = after.demand
     _same_people(before, after)
-    if group is not None and group not in demand.groups:
-        there = ", ".join(demand.groups) or "none"
-        msg = f"no group is named {group!r}; expected one of: {there}"
-        raise InputError(msg)
-    people = demand.population if group is None else demand.groups[group]
+    people = demand.people_of(group)
     of = DistrictCells.of(demand, district)
     return of.table({column: of.sums(part) for column, part in _differences(before, after, people).items()})
 

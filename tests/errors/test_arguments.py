@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ siting: Any = solvers
 NETWORK, PEOPLE, SITES = worlds.line(), worlds.people([(900, 0), (3_000, 0)]), worlds.outlets([(0, 0), (2_500, 0)])
 NOW, PROBLEM = acc.measure_coverage(NETWORK, PEOPLE, SITES), toy()
 PLAN, TABLE = siting.solve_mclp(PROBLEM, sites=1), SITES.to_gdf()
+NAMED = replace(SITES, name=np.array(["Hall", ""], object))
 DISTRICT = pd.Series({"D0": "A", "D1": "B"})
 RIGHT: dict[str, Any] = {  # one right value for every argument that has no default
     "network": NETWORK,
@@ -176,6 +178,14 @@ def test_a_wrong_argument_is_refused_or_is_none(
         (lambda: acc.Sites.from_gdf(TABLE, kinds="a"), "did you mean kind?"),
         (lambda: acc.Study.site(NOW, budgt=2), "did you mean budget?"),
         (lambda: acc.Trial.add(NOW, 1, 2, nam="x"), "did you mean name?"),
+        (lambda: acc.Study.of(NETWORK, TABLE, TABLE, population="pop"), "did you mean people?"),
+        (lambda: acc.Study.of(NETWORK, TABLE, TABLE, dem="dem.tif"), "did you mean elevation?"),
+        (lambda: acc.Study.of(network=NETWORK), "expected network, people, outlets and by name banks, candidates, "),
+        (lambda: acc.Study.site(NOW, n=2), "did you mean sites?"),
+        (lambda: acc.Study.site(NOW, 2), "expected by name sites, budget, reach"),
+        (lambda: acc.Study.coverage(NOW, minutes=2), "did you mean limit?"),
+        (lambda: acc.Trial.add("X1", 1, 2, 3), "expected lon, lat and by name kind, id, name, cost"),
+        (lambda: NAMED.rows(["Hall"]), f"'Hall' among 2 sites; did you mean {SITES.ids[0]} (Hall)?"),
         (lambda: siting.verify_plan(PLAN, PROBLEM), "problem is a SitingPlan; expected Problem"),
     ],
 )

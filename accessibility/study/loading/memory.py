@@ -16,7 +16,7 @@ from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.sites import Sites
 from accessibility.siting import Conditions
-from accessibility.sources.tables.columns import find_column
+from accessibility.sources.tables.columns import find_column, no_column
 from accessibility.sources.tables.reading import HeldTable, hold_table
 from accessibility.standards import Standard, Walker
 from accessibility.streets.foot import FootAccess
@@ -158,7 +158,7 @@ def _people(held: Held, people: object, columns: Columns) -> _Table:
         frame = frame.to_gdf().assign(**({_LIMIT: frame.limits} if frame.own_limits.any() else {}))
         column = "population"
     elif isinstance(frame, pd.DataFrame) and column is None:
-        column = find_column(frame, "population", source="people")
+        column = _column_of_people(frame)
     if column is not None:
         renamed[column] = table["column"] = "population"
     if columns.rule is not None and isinstance(frame, pd.DataFrame):
@@ -181,6 +181,14 @@ def _hold_sites(held: Held, roles: Mapping[str, tuple[Any, _Table]], capacity: s
     if capacity is not None and not any("capacity" in table.get("columns", {}) for _, table in roles.values()):
         msg = f"{', '.join(roles)}: no column {capacity!r}; expected the people that each has room for in one of them"
         raise InputError(msg)
+
+
+def _column_of_people(frame: pd.DataFrame) -> str:
+    column = find_column(frame, "population", source="people")
+    if column is None:
+        msg = f"{no_column(frame, 'population', source='people')}; expected people='...' that names the column"
+        raise InputError(msg)
+    return column
 
 
 def _by_role(sites: Mapping[str, object]) -> dict[str, tuple[Any, _Table]]:
