@@ -14,7 +14,6 @@ from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import trace_catchments
 from accessibility.siting.limits import Limits
 from accessibility.siting.problem import Problem
-from accessibility.siting.robust import Sample, merge_points, refuse_unheld, solve_robust
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
 from accessibility.study.doubting import as_known, coordinate_ways, official_counts
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
-    from accessibility.siting.robust import Aim, RobustPlan
+    from accessibility.siting.robust import Aim, RobustPlan, Sample
     from accessibility.study.proposing import Question
     from accessibility.study.studied import Studied
     from accessibility.uncertainty.sources import InputErrors
@@ -252,6 +251,8 @@ def refuse_unheld_question(question: Question) -> None:
     InputError
         Another model than ``mclp``, a share to reach, floors.
     """
+    from accessibility.siting.robust import refuse_unheld  # noqa: PLC0415 -- solvers only where plans are
+
     if question.model != "mclp" or question.reach is not None:
         asked = f"model {question.model!r}" if question.reach is None else f"a share of {question.reach:g} to reach"
         msg = f"plans are held for {asked}; expected model 'mclp' within a budget or a number of sites"
@@ -297,6 +298,8 @@ def hold_plans(
     InfeasibleError
         No plan keeps to the conditions.
     """
+    from accessibility.siting.robust import Sample, solve_robust  # noqa: PLC0415 -- as above
+
     refuse_unheld_question(question)
     if plan.status == "infeasible":
         raise InfeasibleError(plan.message)
@@ -342,6 +345,8 @@ def _with_candidates(study: Studied, today: Case) -> tuple[Case, Sites]:
 
 def _draw_problem(everywhere: Case, candidates: Sites, active: tuple[str, ...], draw: Draw) -> Problem:
     """Return the question of siting by the inputs of one draw; each equal part of a cell's people at its own home."""
+    from accessibility.siting.robust import merge_points  # noqa: PLC0415 -- as above
+
     now, network = draw.scene.now, draw.scene.network
     parts, rows = draw.people(active), np.flatnonzero(everywhere.coverage.sites.open)
     people = now.demand.population * draw.people_factor(active)
