@@ -158,6 +158,10 @@ def test_the_block_of_the_readme_runs_on_an_extract(
     now = study.coverage(urban="10 min", rural="1 km")
     old: Any = study.coverage(urban="10 min", rural="1 km", groups={"old": 0.8})
     assert old.by("district")["covered"].sum() <= now.covered_people
+    assert now.explore().get_root().render()
+    served = study.access("e2sfca", supply="staff")  # 3 at the hall, which alone counts today
+    assert served.sum() > 0
+    assert served.index.tolist() == study.demand.ids.tolist()
     of_lines = acc.Study.of(acc.Network.from_gdf(town["lines"], noded=True), hexes, outlets, people="pop", **given)
     apart = np.abs(now.metres - of_lines.coverage().metres) > 1  # the extract's degrees have seven digits
     assert apart.sum() <= 3  # who lives as far from one street as from another takes either
