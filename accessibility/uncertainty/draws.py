@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -292,24 +292,34 @@ class Draw:
         walker = self.walker(case, active)
         return (walker.leg_ms_per_m, walker) if measure == "walk" else (walker.leg_cm_per_m, None)
 
-    def reached(self, case: Case, active: Collection[str]) -> NDArray[np.uint8]:
-        """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered."""
-        return self.decided(case, active)[0]
+    def reached(self, case: Case, active: Collection[str], owner: NDArray[np.int32] | None = None) -> NDArray[np.uint8]:
+        """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered.
+
+        The row of the site that decides is written to `owner`, if it is asked for.
+        """
+        standard, setting, now = case.coverage.standard, self.settings(active), self.scene.now.demand
+        demand = now if setting is now.setting else replace(now, setting=setting)
+        parts = PARTS if "cells" in active else 1
+        covered = np.zeros((parts, len(setting)), np.bool_)
+        for measure, cutoff in demand.cutoffs(standard).items():
+            key, find = ("asked", measure), partial(self._asked, cutoff)
+            rows, most = case.known.get(key, find) if demand is now else find()
+            for part, (cost, site) in enumerate(self._costs(measure, case, active, rows)):
+                covered[part, rows] = cost <= most
+                if owner is not None:
+                    owner[rows] = site
+        return covered.sum(axis=0, dtype=np.uint8) * np.uint8(PARTS // parts)  # type: ignore[no-any-return]
+
+    def _asked(self, cutoff: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+        """Return whom a measure decides for, neighbours after each other, who share the cache; and what is enough."""
+        rows = self.scene.circle.order
+        rows = rows[cutoff[rows] >= 0]
+        return rows, cutoff[rows]
 
     def decided(self, case: Case, active: Collection[str]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
         """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered, and by which site."""
-        standard, setting = case.coverage.standard, self.settings(active)
-        demand = self.scene.now.demand
-        demand = demand if setting is demand.setting else replace(demand, setting=setting)
-        parts, along = PARTS if "cells" in active else 1, self.scene.circle.order
-        covered = np.zeros((parts, len(setting)), np.bool_)
-        owner = np.full(len(setting), NO_SITE, np.int32)
-        for measure, cutoff in demand.cutoffs(standard).items():
-            rows = along[cutoff[along] >= 0]  # neighbours after each other share the cache
-            for part, (cost, site) in enumerate(self._costs(measure, case, active, rows)):
-                covered[part, rows] = cost <= cutoff[rows]
-                owner[rows] = site
-        return (covered.sum(axis=0) * (PARTS // parts)).astype(np.uint8), owner
+        owner = np.full(len(self.scene.now.demand), NO_SITE, np.int32)
+        return self.reached(case, active, owner), owner
 
 
 def _with(at: Positions, rows: NDArray[np.intp], other: Positions) -> Positions:

@@ -238,7 +238,7 @@ class Case(Frozen):
     @cached_property
     def known(self) -> Memo:
         """What was worked out already and all draws share."""
-        return Memo(_MOST_KNOWN)
+        return Memo(2 * _MOST_KNOWN)
 
     @cached_property
     def streets(self) -> WalkedStreets | None:

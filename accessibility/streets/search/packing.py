@@ -54,6 +54,8 @@ class Graph:
         ``(i,)`` node rows that private edges touch, in ascending order.
     compounds
         The hierarchy of the private edges alone, its nodes the rows of `inside`.
+    ends
+        ``(m, 2)`` uint32 which label each end of an edge has, as a person sees it: inside, where the edge is private.
     """
 
     edges: NDArray[np.int32]
@@ -62,6 +64,7 @@ class Graph:
     hierarchy: Hierarchy
     inside: NDArray[np.int32]
     compounds: Hierarchy
+    ends: NDArray[np.uint32]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -155,13 +158,18 @@ def build_graph(
     within = np.searchsorted(inside, network.edges[private]).astype(np.int32)
     within_rank = np.empty(len(inside), np.uint32)
     within_rank[np.argsort(rank[inside])] = np.arange(len(inside), dtype=np.uint32)
+    hierarchy = eliminate(network.edges[~private], rank, impedance.of(~private))
+    compounds = eliminate(within, within_rank, impedance.of(private))
+    ends = hierarchy.place[network.edges]
+    ends[private] = len(rank) + compounds.place[within]
     return Graph(
         edges=network.edges,
         private=private,
         impedance=impedance,
-        hierarchy=eliminate(network.edges[~private], rank, impedance.of(~private)),
+        hierarchy=hierarchy,
         inside=inside,
-        compounds=eliminate(within, within_rank, impedance.of(private)),
+        compounds=compounds,
+        ends=ends,
     )
 
 

@@ -140,14 +140,12 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
     >>> search.split_labels(found)[0].tolist()
     [400000, 100000]
     """
-    place, inside = graph.hierarchy.place, graph.compounds.place + np.uint32(len(graph.hierarchy.place))
     order = np.lexsort((sites.fraction, sites.edge)).astype(np.uint32)
     cost, served = graph.impedance, np.zeros(len(graph.edges) + 1, np.bool_)
     served[sites.edge] = True  # the last one that of sites that stand nowhere
     found = np.full(len(people.edge), NO_LABEL, np.uint64)
     _read(
-        (graph.edges, cost.along, cost.against),
-        (graph.private, place, graph.inside, inside),
+        (graph.ends, cost.along, cost.against),
         labels,
         (served, sites.edge[order], sites.fraction[order], sites.leg[order], order),
         (people.edge, people.fraction, people.leg),
@@ -170,9 +168,8 @@ def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @kernel
-def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    edges, along, against = costs
-    private, place, inside_node, inside = places
+def _read(costs, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    ends, along, against = costs
     served, site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
     for i in range(edge.size):
@@ -181,13 +178,7 @@ def _read(costs, places, labels, sites, people, found):  # type: ignore[no-untyp
         e = np.uint64(edge[i])
         whole, back = np.uint64(along[e]), np.uint64(against[e])
         best = NO_LABEL
-        first, second = edges[e, 0], edges[e, 1]
-        if private[e]:
-            on = labels[np.uint64(inside[_first(inside_node, second)])]
-            to = labels[np.uint64(inside[_first(inside_node, first)])]
-        else:
-            on = labels[np.uint64(place[second])]
-            to = labels[np.uint64(place[first])]
+        on, to = labels[np.uint64(ends[e, 1])], labels[np.uint64(ends[e, 0])]
         if on != NO_LABEL and (whole != NOT_PASSABLE or fraction[i] == 1.0):
             rest = _0 if fraction[i] == 1.0 else whole - part(whole, fraction[i])
             best = added(on, rest)
