@@ -167,9 +167,10 @@ def test_the_interval_holds_the_truth_in_some_worlds(source: str) -> None:
 def test_the_interval_holds_the_truth_95_times_of_100(source: str) -> None:
     inside = hold_truth(source)
     assert len(inside) == WORLDS
-    # In 90 to 98 of 100, where 200 worlds tell the upper end to a standard error of one. All worlds share the paces that
-    # were drawn: of 25 true paces 0.95 lie inside on average over 400 seeds of 120 draws, but 0.88 to 1.00 (standard
-    # deviation 0.03) of one seed, and of seed 3 all but one. Where a little more pace changes nothing, more hold.
+    # In 90 to 98 of 100, where 200 worlds tell the upper end to a standard error of one. All worlds share the paces
+    # that were drawn: of 25 true paces 0.95 lie inside on average over 400 seeds of 120 draws, but 0.88 to 1.00
+    # (standard deviation 0.03) of one seed, and of seed 3 all but one. Where a little more pace
+    # changes nothing, more hold.
     assert 0.90 <= inside.mean() <= 0.99, inside.mean()
 
 
