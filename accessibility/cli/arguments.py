@@ -1,13 +1,16 @@
-"""The arguments and options that several commands have in common."""
+"""The arguments and options that several commands have in common, and the help of all in the language of its reader."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from accessibility.wording import Language
+from accessibility.wording import Language, Wording, help_text, message_text
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for the results.")]
@@ -43,3 +46,37 @@ Memory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
 ]
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
+
+
+def tell_help(command: Any, language: Language) -> Any:
+    """Return a command whose help, and that of all its commands, is in a language, as is what it says of wrong options.
+
+    Parameters
+    ----------
+    command
+        What ``typer.main.get_command`` returns.
+    language
+        ``en`` (as the code has it) or ``zh``.
+    """
+    from typer import rich_utils  # noqa: PLC0415 -- which typer itself loads only to show something
+
+    class Highlighter(rich_utils.OptionHighlighter):
+        """What colours the help: usage and errors come as plain texts, all else as it is to be shown."""
+
+        def __call__(self, text: str | Text) -> Text:
+            told = super().__call__(message_text(text, language) if isinstance(text, str) else text)
+            told.overflow = "fold"  # Chinese has no spaces at which a line could end
+            return told
+
+    say = Wording("help", language)
+    rich_utils.highlighter = Highlighter()
+    titles = {"ARGUMENTS": "arguments", "OPTIONS": "options", "COMMANDS": "commands", "ERRORS": "error"}
+    for name, key in titles.items():
+        setattr(rich_utils, f"{name}_PANEL_TITLE", say(key))
+    rich_utils.REQUIRED_LONG_STRING, rich_utils.DEFAULT_STRING = say("required"), say("default")
+    rich_utils.RICH_HELP = say("try_help")
+    for one in (command, *command.commands.values()):
+        one.help = help_text(one.help, language)
+        for told in one.get_params(typer.Context(one)):
+            told.help = help_text(told.help, language)
+    return command

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from accessibility import __version__
-from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
+from accessibility.cli.arguments import (
     Basemap,
     Geotiff,
     Json,
@@ -25,11 +25,15 @@ from accessibility.cli.arguments import (  # noqa: TC001 -- typer reads them
     Tiles,
     Timings,
     Workers,
+    tell_help,
 )
-from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, exit_with_code
+from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, asked_language, exit_with_code
 from accessibility.cli.inputcommands import fetch, geocode_list, print_json, progress_bar
 from accessibility.errors import InputError, visible
-from accessibility.wording import Language, Wording, console_language
+from accessibility.wording import Language, Wording, console_language, message_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 app = typer.Typer(
     name="accessibility",
@@ -44,11 +48,19 @@ _GAP = 0.001
 
 @app.callback(invoke_without_command=True)
 def _main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,  # noqa: FBT002
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    lang: Annotated[
+        Language | None,
+        typer.Option("--lang", help="Language of all that is said, help included; the system's if not given."),
+    ] = None,
 ) -> None:
     if version:
         typer.echo(f"outlet-accessibility {__version__}")
         raise typer.Exit
+    if lang is not None:
+        context.default_map = {name: {"lang": lang} for name in context.command.commands}  # type: ignore[attr-defined]
 
 
 @app.command()
@@ -281,11 +293,9 @@ def site(  # noqa: PLR0913 -- the options of a command
         raise typer.Exit(EXIT_UNPROVEN)
 
 
-def _tell_lines(facts: dict[str, Any], say: Any, *, quiet: bool, as_json: bool) -> None:
-    if as_json:
-        print_json(facts)
-    elif not quiet:
-        typer.echo("\n".join(map(visible, say(facts))))
+def _tell_lines(lines: Iterable[str], lang: Language | None) -> None:
+    language = console_language(lang)
+    typer.echo("\n".join(visible(message_text(line, language)) for line in lines))
 
 
 def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:
@@ -347,7 +357,7 @@ def compare(  # noqa: PLR0913 -- the options of a command
 
 
 @app.command()
-def changes(
+def changes(  # noqa: PLR0913 -- the options of a command
     old: Annotated[Path, typer.Argument(metavar="OLD.toml", help="The study as it was.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.toml", help="The study as it is.")],
     *,
@@ -357,6 +367,7 @@ def changes(
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    lang: Spoken = None,
 ) -> None:
     """Tell how many points between two figures come from streets, from mapping, from outlets and from people."""
     from accessibility.cli.changing import changes_text, run_changes  # noqa: PLC0415
@@ -364,7 +375,10 @@ def changes(
 
     with progress_bar(quiet=quiet) as progress:
         facts = run_changes(old, new, built, Options(workers=workers), progress)
-    _tell_lines(facts, changes_text, quiet=quiet, as_json=as_json)
+    if as_json:
+        print_json(facts)
+    elif not quiet:
+        _tell_lines(changes_text(facts), lang)
 
 
 @app.command()
@@ -374,6 +388,7 @@ def verify(
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
+    lang: Spoken = None,
 ) -> None:
     """Prove a run again from its inputs, every table and the plan: exit code 0 if all is equal, 4 if not."""
     from accessibility.cli.options import Options  # noqa: PLC0415
@@ -384,7 +399,7 @@ def verify(
     if as_json:
         print_json(verdict.to_dict())
     elif not quiet:
-        typer.echo("\n".join(map(visible, verdict.lines)))
+        _tell_lines(verdict.lines, lang)
     if not verdict.equal:
         raise typer.Exit(EXIT_OUTPUT)
 
@@ -418,6 +433,10 @@ def serve(
     run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))
 
 
+def _run() -> object:
+    return tell_help(typer.main.get_command(app), asked_language())()
+
+
 def main() -> None:
     """Run the command line and exit with its code; see `accessibility.cli.exits`."""
-    exit_with_code(app)
+    exit_with_code(_run)

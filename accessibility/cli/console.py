@@ -62,8 +62,9 @@ class Silence:
 class RichProgress(Silence):
     """A bar of steps on standard error."""
 
-    def __init__(self) -> None:
+    def __init__(self, language: Language = "en") -> None:
         """Make the bar; it appears when the work begins."""
+        self._language = language
         self._bar = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
@@ -72,8 +73,8 @@ class RichProgress(Silence):
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
-        self._task = self._bar.add_task("Reading", total=None)
-        self._begun, self._text = 0, "Reading"
+        self._task = self._bar.add_task(self._told_as("Reading"), total=None)
+        self._begun, self._text = 0, self._told_as("Reading")
         self._listening, self._told = False, False
 
     def __enter__(self) -> Self:
@@ -84,7 +85,7 @@ class RichProgress(Silence):
     def __exit__(self, *error: object) -> None:
         """Complete the bar if all went well, and leave it."""
         if error[0] is None:
-            self._bar.update(self._task, completed=self._begun, total=self._begun, description="Done")
+            self._bar.update(self._task, completed=self._begun, total=self._begun, description=self._told_as("Done"))
         self._bar.stop()
         if self._listening:
             from accessibility.streets.search.compiling import announce_compiling  # noqa: PLC0415 -- as above
@@ -101,21 +102,27 @@ class RichProgress(Silence):
 
     def step(self, text: str) -> None:
         """Say which step begins."""
-        self._text = visible(text)
+        self._text = self._told_as(text)
         self._bar.update(self._task, completed=self._begun, description=self._text)
         self._begun += 1
 
     def part(self, done: int, whole: int) -> None:
         """Say how far the step is that has begun."""
-        told = f"{self._text}: {done:,} of {whole:,}"
+        told = Wording("console", self._language)("step_part", step=self._text, done=f"{done:,}", whole=f"{whole:,}")
         self._bar.update(self._task, completed=self._begun - 1 + done / max(whole, 1), description=told)
+
+    def _told_as(self, text: str) -> str:
+        """Return the name of a step in the language of the terminal."""
+        return visible(message_text(text, self._language))
 
     def _compiling(self, kernel: str) -> None:
         """Say which kernel is being compiled, or that none is any more; the first time also why it takes so long."""
         if kernel and not self._told:
             self._told = True
-            self._bar.console.print("compiling for this machine, once; the next run begins at once", style="dim")
-        self._bar.update(self._task, description=f"{self._text} (compiling {kernel})" if kernel else self._text)
+            once = "compiling for this machine, once; the next run begins at once"
+            self._bar.console.print(self._told_as(once), style="dim")
+        text = f"{self._text} (compiling {kernel})"
+        self._bar.update(self._task, description=self._told_as(text) if kernel else self._text)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _run(app: Callable[[], object]) -> int | str | None:
     except (AccessibilityError, OSError) as error:
         told = error if isinstance(error, AccessibilityError) else _unwritable(error)
         if told is not None:
-            say = Wording("console", _asked_language())
+            say = Wording("console", asked_language())
             _say_error(say("error", message=message_text(str(told), say.language)))
             return _code(told)
         traceback.print_exc()
@@ -71,7 +71,7 @@ def _run(app: Callable[[], object]) -> int | str | None:
     return EXIT_FAULT
 
 
-def _asked_language() -> Language:
+def asked_language() -> Language:
     """Return the language of the command: what stands after ``--lang``, else the system's."""
     given = [word.partition("=") for word in sys.argv]
     told = [value for name, _, value in given if name == "--lang" and value]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from accessibility.cli.arguments import Json, Quiet, Spoken  # noqa: TC001 -- typer reads them
+from accessibility.cli.exits import asked_language
 from accessibility.errors import visible
-from accessibility.wording import Wording, console_language
+from accessibility.wording import Wording, console_language, message_text
 
 if TYPE_CHECKING:
     from accessibility.cli.options import Progress
@@ -37,6 +38,7 @@ def fetch(  # noqa: PLR0913 -- the options of a command
     quiet: Quiet = False,
     as_json: Json = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Also replace files that were changed since.")] = False,
+    lang: Spoken = None,
 ) -> None:
     """Fetch streets, banks, outlets, boundary, people and heights of a place (needs the internet)."""
     from accessibility.cli.fetching import run_fetch  # noqa: PLC0415
@@ -61,14 +63,14 @@ def fetch(  # noqa: PLR0913 -- the options of a command
     if as_json:
         print_json(facts)
     elif not quiet:
-        typer.echo(
-            f"{visible(facts['place'])}: {facts['outlets']} outlets, {facts['banks']} bank branches, streets, boundary"
-        )
+        say = Wording("console", console_language(lang))
+        place = visible(facts["place"])
+        typer.echo(say("fetched", place=place, outlets=facts["outlets"], banks=facts["banks"]))
         for name, origin in facts["sources"].items():
             typer.echo(f"{name}: {origin['name']}, {origin['year']}, {origin['version']}, {origin['licence']}")
         for note in facts["notes"]:
-            typer.echo(visible(note))
-        typer.echo(f"wrote {into}; next: accessibility cover {into / 'study.toml'}")
+            typer.echo(visible(message_text(note, say.language)))
+        typer.echo(say("fetched_into", folder=into, study=into / "study.toml"))
         typer.echo(facts["attribution"])
 
 
@@ -106,7 +108,7 @@ def progress_bar(*, quiet: bool, timings: bool = False) -> Progress:
     def bar() -> Progress:
         from accessibility.cli.console import RichProgress, Silence  # noqa: PLC0415
 
-        return Silence() if quiet else RichProgress()
+        return Silence() if quiet else RichProgress(asked_language())
 
     return Stopwatch(bar) if timings else bar()
 

@@ -35,7 +35,7 @@ def console_language(choice: str | None = None) -> Language:
     >>> console_language("zh"), console_language("both"), console_language("en")
     ('zh', 'zh', 'en')
     """
-    if choice is not None:
+    if choice in ("en", "zh", "both"):
         return "en" if choice == "en" else "zh"
     told = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
     return "zh" if (told or locale.getlocale()[0] or "").lower().startswith(("zh", "chinese")) else "en"
@@ -151,6 +151,17 @@ def message_text(text: str, language: Language) -> str:
     if language == "en":
         return text
     return _known_text(text, language) or text
+
+
+def help_text(text: str, language: Language) -> str:
+    """Return what a command's help says in a language.
+
+    Examples
+    --------
+    >>> help_text("Print the version.", "zh")
+    '显示版本。'
+    """
+    return next((entry[language] for entry in _sentences("help").values() if entry["en"] == text), text)
 
 
 def _known_text(text: str, language: Language) -> str | None:

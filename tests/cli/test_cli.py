@@ -1,9 +1,12 @@
 """The command line as a planner meets it: words, files, exit codes; one clear error for each bad input."""
 
+# ruff: noqa: RUF001 -- Chinese has punctuation of its own
+
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -15,13 +18,21 @@ import rasterio
 from commands import call, process
 from osmfiles import node, relation, way, write_osm
 from rasterio.transform import from_origin
+from typer import Context
+from typer.main import get_command
 
+from accessibility.cli.arguments import tell_help
+from accessibility.cli.commands import app
 from accessibility.cli.pack import demo_folder
 from accessibility.errors import InputError, OutputError
+from accessibility.wording import _sentences
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+
+TITLES = ("arguments", "options", "commands", "error", "required", "default", "try_help")
 
 
 @pytest.fixture(autouse=True)
@@ -153,6 +164,39 @@ def test_exit_codes(
     monkeypatch.setattr("accessibility.cli.pack.run_cover", fail)
     assert call(monkeypatch, "cover", town, "--quiet") == code
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_help_says_everything_in_both_languages() -> None:
+    """Every help text has a Chinese one, none is left over, and both name the same commands and options."""
+    told = {language: tell_help(get_command(app), language) for language in ("zh", "en")}
+    pairs = list(zip(*(said(command) for command in told.values()), strict=True))
+    entries = {entry["en"]: entry["zh"] for key, entry in _sentences("help").items() if key not in TITLES}
+    assert {english: chinese for chinese, english in pairs} == entries
+    assert [chinese for chinese, _ in pairs if not re.search("[\u4e00-\u9fff]", chinese)] == []
+    for one, other in zip(told["zh"].commands.values(), told["en"].commands.values(), strict=True):
+        assert [param.opts for param in one.params] == [param.opts for param in other.params]
+
+
+def said(command: Any) -> list[str]:
+    """Return what the help of a command, and of those below it, says."""
+    own = [command.help, *(param.help for param in command.get_params(Context(command)))]
+    return own + [text for below in getattr(command, "commands", {}).values() for text in said(below)]
+
+
+@pytest.mark.parametrize("asked", [("--lang", "zh", "site"), ("site", "--lang=zh")])
+def test_help_and_what_is_wrong_with_an_option_are_told_in_chinese(
+    asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, *asked, "--help") == 0
+    shown = capsys.readouterr().out
+    assert all(word in shown for word in ("用法：", "参数", "选项", "[必填]", "[默认：mclp]", "显示本说明并退出。"))
+    assert "…" not in shown
+    assert call(monkeypatch, *asked, "a.toml", "--sites", "x") == 2
+    assert "'--sites'的值无效：应为整数" in capsys.readouterr().err
+    assert call(monkeypatch, "site", "--lang", "en", "--budgett") == 2
+    shown = capsys.readouterr().err
+    assert "Usage: " in shown
+    assert "No such option: --budgett" in shown
 
 
 def test_help_and_version_are_words_only() -> None:

@@ -42,6 +42,7 @@ ELSEWHERE = (  # as glibc says it; what the code, and tomllib's, puts together o
         "at end of document",
         "Unescaped '\\' in a string",
         "point or polygon or multipolygon",
+        "Got unexpected extra argument(s)",
         "NOT EQUAL, the run told",
     ),
 )
@@ -52,6 +53,7 @@ KNOWN = {
     "known_column": "4.csv: no column 'x'; it has none",
     "known_fault": "Invalid value",
     "known_error": "the certificate prices a limit that was not set",
+    "known_part": "streets newly built",
     "known_rows": "row 3 'x'",
     "known_sentence": "the certificate prices a limit that was not set",
     "known_wanted": "line",
