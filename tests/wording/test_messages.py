@@ -36,13 +36,13 @@ PARTS = {  # what is a sentence, or a word of one, itself
     "what": "is negative",
     "does": "opens",
 }
-ELSEWHERE = (  # as glibc says it; what the code, and tomllib's, puts together of words
+ELSEWHERE = (  # as glibc and typer say it; what the code, and tomllib's, puts together of words
     *("Name or service not known", "Temporary failure in name resolution"),
     *(
         "at end of document",
         "Unescaped '\\' in a string",
         "point or polygon or multipolygon",
-        "Got unexpected extra argument(s)",
+        *("Got unexpected extra argument(s)", "'chek'. Did you mean", "is not one of"),
         "NOT EQUAL, the run told",
     ),
 )
