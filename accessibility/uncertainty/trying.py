@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from accessibility import __version__
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen
 from accessibility.sources.files import write_aside
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 _BATCH = 10
 _PLACES = 12  # what sums leave behind is no error of the inputs
 _MOST_SEED = 2**63
+_KEPT_S = 30 * 24 * 3_600.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -160,7 +164,8 @@ class Trying:
     tell
         Called with how many draws are made and how many there are.
     keep
-        A folder where draws are kept until all are made; those of the same inputs that are there already are read.
+        A folder where draws are kept until all are made, a month at most; those of the same inputs that are there
+        already are read.
     """
 
     draws: int = 200
@@ -194,6 +199,8 @@ class Trying:
         asked: list[tuple[str, ...]] = [(name,) for name in sources] if alone else []
         _warm(scene, case, sources)
         batches = [range(at, min(at + _BATCH, self.draws)) for at in range(0, self.draws, _BATCH)]
+        if self.keep is not None:
+            _drop_old(self.keep)
         key = "" if self.keep is None else _key(scene, case, errors, self.seed, alone=alone)
         made = _Counter(self.tell, self.draws)
 
@@ -282,19 +289,29 @@ def _batch(
 def _key(scene: Scene, case: Case, errors: InputErrors, seed: int, *, alone: bool) -> str:
     """Return a name for the draws of these very inputs."""
     now = case.coverage
-    told = hashlib.sha256(repr((seed, alone, errors, now.standard, now.walker)).encode())
-    names = ("node_xy", "edges", "length_m", "kind", "private", "closed", "oneway", "signals", "off_ground")
     networks = (scene.network,) if case.streets is None else (scene.network, case.streets.network)
+    kinds = [network.kinds for network in networks]
+    told = hashlib.sha256(repr((__version__, seed, alone, errors, now.standard, now.walker, kinds)).encode())
+    names = ("node_xy", "edges", "length_m", "kind", "private", "closed", "oneway", "signals", "off_ground")
     arrays = [getattr(network, name) for network in networks for name in (*names, "slope_factor", "fixed_s")]
     there = (now.demand.xy, now.demand.population, now.sites.xy, now.sites.open, case.position_m)
     for array in (*arrays, *there):
         told.update(np.ascontiguousarray(array).tobytes())
     told.update("".join(now.demand.setting.tolist()).encode())
     more = () if scene.density is None else (scene.density.people, scene.density.cell)
+    limits = [limit for limit in (now.demand.limit_s, now.demand.limit_m) if limit is not None]
     counts = () if scene.counts is None else (scene.counts.row, scene.counts.middle, np.array(scene.counts.spread))
-    for array in (*more, *counts):
+    for array in (*more, *counts, *limits):
         told.update(np.ascontiguousarray(array).tobytes())
     return told.hexdigest()[:16]
+
+
+def _drop_old(folder: Path) -> None:
+    """Remove draws of runs that nobody went on with for a month: they are kept for those that go on."""
+    for path in folder.glob("draws-*.npz"):
+        with suppress(OSError):  # another run may take it away at the same time
+            if time.time() - path.stat().st_mtime > _KEPT_S:
+                path.unlink()
 
 
 def _read(path: Path) -> list[NDArray[Any]] | None:

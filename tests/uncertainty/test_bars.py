@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -20,9 +25,6 @@ from accessibility.uncertainty.chance import Chance
 from accessibility.uncertainty.draws import PARTS, Draw
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.whatif.comparison import DistrictCells
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_without_errors_a_draw_is_the_coverage_itself() -> None:
@@ -99,6 +101,47 @@ def test_what_was_cut_short_goes_on_and_leaves_nothing_behind(tmp_path: Path) ->
     assert np.array_equal(whole.tries.alone, again.tries.alone)
     assert not np.array_equal(whole.tries.whole[:20], other.tries.whole)
     assert not any(path.exists() for path in files[:3])
+
+
+def test_what_nobody_goes_on_with_is_dropped_after_a_month(tmp_path: Path) -> None:
+    day = 24 * 3_600
+    for name, days in (("draws-a-0-10.npz", 40), ("draws-b-0-10.npz", 5), ("notes.txt", 40)):
+        (tmp_path / name).write_bytes(b"")
+        then = time.time() - days * day
+        os.utime(tmp_path / name, (then, then))
+    town().uncertainty(draws=2, keep=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["draws-b-0-10.npz", "notes.txt"]
+
+
+KILLED = f"""import sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from doubtworlds import town
+town().uncertainty(draws=4_000, keep=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+@pytest.mark.parametrize("name", ["SIGKILL", *(pytest.param(n, marks=pytest.mark.many) for n in ("SIGTERM", "SIGINT"))])
+def test_a_process_that_is_killed_among_its_draws_goes_on_with_the_same(tmp_path: Path, name: str) -> None:
+    begun = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)], stderr=subprocess.DEVNULL)  # noqa: S603
+    while not list(tmp_path.glob("draws-*.npz")) and begun.poll() is None:
+        time.sleep(0.02)
+    begun.send_signal(getattr(signal, name))
+    assert begun.wait() != 0
+    kept = {path.name.rsplit("-", 2)[1] for path in tmp_path.glob("draws-*.npz")}
+    assert kept
+    told: list[int] = []
+    draws = 10 * max(1, min(4, len(kept)))
+    found = town().uncertainty(draws=draws, keep=tmp_path, tell=lambda made, _: told.append(made))
+    whole = town().uncertainty(draws=draws)
+    for part in ("alone", "again", "whole"):
+        assert getattr(found.tries, part).tobytes() == getattr(whole.tries, part).tobytes(), part
+    assert told[-1] == draws
+    left = [
+        path for path in tmp_path.iterdir() if path.name.rsplit("-", 2)[1] in {str(10 * k) for k in range(draws // 10)}
+    ]
+    assert left == []
 
 
 @pytest.mark.parametrize("asked", [{"draws": 1}, {"draws": 2.5}, {"seed": -1}, {"seed": "x"}])
