@@ -13,8 +13,8 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import CM_PER_M, MS_PER_S
 from accessibility.streets import search
+from accessibility.streets.search.elimination import by_node
 from accessibility.streets.search.impedance import IMPASSABLE
-from accessibility.streets.search.packing import by_node
 from accessibility.streets.search.stops import NO_LABEL
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
 from accessibility.geo.memo import Memo, Same
-from accessibility.streets import packed, snapping
+from accessibility.streets import packed, search, snapping
 from accessibility.streets.snapping import snap_study
 from accessibility.study.proposing import Question
 
@@ -68,6 +68,18 @@ def test_a_network_keeps_its_graphs_and_a_copy_of_it_makes_its_own() -> None:
     assert road.packed.graph(slow, open_compounds=True) is not graph
     assert road.packed.graph(None, open_compounds=False).impedance.along.tolist() == [100_000]
     assert graph.impedance.along.tolist() == [1_250_000]
+
+
+def test_a_graph_that_is_asked_often_is_made_ready_and_answers_alike() -> None:
+    road = line(1_000.0, 2)
+    asked = [road.packed.graph(None, open_compounds=False) for _ in range(20)]
+    assert len(asked[0].hierarchy.neighbour) == 0
+    assert len(asked[-1].hierarchy.neighbour) > 0
+    assert len({id(graph) for graph in asked}) == 2
+    sites = search.Stops(edge=np.array([0], np.int32), fraction=np.array([0.25]), leg=np.zeros(1, np.uint32))
+    first, last = (search.nearest(graph, sites)[graph.hierarchy.place].tolist() for graph in (asked[0], asked[-1]))
+    assert first == last
+    assert max(first) == 87_500 << 32
 
 
 def test_a_memo_keeps_the_last_few_and_no_failure() -> None:

@@ -10,8 +10,8 @@ import numba as nb
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.elimination import by_node
 from accessibility.streets.search.multisource import NOBODY, bucket_shift
-from accessibility.streets.search.packing import by_node
 from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 
 if TYPE_CHECKING:

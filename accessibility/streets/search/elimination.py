@@ -106,7 +106,10 @@ def _linked(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imped
     n, m = len(rank), len(edges)
     to, out, into, following = (np.empty(2 * m, np.uint32) for _ in range(4))
     pool = (np.full(n, _NONE, np.uint32), np.zeros(n, np.uint32), to, out, into, following)
-    _link(edges, rank, (impedance.along, impedance.against), pool)
+    first, second = rank[edges[:, 0]], rank[edges[:, 1]]
+    # Along the curve, so that the arcs of neighbours are neighbours in memory.
+    order = by_node(np.minimum(first, second), np.arange(m, dtype=np.uint64), n)[1]
+    _link((first, second), order, (impedance.along, impedance.against), pool)
     return pool
 
 
@@ -120,12 +123,29 @@ def _taken_out(pool: _Pool) -> tuple[NDArray[np.uint32], ...]:
 
 
 @kernel
-def _link(edges, rank, costs, pool):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def by_node(nodes, values, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return where the values of each of `count` nodes start, and the values, in their order, node by node."""
+    start = np.zeros(count + 1, np.uint32)
+    for i in range(nodes.size):
+        start[np.uint64(nodes[i]) + np.uint64(1)] += np.uint32(1)
+    for node in range(count):
+        start[node + 1] += start[node]
+    free = start[:-1].copy()
+    grouped = np.empty_like(values)
+    for i in range(nodes.size):
+        at = np.uint64(nodes[i])
+        grouped[np.uint64(free[at])] = values[i]
+        free[at] += np.uint32(1)
+    return start, grouped
+
+
+@kernel
+def _link(ends, order, costs, pool):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Link the ends of every edge, in place."""
     along, against = costs
     used = np.uint32(0)
-    for e in range(along.size):
-        first, second = rank[edges[e, 0]], rank[edges[e, 1]]
+    for e in order:
+        first, second = ends[0][e], ends[1][e]
         # Walking along the edge arrives at its second node: the search leaves from there.
         if first == second or not _join(pool, first, second, (against[e], along[e]), (used, np.uint32(used + _1))):
             continue

@@ -115,11 +115,12 @@ def _settle(hierarchy: Hierarchy, labels: NDArray[np.uint64], bound: np.uint64) 
 def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
     """Return how wide a bucket is, as a power of two, and the longest arc.
 
-    A bucket is a quarter of a typical arc wide: measured flat from a sixteenth to a whole one. One long arc must not
-    make the ring endless.
+    A bucket is a quarter of a typical arc of a core wide, measured flat from a sixteenth to a whole one, and a whole
+    arc of streets as they are. One long arc must not make the ring endless.
     """
     typical, widest = hierarchy.typical_arc, hierarchy.longest_arc
-    return np.uint64(max((typical // 4).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
+    part = 4 if len(hierarchy.neighbour) else 1
+    return np.uint64(max((typical // part).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
 @kernel
