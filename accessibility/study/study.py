@@ -136,7 +136,7 @@ class Study(Frozen):
         reconcile: bool = False,
         settings: str | Callable[[Any], Any] | Mapping[str, Any] | None = None,
         limit: str | None = None,
-        groups: Sequence[str] | Mapping[str, str] = (),
+        groups: Sequence[str] | Mapping[str, str] | None = None,
         capacity: str | None = None,
         coordinates: str | None = None,
         split_cells: float | Literal["buildings"] | None = None,
@@ -182,7 +182,8 @@ class Study(Frozen):
             Column of the people: what is near enough for each, ``10 min`` or ``3 km``, in place of the rule of their
             setting, which stands where there is nothing. The limits of a `Demand` stand without a word.
         groups
-            Columns of people who are told apart, or the name of each group to its column.
+            Columns of people who are told apart, or the name of each group to its column; if None the groups of a
+            `Demand`, and columns that an age names (``60+``, 80岁以上).
         capacity
             Column of the sites: how many people each has room for; the usual names (``capacity``, 服务能力, ...) are
             known without a word. It decides who is served, `Coverage.service`, and changes nothing of who is covered.

@@ -529,3 +529,19 @@ def test_a_flag_of_a_street_that_is_neither_yes_nor_no_is_refused(flag: str) -> 
     for _, _, data in graph.edges(data=True):
         data[flag] = "yes"
     assert getattr(acc.Network.from_networkx(graph), flag).all()
+
+
+def test_groups_are_those_of_a_demand_and_columns_that_an_age_names() -> None:
+    people = replace(worlds.people([(100, 0), (900, 0)], [100, 50]), groups={"60+": [10, 5], "kids": [1, 2]})
+    road, halls = worlds.line(), worlds.outlets([(0, 0)])
+
+    def groups(given: object, **named: Any) -> dict[str, list[float]]:
+        return {name: values.tolist() for name, values in Study.of(road, given, halls, **named).demand.groups.items()}
+
+    assert groups(people) == {"60+": [10, 5], "kids": [1, 2]}
+    frame = people.to_gdf()
+    assert groups(frame.assign(**{"80岁及以上": 1.0, "80 plus": 1.0})) == {"60+": [10, 5], "80岁及以上": [1, 1]}
+    assert groups(frame, groups={"children": "kids"}) == {"children": [1, 2]}
+    assert groups(frame, groups=[]) == groups(people, groups=[]) == {}
+    slow = Study.of(road, frame, halls).coverage(urban="16 min", groups={"60+": 0.8})
+    assert slow.covered_people == 145  # 900 m are 15 minutes at 1.0 m/s, and 18.75 at 0.8

@@ -34,7 +34,7 @@ def town() -> dict[str, gpd.GeoDataFrame]:
     lines = shapely.linestrings(lanes)
     middles = [(5e5 + x, 34e5 + y) for x in range(100, 1_601, 300) for y in range(100, 1_601, 300)]
     people = [hexagon(*at) for at in middles]
-    heads = {"pop": np.arange(len(people)) + 1.0, "old": 1.0, "kind_of_place": "urban"}
+    heads = {"pop": np.arange(len(people)) + 1.0, "60+": 1.0, "kind_of_place": "urban"}
     spot: Any = {"outlets": [(5e5, 34e5)], "banks": [(501_600, 3_401_600), (500_800, 3_400_800)]}
     halls, banks = (shapely.points(spot[name]) for name in ("outlets", "banks"))
     halves = [shapely.box(499e3, 33e5, 500_800, 35e5), shapely.box(500_800, 33e5, 503e3, 35e5)]
@@ -50,7 +50,7 @@ def town() -> dict[str, gpd.GeoDataFrame]:
 def test_the_product_from_memory_runs_as_written(town: dict[str, gpd.GeoDataFrame], tmp_path: Path) -> None:
     lines, hexes, outlets, branches, districts = town.values()
     net = acc.Network.from_gdf(lines, noded=True)
-    given: dict[str, Any] = {"districts": districts, "settings": "kind_of_place", "groups": ["old"]}
+    given: dict[str, Any] = {"districts": districts, "settings": "kind_of_place"}
     study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", **given)
     assert "<svg" in study._repr_html_()
     now = study.coverage()
@@ -153,10 +153,10 @@ def test_the_block_of_the_readme_runs_on_an_extract(
 ) -> None:
     _, hexes, outlets, branches, districts = town.values()
     net = acc.Network.from_osm(extract)
-    given: dict[str, Any] = {"districts": districts, "settings": settings, "groups": ["old"]}
+    given: dict[str, Any] = {"districts": districts, "settings": settings}
     study = acc.Study.of(net, hexes, outlets, banks=branches, people="pop", **given)
     now = study.coverage(urban="10 min", rural="1 km")
-    old: Any = study.coverage(urban="10 min", rural="1 km", groups={"old": 0.8})
+    old: Any = study.coverage(urban="10 min", rural="1 km", groups={"60+": 0.8})
     assert old.by("district")["covered"].sum() <= now.covered_people
     assert now.explore().get_root().render()
     served = study.access("e2sfca", supply="staff")  # 3 at the hall, which alone counts today

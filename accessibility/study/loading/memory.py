@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _KINDS = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _DEGURBA, _LIMIT, _STREETS = "degurba", "own_limit", "network"
 _FOOT = tuple(field.name for field in fields(FootAccess))
+_AGE = re.compile(r"\d{1,3} ?(\+|岁?及?以上)")  # 60+, 80岁及以上
 _Table = dict[str, Any]
 
 
@@ -47,7 +49,8 @@ class Columns:
     limit
         Column of what is near enough for each in place of the rule of their setting; None without.
     groups
-        Columns of people who are told apart, or the name of each group to its column.
+        Columns of people who are told apart, or the name of each group to its column; None for the groups of a
+        `Demand`, and the columns of a frame that an age names.
     rule
         Called with the frame of people; returns the setting of each row. None where another thing says it.
     capacity
@@ -58,14 +61,20 @@ class Columns:
     district: str = "name"
     totals: str | None = None
     limit: str | None = None
-    groups: Sequence[str] | Mapping[str, str] = ()
+    groups: Sequence[str] | Mapping[str, str] | None = None
     rule: Callable[[Any], Any] | None = None
     capacity: str | None = None
 
-    @property
-    def of_groups(self) -> dict[str, str]:
-        """Name of each group to its column."""
-        return dict(self.groups) if isinstance(self.groups, Mapping) else {group: group for group in self.groups}
+    def groups_of(self, people: object) -> dict[str, str]:
+        """Return the name of each group to its column."""
+        if isinstance(self.groups, Mapping):
+            return dict(self.groups)
+        named = self.groups
+        if named is None and isinstance(people, Demand):
+            named = tuple(people.groups)
+        elif named is None and isinstance(people, pd.DataFrame):
+            named = [name for name in people.columns if isinstance(name, str) and _AGE.fullmatch(name)]
+        return {group: group for group in named or ()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,7 +154,7 @@ def _told(name: str, given: object) -> tuple[Any, _Table]:
 
 def _people(held: Held, people: object, columns: Columns) -> _Table:
     frame, told = _told("people", people)
-    column, groups = told.get("column", columns.population), columns.of_groups
+    column, groups = told.get("column", columns.population), columns.groups_of(frame)
     named = {"column": column, "limit": columns.limit, "groups": groups or None}
     table: _Table = {key: value for key, value in named.items() if value is not None} | told
     if frame is None:
