@@ -532,7 +532,8 @@ def test_a_flag_of_a_street_that_is_neither_yes_nor_no_is_refused(flag: str) -> 
 
 
 def test_groups_are_those_of_a_demand_and_columns_that_an_age_names() -> None:
-    people = replace(worlds.people([(100, 0), (900, 0)], [100, 50]), groups={"60+": [10, 5], "kids": [1, 2]})
+    told: Any = {"60+": [10, 5], "kids": [1, 2]}
+    people = replace(worlds.people([(100, 0), (900, 0)], [100, 50]), groups=told)
     road, halls = worlds.line(), worlds.outlets([(0, 0)])
 
     def groups(given: object, **named: Any) -> dict[str, list[float]]:
