@@ -287,7 +287,8 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
     _print_kept(console, found.kept, say)
     for path in found.maps:
         console.print(_text(say("map_at", path=path)))
-    console.print(_text(say("tables_at", path=found.folder / "compare.csv")))
+    tables = "tables_at" if found.pairs is None else "tables_and_pairs_at"
+    console.print(_text(say(tables, path=found.folder / "compare.csv")))
 
 
 def _print_gains(console: Console, scenarios: pd.DataFrame, pairs: pd.DataFrame, say: Speech) -> None:

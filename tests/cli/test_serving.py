@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import shutil
 import socket
@@ -17,12 +18,14 @@ import uvicorn
 from browsing import CHROMIUM, OF_MAP
 
 from accessibility.cli.serving.app import make_app, plain_name, view_of
-from accessibility.cli.serving.desk import Desk, Job, View
+from accessibility.cli.serving.desk import CancelledError, Desk, Job, View
 from accessibility.cli.serving.guard import MOST_BYTES
 from accessibility.errors import InputError
 from accessibility.measures.coverage import Coverage
+from accessibility.present.map.legends import bar_lines, gain_lines
+from accessibility.present.map.words import MapWords
 from accessibility.study.county import sample_file
-from accessibility.study.study import read_study
+from accessibility.study.study import Study, read_study
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,8 +146,9 @@ def test_names_of_files_lead_nowhere(client: Served, tmp_path: Path) -> None:
 def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path)
     assert view_of({"added": [[1, 2]], "budget": 3}, desk) == View(added=((1.0, 2.0),), budget=3.0)
+    assert view_of({"sure": True}, desk).sure
     odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
-    for odd in odds:
+    for odd in (*odds, {"sure": "no"}, {"sure": None}):
         with pytest.raises(InputError):
             view_of(odd, desk)
     with pytest.raises(InputError, match="no study 'x'"):
@@ -161,6 +165,40 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     assert isinstance(then, Coverage)
     assert f"{then.covered_people:,.0f}" in page
     assert desk.page("sample", View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+
+
+def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with town.open("a", encoding="utf-8") as file:
+        file.write("\n[uncertainty]\ndraws = 3\n")
+    desk, words = Desk(folder=town.parent / "studies", first=town, language="zh"), MapWords.of("zh")
+    (key,) = desk.studies().keys() - {"sample"}
+    study, today, drawing = read_study(town), View(sure=True, language="zh"), Job.part
+
+    def cancelled(job: Job, done: int, whole: int) -> None:
+        job.cancel()
+        drawing(job, done, whole)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "part", cancelled)
+        with pytest.raises(CancelledError):
+            desk.page(key, today, Job())
+    job, sure = Job(), study.uncertainty()
+    (bar,) = [said for _, said in bar_lines(sure, words)]
+    assert bar in desk.page(key, today, job)
+    assert "覆盖结论的可靠程度" in desk.page(key, today, job)
+    assert bar not in desk.page(key, View(language="zh"), Job())
+    job.cancel()  # who asked first waits no longer; that is nothing to those who ask later
+    monkeypatch.setattr(Study, "uncertainty", None)  # today is not drawn again for a place of one's own
+    lon, lat = (float(value) for value in study.sites.lonlat[study.sites.rows(["B1"])[0]])
+    page = desk.page(key, View(added=((lon, lat),), sure=True, language="zh"), Job())
+    then = sure.under(study.what_if().add(lon, lat, id="X1").scenario)
+    assert [said in page for _, said in bar_lines(then, words, today=False)] == [True]
+    assert [said in page for _, said in gain_lines(then.over(sure), words)] == [True]
+    monkeypatch.undo()
+    with zipfile.ZipFile(desk.pack(key, today, Job())) as pack:
+        told = json.loads(pack.read("manifest.json"))["uncertainty"]
+        assert bar in pack.read("coverage.html").decode()
+    assert (told["draws"], told["covered_share_low"]) == (3, pytest.approx(sure.interval.low))
 
 
 def copied(folder: Path, name: str) -> Path:

@@ -229,6 +229,7 @@ def test_the_terminal_calls_noise_noise(compared: ScenarioComparison, capsys: py
         shown = capsys.readouterr().out.replace("\n", " ")
         assert all(word in "".join(shown.split()) for word in map("".join, map(str.split, said)))
         assert f"{pair['gain_points']:+.2f}" in shown
+        assert "pairs.csv" in shown
 
 
 def test_verify_finds_the_bars_of_gains_again(compared: ScenarioComparison, cache: Path) -> None:

@@ -148,6 +148,9 @@ class Page:
         if job is None:
             return JSONResponse({"error": "no such work"}, status_code=404)
         told: dict[str, Any] = {"state": job.state, "done": job.done, "steps": job.steps, "text": self._step(job.text)}
+        if job.part_of is not None:
+            told["done"], told["steps"] = done, whole = job.part_of
+            told["text"] += f" {done:,}/{whole:,}"
         if job.state == "done":
             told["result"] = job.result if not isinstance(job.result, Path) else job.result.name
         elif job.state == "failed":
@@ -223,11 +226,18 @@ def view_of(told: Any, desk: Desk) -> View:
             added=added,
             budget=None if budget is None else float(budget),
             sites=None if sites is None else int(sites),
+            sure=_switched(told.get("sure", False)),
             language=desk.language,
         )
     except (TypeError, ValueError, AttributeError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
         raise InputError(msg) from error
+
+
+def _switched(told: Any) -> bool:
+    if not isinstance(told, bool):
+        raise TypeError
+    return told
 
 
 def make_app(desk: Desk, token: str) -> ASGIApp:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from accessibility.cli.options import Options
+from accessibility.cli.options import Options, kept_draws
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.starting import begin_study
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
 from accessibility.study.county import sample_file
+from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 from accessibility.wording import day_text
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from accessibility.cli.starting import Begun
     from accessibility.study.study import Study
+    from accessibility.uncertainty import Uncertainty
     from accessibility.wording import Language
 
 SAMPLE = "sample"
@@ -44,6 +46,8 @@ class View:
         Longitude and latitude of each place of one's own.
     budget, sites
         The limit of a proposal; at most one of the two.
+    sure
+        Whether the map says how sure it is: the bar of its headline, and a layer.
     language
         Of the map: ``en`` or ``zh``.
     """
@@ -51,6 +55,7 @@ class View:
     added: tuple[tuple[float, float], ...] = ()
     budget: float | None = None
     sites: int | None = None
+    sure: bool = False
     language: Language = "en"
 
     def __post_init__(self) -> None:
@@ -84,6 +89,7 @@ class Job:
     state: Literal["working", "done", "failed", "cancelled"] = "working"
     result: Any = None
     wanted: bool = True
+    part_of: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -100,16 +106,17 @@ class Job:
         """Say which step begins; none does where the work is not wanted any more."""
         if not self.wanted:
             raise CancelledError
-        self.done, self.text = self.done + 1, text
+        self.done, self.text, self.part_of = self.done + 1, text, None
 
     def cancel(self) -> None:
         """End the work before its next step."""
         self.wanted = False
 
-    def part(self, done: int, whole: int) -> None:  # noqa: ARG002
+    def part(self, done: int, whole: int) -> None:
         """Say how far the step is that has begun; it ends where the work is not wanted any more."""
         if not self.wanted:
             raise CancelledError
+        self.part_of = (done, whole)
 
 
 @dataclass
@@ -130,6 +137,7 @@ class Desk:
     first: Path | None = None
     language: Language = "en"
     _open: dict[str, Study] = field(default_factory=dict)
+    _sure: dict[str, Uncertainty] = field(default_factory=dict)
     _pages: OrderedDict[tuple[str, View], str] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -217,8 +225,24 @@ class Desk:
             progress.step("Proposal")
             found = study.site(budget=view.budget, sites=view.sites)
             plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
+        options = MapOptions(date=day_text(), language=view.language)
+        if view.sure:
+            today = self._drawn_often(key, study, progress)
+            options = replace(options, sure=today)
+            if view.added:
+                progress.step("Drawing the inputs with their errors")
+                then = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
+                options = replace(options, sure=then, gain=then.over(today))
         progress.step("Map")
-        return str(study.map(shown, plan=plan, lang=view.language, date=day_text()).get_root().render())
+        return str(draw_study(study, shown, plan, options).get_root().render())
+
+    def _drawn_often(self, key: str, study: Study, progress: Job) -> Uncertainty:
+        """Return how sure today's headline is, drawn once; what is kept of it tells nobody any more."""
+        if key not in self._sure:
+            progress.step("Drawing the inputs with their errors")
+            sure = study.uncertainty(keep=kept_draws(Options()), tell=progress.part)
+            self._sure[key] = replace(sure, trying=replace(sure.trying, tell=None))
+        return self._sure[key]
 
     def pack(self, key: str, view: View, progress: Job) -> Path:
         """Write the pack of a study into a folder of its own and return it, packed."""
@@ -226,7 +250,7 @@ class Desk:
         packs.mkdir(parents=True, exist_ok=True)
         number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
         out = packs / str(number)
-        options = replace(Options(), language=view.language)
+        options = Options(language=view.language, uncertainty=view.sure)
         path = self.studies()[key]
         if view.question is None:
             run_cover(path, out, options, progress)

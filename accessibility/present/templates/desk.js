@@ -47,6 +47,7 @@ const attempt = async (step) => {
   } finally {
     for (const button of buttons) button.disabled = false;
     find("back").disabled = !view.added.length;
+    find("sure").setAttribute("aria-pressed", Boolean(view.sure));
     find("clear").disabled = !view.added.length && view.budget === undefined && view.sites === undefined;
   }
 };
@@ -151,10 +152,11 @@ find("add").addEventListener("click", () => {
 });
 find("back").addEventListener("click", () => show({ ...view, added: view.added.slice(0, -1) }));
 find("propose").addEventListener("click", () => {
-  const { added } = view, limit = Number(find("limit").value);
-  show({ added, [find("kind").value]: limit }, { fresh: true });
+  const { added, sure } = view, limit = Number(find("limit").value);
+  show({ added, sure, [find("kind").value]: limit }, { fresh: true });
 });
-find("clear").addEventListener("click", () => show({ added: [] }, { fresh: true }));
+find("clear").addEventListener("click", () => show({ added: [], sure: view.sure }, { fresh: true }));
+find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));
 find("scenario").addEventListener("click", () => {
   const box = frame.contentDocument.querySelector(".scenario");
   if (box) save("scenarios.toml", box.value);
