@@ -9,7 +9,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING, Literal, get_args
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
+_MOST_JOINTS, _MOST_KEPT = 80, 4_096  # of a row of what is known; of its parts, two ends each
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
     "cell": "[^']*",
@@ -164,6 +165,7 @@ def help_text(text: str, language: Language) -> str:
     return next((entry[language] for entry in _sentences("help").values() if entry["en"] == text), text)
 
 
+@lru_cache(_MOST_KEPT)  # a part of a row is asked for once by each part before it
 def _known_text(text: str, language: Language) -> str | None:
     """Return a sentence in another language with its values, each in that language where it is known; None if not.
 
@@ -189,8 +191,11 @@ def _known_words(text: str, language: Language) -> str | None:
     return _known_text(text, language) if " " in text else None
 
 
+@lru_cache(_MOST_KEPT)
 def _known_row(text: str, joint: str, other: str, language: Language) -> str | None:
-    """Return what stands in a row in another language, if each part of it is known."""
+    """Return what stands in a row in another language, if each part of it is known; a very long row is none."""
+    if text.count(joint) > _MOST_JOINTS:
+        return None
     head, _, rest = text.partition(joint)
     while rest:
         first = _known_words(head, language)

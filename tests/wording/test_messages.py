@@ -240,3 +240,12 @@ def test_check_tells_its_findings_in_chinese(
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("! ", "   "))]
     assert len(told) > 15
     assert [line for line in told if "原文" in line] == []
+
+
+def test_a_long_row_of_names_is_looked_through_once_not_once_for_each_way_to_part_it() -> None:
+    names = ", ".join(f"name {number}" for number in range(60))
+    assert message_text(names, "zh") == names
+    said = message_text(f"x.docx: unsupported format .docx; expected one of {names}", "zh")
+    assert said == f"x.docx：不支持的格式.docx；应为：{names}"
+    empty = "people.csv: the file is empty (0 bytes)"
+    assert message_text("; ".join([empty] * 60), "zh") == "；".join([message_text(empty, "zh")] * 60)
