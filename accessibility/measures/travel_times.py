@@ -298,7 +298,7 @@ class _Survey:
         per = self.coverage.walker.speed_m_s * CM_PER_M / MS_PER_S
         cutoff = np.full(self.count, -1, np.int64)
         np.maximum.at(
-            cutoff, demand, (known * (per if measure == "network" else 1 / per) * 1.25).astype(np.int64) + 100
+            cutoff, demand, (known * (per if measure == "network" else 1 / per) * 1.05).astype(np.int64) + 100
         )
         cutoff = np.minimum(cutoff, _FARTHEST)
         while (missing := found < 0).any():
