@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.standards import Walker
+    from accessibility.streets.search.packing import Graph
     from accessibility.uncertainty.scene import Case, Scene, TwoCounts
     from accessibility.uncertainty.sources import InputErrors
 
@@ -254,13 +255,14 @@ class Draw:
         """Return, for each part of some people, what their way to the nearest site costs, and which that is."""
         per, walker = self._pace(measure, case, active)
         at, gone = self.sites(case, active).stops(per), self.gone if "paths" in active else None
-        graph = self.scene.walked(case).graph(walker, case.coverage.walker, gone)
 
-        def search_all() -> NDArray[np.uint64]:
-            return search.nearest(graph, at, limit=case.limits[measure])
+        def search_all() -> tuple[Graph, NDArray[np.uint64]]:
+            graph = self.scene.walked(case).graph(walker, case.coverage.walker, gone)
+            return graph, search.nearest(graph, at, limit=case.limits[measure])
 
         moves = _MOVES_STREETS & set(active)
-        labels = search_all() if moves else case.known.get(("labels", measure), search_all)
+        # Labels are read in the graph that they were found in: another of the same streets may number its nodes anew.
+        graph, labels = search_all() if moves else case.known.get(("labels", measure), search_all)
         people = [part.take(rows) for part in self._standing(case, active)]
         return [search.split_labels(search.read_labels(graph, labels, at, part.stops(per))) for part in people]
 

@@ -196,6 +196,8 @@ def test_there_and_back_through_networkx_keeps_every_field() -> None:
     assert (there["slope_factor"], back["slope_factor"]) == pytest.approx((0.9, 1.25))
     again = Network.from_networkx(graph)
     for field in fields(Network):
+        if field.name == "provenance":
+            continue  # how streets were read is no part of what they are
         before, after = getattr(whole, field.name), getattr(again, field.name)
         if field.name == "slope_factor":
             before = np.where(whole.oneway[:, None], before[:, :1], before)  # nobody walks against it
