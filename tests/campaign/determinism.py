@@ -27,7 +27,9 @@ CIRCUMSTANCES: dict[str, dict[str, str]] = {
 
 
 def _cover(study: Path, out: Path, **env: str) -> dict[str, str]:
-    command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
+    # Documents name the day of their reader, who may have another one in another time zone.
+    one_day = "from accessibility.cli import options; options.day_text = lambda: '2026-03-01'"
+    command = [sys.executable, "-c", f"{one_day}; from accessibility.cli.commands import main; main()"]
     words = ["site", str(study), "--sites", "1", "--out", str(out), "--quiet", "--lang", "en"]
     subprocess.run([*command, *words], check=True, capture_output=True, env=os.environ | env)  # noqa: S603
     return contents(out)
