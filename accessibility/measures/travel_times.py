@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _SCALE: dict[str, int] = {"walk": MS_PER_S, "network": CM_PER_M}
 _FIRST: dict[str, int] = {"walk": 900 * MS_PER_S, "network": 1_000 * CM_PER_M}
 _WIDER = 4  # times as far, where something is still missing
+_LONGER = 2  # the same of pairs whose other measure is known: of stairs alone, say
 _FARTHEST = int(search.UNREACHED) - 1
 _32 = np.uint64(32)
 
@@ -315,7 +316,7 @@ class _Survey:
                 found[here] = cost[at[here]]
             if (cutoff[left] >= _FARTHEST).all():
                 break
-            cutoff = np.minimum(cutoff * _WIDER, _FARTHEST)
+            cutoff = np.minimum(cutoff * _LONGER, _FARTHEST)
         return found
 
 
