@@ -210,11 +210,9 @@ def test_the_interval_holds_the_truth_in_some_worlds(source: str) -> None:
 def test_the_interval_holds_the_truth_95_times_of_100(source: str) -> None:
     inside = hold_truth(source)
     assert len(inside) == WORLDS
-    # In 90 to 98 of 100, where 200 worlds tell the upper end to a standard error of one. All worlds share the paces
-    # that were drawn: of 25 true paces 0.95 lie inside on average over 400 seeds of 120 draws, but 0.88 to 1.00
-    # (standard deviation 0.03) of one seed, and of seed 3 all but one. Where a little more pace
-    # changes nothing, more hold.
-    assert 0.90 <= inside.mean() <= 0.99, inside.mean()
+    # An island is a town or not: an interval with both ends of two values holds more than 95, and so does one of paces
+    # where a little more pace changes nobody.
+    assert 0.90 <= inside.mean() <= 0.98, inside.mean()
 
 
 def test_every_row_of_a_table_has_the_bar_of_its_people_alone() -> None:
