@@ -79,4 +79,6 @@ def tell_help(command: Any, language: Language) -> Any:
         one.help = help_text(one.help, language)
         for told in one.get_params(typer.Context(one)):
             told.help = help_text(told.help, language)
+            if getattr(told, "is_flag", False):
+                told.metavar = ""  # a word that is there or not takes no value
     return command
