@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 NOWHERE = -1
 _AT_END_M = 0.001
 _MOST_KNOWN = 16  # searches from one snapping: three measures of the few walkers and sets of open sites of a run
-_PREFER_MAIN_M = 200.0
+PREFER_MAIN_M = 200.0
+"""How much nearer an edge of a minor component must be to be taken instead of one of a main component."""
+_MANY = 16  # edges near a point to begin with, and how many times as many next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,15 @@ class Positions(Frozen):
         """Return the points that `rows` (boolean, row positions, or a slice) selects."""
         return Positions(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
 
+    def replaced(self, rows: NDArray[np.intp], other: Positions) -> Positions:
+        """Return the points with those of some rows replaced."""
+        changed: dict[str, Any] = {}
+        for name in ("edge", "fraction", "leg_m"):
+            values = getattr(self, name).copy()
+            values[rows] = getattr(other, name)
+            changed[name] = values
+        return Positions(**changed)
+
     @property
     def snapped(self) -> NDArray[np.bool_]:
         """``(k,)`` whether the point stands on an edge."""
@@ -185,6 +196,10 @@ class Choices(Frozen):
     def take(self, rows: NDArray[np.intp]) -> Choices:
         """Return the choices of some points."""
         return Choices(edge=self.edge[rows], fraction=self.fraction[rows], leg_m=self.leg_m[rows])
+
+    def at_first(self, there: NDArray[np.bool_]) -> Positions:
+        """Return the first of the ``(k, c)`` choices that there are for each point."""
+        return self.at(np.where(there.any(axis=1), there.argmax(axis=1), -1))
 
     def at(self, choice: NDArray[np.intp]) -> Positions:
         """Return where each point stands that takes one of its choices; -1 stands nowhere."""
@@ -276,10 +291,10 @@ class EdgeIndex:
         placed = np.flatnonzero(finite_rows(xy))
         if placed.size and self._main is not None:
             edge[placed], leg[placed], along[placed] = self._nearest(self._main, xy[placed])
-            doubtful = placed[leg[placed] > _PREFER_MAIN_M]  # none can be nearer by more
+            doubtful = placed[leg[placed] > PREFER_MAIN_M]  # none can be nearer by more
             if doubtful.size and self._minor is not None:
                 other, other_leg, there = self._nearest(self._minor, xy[doubtful])
-                nearer = other_leg < leg[doubtful] - _PREFER_MAIN_M
+                nearer = other_leg < leg[doubtful] - PREFER_MAIN_M
                 rows = doubtful[nearer]
                 edge[rows], leg[rows], along[rows] = other[nearer], other_leg[nearer], there[nearer]
         edge[~(leg <= limit_m)] = NOWHERE
@@ -293,6 +308,31 @@ class EdgeIndex:
         if placed.size and self._main is not None:
             edge[placed], leg[placed], along[placed] = self._main.near(xy[placed], within_m[placed], most)
         return Choices(edge=edge, fraction=self._fractions(edge.ravel(), along.ravel()).reshape(edge.shape), leg_m=leg)
+
+    def snap_without(
+        self, xy: NDArray[np.float64], limit_m: NDArray[np.float64], gone: NDArray[np.bool_], main: NDArray[np.bool_]
+    ) -> Positions:
+        """Return the nearest place for each of ``(k, 2)`` points, as `snap` would, were some of the edges gone.
+
+        Made for few points: it looks at ever more edges near each. Edges of minor components today are left out.
+
+        Parameters
+        ----------
+        xy, limit_m
+            Points, and ``(k,)`` how far each is snapped.
+        gone, main
+            ``(m,)`` the edges that are gone, and those whose components would be main then.
+        """
+        found = Positions(edge=np.full(len(xy), NOWHERE), fraction=np.zeros(len(xy)), leg_m=np.full(len(xy), np.nan))
+        left, most = np.arange(len(xy)), _MANY
+        while left.size:
+            near = self.near(xy[left], limit_m[left] + PREFER_MAIN_M, most)
+            there = near.edge != NOWHERE
+            at, other = (near.at_first(there & some[near.edge]) for some in (main, ~gone))
+            minor = np.flatnonzero(~at.snapped | (other.leg_m < at.leg_m - PREFER_MAIN_M))
+            found = found.replaced(left, at.replaced(minor, other.take(minor)))
+            left, most = left[there[:, -1] & ~at.snapped], most * _MANY
+        return replace(found, edge=np.where(found.leg_m <= limit_m, found.edge, NOWHERE))
 
     def _nearest(
         self, grid: SegmentGrid, xy: NDArray[np.float64]

@@ -14,7 +14,7 @@ from accessibility.standards import CM_PER_M
 from accessibility.streets import search
 from accessibility.streets.compounds import main_parts
 from accessibility.streets.search.straight import NO_SITE, measure_radius
-from accessibility.streets.snapping import NOWHERE, Choices, Positions, SnapLimits
+from accessibility.streets.snapping import NOWHERE, PREFER_MAIN_M, Choices, EdgeIndex, Positions, SnapLimits
 from accessibility.uncertainty.chance import Chance
 
 if TYPE_CHECKING:
@@ -96,12 +96,16 @@ class Draw:
         usable = self._usable(active)
         there = choices.edge != NOWHERE
         if usable is not None:
-            own = there[:, 0] & ~self.gone[choices.edge[:, 0]]
+            left = there & ~np.append(self.gone, True)[choices.edge]
+            minor = left[:, 0] & ~np.append(self.scene.network.main_edges, True)[choices.edge[:, 0]]
             there = there & usable[choices.edge]
-            there[:, 0] |= own & ~there.any(axis=1)  # a fragment, where it is all there is
-        first = np.where(there.any(axis=1), there.argmax(axis=1), -1)
+            there[:, 0] |= minor
+            # Where a fragment is so much nearer that points stand there, they are looked up like those that lose all.
+            nearest, fragment = (np.where(some, choices.leg_m, np.inf).min(axis=1) for some in (there, left))
+            there &= ~(fragment < nearest - PREFER_MAIN_M)[:, None]
         if "snapping" not in active:
-            return choices.at(first)
+            return choices.at_first(there)
+        first = np.where(there.any(axis=1), there.argmax(axis=1), -1)
         sums = choices.sums(self.errors.snapping_m, None if usable is None else there)
         chance = self._numbers("snapping", part).random(len(first) if rows is None else int(rows.max(initial=-1)) + 1)
         wanted = (chance if rows is None else chance[rows]) * sums[-1]
@@ -124,9 +128,19 @@ class Draw:
         lost[NOWHERE] = False
         rows = np.flatnonzero(np.logical_or.reduce([lost[edge] for edge in choices.edge.T]))
         some = None if loose is None else loose[rows]
-        return _with(
-            self._stepping({*active} - {"paths"}), rows, self._chosen(choices.take(rows), active, 0, rows, some)
-        )
+        found = self._stepping({*active} - {"paths"})
+        found = found.replaced(rows, self._chosen(choices.take(rows), active, 0, rows, some))
+        lost = np.flatnonzero(~found.snapped & self.scene.now.snapped.demand.snapped)
+        return found.replaced(lost, self._known.get("elsewhere", lambda: self._homes_elsewhere(lost)))
+
+    def _homes_elsewhere(self, lost: NDArray[np.intp]) -> Positions:
+        index, limit = EdgeIndex.of(self.scene.network, public=False), SnapLimits().of(self.scene.now.demand.setting)
+        return self._elsewhere(index, self.scene.people_xy[lost], limit[lost])
+
+    def _elsewhere(self, index: EdgeIndex, xy: NDArray[np.float64], limit_m: NDArray[np.float64]) -> Positions:
+        """Return where points go that lose every street near them: to the next one there is, as on the map without."""
+        main = self._usable(("paths",))
+        return index.snap_without(xy, limit_m, self.gone | self.scene.network.closed, main[:-1])  # type: ignore[index]
 
     def people(self, active: Collection[str]) -> list[Positions]:
         """Return where the people stand on today's streets: once, or each equal part of them."""
@@ -231,11 +245,15 @@ class Draw:
         if "outlets" in moves:
             moved = np.flatnonzero(sites.open & (case.position_m > 0))
             put = self.scene.streets.snap(self.sites_xy(case, moves)[moved], SnapLimits().site_m)
-            at = _with(at, moved, put)
+            at = at.replaced(moved, put)
         if {"paths", "snapping"} & set(moves):
             steps = [name for name in moves if name == "paths" or "outlets" not in moves]
             choices = self._site_choices(case, at.take(rows), moves)
-            at = _with(at, rows, self._chosen(choices, steps, 1, rows))
+            at = at.replaced(rows, self._chosen(choices, steps, 1, rows))
+        if "paths" in moves:
+            lost = rows[~at.snapped[rows] & own.snapped[rows]]
+            limit = np.full(len(lost), SnapLimits().site_m)
+            at = at.replaced(lost, self._elsewhere(self.scene.streets, self.sites_xy(case, moves)[lost], limit))
         at = streets.found(at, own) if moves else own
         return Positions(edge=np.where(sites.open, at.edge, np.int32(NOWHERE)), fraction=at.fraction, leg_m=at.leg_m)
 
@@ -322,13 +340,3 @@ class Draw:
         """Return ``(n,)`` how many of the `PARTS` equal parts of each point's people are covered, and by which site."""
         owner = np.full(len(self.scene.now.demand), NO_SITE, np.int32)
         return self.reached(case, active, owner), owner
-
-
-def _with(at: Positions, rows: NDArray[np.intp], other: Positions) -> Positions:
-    """Return positions with those of some rows replaced."""
-    changed: dict[str, Any] = {}
-    for name in ("edge", "fraction", "leg_m"):
-        values = getattr(at, name).copy()
-        values[rows] = getattr(other, name)
-        changed[name] = values
-    return Positions(**changed)

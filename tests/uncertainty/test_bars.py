@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numba
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 import worlds
 from doubtworlds import FEW_WORLDS, WORLDS, hold_truth, town
 
-from accessibility import Scenario, Standard, Study
+from accessibility import Network, Scenario, Standard, Study, measure_coverage
 from accessibility.errors import InputError
 from accessibility.streets.search.compiling import limited_threads
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
@@ -54,6 +55,33 @@ def test_the_truth_lies_around_the_middle_of_two_counts() -> None:
     # The spread is about 0.14, Student's t of two districts is wide: medians of 400 draws lie within 0.05.
     assert np.median(factors[:, north]) == pytest.approx(np.log(1.1), abs=0.05)
     assert np.median(factors[:, ~north]) == pytest.approx(-np.log(1.2), abs=0.05)
+
+
+def without_ways(network: Network, gone: np.ndarray) -> Network:
+    """Return the streets of a map that never had some edges."""
+    kept, several = ~gone, np.diff(network.shape_start)
+    each = {f.name: getattr(network, f.name) for f in fields(network) if f.name not in ("node_xy", "shape_xy")}
+    rows: Any = {name: v[kept] for name, v in each.items() if isinstance(v, np.ndarray) and len(v) == len(gone)}
+    start = np.concatenate([[0], several[kept].cumsum()])
+    return replace(network, **rows, shape_start=start, shape_xy=network.shape_xy[np.repeat(kept, several)])
+
+
+@pytest.mark.parametrize("active", [("paths",), ("paths", "outlets"), ("paths", "speed")])
+def test_a_draw_that_misses_ways_is_the_coverage_of_a_map_without_them(active: tuple[str, ...]) -> None:
+    study, moved = town(), 0
+    now = study.coverage()
+    assert study.network.main_edges.all()
+    missing = InputErrors(missing=dict.fromkeys(study.network.kinds, 0.4))
+    scene = Scene(now=now, network=study.network, errors=missing)
+    case = Case(coverage=now, position_m=np.full(len(study.sites), 75.0))
+    for number in range(12):
+        draw = Draw(scene=scene, errors=missing, chance=Chance(2, number))
+        sites = replace(now.sites, xy=draw.sites_xy(case, active), crs=study.network.crs)
+        streets, walker = without_ways(study.network, draw.gone), draw.walker(case, active)
+        then = measure_coverage(streets, now.demand, sites, now.standard, walker)
+        assert np.array_equal(draw.reached(case, active) == PARTS, then.covered), number
+        moved += (then.covered != now.covered).sum()
+    assert moved > 0
 
 
 def test_seed_and_draw_alone_decide() -> None:
