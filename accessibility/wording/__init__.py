@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _MOST_JOINTS, _MOST_KEPT = 80, 4_096  # of a row of what is known; of its parts, two ends each
+_LONGEST = 8_000  # characters of what is told in another language
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
     "cell": "[^']*",
@@ -149,9 +150,12 @@ def message_text(text: str, language: Language) -> str:
     >>> message_text("something that no one wrote down", "zh")
     'something that no one wrote down'
     """
-    if language == "en":
+    if language == "en" or len(text) > _LONGEST:
         return text
-    return _known_text(text, language) or text
+    try:
+        return _known_text(text, language) or text
+    except RecursionError:  # sentences within sentences: what an input says may be made of nothing but their joints
+        return text
 
 
 def help_text(text: str, language: Language) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import shapely
 from hypothesis import given
@@ -10,27 +12,26 @@ from hypothesis import strategies as st
 from accessibility.streets.search.segments import SegmentGrid
 
 vertices = st.tuples(st.integers(0, 40), st.integers(0, 40))
-lines = st.lists(st.lists(vertices, min_size=2, max_size=5), min_size=1, max_size=25)
+World = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, float, Any]
 
 
-@given(
-    lines,
-    st.lists(st.tuples(st.integers(-60, 100), st.integers(-60, 100)), min_size=1, max_size=25),
-    st.sampled_from([(1.0, 0.0), (90.0, 4e6), (90.0, 3.7)]),
-    st.randoms(use_true_random=False),
-)
-def test_the_nearest_of_all_lines_is_found_and_ties_go_to_streets_then_to_the_lowest_row(
-    drawn: list[list[tuple[int, int]]],
-    places: list[tuple[int, int]],
-    placed: tuple[float, float],
-    random: object,
-) -> None:
-    scale, shift = placed
-    xy = np.array([vertex for line in drawn for vertex in line]) * scale + shift
-    start = np.concatenate([[0], np.cumsum([len(line) for line in drawn])])
-    later = np.array([random.random() < 0.4 for _ in drawn])  # type: ignore[attr-defined]
-    rows = np.flatnonzero([row == 0 or random.random() < 0.8 for row in range(len(drawn))])  # type: ignore[attr-defined]
-    here = np.array(places) * scale + shift
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Draw lines, those that may be found and those that come later, places, and how large all of it is."""
+    lines = draw(st.lists(st.lists(vertices, min_size=2, max_size=5), min_size=1, max_size=25))
+    places = draw(st.lists(st.tuples(st.integers(-60, 100), st.integers(-60, 100)), min_size=1, max_size=25))
+    scale, shift = draw(st.sampled_from([(1.0, 0.0), (90.0, 4e6), (90.0, 3.7)]))
+    random = draw(st.randoms(use_true_random=False))
+    xy = np.array([vertex for line in lines for vertex in line]) * scale + shift
+    start = np.concatenate([[0], np.cumsum([len(line) for line in lines])])
+    later = np.array([random.random() < 0.4 for _ in lines])
+    rows = np.flatnonzero([row == 0 or random.random() < 0.8 for row in range(len(lines))])
+    return xy, start, rows, later, np.array(places) * scale + shift, scale, random
+
+
+@given(worlds())
+def test_the_nearest_of_all_lines_is_found_and_ties_go_to_streets_then_to_the_lowest_row(world: World) -> None:
+    xy, start, rows, later, here, _, _ = world
     here = np.concatenate([here, here[:3] * 1_000.0])  # far from everything, too
     line, metres, segment, share = SegmentGrid.of(xy, start, rows, later).nearest(here)
     shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))[rows]
@@ -57,25 +58,10 @@ def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
     assert (line == found).mean() > 0.99  # ties at an end that several have
 
 
-@given(
-    lines,
-    st.lists(st.tuples(st.integers(-60, 100), st.integers(-60, 100)), min_size=1, max_size=25),
-    st.sampled_from([(1.0, 0.0), (90.0, 4e6), (90.0, 3.7)]),
-    st.randoms(use_true_random=False),
-)
-def test_the_nearest_lines_within_a_distance_are_those_that_shapely_finds_to_the_last_bit(
-    drawn: list[list[tuple[int, int]]],
-    places: list[tuple[int, int]],
-    placed: tuple[float, float],
-    random: object,
-) -> None:
-    scale, shift = placed
-    xy = np.array([vertex for line in drawn for vertex in line]) * scale + shift
-    start = np.concatenate([[0], np.cumsum([len(line) for line in drawn])])
-    later = np.array([random.random() < 0.4 for _ in drawn])  # type: ignore[attr-defined]
-    rows = np.flatnonzero([row == 0 or random.random() < 0.8 for row in range(len(drawn))])  # type: ignore[attr-defined]
-    here = np.array(places) * scale + shift
-    within = np.array([random.choice([0.0, 3.0, 25.0, 1e9]) for _ in here]) * scale  # type: ignore[attr-defined]
+@given(worlds())
+def test_the_nearest_lines_within_a_distance_are_those_that_shapely_finds_to_the_last_bit(world: World) -> None:
+    xy, start, rows, later, here, scale, random = world
+    within = np.array([random.choice([0.0, 3.0, 25.0, 1e9]) for _ in here]) * scale
     line, metres, along = SegmentGrid.of(xy, start, rows, later).near(here, within, 3)
     shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
     points = np.asarray(shapely.points(here))

@@ -249,3 +249,9 @@ def test_a_long_row_of_names_is_looked_through_once_not_once_for_each_way_to_par
     assert said == f"x.docx：不支持的格式.docx；应为：{names}"
     empty = "people.csv: the file is empty (0 bytes)"
     assert message_text("; ".join([empty] * 60), "zh") == "；".join([message_text(empty, "zh")] * 60)
+
+
+@pytest.mark.parametrize("joint", [": ", "; ", ", ", " and ", "a: b; c, ", "row 1 'a', ", "x: row 1 'a'; expected "])
+@pytest.mark.parametrize("several", [300, 3_000])
+def test_what_is_made_of_joints_alone_stays_as_it_is(joint: str, several: int) -> None:
+    assert message_text(joint * several, "zh") == joint * several
