@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
-from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.folder import CAPACITY, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
 from accessibility.errors import InputError, OutputError
-from accessibility.measures.tables import group_notes, group_record, group_table, headline, setting_table
+from accessibility.measures.tables import (
+    capacity_table,
+    group_notes,
+    group_record,
+    group_table,
+    headline,
+    setting_table,
+)
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.schema import data_dictionary
@@ -23,7 +30,7 @@ from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
 from accessibility.tiles.cutting import Cut, cut_once
-from accessibility.tiles.gathering import Gathered, gather_tiles, tabulate_whole
+from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 from accessibility.wording import percent_text
@@ -134,6 +141,9 @@ def run_tiles(
         standard=area.settings.standard.standard,
         walker=area.settings.walking.the_walker,
         speeds_m_s=SPEEDS_M_S,
+        longest_s=cut.longest_s,
+        longest_m=cut.longest_m,
+        served=cut.has_capacity,
     )
     place = _place_of(cut, asked, folder)
     tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
@@ -150,7 +160,9 @@ def run_tiles(
             plan = propose_over_tiles(tiles, float(question.budget or 0.0), whole.covered_people, whole.population)
             write_csv(plan.table, aside / "sites.csv")
             siting = _siting_record(plan, question)
-        write_csv(data_dictionary(asked.standard, tiled=True), aside / "dictionary.csv")
+        if whole.service is not None:
+            write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
+        write_csv(data_dictionary(asked.standard, tiled=True, served=cut.has_capacity), aside / "dictionary.csv")
         record |= _record(
             asked,
             whole,
@@ -178,7 +190,11 @@ def run_tiles(
         findings=[],
         warnings=0,
         manifest=record,
-        files=_FILES if question is None else ("sites.csv", *_FILES),
+        files=(
+            *(("sites.csv",) if question is not None else ()),
+            *_FILES,
+            *((CAPACITY,) if cut.has_capacity else ()),
+        ),
         kept=kept,
     )
 

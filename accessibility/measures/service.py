@@ -227,21 +227,64 @@ def measure_service(coverage: Covered, capacity: ArrayLike) -> Service:
     sites, demand = coverage.sites, coverage.demand
     room = read_only(capacity, dtype=np.float64, shape=(len(sites),), name="capacity")
     refuse(sites.open & ~(room >= 0), name="capacity", found=room, expected="people, 0 or more")
-    rows = np.flatnonzero(coverage.covered & (coverage.nearest >= 0))
-    order = rows[np.lexsort((rows, _used(coverage)[rows], coverage.nearest[rows]))]
-    site, people = coverage.nearest[order], demand.population[order]
-    # People in line before each demand point, at its site.
-    line = np.cumsum(people) - people
-    first = np.append(True, site[1:] != site[:-1]) if len(site) else np.empty(0, np.bool_)
+    site = np.where(coverage.covered, coverage.nearest, np.int32(-1))
+    people = served_in_line(site, used_of_limit(coverage), demand.population, room)
+    return Service(coverage=coverage, capacity=room, people=people)
+
+
+def served_in_line(
+    site: NDArray[np.int32],
+    used: NDArray[np.float64],
+    people: NDArray[np.float64],
+    room: NDArray[np.float64],
+    turn: NDArray[np.int64] | None = None,
+) -> NDArray[np.float64]:
+    """Return ``(n,)`` people of each demand point who find room at the site where they stand in line.
+
+    Parameters
+    ----------
+    site
+        ``(n,)`` the site that covers each demand point; negative where none does.
+    used
+        ``(n,)`` how much of its limit its way uses: less comes first.
+    people
+        ``(n,)`` its people.
+    room
+        ``(s,)`` people that each site has room for.
+    turn
+        ``(n,)`` who comes first of two that are alike; the rows if None.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> served_in_line(np.array([0, 0]), np.array([0.9, 0.5]), np.array([20.0, 30.0]), np.array([35.0])).tolist()
+    [5.0, 30.0]
+    """
+    rows = np.flatnonzero(site >= 0)
+    order = rows[np.lexsort((rows if turn is None else turn[rows], used[rows], site[rows]))]
+    at, theirs = site[order], people[order]
+    line = np.cumsum(theirs) - theirs  # before each demand point, at all sites up to its own
+    first = np.append(True, at[1:] != at[:-1]) if len(at) else np.empty(0, np.bool_)
     line -= line[np.flatnonzero(first)[np.cumsum(first) - 1]]
-    served = np.zeros(len(demand))
-    served[order] = np.clip(room[site] - line, 0, people)
+    served = np.zeros(len(people))
+    served[order] = np.clip(room[at] - line, 0, theirs)
     served.flags.writeable = False
-    return Service(coverage=coverage, capacity=room, people=served)
+    return served
 
 
-def _used(coverage: Covered) -> NDArray[np.float64]:
-    """Return how much of its limit the way of each demand point uses."""
+def used_of_limit(coverage: Covered) -> NDArray[np.float64]:
+    """Return ``(n,)`` how much of its limit the way of each demand point uses: 0.5 is half of it.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+
+    Examples
+    --------
+    >>> (used_of_limit(now) <= 1).tolist()
+    [True, True, False]
+    """
     used = np.full(len(coverage.demand), np.inf)
     for measure, cutoff in coverage.demand.cutoffs(coverage.standard).items():
         figure = {"walk": coverage.walk_s, "network": coverage.metres, "radius": coverage.radius_m}[measure]

@@ -319,7 +319,7 @@ def data_dictionary(
     short = SHORT_NAMES | short_names(district_columns(standard))
     given = {layer: tuple(columns) for layer, columns in (kept or {}).items()}
     more = {"doubted": doubted, "held": held, "served": served}
-    told = _tiled_columns(standard) if tiled else _columns(standard, given, **more)
+    told = _tiled_columns(standard, served=served) if tiled else _columns(standard, given, **more)
     for file, layer, column in told:
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
@@ -374,10 +374,13 @@ def _columns(
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 
 
-def _tiled_columns(standard: Standard) -> Iterator[tuple[str, str, Column]]:
+def _tiled_columns(standard: Standard, *, served: bool) -> Iterator[tuple[str, str, Column]]:
     far = {"walk_s": "no_path_told", "network_m": "no_path_told", "nearest_site": "no_path_told"}
     demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
-    yield from (("districts.csv", "", column) for column in _districts(standard, served=False))
-    yield from (("demand.parquet", "", column) for column in (*demand, _BEYOND, _POINT))
+    room = (_SERVED,) if served else ()
+    yield from (("districts.csv", "", column) for column in _districts(standard, served=served))
+    yield from (("demand.parquet", "", column) for column in (*demand, *room, _BEYOND, _POINT))
     yield from (("sites.csv", "", column) for column in _PROPOSED)
-    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *_TILES))
+    yield from (("capacity.csv", "", column) for column in (_CAPACITY if served else ()))
+    totals = _SERVED_TOTALS if served else ()
+    yield from (("manifest.json", "", column) for column in (*_MANIFEST, *totals, *_TILES))

@@ -38,13 +38,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pyproj import CRS
 
+    from accessibility.demand import Demand
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
     from accessibility.streets.snapping import Positions
     from accessibility.study.loading.context import Loading
     from accessibility.study.study import Study
 
-_FORMAT = 3
+_FORMAT = 4
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -73,6 +74,12 @@ class Cut:
         The coordinate system of everything, as WKT.
     findings
         What the readers of the study set aside or suspect.
+    longest_s, longest_m
+        The longest limits that people have of their own, 0 where nobody has any.
+    limited_people
+        People who have one.
+    has_capacity
+        Whether a site has room for so many people only.
     """
 
     folder: Path
@@ -83,6 +90,10 @@ class Cut:
     districts: tuple[str, ...]
     crs: str
     findings: tuple[Finding, ...]
+    longest_s: float
+    longest_m: float
+    limited_people: float
+    has_capacity: bool
 
     @property
     def metric(self) -> CRS:
@@ -126,20 +137,15 @@ def _is_whole(folder: Path) -> bool:
 def open_cut(folder: Path) -> Cut:
     """Return the cut in a folder."""
     told = json.loads((folder / _LIST).read_text(encoding="utf-8"))
-    names = {name: tuple(told[name]) for name in ("kinds", "groups", "settings", "districts")}
+    names: dict[str, Any] = {name: tuple(told[name]) for name in ("kinds", "groups", "settings", "districts")}
     findings = tuple(Finding(**finding) for finding in told["findings"])
-    return Cut(folder=folder, people=told["people"], crs=told["crs"], findings=findings, **names)
+    plain = ("people", "crs", "longest_s", "longest_m", "limited_people", "has_capacity")
+    return Cut(folder=folder, findings=findings, **names, **{name: told[name] for name in plain})
 
 
 def write_cut(study: Study, folder: Path) -> None:
     """Write the cut of a study into an empty folder."""
     network, sites = study.network, study.sites
-    if study.demand.own_limits.any():
-        msg = f"{study.path.name}: people have limits of their own, which tiles do not measure; expected no --tiles"
-        raise InputError(msg)
-    if sites.has_capacity:
-        msg = f"{study.path.name}: sites have a capacity, which tiles do not measure; expected no --tiles"
-        raise InputError(msg)
     at = snap_points(network, transform(sites.xy, sites.crs, network.crs), SnapLimits().site_m, public=True)
     _write_streets(network, _leading_somewhere(study, at), folder / "streets.parquet")
     _write_people(study, folder / "people.parquet")
@@ -147,6 +153,9 @@ def write_cut(study: Study, folder: Path) -> None:
     plain = ("code", "source", "message", "count", "people")
     told = {
         "people": len(study.demand),
+        **{f"longest_{unit}": _longest(limit) for unit, limit in _own_limits(study.demand).items()},
+        "limited_people": float(study.demand.population[study.demand.own_limits].sum()),
+        "has_capacity": sites.has_capacity,
         "kinds": network.kinds,
         "groups": tuple(study.demand.groups),
         "settings": study.demand.settings,
@@ -159,6 +168,14 @@ def write_cut(study: Study, folder: Path) -> None:
     }
     with write_aside(folder / _LIST) as aside:
         aside.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+
+
+def _own_limits(demand: Demand) -> dict[str, NDArray[np.float64] | None]:
+    return {"s": demand.limit_s, "m": demand.limit_m}
+
+
+def _longest(limit: NDArray[np.float64] | None) -> float:
+    return 0.0 if limit is None else float(np.fmax.reduce(limit, initial=0.0))
 
 
 def _leading_somewhere(study: Study, at: Positions) -> NDArray[np.bool_]:
@@ -204,12 +221,14 @@ def _write_people(study: Study, path: Path) -> None:
     order = np.append(placed[np.argsort(hilbert_rank(demand.xy[placed]))], np.setdiff1d(np.arange(len(demand)), placed))
     columns: dict[str, Any] = {
         "id": as_text(demand.ids),
+        "turn": np.arange(len(demand)),
         "x": demand.xy[:, 0],
         "y": demand.xy[:, 1],
         "population": demand.population,
         "setting": as_text(demand.setting),
         "district": as_text(values_by_id(study.district, demand.ids)),
         **{f"{GROUP_OF_PEOPLE}{name}": people for name, people in demand.groups.items()},
+        **{f"limit_{unit}": limit for unit, limit in _own_limits(demand).items() if limit is not None},
     }
     _write_rows(columns, order, path)
 
@@ -225,6 +244,7 @@ def _write_sites(study: Study, at: Positions, path: Path) -> None:
         "open": sites.open,
         "may_open": sites.may_open,
         "cost": sites.cost,
+        "capacity": sites.capacity,
         "district": as_text(values_by_id(study.site_district, sites.ids)),
         **{name: getattr(at, name) for name in ("edge", "fraction", "leg_m")},
     }

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
+from accessibility.measures.service import Service, served_in_line
 from accessibility.measures.tables import tabulate_districts
 from accessibility.present.layers.files import write_geoparquet
+from accessibility.sites import Sites
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
-from accessibility.tiles.measuring import AT_SPEED
+from accessibility.tiles.measuring import AT_SPEED, IN_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.measures.service import Covered
     from accessibility.standards import Standard, Walker
     from accessibility.tiles.cutting import Cut
     from accessibility.tiles.measuring import Asked, Tile
 
 PART_ROWS = 262_144
 """Rows of each part of the dataset but the last."""
-_OF_TILES = ("unreached", "covered_radius")
+_OF_TILES = ("unreached", "covered_radius", *IN_LINE)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,6 +72,17 @@ class Gathered:
         is told.
     walk_s
         ``(n,)`` seconds to the nearest site; NaN where there is no way or a longer one than is told.
+    at_speeds
+        Who is covered at other speeds.
+    limited_people
+        People with a limit of their own.
+    sites
+        The sites that count.
+    nearest
+        ``(n,)`` the site that decides; -1 where none is told.
+    line
+        ``(n,)`` how much of a limit is used, and rows in the study: who comes first at a site; None where no site has a
+        capacity.
     """
 
     demand: Everybody
@@ -80,6 +94,10 @@ class Gathered:
     beyond: NDArray[np.bool_]
     walk_s: NDArray[np.float64]
     at_speeds: Mapping[float, NDArray[np.bool_]] = field(default_factory=dict)
+    limited_people: float = 0.0
+    sites: Sites
+    nearest: NDArray[np.int32]
+    line: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
 
     @cached_property
     def population(self) -> float:
@@ -96,15 +114,15 @@ class Gathered:
         """People not within the standard."""
         return self._people(~self.covered)
 
-    @property
-    def limited_people(self) -> float:
-        """Nobody: tiles refuse people with limits of their own."""
-        return 0.0
-
-    @property
-    def service(self) -> None:
-        """Nobody is told apart by room: tiles refuse sites with a capacity."""
-        return None
+    @cached_property
+    def service(self) -> Service | None:
+        """Who of the covered finds room; None where no site has a capacity."""
+        if self.line is None:
+            return None
+        (used, turn), room = self.line, self.sites.capacity
+        site = np.where(self.covered, self.nearest, np.int32(-1))
+        people = served_in_line(site, used, self.demand.population, room, turn)
+        return Service(coverage=cast("Covered", self), capacity=room, people=people)  # all of it but tables by others
 
     @property
     def unreached_people(self) -> float:
@@ -154,14 +172,16 @@ def gather_tiles(tiles: Sequence[Tile], asked: Asked, folder: Path) -> Gathered:
     folder
         Where the parts go.
     """
-    cut = tiles[0].cut
+    whole = _whole(tiles, asked)
     folder.mkdir()
-    kept: list[pd.DataFrame] = []
     for number, part in enumerate(_parts(tiles)):
-        hidden = [c for c in part.columns if c in _OF_TILES or c.startswith((AT_SPEED, GROUP_OF_PEOPLE))]
-        write_geoparquet(part.drop(columns=hidden), folder / f"part-{number:05d}.parquet")
-        kept.append(_figures(part, cut, hidden))
-    return _whole(kept, cut, asked)
+        told = part.drop(columns=[column for column in part.columns if _is_hidden(column)])
+        if whole.service is not None:
+            first = number * PART_ROWS
+            people = whole.service.people[first : first + len(told)]
+            told.insert(told.columns.get_loc("covered") + 1, "served", people)
+        write_geoparquet(told, folder / f"part-{number:05d}.parquet")
+    return whole
 
 
 def _parts(tiles: Sequence[Tile]) -> Iterator[gpd.GeoDataFrame]:
@@ -181,17 +201,33 @@ def _parts(tiles: Sequence[Tile]) -> Iterator[gpd.GeoDataFrame]:
         yield pd.concat(waiting, ignore_index=True)
 
 
-def _figures(part: pd.DataFrame, cut: Cut, hidden: Sequence[str]) -> pd.DataFrame:
-    """Return what the tables need of some rows, in few bytes."""
-    found = part[["population", "walk_s", "covered", "beyond", *hidden]].copy()
-    found["setting"] = pd.Categorical(part["setting"], categories=list(cut.settings))
-    found["district"] = pd.Categorical(part["district"], categories=list(cut.districts))
-    return found
+def _is_hidden(column: str) -> bool:
+    """Return whether a column of a tile is none of the dataset."""
+    return column in _OF_TILES or column.startswith((AT_SPEED, GROUP_OF_PEOPLE))
 
 
-def _whole(kept: Sequence[pd.DataFrame], cut: Cut, asked: Asked) -> Gathered:
-    rows = pd.concat(kept, ignore_index=True)
+def _figures(tile: Tile, site_ids: Sequence[str]) -> pd.DataFrame:
+    """Return what the tables need of a tile, in few bytes."""
+    cut, names = tile.cut, pq.read_schema(tile.path).names
+    categories = {"setting": cut.settings, "district": cut.districts, "nearest_site": site_ids}
+    told = [*categories, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)]
+    rows: pd.DataFrame = pq.read_table(tile.path, columns=told, page_checksum_verification=True).to_pandas()
+    return rows.assign(**{name: pd.Categorical(rows[name], categories=list(of)) for name, of in categories.items()})
+
+
+def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
+    cut = tiles[0].cut
+    table = pq.read_table(cut.folder / "sites.parquet", filters=[("open", "==", True)])
+    sites = Sites(
+        xy=np.column_stack([table[axis].to_numpy() for axis in "xy"]),
+        crs=cut.metric,
+        **{name: table[name].to_numpy() for name in ("name", "open", "capacity")},
+        ids=table["id"].to_numpy(),
+        kind=table["kind"].to_numpy().astype(str),
+    )
+    rows = pd.concat([_figures(tile, list(sites.ids)) for tile in tiles], ignore_index=True)
     flags = {name: rows[name].to_numpy(bool) for name in ("covered", "covered_radius", "unreached", "beyond")}
+    line = (rows["used"].to_numpy(float), rows["turn"].to_numpy(np.int64)) if asked.served else None
     people = Everybody(
         population=rows["population"].to_numpy(float),
         setting=rows["setting"].array,
@@ -205,6 +241,10 @@ def _whole(kept: Sequence[pd.DataFrame], cut: Cut, asked: Asked) -> Gathered:
         walker=asked.walker,
         walk_s=rows["walk_s"].to_numpy(float),
         at_speeds={speed: rows[f"{AT_SPEED}{speed:g}"].to_numpy(bool) for speed in asked.speeds_m_s},
+        limited_people=cut.limited_people,
+        sites=sites,
+        nearest=rows["nearest_site"].cat.codes.to_numpy().astype(np.int32),
+        line=line,
         **flags,
     )
 
@@ -215,9 +255,8 @@ def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:
     Where somebody of a district has a longer way than is told, its mean is not known; a quantile is where it does not
     fall on them.
     """
-    sites = pq.read_table(cut.folder / "sites.parquet", filters=[("open", "==", True)]).to_pandas()
-    codes = pd.Categorical(sites["district"], categories=list(cut.districts)).codes
-    of_sites = pd.DataFrame({"kind": sites["kind"], "row": codes.astype(np.intp)})
+    codes = pd.Categorical(site_districts(cut), categories=list(cut.districts)).codes
+    of_sites = pd.DataFrame({"kind": whole.sites.kind, "row": codes.astype(np.intp)})
     table = tabulate_districts(whole, whole.demand.district.codes.astype(np.intp), of_sites, list(cut.districts))
     far = whole.beyond & np.isnan(whole.walk_s) & (whole.demand.population > 0)
     names = [*cut.districts, "(none)"]
@@ -226,3 +265,9 @@ def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:
     )
     table["walk_min_mean"] = table["walk_min_mean"].mask(table["district"].isin(somebody))
     return table
+
+
+def site_districts(cut: Cut) -> pd.Series[Any]:
+    """Return the district of each site that counts, by its id."""
+    table = pq.read_table(cut.folder / "sites.parquet", columns=["id", "district"], filters=[("open", "==", True)])
+    return pd.Series(table["district"].to_numpy(), index=table["id"].to_numpy())

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
 from accessibility.siting.pairs import Pairs, merged_rows, transposed
 from accessibility.sources.files import write_aside
@@ -34,6 +35,8 @@ HALO_M = 10_000.0
 """How far along the streets every distance is told; the widest class of the maps."""
 AT_SPEED = "covered at "
 """What stands before a speed in the names of columns that say who is covered at it."""
+IN_LINE = ("used", "turn")
+"""Columns that say who comes first at a site: how much of a limit is used, and the row in the study."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,10 @@ class Asked:
         How far along the streets every distance is told, at least.
     pairs
         Whether it is also asked whom each candidate would cover.
+    longest_s, longest_m
+        The longest limits that people have of their own.
+    served
+        Whether it is also asked who comes first at a site.
     """
 
     standard: Standard
@@ -57,21 +64,24 @@ class Asked:
     speeds_m_s: tuple[float, ...] = ()
     halo_m: float = HALO_M
     pairs: bool = False
+    longest_s: float = 0.0
+    longest_m: float = 0.0
+    served: bool = False
 
     @property
     def limit_m(self) -> float:
-        """Up to which every distance is told: `halo_m`, more where a rule reaches farther."""
-        return max([self.halo_m, *(rule.limit for rule in self._rules if rule.measure != "walk")])
+        """Up to which every distance is told: `halo_m`, more where a rule or somebody's own limit reaches farther."""
+        return max([self.halo_m, self.longest_m, *(rule.limit for rule in self._rules if rule.measure != "walk")])
 
     @property
     def limit_s(self) -> float:
-        """Up to which every walk is told: that of `halo_m`, more where a rule allows it."""
+        """Up to which every walk is told: that of `halo_m`, more where a rule or somebody's own limit allows it."""
         return max(self.halo_m / self.walker.speed_m_s, self.longest_rule_s)
 
     @property
     def longest_rule_s(self) -> float:
-        """The longest walk that a rule allows."""
-        return max([0.0, *(rule.limit for rule in self._rules if rule.measure == "walk")])
+        """The longest walk that a rule, or somebody's own limit, allows."""
+        return max([self.longest_s, *(rule.limit for rule in self._rules if rule.measure == "walk")])
 
     @property
     def _rules(self) -> list[Rule]:
@@ -164,6 +174,8 @@ def _measure(piece: Piece, asked: Asked) -> gpd.GeoDataFrame | None:
         if not _is_sure(at.walk_s, out.walk_s, asked.longest_rule_s):
             return None
         rows[f"{AT_SPEED}{speed:g}"] = at.covered
+    if asked.served:
+        rows["used"], rows["turn"] = used_of_limit(now), piece.turn
     for name, people in piece.demand.groups.items():
         rows[f"{GROUP_OF_PEOPLE}{name}"] = people
     return rows[[*rows.columns.drop("geometry"), "geometry"]]

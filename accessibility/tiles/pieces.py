@@ -40,6 +40,8 @@ class Piece:
         The people of the tile.
     district
         ``(n,)`` name of their district, None outside of all.
+    turn
+        ``(n,)`` their rows in the study.
     sites
         Sites that count: those on the streets, and whichever may be nearest in a straight line.
     snapped
@@ -57,6 +59,7 @@ class Piece:
     network: Network
     demand: Demand
     district: NDArray[np.object_]
+    turn: NDArray[np.int64]
     sites: Sites
     snapped: Snapped
     candidates: Sites
@@ -78,7 +81,7 @@ def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
     halo_m
         How far beyond them streets and sites are loaded, beside the farthest that anyone is snapped.
     """
-    demand, district = _load_people(cut, first, last)
+    demand, district, turn = _load_people(cut, first, last)
     low, high = _box(demand)
     margin = halo_m + max(vars(SnapLimits()).values()) + _ASIDE_M
     box = np.concatenate([low - margin, high + margin])
@@ -95,6 +98,7 @@ def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
         network=network,
         demand=demand,
         district=district,
+        turn=turn,
         sites=sites,
         snapped=Snapped(demand=people, sites=at_sites),
         candidates=candidates,
@@ -111,8 +115,9 @@ def _box(demand: Demand) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (xy.min(axis=0), xy.max(axis=0)) if len(xy) else (np.full(2, np.inf), np.full(2, -np.inf))
 
 
-def _load_people(cut: Cut, first: int, last: int) -> tuple[Demand, NDArray[np.object_]]:
+def _load_people(cut: Cut, first: int, last: int) -> tuple[Demand, NDArray[np.object_], NDArray[np.int64]]:
     table = _rows(cut.folder / "people.parquet", first, last)
+    own = [name for name in ("limit_s", "limit_m") if name in table.column_names]
     demand = Demand(
         ids=table["id"].to_numpy(),
         xy=np.column_stack([table[axis].to_numpy() for axis in "xy"]),
@@ -121,8 +126,9 @@ def _load_people(cut: Cut, first: int, last: int) -> tuple[Demand, NDArray[np.ob
         settings=cut.settings,
         groups={name: table[f"{GROUP_OF_PEOPLE}{name}"].to_numpy() for name in cut.groups},
         crs=cut.metric,
+        **{name: table[name].to_numpy() for name in own},
     )
-    return demand, table["district"].to_numpy()
+    return demand, table["district"].to_numpy(), table["turn"].to_numpy()
 
 
 def _rows(path: Path, first: int, last: int) -> pa.Table:

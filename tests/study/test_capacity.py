@@ -26,7 +26,6 @@ from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
 from accessibility.present.schema import data_dictionary
 from accessibility.study.proposing import Question
-from accessibility.tiles.cutting import write_cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -247,8 +246,3 @@ def test_a_run_without_room_writes_nothing_of_it(town: Path, cache: Path) -> Non
     found = run_cover(town, town.parent / "run", Options(cache=cache), Silence())
     assert not (found.folder / "capacity.csv").exists()
     assert "served" not in found.manifest["totals"]
-
-
-def test_tiles_refuse_sites_with_room(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="sites have a capacity, which tiles do not measure"):
-        write_cut(read_study(seated(tmp_path)), tmp_path / "cut")

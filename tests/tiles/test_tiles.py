@@ -186,6 +186,42 @@ def test_the_sample_county_is_the_same_in_tiles(
     assert set(told["groups"]) == {"60+"}
 
 
+def test_limits_of_people_and_room_at_sites_are_the_same_in_tiles(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A limit of 14 km is longer than the halo, and people of every tile stand in line at sites of others.
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    plain, chance = city(0), np.random.default_rng(5)
+    limits = chance.choice(["", "4 min", "14 km", "2.5 km"], len(plain.demand)).tolist()
+    room = np.where(chance.random(len(plain.sites)) < 0.7, chance.integers(0, 900, len(plain.sites)), np.inf)
+    sites = replace(plain.sites, capacity=room)
+    study = acc.Study.of(plain.network, plain.demand.limited(limits), sites, standard=plain.standard, name="City")
+    path = study.save(tmp_path / "city")
+    told = assert_same_run(path, cache, tmp_path, (400, 120, 41))
+    now = acc.read_study(path, cache=cache).coverage()
+    service = now.service
+    assert service is not None
+    assert told["tiles"]["told_to_m"] == 14_000
+    assert 0 < told["totals"]["served"] < told["totals"]["covered"]
+    assert told["totals"]["served"] == pytest.approx(service.served_people)
+    tiles = Tiling(workers=Workers(count=1), rows=400)
+    again = run_tiles(path, tmp_path / "again", Options(cache=cache, date="2026-11-29"), tiles, Silence())
+    assert f"{now.limited_people:,.0f} people by limits of their own" in again.headline
+    whole = service.table()
+    table = pd.read_csv(tmp_path / "41" / "capacity.csv").set_index("id")
+    names = ["capacity", "covered", "served", "unserved", "used"]
+    expected = whole[names].assign(capacity=whole["capacity"].where(np.isfinite(whole["capacity"])))
+    pd.testing.assert_frame_equal(table[names], expected, check_dtype=False, check_names=False, atol=1e-6, rtol=0)
+    said = data_dictionary(study.standard, tiled=True, served=True)
+    for file, read in {
+        "capacity.csv": pd.read_csv,
+        "districts.csv": pd.read_csv,
+        "demand.parquet": gpd.read_parquet,
+    }.items():
+        columns = read(tmp_path / "41" / file).columns
+        assert said.loc[said["file"] == file, "column"].tolist() == columns.tolist()
+
+
 @pytest.mark.real
 def test_liechtenstein_is_the_same_in_tiles(liechtenstein: Path, cache: Path, tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(
