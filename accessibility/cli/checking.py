@@ -106,5 +106,6 @@ def _walking_text(study: Study) -> str:
         f"access table {table.access}",
         "compounds open to everybody" if walker.open_compounds else "compounds for their residents",
         "ferries carry people" if table.ferries else "no ferries",
+        *(f"{group} at {own.speed_m_s:g} m/s" for group, own in study.group_walkers.items()),
     ]
     return "; ".join(parts)

@@ -13,6 +13,7 @@ from accessibility.errors import UnprovenError
 from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_blackspots
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
+from accessibility.measures.walkers import measure_groups, tell_own_totals, with_own_walks
 from accessibility.present.manifest import parameters_used, tell_totals
 from accessibility.present.report.facts import (
     Clusters,
@@ -20,6 +21,7 @@ from accessibility.present.report.facts import (
     ProposalFacts,
     tell_distances,
     tell_frontier,
+    tell_own_walks,
     tell_parameters,
     tell_sensitivity,
     tell_served,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.measures.redundancy import Ledger
+    from accessibility.measures.walkers import GroupCoverage
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.study import Study
@@ -72,6 +75,8 @@ class Measured:
         A siting plan, what each budget buys, and the coverage with the plan's sites open, where there is a plan.
     sure, held
         How sure the headline is, and how the plan holds over draws of the inputs, where that was asked for.
+    own
+        Today's coverage with each group by its own walker, where the study gives some one.
     """
 
     study: Study
@@ -87,6 +92,7 @@ class Measured:
     after: Coverage | None = None
     sure: Uncertainty | None = None
     held: HeldPlans | None = None
+    own: GroupCoverage | None = None
 
     @cached_property
     def sure_facts(self) -> SureFacts | None:
@@ -101,7 +107,18 @@ class Measured:
     @property
     def districts(self) -> pd.DataFrame:
         """The rows of ``districts.csv``."""
-        return with_bars(self.study.table(self.now), self.sure_facts)
+        return with_bars(with_own_walks(self.study.table(self.now), self.own, self.own_rows), self.sure_facts)
+
+    @cached_property
+    def own_rows(self) -> pd.DataFrame | None:
+        """The rows of ``groups.csv``, where groups have walkers of their own."""
+        return None if self.own is None else self.own.by_group(self.study.district, self.study.district_names)
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """Who of each group is covered, at the usual and at a slow speed, and by its own walker where it has one."""
+        own = None if self.own is None else {g: float(self.own.of(g).sum()) for g in self.now.demand.groups}
+        return group_table(self.now, self.by_speed[SLOW_M_S], own)
 
 
 def measure_study(
@@ -148,7 +165,16 @@ def measure_study(
         plan=plan,
         frontier=frontier,
         after=None if plan is None else measure_plan(study, now, plan),
+        own=_by_own_walkers(study, now),
     )
+
+
+def _by_own_walkers(study: Study, now: Coverage) -> GroupCoverage | None:
+    """Return today's coverage with each group by its own walker; None where the study gives no group one."""
+    walkers = study.group_walkers
+    if not walkers:
+        return None
+    return measure_groups(lambda one: now if one is None else study.coverage(walker=one), walkers)
 
 
 def measure_plan(study: Study, now: Coverage, plan: SitingPlan) -> Coverage:
@@ -195,7 +221,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         standard=now.standard,
         walker=now.walker,
         slow_m_s=SLOW_M_S,
-        totals=tell_totals(now),
+        totals=tell_totals(now) | ({} if measured.own is None else tell_own_totals(measured.own)),
         outside_people=float("nan") if study.districts is None else people_depending_on_outside(study, now),
         limited_people=now.limited_people,
         districts=measured.districts,
@@ -203,7 +229,8 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         held=measured.held_facts,
         service=tell_served(now, study.site_district, measured.after),
         settings=setting_table(now),
-        groups=group_table(now, measured.by_speed[SLOW_M_S]).reset_index(),
+        groups=measured.groups.reset_index(),
+        own=tell_own_walks(measured.own, measured.own_rows),
         sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
         times=tell_times(now),
         distances=tell_distances(now),

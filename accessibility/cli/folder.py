@@ -24,7 +24,18 @@ RESULTS = (
 """What every run of ``cover`` and ``site`` writes, in the order of importance."""
 CAPACITY = "capacity.csv"
 """What a run writes beside them where sites have a capacity."""
-_ON_REQUEST = (CAPACITY, "shapefile", "walk_minutes.tif", "compare.csv", "differences.csv", "pairs.csv", "proof.json")
+GROUPS = "groups.csv"
+"""The same where groups of people have walkers of their own."""
+_ON_REQUEST = (
+    CAPACITY,
+    GROUPS,
+    "shapefile",
+    "walk_minutes.tif",
+    "compare.csv",
+    "differences.csv",
+    "pairs.csv",
+    "proof.json",
+)
 _QUALITY = "quality.csv"
 _MOST_HEADING = 1_000
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open

@@ -333,8 +333,8 @@ class Result:
     cost_unit
         What costs are counted in, such as 万元; empty where they are only numbers.
     bars
-        Who is served, where sites have a capacity, and how sure the headline is, where that was asked, in sentences,
-        by language.
+        Who is served, where sites have a capacity, who is covered by walkers of their own, where groups have some, and
+        how sure the headline is, where that was asked, in sentences, by language.
 
     Examples
     --------

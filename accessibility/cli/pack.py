@@ -16,7 +16,7 @@ from accessibility.cli.factfinding import (
     measure_study,
     people_depending_on_outside,
 )
-from accessibility.cli.folder import CAPACITY, RESULTS, choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws, timed
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import (
@@ -24,16 +24,16 @@ from accessibility.measures.tables import (
     demand_table,
     group_notes,
     group_record,
-    group_table,
     headline,
     setting_table,
 )
+from accessibility.measures.walkers import tell_own_totals, with_own_people
 from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.report.page import write_page
-from accessibility.present.report.sentences import say_capacity, say_room_then, say_served
+from accessibility.present.report.sentences import say_capacity, say_own_walks, say_room_then, say_served
 from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
 from accessibility.present.schema import data_dictionary
@@ -320,7 +320,7 @@ def _write(
         findings=measured.quality.to_dict()["findings"],
         warnings=sum(finding.is_warning for finding in measured.quality.findings),
         manifest=record,
-        files=(*RESULTS, *((CAPACITY,) if now.service is not None else ())),
+        files=(*RESULTS, *((CAPACITY,) if now.service is not None else ()), *((GROUPS,) if measured.own else ())),
         case=case,
         held=held,
         kept=kept,
@@ -331,8 +331,8 @@ def _write(
 def _dictionary(measured: Measured) -> pd.DataFrame:
     doubted, held = measured.sure is not None, measured.held is not None
     kept = input_columns(measured.now)
-    served = measured.now.service is not None
-    return data_dictionary(measured.now.standard, doubted=doubted, held=held, served=served, kept=kept)
+    served, own = measured.now.service is not None, measured.own is not None
+    return data_dictionary(measured.now.standard, doubted=doubted, held=held, served=served, own=own, kept=kept)
 
 
 def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
@@ -350,12 +350,14 @@ def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerS
 
 def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path) -> None:
     write_csv(measured.districts, folder / "districts.csv")
-    people = with_certainty(demand_table(measured.now, study.district), measured.sure)
+    people = with_certainty(with_own_people(demand_table(measured.now, study.district), measured.own), measured.sure)
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table, folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
     if measured.now.service is not None:
         write_csv(capacity_table(measured.now.service, study.site_district), folder / CAPACITY)
+    if measured.own_rows is not None:
+        write_csv(measured.own_rows, folder / GROUPS)
     write_csv(_dictionary(measured), folder / "dictionary.csv")
     write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
 
@@ -402,7 +404,9 @@ def _record(pack: _Pack, measured: Measured, case: SitingCase | None) -> dict[st
         record["uncertainty"] = measured.sure_facts.record()
     if measured.held_facts is not None:
         record["robust"] = measured.held_facts.record()
-    record["groups"] = group_record(group_table(now, measured.by_speed[SLOW_M_S]))
+    record["groups"] = group_record(measured.groups)
+    if measured.own is not None:
+        record["totals"] |= tell_own_totals(measured.own)
     return record
 
 
@@ -413,7 +417,7 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
     walked = ", ".join(f"{percent_text(at.share)} at {speed:.1f} m/s" for speed, at in measured.by_speed.items())
     notes = [
         f"by walking speed: {walked}",
-        *group_notes(group_table(now, slow), now.walker.speed_m_s, slow.walker.speed_m_s),
+        *group_notes(measured.groups, now.walker.speed_m_s, slow.walker.speed_m_s),
         *_radius_notes(now),
         *_town_notes(now, measured.quality),
         f"{now.unreached_people:,.0f} of {people:,.0f} people are unreached (no path, or no street near)",
@@ -425,11 +429,12 @@ def _notes(study: Study, measured: Measured) -> tuple[str, ...]:
 
 
 def _said(measured: Measured, facts: Facts) -> dict[str, tuple[str, ...]]:
-    """Return by language who is served, how sure the headline is, and what would narrow the bar; what was asked for."""
+    """Return by language who is served, who is covered by own walkers, and how sure it is, where asked for."""
     sure, share = measured.sure_facts, measured.now.share
     found: dict[str, tuple[str, ...]] = {}
     for tongue in (Tongue("en"), Tongue("zh")):
-        said = [say_served(facts, tongue), say_capacity(facts, tongue), say_room_then(facts, tongue)]
+        tellers = (say_served, say_capacity, say_room_then, say_own_walks)
+        said = [say(facts, tongue) for say in tellers]
         if sure is not None:
             said += tell_bars(sure, share)[tongue.language]
         found[tongue.language] = tuple(sentence for sentence in said if sentence)

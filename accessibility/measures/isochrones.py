@@ -11,7 +11,7 @@ from accessibility.geo.projection import WGS84
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.cutting import reached_edges
 from accessibility.measures.service_areas import check_bands, trace_service_areas
-from accessibility.standards import Standard
+from accessibility.standards import Rule, Standard
 from accessibility.streets import search
 from accessibility.streets.pieces import cut_out
 from accessibility.streets.snapping import NOWHERE, Snapped
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.sites import Sites
-    from accessibility.standards import Rule
     from accessibility.streets.network import Network
 
 _S_PER_MIN = 60.0
@@ -33,7 +32,11 @@ _MOST = 0.25  # of the streets: cutting out more takes longer than passing over 
 
 
 def trace_isochrones(
-    coverage: Coverage, network: Network, rules: Sequence[Rule], *, each: bool = False
+    coverage: Coverage,
+    network: Network,
+    limits: Sequence[Rule | str | float] | Rule | str | float,
+    *,
+    each: bool = False,
 ) -> gpd.GeoDataFrame:
     """Return the areas from which the open sites are within each limit, together or of each site, and their people.
 
@@ -43,8 +46,8 @@ def trace_isochrones(
         People, sites, where they stand, and how people walk.
     network
         The streets the coverage was measured on.
-    rules
-        The limits.
+    limits
+        Several or one, as `Rule.of` reads them.
     each
         Whether every site has areas of its own.
 
@@ -56,6 +59,8 @@ def trace_isochrones(
     import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
     import pandas as pd  # noqa: PLC0415
 
+    given = [limits] if isinstance(limits, Rule | str | int | float) else limits
+    rules = [Rule.of(limit) for limit in given]
     measures = list(dict.fromkeys(rule.measure for rule in rules))
     rules = sorted(rules, key=lambda rule: (measures.index(rule.measure), rule.limit))  # as service areas come
     check_bands(rules)

@@ -31,6 +31,8 @@ _ROUNDING = 1e-10  # cumulated people this share short of a quantile have reache
 _S_PER_MIN = 60.0
 
 
+OWN_COLUMNS = ("covered_own_walk", "covered_share_own_walk")
+"""Columns of people covered where each group walks by its own walker, beside those of one walker for all."""
 SERVED_COLUMNS = ("served", "served_share", "unserved")
 """Columns of people by whether the site that covers them has room for them, where sites have a capacity."""
 CAPACITY_COLUMNS = ("id", "name", "kind", "district", "capacity", "covered", "served", "unserved", "used")
@@ -506,7 +508,7 @@ def is_elderly(group: str) -> bool:
     return _OLD.search(group) is not None
 
 
-def group_table(coverage: Figures, slow: Figures) -> pd.DataFrame:
+def group_table(coverage: Figures, slow: Figures, own: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Return one row per group: its people, covered people and share, and for old people the same at their own speed.
 
     Parameters
@@ -515,12 +517,15 @@ def group_table(coverage: Figures, slow: Figures) -> pd.DataFrame:
         Who is covered.
     slow
         The same at the speed of old people, 0.8 m/s.
+    own
+        Covered people of each group by its own walker, where the study gives some group one.
 
     Returns
     -------
     table
         Indexed by group: population, covered, covered_share, covered_elderly, covered_share_elderly. The last two are
         missing for groups that `is_elderly` does not know, a share also where the group has nobody. Shares are 0 to 1.
+        With `own` also `OWN_COLUMNS`.
     """
     rows = {}
     for name, people in coverage.demand.groups.items():
@@ -533,7 +538,10 @@ def group_table(coverage: Figures, slow: Figures) -> pd.DataFrame:
             "covered_elderly": old,
             "covered_share_elderly": _share(old, whole),
         }
+        if own is not None:
+            rows[name] |= dict(zip(OWN_COLUMNS, (own[name], _share(own[name], whole)), strict=True))
     columns = ["population", "covered", "covered_share", "covered_elderly", "covered_share_elderly"]
+    columns += [] if own is None else OWN_COLUMNS
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")
 
 
@@ -544,7 +552,7 @@ def group_notes(table: pd.DataFrame, speed_m_s: float, slow_m_s: float) -> tuple
 
 def group_record(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Return the rows of `group_table` for a manifest, what is missing as None."""
-    told = table[["population", "covered", "covered_share", "covered_share_elderly"]]
+    told = table.drop(columns="covered_elderly")
     return {
         str(name): {str(column): None if math.isnan(value) else float(value) for column, value in row.items()}
         for name, row in told.to_dict("index").items()

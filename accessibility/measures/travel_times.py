@@ -69,6 +69,39 @@ class Travel:
     closed_too: bool = False
     measure: Literal["walk", "network"] = None  # type: ignore[assignment]  # as the limit, resolved on construction
 
+    @classmethod
+    def of(
+        cls,
+        limit: Rule | str | float | None,
+        nearest: int | None,
+        by: str | None,
+        sites: Literal["open", "all"],
+        measure: Literal["walk", "network"] | None,
+    ) -> Travel:
+        """Return what `accessibility.Study.travel_times` is asked for.
+
+        Parameters
+        ----------
+        limit
+            Also as `Rule.of` reads it.
+        nearest, by, measure
+            As here.
+        sites
+            ``open`` or ``all``.
+
+        Returns
+        -------
+        Travel
+            The same.
+
+        Examples
+        --------
+        >>> Travel.of("3 km", 2, None, "all", None).closed_too
+        True
+        """
+        rule = None if limit is None else Rule.of(limit)
+        return cls(limit=rule, nearest=nearest, by=by, closed_too=sites == "all", measure=measure)  # type: ignore[arg-type]
+
     def __post_init__(self) -> None:
         """Refuse what does not bound the table."""
         if self.limit is not None and self.limit.measure == "radius":

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, Named
+from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, TOTAL
 from accessibility.standards import Walker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import folium
     import geopandas as gpd
     import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
 
+GROUP_COLUMNS = ("district", "group", "population", "covered", "covered_share", "uncovered", "unreached")
+"""Columns of ``groups.csv``."""
+OTHERS = "(others)"
+"""The group of ``groups.csv`` of people in none that has a walker."""
 _ROUNDING = 1e-9  # of the people of a demand point, that sums of groups may be more
 
 
@@ -59,25 +66,13 @@ class GroupCoverage(Frozen):
 
     def __post_init__(self) -> None:
         """Refuse groups that are not there, or overlap."""
-        demand = self.rest.demand
-        for name in self.groups:
-            demand.people_of(name)  # which raises where there is none
-        over = self.others < -_ROUNDING * np.maximum(demand.population, 1)
-        if over.any():
-            row = int(over.argmax())
-            together = demand.population[row] - self.others[row]
-            msg = (
-                f"groups {', '.join(map(repr, self.groups))} have {together:g} of {demand.population[row]:g} people at "
-                f"{demand.ids[row]!r}; expected groups that do not overlap"
-            )
-            raise InputError(msg)
+        _ = self.others
         object.__setattr__(self, "groups", Named(self.groups))
 
-    @property
+    @cached_property
     def others(self) -> NDArray[np.float64]:
         """``(n,)`` people of each demand point who are in none of the groups."""
-        demand = self.rest.demand
-        return demand.population - sum((demand.groups[name] for name in self.groups), np.zeros(len(demand)))
+        return others_of(self.rest.demand, self.groups)
 
     def of(self, group: str | None = None) -> NDArray[np.float64]:
         """Return the covered people of each demand point: of a group by its own walker, or of everybody.
@@ -173,6 +168,45 @@ class GroupCoverage(Frozen):
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
         found.index.name = labels.name
         return found
+
+    def by_group(self, district: pd.Series[Any], names: Sequence[Any]) -> pd.DataFrame:
+        """Return one row per district and group that has a walker, people in none last, with `GROUP_COLUMNS`.
+
+        Parameters
+        ----------
+        district
+            Name of the district of each demand point, keyed by demand id.
+        names
+            All districts, in the order of the rows; people in none come in a row ``(none)`` before ``total``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows of ``groups.csv``: those of a district add up to its people.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> now.by_group(pd.Series({"a": "East"}), ["East"])[["district", "group", "covered"]].values.tolist()[:2]
+        [['East', '60+', 0.0], ['East', '(others)', 20.0]]
+        """
+        import pandas as pd  # noqa: PLC0415
+
+        labels = self.rest.labels(district).map(lambda name: NO_DISTRICT if pd.isna(name) else str(name)).to_numpy()
+        outside = self.rest.demand.population[labels == NO_DISTRICT].sum() > 0
+        rows = [*map(str, names), *([NO_DISTRICT] if outside else []), TOTAL]
+        parts = {name: (self.rest.demand.groups[name], now) for name, now in self.groups.items()}
+        found = []
+        for group, (people, now) in (parts | {OTHERS: (self.others, self.rest)}).items():
+            states = {"population": people, "covered": people * now.covered, "unreached": people * now.unreached}
+            sums = pd.DataFrame(states).groupby(labels).sum()
+            sums.loc[TOTAL] = [float(state.sum()) for state in states.values()]
+            found.append(sums.reindex(rows, fill_value=0.0).assign(group=group))
+        table = pd.concat(found).rename_axis("district").reset_index()
+        whole, covered = table["population"], table["covered"]
+        table = table.assign(covered_share=(covered / whole).where(whole > 0), uncovered=whole - covered)
+        order = table["district"].map({name: at for at, name in enumerate(rows)}).sort_values(kind="stable").index
+        return table.loc[order, list(GROUP_COLUMNS)].reset_index(drop=True)
 
     def to_gdf(self, *, shapes: bool = False) -> gpd.GeoDataFrame:
         """Return one row per demand point: the columns of `Coverage.to_gdf`, and who of them is covered.
@@ -287,6 +321,28 @@ class GroupCoverage(Frozen):
         return explore_frame(frame, Colouring(column=column, inks={}, cmap="viridis"), tiles, None)
 
 
+def others_of(demand: Demand, groups: Iterable[str]) -> NDArray[np.float64]:
+    """Return ``(n,)`` people of each demand point who are in none of some groups.
+
+    Raises
+    ------
+    InputError
+        Groups that there are not, or that have together more people than a demand point: they overlap.
+    """
+    names = [*groups]
+    others = demand.population - sum((demand.people_of(name) for name in names), np.zeros(len(demand)))
+    over = others < -_ROUNDING * np.maximum(demand.population, 1)
+    if over.any():
+        row = int(over.argmax())
+        together = demand.population[row] - others[row]
+        msg = (
+            f"groups {', '.join(map(repr, names))} have {together:g} of {demand.population[row]:g} people at "
+            f"{demand.ids[row]!r}; expected groups that do not overlap"
+        )
+        raise InputError(msg)
+    return others
+
+
 def measure_groups(
     measure: Callable[[Walker | None], Coverage], groups: Mapping[str, Walker | float], walker: Walker | None = None
 ) -> GroupCoverage:
@@ -312,3 +368,36 @@ def measure_groups(
     rest = measure(walker)
     own = {g: w if isinstance(w, Walker) else replace(rest.walker, speed_m_s=float(w)) for g, w in groups.items()}
     return GroupCoverage(rest=rest, groups={name: measure(one) for name, one in own.items()})
+
+
+def with_own_walks(districts: pd.DataFrame, now: GroupCoverage | None, rows: pd.DataFrame | None) -> pd.DataFrame:
+    """Return ``districts.csv`` with `OWN_COLUMNS`; as it is where all people walk alike.
+
+    Parameters
+    ----------
+    districts
+        One row per district and a total.
+    now
+        Who is covered by walkers of their own.
+    rows
+        The same by district and group, as `GroupCoverage.by_group` returns it.
+    """
+    if now is None or rows is None:
+        return districts
+    covered = rows.groupby("district")["covered"].sum().reindex(districts["district"]).to_numpy()
+    share = (covered / districts["population"]).where(districts["population"] > 0)
+    return districts.assign(**dict(zip(OWN_COLUMNS, (covered, share), strict=True)))
+
+
+def with_own_people(places: gpd.GeoDataFrame, now: GroupCoverage | None) -> gpd.GeoDataFrame:
+    """Return ``demand.parquet`` with the people of each place covered by walkers of their own, if any."""
+    if now is None:
+        return places
+    found = places.copy()
+    found.insert(found.columns.get_loc("geometry"), OWN_COLUMNS[0], now.of())
+    return found
+
+
+def tell_own_totals(now: GroupCoverage) -> dict[str, float]:
+    """Return `OWN_COLUMNS` of all people, as a manifest tells them."""
+    return dict(zip(OWN_COLUMNS, (now.covered_people, now.share), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from accessibility.wording import Wording
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from typing import Unpack
 
 _OF_THE_INPUT = "of_the_input"
 ColumnType = Literal["text", "integer", "number", "true/false", "point", "multipolygon", "list", "object"]
@@ -118,6 +119,24 @@ _DISTRICTS = (
     Column("served", "number", "people"),
     Column("served_share", "number", "1", "nobody"),
     Column("unserved", "number", "people"),
+)
+_OWN = (
+    Column("covered_own_walk", "number", "people"),
+    Column("covered_share_own_walk", "number", "1", "nobody"),
+)
+_OWN_TOTALS = tuple(replace(column, name=f"totals.{column.name}", means=column.name) for column in _OWN)
+_OWN_OF_GROUPS = (
+    Column("groups.*.covered_own_walk", "number", "people", means="group_own"),
+    Column("groups.*.covered_share_own_walk", "number", "1", "nobody", "group_share_own"),
+)
+_GROUPS = (
+    Column("district", "text"),
+    Column("group", "text", means="group_of"),
+    Column("population", "number", "people", means="group_population"),
+    Column("covered", "number", "people", means="group_own"),
+    Column("covered_share", "number", "1", "nobody", "group_share_own"),
+    Column("uncovered", "number", "people"),
+    Column("unreached", "number", "people"),
 )
 _QUALITY = (
     Column("code", "text"),
@@ -289,21 +308,28 @@ def _districts(standard: Standard, *, served: bool) -> tuple[Column, ...]:
     return tuple(of[name] for name in district_columns(standard, served=served))
 
 
+class RunParts(TypedDict, total=False):
+    """What a run tells beside coverage, in columns and files of its own; see `data_dictionary`."""
+
+    doubted: bool
+    held: bool
+    served: bool
+    own: bool
+
+
 def data_dictionary(
     standard: Standard = _POLICY,
     *,
     tiled: bool = False,
-    doubted: bool = False,
-    held: bool = False,
-    served: bool = False,
     kept: Mapping[str, Iterable[str]] | None = None,
+    **parts: Unpack[RunParts],
 ) -> pd.DataFrame:
     """Return one row per column of every file of a run, with `DICTIONARY_COLUMNS`, written as ``dictionary.csv``.
 
     Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
     how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`),
-    one whose sites have a capacity (`served`), and have layers of sites, which keep the columns of their tables
-    (`kept`, by layer).
+    one whose sites have a capacity (`served`), one whose groups have walkers of their own (`own`), and have layers of
+    sites, which keep the columns of their tables (`kept`, by layer).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -318,8 +344,7 @@ def data_dictionary(
     rows = []
     short = SHORT_NAMES | short_names(district_columns(standard))
     given = {layer: tuple(columns) for layer, columns in (kept or {}).items()}
-    more = {"doubted": doubted, "held": held, "served": served}
-    told = _tiled_columns(standard, served=served) if tiled else _columns(standard, given, **more)
+    told = _tiled_columns(standard, served=parts.get("served", False)) if tiled else _columns(standard, given, **parts)
     for file, layer, column in told:
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
@@ -347,17 +372,21 @@ def data_dictionary(
 
 
 def _columns(
-    standard: Standard, kept: Mapping[str, Iterable[str]], *, doubted: bool, held: bool, served: bool
+    standard: Standard, kept: Mapping[str, Iterable[str]], **parts: Unpack[RunParts]
 ) -> Iterator[tuple[str, str, Column]]:
     """Yield file, layer and column, in the order in which they stand there."""
+    doubted, held = parts.get("doubted", False), parts.get("held", False)
+    served, own = parts.get("served", False), parts.get("own", False)
     districts = _districts(standard, served=served)
     people = (*_DEMAND, *((_SERVED,) if served else ()))
     bar, certainty = (_BAR, _CERTAINTY) if doubted else ((), ())
+    walks, covered = (_OWN, (replace(_OWN[0], means="point_own"),)) if own else ((), ())
     tables = {
-        "districts.csv": (*districts, *bar),
-        "demand.parquet": (*people, *certainty, _POINT),
+        "districts.csv": (*districts, *walks, *bar),
+        "demand.parquet": (*people, *covered, *certainty, _POINT),
         "sites.csv": _PROPOSED,
         **({"capacity.csv": _CAPACITY} if served else {}),
+        **({"groups.csv": _GROUPS} if own else {}),
         "quality.csv": _QUALITY,
     }
     for file, columns in tables.items():
@@ -367,10 +396,11 @@ def _columns(
         kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
-        own = tuple(Column(name, "text", empty="not_given", means=_OF_THE_INPUT) for name in kept.get(layer, ()))
-        more = certainty if layer == "demand" else own
+        given = tuple(Column(name, "text", empty="not_given", means=_OF_THE_INPUT) for name in kept.get(layer, ()))
+        more = certainty if layer == "demand" else given
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
-    more = (*(_SERVED_TOTALS if served else ()), *(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
+    more = (*(_SERVED_TOTALS if served else ()), *((*_OWN_TOTALS, *_OWN_OF_GROUPS) if own else ()))
+    more += (*(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 
 

@@ -340,7 +340,8 @@ def validation_sentences(errors: Sequence[Any], model: type[BaseModel]) -> str:
 def _sentence(error: Any, model: type[BaseModel]) -> str:
     """Return one validation error in words: where, what was found, what was expected."""
     last = len(error["loc"]) - 1 if error["type"] == "extra_forbidden" else len(error["loc"])
-    steps = [s for at, s in enumerate(error["loc"]) if isinstance(s, int) or at == last or str(s)[:1].islower()]
+    tables = {table.__name__ for table in StrictTable.__subclasses__()}
+    steps = [s for at, s in enumerate(error["loc"]) if isinstance(s, int) or at == last or str(s) not in tables]
     place = ".".join(str(step) for step in steps if "[" not in str(step)) or "file"
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key{_meant(error['loc'], model)}"

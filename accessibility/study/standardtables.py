@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from accessibility.standards import SETTINGS, Rule, Standard, Walker
 from accessibility.streets.foot import FootAccess
@@ -13,6 +13,8 @@ from accessibility.streets.grades import SLOPE_FACTORS
 from accessibility.study.errortables import StrictTable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accessibility.streets.grades import SlopeFactor
 
 
@@ -86,16 +88,50 @@ class StandardTable(StrictTable):
         return Standard(rules={name: table.rule for name, table in rules.items()})  # type: ignore[union-attr]
 
 
+Speed = Annotated[float, Field(ge=0.3, le=3.0)]
+Preset = Literal["standard", "elderly", "brisk"]
+Factor = Annotated[float, Field(ge=1.0, le=10.0)]
+Delay = Annotated[float, Field(ge=0.0, le=90.0)]
+
+
+class GroupWalkerTable(StrictTable):
+    """How a group of people walks; what it does not say is as everybody walks."""
+
+    speed_m_s: Speed | None = None
+    walker: Preset | None = None
+    slope: bool | None = None
+    stairs_factor: Factor | None = None
+    signal_delay_s: Delay | None = None
+    access_factor_s: Factor | None = None
+    access_factor_m: Factor | None = None
+    open_compounds: bool | None = None
+
+    def beside(self, everybody: Walker) -> Walker:
+        """Return the walker of the group."""
+        own = {} if self.walker is None else {"speed_m_s": Walker.presets[self.walker].speed_m_s}
+        return replace(everybody, **own | self.model_dump(exclude={"walker"}, exclude_none=True))
+
+
+def _of_group(told: Any) -> Any:
+    """Return a walker as its table: a speed and the name of a preset stand for one."""
+    if isinstance(told, Walker):
+        return asdict(told)
+    if isinstance(told, str):
+        return {"walker": told}
+    return {"speed_m_s": told} if isinstance(told, int | float) and not isinstance(told, bool) else told
+
+
 class WalkingTable(StrictTable):
     """``[walking]``."""
 
-    speed_m_s: float | None = Field(default=None, ge=0.3, le=3.0)
-    walker: Literal["standard", "elderly", "brisk"] = "standard"
+    speed_m_s: Speed | None = None
+    walker: Preset = "standard"
+    groups: dict[str, Annotated[GroupWalkerTable, BeforeValidator(_of_group)]] | None = None
     slope: bool | Literal["tobler", "irmischer-clarke", "campbell", "naismith", "din-33466"] = True
-    stairs_factor: float = Field(default=2.0, ge=1.0, le=10.0)
-    signal_delay_s: float = Field(default=0.0, ge=0.0, le=90.0)
-    access_factor_s: float | None = Field(default=None, ge=1.0, le=10.0)
-    access_factor_m: float | None = Field(default=None, ge=1.0, le=10.0)
+    stairs_factor: Factor = 2.0
+    signal_delay_s: Delay = 0.0
+    access_factor_s: Factor | None = None
+    access_factor_m: Factor | None = None
     access: Literal["default", "china"] = "default"
     open_compounds: bool = False
     ferries: bool = False
@@ -116,6 +152,11 @@ class WalkingTable(StrictTable):
             signal_delay_s=self.signal_delay_s,
             open_compounds=self.open_compounds,
         )
+
+    @property
+    def group_walkers(self) -> Mapping[str, Walker]:
+        """How each group walks that does not walk as everybody does."""
+        return {name: table.beside(self.the_walker) for name, table in (self.groups or {}).items()}
 
     @property
     def slope_factor(self) -> SlopeFactor:

@@ -194,7 +194,7 @@ class Study(Frozen):
             A raster of heights, by which slopes are slower.
         standard, walker
             What near enough means and how people walk; the policy standard and 1.0 m/s if not given. The latter also as
-            ``[walking]`` has it: ``{"walker": "elderly", "slope": "naismith"}``.
+            ``[walking]`` has it: ``{"walker": "elderly", "slope": "naismith"}``, ``{"groups": {"60+": 0.8}}``.
         siting
             What opening costs and what every proposal keeps to, as ``[siting]`` has it: ``{"cost": {"bank": 1, "new":
             5}, "spacing_m": 500}``; or `Conditions` alone.
@@ -284,6 +284,11 @@ class Study(Frozen):
         """How people walk here."""
         return self.settings.walking.the_walker
 
+    @property
+    def group_walkers(self) -> Mapping[str, Walker]:
+        """How groups walk that do not walk as everybody does, as `coverage` takes them for ``groups``."""
+        return self.settings.walking.group_walkers
+
     @cached_property
     def snapped(self) -> Snapped:
         """Where people and sites stand on the network."""
@@ -331,7 +336,7 @@ class Study(Frozen):
             a point, minutes or texts. Where a value is missing the rule of the setting stands.
         groups
             Name of a group of people to its walker, or to its speed in metres a second: each walks in its own way, and
-            together they are all people.
+            together they are all people. Those that the study gives are `group_walkers`.
 
         Returns
         -------
@@ -365,8 +370,7 @@ class Study(Frozen):
         >>> aged.coverage(urban="15 min", groups={"60+": 0.8})
         <GroupCoverage 20 of 40 people covered, 60+ at 0.8 m/s>
         """
-        asked = {"standard": standard, "urban": urban, "town": town, "rural": rural, "limit": limit}
-        terms: CoverageTerms = asked  # type: ignore[assignment]  # the same keys
+        terms: Any = {"standard": standard, "urban": urban, "town": town, "rural": rural, "limit": limit}
         if groups is not None:
             return measure_groups(lambda one: self.coverage(scenario, **(terms | {"walker": one})), groups, walker)
         return cover_study(self, self._ground, scenario, terms | {"walker": walker}, self._made).of_study(self)
@@ -876,8 +880,7 @@ class Study(Frozen):
         >>> town.travel_times(limit="1 km", sites="all")[["cell", "site", "metres"]].values.tolist()
         [['near', 'B1', 800.0], ['near', 'O1', 900.0], ['far', 'B1', 300.0]]
         """
-        rule = None if limit is None else Rule.of(limit)
-        travel = Travel(limit=rule, nearest=k, by=by, closed_too=sites == "all", measure=measure)  # type: ignore[arg-type]
+        travel = Travel.of(limit, k, by, sites, measure)
         ways = trace_travel(self._today, self.network, travel)
         return ways.matrix(self._today, travel.measure) if as_matrix else ways.table(self._today)
 
@@ -914,8 +917,7 @@ class Study(Frozen):
         >>> town.nearest(sites="all")[["outlet_walk_s", "bank_walk_s"]].loc["far"].tolist()
         [2000.0, 300.0]
         """
-        rule = None if limit is None else Rule.of(limit)
-        travel = Travel(limit=rule, nearest=1, by=by, closed_too=sites == "all", measure=measure)  # type: ignore[arg-type]
+        travel = Travel.of(limit, 1, by, sites, measure)
         return trace_travel(self._today, self.network, travel).wide(self._today, by)
 
     def routes(
@@ -985,8 +987,7 @@ class Study(Frozen):
         >>> town.isochrones([5, 15, "1 km"])[["limit", "measure", "people"]].values.tolist()
         [[5.0, 'walk', 0.0], [15.0, 'walk', 30.0], [1.0, 'network', 30.0]]
         """
-        given = [limits] if isinstance(limits, (Rule, str, int, float)) else limits
-        return trace_isochrones(self._today, self.network, [Rule.of(limit) for limit in given], each=each)
+        return trace_isochrones(self._today, self.network, limits, each=each)
 
     def refuse_place(self, subject: str, lon: float, lat: float) -> None:
         """Raise an error where no site can stand: outside the area, or in water.
@@ -1181,8 +1182,7 @@ class Study(Frozen):
         >>> town.snap_sites(town.sites).sites.fraction.round(6).tolist()
         [0.0, 0.85]
         """
-        xy = sites.to_crs(self.network.crs).xy
-        return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(xy))
+        return Snapped(demand=self.snapped.demand, sites=self._ground.snap_sites(sites.to_crs(self.network.crs).xy))
 
     @property
     def attribution(self) -> tuple[str, ...]:

@@ -146,6 +146,9 @@ def open_cut(folder: Path) -> Cut:
 def write_cut(study: Study, folder: Path) -> None:
     """Write the cut of a study into an empty folder."""
     network, sites = study.network, study.sites
+    if study.group_walkers:
+        msg = f"{study.path.name}: groups have walkers of their own, which tiles do not measure; expected no --tiles"
+        raise InputError(msg)
     at = snap_points(network, transform(sites.xy, sites.crs, network.crs), SnapLimits().site_m, public=True)
     _write_streets(network, _leading_somewhere(study, at), folder / "streets.parquet")
     _write_people(study, folder / "people.parquet")

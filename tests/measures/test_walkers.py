@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
 import worlds
+from conftest import write_town
 from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accessibility import Demand, InputError, Network, Rule, Sites, Standard, Study, Walker, measure_coverage
+from accessibility import (
+    Demand,
+    InputError,
+    Network,
+    Rule,
+    Sites,
+    Standard,
+    Study,
+    Walker,
+    measure_coverage,
+    read_study,
+)
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
+from accessibility.cli.verifying import run_verify
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.tables import headline
 from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.streets.snapping import snap_study
+from accessibility.tiles.cutting import write_cut
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accessibility.cli.options import Result
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* findings on the inputs")
 
 Town = tuple[Network, Demand, Sites]
 
@@ -206,3 +233,139 @@ def test_a_coverage_of_groups_in_one_call() -> None:
     assert now.seen("60+").covered.tolist() == [False, True]
     slow = study.coverage(urban="10 min", rural="3 km", groups={"60+": 0.8}, walker=Walker(speed_m_s=0.9))
     assert slow.covered_people == 10
+
+
+# The town's places are 500 m apart, a hall at the first: 450 m in 15 minutes at 0.5 m/s, 900 m at 1 m/s, 1 080 at 1.2.
+WALKS = {"60+": 5.0, "kids": 1.0 + 2 + 4, "(others)": 4.0 + 8}
+PEOPLE = {"60+": 155.0, "kids": 31.0, "(others)": 124.0}
+SAID = """groups = { "60+" = 0.5, kids = { walker = "brisk", stairs_factor = 3 } }"""
+
+
+def aged(folder: Path, said: str = SAID) -> Path:
+    """Write the town in which half of the people are old and a tenth are kids, with walkers of groups."""
+    study = write_town(folder)
+    people = pd.read_csv(folder / "people.csv")
+    people.assign(old=people["population"] / 2, kids=people["population"] / 10).to_csv(folder / "people.csv")
+    text = study.read_text(encoding="utf-8").replace(
+        '"setting",', '"setting", groups = { "60+" = "old", kids = "kids" },'
+    )
+    study.write_text(text.replace("[inputs]", f"[walking]\n{said}\n[inputs]"), encoding="utf-8")
+    return study
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Result:
+    folder = tmp_path_factory.mktemp("aged")
+    return run_cover(aged(folder), folder / "run", Options(cache=cache, date="2026-11-29", language="both"), Silence())
+
+
+def test_every_file_of_a_run_tells_groups_by_their_own_walkers(walked: Result) -> None:
+    folder, covered = walked.folder, sum(WALKS.values())
+    told = walked.manifest
+    assert told["totals"]["covered"] == 30
+    assert [told["totals"][f"covered{name}_own_walk"] for name in ("", "_share")] == [covered, covered / 310]
+    for name in ("60+", "kids"):
+        assert told["groups"][name]["covered_own_walk"] == WALKS[name]
+        assert told["groups"][name]["covered_share_own_walk"] == WALKS[name] / PEOPLE[name]
+    last = pd.read_csv(folder / "districts.csv").iloc[-1]
+    assert last[["covered", "covered_own_walk"]].tolist() == [30, covered]
+    rows = pd.read_csv(folder / "groups.csv")
+    assert rows["district"].tolist() == ["Street"] * 3 + ["total"] * 3
+    for column, wanted in (("covered", WALKS), ("population", PEOPLE)):
+        assert dict(zip(rows["group"], rows[column], strict=True)) == wanted
+    assert (rows["covered"] + rows["uncovered"]).tolist() == rows["population"].tolist()
+    assert gpd.read_parquet(folder / "demand.parquet")["covered_own_walk"].tolist() == [10, 2 + 8, 4, 0, 0]
+    report = (folder / "report.html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "(60+ at 0.5 m/s, kids at 1.2 m/s, all others at 1.0 m/s): 7.7 % of 310 people (24) are covered" in report
+    assert re.search("各人群按自身步行参数.{1,60}310人中已覆盖24人", report)
+    book = pd.read_excel(folder / "report.xlsx", sheet_name=None, engine="openpyxl")
+    assert any("Groups by district" in name for name in book)
+    columns = pd.read_csv(folder / "dictionary.csv", keep_default_na=False).set_index("file")["column"]
+    for file in ("districts.csv", "groups.csv"):
+        assert columns[file].tolist() == pd.read_csv(folder / file).columns.tolist()
+    assert columns["demand.parquet"].tolist() == gpd.read_parquet(folder / "demand.parquet").columns.tolist()
+
+
+def test_verify_holds_a_run_to_the_walkers_of_groups(walked: Result, cache: Path) -> None:
+    assert run_verify(walked.folder, Options(cache=cache), Silence()).equal
+    rows = walked.folder / "groups.csv"
+    kept = rows.read_bytes()
+    rows.write_bytes(kept.replace(b"31,7,", b"31,8,"))
+    verdict = run_verify(walked.folder, Options(cache=cache), Silence())
+    rows.write_bytes(kept)
+    assert any("groups.csv" in line for line in verdict.changed)
+
+
+def test_walkers_of_groups_are_the_same_by_a_file_in_memory_and_saved(tmp_path: Path) -> None:
+    study = read_study(aged(tmp_path))
+    brisk = Walker(speed_m_s=1.2, stairs_factor=3)
+    asked: dict[str, Walker | float] = {"60+": 0.5, "kids": brisk}
+    own = {"walker": {"groups": asked}, "groups": {"60+": "60+", "kids": "kids"}, "name": "Street"}
+    people = study.demand.to_gdf().rename_axis("id").reset_index()
+    memory = Study.of(study.network, people, study.sites, **own)  # type: ignore[arg-type]
+    for one in (study, memory, read_study(memory.save(tmp_path / "saved"))):
+        assert dict(one.group_walkers) == {"60+": replace(one.walker, speed_m_s=0.5), "kids": brisk}
+        now = one.coverage(groups=one.group_walkers)
+        assert now.of().tolist() == study.coverage(groups=asked).of().tolist()
+        assert [float(now.of(name).sum()) for name in ("60+", "kids")] == [WALKS["60+"], WALKS["kids"]]
+        assert now.covered_people == sum(WALKS.values())
+        assert one.coverage().covered_people == 30
+    plain = Study.of(study.network, study.demand, study.sites)
+    assert dict(plain.group_walkers) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (
+            'groups = { "70+" = 0.8 }',
+            r"study\.toml: walking\.groups: no group is named '70\+'; expected one of: 60\+, kids",
+        ),
+        (
+            'groups = { "60+" = 8 }',
+            r"walking\.groups\.60\+\.speed_m_s: found 8; Input should be less than or equal to 3",
+        ),
+        ('groups = { "60+" = "slow" }', r"walking\.groups\.60\+\.walker: found 'slow'; Input should be 'standard'"),
+        ('groups = { "60+" = { speed = 0.8 } }', r"walking\.groups\.60\+\.speed: unknown key; did you mean speed_m_s"),
+        ("groups = 0.8", r"walking\.groups: found 0\.8; Input should be a valid dictionary"),
+        ('groups = { "60+" = true }', r"walking\.groups\.60\+: found True; Input should be a valid dictionary"),
+    ],
+)
+def test_walkers_that_are_none_are_refused_with_their_place(tmp_path: Path, said: str, found: str) -> None:
+    with pytest.raises(InputError, match=found):
+        read_study(aged(tmp_path, said))
+
+
+def test_groups_with_walkers_that_overlap_are_refused_when_the_study_is_read(tmp_path: Path) -> None:
+    study = aged(tmp_path)
+    text = study.read_text(encoding="utf-8").replace('kids = "kids"', 'kids = "population"')
+    study.write_text(text, encoding="utf-8")
+    message = (
+        r"study\.toml: walking\.groups: groups '60\+', 'kids' have 15 of 10 people at 'p1'; expected groups that do"
+    )
+    with pytest.raises(InputError, match=message):
+        read_study(study)
+    with pytest.raises(InputError, match="groups have walkers of their own, which tiles do not measure"):
+        write_cut(read_study(aged(tmp_path)), tmp_path / "cut")
+
+
+@settings(max_examples=15)
+@given(towns(), st.data())
+def test_rows_of_groups_and_districts_add_up_to_what_by_tells(town: Town, data: st.DataObject) -> None:
+    town = grouped(town, (0.4, 0.3))
+    now, demand = measured(town, {"old": 0.6, "young": 1.5}), town[1]
+    drawn = data.draw(st.lists(st.sampled_from(["East", "West", None]), min_size=len(demand), max_size=len(demand)))
+    district = pd.Series([*drawn[:-1], "East"], index=demand.ids, name="district")
+    rows = now.by_group(district, ["West", "East", "North"])
+    table = {(row["district"], row["group"]): row for row in rows.to_dict("records")}
+    for group in ("old", "young"):
+        by = now.by(district, group=group)["covered"].to_dict()
+        for name in ("East", "West"):
+            assert table[name, group]["covered"] == pytest.approx(by.get(name, 0.0))
+    parts = list(dict.fromkeys(rows["district"]))[:-1]
+    for group in ("old", "young", "(others)"):
+        for column in ("population", "covered", "uncovered", "unreached"):
+            assert sum(table[name, group][column] for name in parts) == pytest.approx(table["total", group][column])
+    for column, wanted in (("covered", now.covered_people), ("population", now.population)):
+        assert rows.loc[rows["district"] == "total", column].sum() == pytest.approx(wanted)
+    assert not rows.loc[rows["district"] == "North", "population"].any()

@@ -163,7 +163,7 @@ def test_every_column_is_told_in_both_languages_and_nothing_is_told_twice() -> N
 
 def test_every_sentence_is_used() -> None:
     named = data_dictionary(Standard(rules={"{setting}": "3 km"}))
-    told = data_dictionary(doubted=True, held=True, served=True)
+    told = data_dictionary(doubted=True, held=True, served=True, own=True)
     table = pd.concat([data_dictionary(), data_dictionary(tiled=True), told, named])
     used = set(table["meaning"]) | set(table["empty"]) | {KEPT}
     assert {entry["en"] for entry in _sentences("dictionary").values()} == used

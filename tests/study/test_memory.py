@@ -196,6 +196,7 @@ BASES: dict[tuple[str, ...], dict[str, Any]] = {
     **{("inputs", role): {"path": "sites.csv"} for role in ("outlets", *ROLES)},
     ("inputs", "elevation"): {"path": "dem.tif"},
     ("settlement", "from"): {"column": "zone"},
+    ("walking", "groups", "60+"): {"speed_m_s": 0.5},
     **{("standard", setting): {"kilometres": 9} for setting in SETTINGS},
 }
 
@@ -219,7 +220,7 @@ def told(content: dict[str, Any]) -> StudyFile | None:
 
 
 def leaves() -> list[tuple[tuple[str, ...], str]]:
-    tables = dict(_tables(StudyFile))
+    tables = {place if place[-1:] != ("groups",) else (*place, "60+"): keys for place, keys in _tables(StudyFile)}
     return [(place, key) for place, keys in tables.items() for key in keys if (*place, key) not in tables]
 
 
@@ -258,6 +259,7 @@ def test_whatever_a_study_file_can_say_a_study_in_memory_can(
     found = kept[0]
     assert found.standard.standard == wanted.standard.standard
     assert found.walking.the_walker == wanted.walking.the_walker
+    assert found.walking.group_walkers == wanted.walking.group_walkers
     assert found.walking.foot == wanted.walking.foot
     assert found.walking.slope_factor is wanted.walking.slope_factor
     ours, theirs = (one.model_dump(exclude={"standard", "walking"}) for one in (found, wanted))

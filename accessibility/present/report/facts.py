@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.snap_audit import StreetFigures
+    from accessibility.measures.walkers import GroupCoverage
     from accessibility.present.report.sureness import HeldFacts, SureFacts
     from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard, Walker
@@ -70,6 +71,25 @@ class ServedFacts:
     served: float
     unserved: float
     served_after: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnWalks:
+    """Who is covered where each group walks by its own walker.
+
+    Parameters
+    ----------
+    table
+        The rows of ``groups.csv``.
+    covered
+        People covered, each by their own walker.
+    speeds
+        Metres a second of each group that has a walker.
+    """
+
+    table: pd.DataFrame
+    covered: float
+    speeds: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -126,6 +146,8 @@ class Facts:
         How sure the headline is, and how the proposal holds over draws of the inputs, where that was asked for.
     service
         Who of the covered finds room, where sites have a capacity.
+    own
+        Who is covered by walkers of their own, where the study gives some group one.
     parameters, inputs
         One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
@@ -160,6 +182,7 @@ class Facts:
     sure: SureFacts | None = None
     held: HeldFacts | None = None
     service: ServedFacts | None = None
+    own: OwnWalks | None = None
 
     @property
     def population(self) -> float:
@@ -182,6 +205,14 @@ def tell_served(now: Coverage, site_district: pd.Series[Any], after: Coverage | 
         unserved=now.service.unserved_people,
         served_after=float("nan") if after is None or after.service is None else after.service.served_people,
     )
+
+
+def tell_own_walks(now: GroupCoverage | None, rows: pd.DataFrame | None) -> OwnWalks | None:
+    """Return who is covered by walkers of their own; None where all walk alike."""
+    if now is None or rows is None:
+        return None
+    speeds = {name: one.walker.speed_m_s for name, one in now.groups.items()}
+    return OwnWalks(table=rows, covered=now.covered_people, speeds=speeds)
 
 
 def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.errors import visible
-from accessibility.measures.tables import TOTAL, district_columns
+from accessibility.measures.tables import OWN_COLUMNS, TOTAL, district_columns
 from accessibility.present.language import NOTHING, Voice
 from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.illustrations import Pictures, illustrate
@@ -23,6 +23,7 @@ from accessibility.present.report.sentences import (
     say_ledger,
     say_limits,
     say_method,
+    say_own_walks,
     say_proposal,
     say_quality,
     say_readings,
@@ -211,6 +212,7 @@ def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
         "uncovered": lambda t: say_uncovered(facts, t),
         "served": lambda t: say_served(facts, t),
         "capacity": lambda t: say_capacity(facts, t),
+        "own_walks": lambda t: say_own_walks(facts, t),
         "readings": lambda t: say_readings(facts, t),
         "speeds": lambda t: say_speeds(facts, t),
         "proposal": lambda t: say_proposal(facts, t),
@@ -299,6 +301,9 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
         chosen["capacity"] = ("capacity", "name district capacity covered served unserved used")
         chosen["served"] = ("districts", "district population covered served served_share unserved")
         chosen["settings"] = ("settings", f"{chosen['settings'][1]} served served_share")
+    if facts.own is not None:
+        chosen["groups"] = ("groups", f"{chosen['groups'][1]} {' '.join(OWN_COLUMNS)}")
+        chosen["own_walks"] = ("districts", f"district population covered covered_share {' '.join(OWN_COLUMNS)}")
     if facts.sure is not None:
         name, columns = chosen["districts"]
         bars = "covered_share covered_share_low covered_share_high"

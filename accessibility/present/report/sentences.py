@@ -86,6 +86,34 @@ def say_room_then(facts: Facts, tongue: Tongue) -> str:
     )
 
 
+def say_own_walks(facts: Facts, tongue: Tongue) -> str:
+    """Return how many are covered where each group walks by its own walker, in all and of each such group."""
+    own = facts.own
+    if own is None:
+        return ""
+    walkers = tongue.listed(tongue("own_walker", group=g, speed=tongue.speed(v)) for g, v in own.speeds.items())
+    of = facts.groups.set_index("group").loc[list(own.speeds)]
+    parts = [
+        tongue(
+            "own_walk_of",
+            group=group,
+            share=tongue.percent(row["covered_own_walk"], row["population"]),
+            population=tongue.number(row["population"]),
+            covered=tongue.number(row["covered_own_walk"]),
+        )
+        for group, row in of.to_dict("index").items()
+    ]
+    first = tongue(
+        "own_walks",
+        walkers=walkers,
+        speed=tongue.speed(facts.walker.speed_m_s),
+        share=tongue.percent(own.covered, facts.population),
+        population=tongue.number(facts.population),
+        covered=tongue.number(own.covered),
+    )
+    return _joined(tongue, first, *parts)
+
+
 def say_uncovered(facts: Facts, tongue: Tongue) -> str:
     """Return how many people are not covered, and how many only from outside."""
     totals = facts.totals

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from accessibility.measures.tables import NO_DISTRICT, SERVED_COLUMNS, TOTAL, district_columns
+from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL, district_columns
 from accessibility.present.report.facts import NO_WAY
 
 if TYPE_CHECKING:
@@ -89,11 +89,12 @@ class Sheet:
 def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[str, Sheet]:
     """Return every table of the facts by name, in the order of the workbook; a data dictionary last, where given."""
     served, bars = (() if facts.service is None else _SERVED), (() if facts.sure is None else _BARS)
+    own = () if facts.own is None else _OWN
     sheets = [
-        Sheet("districts", facts.districts, (*_of_districts(facts.standard), *served, *bars)),
+        Sheet("districts", facts.districts, (*_of_districts(facts.standard), *served, *own, *bars)),
         Sheet("settings", facts.settings, (*_SETTINGS, *served)),
         Sheet("sensitivity", facts.sensitivity, _SENSITIVITY),
-        Sheet("groups", facts.groups, _GROUPS),
+        Sheet("groups", facts.groups, (*_GROUPS, *own)),
         Sheet("times", facts.times, _of_times(facts.standard)),
         Sheet("distances", facts.distances, _DISTANCES),
         Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"})), _BLACKSPOTS),
@@ -113,6 +114,9 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
     if facts.service is not None:
         after = [sheet.name for sheet in sheets].index("sensitivity")
         sheets.insert(after, Sheet("capacity", _called(facts.service.table), _CAPACITY))
+    if facts.own is not None:
+        after = [sheet.name for sheet in sheets].index("times")
+        sheets.insert(after, Sheet("own_walks", facts.own.table, _OWN_WALKS))
     if facts.held is not None:
         after = [sheet.name for sheet in sheets].index("frontier")
         sheets[after:after] = [
@@ -168,6 +172,7 @@ def summary_rows(facts: Facts) -> list[tuple[str, float | str, Kind]]:
         *((f"item_{name}", totals[name], "share") for name in ("covered_share", "covered_share_radius")),
         *_bar(facts.sure),
         *_served(facts),
+        *_own(facts),
         ("item_outside", facts.outside_people, "count"),
         ("item_choice_0", facts.choices["0"], "count"),
         ("item_choice_1", facts.choices["1"], "count"),
@@ -181,6 +186,16 @@ def _served(facts: Facts) -> list[tuple[str, float | str, Kind]]:
     kinds: tuple[Kind, ...] = ("count", "share", "count")
     told = zip(SERVED_COLUMNS, kinds, strict=True)
     return [] if facts.service is None else [(f"item_{name}", facts.totals[name], kind) for name, kind in told]
+
+
+def _own(facts: Facts) -> list[tuple[str, float | str, Kind]]:
+    """Return the totals of people covered by walkers of their own, where groups have some."""
+    if facts.own is None:
+        return []
+    return [
+        ("item_own_walk", facts.own.covered, "count"),
+        ("item_share_own_walk", facts.totals[OWN_COLUMNS[1]], "share"),
+    ]
 
 
 def _bar(sure: SureFacts | None) -> list[tuple[str, float | str, Kind]]:
@@ -282,6 +297,16 @@ _DISTRICTS = _columns(
 _BY_SETTING: Mapping[str, Kind] = {"_people": "count", "_covered_share": "share", "_covered_share_radius": "share"}
 _BARS = _columns({"share": "covered_share_low covered_share_high"}, "covered_share_low covered_share_high")
 _SERVED = _columns({"count": "served unserved", "share": "served_share"}, " ".join(SERVED_COLUMNS))
+_OWN = _columns({"count": "covered_own_walk", "share": "covered_share_own_walk"}, " ".join(OWN_COLUMNS))
+_OWN_WALKS = _columns(
+    {
+        "place": "district",
+        "code": "group:walks",
+        "count": "population covered uncovered unreached",
+        "share": "covered_share",
+    },
+    f"district group population {_COVERED}",
+)
 _CAPACITY = _columns(
     {
         "text": "id name",

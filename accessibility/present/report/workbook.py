@@ -14,7 +14,14 @@ from accessibility.errors import visible
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import Voice
 from accessibility.present.report.page import heading
-from accessibility.present.report.sentences import say_capacity, say_conditions, say_headline, say_proposal, say_served
+from accessibility.present.report.sentences import (
+    say_capacity,
+    say_conditions,
+    say_headline,
+    say_own_walks,
+    say_proposal,
+    say_served,
+)
 from accessibility.present.report.sheets import Sheet, summary_rows, tell_sheets
 from accessibility.sources.files import no_room, passing_folder, write_aside
 from accessibility.wording import percent_text
@@ -160,6 +167,7 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
     said = (
         ("item_headline", say_headline),
         ("item_capacity", say_served),
+        ("item_own_walks", say_own_walks),
         ("col_rule", say_conditions),
         ("item_capacity_rule", say_capacity),
         ("item_proposal", say_proposal),

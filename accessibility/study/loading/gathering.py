@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from accessibility.errors import InputError
+from accessibility.measures.walkers import others_of
 from accessibility.sources.checks import warn_of
 from accessibility.study.loading.context import Loading, input_files, study_bounds
 from accessibility.study.loading.people import load_people, place_people
@@ -12,7 +14,9 @@ from accessibility.study.loading.sites import districts_of, load_area, load_site
 from accessibility.study.loading.streets import check_together, load_heights, load_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from accessibility.demand import Demand
 
 
 def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> dict[str, Any]:
@@ -43,6 +47,7 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
     demand = inhabitants.demand.to_crs(network.crs)
+    _refuse_walkers(demand, settings.walking.groups or (), source)
     together = check_together(load, network, demand, area)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
     warn_of(source, findings)
@@ -59,3 +64,12 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
         "inputs": input_files(load),
         "findings": findings,
     }
+
+
+def _refuse_walkers(demand: Demand, groups: Iterable[str], source: str) -> None:
+    """Refuse walkers of groups that the people do not have, or that overlap."""
+    try:
+        others_of(demand, groups)
+    except InputError as error:
+        msg = f"{source}: walking.groups: {error}"
+        raise InputError(msg) from error
