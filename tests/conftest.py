@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -15,7 +16,7 @@ from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from browsing import Opened
     from fakeservers import FakeArchive, FakeServer
@@ -27,6 +28,18 @@ settings.register_profile(
     "project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")), max_examples=50
 )
 settings.load_profile("project")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Collect without looking for garbage, and never look through what was collected: it stays, and it is a lot."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
