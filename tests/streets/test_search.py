@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import CRS
 from searchworlds import World, oracle, stops, worlds
 
+from accessibility import Network, Walker
 from accessibility.streets import search
 from accessibility.streets.search.elimination import eliminate
 from accessibility.streets.search.impedance import IMPASSABLE
@@ -44,6 +46,38 @@ def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObjec
     expected = [{i: a[0] for i, a in enumerate(answers) if a and a[0] <= cutoff[i]} for answers in alone]
     assert found == expected
     assert all((np.diff(person[a:b]) > 0).all() for a, b in pairwise(start.tolist()))
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), st.data())
+def test_many_sites_searched_together_equal_each_alone(world: World, data: st.DataObject) -> None:
+    """Those of a few worlds again and again: enough that all junctions are worth eliminating."""
+    n = len(world.people)
+    farthest = st.integers(0, 20_000) | st.just(2**32 - 1)
+    cutoff = np.array(data.draw(st.lists(farthest, min_size=n, max_size=n)), np.uint32)
+    arcs = build_arcs(world.network, world.impedance)
+    people, sites = stops(world.people), stops(world.sites * 30)
+    start, *pairs = search.catchments(arcs, stops(world.sites), people, cutoff)
+    assert sorted(arcs.ladder.place.tolist()) == list(range(len(arcs)))
+    many, *found = search.catchments(arcs, sites, people, cutoff)
+    assert np.diff(many).tolist() == np.diff(start).tolist() * 30
+    for part, others in zip(pairs, found, strict=True):
+        assert others.tolist() == part.tolist() * 30
+
+
+def test_junctions_are_eliminated_for_many_far_searches_alone() -> None:
+    at = np.arange(900).reshape(30, 30)
+    streets = np.concatenate(
+        [np.stack(pair, -1).reshape(-1, 2) for pair in ((at[1:], at[:-1]), (at[:, 1:], at[:, :-1]))]
+    )
+    xy = np.stack(np.divmod(np.arange(900), 30), -1) * 100.0
+    town = Network(node_xy=xy, edges=streets, length_m=np.full(len(streets), 100.0), crs=CRS.from_epsg(32649))
+    far, near = np.array([2**31 - 2], np.uint32), np.array([90_000], np.uint32)
+    for several, cutoff, worth in ((50, far, True), (18, far, False), (50, near, False)):
+        arcs = build_arcs(town, town.impedance(Walker()))
+        places = [(edge, 0.5, 0) for edge in range(several)]
+        search.catchments(arcs, stops(places), stops([(0, 0.25, 0)]), cutoff)
+        assert ("ladder" in vars(arcs)) is worth
 
 
 @settings(max_examples=200, deadline=None)

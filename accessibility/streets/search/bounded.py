@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.elimination import by_node
+from accessibility.streets.search.lanes import LANES, spread, walk_home, within
 from accessibility.streets.search.multisource import NOBODY, bucket_shift
 from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
 
@@ -26,6 +28,8 @@ _1 = np.uint64(1)
 _FAR = np.uint32(0xFFFF_FFFF)
 _BATCH = 256  # sites a thread takes at a time
 _ROOM = 32  # entries of the queue to begin with
+_TRIED = 4  # sites that tell how large a ball is
+_LADDER = 20  # nodes touched in the time that it takes to eliminate one
 
 
 def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint32]) -> Pairs:
@@ -63,30 +67,85 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     rows = _along_the_curve(arcs, people)
     here = Stops(edge=people.edge[rows], fraction=people.fraction[rows], leg=people.leg[rows])
     wanted = (_first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
-    graph = (arcs.start, arcs.arcs, arcs.street)
-    costs = (arcs.impedance.along, arcs.impedance.against)
-    limit = int(wanted[4].max(initial=0))
-    everyone = (attach(arcs, here), wanted)
-    bounds = (np.uint64(limit), *_buckets(arcs, limit))
-    order = np.concatenate([_along_the_curve(arcs, sites), np.flatnonzero(sites.edge < 0)])
+    asked = _Asked(arcs=arcs, sites=sites, attached=attach(arcs, here), wanted=wanted)
+    order = _along_the_curve(arcs, sites)
+    tried = order[:0] if len(order) <= LANES else order[:: len(order) // _TRIED][:_TRIED]
+    first = asked.trace(tried)
+    order = order[~np.isin(order, tried)]
+    far = asked.is_far(len(order), first.touched / max(len(tried), 1))
+    size, search = (LANES, asked.spread) if far else (_BATCH, asked.trace)
+    batches = [order[at : at + size] for at in range(0, len(order), size)]
+    with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
+        return _by_site(len(sites.edge), [first, *pool.map(search, batches)])
 
-    def trace(batch: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:
-        there = (sites.edge[batch], sites.fraction[batch], sites.leg[batch])
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Of some sites how many people each reaches, ``person << 32 | cost`` of these, and how many nodes were touched."""
+
+    sites: NDArray[np.int64]
+    count: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    touched: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """The same people, looked for from some sites after others."""
+
+    arcs: Arcs
+    sites: Stops
+    attached: tuple[NDArray[np.uint32], NDArray[np.uint64]]
+    wanted: tuple[NDArray[Any], ...]
+
+    @property
+    def costs(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+        """What the edges cost, along and against."""
+        return self.arcs.impedance.along, self.arcs.impedance.against
+
+    def at(self, batch: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.uint32]]:
+        """Return where some sites stand, and their access legs."""
+        return self.sites.edge[batch], self.sites.fraction[batch], self.sites.leg[batch]
+
+    def is_far(self, left: int, touched: float) -> bool:
+        """Return whether the sites that are left are searched sooner from all of the network than each from its ball.
+
+        Counted in nodes that a bounded search touches, so that the answer hangs on no clock.
+        """
+        saved = touched - (len(self.arcs) + len(self.wanted[4])) / LANES
+        built = "ladder" in self.arcs.__dict__
+        return left * saved > (0 if built else _LADDER * len(self.arcs))
+
+    def trace(self, batch: NDArray[np.int64]) -> _Found:
+        """Search from each of some sites as far as people go."""
+        arcs, limit = self.arcs, int(self.wanted[4].max(initial=0))
+        shift, ring = _buckets(arcs, limit)
         count = np.zeros(len(batch), np.int64)
         # The system gives memory only where it is written to: no more than a catchment needs.
         nodes = (np.full(len(arcs), _FAR, np.uint32), np.empty(len(arcs), np.uint32))
-        persons = (np.full(len(rows), _FAR, np.uint32), np.empty(len(rows), np.uint32))
-        head = np.full(int(bounds[2]), NOBODY, np.uint32)
-        found, total = _trace(costs, graph, everyone, (*there, count), (nodes, persons, head), bounds)
+        persons = (np.full(len(self.wanted[4]), _FAR, np.uint32), np.empty(len(self.wanted[4]), np.uint32))
+        marks = (nodes, persons, np.full(int(ring), NOBODY, np.uint32))
+        graph, everyone = (arcs.start, arcs.arcs, arcs.street), (self.attached, self.wanted)
+        there, bounds = (*self.at(batch), count), (np.uint64(limit), shift, ring)
+        found, total, touched = _trace(self.costs, graph, everyone, there, marks, bounds)
         found = found[:total].copy()
         for first, last in pairwise(np.concatenate([[0], np.cumsum(count)]).tolist()):
             found[first:last].sort()
-        return count, found
+        return _Found(batch, count, found, int(touched))
 
-    batches = [order[at : at + _BATCH] for at in range(0, len(order), _BATCH)]
-    with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
-        parts = list(pool.map(trace, batches))
-    return _by_site(order, parts)
+    def spread(self, batch: NDArray[np.int64]) -> _Found:
+        """Search from some sites together, everywhere."""
+        ladder, street = self.arcs.ladder, self.arcs.street[self.sites.edge[batch]]
+        cutoff, rows = self.wanted[4:]
+        labels = np.full((len(self.arcs), LANES), UNREACHED, np.uint32)
+        arcs = (ladder.start, ladder.to, ladder.up, ladder.down)
+        spread(arcs, (self.costs, ladder.place[street]), self.at(batch), labels)
+        near = np.full((len(rows), LANES), UNREACHED, np.uint32)
+        walk_home(self.attached, ladder.place, labels, near)
+        _walk_straight(self.costs, self.wanted, self.at(batch), near)
+        found = np.empty((LANES, len(rows) + 1), np.uint64)
+        count = within(near, np.argsort(rows), rows, cutoff, found)[: len(batch)]
+        return _Found(batch, count, np.concatenate([found[lane, :several] for lane, several in enumerate(count)]))
 
 
 def _along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
@@ -128,15 +187,15 @@ def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64(shift), np.uint64(1 << ((min(arcs.longest_arc, limit) >> shift) + 2).bit_length())
 
 
-def _by_site(order: NDArray[np.int64], parts: list[tuple[NDArray[np.int64], NDArray[np.uint64]]]) -> Pairs:
-    """Return the pairs of all batches in the order of the sites."""
-    count = np.zeros(len(order), np.int64)
-    for at, (of_sites, _) in zip(range(0, len(order), _BATCH), parts, strict=True):
-        count[order[at : at + _BATCH]] = of_sites
+def _by_site(sites: int, parts: list[_Found]) -> Pairs:
+    """Return the pairs of all parts in the order of the sites."""
+    count = np.zeros(sites, np.int64)
+    for part in parts:
+        count[part.sites] = part.count
     start = np.concatenate([[0], np.cumsum(count)])
     person, cost = np.empty(start[-1], np.int32), np.empty(start[-1], np.uint32)
-    for at, (of_sites, found) in zip(range(0, len(order), _BATCH), parts, strict=True):
-        _deal(order[at : at + _BATCH], of_sites, found, (start, person, cost))
+    for part in parts:
+        _deal(part.sites, part.count, part.words, (start, person, cost))
     return start, person, cost
 
 
@@ -153,17 +212,15 @@ def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
-    """Count whom each site reaches; return ``person << 32 | cost`` of all of them, site by site, and how many."""
+def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count whom each site reaches; return ``person << 32 | cost`` of all, how many, and touched nodes."""
     at_node, wanted = people
     (reached, touched), (near, met), head = marks
     count, room = sites[3], _ROOM
     queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
     found = np.empty(4096, np.uint64)
-    total = 0
+    total, everywhere = 0, _0
     for s in range(sites[0].size):
-        if sites[0][s] < 0:
-            continue
         here = (np.uint64(sites[0][s]), sites[1][s], np.uint64(sites[2][s]))
         known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
         # The queue was full: begin again with room for twice as many. The room stays for the sites after this one.
@@ -189,7 +246,17 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
             reached[np.uint64(touched[k])] = _FAR
         count[s] = several
         total += several
-    return found, total
+        everywhere += known
+    return found, total, everywhere
+
+
+@kernel
+def _walk_straight(costs, wanted, sites, near):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Note who stands on the edge of a site, in its column."""
+    met = np.empty(0, np.uint32)  # nobody in it is new: the columns hold no `_FAR`
+    for s in range(sites[0].size):
+        here = (np.uint64(sites[0][s]), sites[1][s], np.uint64(sites[2][s]))
+        _meet_on_edge(costs, wanted, here, (near[:, s], met), _0)
 
 
 @helper

@@ -7,13 +7,14 @@ network and less of one with many bends. A search then labels what was taken out
 before the core is searched, and once downwards after.
 
 That is the contraction of contraction hierarchies (Geisberger, Sanders, Schultes and Delling 2008), stopped before
-shortcuts multiply: by degree alone, without a search for witnesses.
+shortcuts multiply: by degree alone, without a search for witnesses. For searches that go far from many sites it is not
+stopped (`Ladder`): of streets, four arcs a junction are left in all.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
@@ -32,6 +33,10 @@ _NONE = np.uint32(0xFFFF_FFFF)
 _32 = np.uint64(32)
 _1 = np.uint32(1)
 _ENOUGH = 0.001  # a round that takes out less than this share of the nodes is the last of its degree
+_SHARE = 8  # of the nodes left, a power of a half: where all go, those with more have a turn after a round with less
+_FEWEST = 2  # neighbours of the nodes that go first: bends and dead ends
+_ROOM = 4  # arcs there is room for, times those there are to begin with
+_IDLE = np.int64(-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,7 +106,7 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
     )
 
 
-def _linked(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Impedance) -> _Pool:
+def _linked(edges: NDArray[np.integer[Any]], rank: NDArray[np.uint32], impedance: Impedance) -> _Pool:
     """Return each node's first arc and degree; each arc's end, costs out and in, and the next arc of its node."""
     n, m = len(rank), len(edges)
     to, out, into, following = (np.empty(2 * m, np.uint32) for _ in range(4))
@@ -120,6 +125,58 @@ def _taken_out(pool: _Pool) -> tuple[NDArray[np.uint32], ...]:
     slots = (np.empty((n, SLOTS), np.uint32), np.empty((n, SLOTS), np.uint32), np.empty((n, SLOTS), np.uint32))
     done = _take_out(pool, (order, *slots), (left, spare, np.zeros(n, np.uint8)), np.uint32(SLOTS))
     return tuple(array[:done].copy() for array in (order, *slots))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ladder:
+    """Every node eliminated: all arcs lead to nodes that went later.
+
+    Parameters
+    ----------
+    place
+        ``(n,)`` uint32 place of each node in the order in which they went.
+    start
+        ``(n + 1,)`` int64 where the arcs of each place begin.
+    to
+        ``(a,)`` uint32 place that an arc leads to, a later one.
+    up, down
+        ``(a,)`` uint32 cost of the arc, and of the way back along it, in the direction of the search; impassable where
+        there is none.
+    """
+
+    place: NDArray[np.uint32]
+    start: NDArray[np.int64]
+    to: NDArray[np.uint32]
+    up: NDArray[np.uint32]
+    down: NDArray[np.uint32]
+
+
+def build_ladder(edges: NDArray[np.integer[Any]], impedance: Impedance, count: int) -> Ladder:
+    """Return the ladder of `count` nodes for a search from the sites, that is on the reversed graph.
+
+    Parameters
+    ----------
+    edges
+        ``(m, 2)`` nodes, neighbours in space close together.
+    impedance
+        Cost of each edge along and against.
+    count
+        How many nodes there are.
+    """
+    order = np.arange(count, dtype=np.uint32)
+    pool = _linked(edges, order, impedance)
+    room, done = _ROOM, False
+    while not done:
+        rungs = tuple(np.empty(room * int(pool[1].sum()) + 1, np.uint32) for _ in range(3))
+        first, several = _laid(pool, rungs)
+        order, done = _eliminate(rungs, first, several)
+        room *= 2
+    place = np.empty(count, np.uint32)
+    place[order] = np.arange(count, dtype=np.uint32)
+    start = np.concatenate([[0], np.cumsum(several[order])])
+    at = np.arange(start[-1]) + np.repeat(first[order] - start[:-1], several[order])
+    to, up, down = (rung[at] for rung in rungs)
+    return Ladder(place=place, start=start, to=place[to], up=up, down=down)
 
 
 @kernel
@@ -310,3 +367,93 @@ def _core(pool, place, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             at += np.uint64(1)
             start[at] = total
     return start, arcs
+
+
+@kernel
+def _laid(pool, rungs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Lay the arcs of each node together; return where those of each begin, the end as well, and how many there are."""
+    head, degree, ends, leaving, arriving, following = pool
+    to, out, into = rungs
+    first, several = np.empty(head.size + 1, np.int64), np.empty(head.size, np.int64)
+    at = 0
+    for node in range(head.size):
+        first[node], several[node] = at, degree[node]
+        arc = head[node]
+        while arc != _NONE:
+            i = np.uint64(arc)
+            to[at], out[at], into[at] = ends[i], leaving[i], arriving[i]
+            at += 1
+            arc = following[i]
+    first[head.size] = at
+    return first, several
+
+
+@kernel
+def _eliminate(rungs, first, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+    """Take every node out; return their order, and whether there was room for all arcs.
+
+    The arcs of a node stand together, and move to the end when they get more than there is room for: those of a node
+    that is out stay where they are.
+    """
+    to, out, into = rungs
+    n, used = several.size, first[-1]
+    room = several.copy()
+    order, left = np.empty(n, np.uint32), np.arange(n, dtype=np.uint32)
+    seen, locked = np.full(n, _IDLE, np.int64), np.zeros(n, np.uint32)
+    done, waiting, limit, turn = 0, n, _FEWEST, 0
+    while waiting > 0:
+        turn += 1
+        before, kept, least = done, 0, n
+        for i in range(waiting):
+            node = np.uint64(left[i])
+            # Nodes of a round are no neighbours of each other: long chains would else be undone from one end.
+            if several[node] > limit or locked[node] == turn:
+                left[kept] = node
+                kept += 1
+                least = min(least, several[node])
+                continue
+            order[done] = node
+            done += 1
+            own, beyond = first[node], first[node] + several[node]
+            for k in range(own, beyond):
+                end = np.uint64(to[k])
+                locked[end] = turn
+                at, past = first[end], first[end] + several[end]
+                # The arc to the node goes, the last one takes its place.
+                past -= 1
+                for j in range(at, past):
+                    if to[j] == node:
+                        to[j], out[j], into[j] = to[past], out[past], into[past]
+                        break
+                for j in range(at, past):
+                    seen[np.uint64(to[j])] = j
+                for q in range(own, beyond):
+                    # The search comes from this end down to the node, and goes on from it up to the other.
+                    other, there, back = np.uint64(to[q]), _sum(into[k], out[q]), _sum(into[q], out[k])
+                    if q == k or (there == IMPASSABLE and back == IMPASSABLE):
+                        continue
+                    j = seen[other]
+                    if j != _IDLE:
+                        out[j], into[j] = min(out[j], there), min(into[j], back)
+                        continue
+                    if past - at == room[end]:
+                        room[end] = max(2 * room[end], 4)
+                        if used + room[end] > to.size:
+                            return order, False
+                        for j in range(past - at):
+                            to[used + j], out[used + j], into[used + j] = to[at + j], out[at + j], into[at + j]
+                            seen[np.uint64(to[at + j])] = used + j
+                        past += used - at
+                        at = used
+                        first[end] = at
+                        used += room[end]
+                    to[past], out[past], into[past] = other, there, back
+                    seen[other] = past
+                    past += 1
+                for j in range(at, past):
+                    seen[np.uint64(to[j])] = _IDLE
+                several[end] = past - at
+        waiting = kept
+        if done - before <= kept >> _SHARE:
+            limit = max(limit + 1, least)
+    return order, True

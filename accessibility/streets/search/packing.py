@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from accessibility.streets.search.compiling import kernel
-from accessibility.streets.search.elimination import SLOTS, Hierarchy, by_node, eliminate
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import SLOTS, Hierarchy, Ladder, build_ladder, by_node, eliminate
+from accessibility.streets.search.impedance import IMPASSABLE, Impedance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.streets.search.impedance import Impedance
 
 _32 = np.uint64(32)
 _LOW = np.uint64(0xFFFF_FFFF)
@@ -100,6 +100,15 @@ class Arcs:
     def __len__(self) -> int:
         """Return the number of nodes."""
         return len(self.start) - 1
+
+    @cached_property
+    def ladder(self) -> Ladder:
+        """All nodes eliminated, for searches that go far; made when it is first asked for."""
+        gates = np.unique(np.stack([self.home, self.street], axis=-1)[self.home != self.street], axis=0)
+        along = np.concatenate([self.impedance.along, np.zeros(len(gates), np.uint32)])
+        against = np.concatenate([self.impedance.against, np.full(len(gates), IMPASSABLE)])
+        edges = np.concatenate([self.home, gates])
+        return build_ladder(edges, Impedance(along=along, against=against), len(self))
 
     def turned(self) -> Arcs:
         """Return the same arcs by the node they lead to."""
