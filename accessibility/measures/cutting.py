@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.measures.contours import FLAT
+from accessibility.measures.marching import FLAT
 from accessibility.streets.search import split_labels
 from accessibility.streets.search.impedance import IMPASSABLE
 from accessibility.streets.search.stops import NO_LABEL
@@ -52,20 +52,19 @@ class Pieces:
 
     def segments(self, shape_xy: NDArray[np.float64], shape_start: NDArray[np.int64]) -> Segments:
         """Return the straight parts of the pieces along the drawn lines of their edges: a network's vertices."""
-        first, last = shape_start[self.edge], shape_start[self.edge + 1] - 1
-        step = np.hypot(*np.diff(shape_xy, axis=0).T)
-        along = np.concatenate([[0.0], np.cumsum(step)])
-        drawn = along[last] - along[first]
-        many = last - first
+        first, many = shape_start[self.edge], np.diff(shape_start)[self.edge] - 1
         piece = np.repeat(np.arange(len(many)), many)
-        vertex = np.arange(len(piece)) + np.repeat(first - (np.cumsum(many) - many), many)
-        begin, end = (along[first] + drawn * self.start)[piece], (along[first] + drawn * self.stop)[piece]
-        from_m, to_m = np.maximum(along[vertex], begin), np.minimum(along[vertex + 1], end)
+        before = np.cumsum(many) - many
+        vertex = np.arange(len(piece)) + np.repeat(first - before, many)
+        step = np.hypot(*(shape_xy[vertex + 1] - shape_xy[vertex]).T)
+        along = np.concatenate([[0.0], np.cumsum(step)])
+        drawn = along[before + many] - along[before]
+        begin, end = (along[before] + drawn * self.start)[piece], (along[before] + drawn * self.stop)[piece]
+        from_m, to_m = np.maximum(along[:-1], begin), np.minimum(along[1:], end)
         some = to_m > from_m
-        piece, vertex, begin, end, from_m, to_m = (part[some] for part in (piece, vertex, begin, end, from_m, to_m))
-        part = np.clip((np.column_stack([from_m, to_m]) - along[vertex, None]) / step[vertex, None], 0.0, 1.0)[
-            ..., None
-        ]
+        part = np.column_stack([from_m - along[:-1], to_m - along[:-1]])[some] / step[some, None]
+        part, vertex, piece = np.clip(part, 0.0, 1.0)[..., None], vertex[some], piece[some]
+        begin, end, to_m = begin[some], end[some], to_m[some]
         return Segments(
             ends=shape_xy[vertex, None] * (1.0 - part) + shape_xy[vertex + 1, None] * part,
             piece=piece,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
-from accessibility.measures.contours import FLAT, PIN, ROUND, Strokes, draw_contours
+from accessibility.measures.contours import Strokes, draw_contours, interpolate
 from accessibility.measures.cutting import cut_edges, draw_exactly, nest_areas, node_costs, place_along
+from accessibility.measures.marching import FLAT, PIN, ROUND
 from accessibility.standards import CM_PER_M, MS_PER_S, Rule, Standard
 from accessibility.streets import search
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
     from numpy.typing import NDArray
+    from pyproj import CRS
 
     from accessibility.measures.coverage import Coverage
     from accessibility.streets.network import Network
@@ -30,6 +33,10 @@ _S_PER_MIN = 60.0
 _M_PER_KM = 1_000.0
 _CELLS = 5  # to a side of a street: of 30 m, cells of 6 m
 _SPECK_M = 0.001
+_LATTICE_M = 1_000.0
+_WORTH = 4  # places to a node of a lattice
+_SAMPLE = 500
+_TENTH_MM_DEG = 1e-9
 _RING = 256  # vertices of a circle: it lies inside the true one, by 0.4 m of 5 km at most
 
 
@@ -131,8 +138,10 @@ def trace_service_areas(
             serving = drawn & coverage.snapped.sites.snapped
             reach = _Reach.of(coverage, network, serving, rules)
             strokes = reach.bands(rules, side_m)
-            drawn_m = draw_exactly(strokes) if exact else draw_contours(strokes, side_m / _CELLS)
-            areas = [_in_degrees(area, network) for area in drawn_m]
+            if exact:
+                areas = [_in_degrees(area, network) for area in draw_exactly(strokes)]
+            else:
+                areas = draw_contours(strokes, side_m / _CELLS, partial(_degrees, crs=network.crs))
         rows += [_row(rule, int(serving.sum())) for rule in rules]
         shapes += nest_areas(areas) if exact or measure == "radius" else areas
     return gpd.GeoDataFrame(rows, geometry=shapes, crs=WGS84)
@@ -222,6 +231,13 @@ class _Reach:
             unit_m=unit_m,
         )
 
+    @cached_property
+    def at_node(self) -> NDArray[np.int64]:
+        """Cost from each node, inside a compound where an edge ends there."""
+        at_node, at_ends = node_costs(self.graph, self.labels)
+        np.minimum.at(at_node, self.graph.edges, at_ends)
+        return at_node
+
     def bands(self, rules: Sequence[Rule], side_m: float) -> list[Strokes]:
         """Return what each limit, shorter before longer, adds to the area of those before it."""
         done = np.zeros(len(self.graph.edges), np.bool_)
@@ -235,8 +251,7 @@ class _Reach:
         over a cut.
         """
         pieces = cut_edges(self.graph, self.stops, self.labels, limit)
-        at_node, at_ends = node_costs(self.graph, self.labels)
-        np.minimum.at(at_node, self.graph.edges, at_ends)
+        at_node = self.at_node
         left_m = (limit - at_node) * self.unit_m
         roomy = pieces.whole & (left_m[self.graph.edges[pieces.edge]] >= side_m).all(axis=1)
         new = ~done[pieces.edge]
@@ -287,3 +302,17 @@ def _in_degrees(area: Any, network: Network) -> Any:
     import shapely  # noqa: PLC0415
 
     return shapely.transform(area, lambda xy: transform(xy, network.crs, WGS84))
+
+
+def _degrees(xy: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
+    """Return many places in degrees: between those of a lattice of a kilometre, if that is right to a tenth of a mm."""
+    low = np.floor(xy.min(axis=0) / _LATTICE_M) - 1.0
+    columns, rows = (np.floor(xy.max(axis=0) / _LATTICE_M) - low).astype(np.int64) + 3
+    if columns * rows * _WORTH > len(xy):
+        return transform(xy, crs, WGS84)
+    at = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+    known = transform((at + low) * _LATTICE_M, crs, WGS84).reshape(rows, columns, 2)
+    found = interpolate(xy / _LATTICE_M - low, known)
+    some = slice(None, None, max(len(xy) // _SAMPLE, 1))
+    off = np.abs(found[some] - transform(xy[some], crs, WGS84)).max()
+    return found if off < _TENTH_MM_DEG else transform(xy, crs, WGS84)  # NaN, of places without degrees, is not below

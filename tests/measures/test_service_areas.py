@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from accessibility import (
     read_study,
 )
 from accessibility.geo.projection import WGS84, transform
+from accessibility.measures.contours import interpolate
 from accessibility.measures.service_areas import SIDE_M, standard_bands, trace_service_areas
 from accessibility.standards import SETTINGS
 from accessibility.streets.snapping import Positions
@@ -315,6 +317,24 @@ def test_the_longer_limit_covers_the_shorter_to_the_last_digit(
     assert again.geom_equals_exact(found[[2, 3, 0, 1]].reset_index(drop=True), 0).all()
 
 
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_rings_of_few_vertices_are_nested_too(seed: int) -> None:
+    # Where a small ring ran along a larger one, one kept its vertices and the other did not.
+    rng = np.random.default_rng(seed)
+    for _ in range(15):
+        xy = rng.integers(0, 13, (6, 2)) * rng.uniform(5.0, 60.0)
+        edges = np.column_stack([np.arange(5), np.arange(1, 6)])
+        length = np.maximum(np.hypot(*(xy[1:] - xy[:-1]).T), 1.0)
+        network = Network(node_xy=xy + worlds.ORIGIN, edges=edges, length_m=length, crs=worlds.CRS)  # type: ignore[arg-type]
+        sites = worlds.outlets((xy[:3] + rng.uniform(-30, 30, (3, 2))).tolist())
+        metres = np.unique(rng.integers(1, 30, 4))
+        found = trace_service_areas(
+            measure_coverage(network, NOBODY, sites), network, [Rule.distance(m / 1_000) for m in metres], side_m=80.0
+        ).geometry
+        assert found.is_valid.all()
+        assert all(longer.covers(shorter) for shorter, longer in pairwise(found))
+
+
 @settings(max_examples=25)
 @given(towns(), st.sampled_from([5.0, 30.0, 80.0]))
 def test_areas_are_a_cell_from_the_exact_ones_at_most(town: tuple[Network, Sites, list[float]], side_m: float) -> None:
@@ -390,3 +410,12 @@ def coordinates(points: NDArray[np.object_]) -> NDArray[np.float64]:
 
 def test_the_sample_county_street_by_street(sample: Path, cache: Path) -> None:
     assert_agreement(read_study(sample, cache=cache))
+
+
+def test_between_the_nodes_of_a_lattice_lies_what_a_cubic_says() -> None:
+    def surface(x: Any, y: Any) -> Any:
+        return np.stack([x**3 - 2 * x * y + y, x * y**3 + y**2], axis=-1)
+
+    at = np.random.default_rng(1).uniform(1, 4, (50, 2))
+    known = surface(*np.meshgrid(np.arange(6.0), np.arange(7.0)))
+    assert interpolate(at, known) == pytest.approx(surface(*at.T), rel=1e-12)
