@@ -7,14 +7,20 @@ import itertools
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import accessibility
+from accessibility.sources.checks import NOTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PACKAGE = Path(accessibility.__file__).parent
 ERRORS = {
     *("InputError", "OutputError", "UnprovenError", "InfeasibleError", "UnknownSiteError", "CallError", "SolverError"),
     *("_CutError", "ValueError", "_refuse"),
 }
+FINDINGS = {"Finding", "WeighedFinding", "ReadingFinding", "OutsideFinding", "_site_finding", "_rule_finding", "note"}
 THROUGH = {
     *("len", "str", "repr", "int", "float", "sorted", "list", "sum", "one_line", "visible", "join", "map", "max")
 }
@@ -55,6 +61,24 @@ class Module:
         return [
             Raised(name, form) for call in calls if call.args for form in self.forms(call.args[0], self.around(call))
         ]
+
+    @property
+    def found(self) -> list[Raised]:
+        """The sentences of all findings made in the module; also those that a table of counts and texts holds."""
+        name = self.path.relative_to(PACKAGE).as_posix()
+        told = [(text, "", "") for text in self._findings()]
+        told += [(text, "{n} ", ending) for node in self.nodes for text, ending in counted(node)]
+        return [
+            Raised(name, f"{before}{form}{after}")
+            for text, before, after in told
+            for form in self.forms(text, self.around(text))
+        ]
+
+    def _findings(self) -> Iterator[ast.expr]:
+        for call in (node for node in self.nodes if isinstance(node, ast.Call) and named(node.func) in FINDINGS):
+            yield from (word.value for word in call.keywords if word.arg in ("message", "text"))
+            if named(call.func) in ("note", "_site_finding") and len(call.args) > 1:
+                yield call.args[-1 if named(call.func) == "_site_finding" else 1]
 
     def around(self, node: ast.expr) -> ast.AST:
         """Return the innermost function in which a node stands."""
@@ -148,10 +172,35 @@ def assigned(scope: ast.AST, name: str) -> list[ast.expr]:
     return found
 
 
+def counted(node: ast.AST) -> list[tuple[ast.expr, str]]:
+    """Return the texts of a table of findings, each of which follows a number; and what follows the text."""
+    rows: list[tuple[ast.expr | None, ast.expr]] = []
+    ending = ""
+    match node:
+        case ast.Dict(keys=codes, values=values):
+            rows = list(zip(codes, values, strict=True))
+        case ast.Assign(targets=[ast.Subscript(slice=code)], value=value):
+            rows = [(code, value)]
+        case ast.Assign(targets=[ast.Name(id="said")], value=ast.Tuple(elts=elements)):
+            triples = [row.elts for row in elements if isinstance(row, ast.Tuple)]
+            rows, ending = [(code, ast.Tuple(elts=rest)) for code, *rest in triples], " ({ids})"
+    return [
+        (value.elts[1], ending)
+        for code, value in rows
+        if isinstance(code, ast.Constant) and (code.value in NOTES or "-" in str(code.value))
+        if isinstance(value, ast.Tuple) and texts_in(value.elts[1])
+    ]
+
+
 @cache
 def modules() -> tuple[Module, ...]:
     """Return the modules of the package."""
     return tuple(Module(path) for path in sorted(PACKAGE.rglob("*.py")))
+
+
+def findings() -> list[Raised]:
+    """Return every sentence that a finding on the inputs can hold."""
+    return [found for module in modules() for found in module.found]
 
 
 def sentences() -> list[Raised]:

@@ -17,9 +17,17 @@ if TYPE_CHECKING:
 
     from accessibility.cli.options import Progress
     from accessibility.study.study import Study
+    from accessibility.wording import Language
 
 
-def run_check(path: Path, progress: Progress, out: Path | None = None, *, workers: int | None = None) -> dict[str, Any]:
+def run_check(
+    path: Path,
+    progress: Progress,
+    out: Path | None = None,
+    *,
+    workers: int | None = None,
+    language: Language = "en",
+) -> dict[str, Any]:
     """Return what a study's inputs hold, and what every finding on them is worth in points of coverage.
 
     That takes a coverage run or a few: a finding without its worth leaves open whether it matters.
@@ -34,6 +42,8 @@ def run_check(path: Path, progress: Progress, out: Path | None = None, *, worker
         Where ``quality.csv`` is written; nothing is written if None.
     workers
         Threads on which findings are weighed; all processors if None.
+    language
+        In which ``quality.csv`` tells the findings.
 
     Returns
     -------
@@ -61,7 +71,7 @@ def run_check(path: Path, progress: Progress, out: Path | None = None, *, worker
     with limited_threads(workers):
         quality = measure_quality(study)
     if table is not None:
-        write_csv(quality.table, table)
+        write_csv(quality.table_in(language), table)
     sites, demand = study.sites, study.demand
     placed = study.site_district.notna().to_numpy()
     read = {
@@ -100,7 +110,7 @@ def _walking_text(study: Study) -> str:
     sloping = walker.slope and study.settings.inputs.elevation is not None
     parts = [
         f"{walker.speed_m_s:g} m/s",
-        f"slopes by {function}" if sloping else "flat",
+        f"slopes by {function}" if sloping else "all streets flat",
         f"stairs {walker.stairs_factor:g} times as long",
         f"{walker.signal_delay_s:g} s at a signal",
         f"access table {table.access}",

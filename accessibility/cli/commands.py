@@ -148,7 +148,7 @@ def check(
     from accessibility.cli.checking import run_check  # noqa: PLC0415
 
     with progress_bar(quiet=quiet) as progress:
-        facts = run_check(study, progress, out, workers=workers)
+        facts = run_check(study, progress, out, workers=workers, language=console_language(lang))
     if as_json:
         print_json(facts)
     elif not quiet:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from accessibility.cli.factfinding import tell_held
 from accessibility.errors import visible
+from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.language import Tongue
 from accessibility.present.report.sureness import say_held, say_instead, say_must_have
 from accessibility.siting.objectives import say_objective
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     from accessibility.present.report.sureness import HeldFacts
     from accessibility.siting import SitingPlan
 
-_WORTH = re.compile(r", coverage would change by [+-][\d.]+ points")  # stands before the sentence already
+_WORTH = {  # stands before the sentence already
+    "en": re.compile(r", coverage would change by [+-][\d.]+ points"),
+    "zh": re.compile(r"\uff0c覆盖率将变化[+-][\d.]+个百分点"),
+}
 _MOST_FINDINGS = 40
 _MOST_DISTRICTS = 15
 _MOST_SITES = 20
@@ -149,6 +153,12 @@ class Speech:
         except KeyError:
             return names.setting(word)
 
+    def place(self, name: str) -> str:
+        """Return the name of a district, of the total, or of no district."""
+        if self.language == "en":
+            return name
+        return {TOTAL: self.term(TOTAL), NO_DISTRICT: Tongue(self.language)("none_district")}.get(name, name)
+
     def title(self, finding: dict[str, Any]) -> str:
         """Return what kind of finding it is, in a few words."""
         try:
@@ -163,6 +173,14 @@ class Speech:
         people, covered = float(row["population"]), float(row["covered"])
         share = self.percent(covered, people)
         return self("headline_short", people=f"{people:,.0f}", covered=f"{covered:,.0f}", share=share)
+
+    def input(self, kind: str, file: str) -> str:
+        """Return what an input is called: a file by its role in the study, with its group of people if it has one."""
+        if not file:
+            return self(f"read_{kind}")
+        role, _, group = file.partition(" ")
+        named = file if self.language == "en" else f"{Tongue(self.language).or_else(f'role_{role}', role)} {group}"
+        return self("read_file", name=named.strip())
 
     def list(self, names: Iterable[str]) -> str:
         """Return names in a row."""
@@ -185,8 +203,8 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     console.print(table)
     for note in result.bars.get(language, ()):
         console.print(_text(note))
-    for note in result.notes if language == "en" else ():
-        console.print(_text(note))
+    for note in result.notes:
+        console.print(_text(message_text(note, language)))
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
     _print_findings(console, told, result.warnings, say)
     if result.plan is not None:
@@ -216,11 +234,12 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> N
         text += say("proof", objective=objective, unit=Wording("names", say.language)(of), bound=bound, gap=gap)
     console.print(_text(text, style="bold"))
     if plan.message:
-        console.print(_text(plan.message))
+        console.print(_text(message_text(plan.message, say.language)))
     if plan.closed:
         console.print(_text(say("to_close", sites=say.list(map(str, plan.closed)))))
     heads = (say(f"col_{key}") for key in ("id", "name", "kind", "cost", "gained", "after"))
     table = Table("", *heads, box=None, header_style="dim")
+    _fold(table)
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
         figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", say.percent(row["covered_share"]))
         words = (str(row["id"]), str(row["name"]), say.term(str(row["kind"])))
@@ -313,7 +332,9 @@ def print_timings(stages: list[dict[str, Any]], language: Language = "en") -> No
     whole = {name: sum(stage[name] for stage in stages) for name in ("cpu_s", "wall_s")}
     for stage in [*stages, {"stage": say("in_all"), **whole, "peak_mb": stages[-1]["peak_mb"]}]:
         peak = "" if stage["peak_mb"] is None else f"{stage['peak_mb']:,.0f}"
-        table.add_row(_text(stage["stage"]), f"{stage['cpu_s']:.2f}", f"{stage['wall_s']:.2f}", peak)
+        table.add_row(
+            _text(message_text(stage["stage"], language)), f"{stage['cpu_s']:.2f}", f"{stage['wall_s']:.2f}", peak
+        )
     Console(stderr=True, highlight=False, soft_wrap=True).print(table)
 
 
@@ -322,9 +343,10 @@ def print_check(facts: dict[str, Any], language: Language = "en") -> None:
     console = Console(highlight=False, soft_wrap=True)
     say = Speech(language)
     table = Table(say("input"), say("what_was_read"), box=None, header_style="dim")
+    _fold(table)
     for name, text in facts["read"].items():
         kind, _, file = name.partition(" ")
-        table.add_row(_text(say("read_file", name=file) if file else say(f"read_{kind}")), _text(text))
+        table.add_row(_text(say.input(kind, file)), _text(message_text(text, language)))
     console.print(table)
     console.print(_text(say.headline(facts["headline"], facts["totals"]), style="bold"))
     if not facts["warnings"]:
@@ -351,10 +373,11 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         worth = " " * 7 if points is None else f"{round(points, 2) + 0.0:+7.2f}"
         mark = _text("! " if suspect else "  ", style="yellow")
         place = f" [{finding['district']}]" if finding["district"] else ""
-        message = _WORTH.sub("", finding["message"])
+        told_so = message_text(finding["message"], say.language)
+        message = _WORTH[say.language].sub("", told_so)
         if say.language != "en":
-            told_so = message_text(message, say.language)
-            message = say("titled" if told_so == message else "told", title=say.title(finding), message=told_so)
+            known = "titled" if told_so == finding["message"] else "told"
+            message = say(known, title=say.title(finding), message=message)
         text = f"{worth}  {finding['input']}: {message}{place}"
         console.print(mark + _text(text, style="" if suspect else "dim"))
     if len(told) > _MOST_FINDINGS:
@@ -362,6 +385,12 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
     if len(told) < len(findings):
         text = say("small_findings", n=len(findings) - len(told), least=_LEAST_POINTS)
         console.print(_text(text, style="dim"))
+
+
+def _fold(table: Table) -> None:
+    """Let texts without spaces go on in the next line, rather than end where the terminal does."""
+    for column in table.columns:
+        column.overflow = "fold"
 
 
 def _text(text: str, style: str = "") -> Text:
@@ -378,16 +407,16 @@ def _print_snap(console: Console, rows: list[dict[str, Any]], say: Speech) -> No
     """Print how far people live from their street: the districts with most people far from one, and the total."""
     *districts, total = rows
     shown = sorted(districts, key=lambda row: -row["over_100_m_people"])[:_MOST_DISTRICTS]
-    heads = (say("to_the_street"), say("people"), "p50 m", "p95 m", "max m", "> 100 m", say("over_limit"))
+    heads = (
+        say(key) for key in ("to_the_street", "people", "snap_p50", "snap_p95", "snap_max", "snap_far", "over_limit")
+    )
     table = Table(*heads, box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in [*shown, total]:
         metres = ["" if row[c] is None else f"{row[c]:,.0f}" for c in ("snap_p50_m", "snap_p95_m", "snap_max_m")]
         people = [f"{row[c]:,.0f}" for c in ("population", "over_100_m_people", "beyond_limit_people")]
-        table.add_row(
-            _text(say.term(row["district"]) if row is total else row["district"]), people[0], *metres, *people[1:]
-        )
+        table.add_row(_text(say.place(row["district"])), people[0], *metres, *people[1:])
     console.print(table)
     if len(shown) < len(districts):
         console.print(_text(say("districts_left", n=len(districts) - len(shown))))

@@ -122,7 +122,12 @@ def _stop(number: int, _: object) -> None:
     abandon()
     with suppress(OSError, ValueError):
         shown = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # the bar of progress hides the cursor
-        os.write(2, f"{shown}stopped: nothing was written, nothing half-made was left\n".encode())
+        os.write(
+            2,
+            f"{shown}{Wording('console', asked_language())('stopped')}\n".encode(
+                sys.stderr.encoding or "utf-8", "replace"
+            ),
+        )
     os._exit(128 + number)
 
 

@@ -300,7 +300,7 @@ def _write(
     kept = None if options.overwrite else earlier_run(pack.folder, study, record)
     facts = find_facts(measured, date=date)
     with write_run(pack.folder, record, kept) as aside:
-        _write_tables(study, measured, areas, aside)
+        _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")
         write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
         dictionary = _dictionary(measured)
@@ -348,11 +348,11 @@ def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerS
     )
 
 
-def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path) -> None:
+def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path, language: str) -> None:
     write_csv(measured.districts, folder / "districts.csv")
     people = with_certainty(with_own_people(demand_table(measured.now, study.district), measured.own), measured.sure)
     write_geoparquet(people, folder / "demand.parquet")
-    write_csv(measured.quality.table, folder / "quality.csv")
+    write_csv(measured.quality.table_in(language), folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
     if measured.now.service is not None:
         write_csv(capacity_table(measured.now.service, study.site_district), folder / CAPACITY)

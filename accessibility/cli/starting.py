@@ -19,7 +19,7 @@ from accessibility.sources.recognition import ROLES, Recognised, Role, recognise
 from accessibility.sources.tables.columns import find_column
 from accessibility.sources.tables.reading import read_table
 from accessibility.study.study import read_study
-from accessibility.wording import Language, Wording
+from accessibility.wording import Language, Wording, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +146,7 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
             read = read_study(path, progress=progress.step)
     except InputError as fault:
         error = str(fault)
-    warnings = [] if read is None else [str(finding) for finding in read.findings if finding.is_warning]
+    warnings = [] if read is None else [message_text(str(f), language) for f in read.findings if f.is_warning]
     return Begun(path=path, lines=(*lines, *taken), warnings=tuple(warnings), error=error)
 
 
@@ -189,7 +189,8 @@ def _as_they_fit(found: Sequence[Recognised], study: Study, say: Wording) -> tup
         keys = {"columns": _swapped(one.path)} if swap else {"coordinates": finding.reading}
         read.append(replace(one, keys={**one.keys, **keys}))
         reading = say("swapped") if swap else finding.reading
-        evidence = finding.message.rsplit(": ", 1)[0]  # without the advice, which is followed
+        found_so = finding.message.rsplit(": ", 1)[0]  # without the advice, which is followed
+        evidence = message_text(found_so, say.language)
         said.append(say("taken_as", file=one.path.name, reading=reading, evidence=evidence))
     return read, said
 

@@ -12,6 +12,7 @@ import pandas as pd
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
+from accessibility.present.language import Voice
 from accessibility.quality.otherwise import (
     HEIGHT_CODES,
     coordinates_read_otherwise,
@@ -40,6 +41,7 @@ from accessibility.streets.crossings import find_crossings, join_crossings
 from accessibility.streets.foot import FERRY
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
+from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,6 +104,33 @@ class Quality:
         rows = [asdict(finding) for finding in self.findings]
         frame = pd.DataFrame(rows, columns=[c if c != "input" else "source" for c in QUALITY_COLUMNS])
         return frame.rename(columns={"source": "input"})
+
+    def table_in(self, language: str) -> pd.DataFrame:
+        """Return the findings with their sentences in a language, as ``quality.csv`` has them.
+
+        Parameters
+        ----------
+        language
+            ``en``, ``zh`` or ``both`` (Chinese before English). Codes and columns stay as they are.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per finding, with the columns of ``quality.csv``.
+
+        Raises
+        ------
+        InputError
+            Another language.
+
+        Examples
+        --------
+        >>> quality.table_in("zh")["message"].str[:9].tolist()
+        ['若将所有人归到最近']
+        """
+        voice, table = Voice.of(language), self.table
+        told = [voice.short(lambda tongue, text=text: message_text(text, tongue.language)) for text in table["message"]]  # type: ignore[misc]
+        return table.assign(message=pd.Series(told, index=table.index, dtype=table["message"].dtype))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings, the snap report and the street figures as plain values.

@@ -98,7 +98,7 @@ def sites_off_streets(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     gained = _by_site(then, then.covered & ~now.covered)
     for row in far.tolist():
         off = f"{at.leg_m[row]:,.0f} m from the nearest street"
-        off += "" if at.edge[row] >= 0 else " and so serves nobody"
+        off += "" if at.edge[row] >= 0 else " and so serves no one"
         text = (
             f"{_named(study, [row])} stands {off}: is its place wrong, "
             "is a street missing? Were all such sites on a street"

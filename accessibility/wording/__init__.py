@@ -23,9 +23,11 @@ Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 _MOST_JOINTS, _MOST_KEPT = 80, 4_096  # of a row of what is known; of its parts, two ends each
 _LONGEST = 8_000  # characters of what is told in another language
+_NUMBERS = ("km", "kilometres", "metres", "minutes", "points", "share", "speed")
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
     "cell": "[^']*",
+    **dict.fromkeys(_NUMBERS, r" *[-+]?[\d.,]+%?"),
 }  # of messages: what may stand there
 
 
@@ -153,9 +155,10 @@ def message_text(text: str, language: Language) -> str:
     if language == "en" or len(text) > _LONGEST:
         return text
     try:
-        return _known_text(text, language) or text
+        told = _known_text(text, language)
     except RecursionError:  # sentences within sentences: what an input says may be made of nothing but their joints
         return text
+    return text if told is None else percent_sign(told, language)
 
 
 def help_text(text: str, language: Language) -> str:
@@ -221,7 +224,8 @@ def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], re.Patter
     for entry in _sentences("messages").values():
         parts = list(Formatter().parse(entry["en"]))
         pattern = "".join(
-            re.escape(words) + (f"(?P<{name}>{_PLACES.get(name, '.*?')})" if name else "") for words, name, *_ in parts
+            re.escape(words) + (f"(?P<{name}>{_PLACES.get(re.sub('_[0-9]$', '', name), '.*?')})" if name else "")
+            for words, name, *_ in parts
         )
         pieces = tuple(words for words, *_ in parts if words)
         found.append((max(pieces, key=len), pieces, re.compile(pattern, re.DOTALL), entry[language]))

@@ -76,7 +76,7 @@ def test_a_site_a_kilometre_from_every_street_is_told_with_its_worth(town: Path,
 def test_a_site_beyond_the_limit_serves_nobody_and_is_told(town: Path, cache: Path) -> None:
     write_outlets(town, [("O1", "Hall", 4, 2_500)])
     finding = found(town, cache)["site-off-streets"]
-    assert "2,500 m from the nearest street and so serves nobody" in finding.message
+    assert "2,500 m from the nearest street and so serves no one" in finding.message
     assert finding.points_of_coverage == pytest.approx(100 * 240 / 310)
 
 

@@ -17,14 +17,14 @@ from string import Formatter
 
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
-from sentences import modules, sentences
+from sentences import findings, modules, sentences
 
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
 from accessibility.wording import _sentences, message_text
 
 MESSAGES = _sentences("messages")
-RAISED = tuple(dict.fromkeys(sentences()))
+RAISED, OBSERVED = (tuple(dict.fromkeys(told())) for told in (sentences, findings))
 PARTS = {  # what is a sentence, or a word of one, itself
     "_where": "scenario '4': ",
     "absence": "no such file",
@@ -44,6 +44,11 @@ ELSEWHERE = (  # as glibc and typer say it; what the code, and tomllib's, puts t
         "point or polygon or multipolygon",
         *("Got unexpected extra argument(s)", "'chek'. Did you mean", "is not one of"),
         "NOT EQUAL, the run told",
+        "m if read as",
+        *("title rows set aside: rows", "blank rows set aside: rows", "subtotal rows set aside: rows"),
+        *("is a code in scientific notation", "are codes in scientific notation", "read as no partner"),
+        *("people per km² (most", "cash machines with 1603: set aside", "the first shown of"),
+        *("were all compounds for residents only", "population = {{ reconcile = true }} makes them equal"),
     ),
 )
 KNOWN = {
@@ -51,12 +56,22 @@ KNOWN = {
     "known_axes": "lon and lat",
     "known_claim": "that no plan does what is asked",
     "known_column": "4.csv: no column 'x'; it has none",
+    "known_evidence": "median distance to a street 4 m against 5 m",
     "known_fault": "Invalid value",
+    "known_doubt": "there is no relation",
     "known_error": "the certificate prices a limit that was not set",
     "known_part": "streets newly built",
+    "known_people": "4 people in x",
     "known_rows": "row 3 'x'",
+    "known_rule": "15-minute walk",
     "known_sentence": "the certificate prices a limit that was not set",
+    "known_shares": "4 % at 1.0 m/s, 5 % at 1.2 m/s",
+    "known_text": "Were all streets flat",
+    "known_times": "hundreds",
+    "known_unit": "feet",
     "known_wanted": "line",
+    "known_what": "lines",
+    "known_where": "first 4, 5 km from the middle of the area",
     "known_whose": "the folder holds",
     "known_why": "required sites exclude each other: 4",
     "known_wish": "Input should be a valid string",
@@ -115,6 +130,31 @@ PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sen
 }
 
 
+FOUND = {  # what is a sentence, or a word of one, itself, in a finding
+    "_OTHERS": "ten times",
+    "_UNITS": "hundreds",
+    "_comparison": "median distance to a street 4 m against 5 m",
+    "change_text": "coverage would change by +0.23 points",
+    "doubts": "there is no relation",
+    "evidence": "4 a km² of 4 km²",
+    "meant": "4 km in a straight line",
+    "read_as": "open",
+    "reasons": ": 4 motorroad=yes",
+    "replace": "blank row",
+    "rows_text": "2 cells are not understood: row 3 'x'",
+    "said": "4 minutes are no walk: are they hours?",
+    "unit": "no metres",
+    "what": "lines",
+}
+FOUND_TEXT = {  # what their modules call a text
+    "quality/gate.py": "were all compounds open to everybody",
+    "quality/siteworth.py": "4 sites stand on one point: 4; without the doubles",
+    "quality/streets.py": "on streets cut off from the main network",
+    "sources/tables/people.py": "2 cells have a point before three digits: row 3 'x'",
+    "sources/tables/points.py": "2 cells are blank or no numbers: row 3 'x'",
+}
+
+
 def places(form: str) -> list[str]:
     """Return the names of the places in a sentence, each once."""
     return list(dict.fromkeys(name for _, name, *_ in Formatter().parse(form) if name))
@@ -169,6 +209,21 @@ def test_every_sentence_that_a_planner_can_meet_is_told_in_chinese(module: str) 
         lost = [value for name, value in values.items() if name not in PARTS and value not in chinese]
         assert (chinese != english, lost) == (True, []), english
         assert re.findall(r"(?:[a-z]+ ){3,}[a-z]+", chinese) == [], chinese
+
+
+@pytest.mark.parametrize("module", sorted({found.module for found in OBSERVED}))
+def test_every_finding_that_a_planner_can_meet_is_told_in_chinese(module: str) -> None:
+    """As an error is: each value stands in the Chinese sentence, and no English words do."""
+    parts = FOUND | ({"text": FOUND_TEXT[module]} if module in FOUND_TEXT else {})
+    for found in OBSERVED:
+        if found.module != module or not re.search("[a-z]", re.sub(r"\{\w+\}", "", found.form)):
+            continue
+        values = {name: str(4_001 + at) for at, name in enumerate(places(found.form))}
+        english = found.form.format(**values | {name: parts[name] for name in values if name in parts})
+        chinese = message_text(english, "zh")
+        lost = [value for name, value in values.items() if name not in parts and value not in chinese]
+        assert (chinese != english, lost) == (True, []), english
+        assert re.findall(r"(?:[a-z]+ ){2,}[a-z]+", chinese) == [], chinese
 
 
 def test_what_only_python_can_meet_is_still_there() -> None:
@@ -236,7 +291,10 @@ def test_check_tells_its_findings_in_chinese(
     sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    print_check(run_check(sample, Silence()), "zh")
+    print_check(run_check(sample, Silence(), tmp_path / "told", language="zh"), "zh")
+    written = (tmp_path / "told" / "quality.csv").read_text("utf-8-sig")
+    assert re.findall(r"(?:[a-z]+ ){2,}[a-z]+", written) == []
+    assert "覆盖率将变化" in written
     told = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("! ", "   "))]
     assert len(told) > 15
     assert [line for line in told if "原文" in line] == []

@@ -99,7 +99,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
 def proof_lines(plan: SitingPlan, words: MapWords) -> Lines:
     """Return how far from the best possible the plan is, one sentence per language, and how the bound was obtained."""
     if plan.status == "infeasible":
-        return words.lines("infeasible", message=plan.message)
+        return words.lines("infeasible", message=words.message(plan.message))
     if not plan.selected:
         return words.lines("no_sites_proposed")
     best = plan.status == "optimal"

@@ -9,6 +9,7 @@ import pandas as pd
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.siting.objectives import say_objective
+from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from accessibility.present.language import Tongue
@@ -242,7 +243,7 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
             tongue("short_of", place=tongue("total") if place == TOTAL else place, people=tongue.number(people))
             for place, people in plan.short_people.items()
         ]
-        return tongue("proof_infeasible", short=tongue.listed(short) or plan.message)
+        return tongue("proof_infeasible", short=tongue.listed(short) or message_text(plan.message, tongue.language))
     if not plan.selected:
         return tongue("proposal_none", message=tongue("nothing_gains"))
     first = tongue(

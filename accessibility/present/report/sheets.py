@@ -9,6 +9,7 @@ import pandas as pd
 
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL, district_columns
 from accessibility.present.report.facts import NO_WAY
+from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 # Findings that have one row per district, each person in one of them at most.
 _BY_DISTRICT = ("street-missing", "island", "beyond-snap-limit", "official-total")
-Kind = Literal["text", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"]
+Kind = Literal[
+    "text", "message", "code", "place", "count", "share", "points", "decimal", "degrees", "plain", "flag", "sum"
+]
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class SheetColumn:
     name
         The column of the frame; its heading is the wording ``col_<name>``.
     kind
-        How its cells are written: ``code`` cells have a wording ``<prefix>_<cell>``, ``place`` cells are names of
-        districts, ``sum`` is an exact number.
+        How its cells are written: ``code`` cells have a wording ``<prefix>_<cell>``, ``message`` cells are sentences
+        of findings, ``place`` cells are names of districts, ``sum`` is an exact number.
     prefix
         Of the wording of ``code`` cells.
     setting
@@ -48,7 +51,7 @@ class SheetColumn:
     @property
     def is_text(self) -> bool:
         """Whether its cells are words."""
-        return self.kind in ("text", "code", "place", "flag")
+        return self.kind in ("text", "message", "code", "place", "flag")
 
     def heading(self, tongue: Tongue) -> str:
         """Return its heading in one language."""
@@ -68,6 +71,8 @@ class SheetColumn:
             return {TOTAL: tongue("total"), NO_DISTRICT: tongue("none_district")}.get(text, text)
         if self.kind == "code":
             return _code(text, self.prefix, tongue)
+        if self.kind == "message":
+            return message_text(text, tongue.language)
         return text
 
 
@@ -125,7 +130,8 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
             Sheet("robust_sites", _called(facts.held.sites), _ROBUST_SITES),
         ]
     if dictionary is not None:
-        columns = tuple(SheetColumn(str(name), "text") for name in dictionary.columns)
+        kinds: Mapping[str, Kind] = {"unit": "message"}
+        columns = tuple(SheetColumn(str(name), kinds.get(str(name), "text")) for name in dictionary.columns)
         sheets.append(Sheet("dictionary", dictionary, columns))
     return {sheet.name: sheet for sheet in sheets}
 
@@ -423,7 +429,8 @@ _QUALITY = _columns(
     {
         "flag": "look",
         "code": "code:finding",
-        "text": "input message",
+        "text": "input",
+        "message": "message",
         "plain": "count",
         "count": "people",
         "points": "points_of_coverage",

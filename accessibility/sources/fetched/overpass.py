@@ -140,7 +140,7 @@ def fetch_place(
         around = _around(boundary, margin_m, place)
         step("Downloading streets")
         streets = _streets(around, place)
-        step("Downloading banks and offices")
+        step("Downloading banks and outlets")
         features = _features(around, _PLACES)
         country = _country(boundary) if "country" in more else ""
         buildings: list[Feature] = []

@@ -316,8 +316,8 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
     if absent > _MANY_MISSING * len(lost):
         doubts.append(f"{absent / len(lost):.0%} of the nodes of its walkable ways are missing")
     if doubts:
-        text = f"may be cut short: {' and '.join(doubts)}; compare its size or checksum with where it came from"
-        found.append(Finding(code="suspect-truncated", source=source, message=text))
+        told = f"may be cut short: {' and '.join(doubts)}; compare its size or checksum with where it came from"
+        found.append(Finding(code="suspect-truncated", source=source, message=told))
     return found
 
 

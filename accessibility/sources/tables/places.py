@@ -350,9 +350,9 @@ def _doubles(sites: gpd.GeoDataFrame, source: str) -> list[Finding]:
     findings = []
     for of, group in pd.Series(sites.index[together]).groupby(point[together], sort=False):
         shown, at = ", ".join(map(str, group[:5])), places[of]
-        message = f"{len(group)} sites stand on one point ({at.real} {at.imag}): {shown}; all are kept"
-        code = "duplicate-place"
+        told = f"{len(group)} sites stand on one point ({at.real} {at.imag}): {shown}; all are kept"
+        code, message = "duplicate-place", told
         if len(group) > FALLBACK:
-            code, message = "geocoder-fallback", f"{message}; did a geocoder fall back to the middle of a town?"
+            code, message = "geocoder-fallback", f"{told}; did a geocoder fall back to the middle of a town?"
         findings.append(Finding(code=code, source=source, message=message, count=len(group)))
     return findings

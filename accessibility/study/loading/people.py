@@ -399,9 +399,11 @@ def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Fin
     west, south, east, north = area.total_bounds
     sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
     neighbours = sum(float(count[side].sum()) > _SOME * lost for side in sides)
-    text = f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
     left, kept = around.border
-    text += f" (cells on the border go by their middles: {left:,.0f} people left out so, {kept:,.0f} counted)"
+    text = (
+        f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
+        f" (cells on the border go by their middles: {left:,.0f} people left out so, {kept:,.0f} counted)"
+    )
     source = _people_source(load)
     if neighbours >= _SIDES and not held > 0:
         return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
