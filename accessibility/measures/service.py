@@ -29,14 +29,16 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 
 from accessibility.geo.arrays import Frozen, read_only, refuse
+from accessibility.measures.catchments import Catchments
 from accessibility.standards import CM_PER_M, MS_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.demand import Demand
-    from accessibility.measures.catchments import Catchments
     from accessibility.sites import Sites
     from accessibility.standards import Standard
 
@@ -94,6 +96,11 @@ class Service(Frozen):
     coverage: Covered
     capacity: NDArray[np.float64]
     people: NDArray[np.float64]
+
+    @property
+    def parts(self) -> tuple[Service, ...]:
+        """The service of each part of the people that walks in its own way: itself, where all walk alike."""
+        return (self,)
 
     @cached_property
     def served_people(self) -> float:
@@ -200,13 +207,33 @@ class Service(Frozen):
         >>> service.of_sites()["unserved"].tolist()
         [25.0]
         """
-        now, room = self.coverage, self.capacity
+        now = self.coverage
         come, served = (
             np.bincount(now.nearest[now.covered], weights=people[now.covered], minlength=len(now.sites)).astype(float)
             for people in (now.demand.population, self.people)
         )
-        used = np.divide(served, room, out=np.full(len(room), np.nan), where=(room > 0) & np.isfinite(room))
-        return {"capacity": room, "covered": come, "served": served, "unserved": come - served, "used": used}
+        return tell_sites(self.capacity, come, served)
+
+
+def tell_sites(
+    room: NDArray[np.float64], come: NDArray[np.float64], served: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return what `Service.of_sites` says of room, people who come and people served, ``(s,)`` each."""
+    used = np.divide(served, room, out=np.full(len(room), np.nan), where=(room > 0) & np.isfinite(room))
+    return {"capacity": room, "covered": come, "served": served, "unserved": come - served, "used": used}
+
+
+def room_of(sites: Sites, capacity: ArrayLike) -> NDArray[np.float64]:
+    """Return ``(s,)`` people that each site has room for.
+
+    Raises
+    ------
+    InputError
+        Another number of capacities than sites, or one that is negative or no number.
+    """
+    room = read_only(capacity, dtype=np.float64, shape=(len(sites),), name="capacity")
+    refuse(sites.open & ~(room >= 0), name="capacity", found=room, expected="people, 0 or more")
+    return room
 
 
 def measure_service(coverage: Covered, capacity: ArrayLike) -> Service:
@@ -224,11 +251,9 @@ def measure_service(coverage: Covered, capacity: ArrayLike) -> Service:
     InputError
         Another number of capacities than sites, or one that is negative or no number.
     """
-    sites, demand = coverage.sites, coverage.demand
-    room = read_only(capacity, dtype=np.float64, shape=(len(sites),), name="capacity")
-    refuse(sites.open & ~(room >= 0), name="capacity", found=room, expected="people, 0 or more")
+    room = room_of(coverage.sites, capacity)
     site = np.where(coverage.covered, coverage.nearest, np.int32(-1))
-    people = served_in_line(site, used_of_limit(coverage), demand.population, room)
+    people = served_in_line(site, used_of_limit(coverage), coverage.demand.population, room)
     return Service(coverage=coverage, capacity=room, people=people)
 
 
@@ -293,7 +318,7 @@ def used_of_limit(coverage: Covered) -> NDArray[np.float64]:
     return used
 
 
-def most_served(service: Service, catchments: Catchments) -> float:
+def most_served(service: Service, catchments: Catchments | Sequence[Catchments]) -> float:
     """Return how many people at most could be served if all were sent where there is room, within their standard.
 
     It is the maximum flow from demand points to open sites within reach. People are counted in parts of a person, the
@@ -304,7 +329,8 @@ def most_served(service: Service, catchments: Catchments) -> float:
     service
         Room and people.
     catchments
-        Whom every site of the coverage would cover.
+        Whom every site of the coverage would cover; of groups that walk in their own ways those of each of its `parts`,
+        in their order: they share the room.
 
     Examples
     --------
@@ -314,15 +340,17 @@ def most_served(service: Service, catchments: Catchments) -> float:
     from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
     from scipy.sparse.csgraph import maximum_flow  # noqa: PLC0415
 
-    now = service.coverage
-    n, s, people = len(now.demand), len(now.sites), now.demand.population
+    sites, several = service.coverage.sites, [catchments] if isinstance(catchments, Catchments) else [*catchments]
+    people = np.concatenate([part.coverage.demand.population for part in service.parts])
+    n, s = len(people), len(sites)
     unit = 2.0 ** np.floor(np.log2((_MOST_UNITS - n) / max(people.sum(), 1.0)))
     whole = np.ceil(people * unit)
-    room = np.ceil(np.minimum(np.where(now.sites.open, service.capacity, 0.0), people.sum()) * unit)
-    site = np.repeat(np.arange(s), np.diff(catchments.start))
+    room = np.ceil(np.minimum(np.where(sites.open, service.capacity, 0.0), people.sum()) * unit)
+    site = np.concatenate([np.repeat(np.arange(s), np.diff(pairs.start)) for pairs in several])
+    rows = np.concatenate([pairs.demand + at * len(service.people) for at, pairs in enumerate(several)])
     source, sink = n + s, n + s + 1
-    begin = np.concatenate([np.full(n, source), catchments.demand, n + np.arange(s)])
+    begin = np.concatenate([np.full(n, source), rows, n + np.arange(s)])
     end = np.concatenate([np.arange(n), n + site, np.full(s, sink)])
-    most = np.concatenate([whole, whole[catchments.demand], np.minimum(room, _MOST_UNITS)])
+    most = np.concatenate([whole, whole[rows], np.minimum(room, _MOST_UNITS)])
     graph = coo_array((most.astype(np.int32), (begin, end)), shape=(n + s + 2, n + s + 2)).tocsr()
     return float(min(maximum_flow(graph, source, sink).flow_value / unit, people.sum()))

@@ -10,7 +10,8 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen, Named
-from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, TOTAL
+from accessibility.measures.service import Service, room_of, served_in_line, tell_sites, used_of_limit
+from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL
 from accessibility.standards import Walker
 
 if TYPE_CHECKING:
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     import folium
     import geopandas as gpd
     import pandas as pd
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
+    from accessibility.sites import Sites
 
 GROUP_COLUMNS = ("district", "group", "population", "covered", "covered_share", "uncovered", "unreached")
 """Columns of ``groups.csv``."""
+SERVED_OWN = "served_own_walk"
+"""The total of people who are covered so and find room, where sites have a capacity."""
 OTHERS = "(others)"
 """The group of ``groups.csv`` of people in none that has a walker."""
 _ROUNDING = 1e-9  # of the people of a demand point, that sums of groups may be more
@@ -68,6 +72,50 @@ class GroupCoverage(Frozen):
         """Refuse groups that are not there, or overlap."""
         _ = self.others
         object.__setattr__(self, "groups", Named(self.groups))
+
+    @property
+    def demand(self) -> Demand:
+        """All people."""
+        return self.rest.demand
+
+    @property
+    def sites(self) -> Sites:
+        """The sites; the open ones count."""
+        return self.rest.sites
+
+    def labels(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.Series[Any]:
+        """Return the part of the people that each demand point is in, as `Coverage.labels`.
+
+        Parameters
+        ----------
+        series
+            ``district``, ``setting``, or a series keyed by demand id.
+
+        Returns
+        -------
+        pandas.Series
+            Keyed by demand id.
+
+        Examples
+        --------
+        >>> now.labels("setting").tolist()
+        ['urban']
+        """
+        return self.rest.labels(series)
+
+    @cached_property
+    def alone(self) -> Mapping[str, Coverage]:
+        """Name of each group that has a walker to the coverage of its own people alone; last of all others."""
+        people = {name: self.demand.groups[name] for name in self.groups} | {OTHERS: np.maximum(self.others, 0)}
+        sites = replace(self.sites, capacity=np.full(len(self.sites), np.inf))  # the groups share it
+        demands = {name: replace(self.demand, population=own, groups={}) for name, own in people.items()}
+        walks = {**self.groups, OTHERS: self.rest}
+        return Named({name: replace(walks[name], demand=own, sites=sites) for name, own in demands.items()})
+
+    @cached_property
+    def service(self) -> GroupService | None:
+        """Who of the covered finds room, which all groups share; None where no site has a capacity."""
+        return serve_groups(self, self.sites.capacity) if self.sites.has_capacity else None
 
     @cached_property
     def others(self) -> NDArray[np.float64]:
@@ -126,7 +174,8 @@ class GroupCoverage(Frozen):
     def __repr__(self) -> str:
         """Return people and walkers."""
         speeds = ", ".join(f"{name} at {now.walker.speed_m_s:g} m/s" for name, now in self.groups.items())
-        return f"<GroupCoverage {self.covered_people:,.0f} of {self.population:,.0f} people covered, {speeds}>"
+        served = "" if self.service is None else f" ({self.service.served_people:,.0f} served)"
+        return f"<GroupCoverage {self.covered_people:,.0f} of {self.population:,.0f} people covered{served}, {speeds}>"
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"], *, group: str | None = None) -> pd.DataFrame:
         """Return one row per part of the people, as `Coverage.by` does.
@@ -141,7 +190,8 @@ class GroupCoverage(Frozen):
         Returns
         -------
         pandas.DataFrame
-            ``population``, ``covered``, ``covered_share``, ``uncovered`` and ``unreached``.
+            ``population``, ``covered``, ``covered_share``, ``uncovered`` and ``unreached``; where sites have a capacity
+            also ``served``, ``served_share`` and ``unserved``, of everybody or of a group that has a walker.
 
         Raises
         ------
@@ -167,10 +217,15 @@ class GroupCoverage(Frozen):
         found = table.groupby(labels.to_numpy(), dropna=False).sum()
         found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
         found.index.name = labels.name
-        return found
+        service: Service | None = self.service
+        if self.service is not None and group is not None:
+            service = self.service.groups.get(group)
+        return found if service is None else service.beside(found, labels)
 
     def by_group(self, district: pd.Series[Any], names: Sequence[Any]) -> pd.DataFrame:
         """Return one row per district and group that has a walker, people in none last, with `GROUP_COLUMNS`.
+
+        Where sites have a capacity, `SERVED_COLUMNS` come last.
 
         Parameters
         ----------
@@ -195,18 +250,25 @@ class GroupCoverage(Frozen):
         labels = self.rest.labels(district).map(lambda name: NO_DISTRICT if pd.isna(name) else str(name)).to_numpy()
         outside = self.rest.demand.population[labels == NO_DISTRICT].sum() > 0
         rows = [*map(str, names), *([NO_DISTRICT] if outside else []), TOTAL]
-        parts = {name: (self.rest.demand.groups[name], now) for name, now in self.groups.items()}
         found = []
-        for group, (people, now) in (parts | {OTHERS: (self.others, self.rest)}).items():
+        for group, now in self.alone.items():
+            people = now.demand.population
             states = {"population": people, "covered": people * now.covered, "unreached": people * now.unreached}
+            states |= {} if self.service is None else {"served": self.service.groups[group].people}
             sums = pd.DataFrame(states).groupby(labels).sum()
             sums.loc[TOTAL] = [float(state.sum()) for state in states.values()]
             found.append(sums.reindex(rows, fill_value=0.0).assign(group=group))
         table = pd.concat(found).rename_axis("district").reset_index()
         whole, covered = table["population"], table["covered"]
         table = table.assign(covered_share=(covered / whole).where(whole > 0), uncovered=whole - covered)
+        columns = list(GROUP_COLUMNS)
+        if self.service is not None:
+            table = table.assign(
+                served_share=(table["served"] / whole).where(whole > 0), unserved=covered - table["served"]
+            )
+            columns += SERVED_COLUMNS
         order = table["district"].map({name: at for at, name in enumerate(rows)}).sort_values(kind="stable").index
-        return table.loc[order, list(GROUP_COLUMNS)].reset_index(drop=True)
+        return table.loc[order, columns].reset_index(drop=True)
 
     def to_gdf(self, *, shapes: bool = False) -> gpd.GeoDataFrame:
         """Return one row per demand point: the columns of `Coverage.to_gdf`, and who of them is covered.
@@ -219,8 +281,8 @@ class GroupCoverage(Frozen):
         Returns
         -------
         geopandas.GeoDataFrame
-            ``covered_people``, of everybody, and ``<group>_covered`` beside each group; the other figures are those of
-            people in no group.
+            ``covered_people``, of everybody, and ``<group>_covered`` beside each group, where sites have a capacity
+            also ``served_people`` and ``<group>_served``; the other figures are those of people in no group.
 
         Examples
         --------
@@ -231,6 +293,11 @@ class GroupCoverage(Frozen):
         for name in self.groups:
             frame.insert(frame.columns.get_loc(name) + 1, f"{name}_covered", self.of(name))
         frame.insert(1, "covered_people", self.of())
+        if self.service is not None:
+            for name in self.groups:
+                served = self.service.groups[name].people
+                frame.insert(frame.columns.get_loc(f"{name}_covered") + 1, f"{name}_served", served)
+            frame.insert(2, "served_people", self.service.people)
         return frame
 
     def seen(self, group: str | None = None) -> Coverage:
@@ -321,6 +388,92 @@ class GroupCoverage(Frozen):
         return explore_frame(frame, Colouring(column=column, inks={}, cmap="viridis"), tiles, None)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class GroupService(Service):
+    """Who is covered and finds room, where groups walk in their own ways and share the room of a site.
+
+    The rule is that of `Service`: all stand in one line at the site that covers them, whoever uses least of the limit
+    first, each by their own walk; of one place those who use as much share what is left in proportion.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+    capacity, people
+        As in `Service`.
+    groups
+        Name of each group that has a walker to the service of its people; last of all others.
+
+    Examples
+    --------
+    >>> serve_groups(now, [15])
+    <GroupService 15 served of 20 covered, 30 people>
+    """
+
+    coverage: GroupCoverage  # type: ignore[assignment]  # nobody's way alone decides
+    groups: Mapping[str, Service]
+
+    @property
+    def parts(self) -> tuple[Service, ...]:
+        """The service of each group, and of all others."""
+        return tuple(self.groups.values())
+
+    def of_sites(self) -> dict[str, NDArray[np.float64]]:
+        """Return what `Service.of_sites` says, of all groups together.
+
+        Returns
+        -------
+        dict
+            Name to ``(s,)``.
+
+        Examples
+        --------
+        >>> serve_groups(now, [15]).of_sites()["unserved"].tolist()
+        [5.0]
+        """
+        told = [part.of_sites() for part in self.parts]
+        come, served = (np.sum([one[name] for one in told], axis=0) for name in ("covered", "served"))
+        return tell_sites(self.capacity, come, served)
+
+
+def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
+    """Return who is covered and finds room that all groups share; see `GroupService`.
+
+    Parameters
+    ----------
+    now
+        Who is covered, each group by its own walker.
+    capacity
+        ``(s,)`` people that each site has room for, 0 or more; infinite where there is no limit.
+
+    Raises
+    ------
+    InputError
+        Another number of capacities than sites, or one that is negative or no number.
+
+    Examples
+    --------
+    >>> serve_groups(now, [15]).groups["60+"].served_people
+    0.0
+    """
+    room, alone = room_of(now.sites, capacity), now.alone
+    site = np.stack([np.where(one.covered, one.nearest, np.int32(-1)) for one in alone.values()])
+    used = np.stack([used_of_limit(one) for one in alone.values()])
+    people = np.stack([one.demand.population for one in alone.values()])
+    group, row = np.indices(site.shape)
+    # Of one place, those who go to one site and use as much of their limit stand there as the first of them.
+    alike = ((site[:, None] == site) & (used[:, None] == used)).argmax(axis=1)
+    together = np.zeros_like(people)
+    np.add.at(together, (alike, row), people)
+    stands = np.where(alike == group, site, np.int32(-1))
+    found = served_in_line(stands.ravel(), used.ravel(), together.ravel(), room, row.ravel()).reshape(site.shape)
+    share = np.divide(found, together, out=np.zeros_like(found), where=together > 0)
+    served = people * np.take_along_axis(share, alike, axis=0)
+    parts = zip(alone.items(), served, strict=True)
+    of = {name: Service(coverage=one, capacity=room, people=theirs) for (name, one), theirs in parts}
+    return GroupService(coverage=now, capacity=room, people=served.sum(axis=0), groups=Named(of))
+
+
 def others_of(demand: Demand, groups: Iterable[str]) -> NDArray[np.float64]:
     """Return ``(n,)`` people of each demand point who are in none of some groups.
 
@@ -399,5 +552,6 @@ def with_own_people(places: gpd.GeoDataFrame, now: GroupCoverage | None) -> gpd.
 
 
 def tell_own_totals(now: GroupCoverage) -> dict[str, float]:
-    """Return `OWN_COLUMNS` of all people, as a manifest tells them."""
-    return dict(zip(OWN_COLUMNS, (now.covered_people, now.share), strict=True))
+    """Return `OWN_COLUMNS` of all people as a manifest tells them, and who is served where sites have a capacity."""
+    served = {} if now.service is None else {SERVED_OWN: now.service.served_people}
+    return dict(zip(OWN_COLUMNS, (now.covered_people, now.share), strict=True)) | served

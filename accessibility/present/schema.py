@@ -104,6 +104,11 @@ _PROPOSED = (
     Column("covered_share", "number", "1", "nobody", "share_after"),
     Column("marginal_per_cost", "number", "people per cost unit", "no_cost"),
 )
+_SERVED_SHARES = (
+    Column("served", "number", "people"),
+    Column("served_share", "number", "1", "nobody"),
+    Column("unserved", "number", "people"),
+)
 _DISTRICTS = (
     Column("district", "text"),
     Column("population", "number", "people"),
@@ -116,15 +121,14 @@ _DISTRICTS = (
     Column("walk_min_p90", "number", "min", "quantile_unreached"),
     Column("outlets", "integer", "sites"),
     Column("partner_banks", "integer", "sites"),
-    Column("served", "number", "people"),
-    Column("served_share", "number", "1", "nobody"),
-    Column("unserved", "number", "people"),
+    *_SERVED_SHARES,
 )
 _OWN = (
     Column("covered_own_walk", "number", "people"),
     Column("covered_share_own_walk", "number", "1", "nobody"),
 )
 _OWN_TOTALS = tuple(replace(column, name=f"totals.{column.name}", means=column.name) for column in _OWN)
+_SERVED_OWN = Column("totals.served_own_walk", "number", "people", means="served_own_walk")
 _OWN_OF_GROUPS = (
     Column("groups.*.covered_own_walk", "number", "people", means="group_own"),
     Column("groups.*.covered_share_own_walk", "number", "1", "nobody", "group_share_own"),
@@ -386,7 +390,7 @@ def _columns(
         "demand.parquet": (*people, *covered, *certainty, _POINT),
         "sites.csv": _PROPOSED,
         **({"capacity.csv": _CAPACITY} if served else {}),
-        **({"groups.csv": _GROUPS} if own else {}),
+        **({"groups.csv": (*_GROUPS, *(_SERVED_SHARES if served else ()))} if own else {}),
         "quality.csv": _QUALITY,
     }
     for file, columns in tables.items():
@@ -400,6 +404,7 @@ def _columns(
         more = certainty if layer == "demand" else given
         yield from (("coverage.gpkg", layer, column) for column in (Column("fid", "integer"), shape, *columns, *more))
     more = (*(_SERVED_TOTALS if served else ()), *((*_OWN_TOTALS, *_OWN_OF_GROUPS) if own else ()))
+    more += (_SERVED_OWN,) if served and own else ()
     more += (*(_UNCERTAINTY if doubted else ()), *(_ROBUST if held else ()))
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 

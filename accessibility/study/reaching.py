@@ -14,6 +14,7 @@ from accessibility.measures import access
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.service import measure_service
+from accessibility.measures.walkers import GroupCoverage, serve_groups
 from accessibility.siting import SitingPlan
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import Snapped
@@ -173,10 +174,11 @@ def reach_sites(coverage: Coverage, network: Network, terms: AccessTerms) -> pd.
     return pd.Series(values, index=demand.ids, name=terms.measure)
 
 
-def serve_people(coverage: Coverage, capacity: str | pd.Series[Any] | ArrayLike | None) -> Service:
+def serve_people(coverage: Coverage | GroupCoverage, capacity: str | pd.Series[Any] | ArrayLike | None) -> Service:
     """Return who is covered and finds room, by a capacity or by that of the study; see `Study.service`."""
     if capacity is not None:
-        return measure_service(coverage, supply_of(coverage.sites, capacity, "capacity"))
+        room = supply_of(coverage.sites, capacity, "capacity")
+        return serve_groups(coverage, room) if isinstance(coverage, GroupCoverage) else measure_service(coverage, room)
     if coverage.service is None:
         msg = "the sites of the study have no capacity; expected a column of theirs, a series or numbers"
         raise InputError(msg)

@@ -779,7 +779,7 @@ class Study(Frozen):
         return reach_sites(now, now.snapped.streets(self.network), terms)
 
     def service(
-        self, capacity: str | pd.Series[Any] | ArrayLike | None = None, coverage: Coverage | None = None
+        self, capacity: str | pd.Series[Any] | ArrayLike | None = None, coverage: Coverage | GroupCoverage | None = None
     ) -> Service:
         """Return who is covered and finds room at the site that covers them.
 
@@ -791,7 +791,7 @@ class Study(Frozen):
             People that each site has room for: a column of the sites' table, a series keyed by site id, or one number
             a site; those that the study says if None, as `Coverage.service` tells them.
         coverage
-            Whose sites and rules; today's if None.
+            Whose sites and rules; today's if None. Of groups that walk in their own ways all share the room.
 
         Returns
         -------

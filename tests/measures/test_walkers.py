@@ -15,6 +15,7 @@ from conftest import write_town
 from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from accessibility import (
     Demand,
@@ -33,6 +34,7 @@ from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.cli.verifying import run_verify
 from accessibility.measures.catchments import trace_catchments
+from accessibility.measures.service import most_served
 from accessibility.measures.tables import headline
 from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.streets.snapping import snap_study
@@ -369,3 +371,123 @@ def test_rows_of_groups_and_districts_add_up_to_what_by_tells(town: Town, data: 
     for column, wanted in (("covered", now.covered_people), ("population", now.population)):
         assert rows.loc[rows["district"] == "total", column].sum() == pytest.approx(wanted)
     assert not rows.loc[rows["district"] == "North", "population"].any()
+
+
+def roomed(town: Town, room: list[int], speeds: dict[str, Walker | float]) -> GroupCoverage:
+    """Measure groups of a town whose sites have room for so many."""
+    sites = replace(town[2], capacity=np.array(room[: len(town[2])], float))
+    return measured((*grouped(town, (0.4, 0.3))[:2], sites), speeds)
+
+
+def in_one_line(now: GroupCoverage) -> dict[str, np.ndarray]:
+    """Let all groups walk in, place by place: who uses least of the limit first, who is alike in proportion."""
+    left = now.sites.capacity.tolist()
+    served = {name: np.zeros(len(now.demand)) for name in now.alone}
+    line: dict[tuple[float, int, int], list[str]] = {}
+    for name, own in now.alone.items():
+        for row in np.flatnonzero(own.covered):
+            rule = own.standard.rule(str(own.demand.setting[row]))
+            figure = own.walk_s[row] if rule.measure == "walk" else own.metres[row]
+            line.setdefault((float(figure / rule.limit), int(row), int(own.nearest[row])), []).append(name)
+    for (_, place, hall), names in sorted(line.items()):
+        people = {name: float(now.alone[name].demand.population[place]) for name in names}
+        room = min(left[hall], sum(people.values()))
+        left[hall] -= room
+        for name in names:
+            served[name][place] = room * people[name] / sum(people.values()) if room else 0.0
+    return served
+
+
+rooms = st.lists(st.integers(0, 900), min_size=5, max_size=5)
+
+
+@settings(max_examples=20)
+@given(towns(), rooms)
+def test_groups_share_the_room_of_a_site_in_one_line(town: Town, room: list[int]) -> None:
+    now = roomed(town, room, {"old": 0.6, "young": 1.5})
+    service = now.service
+    assert service is not None
+    for name, people in in_one_line(now).items():
+        np.testing.assert_allclose(service.groups[name].people, people, atol=1e-9)
+    assert service.served_people == pytest.approx(sum(part.served_people for part in service.parts))
+    told = service.of_sites()
+    assert (told["served"] <= told["capacity"] + 1e-9).all()
+    np.testing.assert_allclose(told["served"], np.minimum(told["capacity"], told["covered"]))
+    assert service.served_people + service.unserved_people + now.uncovered_people == pytest.approx(now.population)
+    parts = [now.by("setting", group=name)["served"].sum() for name in ("old", "young")]
+    assert parts == pytest.approx([service.groups[name].served_people for name in ("old", "young")])
+    rows = now.by_group(pd.Series("here", index=now.demand.ids), ["here"])
+    assert rows.loc[rows["district"] == "total", "served"].sum() == pytest.approx(service.served_people)
+
+
+@settings(max_examples=15)
+@given(towns(), rooms)
+def test_groups_that_walk_as_everybody_are_served_as_everybody(town: Town, room: list[int]) -> None:
+    now = roomed(town, room, {"old": 1.0, "young": 1.0})
+    assert now.service is not None
+    assert now.rest.service is not None
+    np.testing.assert_allclose(now.service.people, now.rest.service.people, atol=1e-9)
+    everybody = np.maximum(now.demand.population, 1e-9)
+    for name, own in now.alone.items():
+        of = own.demand.population / everybody
+        np.testing.assert_allclose(now.service.groups[name].people, of * now.service.people, atol=1e-9)
+
+
+@settings(max_examples=15)
+@given(towns(), rooms)
+def test_sending_groups_elsewhere_serves_as_many_as_a_linear_program_says(town: Town, room: list[int]) -> None:
+    now = roomed(town, room, {"old": 0.6, "young": 1.5})
+    assert now.service is not None
+    reach = [trace_catchments(town[0], one.demand, one.sites, walker=one.walker) for one in now.alone.values()]
+    people = [one.demand.population for one in now.alone.values()]
+    pairs = [
+        (part, row, site)
+        for part, caught in enumerate(reach)
+        for site in np.flatnonzero(now.sites.open).tolist()
+        for row in caught.of(site)
+    ]
+    bound, best = most_served(now.service, reach), 0.0
+    if pairs:
+        places = [(part, row) for part in range(3) for row in range(len(now.demand))]
+        homes = [[float((part, row) == place) for part, row, _ in pairs] for place in places]
+        halls = [[float(s == site) for *_, s in pairs] for site in range(len(now.sites))]
+        limits = [*np.concatenate(people), *now.sites.capacity]
+        best = -float(linprog([-1.0] * len(pairs), A_ub=[*homes, *halls], b_ub=limits, method="highs").fun or 0)
+    assert bound == pytest.approx(best, abs=1e-6)
+    assert bound >= now.service.served_people - 1e-9
+
+
+def test_what_one_group_takes_another_cannot_have() -> None:
+    """At 700 m of a hall for 12 live 10 old people, at 750 m 10 others: whoever walks faster uses less of the limit."""
+    homes = worlds.people([(700, 0), (750, 0)], [10, 10], ["urban", "urban"])
+    homes = replace(homes, groups={"60+": np.array([10.0, 0.0])})
+    halls = replace(worlds.outlets([(0, 0)]), capacity=np.array([12.0]))
+    study = Study.of(worlds.line(), homes, halls, name="Line")
+    now = study.coverage(groups={"60+": 0.8})
+    assert now.covered_people == 20
+    assert repr(now) == "<GroupCoverage 20 of 20 people covered (12 served), 60+ at 0.8 m/s>"
+    assert now.service is not None
+    # 875 s of 900 s for those at 700 m, 750 s for those at 750 m, who come first; at one pace it is the other way.
+    assert now.service.people.tolist() == [2, 10]
+    assert study.coverage().service.people.tolist() == [10, 2]  # type: ignore[union-attr]
+    assert {name: part.served_people for name, part in now.service.groups.items()} == {"60+": 2, "(others)": 10}
+    assert now.by("district")[["covered", "served", "unserved"]].to_numpy().tolist() == [[20, 12, 8]]
+    assert now.by("setting", group="60+")[["covered", "served", "unserved"]].to_numpy().tolist() == [[10, 2, 8]]
+    assert now.to_gdf()[["60+_covered", "60+_served", "served_people"]].to_numpy().tolist() == [[10, 2, 2], [0, 0, 10]]
+    table = now.service.table()
+    assert table[["capacity", "covered", "served", "unserved", "used"]].to_numpy().tolist() == [[12, 20, 12, 8, 1]]
+    assert study.service([5], now).people.tolist() == [0, 5]
+    assert study.service([5], now).by("setting")["unserved"].tolist() == [15]
+
+
+def test_a_run_of_groups_and_room_tells_both(tmp_path: Path, cache: Path) -> None:
+    study = aged(tmp_path)
+    (tmp_path / "outlets.csv").write_text("id,name,lon,lat,capacity\nO1,Hall,108.2,30.5,20\n", encoding="utf-8")
+    found = run_cover(study, tmp_path / "run", Options(cache=cache, language="both"), Silence())
+    rows = pd.read_csv(found.folder / "groups.csv").tail(3).set_index("group")
+    # At the hall live 10, who use nothing of the limit; of 10 left 2 kids at 500 m use least of it, then 8 others.
+    assert rows["served"].to_dict() == {"60+": 5, "kids": 3, "(others)": 12}
+    assert found.manifest["totals"]["served_own_walk"] == 20
+    assert "20 of them find room, which all groups share." in " ".join(found.bars["en"])
+    columns = pd.read_csv(found.folder / "dictionary.csv", keep_default_na=False).set_index("file")["column"]
+    assert columns["groups.csv"].tolist() == pd.read_csv(found.folder / "groups.csv").columns.tolist()

@@ -85,11 +85,14 @@ class OwnWalks:
         People covered, each by their own walker.
     speeds
         Metres a second of each group that has a walker.
+    served
+        Who of the covered finds room; None where no site has a capacity.
     """
 
     table: pd.DataFrame
     covered: float
     speeds: Mapping[str, float]
+    served: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,7 +215,8 @@ def tell_own_walks(now: GroupCoverage | None, rows: pd.DataFrame | None) -> OwnW
     if now is None or rows is None:
         return None
     speeds = {name: one.walker.speed_m_s for name, one in now.groups.items()}
-    return OwnWalks(table=rows, covered=now.covered_people, speeds=speeds)
+    served = None if now.service is None else now.service.served_people
+    return OwnWalks(table=rows, covered=now.covered_people, speeds=speeds, served=served)
 
 
 def tell_sensitivity(now: Coverage, cases: Iterable[tuple[str, str, Coverage, bool]]) -> pd.DataFrame:

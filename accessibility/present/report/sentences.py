@@ -112,7 +112,8 @@ def say_own_walks(facts: Facts, tongue: Tongue) -> str:
         population=tongue.number(facts.population),
         covered=tongue.number(own.covered),
     )
-    return _joined(tongue, first, *parts)
+    room = [] if own.served is None else [tongue("own_walk_served", served=tongue.number(own.served))]
+    return _joined(tongue, first, *room, *parts)
 
 
 def say_uncovered(facts: Facts, tongue: Tongue) -> str:

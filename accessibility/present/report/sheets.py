@@ -121,7 +121,7 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         sheets.insert(after, Sheet("capacity", _called(facts.service.table), _CAPACITY))
     if facts.own is not None:
         after = [sheet.name for sheet in sheets].index("times")
-        sheets.insert(after, Sheet("own_walks", facts.own.table, _OWN_WALKS))
+        sheets.insert(after, Sheet("own_walks", facts.own.table, (*_OWN_WALKS, *served)))
     if facts.held is not None:
         after = [sheet.name for sheet in sheets].index("frontier")
         sheets[after:after] = [
