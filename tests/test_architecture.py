@@ -31,7 +31,7 @@ FLOORS = [
 MAX_FLOORS, MAX_ROOMS = 10, 20
 FENCES = {
     "osmnx": {"sources.fetched.overpass"},
-    "osmium": {"sources.osm.extracts", "sources.osm.ordering"},
+    "osmium": {"sources.osm.extracts", "sources.osm.layers", "sources.osm.ordering"},
     "rasterio": {"sources.raster.reading", "sources.raster.surfaces", "sources.fetched.rasters"},
     "requests": {"sources.fetched.remote"},
     "folium": {"present.map.coverage_map"},

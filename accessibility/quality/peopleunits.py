@@ -158,7 +158,7 @@ def _doubtful(study: Study, now: Coverage) -> bool:
 
 def _homes(study: Study, area: Any, bounds: tuple[float, float, float, float]) -> gpd.GeoDataFrame:
     """Return the buildings inside the area that are homes or may be, with their places in the network's system."""
-    found, _ = read_buildings(study.inputs["network"], bounds=bounds)
+    found, _ = read_buildings(study.extract or study.inputs["network"], bounds=bounds)
     found = found[found["use"] != "other"]
     xy = transform(shapely.get_coordinates(found.geometry.to_numpy()), WGS84, study.network.crs)
     shapely.prepare(area)

@@ -1,4 +1,4 @@
-"""Parsed networks, kept by the content of the file they came from and the settings they were read with."""
+"""What was parsed, kept by the content of the file it came from and the settings it was read with."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -52,6 +52,7 @@ def cached_network(
     settings: Mapping[str, object],
     cache_dir: str | os.PathLike[str] | None,
     build: Callable[[], tuple[Network, list[Finding]]],
+    content: str | None = None,
 ) -> tuple[Network, list[Finding]]:
     """Return what `build` returns, from `cache_dir` where it was built before from the same bytes and settings.
 
@@ -67,12 +68,12 @@ def cached_network(
         A folder, made when missing; without one `build` is simply called.
     build
         Reads the network and its findings.
+    content
+        The SHA-256 of the file, where it is known.
     """
     if cache_dir is None:
         return build()
-    told = {"format": _FORMAT, "version": __version__, "sha256": sha256_file(path), "settings": dict(settings)}
-    key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-    kept = Path(cache_dir) / f"network-{key[:32]}.npz"
+    kept = kept_file(cache_dir, "network", content or sha256_file(path), settings)
     with suppress(Exception):  # a damaged file can raise anything; building anew is always right
         return _load(kept, source=Path(path).name)
     network, findings = build()
@@ -84,18 +85,40 @@ def cached_network(
     return network, findings
 
 
-def _load(kept: Path, *, source: str) -> tuple[Network, list[Finding]]:
+def kept_file(cache_dir: str | os.PathLike[str], kind: str, sha256: str, settings: Mapping[str, object]) -> Path:
+    """Return where a thing of a kind is kept that was read from these bytes with these settings."""
+    told = {"format": _FORMAT, "version": __version__, "sha256": sha256, "settings": dict(settings)}
+    key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+    return Path(cache_dir) / f"{kind}-{key[:32]}.npz"
+
+
+def load_arrays(kept: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what `store_arrays` wrote; a damaged file can raise anything."""
     with kept.open("rb") as file, np.load(file, allow_pickle=False) as store:
         about = json.loads(store["about"].tobytes())
-        arrays = {name: store[name] for name in _ARRAYS}
-    network = Network(**arrays, kinds=tuple(about["kinds"]), crs=about["crs"])
+        return {name: store[name] for name in store.files if name != "about"}, about
+
+
+def store_arrays(kept: Path, arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> None:
+    """Write arrays by name, and what JSON can hold, whole or not at all.
+
+    Raises
+    ------
+    OSError
+        A folder that cannot be written.
+    """
+    told = np.frombuffer(json.dumps(about).encode(), np.uint8)
+    with write_aside(kept) as aside, aside.open("wb") as file:
+        np.savez(file, **arrays, about=told)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
+
+
+def _load(kept: Path, *, source: str) -> tuple[Network, list[Finding]]:
+    arrays, about = load_arrays(kept)
+    network = Network(**{name: arrays[name] for name in _ARRAYS}, kinds=tuple(about["kinds"]), crs=about["crs"])
     # The same bytes may stand under another name today.
     return network, [Finding(**{**finding, "source": source}) for finding in about["findings"]]
 
 
 def _store(kept: Path, network: Network, findings: list[Finding]) -> None:
     about = {"kinds": network.kinds, "crs": network.crs.to_wkt(), "findings": [asdict(f) for f in findings]}
-    arrays: dict[str, NDArray[np.generic]] = {name: getattr(network, name) for name in _ARRAYS}
-    arrays["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
-    with write_aside(kept) as aside, aside.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stubs take the names for allow_pickle
+    store_arrays(kept, {name: getattr(network, name) for name in _ARRAYS}, about)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.siting import Conditions, SitingPlan
     from accessibility.sources.checks import Finding
+    from accessibility.sources.osm.extracts import Extract
     from accessibility.streets.network import Network
     from accessibility.study.reaching import CoverageTerms, Limit
     from accessibility.study.schema import StudyFile
@@ -90,6 +91,8 @@ class Study(Frozen):
         that stand at one point each; None otherwise.
     density
         The people per square kilometre that decide the settings; None where the inputs say the settings.
+    extract
+        The extract of the streets, of which all that the study asks is read at once; None where they come otherwise.
 
     Examples
     --------
@@ -118,6 +121,7 @@ class Study(Frozen):
     shifted_settings: tuple[Any, ...] = ()
     shapes: gpd.GeoSeries | None = None
     density: Density | None = None
+    extract: Extract | None = None
 
     @classmethod
     def of(  # noqa: PLR0913 -- a door of the package: keywords as analysts name them
@@ -519,8 +523,7 @@ class Study(Frozen):
         (('B1',), 40.0, 'optimal')
         """
         terms = {"model": model, "sites": sites, "budget": budget, "reach": reach, "floor": floor, "close": close}
-        question = Question(**terms, conditions=conditions, time_limit_s=time_limit_s, gap=gap)  # type: ignore[arg-type]
-        return self.siting_case(question).plan
+        return self.siting_case(Question(**terms, conditions=conditions, time_limit_s=time_limit_s, gap=gap)).plan  # type: ignore[arg-type]
 
     def siting_case(self, question: Question) -> SitingCase:
         """Return a proposal with what it was made from, so that it can be verified and drawn.
@@ -1016,12 +1019,12 @@ class Study(Frozen):
     @cached_property
     def water(self) -> gpd.GeoDataFrame:
         """Lakes, reservoirs and wide rivers as polygons (EPSG:4326); without rows where no extract was read."""
-        return load_water(self.inputs, self.network)
+        return load_water(self.inputs, self.network, self.extract)
 
     @cached_property
     def names(self) -> gpd.GeoDataFrame:
         """Names of settlements and streets (EPSG:4326); without rows where the network is no extract."""
-        return load_names(self.inputs)
+        return load_names(self.inputs, self.extract)
 
     @cached_property
     def _ground(self) -> Ground:
@@ -1189,8 +1192,7 @@ class Study(Frozen):
         """Data attribution, for maps: as the study says, or OpenStreetMap where an extract is read."""
         if self.settings.attribution is not None:
             return (self.settings.attribution,)
-        osm = any(is_osm(path) for path in self.inputs.values())
-        return ("© OpenStreetMap contributors, ODbL",) if osm else ()
+        return ("© OpenStreetMap contributors, ODbL",) if any(map(is_osm, self.inputs.values())) else ()
 
 
 @checked

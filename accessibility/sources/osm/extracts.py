@@ -1,7 +1,7 @@
 """OpenStreetMap extracts (``.osm.pbf``, ``.osm``, ``.osm.gz``, ``.osm.bz2``): streets, districts, places, buildings.
 
-Files are streamed: node places go to an index on disk, ways arrive one by one and leave only numbers behind, and
-whatever has to be done a node is done on arrays.
+Files are streamed, once for all that is asked of them: node places go to an index on disk, ways arrive one by one and
+leave only numbers behind, and whatever has to be done a node is done on arrays. See `Extract`.
 """
 
 from __future__ import annotations
@@ -9,45 +9,50 @@ from __future__ import annotations
 import hashlib
 import shutil
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import osmium
-import shapely
 from osmium.osm import AREA, NODE, RELATION, WAY
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError, OutputError
-from accessibility.sources.cache import cached_network
+from accessibility.sources.cache import cached_network, kept_file, load_arrays, sha256_file, store_arrays
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
 from accessibility.sources.osm.features import (
-    WATER_TAGS,
-    BuildingTable,
     DistrictChoice,
-    Feature,
+    buildings_frame,
     districts_frame,
-    name_rank,
     names_frame,
     places_frame,
     water_frame,
 )
-from accessibility.sources.osm.ordering import in_order, own_id
-from accessibility.sources.osm.pbf import look_through
+from accessibility.sources.osm.layers import (
+    BuildingLayer,
+    DistrictLayer,
+    Kept,
+    Layer,
+    NameLayer,
+    PlaceLayer,
+    StreetLayer,
+    WaterLayer,
+    unpack_features,
+)
+from accessibility.sources.osm.ordering import in_order
 from accessibility.sources.osm.squares import cross_squares
-from accessibility.sources.osm.streets import INDEX, Streets, findings, located, refs_of
-from accessibility.sources.osm.tags import NAME_KEYS, has_any, parse_tags, tagged_name
+from accessibility.sources.osm.streets import INDEX, findings, surveyed
+from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
-from accessibility.streets.foot import PIER_KEYS, FootAccess, street_of
+from accessibility.streets.foot import FootAccess
 from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import geopandas as gpd
 
@@ -55,10 +60,144 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
 _KNOWN = ", ".join(SUFFIXES)
-_STREET_KEYS = ("highway", "route", *PIER_KEYS)
-_MARK_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
-_NAMING_KEYS = ("place", "highway", *NAME_KEYS)
 _DISK_FACTOR = 8  # the index of node places takes 16 bytes a node, a node in a dense block at least 2
+
+
+class Need(NamedTuple):
+    """A layer that is asked of an extract: its kind, and the tags or the foot-access table that decide it."""
+
+    kind: str
+    by: Any = None
+
+
+def place_need(tags: str | Mapping[str, str | tuple[str, ...]]) -> Need:
+    """Return the need of places with one of the tags."""
+    given = parse_tags(tags) if isinstance(tags, str) else tags
+    return Need(
+        "places", {key: (values,) if isinstance(values, str) else tuple(values) for key, values in given.items()}
+    )
+
+
+DISTRICTS, BUILDINGS, WATER, NAMES = Need("districts"), Need("buildings"), Need("water"), Need("names")
+_LAYERS: dict[str, Callable[..., Layer]] = {
+    "districts": DistrictLayer,
+    "places": PlaceLayer,
+    "buildings": BuildingLayer,
+    "water": WaterLayer,
+    "names": NameLayer,
+    "streets": StreetLayer,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Extract:
+    """An extract of which everything that is asked for is read in one pass, and kept by content.
+
+    Parameters
+    ----------
+    path
+        The file.
+    cache
+        A folder where layers are kept; without one they are kept in memory.
+    needs
+        Layers that are read together, as soon as one is asked for that is not kept.
+    """
+
+    path: Path
+    cache: Path | None = None
+    needs: tuple[Need, ...] = ()
+    _held: dict[str, Kept] = field(default_factory=dict, repr=False)
+    _digests: dict[tuple[int, int, int], str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, path: str | os.PathLike[str], cache: str | os.PathLike[str] | None = None) -> Extract:
+        """Return the extract itself, or that at a path, of which nothing else is needed."""
+        return path if isinstance(path, Extract) else cls(path=Path(path), cache=None if cache is None else Path(cache))
+
+    def __fspath__(self) -> str:
+        """Return the path."""
+        return str(self.path)
+
+    def refuse_unfit(self) -> None:
+        """Refuse a file that is not there, is empty, or is not the one its checksum belongs to.
+
+        Raises
+        ------
+        InputError
+            Such a file, or one that is not named as an extract.
+        """
+        file = self.path
+        if not is_file(file):
+            msg = f"{file}: {absence(file)}; expected an OpenStreetMap extract, one of {_KNOWN}"
+            raise InputError(msg)
+        if not file.name.endswith(SUFFIXES):
+            msg = f"{file}: is not named as an OpenStreetMap extract; expected one of {_KNOWN}"
+            raise InputError(msg)
+        if not file.stat().st_size:
+            msg = f"{file}: the file is empty; expected an OpenStreetMap extract"
+            raise InputError(msg)
+        beside = file.with_name(f"{file.name}.md5")
+        if beside.is_file():
+            told = (beside.read_text(encoding="utf-8", errors="replace").split() or [""])[0].lower()
+            with file.open("rb") as stream:
+                found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+            if told != found:
+                msg = f"{file}: its MD5 is {found}; {beside.name} expected {told!r}; the file may be cut short"
+                raise InputError(msg)
+
+    def content(self) -> str:
+        """Return the SHA-256 of the file as it is now, read once while it stays as it is; its date without a cache."""
+        about = self.path.stat()
+        seen = about.st_ino, about.st_size, about.st_mtime_ns
+        if self.cache is None:
+            return repr(seen)
+        if seen not in self._digests:
+            self._digests[seen] = sha256_file(self.path)
+        return self._digests[seen]
+
+    def layer(self, need: Need) -> Kept:
+        """Return a layer; all that are needed and not kept are read with it, in one pass.
+
+        Raises
+        ------
+        InputError
+            A file that is missing, empty, damaged or no OpenStreetMap data.
+        OutputError
+            No room for the index of node places in the temporary folder.
+        """
+        self.refuse_unfit()
+        place = self._place(need)
+        found = self._found(place)
+        if found is None:
+            wanted = {self._place(one): one for one in self.needs if not self._is_kept(self._place(one))}
+            wanted[place] = need
+            layers = _pass(self.path, [_LAYERS[kind](*(() if by is None else (by,))) for kind, by in wanted.values()])
+            for where, layer in zip(wanted, layers, strict=True):
+                self._keep(where, layer)
+            found = layers[[*wanted].index(place)]
+        return found
+
+    def _place(self, need: Need) -> str:
+        """Return where a layer is kept: a file, or without a cache a name in memory."""
+        by = asdict(need.by) if is_dataclass(need.by) else need.by  # type: ignore[arg-type]  # no class, a value
+        settings = {"layer": need.kind, "by": by}
+        return str(kept_file(self.cache or "", need.kind, self.content(), settings))
+
+    def _is_kept(self, place: str) -> bool:
+        return place in self._held or (self.cache is not None and Path(place).is_file())
+
+    def _found(self, place: str) -> Kept | None:
+        if place not in self._held and self.cache is not None:
+            with suppress(Exception):  # a damaged file can raise anything; reading anew is always right
+                return Kept(*load_arrays(Path(place)))
+        return self._held.get(place)
+
+    def _keep(self, place: str, layer: Kept) -> None:
+        if self.cache is not None:
+            with suppress(OSError):  # it saves time alone; the network's cache tells of it
+                store_arrays(Path(place), *layer)
+                return
+        self._held[place] = layer
 
 
 def read_network(
@@ -91,31 +230,27 @@ def read_network(
     OutputError
         No room for the index of node places in the temporary folder, or a cache that cannot be written.
     """
-    file = _checked(path)
-    foot = foot or FootAccess()
+    extract, foot = Extract.of(path, cache_dir), foot or FootAccess()
     try:
         target = None if crs is None else CRS.from_user_input(crs)
     except CRSError as error:
         msg = f"coordinate system of the network is {crs!r} ({error}); expected one that PROJ knows"
         raise InputError(msg) from error
     settings = {"foot": asdict(foot), "bounds": bounds, "crs": target and target.to_wkt()}
-    return cached_network(file, settings, cache_dir, lambda: _parse(file, foot, bounds, target))
+    extract.refuse_unfit()
+    of = extract.content()
+    return cached_network(extract.path, settings, extract.cache, lambda: _build(extract, foot, bounds, target), of)
 
 
-def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
-    with passing_folder() as folder, _readable(path) as ordered:
-        _room_for(ordered, folder)
-        index = folder / "places"
-        streets = _stream(ordered, foot, index)
-        tally = streets.tally()
-        if not streets.counts:
-            msg = (
-                f"{path}: none of its {streets.census.ways:,} ways may be walked ({tally.total():,} streets or ferries"
-                f"{reasons(tally)}); expected at least one walkable way"
-            )
-            raise InputError(msg)
-        ways, strange = located(streets, index)
-    del streets.refs[:]  # as large as the network itself, and done with
+def _build(extract: Extract, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
+    path, survey = extract.path, surveyed(*extract.layer(Need("streets", foot)))
+    ways, tally = survey.ways, survey.tally
+    if not len(ways):
+        msg = (
+            f"{path}: none of its {survey.counts['ways']:,} ways may be walked ({tally.total():,} streets or ferries"
+            f"{reasons(tally)}); expected at least one walkable way"
+        )
+        raise InputError(msg)
     if bounds is not None:
         ways = ways.within(bounds)
         if not len(ways):
@@ -123,37 +258,11 @@ def _parse(path: Path, foot: FootAccess, bounds: Bounds | None, crs: CRS | None)
             raise InputError(msg)
     crossed, outlined = cross_squares(ways)
     try:
-        network = build_network(crossed, marked=streets.marked, delays=Delays.of(foot), crs=crs)
+        network = build_network(crossed, marked=survey.marked, delays=Delays.of(foot), crs=crs)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
-    return network, findings(path.name, streets, ways, strange, outlined)
-
-
-def _stream(path: Path, foot: FootAccess, index: Path) -> Streets:
-    streets = Streets(foot=foot)
-    places = osmium.index.create_map(f"sparse_file_array,{index}")
-    passing: Any = osmium.FileProcessor(path, NODE | WAY | RELATION).with_locations(places)  # type: ignore[arg-type]
-    passing.with_filter(streets.census).with_filter(_only(WAY | RELATION, osmium.filter.KeyFilter(*_STREET_KEYS)))
-    passing.with_filter(_only(NODE, osmium.filter.KeyFilter(*_MARK_KEYS)))
-    for thing in passing:
-        if thing.is_node():
-            streets.mark(thing)
-        elif thing.is_way():
-            streets.keep(thing)
-        else:
-            streets.keep_relation(thing)
-    streets.nodes = places.used_memory() // INDEX.itemsize
-    members = streets.members
-    found = _objects(path, WAY, osmium.filter.IdFilter(members)) if members else ()
-    around, bare = {}, {}
-    for way in found:
-        around[way.id] = refs_of(way)
-        if not street_of(dict(way.tags)):  # else it was judged by its own tags
-            bare[way.id] = around[way.id]
-    streets.add_squares(around)
-    streets.add_routes(bare)
-    return streets
+    return network, findings(path.name, survey, foot, ways, outlined)
 
 
 def read_districts(
@@ -187,24 +296,11 @@ def read_districts(
     InputError
         A file that cannot be read, or without a whole area of that level.
     """
-    file = _checked(path)
-    wanted = osmium.filter.TagFilter(("boundary", "administrative"))
-    listed: list[Feature] = []
-    rings: set[str] = set()
-    with _readable(file) as ordered:
-        for thing in _objects(ordered, WAY | RELATION, wanted):
-            made_of_rings = thing.is_relation() and thing.tags.get("type") in ("boundary", "multipolygon")
-            if made_of_rings:
-                rings |= {f"w{own_id(member.ref)}" for member in thing.members if member.type == "w"}
-            if made_of_rings or (thing.is_way() and thing.ends_have_same_id() and tagged_name(dict(thing.tags))):
-                listed.append(Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=dict(thing.tags)))
-        shapes = [_feature(area) for area in _areas(ordered, wanted, osmium.filter.EntityFilter(AREA))]
-        populated = _objects(ordered, NODE, osmium.filter.KeyFilter("population"))
-        places = [_feature(node) for node in populated if "place" in node.tags and node.location.valid()]
-    # A ring of a relation often repeats the relation's tags; it is a piece of the area, not an area.
-    choice = DistrictChoice(source=file.name, level=admin_level, name_tag=name_tag)
-    whole = [shape for shape in shapes if shape.id not in rings]
-    return districts_frame(whole, [shape for shape in listed if shape.id not in rings], places, choice)
+    extract = Extract.of(path)
+    kept = extract.layer(DISTRICTS)
+    choice = DistrictChoice(source=extract.path.name, level=admin_level, name_tag=name_tag)
+    whole, listed, places = (unpack_features(kept, part) for part in ("whole", "listed", "places"))
+    return districts_frame(whole, listed, places, choice)
 
 
 def read_places(
@@ -231,23 +327,8 @@ def read_places(
     findings
         What was merged or set aside.
     """
-    file = _checked(path)
-    given = parse_tags(tags) if isinstance(tags, str) else tags
-    wanted = {key: (values,) if isinstance(values, str) else values for key, values in given.items()}
-    only = osmium.filter.KeyFilter(*wanted)
-    features: dict[str, Feature] = {}
-    rings: dict[str, frozenset[str]] = {}
-    with _readable(file) as ordered:
-        for thing in _areas(ordered, only):
-            if not has_any(dict(thing.tags), wanted):
-                continue
-            feature = _feature(thing)
-            if thing.is_area() or feature.id not in features:  # an area may come before or after what it is made of
-                features[feature.id] = feature
-            if thing.is_relation():
-                rings[feature.id] = _rings(thing)
-    whole = (replace(feature, rings=rings.get(feature.id, frozenset())) for feature in features.values())
-    return places_frame(whole, wanted, source=file.name)
+    extract, need = Extract.of(path), place_need(tags)
+    return places_frame(unpack_features(extract.layer(need), "places"), need.by, source=extract.path.name)
 
 
 def read_buildings(
@@ -272,34 +353,18 @@ def read_buildings(
     findings
         Buildings whose outline is not closed or not whole.
     """
-    file = _checked(path)
-    only = osmium.filter.KeyFilter("building")
-    table = BuildingTable(bounds)
-    points = outlines = 0
-    rings: dict[str, frozenset[str]] = {}
-    with _readable(file) as ordered:
-        for thing in _areas(ordered, only):
-            if thing.tags["building"] == "no":
-                continue
-            if thing.is_relation():
-                rings[f"r{own_id(thing.id)}"] = _rings(thing)
-            if thing.is_area():
-                outlines -= 1
-                table.add(_area_id(thing), _outline(thing), dict(thing.tags))
-            elif thing.is_node():
-                points += 1
-            else:
-                outlines += 1
-    frame = table.frame()
+    extract = Extract.of(path)
+    table, about = extract.layer(BUILDINGS)
+    frame, rings = buildings_frame(table, bounds), about["rings"]
     around = {ring for relation in {*frame["id"]} & {*rings} for ring in rings[relation]}
     once = ~frame["id"].isin(around)
     said = {
         "repeated-building": (int((~once).sum()), "ways around buildings repeat their tags; each building counts once"),
-        "broken-building": (outlines, "buildings have no closed, whole outline in the file; left out"),
-        "building-point": (points, "buildings are mapped as points, without a footprint; left out"),
+        "broken-building": (about["outlines"], "buildings have no closed, whole outline in the file; left out"),
+        "building-point": (about["points"], "buildings are mapped as points, without a footprint; left out"),
     }
     set_aside = [
-        Finding(code=code, source=file.name, message=f"{count:,} {text}", count=count)
+        Finding(code=code, source=extract.path.name, message=f"{count:,} {text}", count=count)
         for code, (count, text) in said.items()
         if count
     ]
@@ -325,10 +390,8 @@ def read_water(path: str | os.PathLike[str], bounds: Bounds | None = None) -> tu
     findings
         Waters whose rings are not whole in the file or do not close, which are left out.
     """
-    file = _checked(path)
-    with _readable(file) as ordered:
-        features = [_feature(thing) for thing in _areas(ordered, osmium.filter.TagFilter(*WATER_TAGS))]
-    return water_frame(features, source=file.name, bounds=bounds)
+    extract = Extract.of(path)
+    return water_frame(unpack_features(extract.layer(WATER), "waters"), source=extract.path.name, bounds=bounds)
 
 
 def read_names(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
@@ -345,21 +408,72 @@ def read_names(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
         Columns name, rank (0 for those that show first) and geometry in EPSG:4326: points of settlements, lines of
         streets.
     """
-    named = osmium.filter.KeyFilter("name", "name:zh", "name:en")
-    lines = osmium.geom.WKBFactory()
-    tags: list[dict[str, str]] = []
-    shapes: list[str] = []
-    with _readable(_checked(path)) as ordered:
-        found = osmium.FileProcessor(ordered, osmium.osm.NODE | osmium.osm.WAY).with_locations("sparse_file_array")
-        thing: Any
-        for thing in found.with_filter(osmium.filter.KeyFilter("place", "highway")).with_filter(named):
-            told = {key: value for key in _NAMING_KEYS if (value := thing.tags.get(key)) is not None}
-            if name_rank(told) is None:
-                continue
-            with suppress(RuntimeError, osmium.InvalidLocationError):  # nodes outside of the file, a line of one place
-                shapes.append(lines.create_linestring(thing) if thing.is_way() else lines.create_point(thing))
-                tags.append(told)
-    return names_frame(tags, shapely.from_wkb(np.array(shapes, dtype=object)).tolist())
+    named = unpack_features(Extract.of(path).layer(NAMES), "names")
+    return names_frame([f.tags for f in named], [f.shape for f in named])
+
+
+def _pass(path: Path, layers: Sequence[Layer]) -> list[Kept]:
+    """Return what each layer collects of an extract while it passes once, after a look at its relations."""
+    with passing_folder() as folder, _readable(path) as ordered:
+        _room_for(ordered, folder)
+        index = folder / "places"
+        streets = next((layer for layer in layers if isinstance(layer, StreetLayer)), None)
+        places = osmium.index.create_map(f"sparse_file_array,{index}")
+        for thing in _things(ordered, layers, streets, places):
+            tags, is_node = thing.tags, thing.is_node()
+            for layer in layers:
+                for key in layer.node_keys if is_node else layer.keys:
+                    if key in tags:
+                        layer.take(thing, tags)
+                        break
+            if streets is not None and thing.is_way():
+                streets.way(thing)
+        if streets is not None:
+            streets.streets.nodes = places.used_memory() // INDEX.itemsize
+        return [layer.pack(index) for layer in layers]
+
+
+def _things(path: Path, layers: Sequence[Layer], streets: StreetLayer | None, places: Any) -> Iterator[Any]:
+    """Yield every object with a key that a layer asks for, areas assembled; `places` takes those of the nodes.
+
+    Of rings that do not close or that cross, osmium makes an area without an outline: it is left out here, as one whose
+    rings are not all in the file, and the relation or way around it alone comes.
+    """
+    manager = osmium.area.AreaManager()
+    with osmium.io.Reader(path, RELATION) as relations:
+        osmium.apply(relations, _Foreseen(layers), manager.first_pass_handler())
+    of_nodes, of_others = ({key for layer in layers for key in getattr(layer, keys)} for keys in ("node_keys", "keys"))
+    filters = [
+        *([] if streets is None else [streets.streets.census]),
+        _only(NODE, osmium.filter.KeyFilter(*sorted(of_nodes) or [""])),
+        _only(WAY | RELATION | AREA, osmium.filter.KeyFilter(*sorted(of_others))),
+    ]
+    locations, areas = osmium.NodeLocationsForWays(places), osmium.BufferIterator(*filters)
+    locations.ignore_errors()
+    assembling = [manager.second_pass_to_buffer(areas)] if any(layer.has_areas for layer in layers) else []
+    with osmium.io.Reader(path) as reader:
+        passing = osmium.OsmFileIterator(reader, locations, *assembling, *filters)
+        if streets is not None and streets.members:
+            passing.set_filtered_handler(streets)
+        for thing in passing:
+            yield thing
+            yield from _whole(areas)
+    yield from _whole(areas)
+
+
+def _whole(areas: Any) -> Iterator[Any]:
+    return (area for area in areas if area.num_rings()[0]) if areas else iter(())
+
+
+class _Foreseen:
+    """Shows relations to layers before anything else, and filters out those whose area none wants."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self._layers = layers
+
+    def relation(self, relation: Any) -> bool:
+        """Filter; the name is what osmium calls."""
+        return not any([layer.foresee(relation) for layer in self._layers])  # noqa: C419 -- each has to see it
 
 
 @contextmanager
@@ -377,31 +491,6 @@ def _readable(path: Path) -> Iterator[Path]:
         raise InputError(msg) from error
 
 
-def _checked(path: str | os.PathLike[str]) -> Path:
-    """Return the path of a file that is there, is not empty, and is the one its checksum belongs to."""
-    file = Path(path)
-    if not is_file(file):
-        msg = f"{file}: {absence(file)}; expected an OpenStreetMap extract, one of {_KNOWN}"
-        raise InputError(msg)
-    if not file.name.endswith(SUFFIXES):
-        msg = f"{file}: is not named as an OpenStreetMap extract; expected one of {_KNOWN}"
-        raise InputError(msg)
-    if not file.stat().st_size:
-        msg = f"{file}: the file is empty; expected an OpenStreetMap extract"
-        raise InputError(msg)
-    if file.suffix == ".pbf":
-        look_through(file)
-    beside = file.with_name(f"{file.name}.md5")
-    if beside.is_file():
-        told = (beside.read_text(encoding="utf-8", errors="replace").split() or [""])[0].lower()
-        with file.open("rb") as stream:
-            found = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if told != found:
-            msg = f"{file}: its MD5 is {found}; {beside.name} expected {told!r}; the file may be cut short"
-            raise InputError(msg)
-    return file
-
-
 def _room_for(path: Path, folder: Path) -> None:
     """Refuse to start where the index on disk could run out of room: the system ends a process for that."""
     free, needed = shutil.disk_usage(folder).free, path.stat().st_size * _DISK_FACTOR
@@ -414,51 +503,3 @@ def _only(entities: Any, tags: Any) -> Any:
     """Return the filter, bound to some types of objects; others pass."""
     tags.enable_for(entities)
     return tags
-
-
-def _feature(thing: Any) -> Feature:
-    tags = dict(thing.tags)
-    if thing.is_area():
-        return Feature(id=_area_id(thing), tags=tags, shape=shapely.from_wkb(_outline(thing)))
-    shape: Any = None
-    if thing.is_node():
-        shape = shapely.Point(thing.lon, thing.lat) if thing.location.valid() else None
-    elif thing.is_way():
-        # An open way, or one that is no area: its line. A closed one comes again as an area.
-        line = [(n.lon, n.lat) for n in thing.nodes if n.location.valid()]
-        whole = len(line) == len(thing.nodes) and len(set(line)) > 1
-        shape = shapely.LineString(line) if whole else None
-    return Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=tags, shape=shape)
-
-
-def _rings(relation: Any) -> frozenset[str]:
-    """Return the ids of the ways around the area of a relation, without those around its holes."""
-    around = (member for member in relation.members if member.type == "w" and member.role != "inner")
-    return frozenset(f"w{own_id(member.ref)}" for member in around)
-
-
-def _area_id(area: Any) -> str:
-    return f"{'w' if area.from_way() else 'r'}{own_id(area.orig_id())}"
-
-
-def _outline(area: Any) -> str:
-    return str(osmium.geom.WKBFactory().create_multipolygon(area))
-
-
-def _objects(path: Path, entities: Any, wanted: Any) -> Any:
-    """Return the objects of some types that `wanted` lets pass."""
-    return osmium.FileProcessor(path, entities).with_filter(wanted)
-
-
-def _areas(path: Path, wanted: Any, *only: Any) -> Iterator[Any]:
-    """Yield every object that `wanted` and `only` let pass, areas assembled.
-
-    Of rings that do not close or that cross, osmium makes an area without an outline: it is left out here, as one whose
-    rings are not all in the file, and the relation or way around it alone comes.
-    """
-    found: Any = osmium.FileProcessor(path).with_locations("sparse_file_array").with_areas(wanted).with_filter(wanted)
-    for one in only:
-        found = found.with_filter(one)
-    for thing in found:
-        if not thing.is_area() or thing.num_rings()[0]:
-            yield thing

@@ -15,6 +15,8 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, local_crs, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.osm.tags import (
+    BUILDING_KEYS,
+    Use,
     address_of,
     has_any,
     is_ever_open,
@@ -26,7 +28,7 @@ from accessibility.sources.osm.tags import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -377,22 +379,25 @@ def _metric(shape: Any, others: Sequence[Any]) -> tuple[Any, Any]:
 class BuildingTable:
     """Buildings, reduced to numbers some thousands at a time."""
 
-    bounds: Bounds | None
     _waiting: list[tuple[str, str, float, str]] = field(default_factory=list)
-    _done: list[pd.DataFrame] = field(default_factory=list)
+    _done: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    _verdicts: dict[tuple[str | None, ...], tuple[float, Use]] = field(default_factory=dict)
 
-    def add(self, building: str, outline: str, tags: Mapping[str, str]) -> None:
-        """Add one building: its id, its outline as hexadecimal WKB in degrees, its tags."""
-        self._waiting.append((building, outline, levels_of(tags), use_of(tags)))
+    def add(self, building: str, outline: str, get: Callable[[str], str | None]) -> None:
+        """Add one building: its id, its outline as hexadecimal WKB in degrees, its tags, asked one by one."""
+        told = tuple(map(get, BUILDING_KEYS))
+        known = self._verdicts.get(told)
+        if known is None:
+            tags = {key: value for key, value in zip(BUILDING_KEYS, told, strict=True) if value is not None}
+            known = self._verdicts[told] = levels_of(tags), use_of(tags)
+        self._waiting.append((building, outline, *known))
         if len(self._waiting) >= _ROWS:
             self._reduce()
 
-    def frame(self) -> gpd.GeoDataFrame:
-        """Return one row per building."""
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return one row per building: id and use as bytes, footprint, storeys, degrees of a point inside."""
         self._reduce()
-        rows = pd.concat(self._done, ignore_index=True)
-        points = gpd.points_from_xy(rows.pop("lon"), rows.pop("lat"), crs=WGS84)
-        return gpd.GeoDataFrame(rows, geometry=points)
+        return {name: np.concatenate([part[name] for part in self._done]) for name in self._done[0]}
 
     def _reduce(self) -> None:
         ids, outlines, levels, uses = zip(*self._waiting, strict=True) if self._waiting else ((), (), (), ())
@@ -400,18 +405,25 @@ class BuildingTable:
         shapes = shapely.from_wkb(np.array(outlines, dtype=object))
         points = shapely.point_on_surface(shapes)
         lon, lat = shapely.get_x(points), shapely.get_y(points)
-        columns = {
-            "id": np.array(ids, object),
-            "footprint_m2": _square_metres(shapes, lat),
-            "levels": levels,
-            "use": uses,
-        }
-        rows = pd.DataFrame(columns).astype({"levels": float, "use": object})
-        rows["lon"], rows["lat"] = lon, lat
-        if self.bounds is not None:
-            west, south, east, north = self.bounds
-            rows = rows[(lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)]
-        self._done.append(rows)
+        columns = {"id": np.array(ids, "S"), "footprint_m2": _square_metres(shapes, lat)}
+        columns |= {"levels": np.array(levels, np.float64), "use": np.array(uses, "S")}
+        self._done.append(columns | {"lon": lon, "lat": lat})
+
+
+def buildings_frame(table: Mapping[str, NDArray[Any]], bounds: Bounds | None) -> gpd.GeoDataFrame:
+    """Return one row per building of `BuildingTable.arrays` whose point lies within `bounds`."""
+    columns = {name: values for name, values in table.items() if name not in ("lon", "lat")}
+    rows = pd.DataFrame(columns | {name: _texts(columns[name]) for name in ("id", "use")}).astype({"use": object})
+    lon, lat = table["lon"], table["lat"]
+    if bounds is not None:
+        west, south, east, north = bounds
+        near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north)
+        rows, lon, lat = rows[near].reset_index(drop=True), lon[near], lat[near]
+    return gpd.GeoDataFrame(rows, geometry=gpd.points_from_xy(lon, lat, crs=WGS84))
+
+
+def _texts(ascii_bytes: NDArray[np.bytes_]) -> NDArray[np.object_]:
+    return ascii_bytes.astype(str).astype(object)
 
 
 def _square_metres(shapes: NDArray[np.object_], lat: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,6 +36,11 @@ if TYPE_CHECKING:
 INDEX = np.dtype([("id", "<u8"), ("lonlat_e7", "<i4", 2)])  # a row of osmium's sparse index on disk
 _ROWS = 1_000_000
 _MANY_MISSING = 0.1
+_WAY_ARRAYS = (
+    *("node_ids", "lonlat_e7", "refs", "start", "kind", "oneway"),
+    *("private", "off_ground", "ride_s", "tunnel", "square"),
+)
+_MARKS = ("blocked", "keyed", "signals", "lifts")
 _OTHER_KEYS = tuple(key for key in WAY_KEYS if key != "highway")
 _HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
 
@@ -97,11 +102,6 @@ class Streets:
     bare: int = 0
     _seen: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
     _verdicts: dict[tuple[str | None, ...], tuple[Walk, int]] = field(default_factory=dict)
-
-    @property
-    def marked(self) -> MarkedNodes:
-        """Barriers, gates, crossings and lifts."""
-        return MarkedNodes(blocked=self.blocked, keyed=self.keyed, signals=self.signals, lifts=self.lifts)
 
     def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
         """Return what the table says of the way whose tags `get` gives, and its kind."""
@@ -213,12 +213,61 @@ class Streets:
         return sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
 
 
-def located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Survey:
+    """The streets of an extract as they are kept: one pass, whatever box and coordinate system are asked for later.
+
+    Parameters
+    ----------
+    ways
+        Every walkable way, with the places of its nodes.
+    marked
+        Barriers, gates, crossings and lifts.
+    timed, strange
+        Ids of gates with access rules for certain times, and of nodes whose place is not on Earth.
+    tally
+        Number of ways by the reason why nobody walks there, empty for the walkable.
+    counts
+        Nodes, ways and relations of the file; conditional ways; walkable ways of one node.
+    """
+
+    ways: Ways
+    marked: MarkedNodes
+    timed: NDArray[np.int64]
+    strange: NDArray[np.int64]
+    tally: Counter[str]
+    counts: Mapping[str, int]
+
+
+def survey_streets(streets: Streets, index: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Return what a pass left behind as arrays, and what JSON can hold; `index` holds the places of nodes."""
+    ways, strange = _located(streets, index)
+    arrays = {name: getattr(ways, name) for name in _WAY_ARRAYS}
+    listed = {name: getattr(streets, name) for name in (*_MARKS, "timed")} | {"strange": strange}
+    counts = {"nodes": streets.nodes, "ways": streets.census.ways, "relations": streets.census.relations}
+    counts |= {"conditional": streets.conditional(), "bare": streets.bare}
+    arrays |= {name: np.array(ids, np.int64) for name, ids in listed.items()}
+    return arrays, {"tally": dict(streets.tally()), "counts": counts}
+
+
+def surveyed(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Survey:
+    """Return the streets that `survey_streets` made arrays of."""
+    return Survey(
+        ways=Ways(**{name: arrays[name] for name in _WAY_ARRAYS}, kinds=KINDS),
+        marked=MarkedNodes(**{name: arrays[name].tolist() for name in _MARKS}),
+        timed=arrays["timed"],
+        strange=arrays["strange"],
+        tally=Counter(about["tally"]),
+        counts=about["counts"],
+    )
+
+
+def _located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
     """Return the ways with the places of their nodes, and the ids of those whose place is not on Earth."""
     ids, refs = np.unique(np.frombuffer(streets.refs, np.int64), return_inverse=True)
     lonlat_e7 = np.full((len(ids), 2), NOWHERE, np.int32)
     # Rows are matched in the order of the index, so the file need not be sorted and memory stays small.
-    for low in range(0, streets.nodes, _ROWS):
+    for low in range(0, streets.nodes if len(ids) else 0, _ROWS):
         count = min(_ROWS, streets.nodes - low)
         rows = np.fromfile(index, INDEX, count, offset=low * INDEX.itemsize)
         at = np.searchsorted(ids, rows["id"].astype(np.int64)).clip(max=len(ids) - 1)
@@ -269,41 +318,41 @@ def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
     return rings
 
 
-def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int64], outlined: int = 0) -> list[Finding]:
+def findings(source: str, survey: Survey, foot: FootAccess, ways: Ways, outlined: int = 0) -> list[Finding]:
     """Return what was counted, set aside or looks suspicious.
 
     Parameters
     ----------
     source
         The file's name.
-    streets
-        What the pass left behind.
+    survey
+        Its streets.
+    foot
+        The foot-access table they were judged by.
     ways
         Those of its ways that make the network.
-    strange
-        Ids of the nodes that are not on Earth.
     outlined
         How many squares nobody walks across.
     """
-    tally, census = streets.tally(), streets.census
-    conditional = streets.conditional() + int(np.isin(ways.node_ids, np.array(streets.timed, np.int64)).sum())
+    tally, counts = survey.tally, survey.counts
+    conditional = counts["conditional"] + int(np.isin(ways.node_ids, survey.timed).sum())
     away = tally.total() - tally[""]
-    keyed = np.isin(ways.node_ids, np.array(streets.keyed, np.int64))
+    keyed = np.isin(ways.node_ids, np.array(survey.marked.keyed, np.int64))
     keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False  # residents pass there
-    gates = int((keyed | np.isin(ways.node_ids, np.array(streets.blocked, np.int64))).sum())
+    gates = int((keyed | np.isin(ways.node_ids, np.array(survey.marked.blocked, np.int64))).sum())
     lost = ~ways.located
-    astray = int(np.isin(ways.node_ids, strange).sum())
+    astray = int(np.isin(ways.node_ids, survey.strange).sum())
     absent = int(lost.sum()) - astray
-    held = f"{streets.nodes:,} nodes, {census.ways:,} ways, {census.relations:,} relations"
+    held = f"{counts['nodes']:,} nodes, {counts['ways']:,} ways, {counts['relations']:,} relations"
     said = {
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
         "not-walkable": (away, f"streets and ferries may not be walked{reasons(tally)}"),
         "conditional-access": (conditional, "ways and gates have access rules for certain times; as by day"),
         "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
-        "single-node-way": (streets.bare, "walkable ways have fewer than two nodes; left out"),
+        "single-node-way": (counts["bare"], "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
         "ferries-left-out": (tally["route=ferry"], "ferries are left out: ferries = true under [walking] lets them in"),
-        "ferries": _ferries(streets.foot, ways),
+        "ferries": _ferries(foot, ways),
         "square-outline": (outlined, "squares are not whole in the file: people walk round them, not across"),
         "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),
     }
@@ -312,7 +361,7 @@ def findings(source: str, streets: Streets, ways: Ways, strange: NDArray[np.int6
         for code, (count, text) in said.items()
         if count
     ]
-    doubts = [] if census.relations else ["there is no relation"]
+    doubts = [] if counts["relations"] else ["there is no relation"]
     if absent > _MANY_MISSING * len(lost):
         doubts.append(f"{absent / len(lost):.0%} of the nodes of its walkable ways are missing")
     if doubts:

@@ -24,6 +24,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _NOT_IN_USE = (
     *("disused", "abandoned", "construction", "proposed", "planned", "demolished", "razed", "removed", "ruins"),
 )
+BUILDING_KEYS = ("building", "building:levels", *_NOT_IN_USE)
+"""All keys that decide the storeys and the use of a building."""
 _NO_BUILDING = frozenset({"construction", "proposed", "planned", "ruins", "abandoned", "demolished", "collapsed"})
 _CLOSED = frozenset({"closed", "abandoned", "disused", "out_of_order", "demolished"})
 _ALWAYS_SHUT = re.compile(r"((24/7|mo-su)\s+)?(00:00-24:00\s+)?(off|closed)(\s*\"[^\"]*\")?", re.IGNORECASE)

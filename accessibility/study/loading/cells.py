@@ -138,4 +138,4 @@ def load_buildings(load: Loading, source: str, bounds: Bounds | None) -> tuple[g
             '{ path = "....osm.pbf" }, or split_cells = 100'
         )
         raise InputError(msg)
-    return osm.read_buildings(load.streets, bounds=bounds)
+    return osm.read_buildings(load.extract(load.streets), bounds=bounds)

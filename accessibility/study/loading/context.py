@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from platformdirs import user_cache_path
 
+from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.fetched.keeping import Request
+from accessibility.sources.osm.extracts import BUILDINGS, DISTRICTS, NAMES, WATER, Extract, Need, place_need
 from accessibility.sources.tables.reading import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from accessibility.study.schema import OSM_SUFFIXES, SettlementSource
 
@@ -41,7 +44,7 @@ class Loading:
     folder
         What its relative paths are relative to.
     cache
-        Folder for parsed networks.
+        Folder for what was read of extracts, and parsed networks.
     held
         Tables in memory, by the name that stands in the settings as their path.
     network
@@ -53,6 +56,7 @@ class Loading:
     cache: Path
     held: Mapping[str, HeldTable] = field(default_factory=dict)
     network: Network | None = None
+    _extracts: dict[Path, Extract] = field(default_factory=dict, repr=False)
 
     def file(self, path: Path) -> Path:
         """Return the path of an input."""
@@ -67,6 +71,12 @@ class Loading:
     def table(self, path: Path) -> Path | HeldTable:
         """Return the table of an input: its path, or the value where it is held in memory."""
         return self.held.get(str(path)) or self.file(path)
+
+    def extract(self, path: Path) -> Extract:
+        """Return the extract at a path: the first who asks has all that the study asks of it read in one pass."""
+        if path not in self._extracts:
+            self._extracts[path] = Extract(path=path, cache=self.cache, needs=_needs(self, path))
+        return self._extracts[path]
 
     @property
     def streets(self) -> Path:
@@ -94,8 +104,33 @@ class Loading:
         return max(MARGIN_M, self.settings.standard.standard.reach_m)
 
 
+def _needs(load: Loading, path: Path) -> tuple[Need, ...]:
+    """Return what the study asks of an extract, the waters and names of its maps included."""
+    inputs, found = load.settings.inputs, []
+
+    def read_from(own: Path | None) -> Path:
+        return load.streets if own is None else load.file(own)
+
+    area, people = inputs.area, inputs.population
+    if area is not None and read_from(area.path) == path:
+        found.append(DISTRICTS)
+    of_buildings = people.path if people.path is not None and is_osm(people.path) else None
+    if (people.buildings or people.split_cells == "buildings") and read_from(of_buildings) == path:
+        found.append(BUILDINGS)
+    for sites in (inputs.outlets, inputs.banks, inputs.candidates):
+        fetched = load.asked is not None and sites is not None and sites.path is None
+        if sites is not None and sites.osm is not None and not fetched and read_from(sites.path) == path:
+            with suppress(InputError):  # of tags that are none their reader tells
+                found.append(place_need(sites.tags))
+    if load.streets == path:
+        found += [WATER, NAMES]
+        if load.network is None:
+            found.append(Need("streets", load.settings.walking.foot))
+    return tuple(found)
+
+
 def default_cache() -> Path:
-    """Return the user's cache folder for parsed networks."""
+    """Return the user's cache folder for what was read of extracts, and parsed networks."""
     return user_cache_path("outlet-accessibility", appauthor=False)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from accessibility.errors import InputError
 from accessibility.measures.walkers import others_of
 from accessibility.sources.checks import warn_of
-from accessibility.study.loading.context import Loading, input_files, study_bounds
+from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.readings import suspect_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
@@ -49,6 +49,7 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     demand = inhabitants.demand.to_crs(network.crs)
     _refuse_walkers(demand, settings.walking.groups or (), source)
     together = check_together(load, network, demand, area)
+    files = input_files(load)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
     warn_of(source, findings)
     return {
@@ -61,7 +62,8 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
         "shapes": inhabitants.shapes,
         "density": inhabitants.density,
         "districts": area,
-        "inputs": input_files(load),
+        "inputs": files,
+        "extract": load.extract(files["network"]) if "network" in files and is_osm(files["network"]) else None,
         "findings": findings,
     }
 

@@ -191,7 +191,7 @@ def _people_of_buildings(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[
     if area is None or "population" not in area.columns:
         msg = "population = { buildings = true } spreads district totals: expected inputs.area with a population column"
         raise InputError(msg)
-    buildings, findings = osm.read_buildings(path, bounds=study_bounds(area, None, 0.0))
+    buildings, findings = osm.read_buildings(load.extract(path), bounds=study_bounds(area, None, 0.0))
     spread, more = spread_over_buildings(buildings, area, source=path.name)
     return People(
         ids=spread.ids, lonlat=spread.lonlat, population=spread.population, columns={"district": spread.district}

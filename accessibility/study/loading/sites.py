@@ -92,7 +92,7 @@ def _read_role(load: Loading, role: str, table: SitesInput) -> tuple[gpd.GeoData
         frame, findings = keep_places(asked, tags)
         path = asked.places(tags)
     else:
-        frame, findings = osm.read_places(path, tags)
+        frame, findings = osm.read_places(load.extract(path), tags)
     source = f"{path.name} ({tags})"
     if frame.empty:
         msg = f"{path.name}: no object is tagged {tags}; expected some for {role}"
@@ -153,7 +153,7 @@ def load_area(load: Loading) -> tuple[gpd.GeoDataFrame | None, list[Finding]]:
         return None, []
     path = load.file(table.path) if table.path else load.streets
     if is_osm(path):
-        area, findings = osm.read_districts(path, admin_level=table.admin_level, name_tag=table.name)
+        area, findings = osm.read_districts(load.extract(path), admin_level=table.admin_level, name_tag=table.name)
         area, shared = tell_apart(area, source=path.name)
         findings += shared + overlaps(area, path.name)
     else:

@@ -91,7 +91,7 @@ def _read(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Finding]]
         raise InputError(msg)
     fetched = [] if load.asked is None else keep_streets(load.asked)
     if is_osm(path):
-        network, findings = osm.read_network(path, foot=foot, bounds=bounds, crs=table.crs, cache_dir=load.cache)
+        network, findings = osm.read_network(load.extract(path), foot=foot, bounds=bounds, crs=table.crs)
         return network, fetched + findings
     if suffix in lines.SUFFIXES:
         options: dict[str, Any] = {"layer": table.layer, "noded": table.noded, "crs": table.crs, "bounds": bounds}
@@ -157,7 +157,7 @@ def load_heights(load: Loading, network: Network) -> tuple[Network, list[Finding
     return network, findings
 
 
-def load_water(inputs: Mapping[str, Path], network: Network) -> gpd.GeoDataFrame:
+def load_water(inputs: Mapping[str, Path], network: Network, extract: osm.Extract | None = None) -> gpd.GeoDataFrame:
     """Return the waters of the network's extract around its streets, or those saved; none where there is neither."""
     if "water" in inputs:
         return read_vector(inputs["water"])
@@ -166,15 +166,15 @@ def load_water(inputs: Mapping[str, Path], network: Network) -> gpd.GeoDataFrame
         return water_frame([], source="", bounds=None)[0]
     lonlat = transform(network.node_xy, network.crs, WGS84)
     (west, south), (east, north) = lonlat.min(axis=0).tolist(), lonlat.max(axis=0).tolist()
-    return osm.read_water(path, (west, south, east, north))[0]
+    return osm.read_water(extract or path, (west, south, east, north))[0]
 
 
-def load_names(inputs: Mapping[str, Path]) -> gpd.GeoDataFrame:
+def load_names(inputs: Mapping[str, Path], extract: osm.Extract | None = None) -> gpd.GeoDataFrame:
     """Return the names of settlements and streets of the network's extract, or those saved; none without either."""
     if "names" in inputs:
         return read_vector(inputs["names"])
     path = inputs.get("network")
-    return osm.read_names(path) if path is not None and is_osm(path) else names_frame([], [])
+    return osm.read_names(extract or path) if path is not None and is_osm(path) else names_frame([], [])
 
 
 def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
