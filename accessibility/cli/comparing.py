@@ -11,6 +11,7 @@ from accessibility.cli.factfinding import SPEEDS_M_S
 from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws, timed
 from accessibility.measures.tables import headline
+from accessibility.present.language import Tongue
 from accessibility.present.manifest import Run
 from accessibility.present.report.differences import (
     Doubts,
@@ -20,6 +21,8 @@ from accessibility.present.report.differences import (
     scenario_table,
     write_comparison,
 )
+from accessibility.present.report.facts import tell_served
+from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.scenariofile import read_scenarios
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from accessibility.measures.coverage import Coverage
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
@@ -57,7 +61,8 @@ class ScenarioComparison:
     kept
         Where an earlier run is kept that stood in the folder.
     bars
-        How sure today's headline is, in sentences by language, where that was asked for.
+        Who is served today, where sites have a capacity, and how sure today's headline is, where that was asked for, in
+        sentences by language.
     pairs
         What one scenario brings instead of another, where that was asked for.
     """
@@ -176,9 +181,20 @@ def _compare(
         maps=tuple(folder / name for name in names),
         manifest=record,
         kept=kept,
-        bars={} if doubts is None else tell_bars(doubts.today, now.share),
+        bars=_said(study, now, doubts),
         pairs=None if doubts is None else pair_table(pairs, doubts),
     )
+
+
+def _said(study: Study, now: Coverage, doubts: Doubts | None) -> dict[str, tuple[str, ...]]:
+    """Return by language who is served today, where sites have a capacity, and how sure the headline is, if asked."""
+    service = tell_served(now, study.site_district, None)
+    bars = {} if doubts is None else tell_bars(doubts.today, now.share)
+    found: dict[str, tuple[str, ...]] = {}
+    for tongue in (Tongue("en"), Tongue("zh")):
+        served = () if service is None else (say_service(service, now.population, tongue),)
+        found[tongue.language] = (*served, *bars.get(tongue.language, ()))
+    return found
 
 
 def _doubt(study: Study, scenarios: Sequence[Scenario], options: Options, progress: Progress) -> Doubts:

@@ -292,14 +292,16 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
     console.print(_text(say("today", headline=headline), style="bold"))
     for note in found.bars.get(language, ()):
         console.print(_text(note))
-    heads = (say(key) for key in ("covered", "share", "gained", "lost", "unreached", "col_cost"))
+    served = ("served", "served_share") if "served" in found.scenarios else ()
+    heads = (say(key) for key in ("covered", "share", "gained", "lost", "unreached", *served, "col_cost"))
     table = Table("", *heads, box=None, header_style="dim")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in found.scenarios.to_dict("records"):
         people = [f"{row[name]:,.0f}" for name in ("gained", "lost", "unreached")]
         share = say.percent(row["covered_share"])
-        table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, f"{row['cost']:g}")
+        room = (f"{row['served']:,.0f}", say.percent(row["served_share"])) if served else ()
+        table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, *room, f"{row['cost']:g}")
     console.print(table)
     if found.pairs is not None:
         _print_gains(console, found.scenarios, found.pairs, say)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from accessibility.present.map.legends import served_said
 from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.map.symbols import INKS, site_svg
 from accessibility.present.pages import data_address
 from accessibility.streets.edits import edit_text
-from accessibility.whatif.comparison import ALL, TOTAL
+from accessibility.whatif.comparison import ALL, TOTAL, tells_service
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +58,8 @@ def headline_html(before: Coverage, after: Coverage, table: pd.DataFrame, words:
     told = words("covered_of", people=f"<b>{count(after.population)}</b>", **parts)
     share, today = (words.percent_cell(c.covered_people, c.population) for c in (after, before))
     lines = [words("today_of", percent=today, covered=count(before.covered_people)), *walks]
+    if tells_service(before, after):
+        lines.insert(1, words("compared_served", **served_said(before, after)))
     return f'<div><span class="share">{share}</span> {told}</div>' + "".join(f"<div>{line}</div>" for line in lines)
 
 

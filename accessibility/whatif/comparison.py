@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from accessibility.whatif.scenario import Scenario
 
 ALL, TOTAL, NO_DISTRICT = "all", "total", "(none)"
+COMPARED_SERVICE = ("served", "served_share", "unserved", "served_change")
+"""What a row of `compare_scenarios` says of people who are covered and find room, where sites have a capacity."""
 STATES = {"gained": GAINED, "lost": "#b3261e", "covered as today": "#8fbfe3", "not covered": FAR}
 """What becomes of people, each with its ink."""
 _S_PER_MIN = 60.0
@@ -54,7 +56,8 @@ def compare_coverages(
         (people; after = before + gained - lost), ``share_before`` and ``share_after`` (0 to 1), ``better_off`` and
         ``worse_off`` (people whose walk to the nearest site that counts gets shorter or longer by a millisecond or
         more, or begins or ceases to exist), ``minutes_saved`` and ``minutes_added`` (on average for those of them who
-        have a way before and after; NaN for nobody).
+        have a way before and after; NaN for nobody). Where sites have a capacity ``served_before`` and ``served_after``
+        come last: people who are covered and find room, of a group its part of those of each place.
 
     Raises
     ------
@@ -81,7 +84,23 @@ def compare_coverages(
     _same_people(before, after)
     people = demand.people_of(group)
     of = DistrictCells.of(demand, district)
-    return of.table({column: of.sums(part) for column, part in _differences(before, after, people).items()})
+    parts = _differences(before, after, people)
+    if tells_service(before, after):
+        share = np.divide(people, demand.population, out=np.zeros(len(people)), where=demand.population > 0)
+        parts |= {"served_before": served_of(before) * share, "served_after": served_of(after) * share}
+    return of.table({column: of.sums(part) for column, part in parts.items()})
+
+
+def tells_service(*coverages: Coverage) -> bool:
+    """Return whether some of them has sites with a capacity."""
+    return any(one.service is not None for one in coverages)
+
+
+def served_of(coverage: Coverage) -> NDArray[np.float64]:
+    """Return ``(n,)`` people who are covered and find room: all covered ones where no site has a capacity."""
+    if coverage.service is not None:
+        return coverage.service.people
+    return np.where(coverage.covered, coverage.demand.population, 0.0)
 
 
 def tell_states(before: Coverage, after: Coverage) -> NDArray[np.str_]:
@@ -231,7 +250,8 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
     pandas.DataFrame
         ``scenario`` (its name), ``open_sites``, ``population``, ``covered``, ``covered_share`` (0 to 1), ``change``,
         ``gained``, ``lost`` and ``unreached`` (people), ``cost`` (what the sites that open or are added cost), and
-        ``per_person``: the cost over the people gained less those lost, NaN where nobody is gained on balance.
+        ``per_person``: the cost over the people gained less those lost, NaN where nobody is gained on balance. Where
+        sites have a capacity also ``served``, ``served_share`` and ``unserved``, and ``served_change`` against today.
 
     Raises
     ------
@@ -250,7 +270,7 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
     >>> acc.compare_scenarios(before, [(opens, after)])[["scenario", "gained", "per_person"]].to_dict("records")
     [{'scenario': 'second', 'gained': 10.0, 'per_person': 0.5}]
     """
-    rows = []
+    rows, roomed = [], tells_service(baseline, *(after for _, after in scenarios))
     for scenario, after in scenarios:
         _same_people(baseline, after)
         people = after.demand.population
@@ -271,9 +291,17 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
                 "unreached": after.unreached_people,
                 "cost": cost,
                 "per_person": cost / (gained - lost) if gained > lost else float("nan"),
+                **(_service(baseline, after) if roomed else {}),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _service(baseline: Coverage, after: Coverage) -> dict[str, float]:
+    """Return `COMPARED_SERVICE` of a scenario."""
+    today, served = (float(served_of(one).sum()) for one in (baseline, after))
+    share = served / after.population if after.population > 0 else float("nan")
+    return dict(zip(COMPARED_SERVICE, (served, share, after.covered_people - served, served - today), strict=True))
 
 
 def _same_people(before: Coverage, after: Coverage) -> None:
@@ -324,6 +352,6 @@ def _with_ratios(sums: dict[str, NDArray[np.float64]]) -> dict[str, NDArray[np.f
     ratios = {f"share_{name}": ratio(f"covered_{name}", "population") for name in ("before", "after")}
     ratios |= {"minutes_saved": ratio("_saved", "_better"), "minutes_added": ratio("_added", "_worse")}
     columns = ["population", "covered_before", "covered_after", "gained", "lost", "share_before", "share_after"]
-    return {
-        name: (sums | ratios)[name] for name in [*columns, "better_off", "minutes_saved", "worse_off", "minutes_added"]
-    }
+    columns += ["better_off", "minutes_saved", "worse_off", "minutes_added"]
+    columns += [name for name in ("served_before", "served_after") if name in sums]
+    return {name: (sums | ratios)[name] for name in columns}

@@ -14,7 +14,14 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace
 from accessibility.streets.pieces import untouched
 from accessibility.streets.snapping import Snapped
-from accessibility.whatif.comparison import STATES, compare_coverages, draw_changes, tell_states
+from accessibility.whatif.comparison import (
+    STATES,
+    compare_coverages,
+    draw_changes,
+    served_of,
+    tell_states,
+    tells_service,
+)
 from accessibility.whatif.live import LiveCoverage
 from accessibility.whatif.scenario import UNCHANGED, Addition, Move, Scenario, free_id
 
@@ -124,6 +131,9 @@ class Trial:
         told = (("opened", s.opened), ("closed", s.closed), ("added", s.added), ("moved", s.moved))
         facts = [(what, ", ".join(str(getattr(item, "id", item)) for item in items)) for what, items in told if items]
         facts += [("covered", f"{before.covered_people:,.0f} today, {now.covered_people:,.0f} then")]
+        if tells_service(before, now):
+            served = [served_of(one).sum() for one in (before, now)]
+            facts += [("covered and served", f"{served[0]:,.0f} today, {served[1]:,.0f} then")]
         word = tell_states(before, now)
         bar = draw_bar([(w, float(now.demand.population[word == w].sum()), ink) for w, ink in STATES.items()])
         return draw_card("Trial" if facts[1:] else "Trial: as today", facts, bar, table=self._by_district())
@@ -708,7 +718,7 @@ class Trial:
         10.0
         """
         before, district = self.baseline.coverage, self.baseline.district
-        if group is None:
+        if group is None and not before.sites.has_capacity:  # who is served hangs on all who come to a site
             return self._live.compare(before, district)
         return compare_coverages(before, self.coverage(), district, group=group)
 

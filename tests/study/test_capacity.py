@@ -19,11 +19,25 @@ from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accessibility import Demand, InputError, Network, Sites, Study, measure_coverage, read_study
-from accessibility.cli.console import Silence, print_coverage
+from accessibility import (
+    Demand,
+    InputError,
+    Network,
+    Scenario,
+    Sites,
+    Study,
+    compare_coverages,
+    compare_scenarios,
+    measure_coverage,
+    read_study,
+    write_scenarios,
+)
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.console import Silence, print_comparison, print_coverage
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover, run_site
 from accessibility.cli.verifying import run_verify
+from accessibility.notebook import WhatIf
 from accessibility.present.schema import data_dictionary
 from accessibility.study.proposing import Question
 
@@ -246,3 +260,74 @@ def test_a_run_without_room_writes_nothing_of_it(town: Path, cache: Path) -> Non
     found = run_cover(town, town.parent / "run", Options(cache=cache), Silence())
     assert not (found.folder / "capacity.csv").exists()
     assert "served" not in found.manifest["totals"]
+
+
+def test_a_comparison_tells_who_is_served_in_every_file(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bank opens at the far end, where 240 live within 15 minutes and there is no limit; the hall has 25 places."""
+    study = seated(tmp_path)
+    scenarios = [Scenario(name="bank", opened=("B1",)), Scenario(name="instead", opened=("B1",), closed=("O1",))]
+    write_scenarios(scenarios, tmp_path / "scenarios.toml")
+    options = Options(cache=cache, date="2026-11-29", language="both")
+    found = run_compare(study, tmp_path / "scenarios.toml", tmp_path / "run", options, Silence())
+    table = pd.read_csv(found.folder / "compare.csv").set_index("scenario")
+    told = ["covered", "served", "unserved", "served_change"]
+    assert table[told].to_numpy().tolist() == [[270, 265, 5, 240], [240, 240, 0, 215]]
+    assert table["served_share"].tolist() == pytest.approx([265 / PEOPLE, 240 / PEOPLE], abs=1e-6)
+    rows = pd.read_csv(found.folder / "differences.csv")
+    whole = rows[(rows["district"] == "total") & (rows["setting"] == "all")]
+    assert whole[["served_before", "served_after"]].to_numpy().tolist() == [[25, 265], [25, 240]]
+    assert [one["totals"]["served"] for one in found.manifest["scenarios"]] == [265, 240]
+    page = found.maps[0].read_text(encoding="utf-8")
+    assert "Covered and served: 25 people today, 265 then" in page
+    assert re.search("已覆盖且可接待.现状25人.调整后265人", page)
+    print_comparison(found, "en")
+    said = capsys.readouterr().out
+    assert "Covered and served: 8.1" in said
+    assert re.search(r"bank +270 .* 265 +85\.5 %", said.replace("\N{NO-BREAK SPACE}", " "))
+    print_comparison(found, "zh")
+    assert "可接待率" in capsys.readouterr().out
+    assert run_verify(found.folder, Options(cache=cache), Silence()).equal
+
+
+def test_trials_and_the_widget_tell_who_is_served(tmp_path: Path) -> None:
+    study = read_study(seated(tmp_path))
+    study = replace(study, demand=replace(study.demand, groups={"60+": study.demand.population / 2}))
+    trial = study.what_if().open("B1")
+    whole: Any = trial.compare().loc[("total", "all")]
+    assert whole[["served_before", "served_after"]].tolist() == [25, 265]
+    old: Any = trial.compare(group="60+").loc[("total", "all")]
+    assert old[["served_before", "served_after"]].tolist() == [12.5, 132.5]
+    assert "25 today, 265 then" in trial._repr_html_()
+    assert trial.undo().compare()["served_after"].iloc[-1] == 25
+    shown = WhatIf(study)
+    shown.trial.open("B1")
+    assert "Covered and served: 25 people today, 265 then" in shown.refresh().figures.value
+
+
+def test_a_comparison_without_room_tells_nothing_of_it(town: Path) -> None:
+    study = read_study(town)
+    trial = study.what_if().open("B1")
+    assert "served_before" not in trial.compare().columns
+    table = compare_scenarios(study.coverage(), [(trial.scenario, trial.coverage())])
+    assert not [name for name in table.columns if "served" in name]
+
+
+@settings(max_examples=15)
+@given(towns(), st.lists(st.integers(0, 900), min_size=5, max_size=5), st.data())
+def test_who_is_served_before_and_after_is_what_each_coverage_says(
+    town: tuple[Network, Demand, Sites], room: list[int], data: st.DataObject
+) -> None:
+    network, demand, sites = town
+    sites = replace(sites, capacity=np.array(room[: len(sites)], float))
+    other = replace(sites, open=np.array(data.draw(st.lists(st.booleans(), min_size=len(sites), max_size=len(sites)))))
+    before, after = (measure_coverage(network, demand, one) for one in (sites, other))
+    district = pd.Series(["a", "b"] * len(demand), dtype=object).head(len(demand)).set_axis(pd.Index(demand.ids))
+    table = compare_coverages(before, after, district).reset_index()
+    rows = table[table["setting"] == "all"].set_index("district")
+    for now, name in ((before, "served_before"), (after, "served_after")):
+        assert now.service is not None
+        by = now.by(district)["served"]
+        assert rows[name].drop("total").to_dict() == pytest.approx(by.to_dict())
+        assert rows[name]["total"] == pytest.approx(now.service.served_people)

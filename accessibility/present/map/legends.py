@@ -10,6 +10,7 @@ from accessibility.present.language import Tongue
 from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
+from accessibility.whatif.comparison import served_of, tells_service
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -131,6 +132,18 @@ def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
         **today_said(before, words),
     }
     return words.lines("compared", **said)
+
+
+def compared_service_lines(before: Coverage | None, after: Coverage, words: MapWords) -> Lines:
+    """Return in one sentence a language how many are served today and then; nothing where no site has a capacity."""
+    if before is None or not tells_service(before, after):
+        return []
+    return words.lines("compared_served", **served_said(before, after))
+
+
+def served_said(before: Coverage, after: Coverage) -> dict[str, str]:
+    """Return how many are covered and served today and then, as sentences say them."""
+    return {when: count(float(served_of(one).sum())) for when, one in (("today", before), ("then", after))}
 
 
 def today_said(before: Coverage, words: MapWords) -> dict[str, Any]:

@@ -15,7 +15,14 @@ from accessibility.present.report.sureness import BAR_COLUMNS
 from accessibility.sources.cache import sha256_file
 from accessibility.streets.edits import edit_table
 from accessibility.uncertainty.bars import GAIN_COLUMNS
-from accessibility.whatif.comparison import ALL, DistrictCells, compare_coverages, compare_scenarios
+from accessibility.whatif.comparison import (
+    ALL,
+    COMPARED_SERVICE,
+    DistrictCells,
+    compare_coverages,
+    compare_scenarios,
+    tells_service,
+)
 from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -62,6 +69,8 @@ class Doubts:
 def scenario_table(baseline: Coverage, pairs: Pairs, doubts: Doubts | None = None) -> pd.DataFrame:
     """Return the rows of ``compare.csv``: one row per scenario, with `COMPARE_COLUMNS`.
 
+    Where sites have a capacity, `COMPARED_SERVICE` come after them.
+
     Parameters
     ----------
     baseline
@@ -77,7 +86,8 @@ def scenario_table(baseline: Coverage, pairs: Pairs, doubts: Doubts | None = Non
         A scenario without a name, or named as another.
     """
     _check_names(pairs)
-    table = pd.DataFrame(compare_scenarios(baseline, pairs), columns=list(COMPARE_COLUMNS))
+    served = COMPARED_SERVICE if tells_service(baseline, *(after for _, after in pairs)) else ()
+    table = pd.DataFrame(compare_scenarios(baseline, pairs), columns=[*COMPARE_COLUMNS, *served])
     if doubts is None:
         return table
     ends = [(one.interval.low, one.interval.high) for one in doubts.scenarios]
@@ -110,7 +120,8 @@ def difference_table(
 ) -> pd.DataFrame:
     """Return the rows of ``differences.csv``: who gains and loses, by scenario, district, setting and group.
 
-    The group ``all`` counts everybody; so does the setting ``all`` of a district, and the district ``total``.
+    The group ``all`` counts everybody; so does the setting ``all`` of a district, and the district ``total``. Where
+    sites have a capacity, ``served_before`` and ``served_after`` come after `DIFFERENCE_COLUMNS`.
 
     Parameters
     ----------
@@ -139,7 +150,8 @@ def difference_table(
                 points = 100.0 * (part["share_after"] - part["share_before"]).to_numpy()
                 part = pd.concat([part, doubts.gains[row].rows(points, cells, people)], axis=1)
             parts.append(part.assign(scenario=scenario.name, group=ALL if group is None else group))
-    columns = [*DIFFERENCE_COLUMNS, *(() if doubts is None else GAIN_COLUMNS)]
+    served = ("served_before", "served_after") if tells_service(baseline, *(after for _, after in pairs)) else ()
+    columns = [*DIFFERENCE_COLUMNS, *served, *(() if doubts is None else GAIN_COLUMNS)]
     return pd.concat(parts, ignore_index=True)[columns] if parts else pd.DataFrame(columns=columns)
 
 

@@ -13,7 +13,7 @@ from accessibility.wording import message_text
 
 if TYPE_CHECKING:
     from accessibility.present.language import Tongue
-    from accessibility.present.report.facts import Facts, ProposalFacts
+    from accessibility.present.report.facts import Facts, ProposalFacts, ServedFacts
     from accessibility.standards import Standard
 
 _WORST = 3
@@ -53,15 +53,18 @@ def say_conditions(facts: Facts, tongue: Tongue, key: str = "note_rule", **more:
 
 def say_served(facts: Facts, tongue: Tongue) -> str:
     """Return how many are covered and served, of whom, and at how many sites some find no room."""
-    if facts.service is None:
-        return ""
-    table = facts.service.table
+    return "" if facts.service is None else say_service(facts.service, facts.population, tongue)
+
+
+def say_service(service: ServedFacts, population: float, tongue: Tongue) -> str:
+    """Return the same of some service and all people."""
+    table = service.table
     return tongue(
         "served",
-        share=tongue.percent(facts.service.served, facts.population),
-        population=tongue.number(facts.population),
-        served=tongue.number(facts.service.served),
-        unserved=tongue.number(facts.service.unserved),
+        share=tongue.percent(service.served, population),
+        population=tongue.number(population),
+        served=tongue.number(service.served),
+        unserved=tongue.number(service.unserved),
         full=int((table["unserved"] > 0).sum()),
         sites=len(table),
     )
