@@ -27,6 +27,8 @@ POINT_M = 150.0
 """The side of the square around a point that is on no grid."""
 _DIAGONALS = 1.05  # a corner neighbour is a diagonal away, the next but one cell at least 1.4
 _SEAM = 1.02  # cells of another projection stand a little askew; this closes the seams
+_TOGETHER = 8  # cells in a row are drawn as one: few enough that a row that bends on the ground stays straight
+_ASKEW = 0.01  # cells: a neighbour stands farther off than that
 _NEIGHBOURS = 8
 _SAMPLE = 20_000
 _DEFAULT_CELL_M = 100.0
@@ -134,14 +136,28 @@ class Footprint:
         return _DIAGONALS * float(np.hypot(self.width_m, self.height_m)) if self.grid else self.width_m
 
     def cells(self, xy: NDArray[np.float64]) -> NDArray[np.object_]:
-        """Return ``(n,)`` polygons, one around each of ``(n, 2)`` points of `crs`, a little larger than the cells."""
+        """Return polygons around ``(n, 2)`` points of `crs`, a little larger than the cells: of up to eight in a row one."""
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
-        corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array([self.width_m, self.height_m]) / 2
+        side = np.array([self.width_m, self.height_m])
+        corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * side / 2
+        first = last = xy
         if self.grid:
             corner *= _SEAM
+            first, last = (xy[rows] for rows in _in_rows(_turned(xy, -self.turn) / side))
         ring = _turned(corner, self.turn)
-        return np.asarray(shapely.polygons(xy[:, None, :] + ring[None, :, :]), dtype=object)
+        ends = np.stack([first, last, last, first], axis=1)
+        return np.asarray(shapely.polygons(ends + ring), dtype=object)
+
+
+def _in_rows(at: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the first and the last of up to `_TOGETHER` cells that stand side by side; ``(n, 2)`` in cells."""
+    order = np.lexsort((at[:, 0], np.round(at[:, 1])))
+    right, up = np.diff(at[order], axis=0).T
+    apart = np.append(True, (np.abs(right - 1.0) > _ASKEW) | (np.abs(up) > _ASKEW))
+    run = np.flatnonzero(apart)[np.cumsum(apart) - 1]
+    begin = np.flatnonzero((np.arange(len(order)) - run) % _TOGETHER == 0)
+    return order[begin], order[np.append(begin[1:], len(order)) - 1]
 
 
 def _lattice(xy: NDArray[np.float64]) -> tuple[float, float, float]:
