@@ -133,7 +133,9 @@ def snap_table(coverage: Coverage, district: pd.Series[Any], names: Iterable[Any
 def name_districts(coverage: Coverage, district: pd.Series[Any]) -> NDArray[np.object_]:
     """Return ``(n,)`` the district of each demand point as text, ``(none)`` where it lies in none."""
     found = district.reindex(pd.Index(coverage.demand.ids)).to_numpy(dtype=object)
-    return np.array([NO_DISTRICT if pd.isna(name) else str(name) for name in found], dtype=object)
+    which, names = pd.factorize(found)
+    texts = np.array([*map(str, names), NO_DISTRICT], dtype=object)
+    return texts[which]  # the last one of -1, which stands where a name is missing
 
 
 def beyond_limit(coverage: Coverage) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ class Footprint:
         return _DIAGONALS * float(np.hypot(self.width_m, self.height_m)) if self.grid else self.width_m
 
     def cells(self, xy: NDArray[np.float64]) -> NDArray[np.object_]:
-        """Return polygons around ``(n, 2)`` points of `crs`, a little larger than the cells: of up to eight in a row one."""
+        """Return polygons around ``(n, 2)`` points of `crs`, a little larger than the cells, one of eight in a row."""
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
         side = np.array([self.width_m, self.height_m])

@@ -100,7 +100,7 @@ def join_crossings(network: Network, crossings: Crossings) -> Network:
     edge, stop, along = edge[order], stop[order], along[order]
     piece = np.flatnonzero(edge[1:] == edge[:-1])
     of, share = edge[piece], along[piece + 1] - along[piece]
-    shapes = [shape_between(network, row, along[at], along[at + 1]) for row, at in zip(of, piece, strict=True)]
+    shape_xy, shape_start = _shapes(network, of, along[piece], along[piece + 1])
     xy, new_ids = np.vstack([network.node_xy, crossings.xy]), network.node_ids.max(initial=0) + 1
     per_edge: dict[str, Any] = {name: getattr(network, name)[of] for name in PER_EDGE}
     per_edge |= {name: per_edge[name] * share for name in _SHARED}
@@ -112,9 +112,23 @@ def join_crossings(network: Network, crossings: Crossings) -> Network:
         edges=np.column_stack([stop[piece], stop[piece + 1]]),
         length_m=network.length_m[of] * share,
         slope_factor=network.slope_factor[of],
-        shape_xy=np.concatenate(shapes),
-        shape_start=np.concatenate([[0], np.cumsum([len(shape) for shape in shapes])]),
+        shape_xy=shape_xy,
+        shape_start=shape_start,
     )
+
+
+def _shapes(
+    network: Network, rows: NDArray[np.intp], begin: NDArray[np.float64], end: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the vertices of edges between two shares of what is drawn of each, and where each begins among them."""
+    cut = np.flatnonzero((begin != 0.0) | (end != 1.0))
+    parts = [shape_between(network, rows[at], begin[at], end[at]) for at in cut.tolist()]
+    first, many = network.shape_start[rows].astype(np.int64), np.diff(network.shape_start)[rows].astype(np.int64)
+    many[cut] = [len(part) for part in parts]
+    first[cut] = len(network.shape_xy) + np.cumsum(many[cut]) - many[cut]
+    start = np.concatenate([[0], np.cumsum(many)])
+    vertex = np.arange(start[-1]) + np.repeat(first - start[:-1], many)
+    return np.concatenate([network.shape_xy, *parts])[vertex], start
 
 
 def _inside(

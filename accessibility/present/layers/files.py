@@ -268,6 +268,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
                     geometry_type=GEOMETRY[name],
                     layer_options={"GEOMETRY_NAME": _GEOMETRY_COLUMN},
                     dataset_options={} if aside.exists() else {"VERSION": _VERSION},
+                    use_arrow=True,
                 )
             _add_styles(aside, styles)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as error:
