@@ -253,6 +253,7 @@ def test_whether_a_plan_holds_is_told_with_it_or_refused_before_a_file_is_writte
     town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
+    town.write_text(f"{town.read_text(encoding='utf-8')}\n[uncertainty]\ndraws = 20\n", encoding="utf-8")
     assert call(monkeypatch, "site", town, "--model", "lscp", "--robust", "--out", out) == 2
     assert "mclp" in capsys.readouterr().err
     assert call(monkeypatch, "site", town, "--budget", 3, "--floor", 0.1, "--robust", "--out", out) == 2
@@ -263,7 +264,7 @@ def test_whether_a_plan_holds_is_told_with_it_or_refused_before_a_file_is_writte
     assert call(monkeypatch, "site", town, "--budget", 3, "--robust", "--json", "--out", out) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["siting"]["selected"]
-    assert told["robust"]["draws"] > 0
+    assert told["robust"]["draws"] == 20
     assert told["robust"]["aim"] == "mean"
     assert (
         call(monkeypatch, "site", town, "--budget", 3, "--robust", "--aim", "worst", "--lang", "zh", "--out", out) == 0
