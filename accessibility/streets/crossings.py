@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from accessibility.streets.network import Network
 
 _SAME_PLACE_M = 0.01
+_CLEARLY_M = 1e-6
 _ENDS_ONLY = "FF*F0****"  # two lines whose insides do not meet, nor an inside an end: only their ends touch (DE-9IM)
 _SHARED = ("climb_m", "signals", "fixed_s")  # what the pieces of an edge share out, as its length
 
@@ -138,9 +139,13 @@ def _inside(
     import shapely  # noqa: PLC0415
 
     lines = tree.geometries
-    one, other = tree.query(lines, predicate="intersects")
-    apart = (one < other) & ~(network.outline[rows[one]] & network.outline[rows[other]])
-    one, other = one[apart], other[apart]
+    one, other = tree.query(lines)
+    near = (one < other) & ~(network.outline[rows[one]] & network.outline[rows[other]])
+    one, other = one[near], other[near]
+    rest = ~_meet_at_an_end(network, rows[one], rows[other])
+    one, other = one[rest], other[rest]
+    met = shapely.intersects(lines[one], lines[other])
+    one, other = one[met], other[met]
     inside = ~shapely.relate_pattern(lines[one], lines[other], _ENDS_ONLY)
     one, other = one[inside], other[inside]
     points, pair = shapely.get_coordinates(shapely.intersection(lines[one], lines[other]), return_index=True)
@@ -150,6 +155,29 @@ def _inside(
         for side in (0, 1):
             away &= np.hypot(*(points - network.node_xy[network.edges[edge, side]]).T) > _SAME_PLACE_M
     return points[away], one[away], other[away]
+
+
+def _meet_at_an_end(network: Network, one: NDArray[np.intp], other: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return of pairs of edges whether a straight line through an end that both have keeps the rest of them apart."""
+    xy, first, last = network.shape_xy, network.shape_start[:-1], network.shape_start[1:] - 1
+    ends = np.stack([xy[first], xy[last]], axis=1)
+    same = (ends[one][:, :, None] == ends[other][:, None]).all(axis=3).reshape(-1, 4)
+    found: NDArray[np.bool_] = same.sum(axis=1) == 1
+    side = np.divmod(same[found].argmax(axis=1), 2)
+    edges = (one[found], other[found])
+    at = ends[edges[0], side[0]]
+    ways = [ends[edge, 1 - end] - at for edge, end in zip(edges, side, strict=True)]
+    lengths = [np.maximum(np.hypot(*way.T), _SAME_PLACE_M)[:, None] for way in ways]
+    across = ways[0] / lengths[0] - ways[1] / lengths[1]
+    clear = np.ones(len(at), np.bool_)
+    for edge, end, sign in zip(edges, side, (1.0, -1.0), strict=True):
+        many = last[edge] - first[edge]
+        begin = np.cumsum(many) - many
+        vertex = np.arange(many.sum()) + np.repeat(first[edge] + (end == 0) - begin, many)
+        beside = ((xy[vertex] - np.repeat(at, many, axis=0)) * np.repeat(across * sign, many, axis=0)).sum(axis=1)
+        clear &= np.minimum.reduceat(beside, begin) > _CLEARLY_M
+    found[found] = clear
+    return found
 
 
 def shape_between(network: Network, row: int, begin: float, end: float) -> NDArray[np.float64]:

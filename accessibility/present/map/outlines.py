@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -228,14 +229,18 @@ def name_data(districts: gpd.GeoDataFrame | None, names: gpd.GeoDataFrame | None
         return found
     lonlat = names.to_crs(WGS84).sort_values(["rank", "name"], kind="stable")
     inside = lonlat[lonlat.intersects(shapely.box(*bounds))].head(_MAX_NAMES)
-    for name, rank, shape in inside[["name", "rank", "geometry"]].itertuples(index=False):
+    parts, row = shapely.get_parts(shapely.simplify(inside.geometry.to_numpy(), 5 / _DEGREE_M), return_index=True)
+    latlon = np.round(shapely.get_coordinates(parts)[:, ::-1], 5).tolist()
+    end = np.cumsum(shapely.get_num_coordinates(parts)).tolist()
+    paths = [latlon[begin:stop] for begin, stop in pairwise([0, *end])]
+    first = np.searchsorted(row, np.arange(len(inside) + 1)).tolist()
+    for nth, (name, rank, shape) in enumerate(inside[["name", "rank", "geometry"]].itertuples(index=False)):
         text = safe_html(name)
         if shape.geom_type == "Point":
             found["places"].append([text, _latlon(shape), int(rank)])
-            continue
-        lines = shapely.get_parts(shapely.simplify(shape, 5 / _DEGREE_M))
-        paths = [np.round(shapely.get_coordinates(line)[:, ::-1], 5).tolist() for line in lines]
-        found["streets"].append({"text": text, "rank": int(rank), "lines": paths})
+        else:
+            lines = paths[first[nth] : first[nth + 1]]
+            found["streets"].append({"text": text, "rank": int(rank), "lines": lines})
     return found
 
 
