@@ -14,6 +14,7 @@ from rich.text import Text
 from accessibility.cli.factfinding import tell_held
 from accessibility.errors import visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.language import Tongue
 from accessibility.present.report.sureness import say_held, say_instead, say_must_have
 from accessibility.siting.objectives import say_objective
@@ -21,7 +22,7 @@ from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
@@ -159,6 +160,11 @@ class Speech:
             return name
         return {TOTAL: self.term(TOTAL), NO_DISTRICT: Tongue(self.language)("none_district")}.get(name, name)
 
+    def site(self, row: dict[Any, Any], labels: Mapping[str, SiteLabel]) -> str:
+        """Return what a site of a table is called; nothing where only its id tells, which stands beside it."""
+        told = call_site(row["name"], row["id"], labels)
+        return told.text(self.language) if isinstance(told, SiteLabel) else str(row["name"] or "")
+
     def title(self, finding: dict[str, Any]) -> str:
         """Return what kind of finding it is, in a few words."""
         try:
@@ -208,7 +214,7 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     told = [row for at, row in enumerate(result.findings) if at < result.warnings or row["points_of_coverage"]]
     _print_findings(console, told, result.warnings, say)
     if result.plan is not None:
-        _print_plan(console, result.plan, say, result.cost_unit)
+        _print_plan(console, result.plan, say, result)
     if result.held is not None:
         _print_held(console, tell_held(result.held), Tongue(language))
     _print_kept(console, result.kept, say)
@@ -224,9 +230,9 @@ def _print_kept(console: Console, kept: Path | None, say: Speech) -> None:
         console.print(_text(say("kept_in", path=kept)))
 
 
-def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> None:
+def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result) -> None:
     """Print the proposal: what it costs, how good it is, and its first sites in opening order."""
-    cost = cost_text(plan.cost, unit, say.language)
+    cost = cost_text(plan.cost, result.cost_unit, say.language)
     text = say("proposal_for", model=plan.model, sites=len(plan.selected), cost=cost, status=say(plan.status))
     if plan.status != "infeasible":
         (objective, of), (bound, _) = (say_objective(plan.model, value) for value in (plan.objective, plan.bound))
@@ -242,7 +248,7 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, unit: str) -> N
     _fold(table)
     for row in plan.table().head(_MOST_SITES).to_dict("records"):
         figures = (f"{row['cost']:g}", f"{row['gain_people']:,.0f}", say.percent(row["covered_share"]))
-        words = (str(row["id"]), str(row["name"]), say.term(str(row["kind"])))
+        words = (str(row["id"]), say.site(row, result.labels), say.term(str(row["kind"])))
         table.add_row(str(row["rank"]), *map(_text, words), *figures)
     if plan.selected:
         console.print(table)

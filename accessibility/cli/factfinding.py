@@ -14,6 +14,7 @@ from accessibility.measures.blackspots import MIN_PEOPLE, Blackspots, find_black
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.tables import group_table, setting_table
 from accessibility.measures.walkers import measure_groups, tell_own_totals, with_own_walks
+from accessibility.present.labels import label_sites
 from accessibility.present.manifest import parameters_used, tell_totals
 from accessibility.present.report.facts import (
     Clusters,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.redundancy import Ledger
     from accessibility.measures.walkers import GroupCoverage
+    from accessibility.present.labels import SiteLabel
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.study import Study
@@ -103,6 +105,11 @@ class Measured:
     def held_facts(self) -> HeldFacts | None:
         """How the plan holds over draws of the inputs, where that was asked for."""
         return None if self.held is None else tell_held(self.held)
+
+    @cached_property
+    def labels(self) -> dict[str, SiteLabel]:
+        """What sites without a name are called."""
+        return label_sites(self.now.sites, self.study.names)
 
     @property
     def districts(self) -> pd.DataFrame:
@@ -234,6 +241,7 @@ def find_facts(measured: Measured, *, date: str) -> Facts:
         sensitivity=tell_sensitivity(now, [*speed_cases, *measured.cases]),
         times=tell_times(now),
         distances=tell_distances(now),
+        labels=measured.labels,
         clusters=Clusters(
             table=spots.spots.drop(columns="geometry"),
             min_people=measured.min_people,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from accessibility.present.labels import SiteLabel
     from accessibility.siting import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
@@ -335,6 +336,8 @@ class Result:
     bars
         Who is served, where sites have a capacity, who is covered by walkers of their own, where groups have some, and
         how sure the headline is, where that was asked, in sentences, by language.
+    labels
+        What sites without a name are called, by id.
 
     Examples
     --------
@@ -357,6 +360,7 @@ class Result:
     kept: Path | None = None
     cost_unit: str = ""
     bars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: Mapping[str, SiteLabel] = field(default_factory=dict)
 
     @property
     def plan(self) -> SitingPlan | None:

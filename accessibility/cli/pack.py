@@ -325,6 +325,7 @@ def _write(
         held=held,
         kept=kept,
         bars=_said(measured, facts),
+        labels=measured.labels,
     )
 
 

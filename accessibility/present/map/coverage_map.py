@@ -297,7 +297,7 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
     Return the names in the script of those that can be switched.
     """
     names = []
-    for (kind, is_open), features in site_features(sheet.coverage, sheet.words).items():
+    for (kind, is_open), features in site_features(sheet.coverage, sheet.words, sheet.called).items():
         n = len(features["features"])
         marker = _icon(site_svg(kind, is_open=is_open), 16)
         if n > _MAX_ICONS:
@@ -315,7 +315,7 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
         layer.add_to(drawn)
         names.append(str(layer.get_name()))
     if sheet.proposal is not None and len(sheet.proposal.plan.selected):
-        features = proposed_features(sheet.proposal.plan.table(), sheet.words)
+        features = proposed_features(sheet.proposal.plan.table(), sheet.words, sheet.called)
         folium.GeoJson(
             features,
             name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",

@@ -58,7 +58,7 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
     if sheet.is_live and sheet.before is None:
         tables.append(class_table(sheet.changes, words, shaded=False))
     given, of = sheet.caption.headline, sheet.backdrop
-    plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words)
+    plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words, sheet.called)
     compared = [] if sheet.before is None else compared_lines(sheet.before, now, words)
     return {
         "caption": sheet.caption,
@@ -117,7 +117,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
     return {
         **live.data,
         "ids": [str(ident) for ident in sites.ids],
-        "names": [str(name or "") for name in sites.name],
+        "names": [sheet.called(ident, name) for ident, name in zip(sites.ids, sites.name, strict=True)],
         "kinds": sites.kind.tolist(),
         "places": np.round(lonlat[:, ::-1], 6).tolist(),
         "drawn": sites.open.astype(int).tolist(),

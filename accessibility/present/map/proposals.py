@@ -11,6 +11,8 @@ from accessibility.siting.objectives import say_objective
 from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from accessibility.sites import Sites
     from accessibility.siting.plan import SitingPlan
 
+    Called = Callable[[object, object], str]
     Lines = list[tuple[str, str]]
 
 _OF_PEOPLE = ("mclp", "backup", "relocation")
@@ -67,8 +70,8 @@ def open_after(plan: SitingPlan, sites: Sites) -> NDArray[np.bool_]:
     return is_open
 
 
-def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[str, Any]:
-    """Return what the panel shows of a proposal."""
+def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords, called: Called) -> dict[str, Any]:
+    """Return what the panel shows of a proposal; `called` says what a site is called, of its id and its name."""
     plan = proposal.plan
     table = plan.table()
     row_of = {site: row for row, site in enumerate(sites.ids)}
@@ -77,7 +80,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
             "rank": int(rank),
             "row": row_of.get(ident, -1),
             "kind": str(kind),
-            "name": str(name or ident),
+            "name": called(ident, name),
             "cost": f"{cost:g}",
             "gain": count(gain),
             "share": words.percent_cell(covered, plan.population),
@@ -86,7 +89,7 @@ def proposal_panel(proposal: Proposal, sites: Sites, words: MapWords) -> dict[st
             ["rank", "id", "kind", "name", "cost", "gain_people", "covered_people"]
         ].itertuples(index=False)
     ]
-    closing = [str(sites.name[r] or sites.ids[r]) for r in rows_of(sites, plan.closed)]
+    closing = [called(sites.ids[r], sites.name[r]) for r in rows_of(sites, plan.closed)]
     return {
         "rows": rows,
         "summary": _summary(plan, words, proposal.cost_unit),

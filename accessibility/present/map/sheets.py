@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from accessibility.measures.surface import Places
+from accessibility.present.labels import SiteLabel, label_sites
 from accessibility.present.map.changes import classify_certainty, classify_changes, classify_gains, edited_streets
 from accessibility.present.map.dots import MAX_DOTS, pack_dots
 from accessibility.present.map.legends import hidden_notes
@@ -138,6 +139,17 @@ class MapSheet:
     def names(self) -> dict[str, Any]:
         """Names of districts, settlements and streets."""
         return name_data(self.backdrop.districts, self.backdrop.names, self._widened)
+
+    @cached_property
+    def _labels(self) -> dict[str, SiteLabel]:
+        """What sites without a name are called."""
+        return label_sites(self.coverage.sites, self.backdrop.names)
+
+    def called(self, ident: object, name: object) -> str:
+        """Return what a site is called: by its name, else by its label in the languages of the map, else by its id."""
+        label = self._labels.get(str(ident))
+        told = "" if label is None else " ".join(dict.fromkeys(label.text(one) for one in self.words.languages))
+        return str(name or "") or told or str(ident)
 
     @property
     def has_names(self) -> bool:

@@ -10,10 +10,14 @@ import shapely
 from accessibility.present.map.outlines import collection, count, feature, safe_html
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.words import MapWords
+
+    Called = Callable[[object, object], str]
 
 SHAPES = {
     "outlet": '<circle cx="8" cy="8" r="5.4"/>',
@@ -60,8 +64,11 @@ def layer_name(kind: str, words: MapWords, *, is_open: bool, sites: int) -> str:
     return f"{site_svg(kind, is_open=is_open)} {said} <b>{count(sites)}</b>"
 
 
-def site_features(coverage: Coverage, words: MapWords) -> dict[tuple[str, bool], dict[str, Any]]:
-    """Return the sites as GeoJSON by kind and whether they count, in the order of `KINDS`; ``row`` is their row."""
+def site_features(coverage: Coverage, words: MapWords, called: Called) -> dict[tuple[str, bool], dict[str, Any]]:
+    """Return the sites as GeoJSON by kind and whether they count, in the order of `KINDS`; ``row`` is their row.
+
+    `called` says what a site is called, of its id and its name.
+    """
     sites = coverage.sites
     lonlat = sites.lonlat
     decided = coverage.covered & (coverage.nearest >= 0)
@@ -70,9 +77,9 @@ def site_features(coverage: Coverage, words: MapWords) -> dict[tuple[str, bool],
     for kind, is_open in KINDS:
         features = []
         for row in np.flatnonzero((sites.kind == kind) & (sites.open == is_open)).tolist():
-            name, ident = str(sites.name[row] or ""), str(sites.ids[row])
+            name, ident = called(sites.ids[row], sites.name[row]), str(sites.ids[row])
             what = words(f"site_{site_key(kind, is_open=is_open)}")
-            texts = {"name": safe_html(name or ident), "what": what, "id": safe_html(ident), "row": row}
+            texts = {"name": safe_html(name), "what": what, "id": safe_html(ident), "row": row}
             texts["people"] = words("nearest_for", people=count(served[row])) if is_open else ""
             texts |= _room(coverage, row, words)
             features.append(feature(row, shapely.Point(lonlat[row]), texts))
@@ -95,7 +102,7 @@ def _room(coverage: Coverage, row: int, words: MapWords) -> dict[str, str]:
     return {"room": words("room_for", **said)}
 
 
-def proposed_features(table: pd.DataFrame, words: MapWords) -> dict[str, Any]:
+def proposed_features(table: pd.DataFrame, words: MapWords, called: Called) -> dict[str, Any]:
     """Return the sites of a proposal as GeoJSON, from the table of a plan; those without a place are left out."""
     features = []
     for rank, ident, name, kind, lon, lat, gain in table[
@@ -103,7 +110,7 @@ def proposed_features(table: pd.DataFrame, words: MapWords) -> dict[str, Any]:
     ].itertuples(index=False):
         if not np.isfinite([lon, lat]).all():
             continue
-        texts = {"rank": int(rank), "name": safe_html(name or ident), "id": safe_html(ident), "kind": str(kind)}
+        texts = {"rank": int(rank), "name": safe_html(called(ident, name)), "id": safe_html(ident), "kind": str(kind)}
         said = {"what": words(f"site_{site_key(kind, is_open=False)}"), "people": f"{words('gain')} {count(gain)}"}
         features.append(feature(int(rank), shapely.Point(lon, lat), texts | said))
     return collection(features)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.snap_audit import StreetFigures
     from accessibility.measures.walkers import GroupCoverage
+    from accessibility.present.labels import SiteLabel
     from accessibility.present.report.sureness import HeldFacts, SureFacts
     from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard, Walker
@@ -151,6 +152,8 @@ class Facts:
         Who of the covered finds room, where sites have a capacity.
     own
         Who is covered by walkers of their own, where the study gives some group one.
+    labels
+        What sites without a name are called, by id.
     parameters, inputs
         One row per parameter (parameter, value); one row per file (role, file, sha256).
     """
@@ -180,6 +183,7 @@ class Facts:
     snap: pd.DataFrame
     streets: StreetFigures
     node_points: float
+    labels: Mapping[str, SiteLabel] = field(default_factory=dict)
     parameters: pd.DataFrame
     inputs: pd.DataFrame
     sure: SureFacts | None = None

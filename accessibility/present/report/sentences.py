@@ -8,10 +8,13 @@ import pandas as pd
 
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
+from accessibility.present.labels import SiteLabel, call_site
 from accessibility.siting.objectives import say_objective
 from accessibility.wording import message_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts, ServedFacts
     from accessibility.standards import Standard
@@ -192,14 +195,14 @@ def say_blackspots(facts: Facts, tongue: Tongue) -> list[str]:
     """Return a line for each of the three greatest blackspots."""
     rows = facts.clusters.table.head(_WORST).to_dict("records")
     least = tongue.number(facts.clusters.min_people)
-    return [_blackspot_line(row, tongue) for row in rows] or [tongue("no_blackspots", least=least)]
+    return [_blackspot_line(row, tongue, facts.labels) for row in rows] or [tongue("no_blackspots", least=least)]
 
 
-def _blackspot_line(row: dict[Any, Any], tongue: Tongue) -> str:
+def _blackspot_line(row: dict[Any, Any], tongue: Tongue, labels: Mapping[str, SiteLabel]) -> str:
     said = {
         "place": row["district"] if pd.notna(row["district"]) else str(row["id"]),
         "people": tongue.number(row["people"]),
-        "action": say_action(row, tongue),
+        "action": say_action(row, tongue, labels),
     }
     if pd.isna(row["outlet_min"]) or pd.isna(row["outlet_km"]):
         return tongue("blackspot_line_no_way", **said)
@@ -207,15 +210,14 @@ def _blackspot_line(row: dict[Any, Any], tongue: Tongue) -> str:
     return tongue("blackspot_line", **said, minutes=minutes, km=km)
 
 
-def say_action(row: dict[Any, Any], tongue: Tongue) -> str:
+def say_action(row: dict[Any, Any], tongue: Tongue, labels: Mapping[str, SiteLabel]) -> str:
     """Return what could be done about a blackspot, with the site where one is meant."""
     action = str(row["action"])
     role = {"agree-with-bank": "bank", "open-candidate": "candidate"}.get(action)
     if role is None:
         return tongue.or_else(f"do_{action}", action)
-    site = next(
-        (str(row[f"{role}_{c}"]) for c in ("name", "id") if pd.notna(row[f"{role}_{c}"]) and row[f"{role}_{c}"]), ""
-    )
+    site = call_site(row[f"{role}_name"], row[f"{role}_id"], labels)
+    site = site.text(tongue.language) if isinstance(site, SiteLabel) else str(site or "")
     people, whole = tongue.number(row[f"{role}_people"]), tongue.number(row["people"])
     return tongue(f"do_{action}", site=site, people=people, whole=whole)
 

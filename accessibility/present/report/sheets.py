@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL, district_columns
+from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.report.facts import NO_WAY
 from accessibility.wording import message_text
 
@@ -66,7 +67,7 @@ class SheetColumn:
             return tongue("yes" if value else "no")
         if value is None or pd.isna(value):
             return ""
-        text = str(value)
+        text = value.text(tongue.language) if isinstance(value, SiteLabel) else str(value)
         if self.kind == "place":
             return {TOTAL: tongue("total"), NO_DISTRICT: tongue("none_district")}.get(text, text)
         if self.kind == "code":
@@ -102,10 +103,10 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         Sheet("groups", facts.groups, (*_GROUPS, *own)),
         Sheet("times", facts.times, _of_times(facts.standard)),
         Sheet("distances", facts.distances, _DISTANCES),
-        Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"})), _BLACKSPOTS),
-        Sheet("proposal", _called(_sites(facts.proposal)), _PROPOSAL),
+        Sheet("blackspots", _called(facts.clusters.table.rename(columns={"id": "at"}), facts.labels), _BLACKSPOTS),
+        Sheet("proposal", _called(_sites(facts.proposal), facts.labels), _PROPOSAL),
         Sheet("frontier", facts.frontier, _FRONTIER),
-        Sheet("ledger", _called(facts.ledger), _LEDGER),
+        Sheet("ledger", _called(facts.ledger, facts.labels), _LEDGER),
         Sheet("quality", facts.quality, _QUALITY),
         Sheet("snap", facts.snap, _SNAP),
         Sheet("parameters", facts.parameters.assign(meaning=facts.parameters["parameter"]), _PARAMETERS),
@@ -118,7 +119,7 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         ]
     if facts.service is not None:
         after = [sheet.name for sheet in sheets].index("sensitivity")
-        sheets.insert(after, Sheet("capacity", _called(facts.service.table), _CAPACITY))
+        sheets.insert(after, Sheet("capacity", _called(facts.service.table, facts.labels), _CAPACITY))
     if facts.own is not None:
         after = [sheet.name for sheet in sheets].index("times")
         sheets.insert(after, Sheet("own_walks", facts.own.table, (*_OWN_WALKS, *served)))
@@ -127,7 +128,7 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
         sheets[after:after] = [
             Sheet("robust", facts.held.plans, _ROBUST),
             Sheet("gains", facts.held.gains, _GAINS),
-            Sheet("robust_sites", _called(facts.held.sites), _ROBUST_SITES),
+            Sheet("robust_sites", _called(facts.held.sites, facts.labels), _ROBUST_SITES),
         ]
     if dictionary is not None:
         kinds: Mapping[str, Kind] = {"unit": "message"}
@@ -136,13 +137,17 @@ def tell_sheets(facts: Facts, dictionary: pd.DataFrame | None = None) -> dict[st
     return {sheet.name: sheet for sheet in sheets}
 
 
-def _called(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table in which a site without a name goes by its id: no cell that names somebody is empty."""
+def _called(frame: pd.DataFrame, labels: Mapping[str, SiteLabel]) -> pd.DataFrame:
+    """Return a table in which a site without a name has its label, or its id: no cell that names a site is empty."""
     pairs = [
         (name, f"{name.removesuffix('name')}id") for name in frame.columns if name == "name" or name.endswith("_name")
     ]
-    known = {name: frame[ident] for name, ident in pairs if ident in frame.columns}
-    return frame.assign(**{name: frame[name].where(frame[name].fillna("") != "", of) for name, of in known.items()})
+    told = {
+        name: [call_site(named, site, labels) for named, site in zip(frame[name], frame[ident], strict=True)]
+        for name, ident in pairs
+        if ident in frame.columns
+    }
+    return frame.assign(**{name: pd.Series(cells, index=frame.index, dtype=object) for name, cells in told.items()})
 
 
 def merge_by_code(quality: pd.DataFrame) -> pd.DataFrame:

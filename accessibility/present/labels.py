@@ -1,0 +1,163 @@
+"""`label_sites`: what a site is called that nobody named, by its operator, its kind and its street."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+
+from accessibility.wording import Language, Wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import geopandas as gpd
+
+    from accessibility.sites import Sites
+
+NEAR_STREET_M = 150.0
+"""A street whose name is known is that of a site within so many metres."""
+_OWNERS, _STREETS = ("operator", "brand"), ("address", "addr", "addr:street")
+_KINDS = {"outlet": "outlet", "bank": "bank", "new": "candidate"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteLabel:
+    """What a site without a name is called, in any language.
+
+    Parameters
+    ----------
+    kind
+        ``outlet``, ``bank`` or ``new``.
+    owner
+        Operator, brand or bank; empty where nothing says.
+    street
+        Its address, else the nearest street with a name; empty where there is none.
+    ident
+        Its id, where the rest does not tell it from others; else empty.
+
+    Examples
+    --------
+    >>> SiteLabel(kind="bank", street="Rua X").text("en"), SiteLabel(kind="bank", street="文庙路").text("zh")
+    ('bank branch at Rua X', '文庙路的银行网点')
+    """
+
+    kind: str
+    owner: str = ""
+    street: str = ""
+    ident: str = ""
+
+    def text(self, language: Language) -> str:
+        """Return the label in a language.
+
+        Parameters
+        ----------
+        language
+            ``en`` or ``zh``.
+
+        Returns
+        -------
+        str
+            Whose or which kind of site it is, and where.
+
+        Examples
+        --------
+        >>> SiteLabel(kind="new", owner="Post", street="Main Street", ident="C4").text("en")
+        'Post at Main Street (C4)'
+        """
+        say = Wording("names", language)
+        told = self.owner or say(_KINDS[self.kind])
+        told = say("label_at", what=told, street=self.street) if self.street else told
+        return f"{told} ({self.ident})" if self.ident else told
+
+
+def label_sites(sites: Sites, names: gpd.GeoDataFrame | None = None) -> dict[str, SiteLabel]:
+    """Return what the sites are called that have no name, by id; two of one label keep their ids in it.
+
+    Parameters
+    ----------
+    sites
+        All sites, with the columns of their tables.
+    names
+        Lines of streets with their ``name``, and whatever else has a name; None where nothing is known of streets.
+
+    Returns
+    -------
+    dict
+        A label for each id of a site without a name.
+
+    Examples
+    --------
+    >>> import accessibility as acc
+    >>> sites = acc.Sites(ids=["B1", "B2"], xy=[(0, 0), (9, 9)], name=["Hall", ""], kind=["outlet", "bank"], crs=32649)
+    >>> {site: label.text("en") for site, label in label_sites(sites).items()}
+    {'B2': 'bank branch (B2)'}
+    """
+    rows = [row for row, name in enumerate(sites.name) if not str(name or "").strip()]
+    if not rows:
+        return {}
+    streets = _nearest_streets(sites.lonlat[rows], names)
+    told = [
+        SiteLabel(kind=str(sites.kind[row]), owner=_owner(sites, row), street=_first(sites, _STREETS, row) or street)
+        for row, street in zip(rows, streets, strict=True)
+    ]
+    alike = Counter(told)
+    return {
+        ident: label if (label.street or label.owner) and alike[label] == 1 else replace(label, ident=ident)
+        for ident, label in zip((str(sites.ids[row]) for row in rows), told, strict=True)
+    }
+
+
+def call_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel]) -> Any:
+    """Return the name of a site, else its label, else its id; None where there is no site.
+
+    Parameters
+    ----------
+    name, ident
+        Of the site, as they stand in a table.
+    labels
+        As `label_sites` returns them.
+
+    Returns
+    -------
+    object
+        A text, a `SiteLabel` or an id.
+
+    Examples
+    --------
+    >>> call_site("", "B2", {"B2": SiteLabel(kind="bank", street="Rua X")}).text("en"), call_site("Hall", "B1", {})
+    ('bank branch at Rua X', 'Hall')
+    """
+    if isinstance(name, str) and name.strip():
+        return name
+    return None if ident is None or ident != ident else labels.get(str(ident), ident)  # noqa: PLR0124 -- NaN
+
+
+def _owner(sites: Sites, row: int) -> str:
+    return _first(sites, _OWNERS, row) or str(sites.bank[row] or "").strip()
+
+
+def _first(sites: Sites, columns: tuple[str, ...], row: int) -> str:
+    """Return the first of some columns in which something stands."""
+    found = (sites.columns[name][row] for name in columns if name in sites.columns)
+    return next((text for value in found if isinstance(value, str) and (text := value.strip())), "")
+
+
+def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
+    """Return the name of the nearest street of each place; empty where none with a name is near."""
+    found, placed = [""] * len(lonlat), np.flatnonzero(np.isfinite(lonlat).all(axis=1))
+    lines = None if names is None else names[names.geom_type.isin(["LineString", "MultiLineString"])]
+    if lines is None or lines.empty or not placed.size:
+        return found
+    import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    metres = lines.estimate_utm_crs()
+    points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=lines.crs).to_crs(metres)
+    tree = shapely.STRtree(lines.to_crs(metres).geometry.to_numpy())
+    at, line = tree.query_nearest(points.to_numpy(), max_distance=NEAR_STREET_M, all_matches=False)
+    for place, street in zip(placed[at].tolist(), lines["name"].to_numpy()[line].tolist(), strict=True):
+        found[place] = str(street)
+    return found
