@@ -34,18 +34,18 @@ IDS = [*("hall", "twin 1", "near", "far", "twin 2", "post", "told")]
 def town() -> tuple[acc.Sites, gpd.GeoDataFrame]:
     """Return sites along a straight street of 3 km that runs east, and its name; the first alone has a name."""
     demand = worlds.people([(0, 0)])
-    sites = acc.Sites(
-        ids=IDS,
-        xy=[(x + demand.xy[0, 0], y + demand.xy[0, 1]) for x, y in AT],
-        name=["Hall", *[""] * 5, " "],
-        kind=["outlet", "bank", "new", "bank", "bank", "outlet", "bank"],
-        bank=["", "", "", "", "", "", "Sparkasse"],
-        columns={
+    fields: dict[str, Any] = {
+        "ids": IDS,
+        "xy": np.array(AT) + demand.xy[0],
+        "name": ["Hall", *[""] * 5, " "],
+        "kind": ["outlet", "bank", "new", "bank", "bank", "outlet", "bank"],
+        "bank": ["", "", "", "", "", "", "Sparkasse"],
+        "columns": {
             "operator": np.array([None] * 5 + ["Post", None], object),
             "address": np.array([""] * 6 + ["High Street 7"], object),
         },
-        crs=demand.crs,
-    )
+    }
+    sites = acc.Sites(**fields, crs=demand.crs)
     line = shapely.LineString([demand.xy[0], demand.xy[0] + (3_000, 0)])
     lines = gpd.GeoDataFrame({"name": ["Rua X"]}, geometry=[line], crs=demand.crs).to_crs(4326)
     village = gpd.GeoDataFrame({"name": ["Village"]}, geometry=[shapely.Point(lines.total_bounds[:2])], crs=4326)
