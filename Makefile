@@ -6,7 +6,7 @@ BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
 RUN := $(VENV)/$(BIN)
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint test-matrix docs benchmark campaign audit peers worlds sample lock clean
+.PHONY: demo test tests lint style types test-matrix docs benchmark campaign audit peers worlds sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -14,12 +14,20 @@ demo: $(READY)
 	@echo
 	@echo "The map: $(CURDIR)/maps/demo/coverage.html (open it in a browser; it needs no internet)"
 
-test: lint
+# The types are checked, by one process, beside the tests.
+test: style
+	$(MAKE) --no-print-directory --jobs=2 types tests
+
+tests: $(READY)
 	$(RUN)/python -m pytest -n auto --dist worksteal $(TESTS)
 
-lint: $(READY)
+lint: style types
+
+style: $(READY)
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
+
+types: $(READY)
 	$(RUN)/mypy
 
 # The tests on the oldest Python with the lowest versions that pyproject.toml allows, and on a newer one with the newest;

@@ -223,7 +223,8 @@ def _width(frame: pd.DataFrame, column: SheetColumn, words: str, voice: Voice) -
 
 
 def _letters(words: str) -> int:
-    return sum(2 if ord(letter) > 0x2E80 else 1 for letter in words)  # noqa: PLR2004 -- CJK is wide
+    wide = 0 if words.isascii() else sum(ord(letter) > 0x2E80 for letter in words)  # noqa: PLR2004 -- CJK is wide
+    return len(words) + wide
 
 
 def _text(sheet: Worksheet, at: tuple[int, int], words: str, style: Format) -> None:
