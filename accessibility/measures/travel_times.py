@@ -141,13 +141,15 @@ class TravelTable:
         """Return one row per pair: cell, site, kind, walk_s, metres."""
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-        cells, sites = pd.Series(coverage.demand.ids), coverage.sites
-        ids, kinds = pd.Series(sites.ids), pd.Series(sites.kind.astype(object))
+        def taken(ids: NDArray[np.object_], rows: NDArray[np.int64]) -> Any:
+            """Make each id a cell of pandas once, and then take it for its pairs; or make the pairs, if fewer."""
+            return pd.Series(ids[rows]).array if 0 < len(rows) < len(ids) else pd.Series(ids).array.take(rows)
+
         return pd.DataFrame(
-            {  # each id is made a cell of pandas once, and then taken for its pairs
-                "cell": cells.array.take(self.demand),
-                "site": ids.array.take(self.site),
-                "kind": kinds.array.take(self.site),
+            {
+                "cell": taken(coverage.demand.ids, self.demand),
+                "site": taken(coverage.sites.ids, self.site),
+                "kind": taken(coverage.sites.kind.astype(object), self.site),
                 "walk_s": self.walk_s,
                 "metres": self.metres,
             }
@@ -230,12 +232,12 @@ def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> Travel
         order = np.argsort(keys)
         keys, cost = keys[order], cost[order]
     other: Along = "network" if travel.measure == "walk" else "walk"
-    also = survey.along(other, keys, cost)
+    site, demand = np.divmod(keys, max(survey.count, 1))
+    also = survey.along(other, keys, (site, demand), cost)
     figures = {
         travel.measure: cost / _SCALE[travel.measure],
         other: np.where(also < 0, np.nan, also / _SCALE[other]),
     }
-    site, demand = np.divmod(keys, max(survey.count, 1))
     order = _nearest_first(demand, cost)
     return TravelTable(
         demand=demand[order], site=site[order], walk_s=figures["walk"][order], metres=figures["network"][order]
@@ -256,7 +258,7 @@ def _select(survey: _Survey, sites: NDArray[np.bool_], travel: Travel) -> tuple[
         bounded: Along = "walk" if travel.limit.measure == "walk" else "network"
         keys, cost = survey.within(bounded, sites, np.full(survey.count, limit, np.int64))
         if bounded != travel.measure:
-            cost = survey.along(travel.measure, keys, cost)
+            cost = survey.along(travel.measure, keys, np.divmod(keys, max(survey.count, 1)), cost)
     if travel.nearest is None:
         return keys, cost
     demand = keys % max(survey.count, 1)
@@ -324,10 +326,15 @@ class _Survey:
         found[here] = several[component[edges[at.demand.edge[here], 0]]]
         return found
 
-    def along(self, measure: Along, keys: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.int64]:
+    def along(
+        self,
+        measure: Along,
+        keys: NDArray[np.int64],
+        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
+        known: NDArray[np.int64],
+    ) -> NDArray[np.int64]:
         """Return the cost of pairs by a measure, where that by the other is known; -1 without a way."""
-        found = np.full(len(keys), -1, np.int64)
-        site, demand = np.divmod(keys, max(self.count, 1))
+        found, (site, demand) = np.full(len(keys), -1, np.int64), pairs
         # What the way costs on the flat, and a little more: one search is enough but where it climbs much.
         per = self.coverage.walker.speed_m_s * CM_PER_M / MS_PER_S
         cutoff = np.full(self.count, -1, np.int64)
@@ -341,12 +348,7 @@ class _Survey:
             sites = np.zeros(len(self.coverage.sites), np.bool_)
             sites[site[missing]] = True
             key, cost = self.within(measure, sites, np.where(left, cutoff, -1))
-            if len(key) == len(keys) and np.array_equal(key, keys):
-                return cost
-            if len(key):
-                at = np.minimum(np.searchsorted(key, keys), len(key) - 1)
-                here = missing & (key[at] == keys)
-                found[here] = cost[at[here]]
+            search.fill_in(found, keys, key, cost)
             if (cutoff[left] >= _FARTHEST).all():
                 break
             cutoff = np.minimum(cutoff * _LONGER, _FARTHEST)

@@ -32,7 +32,7 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 
 from __future__ import annotations
 
-from accessibility.streets.search.bounded import catchments
+from accessibility.streets.search.bounded import catchments, fill_in
 from accessibility.streets.search.multisource import nearest
 from accessibility.streets.search.stops import UNREACHED, Stops, read_labels, split_labels
 from accessibility.streets.search.updates import (
@@ -54,6 +54,7 @@ __all__ = [
     "catchments",
     "close_site",
     "drop_sites",
+    "fill_in",
     "nearest",
     "open_site",
     "place_sites",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from accessibility.streets.search.compiling import helper, kernel
 from accessibility.streets.search.elimination import by_node
 from accessibility.streets.search.lanes import LANES, spread, walk_home, within
 from accessibility.streets.search.multisource import NOBODY, bucket_shift
-from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, to_end
+from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, part, to_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,14 +70,15 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     wanted = (_first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
     asked = _Asked(arcs=arcs, sites=sites, attached=attach(arcs, here), wanted=wanted)
     order = _along_the_curve(arcs, sites)
-    tried = order[:0] if len(order) <= LANES else order[:: len(order) // _TRIED][:_TRIED]
-    first = asked.trace(tried)
-    order = order[~np.isin(order, tried)]
-    far = asked.is_far(len(order), first.touched / max(len(tried), 1))
+    tried, parts = order[:0], []
+    if asked.is_far(len(order), (int(cutoff.max(initial=0)) // arcs.typical_arc) ** 2):
+        tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED]
+        parts, order = [asked.trace(tried)], order[~np.isin(order, tried)]
+    far = len(tried) > 0 and asked.is_far(len(order), parts[0].touched / len(tried))
     size, search = (LANES, asked.spread) if far else (_BATCH, asked.trace)
     batches = [order[at : at + size] for at in range(0, len(order), size)]
     with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
-        return _by_site(len(sites.edge), [first, *pool.map(search, batches)])
+        return _by_site(len(sites.edge), [*parts, *pool.map(search, batches)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +100,11 @@ class _Asked:
     attached: tuple[NDArray[np.uint32], NDArray[np.uint64]]
     wanted: tuple[NDArray[Any], ...]
 
+    @cached_property
+    def ascending(self) -> NDArray[np.int64]:
+        """The people in the order of their rows."""
+        return np.argsort(self.wanted[5])
+
     @property
     def costs(self) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
         """What the edges cost, along and against."""
@@ -108,11 +115,11 @@ class _Asked:
         return self.sites.edge[batch], self.sites.fraction[batch], self.sites.leg[batch]
 
     def is_far(self, left: int, touched: float) -> bool:
-        """Return whether the sites that are left are searched sooner from all of the network than each from its ball.
+        """Return whether so many sites are searched sooner over all of the network than each over a ball of nodes.
 
         Counted in nodes that a bounded search touches, so that the answer hangs on no clock.
         """
-        saved = touched - (len(self.arcs) + len(self.wanted[4])) / LANES
+        saved = min(touched, len(self.arcs)) - (len(self.arcs) + len(self.wanted[4])) / LANES
         built = "ladder" in self.arcs.__dict__
         return left * saved > (0 if built else _LADDER * len(self.arcs))
 
@@ -122,7 +129,7 @@ class _Asked:
         shift, ring = _buckets(arcs, limit)
         count = np.zeros(len(batch), np.int64)
         # The system gives memory only where it is written to: no more than a catchment needs.
-        nodes = (np.full(len(arcs), _FAR, np.uint32), np.empty(len(arcs), np.uint32))
+        nodes = (np.full(len(arcs), limit + 1, np.uint32), np.empty(len(arcs) + 1, np.uint32))
         persons = (np.full(len(self.wanted[4]), _FAR, np.uint32), np.empty(len(self.wanted[4]), np.uint32))
         marks = (nodes, persons, np.full(int(ring), NOBODY, np.uint32))
         graph, everyone = (arcs.start, arcs.arcs, arcs.street), (self.attached, self.wanted)
@@ -144,16 +151,15 @@ class _Asked:
         walk_home(self.attached, ladder.place, labels, near)
         _walk_straight(self.costs, self.wanted, self.at(batch), near)
         found = np.empty((LANES, len(rows) + 1), np.uint64)
-        count = within(near, np.argsort(rows), rows, cutoff, found)[: len(batch)]
+        count = within(near, self.ascending, rows, cutoff, found)[: len(batch)]
         return _Found(batch, count, np.concatenate([found[lane, :several] for lane, several in enumerate(count)]))
 
 
 def _along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
     """Return the rows of those who stand somewhere, neighbours after each other: they share what is in the cache."""
     on = np.flatnonzero(stops.edge >= 0)
-    edge = stops.edge[on]
-    key = (arcs.home[edge, 0].astype(np.uint64) << _32) | edge.astype(np.uint64)
-    return on[np.argsort(key)]
+    key = (arcs.edge_place[stops.edge[on]].astype(np.uint64) << _32) | on.astype(np.uint64)
+    return (np.sort(key) & LOW).astype(np.int64)
 
 
 def _first_on_edge(stops: Stops, edges: int) -> NDArray[np.uint32]:
@@ -168,34 +174,49 @@ def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.ui
 
     Everybody stands somewhere. The first node is reached against the edge, the second along it; the access leg is in.
     """
-    edge, fraction = people.edge, people.fraction
-    person = np.arange(len(edge), dtype=np.uint64)
-    nodes, words = [], []
-    for end, cost in enumerate((arcs.impedance.against[edge], arcs.impedance.along[edge])):
-        before = np.floor(cost * fraction + 0.5).astype(np.uint64)  # as `part`
-        way = np.where(fraction == end, 0, before if end == 0 else cost - before) + people.leg.astype(np.uint64)
-        here = (fraction == end) | (cost != NOT_PASSABLE)
-        nodes.append(arcs.home[edge[here], end])
-        words.append((np.minimum(way[here], np.uint64(_FAR)) << _32) | person[here])
-    start, attached = by_node(np.concatenate(nodes), np.concatenate(words), len(arcs))
+    costs = (arcs.impedance.along, arcs.impedance.against)
+    nodes, words = _ways(costs, arcs.home, (people.edge, people.fraction, people.leg))
+    start, attached = by_node(nodes, words, len(arcs))
     return start, attached
+
+
+@kernel
+def _ways(costs, home, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the nodes to which edges of people lead, and ``cost << 32 | person`` of the ways there."""
+    along, against = costs
+    edge, fraction, leg = people
+    nodes, words = np.empty(2 * edge.size, np.uint32), np.empty(2 * edge.size, np.uint64)
+    known = 0
+    for end in range(2):
+        for i in range(edge.size):
+            e, here = np.uint64(edge[i]), fraction[i]
+            cost = np.uint64(along[e] if end else against[e])
+            if here != end and cost == NOT_PASSABLE:
+                continue
+            way = _0
+            if here != end:
+                way = cost - part(cost, here) if end else part(cost, here)
+            nodes[known] = home[e, end]
+            words[known] = (min(way + np.uint64(leg[i]), LOW) << _32) | np.uint64(i)
+            known += 1
+    return nodes[:known], words[:known]
 
 
 def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:
     """Return how wide a bucket is, as a power of two, and how many make a ring that no arc within the limit laps."""
-    shift = bucket_shift(arcs, limit)
+    shift = bucket_shift(arcs, limit, 8)
     return np.uint64(shift), np.uint64(1 << ((min(arcs.longest_arc, limit) >> shift) + 2).bit_length())
 
 
 def _by_site(sites: int, parts: list[_Found]) -> Pairs:
     """Return the pairs of all parts in the order of the sites."""
     count = np.zeros(sites, np.int64)
-    for part in parts:
-        count[part.sites] = part.count
+    for found in parts:
+        count[found.sites] = found.count
     start = np.concatenate([[0], np.cumsum(count)])
     person, cost = np.empty(start[-1], np.int32), np.empty(start[-1], np.uint32)
-    for part in parts:
-        _deal(part.sites, part.count, part.words, (start, person, cost))
+    for found in parts:
+        _deal(found.sites, found.count, found.words, (start, person, cost))
     return start, person, cost
 
 
@@ -212,10 +233,22 @@ def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
+def fill_in(costs, keys, found, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the costs of the keys that were found where there are none yet, below 0; both lists of keys ascend."""
+    at = 0
+    for i in range(keys.size):
+        while at < found.size and found[at] < keys[i]:
+            at += 1
+        if at < found.size and found[at] == keys[i] and costs[i] < 0:
+            costs[i] = cost[at]
+
+
+@kernel
 def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count whom each site reaches; return ``person << 32 | cost`` of all, how many, and touched nodes."""
     at_node, wanted = people
     (reached, touched), (near, met), head = marks
+    beyond = np.uint32(bounds[0] + _1)
     count, room = sites[3], _ROOM
     queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
     found = np.empty(4096, np.uint64)
@@ -226,7 +259,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
         # The queue was full: begin again with room for twice as many. The room stays for the sites after this one.
         while not done:
             for k in range(known):
-                reached[np.uint64(touched[k])] = _FAR
+                reached[np.uint64(touched[k])] = beyond
             room *= 2
             queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
             known, done = _walk(costs, graph, here, (reached, touched), queue, bounds)
@@ -243,7 +276,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
             near[person] = _FAR
         # Only what was touched is wiped: a site pays for its catchment, not for the network.
         for k in range(known):
-            reached[np.uint64(touched[k])] = _FAR
+            reached[np.uint64(touched[k])] = beyond
         count[s] = several
         total += several
         everywhere += known
@@ -260,24 +293,25 @@ def _walk_straight(costs, wanted, sites, near):  # type: ignore[no-untyped-def] 
 
 
 @helper
-def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915
     """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
 
-    A bucket is a list of entries, last in first out; those of nodes that came nearer meanwhile are passed over. Emptied
-    entries are used again, so that what is in use stays in the fastest cache.
+    Nodes that were not reached stand just beyond the limit. A bucket is a list of entries, last in first out; those of
+    nodes that came nearer meanwhile are passed over. Emptied entries are used again, so that what is in use stays in
+    the fastest cache.
     """
     start, arcs, street = graph
     reached, touched = marks
     head, entry, following = queue
     limit, shift, ring = bounds
-    mask = ring - _1
+    mask, beyond = ring - _1, np.uint32(limit + _1)
     known, used, waiting = _0, np.uint32(0), 0
     free, current = NOBODY, NOT_PASSABLE
     for end in range(2):
         cost, node = to_end(costs, site, end), np.uint64(street[site[0], end])
-        if cost > limit or cost >= np.uint64(reached[node]):
+        if cost >= np.uint64(reached[node]):
             continue
-        if reached[node] == _FAR:
+        if reached[node] == beyond:
             touched[known] = np.uint32(node)
             known += _1
         reached[node] = np.uint32(cost)
@@ -301,11 +335,11 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
                 continue
             for a in range(np.uint64(start[node]), np.uint64(start[node + _1])):
                 total, to = cost + (arcs[a] >> _32), arcs[a] & LOW
-                if total > limit or total >= np.uint64(reached[to]):
+                before = reached[to]
+                if total >= np.uint64(before):
                     continue
-                if reached[to] == _FAR:
-                    touched[known] = np.uint32(to)
-                    known += _1
+                touched[known] = np.uint32(to)  # written over where it was known: cheaper than to ask
+                known += np.uint64(before == beyond)
                 reached[to] = np.uint32(total)
                 if free != NOBODY:
                     new = np.uint64(free)

@@ -30,9 +30,9 @@ IDLE = np.uint32(0xFFFF_FFFE)
 _MAX_BUCKETS = 1 << 20
 
 
-def bucket_shift(arcs: Arcs, limit: int) -> int:
-    """Return the width of a bucket as a power of two: a quarter of a typical arc, wider where one arc is very long."""
-    return max((arcs.typical_arc // 4).bit_length(), (min(arcs.longest_arc, limit) // _MAX_BUCKETS).bit_length())
+def bucket_shift(arcs: Arcs, limit: int, share: int = 4) -> int:
+    """Return the width of a bucket as a power of two: a share of a typical arc, wider where one arc is very long."""
+    return max((arcs.typical_arc // share).bit_length(), (min(arcs.longest_arc, limit) // _MAX_BUCKETS).bit_length())
 
 
 @nb.njit(cache=True, nogil=True, inline="always")

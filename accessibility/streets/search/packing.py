@@ -102,6 +102,14 @@ class Arcs:
         return len(self.start) - 1
 
     @cached_property
+    def edge_place(self) -> NDArray[np.uint32]:
+        """``(m,)`` place of each edge along the curve."""
+        place = np.empty(len(self.home), np.uint32)
+        edges = np.arange(len(self.home), dtype=np.uint32)
+        place[by_node(self.home[:, 0], edges, len(self))[1]] = edges
+        return place
+
+    @cached_property
     def ladder(self) -> Ladder:
         """All nodes eliminated, for searches that go far; made when it is first asked for."""
         gates = np.unique(np.stack([self.home, self.street], axis=-1)[self.home != self.street], axis=0)
