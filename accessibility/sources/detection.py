@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SWAPPED = "swapped"
 MIN_ROWS = 8
+ENOUGH = 2_000  # rows that speak for all: more cost time and tell nothing more
 _MORE_INSIDE = 0.2
 _TIMES_NEARER = 3.0
 _ON_STREET_M, _OFF_STREET_M = 50.0, 400.0
@@ -63,7 +64,7 @@ class Surroundings:
         """
         names = [] if self.districts is None else [str(name) for name in self.districts.index]
         found = np.full(len(texts), -1, dtype=np.int64)
-        for row, candidates in enumerate(texts):
+        for row, candidates in enumerate(texts if names else ()):
             for text in candidates:
                 named = [name for name in names if name and name in text]
                 named = [name for name in named if not any(name != other and name in other for other in named)]
@@ -220,6 +221,7 @@ def suspect_datum(
 ) -> tuple[tuple[Evidence, ...], list[Finding]]:
     """Return the evidence on a table of places, and a finding where another reading fits clearly better.
 
+    Of many places two thousand speak for all, evenly through the table; where they speak for another reading, all do.
     Nothing is converted: whoever knows where the table comes from decides.
 
     Parameters
@@ -241,8 +243,12 @@ def suspect_datum(
     written = np.column_stack(from_wgs84(sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy(), str(declared)))
     columns = [sites[name].astype(str) for name in _TELLING if name in sites.columns]
     texts = list(zip(*columns, strict=True)) if columns else [()] * len(sites)
-    evidence = weigh_readings(written, str(declared), ground, texts)
+    step = max(1, len(sites) // ENOUGH)
+    evidence = weigh_readings(written[::step], str(declared), ground, texts[::step])
     best = best_reading(evidence)
+    if best is not None and step > 1:
+        evidence = weigh_readings(written, str(declared), ground, texts)
+        best = best_reading(evidence)
     if best is None:
         return evidence, []
     own = "as the file says" if Path(source).suffix.lower() in GEO_SUFFIXES else "assumed"

@@ -118,6 +118,15 @@ def test_a_shift_across_the_street_is_seen_and_measured() -> None:
     )
 
 
+def test_of_many_places_some_raise_suspicion_and_all_are_counted() -> None:
+    many, ground = np.resize(along(9), (5_000, 2)), Surroundings(network=street())
+    evidence, findings = suspect_datum(table(many), None, ground, source="t")
+    assert findings == []
+    assert {one.rows for one in evidence} == {2_500}
+    evidence, (finding,) = suspect_datum(table(gcj02(many)), None, ground, source="t")
+    assert {one.rows for one in evidence} == {finding.count} == {5_000}
+
+
 def test_few_rows_raise_no_suspicion() -> None:
     written = gcj02(along(9))
     ground = Surroundings(network=street())

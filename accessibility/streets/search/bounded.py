@@ -71,7 +71,7 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     asked = _Asked(arcs=arcs, sites=sites, attached=attach(arcs, here), wanted=wanted)
     order = _along_the_curve(arcs, sites)
     tried, parts = order[:0], []
-    if asked.is_far(len(order), (int(cutoff.max(initial=0)) // arcs.typical_arc) ** 2):
+    if asked.is_far(len(order), (int(cutoff.max(initial=0)) // max(arcs.typical_arc, 1)) ** 2):
         tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED]
         parts, order = [asked.trace(tried)], order[~np.isin(order, tried)]
     far = len(tried) > 0 and asked.is_far(len(order), parts[0].touched / len(tried))

@@ -9,15 +9,13 @@ import numpy as np
 import shapely
 
 from accessibility.geo.projection import WGS84
-from accessibility.sources.detection import Surroundings, suspect_datum
+from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 
 if TYPE_CHECKING:
     from accessibility.sources.checks import Finding
     from accessibility.streets.network import Network
     from accessibility.study.loading.context import Bounds, Loading
     from accessibility.study.loading.people import People
-
-_ENOUGH = 2_000  # rows that speak for all: more cost time and tell nothing more
 
 
 def suspect_people(
@@ -34,7 +32,7 @@ def suspect_people(
     west, south, east, north = bounds or (-180.0, -90.0, 180.0, 90.0)
     near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north) & (people.population > 0)
     rows = np.flatnonzero(near)
-    rows = rows[:: max(1, len(rows) // _ENOUGH)]
+    rows = rows[:: max(1, len(rows) // ENOUGH)]
     homes = gpd.GeoDataFrame(
         {"address": people.columns["label"][rows]}, geometry=shapely.points(people.lonlat[rows]), crs=WGS84
     )
