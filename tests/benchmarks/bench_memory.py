@@ -129,7 +129,8 @@ def test_travel_times_against_scipy_and_networkx(city: Study, limit_m: int, benc
         for figure in ("metres", "walk_s"):
             known = both[f"{figure}_y"].notna()
             np.testing.assert_allclose(both[f"{figure}_x"][known], both[f"{figure}_y"][known], atol=1e-3)
-    assert took["scipy"][0] / own >= 2  # the aim is 5; x2.2 to x5 were measured, all pairs the slowest
+    # The aim is 5: x9 was measured for all pairs, x4.4 to x5.2 within 5 km, less where others fill the caches.
+    assert took["scipy"][0] / own >= (5 if limit_m > 100_000 else 3)
     if "networkx" in took and limit_m > 1_000:
         assert took["networkx"][0] / own >= 20
 
