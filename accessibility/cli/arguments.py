@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
 
+from accessibility.errors import AccessibilityError
 from accessibility.wording import Language, Wording, help_text, message_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.text import Text
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="The study: its inputs and settings.")]
@@ -46,6 +51,42 @@ Memory = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Of --tiles: memory for all workers here, such as 4GB.")
 ]
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
+
+
+class SpokenGroup(TyperGroup):
+    """All commands. Help and what is said of wrong options come in `language`; what shows them is loaded only then."""
+
+    language: Language | None = None
+
+    def make_context(self, *given: Any, **named: Any) -> Any:
+        """Return the context of a call."""
+        with self._telling():
+            return super().make_context(*given, **named)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the words of a call."""
+        if not args or "--help" in args:
+            self._tell()
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that is called."""
+        with self._telling():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except (AccessibilityError, typer.Exit):
+            raise
+        except Exception:  # most likely a word that is no option, which typer will speak of
+            self._tell()
+            raise
+
+    def _tell(self) -> None:
+        if self.language is not None:
+            tell_help(self, self.language)
 
 
 def tell_help(command: Any, language: Language) -> Any:

@@ -21,11 +21,11 @@ from accessibility.cli.arguments import (
     Scheduler,
     Shapefile,
     Spoken,
+    SpokenGroup,
     StudyFile,
     Tiles,
     Timings,
     Workers,
-    tell_help,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, asked_language, exit_with_code
 from accessibility.cli.inputcommands import fetch, geocode_list, print_json, progress_bar
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="accessibility",
+    cls=SpokenGroup,
     help="Who lives within a 15-minute walk or 5 km of a service outlet, and where the next outlet should open.",
     no_args_is_help=True,
     add_completion=False,
@@ -434,7 +435,9 @@ def serve(
 
 
 def _run() -> object:
-    return tell_help(typer.main.get_command(app), asked_language())()
+    command: Any = typer.main.get_command(app)
+    command.language = asked_language()
+    return command()
 
 
 def main() -> None:

@@ -11,10 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import rasterio
 from pyproj import CRS
-from rasterio.io import DatasetReader
-from rasterio.windows import Window
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, earth_crs, transform
@@ -39,6 +36,7 @@ if TYPE_CHECKING:
 
     from affine import Affine
     from numpy.typing import NDArray
+    from rasterio.windows import Window
 
 
 Bounds = tuple[float, float, float, float]
@@ -239,6 +237,9 @@ def opened_raster(path: Path) -> Iterator[Any]:
     fetch addresses. So only the drivers listed are asked, a ``.vrt`` is read where its parts are such files on this
     machine, and so is what lies beside a raster.
     """
+    import rasterio  # noqa: PLC0415 -- slow to import, and many studies have no raster
+    from rasterio.io import DatasetReader  # noqa: PLC0415
+
     virtual = path.suffix.lower() == ".vrt"
     if virtual:
         _refuse_remote_parts(path)
@@ -317,6 +318,8 @@ def read_values(raster: Any, band: int, window: tuple[int, ...]) -> tuple[NDArra
 
     The window is its first column and row, its width and its height.
     """
+    from rasterio.windows import Window  # noqa: PLC0415 -- loaded with the raster
+
     part = raster.read(band, window=Window(*window), masked=True)
     scale, offset = raster.scales[band - 1], raster.offsets[band - 1]
     values = part.data * scale + offset if (scale, offset) != (1.0, 0.0) else part.data
@@ -325,6 +328,8 @@ def read_values(raster: Any, band: int, window: tuple[int, ...]) -> tuple[NDArra
 
 def _window(raster: Any, crs: CRS, bounds: Bounds | None, name: str) -> Window:
     """Return the rows and columns that touch a box in degrees."""
+    from rasterio.windows import Window  # noqa: PLC0415 -- loaded with the raster
+
     if bounds is None:
         return Window(0, 0, raster.width, raster.height)
     west, south, east, north = bounds
