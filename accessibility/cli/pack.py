@@ -19,6 +19,7 @@ from accessibility.cli.factfinding import (
 from accessibility.cli.folder import CAPACITY, GROUPS, RESULTS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, kept_draws, timed
 from accessibility.measures.service_areas import trace_service_areas
+from accessibility.measures.surface import Places
 from accessibility.measures.tables import (
     capacity_table,
     demand_table,
@@ -36,7 +37,7 @@ from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import say_capacity, say_own_walks, say_room_then, say_served
 from accessibility.present.report.sureness import tell_bars, with_certainty
 from accessibility.present.report.workbook import write_workbook
-from accessibility.present.schema import data_dictionary
+from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.county import sample_file
 from accessibility.study.holding import hold_plans, refuse_unheld_question
@@ -333,7 +334,8 @@ def _dictionary(measured: Measured) -> pd.DataFrame:
     doubted, held = measured.sure is not None, measured.held is not None
     kept = input_columns(measured.now)
     served, own = measured.now.service is not None, measured.own is not None
-    return data_dictionary(measured.now.standard, doubted=doubted, held=held, served=served, own=own, kept=kept)
+    parts = RunParts(doubted=doubted, held=held, served=served, own=own, areas=Places.of(measured.now).all_areas)
+    return data_dictionary(measured.now.standard, kept=kept, **parts)
 
 
 def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:

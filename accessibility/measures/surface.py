@@ -86,6 +86,13 @@ class Places:
         """Whether the points stand for areas, cells or polygons, whose people a shade tells."""
         return self.grid or self.shapes is not None
 
+    @property
+    def all_areas(self) -> bool:
+        """Whether every point with a place stands for an area that is known."""
+        if self.shapes is None:
+            return self.grid
+        return all(shape is not None for shape in self.shapes[self.placed])
+
     @cached_property
     def placed(self) -> NDArray[np.bool_]:
         """``(n,)`` whether the point has a place."""
@@ -135,17 +142,20 @@ class Footprint:
         """
         return _DIAGONALS * float(np.hypot(self.width_m, self.height_m)) if self.grid else self.width_m
 
+    @property
+    def ring(self) -> NDArray[np.float64]:
+        """``(4, 2)`` corners of a cell around its middle."""
+        corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * np.array([self.width_m, self.height_m]) / 2
+        return _turned(corner, self.turn)
+
     def cells(self, xy: NDArray[np.float64]) -> NDArray[np.object_]:
         """Return polygons around ``(n, 2)`` points of `crs`, a little larger than the cells, one of eight in a row."""
         import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
-        side = np.array([self.width_m, self.height_m])
-        corner = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * side / 2
-        first = last = xy
+        first, last, ring = xy, xy, self.ring
         if self.grid:
-            corner *= _SEAM
+            ring, side = _SEAM * ring, np.array([self.width_m, self.height_m])
             first, last = (xy[rows] for rows in _in_rows(_turned(xy, -self.turn) / side))
-        ring = _turned(corner, self.turn)
         ends = np.stack([first, last, last, first], axis=1)
         return np.asarray(shapely.polygons(ends + ring), dtype=object)
 
@@ -158,6 +168,47 @@ def _in_rows(at: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp
     run = np.flatnonzero(apart)[np.cumsum(apart) - 1]
     begin = np.flatnonzero((np.arange(len(order)) - run) % _TOGETHER == 0)
     return order[begin], order[np.append(begin[1:], len(order)) - 1]
+
+
+def shape_people(coverage: Coverage) -> NDArray[np.object_] | None:
+    """Return what each demand point stands for on the ground: the polygons people were read as, or cells of a grid.
+
+    Parameters
+    ----------
+    coverage
+        Who is covered.
+
+    Returns
+    -------
+    NDArray or None
+        ``(n,)`` polygons in degrees (EPSG:4326), None for people without a place; None where people are points.
+
+    Examples
+    --------
+    Cells of 100 m in a row, beside two homes that stand for no area:
+
+    >>> import accessibility as acc
+    >>> from accessibility.measures.surface import shape_people
+    >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
+    >>> at = [(500050 + 100 * k, 34e5) for k in range(9)]
+    >>> cells = acc.Demand(ids=range(9), xy=at, population=[1] * 9, crs="EPSG:32649")
+    >>> outlet = acc.Sites(ids=["O1"], xy=[(5e5, 34e5)], crs="EPSG:32649")
+    >>> shape_people(acc.measure_coverage(road, cells, outlet))[0].geom_type
+    'Polygon'
+    >>> homes = acc.Demand(ids=["a", "b"], xy=[at[0], at[0]], population=[1, 1], crs="EPSG:32649")
+    >>> shape_people(acc.measure_coverage(road, homes, outlet)) is None
+    True
+    """
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    places = Places.of(coverage)
+    if not places.all_areas or places.shapes is not None:
+        return places.shapes if places.all_areas else None
+    footprint, found = Footprint.of(coverage), np.full(len(places.lonlat), None, dtype=object)
+    middle = transform(places.lonlat[places.placed], WGS84, footprint.crs)
+    corners = transform((middle[:, None] + footprint.ring).reshape(-1, 2), footprint.crs, WGS84)
+    found[places.placed] = shapely.polygons(corners.reshape(-1, 4, 2))
+    return found
 
 
 def _lattice(xy: NDArray[np.float64]) -> tuple[float, float, float]:

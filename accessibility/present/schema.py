@@ -319,6 +319,7 @@ class RunParts(TypedDict, total=False):
     held: bool
     served: bool
     own: bool
+    areas: bool
 
 
 def data_dictionary(
@@ -332,8 +333,8 @@ def data_dictionary(
 
     Tables of districts have columns for each setting of a standard. A run in tiles has files of its own; one that tells
     how sure its figures are has more columns (`doubted`), and so has one whose proposal is held against draws (`held`),
-    one whose sites have a capacity (`served`), one whose groups have walkers of their own (`own`), and have layers of
-    sites, which keep the columns of their tables (`kept`, by layer).
+    one whose sites have a capacity (`served`), one whose groups have walkers of their own (`own`). People who
+    stand for areas are polygons (`areas`); layers of sites keep the columns of their tables (`kept`, by layer).
 
     ``layer`` is empty but for ``coverage.gpkg``; ``empty`` says when there is no value; ``shapefile`` is what the
     column is called in an exported Shapefile. Meanings are in English and, with ``_zh``, in Chinese.
@@ -397,7 +398,8 @@ def _columns(
         yield from ((file, "", column) for column in columns)
     rooms = {layer: (*_SITES, *_ROOM) for layer, columns in _LAYERS.items() if columns is _SITES and served}
     for layer, columns in (_LAYERS | {"districts": districts, "demand": people} | rooms).items():
-        kind: ColumnType = "point" if GEOMETRY[layer] == "Point" else "multipolygon"
+        areas = GEOMETRY[layer] != "Point" or (layer == "demand" and parts.get("areas", False))
+        kind: ColumnType = "multipolygon" if areas else "point"
         empty = {"demand": "no_place", "service_areas": "nothing_reached"}.get(layer, "never")
         shape = Column("geom", kind, "degrees (WGS 84)", empty, "geometry")
         given = tuple(Column(name, "text", empty="not_given", means=_OF_THE_INPUT) for name in kept.get(layer, ()))

@@ -6,11 +6,13 @@ import re
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 import geopandas as gpd
 import layerworlds
+import mapworlds
 import numpy as np
 import pandas as pd
 import pyogrio
@@ -109,6 +111,42 @@ def test_people_come_back_as_they_were(written: Path, county: LayerSources) -> N
     assert pd.isna(found["district"][6])
     assert found["nearest_site"].tolist()[:3] == ["O1"] * 3
     assert found["walk_s"].isna().tolist() == [False] * 6 + [True] * 2
+
+
+def test_people_of_a_grid_are_its_cells(tmp_path: Path) -> None:
+    """Each cell is 100 m wide and holds its place; cells lie side by side, and no figure changes."""
+    now = mapworlds.grid(12)
+    where = pd.Series(None, index=now.demand.ids, dtype=object)
+    sources = replace(
+        layerworlds.bare(), coverage=now, district=where, site_district=pd.Series({"O1": None}), districts=None
+    )
+    write_geopackage(sources, tmp_path / "cells.gpkg")
+    assert pyogrio.read_info(tmp_path / "cells.gpkg", layer="demand")["geometry_type"] == "MultiPolygon"
+    found = layer(tmp_path / "cells.gpkg", "demand")
+    assert found.drop(columns="geometry").columns.tolist() == COLUMNS["demand"]
+    assert found["population"].tolist() == now.demand.population.tolist()
+    ground = found.geometry.to_crs(now.demand.crs)
+    assert ground.area.to_numpy() == pytest.approx(100.0**2, rel=2e-3)
+    assert np.column_stack([ground.centroid.x, ground.centroid.y]) == pytest.approx(now.demand.xy, abs=0.5)
+    whole = shapely.union_all(ground.buffer(0.5).to_numpy())
+    assert whole.geom_type == "Polygon"
+    assert whole.area == pytest.approx(1_201.0**2, rel=2e-3)
+
+
+def test_people_who_were_read_as_polygons_are_these(tmp_path: Path) -> None:
+    """An octagon a place; one place without its polygon, and all stay points."""
+    county = layerworlds.county()
+    demand = county.coverage.demand
+    around = shapely.buffer(shapely.points(demand.lonlat), 0.001, quad_segs=2)
+    octagons = gpd.GeoSeries(around, index=demand.ids, crs=WGS84)
+    here = np.asarray(np.isfinite(demand.lonlat).all(axis=1), np.bool_)
+    for kept, kind in ((here, "MultiPolygon"), (np.logical_and(here, np.arange(len(here)) > 0), "Point")):
+        shapes = octagons.where(pd.Series(kept, index=octagons.index), None)
+        coverage = replace(county.coverage, study=SimpleNamespace(shapes=shapes))
+        write_geopackage(replace(county, coverage=coverage), tmp_path / f"{kind}.gpkg")
+        found = layer(tmp_path / f"{kind}.gpkg", "demand")
+        assert pyogrio.read_info(tmp_path / f"{kind}.gpkg", layer="demand")["geometry_type"] == kind
+        assert found.geometry.isna().tolist() == (~here).tolist()
 
 
 def test_sites_keep_the_columns_of_their_table(county: LayerSources, tmp_path: Path) -> None:

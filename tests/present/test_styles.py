@@ -86,14 +86,12 @@ def test_colours_and_classes_are_those_of_the_map() -> None:
         assert colours == [fill(colour)["color"] for colour in layers[name].colours]
 
 
-@pytest.mark.parametrize("size", ["grid", "points"])
-def test_cells_of_a_grid_are_drawn_as_wide_as_they_are(size: str) -> None:
+@pytest.mark.parametrize("places", ["grid", "points"])
+def test_cells_of_a_grid_are_filled_and_points_are_dots(places: str) -> None:
     import mapworlds  # noqa: PLC0415
 
-    coverage = mapworlds.grid(20) if size == "grid" else layerworlds.county().coverage
-    (symbol, *_) = (rule.symbol for rule in layer_styles(coverage)["demand"][0].rules)
-    if size == "grid":
-        assert symbol["size_unit"] == "RenderMetersInMapUnits"
-        assert float(symbol["size"]) == pytest.approx(100, rel=0.01)
-    else:
-        assert symbol["size_unit"] == "MM"
+    coverage = mapworlds.grid(20) if places == "grid" else layerworlds.county().coverage
+    styles = layer_styles(coverage)["demand"]
+    assert {style.shape for style in styles} == {"fill" if places == "grid" else "marker"}
+    colours = [rule.symbol["color"] for rule in styles[0].rules]
+    assert colours == [fill(colour)["color"] for colour in classify_people(coverage)[1].colours]

@@ -14,7 +14,7 @@ import pandas as pd
 from accessibility.errors import visible
 from accessibility.present.layers.sld import write_sld
 from accessibility.present.layers.styles import layer_styles, write_qml
-from accessibility.present.layers.tables import GEOMETRY, input_columns, make_layers
+from accessibility.present.layers.tables import geometry_type_of, input_columns, make_layers
 from accessibility.sources.files import spellable, write_aside, write_folder
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def write_shapefiles(layers: Mapping[str, gpd.GeoDataFrame], folder: str | os.Pa
                     _plain(layer),
                     aside / f"{name}.shp",
                     driver="ESRI Shapefile",
-                    geometry_type=GEOMETRY[name],
+                    geometry_type=geometry_type_of(layers, name),
                     layer_options={"ENCODING": "UTF-8", "DBF_DATE_LAST_UPDATE": _DATE, "2GB_LIMIT": "YES"},
                 )
             except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
@@ -265,7 +265,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
                     aside,
                     layer=name,
                     driver="GPKG",
-                    geometry_type=GEOMETRY[name],
+                    geometry_type=geometry_type_of(layers, name),
                     layer_options={"GEOMETRY_NAME": _GEOMETRY_COLUMN},
                     dataset_options={} if aside.exists() else {"VERSION": _VERSION},
                     use_arrow=True,

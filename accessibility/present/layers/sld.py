@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from accessibility.present.layers.styles import Style, StyleRule
 
 _SLD, _SE, _OGC = (f"http://www.opengis.net/{name}" for name in ("sld", "se", "ogc"))
-_METRES = "http://www.opengeospatial.org/se/units/metre"
 _PIXEL_MM = 0.28  # of the standard
 _TOKEN = re.compile(
     r"""\s*(?:"(?P<name>[^"]*)"|'(?P<text>(?:[^']|'')*)'|(?P<number>-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)|(?P<word>\w+|<=|>=|[<>=(),]))"""
@@ -79,15 +78,12 @@ def _rule(parent: ET.Element, rule: StyleRule, style: Style) -> None:
         area = ET.SubElement(there, "se:PolygonSymbolizer")
         _paint(area, rule.symbol, style.opacity)
         return
-    by_ground = rule.symbol.get("size_unit") == "RenderMetersInMapUnits"
-    point = ET.SubElement(there, "se:PointSymbolizer", {"uom": _METRES} if by_ground else {})
-    graphic = ET.SubElement(point, "se:Graphic")
+    graphic = ET.SubElement(ET.SubElement(there, "se:PointSymbolizer"), "se:Graphic")
     mark = ET.SubElement(graphic, "se:Mark")
     diamond = rule.symbol["name"] == "diamond"  # a square on its corner: the standard has no name for it
     ET.SubElement(mark, "se:WellKnownName").text = "square" if diamond else rule.symbol["name"]
     _paint(mark, rule.symbol, style.opacity)
-    size = float(rule.symbol["size"])
-    ET.SubElement(graphic, "se:Size").text = f"{size if by_ground else size / _PIXEL_MM:.4g}"
+    ET.SubElement(graphic, "se:Size").text = f"{float(rule.symbol['size']) / _PIXEL_MM:.4g}"
     if diamond:
         ET.SubElement(graphic, "se:Rotation").text = "45"
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree as ET
 
-from accessibility.measures.surface import Footprint
+from accessibility.measures.surface import Places
 from accessibility.present.map.outlines import SITE_WORDS
 from accessibility.present.map.overlays import PeopleClasses, classify_people
 from accessibility.present.map.symbols import INKS
@@ -103,16 +103,6 @@ def marker(name: str, colour: str, *, outline: str = "", size_mm: float = 2.4) -
         "outline_width_unit": "MM",
         "size": f"{size_mm:g}",
         "size_unit": "MM",
-    }
-
-
-def ground_marker(colour: str, metres: float) -> dict[str, str]:
-    """Return a square as wide as something is on the ground, and never narrower than one sees."""
-    symbol = marker("square", colour)
-    return symbol | {
-        "size": f"{metres:g}",
-        "size_unit": "RenderMetersInMapUnits",
-        "size_map_unit_scale": "3x:0,0,1,0.35,0,0",  # at least 0.35 mm
     }
 
 
@@ -214,11 +204,11 @@ def _people_styles(
     coverage: Coverage, status: PeopleClasses, walk: PeopleClasses, rural: Sequence[PeopleClasses]
 ) -> Iterable[Style]:
     """Yield walking time, covered or not and, where there are rural people, their distance."""
-    footprint = Footprint.of(coverage)
+    areas = Places.of(coverage).all_areas
     minutes = [m * _S_PER_MIN for m in coverage.standard.walk_classes]
-    yield _people_style(footprint, walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'])
+    yield _people_style(walk, [*_steps('"walk_s"', minutes), '"walk_s" IS NULL'], areas=areas)
     too_far = ['NOT "covered" AND "walk_s" IS NOT NULL', 'NOT "covered" AND "walk_s" IS NULL']
-    yield _people_style(footprint, status, ['"covered"', *too_far])
+    yield _people_style(status, ['"covered"', *too_far], areas=areas)
     for distance in rural:
         settings = coverage.standard.distance_settings
         straight = all(coverage.standard.rule(setting).measure == "radius" for setting in settings)
@@ -226,18 +216,15 @@ def _people_styles(
         whom = f"\"setting\" = '{quoted[0]}'" if len(quoted) == 1 else f'"setting" IN {tuple(quoted)}'
         value = 'round("radius_m", 2)' if straight else '"network_m"'
         steps = [*_steps(value, [km * _M_PER_KM for km in coverage.standard.distance_classes]), f"{value} IS NULL"]
-        yield _people_style(footprint, distance, [f"{whom} AND {step}" for step in steps])
+        yield _people_style(distance, [f"{whom} AND {step}" for step in steps], areas=areas)
 
 
-def _people_style(footprint: Footprint, classes: PeopleClasses, wheres: Sequence[str]) -> Style:
-    symbols = [
-        ground_marker(colour, footprint.width_m) if footprint.grid else marker("circle", colour, size_mm=1.4)
-        for colour in classes.colours
-    ]
+def _people_style(classes: PeopleClasses, wheres: Sequence[str], *, areas: bool) -> Style:
+    symbols = [fill(colour) if areas else marker("circle", colour, size_mm=1.4) for colour in classes.colours]
     return Style(
         name=classes.name,
         description=f"{classes.name}; {classes.whom}",
-        shape="marker",
+        shape="fill" if areas else "marker",
         rules=legend_of(classes.labels, wheres, symbols),
     )
 

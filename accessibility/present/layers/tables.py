@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 
 from accessibility.geo.projection import WGS84
+from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
 from accessibility.present.report.sureness import with_certainty
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
 
     from accessibility.measures.coverage import Coverage
@@ -22,7 +25,7 @@ GEOMETRY = {
     **dict.fromkeys(("demand", "outlets", "banks", "candidates", "proposed"), "Point"),
     **dict.fromkeys(("districts", "blackspots", "service_areas"), "MultiPolygon"),
 }
-"""The layers in their order, and the type of their geometry."""
+"""The layers in their order, and the type of their geometry; people who were read as areas are areas."""
 SITE_COLUMNS = ("id", "name", "kind", "bank", "open", "closed", "cost", "district", "nearest_people")
 ROOM_COLUMNS = ("capacity", "served", "unserved", "used")
 """Of the layers of sites, too, where some have a capacity."""
@@ -77,13 +80,32 @@ def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
     """
     sites = _sites(sources.coverage, sources.site_district)
     return {
-        "demand": with_certainty(demand_table(sources.coverage, sources.district), sources.sure),
+        "demand": with_certainty(_people(sources), sources.sure),
         **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in _KIND_OF.items()},
         "proposed": _proposed(sources.plan),
         "districts": _districts(sources),
         "blackspots": sources.blackspots.to_crs(WGS84),
         "service_areas": sources.service_areas.to_crs(WGS84),
     }
+
+
+def geometry_type_of(layers: Mapping[str, gpd.GeoDataFrame], layer: str) -> str:
+    """Return the type of the geometry of a layer of a run: people are points, or polygons if they stand for areas."""
+    areas = layer == "demand" and (layers[layer].geom_type == "MultiPolygon").any()
+    return "MultiPolygon" if areas else GEOMETRY[layer]
+
+
+def _people(sources: LayerSources) -> gpd.GeoDataFrame:
+    """Return the demand points, as the cells or polygons they stand for where they were read as such."""
+    import shapely  # noqa: PLC0415
+
+    people, shapes = demand_table(sources.coverage, sources.district), shape_people(sources.coverage)
+    if shapes is None:
+        return people
+    single = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON
+    whole = shapes.copy()
+    whole[single] = shapely.multipolygons(shapes[single][:, None])  # a layer has one type of geometry
+    return people.set_geometry(whole, crs=WGS84)
 
 
 def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFrame:
