@@ -22,7 +22,6 @@ from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.surface import Places
 from accessibility.measures.tables import (
     capacity_table,
-    demand_table,
     group_notes,
     group_record,
     headline,
@@ -353,7 +352,8 @@ def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerS
 
 def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path, language: str) -> None:
     write_csv(measured.districts, folder / "districts.csv")
-    people = with_certainty(with_own_people(demand_table(measured.now, study.district), measured.own), measured.sure)
+    layers = _layers(study, measured, areas)
+    people = with_certainty(with_own_people(layers.people, measured.own), measured.sure)
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table_in(language), folder / "quality.csv")
     write_csv(_proposed(measured), folder / "sites.csv")
@@ -362,7 +362,7 @@ def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, fol
     if measured.own_rows is not None:
         write_csv(measured.own_rows, folder / GROUPS)
     write_csv(_dictionary(measured), folder / "dictionary.csv")
-    write_geopackage(_layers(study, measured, areas), folder / "coverage.gpkg")
+    write_geopackage(layers, folder / "coverage.gpkg")
 
 
 def _write_on_request(

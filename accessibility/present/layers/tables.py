@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +70,11 @@ class LayerSources:
     plan: pd.DataFrame | None = None
     sure: Uncertainty | None = None
 
+    @cached_property
+    def people(self) -> gpd.GeoDataFrame:
+        """Everybody, without how sure it is."""
+        return demand_table(self.coverage, self.district)
+
 
 def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
     """Return every layer by its name, in EPSG:4326 and in the order of `GEOMETRY`; one without rows has its columns.
@@ -99,7 +105,7 @@ def _people(sources: LayerSources) -> gpd.GeoDataFrame:
     """Return the demand points, as the cells or polygons they stand for where they were read as such."""
     import shapely  # noqa: PLC0415
 
-    people, shapes = demand_table(sources.coverage, sources.district), shape_people(sources.coverage)
+    people, shapes = sources.people, shape_people(sources.coverage)
     if shapes is None:
         return people
     single = shapely.get_type_id(shapes) == shapely.GeometryType.POLYGON

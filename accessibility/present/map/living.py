@@ -232,7 +232,7 @@ def _districts(switches: Switches, coverage: Coverage) -> tuple[list[str], NDArr
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
     found = switches.district.reindex(pd.Index(coverage.demand.ids))
-    listed = pd.Index([*dict.fromkeys([*switches.names, *found.dropna()])], dtype=object)
+    listed = pd.Index([*dict.fromkeys([*switches.names, *found.dropna().unique()])], dtype=object)
     codes = listed.get_indexer(pd.Index(found.to_numpy(dtype=object), dtype=object))
     return [str(name) for name in listed], np.where(codes < 0, len(listed), codes).astype(np.int64)
 
