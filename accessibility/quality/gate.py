@@ -34,13 +34,14 @@ from accessibility.quality.suspicions import (
     limits_in_other_units,
     repeated_people,
 )
-from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.crossings import find_crossings, join_crossings
 from accessibility.streets.foot import FERRY
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
+from accessibility.study.saving import file_of, original_names
 from accessibility.wording import message_text
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         [_node_finding(study, now, moved)],
     )
     weighed = run_in_threads([partial(list[WeighedFinding], part) for part in parts])
-    findings = [finding for part in weighed for finding in part]
+    names = original_names(study)
+    findings = [replace(f, source=names.get(f.source, f.source)) for part in weighed for f in part]
     findings.sort(key=lambda f: (not f.is_warning, f.points_of_coverage is None, -abs(f.points_of_coverage or 0.0)))
     return Quality(
         coverage=now,

@@ -10,12 +10,13 @@ import numpy as np
 from accessibility.demand import Demand
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
-from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.settlement import classify_settings
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
 from accessibility.sources.raster.heights import sample_heights
 from accessibility.streets.grades import STEEP_SHARE, Graded, measure_grades
+from accessibility.study.saving import file_of, original_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,11 +40,14 @@ def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedF
 
     Rows that were set aside, because they lie too far away as they are read, stay aside.
     """
+    names = original_names(study)
+    files = {kind: file_of(study, role) for kind, role in _ROLES.items()}
     for finding in study.findings:
         if not isinstance(finding, ReadingFinding):
             continue
         sites, demand = study.sites, study.demand
-        rows = np.array([file_of(study, _ROLES[str(kind)]) == finding.source for kind in sites.kind], np.bool_)
+        sources = [names.get(files[str(kind)], files[str(kind)]) for kind in sites.kind]
+        rows = np.array([source == finding.source for source in sources], np.bool_)
         if rows.any():
             sites = replace(sites, xy=_moved(sites.xy, rows, sites.crs, finding))
         else:
@@ -81,7 +85,7 @@ def heights_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedFindi
 
 def _by_other_heights(study: Study, now: Coverage, finding: Finding) -> tuple[str, Coverage]:
     """Return what is supposed of the heights, and the coverage by that."""
-    if finding.code in ("steep-streets", "heights-unit"):
+    if finding.code in ("steep-streets", "heights-unit") and "elevation" in study.inputs:  # a saved study has slopes
         for unit, metre in _UNITS_M.items():
             graded = _graded(study, metre)
             if graded.steep <= STEEP_SHARE and now.walker.slope:

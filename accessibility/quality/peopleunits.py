@@ -10,10 +10,11 @@ import shapely
 
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
-from accessibility.quality.worth import WeighedFinding, file_of
+from accessibility.quality.worth import WeighedFinding
 from accessibility.settlement import CELL_M, classify_settings
 from accessibility.sources.osm.extracts import read_buildings
 from accessibility.study.loading.context import is_osm
+from accessibility.study.saving import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

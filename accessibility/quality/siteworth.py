@@ -10,11 +10,12 @@ import pandas as pd
 
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import FAR_M
-from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.sources.tables.columns import DIVISIONS, find_column
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables.reading import read_table
 from accessibility.streets.snapping import Positions, snap_points
+from accessibility.study.saving import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

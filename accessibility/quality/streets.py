@@ -9,8 +9,9 @@ import numpy as np
 from accessibility.geo.projection import transform
 from accessibility.measures.snap_audit import FAR_M, beyond_limit, name_districts
 from accessibility.measures.tables import NO_DISTRICT
-from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.streets.compounds import sealed_edges
+from accessibility.study.saving import file_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.quality.worth import WeighedFinding, change_text, file_of, points_of
+from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster
+from accessibility.study.saving import file_of, original_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,8 +84,8 @@ def _no_walk(rule: Rule) -> tuple[str, float]:
 
 def repeated_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield rows of a table that stand beside another one with the same people, and rows that sum up all others."""
-    path = study.inputs.get("population")
-    if path is None or is_raster(path) or study.settings.inputs.population.buildings:
+    name = file_of(study, "population")
+    if is_raster(Path(original_names(study).get(name, name))) or study.settings.inputs.population.buildings:
         return
     for code, rows, text in (*_twins(now), *_sums(now.demand.population)):
         people = float(now.demand.population[rows].sum())

@@ -9,7 +9,6 @@ from accessibility.sources.checks import Finding
 
 if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
-    from accessibility.study.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +47,6 @@ class WeighedFinding(Finding):
     district: str | None = None
     lon: float | None = None
     lat: float | None = None
-
-
-def file_of(study: Study, role: str) -> str:
-    """Return the name of the file of an input; OpenStreetMap objects come from the streets'."""
-    path = study.inputs.get(role, study.inputs.get("network"))
-    return role if path is None else path.name
 
 
 def points_of(now: Coverage, people: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ import shapely
 from accessibility.errors import InputError, OutputError
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import Density
+from accessibility.sources.cache import sha256_file
+from accessibility.sources.checks import Finding, OutsideFinding
+from accessibility.sources.detection import ReadingFinding
 from accessibility.sources.files import write_folder
 from accessibility.sources.lines import write_saved
 from accessibility.sources.tables.reading import hold_table
@@ -25,6 +29,7 @@ from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,7 +41,11 @@ _FIRST_LINE = "# A study as `study.save` writes it; saving it again writes over 
 _STREETS, _PEOPLE, _AREA = "streets.parquet", "people.parquet", "districts.parquet"
 _ROLES = ("outlets", "banks", "candidates")
 _WATER, _NAMES, _SHAPES, _GRIDS, _EDITS = "water.parquet", "names.parquet", "shapes.parquet", "grids.npz", "edits.toml"
-_BESIDE = (_WATER, _NAMES, _SHAPES, _GRIDS, _EDITS)
+_FINDINGS = "findings.json"
+_BESIDE = (_WATER, _NAMES, _SHAPES, _GRIDS, _EDITS, _FINDINGS)
+_KINDS = {kind.__name__: kind for kind in (Finding, OutsideFinding, ReadingFinding)}
+_INPUTS = {"network": _STREETS, "population": _PEOPLE, "area": _AREA, **{role: f"{role}.parquet" for role in _ROLES}}
+_ALSO = {"elevation": _STREETS, "settlement": _PEOPLE, "table of the area": _AREA}
 _FILES = ("study.toml", _STREETS, _PEOPLE, _AREA, *(f"{role}.parquet" for role in _ROLES), *_BESIDE)
 _COUNTS = "counts_today"
 _BANK = "bank"
@@ -75,6 +84,8 @@ def save_study(study: Studied, folder: str | os.PathLike[str]) -> Path:
             np.savez_compressed(aside / _GRIDS, allow_pickle=False, **grids)
         if edits:
             write_scenarios([Scenario(name="streets", edits=edits)], aside / _EDITS)
+        told = _told_findings(study, {name: sha256_file(aside / name) for name in tables})
+        (aside / _FINDINGS).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
         (aside / "study.toml").write_bytes(text.encode("utf-8"))
     return folder / "study.toml"
 
@@ -128,6 +139,83 @@ def read_shapes(path: Path, ids: NDArray[np.object_]) -> gpd.GeoSeries:
         msg = f"{path.name}: has {len(shapes):,} places, the people stand at {len(ids):,}; expected as many"
         raise InputError(msg)
     return shapes.set_axis(pd.Index(ids))
+
+
+def _told_findings(study: Studied, files: dict[str, str]) -> dict[str, Any]:
+    """Return what was found on the sources of a study, each on which of the files that are written in their place."""
+    before = original_names(study)
+    sources = {name: file_of(study, role) for role, name in _INPUTS.items() if name in files}
+    sources = {name: before.get(source, source) for name, source in sources.items()}
+    held = {source: name for name, source in reversed(sources.items())}
+    for role, path in study.inputs.items():
+        name = _PEOPLE if role.startswith("population ") else _ALSO.get(role)
+        held |= {} if name is None else {path.name: name}
+    told = [
+        {
+            **{key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in vars(finding).items()},
+            "kind": type(finding).__name__,
+            "file": held.get(finding.source),
+        }
+        for finding in study.findings
+    ]
+    return {"files": files, "sources": {**sources, "study.toml": study.path.name}, "findings": told}
+
+
+def _read_told(path: Path) -> dict[str, Any]:
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        findings = [(row.pop("file"), _finding(row)) for row in told["findings"]]
+        return {"files": dict(told["files"]), "sources": dict(told["sources"]), "findings": findings}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        msg = f"{path.name}: cannot be read ({error}); expected the file that study.save wrote"
+        raise InputError(msg) from error
+
+
+def _finding(row: dict[str, Any]) -> Finding:
+    arrays = {name: np.array(row[name], float) for name in ("lonlat", "population") if name in row}
+    kind: Any = _KINDS[row.pop("kind")]
+    found: Finding = kind(**(row | arrays))
+    return found
+
+
+def keep_findings(files: Mapping[str, Path], found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what is found on the inputs of a study: on files that it was saved as, what was found on their sources.
+
+    Of a file that is another now than the one that was saved, what is found in it stands.
+
+    Parameters
+    ----------
+    files
+        File of each input.
+    found
+        What the readers found.
+
+    Raises
+    ------
+    InputError
+        A file of findings that is missing or none.
+    """
+    path = files.get("findings")
+    if path is None:
+        return tuple(found)
+    told, now = _read_told(path), {file.name: file for file in files.values()}
+    same = {name for name, sha in told["files"].items() if name in now and sha256_file(now[name]) == sha}
+    kept = (finding for file, finding in told["findings"] if file is None or file in same)
+    return (*kept, *(finding for finding in found if finding.source not in same))
+
+
+def original_names(study: Studied) -> dict[str, str]:
+    """Return the name of each file of a saved study to that of its source; nothing for any other study."""
+    path = study.inputs.get("findings")
+    return {} if path is None else _read_told(path)["sources"]
+
+
+def file_of(study: Studied, role: str) -> str:
+    """Return the name of the file of an input, or of a table in memory; OpenStreetMap objects are of the streets'."""
+    table = getattr(study.settings.inputs, role, None)
+    held: Path | None = None if table is None else table.path
+    path = study.inputs.get(role) or held or study.inputs.get("network")
+    return role if path is None else path.name
 
 
 def _refuse_others(folder: Path) -> None:
@@ -204,6 +292,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
     }
     population |= {"limit": "limit"} if study.demand.own_limits.any() else {}
     population |= {"shapes": _SHAPES} if _SHAPES in beside else {}
+    population["findings"] = _FINDINGS
     network = {"edits": _EDITS, "water": _WATER, "names": _NAMES}
     network = {key: name for key, name in network.items() if name in beside}
     inputs: dict[str, Any] = {"network": {"path": _STREETS, "saved": True, **network}, "population": population}

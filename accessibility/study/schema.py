@@ -136,14 +136,15 @@ class PopulationInput(TableInput):
     split_cells: Annotated[float, Field(ge=10)] | Literal["buildings"] | None = None
     saved: bool = False
     shapes: File | None = None
+    findings: File | None = None
 
     @model_validator(mode="after")
     def _some_source(self) -> PopulationInput:
         if self.path is None and not self.buildings:
             msg = "expected path = ... or buildings = true"
             raise ValueError(msg)
-        if self.shapes is not None and not self.saved:
-            msg = "shapes is a file next to people as study.save writes them; expected saved = true"
+        if (self.shapes or self.findings) and not self.saved:
+            msg = "shapes and findings are files next to people as study.save writes them; expected saved = true"
             raise ValueError(msg)
         return self
 

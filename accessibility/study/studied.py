@@ -32,6 +32,8 @@ class Studied(Protocol):
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
+    def path(self) -> Path: ...  # noqa: D102
+    @property
     def settings(self) -> StudyFile: ...  # noqa: D102
     @property
     def standard(self) -> Standard: ...  # noqa: D102

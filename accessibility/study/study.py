@@ -1110,7 +1110,7 @@ class Study(Frozen):
 
         Whatever a figure rests on is written as it is here, with every value: people with their settings, groups and
         polygons, districts, sites, streets with their slopes, flags and edits, water, rules, walker, conditions of
-        siting and errors of the inputs. What readers set aside or suspected in the sources stays behind.
+        siting and errors of the inputs, and what readers set aside or suspected in the sources, by their names.
 
         Parameters
         ----------

@@ -11,8 +11,13 @@ import pandas as pd
 import pytest
 import shapely
 from commands import call
+from conftest import write_town
 
 import accessibility as acc
+from accessibility import InputError
+from accessibility.quality import measure_quality
+from accessibility.sources.checks import OutsideFinding
+from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.network import PER_EDGE
 from accessibility.study.doubting import coordinate_ways, official_counts
 from accessibility.study.study import Study
@@ -366,4 +371,75 @@ def test_streets_that_no_study_saved_are_refused(tmp_path: Path) -> None:
     file = study_of(streets()).save(tmp_path)
     streets().to_gdf().to_parquet(tmp_path / "streets.parquet")
     with pytest.raises(acc.InputError, match="lacks columns"):
+        acc.read_study(file)
+
+
+def dirty(folder: Path) -> Study:
+    """Return a study whose tables have much to say: a double, a closed site, people far from streets, twins."""
+    study = write_town(folder)
+    sites = pd.read_csv(folder / "outlets.csv").assign(status="open", 乡镇="Street")
+    lon, lat = float(sites["lon"].iloc[0]), float(sites["lat"].iloc[0])
+    more = [("O2", "Hall", lon + 0.0001, lat, "open"), ("O3", "Gone", lon + 0.01, lat, "closed")]
+    pd.concat([sites, pd.DataFrame(more, columns=["id", "name", "lon", "lat", "status"])]).to_csv(
+        folder / "outlets.csv"
+    )
+    people = pd.read_csv(folder / "people.csv")
+    far = pd.DataFrame({"id": ["far"], "lon": [lon], "lat": [lat + 0.015], "population": [33.5], "setting": ["urban"]})
+    pd.concat([people, far, people.assign(id="twin " + people["id"])]).to_csv(folder / "people.csv", index=False)
+    return acc.read_study(study, cache=folder / "cache")
+
+
+def from_frames(folder: Path) -> Study:
+    """Return the same from frames."""
+    told = dirty(folder)
+    tables = {name: pd.read_csv(folder / f"{name}.csv", dtype=str) for name in ("people", "outlets", "banks")}
+    people, outlets, banks = tables["people"], tables["outlets"], tables["banks"]
+    return Study.of(told.network, people, outlets, banks=banks, coordinates="WGS84", people="population", name="Town")
+
+
+@pytest.mark.filterwarnings("ignore:.* findings on the inputs")
+@pytest.mark.parametrize("made", [dirty, from_frames])
+def test_a_saved_study_has_the_findings_of_its_sources(tmp_path: Path, made: Callable[[Path], Study]) -> None:
+    study = made(tmp_path)
+    again = acc.read_study(study.save(tmp_path / "saved"))
+    twice = acc.read_study(again.save(tmp_path / "twice"))
+    assert study.findings
+    wanted = measure_quality(study).table
+    for one in (again, twice):
+        assert one.findings == study.findings
+        pd.testing.assert_frame_equal(measure_quality(one).table, wanted, rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:.* findings on the inputs")
+def test_findings_with_places_and_readings_are_kept_whole(tmp_path: Path) -> None:
+    town = study_of(streets())
+    told: dict[str, Any] = {"message": "half of them", "count": 3, "people": 7.5}
+    outside = OutsideFinding(
+        code="people-outside", source="people", lonlat=np.array([[108.1, 30.5]]), population=np.array([7.5]), **told
+    )
+    reading = ReadingFinding(code="datum", source="banks", declared="WGS84", reading="GCJ-02", **told)
+    again = acc.read_study(replace(town, findings=(outside, reading)).save(tmp_path))
+    first, second = again.findings
+    assert isinstance(first, OutsideFinding)
+    assert (first.lonlat.tolist(), first.population.tolist()) == ([[108.1, 30.5]], [7.5])
+    assert second == reading
+    assert {"people", "banks"} <= {finding.source for finding in measure_quality(again).findings}
+
+
+@pytest.mark.filterwarnings("ignore:.* findings on the inputs")
+def test_of_a_file_put_in_the_place_of_a_saved_one_its_own_findings_are_told(tmp_path: Path) -> None:
+    study = dirty(tmp_path)
+    file = study.save(tmp_path / "saved")
+    others = [finding for finding in study.findings if finding.source != "outlets.csv"]
+    assert len(others) < len(study.findings)
+    table = gpd.read_parquet(file.parent / "outlets.parquet")
+    table.iloc[:1].to_parquet(file.parent / "outlets.parquet")
+    assert [*acc.read_study(file).findings] == others
+    table.assign(status="closed").to_parquet(file.parent / "outlets.parquet")
+    found = [finding for finding in acc.read_study(file).findings if finding.source == "outlets.parquet"]
+    assert [finding.code for finding in found][:1] == ["closed-site"]
+    (file.parent / "findings.json").write_text('{"findings": [{}]}', encoding="utf-8")
+    with pytest.raises(
+        InputError, match=r"findings\.json: cannot be read \(.*\); expected the file that study\.save wrote"
+    ):
         acc.read_study(file)

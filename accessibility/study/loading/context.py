@@ -181,7 +181,7 @@ def input_files(load: Loading) -> dict[str, Path]:
     if isinstance(source, SettlementSource) and source.polygons and not load.is_held(source.polygons):
         given["settlement"] = load.file(source.polygons)
     saved = {name: getattr(inputs.network, name) for name in ("edits", "water", "names")}
-    saved |= {"shapes": people.shapes, "grids": getattr(source, "grids", None)}
+    saved |= {"shapes": people.shapes, "findings": people.findings, "grids": getattr(source, "grids", None)}
     return given | {name: load.file(path) for name, path in saved.items() if path is not None}
 
 

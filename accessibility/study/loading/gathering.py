@@ -12,6 +12,7 @@ from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.readings import suspect_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
 from accessibility.study.loading.streets import check_together, load_heights, load_network
+from accessibility.study.saving import keep_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,6 +52,7 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     together = check_together(load, network, demand, area)
     files = input_files(load)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
+    findings = keep_findings(files, findings)
     warn_of(source, findings)
     return {
         "network": network,
