@@ -221,7 +221,7 @@ def test_python_never_calls_what_only_kernels_can() -> None:
     helpers = {f"{name}.{f.name}" for name, tree in modules().items() for f in decorated(tree, "helper")}
     assert helpers
     for name, tree in modules().items():
-        compiled = decorated(tree, "helper", "kernel", "njit")
+        compiled = decorated(tree, "helper", "kernel", "maker", "njit")
         plain = names([node for node in tree.body if node not in compiled])
         told = {f"{name}.{f.name}" for f in compiled}
         for node in ast.walk(tree):

@@ -29,7 +29,7 @@ from accessibility.measures.marching import (
     WEST,
     find_chains,
 )
-from accessibility.streets.search.compiling import kernel, run_in_threads
+from accessibility.streets.search.compiling import maker, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +136,7 @@ def _blocks(
     return np.column_stack([column[at], row[at]]), np.append(begin, len(order)), stroke[order]
 
 
-@kernel
+@maker
 def _go_round(following, west):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return chains ring by ring, where each ring begins among them, the ring of a chain, and its westernmost chain."""
     n = len(following)
@@ -163,7 +163,7 @@ def _go_round(following, west):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return order, begin[: rings + 1], ring, extreme[:rings]
 
 
-@kernel
+@maker
 def interpolate(at, known):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return ``(n, 2)`` values between those of a lattice, a cubic through four nodes along each axis.
 

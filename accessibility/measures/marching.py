@@ -172,15 +172,15 @@ def _cross(corner, field, first, planes, room):  # type: ignore[no-untyped-def] 
                         of[count, _BESIDE], last[k] = last[k], count
                     count += 1
                 of[base[kind, j, i] : count, _TAG] = tag
-        east[j - 1, :planes] = last[:planes]
+        for k in range(planes):
+            east[j - 1, k] = last[k]
     return count, crossed
 
 
 @helper
-def _follow(first, crossed, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _follow(first, crossed, room, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
     """Find which crossing follows which through the triangles of the cells that borders cross, inside on the left."""
     base, of, cells = room[0], room[2], room[9]
-    value = np.empty(4, np.int64)
     for n in range(crossed):
         j, i = cells[n] // _NODES, cells[n] % _NODES
         for half in range(2):
@@ -222,7 +222,7 @@ def _straighten(walk, start, m, room, drawn, total):  # type: ignore[no-untyped-
             wide = max(wide, abs(where[w, 0] - x), abs(where[w, 1] - y))
         if wide < 1.0:  # it may go round a single node
             for k in range(i, last + 1):
-                drawn[total] = where[walk[(start + k) % m]]
+                drawn[total, 0], drawn[total, 1] = where[walk[(start + k) % m], 0], where[walk[(start + k) % m], 1]
                 total += 1
             i = last + 1
             continue
@@ -253,7 +253,7 @@ def _straighten(walk, start, m, room, drawn, total):  # type: ignore[no-untyped-
                 ahead = way
                 k += 1
             i = k - 1
-            drawn[total] = where[walk[(start + i) % m]]
+            drawn[total, 0], drawn[total, 1] = where[walk[(start + i) % m], 0], where[walk[(start + i) % m], 1]
             total += 1
         i = last + 1
     return total
@@ -295,7 +295,7 @@ def _chain(seed, corner, columns, room, out, count):  # type: ignore[no-untyped-
     record[BEGIN] = total
     if not open_ and start < 0 and m < _SMALL:
         for n in range(m):
-            xy[total + n] = where[walk[n]]
+            xy[total + n, 0], xy[total + n, 1] = where[walk[n], 0], where[walk[n], 1]
         total += m
     else:
         total = _straighten(walk, 0 if open_ else least if start < 0 else start, m, room, xy, total)
@@ -314,12 +314,12 @@ def _march(task, drawn, columns, room, out):  # type: ignore[no-untyped-def]  # 
     blocks, begin, which = task
     where, of, east, field, first, since = room[1], room[2], room[4], room[6], room[7], room[8]
     chains, beyond = out[1], out[3]
-    corner, count = np.empty(2, np.int64), np.zeros(2, np.int64)
+    corner, count, value = room[10]
     for b in range(len(blocks)):
         corner[0], corner[1] = blocks[b, 0] * BLOCK - 1, blocks[b, 1] * BLOCK - 1
         planes = _measure(which[begin[b] : begin[b + 1]], drawn, corner, field, first, since)
         crossings, crossed = _cross(corner, field, first, planes, room)
-        _follow(first, crossed, room)
+        _follow(first, crossed, room, value)
         before = count[1]
         for goes_round in (0, 1):  # first the chains that leave the block: what is left are rings
             for v in range(crossings):
@@ -382,6 +382,7 @@ def find_chains(
         np.empty((_NODES, _NODES), np.uint8),
         np.empty(bands + 1, np.int64),
         np.empty(BLOCK * BLOCK, np.int64),
+        (np.empty(2, np.int64), np.zeros(2, np.int64), np.empty(4, np.int64)),
     )
     out = (
         np.empty((most * len(task[0]), 2)),

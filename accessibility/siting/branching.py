@@ -18,7 +18,7 @@ import numpy as np
 from accessibility.siting.interchange import take_in_order
 from accessibility.siting.lagrangian import Steps, fixed_sites, raise_bound
 from accessibility.siting.medians import RowValues
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import kernel, maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,7 +188,7 @@ def _split(
     return replace(narrower, inside=narrower.inside | this), replace(narrower, outside=narrower.outside | this)
 
 
-@kernel
+@maker
 def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return starts, sites, values and bases of the pairs of neither, those below the best inside."""
     start, site, value = by_row

@@ -17,7 +17,7 @@ from scipy import sparse
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.lagrangian import fixed_sites, weigh
 from accessibility.siting.numbers import HALF
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,7 +249,7 @@ def _spread(
     return np.concatenate([site[start[i] : start[i + 1]] for i in rows] or [np.empty(0, np.int32)])
 
 
-@kernel
+@maker
 def _truth(by_row, base, opened):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the value of each row when sites open in fractions, the price of its steepest line, and what serves it."""
     start, site, value = by_row
@@ -276,7 +276,7 @@ def _truth(by_row, base, opened):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return truth, level, served
 
 
-@kernel
+@maker
 def _lines(by_row, rows, level, m):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return starts, columns and coefficients of lines; the row's own column is last, and its coefficient 1."""
     start, site, value = by_row

@@ -42,7 +42,7 @@ def open_for_floors(covering: Covering) -> NDArray[np.bool_]:
     if not covering.floored:
         return open_greedily(covering)
     state, limits = begin_search(covering, np.zeros(len(covering.site), np.bool_))
-    _fill_floors(state, limits)
+    _fill_floors(state, limits, np.zeros(len(covering.need), np.bool_))
     fill_up(state, limits, covering.spends)
     best: NDArray[np.bool_] = state[7]
     other = open_greedily(covering)
@@ -59,9 +59,12 @@ def open_until(covering: Covering, reach: int) -> NDArray[np.bool_]:
 def close_needless(covering: Covering, chosen: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     """Return the plan without columns, dearest first, that it can do without and still cover a weight of `reach`."""
     state, limits = begin_search(covering, chosen)
-    dearest = np.argsort(-covering.cost, kind="stable")
-    _drop_until(state, limits, dearest, reach - covering.base)
+    gain, there = state[6], state[10]
     opened: NDArray[np.bool_] = state[7]
+    dearest = np.argsort(-covering.cost, kind="stable")
+    for j in dearest[opened[dearest]]:
+        if there.sum() - gain[j] >= reach - covering.base:
+            close_column(j, state, limits)
     return opened
 
 
@@ -245,10 +248,9 @@ def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @kernel
-def _fill_floors(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill_floors(state, limits, hopeless):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Open the best column for the district that is farthest from its floor, until none can be helped."""
     there, need = state[10], limits[5]
-    hopeless = np.zeros(need.size, np.bool_)
     while True:
         worst, farthest = -1, 0.0
         for k in range(need.size):
@@ -272,12 +274,3 @@ def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: 
         if j < 0:
             return
         open_column(j, state, limits)
-
-
-@kernel
-def _drop_until(state, limits, order, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Close what can be done without, in this order."""
-    gain, opened, there = state[6], state[7], state[10]
-    for j in order:
-        if opened[j] and there.sum() - gain[j] >= reach:
-            close_column(j, state, limits)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.siting.pairs import Pairs
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import maker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -109,7 +109,7 @@ def _sets(
     return Pairs(start=start, item=np.concatenate([*lines, []]).astype(np.int32))
 
 
-@kernel
+@maker
 def _odd_sets(shared, support, rows, found, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912
     """Write the twos and threes of rows whose least values sum up to an odd number and that lose less than a limit.
 

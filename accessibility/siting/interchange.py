@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -147,7 +147,7 @@ def _take(order, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
             _move(j, 1, room, state)
 
 
-@kernel
+@maker
 def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add greedily; a saving only falls while sites are added, so that an old one is a bound."""
     start, row, value = by_site
@@ -214,7 +214,7 @@ def _look(i, by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # 
             first[i], first_site[i] = value[k], site[k]
 
 
-@kernel
+@maker
 def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Weigh every site that is outside once, against every one inside; make each move that pays; count them."""
     weighed, by_site, by_row, base = pairs

@@ -17,7 +17,7 @@ from accessibility.siting import volume
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.medians import NUMBER
 from accessibility.siting.volume import choose_columns, room_to_choose
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -211,7 +211,7 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
             gross[np.uint64(site[k])] += value[k] - offer
 
 
-@kernel
+@maker
 def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take some steps in place; return whether there is nowhere to go."""
     by_row = pairs[0]

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from accessibility.siting.limits import money_left
 from accessibility.siting.numbers import HALF, WHOLE_BITS, read_units, solver_unit
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import maker
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -274,7 +274,7 @@ def read_median(problem: Problem, limits: Limits, terms: Terms) -> Median:
     )
 
 
-@kernel
+@maker
 def _turned(start, row, value, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return site and value of the same pairs by row, ascending in value, then in site."""
     begin = np.zeros(r + 1, np.int64)

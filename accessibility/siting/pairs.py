@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,14 +77,17 @@ def _spread(start: NDArray[np.int64], lines: NDArray[np.intp]) -> NDArray[np.int
 
 def candidate_pairs(problem: Problem, site: NDArray[np.intp], active: NDArray[np.bool_]) -> Pairs:
     """Return the active demand points that each of the sites would cover."""
-    start, item = _filtered((problem.start, problem.demand, problem.within), site.astype(np.int64), active)
-    return Pairs(start=start, item=item)
+    begin, end = problem.start[site], problem.start[site + 1]
+    start, item = np.zeros(len(site) + 1, np.int64), np.empty(int((end - begin).sum()), np.int32)
+    found = _filter((problem.demand, problem.within), (begin, end), active, (start, item))
+    return Pairs(start=start, item=item[:found].copy())
 
 
 def transposed(pairs: Pairs, items: int) -> Pairs:
     """Return the lines of each item."""
-    start, item = _transpose(pairs.start, pairs.item, items)
-    return Pairs(start=start, item=item)
+    begin, line = np.zeros(items + 2, np.int64), np.empty(len(pairs.item), np.int32)
+    _transpose(pairs.start, pairs.item, begin, line)
+    return Pairs(start=begin[:-1], item=line)
 
 
 def merged_rows(
@@ -101,13 +103,17 @@ def merged_rows(
         ``(r,)`` merged row of each row, -1 of those that are not active or that nothing covers; the merged rows; the
         first row of each.
     """
-    group, first, key = _merge(rows.start, rows.item, district, active)
+    n = len(rows)
+    slots, group = np.full(1 << max((2 * n - 1).bit_length(), 4), -1, np.int32), np.full(n, -1, np.int32)
+    first, key = np.empty(n, np.int32), np.empty(n, np.uint64)
+    found = _merge((rows.start, rows.item), district, active, slots, (group, first, key))
+    first, key = first[:found], key[:found]
     order = np.lexsort((key, rows.item[rows.start[first]])) if len(first) else np.empty(0, np.intp)
     place = np.empty(len(first) + 1, np.int32)
     place[order] = np.arange(len(first))
     place[-1] = -1
-    first = first[order].astype(np.intp)
-    return place[group], rows.take(first), first
+    merged = first[order].astype(np.intp)
+    return place[group], rows.take(merged), merged
 
 
 def dominated(columns: Pairs, rows: Pairs, cost: NDArray[np.int64], packs: Pairs) -> NDArray[np.bool_]:
@@ -117,55 +123,49 @@ def dominated(columns: Pairs, rows: Pairs, cost: NDArray[np.int64], packs: Pairs
     alike the later one goes. A column without rows goes too. Whatever plan holds a column that goes can hold the
     other one instead.
     """
-    found: NDArray[np.bool_] = _dominated(
-        (columns.start, columns.item), (rows.start, rows.item), cost, (packs.start, packs.item)
-    )
-    return found
+    gone = np.zeros(len(cost), np.bool_)
+    _drop_dominated((columns.start, columns.item), (rows.start, rows.item), cost, (packs.start, packs.item), gone)
+    return gone
 
 
 def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
     """Return which rows are covered by whatever covers another one; no two rows may be alike."""
-    found: NDArray[np.bool_] = _implied((rows.start, rows.item), (columns.start, columns.item))
-    return found
+    gone = np.zeros(len(rows), np.bool_)
+    _drop_implied((rows.start, rows.item), (columns.start, columns.item), gone)
+    return gone
 
 
 @kernel
-def _filtered(pairs, site, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    start, demand, within = pairs
-    size = 0
-    for j in range(site.size):
-        size += start[site[j] + 1] - start[site[j]]
-    item = np.empty(size, np.int32)
-    begin = np.zeros(site.size + 1, np.int64)
+def _filter(pairs, sites, active, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    demand, within = pairs
+    begin, end = sites
+    start, item = found
     at = _0
-    for j in range(site.size):
-        for k in range(np.uint64(start[site[j]]), np.uint64(start[site[j] + 1])):
+    for j in range(begin.size):
+        for k in range(np.uint64(begin[j]), np.uint64(end[j])):
             i = demand[k]
             if within[k] and active[np.uint64(i)]:
                 item[at] = i
                 at += _1
-        begin[j + 1] = at
-    return begin, item[:at].copy()
+        start[j + 1] = at
+    return at
 
 
 @kernel
-def _transpose(start, item, items):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    begin = np.zeros(items + 1, np.int64)
+def _transpose(start, item, begin, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count the lines of each item two places on; where the next one goes then stands one place on."""
     for k in range(np.uint64(item.size)):
-        begin[np.uint64(item[k]) + _1] += 1
-    for one in range(np.uint64(items)):
-        begin[one + _1] += begin[one]
-    at = begin[:-1].copy()
-    line = np.empty(item.size, np.int32)
+        begin[np.uint64(item[k]) + np.uint64(2)] += 1
+    for one in range(2, begin.size):
+        begin[one] += begin[one - 1]
     for j in range(start.size - 1):
         for k in range(np.uint64(start[j]), np.uint64(start[j + 1])):
-            i = np.uint64(item[k])
-            line[np.uint64(at[i])] = j
-            at[i] += 1
-    return begin, line
+            after = np.uint64(item[k]) + _1
+            line[np.uint64(begin[after])] = j
+            begin[after] += 1
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     x = (x ^ (x >> _30)) * _MIX_A
     x = (x ^ (x >> _27)) * _MIX_B
@@ -173,19 +173,16 @@ def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @kernel
-def _merge(start, item, district, active):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item."""
-    n = start.size - 1
-    size = 16
-    while size < 2 * n:
-        size *= 2
-    mask = np.uint64(size - 1)
-    slots = np.full(size, -1, np.int32)
-    group = np.full(n, -1, np.int32)
-    first = np.empty(n, np.int32)
-    key = np.empty(n, np.uint64)
+def _merge(rows, district, active, slots, merged):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item.
+
+    The table has a power of two slots, twice as many as rows or more. Returned is how many numbers there are.
+    """
+    start, item = rows
+    group, first, key = merged
+    mask = np.uint64(slots.size - 1)
     found = 0
-    for i in range(n):
+    for i in range(group.size):
         begin, end = np.uint64(start[i]), np.uint64(start[i + 1])
         if begin == end or not active[i]:
             continue
@@ -205,10 +202,10 @@ def _merge(start, item, district, active):  # type: ignore[no-untyped-def]  # no
                 group[i] = known
                 break
             slot = (slot + _1) & mask
-    return group, first[:found].copy(), key[:found].copy()
+    return found
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     length = start[one + 1] - start[one]
     if start[other + 1] - start[other] != length:
@@ -219,7 +216,7 @@ def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN
     return True
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the item of a line that stands in fewest lines."""
     best = item[start[one]]
@@ -231,11 +228,10 @@ def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _drop_dominated(columns, rows, cost, packs, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Only columns of the rarest row of a column can cover all of its rows."""
     start, row = columns
     row_start, column = rows
-    gone = np.zeros(cost.size, np.bool_)
     for a in range(cost.size):
         size = start[a + 1] - start[a]
         if size == 0:
@@ -243,7 +239,7 @@ def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # n
             continue
         rarest = _rarest(start, row, row_start, a)
         for k in range(row_start[rarest], row_start[rarest + 1]):
-            b = column[k]
+            b = np.int64(column[k])  # of the type of `a`: `_subset` is compiled once
             other = start[b + 1] - start[b]
             if b == a or gone[b] or cost[b] > cost[a] or other < size:
                 continue
@@ -255,15 +251,13 @@ def _dominated(columns, rows, cost, packs):  # type: ignore[no-untyped-def]  # n
             if not alike or b < a:
                 gone[a] = True
                 break
-    return gone
 
 
 @kernel
-def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _drop_implied(rows, columns, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Only rows of the rarest column of a row can hold all of its columns."""
     start, column = rows
     column_start, row = columns
-    gone = np.zeros(start.size - 1, np.bool_)
     for k in range(gone.size):
         if gone[k]:
             continue
@@ -273,10 +267,9 @@ def _implied(rows, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
             i = row[q]
             if i != k and not gone[i] and start[i + 1] - start[i] > size:
                 gone[i] = _subset(start, column, k, i)
-    return gone
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _subset(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return whether every item of one line stands in the other; both ascend."""
     at = start[other]

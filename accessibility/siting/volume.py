@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 NUMBER, BUDGET, PROFIT = 0, 1, 2
 """What limits the columns: their number (a budget where each costs 1), a budget, or nothing but their own cost."""
 _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+_FIRST = np.int64(0)  # of one type: a literal would have `_sift` compiled anew
 _STANDSTILL = 1e-12
 _PATIENCE = 20.0  # rounds without progress after which steps become shorter
 _LEAST_NEWS = 0.005
@@ -31,7 +31,7 @@ def room_to_descend(columns: int, rows: int, packs: int, floors: int) -> tuple[A
     return tuple(np.empty(size) for size in sizes), room_to_choose(columns)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _summed(price, row, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the sum of the prices of some rows; four sums that do not wait for each other."""
     one, two, three, four = 0.0, 0.0, 0.0, 0.0
@@ -87,7 +87,7 @@ def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # no
 @helper
 def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take columns by what they are paid for their cost while the budget lasts; the last one in part."""
-    charge, total, size = 0.0, 0.0, 0
+    charge, total, size = 0.0, 0.0, np.int64(0)
     ratio, heap = room
     for j in range(paid.size):
         if paid[j] > 0.0:
@@ -95,7 +95,7 @@ def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untype
             heap[size] = j
             size += 1
     for k in range(size // 2 - 1, -1, -1):
-        _sift(heap, ratio, k, size)
+        _sift(heap, ratio, np.int64(k), size)
     while size > 0:
         j = heap[0]
         share[j] = 1.0 if cost[j] <= left else left / cost[j]
@@ -106,11 +106,11 @@ def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untype
         left -= cost[j]
         size -= 1
         heap[0] = heap[size]
-        _sift(heap, ratio, 0, size)
+        _sift(heap, ratio, _FIRST, size)
     return total, charge
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _sift(heap, ratio, k, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Let a column sink to its place: the greatest ratio on top, of two alike the first column."""
     one = heap[k]

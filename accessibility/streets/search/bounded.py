@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.elimination import by_node
 from accessibility.streets.search.lanes import LANES, spread, walk_home, within
 from accessibility.streets.search.multisource import NOBODY, bucket_shift
@@ -180,7 +180,7 @@ def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.ui
     return start, attached
 
 
-@kernel
+@maker
 def _ways(costs, home, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the nodes to which edges of people lead, and ``cost << 32 | person`` of the ways there."""
     along, against = costs
@@ -243,7 +243,7 @@ def fill_in(costs, keys, found, cost):  # type: ignore[no-untyped-def]  # noqa: 
             costs[i] = cost[at]
 
 
-@kernel
+@maker
 def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count whom each site reaches; return ``person << 32 | cost`` of all, how many, and touched nodes."""
     at_node, wanted = people
@@ -283,7 +283,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
     return found, total, everywhere
 
 
-@kernel
+@maker
 def _walk_straight(costs, wanted, sites, near):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Note who stands on the edge of a site, in its column."""
     met = np.empty(0, np.uint32)  # nobody in it is new: the columns hold no `_FAR`

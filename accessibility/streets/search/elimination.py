@@ -16,10 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
@@ -90,8 +89,11 @@ def eliminate(edges: NDArray[np.int32], rank: NDArray[np.uint32], impedance: Imp
     pool = _linked(edges, rank, impedance)
     order, neighbour, up, down = _taken_out(pool)
     place = np.full(len(rank), _NONE, np.uint32)
-    _place(order, place)
-    start, arcs = _core(pool, place, len(order))
+    place[order] = np.arange(len(order), dtype=np.uint32)
+    core = place == _NONE
+    place[core] = np.arange(len(order), len(rank), dtype=np.uint32)
+    start, room = np.zeros(len(rank) - len(order) + 1, np.uint32), np.empty(int(pool[1][core].sum()), np.uint64)
+    arcs = room[: _core(pool, (np.flatnonzero(core), place, np.uint32(len(order))), (start, room))].copy()
     costs = arcs >> _32
     symmetric = bool(np.array_equal(impedance.along, impedance.against))
     return Hierarchy(
@@ -179,21 +181,24 @@ def build_ladder(edges: NDArray[np.integer[Any]], impedance: Impedance, count: i
     return Ladder(place=place, start=start, to=place[to], up=up, down=down)
 
 
-@kernel
-def by_node(nodes, values, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def by_node(nodes: NDArray[Any], values: NDArray[Any], count: int) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     """Return where the values of each of `count` nodes start, and the values, in their order, node by node."""
-    start = np.zeros(count + 1, np.uint32)
+    start, grouped = np.zeros(count + 2, np.uint32), np.empty_like(values)
+    _group(nodes, values, start, grouped)
+    return start[:-1], grouped
+
+
+@kernel
+def _group(nodes, values, start, grouped):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Count the values of each node two places on; where the next one goes then stands one place on."""
     for i in range(nodes.size):
-        start[np.uint64(nodes[i]) + np.uint64(1)] += np.uint32(1)
-    for node in range(count):
-        start[node + 1] += start[node]
-    free = start[:-1].copy()
-    grouped = np.empty_like(values)
+        start[np.uint64(nodes[i]) + np.uint64(2)] += _1
+    for node in range(2, start.size):
+        start[node] += start[node - 1]
     for i in range(nodes.size):
-        at = np.uint64(nodes[i])
-        grouped[np.uint64(free[at])] = values[i]
-        free[at] += np.uint32(1)
-    return start, grouped
+        after = np.uint64(nodes[i]) + np.uint64(1)
+        grouped[np.uint64(start[after])] = values[i]
+        start[after] += _1
 
 
 @kernel
@@ -209,7 +214,7 @@ def _link(ends, order, costs, pool):  # type: ignore[no-untyped-def]  # noqa: AN
         used = np.uint32(used + _1 + _1)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _find(pool, node, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     arc = pool[0][np.uint64(node)]
     while arc != _NONE and pool[2][np.uint64(arc)] != wanted:
@@ -254,7 +259,7 @@ def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     return arc
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(IMPASSABLE)))
 
@@ -329,47 +334,25 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _place(order, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Give those taken out their places, in their order, and the others the places after them."""
-    for i in range(order.size):
-        place[np.uint64(order[i])] = np.uint32(i)
-    at = np.uint32(order.size)
-    for node in range(place.size):
-        if place[node] == _NONE:
-            place[node] = at
-            at += _1
+def _core(pool, nodes, packed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Pack the arcs among the nodes that were left; return how many there are."""
+    head, to, out, following = pool[0], pool[2], pool[3], pool[5]
+    left, place, first = nodes
+    start, arcs = packed
+    total = np.uint64(0)
+    for k in range(left.size):
+        arc = head[left[k]]
+        while arc != _NONE:
+            i = np.uint64(arc)
+            if out[i] != IMPASSABLE:
+                arcs[total] = (np.uint64(out[i]) << _32) | np.uint64(place[np.uint64(to[i])] - first)
+                total += np.uint64(1)
+            arc = following[i]
+        start[k + 1] = np.uint32(total)
+    return total
 
 
-@kernel
-def _core(pool, place, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the arcs among the nodes that were left, packed."""
-    head, _, to, out, _, following = pool
-    n = place.size
-    start = np.zeros(n - first + 1, np.uint32)
-    for fill in range(2):
-        total = np.uint32(0)
-        if fill == 1:
-            arcs = np.empty(start[-1], np.uint64)
-        at = np.uint64(0)
-        for node in range(n):
-            if place[node] < first:
-                continue
-            arc = head[node]
-            while arc != _NONE:
-                i = np.uint64(arc)
-                if out[i] != IMPASSABLE:
-                    if fill == 1:
-                        arcs[np.uint64(total)] = (np.uint64(out[i]) << _32) | np.uint64(
-                            place[np.uint64(to[i])] - np.uint32(first)
-                        )
-                    total += _1
-                arc = following[i]
-            at += np.uint64(1)
-            start[at] = total
-    return start, arcs
-
-
-@kernel
+@maker
 def _laid(pool, rungs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Lay the arcs of each node together; return where those of each begin, the end as well, and how many there are."""
     head, degree, ends, leaving, arriving, following = pool
@@ -388,7 +371,7 @@ def _laid(pool, rungs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return first, several
 
 
-@kernel
+@maker
 def _eliminate(rungs, first, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
     """Take every node out; return their order, and whether there was room for all arcs.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.multisource import IDLE, NOBODY, link, unlink
 from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, added, direct, part, to_end
 
@@ -14,7 +13,7 @@ _0 = np.uint64(0)
 _1 = np.uint64(1)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _mark(marks, known, node, label):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Note a node and its label, once a turn; return how many are marked."""
     mark, marked, before, turn = marks
@@ -88,7 +87,7 @@ def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def] 
             labels[node] = best
 
 
-@kernel
+@maker
 def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912
     """Settle labels from the marked nodes on; return how many nodes are marked then."""
     start, arcs = graph
@@ -141,7 +140,7 @@ def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untype
     return known
 
 
-@kernel
+@maker
 def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Note whose edge ends at a marked node, and who stands on the site's edge; return how many."""
     start, words = attached
@@ -170,7 +169,7 @@ def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  #
     return met
 
 
-@kernel
+@maker
 def read_off(standing, rows, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Read the labels of some people anew: at both ends of their edge, and straight from open sites on it."""
     (along, against), home, labels, people, sites = standing

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, to_end
 
 LANES = 16  # labels of a node that fill one line of a cache
@@ -80,7 +80,7 @@ def walk_home(attached, place, labels, near):  # type: ignore[no-untyped-def]  #
                 near[person, s] = min(near[person, s], np.uint32(labels[at, s] + np.uint32(way)))
 
 
-@kernel
+@maker
 def within(near, order, rows, cutoff, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Write ``row << 32 | cost`` of everybody within the own cutoff into the row of each site; return how many."""
     count = np.zeros(near.shape[1], np.int64)

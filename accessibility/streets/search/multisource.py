@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import helper, kernel
+from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.stops import HIGH, LOW, NO_LABEL, NOT_PASSABLE, UNREACHED, added, part
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def bucket_shift(arcs: Arcs, limit: int, share: int = 4) -> int:
     return max((arcs.typical_arc // share).bit_length(), (min(arcs.longest_arc, limit) // _MAX_BUCKETS).bit_length())
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def link(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Put a node that waits nowhere in front of a bucket."""
     after, before = links
@@ -46,7 +45,7 @@ def link(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN0
     head[slot] = np.uint32(node)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def unlink(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Take a node out of the bucket in which it waits."""
     after, before = links
@@ -96,7 +95,9 @@ def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[
     labels = np.full(n + len(graph.inside), NO_LABEL, np.uint64)
     bound = np.uint64(int(UNREACHED) - 1 if limit is None else min(limit, int(UNREACHED) - 1))
     costs = (graph.edges, graph.impedance.along, graph.impedance.against)
-    seed_ends(costs, graph.hierarchy.place, (sites.edge, sites.fraction, sites.leg), labels)
+    edge = sites.edge.view()
+    edge.setflags(write=False)  # whoever made it: `seed_ends` is compiled once
+    seed_ends(costs, graph.hierarchy.place, (edge, sites.fraction, sites.leg), labels)
     _settle(graph.hierarchy, labels[:n], bound)
     if len(graph.inside):
         labels[n + graph.compounds.place] = labels[graph.hierarchy.place[graph.inside]]
@@ -119,8 +120,8 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
     arc of streets as they are. One long arc must not make the ring endless.
     """
     typical, widest = hierarchy.typical_arc, hierarchy.longest_arc
-    part = 4 if len(hierarchy.neighbour) else 1
-    return np.uint64(max((typical // part).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
+    parts = 4 if len(hierarchy.neighbour) else 1
+    return np.uint64(max((typical // parts).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
 @kernel
@@ -170,7 +171,7 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
         labels[v] = NO_LABEL if label > limit else label
 
 
-@kernel
+@maker
 def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
     """Settle `labels` from those it begins with: Dijkstra with a ring of buckets, label-correcting inside a bucket.
 
@@ -257,7 +258,7 @@ def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped
         current += _1
 
 
-@helper
+@maker
 def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     wider_entry = np.empty(size, np.uint64)
     wider_following = np.empty(size, np.uint32)

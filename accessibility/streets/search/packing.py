@@ -148,7 +148,8 @@ def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
         np.minimum((axis - least) * (65_535.0 / side), 65_535.0).astype(np.uint32)
         for axis, least in zip(xy.T, low, strict=True)
     )
-    keyed = _hilbert_keys(x, y)
+    keyed = np.empty(len(x), np.uint64)
+    _find_hilbert_keys(x, y, keyed)
     keyed.sort()
     rank = np.empty(len(xy), np.uint32)
     rank[keyed & _LOW] = np.arange(len(xy), dtype=np.uint32)
@@ -280,9 +281,8 @@ def build_arcs(
 
 
 @kernel
-def _hilbert_keys(x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return ``key << 32 | row`` of each point, so that those of one cell stay in their order when they are sorted."""
-    keys = np.empty(x.size, np.uint64)
+def _find_hilbert_keys(x, y, keys):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write ``key << 32 | row`` of each point, so that those of one cell stay in their order when they are sorted."""
     for i in range(x.size):
         a, b = np.int64(x[i]), np.int64(y[i])
         key = np.int64(0)
@@ -297,4 +297,3 @@ def _hilbert_keys(x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
                 a, b = b, a
             side >>= 1
         keys[i] = (np.uint64(key) << _32) | np.uint64(i)
-    return keys

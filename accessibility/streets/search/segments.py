@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel, run_in_threads
@@ -84,7 +83,7 @@ class SegmentGrid:
         row, column = np.divmod(np.flatnonzero(empty == 0), columns)
         some = np.zeros((columns // _BLOCK + 1, rows_ // _BLOCK + 1), np.bool_)
         some[column // _BLOCK, row // _BLOCK] = True
-        blocks = np.argwhere(some) * _BLOCK
+        blocks = np.ascontiguousarray(np.argwhere(some)) * _BLOCK  # however many: `_search` is compiled once
         _spread(empty.reshape(rows_, columns))
         return cls(
             xy=xy,
@@ -182,22 +181,19 @@ def _deal(xy, segment, grid, begin, which):  # type: ignore[no-untyped-def]  # n
                     which[begin[cell]] = s
 
 
-@kernel
-def _spread(empty):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _spread(empty: NDArray[np.int32]) -> None:
     """Let every cell know the distance to the nearest one that has some: 0 at those, once down and once up."""
-    rows, columns = empty.shape
-    for sweep in range(2):
-        for j in range(rows):
-            for i in range(columns):
-                y, x = (j, i) if sweep == 0 else (rows - 1 - j, columns - 1 - i)
-                before = -1 if sweep == 0 else 1
-                least = empty[y, x]
-                if 0 <= x + before < columns:
-                    least = min(least, empty[y, x + before] + 1)
-                if 0 <= y + before < rows:
-                    for aside in range(max(x - 1, 0), min(x + 1, columns - 1) + 1):
-                        least = min(least, empty[y + before, aside] + 1)
-                empty[y, x] = least
+    lines = empty if empty.shape[0] <= empty.shape[1] else empty.T  # the fewer, each at once
+    along = np.arange(lines.shape[1], dtype=np.int32)
+    for downwards in (True, False):
+        rows = lines if downwards else lines[::-1]
+        for row, before in zip(rows, [rows[0], *rows[:-1]], strict=True):
+            least = np.minimum(row, before + 1)
+            least[1:] = np.minimum(least[1:], before[:-1] + 1)
+            least[:-1] = np.minimum(least[:-1], before[1:] + 1)
+            # Within the row, from the left and from the right: what a cell has, and the way from there.
+            np.minimum(least, np.minimum.accumulate(least - along) + along, out=least)
+            row[:] = np.minimum(least, np.minimum.accumulate((least + along)[::-1])[::-1] - along)
 
 
 @kernel
@@ -254,7 +250,7 @@ def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN00
     return np.sqrt(dx * dx + dy * dy)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return how far a place is from a segment, and the part of the segment before its nearest place, as GEOS does."""
     x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
@@ -341,7 +337,7 @@ def _put(p, place, s, lines, answer):  # type: ignore[no-untyped-def]  # noqa: A
     its_line[p, k], its_m[p, k], its_segment[p, k], its_share[p, k] = mine, away, v, share
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _goes_before(away, line, other, later):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     metres, there = other
     if away != metres or there < 0:

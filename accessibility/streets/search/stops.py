@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
 
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,20 +72,20 @@ def split_labels(labels: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArra
     return (labels >> _32).astype(np.uint32), (labels & LOW).astype(np.uint32).view(np.int32)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def part(cost, fraction):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the cost of the edge's first `fraction`; the rest is the whole less this, so that parts add up."""
     return np.uint64(np.float64(cost) * fraction + 0.5)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def added(label, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the label with more cost, or no label where the sum cannot be counted in 32 bits."""
     total = (label >> _32) + cost
     return NO_LABEL if total >= NOT_PASSABLE else (total << _32) | (label & LOW)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the cost from one end of the site's edge to the site, access leg in."""
     edge, fraction, leg = site
@@ -99,7 +98,7 @@ def to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
     return leg + (before if end == 0 else cost - before)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def direct(whole, back, here, site):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the label of walking straight to a site on the same edge."""
     there, leg, row = site
@@ -154,7 +153,7 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
     return found
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@helper
 def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the place of the first value that is not below the one wanted."""
     low, high = 0, ascending.size
