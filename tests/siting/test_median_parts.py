@@ -197,7 +197,7 @@ def test_a_tree_that_ends_early_has_a_bound_that_holds() -> None:
 def test_branch_and_bound_adds_cuts_where_there_are_too_many_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("accessibility.siting.cuts._FEW", 0)
     random = np.random.default_rng(4)
-    for _ in range(5):
+    for _ in range(2):
         costs, people = random.integers(1, 30, (7, 25)), random.integers(1, 9, 25)
         median = median_of_matrix(costs, people, most=3)
         best = min(total for _, total in choices(median))
