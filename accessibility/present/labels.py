@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import shapely
 
 from accessibility.wording import Language, Wording
@@ -133,7 +134,7 @@ def call_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel]) -> Any:
     """
     if isinstance(name, str) and name.strip():
         return name
-    return None if ident is None or ident != ident else labels.get(str(ident), ident)  # noqa: PLR0124 -- NaN
+    return None if pd.isna(ident) else labels.get(str(ident), ident)
 
 
 def _owner(sites: Sites, row: int) -> str:

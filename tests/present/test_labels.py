@@ -75,7 +75,7 @@ def test_without_streets_and_without_nameless_sites_there_is_less_to_tell() -> N
     assert label_sites(sites)["near"] == SiteLabel(kind="new", ident="near")
     assert label_sites(sites, names.iloc[:0])["post"] == SiteLabel(kind="outlet", owner="Post")
     assert label_sites(replace(sites, name=np.array(IDS, object)), names) == {}
-    assert call_site(None, float("nan"), {}) is None
+    assert [call_site(None, none, {}) for none in (None, float("nan"), pd.NA)] == [None] * 3
     assert call_site(None, "far", {}) == "far"
 
 
