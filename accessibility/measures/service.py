@@ -120,7 +120,7 @@ class Service(Frozen):
     def __repr__(self) -> str:
         """Return people served, covered and all."""
         served, covered, people = self.served_people, self.coverage.covered_people, self.coverage.population
-        return f"<Service {served:,.0f} served of {covered:,.0f} covered, {people:,.0f} people>"
+        return f"<{type(self).__name__} {served:,.0f} served of {covered:,.0f} covered, {people:,.0f} people>"
 
     def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
         """Return one row per group: the columns of `Coverage.by`, ``served``, ``served_share`` and ``unserved``.

@@ -388,7 +388,7 @@ class GroupCoverage(Frozen):
         return explore_frame(frame, Colouring(column=column, inks={}, cmap="viridis"), tiles, None)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class GroupService(Service):
     """Who is covered and finds room, where groups walk in their own ways and share the room of a site.
 
@@ -406,6 +406,12 @@ class GroupService(Service):
 
     Examples
     --------
+    >>> import accessibility as acc
+    >>> from accessibility.measures.walkers import measure_groups, serve_groups
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(800, 0)], population=[30], groups={"60+": [10]}, crs="EPSG:32649")
+    >>> halls = acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649")
+    >>> now = measure_groups(lambda walker: acc.measure_coverage(road, homes, halls, None, walker), {"60+": 0.8})
     >>> serve_groups(now, [15])
     <GroupService 15 served of 20 covered, 30 people>
     """
@@ -453,6 +459,12 @@ def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
 
     Examples
     --------
+    >>> import accessibility as acc
+    >>> from accessibility.measures.walkers import measure_groups, serve_groups
+    >>> road = acc.Network(node_xy=[(0, 0), (1000, 0)], edges=[(0, 1)], length_m=[1000], crs="EPSG:32649")
+    >>> homes = acc.Demand(ids=["a"], xy=[(800, 0)], population=[30], groups={"60+": [10]}, crs="EPSG:32649")
+    >>> halls = acc.Sites(ids=["O1"], xy=[(0, 0)], crs="EPSG:32649")
+    >>> now = measure_groups(lambda walker: acc.measure_coverage(road, homes, halls, None, walker), {"60+": 0.8})
     >>> serve_groups(now, [15]).groups["60+"].served_people
     0.0
     """
@@ -497,7 +509,9 @@ def others_of(demand: Demand, groups: Iterable[str]) -> NDArray[np.float64]:
 
 
 def measure_groups(
-    measure: Callable[[Walker | None], Coverage], groups: Mapping[str, Walker | float], walker: Walker | None = None
+    measure: Callable[[Walker | None], Coverage],
+    groups: Mapping[str, Walker | float | str],
+    walker: Walker | None = None,
 ) -> GroupCoverage:
     """Return the coverage of groups that walk each in their own way.
 
@@ -506,7 +520,7 @@ def measure_groups(
     measure
         Called with a walker; returns the coverage.
     groups
-        Name of a group to its walker, or to its speed in metres a second.
+        Name of a group to its walker, to its speed in metres a second, or to the preset whose speed it has.
     walker
         Of everybody else; that of `measure` if None.
 
@@ -519,8 +533,21 @@ def measure_groups(
         msg = "no group is given a walker; expected such as {'60+': 0.8}"
         raise InputError(msg)
     rest = measure(walker)
-    own = {g: w if isinstance(w, Walker) else replace(rest.walker, speed_m_s=float(w)) for g, w in groups.items()}
+    own = {name: _walker_of(told, rest.walker) for name, told in groups.items()}
     return GroupCoverage(rest=rest, groups={name: measure(one) for name, one in own.items()})
+
+
+def _walker_of(told: Walker | float | str, everybody: Walker) -> Walker:
+    """Return the walker of a group that is told by itself, by its speed, or by the preset whose speed it has."""
+    if isinstance(told, Walker):
+        return told
+    if isinstance(told, str):
+        if told not in Walker.presets:
+            known = ", ".join(Walker.presets)
+            msg = f"walker of a group is {told!r}; expected a Walker, its speed in m/s, or one of {known}"
+            raise InputError(msg)
+        told = Walker.presets[told].speed_m_s
+    return replace(everybody, speed_m_s=float(told))
 
 
 def with_own_walks(districts: pd.DataFrame, now: GroupCoverage | None, rows: pd.DataFrame | None) -> pd.DataFrame:

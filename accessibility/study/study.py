@@ -308,7 +308,7 @@ class Study(Frozen):
         self,
         scenario: Scenario | SitingPlan | None = None,
         *,
-        groups: Mapping[str, Walker | float],
+        groups: Mapping[str, Walker | float | str],
         **terms: Unpack[CoverageTerms],
     ) -> GroupCoverage: ...
 
@@ -322,7 +322,7 @@ class Study(Frozen):
         town: Rule | str | float | None = None,
         rural: Rule | str | float | None = None,
         limit: Limit | None = None,
-        groups: Mapping[str, Walker | float] | None = None,
+        groups: Mapping[str, Walker | float | str] | None = None,
     ) -> Coverage | GroupCoverage:
         """Return who is covered today, or in a scenario; with other walkers, rules or limits if given.
 
@@ -339,8 +339,8 @@ class Study(Frozen):
             what is near enough for each demand point: a series keyed by demand id (a column of a frame), or one value
             a point, minutes or texts. Where a value is missing the rule of the setting stands.
         groups
-            Name of a group of people to its walker, or to its speed in metres a second: each walks in its own way, and
-            together they are all people. Those that the study gives are `group_walkers`.
+            Name of a group of people to its walker, its speed in metres a second or ``elderly``: each walks in its own
+            way, and together they are all people. Those that the study gives are `group_walkers`.
 
         Returns
         -------

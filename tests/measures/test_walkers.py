@@ -233,6 +233,12 @@ def test_a_coverage_of_groups_in_one_call() -> None:
     assert "60+_covered" in now.explore(tiles=None).get_root().render()
     assert "Line" in now.map().get_root().render()
     assert now.seen("60+").covered.tolist() == [False, True]
+    old = study.coverage(urban="10 min", rural="3 km", groups={"60+": "elderly"})
+    assert old.of().tolist() == now.of().tolist()
+    with pytest.raises(
+        InputError, match="walker of a group is 'slow'; expected a Walker, its speed in m/s, or one of st"
+    ):
+        study.coverage(groups={"60+": "slow"})
     slow = study.coverage(urban="10 min", rural="3 km", groups={"60+": 0.8}, walker=Walker(speed_m_s=0.9))
     assert slow.covered_people == 10
 
