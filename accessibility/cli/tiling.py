@@ -287,7 +287,7 @@ def _siting_record(plan: NationalPlan, question: Question) -> dict[str, Any]:
         "objective": plan.objective,
         "bound": plan.bound,
         "gap": plan.gap,
-        "bound_by": "solver",  # a certificate, but one that no file holds
+        "bound_by": "certificate",  # the sum of prices, see accessibility.siting.budgets
         "ended_by": "work",
         "time_limit_s": None,
         "selected": [str(site) for site in plan.table["id"]],

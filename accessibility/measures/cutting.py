@@ -228,7 +228,22 @@ def nest_areas(areas: Sequence[Any]) -> list[Any]:
     inside = shapely.point_on_surface(faces)
     first = np.full(len(faces), len(areas))
     for band in reversed(range(len(areas))):
-        shapely.prepare(areas[band])
-        first[shapely.contains(areas[band], inside)] = band
+        first[_mostly_in(areas[band], faces, inside)] = band
     wholes = [shapely.coverage_union_all(faces[first <= band]) for band in range(len(areas))]
     return [shapely.multipolygons(shapely.get_parts(whole)) for whole in wholes]
+
+
+def _mostly_in(area: Any, faces: NDArray[np.object_], inside: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Return which faces lie in an area, told by a point of each.
+
+    A face may have a sliver along a border, on the other side of it, for borders were moved to common vertices; of a
+    point that stands on one nothing follows, and the greater part of the face decides.
+    """
+    import shapely  # noqa: PLC0415
+
+    border = shapely.boundary(area)
+    shapely.prepare([area, border])
+    found: NDArray[np.bool_] = shapely.contains(area, inside)
+    near = np.flatnonzero(shapely.dwithin(border, inside, 2 * _GRID_DEG))
+    found[near] = shapely.area(shapely.intersection(faces[near], area)) > shapely.area(faces[near]) / 2
+    return found

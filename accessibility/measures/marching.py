@@ -61,6 +61,8 @@ def _paint(field, column, row, stroke, radius, shape):  # type: ignore[no-untype
         return
     east, north = stroke[2] - stroke[0], stroke[3] - stroke[1]
     length, reach = np.sqrt(east * east + north * north), radius + MARGIN
+    if shape == FLAT and length == 0.0:
+        return  # nothing, though a row of the grid may stand on its ends
     dx, dy = (east / length, north / length) if length > 0.0 else (1.0, 0.0)
     left = max(0, np.int64(np.ceil(x + min(east, 0.0) - reach)) - column)
     right = min(_NODES - 1, np.int64(np.floor(x + max(east, 0.0) + reach)) - column)

@@ -112,6 +112,22 @@ def _address(server: subprocess.Popen[bytes], runtime: Path) -> str:
     raise AssertionError(msg)
 
 
+# What is shown passes: a site that comes under the mouse says its name in the same place.
+LISTEN = """() => {
+  window.said = [];
+  new MutationObserver((records) => {
+    for (const {target, addedNodes} of records)
+      if ((target.closest ?? (() => null)).call(target, ".what-if"))
+        addedNodes.forEach((node) => window.said.push(node.textContent));
+  }).observe(document.body, {childList: true, subtree: true});
+}"""
+HAS_SAID = """(text) => {
+  const at = window.said.findIndex((said) => said.includes(text));
+  window.said.splice(0, at + 1);
+  return at >= 0;
+}"""
+
+
 @dataclass
 class Lab:
     """The page with the widget, and what went wrong on it."""
@@ -130,6 +146,7 @@ class Lab:
         self.page.wait_for_function(KERNEL_IDLE, timeout=START_S * 1_000)
         self.page.evaluate("void window.jupyterapp.commands.execute('runmenu:run-all')")
         self.page.locator(".what-if .leaflet-marker-icon").first.wait_for(timeout=START_S * 1_000)
+        self.page.evaluate(LISTEN)
         self.map.scroll_into_view_if_needed()
 
     def _only_here(self, route: Any) -> None:
@@ -147,8 +164,8 @@ class Lab:
         return self.page.locator(f'.what-if .leaflet-marker-icon[alt*="({site}):"]')
 
     def says(self, text: str) -> None:
-        """Wait until the widget says a text."""
-        self.page.locator(".what-if").get_by_text(text).first.wait_for()
+        """Wait until the widget has said a text since it was last asked; the mouse may be over another site by now."""
+        self.page.wait_for_function(HAS_SAID, arg=text)
 
     def covered(self) -> str:
         return str(self.page.locator(".what-if .covered").inner_text())

@@ -87,10 +87,15 @@ def test_the_sample_county_is_proposed_the_same_and_verified(
     verdict = run_verify(tmp_path / "out", given, Silence())
     assert verdict.equal
     assert "sites.csv" in told.manifest["files"]
-    # No file holds the evidence for the bound, and nothing says that it was proved.
-    assert told.manifest["siting"]["bound_by"] == "solver"
+    assert told.manifest["siting"]["bound_by"] == "certificate"
+    assert any("its bound" in claim and "over all tiles" in claim for claim in verdict.proved)
+    assert not any("bound" in claim for claim in verdict.open)
+    manifest = tmp_path / "out" / "manifest.json"
+    bound = told.manifest["siting"]["bound"]
+    manifest.write_text(manifest.read_text(encoding="utf-8").replace(f'"bound": {bound}', f'"bound": {bound - 1}'))
+    verdict = run_verify(tmp_path / "out", given, Silence())
+    assert not verdict.equal
     assert not any("bound" in claim for claim in verdict.proved)
-    assert any("its bound" in claim and "that no file holds" in claim for claim in verdict.open)
 
 
 def test_a_study_without_candidates_is_refused(tmp_path: Path) -> None:
