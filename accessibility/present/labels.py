@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from accessibility.geo.projection import WGS84, local_crs
 from accessibility.wording import Language, Wording
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
         return found
     import geopandas as gpd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    metres = lines.estimate_utm_crs()
-    points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=lines.crs).to_crs(metres)
+    metres = local_crs(*lonlat[placed].mean(axis=0))
+    points = gpd.GeoSeries(shapely.points(lonlat[placed]), crs=WGS84).to_crs(metres)
     tree = shapely.STRtree(lines.to_crs(metres).geometry.to_numpy())
     at, line = tree.query_nearest(points.to_numpy(), max_distance=NEAR_STREET_M, all_matches=False)
     for place, street in zip(placed[at].tolist(), lines["name"].to_numpy()[line].tolist(), strict=True):

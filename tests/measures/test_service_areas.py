@@ -335,6 +335,25 @@ def test_rings_of_few_vertices_are_nested_too(seed: int) -> None:
         assert all(longer.covers(shorter) for shorter, longer in pairwise(found))
 
 
+def test_a_face_with_a_sliver_beyond_a_border_is_on_the_side_of_its_greater_part() -> None:
+    # A point of the face between both limits stood on a sliver inside the shorter one: both areas were the longer.
+    road = worlds.network([(300, 0), (0, 900)], [(0, 1)])
+    now = measure_coverage(road, NOBODY, worlds.outlets([(0, 0), (349, 446)]))
+    bands = [Rule.distance(km) for km in (0.459, 0.7)]
+    shorter, longer = trace_service_areas(now, road, bands, side_m=30.0, exact=True).to_crs(worlds.CRS).geometry
+    assert longer.area - shorter.area == pytest.approx(241 * 60, rel=0.001)  # a strip of 60 m, 241 m farther
+
+
+def test_a_stroke_of_no_length_on_a_row_of_the_grid_draws_nothing() -> None:
+    # A metre along the road and half a circle around its end; whatever begins and ends there is 5 m wide and not long.
+    road = worlds.network([(0, 0), (0, 100)], [(0, 1)])
+    now = measure_coverage(road, NOBODY, worlds.outlets([(0, 0)]))
+    (area,) = trace_service_areas(now, road, [Rule.distance(0.001)], side_m=5.0).to_crs(worlds.CRS).geometry
+    low, high = (np.array(area.bounds)[[1, 3]] - worlds.ORIGIN[1]).tolist()
+    assert -1.5 < low < -0.5
+    assert 0.5 < high < 1.5
+
+
 @settings(max_examples=25)
 @given(towns(), st.sampled_from([5.0, 30.0, 80.0]))
 def test_areas_are_a_cell_from_the_exact_ones_at_most(town: tuple[Network, Sites, list[float]], side_m: float) -> None:

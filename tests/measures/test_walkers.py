@@ -408,9 +408,11 @@ rooms = st.lists(st.integers(0, 900), min_size=5, max_size=5)
 
 
 @settings(max_examples=20)
-@given(towns(), rooms)
-def test_groups_share_the_room_of_a_site_in_one_line(town: Town, room: list[int]) -> None:
-    now = roomed(town, room, {"old": 0.6, "young": 1.5})
+@given(towns(), rooms, st.permutations([("old", 0.6), ("young", 1.5)]))
+def test_groups_share_the_room_of_a_site_in_one_line(
+    town: Town, room: list[int], speeds: list[tuple[str, Walker | float]]
+) -> None:
+    now = roomed(town, room, dict(speeds))
     service = now.service
     assert service is not None
     for name, people in in_one_line(now).items():
@@ -484,6 +486,16 @@ def test_what_one_group_takes_another_cannot_have() -> None:
     assert table[["capacity", "covered", "served", "unserved", "used"]].to_numpy().tolist() == [[12, 20, 12, 8, 1]]
     assert study.service([5], now).people.tolist() == [0, 5]
     assert study.service([5], now).by("setting")["unserved"].tolist() == [15]
+
+
+@pytest.mark.parametrize("names", [("young", "old"), ("old", "young")])
+def test_of_one_place_the_faster_come_first_however_groups_are_listed(names: tuple[str, str]) -> None:
+    homes = replace(worlds.people([(600, 0)], [20], "urban"), groups=dict.fromkeys(names, np.array([10.0])))
+    halls = replace(worlds.outlets([(0, 0)]), capacity=np.array([12.0]))
+    speeds = {"young": 1.5, "old": 0.8}
+    now = Study.of(worlds.line(), homes, halls, name="Line").coverage(groups={name: speeds[name] for name in names})
+    assert now.service is not None
+    assert {name: now.service.groups[name].served_people for name in speeds} == {"young": 10, "old": 2}
 
 
 def test_a_run_of_groups_and_room_tells_both(tmp_path: Path, cache: Path) -> None:

@@ -34,6 +34,7 @@ from accessibility.streets.foot import FERRY
 from accessibility.tiles import cluster, measuring
 from accessibility.tiles.cluster import Workers, measure_tiles
 from accessibility.tiles.cutting import open_cut, write_cut
+from accessibility.tiles.gathering import gather_tiles
 from accessibility.tiles.measuring import Asked, Tile, measure_tile
 
 if TYPE_CHECKING:
@@ -220,6 +221,24 @@ def test_limits_of_people_and_room_at_sites_are_the_same_in_tiles(
     }.items():
         columns = read(tmp_path / "41" / file).columns
         assert said.loc[said["file"] == file, "column"].tolist() == columns.tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_of_two_that_are_alike_the_earlier_row_of_the_study_is_served(first: int, tmp_path: Path) -> None:
+    # One place to the west and one to the east of a hall for 15; along the curve one of them comes first.
+    homes = [(-200.0, 0.0), (200.0, 0.0)]
+    people = worlds.people([homes[first], homes[1 - first]], [10, 10])
+    hall = replace(worlds.outlets([(0, 0)]), capacity=np.array([15.0]))
+    streets = worlds.network([(-900, 0), (900, 0)], [(0, 1)])
+    study = acc.Study.of(streets, people, hall, standard=near(), name="Line")
+    (tmp_path / "cut").mkdir()
+    write_cut(study, tmp_path / "cut")
+    cut = open_cut(tmp_path / "cut")
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M, served=True)
+    tiles = [measure_tile(Tile(cut=cut, first=at, last=at + 1, folder=tmp_path / "tiles"), asked) for at in (0, 1)]
+    gather_tiles(tiles, asked, tmp_path / "out")
+    found = gpd.read_parquet(tmp_path / "out").set_index("id")["served"]
+    assert found[[str(ident) for ident in people.ids]].tolist() == [10, 5]
 
 
 @pytest.mark.real
