@@ -28,7 +28,7 @@ from accessibility.cli.arguments import (
     Workers,
 )
 from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, asked_language, exit_with_code
-from accessibility.cli.inputcommands import fetch, geocode_list, print_json, progress_bar
+from accessibility.cli.inputcommands import fetch, geocode_list, new_study, print_json, progress_bar
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
 
@@ -101,13 +101,13 @@ def new(
     lang: Spoken = None,
 ) -> None:
     """Write a commented study.toml: to fill in, or filled from the files that are named."""
-    from accessibility.cli.starting import begin_study, new_study  # noqa: PLC0415
-
     language = console_language(lang)
     say = Wording("console", language)
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
+    from accessibility.cli.starting import begin_study  # noqa: PLC0415
+
     with progress_bar(quiet=quiet) as progress:
         begun = begin_study(folder, files, progress, language=language)
     for line in () if quiet else begun.lines:

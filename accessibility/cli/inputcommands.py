@@ -1,19 +1,25 @@
-"""Commands that bring inputs: a place from public servers, a list from a geocoder; and what all commands say with."""
+"""Commands that bring inputs: a place from servers, a list from a geocoder, a template; what all commands say with."""
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 -- typer reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from accessibility.cli.arguments import Json, Quiet, Spoken  # noqa: TC001 -- typer reads them
 from accessibility.cli.exits import asked_language
-from accessibility.errors import visible
-from accessibility.wording import Wording, console_language, message_text
+from accessibility.errors import InputError, visible
+from accessibility.sources.files import write_aside
+from accessibility.wording import Language, Wording, console_language, message_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accessibility.cli.options import Progress
+
+_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
+_TEMPLATE_OF: Mapping[Language, str] = {"en": "study.toml", "zh": "study.zh.toml"}
 
 
 def fetch(  # noqa: PLR0913 -- the options of a command
@@ -118,3 +124,56 @@ def print_json(value: Any) -> None:
     from accessibility.present.manifest import json_line  # noqa: PLC0415
 
     typer.echo(json_line(value))
+
+
+def new_study(folder: Path, language: Language = "en") -> Path:
+    """Write a commented study.toml into a folder; an existing one stays as it is.
+
+    Parameters
+    ----------
+    folder
+        The folder; it is made where there is none.
+    language
+        Of the comments: ``en`` or ``zh``.
+
+    Returns
+    -------
+    pathlib.Path
+        The ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        A study.toml is there already.
+    OutputError
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> from accessibility.cli.runs import new_study
+    >>> new_study(folder / "mine").name
+    'study.toml'
+    """
+    path = unwritten_study(folder)
+    write_study(path, study_template(language))
+    return path
+
+
+def unwritten_study(folder: Path) -> Path:
+    """Return where the study of a folder will stand; a study that is there already is an InputError."""
+    path = folder / "study.toml"
+    if path.exists():
+        msg = f"{path} exists; expected a folder without a study"
+        raise InputError(msg)
+    return path
+
+
+def study_template(language: Language) -> str:
+    """Return the commented study.toml to fill in."""
+    return (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8")
+
+
+def write_study(path: Path, text: str) -> None:
+    """Write a study.toml as a whole or not at all."""
+    with write_aside(path) as aside:
+        aside.write_bytes(text.encode("utf-8"))

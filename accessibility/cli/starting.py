@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accessibility.cli.inputcommands import study_template, unwritten_study, write_study
 from accessibility.errors import InputError
 from accessibility.geo.datums import DATUMS
 from accessibility.sources.detection import SWAPPED, ReadingFinding
-from accessibility.sources.files import write_aside
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.recognition import ROLES, Recognised, Role, recognise_files
 from accessibility.sources.tables.columns import find_column
@@ -27,46 +27,11 @@ if TYPE_CHECKING:
     from accessibility.cli.options import Progress
     from accessibility.study.study import Study
 
-_TEMPLATES = Path(__file__).parents[1] / "present" / "templates"
-_TEMPLATE_OF: Mapping[Language, str] = {"en": "study.toml", "zh": "study.zh.toml"}
 _OF_CELLS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xls", ".xlsb", ".ods", ".et")  # where nothing tells the datum
 _OSM_TAGS: Mapping[Role, str] = {"outlets": "amenity=townhall,amenity=post_office", "banks": "amenity=bank"}
 _CHINESE = ("GCJ-02", "BD-09")  # data that only China has
 _INPUTS, _SETTLEMENT = "[inputs]\n", "[settlement]\n"
 _OSM_CREDIT = "© OpenStreetMap contributors, ODbL"
-
-
-def new_study(folder: Path, language: Language = "en") -> Path:
-    """Write a commented study.toml into a folder; an existing one stays as it is.
-
-    Parameters
-    ----------
-    folder
-        The folder; it is made where there is none.
-    language
-        Of the comments: ``en`` or ``zh``.
-
-    Returns
-    -------
-    pathlib.Path
-        The ``study.toml``.
-
-    Raises
-    ------
-    InputError
-        A study.toml is there already.
-    OutputError
-        The file cannot be written.
-
-    Examples
-    --------
-    >>> from accessibility.cli.runs import new_study
-    >>> new_study(folder / "mine").name
-    'study.toml'
-    """
-    path = _unwritten(folder)
-    _write(path, (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8"))
-    return path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,35 +97,22 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     ...     print(str(error).split(";")[0])
     study.toml: unsupported format .toml
     """
-    path, say = _unwritten(folder), Wording("console", language)
+    path, say = unwritten_study(folder), Wording("console", language)
     found = from_extract(recognise_files([_given(file) for file in files]))
     lines = [_told(one, say) for one in found]
-    _write(path, study_text(found, folder, language))
+    write_study(path, study_text(found, folder, language))
     error, read = "", None
     taken: list[str] = []
     try:
         read = read_study(path, progress=progress.step)
         found, taken = _as_they_fit(found, read, say)
         if taken:
-            _write(path, study_text(found, folder, language))
+            write_study(path, study_text(found, folder, language))
             read = read_study(path, progress=progress.step)
     except InputError as fault:
         error = str(fault)
     warnings = [] if read is None else [message_text(str(f), language) for f in read.findings if f.is_warning]
     return Begun(path=path, lines=(*lines, *taken), warnings=tuple(warnings), error=error)
-
-
-def _unwritten(folder: Path) -> Path:
-    path = folder / "study.toml"
-    if path.exists():
-        msg = f"{path} exists; expected a folder without a study"
-        raise InputError(msg)
-    return path
-
-
-def _write(path: Path, text: str) -> None:
-    with write_aside(path) as aside:
-        aside.write_bytes(text.encode("utf-8"))
 
 
 def _given(file: str) -> tuple[Path, str | None]:
@@ -204,7 +156,7 @@ def _swapped(path: Path) -> dict[str, str]:
 def study_text(found: Sequence[Recognised], folder: Path, language: Language) -> str:
     """Return a commented study.toml for some files: the template with its inputs filled in."""
     say = Wording("console", language)
-    before, _, rest = (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8").partition(_INPUTS)
+    before, _, rest = study_template(language).partition(_INPUTS)
     inputs, _, after = rest.partition(_SETTLEMENT)
     comment = inputs.rstrip().rpartition("\n")[2]  # the last lines before [settlement] belong to it
     by_role: dict[str, Recognised] = {one.role: one for one in found if one.role != "group"}
