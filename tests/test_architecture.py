@@ -68,6 +68,7 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
+@cache
 def imports(tree: ast.Module, *, typing: bool = True) -> set[str]:
     """Every module imported anywhere in a file, inside functions too; also what is there for type checkers alone."""
     skip = {

@@ -8,14 +8,13 @@ import ast
 import errno
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from functools import cache
 from pathlib import Path
 from string import Formatter
 
 import pytest
+from commands import call
 from pydantic_core._pydantic_core import list_all_errors
 from sentences import findings, modules, sentences
 
@@ -269,22 +268,17 @@ def test_what_stands_inside_a_message_is_told_too_and_a_name_stays(english: str,
     assert message_text(english, "zh") == chinese
 
 
-def said(*arguments: str) -> tuple[int, str]:
-    """Return the exit code of the command, and what it says of an error."""
-    done = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-m", "accessibility.cli", *arguments], capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stderr
-
-
-@pytest.mark.parametrize("language", [("--lang", "zh"), ("--lang=zh",)])
-def test_a_command_says_its_errors_in_the_language_that_is_asked_for(tmp_path: Path, language: tuple[str, ...]) -> None:
-    code, told = said("check", str(tmp_path / "none.toml"), *language)
-    assert code == 2
-    assert "错误：" in told
-    assert "文件不存在" in told
-    assert "expected" not in told
-    assert "error: " in said("check", str(tmp_path / "none.toml"), "--lang", "en")[1]
+@pytest.mark.parametrize(
+    ("language", "says"), [(["--lang", "zh"], "错误："), (["--lang=zh"], "错误："), (["--lang", "en"], "error: ")]
+)
+def test_a_command_says_its_errors_in_the_language_that_is_asked_for(
+    language: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "check", tmp_path / "none.toml", "--quiet", *language) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(says)
+    assert ("文件不存在" in told) == (says == "错误：")
+    assert ("expected" in told) == (says == "error: ")
 
 
 def test_check_tells_its_findings_in_chinese(
