@@ -124,39 +124,44 @@ def with_file(study: Path, old: str, new: str) -> Path:
     return study
 
 
-@pytest.mark.parametrize("name", list(GOOD))
-def test_outlets_of_every_format_cover_the_same_people(
-    name: str, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_sites_and_people(study: Path, name: str) -> str:
+    """Have a study read its outlet and its people from files of a format; return the name that the outlet then has."""
     file, write = GOOD[name]
     # GBK, which a Shapefile without a .cpg is taken for, lacks the last letter.
     label = NAME[:-1] if name == "Shapefile without .cpg" else NAME
-    frame = points(town.parent, "outlets.csv").assign(name=label)
-    write(town.parent / file, frame)
     crs = ', coordinates = "WGS84"' if file.endswith(("csv", "xlsx")) else ""
-    with_file(town, OUTLETS, f'outlets = {{ path = "{file}"{crs} }}')
-    assert cover(town, tmp_path / "out", monkeypatch) == 0
-    table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
-    assert table.loc[table["covered"], "id"].tolist() == ["p1", "p2"]
-    assert set(table["nearest_site"]) == {"O1"}
-    assert json.dumps(label).strip('"') in (tmp_path / "out" / "coverage.html").read_text(encoding="utf-8")
-    assert acc.read_study(town).sites.name[0] == label
+    write(study.parent / f"o{file}", points(study.parent, "outlets.csv").assign(name=label))
+    people = points(study.parent, "people.csv").rename(columns={"population": "people"})  # ten letters in a Shapefile
+    write(study.parent / f"p{file}", people)
+    with_file(study, OUTLETS, f'outlets = {{ path = "o{file}"{crs} }}')
+    with_file(study, PEOPLE, f'population = {{ path = "p{file}", setting = "setting"{crs} }}')
+    return label
 
 
 @pytest.mark.parametrize("name", list(GOOD))
-def test_people_of_every_format_are_the_same_people(
+def test_outlets_and_people_of_every_format_are_the_same(name: str, town: Path) -> None:
+    label = with_sites_and_people(town, name)
+    study = acc.read_study(town)
+    assert study.sites.name[0] == label
+    table = study.coverage().to_gdf()
+    assert table.index.tolist() == ["p1", "p2", "p3", "p4", "p5"]
+    assert table["population"].tolist() == [10, 20, 40, 80, 160]
+    assert table.index[table["covered"]].tolist() == ["p1", "p2"]
+    assert set(table["nearest_site"]) == {"O1"}
+
+
+@pytest.mark.parametrize("name", ["CSV, GB 18030", "Shapefile without .cpg"])
+def test_what_stands_in_a_file_stands_in_the_folder_of_a_run(
     name: str, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file, write = GOOD[name]
-    frame = points(town.parent, "people.csv")
-    write(town.parent / file, frame.rename(columns={"population": "people"}))  # ten letters in a Shapefile
-    crs = ', coordinates = "WGS84"' if file.endswith(("csv", "xlsx")) else ""
-    with_file(town, PEOPLE, f'population = {{ path = "{file}", setting = "setting"{crs} }}')
+    label = with_sites_and_people(town, name)
     assert cover(town, tmp_path / "out", monkeypatch) == 0
     table = gpd.read_parquet(tmp_path / "out" / "demand.parquet")
     assert table["id"].tolist() == ["p1", "p2", "p3", "p4", "p5"]
     assert table["population"].tolist() == [10, 20, 40, 80, 160]
     assert table.loc[table["covered"], "id"].tolist() == ["p1", "p2"]
+    assert set(table["nearest_site"]) == {"O1"}
+    assert json.dumps(label).strip('"') in (tmp_path / "out" / "coverage.html").read_text(encoding="utf-8")
 
 
 def cut(file: str) -> Callable[[Path], None]:
@@ -237,14 +242,7 @@ def test_streets_of_every_format_and_their_remains(
     network = acc.read_study(town).network
     with_file(town, '"roads.osm"', f'"{file}"')
     STREETS[file](network, town.parent / file)
-    assert cover(town, tmp_path / "out", monkeypatch) == 0
-    assert gpd.read_parquet(tmp_path / "out" / "demand.parquet")["covered"].tolist() == [
-        True,
-        True,
-        False,
-        False,
-        False,
-    ]
+    assert acc.read_study(town).coverage().covered.tolist() == [True, True, False, False, False]
     cut(file)(town.parent)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a library's own words on the way to its error
@@ -268,8 +266,7 @@ def test_districts_of_every_format_and_their_remains(
     else:
         frame.to_file(path)
     with_file(town, "[inputs]", f'[inputs]\narea = {{ path = "{file}" }}')
-    assert cover(town, tmp_path / "out", monkeypatch) == 0
-    table = pd.read_csv(tmp_path / "out" / "districts.csv", encoding="utf-8-sig").set_index("district")
+    table = acc.read_study(town).table().set_index("district")
     assert table["population"].to_dict() == {"东乡": 30, "西乡": 280, "total": 310}
     cut(file)(town.parent)
     assert cover(town, tmp_path / "again", monkeypatch) == 2
