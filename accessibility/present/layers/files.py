@@ -224,6 +224,8 @@ _STYLE_TABLE = """
         description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME
     )
 """
+_UNSAVED: Mapping[str, str] = {"OGR_SQLITE_SYNCHRONOUS": "OFF", "OGR_SQLITE_JOURNAL": "OFF"}
+"""Of a file aside, which goes to the disk once, when it is whole, and not after every layer."""
 _STYLE_ROW = """
     INSERT INTO layer_styles (
         f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
@@ -258,6 +260,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
     styles = layer_styles(sources.coverage)
     with write_aside(path) as whole, spellable(whole.parent) as folder:
         aside = folder / whole.name
+        pyogrio.set_gdal_config_options(_UNSAVED)
         try:
             for name, layer in layers.items():
                 pyogrio.write_dataframe(
@@ -273,11 +276,14 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
             _add_styles(aside, styles)
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as error:
             raise OSError(str(error)) from error  # what the system refuses is told in one way
+        finally:
+            pyogrio.set_gdal_config_options(dict.fromkeys(_UNSAVED))
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
     """Add the table that QGIS reads styles from, and take the time of writing out of the file."""
     with closing(sqlite3.connect(path)) as file, file:
+        file.execute("PRAGMA synchronous = OFF")
         file.execute(_STYLE_TABLE)
         file.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id)"
