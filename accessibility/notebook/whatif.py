@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import ipywidgets
 import numpy as np
@@ -44,6 +45,18 @@ if TYPE_CHECKING:
 
 DEFAULT_FILE = "scenarios.toml"
 _KINDS, _EXPLAIN = ("new", "bank", "outlet"), "explain"
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def _in_turn(method: F) -> F:
+    """Let a step end before the next begins: a kernel with subshells hears the buttons and the map in threads."""
+
+    @wraps(method)
+    def wait_and_do(self: WhatIf, *args: Any, **given: Any) -> Any:
+        with self._turn:
+            return method(self, *args, **given)
+
+    return cast("F", wait_and_do)
 
 
 class WhatIf:
@@ -80,7 +93,7 @@ class WhatIf:
     """
 
     def __init__(self, study: Study, scenario: Scenario | None = None, *, lang: str = "en") -> None:
-        self.study, self._words = study, MapWords.of(lang)
+        self.study, self._words, self._turn = study, MapWords.of(lang), RLock()
         self.trial = study.what_if(scenario)
         hands = Hands(ground=self._on_ground, site=self._on_site, drag=self._on_drag, hover=self._on_hover)
         self.map = ClickMap(study, self.trial.baseline.coverage, hands, self._words)
@@ -158,6 +171,7 @@ class WhatIf:
         """What is different from today, under the name that stands in the widget."""
         return replace(self.trial.scenario, name=self.name.value.strip() or self._words("what_if"))
 
+    @_in_turn
     def coverage(self) -> Coverage:
         """Return who is covered now.
 
@@ -173,6 +187,7 @@ class WhatIf:
         """
         return self.trial.coverage()
 
+    @_in_turn
     def add(self, lon: float, lat: float, *, kind: str | None = None) -> Self:
         """Add a site.
 
@@ -202,6 +217,7 @@ class WhatIf:
         self.trial.add(lon, lat, kind=chosen if kind is None else kind)
         return self._done("did_add", self.trial.scenario.added[-1].id, (lon, lat))
 
+    @_in_turn
     def switch(self, site: Hashable) -> Self:
         """Close a site that counts, open one that does not.
 
@@ -230,6 +246,7 @@ class WhatIf:
         (self.trial.close if counts else self.trial.open)(site)
         return self._done("did_close" if counts else "did_open", site)
 
+    @_in_turn
     def move(self, site: Hashable, lon: float, lat: float) -> Self:
         """Move a site.
 
@@ -260,6 +277,7 @@ class WhatIf:
         self.trial.move(site, lon, lat)
         return self._done("did_move", site, (lon, lat))
 
+    @_in_turn
     def edit(self, *edits: StreetEdit) -> Self:
         """Edit streets, in one step: add one, close some, change the pace of an area, open a compound.
 
@@ -287,6 +305,7 @@ class WhatIf:
         self.pencil.corners.clear()
         return self._did("did_edit", edit=", ".join(edit_words(edit, self._words) for edit in edits)).refresh()
 
+    @_in_turn
     def explain(self, lon: float, lat: float) -> Explanation:
         """Say why a place is covered or not, and draw the way to the nearest site.
 
@@ -315,6 +334,7 @@ class WhatIf:
         self._say(" ".join(why.told(language) for language in self._words.languages))
         return why
 
+    @_in_turn
     def undo(self) -> Self:
         """Take back the last step.
 
@@ -336,6 +356,7 @@ class WhatIf:
         self.trial.undo()
         return self._did("did_undo").refresh()
 
+    @_in_turn
     def redo(self) -> Self:
         """Take the step again that was taken back last.
 
@@ -357,6 +378,7 @@ class WhatIf:
         self.trial.redo()
         return self._did("did_redo").refresh()
 
+    @_in_turn
     def save(self, path: str | os.PathLike[str] | None = None) -> Self:
         """Add the scenario to a file of scenarios.
 
@@ -390,6 +412,7 @@ class WhatIf:
         append_scenario(self.scenario, path)
         return self._did("did_save", name=repr(self.scenario.name), file=path)
 
+    @_in_turn
     def refresh(self) -> Self:
         """Show the trial as it is, after steps taken on the widget's ``trial`` itself.
 
@@ -457,6 +480,7 @@ class WhatIf:
     def _say(self, text: str, *, refused: bool = False) -> None:
         self.message.value = message_html(text, self._words, refused=refused)
 
+    @_in_turn
     def _by_hand(self, step: Callable[[], object]) -> None:
         """Do what the mouse asks; say why not where it makes no sense, and show everything as it was."""
         try:
@@ -465,6 +489,7 @@ class WhatIf:
             self._say(str(error), refused=True)
             self.map.show_sites(self.trial.coverage().sites, self._changed())
 
+    @_in_turn
     def _begin_drawing(self) -> None:
         """Forget the drawing that is not finished, and say how the tool draws."""
         self.pencil.corners.clear()
@@ -510,6 +535,7 @@ class WhatIf:
         self.pencil.corners.pop()
         self._show_drawing()
 
+    @_in_turn
     def _on_ground(self, lon: float, lat: float) -> None:
         if self.tool.value in TOOLS:
             self._by_hand(lambda: self._put(lon, lat))
@@ -518,6 +544,7 @@ class WhatIf:
         else:
             self._by_hand(lambda: self.add(lon, lat))
 
+    @_in_turn
     def _on_site(self, site: Hashable) -> None:
         if self.tool.value in _KINDS:
             self._by_hand(lambda: self.switch(site))
@@ -527,6 +554,7 @@ class WhatIf:
     def _on_drag(self, site: Hashable, lon: float, lat: float) -> None:
         self._by_hand(lambda: self.move(site, lon, lat))
 
+    @_in_turn
     def _on_hover(self, site: Hashable) -> None:
         sites = self.trial.coverage().sites
         self._say(site_title(sites, int(sites.rows([site])[0]), self._words))

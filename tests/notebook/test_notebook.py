@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from html.parser import HTMLParser
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -252,6 +253,32 @@ def test_a_double_click_adds_one_counter(study: Study) -> None:
     mouse.click(*place)
     heard(what_if.map.widget, {"event": "interaction", "type": "dblclick", "coordinates": [*reversed(place)]})
     assert [a.id for a in what_if.scenario.added] == ["N1"]
+
+
+def test_buttons_heard_in_two_threads_do_one_step_after_the_other(study: Study, monkeypatch: Any) -> None:
+    """A kernel with subshells calls some handlers in a thread of theirs, while others still draw."""
+    what_if = WhatIf(study).switch("O004").switch("O020").undo()
+    early: list[bool] = []
+    begun, redo = Event(), what_if.trial.redo
+    other, show = Thread(target=what_if.redo_button.click), what_if.map.show
+
+    def tell_and_redo() -> Any:
+        begun.set()
+        return redo()
+
+    def slow(*drawn: Any) -> None:
+        monkeypatch.setattr(what_if.map, "show", show)
+        other.start()
+        early.append(begun.wait(0.3))
+        show(*drawn)
+
+    monkeypatch.setattr(what_if.trial, "redo", tell_and_redo)
+    monkeypatch.setattr(what_if.map, "show", slow)
+    what_if.undo_button.click()
+    other.join()
+    assert early == [False]
+    assert what_if.scenario.closed == ("O004",)
+    assert count(study.coverage(what_if.scenario).covered_people) in what_if.figures.value
 
 
 def test_the_pointer_on_a_closed_site_names_it(study: Study) -> None:

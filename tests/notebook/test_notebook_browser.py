@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from accessibility import InputError, read_scenarios, read_study
+from accessibility import InputError, Scenario, read_scenarios, read_study
 from accessibility.geo.projection import WGS84, mercator, transform
 from accessibility.present.map.outlines import count
 
@@ -167,6 +167,10 @@ class Lab:
         """Wait until the widget has said a text since it was last asked; the mouse may be over another site by now."""
         self.page.wait_for_function(HAS_SAID, arg=text)
 
+    def covers(self, people: float) -> None:
+        """Wait until the figures say so many people; what was done is said before them."""
+        self.page.locator(".what-if .covered", has_text=count(people)).wait_for()
+
     def covered(self) -> str:
         return str(self.page.locator(".what-if .covered").inner_text())
 
@@ -257,6 +261,7 @@ def redo_and_draw(lab: Lab, site: str) -> None:
     lab.press("Redo")
     lab.says("Took the step again")
     lab.press("Undo")
+    lab.says("Took back the last step")
     lab.page.locator(".what-if select").select_option(label="closes streets along a line")
     lab.page.locator(".what-if button", has_text="Done").wait_for()  # the map may stand lower now
     (x, y), below = lab.middle(site), 14
@@ -297,8 +302,10 @@ def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
     assert [a.id for a in scenario.added] == ["X1", "N1"]
     landed = mercator(np.array([(scenario.added[1].lon, scenario.added[1].lat), there]))
     assert np.hypot(*(landed[0] - landed[1])) < 2 * lab.pixel_m
-    after = study.coverage(scenario)
-    assert lab.covered() == count(after.covered_people) != begun
+    before = replace(scenario, opened=(), closed=())
+    after, first = study.coverage(scenario), replace(before, added=before.added[:1])
+    lab.covers(after.covered_people)
+    assert begun == count(study.coverage(first).covered_people) != count(after.covered_people)
     for name, row in after.by(study.district).iterrows():
         told = page.locator(".what-if table.districts tr", has_text=str(name)).locator("td").all_inner_texts()
         assert told[1:3] == [count(row["population"]), count(row["covered"])]
@@ -308,11 +315,13 @@ def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
     lab.says("lies outside the area of Sample county")
     assert lab.covered() == count(after.covered_people)
     assert lab.middle("N1") == pytest.approx((x, y), abs=1)
-    for _ in range(5):
-        lab.press("Undo")
+    for times, left in ((1, replace(scenario, opened=())), (1, before), (2, first), (1, Scenario())):
+        for _ in range(times):
+            lab.press("Undo")
+        lab.covers(study.coverage(left).covered_people)
     redo_and_draw(lab, closing)
     page.locator(".what-if button:disabled", has_text="Undo").wait_for()
-    assert lab.covered() == count(study.coverage().covered_people)
+    lab.covers(study.coverage().covered_people)
     lab.marker(closing).wait_for()
     assert lab.marker("N1").count() == lab.marker("X1").count() == 0
     assert not page.locator(".what-if-still").is_visible()  # it waits for a page without a kernel

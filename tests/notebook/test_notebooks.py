@@ -36,29 +36,29 @@ def test_prose_holds_no_figure_that_the_code_does_not_hold(path: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def kernel() -> Iterator[Any]:
-    """Start a kernel for all notebooks: it loads the libraries once."""
+def client() -> Iterator[Any]:
+    """Start a kernel for all notebooks, which loads the libraries once, and one client, whose sockets end with it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import nbformat  # noqa: PLC0415 -- Jupyter warns on import
         from nbclient import NotebookClient  # noqa: PLC0415
 
     empty: Any = nbformat.v4.new_notebook()  # type: ignore[no-untyped-call]
-    client = NotebookClient(empty, resources={"metadata": {"path": str(ROOT / "notebooks")}})
-    with client.setup_kernel():
-        yield client.km
+    found = NotebookClient(empty, timeout=600, resources={"metadata": {"path": str(ROOT / "notebooks")}})
+    with found.setup_kernel():
+        yield found
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_it_runs_from_top_to_bottom(path: Any, kernel: Any) -> None:
+def test_it_runs_from_top_to_bottom(path: Any, client: Any) -> None:
     """Without a name of the notebook before it."""
     import nbformat  # noqa: PLC0415 -- as above
-    from nbclient import NotebookClient  # noqa: PLC0415
 
     notebook: Any = nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)  # type: ignore[no-untyped-call]
     notebook.cells.insert(0, nbformat.v4.new_code_cell("%reset -f\nassert 'acc' not in globals()"))  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, km=kernel, timeout=600).execute()
+    client.nb = notebook
+    client.execute(cleanup_kc=False)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert outputs
     assert not [output for output in outputs if output.output_type == "error"]
