@@ -14,6 +14,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doors import build_town
 from faults import Faults, contents
 
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_site
+from accessibility.study.proposing import Question
+
 CIRCUMSTANCES: dict[str, dict[str, str]] = {
     "one thread": {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     "two threads": {"NUMBA_NUM_THREADS": "2"},
@@ -36,12 +41,14 @@ def _cover(study: Path, out: Path, **env: str) -> dict[str, str]:
 
 
 def run_determinism(seed: int = 1, circumstances: dict[str, dict[str, str]] | None = None) -> Faults:
-    """Run one study under each circumstance and compare every file, byte by byte."""
+    """Run one study here and under each circumstance, and compare every file, byte by byte."""
     faults = Faults()
     with tempfile.TemporaryDirectory(prefix="campaign-") as base:
         town = build_town(Path(base) / "town", random.Random(seed))
         env = {"XDG_CACHE_HOME": str(Path(base) / "cache")}
-        first = _cover(town.study, Path(base) / "first", **env)
+        asked = Options(cache=Path(base) / "cache", date="2026-03-01")
+        run_site(town.study, Question(sites=1), Path(base) / "first", asked, Silence())
+        first = contents(Path(base) / "first")
         for number, (name, more) in enumerate((circumstances or CIRCUMSTANCES).items()):
             again = _cover(town.study, Path(base) / str(number), **env, **more)
             other = sorted(file for file in first.keys() | again.keys() if first.get(file) != again.get(file))

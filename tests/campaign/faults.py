@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doors import Town, build_town
 
 from accessibility.cli import commands as cli
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,6 +72,7 @@ class Bench:
         for name in (folder / "imported").read_text(encoding="utf-8").split():
             with contextlib.suppress(ImportError):  # a module that another one made
                 importlib.import_module(name)
+        read_study(self.town.study, cache=self.cache).site(sites=1)  # loads what is compiled, too
         shutil.rmtree(self.out)
         assert self.finish(self.start()) == 0
         shutil.copytree(self.out, folder / "old")
