@@ -17,12 +17,16 @@ import pytest
 from commands import call
 
 from accessibility import siting
+from accessibility.cli import pack
 from accessibility.siting import solve_mclp
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility.cli.options import Options
     from accessibility.siting import Problem, SitingPlan
+    from accessibility.study.proposing import Question, SitingCase
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +37,20 @@ def _own_cache(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
 def manifest(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     return found
+
+
+def asked_here(monkeypatch: pytest.MonkeyPatch, study: Path, *asked: object) -> SitingCase:
+    """Return what `site` finds when it is asked so, without the files that it would write."""
+    found: list[SitingCase] = []
+
+    def answer(path: Path, question: Question, _: object, options: Options, __: object) -> None:
+        found.append(read_study(path, cache=options.cache).siting_case(question))
+        raise SystemExit(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pack, "run_site", answer)
+        assert call(patched, "site", study, *asked, "--quiet") == 0
+    return found[0]
 
 
 @pytest.mark.parametrize(
@@ -55,13 +73,35 @@ def manifest(folder: Path) -> dict[str, Any]:
     ],
 )
 def test_a_proposal_is_the_best_by_hand(
-    asked: list[object], cost: float, covered: float, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    asked: list[object], cost: float, covered: float, town: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    assert call(monkeypatch, "site", town, *asked, "--out", out, "--quiet") == 0
-    told = manifest(out)["siting"]
+    case = asked_here(monkeypatch, town, *asked)
+    told = case.record()
     assert (told["status"], told["cost"], round(told["covered_people"], 6)) == ("optimal", cost, covered)
     assert told["gap"] == 0
+    assert case.plan.cost == cost
+
+
+BY_MODEL: dict[str, tuple[list[object], float]] = {
+    "mclp": (["--budget", 3], 310),
+    "none": (["--budget", 0], 30),
+    "partial": (["--reach", 0.87], 270),
+    "lscp": (["--model", "lscp"], 310),
+    "max-min": (["--sites", 1, "--model", "max-min"], 310),
+    "p-median": (["--sites", 1, "--model", "p-median"], 270),
+    "backup": (["--budget", 1, "--model", "backup"], 270),
+    "relocation": (["--budget", 1, "--close", 1, "--model", "relocation"], 270),
+}
+
+
+@pytest.mark.parametrize("model", list(BY_MODEL))
+def test_the_folder_of_every_model_holds_its_proposal_and_is_verified(
+    model: str, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (asked, covered), out = BY_MODEL[model], tmp_path / "out"
+    assert call(monkeypatch, "site", town, *asked, "--out", out, "--quiet") == 0
+    told = manifest(out)["siting"]
+    assert (told["status"], round(told["covered_people"], 6)) == ("optimal", covered)
     sites = pd.read_csv(out / "sites.csv", encoding="utf-8-sig")
     columns = "rank id name kind cost lon lat gain_people covered_people covered_share marginal_per_cost"
     assert list(sites.columns) == columns.split()
@@ -87,23 +127,18 @@ def test_a_proposal_is_the_best_by_hand(
     ],
 )
 def test_a_proposal_keeps_to_what_the_study_says(
-    kept: str, asked: list[object], covered: float, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kept: str, asked: list[object], covered: float, town: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     town.write_text(f"{town.read_text(encoding='utf-8')}\n[siting]\n{kept}\n", encoding="utf-8")
-    out = tmp_path / "out"
-    assert call(monkeypatch, "site", town, *asked, "--out", out, "--quiet") == 0
-    told = manifest(out)["siting"]
+    told = asked_here(monkeypatch, town, *asked).record()
     assert (told["status"], round(told["covered_people"], 6)) == ("optimal", covered)
 
 
-def test_a_bank_that_has_closed_down_is_no_candidate(
-    town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    banks, out = town.parent / "banks.csv", tmp_path / "out"
+def test_a_bank_that_has_closed_down_is_no_candidate(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    banks = town.parent / "banks.csv"
     head, row = banks.read_text(encoding="utf-8").split()
     banks.write_text(f"{head},status\n{row},closed\n", encoding="utf-8")
-    assert call(monkeypatch, "site", town, "--budget", 1, "--out", out, "--quiet") == 0
-    assert manifest(out)["siting"]["selected"] == []
+    assert asked_here(monkeypatch, town, "--budget", 1).record()["selected"] == []
 
 
 def test_the_proposal_is_printed_with_its_proof(
