@@ -293,7 +293,7 @@ def _write(
         study,
         now,
         shown,
-        MapOptions(date=date, language=options.language, basemap=options.basemap, sure=measured.sure),
+        MapOptions(date=date, language=options.language, basemap=options.basemap, sure=measured.sure, own=measured.own),
     )
     progress.step("Writing")
     record = _record(pack, measured, case)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.measures.walkers import GroupCoverage
     from accessibility.siting.plan import SitingPlan
     from accessibility.study.studied import Studied
     from accessibility.uncertainty import Difference, Uncertainty
@@ -43,6 +44,8 @@ class MapOptions:
         How sure the headline and each place are: the bar, and a layer; None where nobody asked.
     gain
         How sure it is what a trial brings.
+    own
+        Who is covered today by walkers of their own: lines beside the headline.
     """
 
     date: str = ""
@@ -50,6 +53,7 @@ class MapOptions:
     basemap: bool = False
     sure: Uncertainty | None = None
     gain: Difference | None = None
+    own: GroupCoverage | None = None
 
 
 def draw_study(
@@ -87,6 +91,7 @@ def draw_study(
             basemap=options.basemap,
             sure=options.sure,
             gain=options.gain,
+            own=options.own,
         ),
         before=before,
         plan=plan,

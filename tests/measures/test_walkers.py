@@ -286,6 +286,10 @@ def test_every_file_of_a_run_tells_groups_by_their_own_walkers(walked: Result) -
     report = (folder / "report.html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
     assert "(60+ at 0.5 m/s, kids at 1.2 m/s, all others at 1.0 m/s): 7.7 % of 310 people (24) are covered" in report
     assert re.search("各人群按自身步行参数.{1,60}310人中已覆盖24人", report)
+    page = (folder / "coverage.html").read_text(encoding="utf-8").replace("\N{NO-BREAK SPACE}", " ")
+    assert "Each group by its own walker, all others at 1.0 m/s: 7.7 % of 310 people (24) are covered (today)" in page
+    assert "60+ at 0.5 m/s: 3.2 % of 155 (5)" in page
+    assert re.search("kids.1.2米/秒.31人中7人.22.6%", page)
     book = pd.read_excel(folder / "report.xlsx", sheet_name=None, engine="openpyxl")
     assert any("Groups by district" in name for name in book)
     columns = pd.read_csv(folder / "dictionary.csv", keep_default_na=False).set_index("file")["column"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.measures.walkers import GroupCoverage
     from accessibility.standards import Rule, Standard
     from accessibility.uncertainty import Difference, Uncertainty
 
@@ -110,6 +111,27 @@ def served_lines(coverage: Coverage, words: MapWords) -> Lines:
         served=count(service.served_people),
         unserved=count(service.unserved_people),
     )
+
+
+def own_lines(own: GroupCoverage | None, words: MapWords) -> Lines:
+    """Return who is covered today where each group walks in its own way: of all, and of each such group."""
+    if own is None:
+        return []
+    people = own.demand.groups
+    parts = [(own.covered_people, own.population, "own_walks", own.rest)]
+    parts += [(float(own.of(g).sum()), float(people[g].sum()), "own_walk", one) for g, one in own.groups.items()]
+    return [
+        line
+        for (covered, of, key, by), group in zip(parts, ("", *own.groups), strict=True)
+        for line in words.lines(
+            key,
+            group=group,
+            speed=Tongue.speed(by.walker.speed_m_s),
+            percent=words.percent(covered, of),
+            people=count(of),
+            covered=count(covered),
+        )
+    ]
 
 
 def headline_lines(coverage: Coverage, words: MapWords) -> Lines:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.measures.walkers import GroupCoverage
     from accessibility.streets.network import Network
     from accessibility.uncertainty import Difference, Uncertainty
 
@@ -45,6 +46,8 @@ class Backdrop:
         How sure the headline is, and of each place whether it is covered: a line and a layer.
     gain
         How sure the difference from today is: a line.
+    own
+        Who is covered by walkers of their own: a line for all people and one for each such group.
     basemap
         Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
 
@@ -63,6 +66,7 @@ class Backdrop:
     names: gpd.GeoDataFrame | None = None
     sure: Uncertainty | None = None
     gain: Difference | None = None
+    own: GroupCoverage | None = None
     basemap: bool = False
 
 
