@@ -220,8 +220,10 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     _print_kept(console, result.kept, say)
     if "report.html" in result.files:
         console.print(_text(say("map_at", path=result.folder / "coverage.html")))
+        console.print(_text(say("brief_at", path=result.folder / "brief.html")))
         console.print(_text(say("report_at", path=result.folder / "report.html")))
-    rest = [name for name in result.files if name not in ("coverage.html", "report.html", "report.xlsx")]
+    above = ("coverage.html", "brief.html", "report.html", "report.xlsx")
+    rest = [name for name in result.files if name not in above]
     console.print(_text(say("layers_at", path=result.folder / rest[0], rest=say.list(rest[1:]))))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
 RESULTS = (
-    *("coverage.html", "report.html", "report.xlsx", "coverage.gpkg"),
+    *("coverage.html", "brief.html", "report.html", "report.xlsx", "coverage.gpkg"),
     *("districts.csv", "demand.parquet", "sites.csv", "quality.csv", "dictionary.csv", "manifest.json"),
 )
 """What every run of ``cover`` and ``site`` writes, in the order of importance."""

@@ -32,6 +32,7 @@ from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
+from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import say_capacity, say_own_walks, say_room_then, say_served
 from accessibility.present.report.sureness import tell_bars, with_certainty
@@ -302,7 +303,9 @@ def _write(
     with write_run(pack.folder, record, kept) as aside:
         _write_tables(study, measured, areas, aside, options.language)
         write_map(drawn, aside / "coverage.html")
-        write_page(facts, find_pictures(measured), aside / "report.html", language=options.language)
+        pictures = find_pictures(measured)
+        write_page(facts, pictures, aside / "report.html", language=options.language)
+        write_brief(facts, pictures, aside / "brief.html", language=options.language)
         dictionary = _dictionary(measured)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)

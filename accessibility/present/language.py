@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, get_args
+from unicodedata import east_asian_width
 
 from accessibility.errors import InputError
 from accessibility.measures.tables import speed_text
@@ -21,6 +25,43 @@ NOTHING = "\N{EN DASH}"
 _HTML_LANGUAGE = {"en": "en", "zh": "zh-Hans"}
 _JOINTS = {"en": (", ", " or "), "zh": ("、", "\N{FULLWIDTH COMMA}")}
 _S_PER_MIN, _M_PER_KM = 60, 1_000
+_SPACE = re.compile(r"[^\S\xa0]+")  # a number and its sign stay together
+_BREAK = re.compile(r"[^\S\xa0]|(?<=[^\x00-\u2e7f])|(?=[^\x00-\u2e7f])")  # between words, or beside a Chinese sign
+
+
+def shortened(words: str, most: int, *, end: bool = False) -> str:
+    """Return words on one line that take at most so much room: a Latin letter takes one, a Chinese one two.
+
+    They stop after a word or beside a Chinese sign, never inside a number. With `end` the middle is left out, which
+    tells names apart that begin alike.
+
+    Examples
+    --------
+    >>> shortened("Town Hall of the Old Town", 15), shortened("Town Hall of the Old Town", 20, end=True)
+    ('Town Hall of…', 'Town Hall…Old Town')
+    """
+    line = _SPACE.sub(" ", words).strip()
+    if _room(line) <= most:
+        return line
+    if not end:
+        return _beginning(line, most - 1) + "\N{HORIZONTAL ELLIPSIS}"
+    tail = _beginning(line[::-1], (most - 1) // 2)[::-1]
+    return _beginning(line, most - 1 - _room(tail)) + "\N{HORIZONTAL ELLIPSIS}" + tail
+
+
+def _room(line: str) -> int:
+    return sum(map(_sign_room, line))
+
+
+def _sign_room(sign: str) -> int:
+    return 2 if east_asian_width(sign) in "WF" else 1
+
+
+def _beginning(line: str, most: int) -> str:
+    """Return the beginning of a line up to the last break that it has room for, or to the last sign without one."""
+    kept = bisect_right(list(accumulate(map(_sign_room, line))), most)
+    breaks = (at.start() for at in _BREAK.finditer(line) if 0 < at.start() <= kept)
+    return line[: max(breaks, default=kept)]
 
 
 @dataclass(frozen=True)

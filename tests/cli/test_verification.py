@@ -140,6 +140,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
         forget_table,
         "districts.csv: such a run writes it, but it is not listed",
     ),
+    "brief": (lambda f: edit_text(f, "brief.html", "270", "277"), "brief.html: does not follow"),
     "report": (lambda f: edit_text(f, "report.html", "270", "277"), "report.html: does not follow"),
     "report with its old hash": (lambda f: (f / "report.html").write_text("x"), "report.html: has changed"),
     "one row": (lambda f: edit_text(f, "districts.csv", "Street,310,", "Street,311,"), "districts.csv: does not"),

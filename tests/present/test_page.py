@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 import mapworlds
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import reportworlds
+from reportworlds import Page
 
 from accessibility import InputError, read_study
 from accessibility.cli.factfinding import measure_study
@@ -32,41 +32,6 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "zh", "both")
 _UNASKED = ("section_sureness", "section_held", "section_capacity")
-
-
-class Page(HTMLParser):
-    """The tables of a page by the name of their class, as rows of texts, and the text of the whole."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tables: dict[str, list[list[list[str]]]] = {}
-        self.tags: set[str] = set()
-        self.addresses: list[str] = []
-        self.text = ""
-        self._name, self._in_cell = "", False
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        given = dict(attrs)
-        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "action", "data")]
-        if tag == "div" and "table" in (given.get("class") or "").split():
-            self._name = re.findall(r"t-(\w+)", given["class"] or "")[0]
-        if tag == "table":
-            self.tables.setdefault(self._name, []).append([])
-        elif tag == "tr":
-            self.tables[self._name][-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[self._name][-1][-1].append("")
-            self._in_cell = True
-
-    def handle_endtag(self, tag: str) -> None:
-        self._in_cell &= tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._in_cell:
-            self.tables[self._name][-1][-1][-1] += data
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def demo(sample: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_the_sample_county_writes_what_was_promised(demo: Path) -> None:
     tables = {"districts.csv", "demand.parquet", "quality.csv", "sites.csv", "dictionary.csv", "manifest.json"}
-    promised = tables | {"coverage.html", "report.html", "report.xlsx", "coverage.gpkg"}
+    promised = tables | {"coverage.html", "brief.html", "report.html", "report.xlsx", "coverage.gpkg"}
     assert {p.name for p in demo.iterdir()} == promised
     totals = json.loads((demo / "manifest.json").read_text(encoding="utf-8"))["totals"]
     table = pd.read_csv(demo / "districts.csv", encoding="utf-8-sig")

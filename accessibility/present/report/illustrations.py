@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from accessibility.standards import Standard
 
 _MOST_PINS = 15
+_SMALL = 1.9  # how much larger letters and signs are on a map that is printed small
 _PALE = "#4f8fc0"  # as the map has them who are covered today
 _S_PER_MIN, _HALF = 60, 0.5  # half a person rounds to one
 
@@ -61,8 +62,17 @@ def illustrate(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illu
     if len(facts.frontier) > 1:
         found["frontier"] = _frontier(facts, voice)
     if pictures.after is not None and facts.proposal is not None:
-        found["before"], found["after"] = _before_and_after(facts, pictures, voice)
+        found["before"], found["after"] = _before(facts, pictures, voice), _after(facts, pictures, voice)
     return found
+
+
+def illustrate_brief(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illustration]:
+    """Return the pictures of a brief by name: the map, small; then the proposal, or without one how long walks are."""
+    found = {"map": _map(facts, pictures, voice, small=True)}
+    if pictures.after is not None and facts.proposal is not None and facts.proposal.plan.selected:
+        return found | {"after": _after(facts, pictures, voice, named=True)}
+    found["times"] = _times(facts, voice)
+    return found | ({"distances": _distances(facts, voice)} if facts.distances["population"].sum() > 0 else {})
 
 
 def _parts(facts: Facts, voice: Voice) -> Illustration:
@@ -88,7 +98,7 @@ def _people_legend(
     return tuple((_swatch(colours[name]), words(name)) for name in people)
 
 
-def _map(facts: Facts, pictures: Pictures, voice: Voice) -> Illustration:
+def _map(facts: Facts, pictures: Pictures, voice: Voice, *, small: bool = False) -> Illustration:
     ground = pictures.ground
     spots = facts.clusters.table.head(_MOST_PINS).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
@@ -110,36 +120,43 @@ def _map(facts: Facts, pictures: Pictures, voice: Voice) -> Illustration:
             covered=tongue.number(facts.covered),
             share=tongue.percent(facts.covered, facts.population),
         )
-        cells = tongue("map_cells", cell=tongue.number(ground.places.cell_m))
+        cells = "" if small else tongue("map_cells", cell=tongue.number(ground.places.cell_m))
         hidden = tongue("map_unplaced", unplaced=tongue.number(unplaced)) if unplaced >= _HALF else ""
         return " ".join(part for part in (first, cells, hidden, tongue("approval")) if part)
 
-    return Illustration(drawing=draw_people(ground, pins=pins), caption=voice.each(caption), legend=tuple(legend))
+    return Illustration(
+        drawing=draw_people(ground, pins=pins, large=_SMALL if small else 1.0),
+        caption=voice.each(caption),
+        legend=tuple(legend),
+    )
 
 
-def _before_and_after(facts: Facts, pictures: Pictures, voice: Voice) -> tuple[Illustration, Illustration]:
-    proposal, ground = facts.proposal, pictures.ground
+def _before(facts: Facts, pictures: Pictures, voice: Voice) -> Illustration:
+    return Illustration(
+        drawing=draw_people(pictures.ground, large=_SMALL, named=False),
+        caption=voice.each(_people_caption(facts, "before_caption", facts.covered)),
+    )
+
+
+def _after(facts: Facts, pictures: Pictures, voice: Voice, *, named: bool = False) -> Illustration:
+    proposal = facts.proposal
     assert proposal is not None  # noqa: S101 -- the caller asked for it
     rows = proposal.table.dropna(subset=["lon", "lat"]).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"]), chosen=True) for row in rows]
-
-    def caption(key: str, people: float) -> Callable[[Tongue], str]:
-        return lambda tongue: say_conditions(
-            facts, tongue, key, covered=tongue.number(people), share=tongue.percent(people, facts.population)
-        )
-
-    before = Illustration(
-        drawing=draw_people(ground, large=1.9), caption=voice.each(caption("before_caption", facts.covered))
-    )
     colours = {"covered": _PALE, "gained": GAINED, "far": FAR, "cut": CUT}
     legend = [(_swatch(colour), voice.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
     legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), voice.short(_wording("site_chosen"))))
-    after = Illustration(
-        drawing=draw_people(ground, after=pictures.after, pins=pins, large=1.9),
-        caption=voice.each(caption("after_caption", proposal.covered_after)),
+    return Illustration(
+        drawing=draw_people(pictures.ground, after=pictures.after, pins=pins, large=_SMALL, named=named),
+        caption=voice.each(_people_caption(facts, "after_caption", proposal.covered_after)),
         legend=tuple(legend),
     )
-    return before, after
+
+
+def _people_caption(facts: Facts, key: str, people: float) -> Callable[[Tongue], str]:
+    return lambda tongue: say_conditions(
+        facts, tongue, key, covered=tongue.number(people), share=tongue.percent(people, facts.population)
+    )
 
 
 def _times(facts: Facts, voice: Voice) -> Illustration:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import numpy as np
 import shapely
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
+from accessibility.present.language import shortened
 from accessibility.present.map.outlines import street_lines
 from accessibility.present.map.overlays import PeopleClasses, Picture
 from accessibility.wording.cards import COVERED, CUT, FAR, GAINED, INK, drawing, element, path_of, text
@@ -29,6 +31,8 @@ _MAX_HEIGHT = 1_250.0
 _SQUARES = 210  # across; smaller ones could not be told apart on paper
 _ROOM = 0.025
 _MOST_LABELS = 40
+_NAME_ROOM = 20  # of a name on a small map
+_LETTER = 15.0  # height of the letters of a name
 _STREET_BYTES = 60_000
 _SMALL_PX = 360.0  # the longer side of a thumbnail
 _SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
@@ -146,7 +150,12 @@ class Paper:
 
 
 def draw_people(
-    ground: Paper, *, after: Coverage | None = None, pins: Sequence[Pin] = (), large: float = 1.0
+    ground: Paper,
+    *,
+    after: Coverage | None = None,
+    pins: Sequence[Pin] = (),
+    large: float = 1.0,
+    named: bool = True,
 ) -> Markup:
     """Return the map of today's coverage, or of the coverage after a change with what it gains.
 
@@ -159,7 +168,9 @@ def draw_people(
     pins
         Numbered places: blackspots, or chosen sites.
     large
-        How much larger signs and letters are, for a map that is printed small; it then bears no names.
+        How much larger signs and letters are, for a map that is printed small.
+    named
+        Whether it bears the names of the districts; those of a small one that would lie over others are left out.
     """
     parts = [
         element("rect", x=0, y=0, width=WIDTH, height=ground.height, fill="#f7f6f3"),
@@ -167,11 +178,28 @@ def draw_people(
         element("path", d=ground.streets, fill="none", stroke="#8a8f94", stroke_width=0.9, opacity=0.8),
         element("path", d=ground.districts, fill="none", stroke=INK, stroke_width=1.6 * large, stroke_opacity=0.75),
         *_signs(ground, ground.coverage if after is None else after, large),
-        *(text(x, y, name, class_="placename", font_size=15.0) for x, y, name in ground.names if large == 1.0),
+        *(
+            text(x, y, name, class_="placename", font_size=_LETTER * large)
+            for x, y, name in (ground.names if large == 1.0 else _apart(ground.names, _LETTER * large) if named else ())
+        ),
         *(_pin(ground, pin, large) for pin in pins),
         _scale_bar(ground, large),
     ]
     return drawing(WIDTH, ground.height, *parts, class_="map")
+
+
+def _apart(names: Sequence[tuple[float, float, str]], letter: float) -> list[tuple[float, float, str]]:
+    """Return the names of which none lies over one before it, nor over the edge."""
+    kept: list[tuple[float, float, str]] = []
+    boxes: list[tuple[float, float, float]] = []
+    for x, y, whole in names:
+        name = shortened(whole, _NAME_ROOM, end=True)
+        half = letter * sum(1.0 if east_asian_width(sign) in "WF" else 0.6 for sign in name) / 2
+        free = all(abs(x - at) > half + wide or abs(y - high) > 1.1 * letter for at, high, wide in boxes)
+        if free and half <= x <= WIDTH - half:
+            kept.append((x, y, name))
+            boxes.append((x, y, half))
+    return kept
 
 
 def draw_thumbnail(ground: Paper) -> Markup:
@@ -303,7 +331,7 @@ def _scale_bar(ground: Paper, large: float) -> Markup:
     length = 1_000 * km / ground.metres
     x, y = 22.0, ground.height - 22.0
     bar = element("path", d=f"M{x} {y - 7}v7h{length:.1f}v-7", fill="none", stroke=INK, stroke_width=1.8 * large)
-    words = text(x + length / 2, y - 8, f"{km:g} km", text_anchor="middle", font_size=15.0 * large, class_="halo")
+    words = text(x + length / 2, y - 8, f"{km:g} km", text_anchor="middle", font_size=_LETTER * large, class_="halo")
     top, right = 26.0, WIDTH - 30.0
     arrow = element("path", d=f"M{right} {top}l7 20l-7 -5l-7 5Z", fill=INK)
     return bar + words + arrow + text(right, top + 36, "N", text_anchor="middle", font_size=15.0, class_="halo")

@@ -137,7 +137,8 @@ _WRITE: dict[str, Callable[[Tongue, float], str]] = {
 }
 
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What a printed page may load: nothing but its own styles and pictures."""
 _BANK = "bank_name bank_min bank_people"
 _FAR = ("over_100_m_people", "beyond_limit_people", "without_place_people")
 _MOST = {
@@ -174,9 +175,11 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
     voice = Voice.of(language)
     sheets = tell_sheets(facts)
     html = page_template("report.html").render(
-        policy=_POLICY,
+        policy=POLICY,
         style=Markup(template_text("report.css")),  # noqa: S704 -- our own file
-        running=Markup(_running(facts, voice)),  # noqa: S704 -- every sign of a name is escaped there
+        running=running_heads(
+            top_left=voice.short(lambda t: t("report_title"), " · "), top_right=facts.study, bottom_left=facts.date
+        ),
         language=voice.first.html_language,
         twin=len(voice.tongues) > 1,
         facts=facts,
@@ -347,12 +350,12 @@ def _shortened(sheet: Sheet) -> Sheet:
     return Sheet(sheet.name, frame.head(most), sheet.columns)
 
 
-def _running(facts: Facts, voice: Voice) -> str:
-    """Return what stands at the head and the foot of each printed page, as CSS."""
-    title = voice.short(lambda t: t("report_title"), " · ")
-    places = {"top-left": title, "top-right": facts.study, "bottom-left": facts.date}
-    boxes = "".join(f'@{where} {{ content: "{_css_text(words)}"; }}' for where, words in places.items())
-    return f'@page {{ {boxes} @bottom-right {{ content: counter(page) " / " counter(pages); }} }}'
+def running_heads(**places: str) -> Markup:
+    """Return what stands at the head and the foot of each printed page beside its number, as CSS."""
+    told = {where.replace("_", "-"): words for where, words in places.items()}
+    boxes = "".join(f'@{where} {{ content: "{_css_text(words)}"; }}' for where, words in told.items())
+    # Every sign of a name is escaped above.
+    return Markup(f'@page {{ {boxes} @bottom-right {{ content: counter(page) " / " counter(pages); }} }}')  # noqa: S704
 
 
 def _css_text(words: str) -> str:

@@ -13,10 +13,11 @@ from accessibility.siting.objectives import say_objective
 from accessibility.wording import message_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from accessibility.present.language import Tongue
     from accessibility.present.report.facts import Facts, ProposalFacts, ServedFacts
+    from accessibility.siting.plan import SitingPlan
     from accessibility.standards import Standard
 
 _WORST = 3
@@ -78,7 +79,7 @@ def say_capacity(facts: Facts, tongue: Tongue) -> str:
     if facts.service is None:
         return ""
     endless = int(facts.service.table["capacity"].isna().sum())
-    return _joined(tongue, tongue("served_rule"), *([tongue("served_endless", sites=endless)] if endless else []))
+    return joined(tongue, tongue("served_rule"), *([tongue("served_endless", sites=endless)] if endless else []))
 
 
 def say_room_then(facts: Facts, tongue: Tongue) -> str:
@@ -119,7 +120,7 @@ def say_own_walks(facts: Facts, tongue: Tongue) -> str:
         covered=tongue.number(own.covered),
     )
     room = [] if own.served is None else [tongue("own_walk_served", served=tongue.number(own.served))]
-    return _joined(tongue, first, *room, *parts)
+    return joined(tongue, first, *room, *parts)
 
 
 def say_uncovered(facts: Facts, tongue: Tongue) -> str:
@@ -130,7 +131,7 @@ def say_uncovered(facts: Facts, tongue: Tongue) -> str:
     )
     if not facts.outside_people >= 0.5:  # noqa: PLR2004 -- rounds to a person
         return first
-    return _joined(tongue, first, tongue("outside", people=tongue.number(facts.outside_people)))
+    return joined(tongue, first, tongue("outside", people=tongue.number(facts.outside_people)))
 
 
 def say_readings(facts: Facts, tongue: Tongue) -> str:
@@ -139,7 +140,7 @@ def say_readings(facts: Facts, tongue: Tongue) -> str:
     told = (
         _both_readings(facts.standard, setting, rows[setting], tongue) for setting in facts.standard.distance_settings
     )
-    return _joined(tongue, *told)
+    return joined(tongue, *told)
 
 
 def _both_readings(standard: Standard, setting: str, row: dict[Any, Any], tongue: Tongue) -> str:
@@ -169,16 +170,21 @@ def say_speeds(facts: Facts, tongue: Tongue) -> str:
     return tongue.listed(said)
 
 
+def named_districts(facts: Facts) -> pd.DataFrame:
+    """Return the rows of ``districts.csv`` that are districts."""
+    return facts.districts[~facts.districts["district"].isin([TOTAL, NO_DISTRICT])]
+
+
 def worst_districts(facts: Facts) -> pd.DataFrame:
-    """Return the districts with the most uncovered people, three at most."""
-    table = facts.districts[~facts.districts["district"].isin([TOTAL, NO_DISTRICT])]
+    """Return the districts that have uncovered people, those with the most first."""
+    table = named_districts(facts)
     table = table[table["uncovered"] >= 0.5]  # noqa: PLR2004 -- rounds to a person
-    return table.sort_values(["uncovered", "district"], ascending=[False, True], kind="stable").head(_WORST)
+    return table.sort_values(["uncovered", "district"], ascending=[False, True], kind="stable")
 
 
 def say_districts(facts: Facts, tongue: Tongue) -> list[str]:
     """Return a line for each of the worst districts."""
-    rows = worst_districts(facts).to_dict("records")
+    rows = worst_districts(facts).head(_WORST).to_dict("records")
     return [
         tongue(
             "district_line",
@@ -238,8 +244,8 @@ def say_blackspot_text(facts: Facts, tongue: Tongue) -> str:
     )
 
 
-def say_proposal(facts: Facts, tongue: Tongue) -> str:
-    """Return the proposal in a sentence or two, with its proof."""
+def say_proposal(facts: Facts, tongue: Tongue, prove: Callable[[ProposalFacts, Tongue], str] | None = None) -> str:
+    """Return the proposal in a sentence or two, with its proof: as `say_proof` says it, or as another does."""
     proposal = facts.proposal
     if proposal is None:
         return tongue("proposal_missing")
@@ -264,24 +270,32 @@ def say_proposal(facts: Facts, tongue: Tongue) -> str:
     closing = (
         [tongue("proposal_closes", sites=tongue.listed([str(site) for site in plan.closed]))] if plan.closed else []
     )
-    return _joined(tongue, first, *closing, say_proof(proposal, tongue), say_room_then(facts, tongue))
+    return joined(tongue, first, *closing, (prove or say_proof)(proposal, tongue), say_room_then(facts, tongue))
 
 
 def say_proof(proposal: ProposalFacts, tongue: Tongue) -> str:
     """Return how far a plan is from the best possible, and how the bound was obtained."""
     plan = proposal.plan
+    proof = tongue("proof_optimal" if plan.status == "optimal" else "proof_feasible", **_proof(plan, tongue))
+    return joined(tongue, proof, tongue(f"vouch_{plan.bound_by}"))
+
+
+def say_proof_plainly(proposal: ProposalFacts, tongue: Tongue) -> str:
+    """Return the same in one sentence for those who decide."""
+    plan = proposal.plan
+    key = "plain_optimal" if plan.status == "optimal" else "plain_feasible"
+    return tongue(key, **_proof(plan, tongue), vouch=tongue(f"plain_{plan.bound_by}"))
+
+
+def _proof(plan: SitingPlan, tongue: Tongue) -> dict[str, str]:
     limit = ""
     if plan.budget is not None:
         limit = tongue("within_budget", budget=f"{plan.budget:g}")
     elif plan.sites_limit is not None:
         limit = tongue("within_sites", sites=plan.sites_limit)
     bound, unit = say_objective(plan.model, plan.bound)
-    told = {"limit": limit, "bound": bound, "what": tongue(unit)}
-    if plan.status == "optimal":
-        proof = tongue("proof_optimal", **told)
-    else:
-        proof = tongue("proof_feasible", **told, gap=tongue.gap(plan.gap))
-    return _joined(tongue, proof, tongue(f"vouch_{plan.bound_by}"))
+    reached, _ = say_objective(plan.model, plan.objective)
+    return {"limit": limit, "bound": bound, "what": tongue(unit), "reached": reached, "gap": tongue.gap(plan.gap)}
 
 
 def _sites(proposal: ProposalFacts, tongue: Tongue) -> str:
@@ -356,11 +370,13 @@ def say_method(facts: Facts, tongue: Tongue) -> list[str]:
     ]
 
 
-def say_limits(tongue: Tongue) -> list[str]:
+def say_limits(
+    tongue: Tongue, keys: Iterable[str] = ("hours", "foot", "people", "streets", "sites", "map")
+) -> list[str]:
     """Return what the figures do not say."""
-    keys = ("hours", "foot", "people", "streets", "sites", "map")
     return [tongue(f"limit_{key}") for key in keys]
 
 
-def _joined(tongue: Tongue, *sentences: str) -> str:
+def joined(tongue: Tongue, *sentences: str) -> str:
+    """Return sentences one after the other, as the language puts them; empty ones are left out."""
     return ("" if tongue.language == "zh" else " ").join(sentence for sentence in sentences if sentence)

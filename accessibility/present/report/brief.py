@@ -1,0 +1,339 @@
+"""The brief of two pages beside the report: what a director reads, from the same facts and in the same words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from markupsafe import Markup
+
+from accessibility.errors import visible
+from accessibility.measures.tables import TOTAL
+from accessibility.present.language import NOTHING, Tongue, Voice, shortened
+from accessibility.present.pages import page_template, template_text
+from accessibility.present.report.illustrations import illustrate_brief
+from accessibility.present.report.page import POLICY, running_heads, view_table
+from accessibility.present.report.sentences import (
+    joined,
+    named_districts,
+    say_blackspots,
+    say_conditions,
+    say_headline,
+    say_limits,
+    say_own_walks,
+    say_proof_plainly,
+    say_proposal,
+    say_served,
+    say_speeds,
+    say_uncovered,
+    worst_districts,
+)
+from accessibility.present.report.sheets import merge_by_code, tell_sheets
+from accessibility.present.report.sureness import say_bar, say_instead, say_sureness
+from accessibility.sources.files import write_aside
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from accessibility.present.report.facts import Facts
+    from accessibility.present.report.illustrations import Pictures
+    from accessibility.present.report.page import TableView
+    from accessibility.present.report.sheets import Sheet
+    from accessibility.standards import Standard
+
+Kind = Literal["lead", "text", "note", "head", "table", "points", "numbers"]
+_MOST_ROWS = {"settings": 4, "districts": 5, "proposal": 6}
+_NAME, _STUDY, _LEAD, _TEXT, _NOTE = (
+    56,
+    60,
+    300,
+    400,
+    240,
+)  # room in letters: of a name, of the study, of the headline, ...
+_RULES = 140  # of the rules of all settings in a sentence
+_PROPOSAL = 640  # of the paragraph of the proposal, which holds its proof
+_LIMITS = ("hours", "foot", "people", "streets", "sites", "map")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BriefBlock:
+    """A piece of a brief: words, a table, or a list of points."""
+
+    kind: Kind
+    words: str = ""
+    table: TableView | None = None
+    points: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class BriefSection:
+    """A part of a brief under its heading, and the names of the pictures that follow it."""
+
+    name: str
+    heading: str
+    blocks: tuple[BriefBlock, ...]
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Brief:
+    """A brief in one language, to be printed by any means.
+
+    Parameters
+    ----------
+    tongue
+        The language.
+    kind, title, when
+        What kind of document it is, its title, and of which day.
+    share, bar
+        The headline's figure, and how sure it is where that was asked for.
+    sheets
+        The sections of each of the two pages.
+    facts
+        Every figure, with names as short as there is room.
+    """
+
+    tongue: Tongue
+    kind: str
+    title: str
+    when: str
+    share: str
+    bar: str
+    sheets: tuple[tuple[BriefSection, ...], ...]
+    facts: Facts
+
+
+def tell_briefs(facts: Facts, language: str) -> list[Brief]:
+    """Return the brief in each language of ``en``, ``zh`` or ``both``, Chinese first.
+
+    Raises
+    ------
+    InputError
+        Another language.
+    """
+    short = _with_short_names(facts)
+    return [_tell(short, _BriefTongue(tongue.language)) for tongue in Voice.of(language).tongues]
+
+
+def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
+    """Return the brief as HTML that prints on two pages a language.
+
+    Parameters
+    ----------
+    facts
+        Every figure.
+    pictures
+        What the maps are drawn from.
+    language
+        ``en``, ``zh`` or ``both``: then the English brief follows the Chinese one.
+
+    Raises
+    ------
+    InputError
+        Another language.
+    """
+    briefs = tell_briefs(facts, language)
+    html = page_template("brief.html").render(
+        policy=POLICY,
+        style=Markup(template_text("report.css") + template_text("brief.css")),  # noqa: S704 -- our own files
+        running=running_heads(bottom_left=f"{briefs[0].facts.study} · {facts.date}"),
+        briefs=[(one, illustrate_brief(one.facts, pictures, Voice((one.tongue,)))) for one in briefs],
+        version=facts.version,
+    )
+    return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
+
+
+def write_brief(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
+    """Write the brief as one HTML file; the same facts give the same bytes.
+
+    Raises
+    ------
+    InputError
+        A language there is not.
+    OutputError
+        The file could not be written; one that was there is untouched.
+    """
+    html = render_brief(facts, pictures, language=language)
+    with write_aside(path) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
+
+
+@dataclass(frozen=True)
+class _BriefTongue(Tongue):
+    """A language that names the rules of all settings where they are few."""
+
+    def rules(self, standard: Standard) -> str:
+        told = super().rules(standard)
+        return told if shortened(told, _RULES) == told else self("brief_rules", settings=len(standard.settings))
+
+
+def _with_short_names(facts: Facts) -> Facts:
+    """Return the facts with every name that came with the data as long as two pages have room for."""
+    labels = {
+        ident: replace(label, owner=_name(label.owner), street=_name(label.street), ident=_name(label.ident))
+        for ident, label in facts.labels.items()
+    }
+    proposal, spots = facts.proposal, facts.clusters
+    named = ("district", "outlet_name", "bank_name", "candidate_name")
+    return replace(
+        facts,
+        study=shortened(visible(facts.study), _STUDY, end=True),
+        sources=tuple(map(_name, facts.sources)),
+        districts=_short_names(facts.districts, "district"),
+        clusters=replace(spots, table=_short_names(spots.table, *named)),
+        proposal=None if proposal is None else replace(proposal, table=_short_names(proposal.table, "name")),
+        labels=labels,
+    )
+
+
+def _name(words: Any) -> Any:
+    return shortened(visible(words), _NAME, end=True) if isinstance(words, str) else words
+
+
+def _short_names(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return frame.assign(**{column: frame[column].map(_name) for column in columns})
+
+
+def _tell(facts: Facts, tongue: Tongue) -> Brief:
+    proposed = "_proposal" if facts.proposal is not None else ""
+    sheets = tell_sheets(facts)
+    voice = Voice((tongue,))
+    first = (
+        _section("question", tongue, _asks(facts, tongue, proposed)),
+        _section("answer", tongue, _answer(facts, tongue, sheets["settings"]), ("map",)),
+        _section("gaps", tongue, _gaps(facts, tongue, sheets["districts"])),
+    )
+    second = (
+        _section("proposal", tongue, _proposal(facts, tongue, sheets["proposal"]), ("after", "times", "distances")),
+        _section("basis", tongue, _basis(facts, tongue)),
+    )
+    return Brief(
+        tongue=tongue,
+        kind=tongue("brief_kind"),
+        title=tongue(f"brief_title{proposed}", study=facts.study),
+        when=tongue("as_of", date=facts.date),
+        share=voice.first.percent(facts.covered, facts.population),
+        bar="" if facts.sure is None else say_bar(facts.sure, tongue),
+        sheets=(first, second),
+        facts=facts,
+    )
+
+
+def _section(name: str, tongue: Tongue, blocks: Iterator[BriefBlock], pictures: tuple[str, ...] = ()) -> BriefSection:
+    return BriefSection(name=name, heading=tongue(f"brief_{name}"), blocks=tuple(blocks), pictures=pictures)
+
+
+def _asks(facts: Facts, tongue: Tongue, proposed: str) -> Iterator[BriefBlock]:
+    told = {"population": tongue.number(facts.population), "study": facts.study}
+    yield from _texts(tongue(f"brief_asks{proposed}", rules=tongue.rules(facts.standard), **told))
+
+
+def _answer(facts: Facts, tongue: Tongue, settings: Sheet) -> Iterator[BriefBlock]:
+    yield BriefBlock(kind="lead", words=shortened(say_headline(facts, tongue), _LEAD))
+    more = (say_uncovered(facts, tongue), say_served(facts, tongue), say_own_walks(facts, tongue))
+    yield from _texts(joined(tongue, *more))
+    columns = "setting population covered covered_share covered_share_radius uncovered unreached"
+    most = settings.frame[settings.frame["setting"] != TOTAL].nlargest(_MOST_ROWS["settings"], "population")
+    shown = settings.frame[settings.frame.index.isin(most.index) | (settings.frame["setting"] == TOTAL)]
+    yield from _table(facts, tongue, replace(settings, frame=shown).only(*columns.split()), len(settings.frame))
+    speeds = tongue(
+        "brief_speeds",
+        population=tongue.number(facts.population),
+        date=facts.date,
+        speeds=say_speeds(facts, tongue),
+    )
+    yield from _texts(speeds)
+
+
+def _gaps(facts: Facts, tongue: Tongue, districts: Sheet) -> Iterator[BriefBlock]:
+    named, worst = named_districts(facts), worst_districts(facts)
+    if named.empty:
+        yield from _texts(tongue("brief_no_districts", uncovered=tongue.number(facts.totals["uncovered"])))
+    elif worst.empty:
+        yield from _texts(tongue("no_districts"))
+    else:
+        shown = worst.head(_MOST_ROWS["districts"])
+        yield from _texts(_say_gaps(facts, tongue, named, shown))
+        columns = "district population covered covered_share uncovered unreached"
+        yield from _table(facts, tongue, replace(districts, frame=shown).only(*columns.split()), len(worst))
+
+
+def _say_gaps(facts: Facts, tongue: Tongue, named: pd.DataFrame, shown: pd.DataFrame) -> str:
+    lived_in = named[named["population"] > 0]
+    lowest = lived_in.sort_values("covered_share", kind="stable").iloc[0]
+    people, uncovered = float(shown["uncovered"].sum()), facts.totals["uncovered"]
+    return tongue(
+        "brief_gaps_text",
+        here=len(worst_districts(facts)),
+        districts=len(named),
+        people=tongue.number(people),
+        uncovered=tongue.number(uncovered),
+        part=tongue.percent(people, uncovered),
+        district=lowest["district"],
+        covered=tongue.number(lowest["covered"]),
+        population=tongue.number(lowest["population"]),
+        share=tongue.percent(lowest["covered"], lowest["population"]),
+    )
+
+
+def _proposal(facts: Facts, tongue: Tongue, sites: Sheet) -> Iterator[BriefBlock]:
+    held = "" if facts.held is None else say_instead(facts.held, tongue)
+    told = tongue("brief_no_proposal") if facts.proposal is None else say_proposal(facts, tongue, say_proof_plainly)
+    yield from _texts(told, held, most=_PROPOSAL)
+    if len(sites.frame):
+        columns = "rank name kind cost gain_people covered_people covered_share"
+        shown = sites.only(*columns.split(), rows=_MOST_ROWS["proposal"])
+        yield from _table(facts, tongue, shown, len(sites.frame), "note_proposal")
+    if facts.totals["uncovered"] > 0:
+        yield BriefBlock(kind="head", words=tongue("brief_blackspots"))
+        yield BriefBlock(kind="numbers", points=_fitting(say_blackspots(facts, tongue)))
+
+
+def _basis(facts: Facts, tongue: Tongue) -> Iterator[BriefBlock]:
+    rests = tongue("brief_rests", date=facts.date, version=facts.version, files=len(facts.inputs))
+    sources = tongue("data_from", sources="; ".join(facts.sources)) if facts.sources else ""
+    told = [rests, sources, tongue("method_people"), _say_sure(facts, tongue), _say_findings(facts, tongue)]
+    yield BriefBlock(kind="points", points=_fitting(told))
+    yield BriefBlock(kind="head", words=tongue("brief_unknown"))
+    yield BriefBlock(kind="points", points=_fitting(say_limits(tongue, _LIMITS)))
+
+
+def _say_sure(facts: Facts, tongue: Tongue) -> str:
+    """Return how sure the headline is: its bar, or without one what other conditions would make of it."""
+    if facts.sure is not None:
+        return say_sureness(facts.sure, facts.totals["covered_share"], tongue)
+    if not facts.population > 0:
+        return ""
+    covered = facts.sensitivity["covered"]
+    low, high = (tongue.percent(end, facts.population) for end in (covered.min(), covered.max()))
+    return tongue("brief_unsure", low=low, high=high, population=tongue.number(facts.population))
+
+
+def _say_findings(facts: Facts, tongue: Tongue) -> str:
+    """Return how many findings on the inputs need a look, and which of them is worth most."""
+    looks = facts.quality[facts.quality["look"].astype(bool)]
+    rows = merge_by_code(looks).astype({"points_of_coverage": float}).to_dict("records") if len(looks) else []
+    code, points = next(((row["code"], tongue.points(row["points_of_coverage"])) for row in rows), ("", NOTHING))
+    if points in (NOTHING, tongue.points(0.0)):
+        return tongue("brief_findings_plain", warnings=len(looks))
+    return tongue("brief_findings", warnings=len(looks), finding=tongue.or_else(f"finding_{code}", code), points=points)
+
+
+def _table(facts: Facts, tongue: Tongue, sheet: Sheet, whole: int, note: str = "note_rule") -> Iterator[BriefBlock]:
+    """Yield a table and its note: the rule, the speed, the date, whose shares they are, and how many rows it lacks."""
+    yield BriefBlock(kind="table", table=view_table(sheet, Voice((tongue,))))
+    more = tongue("more_rows", more=whole - len(sheet.frame)) if whole > len(sheet.frame) else ""
+    told = [say_conditions(facts, tongue, note), more]
+    yield BriefBlock(kind="note", words=shortened(" ".join(words for words in told if words), _NOTE))
+
+
+def _texts(*said: str, most: int = _TEXT) -> Iterator[BriefBlock]:
+    yield from (BriefBlock(kind="text", words=words) for words in _fitting(said, most))
+
+
+def _fitting(said: Iterable[str], most: int = _TEXT) -> tuple[str, ...]:
+    """Return the sentences that say something, each as long as there is room."""
+    return tuple(shortened(visible(words), most) for words in said if words)
