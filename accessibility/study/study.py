@@ -446,8 +446,8 @@ class Study(Frozen):
         pandas.DataFrame
             One row per change, each tried alone against today: ``action`` (``open``, ``close`` or ``swap``), ``site``,
             ``instead_of`` (with `pairs`), ``name``, ``kind``, ``gained``, ``lost`` and ``change`` (people), ``covered``
-            (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening. They are the figures of `coverage` of
-            the same scenario.
+            (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening; ``served``, ``served_change`` where
+            sites have a capacity. They are the figures of `coverage` of the same scenario.
 
         Raises
         ------

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.whatif.comparison import served_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
     import pandas as pd
 
+    from accessibility.measures.coverage import Coverage
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
 
@@ -22,6 +24,7 @@ _COLUMNS = (
     *("action", "site", "instead_of", "name", "kind"),
     *("gained", "lost", "change", "covered", "covered_share", "cost"),
 )
+_SERVED = ("served", "served_change")
 _PARTS = 100  # of the changes: no worker waits long for the last, and a bar moves
 
 
@@ -72,7 +75,9 @@ def rank_changes(
     pandas.DataFrame
         One row per change: ``action``, ``site``, ``instead_of``, ``name``, ``kind``, ``gained``, ``lost`` and
         ``change`` (people), ``covered`` (people) and ``covered_share`` (0 to 1) after it, ``cost`` of opening. Of equal
-        change the cheaper comes first, then the earlier.
+        change the cheaper comes first, then the earlier. Where sites have a capacity also ``served`` and
+        ``served_change``, covered people who find room then, and how many more they are; each such row measures the
+        whole coverage anew.
 
     Raises
     ------
@@ -85,7 +90,8 @@ def rank_changes(
         msg = f"workers is {workers}; expected 1 or more threads"
         raise InputError(msg)
     rows = [row for part in _tried(begin, changes, workers, progress=progress) for row in part]
-    found = pd.DataFrame(rows, columns=list(_COLUMNS))
+    has_capacity = bool(rows) and len(rows[0]) > len(_COLUMNS)
+    found = pd.DataFrame(rows, columns=[*_COLUMNS, *(_SERVED if has_capacity else ())])
     order = np.lexsort((found["cost"].to_numpy(float), -found["change"].to_numpy(float)))
     return found.iloc[order].reset_index(drop=True)
 
@@ -127,6 +133,7 @@ def _row(trial: Trial, change: Attempt) -> tuple[Any, ...]:
     """Return what a change brings; the trial is left as it was."""
     begun, before = trial.steps, trial.baseline.coverage
     gained, lost = trial.follow(change.scenario).change_in_people()
+    served = _served(before, trial.coverage()) if before.sites.has_capacity else ()
     while trial.steps > begun:
         trial.undo()
     site, added = change.closed if change.site is None else change.site, change.scenario.added
@@ -138,4 +145,10 @@ def _row(trial: Trial, change: Attempt) -> tuple[Any, ...]:
     told = (change.action, site, change.closed if change.action == "swap" else None, name, kind)
     covered = before.covered_people + gained - lost
     share = covered / before.population if before.population > 0 else float("nan")
-    return (*told, gained, lost, gained - lost, covered, share, 0.0 if change.site is None else cost)
+    return (*told, gained, lost, gained - lost, covered, share, 0.0 if change.site is None else cost, *served)
+
+
+def _served(before: Coverage, after: Coverage) -> tuple[float, float]:
+    """Return who of the covered finds room after a change, and how many more than before."""
+    then = float(served_of(after).sum())
+    return then, then - float(served_of(before).sum())

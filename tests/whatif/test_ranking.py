@@ -131,6 +131,26 @@ def test_of_two_that_bring_as_much_the_cheaper_comes_first() -> None:
     assert ranked["change"].tolist() == [4, 2, 2, -1]
 
 
+def test_sites_with_a_capacity_are_ranked_with_who_is_served() -> None:
+    """Ten people at each kilometre: O0 has room for four of its ten, the bank beside it for three more."""
+    at = worlds.outlets([(0, 0), (100, 0), (3_000, 0)])
+    sites = replace(at, kind=["outlet", "bank", "bank"], open=[True, False, False], capacity=[4, 3, 9])  # type: ignore[arg-type]
+    homes = worlds.people([(0, 0), (100, 0), (3_000, 0)], [10, 10, 10])
+    study = Study.of(worlds.line(), homes, sites)
+    ranked = study.rank(close=["O0"], open=["O1", "O2"])
+    assert list(ranked.columns) == [*COLUMNS, "served", "served_change"]
+    # today 4 of 20; with O2 9 of its 10 more; with O1 each of the two serves those who have it nearest
+    assert ranked[["site", "change", "served", "served_change"]].to_numpy().tolist() == [
+        ["O2", 10.0, 13.0, 9.0],
+        ["O1", 0.0, 7.0, 3.0],
+        ["O0", -20.0, 0.0, -4.0],
+    ]
+    for row in ranked.to_dict("records"):
+        opens = row["action"] == "open"
+        then = study.coverage(study.plan_scenario([row["site"]] if opens else [], [] if opens else [row["site"]]))
+        assert then.service is None or row["served"] == then.service.served_people
+
+
 def test_nothing_to_change_is_an_empty_table() -> None:
     ranked = Study.of(worlds.line(), worlds.people([(0, 0)]), worlds.outlets([(0, 0)])).rank(close=[])
     assert list(ranked.columns) == COLUMNS
