@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import absent
 from accessibility.standards import CM_PER_M, MS_PER_S, Rule
 from accessibility.streets import search
+from accessibility.streets.search.elimination import by_node
 from accessibility.streets.snapping import NOWHERE
 
 if TYPE_CHECKING:
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.sites import Sites
     from accessibility.streets.network import Network
+    from accessibility.streets.search.packing import Arcs
+    from accessibility.streets.snapping import Positions
 
     Along = Literal["walk", "network"]
 
+_OTHER: dict[str, Along] = {"walk": "network", "network": "walk"}
 _SCALE: dict[str, int] = {"walk": MS_PER_S, "network": CM_PER_M}
 _FIRST: dict[str, int] = {"walk": 900 * MS_PER_S, "network": 1_000 * CM_PER_M}
 _WIDER = 4  # times as far, where something is still missing
 _LONGER = 2  # the same of pairs whose other measure is known: of stairs alone, say
 _FARTHEST = int(search.UNREACHED) - 1
-_32 = np.uint64(32)
 
 
 @checked
@@ -225,48 +228,71 @@ def trace_travel(coverage: Coverage, network: Network, travel: Travel) -> Travel
     if travel.by is not None:
         labels = categories(sites, travel.by)
         chosen = [wanted & (labels == label) for label in dict.fromkeys(labels.tolist()) if label is not None]
-    found = [_select(survey, here, travel) for here in chosen]
-    keys, cost = (np.concatenate([part[i] for part in found] or [np.empty(0, np.int64)]) for i in (0, 1))
-    cost = cost.astype(np.int64)
-    if len(found) > 1:  # each part is sorted
-        order = np.argsort(keys)
-        keys, cost = keys[order], cost[order]
-    other: Along = "network" if travel.measure == "walk" else "walk"
-    site, demand = np.divmod(keys, max(survey.count, 1))
-    also = survey.along(other, keys, (site, demand), cost)
+    ways = _Ways.joined([_select(survey, here, travel) for here in chosen])
+    other = _OTHER[travel.measure]
+    also = survey.along(other, ways, ways.cost, ways.also)
     figures = {
-        travel.measure: cost / _SCALE[travel.measure],
+        travel.measure: ways.cost / _SCALE[travel.measure],
         other: np.where(also < 0, np.nan, also / _SCALE[other]),
     }
-    order = _nearest_first(demand, cost)
+    order = _nearest_first(ways, survey.count)
     return TravelTable(
-        demand=demand[order], site=site[order], walk_s=figures["walk"][order], metres=figures["network"][order]
+        demand=ways.demand[order],
+        site=ways.site[order],
+        walk_s=figures["walk"][order],
+        metres=figures["network"][order],
     )
 
 
-def _nearest_first(demand: NDArray[np.int64], cost: NDArray[np.int64]) -> NDArray[np.intp]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ways:
+    """Pairs in the order of their sites, what the way costs by one measure and, if known, by the other; else -1."""
+
+    site: NDArray[np.int64]
+    demand: NDArray[np.int64]
+    cost: NDArray[np.int64]
+    also: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: list[_Ways]) -> _Ways:
+        """Return the pairs of all parts."""
+        if len(parts) == 1:
+            return parts[0]
+        site = np.concatenate([part.site for part in parts] or [np.empty(0, np.int64)])
+        whole = {"site": site}
+        for name in ("demand", "cost", "also"):
+            whole[name] = np.concatenate([getattr(part, name) for part in parts] or [np.empty(0, np.int64)])
+        return cls(**whole).take(np.argsort(site, kind="stable"))
+
+    def take(self, rows: NDArray[np.intp]) -> _Ways:
+        """Return some of the pairs."""
+        return _Ways(site=self.site[rows], demand=self.demand[rows], cost=self.cost[rows], also=self.also[rows])
+
+
+def _nearest_first(ways: _Ways, people: int) -> NDArray[np.int64]:
     """Return the order by demand point, then cost; of two as near, as they stand: by site."""
-    return np.argsort((demand.astype(np.uint64) << _32) | cost.astype(np.uint64), kind="stable")
+    rows = np.arange(len(ways.site), dtype=np.uint64)
+    grouped = by_node(ways.demand.astype(np.uint32), rows, people)[1].astype(np.int64)
+    # Each group is short, and stands where it belongs: a sort that merges runs has little left to do.
+    order = np.argsort(((ways.demand << 32) | ways.cost)[grouped], kind="stable")
+    return grouped[order]
 
 
-def _select(survey: _Survey, sites: NDArray[np.bool_], travel: Travel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return keys and costs of the pairs that are asked for, of some sites."""
+def _select(survey: _Survey, sites: NDArray[np.bool_], travel: Travel) -> _Ways:
+    """Return the pairs that are asked for, of some sites."""
     if travel.limit is None:
-        keys, cost = survey.widening(travel.measure, sites, travel.nearest or 0)
+        ways = survey.widening(travel.measure, sites, travel.nearest or 0)
     else:
-        limit = min(travel.limit.cutoff, _FARTHEST)
         bounded: Along = "walk" if travel.limit.measure == "walk" else "network"
-        keys, cost = survey.within(bounded, sites, np.full(survey.count, limit, np.int64))
+        ways = survey.reached(bounded, sites, min(travel.limit.cutoff, _FARTHEST))
         if bounded != travel.measure:
-            cost = survey.along(travel.measure, keys, np.divmod(keys, max(survey.count, 1)), cost)
+            ways = replace(ways, cost=survey.along(travel.measure, ways, ways.cost, ways.also), also=ways.cost)
     if travel.nearest is None:
-        return keys, cost
-    demand = keys % max(survey.count, 1)
-    order = _nearest_first(demand, cost)
-    ranked = demand[order]
+        return ways
+    order = _nearest_first(ways, survey.count)
+    ranked = ways.demand[order]
     place = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
-    kept = np.sort(order[place < travel.nearest])
-    return keys[kept], cost[kept]
+    return ways.take(np.sort(order[place < travel.nearest]))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -281,24 +307,68 @@ class _Survey:
         """How many demand points there are."""
         return len(self.coverage.demand)
 
+    def arcs(self, measure: Along) -> Arcs:
+        """Return the streets by a measure."""
+        walker = self.coverage.walker
+        return self.network.packed.arcs(walker if measure == "walk" else None, open_compounds=walker.open_compounds)
+
+    def stops(self, measure: Along, at: Positions, these: NDArray[np.bool_] | None = None) -> search.Stops:
+        """Return people or sites on the streets by a measure, all but these nowhere."""
+        walker = self.coverage.walker
+        stops = at.stops(walker.leg_ms_per_m if measure == "walk" else walker.leg_cm_per_m)
+        edge = stops.edge if these is None else np.where(these, stops.edge, np.int32(NOWHERE))
+        return search.Stops(edge=edge, fraction=stops.fraction, leg=stops.leg)
+
+    def per(self, measure: Along) -> float:
+        """Return what a unit of the other measure costs by one, on the flat."""
+        per = self.coverage.walker.speed_m_s * CM_PER_M / MS_PER_S
+        return per if measure == "network" else 1 / per
+
+    def crowd(self, measures: tuple[Along, Along]) -> search.Attached:
+        """Return everybody by two measures, attached once for all that is asked."""
+        snapped, arcs = self.coverage.snapped, (self.arcs(measures[0]), self.arcs(measures[1]))
+
+        def attached() -> search.Attached:
+            return search.Attached.of(
+                arcs, (self.stops(measures[0], snapped.demand), self.stops(measures[1], snapped.demand))
+            )
+
+        return snapped.known.get(("crowd", self.coverage.walker, *arcs), attached)  # type: ignore[no-any-return]
+
+    def reached(self, measure: Along, sites: NDArray[np.bool_], limit: int) -> _Ways:
+        """Return all pairs of some sites within a limit, with what the other measure says where that is at hand."""
+        other, there = _OTHER[measure], self.coverage.snapped.sites
+        crowd = self.crowd((measure, other))
+        at = (self.stops(measure, there, sites), self.stops(other, there, sites))
+        # What the way costs on the flat, a little more, and what access legs cost more than streets do.
+        per, legs = self.per(other), ((at[0].leg, at[1].leg), crowd.on_edge[3:])
+        more = sum(float((there - per * here).max(initial=0.0)) for here, there in legs)
+        limits = (limit, min(int(limit * per * 1.02 + more) + 100, _FARTHEST))
+        if not crowd.is_near(at[0], limits):
+            return self.ways(*self.within(measure, sites, np.full(self.count, limit, np.int64)))
+        start, person, cost, also = search.catchments_by_both(crowd, at, limits)
+        known = np.where(also == search.UNKNOWN, -1, also.astype(np.int64))
+        site = np.repeat(np.arange(len(sites), dtype=np.int64), np.diff(start))
+        return _Ways(site=site, demand=person.astype(np.int64), cost=cost.astype(np.int64), also=known)
+
+    def ways(self, keys: NDArray[np.int64], cost: NDArray[np.int64]) -> _Ways:
+        """Return pairs of which the other measure knows nothing yet."""
+        site, demand = np.divmod(keys, max(self.count, 1))
+        return _Ways(site=site, demand=demand, cost=cost.astype(np.int64), also=np.full(len(keys), -1, np.int64))
+
     def within(
         self, measure: Along, sites: NDArray[np.bool_], cutoff: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the keys and costs of all pairs of some sites within the cutoff of each point; below 0 it has none."""
-        walker, snapped = self.coverage.walker, self.coverage.snapped
-        per_m = walker.leg_ms_per_m if measure == "walk" else walker.leg_cm_per_m
-        arcs = self.network.packed.arcs(walker if measure == "walk" else None, open_compounds=walker.open_compounds)
-        people, there = (
-            _standing(snapped.demand.stops(per_m), cutoff >= 0),
-            _standing(snapped.sites.stops(per_m), sites),
+        snapped = self.coverage.snapped
+        people, there = self.stops(measure, snapped.demand, cutoff >= 0), self.stops(measure, snapped.sites, sites)
+        start, person, cost = search.catchments(
+            self.arcs(measure), there, people, np.maximum(cutoff, 0).astype(np.uint32)
         )
-        start, person, cost = search.catchments(arcs, there, people, np.maximum(cutoff, 0).astype(np.uint32))
         site = np.repeat(np.arange(len(sites), dtype=np.int64), np.diff(start))
         return site * self.count + person, cost.astype(np.int64)
 
-    def widening(
-        self, measure: Along, sites: NDArray[np.bool_], least: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def widening(self, measure: Along, sites: NDArray[np.bool_], least: int) -> _Ways:
         """Return pairs among which are the `least` nearest of some sites of every point that reaches so many."""
         on_streets = self.coverage.snapped.sites.snapped
         reachable = self._within_reach(sites & on_streets)
@@ -314,7 +384,7 @@ class _Survey:
             cutoff = np.where(done, -1, np.minimum(cutoff * _WIDER, _FARTHEST))
         key, cost = (np.concatenate(part or [np.empty(0, np.int64)]) for part in (keys, costs))
         order = np.argsort(key)
-        return key[order], cost[order]
+        return self.ways(key[order], cost[order])
 
     def _within_reach(self, sites: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return how many of some sites stand on the streets that hang together with those of each demand point."""
@@ -327,34 +397,30 @@ class _Survey:
         return found
 
     def along(
-        self,
-        measure: Along,
-        keys: NDArray[np.int64],
-        pairs: tuple[NDArray[np.int64], NDArray[np.int64]],
-        known: NDArray[np.int64],
+        self, measure: Along, ways: _Ways, cost: NDArray[np.int64], known: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return the cost of pairs by a measure, where that by the other is known; -1 without a way."""
-        found, (site, demand) = np.full(len(keys), -1, np.int64), pairs
-        # What the way costs on the flat, and a little more: one search is enough but where it climbs much.
-        per = self.coverage.walker.speed_m_s * CM_PER_M / MS_PER_S
+        """Return the cost of pairs by a measure, where that by the other is told; -1 without a way."""
+        rows = np.flatnonzero(known < 0)
+        keys = ways.site[rows] * self.count + ways.demand[rows]
+        order = np.argsort(keys)
+        rows, keys = rows[order], keys[order]
+        site, demand, found = ways.site[rows], ways.demand[rows], np.full(len(rows), -1, np.int64)
+        # What the way costs on the flat, and a little more: one search is enough but where it climbs much. Where others
+        # are known, the rest was looked for there.
+        farther = self.per(measure) * (_LONGER if len(rows) < len(known) else 1.05)
         cutoff = np.full(self.count, -1, np.int64)
-        np.maximum.at(
-            cutoff, demand, (known * (per if measure == "network" else 1 / per) * 1.05).astype(np.int64) + 100
-        )
+        np.maximum.at(cutoff, demand, (cost[rows] * farther).astype(np.int64) + 100)
         cutoff = np.minimum(cutoff, _FARTHEST)
         while (missing := found < 0).any():
             left = np.zeros(self.count, np.bool_)
             left[demand[missing]] = True
             sites = np.zeros(len(self.coverage.sites), np.bool_)
             sites[site[missing]] = True
-            key, cost = self.within(measure, sites, np.where(left, cutoff, -1))
-            search.fill_in(found, keys, key, cost)
+            key, reached = self.within(measure, sites, np.where(left, cutoff, -1))
+            search.fill_in(found, keys, key, reached)
             if (cutoff[left] >= _FARTHEST).all():
                 break
             cutoff = np.minimum(cutoff * _LONGER, _FARTHEST)
-        return found
-
-
-def _standing(stops: search.Stops, these: NDArray[np.bool_]) -> search.Stops:
-    """Return the stops, all but these nowhere."""
-    return search.Stops(edge=np.where(these, stops.edge, np.int32(NOWHERE)), fraction=stops.fraction, leg=stops.leg)
+        whole = known.copy()
+        whole[rows] = found
+        return whole

@@ -65,6 +65,56 @@ def test_many_sites_searched_together_equal_each_alone(world: World, data: st.Da
         assert others.tolist() == part.tolist() * 30
 
 
+def by_both(arcs: Any, places: Any, limits: tuple[int, int]) -> list[dict[int, list[int]]]:
+    """Return, by site, what the way of each person costs by two measures, searched in one pass."""
+    people, sites = places
+    start, *pairs = search.catchments_by_both(search.Attached.of(arcs, (people, people)), (sites, sites), limits)
+    rows = list(zip(*(part.tolist() for part in pairs), strict=True))
+    return [{person: costs for person, *costs in rows[a:b]} for a, b in pairwise(start.tolist())]
+
+
+@settings(max_examples=80, deadline=None)
+@given(worlds(), st.tuples(*[st.integers(0, 100) | st.integers(0, 20_000)] * 2), st.data())
+def test_one_pass_by_two_measures_equals_networkx_by_each(world: World, limits: Any, data: st.DataObject) -> None:
+    """Whatever the other measure says: it need not be alike."""
+    several = len(world.edges)
+    cost = data.draw(st.lists(st.integers(0, 9_000), min_size=2 * several, max_size=2 * several))
+    against = [int(IMPASSABLE) if a == IMPASSABLE else b for a, b in zip(world.against, cost[several:], strict=True)]
+    other = replace(world, along=cost[:several], against=against)
+    arcs = tuple(build_arcs(world.network, of.impedance) for of in (world, other))
+    found = by_both(arcs, (stops(world.people), stops(world.sites)), limits)
+    for site, people in zip(world.sites, found, strict=True):
+        pairs = zip(*(oracle(replace(of, sites=[site])) for of in (world, other)), strict=True)
+        ways = {i: [a[0], b[0]] for i, (a, b) in enumerate(pairs) if a and b and a[0] <= limits[0]}
+        assert people == {i: [a, b if b <= limits[1] else int(search.UNKNOWN)] for i, (a, b) in ways.items()}
+
+
+def test_one_pass_by_two_measures_equals_two_passes_where_many_junctions_wait() -> None:
+    at, rng = np.arange(1_600).reshape(40, 40), np.random.default_rng(5)
+    streets = np.concatenate(
+        [np.stack(pair, -1).reshape(-1, 2) for pair in ((at[1:], at[:-1]), (at[:, 1:], at[:, :-1]))]
+    )
+    xy, length = np.stack(np.divmod(np.arange(1_600), 40), -1) * 100.0, rng.uniform(100, 180, (2, len(streets)))
+    costs = [Network(node_xy=xy, edges=streets, length_m=m, crs=CRS.from_epsg(32649)) for m in length]
+    arcs = tuple(build_arcs(town, town.impedance()) for town in costs)
+    people, sites = (
+        stops([(edge, 0.3, 7) for edge in range(0, len(streets), 3)]),
+        stops([(9, 0.5, 0), (1_400, 0.2, 90)]),
+    )
+    limits = (250_000, 220_000)
+    first, second = (
+        search.catchments(of, sites, people, np.full(len(people.edge), most, np.uint32))
+        for of, most in zip(arcs, limits, strict=True)
+    )
+    for s, found in enumerate(by_both(arcs, (people, sites), limits)):
+        near, known = (
+            dict(zip(*(part[start[s] : start[s + 1]].tolist() for part in pairs), strict=True))
+            for start, *pairs in (first, second)
+        )
+        assert found == {i: [cost, known.get(i, int(search.UNKNOWN))] for i, cost in near.items()}
+        assert 100 < len(set(near) & set(known)) < len(near) < len(people.edge)
+
+
 def test_junctions_are_eliminated_for_many_far_searches_alone() -> None:
     at = np.arange(900).reshape(30, 30)
     streets = np.concatenate(

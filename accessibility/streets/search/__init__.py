@@ -32,6 +32,7 @@ A straight road of 1 km, a site at each end, people at 400 m and at 900 m. The o
 
 from __future__ import annotations
 
+from accessibility.streets.search.both import UNKNOWN, Attached, catchments_by_both
 from accessibility.streets.search.bounded import catchments, fill_in
 from accessibility.streets.search.multisource import nearest
 from accessibility.streets.search.stops import UNREACHED, Stops, read_labels, split_labels
@@ -47,11 +48,14 @@ from accessibility.streets.search.updates import (
 )
 
 __all__ = [
+    "UNKNOWN",
     "UNREACHED",
+    "Attached",
     "Change",
     "Standing",
     "Stops",
     "catchments",
+    "catchments_by_both",
     "close_site",
     "drop_sites",
     "fill_in",

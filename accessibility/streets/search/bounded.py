@@ -27,8 +27,8 @@ _32 = np.uint64(32)
 _0 = np.uint64(0)
 _1 = np.uint64(1)
 _FAR = np.uint32(0xFFFF_FFFF)
-_BATCH = 256  # sites a thread takes at a time
-_ROOM = 32  # entries of the queue to begin with
+BATCH = 256  # sites a thread takes at a time
+ROOM = 32  # entries of the queue to begin with
 _TRIED = 4  # sites that tell how large a ball is
 _LADDER = 20  # nodes touched in the time that it takes to eliminate one
 
@@ -65,24 +65,39 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     ([0, 1, 2], [0, 1], [400000, 100000])
     """
     cutoff = np.minimum(cutoff, UNREACHED - np.uint32(1)).astype(np.uint32)
-    rows = _along_the_curve(arcs, people)
+    rows = along_the_curve(arcs, people)
     here = Stops(edge=people.edge[rows], fraction=people.fraction[rows], leg=people.leg[rows])
-    wanted = (_first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
+    wanted = (first_on_edge(here, len(arcs.home)), here.edge, here.fraction, here.leg, cutoff[rows], rows)
     asked = _Asked(arcs=arcs, sites=sites, attached=attach(arcs, here), wanted=wanted)
-    order = _along_the_curve(arcs, sites)
+    order = along_the_curve(arcs, sites)
     tried, parts = order[:0], []
-    if asked.is_far(len(order), (int(cutoff.max(initial=0)) // max(arcs.typical_arc, 1)) ** 2):
+    if is_far(arcs, len(rows), len(order), guessed(arcs, int(cutoff.max(initial=0)))):
         tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED]
         parts, order = [asked.trace(tried)], order[~np.isin(order, tried)]
-    far = len(tried) > 0 and asked.is_far(len(order), parts[0].touched / len(tried))
-    size, search = (LANES, asked.spread) if far else (_BATCH, asked.trace)
+    far = len(tried) > 0 and is_far(arcs, len(rows), len(order), parts[0].touched / len(tried))
+    size, search = (LANES, asked.spread) if far else (BATCH, asked.trace)
     batches = [order[at : at + size] for at in range(0, len(order), size)]
     with ThreadPoolExecutor(max_workers=max(1, min(nb.get_num_threads(), len(batches)))) as pool:
-        return _by_site(len(sites.edge), [*parts, *pool.map(search, batches)])
+        return by_site(len(sites.edge), [*parts, *pool.map(search, batches)])
+
+
+def guessed(arcs: Arcs, limit: int) -> int:
+    """Return about how many nodes a bounded search touches."""
+    return (limit // max(arcs.typical_arc, 1)) ** 2
+
+
+def is_far(arcs: Arcs, people: int, left: int, touched: float) -> bool:
+    """Return whether so many sites are searched sooner over all of the network than each over a ball of nodes.
+
+    Counted in nodes that a bounded search touches, so that the answer hangs on no clock.
+    """
+    saved = min(touched, len(arcs)) - (len(arcs) + people) / LANES
+    built = "ladder" in arcs.__dict__
+    return left * saved > (0 if built else _LADDER * len(arcs))
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
+class Found:
     """Of some sites how many people each reaches, ``person << 32 | cost`` of these, and how many nodes were touched."""
 
     sites: NDArray[np.int64]
@@ -114,16 +129,7 @@ class _Asked:
         """Return where some sites stand, and their access legs."""
         return self.sites.edge[batch], self.sites.fraction[batch], self.sites.leg[batch]
 
-    def is_far(self, left: int, touched: float) -> bool:
-        """Return whether so many sites are searched sooner over all of the network than each over a ball of nodes.
-
-        Counted in nodes that a bounded search touches, so that the answer hangs on no clock.
-        """
-        saved = min(touched, len(self.arcs)) - (len(self.arcs) + len(self.wanted[4])) / LANES
-        built = "ladder" in self.arcs.__dict__
-        return left * saved > (0 if built else _LADDER * len(self.arcs))
-
-    def trace(self, batch: NDArray[np.int64]) -> _Found:
+    def trace(self, batch: NDArray[np.int64]) -> Found:
         """Search from each of some sites as far as people go."""
         arcs, limit = self.arcs, int(self.wanted[4].max(initial=0))
         shift, ring = _buckets(arcs, limit)
@@ -138,9 +144,9 @@ class _Asked:
         found = found[:total].copy()
         for first, last in pairwise(np.concatenate([[0], np.cumsum(count)]).tolist()):
             found[first:last].sort()
-        return _Found(batch, count, found, int(touched))
+        return Found(batch, count, found, int(touched))
 
-    def spread(self, batch: NDArray[np.int64]) -> _Found:
+    def spread(self, batch: NDArray[np.int64]) -> Found:
         """Search from some sites together, everywhere."""
         ladder, street = self.arcs.ladder, self.arcs.street[self.sites.edge[batch]]
         cutoff, rows = self.wanted[4:]
@@ -152,17 +158,17 @@ class _Asked:
         _walk_straight(self.costs, self.wanted, self.at(batch), near)
         found = np.empty((LANES, len(rows) + 1), np.uint64)
         count = within(near, self.ascending, rows, cutoff, found)[: len(batch)]
-        return _Found(batch, count, np.concatenate([found[lane, :several] for lane, several in enumerate(count)]))
+        return Found(batch, count, np.concatenate([found[lane, :several] for lane, several in enumerate(count)]))
 
 
-def _along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
+def along_the_curve(arcs: Arcs, stops: Stops) -> NDArray[np.int64]:
     """Return the rows of those who stand somewhere, neighbours after each other: they share what is in the cache."""
     on = np.flatnonzero(stops.edge >= 0)
     key = (arcs.edge_place[stops.edge[on]].astype(np.uint64) << _32) | on.astype(np.uint64)
     return (np.sort(key) & LOW).astype(np.int64)
 
 
-def _first_on_edge(stops: Stops, edges: int) -> NDArray[np.uint32]:
+def first_on_edge(stops: Stops, edges: int) -> NDArray[np.uint32]:
     """Return the first row of each edge, past the end where nobody is; rows of one edge stand together."""
     first = np.full(edges, len(stops.edge), np.uint32)
     first[stops.edge[::-1]] = np.arange(len(stops.edge), dtype=np.uint32)[::-1]
@@ -208,7 +214,7 @@ def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:
     return np.uint64(shift), np.uint64(1 << ((min(arcs.longest_arc, limit) >> shift) + 2).bit_length())
 
 
-def _by_site(sites: int, parts: list[_Found]) -> Pairs:
+def by_site(sites: int, parts: list[Found]) -> Pairs:
     """Return the pairs of all parts in the order of the sites."""
     count = np.zeros(sites, np.int64)
     for found in parts:
@@ -249,7 +255,7 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
     at_node, wanted = people
     (reached, touched), (near, met), head = marks
     beyond = np.uint32(bounds[0] + _1)
-    count, room = sites[3], _ROOM
+    count, room = sites[3], ROOM
     queue = (head, np.empty(room, np.uint64), np.empty(room, np.uint32))
     found = np.empty(4096, np.uint64)
     total, everywhere = 0, _0
