@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import threading
 import time
@@ -14,6 +15,7 @@ import pytest
 from browsing import launched, shower
 from hypothesis import settings
 from osmfiles import node, relation, way, write_osm
+from pyproj import CRS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -43,6 +45,24 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 ROOT = Path(__file__).parents[1]
 REAL_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_system_looked_up_once() -> Iterator[None]:
+    """Keep what PROJ makes of the system of a GeoParquet file: to look it up takes longer than to read the file."""
+    known: dict[str, CRS] = {}
+    look_up = CRS.from_user_input
+
+    def keep(value: Any, **more: Any) -> CRS:
+        if not isinstance(value, dict) or more:
+            return look_up(value, **more)
+        said = json.dumps(value, sort_keys=True)
+        known[said] = known.get(said) or look_up(value)
+        return known[said]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(CRS, "from_user_input", keep)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
