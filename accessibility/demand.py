@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from accessibility.standards import Measure, Standard
 
 
+_MOST_EXACT = 2.0**53  # up to here every whole number is told from the next
+
+
 @checked
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Demand(Frozen):
@@ -285,6 +288,11 @@ class Demand(Frozen):
         return Named({name: self.setting == name for name in self.settings})
 
     @cached_property
+    def whole(self) -> bool:
+        """Whether the people are whole numbers, which add up to the same in any order."""
+        return bool((self.population == np.floor(self.population)).all() and self.population.sum() < _MOST_EXACT)
+
+    @cached_property
     def lonlat(self) -> NDArray[np.float64]:
         """``(n, 2)`` degrees, WGS 84; NaN for people without a place on Earth."""
         found = transform(self.xy, self.crs, WGS84)
@@ -409,18 +417,24 @@ class Demand(Frozen):
         >>> people.keyed(pd.Series({"b": "east", "a": "west"})).tolist()
         ['west', 'east']
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
+        ids = self._index
+        if series.index.equals(ids):
+            return series.set_axis(ids)
         if not series.index.is_unique:
             twice = series.index[series.index.duplicated()]
             msg = f"{name} names {len(twice)} demand ids more than once, first {twice[0]!r}; expected each once"
             raise InputError(msg)
-        ids = pd.Index(self.ids)
-        if len(ids) and not series.index.isin(ids).any():
+        if len(ids) and not (series.index.get_indexer(ids) >= 0).any():
             found = f"the first is {series.index[0]!r}" if len(series) else "it has none"
             msg = f"no key of {name} is a demand id ({found}); expected ids such as {self.ids[0]!r}"
             raise InputError(msg)
         return series.reindex(ids)
+
+    @cached_property
+    def _index(self) -> pd.Index[Any]:
+        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+        return pd.Index(self.ids)
 
     def to_crs(self, crs: CRS | str | int) -> Demand:
         """Return the same people in another coordinate system.

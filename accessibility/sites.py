@@ -201,6 +201,31 @@ class Sites(Frozen):
                 raise UnknownSiteError(msg)
         return np.array([row_of[site] for site in wanted], dtype=np.intp)
 
+    def counting(self, is_open: NDArray[np.bool_]) -> Sites:
+        """Return the same sites, of which others count; nothing else is looked at again.
+
+        Parameters
+        ----------
+        is_open
+            ``(n,)`` which count.
+
+        Returns
+        -------
+        Sites
+            One that shares the arrays.
+
+        Examples
+        --------
+        >>> sites.counting([False, True]).open.tolist()
+        [False, True]
+        """
+        found = object.__new__(type(self))
+        found.__dict__.update(self.__dict__)
+        counts = read_only(is_open, dtype=np.bool_, shape=(len(self),), name="sites open")
+        closed = read_only(self.closed & ~counts, dtype=np.bool_, shape=(len(self),), name="sites closed")
+        found.__dict__.update(open=counts, closed=closed)
+        return found
+
     def take(self, rows: NDArray[Any]) -> Sites:
         """Return some of the sites.
 

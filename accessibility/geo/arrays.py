@@ -23,7 +23,7 @@ class Frozen:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone."""
-        return {f.name: self.__dict__[f.name] for f in fields(self)} if is_dataclass(self) else self.__dict__
+        return {f.name: getattr(self, f.name) for f in fields(self)} if is_dataclass(self) else self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take the fields; numpy gives arrays back writeable."""

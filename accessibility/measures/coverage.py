@@ -37,6 +37,18 @@ if TYPE_CHECKING:
     from accessibility.streets.search.packing import Graph
 
 
+COLUMNS: dict[str, Any] = {
+    "nearest": np.int32,
+    "walk_s": np.float64,
+    "metres": np.float64,
+    "radius_m": np.float64,
+    "covered": np.bool_,
+    "covered_radius": np.bool_,
+    "unreached": np.bool_,
+}
+"""What a coverage says of each demand point."""
+
+
 class Host(Protocol):
     """What a coverage asks of the study it is of."""
 
@@ -114,16 +126,7 @@ class Coverage(Frozen):
     def __post_init__(self) -> None:
         """Copy the arrays and check that people add up."""
         n = len(self.demand)
-        kinds: dict[str, Any] = {
-            "nearest": np.int32,
-            "walk_s": np.float64,
-            "metres": np.float64,
-            "radius_m": np.float64,
-            "covered": np.bool_,
-            "covered_radius": np.bool_,
-            "unreached": np.bool_,
-        }
-        for name, dtype in kinds.items():
+        for name, dtype in COLUMNS.items():
             value = read_only(getattr(self, name), dtype=dtype, shape=(n,), name=f"coverage {name}")
             object.__setattr__(self, name, value)
         if (self.covered & self.unreached).any():
@@ -287,21 +290,11 @@ class Coverage(Frozen):
         >>> now.by(side)["covered"].to_dict()
         {'east': 0.0, 'west': 30.0}
         """
-        import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
-
         labels = self.labels(series)
-        people = self.demand.population
-        table = pd.DataFrame(
-            {
-                "population": people,
-                "covered": np.where(self.covered, people, 0.0),
-                "uncovered": np.where(self.covered, 0.0, people),
-                "unreached": np.where(self.unreached, people, 0.0),
-            }
+        code, parts = number_parts(labels.to_numpy())
+        found = tabulate_parts(
+            sum_parts(self.demand.population, self.covered, self.unreached, code), parts, labels.name
         )
-        found = table.groupby(labels.to_numpy(), dropna=False).sum()
-        found.insert(2, "covered_share", (found["covered"] / found["population"]).where(found["population"] > 0))
-        found.index.name = labels.name
         return found if self.service is None else self.service.beside(found, labels)
 
     def labels(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.Series[Any]:
@@ -566,32 +559,50 @@ def decide_coverage(
     demand: Demand, sites: Sites, nearest: Nearest, standard: Standard, walker: Walker, snapped: Snapped
 ) -> Coverage:
     """Return who is within the standard, where the nearest sites are known already."""
+    columns: dict[str, Any] = {**decide_people(demand.cutoffs(standard), nearest)}
+    return Coverage(demand=demand, sites=sites, standard=standard, walker=walker, snapped=snapped, **columns)
+
+
+def decide_people(cutoffs: Mapping[str, NDArray[np.int64]], nearest: Nearest) -> dict[str, NDArray[Any]]:
+    """Return the `COLUMNS` of some demand points, whose limits (`Demand.cutoffs`) and nearest sites these are."""
     figures = _figures(nearest)
-    cutoffs = demand.cutoffs(standard)
     covered, deciding = _decide(cutoffs, figures)
-    return Coverage(
-        demand=demand,
-        sites=sites,
-        standard=standard,
-        walker=walker,
-        nearest=deciding,
-        walk_s=figures["walk"][0],
-        metres=figures["network"][0],
-        radius_m=figures["radius"][0],
-        covered=covered,
-        covered_radius=_decide(_as_radius(cutoffs), figures)[0],
-        unreached=(figures["walk"][1] == NO_SITE) & ~covered,
-        snapped=snapped,
-    )
+    return {
+        "nearest": deciding,
+        "walk_s": figures["walk"][0],
+        "metres": figures["network"][0],
+        "radius_m": figures["radius"][0],
+        "covered": covered,
+        "covered_radius": _decide(_as_radius(cutoffs), figures)[0],
+        "unreached": (figures["walk"][1] == NO_SITE) & ~covered,
+    }
 
 
-def decide_people(
-    demand: Demand, people: NDArray[np.intp], nearest: Nearest, standard: Standard
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return ``walk_s`` and ``covered`` of some demand points, whose nearest sites these are; see `Coverage`."""
-    figures = _figures(nearest)
-    cutoffs = {measure: cutoff[people] for measure, cutoff in demand.cutoffs(standard).items()}
-    return figures["walk"][0], _decide(cutoffs, figures)[0]
+def number_parts(labels: NDArray[Any]) -> tuple[NDArray[np.intp], pd.Index[Any]]:
+    """Return the part that each demand point is in, as a number, and the labels by number; missing ones come last."""
+    import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
+
+    grouped = pd.Series(np.zeros(len(labels), np.bool_)).groupby(labels, dropna=False)
+    return np.asarray(grouped.ngroup(), dtype=np.intp), grouped.size().index
+
+
+def sum_parts(
+    people: NDArray[np.float64], covered: NDArray[np.bool_], unreached: NDArray[np.bool_], code: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Return the people of each part, those covered, not covered and unreached; ``(parts, 4)``, in the order of all."""
+    figures = (people, np.where(covered, people, 0.0), np.where(covered, 0.0, people), np.where(unreached, people, 0.0))
+    return np.column_stack([np.bincount(code, figure) for figure in figures]).astype(np.float64)
+
+
+def tabulate_parts(sums: NDArray[np.float64], labels: pd.Index[Any], name: Any) -> pd.DataFrame:
+    """Return the table of `Coverage.by` of the sums of `sum_parts`, but for who is served."""
+    import pandas as pd  # noqa: PLC0415
+
+    people, covered, uncovered, unreached = sums.T
+    share = np.divide(covered, people, out=np.full(len(sums), np.nan), where=people > 0)
+    columns = {"population": people, "covered": covered, "covered_share": share}
+    columns |= {"uncovered": uncovered, "unreached": unreached}
+    return pd.DataFrame(columns, index=labels.rename(name))
 
 
 def _figures(nearest: Nearest) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:

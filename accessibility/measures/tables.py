@@ -349,11 +349,14 @@ def values_by_id(series: pd.Series[Any], ids: NDArray[np.object_]) -> NDArray[np
     InputError
         A series that names an id twice.
     """
+    keys = pd.Index(ids)
+    if series.index.equals(keys):
+        return series.to_numpy(dtype=object)
     if not series.index.is_unique:
         twice = series.index[series.index.duplicated()]
         msg = f"series of districts names {len(twice)} ids more than once, first {twice[0]!r}; expected one an id"
         raise InputError(msg)
-    found: NDArray[np.object_] = series.reindex(pd.Index(ids)).to_numpy(dtype=object)
+    found: NDArray[np.object_] = series.reindex(keys).to_numpy(dtype=object)
     return found
 
 

@@ -122,8 +122,7 @@ def _of_points(district: Any, labels: pd.Index[Any]) -> Any:
     """Return districts in the order of the demand points; they may leave points out, and know others."""
     if type(district).__name__ != "Series" or type(labels).__name__ == "RangeIndex":
         return district
-    known = _unique(district.index, "district").isin(labels)
-    if not known.any():
+    if not (_unique(district.index, "district").get_indexer(labels) >= 0).any():
         _meet(district.index, labels, "district", ("columns", ()))
     return district.reindex(labels)
 

@@ -31,6 +31,7 @@ COMPARED_SERVICE = ("served", "served_share", "unserved", "served_change")
 STATES = {"gained": GAINED, "lost": "#b3261e", "covered as today": "#8fbfe3", "not covered": FAR}
 """What becomes of people, each with its ink."""
 _S_PER_MIN = 60.0
+_OF_CHANGED = ("gained", "lost", "better_off", "worse_off", "_better", "_worse", "_saved", "_added")
 
 
 @checked
@@ -201,6 +202,7 @@ class Tally:
     def __init__(self, before: Coverage, district: pd.Series[Any]) -> None:
         self._before, self._cells = before, DistrictCells.of(before.demand, district)
         self._walk_s, self._covered = before.walk_s.copy(), before.covered.copy()
+        self._other = np.zeros(len(before.covered), np.bool_)
         parts = _differences(before, before, before.demand.population)
         self._sums = {column: self._cells.sums(part) for column, part in parts.items()}
 
@@ -209,17 +211,34 @@ class Tally:
         same = (self._covered[people] == covered) & (
             (self._walk_s[people] == walk_s) | (np.isnan(self._walk_s[people]) & np.isnan(walk_s))
         )
+        people, walk_s, covered = people[~same], walk_s[~same], covered[~same]
         self._walk_s[people], self._covered[people] = walk_s, covered
+        before = self._before.walk_s[people]
+        self._other[people] = (self._before.covered[people] != covered) | ~(
+            (before == walk_s) | (np.isnan(before) & np.isnan(walk_s))
+        )
         order, begin = self._cells.points
-        touched = np.unique(self._cells.cell[people[~same]])
-        if not touched.size:
-            return
-        rows = np.concatenate([order[begin[cell] : begin[cell + 1]] for cell in touched])
-        cell = np.repeat(np.arange(len(touched)), begin[touched + 1] - begin[touched])
-        before = Walked(walk_s=self._before.walk_s[rows], covered=self._before.covered[rows])
-        after = Walked(walk_s=self._walk_s[rows], covered=self._covered[rows])
-        for name, part in _differences(before, after, self._before.demand.population[rows]).items():
-            self._sums[name].ravel()[touched] = np.bincount(cell, weights=part)
+        touched = np.unique(self._cells.cell[people])
+        if touched.size:
+            self._add_up(touched, np.concatenate([order[begin[cell] : begin[cell + 1]] for cell in touched]))
+
+    def _add_up(self, touched: NDArray[np.intp], rows: NDArray[np.intp]) -> None:
+        """Add up some cells: those whose figures are others than before alone, for nobody else gains or loses."""
+        others, people, sums = rows[self._other[rows]], self._before.demand.population, self._sums
+
+        def add(of: NDArray[np.intp], part: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.bincount(np.searchsorted(touched, self._cells.cell[of]), part, len(touched)).astype(np.float64)
+
+        before = Walked(walk_s=self._before.walk_s[others], covered=self._before.covered[others])
+        after = Walked(walk_s=self._walk_s[others], covered=self._covered[others])
+        for name, part in _differences(before, after, people[others]).items():
+            if name in _OF_CHANGED:
+                sums[name].flat[touched] = add(others, part)
+        if self._before.demand.whole:
+            now = sums["covered_before"].flat[touched] + sums["gained"].flat[touched] - sums["lost"].flat[touched]
+        else:
+            now = add(rows, np.where(self._covered[rows], people[rows], 0.0))
+        sums["covered_after"].flat[touched] = now
 
     def table(self) -> pd.DataFrame:
         """Return what `compare_coverages` says."""

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from accessibility.geo.arrays import Frozen
 from accessibility.geo.projection import distances, transform
-from accessibility.measures.coverage import Coverage, Nearest, decide_coverage, decide_people
+from accessibility.measures.coverage import (
+    COLUMNS,
+    Coverage,
+    Nearest,
+    decide_people,
+    number_parts,
+    sum_parts,
+    tabulate_parts,
+)
 from accessibility.streets import search
 from accessibility.streets.editing import edit_streets
 from accessibility.streets.pieces import Footing
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.demand import Demand
+    from accessibility.measures.coverage import Host
     from accessibility.sites import Sites
     from accessibility.standards import Standard, Walker
     from accessibility.streets.edits import StreetEdit
@@ -97,7 +106,10 @@ class LiveCoverage:
         )
         self._radius, self._radius_site = measure_radius(ground.people_xy, self._xy, is_open, ground.network.crs)
         self._blocks = _Blocks(ground.people_xy, self._radius)
+        self._cutoffs = ground.demand.cutoffs(standard)
+        self._people = float(ground.demand.population.sum())
         self._tally: Tally | None = None
+        self._version: Version | None = None
         self._changed: list[NDArray[Any]] = []
         self._switched: list[tuple[NDArray[Any], ...]] = []
 
@@ -137,31 +149,41 @@ class LiveCoverage:
         """Write the radii of some people, and remember whose figures have changed since the last comparison."""
         self._radius[people], self._radius_site[people] = found
         self._blocks.refresh(people, self._radius)
-        if self._tally is not None:
-            self._changed += concerned
+        self._changed += concerned
 
     def compare(self, before: Coverage, district: pd.Series[Any]) -> pd.DataFrame:
         """Return what `compare_coverages` says of a coverage, always the same one, and this; only changes cost time."""
+        columns = self._standing().columns
         if self._tally is None:
-            self._tally, self._changed = Tally(before, district), [np.arange(len(self._radius))]
-        people = _once(self._changed)
-        self._changed = []
-        self._tally.update(people, *self._decided(people))
+            self._tally = Tally(before, district)
+            self._tally.update(np.arange(len(self._radius)), columns["walk_s"], columns["covered"])
         return self._tally.table()
 
     def since_begun(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the people, ascending, who may have other figures than in the beginning, and who is covered."""
         people = _once([part for concerned in self._switched for part in concerned])
-        return people, self._decided(people)[1]
+        return people, self._standing().columns["covered"][people]
 
-    def _decided(self, people: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the seconds of some people, and who of them is covered."""
+    def _standing(self) -> Version:
+        """Return the figures as they are, worked out for those alone to whom something has happened since."""
+        people, self._changed = _once(self._changed), []
+        if self._version is None:
+            self._version = Version(self._decided(slice(None)), self.ground.demand)
+        elif people.size:
+            found = self._decided(people)
+            self._version = self._version.next(people, found)
+            if self._tally is not None:
+                self._tally.update(people, found["walk_s"], found["covered"])
+        return self._version
+
+    def _decided(self, people: Any) -> dict[str, NDArray[Any]]:
+        """Return the figures of some people."""
         nearest = Nearest(
             walk=self._walk.found[people],
             network=self._metres.found[people],
             radius=(self._radius[people], self._radius_site[people]),
         )
-        return decide_people(self.ground.demand, people, nearest, self.standard)
+        return decide_people({m: cut[people] for m, cut in self._cutoffs.items()}, nearest)
 
     def put(self, row: int, at: Positions, xy: NDArray[np.float64]) -> Undo:
         """Put a closed site elsewhere, or a new one, closed, in the row after the last."""
@@ -190,24 +212,19 @@ class LiveCoverage:
         self._at = self._at.take(slice(count))
         self._xy = self._xy[:count]
 
-    def coverage(self, sites: Sites) -> Coverage:
+    def coverage(self, sites: Sites, study: Host | None) -> Coverage:
         """Return the coverage as it is; `sites` are those there are at the moment."""
-        nearest = Nearest(
-            walk=self._walk.found.copy(),
-            network=self._metres.found.copy(),
-            radius=(self._radius.copy(), self._radius_site.copy()),
-        )
         edited = None if self.ground.network.pieces is None else self.ground.network
         snapped = Snapped(demand=self.ground.snapped, sites=self._at, network=edited)
-        return decide_coverage(self.ground.demand, sites, nearest, self.standard, self.walker, snapped)
+        rest = {"demand": self.ground.demand, "sites": sites, "standard": self.standard, "walker": self.walker}
+        return StandingCoverage.of(self._standing(), **rest, snapped=snapped, study=study, population=self._people)
 
     def _new_radii(self, row: int) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.int32]]:
         """Return whose nearest site in a straight line is another after a switch, how far it is, and its row."""
         crs = self.ground.network.crs
         if not self.is_open(row):
             people = np.flatnonzero(self._radius_site == row)
-            xy = self.ground.people_xy[people]
-            return people, *measure_radius(xy, self._xy, self._walk.is_open, crs)
+            return people, *measure_radius(self.ground.people_xy[people], self._xy, self._around(row, people), crs)
         near = self._blocks.around(self._xy[row])
         drawn = np.hypot(*(self.ground.people_xy[near] - self._xy[row]).T)
         near = near[(drawn <= self._radius[near] * STRETCH) | (self._radius_site[near] == NO_SITE)]
@@ -215,6 +232,169 @@ class LiveCoverage:
         before, owner = self._radius[near], self._radius_site[near]
         better = (owner == NO_SITE) | (way < before) | ((way == before) & (row < owner))
         return near[better], way[better], np.full(int(better.sum()), row, np.int32)
+
+    def _around(self, row: int, people: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Return the open sites that may be the nearest to people whose nearest a site was, in a straight line."""
+        counts = self._walk.is_open
+        if not (counts.any() and people.size):
+            return counts
+        away = np.hypot(*(self._xy - self._xy[row]).T)
+        farthest = np.hypot(*(self.ground.people_xy[people] - self._xy[row]).T).max()
+        found: NDArray[np.bool_] = counts & (away <= (2 * farthest + away[counts].min()) * STRETCH)
+        return found
+
+
+class Version:
+    """The figures of everybody at one moment: the newest has them all, an older one what differs from the next.
+
+    Parameters
+    ----------
+    columns
+        The `COLUMNS` of a coverage; the next version writes to them.
+    demand
+        Whom they are about.
+    """
+
+    def __init__(self, columns: dict[str, NDArray[Any]], demand: Demand) -> None:
+        self.columns, self._demand = columns, demand
+        self._older: tuple[NDArray[np.int64], dict[str, NDArray[Any]], Version] | None = None
+        self._parts: _Parts | None = None
+        self._sums: NDArray[np.float64] | None = None
+
+    @cached_property
+    def people(self) -> dict[str, float]:
+        """The people who are covered, and who are unreached."""
+        return {name: float(self._demand.population[self.column(name)].sum()) for name in ("covered", "unreached")}
+
+    def next(self, rows: NDArray[np.int64], found: dict[str, NDArray[Any]]) -> Version:
+        """Return the version in which some demand points, each once, have other figures."""
+        before = {name: values[rows] for name, values in self.columns.items()}
+        people = self.people if self._demand.whole else {}  # before the columns are those of the next
+        for name, values in self.columns.items():
+            values[rows] = found[name]
+        newer = Version(self.columns, self._demand)
+        heads = self._demand.population[rows]
+        more = {name: heads * found[name] - heads * before[name] for name in ("covered", "unreached")}
+        if self._demand.whole:
+            newer.people = {name: now + float(more[name].sum()) for name, now in people.items()}
+        if self._parts is not None and self._sums is not None:
+            newer._take_parts(self._parts, self._parts.after(self._sums, rows, more, self.columns))
+        self._older, self.columns = (rows, before, newer), {}
+        return newer
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a copy of one of the figures, read-only."""
+        older, version = [], self
+        while version._older is not None:
+            older.append(version._older)
+            version = version._older[2]
+        found = version.columns[name].copy()
+        for rows, before, _ in reversed(older):
+            found[rows] = before[name]
+        found.flags.writeable = False
+        return found
+
+    def by(self, labels: Callable[[], NDArray[Any]], name: str) -> pd.DataFrame | None:
+        """Return the table of `Coverage.by`, always of the same labels; None of an older version that has none."""
+        if self._parts is None and self._older is None:
+            parts = _Parts(self._demand, labels())
+            self._take_parts(parts, parts.sums(self.columns))
+        return (
+            None if self._parts is None or self._sums is None else tabulate_parts(self._sums, self._parts.labels, name)
+        )
+
+    def _take_parts(self, parts: _Parts, sums: NDArray[np.float64]) -> None:
+        self._parts, self._sums = parts, sums
+
+
+class _Parts:
+    """The people by their labels, and the rows of each part, so that one part can be added up anew alone."""
+
+    def __init__(self, demand: Demand, labels: NDArray[Any]) -> None:
+        self._demand = demand
+        self._code, self.labels = number_parts(labels)
+        self._order = np.argsort(self._code, kind="stable")
+        self._begin = np.append(0, np.cumsum(np.bincount(self._code, minlength=len(self.labels))))
+
+    def sums(self, columns: dict[str, NDArray[Any]]) -> NDArray[np.float64]:
+        """Return the sums of all parts."""
+        return sum_parts(self._demand.population, columns["covered"], columns["unreached"], self._code)
+
+    def after(
+        self,
+        sums: NDArray[np.float64],
+        rows: NDArray[np.int64],
+        more: dict[str, NDArray[np.float64]],
+        columns: dict[str, NDArray[Any]],
+    ) -> NDArray[np.float64]:
+        """Return the sums after some demand points have changed, with so many `more` people covered and unreached.
+
+        Whole people are added; others are added up anew in the order of all, part by part, for another order sums
+        up to another last digit.
+        """
+        found = sums.copy()
+        if self._demand.whole:
+            code = self._code[rows]
+            covered, unreached = (np.bincount(code, more[name], len(sums)) for name in ("covered", "unreached"))
+            found += np.column_stack([np.zeros(len(sums)), covered, -covered, unreached])
+            return found
+        touched = np.unique(self._code[rows[(more["covered"] != 0) | (more["unreached"] != 0)]])
+        if touched.size:
+            here = np.concatenate([self._order[self._begin[part] : self._begin[part + 1]] for part in touched])
+            at = np.searchsorted(touched, self._code[here])
+            figures = self._demand.population[here], columns["covered"][here], columns["unreached"][here]
+            found[touched] = sum_parts(*figures, at)
+        return found
+
+
+class StandingCoverage(Coverage):
+    """The coverage of a trial as it stood at one moment: a column is taken out when it is first asked for.
+
+    A copy, or one that is read from a pickle, is a `Coverage` with all columns.
+    """
+
+    _version: Version
+
+    def __new__(cls, **figures: Any) -> Coverage:  # type: ignore[misc]
+        """Return a plain coverage: what `dataclasses.replace` makes of one has columns of its own."""
+        return Coverage(**figures)
+
+    @classmethod
+    def of(cls, version: Version, **rest: Any) -> Self:
+        """Return the coverage of a version; the rest is what a `Coverage` has but for its columns."""
+        found = object.__new__(cls)
+        found.__dict__.update(rest, _version=version)
+        return found
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a column, and keep it."""
+            if name not in COLUMNS:
+                raise AttributeError(name)
+            return self.__dict__.setdefault(name, self._version.column(name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how a plain coverage with the same figures is made."""
+        return object.__new__, (Coverage,), self.__getstate__()
+
+    @cached_property
+    def covered_people(self) -> float:
+        """People within the standard."""
+        return self._version.people["covered"] if self.demand.whole else super().covered_people
+
+    @cached_property
+    def unreached_people(self) -> float:
+        """People without a path to any site that counts."""
+        return self._version.people["unreached"] if self.demand.whole else super().unreached_people
+
+    def by(self, series: pd.Series[Any] | Literal["district", "setting"]) -> pd.DataFrame:
+        """Return one row per group as `Coverage.by` does; by district at the cost of what has changed."""
+        if isinstance(series, str) and series == "district" and not self.sites.has_capacity:
+            found = self._version.by(lambda: self.labels("district").to_numpy(), series)
+            if found is not None:
+                return found
+        return super().by(series)
 
 
 class _Blocks:

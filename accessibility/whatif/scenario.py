@@ -302,7 +302,7 @@ class Scenario:
         >>> bank.apply(today).open.tolist()
         [True, True]
         """
-        taken = set(sites.ids)
+        taken = set(sites.ids) if self.added else set()
         clash = [a.id for a in self.added if a.id in taken]
         if clash:
             msg = f"{self._where}site {clash[0]!r} is added and exists; expected an id that no site has"
@@ -313,12 +313,14 @@ class Scenario:
         opens, closes = rows[:count], rows[count : len(rows) - len(self.moved)]
         self._expect(sites, opens, is_open=False)
         self._expect(sites, closes, is_open=True)
-        is_open, xy = sites.open.copy(), sites.xy.copy()
+        is_open = sites.open.copy()
         is_open[opens], is_open[closes] = True, False
+        there = sites.counting(is_open)
         if self.moved:
+            xy = sites.xy.copy()
             lonlat = np.array([(m.lon, m.lat) for m in self.moved])
             xy[rows[len(rows) - len(self.moved) :]] = transform(lonlat, WGS84, sites.crs)
-        there = replace(sites, open=is_open, xy=xy)
+            there = replace(there, xy=xy)
         return there + self._additions(sites) if self.added else there
 
     def _expect(self, sites: Sites, rows: NDArray[np.intp], *, is_open: bool) -> None:

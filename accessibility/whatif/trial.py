@@ -691,7 +691,7 @@ class Trial:
         """
         if self._coverage is None:
             now = self.baseline.coverage
-            self._coverage = self._live.coverage(self._scenario.apply(now.sites)).of_study(now.study)
+            self._coverage = self._live.coverage(self._scenario.apply(now.sites), now.study)
         return self._coverage
 
     def compare(self, *, group: str | None = None) -> pd.DataFrame:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,6 +155,70 @@ def assert_compared(trial: Trial) -> None:
     pd.testing.assert_frame_equal(
         trial.compare(), compare_coverages(before, trial.coverage(), district), rtol=0, atol=0
     )
+
+
+@settings(max_examples=10)
+@given(towns(), st.sampled_from(["whole", "parts", "limits", "rooms"]), st.data())
+def test_coverages_of_a_trial_stay_what_they_were_to_the_last_bit(
+    town: tuple[Network, Demand, Sites], kind: str, data: st.DataObject
+) -> None:
+    network, people, sites = town
+    if kind == "parts":  # whose sums hang on the order of the terms
+        people = replace(people, population=people.population / 7 + 0.1)
+    elif kind == "limits":
+        limits: Any = [["3 km", None, "4 min"][row % 3] for row in range(len(people))]
+        people = people.limited(limits)
+    elif kind == "rooms":
+        sites = replace(sites, capacity=np.full(len(sites), 100.0))
+    people = replace(people, groups={"60+": people.population / 3})
+    trial = trial_of(network, people, sites, MIXED)
+    district = trial.baseline.district
+    host: Any = SimpleNamespace(district=district)
+    held, asked = [], st.sampled_from(["share", "by", "walk_s", "nothing"])
+    first = replace(trial.baseline, coverage=trial.baseline.coverage.of_study(host))
+    trial = Trial(first)
+    for what in data.draw(st.lists(st.sampled_from(["switch", "add", "move", "undo", "redo", "change"]), max_size=6)):
+        with suppress(InputError):
+            trial.redo() if what == "redo" else drawn_step(trial, what, data)
+        now = trial.coverage()
+        look: Any = {"share": lambda c: c.share, "by": lambda c: c.by("district"), "walk_s": lambda c: c.walk_s}
+        look.get(data.draw(asked), repr)(now)
+        held.append((now, from_scratch(trial).of_study(host)))
+    for now, fresh in held:
+        told = [(c.covered_people, c.unreached_people, c.uncovered_people, repr(c)) for c in (now, fresh)]
+        assert told[0] == told[1]
+        for parts in ("district", "setting"):
+            pd.testing.assert_frame_equal(now.by(parts), fresh.by(parts), rtol=0, atol=0)
+        assert same(now, fresh)
+        assert type(replace(now)) is Coverage
+        assert not now.walk_s.flags.writeable
+    copied = deepcopy(trial.coverage())
+    assert type(copied) is Coverage
+    assert same(copied, from_scratch(trial))
+    assert_compared(trial)
+    tables = trial.compare(group="60+"), compare_coverages(first.coverage, trial.coverage(), district, group="60+")
+    pd.testing.assert_frame_equal(*tables, rtol=0, atol=0)
+
+
+def test_parts_of_people_add_up_by_district_as_in_a_fresh_coverage() -> None:
+    rng, side = np.random.default_rng(3), 12
+    nodes = [(300.0 * x, 300.0 * y) for x in range(side) for y in range(side)]
+    east = [(k, k + side) for k in range(side * (side - 1))]
+    north = [(k, k + 1) for k in range(side * side) if k % side < side - 1]
+    at, homes = (rng.uniform(0, 3_300, (n, 2)).tolist() for n in (25, 400))
+    people = worlds.people(homes, rng.exponential(20, 400).tolist(), rng.choice(["urban", "rural"], 400).tolist())
+    sites = replace(worlds.outlets(at), open=np.arange(25) % 2 > 0)
+    plain = trial_of(worlds.network(nodes, east + north), people, sites).baseline
+    host: Any = SimpleNamespace(district=plain.district)
+    trial = Trial(replace(plain, coverage=plain.coverage.of_study(host)))
+    for site in rng.choice(25, 25):
+        now = trial.coverage()
+        (trial.close if now.sites.open[site] else trial.open)(now.sites.ids[site])
+        then = trial.coverage()
+        for one, fresh in ((now, None), (then, from_scratch(trial).of_study(host))):
+            table = replace(one).by("district") if fresh is None else fresh.by("district")
+            pd.testing.assert_frame_equal(one.by("district"), table, rtol=0, atol=0)
+        assert_compared(trial)
 
 
 def random_step(trial: Trial, what: str, row: int, lonlat: tuple[float, float]) -> None:
