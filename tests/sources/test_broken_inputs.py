@@ -242,7 +242,7 @@ road = st.one_of(
 
 
 @pytest.mark.parametrize("noded", [False, True])
-@settings(max_examples=40, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=25, suppress_health_check=SAME_FOLDER)
 @given(drawn=st.lists(road, min_size=1, max_size=6))
 def test_crooked_roads_keep_their_length(tmp_path: Path, noded: bool, drawn: list[Any]) -> None:  # noqa: FBT001
     path = tmp_path / "roads.parquet"

@@ -195,9 +195,13 @@ def test_files_that_are_no_roads_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def county(sample: Path, cache: Path) -> Network:
+def centre(sample: Path, cache: Path) -> nx.MultiDiGraph[Any]:
+    """Return the 2,000 junctions of the sample county around its middle."""
     named = tomllib.loads(sample.read_text(encoding="utf-8"))["inputs"]["network"]["path"]
-    return osm.read_network(sample.parent / named, cache_dir=cache)[0]
+    county = osm.read_network(sample.parent / named, cache_dir=cache)[0]
+    near = np.argsort(np.hypot(*(county.node_xy - np.median(county.node_xy, axis=0)).T))[:2_000]
+    graph = county.to_networkx().subgraph(county.node_keys[near].tolist())
+    return graph.subgraph([junction for junction, streets in graph.degree() if streets])
 
 
 def same_distances(one: Network, other: Network) -> None:
@@ -225,7 +229,12 @@ def _metres(graph: Any, start: int, end: int) -> float:
         return float("inf")
 
 
-def test_the_sample_county_written_as_lines_is_the_same_network(county: Network, tmp_path: Path) -> None:
+def test_streets_of_the_sample_county_written_as_lines_are_the_same_network(
+    centre: nx.MultiDiGraph[Any], tmp_path: Path
+) -> None:
+    county = Network.from_networkx(centre)
+    assert county.oneway.any()
+    assert county.private.any()
     county.to_gdf().to_file(tmp_path / "county.gpkg", layer="roads")
     again, findings = read_lines(tmp_path / "county.gpkg")
     assert (len(again.edges), len(again.node_xy)) == (len(county.edges), len(county.node_xy))
@@ -236,12 +245,11 @@ def test_the_sample_county_written_as_lines_is_the_same_network(county: Network,
     same_distances(county, again)
 
 
-def test_streets_of_the_sample_county_saved_by_osmnx_are_the_same_network(county: Network, tmp_path: Path) -> None:
-    middle = np.median(county.node_xy, axis=0)
-    near = np.argsort(np.hypot(*(county.node_xy - middle).T))[:2_000]
-    graph = county.to_networkx().subgraph(county.node_keys[near].tolist())
-    county = Network.from_networkx(graph)
-    osmnx.save_graphml(graph, tmp_path / "county.graphml")
+def test_streets_of_the_sample_county_saved_by_osmnx_are_the_same_network(
+    centre: nx.MultiDiGraph[Any], tmp_path: Path
+) -> None:
+    county = Network.from_networkx(centre)
+    osmnx.save_graphml(centre, tmp_path / "county.graphml")
     again, findings = read_graphml(tmp_path / "county.graphml")
     assert findings == []
     assert len(again.node_xy) == len(county.node_xy)

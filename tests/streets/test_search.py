@@ -21,7 +21,7 @@ from accessibility.streets.search.packing import build_arcs, build_graph, hilber
 from accessibility.streets.search.wiring import wire
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_nearest_equals_networkx_with_owners(world: World) -> None:
     """On junctions eliminated, and on streets as they are, whose arcs were put in order before they cost anything."""
@@ -34,7 +34,7 @@ def test_nearest_equals_networkx_with_owners(world: World) -> None:
         assert [None if o < 0 else (int(c), int(o)) for c, o in zip(cost, owner, strict=True)] == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(worlds(), st.data())
 def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObject) -> None:
     n = len(world.people)
