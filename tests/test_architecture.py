@@ -42,6 +42,7 @@ FENCES = {
     "networkx": {"streets.network", "streets.graphs"},
     "starlette": {"cli.serving.app", "cli.serving.guard"},
     "uvicorn": {"cli.serving.app"},
+    "docx": {"present.report.document"},
     "ipyleaflet": {"notebook.clickmap"},
     "ipywidgets": {"notebook.whatif"},
 }

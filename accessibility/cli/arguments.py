@@ -34,6 +34,7 @@ Lang = Annotated[
 Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
 Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
 Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
+Docx = Annotated[bool, typer.Option("--docx", help="Also write the brief for word processors (needs the extra docx).")]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Also write into a folder of other files; keep no earlier proposal.")
 ]

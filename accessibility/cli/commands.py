@@ -10,6 +10,7 @@ import typer
 from accessibility import __version__
 from accessibility.cli.arguments import (
     Basemap,
+    Docx,
     Geotiff,
     Json,
     Lang,
@@ -171,6 +172,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
+    docx: Docx = False,
     uncertainty: Annotated[
         bool,
         typer.Option("--uncertainty", help="Draw the inputs with their errors: every headline gets its bar."),
@@ -192,6 +194,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         language=lang or "en",
         shapefile=shapefile,
         geotiff=geotiff,
+        docx=docx,
         uncertainty=uncertainty,
     )
     with progress:
@@ -245,6 +248,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     basemap: Basemap = False,
     shapefile: Shapefile = False,
     geotiff: Geotiff = False,
+    docx: Docx = False,
     tiles: Tiles = False,
     scheduler: Scheduler = None,
     memory: Memory = None,
@@ -273,6 +277,7 @@ def site(  # noqa: PLR0913 -- the options of a command
         language=lang or "en",
         shapefile=shapefile,
         geotiff=geotiff,
+        docx=docx,
         robust=(aim or "mean") if robust else None,
     )
     enough = _GAP if gap is None else gap

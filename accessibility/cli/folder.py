@@ -29,6 +29,7 @@ GROUPS = "groups.csv"
 _ON_REQUEST = (
     CAPACITY,
     GROUPS,
+    "brief.docx",
     "shapefile",
     "walk_minutes.tif",
     "compare.csv",

@@ -210,6 +210,8 @@ class Options:
         Of map, report and workbook: ``en``, ``zh`` or ``both``.
     shapefile, geotiff
         Whether the layers are also written as Shapefiles, and walking time as a GeoTIFF.
+    docx
+        Whether the brief is also written for word processors.
     cache
         Folder for parsed networks; the user's cache folder if None.
     date
@@ -233,6 +235,7 @@ class Options:
     language: Literal["en", "zh", "both"] = "en"
     shapefile: bool = False
     geotiff: bool = False
+    docx: bool = False
     cache: Path | None = None
     date: str = ""
     overwrite: bool = False
@@ -249,7 +252,7 @@ class Options:
         """What decides which files there are and what is in them, for the manifest."""
         names = ("language", "basemap", "shapefile", "geotiff")
         asked = {name: getattr(self, name) for name in names}
-        more = {"uncertainty": self.uncertainty, "robust": self.robust}
+        more = {"docx": self.docx, "uncertainty": self.uncertainty, "robust": self.robust}
         return asked | {name: value for name, value in more.items() if value}
 
 

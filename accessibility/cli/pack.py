@@ -244,6 +244,10 @@ class _Pack:
 
 def _open(path: Path, out: Path | None, options: Options, progress: Progress) -> _Pack:
     """Return the pack of a study, whose folder is then free to be written."""
+    if options.docx:
+        from accessibility.present.report.document import require_docx  # noqa: PLC0415 -- only where it is asked for
+
+        require_docx()
     pack = _Pack(
         begun=time.monotonic(),
         study=read_study(path, progress=progress.step, cache=options.cache),
@@ -309,6 +313,10 @@ def _write(
         dictionary = _dictionary(measured)
         write_workbook(facts, aside / "report.xlsx", language=options.language, dictionary=dictionary)
         _write_on_request(study, measured, areas, options, aside)
+        if options.docx:
+            from accessibility.present.report.document import write_document  # noqa: PLC0415 -- the same
+
+            write_document(facts, pictures, aside / "brief.docx", language=options.language)
         if plan is not None:
             from accessibility.cli.proving import PROOF, write_proof  # noqa: PLC0415 -- what proves, only where a plan is
 

@@ -78,7 +78,7 @@ class Tiling:
             Options of a run that draws, or that tries errors of the inputs; an invalid size of memory; an extra that
             is not installed.
         """
-        refused = ("basemap", "shapefile", "geotiff", "uncertainty", "robust")  # what needs the whole area in memory
+        refused = ("basemap", "shapefile", "geotiff", "docx", "uncertainty", "robust")  # what needs all in memory
         more = [name for name in refused if getattr(options, name)]
         if more:
             msg = f"--tiles writes tables alone; expected it without {' and '.join(f'--{name}' for name in more)}"

@@ -70,6 +70,7 @@ class ToldOptions(_Table):
     basemap: bool
     shapefile: bool
     geotiff: bool
+    docx: bool = False
     tiles: bool = False
     uncertainty: bool = False
     robust: Literal["mean", "worst"] | None = None
@@ -283,6 +284,7 @@ def same_content(one: Path, other: Path) -> bool:
         ".parquet": _same_parquet,
         ".gpkg": _same_layers,
         ".xlsx": _same_members,
+        ".docx": _same_members,
     }
     compare = alike.get(one.suffix)
     try:

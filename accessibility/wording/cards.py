@@ -33,10 +33,13 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
         for name, value in attributes.items()
         if value is not None
     )
-    inside = "".join(
-        child if isinstance(child, Markup) else escape(_NO_TEXT.sub("\ufffd", child)) for child in children
-    )
+    inside = "".join(child if isinstance(child, Markup) else escape(plain_text(child)) for child in children)
     return Markup(f"<{tag}{given}>{inside}</{tag}>")  # noqa: S704 -- every part is escaped above
+
+
+def plain_text(words: str) -> str:
+    """Return words as XML can hold them; a sign that it cannot is the one for what is unknown."""
+    return _NO_TEXT.sub("\ufffd", words)
 
 
 def text(x: float, y: float, words: str, **attributes: object) -> Markup:

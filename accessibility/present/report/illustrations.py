@@ -46,12 +46,21 @@ class Pictures:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MapContent:
+    """What a map shows on its ground: numbered places, and whether people stand as they would with the proposal."""
+
+    pins: tuple[Pin, ...]
+    after: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Illustration:
-    """A picture, its caption in each language, and its legend: a sign and words."""
+    """A picture, its caption in each language, its legend (a sign and words), and what it shows where it is a map."""
 
     drawing: Markup
     caption: list[tuple[str, str]]
     legend: tuple[tuple[Markup, str], ...] = ()
+    map: MapContent | None = None
 
 
 def illustrate(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illustration]:
@@ -128,6 +137,7 @@ def _map(facts: Facts, pictures: Pictures, voice: Voice, *, small: bool = False)
         drawing=draw_people(ground, pins=pins, large=_SMALL if small else 1.0),
         caption=voice.each(caption),
         legend=tuple(legend),
+        map=MapContent(pins=tuple(pins)),
     )
 
 
@@ -150,6 +160,7 @@ def _after(facts: Facts, pictures: Pictures, voice: Voice, *, named: bool = Fals
         drawing=draw_people(pictures.ground, after=pictures.after, pins=pins, large=_SMALL, named=named),
         caption=voice.each(_people_caption(facts, "after_caption", proposal.covered_after)),
         legend=tuple(legend),
+        map=MapContent(pins=tuple(pins), after=True),
     )
 
 

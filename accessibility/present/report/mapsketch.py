@@ -35,7 +35,7 @@ _NAME_ROOM = 20  # of a name on a small map
 _LETTER = 15.0  # height of the letters of a name
 _STREET_BYTES = 60_000
 _SMALL_PX = 360.0  # the longer side of a thumbnail
-_SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
+SITE_INKS = {"outlet": "#111820", "bank": "#7b1fa2", "new": "#00695c"}
 _SCALES_KM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -291,12 +291,17 @@ def _squares(ground: Paper, classes: PeopleClasses) -> Markup:
 
 def _signs(ground: Paper, coverage: Coverage, large: float) -> list[Markup]:
     """Return a sign for each site that counts: a disc an outlet, a square a bank, a triangle a new site."""
+    size = 5.2 * large * (1.0 if coverage.sites.open.sum() <= 150 else 0.6)  # noqa: PLR2004 -- more would hide the people
+    return [site_sign(kind, x, y, size) for kind, x, y in placed_sites(ground, coverage)]
+
+
+def placed_sites(ground: Paper, coverage: Coverage) -> list[tuple[str, float, float]]:
+    """Return kind and place on the map of each site that counts; those beyond its edge are left out."""
     sites = coverage.sites
     rows = np.flatnonzero(sites.open)
     at = ground.at(transform(sites.xy[rows], sites.crs, WGS84))
-    size = 5.2 * large * (1.0 if len(rows) <= 150 else 0.6)  # noqa: PLR2004 -- more would hide the people
     return [
-        site_sign(str(sites.kind[row]), x, y, size)
+        (str(sites.kind[row]), x, y)
         for row, (x, y) in zip(rows, at.tolist(), strict=True)
         if 0 <= x <= WIDTH and 0 <= y <= ground.height
     ]
@@ -304,7 +309,7 @@ def _signs(ground: Paper, coverage: Coverage, large: float) -> list[Markup]:
 
 def site_sign(kind: str, x: float, y: float, size: float) -> Markup:
     """Return the sign of a kind of site around a place."""
-    look: dict[str, object] = {"fill": _SITE_INKS[kind], "stroke": "#fff", "stroke_width": size / 4}
+    look: dict[str, object] = {"fill": SITE_INKS[kind], "stroke": "#fff", "stroke_width": size / 4}
     if kind == "outlet":
         return element("circle", cx=x, cy=y, r=size, **look)
     if kind == "bank":
@@ -326,9 +331,14 @@ def _pin(ground: Paper, pin: Pin, large: float) -> Markup:
     return pin_sign(x, y, str(pin.number), (9.0 if pin.chosen else 11.0) * large, chosen=pin.chosen)
 
 
-def _scale_bar(ground: Paper, large: float) -> Markup:
+def scale_bar(ground: Paper) -> tuple[float, float]:
+    """Return a round number of kilometres, and how long it is on the map."""
     km = max((k for k in _SCALES_KM if 1_000 * k / ground.metres <= 0.22 * WIDTH), default=_SCALES_KM[0])
-    length = 1_000 * km / ground.metres
+    return km, 1_000 * km / ground.metres
+
+
+def _scale_bar(ground: Paper, large: float) -> Markup:
+    km, length = scale_bar(ground)
     x, y = 22.0, ground.height - 22.0
     bar = element("path", d=f"M{x} {y - 7}v7h{length:.1f}v-7", fill="none", stroke=INK, stroke_width=1.8 * large)
     words = text(x + length / 2, y - 8, f"{km:g} km", text_anchor="middle", font_size=_LETTER * large, class_="halo")
