@@ -1,8 +1,9 @@
-"""How a command ends: its exit code, what it says of an error, what a signal stops."""
+"""How a command ends: its exit code, what it says of an error, what a signal stops, and the streams it says it on."""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from accessibility.cli.streams import prepare_streams
 from accessibility.errors import (
     AccessibilityError,
     AccessibilityWarning,
@@ -31,10 +31,13 @@ from accessibility.wording import Wording, console_language, message_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from _typeshed import ReadableBuffer
+
     from accessibility.wording import Language
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
+_ERROR = 2  # the number of standard error
 EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
 
 
@@ -142,3 +145,41 @@ def _code(error: AccessibilityError) -> int:
     if isinstance(error, InfeasibleError | UnprovenError):
         return EXIT_UNPROVEN
     return EXIT_OUTPUT if isinstance(error, OutputError) else EXIT_FAULT
+
+
+def prepare_streams() -> None:
+    """Give the process the standard streams that it was started without, and a standard error that never fails.
+
+    No file of ours may take the numbers of streams. What is said of a run beside its results (progress, warnings) may
+    go nowhere: a run whose standard error is full or gone away ends as it would with one that is read.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    told = sys.__stderr__
+    if told is not None and sys.stderr is told:  # not one that somebody listens to in this process
+        sys.stderr = _unheeded(told.encoding)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # names outside the console's encoding
+
+
+def _unheeded(encoding: str) -> io.TextIOWrapper:
+    """Return a standard error that takes every text, whether or not it gets anywhere."""
+    return io.TextIOWrapper(io.BufferedWriter(_Dropping(_ERROR, "wb", closefd=False)), encoding, line_buffering=True)
+
+
+class _Dropping(io.FileIO):
+    """A file that drops what it cannot write."""
+
+    def write(self, text: ReadableBuffer, /) -> int:
+        """Write bytes; all of them count as written where the system refuses."""
+        try:
+            written: int | None = super().write(text)
+        except OSError:
+            written = None
+        return memoryview(text).nbytes if written is None else written

@@ -61,9 +61,6 @@ def packed(*parts: bytes) -> str:
 
 
 MAX_DOTS = 1_000_000
-_UNITS_PER_CELL = 25  # a place is right to a fiftieth of a cell
-_FINEST_M = 0.1
-_COARSEST_M = 2.0
 
 
 def minute_bytes(coverage: Coverage) -> NDArray[np.uint8]:

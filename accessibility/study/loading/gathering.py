@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
+import numpy as np
+import shapely
+
 from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84
 from accessibility.measures.walkers import others_of
 from accessibility.sources.checks import warn_of
+from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
-from accessibility.study.loading.readings import suspect_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
 from accessibility.study.loading.streets import check_together, load_heights, load_network
 from accessibility.study.saving import keep_findings
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from accessibility.demand import Demand
+    from accessibility.sources.checks import Finding
+    from accessibility.streets.network import Network
+    from accessibility.study.loading.context import Bounds, Loading
+    from accessibility.study.loading.people import People
 
 
 def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> dict[str, Any]:
@@ -77,3 +86,26 @@ def _refuse_walkers(demand: Demand, groups: Iterable[str], source: str) -> None:
     except InputError as error:
         msg = f"{source}: walking.groups: {error}"
         raise InputError(msg) from error
+
+
+def suspect_people(
+    load: Loading, people: People, network: Network, area: gpd.GeoDataFrame | None, bounds: Bounds | None
+) -> list[Finding]:
+    """Return a finding where the rows of a table fit districts and streets clearly better if read otherwise.
+
+    Homes near the study area are asked, two thousand of them at most, evenly through the table.
+    """
+    path = load.settings.inputs.population.path
+    if path is None or "label" not in people.columns:
+        return []
+    lon, lat = people.lonlat.T
+    west, south, east, north = bounds or (-180.0, -90.0, 180.0, 90.0)
+    near = (lon >= west) & (lon <= east) & (lat >= south) & (lat <= north) & (people.population > 0)
+    rows = np.flatnonzero(near)
+    rows = rows[:: max(1, len(rows) // ENOUGH)]
+    homes = gpd.GeoDataFrame(
+        {"address": people.columns["label"][rows]}, geometry=shapely.points(people.lonlat[rows]), crs=WGS84
+    )
+    ground = Surroundings(network=network, districts=area)
+    coordinates = load.settings.inputs.population.coordinates
+    return suspect_datum(homes, coordinates, ground, source=path.name, what="homes")[1]
