@@ -288,6 +288,11 @@ class Demand(Frozen):
         return Named({name: self.setting == name for name in self.settings})
 
     @cached_property
+    def known(self) -> Memo:
+        """What has been worked out of where the people stand."""
+        return Memo(most=2)
+
+    @cached_property
     def whole(self) -> bool:
         """Whether the people are whole numbers, which add up to the same in any order."""
         return bool((self.population == np.floor(self.population)).all() and self.population.sum() < _MOST_EXACT)

@@ -62,7 +62,9 @@ class Places:
         """Return the places of the demand points; their spacing is the median distance to the nearest neighbour."""
         drawn = None if coverage.study is None else coverage.study.shapes
         shapes = None if drawn is None else drawn.reindex(coverage.demand.ids).to_numpy(dtype=object)
-        return replace(cls._of_points(coverage.demand.lonlat), shapes=shapes)
+        demand = coverage.demand
+        points: Places = demand.known.get("places", lambda: cls._of_points(demand.lonlat))
+        return replace(points, shapes=shapes)
 
     @classmethod
     def _of_points(cls, lonlat: NDArray[np.float64]) -> Places:
@@ -124,7 +126,11 @@ class Footprint:
     @classmethod
     def of(cls, coverage: Coverage) -> Footprint:
         """Return the footprint of the demand points of a coverage, found from how they stand to each other."""
-        places = Places.of(coverage)
+        found: Footprint = coverage.demand.known.get("footprint", lambda: cls._of_places(Places.of(coverage)))
+        return found
+
+    @classmethod
+    def _of_places(cls, places: Places) -> Footprint:
         lonlat = places.lonlat[places.placed]
         if not len(lonlat):
             return cls(crs=local_crs(0.0, 0.0), width_m=POINT_M, height_m=POINT_M, turn=0.0, grid=False)

@@ -261,10 +261,17 @@ def names_frame(tags: Sequence[Mapping[str, str]], shapes: Sequence[Any]) -> gpd
             rows.append((name, rank, shape))
         else:
             lines.setdefault((name, rank), []).append(shape)
-    rows += [(name, rank, shapely.line_merge(shapely.multilinestrings(parts))) for (name, rank), parts in lines.items()]
-    rows.sort(key=lambda row: (row[1], row[0], row[2].wkb))
-    table = {"name": np.array([row[0] for row in rows], object), "rank": np.array([row[1] for row in rows], np.int64)}
-    return gpd.GeoDataFrame(table, geometry=[row[2] for row in rows], crs=WGS84)
+    street = np.repeat(np.arange(len(lines)), [len(parts) for parts in lines.values()])
+    parts = np.array([part for of_street in lines.values() for part in of_street], dtype=object)
+    merged: Any = shapely.line_merge(shapely.multilinestrings(parts, indices=street)) if lines else []
+    rows += [(name, rank, line) for (name, rank), line in zip(lines, merged, strict=True)]
+    wkb = shapely.to_wkb(np.array([row[2] for row in rows], dtype=object))
+    order = sorted(range(len(rows)), key=lambda row: (rows[row][1], rows[row][0], wkb[row]))
+    table = {
+        "name": np.array([rows[row][0] for row in order], object),
+        "rank": np.array([rows[row][1] for row in order], np.int64),
+    }
+    return gpd.GeoDataFrame(table, geometry=[rows[row][2] for row in order], crs=WGS84)
 
 
 def water_of(tags: Mapping[str, str]) -> str:
