@@ -375,12 +375,5 @@ def _joined(one: Sites, other: Sites) -> dict[str, NDArray[Any]]:
     }
 
 
-def _labels(given: object, n: int, name: str) -> NDArray[np.object_]:
-    """Return texts for people, empty where one is missing."""
-    told = np.full(n, "") if given is None else filled(given, default="")
-    found: NDArray[np.object_] = read_only(told, dtype=object, shape=(n,), name=name)
-    return found
-
-
 def _or(given: object, default: object) -> object:
     return default if given is None else given

@@ -29,6 +29,10 @@ IN_THE_DATA = frozenset({"paths"})
 WAYS = ("surveyed", "mapped", "converted", "geocoded", "unknown")
 """How a coordinate may have come about."""
 
+# Surveyed: satellite positioning on the spot. Mapped: drawn from imagery, as OpenStreetMap is. Converted: GCJ-02 and
+# BD-09 are undone to a metre, but a web map's own pins stand beside the building. Geocoded addresses: 95 % within 152 m
+# in a city (Cayo and Talbot 2003: half of them then within about 75 m), half within 168 m in the countryside (Zimmerman
+# and others 2007). Of the unknown nobody says how the coordinate came about: taken as geocoded.
 _MEDIAN_M = {"surveyed": (3.0, 3.0), "mapped": (10.0, 10.0), "converted": (25.0, 25.0), "geocoded": (75.0, 170.0)}
 _MEDIAN_M["unknown"] = _MEDIAN_M["geocoded"]
 FARTHEST_M = 5_000.0
@@ -51,16 +55,6 @@ _MISSING = {
     **dict.fromkeys(("footway", "path", "steps", "track", "crossing", "corridor"), 0.05),
     **dict.fromkeys(("pedestrian", "cycleway", "service"), 0.03),
     **dict.fromkeys(("residential", "living_street", "unclassified", "road"), 0.01),
-}
-_FROM = {
-    "surveyed": "satellite positioning on the spot",
-    "mapped": "drawn from imagery, as OpenStreetMap is",
-    "converted": "GCJ-02 and BD-09 are undone to a metre, but a web map's own pins stand beside the building",
-    "geocoded": (
-        "addresses: 95 % within 152 m in a city (Cayo and Talbot 2003: half of them then within about 75 m), half"
-        " within 168 m in the countryside (Zimmerman and others 2007)"
-    ),
-    "unknown": "nobody says how the coordinate came about: taken as geocoded",
 }
 
 
@@ -178,8 +172,3 @@ def position_errors(ways: NDArray[np.object_], rural: NDArray[np.bool_], errors:
         for way, out in zip(ways.tolist(), rural.tolist(), strict=True)
     ]
     return np.array(found, np.float64)
-
-
-def origin_of(way: str) -> str:
-    """Return where the size of an error of position comes from, in words."""
-    return _FROM[way]

@@ -114,8 +114,3 @@ def proposed_features(table: pd.DataFrame, words: MapWords, called: Called) -> d
         said = {"what": words(f"site_{site_key(kind, is_open=False)}"), "people": f"{words('gain')} {count(gain)}"}
         features.append(feature(int(rank), shapely.Point(lon, lat), texts | said))
     return collection(features)
-
-
-def symbol_data() -> dict[str, Any]:
-    """Return shapes and inks for the page, which draws the symbols of sites that are switched."""
-    return {"shapes": SHAPES, "inks": INKS}

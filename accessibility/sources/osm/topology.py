@@ -131,11 +131,6 @@ class Ways:
         known: NDArray[np.bool_] = self.lonlat_e7[:, 0] != NOWHERE
         return known
 
-    def any_of(self, nodes: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return ``(w,)``, whether a way has any of the marked `nodes`."""
-        found: NDArray[np.bool_] = np.logical_or.reduceat(nodes[self.refs], self.start[:-1])
-        return found
-
     def within(self, bounds: Bounds) -> Ways:
         """Return the ways whose own box meets `bounds` (west, south, east, north in degrees); none is cut.
 
