@@ -166,6 +166,7 @@ def _client(workers: Workers) -> Iterator[Any]:
             processes=workers.processes,
             memory_limit=memory // count,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": ":0"},  # any free port: two clusters on a machine want the same one
             silence_logs=logging.CRITICAL,
         )
         with cluster, distributed.Client(cluster, set_as_default=False) as client:

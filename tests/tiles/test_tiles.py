@@ -412,7 +412,15 @@ def test_a_cluster_that_goes_away_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M)
     tiles = [Tile(cut=cut, first=at, last=at + 50, folder=tmp_path / "tiles") for at in range(0, 400, 50)]
     local: Any = distributed.LocalCluster
-    other = local(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp")
+    free = {"dashboard_address": ":0"}  # whatever port other clusters on this machine have
+    other = local(
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        scheduler_kwargs=free,
+        protocol="tcp",
+    )
     with pytest.raises(OutputError, match="went away"):
         measure_tiles(tiles, asked, Workers(scheduler=other.scheduler_address), lambda _: other.close())
     with pytest.raises(InputError, match="no answer"):
