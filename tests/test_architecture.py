@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import sentences
 
 import accessibility
 
@@ -62,10 +63,8 @@ MAX_LINES = 450  # of code and comments: what a function's docstring says in ful
 @cache
 def modules() -> dict[str, ast.Module]:
     return {
-        ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): ast.parse(
-            path.read_text(encoding="utf-8")
-        )
-        for path in sorted(PACKAGE.rglob("*.py"))
+        ".".join(one.path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): one.tree
+        for one in sentences.modules()
     }
 
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from conftest import ROOT
+from sentences import modules
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sentences import Module
 
 HOME = ROOT
 PACKAGE = HOME / "accessibility"
@@ -60,10 +63,9 @@ def texts(path: Path) -> list[tuple[str, str, str]]:
     return [(key, said["en"], said["zh"]) for key, said in words.items()]
 
 
-def docstrings(path: Path) -> list[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+def docstrings(module: Module) -> list[str]:
     kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
-    return [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [ast.get_docstring(node) or "" for node in module.nodes if isinstance(node, kinds)]
 
 
 def odd(text: str, forms: dict[str, str]) -> list[str]:
@@ -104,7 +106,7 @@ def test_the_help_speaks_plainly() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    "module", modules(), ids=lambda module: ".".join(module.path.relative_to(PACKAGE).with_suffix("").parts)
 )
-def test_docstrings_have_no_odd_forms(path: Path) -> None:
-    assert [found for text in docstrings(path) for found in odd(text, ODD)] == []
+def test_docstrings_have_no_odd_forms(module: Module) -> None:
+    assert [found for text in docstrings(module) for found in odd(text, ODD)] == []
