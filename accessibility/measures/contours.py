@@ -29,7 +29,7 @@ from accessibility.measures.marching import (
     WEST,
     find_chains,
 )
-from accessibility.streets.search.compiling import maker, run_in_threads
+from accessibility.streets.search.compiling import kernel, run_in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,19 +136,26 @@ def _blocks(
     return np.column_stack([column[at], row[at]]), np.append(begin, len(order)), stroke[order]
 
 
-@maker
-def _go_round(following, west):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rings(
+    following: NDArray[np.int64], west: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return chains ring by ring, where each ring begins among them, the ring of a chain, and its westernmost chain."""
     n = len(following)
     order, begin, ring, extreme = (
         np.empty(n, np.int64),
-        np.empty(n + 1, np.int64),
+        np.zeros(n + 1, np.int64),
         np.full(n, -1),
         np.empty(n, np.int64),
     )
+    rings = _go_round(following, west, order, begin, ring, extreme)
+    return order, begin[: rings + 1], ring, extreme[:rings]
+
+
+@kernel
+def _go_round(following, west, order, begin, ring, extreme):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write what `_rings` returns; return how many rings there are."""
     rings = done = 0
-    begin[0] = 0
-    for seed in range(n):
+    for seed in range(following.size):
         if ring[seed] >= 0:
             continue
         v = extreme[rings] = seed
@@ -160,11 +167,10 @@ def _go_round(following, west):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             v = following[v]
         rings += 1
         begin[rings] = done
-    return order, begin[: rings + 1], ring, extreme[:rings]
+    return rings
 
 
-@maker
-def interpolate(at, known):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def interpolate(at: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ``(n, 2)`` values between those of a lattice, a cubic through four nodes along each axis.
 
     Parameters
@@ -174,8 +180,15 @@ def interpolate(at, known):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
     known
         ``(rows, columns, 2)`` values at the nodes.
     """
-    found, weight = np.empty(at.shape), np.empty((2, 4))
-    for n in range(len(at)):
+    found = np.empty(at.shape)
+    _interpolate(at, known, found, np.empty((2, 4)))
+    return found
+
+
+@kernel
+def _interpolate(at, known, found, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write what `interpolate` returns into `found`."""
+    for n in range(at.shape[0]):
         column, row = np.int64(np.floor(at[n, 0])), np.int64(np.floor(at[n, 1]))
         for axis in range(2):
             t = at[n, axis] - np.floor(at[n, axis])
@@ -190,7 +203,6 @@ def interpolate(at, known):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
                 x += part * known[row + j - 1, column + i - 1, 0]
                 y += part * known[row + j - 1, column + i - 1, 1]
         found[n, 0], found[n, 1] = x, y
-    return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,7 +245,7 @@ class _Borders:
         """Return the multipolygon of a band."""
         mine = np.flatnonzero((self.chains[:, SINCE] <= band) & (band < self.chains[:, UNTIL]))
         chains = self.chains[mine]
-        order, begin, ring, extreme = _go_round(_following(chains), self.west[mine])
+        order, begin, ring, extreme = _rings(_following(chains), self.west[mine])
         hole, shell = chains[extreme, HOLE] == 1, np.arange(len(extreme))
         place = np.empty(len(self.chains), np.int64)
         place[mine] = np.arange(len(mine))

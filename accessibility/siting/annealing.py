@@ -15,10 +15,9 @@ from accessibility.siting.greedy import (
     NONE,
     begin_search,
     best_column,
-    close_column,
     closeness_of,
     fill_up,
-    open_column,
+    turn_column,
 )
 from accessibility.streets.search.compiling import helper, kernel
 
@@ -98,13 +97,13 @@ def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
             if not opened[j]:
                 continue
             loss = gain[j]
-            close_column(j, state, limits)
+            turn_column(j, state, limits)
             other = best_column(state, limits, by_ratio, NONE)
             if other >= 0 and (gain[other] > loss or (gain[other] == loss and cost[other] < cost[j])):
-                open_column(other, state, limits)
+                turn_column(other, state, limits)
                 better = True
             elif loss > 0:
-                open_column(j, state, limits)
+                turn_column(j, state, limits)
         before = limits[4][0]
         fill_up(state, limits, by_ratio)
         better = better or limits[4][0] != before
@@ -142,7 +141,7 @@ def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-de
             return count
         banned = NONE
         if j >= 0:
-            open_column(j, state, limits)
+            turn_column(j, state, limits)
             added[count] = j
             count += 1
 
@@ -193,7 +192,7 @@ def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-d
         size = _neighbours(state, random, closed, 1 + draw(random, _MOST_CLOSED))
         spent = left[1]
         for k in range(size):
-            close_column(closed[k], state, limits)
+            turn_column(closed[k], state, limits)
         count = _reopen(state, limits, random, closed[draw(random, size)], added)
         trial, short = _score(state, limits)
         change = trial - score
@@ -207,6 +206,6 @@ def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-d
                 _keep(opened, best)
             continue
         for k in range(count):
-            close_column(added[k], state, limits)
+            turn_column(added[k], state, limits)
         for k in range(size):
-            open_column(closed[k], state, limits)
+            turn_column(closed[k], state, limits)

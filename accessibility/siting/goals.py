@@ -25,6 +25,7 @@ _ROUNDS = 3000
 _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
 _PAIRS, _SWAPS = 5_000, (10, 30)
+_FEW = 60  # columns that annealing alone goes over
 _CHEAPER = 200
 
 
@@ -107,8 +108,8 @@ class MostPeople:
     def polish(
         self, covering: Covering, chosen: NDArray[np.bool_], rounds: int, clock: Clock, *, seed: int = 0
     ) -> NDArray[np.bool_]:
-        """Return a plan no worse, by swaps, exchanges and annealing."""
-        if not covering.floored:
+        """Return a plan no worse, by exchanges and annealing, of many columns after swaps."""
+        if not covering.floored and len(covering.site) > _FEW:
             each = _PAIRS * len(covering.site) / max(len(covering.rows.item), 1)
             swaps = rounds * min(max(int(each), _SWAPS[0]), _SWAPS[1])
             chosen = swap_sites(covering, chosen, swaps, clock, seed=seed)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _1 = np.uint64(1)
 NONE = np.int64(-1)
 """No column; of one type, so that kernels it is handed to are compiled once."""
+_MORE, _LESS = np.int64(1), np.int64(-1)
 _YES = np.bool_(True)  # noqa: FBT003 -- likewise
 
 
@@ -64,7 +65,7 @@ def close_needless(covering: Covering, chosen: NDArray[np.bool_], reach: int) ->
     dearest = np.argsort(-covering.cost, kind="stable")
     for j in dearest[opened[dearest]]:
         if there.sum() - gain[j] >= reach - covering.base:
-            close_column(j, state, limits)
+            turn_column(j, state, limits)
     return opened
 
 
@@ -74,7 +75,7 @@ def trim(covering: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     opened, gain, left = state[7], state[6], limits[4]
     while left[1] < 0:
         there = np.flatnonzero(opened & (covering.cost > 0))
-        close_column(int(there[np.argmin(gain[there] / covering.cost[there])]), state, limits)
+        turn_column(int(there[np.argmin(gain[there] / covering.cost[there])]), state, limits)
     trimmed: NDArray[np.bool_] = opened
     return trimmed
 
@@ -119,57 +120,42 @@ def begin_search(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, An
         chosen.copy(),
     )
     for column in np.flatnonzero(chosen):
-        open_column(column, state, limits)
+        turn_column(column, state, limits)
     return state, limits
 
 
 @kernel
-def open_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Open a column. The gain of a closed one is what it would cover anew, of an open one what it alone covers.
+def turn_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Open a column that is closed, or close one that is open.
 
-    `owner` is the exclusive-or of the open columns of a row, and so the column itself where there is one.
+    The gain of a closed one is what it would cover anew, of an open one what it alone covers. `owner` is the
+    exclusive-or of the open columns of a row, and so the column itself where there is one.
     """
     weight, start, column, begin, row, count, gain, opened, owner, district, there = state
     cost, pack_start, pack, room, left = limits[:5]
-    opened[j] = True
-    left[0] -= 1
-    left[1] -= cost[j]
+    opens = not opened[j]
+    opened[j] = opens
+    step = _MORE if opens else _LESS
+    left[0] -= step
+    left[1] -= step * cost[j]
     for k in range(pack_start[j], pack_start[j + 1]):
-        room[pack[k]] -= 1
+        room[pack[k]] -= step
     for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
         r = np.uint64(row[k])
-        if count[r] == 0:
+        if not opens:
+            count[r] -= 1
+            owner[r] ^= np.int32(j)
+        others, change = count[r], step * weight[r]
+        if others == 0:
             for q in range(np.uint64(start[r]), np.uint64(start[r + _1])):
-                gain[np.uint64(column[q])] -= weight[r]
-            gain[j] += weight[r]
-            there[district[r]] += weight[r]
-        elif count[r] == 1:
-            gain[np.uint64(owner[r])] -= weight[r]
-        count[r] += 1
-        owner[r] ^= np.int32(j)
-
-
-@kernel
-def close_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Close a column; gains as in `open_column`."""
-    weight, start, column, begin, row, count, gain, opened, owner, district, there = state
-    cost, pack_start, pack, room, left = limits[:5]
-    opened[j] = False
-    left[0] += 1
-    left[1] += cost[j]
-    for k in range(pack_start[j], pack_start[j + 1]):
-        room[pack[k]] += 1
-    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
-        r = np.uint64(row[k])
-        count[r] -= 1
-        owner[r] ^= np.int32(j)
-        if count[r] == 0:
-            for q in range(np.uint64(start[r]), np.uint64(start[r + _1])):
-                gain[np.uint64(column[q])] += weight[r]
-            gain[j] -= weight[r]
-            there[district[r]] -= weight[r]
-        elif count[r] == 1:
-            gain[np.uint64(owner[r])] += weight[r]
+                gain[np.uint64(column[q])] -= change
+            gain[j] += change
+            there[district[r]] += change
+        elif others == 1:
+            gain[np.uint64(owner[r])] -= change
+        if opens:
+            count[r] += 1
+            owner[r] ^= np.int32(j)
 
 
 @helper
@@ -212,7 +198,7 @@ def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: A
         j = best_column(state, limits, by_ratio, NONE)
         if j < 0:
             return
-        open_column(j, state, limits)
+        turn_column(j, state, limits)
 
 
 @helper
@@ -262,7 +248,7 @@ def _fill_floors(state, limits, hopeless):  # type: ignore[no-untyped-def]  # no
         if j < 0:
             hopeless[worst] = True
         else:
-            open_column(j, state, limits)
+            turn_column(j, state, limits)
 
 
 @kernel
@@ -273,4 +259,4 @@ def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: 
         j = best_column(state, limits, by_ratio, NONE)
         if j < 0:
             return
-        open_column(j, state, limits)
+        turn_column(j, state, limits)

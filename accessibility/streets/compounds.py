@@ -99,6 +99,9 @@ def _join(edges, kept, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
         while first[b] != b:
             first[b] = first[first[b]]
             b = first[b]
-        first[max(a, b)] = min(a, b)
+        if a < b:
+            first[b] = a
+        else:
+            first[a] = b
     for node in range(first.size):
         first[node] = first[first[node]]  # a lower one, which knows it already

@@ -72,7 +72,7 @@ def catchments(arcs: Arcs, sites: Stops, people: Stops, cutoff: NDArray[np.uint3
     order = along_the_curve(arcs, sites)
     tried, parts = order[:0], []
     if is_far(arcs, len(rows), len(order), guessed(arcs, int(cutoff.max(initial=0)))):
-        tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED]
+        tried = order[:: max(len(order) // _TRIED, 1)][:_TRIED].copy()
         parts, order = [asked.trace(tried)], order[~np.isin(order, tried)]
     far = len(tried) > 0 and is_far(arcs, len(rows), len(order), parts[0].touched / len(tried))
     size, search = (LANES, asked.spread) if far else (BATCH, asked.trace)
@@ -181,17 +181,18 @@ def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.ui
     Everybody stands somewhere. The first node is reached against the edge, the second along it; the access leg is in.
     """
     costs = (arcs.impedance.along, arcs.impedance.against)
-    nodes, words = _ways(costs, arcs.home, (people.edge, people.fraction, people.leg))
-    start, attached = by_node(nodes, words, len(arcs))
+    most = 2 * len(people.edge)
+    nodes, words = np.empty(most, np.uint32), np.empty(most, np.uint64)
+    ways = _ways(costs, arcs.home, (people.edge, people.fraction, people.leg), nodes, words)
+    start, attached = by_node(nodes[:ways], words[:ways], len(arcs))
     return start, attached
 
 
-@maker
-def _ways(costs, home, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the nodes to which edges of people lead, and ``cost << 32 | person`` of the ways there."""
+@kernel
+def _ways(costs, home, people, nodes, words):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Write the nodes to which edges of people lead, and ``cost << 32 | person`` of the ways there; return how many."""
     along, against = costs
     edge, fraction, leg = people
-    nodes, words = np.empty(2 * edge.size, np.uint32), np.empty(2 * edge.size, np.uint64)
     known = 0
     for end in range(2):
         for i in range(edge.size):
@@ -205,7 +206,7 @@ def _ways(costs, home, people):  # type: ignore[no-untyped-def]  # noqa: ANN001,
             nodes[known] = home[e, end]
             words[known] = (min(way + np.uint64(leg[i]), LOW) << _32) | np.uint64(i)
             known += 1
-    return nodes[:known], words[:known]
+    return known
 
 
 def _buckets(arcs: Arcs, limit: int) -> tuple[np.uint64, np.uint64]:

@@ -9,15 +9,52 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
-from numba.core import event
+from numba.core import event, typed_passes, untyped_passes
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
-_MAKER: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
+_PASSES = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.GenericRewrites,  # `pairs[0]` of a tuple of different arrays
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.AnnotateTypes,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
+
+
+class _PlainCompiler(CompilerBase):
+    """Numba's compiler without what plain loops have no use for: closures, errors raised, literals, fused arrays.
+
+    Each of the passes that are left out reads the whole function, and most of them have its variables counted anew.
+    """
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return the passes, in one list."""
+        passes = PassManager("plain")  # type: ignore[no-untyped-call]
+        for one in _PASSES:
+            passes.add_pass(one, one.__name__)  # type: ignore[no-untyped-call]
+        passes.finalize()  # type: ignore[no-untyped-call]
+        return [passes]
+
+
+_MAKER: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "no_cfunc_wrapper": True,
+    "pipeline_class": _PlainCompiler,
+}
 _KERNEL: dict[str, Any] = {**_MAKER, "_nrt": False}  # numba's runtime: arrays made, counted and freed
-_HELPER: dict[str, Any] = {**_KERNEL, "no_cpython_wrapper": True}
+_HELPER: dict[str, Any] = {**_KERNEL, "no_cpython_wrapper": True, "cache": False}  # kept with whoever calls it
 
 
 def kernel(function: Callable[..., Any]) -> Any:

@@ -183,9 +183,9 @@ def build_ladder(edges: NDArray[np.integer[Any]], impedance: Impedance, count: i
 
 def by_node(nodes: NDArray[Any], values: NDArray[Any], count: int) -> tuple[NDArray[np.uint32], NDArray[Any]]:
     """Return where the values of each of `count` nodes start, and the values, in their order, node by node."""
-    start, grouped = np.zeros(count + 2, np.uint32), np.empty_like(values)
-    _group(nodes, values, start, grouped)
-    return start[:-1], grouped
+    start, grouped = np.zeros(count + 2, np.uint32), np.empty(len(values), np.uint64)
+    _group(np.ascontiguousarray(nodes), values.astype(np.uint64, copy=False), start, grouped)  # of one set of types
+    return start[:-1], grouped.astype(values.dtype, copy=False)
 
 
 @kernel

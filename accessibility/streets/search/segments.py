@@ -266,7 +266,7 @@ def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return away, share
 
 
-@kernel
+@helper
 def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Take a segment that is nearer than what a place has, or before it where they are equally near."""
     xy, segment, line, later = lines

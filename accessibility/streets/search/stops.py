@@ -186,7 +186,8 @@ def _read(costs, labels, sites, people, found):  # type: ignore[no-untyped-def] 
             best = min(best, added(to, rest))
         s = _first(site_edge, edge[i]) if served[e] else site_edge.size
         while s < site_edge.size and site_edge[s] == edge[i]:
-            best = min(best, direct(whole, back, fraction[i], (site_fraction[s], site_leg[s], site_row[s])))
+            site = (site_fraction[s], np.uint64(site_leg[s]), np.uint64(site_row[s]))
+            best = min(best, direct(whole, back, fraction[i], site))
             s += 1
         if best != NO_LABEL:
             found[i] = added(best, np.uint64(leg[i]))
