@@ -32,6 +32,7 @@ from accessibility.present.language import Tongue
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
+from accessibility.present.map.words import MapWords
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
 from accessibility.present.report.sentences import say_capacity, say_own_walks, say_room_then, say_served
@@ -348,7 +349,7 @@ def _dictionary(measured: Measured) -> pd.DataFrame:
     return data_dictionary(measured.now.standard, kept=kept, **parts)
 
 
-def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerSources:
+def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame, language: str) -> LayerSources:
     return LayerSources(
         coverage=measured.now,
         district=study.district,
@@ -358,12 +359,14 @@ def _layers(study: Study, measured: Measured, areas: gpd.GeoDataFrame) -> LayerS
         service_areas=areas,
         plan=None if measured.plan is None else measured.plan.table(),
         sure=measured.sure,
+        labels=measured.labels,
+        languages=MapWords.of(language).languages,
     )
 
 
 def _write_tables(study: Study, measured: Measured, areas: gpd.GeoDataFrame, folder: Path, language: str) -> None:
     write_csv(measured.districts, folder / "districts.csv")
-    layers = _layers(study, measured, areas)
+    layers = _layers(study, measured, areas, language)
     people = with_certainty(with_own_people(layers.people, measured.own), measured.sure)
     write_geoparquet(people, folder / "demand.parquet")
     write_csv(measured.quality.table_in(language), folder / "quality.csv")
@@ -380,7 +383,7 @@ def _write_on_request(
     study: Study, measured: Measured, areas: gpd.GeoDataFrame, options: Options, folder: Path
 ) -> None:
     if options.shapefile:
-        write_shapefiles(make_layers(_layers(study, measured, areas)), folder / "shapefile")
+        write_shapefiles(make_layers(_layers(study, measured, areas, options.language)), folder / "shapefile")
     if options.geotiff:
         from accessibility.measures.surface import measure_surface  # noqa: PLC0415
         from accessibility.sources.raster.surfaces import write_surface  # noqa: PLC0415 -- rasterio only where it is asked for

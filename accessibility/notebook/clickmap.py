@@ -12,6 +12,7 @@ import numpy as np
 from accessibility.geo.projection import EARTH_M, mercator
 from accessibility.measures.surface import Places
 from accessibility.notebook.drawing import collected
+from accessibility.present.labels import label_sites, tell_site
 from accessibility.present.map.changes import edited_streets
 from accessibility.present.map.outlines import district_features, street_lines
 from accessibility.present.map.overlays import Picture
@@ -74,6 +75,7 @@ class ClickMap:
 
     def __init__(self, study: Study, today: Coverage, hands: Hands, words: MapWords) -> None:
         self.hands, self.words = hands, words
+        self.labels = label_sites(today.sites, study.names)
         places = Places.of(today)
         self.picture = Picture.of(places, max_side=_MAX_SIDE) if places.placed.any() else None
         outlines, bounds = _outlines(study, today)
@@ -148,7 +150,7 @@ class ClickMap:
         gone = [self.markers.pop(site) for site in [*self.markers] if site not in rows]
         for site, row in rows.items():
             icon = self._icon(str(sites.kind[row]), changed=site in changed)
-            marker = self.markers.get(site) or self._new_marker(site, site_title(sites, row, self.words))
+            marker = self.markers.get(site) or self._new_marker(site, self.title(sites, row))
             marker.icon, marker.location = icon, [*reversed(self._place[site])]
             self.markers[site] = marker
         layers = (*self._below, *self.markers.values())
@@ -157,6 +159,12 @@ class ClickMap:
         for marker in gone:
             marker.close()
         self.closed.data = self._closed_features(sites, changed)
+
+    def title(self, sites: Sites, row: int) -> str:
+        """Return what is said of a site where the pointer is, as plain text."""
+        what = self.words(f"site_{site_key(str(sites.kind[row]), is_open=bool(sites.open[row]))}")
+        called = tell_site(sites.name[row], sites.ids[row], self.labels, self.words.languages)
+        return f"{called} ({sites.ids[row]}): {what}"
 
     def _new_marker(self, site: Hashable, title: str) -> Any:
         marker = ipyleaflet.Marker(title=title, alt=title, location=[*reversed(self._place[site])])
@@ -195,12 +203,6 @@ class ClickMap:
             at = {"type": "Point", "coordinates": list(self._place[site])}
             features.append({"type": "Feature", "geometry": at, "properties": {"row": row, "style": style}})
         return {"type": "FeatureCollection", "features": features}
-
-
-def site_title(sites: Sites, row: int, words: MapWords) -> str:
-    """Return what is said of a site where the pointer is, as plain text."""
-    what = words(f"site_{site_key(str(sites.kind[row]), is_open=bool(sites.open[row]))}")
-    return f"{sites.name[row] or sites.ids[row]} ({sites.ids[row]}): {what}"
 
 
 def first_view(bounds: Bounds) -> tuple[list[float], float]:

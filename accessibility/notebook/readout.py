@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from accessibility.present.labels import tell_site
 from accessibility.present.map.legends import served_said
 from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.map.symbols import INKS, site_svg
@@ -13,11 +14,12 @@ from accessibility.streets.edits import edit_text
 from accessibility.whatif.comparison import ALL, TOTAL, tells_service
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.present.labels import SiteLabel
     from accessibility.present.map.overlays import PeopleClasses
     from accessibility.present.map.words import MapWords
     from accessibility.sites import Sites
@@ -87,22 +89,27 @@ def district_html(table: pd.DataFrame, words: MapWords) -> str:
     return f'<table class="districts"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
 
 
-def steps_html(scenario: Scenario, sites: Sites, cost: float, words: MapWords) -> str:
+def steps_html(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel], cost: float, words: MapWords) -> str:
     """Return what is different from today, one line per site, and what opening costs."""
-    told = [safe_html(line) for line in scenario_lines(scenario, sites, words)]
+    told = [safe_html(line) for line in scenario_lines(scenario, sites, labels, words)]
     if not told:
         return f"<div>{words('how_to')}</div>"
     lines = "".join(f"<li>{line}</li>" for line in told)
     return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=f'{cost:g}')}</div>"
 
 
-def scenario_lines(scenario: Scenario, sites: Sites, words: MapWords) -> list[str]:
+def scenario_lines(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel], words: MapWords) -> list[str]:
     """Return what is different from today in words; `sites` are those of the scenario."""
     settings = scenario.settings
-    lines = [words("line_closes", site=_named(site, sites)) for site in scenario.closed]
-    lines += [words("line_opens", site=_named(site, sites)) for site in scenario.opened]
-    lines += [words("line_adds", site=_named(a.id, sites), kind=words.told(a.kind)) for a in scenario.added]
-    lines += [words("line_moves", site=_named(m.id, sites)) for m in scenario.moved]
+
+    def named(site: Hashable) -> str:
+        told = tell_site(sites.name[sites.rows([site])[0]], site, labels, words.languages)
+        return str(site) if told == str(site) else f"{site} {told}"
+
+    lines = [words("line_closes", site=named(site)) for site in scenario.closed]
+    lines += [words("line_opens", site=named(site)) for site in scenario.opened]
+    lines += [words("line_adds", site=named(a.id), kind=words.told(a.kind)) for a in scenario.added]
+    lines += [words("line_moves", site=named(m.id)) for m in scenario.moved]
     lines += [edit_words(edit, words) for edit in scenario.edits]
     lines += [] if settings.speed_m_s is None else [words("line_speed", of=f"{settings.speed_m_s:g}")]
     lines += [words("line_compounds")] if settings.open_compounds else []
@@ -154,8 +161,3 @@ def still_html(picture: str, texts: Sequence[str], words: MapWords, name: str) -
     note = f'<div style="opacity:.75">{told}</div>'
     figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(texts)}</div>'
     return f'{STYLE}<div class="what-if-still {name}" lang="{words.html_language}">{note}{image}{figures}</div>'
-
-
-def _named(site: object, sites: Sites) -> str:
-    name = str(sites.name[sites.rows([site])[0]] or "")
-    return f"{site} {name}".strip()

@@ -12,7 +12,7 @@ import ipywidgets
 import numpy as np
 
 from accessibility.errors import AccessibilityError, InputError
-from accessibility.notebook.clickmap import HEIGHT, ClickMap, Hands, site_title
+from accessibility.notebook.clickmap import HEIGHT, ClickMap, Hands
 from accessibility.notebook.drawing import LEAST, TOOLS, Pencil
 from accessibility.notebook.readout import (
     STYLE,
@@ -433,7 +433,7 @@ class WhatIf:
         changes = classify_changes(before, after, say)
         cost = float(compare_scenarios(before, [(scenario, after)])["cost"].iloc[0])
         self.figures.value = headline_html(before, after, table, say) + changes_html(changes)
-        self.steps.value = steps_html(scenario, after.sites, cost, say)
+        self.steps.value = steps_html(scenario, after.sites, self.map.labels, cost, say)
         self.districts.value = district_html(table, say)
         self.redo_button.disabled = self.trial.steps_undone == 0
         self._show_drawing()
@@ -557,7 +557,7 @@ class WhatIf:
     @_in_turn
     def _on_hover(self, site: Hashable) -> None:
         sites = self.trial.coverage().sites
-        self._say(site_title(sites, int(sites.rows([site])[0]), self._words))
+        self._say(self.map.title(sites, int(sites.rows([site])[0])))
 
 
 def _lines(geometry: dict[str, Any]) -> list[Any]:

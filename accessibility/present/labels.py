@@ -14,7 +14,7 @@ from accessibility.geo.projection import WGS84, local_crs
 from accessibility.wording import Language, Wording
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
 
@@ -136,6 +136,35 @@ def call_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel]) -> Any:
     if isinstance(name, str) and name.strip():
         return name
     return None if pd.isna(ident) else labels.get(str(ident), ident)
+
+
+def tell_site(name: Any, ident: Any, labels: Mapping[str, SiteLabel], languages: Iterable[Language]) -> str:
+    """Return what a site is called on maps, in layers and in the notebook.
+
+    Parameters
+    ----------
+    name, ident
+        Of the site, as they stand in a table.
+    labels
+        As `label_sites` returns them.
+    languages
+        Of a label, one after another; what they say alike stands once.
+
+    Returns
+    -------
+    str
+        Its name, else its label, else its id.
+
+    Examples
+    --------
+    >>> labels = {"B2": SiteLabel(kind="bank", street="Rua X")}
+    >>> tell_site(None, "B2", labels, ("zh", "en")), tell_site("", "B9", labels, ("en",))
+    ('Rua X的银行网点 bank branch at Rua X', 'B9')
+    """
+    told = call_site(name, ident, labels)
+    if isinstance(told, SiteLabel):
+        return " ".join(dict.fromkeys(told.text(language) for language in languages))
+    return "" if told is None else str(told)
 
 
 def _owner(sites: Sites, row: int) -> str:

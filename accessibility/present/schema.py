@@ -80,9 +80,11 @@ _CAPACITY = (
     *_ROOM[1:],
 )
 _POINT = Column("geometry", "point", "degrees (WGS 84)", "no_place")
+_LABEL = Column("label", "text", means="site_label")
 _SITES = (
     Column("id", "text", means="site_id"),
     Column("name", "text", empty="not_given", means="site_name"),
+    _LABEL,
     Column("kind", "text"),
     Column("bank", "text", empty="not_given"),
     Column("open", "true/false"),
@@ -294,7 +296,7 @@ _ROBUST = (
 _LAYERS = {
     "demand": _DEMAND,
     **dict.fromkeys(("outlets", "banks", "candidates"), _SITES),
-    "proposed": _PROPOSED,
+    "proposed": (*_PROPOSED[:3], _LABEL, *_PROPOSED[3:]),
     "districts": (),  # by the settings of the study
     "blackspots": _BLACKSPOTS,
     "service_areas": _SERVICE_AREAS,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from html.parser import HTMLParser
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from rasterio.io import MemoryFile
 
 from accessibility import Addition, InputError, OutputError, Scenario, UnknownSiteError, read_scenarios, read_study
 from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.labels import label_sites
 from accessibility.present.map.changes import COLOURS
 from accessibility.present.map.outlines import count
 from accessibility.present.pages import data_address
@@ -287,6 +289,21 @@ def test_the_pointer_on_a_closed_site_names_it(study: Study) -> None:
     name = study.sites.name[study.sites.rows(["B017"])[0]]
     assert text_of(what_if.message.value) == f"{name} (B017): bank branch, could be co-located"
     assert what_if.trial.steps == 0
+
+
+def test_a_site_without_a_name_is_called_by_its_label(study: Study) -> None:
+    """In what the pointer says, on its marker, and in the list of steps; the data stay."""
+    names = study.sites.name.copy()
+    rows = study.sites.rows(["B017", "O004"])
+    names[rows] = ""
+    what_if = WhatIf(replace(study, sites=replace(study.sites, name=names)))
+    labels = label_sites(what_if.study.sites, study.names)
+    Mouse(what_if).site("B017", "mouseover")
+    told = labels["B017"].text("en")
+    assert text_of(what_if.message.value) == f"{told} (B017): bank branch, could be co-located"
+    assert what_if.map.markers["O004"].title.startswith(f"{labels['O004'].text('en')} (O004): ")
+    what_if.switch("B017")
+    assert f"B017 {told}" in text_of(what_if.steps.value)
 
 
 def test_streets_are_drawn_where_they_are(town: Path, cache: Path) -> None:

@@ -24,6 +24,7 @@ from accessibility import InputError, OutputError, Standard, Walker, measure_cov
 from accessibility.geo.projection import WGS84
 from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
 from accessibility.measures.tables import DISTRICT_COLUMNS, district_table
+from accessibility.present.labels import SiteLabel
 from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.styles import layer_styles
 from accessibility.present.layers.tables import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
@@ -40,7 +41,7 @@ COLUMNS: dict[str, list[str]] = {
         *("id", "population", "setting", "district", "nearest_site", "walk_s", "network_m", "radius_m", "covered")
     ],
     **{name: list(SITE_COLUMNS) for name in ("outlets", "banks", "candidates")},
-    "proposed": list(PROPOSED_COLUMNS),
+    "proposed": [*PROPOSED_COLUMNS[:3], "label", *PROPOSED_COLUMNS[3:]],
     "districts": list(DISTRICT_COLUMNS),
     "blackspots": list(BLACKSPOT_COLUMNS),
     "service_areas": ["rule", "measure", "minutes", "kilometres", "sites"],
@@ -147,6 +148,30 @@ def test_people_who_were_read_as_polygons_are_these(tmp_path: Path) -> None:
         found = layer(tmp_path / f"{kind}.gpkg", "demand")
         assert pyogrio.read_info(tmp_path / f"{kind}.gpkg", layer="demand")["geometry_type"] == kind
         assert found.geometry.isna().tolist() == (~here).tolist()
+
+
+def test_a_site_without_a_name_is_called_as_on_the_map(county: LayerSources, tmp_path: Path) -> None:
+    """The name stays as it was given; a label that the table has itself is kept, too."""
+    sites = county.coverage.sites
+    names = np.array([" ", *sites.name[1:3], "", None], object)
+    bare = replace(sites, name=names, columns={"label": np.full(len(sites), "own", object)})
+    labels = {
+        "O2": SiteLabel(kind="outlet", street="文庙路"),
+        "B2": SiteLabel(kind="bank", owner="Sons", street="Main"),
+    }
+    told = replace(county, coverage=replace(county.coverage, sites=bare), labels=labels, languages=("zh", "en"))
+    write_geopackage(told, tmp_path / "t.gpkg")
+    outlets, banks, new = (layer(tmp_path / "t.gpkg", name) for name in ("outlets", "banks", "candidates"))
+    assert outlets["label"].tolist() == ["O1", "文庙路的服务网点 outlet at 文庙路"]
+    assert outlets["name"].fillna("").str.strip().tolist() == ["", ""]
+    assert banks["label"].tolist() == ["澜汀银行", "Main的Sons Sons at Main"]
+    assert new["label"].tolist() == ["C1"]
+    assert outlets["input_label"].tolist() == ["own", "own"]
+    shapes = make_layers(replace(told, languages=("en",)))
+    assert shapes["outlets"]["label"].tolist() == ["O1", "outlet at 文庙路"]
+    assert county.plan is not None
+    proposed = make_layers(replace(told, plan=county.plan.assign(name=""), languages=("en",)))["proposed"]
+    assert proposed.set_index("id")["label"].to_dict() == {"B2": "Sons at Main", "C1": "C1"}
 
 
 def test_sites_keep_the_columns_of_their_table(county: LayerSources, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,16 @@ import geopandas as gpd
 import mapworlds
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import reportworlds
 import shapely
 import worlds
 
 import accessibility as acc
-from accessibility.cli.console import Speech
+from accessibility.cli.console import Silence, Speech
+from accessibility.cli.options import Options
+from accessibility.cli.pack import run_cover
 from accessibility.present.labels import SiteLabel, call_site, label_sites
 from accessibility.present.language import Tongue
 from accessibility.present.layers.tables import PROPOSED_COLUMNS
@@ -25,6 +29,8 @@ from accessibility.present.map.symbols import site_features
 from accessibility.present.report.sheets import tell_sheets
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from accessibility.cli.factfinding import Measured
 
 AT = [(0, 10), (400, 20), (800, 149), (1_200, 151), (1_600, 30), (2_000, -20), (2_400, 40)]
@@ -113,3 +119,14 @@ def test_tables_and_the_terminal_say_the_label_and_the_data_stay(sample_measured
     assert Speech("zh").site(row, told.labels) == "文庙路的银行网点"
     assert Speech("zh").site(row, {}) == ""
     assert bare["name"].iloc[0] == ""
+
+
+def test_the_layers_of_a_run_call_a_site_as_its_map_does(town: Path, cache: Path, tmp_path: Path) -> None:
+    banks = town.parent / "banks.csv"
+    banks.write_text(re.sub(r"^B1,[^,]*,", "B1,,", banks.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
+    run_cover(town, tmp_path / "run", Options(cache=cache, language="both", shapefile=True), Silence())
+    told = label_sites((study := acc.read_study(town, cache=cache)).sites, study.names)["B1"]
+    for file, layer in (("coverage.gpkg", "banks"), ("shapefile/banks.shp", None)):
+        found = pyogrio.read_dataframe(tmp_path / "run" / file, layer=layer).set_index("id")
+        assert found.loc["B1", "label"] == f"{told.text('en')} {told.text('zh')}"
+        assert not found.loc["B1", "name"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,22 +12,25 @@ import pandas as pd
 from accessibility.geo.projection import WGS84
 from accessibility.measures.surface import shape_people
 from accessibility.measures.tables import as_text, demand_table, district_columns, district_table, values_by_id
+from accessibility.present.labels import tell_site
 from accessibility.present.report.sureness import with_certainty
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.present.labels import SiteLabel
     from accessibility.uncertainty import Uncertainty
+    from accessibility.wording import Language
 
 GEOMETRY = {
     **dict.fromkeys(("demand", "outlets", "banks", "candidates", "proposed"), "Point"),
     **dict.fromkeys(("districts", "blackspots", "service_areas"), "MultiPolygon"),
 }
 """The layers in their order, and the type of their geometry; people who were read as areas are areas."""
-SITE_COLUMNS = ("id", "name", "kind", "bank", "open", "closed", "cost", "district", "nearest_people")
+SITE_COLUMNS = ("id", "name", "label", "kind", "bank", "open", "closed", "cost", "district", "nearest_people")
 ROOM_COLUMNS = ("capacity", "served", "unserved", "used")
 """Of the layers of sites, too, where some have a capacity."""
 PROPOSED_COLUMNS = (
@@ -59,6 +62,8 @@ class LayerSources:
         The table of a proposal, with `PROPOSED_COLUMNS`; None without one.
     sure
         How sure it is that each place is covered; None where nobody asked.
+    labels, languages
+        What sites without a name are called, by id, and in which languages.
     """
 
     coverage: Coverage
@@ -69,11 +74,18 @@ class LayerSources:
     service_areas: gpd.GeoDataFrame
     plan: pd.DataFrame | None = None
     sure: Uncertainty | None = None
+    labels: Mapping[str, SiteLabel] = field(default_factory=dict)
+    languages: tuple[Language, ...] = ("en",)
 
     @cached_property
     def people(self) -> gpd.GeoDataFrame:
         """Everybody, without how sure it is."""
         return demand_table(self.coverage, self.district)
+
+    def called(self, names: Iterable[Any], ids: Iterable[Any]) -> Any:
+        """Return what sites are called, as maps and reports have it."""
+        told = [tell_site(name, ident, self.labels, self.languages) for name, ident in zip(names, ids, strict=True)]
+        return as_text(np.array(told, dtype=object))
 
 
 def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
@@ -84,11 +96,11 @@ def make_layers(sources: LayerSources) -> dict[str, gpd.GeoDataFrame]:
     InputError
         A series that names an id twice, or districts that do not hold those of the series.
     """
-    sites = _sites(sources.coverage, sources.site_district)
+    sites = _sites(sources)
     return {
         "demand": with_certainty(_people(sources), sources.sure),
         **{name: sites[sites["kind"] == kind].reset_index(drop=True) for name, kind in _KIND_OF.items()},
-        "proposed": _proposed(sources.plan),
+        "proposed": _proposed(sources),
         "districts": _districts(sources),
         "blackspots": sources.blackspots.to_crs(WGS84),
         "service_areas": sources.service_areas.to_crs(WGS84),
@@ -114,23 +126,24 @@ def _people(sources: LayerSources) -> gpd.GeoDataFrame:
     return people.set_geometry(whole, crs=WGS84)
 
 
-def _sites(coverage: Coverage, site_district: pd.Series[Any]) -> gpd.GeoDataFrame:
+def _sites(sources: LayerSources) -> gpd.GeoDataFrame:
     """Return all sites; ``nearest_people`` are the covered people for whom the site is the nearest that counts."""
     import geopandas as gpd  # noqa: PLC0415
     import shapely  # noqa: PLC0415
 
-    sites = coverage.sites
+    coverage, sites = sources.coverage, sources.coverage.sites
     decided = coverage.covered & (coverage.nearest >= 0)
     people = coverage.demand.population[decided]
     columns = {
         "id": as_text(sites.ids),
         "name": as_text(sites.name),
+        "label": sources.called(sites.name, sites.ids),
         "kind": as_text(sites.kind),
         "bank": as_text(sites.bank),
         "open": sites.open,
         "closed": sites.closed,
         "cost": sites.cost,
-        "district": as_text(values_by_id(site_district, sites.ids)),
+        "district": as_text(values_by_id(sources.site_district, sites.ids)),
         "nearest_people": np.bincount(coverage.nearest[decided], weights=people, minlength=len(sites)),
     }
     if coverage.service is not None:
@@ -162,12 +175,15 @@ def input_columns(coverage: Coverage) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _proposed(plan: pd.DataFrame | None) -> gpd.GeoDataFrame:
+def _proposed(sources: LayerSources) -> gpd.GeoDataFrame:
     import geopandas as gpd  # noqa: PLC0415
+
+    plan = sources.plan
 
     kinds = {name: "string" if name in _PROPOSED_TEXTS else "float64" for name in PROPOSED_COLUMNS} | {"rank": "int64"}
     table = pd.DataFrame(columns=list(PROPOSED_COLUMNS)) if plan is None else plan[list(PROPOSED_COLUMNS)]
     table = table.astype(kinds).reset_index(drop=True)
+    table.insert(list(table.columns).index("kind"), "label", sources.called(table["name"], table["id"]))
     return gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(table["lon"], table["lat"]), crs=WGS84)
 
 

@@ -11,7 +11,7 @@ import shapely
 
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
-from accessibility.present.labels import SiteLabel, label_sites
+from accessibility.present.labels import SiteLabel, label_sites, tell_site
 from accessibility.present.map.changes import classify_certainty, classify_changes, classify_gains, edited_streets
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
@@ -161,9 +161,7 @@ class MapSheet:
 
     def called(self, ident: object, name: object) -> str:
         """Return what a site is called: by its name, else by its label in the languages of the map, else by its id."""
-        label = self._labels.get(str(ident))
-        told = "" if label is None else " ".join(dict.fromkeys(label.text(one) for one in self.words.languages))
-        return str(name or "") or told or str(ident)
+        return tell_site(name, ident, self._labels, self.words.languages)
 
     @property
     def has_names(self) -> bool:
