@@ -347,15 +347,15 @@ def read_settings(
     """
     import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
-    row_of, words = pd.factorize(np.asarray(said, dtype=object), use_na_sentinel=False)
-    texts = ["" if pd.isna(word) else str(word).strip() for word in words]
+    row_of, words = pd.factorize(np.asarray(said, dtype=object))
+    texts = [*(str(word).strip() for word in words), ""]  # the last one, -1, of rows that say nothing
     of = _in_bands(texts, bands) if bands else [t if t in settings else SETTING_WORDS.get(t, t) for t in texts]
     wrong = np.array([setting not in settings for setting in of], dtype=np.bool_)[row_of]
     if wrong.any():
         known = f"a number of at least {min(bands.values()):g}" if bands else ", ".join(settings)
         msg = f"{wrong.sum()} rows have another setting, first {texts[row_of[wrong][0]]!r}; expected {known}"
         raise InputError(msg)
-    return np.array([*of, *settings], dtype=str)[row_of]
+    return np.array([*settings, *of], dtype=str)[len(settings) :][row_of]
 
 
 def _in_bands(texts: Sequence[str], bands: Mapping[str, float]) -> list[str]:

@@ -155,6 +155,8 @@ def filled(values: object, *, default: object) -> object:
     if found.ndim != 1 or found.dtype.kind not in "Of":
         return values
     kept = found.astype(object)
+    if set(map(type, kept.tolist())) <= {str}:
+        return kept
     kept[[absent(value) for value in kept]] = default
     return kept
 

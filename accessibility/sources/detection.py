@@ -241,7 +241,7 @@ def suspect_datum(
         return (), []
     declared = coordinates if coordinates in DATUMS else "WGS84"
     written = np.column_stack(from_wgs84(sites.geometry.x.to_numpy(), sites.geometry.y.to_numpy(), str(declared)))
-    columns = [sites[name].astype(str) for name in _TELLING if name in sites.columns]
+    columns = [sites[name].astype(str).tolist() for name in _TELLING if name in sites.columns]
     texts = list(zip(*columns, strict=True)) if columns else [()] * len(sites)
     step = max(1, len(sites) // ENOUGH)
     evidence = weigh_readings(written[::step], str(declared), ground, texts[::step])

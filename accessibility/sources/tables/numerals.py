@@ -33,6 +33,8 @@ def cell_text(value: Any) -> str:
     >>> [cell_text(v) for v in (330106000000.0, "001", 0.25, None, float("nan"), True)]
     ['330106000000', '001', '0.25', '', '', 'true']
     """
+    if type(value) is str:  # most are
+        return value.strip()
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, bool | np.bool_):

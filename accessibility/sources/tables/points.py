@@ -145,7 +145,10 @@ def outlines(table: pd.DataFrame, spec: TableSpec, *, source: str) -> NDArray[np
     if not isinstance(table, gpd.GeoDataFrame):
         return None
     shapes = table.geometry.to_numpy()
-    areas = np.isin(shapely.get_type_id(shapes), (3, 6)) & ~shapely.is_empty(shapes)
+    areas = np.isin(shapely.get_type_id(shapes), (3, 6))
+    if not areas.any():
+        return None
+    areas &= ~shapely.is_empty(shapes)
     if not areas.any():
         return None
     datum, declared = _declared(spec.coordinates, source)
@@ -176,8 +179,8 @@ def unique_row_ids(table: pd.DataFrame, column: str | None, *, letter: str, sour
     given = (str(text).strip() for text in table[column])
     own = [text or f"{letter}{row:03d}" for row, text in enumerate(given, start=1)]
     ids = pd.Index(own, dtype=object, name="id")
-    twice = ids[ids.duplicated()].unique()
-    if len(twice):
+    if len(set(own)) < len(own):
+        twice = ids[ids.duplicated()].unique()
         shown = ", ".join(map(str, twice[:10]))
         msg = f"{source}: {len(twice)} ids stand more than once: {shown}; expected a different id in each row"
         raise InputError(msg)
@@ -281,7 +284,7 @@ def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, de
     xy = np.full((len(table), 2), np.nan)
     points = shapes.copy() if areas else shapes
     points[wide] = shapely.point_on_surface(shapes[wide])
-    xy[there] = shapely.get_coordinates(points[there])
+    xy[there] = shapely.get_coordinates(points if there.all() else points[there])
     texts = pd.Series(xy.view(np.complex128)[:, 0], index=table.index, copy=True)
     unreadable = np.zeros(len(table), dtype=np.bool_)
     return Located(lonlat=xy, unreadable=unreadable, texts=texts, findings=findings), CRS(crs) if crs else declared

@@ -188,8 +188,12 @@ def check_together(load: Loading, network: Network, demand: Demand, area: gpd.Ge
     name = load.streets.name
     findings = []
     reach = shapely.buffer(shapely.convex_hull(shapely.linestrings(network.node_xy)), _OUTSIDE_NETWORK_M)
+    (west, south), (east, north) = network.node_xy.min(axis=0), network.node_xy.max(axis=0)
     placed = finite_rows(demand.xy)
-    outside = placed & ~shapely.contains_xy(reach, demand.xy[:, 0], demand.xy[:, 1])
+    outside, (x, y) = placed.copy(), demand.xy.T
+    if shapely.contains_properly(reach, shapely.box(west, south, east, north)):  # whoever stands in it is told sooner
+        outside &= (x < west) | (x > east) | (y < south) | (y > north)
+    outside[outside] = ~shapely.contains_xy(reach, x[outside], y[outside])
     people, total = float(demand.population[outside].sum()), float(demand.population.sum())
     text = f"{people:,.0f} of {total:,.0f} people ({people / total:.1%}) live more than 2 km outside its streets"
     if people >= _OUTSIDE_NETWORK_SHARE * total:
