@@ -19,7 +19,7 @@ _SLACK = 1e-6  # cells: a segment is also in the cell that it only touches
 _BATCH = 1 << 16  # points a thread takes at a time
 _BLOCK = np.int64(32)  # cells: a place farther from all segments looks at blocks of cells, not at rings
 _CELL = np.int64(1)  # of one type: a literal would have `_away` compiled anew
-_NOTHING, _FAR = np.int64(-1), np.int64(-2)
+_NOTHING = np.int64(-1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -119,8 +119,6 @@ class SegmentGrid:
         segment, share = np.empty(len(places), np.int64), np.empty(len(places))
         answer = (line, metres, segment, share)
         self._ask(_search, places, places, answer)
-        if (line == _FAR).any():  # seldom: what looks there is compiled only then
-            self._ask(_search_far, places, places, answer)
         return answer
 
     def near(
@@ -200,10 +198,7 @@ def _spread(empty: NDArray[np.int32]) -> None:
 
 @kernel
 def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Look at the cells around each place, ring after ring, until no other one can have anything nearer.
-
-    A place far from everything is told by `_FAR`.
-    """
+    """Look at the cells around each place, ring after ring, until no other one can have anything nearer."""
     left, low, cell_m, columns, rows = grid
     for p in order:
         across, up = (places[p, 0] - left) / cell_m, (places[p, 1] - low) / cell_m
@@ -213,7 +208,7 @@ def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyp
         if ring <= 0:
             ring = np.int64(cells[2][j * columns + i])
         if ring > _BLOCK:
-            answer[0][p] = _FAR
+            _search_blocks(p, (places[p, 0], places[p, 1]), grid, lines, cells, answer)
             continue
         inner = min(across - i, i + 1 - across, up - j, j + 1 - up) - _SLACK
         while answer[1][p] > (ring - 1 + inner) * cell_m:
@@ -225,14 +220,6 @@ def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyp
                         some = cells[1][cells[0][cell] : cells[0][cell + 1]]
                         _look(p, (places[p, 0], places[p, 1]), some, lines, answer)
             ring += 1
-
-
-@kernel
-def _search_far(places, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Look at blocks of cells for each place that `_search` found too far."""
-    for p in order:
-        if answer[0][p] == _FAR:
-            _search_blocks(p, (places[p, 0], places[p, 1]), grid, lines, cells, answer)
 
 
 @helper
