@@ -25,6 +25,7 @@ from accessibility.geo.projection import WGS84
 from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
 from accessibility.measures.tables import DISTRICT_COLUMNS, district_table
 from accessibility.present.labels import SiteLabel
+from accessibility.present.layers import files
 from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.styles import layer_styles
 from accessibility.present.layers.tables import GEOMETRY, PROPOSED_COLUMNS, SITE_COLUMNS, LayerSources, make_layers
@@ -306,6 +307,23 @@ def test_the_same_inputs_give_the_same_bytes(county: LayerSources, written: Path
         times = {t for (t,) in file.execute("SELECT last_change FROM gpkg_contents")}
         times |= {t for (t,) in file.execute("SELECT update_time FROM layer_styles")}
     assert times == {"1970-01-01T00:00:00.000Z"}
+
+
+def test_the_driver_never_writes_the_time_of_the_clock(
+    county: LayerSources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would write it once more where a second has passed meanwhile, and SQLite counts how often it writes."""
+    seen: set[str] = set()
+    add = files._add_styles
+
+    def look_and_add(path: Path, styles: Any) -> None:
+        with closing(sqlite3.connect(path)) as file:
+            seen.update(t for (t,) in file.execute("SELECT last_change FROM gpkg_contents"))
+        add(path, styles)
+
+    monkeypatch.setattr(files, "_add_styles", look_and_add)
+    write_geopackage(county, tmp_path / "coverage.gpkg")
+    assert seen == {"1970-01-01T00:00:00.000Z"}
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(

@@ -224,8 +224,15 @@ _STYLE_TABLE = """
         description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME
     )
 """
-_UNSAVED: Mapping[str, str] = {"OGR_SQLITE_SYNCHRONOUS": "OFF", "OGR_SQLITE_JOURNAL": "OFF"}
-"""Of a file aside, which goes to the disk once, when it is whole, and not after every layer."""
+_ASIDE: Mapping[str, str] = {
+    "OGR_SQLITE_SYNCHRONOUS": "OFF",
+    "OGR_SQLITE_JOURNAL": "OFF",
+    "OGR_CURRENT_DATE": _NO_TIME,
+}
+"""Of a file aside, which goes to the disk once, when it is whole, and not after every layer.
+
+The driver writes the time of a layer once more where a second has passed since it was made, and SQLite counts that.
+"""
 _STYLE_ROW = """
     INSERT INTO layer_styles (
         f_table_catalog, f_table_schema, f_table_name, f_geometry_column,
@@ -260,7 +267,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
     styles = layer_styles(sources.coverage)
     with write_aside(path) as whole, spellable(whole.parent) as folder:
         aside = folder / whole.name
-        pyogrio.set_gdal_config_options(_UNSAVED)
+        pyogrio.set_gdal_config_options(_ASIDE)
         try:
             for name, layer in layers.items():
                 pyogrio.write_dataframe(
@@ -277,7 +284,7 @@ def write_geopackage(sources: LayerSources, path: str | os.PathLike[str]) -> Non
         except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, sqlite3.Error) as error:
             raise OSError(str(error)) from error  # what the system refuses is told in one way
         finally:
-            pyogrio.set_gdal_config_options(dict.fromkeys(_UNSAVED))
+            pyogrio.set_gdal_config_options(dict.fromkeys(_ASIDE))
 
 
 def _add_styles(path: Path, styles: Mapping[str, Sequence[Style]]) -> None:
