@@ -149,7 +149,8 @@ class LiveCoverage:
         """Write the radii of some people, and remember whose figures have changed since the last comparison."""
         self._radius[people], self._radius_site[people] = found
         self._blocks.refresh(people, self._radius)
-        self._changed += concerned
+        if self._version is not None:  # else everybody's figures are worked out when somebody asks
+            self._changed += concerned
 
     def compare(self, before: Coverage, district: pd.Series[Any]) -> pd.DataFrame:
         """Return what `compare_coverages` says of a coverage, always the same one, and this; only changes cost time."""
@@ -162,7 +163,7 @@ class LiveCoverage:
     def since_begun(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return the people, ascending, who may have other figures than in the beginning, and who is covered."""
         people = _once([part for concerned in self._switched for part in concerned])
-        return people, self._standing().columns["covered"][people]
+        return people, self._decided(people)["covered"]
 
     def _standing(self) -> Version:
         """Return the figures as they are, worked out for those alone to whom something has happened since."""
