@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import jinja2
 import numpy as np
 
-from accessibility.errors import OutputError
+from accessibility.errors import OutputError, visible
+from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
@@ -115,6 +117,23 @@ def fill_page(html: str, *, mark: str, ids: Iterable[str]) -> str:
     html = _ELEMENT_ID.sub(lambda m: f"_{number.get(m[1], m[1])}", html)
     digest = hashlib.sha256(html.replace(mark, "").encode("utf-8")).digest()
     return html.replace(mark, base64.urlsafe_b64encode(digest)[:22].decode("ascii"))
+
+
+def printable(html: str) -> str:
+    """Return a page that any browser shows: half a character, from a damaged table, is "?", what one obeys is spelt."""
+    return visible(html.encode("utf-8", "replace").decode("utf-8"))
+
+
+def write_html(html: str, path: str | os.PathLike[str]) -> None:
+    """Write a page, whole or not at all, with the same bytes on every system.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; one that was there is untouched.
+    """
+    with write_aside(path) as aside:
+        aside.write_text(html, encoding="utf-8", newline="\n")
 
 
 def policy(mark: str, *, images_from: str = "") -> str:

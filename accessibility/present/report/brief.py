@@ -10,7 +10,7 @@ from markupsafe import Markup
 from accessibility.errors import visible
 from accessibility.measures.tables import TOTAL
 from accessibility.present.language import NOTHING, Tongue, Voice, shortened
-from accessibility.present.pages import page_template, template_text
+from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import illustrate_brief
 from accessibility.present.report.page import POLICY, running_heads, view_table
 from accessibility.present.report.sentences import (
@@ -30,7 +30,6 @@ from accessibility.present.report.sentences import (
 )
 from accessibility.present.report.sheets import merge_by_code, tell_sheets
 from accessibility.present.report.sureness import say_bar, say_instead, say_sureness
-from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
     import os
@@ -143,7 +142,7 @@ def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
         briefs=[(one, illustrate_brief(one.facts, pictures, Voice((one.tongue,)))) for one in briefs],
         version=facts.version,
     )
-    return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
+    return printable(html)
 
 
 def write_brief(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
@@ -156,9 +155,7 @@ def write_brief(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], 
     OutputError
         The file could not be written; one that was there is untouched.
     """
-    html = render_brief(facts, pictures, language=language)
-    with write_aside(path) as aside:
-        aside.write_text(html, encoding="utf-8", newline="\n")
+    write_html(render_brief(facts, pictures, language=language), path)
 
 
 @dataclass(frozen=True)

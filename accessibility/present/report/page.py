@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup
 
-from accessibility.errors import visible
 from accessibility.measures.tables import OWN_COLUMNS, TOTAL, district_columns
 from accessibility.present.language import NOTHING, Voice
-from accessibility.present.pages import page_template, template_text
+from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import Pictures, illustrate
 from accessibility.present.report.sentences import (
     say_blackspot_text,
@@ -43,7 +42,6 @@ from accessibility.present.report.sureness import (
     say_must_have,
     say_sureness,
 )
-from accessibility.sources.files import write_aside
 
 if TYPE_CHECKING:
     import os
@@ -190,7 +188,7 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
         pictures=illustrate(facts, pictures, voice),
         share=voice.first.percent(facts.covered, facts.population),
     )
-    return visible(html.encode("utf-8", "replace").decode("utf-8"))  # half a character, from a damaged table, is "?"
+    return printable(html)
 
 
 def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *, language: str = "en") -> None:
@@ -203,9 +201,7 @@ def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *
     OutputError
         The file could not be written; one that was there is untouched.
     """
-    html = render_page(facts, pictures, language=language)
-    with write_aside(path) as aside:
-        aside.write_text(html, encoding="utf-8", newline="\n")
+    write_html(render_page(facts, pictures, language=language), path)
 
 
 def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
