@@ -249,3 +249,22 @@ def test_what_bounds_no_table_is_refused_in_a_sentence(
 )
 def test_limits_are_read_as_people_write_them(text: Any, rule: Rule) -> None:
     assert Rule.of(text) == rule
+
+
+def test_seconds_far_beyond_the_metres_that_are_near_are_found_too() -> None:
+    """On stairs that take ten times as long; near by one pass finds both measures, but not so many seconds."""
+    side, rng = 60, np.random.default_rng(3)
+    nodes = [(100.0 * x, 100.0 * y) for y in range(side) for x in range(side)]
+    edges = [(i, i + 1) for i in range(side * side) if (i + 1) % side]
+    edges += [(i, i + side) for i in range(side * (side - 1))]
+    kind = (rng.random(len(edges)) < 0.4).astype(np.uint8)
+    streets = replace(worlds.network(nodes, edges), kind=kind, kinds=("road", "steps"))
+    at = rng.choice(side * side, 400, replace=False)
+    people, sites = worlds.people([nodes[i] for i in at[:380]]), worlds.outlets([nodes[i] for i in at[380:]])
+    town, walker = (streets, people, sites), Walker(stairs_factor=10)
+    near = table(town, walker, limit=Rule.distance(0.5))
+    far = table(town, walker, limit=Rule.distance(30))  # everybody: another search
+    both = near.merge(far, on=["cell", "site"], suffixes=("", "_far"))
+    assert len(both) == len(near) == (far["metres"] <= 500).sum() > 100
+    assert (near["walk_s"] > 1.5 * near["metres"]).sum() > 20
+    assert both[["walk_s", "metres"]].to_numpy().tolist() == both[["walk_s_far", "metres_far"]].to_numpy().tolist()
