@@ -80,6 +80,25 @@ class Opened:
         )
 
 
+def table_of(opened: Opened, by: str) -> dict[str, list[str]]:
+    """Return the rows of a table of figures."""
+    rows = opened.page.evaluate(
+        """by => [...document.querySelectorAll(`.figures[data-by="${by}"] tr`)].map(
+            row => [...row.cells].map(cell => cell.textContent))""",
+        by,
+    )
+    return {name: figures for name, *figures in rows[1:]}
+
+
+def switch(opened: Opened, ids: list[str]) -> None:
+    """Click the boxes of sites in the list."""
+    opened.page.evaluate(
+        """ids => { for (const id of ids) [...document.querySelectorAll('ul.sites li')].find(
+            row => row.querySelector('span').title === id).querySelector('input').click(); }""",
+        ids,
+    )
+
+
 @contextmanager
 def launched() -> Iterator[Any]:
     """Start Chromium."""

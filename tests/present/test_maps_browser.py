@@ -194,7 +194,7 @@ def test_a_telephone_shows_the_map_first(show: Callable[..., Opened]) -> None:
         x, y = opened.point(lonlat)
         assert box["x"] < x < box["x"] + box["width"]
         assert box["y"] < y < box["y"] + box["height"]
-    page.locator(".legend summary").click()
+    page.locator(".legend > summary").click()
     assert page.locator(".classes").first.is_visible()
     assert page.locator(".folium-map").bounding_box()["height"] > 200
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import shapely
 import worlds
-from browsing import MARKS, PHONE
+from browsing import MARKS, PHONE, switch, table_of
 
 from accessibility import measure_coverage
 from accessibility.geo.projection import WGS84, transform
@@ -39,25 +39,6 @@ if TYPE_CHECKING:
 
 pytestmark = MARKS
 NONE = "(none)"
-
-
-def table_of(opened: Opened, by: str) -> dict[str, list[str]]:
-    """Return the rows of a table of figures."""
-    rows = opened.page.evaluate(
-        """by => [...document.querySelectorAll(`.figures[data-by="${by}"] tr`)].map(
-            row => [...row.cells].map(cell => cell.textContent))""",
-        by,
-    )
-    return {name: figures for name, *figures in rows[1:]}
-
-
-def switch(opened: Opened, ids: list[str]) -> None:
-    """Click the boxes of sites in the list."""
-    opened.page.evaluate(
-        """ids => { for (const id of ids) [...document.querySelectorAll('ul.sites li')].find(
-            row => row.querySelector('span').title === id).querySelector('input').click(); }""",
-        ids,
-    )
 
 
 def change(after: float, before: float) -> str:
@@ -557,7 +538,7 @@ def test_a_telephone_can_switch_too(show: Callable[..., Opened]) -> None:
     )
     page = opened.page
     page.wait_for_selector("ul.sites li", state="attached")
-    page.locator(".legend summary").click()
+    page.locator(".legend > summary").click()
     page.locator("[data-tab=living]").click()
     page.locator("ul.sites input").first.check()
     assert "1 opened, 0 closed" in page.locator(".sentence").inner_text()

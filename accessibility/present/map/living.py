@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.catchments import Catchments
     from accessibility.measures.coverage import Coverage
     from accessibility.whatif.scenario import Addition
@@ -179,7 +180,7 @@ def embed_switches(
     while True:
         rows = np.sort(np.concatenate([np.flatnonzero(needed), others[:kept]]))
         classes = _merge(switches.catchments, rows, cell, hilbert_rank(_placed(coverage)))
-        data = _data(classes, rows, cell, names, coverage.demand.population)
+        data = _data(classes, rows, cell, names, coverage.demand)
         size = len(data["packed"])
         if size <= budget or not kept:
             break
@@ -275,28 +276,37 @@ def _data(
     rows: NDArray[np.intp],
     cell: NDArray[np.int64],
     names: list[str],
-    population: NDArray[np.float64],
+    demand: Demand,
 ) -> dict[str, Any]:
     """Return what the page unpacks.
 
     One after another: people of each class in units, as varints; their cells, as steps; pairs of each site; classes of
-    each site, less one than the step from the one before.
+    each site, less one than the step from the one before; those of each group in each class, in units of its own.
     """
-    bits = unit_bits(population)
-    units = np.zeros(classes.count, np.int64)
-    np.add.at(units, classes.of, np.rint(population * 2.0**bits).astype(np.int64))
+    counted = (demand.population, *demand.groups.values())
+    bits = [unit_bits(people) for people in counted]
+    everybody, *groups = (_units(classes, people, of) for people, of in zip(counted, bits, strict=True))
     cells = np.zeros(classes.count, np.int64)
     cells[classes.of] = cell
     gaps = [np.diff(pairs, prepend=-1) - 1 for pairs in classes.pairs]
     return {
-        "bits": bits,
+        "bits": bits[0],
+        "groups": [{"name": name, "bits": of} for name, of in zip(demand.groups, bits[1:], strict=True)],
         "classes": classes.count,
         "rows": rows.tolist(),
         "districts": names,
         "packed": packed(
-            varints(units),
+            everybody,
             steps(cells),
             varints(np.array([len(pairs) for pairs in gaps])),
             varints(np.concatenate([*gaps, np.empty(0, np.int64)])),
+            *groups,
         ),
     }
+
+
+def _units(classes: _Classes, people: NDArray[np.float64], bits: int) -> bytes:
+    """Return people of each class in units, as varints."""
+    units = np.zeros(classes.count, np.int64)
+    np.add.at(units, classes.of, np.rint(people * 2.0**bits).astype(np.int64))
+    return varints(units)

@@ -19,7 +19,6 @@ from accessibility.present.map.legends import (
     own_lines,
     rule_rows,
     served_lines,
-    today_said,
 )
 from accessibility.present.map.living import MAX_BYTES
 from accessibility.present.map.outlines import count
@@ -48,6 +47,8 @@ _SWITCHED = (
         "find",
     ),
     *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
+    *("kind_outlet", "kind_bank", "kind_new", "no_bank", "all_sites", "all_districts", "everybody", "not_counted"),
+    *("counted", "counted_nobody", "counted_sites", "counted_people", "counted_group", "some_of", "alone"),
 )
 
 
@@ -129,7 +130,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         "compares": sheet.before is not None or sheet.proposal is not None,
         "against": "drawn" if sheet.before is None else "today",
         "headline": headline_forms(now, words),
-        "before": today_said(sheet.today, words),
+        "banks": [str(bank) for bank in sites.bank],
         "settings": [words.setting(setting) for setting in now.demand.settings],
         "change": {"name": changes.name, "colours": changes.colours, "layer": 0 if sheet.before is not None else -1},
         "what": names,

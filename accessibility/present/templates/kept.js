@@ -1,29 +1,35 @@
-// What a reader has switched: kept in the address and in the browser over a reload, undone and done again.
+// What a reader has switched, and what is counted: kept in the address and in the browser over a reload, undone and done again.
 const kept = (() => {
-  const NAME = "switched=", key = `accessibility ${location.pathname} ${document.title}`;
+  const key = `accessibility ${location.pathname} ${document.title}`;
   const MOST = 100;  // steps that are kept over a reload
   const of = data.switches;
   const past = [], future = [];
   let now = "", moving = false;
 
-  const written = (id) => { try { return encodeURIComponent(id); } catch { return ""; } };  // half a character has no code
-  const told = () => of.rows.filter((row) => living.isOpen(row) !== Boolean(of.drawn[row]))
-    .map((row) => written(of.ids[row])).filter(Boolean).join(",");
+  const told = () => {
+    const ids = of.rows.filter((row) => living.isOpen(row) !== Boolean(of.drawn[row])).map((row) => written(of.ids[row])).filter(Boolean);
+    return [...(ids.length ? [`switched=${ids.join(",")}`] : []), ...filters.told()].join("&");
+  };
+  const partsOf = (text) => new Map(text.split("&").filter(Boolean).map((part) => {
+    const [name] = part.split("=", 1);
+    return [name, part.slice(name.length + 1)];
+  }));
   const show = (text) => {
-    const wanted = new Set(text.split(",").filter(Boolean));
+    const parts = partsOf(text), wanted = new Set((parts.get("switched") || "").split(",").filter(Boolean));
     moving = true;
-    living.set(of.rows.map((row) => [row, Boolean(of.drawn[row]) !== wanted.has(written(of.ids[row]))]));
+    living.set(of.rows.map((row) => [row, Boolean(of.drawn[row]) !== wanted.has(written(of.ids[row]))]), filters.asked(parts));
     moving = false;
     keep();
   };
 
   // A frame may forbid the address to change, a browser may keep nothing for a file: the page works all the same.
   const attempt = (step) => { try { return step() || ""; } catch { return ""; } };
-  const others = () => location.hash.slice(1).split("&").filter((part) => part && !part.startsWith(NAME));
-  const addressed = () => location.hash.slice(1).split("&").find((part) => part.startsWith(NAME));
+  const isOurs = (part) => ["switched", ...filters.NAMES].includes(part.split("=", 1)[0]);
+  const ours = (is) => location.hash.slice(1).split("&").filter((part) => part && isOurs(part) === is);
+  const addressed = () => ours(true).join("&");
   const keep = () => {
     now = told();
-    const parts = [...others(), ...(now ? [NAME + now] : [])].join("&");
+    const parts = [...ours(false), ...(now ? [now] : [])].join("&");
     attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
     const steps = { now, past: past.slice(-MOST), future: future.slice(-MOST) };
     const any = now || past.length || future.length;
@@ -58,8 +64,7 @@ const kept = (() => {
     return { now: texts([kept.now])[0] || "", past: texts(kept.past), future: texts(kept.future) };
   };
   const start = () => {
-    const before = stored(), asked = addressed();
-    const wanted = asked === undefined ? before.now : asked.slice(NAME.length);
+    const before = stored(), wanted = addressed() || before.now;
     past.push(...before.past);
     if (wanted === before.now) future.push(...before.future);
     else past.push(before.now);  // a link that somebody sent: what was here is a step away
@@ -69,10 +74,10 @@ const kept = (() => {
     document.querySelector(".redo").addEventListener("click", redo);
     document.addEventListener("keydown", pressed);
     window.addEventListener("hashchange", () => {
-      if (addressed() === undefined || addressed().slice(NAME.length) === now) return;
+      if (!addressed() || addressed() === now) return;
       past.push(now);
       future.length = 0;
-      show(addressed().slice(NAME.length));
+      show(addressed());
     });
   };
 

@@ -2,12 +2,16 @@
 const living = (() => {
   const of = data.switches;
   const listeners = [];
-  if (!of || !window.DecompressionStream) return { off: true, read: () => "", site: () => {}, start: () => {} };
+  if (!of || !window.DecompressionStream) return { off: true, read: () => "", shows: () => true };
 
   const open = Uint8Array.from(of.drawn);
   const reached = new Map();  // row of a site: the classes within its reach
-  const unit = 2 ** of.bits;
-  let units, cells, reach;  // of each class: people, district with setting and past, open sites within reach
+  const units = [of.bits, ...of.groups.map(({ bits }) => bits)].map((bits) => 2 ** bits);  // of everybody, of each group
+  const maker = (row) => `${of.kinds[row]}:${of.banks[row]}`;
+  // What is counted: sites by kind and bank, people by row of their district and by group; null or 0 is all of them.
+  let counted = { sites: null, people: null, group: 0 };
+  let everyone, cells, reach;  // of each class: people, district with setting and past, counted sites within reach
+  let weights;  // people of each class who are counted
   let all, covered;  // people of each cell
   let ready = false;
 
@@ -15,13 +19,25 @@ const living = (() => {
     for (const c of reached.get(row)) {
       const before = reach[c];
       reach[c] += step;
-      if (!before !== !reach[c]) covered[cells[c]] += step * units[c];
+      if (!before !== !reach[c]) covered[cells[c]] += step * weights[c];
+    }
+  };
+
+  const takes = (row) => !counted.sites || counted.sites.has(maker(row));
+  const isCounted = (c) => !counted.people || counted.people.has(Math.floor(cells[c] / 2 / of.settings.length));
+  const weigh = () => {
+    all.fill(0);
+    covered.fill(0);
+    for (let c = 0; c < of.classes; c++) {
+      weights[c] = isCounted(c) ? everyone[counted.group][c] : 0;
+      all[cells[c]] += weights[c];
+      if (reach[c]) covered[cells[c]] += weights[c];
     }
   };
 
   const load = async () => {
     const from = reader(await unpack(of.packed));
-    units = from.varints(new Float64Array(of.classes));
+    everyone = [from.varints(new Float64Array(of.classes))];
     cells = from.steps(new Int32Array(of.classes));
     const counts = from.varints(new Int32Array(of.rows.length));
     of.rows.forEach((row, k) => {
@@ -29,36 +45,48 @@ const living = (() => {
       for (let i = 0, last = -1; i < classes.length; i++) last = classes[i] += last + 1;
       reached.set(row, classes);
     });
+    for (const _ of of.groups) everyone.push(from.varints(new Float64Array(of.classes)));
     reach = new Uint16Array(of.classes);
     all = new Float64Array(6 * (of.districts.length + 1));
     covered = new Float64Array(all.length);
-    for (let c = 0; c < of.classes; c++) all[cells[c]] += units[c];
+    weights = new Float64Array(of.classes);
     for (const row of of.rows) if (open[row]) add(row, 1);
+    weigh();
     ready = true;
   };
 
   const canSwitch = (row) => ready && reached.has(row);
-  const tell = (rows) => { for (const listener of listeners) listener(rows); };
+  const tell = (rows, recounted) => { for (const listener of listeners) listener(rows, recounted); };
 
-  // Switch some sites at once; what listens is told once.
-  const set = (wanted) => {
-    const changed = wanted.filter(([row, on]) => canSwitch(row) && Boolean(open[row]) !== on);
+  const recount = (wanted) => {
+    const before = of.rows.filter((row) => open[row] && takes(row));
+    counted = wanted;
+    const after = of.rows.filter((row) => open[row] && takes(row));
+    for (const row of before) add(row, -1);
+    for (const row of after) add(row, 1);
+    weigh();
+  };
+
+  // Switch some sites, and count other sites and people, at once; what listens is told once.
+  const set = (wanted, count = counted) => {
+    const changed = wanted.filter(([row, on]) => canSwitch(row) && Boolean(open[row]) !== on), recounted = count !== counted;
+    if (recounted) recount(count);
     for (const [row, on] of changed) {
       open[row] = on ? 1 : 0;
-      add(row, on ? 1 : -1);
+      if (takes(row)) add(row, on ? 1 : -1);
     }
-    if (changed.length) tell(changed.map(([row]) => row));
+    if (changed.length || recounted) tell(changed.map(([row]) => row), recounted);
   };
 
   // People who would be covered if the site opened, or no longer if it closed.
   const effect = (row) => {
     const needed = open[row] ? 1 : 0;
     let people = 0;
-    for (const c of reached.get(row)) if (reach[c] === needed) people += units[c];
-    return people / unit;
+    for (const c of reached.get(row)) if (reach[c] === needed) people += weights[c];
+    return people / units[counted.group];
   };
 
-  // People, covered now and before, gained and lost: of everybody, of each setting, of each district.
+  // People, covered now and before, gained and lost: of all who are counted, of each setting, of each district.
   const figures = () => {
     const nobody = () => ({ people: 0, covered: 0, before: 0, gained: 0, lost: 0 });
     const found = { total: nobody(), settings: of.settings.map(nobody), districts: [...of.districts, null].map(nobody) };
@@ -76,7 +104,7 @@ const living = (() => {
       }
     }
     for (const sum of [found.total, ...found.settings, ...found.districts]) {
-      for (const name of Object.keys(sum)) sum[name] /= unit;
+      for (const name of Object.keys(sum)) sum[name] /= units[counted.group];
     }
     return found;
   };
@@ -85,10 +113,13 @@ const living = (() => {
     const before = cells[c] % 2;
     return reach[c] ? (before ? 0 : 2) : before ? 3 : 1;  // still covered, still not, gained, lost: as changes.py has them
   };
-  const moved = () => open.some((on, row) => on !== of.drawn[row]);
+  const filtered = () => Boolean(counted.sites || counted.people || counted.group);
+  const switched = () => open.some((on, row) => on !== of.drawn[row]);
+  const moved = () => switched() || filtered();
 
   const read = (point) => {
     if (!ready || !moved()) return "";
+    if (!isCounted(people.classOf(point))) return words("not_counted");
     return [, , words("read_gained"), words("read_lost")][changeOf(people.classOf(point))] || "";
   };
 
@@ -113,10 +144,13 @@ const living = (() => {
   };
 
   return {
-    load, set, effect, figures, changeOf, moved, read, scenario, canSwitch,
+    load, set, effect, figures, changeOf, moved, switched, filtered, read, scenario, canSwitch, maker, takes,
+    counted: () => counted,
+    shows: (point) => !counted.people || isCounted(people.classOf(point)),
     isOpen: (row) => Boolean(open[row]),
     listen: (listener) => listeners.push(listener),
     toggle: (row) => set([[row, !open[row]]]),
-    reset: () => set(of.drawn.map((on, row) => [row, Boolean(on)])),
+    count: (wanted) => set([], wanted),
+    reset: () => set(of.drawn.map((on, row) => [row, Boolean(on)]), filtered() ? { sites: null, people: null, group: 0 } : counted),
   };
 })();

@@ -33,6 +33,8 @@ const reader = (bytes) => {
   };
 };
 
+const written = (text) => { try { return encodeURIComponent(text); } catch { return ""; } };  // half a character has no code
+
 // The letters of a text that is spelt as markup.
 const plain = (markup) => new DOMParser().parseFromString(String(markup ?? ""), "text/html").body.textContent;
 const data = JSON.parse(document.getElementById("map-data").textContent);

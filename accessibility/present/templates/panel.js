@@ -50,15 +50,35 @@ const panel = (() => {
   const showChanged = () => {
     for (const [row, marker] of markers) {
       const same = living.isOpen(row) === Boolean(of.today[row]) && living.isOpen(row) === Boolean(of.drawn[row]);
-      if (!same && !map.hasLayer(marker)) map.addLayer(marker);
+      if (!same && living.takes(row) && !map.hasLayer(marker)) map.addLayer(marker);
     }
+  };
+
+  // Sites that do not count now are not on the map; each layer says how many of its sites are.
+  const groups = new Map();
+  const showCounted = () => {
+    for (const [row, group] of groups) {
+      const marker = markers.get(row);
+      if (living.takes(row)) {
+        group.addLayer(marker);
+      } else {
+        group.removeLayer(marker);
+        map.removeLayer(marker);  // one that was switched stood on the map by itself
+      }
+    }
+    for (const one of control._layers) {
+      const sites = one.layer.getLayers && [...groups.values()].includes(one.layer) ? one.layer.getLayers().length : -1;
+      if (sites >= 0) one.name = one.name.replace(/<b>[^<]*<\/b>/, `<b>${whole(sites)}</b>`);
+    }
+    control._update();
+    crowd(map);
   };
 
   // A click reads a site; what it opens has the switch.
   const reading = (row, card) => {
     const box = element("div", "reads");
     box.append(card);
-    if (living.off || !living.canSwitch(row)) return box;
+    if (living.off || !living.canSwitch(row) || !living.takes(row)) return box;
     const button = element("button", "", words(living.isOpen(row) ? "close_site" : "open_site"));
     button.type = "button";
     button.addEventListener("click", (event) => {
@@ -120,6 +140,7 @@ const panel = (() => {
   };
   const tell = ({ row, name, pick }, now) => {
     const sum = pick(now);
+    row.hidden = living.filtered() && !sum.people;
     cells(row, [name, whole(sum.people), whole(sum.covered), percent(sum.covered, sum.people), difference(sum)]);
   };
 
@@ -133,8 +154,10 @@ const panel = (() => {
   const drawnHeadline = every("header .headline p").map((p) => p.cloneNode(true));
   const drawnComparison = every("header .sentence p").map((p) => p.cloneNode(true));
   const head = (total) => {
-    const moved = living.moved();
+    const moved = living.moved(), counted = filters.said(whole(total.people));
     for (const button of every(".reset")) button.disabled = !moved;
+    find("header .counted").hidden = !counted.length;
+    sentences(find("header .counted"), counted);
     find("header .reset").hidden = !moved;
     find("header .sentence").classList.toggle("rest", !moved && !of.compares);
     if (!moved) {
@@ -145,10 +168,14 @@ const panel = (() => {
     const values = { percent: percentSaid(total.covered, total.people), people: whole(total.people), covered: whole(total.covered) };
     sentences(find("header .headline"), of.headline.map(([language, form]) => [language, filled(language, form, values)]));
     const past = of.against === "today" ? of.today : of.drawn;
-    const [opened, closed] = [true, false].map((on) => String(of.ids.filter(
-      (_, row) => living.isOpen(row) === on && Boolean(past[row]) !== on).length));
-    const said = { opened, closed, gained: whole(total.gained), lost: whole(total.lost), ...of.before };
-    sentences(find("header .sentence"), lines("switched", said));
+    const [opened, closed] = [true, false].map((on) => of.ids.filter(
+      (_, row) => living.isOpen(row) === on && Boolean(past[row]) !== on).length);
+    const said = {
+      opened: String(opened), closed: String(closed), gained: whole(total.gained), lost: whole(total.lost),
+      percent: percentSaid(total.before, total.people), covered: whole(total.before),
+    };
+    const key = opened + closed ? "switched" : living.counted().sites ? "alone" : "";
+    sentences(find("header .sentence"), key ? lines(key, said) : []);
   };
 
   const legend = (total) => {
@@ -158,6 +185,7 @@ const panel = (() => {
       rows[k].cells[2].textContent = whole(people);
       rows[k].cells[3].textContent = percent(people, total.people);
     });
+    find(".classes.changes tfoot").rows[0].cells[2].textContent = whole(total.people);
   };
 
   const paintRow = ({ row, item, box, effect }, changed) => {
@@ -190,7 +218,7 @@ const panel = (() => {
   // What could open first, the greatest gain on top; then what is open, the least loss on top.
   const list = () => {
     const asked = find(".search").value.trim().toLowerCase();
-    const hit = of.rows.filter((row) => `${of.names[row]} ${of.ids[row]}`.toLowerCase().includes(asked));
+    const hit = of.rows.filter((row) => living.takes(row) && `${of.names[row]} ${of.ids[row]}`.toLowerCase().includes(asked));
     const rank = new Map(hit.map((row) => [row, living.effect(row)]));
     hit.sort((a, b) => living.isOpen(a) - living.isOpen(b)
       || (living.isOpen(a) ? rank.get(a) - rank.get(b) : rank.get(b) - rank.get(a)) || a - b);
@@ -250,14 +278,19 @@ const panel = (() => {
   // What a district shows: the figures of its row in the table while sites are switched, else those it was drawn with.
   const districtRows = (name, drawn) => {
     if (!of || living.off || !living.moved()) return drawn;
-    const row = of.districts.indexOf(name);
+    const row = of.districts.indexOf(name), { people: chosen } = living.counted();
+    if (chosen && !chosen.has(row)) return [["", words("not_counted")]];
     const told = row < 0 ? { people: 0, covered: 0, before: 0 } : living.figures().districts[row];
     const share = (part) => words("share_of", { part: whole(part), whole: whole(told.people), percent: percentSaid(part, told.people) });
     return [[words("people"), whole(told.people)], [words("covered"), `${share(told.covered)}, ${difference(told)}`],
       [words("uncovered"), share(told.people - told.covered)]];
   };
 
-  const refresh = (rows) => {
+  const refresh = (rows, recounted) => {
+    if (recounted) {
+      list();
+      showCounted();
+    }
     const now = living.figures(), { total } = now;
     rows.forEach(paintMarker);
     head(total);
@@ -292,7 +325,9 @@ const panel = (() => {
     changes = people.layer(() => panel.changeLook);
     makeTables();
     list();
+    for (const group of sites) group.eachLayer((marker) => groups.set(marker.feature.properties.row, group));
     living.listen(refresh);
+    filters.start();
     refresh(of.rows.filter((row) => living.isOpen(row) !== Boolean(of.today[row])));
     kept.start();
     for (const button of every(".reset")) button.addEventListener("click", living.reset);
@@ -321,7 +356,7 @@ const panel = (() => {
     if (living.off || row < 0) return;
     pins.set(row, marker);
     const { properties } = marker.feature, drawn = properties.people;
-    Object.defineProperty(properties, "people", { get: () => (living.moved() && living.canSwitch(row)
+    Object.defineProperty(properties, "people", { get: () => (!living.takes(row) ? words("not_counted") : living.moved() && living.canSwitch(row)
       ? words(living.isOpen(row) ? "closing_loses" : "opening_gains", { people: whole(living.effect(row)) }) : drawn) });
   };
   const rowOf = (rank) => {

@@ -200,7 +200,8 @@ const people = (() => {
 
   const draw = (pen) => {
     if (!points || !pen._map || !pen._bounds) return;
-    const view = frame(pen), context = pen._ctx, shown = pen.look();
+    const view = frame(pen), context = pen._ctx, asked = pen.look();
+    const shown = { ...asked, kindOf: (i) => (living.shows(i) ? asked.kindOf(i) : -1) };
     const drawn = of.shaped && view.side >= LEAST * view.ratio;
     const seen = of.grid || of.shaped ? [] : inView(view);
     context.save();
