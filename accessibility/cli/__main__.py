@@ -20,7 +20,10 @@ def start() -> None:
     gc.set_threshold(*_SELDOM)
     from accessibility.cli.commands import main  # noqa: PLC0415 -- loading takes a moment, in which a signal may come
 
-    main()
+    try:
+        main()
+    finally:
+        gc.freeze()  # what is loaded ends with the process: to look for what can be freed took a seventh of a small run
 
 
 if __name__ == "__main__":
