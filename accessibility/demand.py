@@ -289,8 +289,8 @@ class Demand(Frozen):
 
     @cached_property
     def known(self) -> Memo:
-        """What has been worked out of where the people stand."""
-        return Memo(most=2)
+        """What has been worked out of where the people stand, whatever the streets."""
+        return Memo(most=6)
 
     @cached_property
     def whole(self) -> bool:

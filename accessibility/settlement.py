@@ -16,7 +16,7 @@ import numpy as np
 from pyproj import CRS
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import SETTINGS
 
@@ -241,7 +241,7 @@ def classify_settings(
     """
     flat = to_grid(xy, crs)
     people = np.nan_to_num(np.asarray(population, dtype=np.float64))
-    placed = np.isfinite(flat).all(axis=1)
+    placed = finite_rows(flat)
     half = CELL_M / 2
     setting, cells, edge = _on_grid(flat, people, level)
     shifted = [_on_grid(flat + np.array(by), people, level)[0] for by in ((half, 0.0), (0.0, half), (half, half))]
@@ -257,7 +257,7 @@ def classify_settings(
 
 
 def _density(flat: NDArray[np.float64], people: NDArray[np.float64], level: int) -> Density:
-    placed = np.isfinite(flat).all(axis=1)
+    placed = finite_rows(flat)
     grid, at = aggregate_to_km(flat[placed], people[placed])
     cell = np.full(len(flat), -1, np.intp)
     cell[placed] = at[:, 0] * grid.shape[1] + at[:, 1]
@@ -275,7 +275,7 @@ def _on_grid(
 ) -> tuple[NDArray[np.str_], dict[str, int], bool]:
     """Return the setting of each point, the number of cells of each, and whether a cluster reaches the data's edge."""
     setting = np.full(len(flat), "urban", dtype="<U5")
-    placed = np.isfinite(flat).all(axis=1)
+    placed = finite_rows(flat)
     if not placed.any():
         return setting, dict.fromkeys(SETTINGS, 0), False
     grid, cell = aggregate_to_km(flat[placed], people[placed])

@@ -16,6 +16,7 @@ from accessibility.geo.arrays import (
     Named,
     as_flags,
     filled,
+    finite_rows,
     read_only,
     read_rows,
     read_words,
@@ -97,7 +98,7 @@ class Sites(Frozen):
         ids = unique_ids(self.ids, name="sites")
         n = ids.shape[0]
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="sites xy")
-        refuse(~np.isfinite(xy).all(axis=1), name="sites xy", found=xy, expected="finite coordinates")
+        refuse(~finite_rows(xy), name="sites xy", found=xy, expected="finite coordinates")
         kind = read_words(_or(self.kind, np.full(n, "outlet")), among=KINDS, n=n, name="sites kind")
         cost = read_only(_or(self.cost, np.zeros(n)), dtype=np.float64, shape=(n,), name="sites cost")
         refuse(~(np.isfinite(cost) & (cost >= 0)), name="sites cost", found=cost, expected="a finite cost, 0 or more")

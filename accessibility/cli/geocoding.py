@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError, OutputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.datums import DATUMS, plain_datum
 from accessibility.sources.files import passing_folder, write_aside
 from accessibility.sources.tables.columns import find_column
@@ -201,7 +202,7 @@ def _answered(asked: pd.DataFrame, path: Path, wanted: Geocoding, say: Wording) 
         here = np.flatnonzero(datums == datum)
         located = locate_rows(table.iloc[here], TableSpec(coordinates=datum), source=path.name)
         lonlat[row[here]], ways[row[here]] = located.lonlat, said[here]
-    lost = np.array([way == np.inf for way in ways]) | ~np.isfinite(lonlat).all(axis=1)
+    lost = np.array([way == np.inf for way in ways]) | ~finite_rows(lonlat)
     lonlat[lost], ways[lost] = np.nan, ""
     columns = {"lon": np.round(lonlat[:, 0], 6), "lat": np.round(lonlat[:, 1], 6)}
     words = {"datum": np.where(lost, "", DATUMS[0]), "precision": ways}

@@ -149,6 +149,31 @@ def finite_rows(xy: NDArray[np.float64]) -> NDArray[np.bool_]:
     return found
 
 
+def extent(xy: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the greatest of each column of ``(n, 2)`` numbers; numpy is slow to reduce rows of two.
+
+    Examples
+    --------
+    >>> low, high = extent(np.array([(1.0, 9.0), (4.0, 2.0)]))
+    >>> low.tolist(), high.tolist()
+    ([1.0, 2.0], [4.0, 9.0])
+    """
+    return np.array([column.min() for column in xy.T]), np.array([column.max() for column in xy.T])
+
+
+def spans(first: NDArray[Any], many: NDArray[Any]) -> NDArray[np.int64]:
+    """Return the rows of several spans, one after another: so many from each of the first ones.
+
+    Examples
+    --------
+    >>> spans(np.array([7, 2]), np.array([3, 2])).tolist()
+    [7, 8, 9, 2, 3]
+    """
+    end = np.cumsum(many)
+    rows: NDArray[np.int64] = np.arange(end[-1] if len(end) else 0) + np.repeat(first - (end - many), many)
+    return rows
+
+
 def filled(values: object, *, default: object) -> object:
     """Return a list of values with `default` in place of those that say nothing; anything else as it is."""
     found = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)

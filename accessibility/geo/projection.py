@@ -12,7 +12,7 @@ from pyproj.exceptions import CRSError, ProjError
 
 from accessibility.errors import InputError
 from accessibility.errors.arguments import described
-from accessibility.geo.arrays import finite_rows
+from accessibility.geo.arrays import extent, finite_rows
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -116,10 +116,10 @@ def stretch_of(xy: NDArray[np.float64], crs: CRS) -> float:
     >>> round(stretch_of(np.array([[800_000.0, 5_400_000.0]]), CRS.from_epsg(3857)), 2)
     0.38
     """
-    finite = xy[np.isfinite(xy).all(axis=1)]
+    finite = xy[finite_rows(xy)]
     if not len(finite):
         return 0.0
-    low, high = finite.min(axis=0), finite.max(axis=0)
+    low, high = extent(finite)
     at = low + (high - low) * np.array([(0, 0), (0, 1), (1, 0), (1, 1), (0.5, 0.5)])
     steps = np.array([(0.0, 0.0), (_STEP_M, 0.0), (0.0, _STEP_M)])
     lonlat = transform((at[:, None] + steps).reshape(-1, 2), crs, WGS84).reshape(-1, 3, 2)

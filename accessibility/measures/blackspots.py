@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.datums import from_wgs84
 from accessibility.geo.projection import WGS84, distances, transform
 from accessibility.measures.coverage import measure_coverage
@@ -117,7 +118,7 @@ def find_blackspots(
     people = coverage.demand.population
     xy = transform(coverage.demand.xy, coverage.demand.crs, footprint.crs)
     uncovered = ~coverage.covered & (people > 0)
-    placed = np.isfinite(xy).all(axis=1)
+    placed = finite_rows(xy)
     rows = np.flatnonzero(uncovered & placed)
     clusters = _clusters(xy[rows], rows, link_m)
     size = [float(people[members].sum()) for members in clusters]

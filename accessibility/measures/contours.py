@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.arrays import extent
 from accessibility.measures.marching import (
     BEGIN,
     BLOCK,
@@ -103,7 +104,7 @@ def draw_contours(
         return [_polygons(np.empty((0, 2)), np.zeros(1, np.int64), np.empty(0, np.bool_)) for _ in bands]
     band = np.repeat(np.arange(len(bands), dtype=np.uint8), [len(part) for part in bands])
     radius = strokes.radius / cell_m
-    low = np.floor(strokes.ends.reshape(-1, 2).min(axis=0) / cell_m - radius.max()) - BLOCK
+    low = np.floor(extent(strokes.ends.reshape(-1, 2))[0] / cell_m - radius.max()) - BLOCK
     ends = (strokes.ends / cell_m - low).reshape(-1, 4)
     drawn = (ends, radius, strokes.shape, band)
     blocks, begin, which = _blocks(ends, radius)

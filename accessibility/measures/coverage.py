@@ -533,7 +533,7 @@ def measure_coverage(
                 network.packed.graph(None, open_compounds=compounds), sites, snapped, walker.leg_cm_per_m
             ),
         ),
-        radius=snapped.known.get(at, lambda: _straight(network, demand, sites)),
+        radius=demand.known.get(("radius", Same(network.crs), *at[2:]), lambda: _straight(network, demand, sites)),
     )
     return decide_coverage(demand, sites, nearest, standard, walker, snapped)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
+from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
@@ -346,7 +347,7 @@ def _edits_on(
 def _place(coverage: Coverage, lon: float, lat: float) -> Demand:
     """Return a place with the setting and the limit of the nearest demand point that has one; without any the first."""
     demand, at = coverage.demand, np.array([(lon, lat)])
-    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    placed = np.flatnonzero(finite_rows(demand.xy))
     if not placed.size:
         return Demand(ids=["here"], xy=at, population=[1.0], settings=demand.settings, crs=WGS84)  # type: ignore[arg-type]
     like = placed[np.hypot(*(demand.xy[placed] - transform(at, WGS84, demand.crs)).T).argmin()]
@@ -383,7 +384,7 @@ def _around(network: Network, way: LineString | None, here: NDArray[np.float64])
     import shapely  # noqa: PLC0415
 
     route = here[None] if way is None else transform(shapely.get_coordinates(way), WGS84, network.crs)
-    low, high = route.min(axis=0), route.max(axis=0)
+    low, high = extent(route)
     room = max(_MARGIN_M, _MARGIN * float((high - low).max()))
     inside = ((network.shape_xy >= low - room) & (network.shape_xy <= high + room)).all(axis=1)
     edge = np.searchsorted(network.shape_start, np.flatnonzero(inside), side="right") - 1

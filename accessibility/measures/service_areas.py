@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import extent
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.contours import Strokes, draw_contours, interpolate
 from accessibility.measures.cutting import cut_edges, draw_exactly, nest_areas, node_costs, place_along
@@ -306,8 +307,9 @@ def _in_degrees(area: Any, network: Network) -> Any:
 
 def _degrees(xy: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
     """Return many places in degrees: between those of a lattice of a kilometre, if that is right to a tenth of a mm."""
-    low = np.floor(xy.min(axis=0) / _LATTICE_M) - 1.0
-    columns, rows = (np.floor(xy.max(axis=0) / _LATTICE_M) - low).astype(np.int64) + 3
+    low, high = (np.floor(corner / _LATTICE_M) for corner in extent(xy))
+    low -= 1.0
+    columns, rows = (high - low).astype(np.int64) + 3
     if columns * rows * _WORTH > len(xy):
         return transform(xy, crs, WGS84)
     at = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.tables import NO_DISTRICT, TOTAL, weighted_quantile
 from accessibility.streets.snapping import NOWHERE, Positions
@@ -98,7 +99,7 @@ def snap_to_nodes(
     rows = rows[np.argsort(network.private[rows], kind="stable")]
     # Each junction with the first edge that meets it: public ones come before private ones.
     nodes, first = np.unique(network.edges[rows].ravel(), return_index=True)
-    placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+    placed = np.flatnonzero(finite_rows(xy))
     if placed.size and nodes.size:
         leg[placed], found = cKDTree(network.node_xy[nodes]).query(xy[placed])
         row, end = np.divmod(first[found], 2)
@@ -157,7 +158,7 @@ def measure_streets(network: Network, coverage: Coverage) -> StreetFigures:
     """Return how dense the streets are in the cells of 1 km² where at least one person lives."""
     demand = coverage.demand
     xy = transform(demand.xy, demand.crs, network.crs)
-    placed = np.isfinite(xy).all(axis=1)
+    placed = finite_rows(xy)
     people = _sum_by_cell(xy[placed], demand.population[placed], "people")
     people = people[people >= _MIN_PEOPLE]
     middle, length = _pieces(network)

@@ -11,6 +11,7 @@ import numpy as np
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
+from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, local_crs, mercator, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.streets.snapping import SnapLimits, snap_points
@@ -70,7 +71,7 @@ class Places:
     def _of_points(cls, lonlat: NDArray[np.float64]) -> Places:
         from scipy.spatial import cKDTree  # noqa: PLC0415
 
-        found = lonlat[np.isfinite(lonlat).all(axis=1)]
+        found = lonlat[finite_rows(lonlat)]
         if not len(found):
             return cls(lonlat=lonlat, cell_m=_DEFAULT_CELL_M, grid=False)
         ground = mercator(found) * np.cos(np.radians(found[:, 1].mean()))
@@ -98,7 +99,7 @@ class Places:
     @cached_property
     def placed(self) -> NDArray[np.bool_]:
         """``(n,)`` whether the point has a place."""
-        return np.asarray(np.isfinite(self.lonlat).all(axis=1), dtype=np.bool_)
+        return finite_rows(self.lonlat)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -134,7 +135,8 @@ class Footprint:
         lonlat = places.lonlat[places.placed]
         if not len(lonlat):
             return cls(crs=local_crs(0.0, 0.0), width_m=POINT_M, height_m=POINT_M, turn=0.0, grid=False)
-        crs = local_crs(*((lonlat.min(axis=0) + lonlat.max(axis=0)) / 2).tolist())
+        low, high = extent(lonlat)
+        crs = local_crs(*((low + high) / 2).tolist())
         if not places.grid:
             return cls(crs=crs, width_m=POINT_M, height_m=POINT_M, turn=0.0, grid=False)
         width, height, turn = _lattice(transform(lonlat, WGS84, crs))
@@ -337,8 +339,8 @@ def _grid(
     """Return the first column and row in cells from the origin of the coordinate system, and how many of both."""
     if districts is None:
         xy = transform(coverage.demand.xy, coverage.demand.crs, network.crs)
-        xy = xy[np.isfinite(xy).all(axis=1)]
-        corners = [*xy.min(axis=0), *xy.max(axis=0)] if len(xy) else []
+        xy = xy[finite_rows(xy)]
+        corners = np.concatenate(extent(xy)).tolist() if len(xy) else []
     else:
         corners = districts.to_crs(network.crs).total_bounds.tolist()
     if not (len(corners) and np.isfinite(corners).all()):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.standards import Standard
 from accessibility.wording import percent_text
@@ -304,7 +305,7 @@ def demand_table(coverage: Coverage, district: pd.Series[Any]) -> gpd.GeoDataFra
 
     demand = coverage.demand
     lonlat = demand.lonlat
-    placed = np.isfinite(lonlat).all(axis=1)
+    placed = finite_rows(lonlat)
     points = np.full(len(demand), None, dtype=object)
     points[placed] = shapely.points(lonlat[placed])
     site_ids = np.array([*coverage.sites.ids, None], dtype=object)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipyleaflet
 import numpy as np
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import EARTH_M, mercator
 from accessibility.measures.surface import Places
 from accessibility.notebook.drawing import collected
@@ -235,7 +236,7 @@ def _outlines(study: Study, today: Coverage) -> tuple[list[Any], Bounds]:
     """Return the districts as a layer that no click meets, and the bounds of the map."""
     if study.districts is None:
         lonlat = today.demand.lonlat
-        found = lonlat[np.isfinite(lonlat).all(axis=1)]
+        found = lonlat[finite_rows(lonlat)]
         if not len(found):
             return [], (-180.0, -60.0, 180.0, 75.0)
         return [], (*found.min(axis=0).tolist(), *found.max(axis=0).tolist())

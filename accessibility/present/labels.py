@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, local_crs
 from accessibility.wording import Language, Wording
 
@@ -179,7 +180,7 @@ def _first(sites: Sites, columns: tuple[str, ...], row: int) -> str:
 
 def _nearest_streets(lonlat: Any, names: gpd.GeoDataFrame | None) -> list[str]:
     """Return the name of the nearest street of each place; empty where none with a name is near."""
-    found, placed = [""] * len(lonlat), np.flatnonzero(np.isfinite(lonlat).all(axis=1))
+    found, placed = [""] * len(lonlat), np.flatnonzero(finite_rows(lonlat))
     lines = None if names is None else names[names.geom_type.isin(["LineString", "MultiLineString"])]
     if lines is None or lines.empty or not placed.size:
         return found

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.demand import Demand
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding, change_text, points_of
@@ -67,7 +68,7 @@ def coordinates_read_otherwise(study: Study, now: Coverage) -> Iterator[WeighedF
 def _moved(xy: NDArray[np.float64], rows: NDArray[np.bool_], crs: CRS, finding: ReadingFinding) -> NDArray[np.float64]:
     """Return places with those of some rows read otherwise."""
     moved = xy.copy()
-    there = rows & np.isfinite(xy).all(axis=1)
+    there = rows & finite_rows(xy)
     lonlat = read_otherwise(transform(xy[there], crs, WGS84), finding.declared, finding.reading)
     moved[there] = transform(lonlat, WGS84, crs)
     return moved
@@ -109,7 +110,7 @@ def people_counted_too(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     for finding in study.findings:
         if not isinstance(finding, OutsideFinding):
             continue
-        placed = np.isfinite(finding.lonlat).all(axis=1)
+        placed = finite_rows(finding.lonlat)
         people = finding.population[placed]
         if not (people.sum() > 0 and now.population > 0):
             yield _weighed(finding, finding.message, None)
@@ -136,7 +137,7 @@ def _settings_outside(
     """Return the setting of people outside: by density where that decides, else that of the nearest people inside."""
     from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
 
-    placed = np.isfinite(now.demand.xy).all(axis=1)
+    placed = finite_rows(now.demand.xy)
     inside = transform(now.demand.xy[placed], now.demand.crs, WGS84)
     if study.shifted_settings:
         settings, _ = classify_settings(

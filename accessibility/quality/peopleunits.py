@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding
@@ -91,7 +92,7 @@ def _by_area(study: Study, now: Coverage) -> _Doubt | None:
 
 def _by_settlement(now: Coverage) -> _Doubt | None:
     """Return that a square kilometre where several rows live has more people than any on Earth."""
-    placed = np.isfinite(now.demand.xy).all(axis=1)
+    placed = finite_rows(now.demand.xy)
     _, cell, rows = np.unique(np.floor(now.demand.xy[placed] / CELL_M), axis=0, return_inverse=True, return_counts=True)
     people = np.bincount(cell.ravel(), weights=now.demand.population[placed], minlength=len(rows))[rows >= _ROWS]
     densest = float(people.max(initial=0.0))
@@ -109,7 +110,8 @@ def _by_homes(study: Study, now: Coverage) -> _Doubt | None:
         return None
     area = _area(study, now)
     lonlat = transform(shapely.get_coordinates(area), study.network.crs, WGS84)
-    homes = _homes(study, area, (*lonlat.min(axis=0), *lonlat.max(axis=0)))
+    low, high = extent(lonlat)
+    homes = _homes(study, area, (*low, *high))
     if len(homes) < _HOMES:
         return None
     floor = (homes["footprint_m2"] * homes["levels"]).to_numpy(np.float64)
@@ -148,11 +150,12 @@ def _doubtful(study: Study, now: Coverage) -> bool:
     if study.settings.inputs.population.buildings:
         each = now.population / len(now.demand.population)
         return not _PER_HOME[0] <= each <= _PER_HOME[1]
-    placed = now.demand.xy[np.isfinite(now.demand.xy).all(axis=1)]
+    placed = now.demand.xy[finite_rows(now.demand.xy)]
     if not len(placed):
         return False
     middle = study.network.node_xy[study.network.edges].mean(axis=1)
-    near = ((middle >= placed.min(axis=0) - _AROUND_M) & (middle <= placed.max(axis=0) + _AROUND_M)).all(axis=1)
+    low, high = extent(placed)
+    near = ((middle >= low - _AROUND_M) & (middle <= high + _AROUND_M)).all(axis=1)
     km = float(study.network.length_m[near].sum()) / 1_000
     return not _PER_STREET_KM[0] * km <= now.population <= _PER_STREET_KM[1] * km
 
@@ -169,7 +172,7 @@ def _homes(study: Study, area: Any, bounds: tuple[float, float, float, float]) -
 
 def _mapped(homes: NDArray[np.object_], now: Coverage) -> tuple[NDArray[np.bool_], float]:
     """Return which homes stand in square kilometres whose buildings are mapped, and how many people live in these."""
-    placed = np.isfinite(now.demand.xy).all(axis=1)
+    placed = finite_rows(now.demand.xy)
     cells = np.floor(np.concatenate([np.stack(list(homes)), now.demand.xy[placed]]) / CELL_M)
     cell = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
     of_homes, of_people = cell[: len(homes)], cell[len(homes) :]
@@ -181,5 +184,5 @@ def _area(study: Study, now: Coverage) -> Any:
     """Return the area in the network's system: the districts, or what lies between all people and a little around."""
     if study.districts is not None:
         return study.districts.to_crs(study.network.crs).union_all()
-    placed = np.isfinite(now.demand.xy).all(axis=1)
+    placed = finite_rows(now.demand.xy)
     return shapely.buffer(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])), _AROUND_M)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.worth import WeighedFinding, change_text, points_of
@@ -75,7 +76,7 @@ def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], within_m: float) 
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
     from scipy.spatial import cKDTree  # noqa: PLC0415
 
-    rows = rows[np.isfinite(xy[rows]).all(axis=1)]
+    rows = rows[finite_rows(xy[rows])]
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return
     one, other = cKDTree(xy[rows]).query_pairs(within_m, output_type="ndarray").T

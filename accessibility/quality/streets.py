@@ -88,7 +88,7 @@ def _nearer_to_sealed(study: Study, now: Coverage, asked: NDArray[np.bool_]) -> 
     sealed, rows = sealed_edges(study.network), np.flatnonzero(asked)
     if sealed.any() and rows.size:
         xy = transform(now.demand.xy[rows], now.demand.crs, study.network.crs)
-        tree = shapely.STRtree(study.network.lines()[sealed])
+        tree = shapely.STRtree(study.network.lines(np.flatnonzero(sealed)))
         (which, _), metres = tree.query_nearest(shapely.points(xy), return_distance=True, all_matches=False)
         found[rows[which]] = metres < now.snapped.demand.leg_m[rows[which]]
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.quality.worth import WeighedFinding, change_text, points_of
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster
@@ -107,7 +108,7 @@ def _twins(now: Coverage) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
     from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
 
     people = now.demand.population
-    rows = np.flatnonzero(np.isfinite(now.demand.xy).all(axis=1) & (people > 0))
+    rows = np.flatnonzero(finite_rows(now.demand.xy) & (people > 0))
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return
     xy = now.demand.xy[rows]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from accessibility.geo.arrays import spans
 from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
@@ -69,10 +70,7 @@ class Pairs:
 
 
 def _spread(start: NDArray[np.int64], lines: NDArray[np.intp]) -> NDArray[np.int64]:
-    lengths = np.diff(start)[lines]
-    ends = np.cumsum(lengths)
-    offset: NDArray[np.int64] = np.repeat(start[lines] - (ends - lengths), lengths)
-    return offset + np.arange(len(offset))
+    return spans(start[lines], np.diff(start)[lines])
 
 
 def candidate_pairs(problem: Problem, site: NDArray[np.intp], active: NDArray[np.bool_]) -> Pairs:

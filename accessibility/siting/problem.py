@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError, UnknownSiteError
 from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, read_only, refuse, unique_ids
+from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse, unique_ids
 from accessibility.siting.instances import read_npz, write_mps, write_npz
 from accessibility.siting.matrix import read_costs
 from accessibility.siting.numbers import Units, read_units
@@ -159,7 +159,7 @@ class Problem(Frozen):
         }
         if self.site_xy is not None:
             xy = read_only(self.site_xy, dtype=np.float64, shape=(s, 2), name="problem site_xy")
-            refuse(~np.isfinite(xy).all(axis=1), name="problem site_xy", found=xy, expected="finite metres")
+            refuse(~finite_rows(xy), name="problem site_xy", found=xy, expected="finite metres")
             values["site_xy"] = xy
         if self.sites is not None and len(self.sites) != s:
             msg = f"problem has {len(self.sites)} sites and pairs of {s}; expected as many"

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from pyproj import CRS
 
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.datums import DATUMS, from_wgs84, to_wgs84
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
@@ -76,7 +77,7 @@ class Surroundings:
     def inside(self, lonlat: NDArray[np.float64], district: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return ``(n,)`` whether each place lies in the district of that row; False where the row is -1."""
         found = np.zeros(len(lonlat), dtype=np.bool_)
-        rows = np.flatnonzero((district >= 0) & np.isfinite(lonlat).all(axis=1))
+        rows = np.flatnonzero((district >= 0) & finite_rows(lonlat))
         if self.districts is not None and rows.size:
             shapes = self.districts.geometry.to_numpy()[district[rows]]
             found[rows] = shapely.intersects(shapes, shapely.points(lonlat[rows]))
@@ -176,7 +177,7 @@ def weigh_readings(
         Of each row, what may name its district, the best first: district, address, name.
     """
     written = np.asarray(written, dtype=np.float64).reshape(-1, 2)
-    known: NDArray[np.bool_] = np.asarray(np.isfinite(written).all(axis=1), dtype=np.bool_)
+    known: NDArray[np.bool_] = finite_rows(written)
     there = written[known]
     district = ground.named_districts([text for text, is_known in zip(texts, known, strict=True) if is_known])
     in_use = bool(len(there)) and bool(boxed(there).all())

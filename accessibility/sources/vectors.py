@@ -17,6 +17,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import earth_crs
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ def read_vector(path: Path, *, layer: str | None = None, encoding: str | None = 
 def refuse_broken_shapes(shapes: NDArray[np.object_], names: Any, *, source: str) -> None:
     """Raise `InputError` where corners of a shape are no numbers, naming the first of them."""
     xy, of = shapely.get_coordinates(shapes, return_index=True)
-    broken = np.unique(of[~np.isfinite(xy).all(axis=1)])
+    broken = np.unique(of[~finite_rows(xy)])
     if broken.size:
         shown = ", ".join(str(name) for name in np.asarray(names, dtype=object)[broken[:5]])
         msg = f"{source}: {broken.size} shapes have corners that are no numbers ({shown}); expected places on Earth"

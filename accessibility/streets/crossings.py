@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.arrays import spans
 from accessibility.streets.network import PER_EDGE
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def find_crossings(network: Network) -> Crossings:
     import shapely  # noqa: PLC0415 -- `import accessibility` stays light
 
     rows = np.flatnonzero(~network.off_ground & ~network.across)
-    lines = network.lines()[rows]
+    lines = network.lines(rows)
     tree = shapely.STRtree(lines)
     nodes = np.unique(network.edges[rows])
     points = np.asarray(shapely.points(network.node_xy[nodes]))
@@ -87,9 +88,9 @@ def join_crossings(network: Network, crossings: Crossings) -> Network:
     junction[crossings.at] = crossings.node
     one = np.arange(n)
     one[crossings.node] = junction[crossings.at]  # of several junctions in one place one stays
-    lines = network.lines()
-    fraction = shapely.line_locate_point(lines[crossings.edge], shapely.points(crossings.xy[crossings.place]))
-    drawn = shapely.length(lines[crossings.edge])
+    lines = network.lines(crossings.edge)
+    fraction = shapely.line_locate_point(lines, shapely.points(crossings.xy[crossings.place]))
+    drawn = shapely.length(lines)
     fraction = np.divide(fraction, drawn, out=np.zeros(len(drawn)), where=drawn > 0)
     m, ends = len(network.edges), one[network.edges]
     # Every edge as stops along it: its first end, where it is cut, its second end.
@@ -128,8 +129,7 @@ def _shapes(
     many[cut] = [len(part) for part in parts]
     first[cut] = len(network.shape_xy) + np.cumsum(many[cut]) - many[cut]
     start = np.concatenate([[0], np.cumsum(many)])
-    vertex = np.arange(start[-1]) + np.repeat(first - start[:-1], many)
-    return np.concatenate([network.shape_xy, *parts])[vertex], start
+    return np.concatenate([network.shape_xy, *parts])[spans(first, many)], start
 
 
 def _inside(
@@ -173,7 +173,7 @@ def _meet_at_an_end(network: Network, one: NDArray[np.intp], other: NDArray[np.i
     for edge, end, sign in zip(edges, side, (1.0, -1.0), strict=True):
         many = last[edge] - first[edge]
         begin = np.cumsum(many) - many
-        vertex = np.arange(many.sum()) + np.repeat(first[edge] + (end == 0) - begin, many)
+        vertex = spans(first[edge] + (end == 0), many)
         beside = ((xy[vertex] - np.repeat(at, many, axis=0)) * np.repeat(across * sign, many, axis=0)).sum(axis=1)
         clear &= np.minimum.reduceat(beside, begin) > _CLEARLY_M
     found[found] = clear

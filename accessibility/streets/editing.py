@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84, segment_lengths, transform
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace, StreetEdit
 from accessibility.streets.network import PER_EDGE, STEPS, CutStreets, Network
@@ -337,7 +338,7 @@ def _settled(done: EditedStreets, rows: Rows) -> EditedStreets:
     found: dict[str, Any] = {}
     for name in ("people", "sites"):
         points: Footing = getattr(done, name)
-        free = np.flatnonzero((points.at.edge == NOWHERE) & np.isfinite(points.xy).all(axis=1))
+        free = np.flatnonzero((points.at.edge == NOWHERE) & finite_rows(points.xy))
         if not free.size:
             continue
         at = shapely.points(points.xy[free])

@@ -194,7 +194,7 @@ def _grades(
     start = np.concatenate([[0], np.cumsum(pieces + 1)])
     edge = np.repeat(np.arange(len(rows)), pieces + 1)
     share = (np.arange(start[-1]) - start[edge]) / pieces[edge]
-    places = shapely.line_interpolate_point(network.lines()[rows][edge], share, normalized=True)
+    places = shapely.line_interpolate_point(network.lines(rows)[edge], share, normalized=True)
     height, known = _bridged(heights_at(shapely.get_coordinates(places)), edge)
     lost = np.add.reduceat((~known).astype(np.intp), start[:-1]) / (pieces + 1)
     height = np.nan_to_num(_smoothed(height, start))

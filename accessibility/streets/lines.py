@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.delays import Carried, Delays
 from accessibility.streets.foot import FootAccess, long_tunnels
@@ -399,7 +400,6 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
     told = {name: (lines[name].to_numpy()[row] * length_m).astype(np.float32) for name in (*_CARRIED, "climb_m")}
     counts = last - first + 1
     start = np.concatenate([[0], np.cumsum(counts)])
-    vertices = np.repeat(first - start[:-1], counts) + np.arange(start[-1])
     return {
         "node_xy": xy[np.unique(place, return_index=True)[1][junction]],
         "edges": edges,
@@ -412,7 +412,7 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
         "closed": lines["closed"].to_numpy()[row] | long_tunnels(lines["tunnel"].to_numpy()[row], edges, length_m),
         "kind": kind.astype(np.uint8),
         "kinds": tuple(map(str, kinds)),
-        "shape_xy": xy[vertices],
+        "shape_xy": xy[spans(first, counts)],
         "shape_start": start,
         "crs": lines.crs,
     }

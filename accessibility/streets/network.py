@@ -12,7 +12,7 @@ import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, as_flags, filled, read_only, refuse
+from accessibility.geo.arrays import Frozen, as_flags, filled, finite_rows, read_only, refuse, spans
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY, FootAccess
@@ -260,7 +260,7 @@ class Network(Frozen):
         n, sides = len(self.node_xy), (self.edges < 0) | (self.edges >= len(self.node_xy))
         factor = (self.slope_factor > 0) & np.isfinite(self.slope_factor)
         checks = {
-            "node_xy": (~np.isfinite(self.node_xy).all(axis=1), "finite coordinates"),
+            "node_xy": (~finite_rows(self.node_xy), "finite coordinates"),
             "edges": (sides.any(axis=1), f"rows of the {n} nodes"),
             "length_m": (~(np.isfinite(self.length_m) & (self.length_m >= 0)), "finite lengths, 0 or more"),
             "slope_factor": (~factor.all(axis=1), "positive factors"),
@@ -478,13 +478,18 @@ class Network(Frozen):
         seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s
         return seconds
 
-    def lines(self) -> NDArray[np.object_]:
-        """Return the edges as lines.
+    def lines(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.object_]:
+        """Return edges as lines.
+
+        Parameters
+        ----------
+        rows
+            ``(r,)`` rows of the edges; all if None.
 
         Returns
         -------
         numpy.ndarray
-            ``(m,)`` shapely lines in `crs`.
+            ``(m,)`` shapely lines in `crs`, or ``(r,)`` of those asked for.
 
         Examples
         --------
@@ -493,9 +498,11 @@ class Network(Frozen):
         """
         import shapely  # noqa: PLC0415
 
-        found: NDArray[np.object_] = shapely.from_ragged_array(
-            shapely.GeometryType.LINESTRING, self.shape_xy, (self.shape_start,)
-        )
+        xy, start = self.shape_xy, self.shape_start
+        if rows is not None:
+            many = start[rows + 1] - start[rows]
+            xy, start = xy[spans(start[rows], many)], np.append(0, np.cumsum(many))
+        found: NDArray[np.object_] = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
         return found
 
     def to_gdf(self, *, walker: Walker | None = None) -> gpd.GeoDataFrame:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, spans
 from accessibility.streets.crossings import shape_between
 from accessibility.streets.network import PER_EDGE, CutStreets, Network
 from accessibility.streets.snapping import NOWHERE, Positions
@@ -198,7 +198,6 @@ def cut_out(network: Network, rows: Rows) -> Network:
     nodes, ends = np.unique(network.edges[rows], return_inverse=True)
     start, many = network.shape_start[rows], network.shape_start[rows + 1] - network.shape_start[rows]
     after = np.concatenate([[0], np.cumsum(many)])
-    vertex = np.arange(after[-1]) + np.repeat(start - after[:-1], many)
     pieces = network.pieces
     if pieces is not None:
         per_edge = {name: getattr(pieces, name)[rows] for name in ("row", "begin", "end", "slower", "edit")}
@@ -206,7 +205,7 @@ def cut_out(network: Network, rows: Rows) -> Network:
     return Network(
         node_xy=network.node_xy[nodes],
         edges=ends.reshape(-1, 2).astype(np.int32),
-        shape_xy=network.shape_xy[vertex],
+        shape_xy=network.shape_xy[spans(start, many)],
         shape_start=after,
         node_ids=network.node_ids[nodes],
         kinds=network.kinds,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse
+from accessibility.geo.arrays import Frozen, extent, finite_rows, read_only, refuse
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
@@ -383,7 +383,7 @@ def _warn_off(
     off, all_ = float(count[placed & ~at.snapped].sum()), float(count[placed].sum())
     if not off > all_ / 2 or not len(network.node_xy):
         return
-    (west, south), (east, north) = network.node_xy.min(axis=0), network.node_xy.max(axis=0)
+    (west, south), (east, north) = extent(network.node_xy)
     turned = transform(given.xy[:, ::-1], given.crs, network.crs)[placed]
     inside = (turned >= [west, south]) & (turned <= [east, north])
     hint = "are longitude and latitude swapped?" if inside.all(axis=1).any() else "is their coordinate system right?"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
@@ -179,7 +180,7 @@ class _Ground:
         places = [self.network.node_xy[np.unique(self.network.edges[walkable])]]
         if self.polygons is not None:
             inner = shapely.buffer(self.polygons, -_INSIDE_M)
-            lines = self.network.lines()[walkable]
+            lines = self.network.lines(np.flatnonzero(walkable))
             across = lines[shapely.STRtree(lines).query(shapely.boundary(inner), predicate="intersects")]
             parts = shapely.get_parts(shapely.intersection(across, inner))
             parts = parts[shapely.get_type_id(parts) == shapely.GeometryType.LINESTRING]
@@ -205,7 +206,7 @@ def _places(needy: _Needy, ground: _Ground) -> NDArray[np.float64]:
     own = np.zeros(len(home), np.bool_)
     own[onto] = ground.stands(street[onto])[0]
     places = [street[own]]
-    others = np.flatnonzero(~own & np.isfinite(street).all(axis=1))
+    others = np.flatnonzero(~own & finite_rows(street))
     if others.size:
         ends = ground.ends()
         reach = needy.limit_m[others].max() * _DOWNHILL

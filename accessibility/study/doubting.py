@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.uncertainty.bars import Uncertainty
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.uncertainty.sources import FARTHEST_M, WAYS, InputErrors, position_errors, way_of
@@ -113,7 +114,7 @@ def _rural(now: Coverage) -> NDArray[np.bool_]:
     from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
 
     demand, sites = now.demand, now.sites
-    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    placed = np.flatnonzero(finite_rows(demand.xy))
     if not len(placed) or not len(sites):
         return np.zeros(len(sites), np.bool_)
     nearest = cKDTree(demand.xy[placed]).query(sites.to_crs(demand.crs).xy)[1]

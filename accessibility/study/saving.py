@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 
 from accessibility.errors import InputError, OutputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
 from accessibility.settlement import Density
 from accessibility.sources.cache import sha256_file
@@ -236,7 +237,7 @@ def _people(study: Studied) -> gpd.GeoDataFrame:
     columns |= {"limit": demand.limits} if demand.own_limits.any() else {}
     columns |= {_group(at): people for at, people in enumerate(demand.groups.values())}
     points = np.full(len(demand), shapely.Point(), dtype=object)
-    placed = np.isfinite(demand.lonlat).all(axis=1)
+    placed = finite_rows(demand.lonlat)
     points[placed] = shapely.points(demand.lonlat[placed])
     return _held("people", gpd.GeoDataFrame(columns, geometry=points, crs=WGS84))
 

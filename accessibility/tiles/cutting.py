@@ -18,6 +18,7 @@ import shapely
 
 from accessibility import __version__
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import sha256_file
@@ -220,7 +221,7 @@ def _write_streets(network: Network, leads: NDArray[np.bool_], path: Path) -> No
 
 def _write_people(study: Study, path: Path) -> None:
     demand = study.demand
-    placed = np.flatnonzero(np.isfinite(demand.xy).all(axis=1))
+    placed = np.flatnonzero(finite_rows(demand.xy))
     order = np.append(placed[np.argsort(hilbert_rank(demand.xy[placed]))], np.setdiff1d(np.arange(len(demand)), placed))
     columns: dict[str, Any] = {
         "id": as_text(demand.ids),

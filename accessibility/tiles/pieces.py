@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from accessibility.demand import Demand
+from accessibility.geo.arrays import finite_rows
 from accessibility.sites import Sites
 from accessibility.streets.network import PER_EDGE, Network, Origin
 from accessibility.streets.search.impedance import IMPASSABLE
@@ -111,7 +112,7 @@ def load_piece(cut: Cut, first: int, last: int, halo_m: float) -> Piece:
 
 def _box(demand: Demand) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the corners of where people live; those of nothing where nobody has a place."""
-    xy = demand.xy[np.isfinite(demand.xy).all(axis=1)]
+    xy = demand.xy[finite_rows(demand.xy)]
     return (xy.min(axis=0), xy.max(axis=0)) if len(xy) else (np.full(2, np.inf), np.full(2, -np.inf))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, finite_rows
 from accessibility.geo.memo import Memo
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
@@ -384,7 +384,7 @@ class Scene(Frozen):
         if self.density is not None:
             count = self.density.people.size
             return np.where(self.density.cell < 0, count, self.density.cell), count + 1
-        placed = np.asarray(np.isfinite(self.people_xy).all(axis=1))
+        placed = finite_rows(self.people_xy)
         square = np.zeros((len(placed), 2), np.int64)
         square[placed] = np.floor(self.people_xy[placed] / _BLOCK_M)
         _, row = np.unique(square, axis=0, return_inverse=True)
@@ -422,7 +422,7 @@ def _spots(scene: Scene) -> Spots:
     points = shapely.line_interpolate_point(network.lines()[edge], fraction, normalized=True)
     turned = _in_frame(shapely.get_coordinates(points), network.crs, shape)
     centres = _in_frame(scene.people_xy, network.crs, shape)
-    placed = np.flatnonzero(np.isfinite(centres).all(axis=1))
+    placed = np.flatnonzero(finite_rows(centres))
     half = np.array([shape.width_m, shape.height_m]) / 2
     # Nearest in units of the cell's sides, the greater of the two counting: the cell a place lies in.
     far, nearest = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, finite_rows
 from accessibility.geo.projection import distances, transform
 from accessibility.measures.coverage import (
     COLUMNS,
@@ -402,7 +402,7 @@ class _Blocks:
     """People in squares, each with the farthest that anybody there has to the nearest site in a straight line."""
 
     def __init__(self, xy: NDArray[np.float64], radius: NDArray[np.float64]) -> None:
-        placed = np.flatnonzero(np.isfinite(xy).all(axis=1))
+        placed = np.flatnonzero(finite_rows(xy))
         here = xy[placed]
         side = max(float(np.sqrt(np.ptp(here, axis=0).prod() * _A_BLOCK / len(here))), 1.0) if len(here) else 1.0
         place = np.floor((here - here.min(axis=0, initial=np.inf)) / side).astype(np.int64)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import finite_rows
 from accessibility.present.map.packing import packed, steps, varints
 from accessibility.streets.search.packing import hilbert_rank
 
@@ -249,7 +250,7 @@ def _worth(catchments: Catchments, coverage: Coverage) -> NDArray[np.float64]:
 def _placed(coverage: Coverage) -> NDArray[np.float64]:
     """Return the places of the people; those without one stand where the first of the others does."""
     xy = coverage.demand.xy
-    found = np.asarray(np.isfinite(xy).all(axis=1))
+    found = finite_rows(xy)
     return np.where(found[:, None], xy, xy[found][0] if found.any() else 0.0)
 
 

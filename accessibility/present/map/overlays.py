@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator, unmercator
 from accessibility.present.map.packing import minute_bytes, states, tenth_km_bytes
 from accessibility.present.map.words import MapWords
@@ -182,7 +183,8 @@ class Picture:
         xy = mercator(places.lonlat[rows])
         half = _SEAM * places.cell_m / np.cos(np.radians(places.lonlat[rows, 1])) / 2
         shapes = _on_the_map(places, rows)
-        low, high = xy.min(axis=0) - half.max(), xy.max(axis=0) + half.max()
+        low, high = extent(xy)
+        low, high = low - half.max(), high + half.max()
         if shapes is not None:
             box = shapely.total_bounds(shapes)
             low, high = np.minimum(low, box[:2]), np.maximum(high, box[2:])

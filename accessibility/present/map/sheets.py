@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
+from accessibility.geo.arrays import extent
 from accessibility.geo.projection import mercator
 from accessibility.measures.surface import Places
 from accessibility.present.labels import SiteLabel, label_sites, tell_site
@@ -207,7 +208,7 @@ def _bounds(places: Places) -> Bounds:
     found = places.lonlat[places.placed]
     if not len(found):
         return (-180.0, -60.0, 180.0, 75.0)
-    (west, south), (east, north) = found.min(axis=0).tolist(), found.max(axis=0).tolist()
+    west, south, east, north = np.concatenate(extent(found)).tolist()
     return (west, south, east, north)
 
 
@@ -240,7 +241,7 @@ def pack_dots(
     xy = mercator(places.lonlat[rows])
     order = np.argsort(hilbert_rank(xy), kind="stable")
     rows, xy = rows[order], xy[order]
-    corner = xy.min(axis=0) if len(xy) else np.zeros(2)
+    corner = extent(xy)[0] if len(xy) else np.zeros(2)
     unit = float(np.clip(places.cell_m / _UNITS_PER_CELL, _FINEST_M, _COARSEST_M))
     whole = np.rint((xy - corner) / unit)
     people = coverage.demand.population[rows]

@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from markupsafe import Markup
 
+from accessibility.geo.arrays import extent
 from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
 from accessibility.present.language import shortened
@@ -82,12 +83,12 @@ class Paper:
         """Return the ground of a coverage: its people and districts with a little room around."""
         places = Places.of(coverage)
         found = places.lonlat[places.placed]
-        corners = [found.min(axis=0), found.max(axis=0)] if len(found) else [np.array([-0.01, -0.01]), np.full(2, 0.01)]
+        corners = list(extent(found)) if len(found) else [np.array([-0.01, -0.01]), np.full(2, 0.01)]
         if districts is not None and len(districts):
             west, south, east, north = districts.to_crs(WGS84).total_bounds
             corners += [np.array([west, south]), np.array([east, north])]
         box = mercator(np.array(corners))
-        low, high = box.min(axis=0), box.max(axis=0)
+        low, high = extent(box)
         side = max(float((high - low).max()), 500.0)
         middle, half = (low + high) / 2, np.maximum((high - low) / 2, side / 4) + _ROOM * side
         low, high = middle - half, middle + half

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.geo.arrays import extent, spans
 from accessibility.streets.search.compiling import helper, kernel, run_in_threads
 
 if TYPE_CHECKING:
@@ -68,9 +69,9 @@ class SegmentGrid:
         """Return the grid of some of the lines whose vertices are `xy` from `start`; there is at least one."""
         many = start[rows + 1] - start[rows] - 1
         line = np.repeat(rows, many)
-        segment = np.arange(len(line)) + np.repeat(start[rows] - (np.cumsum(many) - many), many)
-        ends = np.concatenate([xy[segment], xy[segment + 1]])
-        corner, size = ends.min(axis=0), np.ptp(ends, axis=0)
+        segment = spans(start[rows], many)
+        corner, top = extent(xy[spans(start[rows], many + 1)])
+        size = top - corner
         cell_m = max(float(np.sqrt(size.prod() / (_PER_SEGMENT * len(segment)))), float(size.max()) / _MOST_SIDE, 1.0)
         columns, rows_ = (int(side // cell_m) + 1 for side in size)
         begin = np.zeros(columns * rows_ + 1, np.int64)
