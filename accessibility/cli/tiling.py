@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
 from accessibility.cli.folder import CAPACITY, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
+from accessibility.cli.proving import PROOF, write_proof
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import (
     capacity_table,
@@ -23,9 +24,8 @@ from accessibility.measures.tables import (
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.schema import data_dictionary
-from accessibility.siting.numbers import CLOSE
 from accessibility.study.loading.context import Loading, default_cache, input_files
-from accessibility.study.proposing import Question
+from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 TILE_ROWS = 50_000
 """People of a tile, in rows, where nobody says how many."""
+_COVERING = ("mclp", "lscp", "max-min")
 _FILES = ("districts.csv", "demand.parquet", "dictionary.csv", "manifest.json")
 
 
@@ -84,14 +85,13 @@ class Tiling:
             msg = f"--tiles writes tables alone; expected it without {' and '.join(f'--{name}' for name in more)}"
             raise InputError(msg)
         if question is not None:
-            _refuse_but_budget(question)
+            _refuse_beyond_cover(question)
         return cls(workers=Workers(scheduler=scheduler, count=options.workers, memory=parsed_memory(memory)))
 
 
-def _refuse_but_budget(question: Question) -> None:
-    plain = Question(budget=question.budget or 0.0, gap=question.gap)
-    if question.budget is None or question != plain:
-        msg = "tiles propose most people for a budget; expected --budget with --tiles, and no other question"
+def _refuse_beyond_cover(question: Question) -> None:
+    if question.model not in _COVERING:
+        msg = "tiles know which people sites cover, and no more; expected --model mclp, lscp or max-min with --tiles"
         raise InputError(msg)
 
 
@@ -115,7 +115,7 @@ def run_tiles(
     progress
         Who is told how far it is.
     question
-        What is asked of a proposal: most people for a budget, and nothing else.
+        What is asked of a proposal, about whom sites cover and nothing else; the study's conditions go with it.
 
     Returns
     -------
@@ -148,25 +148,30 @@ def run_tiles(
     place = _place_of(cut, asked, folder)
     tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
     progress.step("Putting tiles together")
+    if question is not None and question.conditions is None:
+        question = replace(question, conditions=area.settings.siting.conditions)
     told = None if question is None else {"question": vars(question)}
     kept = None if options.overwrite else earlier_run(folder, area, {"siting": told})
     record: dict[str, Any] = {}
-    plan, siting = None, None
+    plan: SitingCase | NationalPlan | None = None
     with write_run(folder, record, kept) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
         write_csv(tabulate_whole(whole, cut), aside / "districts.csv")
         if question is not None:
             progress.step("Choosing sites")
-            plan = propose_over_tiles(tiles, float(question.budget or 0.0), whole.covered_people, whole.population)
-            write_csv(plan.table, aside / "sites.csv")
-            siting = _siting_record(plan, question)
+            plan = propose_over_tiles(tiles, question, whole)
+            if isinstance(plan, SitingCase):
+                write_csv(plan.plan.table(), aside / "sites.csv")
+                write_proof(plan.plan, aside / PROOF)
+            else:
+                write_csv(plan.table, aside / "sites.csv")
         if whole.service is not None:
             write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
         write_csv(data_dictionary(asked.standard, tiled=True, served=cut.has_capacity), aside / "dictionary.csv")
         record |= _record(
             asked,
             whole,
-            siting,
+            None if plan is None else plan.record(),
             Run(
                 study=area.name,
                 study_file=path,
@@ -196,6 +201,8 @@ def run_tiles(
             *((CAPACITY,) if cut.has_capacity else ()),
         ),
         kept=kept,
+        cost_unit=area.settings.siting.cost_unit,
+        case=plan if isinstance(plan, SitingCase) else None,
     )
 
 
@@ -278,30 +285,9 @@ def _record(asked: Asked, whole: Gathered, siting: dict[str, Any] | None, run: R
     return told
 
 
-def _siting_record(plan: NationalPlan, question: Question) -> dict[str, Any]:
-    """Return what the manifest says of a proposal, with the names that it has for one of a study in memory."""
-    asked = ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s", "gap")
-    return {
-        "model": "mclp",
-        "status": "optimal" if plan.gap <= CLOSE else "feasible",
-        "objective": plan.objective,
-        "bound": plan.bound,
-        "gap": plan.gap,
-        "bound_by": "certificate",  # the sum of prices, see accessibility.siting.budgets
-        "ended_by": "work",
-        "time_limit_s": None,
-        "selected": [str(site) for site in plan.table["id"]],
-        "closed": [],
-        "cost": plan.cost,
-        "covered_people": plan.objective,
-        "question": {name: getattr(question, name) for name in asked},
-        "candidates": plan.candidates,
-        "message": "",
-    }
-
-
-def _plan_notes(plan: NationalPlan | None) -> list[str]:
-    if plan is None:
+def _plan_notes(plan: SitingCase | NationalPlan | None) -> list[str]:
+    """Return what a proposal in parts found; of another one the terminal tells more."""
+    if not isinstance(plan, NationalPlan):
         return []
     whole = f"{plan.candidates:,} candidates, {plan.pairs:,} pairs in {plan.parts:,} parts"
     found = f"proposal: {len(plan.table):,} sites for {plan.cost:g} ({whole})"

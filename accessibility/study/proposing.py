@@ -116,6 +116,11 @@ class Question:
             given["close"] = self.close
         return solvers[self.model](problem, **given)
 
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest says about the question; its conditions are the study's."""
+        asked = ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s", "gap")
+        return {name: getattr(self, name) for name in asked}
+
     @property
     def limits(self) -> Conditions | None:
         """The conditions with the floor among them; None without any."""
@@ -169,10 +174,7 @@ class SitingCase:
             "closed": [str(site) for site in plan.closed],
             "cost": plan.cost,
             "covered_people": plan.covered_people,
-            "question": {
-                name: getattr(self.question, name)
-                for name in ("model", "sites", "budget", "reach", "floor", "close", "time_limit_s", "gap")
-            },
+            "question": self.question.record(),
             "candidates": int(self.problem.candidate.sum()),
             "message": plan.message,
         }

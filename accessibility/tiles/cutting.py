@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from accessibility.study.loading.context import Loading
     from accessibility.study.study import Study
 
-_FORMAT = 4
+_FORMAT = 5
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -245,6 +245,7 @@ def _write_sites(study: Study, at: Positions, path: Path) -> None:
         "y": sites.xy[:, 1],
         "name": as_text(sites.name),
         "kind": as_text(sites.kind),
+        "bank": as_text(sites.bank),
         "open": sites.open,
         "may_open": sites.may_open,
         "cost": sites.cost,

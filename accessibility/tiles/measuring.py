@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
-from accessibility.siting.pairs import Pairs, merged_rows, transposed
+from accessibility.siting.pairs import Pairs, transposed
 from accessibility.sources.files import write_aside
 from accessibility.streets.snapping import Snapped
+from accessibility.tiles.alike import AlikePeople
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 from accessibility.tiles.pieces import load_piece
 
@@ -147,7 +147,7 @@ def measure_tile(tile: Tile, asked: Asked) -> Tile:
     while (rows := _measure(piece := load_piece(tile.cut, tile.first, tile.last, halo_m), asked)) is None:
         halo_m *= 2
     if asked.pairs:
-        write_pairs(piece, asked, rows["covered"].to_numpy(), tile.pairs_path)
+        write_pairs(piece, asked, rows["covered"].to_numpy(), tile)
     with write_aside(tile.path) as aside, aside.open("wb") as file:
         rows.to_parquet(file, index=False, compression="zstd", schema_version="1.1.0", write_page_checksum=True)
     return tile
@@ -181,20 +181,19 @@ def _measure(piece: Piece, asked: Asked) -> gpd.GeoDataFrame | None:
     return rows[[*rows.columns.drop("geometry"), "geometry"]]
 
 
-def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], path: Path) -> None:
-    """Write the people of a tile whom nobody covers by the candidates that would, those of one set of them as one."""
+def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], tile: Tile) -> None:
+    """Write the people of a tile whom nobody covers by the candidates that would."""
     at = Snapped(demand=piece.snapped.demand, sites=piece.at_candidates)
     found = trace_catchments(piece.network, piece.demand, piece.candidates, asked.standard, asked.walker, at)
-    by_site = Pairs(start=found.start, item=found.demand)
-    wanted = ~covered & (piece.demand.population > 0)
-    of_all = transposed(by_site, len(covered))
-    row, rows, first = merged_rows(of_all, np.zeros(len(covered), np.int32), wanted)
-    people = np.zeros(len(first))
-    np.add.at(people, row[row >= 0], piece.demand.population[row >= 0])
-    site = piece.candidates.ids.astype(np.int32)[rows.item]
-    sites = pa.ListArray.from_arrays(pa.array(rows.start, pa.int32()), pa.array(site))
-    with write_aside(path) as aside, aside.open("wb") as file:
-        pq.write_table(pa.table({"people": people, "sites": sites}), file, write_page_checksum=True)
+    by_person = transposed(Pairs(start=found.start, item=found.demand), len(covered))
+    everybody = AlikePeople(
+        people=np.where(covered, 0.0, piece.demand.population),
+        points=np.ones(len(covered), np.int64),
+        district=pd.Categorical(piece.district, categories=list(tile.cut.districts)).codes.astype(np.int32),
+        sites=Pairs(start=by_person.start, item=piece.candidates.ids.astype(np.int32)[by_person.item]),
+    )
+    with write_aside(tile.pairs_path) as aside, aside.open("wb") as file:
+        pq.write_table(everybody.merged().table, file, write_page_checksum=True)
 
 
 def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.bool_]:

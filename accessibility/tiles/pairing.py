@@ -1,4 +1,4 @@
-"""Whom each candidate would cover, from all tiles: on disk, in parts that share no person and no candidate."""
+"""Where to open over all tiles: asked as a whole, or on disk in parts that share no person and no candidate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -17,8 +16,14 @@ from scipy.sparse.csgraph import connected_components
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.present.layers.tables import PROPOSED_COLUMNS
+from accessibility.sites import Sites
+from accessibility.siting import Conditions, Problem
 from accessibility.siting.budgets import SharedPlan, order_openings, share_budget
-from accessibility.siting.problem import Problem
+from accessibility.siting.numbers import CLOSE
+from accessibility.siting.pairs import Pairs, transposed
+from accessibility.siting.problem import NO_DISTRICT
+from accessibility.study.proposing import Question, SitingCase
+from accessibility.tiles.alike import AlikePeople
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,8 +32,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.tiles.cutting import Cut
+    from accessibility.tiles.gathering import Gathered
     from accessibility.tiles.measuring import Tile
 
+WHOLE_PAIRS = 20_000_000
+"""Pairs of a question that is asked as a whole."""
 PART_PAIRS = 2_000_000
 """Pairs of a part, where it is not one that cannot be parted: some 100 MB while it is solved."""
 
@@ -39,6 +47,8 @@ class NationalPlan:
 
     Parameters
     ----------
+    question
+        What was asked.
     table
         One row per site, in opening order, with the columns of ``sites.csv``.
     objective, bound, cost
@@ -47,6 +57,7 @@ class NationalPlan:
         How many parts the question fell into, and how large it was.
     """
 
+    question: Question
     table: pd.DataFrame
     objective: float
     bound: float
@@ -60,38 +71,64 @@ class NationalPlan:
         """How far the bound is above the plan, relatively."""
         return (self.bound - self.objective) / max(1.0, self.objective)
 
+    def record(self) -> dict[str, Any]:
+        """Return what a manifest says about the plan, with the names that it has for one of a whole."""
+        return {
+            "model": "mclp",
+            "status": "optimal" if self.gap <= CLOSE else "feasible",
+            "objective": self.objective,
+            "bound": self.bound,
+            "gap": self.gap,
+            "bound_by": "certificate",  # the sum of prices, see accessibility.siting.budgets
+            "ended_by": "work",
+            "time_limit_s": None,
+            "selected": [str(site) for site in self.table["id"]],
+            "closed": [],
+            "cost": self.cost,
+            "covered_people": self.objective,
+            "question": self.question.record(),
+            "candidates": self.candidates,
+            "message": "",
+        }
 
-def propose_over_tiles(tiles: Sequence[Tile], budget: float, covered: float, population: float) -> NationalPlan:
-    """Return where to open for one budget over all tiles.
+
+def propose_over_tiles(tiles: Sequence[Tile], question: Question, whole: Gathered) -> SitingCase | NationalPlan:
+    """Return where to open over all tiles: as in a study in memory, or in parts where there are too many pairs.
 
     Parameters
     ----------
     tiles
         All tiles, measured with their pairs.
-    budget
-        Greatest total cost.
-    covered, population
-        People covered today, and all people.
+    question
+        What is asked.
+    whole
+        All tiles together.
+
+    Returns
+    -------
+    SitingCase or NationalPlan
+        The latter where it was answered in parts.
 
     Raises
     ------
     InputError
-        A study that names no candidate.
+        A study that names no candidate, conditions about what is not there.
     """
-    cut, folder = tiles[0].cut, tiles[0].folder / "parts"
-    sites = pq.read_table(cut.folder / "sites.parquet").to_pandas()
+    sites = pq.read_table(tiles[0].cut.folder / "sites.parquet").to_pandas()
     if not sites["may_open"].any():
         msg = "no bank branch and no candidate could open; expected some: tiles make none on the streets"
         raise InputError(msg)
     part_of, pairs = _deal_parts(tiles, len(sites))
-    paths = _write_parts(tiles, part_of, folder)
-    cost = sites["cost"].to_numpy(float)
-    parts = [partial(load_part, path, cost) for path in paths]
-    plan = share_budget(parts, budget)
+    if pairs <= WHOLE_PAIRS or not _is_plain(question):
+        problem = merge_tiles(tiles, whole)
+        return SitingCase(question=question, problem=problem, plan=question.solve(problem))
+    parts = [partial(load_part, path, sites) for path in _write_parts(tiles, part_of)]
+    plan = share_budget(parts, float(question.budget or 0.0))
     return NationalPlan(
-        table=_table(cut, sites, parts, plan, (covered, population)),
-        objective=covered + plan.objective,
-        bound=min(covered + plan.bound, population),
+        question=question,
+        table=_table(tiles[0].cut, sites, parts, plan, (whole.covered_people, whole.population)),
+        objective=whole.covered_people + plan.objective,
+        bound=min(whole.covered_people + plan.bound, whole.population),
         cost=plan.spent,
         parts=len(parts),
         candidates=int(sites["may_open"].sum()),
@@ -99,19 +136,82 @@ def propose_over_tiles(tiles: Sequence[Tile], budget: float, covered: float, pop
     )
 
 
-def _lists(path: Path) -> tuple[pa.Table, NDArray[np.int64], NDArray[np.int32]]:
-    """Return a file of pairs: the table, where each row's sites begin, and the sites."""
-    table = pq.read_table(path, page_checksum_verification=True)
-    lengths = pc.list_value_length(table["sites"]).to_numpy()
-    return table, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64), pc.list_flatten(table["sites"]).to_numpy()
+def _is_plain(question: Question) -> bool:
+    """Return whether a budget is all that holds the parts of a country together."""
+    plain = Question(budget=question.budget or 0.0, gap=question.gap, conditions=question.conditions)
+    return question == plain and question.conditions in (None, Conditions())
+
+
+def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
+    """Return the question of all tiles together; its demand points are rows of people who are alike.
+
+    Parameters
+    ----------
+    tiles
+        All tiles, measured with their pairs.
+    whole
+        All tiles together: who is covered today stands in a row for each district, near a site that counts.
+    """
+    cut = tiles[0].cut
+    table = pq.read_table(cut.folder / "sites.parquet")
+    rows = np.flatnonzero(table["open"].to_numpy() | table["may_open"].to_numpy())
+    sites = _sites(cut, table.take(pa.array(rows)))
+    home, population = whole.demand.district.codes, whole.demand.population
+    covered = np.bincount(home[whole.covered].astype(np.intp) + 1, population[whole.covered]).astype(np.float64)
+    where = np.flatnonzero(covered > 0)
+    one = Pairs(start=np.arange(len(where) + 1), item=np.full(len(where), rows[np.argmax(sites.open)], np.int32))
+    now = AlikePeople(
+        people=covered[where], points=np.ones(len(where), np.int64), district=(where - 1).astype(np.int32), sites=one
+    )
+    left = AlikePeople.joined(AlikePeople.read(tile.pairs_path) for tile in tiles)
+    people = AlikePeople.joined((left.merged(), now))
+    by_row = Pairs(start=people.sites.start, item=np.searchsorted(rows, people.sites.item).astype(np.int32))
+    pairs = transposed(by_row, len(rows))
+    codes = np.unique(home[home >= 0])
+    codes = codes[np.argsort([cut.districts[code] for code in codes.tolist()])]  # in the order of names, as in memory
+    place = np.full(len(cut.districts) + 1, NO_DISTRICT, np.int32)
+    place[codes] = np.arange(len(codes))
+    return Problem(
+        people=people.people,
+        start=pairs.start,
+        demand=pairs.item,
+        cost=np.zeros(len(pairs.item)),
+        within=np.ones(len(pairs.item), np.bool_),
+        site_cost=sites.cost,
+        open=sites.open,
+        candidate=sites.may_open,
+        kind=sites.kind.astype(object),
+        bank=sites.bank,
+        ids=sites.ids,
+        site_xy=sites.xy,
+        sites=sites,
+        district=place[people.district],
+        districts=tuple(cut.districts[code] for code in codes.tolist()),
+    )
+
+
+def _sites(cut: Cut, table: pa.Table) -> Sites:
+    """Return rows of a cut's sites."""
+    given: dict[str, Any] = {name: table[name].to_numpy() for name in ("name", "open", "cost", "bank")}
+    return Sites(
+        ids=table["id"].to_numpy(),
+        xy=np.column_stack([table[axis].to_numpy() for axis in "xy"]),
+        kind=table["kind"].to_numpy().astype(str),
+        crs=cut.metric,
+        **given,
+    )
 
 
 def _deal_parts(tiles: Sequence[Tile], sites: int) -> tuple[NDArray[np.int64], int]:
-    """Return the part of every site, small components together in one, and the number of pairs."""
+    """Return the part of every site, small components together in one, and the number of pairs.
+
+    Pairs of people who are alike count each, so that nothing hangs on who stands in one tile.
+    """
     links, count = [], np.zeros(sites, np.int64)
     for tile in tiles:
-        _, start, site = _lists(tile.pairs_path)
-        count += np.bincount(site, minlength=sites)
+        rows = AlikePeople.read(tile.pairs_path)
+        start, site = rows.sites.start, rows.sites.item
+        count += np.bincount(site, rows.points[rows.sites.line], sites).astype(np.int64)
         inner = np.ones(max(len(site) - 1, 0), np.bool_)
         inner[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < len(site))] - 1] = False
         links.append(np.unique(np.column_stack([site[:-1][inner], site[1:][inner]]), axis=0))
@@ -123,37 +223,39 @@ def _deal_parts(tiles: Sequence[Tile], sites: int) -> tuple[NDArray[np.int64], i
     return part.astype(np.int64)[component], int(count.sum())
 
 
-def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64], folder: Path) -> list[Path]:
+def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[Path]:
     """Write the rows of each part into a file, tile by tile."""
+    folder = tiles[0].folder / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     writers: dict[int, pq.ParquetWriter] = {}
     try:
         for tile in tiles:
-            table, start, site = _lists(tile.pairs_path)
-            part = part_of[site[start[:-1]]]
+            rows = AlikePeople.read(tile.pairs_path)
+            rows = rows.take(np.flatnonzero(rows.sites.lengths > 0))
+            part = part_of[rows.sites.item[rows.sites.start[:-1]]]
             for number in np.unique(part).tolist():
+                table = rows.take(np.flatnonzero(part == number)).table
                 if number not in writers:
                     writers[number] = pq.ParquetWriter(folder / f"{number:06d}.parquet", table.schema)
-                writers[number].write_table(table.filter(pa.array(part == number)))
+                writers[number].write_table(table)
     finally:
         for writer in writers.values():
             writer.close()
     return [folder / f"{number:06d}.parquet" for number in sorted(writers)]
 
 
-def load_part(path: Path, cost: NDArray[np.float64]) -> Problem:
+def load_part(path: Path, sites: pd.DataFrame) -> Problem:
     """Return the question of a part; the ids of its sites are the rows of the cut."""
-    table, begin, found = _lists(path)
-    rows, site = np.unique(found, return_inverse=True)
-    person = np.repeat(np.arange(len(table)), np.diff(begin))
-    order = np.lexsort((person, site))
+    people = AlikePeople.read(path).merged()
+    rows, site = np.unique(people.sites.item, return_inverse=True)
+    pairs = transposed(Pairs(start=people.sites.start, item=site.astype(np.int32)), len(rows))
     return Problem(
-        people=table["people"].to_numpy(),
-        start=np.searchsorted(site[order], np.arange(len(rows) + 1)),
-        demand=person[order].astype(np.int32),
-        cost=np.zeros(len(site)),
-        within=np.ones(len(site), np.bool_),
-        site_cost=cost[rows],
+        people=people.people,
+        start=pairs.start,
+        demand=pairs.item,
+        cost=np.zeros(len(pairs.item)),
+        within=np.ones(len(pairs.item), np.bool_),
+        site_cost=sites["cost"].to_numpy(float)[rows],
         ids=rows.astype(object),
     )
 
