@@ -23,21 +23,27 @@ from accessibility.measures.tables import (
 )
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
+from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal
+from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.schema import data_dictionary
-from accessibility.study.loading.context import Loading, default_cache, input_files
+from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
+from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
 from accessibility.study.study import read_study
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
 from accessibility.tiles.cutting import Cut, cut_once
+from accessibility.tiles.drawing import map_whole
 from accessibility.tiles.gathering import Gathered, gather_tiles, site_districts, tabulate_whole
 from accessibility.tiles.measuring import Asked, Tile
 from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    import pandas as pd
 
     from accessibility.study.schema import StudyFile
 
@@ -82,7 +88,8 @@ class Tiling:
         refused = ("basemap", "shapefile", "geotiff", "docx", "uncertainty", "robust")  # what needs all in memory
         more = [name for name in refused if getattr(options, name)]
         if more:
-            msg = f"--tiles writes tables alone; expected it without {' and '.join(f'--{name}' for name in more)}"
+            named = " and ".join(f"--{name}" for name in more)
+            msg = f"--tiles writes tables and a map alone; expected it without {named}"
             raise InputError(msg)
         if question is not None:
             _refuse_beyond_cover(question)
@@ -130,7 +137,7 @@ def run_tiles(
         The folder cannot be written, or tiles could not be measured; the others are kept for the next run.
     """
     begun = time.monotonic()
-    progress.start(READING_STEPS + 3)
+    progress.start(READING_STEPS + 4)
     area = _Area.of(path, options)
     folder = choose_folder(area, out, "-tiles")
     inputs = input_files(area.load)
@@ -156,7 +163,8 @@ def run_tiles(
     plan: SitingCase | NationalPlan | None = None
     with write_run(folder, record, kept) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
-        write_csv(tabulate_whole(whole, cut), aside / "districts.csv")
+        table = tabulate_whole(whole, cut)
+        write_csv(table, aside / "districts.csv")
         if question is not None:
             progress.step("Choosing sites")
             plan = propose_over_tiles(tiles, question, whole)
@@ -165,6 +173,11 @@ def run_tiles(
                 write_proof(plan.plan, aside / PROOF)
             else:
                 write_csv(plan.table, aside / "sites.csv")
+        progress.step("Drawing the map")
+        page = TiledMap(
+            caption=_labels(area, inputs, options), backdrop=_outlines(area, table), opening=_opening(plan, area)
+        )
+        drawn = map_whole(whole, page, place / "map", aside)
         if whole.service is not None:
             write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
         write_csv(data_dictionary(asked.standard, tiled=True, served=cut.has_capacity), aside / "dictionary.csv")
@@ -196,6 +209,7 @@ def run_tiles(
         warnings=0,
         manifest=record,
         files=(
+            *drawn,
             *(("sites.csv",) if question is not None else ()),
             *_FILES,
             *((CAPACITY,) if cut.has_capacity else ()),
@@ -230,6 +244,34 @@ class _Area:
     @property
     def name(self) -> str:
         return self.settings.name or self.path.resolve().parent.name
+
+
+def _labels(area: _Area, inputs: Mapping[str, Path], options: Options) -> MapCaption:
+    return MapCaption(
+        title=area.name,
+        date=options.day,
+        language=options.language,
+        sources=attribution_of(area.settings, inputs.values()),
+        approval=area.settings.map_approval,
+    )
+
+
+def _outlines(area: _Area, table: pd.DataFrame) -> Backdrop:
+    """Return the districts with their figures; none where the study has none."""
+    found, _ = load_area(area.load)
+    if found is None:
+        return Backdrop()
+    return Backdrop(districts=found[["geometry"]].join(table.set_index("district")))
+
+
+def _opening(plan: SitingCase | NationalPlan | None, area: _Area) -> Opening | Proposal | None:
+    unit = area.settings.siting.cost_unit
+    if isinstance(plan, SitingCase):
+        return Proposal(plan=plan.plan, cost_unit=unit)
+    if plan is None:
+        return None
+    told = {"covered": plan.objective, "bound": plan.bound, "gap": plan.gap}
+    return Opening(table=plan.table, cost=plan.cost, cost_unit=unit, **told)
 
 
 def _place_of(cut: Cut, asked: Asked, folder: Path) -> Path:

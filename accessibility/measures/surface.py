@@ -64,11 +64,12 @@ class Places:
         drawn = None if coverage.study is None else coverage.study.shapes
         shapes = None if drawn is None else drawn.reindex(coverage.demand.ids).to_numpy(dtype=object)
         demand = coverage.demand
-        points: Places = demand.known.get("places", lambda: cls._of_points(demand.lonlat))
+        points: Places = demand.known.get("places", lambda: cls.of_points(demand.lonlat))
         return replace(points, shapes=shapes)
 
     @classmethod
-    def _of_points(cls, lonlat: NDArray[np.float64]) -> Places:
+    def of_points(cls, lonlat: NDArray[np.float64]) -> Places:
+        """Return the places of points: their spacing is the median distance to the nearest neighbour."""
         from scipy.spatial import cKDTree  # noqa: PLC0415
 
         found = lonlat[finite_rows(lonlat)]

@@ -136,11 +136,15 @@ def write_html(html: str, path: str | os.PathLike[str]) -> None:
         aside.write_text(html, encoding="utf-8", newline="\n")
 
 
-def policy(mark: str, *, images_from: str = "") -> str:
-    """Return the content security policy: marked scripts, own styles, images of ``data:`` addresses, nothing else."""
+def policy(mark: str, *, images_from: str = "", reads: bool = False) -> str:
+    """Return the content security policy: marked scripts, own styles, images of ``data:`` addresses, nothing else.
+
+    A page that `reads` may read files that lie beside it on the same server.
+    """
     images = f"data: {images_from}".strip()
+    beside = " connect-src 'self';" if reads else ""
     return (
-        f"default-src 'none'; script-src 'nonce-{mark}'; style-src 'unsafe-inline'; img-src {images};"
+        f"default-src 'none';{beside} script-src 'nonce-{mark}'; style-src 'unsafe-inline'; img-src {images};"
         " font-src data:; base-uri 'none'; form-action 'none'"
     )
 

@@ -22,7 +22,7 @@ from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
 from accessibility.study.doubting import doubt_study
 from accessibility.study.holding import HeldPlans, hold_plans
-from accessibility.study.loading.context import Loading, default_cache, is_osm
+from accessibility.study.loading.context import Loading, attribution_of, default_cache
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
 from accessibility.study.loading.streets import load_names, load_water
@@ -1190,9 +1190,7 @@ class Study(Frozen):
     @property
     def attribution(self) -> tuple[str, ...]:
         """Data attribution, for maps: as the study says, or OpenStreetMap where an extract is read."""
-        if self.settings.attribution is not None:
-            return (self.settings.attribution,)
-        return ("© OpenStreetMap contributors, ODbL",) if any(map(is_osm, self.inputs.values())) else ()
+        return attribution_of(self.settings, self.inputs.values())
 
 
 @checked

@@ -47,7 +47,7 @@ TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
-_SCRIPTS = ("packed.js", "people.js", "living.js", "filters.js", "kept.js", "panel.js", "names.js", "map.js")
+_SCRIPTS = ("living.js", "filters.js", "kept.js", "panel.js", "names.js", "map.js")
 _PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360), ("names", 640))
 
 
@@ -110,9 +110,16 @@ def draw_coverage(
     if backdrop.basemap and OSM_CREDIT not in " ".join(caption.sources):
         caption = replace(caption, sources=(*caption.sources, OSM_CREDIT))
     proposal = plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan)
-    sheet = MapSheet(
-        coverage=coverage, caption=caption, backdrop=backdrop, before=before, proposal=proposal, switches=switches
+    return draw_sheet(
+        MapSheet(
+            coverage=coverage, caption=caption, backdrop=backdrop, before=before, proposal=proposal, switches=switches
+        )
     )
+
+
+def draw_sheet(sheet: MapSheet) -> folium.Map:
+    """Return the map of what was worked out for it."""
+    caption, backdrop = sheet.caption, sheet.backdrop
     drawn = _OfflineMap(tiles=None, max_zoom=19, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
     for pane, z_index in _PANES:
         CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
@@ -124,7 +131,7 @@ def draw_coverage(
             _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
     _add_edits(drawn, sheet)
     _add_districts(drawn, sheet)
-    groups = _add_sites(drawn, sheet)
+    groups = _add_sites(drawn, sheet) if sheet.draws_sites else []
     if sheet.has_names:
         _Scripted("coverageMap.names()", name=sheet.words("names"), overlay=True).add_to(drawn)
     control = folium.LayerControl(collapsed=False).add_to(drawn)
@@ -132,7 +139,12 @@ def draw_coverage(
     drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
     parts: dict[str, str | None] = {"control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
     _Start(parts=parts, attribution=safe_html(" · ".join(caption.sources)) if caption.sources else "").add_to(drawn)
-    page = _Page(words=page_context(sheet), data=page_data(sheet), images_from=_TILE_HOST if backdrop.basemap else "")
+    page = _Page(
+        words=page_context(sheet),
+        data=page_data(sheet),
+        images_from=_TILE_HOST if backdrop.basemap else "",
+        people=sheet.script,
+    )
     page.add_child(drawn)
     return drawn
 
@@ -188,9 +200,9 @@ class _OfflineMap(folium.Map):
 class _Page(Figure):
     """The page around a map; rendering it puts everything inside."""
 
-    def __init__(self, *, words: dict[str, Any], data: dict[str, Any], images_from: str) -> None:
+    def __init__(self, *, words: dict[str, Any], data: dict[str, Any], images_from: str, people: str) -> None:
         super().__init__()
-        self.words, self.data, self.images_from = words, data, images_from
+        self.words, self.data, self.images_from, self.people = words, data, images_from, people
 
     def render(self, **kwargs: Any) -> str:
         """Return the whole page, the same bytes for the same map."""
@@ -208,12 +220,12 @@ class _Page(Figure):
         html = page_template("map.html").render(
             **self.words,
             mark=mark,
-            policy=Markup(policy(mark, images_from=self.images_from)),  # noqa: S704
+            policy=Markup(policy(mark, images_from=self.images_from, reads=bool(self.data["people"].get("file")))),  # noqa: S704
             header=Markup(self.header.render(**kwargs)),  # noqa: S704 -- folium's own markup
             body=Markup(self.html.render(**kwargs)),  # noqa: S704
             script=Markup(self.script.render(**kwargs)),  # noqa: S704
             style=Markup(template_text("map.css")),  # noqa: S704
-            library=Markup("".join(template_text(name) for name in _SCRIPTS)),  # noqa: S704
+            library=Markup("".join(template_text(name) for name in ("packed.js", self.people, *_SCRIPTS))),  # noqa: S704
             data=Markup(script_json(self.data)),  # noqa: S704
         )
         return visible(fill_page(inline(html, mark), mark=mark, ids=_ids(self)))
@@ -314,8 +326,8 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
         )
         layer.add_to(drawn)
         names.append(str(layer.get_name()))
-    if sheet.proposal is not None and len(sheet.proposal.plan.selected):
-        features = proposed_features(sheet.proposal.plan.table(), sheet.words, sheet.called)
+    if sheet.opened is not None and len(sheet.opened):
+        features = proposed_features(sheet.opened, sheet.words, sheet.called)
         folium.GeoJson(
             features,
             name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",

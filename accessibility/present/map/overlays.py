@@ -83,8 +83,18 @@ class PeopleClasses:
         return float(self.people.sum())
 
 
-def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[PeopleClasses, ...]:
-    """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance."""
+def has_rural(coverage: Coverage) -> bool:
+    """Return whether anybody has a rule of distance."""
+    return any((coverage.demand.setting == name).any() for name in coverage.standard.distance_settings)
+
+
+def classify_people(
+    coverage: Coverage, words: MapWords | None = None, *, rural: bool | None = None
+) -> tuple[PeopleClasses, ...]:
+    """Return the layers of a map: covered or not, walking time and, where there are rural people, their distance.
+
+    Some people of an area have the layers of all of it where `rural` says whether anybody there has a rule of distance.
+    """
     words = MapWords() if words is None else words
     population, unreached = coverage.demand.population, coverage.unreached
     everybody = np.ones(len(population), np.bool_)
@@ -107,9 +117,9 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         whom=_whom(coverage, everybody, words("all_people"), words),
     )
     standard = coverage.standard
-    rural = np.isin(coverage.demand.setting, standard.distance_settings)
-    if not rural.any():
+    if not (has_rural(coverage) if rural is None else rural):
         return status, walk
+    far = np.isin(coverage.demand.setting, standard.distance_settings)
     straight = all(standard.rule(setting).measure == "radius" for setting in standard.distance_settings)
     key, whom = ("layer_distance", "distance_people") if standard.names_its_own else ("layer_rural", "rural_people")
     metres = coverage.radius_m if straight else coverage.metres
@@ -117,9 +127,9 @@ def classify_people(coverage: Coverage, words: MapWords | None = None) -> tuple[
         name=words(f"{key}_radius" if straight else key),
         labels=(*_steps(kilometres, "kilometres", words), words("no_site" if straight else "not_reached")),
         colours=_RURAL_COLOURS,
-        of=np.where(rural, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
+        of=np.where(far, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
-        whom=_whom(coverage, rural, words(whom), words),
+        whom=_whom(coverage, far, words(whom), words),
     )
     return status, walk, distance
 

@@ -72,6 +72,7 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
             served_lines(now, words),
             compared_service_lines(sheet.before, now, words),
             own_lines(of.own, words),
+            sheet.opened_lines,
         ],
         "compared": compared if plan is None else plan["summary"],
         "tables": tables,
@@ -88,7 +89,7 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
 
 def page_data(sheet: MapSheet) -> dict[str, Any]:
     """Return what the script reads; texts are its values, never its markup."""
-    keys = (*_READ, *(_SWITCHED if sheet.is_live else ()))
+    keys = (*_READ, *sheet.script_words, *(_SWITCHED if sheet.is_live else ()))
     streets, waters = sheet.streets, sheet.waters
     return {
         "words": {key: sheet.words.template(key) for key in keys} | _settings_said(sheet),

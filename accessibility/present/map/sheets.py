@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import shapely
@@ -25,6 +25,7 @@ from accessibility.streets.search.packing import hilbert_rank
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -70,6 +71,11 @@ class MapSheet:
     proposal: Proposal | None = None
     switches: Switches | None = None
     max_dots: int = MAX_DOTS
+
+    script: ClassVar[str] = "people.js"
+    """What draws the people in the page."""
+    script_words: ClassVar[tuple[str, ...]] = ()
+    """What only this script says."""
 
     @cached_property
     def words(self) -> MapWords:
@@ -118,6 +124,21 @@ class MapSheet:
     def is_live(self) -> bool:
         """Whether sites can be switched."""
         return self.live is not None and self.live.data is not None
+
+    @cached_property
+    def opened(self) -> pd.DataFrame | None:
+        """The sites of a proposal in opening order, as the table of a plan; None without one."""
+        return None if self.proposal is None else self.proposal.plan.table()
+
+    @property
+    def opened_lines(self) -> list[tuple[str, str]]:
+        """What the head of the page says of a proposal; the panel says it where there is one in full."""
+        return []
+
+    @property
+    def draws_sites(self) -> bool:
+        """Whether the sites are drawn one by one."""
+        return True
 
     @cached_property
     def picture(self) -> Picture | None:

@@ -352,7 +352,7 @@ const panel = (() => {
   };
   // The pin of a proposed site switches it, as its symbol would.
   const pin = (rank, marker) => {
-    const line = find(`.plan tbody tr:nth-child(${rank})`), row = Number(line.dataset.row);
+    const row = rowOf(rank);
     if (living.off || row < 0) return;
     pins.set(row, marker);
     const { properties } = marker.feature, drawn = properties.people;

@@ -18,7 +18,7 @@ from accessibility.sources.tables.reading import TEXT_SUFFIXES, WORKBOOK_SUFFIXE
 from accessibility.study.schema import OSM_SUFFIXES, SettlementSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import geopandas as gpd
     from numpy.typing import NDArray
@@ -137,6 +137,13 @@ def default_cache() -> Path:
 def is_osm(path: Path) -> bool:
     """Return whether a file is an OpenStreetMap extract, by its name."""
     return path.name.lower().endswith(OSM_SUFFIXES)
+
+
+def attribution_of(settings: StudyFile, inputs: Iterable[Path]) -> tuple[str, ...]:
+    """Return whose data are shown: as the study says, or OpenStreetMap where an extract is read."""
+    if settings.attribution is not None:
+        return (settings.attribution,)
+    return ("© OpenStreetMap contributors, ODbL",) if any(map(is_osm, inputs)) else ()
 
 
 def is_raster(path: Path) -> bool:

@@ -1,0 +1,253 @@
+"""The map of an area in tiles: its file of tiles, its pyramid of pictures and its page in a browser."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import mapworlds
+import numpy as np
+import pytest
+from browsing import MARKS, PHONE, Opened
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from pmtiles.reader import MmapSource, Reader
+from pmtiles.tile import zxy_to_tileid
+
+from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.map import tiledmap
+from accessibility.present.map.outlines import Backdrop
+from accessibility.present.map.overlays import PeopleClasses, classify_people
+from accessibility.present.map.pmtiles import Extent, read_tiles, tile_number, tiles_text, write_tiles
+from accessibility.present.map.pyramid import Pyramid
+from accessibility.present.map.tiledmap import TiledMap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from accessibility import Coverage
+
+HALF = np.pi * 6_378_137
+CLASSES = (3, 7, 5)
+EXTENT = Extent(zooms=(0, 6), bounds=(-1.5, 2.0, 3.0, 4.25), about={"name": "村"})
+
+
+@given(st.integers(0, 16), st.data())
+def test_tiles_have_the_numbers_of_the_format(zoom: int, data: st.DataObject) -> None:
+    x, y = (data.draw(st.integers(0, 2**zoom - 1)) for _ in "xy")
+    assert tile_number(zoom, x, y) == zxy_to_tileid(zoom, x, y)
+
+
+def test_the_library_of_the_format_reads_every_tile(tmp_path: Path) -> None:
+    chance = np.random.default_rng(1)
+    places = [(zoom, x, y) for zoom in range(8) for x in range(2**zoom) for y in range(2**zoom)]
+    chance.shuffle(places)
+    tiles = {place: chance.bytes(int(chance.integers(1, 40))) for place in places}
+    numbered = [(tile_number(*place), tile) for place, tile in tiles.items()]
+    sizes = write_tiles(tmp_path / "a.pmtiles", numbered, EXTENT)
+    assert sizes == {number: len(tile) for number, tile in numbered}
+    assert list(read_tiles(tmp_path / "a.pmtiles")) == sorted(numbered)
+    assert tiles_text(numbered[:500], EXTENT) == tiles_text(reversed(numbered[:500]), EXTENT)
+    with (tmp_path / "a.pmtiles").open("rb") as file:
+        reader: Any = Reader(MmapSource(file))  # type: ignore[no-untyped-call]  # the library has no types
+        head = reader.header()
+        assert head["leaf_directory_length"] > 0  # more than the root holds
+        assert (head["min_lon_e7"], head["max_lat_e7"], head["max_zoom"]) == (-15_000_000, 42_500_000, 6)
+        assert reader.metadata() == {"name": "村"}
+        assert all(reader.get(*place) == tiles[place] for place in places[:40])
+
+
+def values(tile: bytes) -> np.ndarray[Any, Any]:
+    """Return the values of a tile's pixels."""
+    with Image.open(io.BytesIO(tile)) as image:
+        assert image.mode == "P"
+        return np.asarray(image)
+
+
+def expected(zoom: int, lonlat: Any, people: Any, of: Any, pyramid: Pyramid) -> dict[tuple[int, int], int]:
+    """Return the value of every pixel: each cell in the pixels whose centres it holds, at least in its own."""
+    pixel = 2 * HALF / (256 << zoom)
+    found: dict[tuple[int, int], list[dict[int, float]]] = {}
+    for at, place in enumerate((np.array([HALF, HALF]) + mercator(lonlat) * [1, -1]) / pixel):
+        half = pyramid.cell_m / np.cos(np.radians(lonlat[at, 1])) / 2 / pixel
+        spans = [{int(np.floor(v)), *range(int(np.ceil(v - half - 0.5)), int(np.ceil(v + half - 0.5)))} for v in place]
+        for x, y in ((x, y) for x in spans[0] for y in spans[1] if people[at] > 0):
+            sums = found.setdefault((x, y), [{} for _ in CLASSES])
+            for way, classes in enumerate(of):
+                if classes[at] >= 0:
+                    sums[way][classes[at]] = sums[way].get(classes[at], 0) + people[at]
+    best = {at: [max(sorted(one), key=lambda k: one[k]) if one else -1 for one in sums] for at, sums in found.items()}
+    return {at: pyramid.index_of(classes) for at, classes in best.items()}
+
+
+@pytest.mark.parametrize(("deepest", "cell_m"), [(12, 100.0), (9, 1_000.0), (13, 60.0)])
+def test_a_pixel_is_the_class_of_most_people_in_it_at_every_zoom(deepest: int, cell_m: float, tmp_path: Path) -> None:
+    chance = np.random.default_rng(deepest)
+    n = 300
+    lonlat = np.array([106.875, 31.952]) + chance.uniform(-0.03, 0.03, (n, 2))  # where four squares written aside meet
+    people = chance.integers(0, 9, n).astype(float)
+    of = [chance.integers(low, high, n).astype(np.int8) for low, high in ((0, 3), (0, 7), (-1, 5))]
+    pyramid = Pyramid(folder=tmp_path, deepest=deepest, cell_m=cell_m, classes=CLASSES)
+    for rows in np.array_split(np.arange(n), 3):
+        pyramid.add(lonlat[rows], people[rows], [classes[rows] for classes in of])
+    pyramid.add(np.full((1, 2), np.nan), np.ones(1), [np.zeros(1, np.int8)] * 3)  # without a place
+    first = PeopleClasses(
+        name="", labels=("a", "b", "c"), colours=("#100000", "#200000", "#300000"), of=of[0], population=people
+    )
+    numbered = list(pyramid.tiles([first]))
+    tiles = dict(numbered)
+    assert len(tiles) == len(numbered)
+    seen = 0
+    for zoom in (deepest, deepest - 1, deepest - 6, deepest - 7, 1, 0):
+        wanted = expected(zoom, lonlat, people, of, pyramid)
+        drawn: dict[tuple[int, int], int] = {}
+        for x, y in {(x // 256, y // 256) for x, y in wanted}:
+            picture = values(tiles[tile_number(zoom, x, y)])
+            seen += 1
+            drawn |= {(x * 256 + i, y * 256 + j): int(picture[j, i]) for j, i in np.argwhere(picture)}
+        assert drawn == wanted
+    assert seen > 6
+
+
+@pytest.fixture(scope="module")
+def town() -> Coverage:
+    return mapworlds.grid(side=40)
+
+
+def written(town: Coverage, folder: Path, **more: Any) -> list[str]:
+    (folder / "aside").mkdir(parents=True)
+    page = TiledMap(caption=mapworlds.caption(**more), backdrop=Backdrop())
+    return page.write(town, [town], folder / "aside", folder)
+
+
+def test_the_same_people_are_the_same_bytes_and_nobody_is_no_map(town: Coverage, tmp_path: Path) -> None:
+    names = [written(town, tmp_path / which) for which in "ab"]
+    assert names == [["coverage.html"]] * 2
+    pages = [(tmp_path / which / "coverage.html").read_bytes() for which in "ab"]
+    assert pages[0] == pages[1]
+    assert TiledMap(caption=mapworlds.caption(), backdrop=Backdrop()).write(town, [], tmp_path, tmp_path) == []
+
+
+class Page(Opened):
+    """A page of a map that may read what lies beside it."""
+
+    def __init__(self, chromium: Any, address: str, size: tuple[int, int] = (1400, 900)) -> None:
+        super().__init__(chromium.new_page(viewport={"width": size[0], "height": size[1]}))
+        self.page.goto(address)
+        self.page.wait_for_selector(".reading")
+        self.tick("overlays", on=False)
+
+    def _local(self, address: str) -> None:
+        if "127.0.0.1" not in address:
+            super()._local(address)
+
+    def assert_colours(self, town: Coverage, zoom: int) -> None:
+        """Hold colour and reading of some cells, in each way to colour them."""
+        lonlat = transform(town.demand.xy, town.demand.crs, WGS84)
+        for way, layer in enumerate(classify_people(town)[:2]):
+            self.page.locator(".leaflet-control-layers-base input").nth(way).evaluate("box => box.click()")
+            for row in (417, 1599):
+                self.look_at(lonlat[row], zoom)
+                self.page.wait_for_timeout(150)
+                wanted = layer.colours[layer.of[row]]
+                assert "#" + "".join(f"{v:02x}" for v in self.colour(lonlat[row])) == wanted, (way, row)
+                self.page.mouse.move(*self.point(lonlat[row]))
+                self.page.wait_for_timeout(60)
+                assert layer.labels[layer.of[row]] in self.page.locator(".reading").inner_text()
+
+
+@functools.cache
+def _ranges(folder: Path) -> type[http.server.SimpleHTTPRequestHandler]:
+    class Ranges(http.server.SimpleHTTPRequestHandler):
+        """A server of files that gives ranges, as those of the web do."""
+
+        def __init__(self, *asked: Any) -> None:
+            super().__init__(*asked, directory=str(folder))
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            found = re.match(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            if found is None:
+                super().do_GET()
+                return
+            part = (folder / self.path.lstrip("/")).read_bytes()[int(found[1]) : int(found[2]) + 1]
+            self.send_response(206)
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            self.wfile.write(part)
+
+    return Ranges
+
+
+@pytest.fixture
+def beside(town: Coverage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a map whose details lie beside it."""
+    monkeypatch.setattr(tiledmap, "_MAX_INSIDE", 4_000)
+    assert written(town, tmp_path, title="<img src=x onerror=window.broken=1>") == ["coverage.html", "coverage.pmtiles"]
+    return tmp_path
+
+
+@pytest.fixture
+def served(beside: Path) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _ranges(beside))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/coverage.html"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_page_that_holds_all_tiles_shows_and_tells_the_class_of_each_place(
+    town: Coverage, tmp_path: Path, chromium: Any
+) -> None:
+    written(town, tmp_path)
+    page = Page(chromium, (tmp_path / "coverage.html").as_uri())
+    page.assert_colours(town, 16)
+    assert page.complaints == []
+    page.page.close()
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_served_page_reads_its_details_in_ranges(town: Coverage, served: str, chromium: Any) -> None:
+    page = Page(chromium, served)
+    page.assert_colours(town, 15)
+    assert page.page.locator(".finer").count() == 0
+    assert page.page.evaluate("window.broken") is None
+    page.page.close()
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_page_opened_as_a_file_is_handed_its_details(town: Coverage, beside: Path, chromium: Any) -> None:
+    page = Page(chromium, (beside / "coverage.html").as_uri(), PHONE)
+    choose = page.page.locator(".finer input")
+    (beside / "other.pmtiles").write_bytes(b"no tiles" * 20)
+    choose.set_input_files(str(beside / "other.pmtiles"))
+    page.page.wait_for_selector(".finer span:has-text('could not be read')")
+    choose.set_input_files(str(beside / "coverage.pmtiles"))
+    page.page.wait_for_selector(".finer", state="detached")
+    page.assert_colours(town, 15)
+    assert page.complaints == []
+    page.page.close()
+
+
+def test_more_sites_than_a_page_takes_are_told_and_left_out(
+    town: Coverage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiledmap, "_MAX_SITES", 0)
+    written(town, tmp_path)
+    page = (tmp_path / "coverage.html").read_text(encoding="utf-8")
+    assert "1 sites are too many to be drawn one by one" in page
+    assert "geo_json" not in page
