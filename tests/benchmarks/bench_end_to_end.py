@@ -1,29 +1,29 @@
-"""`cover` on a country from its extract against the same answer by osmnx and networkx, in CPU time of one run.
+"""`cover` on a country from its extract against the same answer by three other ways, in CPU time of one run.
 
-The peer is given what it cannot read: the streets as XML, and people and outlets as tables. It keeps those that may be
-walked, snaps people and outlets onto the edges, walks from the outlets with both legs and says who is covered; it draws
-no map and writes no report. ``make benchmark`` runs it.
+Peers: osmnx and networkx; pyrosm and pandana; pyosmium and scipy, written for the purpose. They are given what they
+cannot read: people and outlets as tables, and osmnx the streets as XML. Each keeps streets that may be walked, snaps
+people and outlets onto the edges, walks from the outlets with both legs and says who is covered; none draws a map or
+writes a report. ``make benchmark`` runs it; pyrosm and pandana are optional (``pip install -e '.[peers]'``).
 """
 
 from __future__ import annotations
 
-import re
+import importlib.util
 import resource
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import countrypeers
 import geopandas as gpd
-import networkx as nx
-import numpy as np
 import osmium
-import osmnx as ox
 import pandas as pd
 import pytest
-import shapely
+from countrypeers import COUNTRY
 
-COUNTRY = Path(__file__).parents[2].parent / "shared" / "data" / "liechtenstein" / "liechtenstein-2021.osm.pbf"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 STUDY = """
 name = "Country"
 [inputs]
@@ -32,7 +32,9 @@ network = {{ path = "{0}" }}
 population = {{ buildings = true }}
 outlets = {{ osm = "amenity=townhall,amenity=post_office" }}
 """
-PACK_FLOOR, ANSWER_FLOOR = 1.8, 4.0
+FLOORS = {"osmnx": (1.8, 4.0), "pandana": (0.8, 1.3), "scipy": (0.25, 0.45)}
+"""Of the whole pack and of the answer alone, on a busy machine."""
+NEEDS = {"osmnx": ("osmnx",), "pandana": ("pyrosm", "pandana"), "scipy": ("osmium",)}
 SAME = 0.015  # share covered: osmnx reads which streets may be walked by its own rules
 
 pytestmark = [
@@ -49,29 +51,41 @@ def cpu_seconds(*command: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def test_a_country_from_its_extract_to_who_is_covered(tmp_path: Path, benchmark: Any) -> None:
-    (tmp_path / "study.toml").write_text(STUDY.format(COUNTRY), encoding="utf-8")
-    study, pack = (str(tmp_path / name) for name in ("study.toml", "pack"))
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float, float]:
+    """Return the folder of a pack, and the CPU seconds that the pack and the answer alone took."""
+    folder = tmp_path_factory.mktemp("country")
+    (folder / "study.toml").write_text(STUDY.format(COUNTRY), encoding="utf-8")
+    study, pack = (str(folder / name) for name in ("study.toml", "pack"))
     cover = ("-m", "accessibility.cli", "cover", study, "--out", pack, "--overwrite")
-    answer = ("-c", f"import accessibility as a; print(a.read_study({study!r}).coverage().share)")
     cpu_seconds(*cover)  # kernels are compiled once for all runs of a machine
-    whole = cpu_seconds(*cover)
-    ours = benchmark.pedantic(cpu_seconds, args=answer, rounds=1)
-    write_streets(tmp_path / "streets.osm")
-    peer = cpu_seconds(__file__, str(tmp_path), pack)
-    people = gpd.read_parquet(Path(pack) / "demand.parquet")
-    theirs = pd.read_csv(tmp_path / "peer.csv")["covered"]
+    answer = cpu_seconds("-c", f"import accessibility as a; print(a.read_study({study!r}).coverage().share)")
+    return folder, cpu_seconds(*cover), answer
+
+
+@pytest.mark.parametrize("peer", FLOORS)
+def test_a_country_from_its_extract_to_who_is_covered(
+    peer: str, ours: tuple[Path, float, float], benchmark: Any
+) -> None:
+    if not all(importlib.util.find_spec(name) for name in NEEDS[peer]):
+        pytest.skip(f"{' and '.join(NEEDS[peer])} are not installed")
+    folder, whole, answer = ours
+    if peer == "osmnx":
+        write_streets(folder / "streets.osm")
+    theirs = benchmark.pedantic(cpu_seconds, args=(countrypeers.__file__, peer, str(folder)), rounds=1)
+    people = gpd.read_parquet(folder / "pack" / "demand.parquet")
+    said = pd.read_csv(folder / f"{peer}.csv")["covered"]
     shares = [
         float(people.loc[covered.to_numpy(), "population"].sum() / people["population"].sum())
-        for covered in (people["covered"], theirs)
+        for covered in (people["covered"], said)
     ]
     sys.stdout.write(
-        f"\ncover {whole:.1f} s, the answer alone {ours:.1f} s, osmnx and networkx {peer:.1f} s:"
-        f" x{peer / whole:.1f} and x{peer / ours:.1f}; {shares[0]:.2%} and {shares[1]:.2%} covered\n"
+        f"\ncover {whole:.1f} s, the answer alone {answer:.1f} s, {peer} {theirs:.1f} s:"
+        f" x{theirs / whole:.1f} and x{theirs / answer:.1f}; {shares[0]:.2%} and {shares[1]:.2%} covered\n"
     )
     assert abs(shares[0] - shares[1]) < SAME
-    assert peer / whole >= PACK_FLOOR
-    assert peer / ours >= ANSWER_FLOOR
+    assert theirs / whole >= FLOORS[peer][0]
+    assert theirs / answer >= FLOORS[peer][1]
 
 
 def write_streets(path: Path) -> None:
@@ -83,56 +97,3 @@ def write_streets(path: Path) -> None:
         for thing in things:
             if thing.id in on_streets if thing.is_node() else "highway" in thing.tags:
                 writer.add(thing)
-
-
-def answer_with_osmnx(folder: Path, pack: Path) -> None:
-    """Write who is covered within 15 minutes at 1 m/s in towns, and within 5 km in the countryside."""
-    ox.settings.useful_tags_way = [*ox.settings.useful_tags_way, "foot"]
-    graph: Any = ox.graph_from_xml(folder / "streets.osm", retain_all=True)
-    walkable = [e for e, d in ((e[:3], e[3]) for e in graph.edges(keys=True, data=True)) if may_walk(d)]
-    streets: Any = ox.convert.to_undirected(ox.project_graph(graph.edge_subgraph(walkable).copy()))
-    edges = ox.graph_to_gdfs(streets, nodes=False)["geometry"]
-    people = gpd.read_parquet(pack / "demand.parquet").to_crs(edges.crs)
-    sites = gpd.read_file(pack / "coverage.gpkg", layer="outlets").to_crs(edges.crs)
-    homes, outlets = (stand(streets, edges, frame.geometry) for frame in (people, sites))
-    for row, (u, v, along, length, leg) in enumerate(outlets):
-        streets.add_edge("outlets", ("at", row), length=leg)
-        streets.add_edge(("at", row), u, length=along)
-        streets.add_edge(("at", row), v, length=length - along)
-    metres = nx.single_source_dijkstra_path_length(streets, "outlets", weight="length")
-    far = float("inf")
-    way = np.array(
-        [
-            leg + min(metres.get(u, far) + along, metres.get(v, far) + length - along)
-            for u, v, along, length, leg in homes
-        ]
-    )
-    limit = np.where(people["setting"] == "rural", 5_000.0, 900.0)
-    pd.DataFrame({"covered": way <= limit}).to_csv(folder / "peer.csv", index=False)
-
-
-def may_walk(tags: dict[str, object]) -> bool:
-    """Return whether a street may be walked, as osmnx filters its network type ``walk``."""
-    barred = re.search(
-        "abandoned|guideway|construction|corridor|elevator|escalator|motor|platform|propos|race", str(tags["highway"])
-    )
-    return not barred and "private" not in str(tags.get("access")) and tags.get("foot") != "no"
-
-
-def stand(streets: Any, edges: Any, points: Any) -> list[tuple[object, object, float, float, float]]:
-    """Return for each point the ends of its nearest edge, metres along it, its length, and metres to it."""
-    found = ox.distance.nearest_edges(streets, points.x.to_numpy(), points.y.to_numpy())
-    lines = edges.loc[list(map(tuple, found))].to_numpy()
-    along = shapely.line_locate_point(lines, points.to_numpy())
-    rows = zip(found, lines, along, shapely.distance(lines, points.to_numpy()), strict=True)
-    return [(*ends(streets, line, *uv[:2]), float(at), float(line.length), float(leg)) for uv, line, at, leg in rows]
-
-
-def ends(streets: Any, line: shapely.LineString, u: object, v: object) -> tuple[object, object]:
-    """Return the ends of an edge in the order of its line."""
-    begin = np.array(line.coords[0])
-    return (u, v) if np.allclose(begin, [streets.nodes[u]["x"], streets.nodes[u]["y"]], atol=0.01) else (v, u)
-
-
-if __name__ == "__main__":
-    answer_with_osmnx(*map(Path, sys.argv[1:]))
