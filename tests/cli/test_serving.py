@@ -10,25 +10,29 @@ import socket
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import httpx
+import numpy as np
 import pytest
 import uvicorn
 from browsing import CHROMIUM, OF_MAP
 
-from accessibility.cli.serving.app import make_app, plain_name, view_of
-from accessibility.cli.serving.desk import CancelledError, Desk, Job, View
+from accessibility.cli.serving.app import make_app, narrowed_of, plain_name, view_of
+from accessibility.cli.serving.desk import CancelledError, Desk, Job, Narrowed, View
 from accessibility.cli.serving.guard import MOST_BYTES
 from accessibility.errors import InputError
-from accessibility.measures.coverage import Coverage
+from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.present.map.words import MapWords
+from accessibility.sites import Sites
 from accessibility.study.county import sample_file
 from accessibility.study.study import Study, read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from accessibility.wording import Language
@@ -147,10 +151,19 @@ def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path)
     assert view_of({"added": [[1, 2]], "budget": 3}, desk) == View(added=((1.0, 2.0),), budget=3.0)
     assert view_of({"sure": True}, desk).sure
+    moved = {f"O{k}": [0, 0] for k in range(26)}
     odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
+    odds += ({"moved": [1]}, {"moved": {"O1": 5}}, {"added": [[0, 0]] * 25, "moved": moved})
     for odd in (*odds, {"sure": "no"}, {"sure": None}):
         with pytest.raises(InputError):
             view_of(odd, desk)
+    assert view_of({"moved": {"O1": [1, 2]}}, desk).moved == (("O1", 1.0, 2.0),)
+    assert narrowed_of({"open": [1, "a"], "districts": ["城关镇", None], "group": None}) == Narrowed(
+        open=frozenset({"1", "a"}), districts=frozenset({"城关镇", None})
+    )
+    for odd in ({}, [], {"open": 5}, {"open": [], "districts": 3}):
+        with pytest.raises(InputError, match="expected sites, districts and a group"):
+            narrowed_of(odd)
     with pytest.raises(InputError, match="no study 'x'"):
         desk.study("x")
     assert [desk.free_key(name) for name in ("../a b", "sample")] == ["a-b", "sample-2"]
@@ -165,6 +178,40 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     assert isinstance(then, Coverage)
     assert f"{then.covered_people:,.0f}" in page
     assert desk.page("sample", View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+
+
+def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, study = Desk(folder=tmp_path), read_study(sample_file())
+    borders = study.district.where(np.arange(len(study.district)) % 3 > 0)  # people in no district
+    study = replace(study, district=borders)
+    monkeypatch.setattr(Desk, "study", lambda *_: study)
+    (lon, lat), own = study.sites.lonlat[study.sites.rows(["C001"])[0]], study.sites.lonlat[5]
+    place = (float(own[0]), float(own[1]))
+    view = View(added=(place,), moved=(("O003", float(lon), float(lat)),))
+    added: Any = {"ids": ["X1"], "xy": [place], "kind": ["new"], "open": [True], "crs": "EPSG:4326"}
+    there = study.sites + Sites(**added).to_crs(study.sites.crs)
+    xy = there.xy.copy()
+    xy[there.rows(["O003"])[0]] = xy[there.rows(["C001"])[0]]
+    rng, district = np.random.default_rng(6), study.district.reindex(list(study.demand.ids))
+    for districts, group in ((None, None), (["茶垭镇", "南浦街道", None], None), (["芦渡镇"], "60+")):
+        counts = rng.random(len(there)) < 0.3
+        asked = Narrowed(
+            open=frozenset(there.ids[counts]),
+            districts=None if districts is None else frozenset(districts),
+            group=group,
+        )
+        now = measure_coverage(
+            study.network, study.demand, replace(there, xy=xy, open=counts), study.standard, study.walker
+        )
+        people = study.demand.people_of(group)
+        if districts is not None:
+            people = people * np.array([(None if d != d else d) in districts for d in district])  # noqa: PLR0124 -- NaN
+        told = desk.figure("sample", view, asked)
+        assert told == pytest.approx({"people": people.sum(), "covered": people[now.covered].sum()}, rel=1e-12)
+    with pytest.raises(InputError):
+        desk.figure("sample", View(moved=(("nowhere", *place),)), asked)
 
 
 def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -351,3 +398,174 @@ def test_from_dropped_files_to_the_pack(
     cancel_and_have_again(page, tmp_path / "pack.zip", monkeypatch)
     context.close()
     assert faults == []
+
+
+class Watched:
+    """The planner's page with the map of a town in it."""
+
+    def __init__(self, chromium: Any, client: Served, town: Path) -> None:
+        client.desk.first = town
+        self.context = chromium.new_context(viewport={"width": 1440, "height": 900})
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", lambda message: self.faults.append(message.text) if message.type == "error" else None)
+        self.frame = self.page.frame_locator("#map")
+        self.page.goto(f"http://{client.host}/{TOKEN}/")
+        self.page.locator("#studies button").first.click()
+        self.ready()
+
+    def ready(self) -> None:
+        """Wait for the map and all that follows it."""
+        self.frame.locator("ul.sites li").first.wait_for(state="attached", timeout=180_000)
+        self.page.locator("#state").wait_for(state="hidden")
+        self.page.wait_for_timeout(150)
+
+    def state(self) -> tuple[str, str]:
+        self.ready()
+        return self.frame.locator(".headline").inner_text(), self.frame.locator(
+            ".figures[data-by=district]"
+        ).text_content()
+
+    def until(self, kept: Callable[[], bool]) -> None:
+        """Wait until something is so; the policy of the page lets nobody else's script wait in it."""
+        for _ in range(600):
+            if kept():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(self.page.url)
+
+    def moved_on(self, address: str) -> tuple[str, str]:
+        """Return the state after the next step."""
+        self.until(lambda: bool(self.page.url != address))
+        return self.state()
+
+    def at(self, lonlat: Any) -> tuple[float, float]:
+        """Return where a place stands in the window."""
+        x, y = self.page.frames[-1].evaluate(
+            f"([lon, lat]) => {{ const p = {OF_MAP}.latLngToContainerPoint([lat, lon]); const box = "
+            f"{OF_MAP}.getContainer().getBoundingClientRect(); return [box.left + p.x, box.top + p.y]; }}",
+            [float(v) for v in lonlat],
+        )
+        box = self.page.locator("#map").bounding_box()
+        return box["x"] + x, box["y"] + y
+
+    def drag(self, start: Any, end: Any) -> str:
+        """Drag what stands at a place to another one; return the figure that was told before it was let go."""
+        (x, y), (to_x, to_y) = self.at(start), self.at(end)
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move((x + to_x) / 2, (y + to_y) / 2)
+        self.page.mouse.move(to_x, to_y, steps=4)
+        self.frame.locator(".measured", has_text="%").wait_for()
+        self.page.wait_for_timeout(200)
+        told = self.frame.locator(".measured").inner_text()
+        self.page.mouse.up()
+        return str(told)
+
+
+def undo_and_redo(seen: Watched, states: list[tuple[str, str]]) -> None:
+    """Go back to the first state and on to the last one, over a reload and over the way back to today."""
+    page = seen.page
+
+    def press(key: str, wanted: tuple[str, str]) -> None:
+        address = page.url
+        page.keyboard.press(key) if "+" in key else page.locator(key).click()
+        assert seen.moved_on(address) == wanted
+
+    for state in states[-2::-1]:
+        press("#undo", state)
+    assert page.locator("#undo").is_disabled()
+    for state in states[1:]:
+        press("Control+Shift+z", state)
+    page.reload()
+    assert seen.state() == states[-1]
+    press("#clear", states[0])
+    press("Control+z", states[-1])
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_sites_are_dragged_and_every_step_is_undone_and_done_again(client: Served, chromium: Any, town: Path) -> None:
+    study, seen = read_study(town), Watched(chromium, client, town)
+    (west, lat), (east, _) = study.sites.lonlat
+    middle, quarter = ((west + east) / 2, lat), (0.75 * west + 0.25 * east, lat)
+    page, states = seen.page, [seen.state()]
+
+    def own() -> list[float]:
+        (added,) = json.loads(unquote(page.url.split("#")[1]))["view"]["added"]
+        return [float(value) for value in added]
+
+    def covered(place: Any, *, bank: bool = False) -> str:
+        trial = study.what_if().add(*place, id="X1")
+        return f"（{(trial.open('B1') if bank else trial).coverage().covered_people:,.0f}人）"  # noqa: RUF001
+
+    page.locator("#add").click()
+    page.mouse.click(*seen.at(quarter))
+    seen.until(page.locator("#undo").is_enabled)
+    states.append(seen.state())
+    assert covered(own()) in states[-1][0]
+    first, address = own(), page.url
+    told = seen.drag(first, middle)
+    states.append(seen.moved_on(address))
+    assert own() != first
+    assert covered(own()) in states[-1][0]
+    assert covered(own()) in told
+    seen.frame.locator(".legend [data-tab=living]").click()
+    seen.frame.locator("ul.sites li", has_text="Bank").locator("input").click()  # a switch on the map is a step, too
+    seen.until(lambda: "switched" in page.url)
+    states.append(seen.state())
+    assert covered(own(), bank=True) in states[-1][0]
+    page.locator("#move").click()
+    told, address = seen.drag((west, lat), (0.55 * west + 0.45 * east, lat)), page.url
+    states.append(seen.moved_on(address))
+    (moved,) = json.loads(unquote(page.url.split("#")[1]))["view"]["moved"].values()
+    there = study.what_if().add(*own(), id="X1").move("O1", *moved).open("B1").coverage()
+    assert f"（{there.covered_people:,.0f}人）" in states[-1][0]  # noqa: RUF001
+    assert f"（{there.covered_people:,.0f}人）" in told  # noqa: RUF001
+    assert len(set(states)) == 5
+    undo_and_redo(seen, states)
+    seen.context.close()
+    assert seen.faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
+    client: Served, chromium: Any, town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Watched(chromium, client, town)
+    page, frame, today = seen.page, seen.frame, seen.state()
+    inner = page.frames[-1]
+    inner.evaluate(f"{OF_MAP}.setZoom(12, {{animate: false}})")
+    assert inner.evaluate("document.querySelectorAll('.leaflet-marker-draggable').length") == 0
+    page.locator("#move").click()
+    inner.evaluate("document.querySelector('.leaflet-marker-draggable').focus()")
+    place = "document.querySelector('.leaflet-marker-draggable').style.transform"
+    first = inner.evaluate(place)
+    page.keyboard.press("Shift+ArrowDown")
+    frame.locator(".measured", has_text="%").wait_for()
+    assert inner.evaluate(place) != first
+    page.keyboard.press("Escape")
+    assert inner.evaluate(place) == first
+    for _ in range(9):
+        page.keyboard.press("Shift+ArrowUp")  # far from any street
+    page.keyboard.press("Enter")
+    page.locator("#state.bad").wait_for()
+    assert inner.evaluate(place) == first
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    seen.until(page.locator("#undo").is_enabled)
+    moved = seen.state()
+    assert moved != today
+    with monkeypatch.context() as patched:  # a step that fails leaves all as it is
+        patched.setattr(Desk, "page", None)
+        page.locator("#undo").click()
+        page.locator("#state.bad").wait_for()
+        seen.until(page.locator("#undo").is_enabled)
+    page.locator("#undo").click()
+    seen.until(page.locator("#redo").is_enabled)
+    assert seen.state() == today
+    seen.context.close()
+    assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions

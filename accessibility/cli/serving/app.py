@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from accessibility.cli.serving.desk import SAMPLE, Desk, Job, View, in_background
+from accessibility.cli.serving.desk import SAMPLE, Desk, Job, Narrowed, View, in_background
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
@@ -57,6 +57,7 @@ class Page:
             Route("/studies", self.upload, methods=["POST"]),
             Route("/tab/{tab}/map/{key}", self.drawn),
             Route("/map/{key}", self.prepare, methods=["POST"]),
+            Route("/figure/{key}", self.figure, methods=["POST"]),
             Route("/pack/{key}", self.packed, methods=["POST"]),
             Route("/jobs/{job}", self.progress),
             Route("/jobs/{job}/file", self.download),
@@ -137,6 +138,12 @@ class Page:
         html = await run_in_threadpool(self.desk.page, request.path_params["key"], view, Job())
         return HTMLResponse(html, headers={"Content-Security-Policy": MAP_POLICY})
 
+    async def figure(self, request: Request) -> Response:
+        """Return what the sites of a view cover, while one of them is dragged."""
+        told, key = await request.json(), request.path_params["key"]
+        view, narrowed = view_of(told, self.desk), narrowed_of(told)
+        return JSONResponse(await run_in_threadpool(self.desk.figure, key, view, narrowed))
+
     async def packed(self, request: Request) -> Response:
         """Begin to write a pack."""
         key, view = request.path_params["key"], view_of(await request.json(), self.desk)
@@ -187,7 +194,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
 
 _TEXTS = (
     *("working", "failed", "add_place", "click_map", "budget", "sites", "propose", "clear", "pack", "scenario"),
-    *("recognised", "warnings", "open_study", "dropped", "no_files", "undo_place", "checking", "cancelled", "run"),
+    *("recognised", "warnings", "open_study", "dropped", "no_files", "move_how", "checking", "cancelled", "run"),
 )
 
 
@@ -221,9 +228,11 @@ def view_of(told: Any, desk: Desk) -> View:
     """
     try:
         added = tuple((float(lon), float(lat)) for lon, lat in told.get("added", ()))
+        moved = tuple((str(ident), float(lon), float(lat)) for ident, (lon, lat) in told.get("moved", {}).items())
         budget, sites = told.get("budget"), told.get("sites")
         return View(
             added=added,
+            moved=moved,
             budget=None if budget is None else float(budget),
             sites=None if sites is None else int(sites),
             sure=_switched(told.get("sure", False)),
@@ -231,6 +240,26 @@ def view_of(told: Any, desk: Desk) -> View:
         )
     except (TypeError, ValueError, AttributeError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
+        raise InputError(msg) from error
+
+
+def narrowed_of(told: Any) -> Narrowed:
+    """Return which sites and which people a page asks about.
+
+    Raises
+    ------
+    InputError
+        Anything else than lists of names.
+    """
+    try:
+        districts, group = told.get("districts"), told.get("group")
+        return Narrowed(
+            open=frozenset(map(str, told["open"])),
+            districts=None if districts is None else frozenset(None if d is None else str(d) for d in districts),
+            group=None if group is None else str(group),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"the page asks about {told!r}; expected sites, districts and a group"
         raise InputError(msg) from error
 
 

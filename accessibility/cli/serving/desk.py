@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from accessibility.cli.starting import Begun
     from accessibility.study.study import Study
     from accessibility.uncertainty import Uncertainty
+    from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
 
 SAMPLE = "sample"
@@ -38,12 +39,14 @@ _NAME = re.compile(r"[^\w.-]+")
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What a map shows: places of one's own, and a proposal. All of it stands in the address of the map.
+    """What a map shows: places of one's own, sites that are moved, a proposal. All of it stands in the map's address.
 
     Parameters
     ----------
     added
         Longitude and latitude of each place of one's own.
+    moved
+        Id, as text, longitude and latitude of each site of the study that is moved.
     budget, sites
         The limit of a proposal; at most one of the two.
     sure
@@ -53,6 +56,7 @@ class View:
     """
 
     added: tuple[tuple[float, float], ...] = ()
+    moved: tuple[tuple[str, float, float], ...] = ()
     budget: float | None = None
     sites: int | None = None
     sure: bool = False
@@ -60,8 +64,8 @@ class View:
 
     def __post_init__(self) -> None:
         """Refuse what no page asks for."""
-        if len(self.added) > _MOST_PLACES:
-            msg = f"{len(self.added)} places of one's own; expected {_MOST_PLACES} at most"
+        if len(self.added) + len(self.moved) > _MOST_PLACES:
+            msg = f"{len(self.added) + len(self.moved)} places added or moved; expected {_MOST_PLACES} at most"
             raise InputError(msg)
         if self.budget is not None and self.sites is not None:
             msg = "budget and sites are both given; expected one limit"
@@ -73,6 +77,25 @@ class View:
         if self.budget is None and self.sites is None:
             return None
         return Question(budget=self.budget, sites=self.sites)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrowed:
+    """Which sites and which people a figure is about.
+
+    Parameters
+    ----------
+    open
+        Ids, as text, of the sites that count.
+    districts
+        Those whose people are counted, None among them for people in none; everybody if None.
+    group
+        The group of people who are counted; everybody if None.
+    """
+
+    open: frozenset[str]
+    districts: frozenset[str | None] | None = None
+    group: str | None = None
 
 
 class CancelledError(Exception):
@@ -214,12 +237,8 @@ class Desk:
 
     def _drawn(self, key: str, view: View, progress: Job) -> str:
         study = self.study(key, progress)
-        shown: Any = study.coverage()
-        if view.added:
-            trial = study.what_if()
-            for number, (lon, lat) in enumerate(view.added, start=1):
-                trial.add(lon, lat, id=f"X{number}")
-            shown = trial
+        tried = bool(view.added or view.moved)
+        shown: Any = _tried(study, view) if tried else study.coverage()
         plan = None
         if view.question is not None:
             progress.step("Proposal")
@@ -229,7 +248,7 @@ class Desk:
         if view.sure:
             today = self._drawn_often(key, study, progress)
             options = replace(options, sure=today)
-            if view.added:
+            if tried:
                 progress.step("Drawing the inputs with their errors")
                 then = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
                 options = replace(options, sure=then, gain=then.over(today))
@@ -244,6 +263,22 @@ class Desk:
             self._sure[key] = replace(sure, trying=replace(sure.trying, tell=None))
         return self._sure[key]
 
+    def figure(self, key: str, view: View, narrowed: Narrowed) -> dict[str, float]:
+        """Return how many people are counted, and how many of them the sites of a view cover: what a drag is told."""
+        study = self.study(key)
+        trial = _tried(study, view)
+        sites = trial.coverage().sites
+        for ident, counts in zip(sites.ids, sites.open, strict=True):
+            if counts != (str(ident) in narrowed.open):
+                trial.close(ident) if counts else trial.open(ident)
+        now = trial.coverage()
+        people = now.demand.people_of(narrowed.group)
+        if narrowed.districts is not None:
+            of = study.district.reindex(list(now.demand.ids))
+            named = [name for name in of.dropna().unique() if str(name) in narrowed.districts]
+            people = people * (of.isin(named) | of.isna() & (None in narrowed.districts)).to_numpy()
+        return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+
     def pack(self, key: str, view: View, progress: Job) -> Path:
         """Write the pack of a study into a folder of its own and return it, packed."""
         packs = self._packs(key)
@@ -257,6 +292,17 @@ class Desk:
         else:
             run_site(path, view.question, out, options, progress)
         return Path(shutil.make_archive(str(out), "zip", out))
+
+
+def _tried(study: Study, view: View) -> Trial:
+    """Return a trial in which places are added and sites moved as a view says."""
+    trial = study.what_if()
+    known = {str(ident): ident for ident in study.sites.ids}
+    for number, (lon, lat) in enumerate(view.added, start=1):
+        trial.add(lon, lat, id=f"X{number}")
+    for ident, lon, lat in view.moved:
+        trial.move(known.get(ident, ident), lon, lat)
+    return trial
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -48,7 +48,16 @@ _SWITCHED = (
     ),
     *("no_district", "total", "copied", "copy", "first_sites", "people", "covered", "uncovered", "share_of"),
     *("kind_outlet", "kind_bank", "kind_new", "no_bank", "all_sites", "all_districts", "everybody", "not_counted"),
-    *("counted", "counted_nobody", "counted_sites", "counted_people", "counted_group", "some_of", "alone"),
+    *(
+        "counted",
+        "counted_nobody",
+        "counted_sites",
+        "counted_people",
+        "counted_group",
+        "some_of",
+        "alone",
+        "measured_here",
+    ),
 )
 
 

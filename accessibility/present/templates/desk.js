@@ -5,7 +5,8 @@ const find = (name) => document.getElementById(name);
 const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
 sessionStorage.setItem("tab", TAB);
-let view = { added: [] }, study = "", work = null, names = {};
+const NOTHING = { added: [], moved: {} };
+let view = NOTHING, study = "", work = null, names = {}, look = null;
 
 const state = (text, share = null, bad = false) => {
   const line = find("state");
@@ -46,34 +47,76 @@ const attempt = async (step) => {
     return null;
   } finally {
     for (const button of buttons) button.disabled = false;
-    find("back").disabled = !view.added.length;
-    find("sure").setAttribute("aria-pressed", Boolean(view.sure));
-    find("clear").disabled = !view.added.length && view.budget === undefined && view.sites === undefined;
+    follow();
   }
 };
 
 const frame = find("map");
-// The map of the view; what is switched on it stays switched.
-const show = (wanted, { fresh = false } = {}) => attempt(async () => {
-  await done(await posted(`map/${encodeURIComponent(study)}`, wanted), say("working"));
-  const switched = fresh || frame.hidden ? "" : frame.contentWindow.location.hash;
-  view = wanted;
-  history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify({ study, view }))}`);
-  frame.hidden = false;
-  find("start").hidden = true;
-  find("bar").hidden = false;
-  find("name").textContent = names[study] ?? study;
-  frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${switched}`;
-});
-const open = (key, wanted = { added: [] }) => {
-  study = key;
-  return show(wanted, { fresh: true });
-};
-
 const mapOf = () => {
   const of = frame.contentWindow;
   return of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
 };
+const triedOn = () => (frame.hidden ? "" : frame.contentWindow.location.hash);
+// The buttons follow the map, and the address where it is there.
+const follow = () => {
+  const { undo = 0, redo = 0 } = frame.hidden ? {} : frame.contentDocument.body.dataset;
+  find("undo").disabled = undo < 1;
+  find("redo").disabled = redo < 1;
+  find("sure").setAttribute("aria-pressed", Boolean(view.sure));
+  const { added, moved = {}, budget, sites } = view;
+  find("clear").disabled = !added.length && !Object.keys(moved).length && budget === undefined && sites === undefined && !triedOn();
+};
+const address = () => {
+  history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify({ study, view, tried: triedOn() }))}`);
+  follow();
+};
+// The map of the view; what is switched and counted on it stays so, and it is seen as it was.
+const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn() } = {}) => attempt(async () => {
+  await done(await posted(`map/${encodeURIComponent(study)}`, wanted), say("working"));
+  const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
+  look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
+  view = wanted;
+  frame.hidden = false;
+  find("start").hidden = true;
+  find("bar").hidden = false;
+  find("name").textContent = names[study] ?? study;
+  frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${tried}`;
+  return true;
+});
+const open = (key, wanted = NOTHING, tried = "") => {
+  study = key;
+  frame.hidden = true;
+  return show(wanted, { fresh: true, tried });
+};
+
+// A view in which a site stands elsewhere: one of one's own, or one of the study.
+const placed = ({ added, moved = {}, ...rest }, id, at) => {
+  const own = /^X\d+$/.test(id) ? Number(id.slice(1)) - 1 : -1;
+  if (own in added) return { ...rest, added: added.map((one, k) => (k === own ? at : one)), moved };
+  return { ...rest, added, moved: { ...moved, [id]: at } };
+};
+const server = {
+  measure: ({ id, at, ...about }) => posted(`figure/${encodeURIComponent(study)}`, { ...placed(view, id, at), ...about })
+    .catch(({ message }) => ({ error: message })),
+  move: (id, at) => show(placed(view, id, at)),
+};
+frame.addEventListener("load", () => {
+  const map = frame.contentDocument && mapOf(), page = frame.contentDocument;
+  if (!map) return;
+  if (look) {
+    map.setView(look.centre, look.zoom, { animate: false });
+    const tab = look.tab && page.querySelector(`.tabs [data-tab=${look.tab}]`);
+    if (tab) tab.click();
+  }
+  page.addEventListener("kept", address);
+  page.addEventListener("wanted", async (event) => {
+    event.preventDefault();
+    const { search, hash, stay } = event.detail;
+    if (!await show(JSON.parse(new URLSearchParams(search).get("view")), { tried: hash })) stay();
+  });
+  page.dispatchEvent(new CustomEvent("served", { detail: { ...server, all: find("move").getAttribute("aria-pressed") === "true" } }));
+  address();
+});
 const adding = (on) => {
   find("add").setAttribute("aria-pressed", on);
   state(on ? say("click_map") : "");
@@ -141,6 +184,7 @@ const save = (name, text) => {
 
 find("home").addEventListener("click", () => {
   history.replaceState(null, "", location.pathname);
+  look = null;
   [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
   state("");
   list();
@@ -150,12 +194,26 @@ find("add").addEventListener("click", () => {
   adding(on);
   if (on) mapOf().on("click", place); else mapOf().off("click", place);
 });
-find("back").addEventListener("click", () => show({ ...view, added: view.added.slice(0, -1) }));
-find("propose").addEventListener("click", () => {
-  const { added, sure } = view, limit = Number(find("limit").value);
-  show({ added, sure, [find("kind").value]: limit }, { fresh: true });
+find("move").addEventListener("click", () => {
+  const on = find("move").getAttribute("aria-pressed") !== "true";
+  find("move").setAttribute("aria-pressed", on);
+  state(on ? say("move_how") : "");
+  frame.contentDocument.dispatchEvent(new CustomEvent("movable", { detail: on }));
 });
-find("clear").addEventListener("click", () => show({ added: [], sure: view.sure }, { fresh: true }));
+for (const name of ["undo", "redo"]) {
+  find(name).addEventListener("click", () => frame.contentDocument.dispatchEvent(new CustomEvent(name)));
+}
+document.addEventListener("keydown", (event) => {
+  const letter = event.key.toLowerCase();
+  if (frame.hidden || event.target.matches("input") || !(event.ctrlKey || event.metaKey) || !"yz".includes(letter)) return;
+  event.preventDefault();
+  find(letter === "y" || event.shiftKey ? "redo" : "undo").click();
+});
+find("propose").addEventListener("click", () => {
+  const { added, moved, sure } = view, limit = Number(find("limit").value);
+  show({ added, moved, sure, [find("kind").value]: limit }, { fresh: true });
+});
+find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
 find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));
 find("scenario").addEventListener("click", () => {
   const box = frame.contentDocument.querySelector(".scenario");
@@ -182,7 +240,7 @@ const listed = list();
 // A reload loses nothing: the study and what was tried stand in the address.
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
-  if (kept) listed.then(() => open(kept.study, kept.view));
+  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried));
 } catch {
   history.replaceState(null, "", location.pathname);
 }

@@ -1,7 +1,7 @@
 // What is counted: which sites (what if there were only these?), and which people (whose coverage is asked?).
 const filters = (() => {
   const of = data.switches;
-  if (living.off) return {};
+  if (living.off) return { NAMES: [] };
   const [FEW, NOWHERE] = [3, ":"];  // names in a sentence; people in no district, in an address
   const NAMES = ["sites", "people", "group"];  // in an address, and of the boxes
 

@@ -1,12 +1,14 @@
 // What a reader has switched, and what is counted: kept in the address and in the browser over a reload, undone and done again.
+// On the page of a server also what its map is drawn with, which stands in the address before that.
 const kept = (() => {
   const key = `accessibility ${location.pathname} ${document.title}`;
   const MOST = 100;  // steps that are kept over a reload
   const of = data.switches;
   const past = [], future = [];
-  let now = "", moving = false;
+  let now = "", moving = false, leaving = false;
 
   const told = () => {
+    if (living.off) return "";
     const ids = of.rows.filter((row) => living.isOpen(row) !== Boolean(of.drawn[row])).map((row) => written(of.ids[row])).filter(Boolean);
     return [...(ids.length ? [`switched=${ids.join(",")}`] : []), ...filters.told()].join("&");
   };
@@ -14,12 +16,24 @@ const kept = (() => {
     const [name] = part.split("=", 1);
     return [name, part.slice(name.length + 1)];
   }));
-  const show = (text) => {
+  // A state is the address from its question mark on.
+  const stateOf = (text) => `${location.search}#${text}`;
+  const show = (state, stay) => {
+    const [search, text] = [state.split("#", 1)[0], state.slice(state.indexOf("#") + 1)];
+    if (search !== location.search) {  // of another map: the page of the server shows it
+      const detail = { search, hash: text && `#${text}`, stay };
+      store(state);
+      leaving = !document.dispatchEvent(new CustomEvent("wanted", { cancelable: true, detail }));
+      if (leaving) return;
+    }
+    if (!living.off) set(text);
+    keep();
+  };
+  const set = (text) => {
     const parts = partsOf(text), wanted = new Set((parts.get("switched") || "").split(",").filter(Boolean));
     moving = true;
     living.set(of.rows.map((row) => [row, Boolean(of.drawn[row]) !== wanted.has(written(of.ids[row]))]), filters.asked(parts));
     moving = false;
-    keep();
   };
 
   // A frame may forbid the address to change, a browser may keep nothing for a file: the page works all the same.
@@ -27,24 +41,37 @@ const kept = (() => {
   const isOurs = (part) => ["switched", ...filters.NAMES].includes(part.split("=", 1)[0]);
   const ours = (is) => location.hash.slice(1).split("&").filter((part) => part && isOurs(part) === is);
   const addressed = () => ours(true).join("&");
-  const keep = () => {
-    now = told();
-    const parts = [...ours(false), ...(now ? [now] : [])].join("&");
-    attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
-    const steps = { now, past: past.slice(-MOST), future: future.slice(-MOST) };
-    const any = now || past.length || future.length;
+  const store = (state) => {
+    const steps = { now: state, past: past.slice(-MOST), future: future.slice(-MOST) };
+    const any = state !== "#" || past.length || future.length;
     attempt(() => (any ? localStorage.setItem(key, JSON.stringify(steps)) : localStorage.removeItem(key)));
-    for (const [name, steps] of [["undo", past], ["redo", future]]) document.querySelector(`.${name}`).disabled = !steps.length;
+  };
+  const keep = () => {
+    const text = told(), parts = [...ours(false), ...(text ? [text] : [])].join("&");
+    now = stateOf(text);
+    attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
+    store(now);
+    for (const [name, steps] of [["undo", past], ["redo", future]]) {
+      document.body.dataset[name] = steps.length;
+      for (const button of document.querySelectorAll(`.${name}`)) button.disabled = !steps.length;
+    }
+    document.dispatchEvent(new CustomEvent("kept"));
   };
 
   const step = (from, to) => {
-    if (!from.length) return;
+    if (leaving || !from.length) return;
     to.push(now);
-    show(from.pop());
+    const wanted = from.pop();
+    show(wanted, () => {  // where the other map does not come
+      leaving = false;
+      from.push(wanted);
+      to.pop();
+      keep();
+    });
   };
   const undo = () => step(past, future), redo = () => step(future, past);
   const changed = () => {
-    if (moving || told() === now) return;
+    if (moving || stateOf(told()) === now) return;
     past.push(now);
     future.length = 0;
     keep();
@@ -61,23 +88,26 @@ const kept = (() => {
   const texts = (steps) => (Array.isArray(steps) ? steps.filter((text) => typeof text === "string") : []);
   const stored = () => {
     const kept = attempt(() => JSON.parse(localStorage.getItem(key))) || {};
-    return { now: texts([kept.now])[0] || "", past: texts(kept.past), future: texts(kept.future) };
+    return { now: texts([kept.now])[0] ?? null, past: texts(kept.past), future: texts(kept.future) };
   };
   const start = () => {
-    const before = stored(), wanted = addressed() || before.now;
+    const before = stored(), asked = location.search || addressed() ? stateOf(addressed()) : null;
+    const was = before.now ?? stateOf(location.search && addressed()), wanted = asked ?? was;
     past.push(...before.past);
-    if (wanted === before.now) future.push(...before.future);
-    else past.push(before.now);  // a link that somebody sent: what was here is a step away
+    if (wanted === was) future.push(...before.future);
+    else past.push(was);  // a link that somebody sent: what was here is a step away
     show(wanted);
-    living.listen(changed);
-    document.querySelector(".undo").addEventListener("click", undo);
-    document.querySelector(".redo").addEventListener("click", redo);
+    if (!living.off) living.listen(changed);
+    for (const [name, go] of [["undo", undo], ["redo", redo]]) {
+      for (const button of document.querySelectorAll(`.${name}`)) button.addEventListener("click", go);
+      document.addEventListener(name, go);  // from the page around this one
+    }
     document.addEventListener("keydown", pressed);
     window.addEventListener("hashchange", () => {
-      if (!addressed() || addressed() === now) return;
+      if (!addressed() || stateOf(addressed()) === now) return;
       past.push(now);
       future.length = 0;
-      show(addressed());
+      show(stateOf(addressed()));
     });
   };
 

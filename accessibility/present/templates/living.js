@@ -146,6 +146,12 @@ const living = (() => {
   return {
     load, set, effect, figures, changeOf, moved, switched, filtered, read, scenario, canSwitch, maker, takes,
     counted: () => counted,
+    // The same for a server: which sites count, and whom of the people.
+    asked: () => ({
+      open: of.ids.filter((_, row) => open[row] && takes(row)),
+      districts: counted.people && [...counted.people].map((k) => of.districts[k] ?? null),
+      group: counted.group ? of.groups[counted.group - 1].name : null,
+    }),
     shows: (point) => !counted.people || isCounted(people.classOf(point)),
     isOpen: (row) => Boolean(open[row]),
     listen: (listener) => listeners.push(listener),

@@ -208,7 +208,7 @@ const coverageMap = (() => {
     names.start(map);
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
-    people.start(map).then(() => living.off || panel.start(map, { control, sites }));
+    people.start(map).then(() => (living.off ? kept.start() : panel.start(map, { control, sites })));
   };
 
   return { streets, water, names: names.layer, people: peopleLayer, site, district, proposed, start };

@@ -344,6 +344,7 @@ const panel = (() => {
       line.addEventListener("click", ({ target }) => { if (!target.closest("label")) read(row); });
       if (box) box.addEventListener("change", () => living.set([[row, box.checked]]));
     }
+    moving.start(map, markers);
   };
 
   const changeLook = of && {
