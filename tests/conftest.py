@@ -25,11 +25,18 @@ if TYPE_CHECKING:
 
     from accessibility.cli.factfinding import Measured
 
-# The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 50.
+# The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 25.
 settings.register_profile(
-    "project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")), max_examples=50
+    "project", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI")), max_examples=25
 )
 settings.load_profile("project")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Look for tests in files of tests alone: what these share has no examples, and loads many libraries."""
+    of_tests = [*config.getini("python_files"), "conftest.py"]
+    shared = collection_path.suffix == ".py" and collection_path.is_relative_to(ROOT / "tests")
+    return True if shared and not any(map(collection_path.match, of_tests)) else None
 
 
 @pytest.hookimpl(wrapper=True)

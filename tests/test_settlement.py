@@ -125,7 +125,7 @@ people_grids = arrays(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(people=people_grids, data=st.data(), edition=st.sampled_from(["R2022A", "R2023A"]))
 def test_classes_equal_the_rules_applied_cell_by_cell(
     people: NDArray[np.float64], data: st.DataObject, edition: str

@@ -111,39 +111,51 @@ def _watched(function: Any) -> Any:
     judge = _judge_of(function)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        bound = judge(args, kwargs)
-        return function(*bound.args, **bound.kwargs)
+        args, kwargs = judge(args, kwargs)
+        return function(*args, **kwargs)
 
     # With the globals of the function's own module, by which doctest tells whose examples they are.
     watched = FunctionType(call.__code__, function.__globals__, function.__name__, None, call.__closure__)
     return update_wrapper(watched, function)
 
 
-def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], inspect.BoundArguments]:
+_Given = tuple[tuple[Any, ...], dict[str, Any]]
+"""Arguments by place, and by name."""
+
+
+def _judge_of(function: Any) -> Callable[[tuple[Any, ...], dict[str, Any]], _Given]:
     """Return what raises `InputError` for arguments that the signature of `function` does not allow.
 
-    A generator can be looked at once only: the function gets it as a list.
+    It stands before every call of a solver or a value, and so binds by plain tables; `inspect` is asked for its words
+    only where something does not fit. A generator can be looked at once only: the function gets it as a list.
     """
     where = function.__qualname__.removesuffix(".__init__").strip("_")
     signature = inspect.signature(function)
+    every = signature.parameters
+    places = [name for name, p in every.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    others = next((p for p in every.values() if p.kind is p.VAR_KEYWORD), None)
+    named = every.keys() - {name for name, p in every.items() if p.kind in (p.POSITIONAL_ONLY, p.VAR_KEYWORD)}
+    needed = {name for name, p in every.items() if p is not others and p.default is p.empty}
     own = ("self", "cls")
 
-    def judge(args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            takes = [parameter for name, parameter in signature.parameters.items() if name not in own]
-            raise CallError(_misfit(where, str(error), takes, kwargs)) from None
-        for name, value in bound.arguments.items():
-            parameter = signature.parameters[name]
-            if name in own or value is parameter.default:
+    def judge(args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Given:
+        given = dict(zip(places, args, strict=False)) | kwargs
+        twice_or_too_many = len(given) < len(args) + len(kwargs)
+        if twice_or_too_many or not needed <= given.keys() or not (others or kwargs.keys() <= named):
+            takes = [parameter for name, parameter in every.items() if name not in own]
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise CallError(_misfit(where, str(error), takes, kwargs)) from None
+        for name, value in given.items():
+            parameter = every.get(name, others)
+            if parameter is None or name in own or value is parameter.default:
                 continue
             if isinstance(value, Generator):
-                value = bound.arguments[name] = list(value)  # noqa: PLW2901
-            several = parameter.kind is parameter.VAR_KEYWORD
-            for label, item in (value if several else {name: value}).items():
-                _judge(f"{where}: {label}", item, parameter.annotation)
-        return bound
+                given[name] = list(value)
+            _judge(f"{where}: {name}", given[name], parameter.annotation)
+        by_place = (*(given[name] for name in places[: len(args)]), *args[len(places) :])
+        return by_place, {name: given[name] for name in kwargs}
 
     return judge
 
@@ -166,30 +178,38 @@ def _meant(name: str, names: list[str]) -> list[str]:
 
 
 def _judge(subject: str, value: object, annotation: Any) -> None:
-    if not isinstance(annotation, str) or _fits(_parsed(annotation), value):
+    if not isinstance(annotation, str) or _fitting(annotation)(value):
         return
     msg = f"{subject} is {described(value)}; expected {_expected(_parsed(annotation))}"
     raise InputError(msg)
 
 
-@cache
 def _parsed(annotation: str) -> ast.expr:
     return ast.parse(annotation, mode="eval").body
 
 
-def _fits(kind: ast.expr, value: Any) -> bool:
-    """Return whether a value is of an annotated kind; a kind that is not known here is anything."""
+@cache
+def _fitting(annotation: str) -> Callable[[Any], bool]:
+    return _fits(_parsed(annotation))
+
+
+def _fits(kind: ast.expr) -> Callable[[Any], bool]:
+    """Return what says whether a value is of an annotated kind; a kind that is not known here is anything."""
     if isinstance(kind, ast.BinOp):
-        return _fits(kind.left, value) or _fits(kind.right, value)
+        one, other = _fits(kind.left), _fits(kind.right)
+        return lambda value: one(value) or other(value)
     if isinstance(kind, ast.Constant):
-        return value is kind.value
+        return lambda value: value is kind.value
     name, inner = _named(kind)
     if name == "Literal":
-        return any(isinstance(value, type(c.value)) and value == c.value for c in inner if isinstance(c, ast.Constant))
+        words = [c.value for c in inner if isinstance(c, ast.Constant)]
+        return lambda value: any(isinstance(value, type(word)) and value == word for word in words)
     if name in _OURS or name in _THEIRS:
-        return _is_a(value, name) or ("Path" in name and isinstance(value, str))
-    judge = _JUDGES.get(name)
-    return judge is None or (judge(value) and _inside(name, inner, value))
+        return lambda value: _is_a(value, name) or ("Path" in name and isinstance(value, str))
+    if name not in _JUDGES:
+        return lambda _: True
+    judge, inside = _JUDGES[name], _inside(name, inner)
+    return lambda value: judge(value) and inside(value)
 
 
 def _named(kind: ast.expr) -> tuple[str, list[ast.expr]]:
@@ -201,15 +221,19 @@ def _named(kind: ast.expr) -> tuple[str, list[ast.expr]]:
     return kind.attr if isinstance(kind, ast.Attribute) else getattr(kind, "id", ""), inner
 
 
-def _inside(name: str, inner: list[ast.expr], value: Any) -> bool:
-    """Return whether the items of a list or the values of a mapping are of their kind; an iterator is not used up."""
-    if name == "Mapping" and inner:
-        return all(_fits(inner[-1], item) for item in dict(value).values())
-    if name not in ("tuple", "Sequence", "Iterable") or not inner or iter(value) is value:
-        return True
+def _inside(name: str, inner: list[ast.expr]) -> Callable[[Any], bool]:
+    """Return what says whether items of a list or values of a mapping are of their kind; an iterator is not used up."""
+    fits = [_fits(kind) for kind in inner]
+    if name == "Mapping" and fits:
+        return lambda value: all(map(fits[-1], dict(value).values()))
+    if name not in ("tuple", "Sequence", "Iterable") or not fits:
+        return lambda _: True
     if name == "tuple" and not (isinstance(inner[-1], ast.Constant) and inner[-1].value is ...):
-        return len(value) == len(inner) and all(_fits(k, item) for k, item in zip(inner, value, strict=True))
-    return all(_fits(inner[0], item) for item in value)
+        return lambda value: (
+            iter(value) is value
+            or (len(value) == len(fits) and all(fit(item) for fit, item in zip(fits, value, strict=True)))
+        )
+    return lambda value: iter(value) is value or all(map(fits[0], value))
 
 
 def _is_a(value: object, name: str) -> bool:

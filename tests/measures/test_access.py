@@ -142,7 +142,7 @@ worlds = st.integers(1, 6).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(worlds, st.sampled_from([SLOW_ZONES, Linear(15), Step((20,)), Gaussian(10)]))
 def test_supply_is_dealt_out_whole_and_by_brute_force(
     world: tuple[list[list[float]], list[float], list[float]], decay: Decay

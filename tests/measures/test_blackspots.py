@@ -220,7 +220,7 @@ def plain(xy: NDArray[np.float64], people: NDArray[np.float64]) -> tuple[Coverag
     return measure_coverage(network, demand, closed), network
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.floats(0.05, 0.95))
 def test_cells_belong_together_with_their_eight_neighbours(seed: int, share: float) -> None:
     draw = np.random.default_rng(seed)
@@ -243,7 +243,7 @@ def test_cells_belong_together_with_their_eight_neighbours(seed: int, share: flo
         assert len(spot.geometry.geoms) == 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.floats(20, 500))
 def test_points_belong_together_along_chains_of_short_links(seed: int, n: int, link_m: float) -> None:
     draw = np.random.default_rng(seed)

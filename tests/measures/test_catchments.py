@@ -28,7 +28,7 @@ STANDARDS = (
 WALKERS = (Walker(), Walker(speed_m_s=1.2, open_compounds=True))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(towns(), st.sampled_from(STANDARDS), st.sampled_from(WALKERS))
 def test_a_catchment_is_whom_the_site_covers_alone(
     town: tuple[Network, Demand, Sites], standard: Standard, walker: Walker
@@ -46,7 +46,7 @@ def test_a_catchment_is_whom_the_site_covers_alone(
         assert costs.tolist() == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(towns(), st.sampled_from(STANDARDS))
 def test_the_union_of_open_catchments_is_who_is_covered(
     town: tuple[Network, Demand, Sites], standard: Standard

@@ -92,7 +92,7 @@ def test_what_has_no_inequality_is_refused(asked: Any, told: str) -> None:
 worlds = st.lists(st.tuples(st.floats(0.01, 100), st.floats(0.5, 50), st.integers(0, 3)), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(worlds, st.floats(0.01, 1000))
 def test_units_do_not_matter_and_cells_may_be_cut(world: list[tuple[float, float, int]], unit: float) -> None:
     value, people, rank = (np.array(column, dtype=float) for column in zip(*world, strict=True))
@@ -111,7 +111,7 @@ def test_units_do_not_matter_and_cells_may_be_cut(world: list[tuple[float, float
     assert equal["worst_share"] == pytest.approx(0.1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(1, 100), min_size=2, max_size=6), st.floats(0.05, 0.45))
 def test_what_the_rich_give_the_poor_lessens_inequality(value: list[float], part: float) -> None:
     low, high = int(np.argmin(value)), int(np.argmax(value))

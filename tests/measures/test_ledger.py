@@ -14,7 +14,7 @@ from accessibility import Demand, InputError, Network, Sites, measure_coverage, 
 from accessibility.measures.redundancy import measure_redundancy
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(towns())
 def test_who_depends_on_a_site_alone_is_who_closing_it_loses(town: tuple[Network, Demand, Sites]) -> None:
     network, people, sites = town

@@ -37,7 +37,7 @@ def one_by_one(now: Coverage, room: list[float]) -> np.ndarray:
 rooms = st.lists(st.integers(0, 900), min_size=5, max_size=5)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(towns(), rooms)
 def test_people_find_room_as_they_come(town: Town, room: list[int]) -> None:
     now = measure_coverage(*town)

@@ -419,13 +419,10 @@ KEPT = (
 )
 
 
-@pytest.mark.parametrize(("size", "language"), VIEWS)
-def test_an_address_or_a_memory_that_is_hostile_is_only_names_that_no_site_has(
-    show: Callable[..., Opened], size: tuple[int, int], language: str
-) -> None:
+def test_an_address_or_a_memory_that_is_hostile_is_only_names_that_no_site_has(show: Callable[..., Opened]) -> None:
     net, past, where = mapworlds.switchable(names=("O1", "O2", "N1", "N2"))
-    caption = mapworlds.caption(language=language)
-    opened = show(draw_coverage(past, caption=caption, switches=mapworlds.switches(net, past, where)), size)
+    caption = mapworlds.caption(language="both")
+    opened = show(draw_coverage(past, caption=caption, switches=mapworlds.switches(net, past, where)))
     page = opened.page
 
     def state() -> Any:

@@ -164,7 +164,7 @@ def test_the_rollout_gives_up_a_little_first_to_lose_less_in_all() -> None:
     assert table["regret_people"].tolist() == [10, 0]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(problems(most_sites=5))
 def test_the_rollout_against_every_order(problem: Problem) -> None:
     frontier = coverage_frontier(problem, sites=[1, 2, 3])

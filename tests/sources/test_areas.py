@@ -70,7 +70,7 @@ def test_whoever_a_ring_winds_around_stays_in_the_district(shape: Any, tmp_path:
 corner = st.tuples(st.integers(0, 5), st.integers(0, 5))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(rings=st.lists(st.lists(corner, min_size=4, max_size=8), min_size=1, max_size=2))
 def test_any_drawing_of_rings_is_mended_by_what_it_winds_around(rings: list[Any], tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("rings") / "areas.parquet"

@@ -116,7 +116,7 @@ shape = ring | st.just(Polygon()) | st.lists(ring, min_size=1, max_size=2).map(M
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shapes=st.lists(shape, min_size=1, max_size=4))
 def test_crooked_polygons_are_repaired_or_refused_and_nobody_counts_twice(shapes: list[Any], tmp_path: Path) -> None:
     path = tmp_path / "areas.parquet"

@@ -66,7 +66,7 @@ def write(folder: Path, suffix: str, head: list[str], rows: Sequence[Sequence[st
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
-@settings(max_examples=60, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=30, suppress_health_check=SAME_FOLDER)
 @given(rows=st.lists(site, min_size=1, max_size=12))
 def test_every_row_of_a_table_of_sites_is_a_site_or_counted(
     suffix: str, tmp_path: Path, rows: list[tuple[str, str, str, str]]
@@ -95,7 +95,7 @@ def test_every_row_of_a_table_of_sites_is_a_site_or_counted(
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
-@settings(max_examples=60, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=30, suppress_health_check=SAME_FOLDER)
 @given(
     rows=st.lists(
         st.tuples(st.sampled_from(list(PLACES)), st.sampled_from(list(PLACES)), st.sampled_from(list(PEOPLE))),
@@ -168,7 +168,7 @@ values = st.sampled_from([0.0, 0.5, 3.0, 250.0, -1.0, -99_999.0, math.nan, math.
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=60, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=30, suppress_health_check=SAME_FOLDER)
 @given(
     grid=arrays(np.float32, st.tuples(st.integers(1, 8), st.integers(1, 8)), elements=values),
     window=st.none() | st.tuples(st.floats(107.99, 108.01), st.floats(30.99, 31.01), st.floats(0, 0.01)),
@@ -211,7 +211,7 @@ home = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=SAME_FOLDER)
+@settings(max_examples=30, suppress_health_check=SAME_FOLDER)
 @given(homes=st.lists(st.tuples(home, st.integers(0, 100)), min_size=1, max_size=6))
 def test_people_of_crooked_shapes_keep_their_number(tmp_path: Path, homes: list[tuple[Any, int]]) -> None:
     path = tmp_path / "homes.parquet"

@@ -223,7 +223,7 @@ def test_places_right_as_declared_are_hardly_ever_suspected(county: Surroundings
     assert suspected <= 1  # three alternatives, each to less than 1 in 200
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(
     rows=st.lists(
         st.tuples(

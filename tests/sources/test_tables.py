@@ -200,13 +200,13 @@ def junk_is_refused_or_read(suffix: str, content: bytes) -> None:
             assert len(table) > 0
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda t: t.encode("utf-8", "surrogatepass")))
 def test_any_bytes_as_csv_give_a_table_or_our_error(content: bytes) -> None:
     junk_is_refused_or_read(".csv", content)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_broken_workbooks_give_a_table_or_our_error(tmp_path: Path, data: st.DataObject) -> None:
     whole = book(tmp_path / "whole.xlsx", [["id", "n"], ["1", 2.5], ["2", None]]).read_bytes()

@@ -33,7 +33,7 @@ def ends_of(world: World, leg: Leg) -> tuple[int | None, int | None]:
     return junction.get(start), junction.get(stop)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(drawn())
 def test_a_route_costs_what_the_search_says_and_hangs_together(world: World) -> None:
     sites = stops(world.sites)

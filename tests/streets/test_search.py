@@ -21,7 +21,7 @@ from accessibility.streets.search.packing import build_arcs, build_graph, hilber
 from accessibility.streets.search.wiring import wire
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_nearest_equals_networkx_with_owners(world: World) -> None:
     """On junctions eliminated, and on streets as they are, whose arcs were put in order before they cost anything."""
@@ -34,7 +34,7 @@ def test_nearest_equals_networkx_with_owners(world: World) -> None:
         assert [None if o < 0 else (int(c), int(o)) for c, o in zip(cost, owner, strict=True)] == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds(), st.data())
 def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObject) -> None:
     n = len(world.people)
@@ -48,7 +48,7 @@ def test_catchments_equal_networkx_pair_by_pair(world: World, data: st.DataObjec
     assert all((np.diff(person[a:b]) > 0).all() for a, b in pairwise(start.tolist()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(worlds(), st.data())
 def test_many_sites_searched_together_equal_each_alone(world: World, data: st.DataObject) -> None:
     """Those of a few worlds again and again: enough that all junctions are worth eliminating."""
@@ -73,7 +73,7 @@ def by_both(arcs: Any, places: Any, limits: tuple[int, int]) -> list[dict[int, l
     return [{person: costs for person, *costs in rows[a:b]} for a, b in pairwise(start.tolist())]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds(), st.tuples(*[st.integers(0, 100) | st.integers(0, 20_000)] * 2), st.data())
 def test_one_pass_by_two_measures_equals_networkx_by_each(world: World, limits: Any, data: st.DataObject) -> None:
     """Whatever the other measure says: it need not be alike."""
@@ -130,7 +130,7 @@ def test_junctions_are_eliminated_for_many_far_searches_alone() -> None:
         assert ("ladder" in vars(arcs)) is worth
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds(), st.integers(0, 100) | st.integers(0, 20_000), st.randoms(use_true_random=False))
 def test_a_graph_priced_twice_equals_networkx_up_to_the_limit(world: World, limit: int, random: Any) -> None:
     wiring, sites = wire(world.network), stops(world.sites)
@@ -146,7 +146,7 @@ def test_a_graph_priced_twice_equals_networkx_up_to_the_limit(world: World, limi
         world = replace(world, along=along, against=against)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds())
 def test_plain_arcs_turned_round_twice_are_the_same(world: World) -> None:
     arcs = build_arcs(world.network, world.impedance)
@@ -158,7 +158,7 @@ def test_plain_arcs_turned_round_twice_are_the_same(world: World) -> None:
     assert len(back.arcs) == len(arcs.arcs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), st.integers(0, 200))
 def test_a_limit_changes_nothing_within_it(world: World, limit: int) -> None:
     graph = build_graph(world.network, world.impedance)
@@ -169,7 +169,7 @@ def test_a_limit_changes_nothing_within_it(world: World, limit: int) -> None:
     assert (search.split_labels(bounded)[0][~within] == search.UNREACHED).all()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds(), st.randoms(use_true_random=False))
 def test_renumbering_nodes_changes_no_cost(world: World, random: Any) -> None:
     rows = list(range(world.nodes))
@@ -211,7 +211,7 @@ def test_hilbert_neighbours_stay_close() -> None:
     assert np.allclose(np.abs(np.diff(path, axis=0)).sum(axis=1), 1)  # the curve goes from cell to neighbouring cell
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(worlds())
 def test_elimination_takes_out_every_low_degree_node_once(world: World) -> None:
     rank = np.arange(world.nodes, dtype=np.uint32)
@@ -234,11 +234,16 @@ def test_meshes_with_a_core_equal_networkx(seed: int) -> None:
     sites = [(int(e), float(rng.random()), int(rng.integers(50))) for e in rng.choice(on_street, 5)]
     people = [(int(e), float(rng.random()), int(rng.integers(50))) for e in rng.integers(0, count, 40)]
     world = World(nodes, edges, along, against, private, sites, people)
-    hierarchy = build_graph(world.network, world.impedance).hierarchy
+    graph = build_graph(world.network, world.impedance)
+    hierarchy = graph.hierarchy
     own = np.arange(len(hierarchy.neighbour))[:, None]
     assert ((hierarchy.neighbour != own).sum(axis=1) == 3).any()
     assert len(hierarchy.start) > 10
     assert oracle(world) == [None if o < 0 else (int(c), int(o)) for c, o in zip(*_answers(world), strict=True)]
+    free = search.nearest(graph, stops(sites))
+    cost = search.split_labels(free)[0]
+    for limit in np.unique(cost[cost < search.UNREACHED])[::25].tolist():  # what costs just as much is within it
+        assert np.array_equal(search.nearest(graph, stops(sites), limit=limit)[cost <= limit], free[cost <= limit])
     everyone = np.full(len(people), search.UNREACHED, np.uint32)
     pairs = search.catchments(build_arcs(world.network, world.impedance), stops(sites), stops(people), everyone)
     alone = [oracle(replace(world, sites=[site])) for site in sites]

@@ -146,7 +146,7 @@ def test_what_a_box_leaves_out_changes_no_square(tmp_path: Path) -> None:
 ORTHO = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=14)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(ORTHO, st.data())
 def test_ways_across_any_ground_are_the_shortest_that_stay_inside(
     cells: list[tuple[int, int]], data: st.DataObject

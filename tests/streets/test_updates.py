@@ -34,7 +34,7 @@ def same(one: search.Standing, other: search.Standing) -> bool:
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(worlds())
 def test_a_standing_from_scratch_equals_networkx(world: World) -> None:
     cost, owner = search.split_labels(standing_of(world, [True] * len(world.sites)).found)
@@ -42,7 +42,7 @@ def test_a_standing_from_scratch_equals_networkx(world: World) -> None:
     assert answers == oracle(world)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(worlds(), st.integers(0, 300) | st.none(), st.data())
 def test_any_sequence_equals_a_search_from_scratch_and_undoes(
     world: World, limit: int | None, data: st.DataObject
@@ -90,7 +90,7 @@ def test_long_sequences_on_a_mesh_equal_the_eliminating_search(seed: int) -> Non
         assert np.array_equal(standing.found, found)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(worlds(), st.data())
 def test_sites_that_are_placed_later_count_as_if_they_had_been_there(world: World, data: st.DataObject) -> None:
     known = data.draw(st.integers(0, len(world.sites)))

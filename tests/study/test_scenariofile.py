@@ -74,7 +74,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(scenarios(), min_size=1, max_size=3, unique_by=lambda s: s.name))
 def test_what_is_written_is_read_back(tmp_path: Path, given: list[Scenario]) -> None:
     write_scenarios(given, tmp_path / "s.toml")
@@ -170,7 +170,7 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         read_scenarios(tmp_path / "no.toml")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(st.lists(scenarios(), min_size=1, max_size=4, unique_by=lambda s: s.name))
 def test_one_is_added_after_the_other(tmp_path: Path, given: list[Scenario]) -> None:
     path = tmp_path / "s.toml"

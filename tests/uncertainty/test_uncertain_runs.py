@@ -363,13 +363,18 @@ def test_the_precision_that_a_geocoder_gave_is_used_where_the_study_says_nothing
     assert found[:1].tolist() == [metres]
 
 
-def test_the_readme_has_the_bar_that_the_program_finds(sample: Path, cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("without", "said"),
+    [((), "truly be\n{low} to {high}"), pytest.param(("speed",), "has {low} to {high}", marks=pytest.mark.many)],
+)
+def test_the_readme_has_the_bar_that_the_program_finds(
+    sample: Path, cache: Path, without: tuple[str, ...], said: str
+) -> None:
     study = read_study(sample, cache=cache)
     words = (sample.parents[2] / "README.md").read_text(encoding="utf-8")
     now, plain = study.coverage(), study.settings.uncertainty
-    for without, said in (((), "truly be\n{low} to {high}"), (("speed",), "has {low} to {high}")):
-        errors = replace(plain.errors, without=without)
-        case = Case(coverage=now, position_m=coordinate_ways(study, now, errors))
-        scene = Scene(now=now, network=study.network, errors=errors, density=study.density)
-        ends = Interval.of(Trying(draws=plain.draws, seed=plain.seed).run(scene, case, alone=False).true_shares)
-        assert said.format(low=f"{100 * ends.low:.1f} %", high=f"{100 * ends.high:.1f} %") in words
+    errors = replace(plain.errors, without=without)
+    case = Case(coverage=now, position_m=coordinate_ways(study, now, errors))
+    scene = Scene(now=now, network=study.network, errors=errors, density=study.density)
+    ends = Interval.of(Trying(draws=plain.draws, seed=plain.seed).run(scene, case, alone=False).true_shares)
+    assert said.format(low=f"{100 * ends.low:.1f} %", high=f"{100 * ends.high:.1f} %") in words

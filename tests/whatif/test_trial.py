@@ -129,7 +129,7 @@ def edit_streets_of(trial: Trial, what: str, one: tuple[int, int], other: tuple[
         trial.pace(corners, 0.5)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(towns(), st.sampled_from([None, Standard.presets["radius"], MIXED]), st.data())
 def test_every_step_equals_a_measurement_from_scratch(
     town: tuple[Network, Demand, Sites], standard: Standard | None, data: st.DataObject
