@@ -76,15 +76,18 @@ def _paint(field, column, row, stroke, radius, shape):  # type: ignore[no-untype
             middle, wide = x + (row + j - y) * dx / dy, reach / abs(dy) + 1.0
             first = max(first, np.int64(np.floor(middle - wide)) - column)
             last = min(last, np.int64(np.ceil(middle + wide)) - column)
-        line = field[j]
+        line, step = (
+            field[j, first : max(last + 1, first)],
+            _STEP[first : max(last + 1, first)],
+        )  # counted from 0: several at once
         if shape == FLAT:
-            for i in range(first, last + 1):
-                over = (_STEP[i] + to_right) - from_x
+            for i in range(len(line)):
+                over = (step[i] + to_right) - from_x
                 along, depth = over * ahead + up * aside, half - abs(over * aside - up * ahead)
                 line[i] = max(line[i], min(depth, along, way - along))
         else:
-            for i in range(first, last + 1):
-                over = (_STEP[i] + to_right) - from_x
+            for i in range(len(line)):
+                over = (step[i] + to_right) - from_x
                 along, beside = over * ahead + up * aside, over * aside - up * ahead
                 beyond = max(-along, along - way, none)
                 line[i] = max(line[i], half - np.sqrt(beside * beside + beyond * beyond))

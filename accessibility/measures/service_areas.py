@@ -307,14 +307,15 @@ def _in_degrees(area: Any, network: Network) -> Any:
 
 def _degrees(xy: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:
     """Return many places in degrees: between those of a lattice of a kilometre, if that is right to a tenth of a mm."""
-    low, high = (np.floor(corner / _LATTICE_M) for corner in extent(xy))
+    at = xy / _LATTICE_M
+    low, high = map(np.floor, extent(at))
     low -= 1.0
     columns, rows = (high - low).astype(np.int64) + 3
     if columns * rows * _WORTH > len(xy):
         return transform(xy, crs, WGS84)
-    at = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
-    known = transform((at + low) * _LATTICE_M, crs, WGS84).reshape(rows, columns, 2)
-    found = interpolate(xy / _LATTICE_M - low, known)
+    nodes = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1).reshape(-1, 2)
+    known = transform((nodes + low) * _LATTICE_M, crs, WGS84).reshape(rows, columns, 2)
+    found = interpolate(np.subtract(at, low, out=at), known)
     some = slice(None, None, max(len(xy) // _SAMPLE, 1))
     off = np.abs(found[some] - transform(xy[some], crs, WGS84)).max()
     return found if off < _TENTH_MM_DEG else transform(xy, crs, WGS84)  # NaN, of places without degrees, is not below

@@ -12,6 +12,7 @@ import numpy as np
 import shapely
 
 from accessibility.errors import InputError, visible
+from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.words import MapWords
 
@@ -299,10 +300,12 @@ def street_lines(
         How many classes of streets are drawn at most; all that fit if None.
     """
     lonlat = transform(network.shape_xy, network.crs, WGS84)
-    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, lonlat, (network.shape_start,))
     west, south, east, north = bounds
-    boxes = shapely.bounds(lines)
-    near = (boxes[:, 0] <= east) & (boxes[:, 2] >= west) & (boxes[:, 1] <= north) & (boxes[:, 3] >= south)
+    start, (lon, lat) = network.shape_start, np.ascontiguousarray(lonlat.T)
+    near = np.minimum.reduceat(lon, start[:-1]) <= east
+    near &= np.maximum.reduceat(lon, start[:-1]) >= west
+    near &= np.minimum.reduceat(lat, start[:-1]) <= north
+    near &= np.maximum.reduceat(lat, start[:-1]) >= south
     rank = np.array([_street_rank(kind) for kind in network.kinds])[network.kind]
     origin = (round(west * 1e5), round(south * 1e5))
     tolerance = max(5.0 / _DEGREE_M, max(east - west, north - south) / 4_000)
@@ -318,7 +321,10 @@ def street_lines(
         if left or len(drawn) == classes:
             left[kind] = km
             continue
-        joined = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(lines[here])))
+        first, many = start[:-1][here], np.diff(start)[here]
+        parts = (np.append(0, np.cumsum(many)), np.array([0, len(many)]))
+        streets = shapely.from_ragged_array(shapely.GeometryType.MULTILINESTRING, lonlat[spans(first, many)], parts)
+        joined = shapely.get_parts(shapely.line_merge(streets))
         encoded = _encode(joined, origin, tolerance)
         # Main streets are drawn whatever they cost, more and more roughly.
         while not drawn and _size(encoded) > budget and tolerance < east - west:
