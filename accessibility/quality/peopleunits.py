@@ -184,5 +184,5 @@ def _area(study: Study, now: Coverage) -> Any:
     """Return the area in the network's system: the districts, or what lies between all people and a little around."""
     if study.districts is not None:
         return study.districts.to_crs(study.network.crs).union_all()
-    placed = finite_rows(now.demand.xy)
-    return shapely.buffer(shapely.convex_hull(shapely.multipoints(now.demand.xy[placed])), _AROUND_M)
+    placed = now.demand.xy[finite_rows(now.demand.xy)]
+    return shapely.buffer(shapely.convex_hull(shapely.linestrings(np.append(placed, placed[:1], axis=0))), _AROUND_M)

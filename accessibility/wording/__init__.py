@@ -183,7 +183,9 @@ def _known_text(text: str, language: Language) -> str | None:
     if row is not None:
         return row
     for longest, pieces, pattern, said in _messages(language):
-        found = pattern.fullmatch(text) if longest in text and all(piece in text for piece in pieces) else None
+        if longest not in text or not all(piece in text for piece in pieces):
+            continue
+        found = re.fullmatch(pattern, text, re.DOTALL)  # compiled here: of a thousand sentences a run says few
         if found is None:
             continue
         must = {name: name.startswith("known_") for name in found.groupdict()}
@@ -215,7 +217,7 @@ def _known_row(text: str, joint: str, other: str, language: Language) -> str | N
 
 
 @cache
-def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], re.Pattern[str], str], ...]:
+def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], str, str], ...]:
     """Return the longest piece and all pieces of each message in English, its form, and what it is in another language.
 
     What says where an error stands comes first, then what has the most words of its own.
@@ -228,8 +230,8 @@ def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], re.Patter
             for words, name, *_ in parts
         )
         pieces = tuple(words for words, *_ in parts if words)
-        found.append((max(pieces, key=len), pieces, re.compile(pattern, re.DOTALL), entry[language]))
-    return tuple(sorted(found, key=lambda each: ("known_error" not in each[2].groupindex, -sum(map(len, each[1])))))
+        found.append((max(pieces, key=len), pieces, pattern, entry[language]))
+    return tuple(sorted(found, key=lambda each: ("(?P<known_error>" not in each[2], -sum(map(len, each[1])))))
 
 
 @cache

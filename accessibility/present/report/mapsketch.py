@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
@@ -135,6 +136,11 @@ class Paper:
         named = zip(inside.tolist(), there.index, strict=True) if len(there) <= _MOST_LABELS else ()
         names = tuple((float(x), float(y), str(name)) for (x, y), name in named)
         return {"districts": path_of(rings, closed=True), "names": names}
+
+    @cached_property
+    def people(self) -> Markup:
+        """Today's people, on most of the maps."""
+        return _squares(self, classify(self.coverage, None))
 
     def _streets(self, network: Network | None) -> str:
         if network is None:
@@ -269,7 +275,7 @@ def classify(today: Coverage, after: Coverage | None) -> PeopleClasses:
 
 
 def _people(ground: Paper, after: Coverage | None) -> Markup:
-    return _squares(ground, classify(ground.coverage, after))
+    return ground.people if after is None else _squares(ground, classify(ground.coverage, after))
 
 
 def _squares(ground: Paper, classes: PeopleClasses) -> Markup:
