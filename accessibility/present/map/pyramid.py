@@ -1,13 +1,14 @@
 """People as pictures at every zoom: where there are too many for a page, in a file that it reads in ranges.
 
-A pixel says of each way to colour people which class most of the people in it are of. People are written aside by
-squares of the map and drawn one square after another, so that no more of them are held than live in one.
+Zoomed in, a cell is drawn as it lies, over one with fewer people where they share pixels; zoomed out, a pixel says of
+each way to colour people which class most of the people in it are of. People are written aside by squares of the map
+and drawn one square after another, so that no more of them are held than live in one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 
     from accessibility.present.map.overlays import PeopleClasses
 
+    _Sums = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+
 SIDE = 256
 """Pixels of a tile's side."""
 _HALF = 6_378_137.0 * np.pi
 _LEAST_ZOOM, _DEEPEST_ZOOM = 8, 13
-_SQUARE = 6  # zooms from a square written aside to the deepest: 64 tiles a side
+_SQUARE = 5  # zooms from a square written aside to the deepest: 32 tiles a side
+_AS_CELLS = 2  # zooms at which cells are drawn as they lie
 _PIXELS_PER_CELL = 2.0
 
 
@@ -129,23 +133,27 @@ class Pyramid:
             The ways to colour people, as many as were written aside, with their colours.
         """
         colours = self._palette(layers[0].colours)
-        above: list[tuple[NDArray[np.int64], ...]] = []
+        above: list[_Sums] = []
         top = self.deepest - self._shift
         for path in sorted(self.folder.iterdir()):
             rows = np.fromfile(path, self._row)
             y, x = (int(part) for part in path.name.split("-"))
-            for zoom in range(self.deepest, top - 1, -1):
-                yield from self._drawn(self._sums(rows, zoom, (x, y)), zoom, colours)
-            if top:
-                own = rows[rows["home"]]
-                at = self._own_pixels(own, top - 1)
-                above.append(self._summed(at, own["of"], own["people"]))
+            rows = rows[np.argsort(rows["people"], kind="stable")]
+            for zoom in range(self.deepest, self.deepest - _AS_CELLS, -1):
+                yield from self._cells(rows, zoom, (x, y), colours)
+            own = rows[rows["home"]]
+            sums = self._summed(own, self.deepest - _AS_CELLS)
+            for zoom in range(self.deepest - _AS_CELLS, top - 1, -1):
+                yield from self._drawn(sums, zoom, colours)
+                sums = _halved(sums, zoom)
+            above.append(sums)
+        if not above:
+            return
+        pixel, which, people = (np.concatenate(part) for part in zip(*above, strict=True))
+        sums = _added_up(pixel, which, people)
         for zoom in range(top - 1, -1, -1):
-            pixel, which, people = (np.concatenate(part) for part in zip(*above, strict=True))
-            down = top - 1 - zoom
-            side = SIDE << (top - 1)
-            at = (pixel // side >> down) * (SIDE << zoom) + (pixel % side >> down)
-            yield from self._drawn(_added_up(at, which, people), zoom, colours)
+            yield from self._drawn(sums, zoom, colours)
+            sums = _halved(sums, zoom)
 
     def index_of(self, of: Sequence[int]) -> int:
         """Return the value of a pixel of these classes, -1 where a way to colour people does not show it."""
@@ -159,44 +167,57 @@ class Pyramid:
         values = np.arange(int(np.prod(np.array(self.classes) + 1)))
         return [["#ffffff", *colours][value % (self.classes[0] + 1)] for value in values]
 
-    def _own_pixels(self, rows: NDArray[np.void], zoom: int) -> NDArray[np.int64]:
+    def _cells(
+        self, rows: NDArray[np.void], zoom: int, square: tuple[int, int], colours: list[str]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield the tiles of a square with every pixel whose centre a cell holds, or in which its point stands.
+
+        Of rows in the order of their people the last one that holds a pixel is seen.
+        """
+        scale, side = 1 << (self.deepest - zoom), SIDE << (zoom - self.deepest + self._shift)
+        place = np.column_stack([rows["x"], rows["y"]]) / scale - np.array(square) * side
+        reach = rows["half"][:, None] / scale
+        centre = np.floor(place).astype(np.int64)
+        first = np.minimum(np.ceil(place - reach - 0.5).astype(np.int64), centre)
+        last = np.maximum(np.ceil(place + reach - 0.5).astype(np.int64) - 1, centre)
+        wide, tall = (int(n) + 1 for n in (last - first).max(axis=0, initial=-1))
+        x, y = (
+            first[:, k, None, None] + np.arange(n).reshape(shape)
+            for k, n, shape in ((0, wide, (1, 1, -1)), (1, tall, (1, -1, 1)))
+        )
+        inside = (
+            (x <= last[:, 0, None, None])
+            & (y <= last[:, 1, None, None])
+            & (x >= 0)
+            & (y >= 0)
+            & (x < side)
+            & (y < side)
+        )
+        value = sum(
+            (rows["of"][:, way].astype(np.int64) + 1) * int(factor)
+            for way, factor in enumerate(np.cumprod([1, *(n + 1 for n in self.classes)])[:-1])
+        )
+        canvas = np.zeros(side * side, np.uint8)
+        # Of an index that is repeated the last value is assigned: cell by cell, in the order of the rows.
+        canvas[(y * side + x)[inside]] = np.broadcast_to(np.asarray(value, np.uint8)[:, None, None], inside.shape)[
+            inside
+        ]
+        tiles = canvas.reshape(side // SIDE, SIDE, side // SIDE, SIDE)
+        for row, column in np.argwhere(tiles.any(axis=(1, 3))):
+            at = np.array(square) * (side // SIDE) + [column, row]
+            yield tile_number(zoom, *at.tolist()), _png(tiles[row, :, column], colours)
+
+    def _summed(self, rows: NDArray[np.void], zoom: int) -> _Sums:
+        """Return pixel, class and people; the classes of one way to colour people follow those of the one before."""
         scale = 1 << (self.deepest - zoom)
         x, y = (np.floor(rows[axis] / scale).astype(np.int64) for axis in "xy")
-        return y * (SIDE << zoom) + x
-
-    def _sums(self, rows: NDArray[np.void], zoom: int, square: tuple[int, int]) -> tuple[NDArray[np.int64], ...]:
-        """Return pixel, class and people of every pixel of a square that a cell covers: its centre, or the point."""
-        scale, side = 1 << (self.deepest - zoom), SIDE << (zoom - self.deepest + self._shift)
-        place = np.column_stack([rows["x"], rows["y"]]) / scale
-        reach = rows["half"][:, None] / scale
-        low = np.array(square) * side
-        centre = np.floor(place).astype(np.int64)
-        first = np.maximum(np.minimum(np.ceil(place - reach - 0.5).astype(np.int64), centre), low)
-        last = np.minimum(np.maximum(np.ceil(place + reach - 0.5).astype(np.int64) - 1, centre), low + side - 1)
-        found = []
-        for right, down in product(*(range(int(n) + 1) for n in (last - first).max(axis=0, initial=-1))):
-            at = first + np.array([right, down])
-            inside = (at <= last).all(axis=1)
-            pixel = at[inside, 1] * (SIDE << zoom) + at[inside, 0]
-            found.append(self._summed(pixel, rows["of"][inside], rows["people"][inside]))
-        if not found:
-            return _added_up(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
-        return _added_up(*(np.concatenate(part) for part in zip(*found, strict=True)))
-
-    def _summed(
-        self, pixel: NDArray[np.int64], of: NDArray[np.int8], people: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], ...]:
-        """Return pixel, class and people; the classes of one way to colour people follow those of the one before."""
-        starts = np.cumsum([0, *self.classes])[:-1]
-        shown = of >= 0
-        parts = [
-            (pixel[s], start + of[s, k].astype(np.int64), people[s])
-            for k, start in enumerate(starts)
-            for s in [shown[:, k]]
-        ]
+        pixel, parts = y * (SIDE << zoom) + x, []
+        for way, start in enumerate(np.cumsum([0, *self.classes])[:-1]):
+            of = rows["of"][:, way].astype(np.int64)
+            parts.append((pixel[of >= 0], start + of[of >= 0], rows["people"][of >= 0]))
         return _added_up(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
-    def _drawn(self, sums: tuple[NDArray[np.int64], ...], zoom: int, colours: list[str]) -> Iterator[tuple[int, bytes]]:
+    def _drawn(self, sums: _Sums, zoom: int, colours: list[str]) -> Iterator[tuple[int, bytes]]:
         """Yield the tiles of a zoom of which pixel, class and people are known."""
         pixel, which, people = sums
         starts = np.cumsum([0, *self.classes])
@@ -220,12 +241,22 @@ class Pyramid:
             picture = np.zeros((SIDE, SIDE), np.uint8)
             picture[y[rows] % SIDE, x[rows] % SIDE] = value[rows]
             number = int(tile[rows[0]])
-            yield tile_number(zoom, number & (1 << zoom) - 1, number >> zoom), png(picture, colours)
+            yield tile_number(zoom, number & (1 << zoom) - 1, number >> zoom), _png(picture, colours)
 
 
-def _added_up(
-    pixel: NDArray[np.int64], which: NDArray[np.int64], people: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], ...]:
+def _added_up(pixel: NDArray[np.int64], which: NDArray[np.int64], people: NDArray[np.float64]) -> _Sums:
     """Return people of each pixel and class once."""
     key, index = np.unique(pixel * SIDE + which, return_inverse=True)
-    return key // SIDE, key % SIDE, np.bincount(index, weights=people, minlength=len(key))
+    total: NDArray[np.float64] = np.bincount(index, weights=people, minlength=len(key)).astype(np.float64)
+    return key // SIDE, key % SIDE, total
+
+
+def _halved(sums: _Sums, zoom: int) -> _Sums:
+    """Return pixel, class and people at the zoom above."""
+    pixel, which, people = sums
+    wide = SIDE << zoom
+    return _added_up((pixel // wide >> 1) * (wide >> 1) + (pixel % wide >> 1), which, people)
+
+
+def _png(picture: NDArray[np.uint8], colours: list[str]) -> bytes:
+    return png(picture, colours[: int(picture.max()) + 1], level=6)
