@@ -30,7 +30,6 @@ from accessibility.study.loading.context import Loading, attribution_of, default
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.study.schema import read_study_file
-from accessibility.study.study import read_study
 from accessibility.tiles.cluster import Workers, measure_tiles, parsed_memory
 from accessibility.tiles.cutting import Cut, cut_once
 from accessibility.tiles.drawing import map_whole
@@ -142,7 +141,7 @@ def run_tiles(
     folder = choose_folder(area, out, "-tiles")
     inputs = input_files(area.load)
     claim_folder(folder, [path, *inputs.values()], overwrite=options.overwrite)
-    cut = cut_once(area.load, inputs, lambda: read_study(path, progress=progress.step, cache=options.cache))
+    cut = cut_once(area.load, inputs, path, progress.step)
     asked = Asked(
         pairs=question is not None,
         standard=area.settings.standard.standard,

@@ -14,9 +14,10 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.datums import DATUMS, from_wgs84, to_wgs84
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.checks import Finding
+from accessibility.sources.placed import PlacedStreets
 from accessibility.sources.tables.points import boxed
 from accessibility.sources.tables.reading import GEO_SUFFIXES
-from accessibility.streets.snapping import EdgeIndex
+from accessibility.streets.snapping import EdgeIndex, snap_in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +51,14 @@ class Surroundings:
         Polygons in EPSG:4326 indexed by name, where there are any.
     """
 
-    network: Network
+    network: Network | PlacedStreets
     districts: gpd.GeoDataFrame | None = None
 
     def street_distances(self, lonlat: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return ``(n,)`` metres to the nearest street; NaN without a place or without streets."""
         xy = transform(lonlat, WGS84, self.network.crs)
+        if isinstance(self.network, PlacedStreets):
+            return snap_in_parts(self.network, xy, np.inf).leg_m
         return EdgeIndex.of(self.network, public=False).snap(xy, np.inf).leg_m
 
     def named_districts(self, texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
@@ -182,16 +185,17 @@ def weigh_readings(
     district = ground.named_districts([text for text, is_known in zip(texts, known, strict=True) if is_known])
     in_use = bool(len(there)) and bool(boxed(there).all())
     readings = [declared, *(datum for datum in DATUMS if datum != declared and (datum == "WGS84" or in_use)), SWAPPED]
-    found: list[Evidence] = []
-    as_declared = np.full(len(there), np.nan)
+    tried: list[tuple[str, NDArray[np.float64]]] = []
     for reading in readings:
         datum, lonlat = (declared, there[:, ::-1]) if reading == SWAPPED else (reading, there)
         if reading == SWAPPED and (np.abs(lonlat[:, 1]) > 90.0).any():  # noqa: PLR2004 -- no latitude
             continue
         with np.errstate(over="ignore", invalid="ignore"):  # the datums run away at the poles
-            lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
-        metres = ground.street_distances(lonlat)
-        as_declared = as_declared if found else metres
+            tried.append((reading, np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))))
+    # All at once: streets that are not in memory are looked through as often as they are asked.
+    distances = ground.street_distances(np.concatenate([lonlat for _, lonlat in tried])).reshape(len(tried), -1)
+    found: list[Evidence] = []
+    for (reading, lonlat), metres in zip(tried, distances, strict=True):
         one = Evidence(
             reading=reading,
             rows=len(there),
@@ -200,7 +204,7 @@ def weigh_readings(
             street_m=float(np.nanmedian(metres)) if np.isfinite(metres).any() else np.nan,
         )
         decides = len(found) > 0 and _a_third(one, found[0])
-        found.append(replace(one, chance=_chance(as_declared - metres)) if decides else one)
+        found.append(replace(one, chance=_chance(distances[0] - metres)) if decides else one)
     return tuple(found)
 
 

@@ -77,12 +77,33 @@ def main_parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+    return joined_nodes(network.edges, kept, len(network.node_xy))
+
+
+def joined_nodes(edges: NDArray[np.signedinteger], kept: NDArray[np.bool_], count: int) -> NDArray[np.int32]:
     """Return ``(n,)`` the component of each node along some of the edges, one-way edges taken both ways.
 
-    A component is told by its lowest node.
+    Parameters
+    ----------
+    edges
+        ``(m, 2)`` rows of nodes.
+    kept
+        ``(m,)`` along which edges.
+    count
+        How many nodes there are.
+
+    Returns
+    -------
+    numpy.ndarray
+        The lowest node of the component of each.
+
+    Examples
+    --------
+    >>> joined_nodes(np.array([[3, 1], [1, 2]], np.int32), np.array([True, False]), 4).tolist()
+    [0, 1, 2, 1]
     """
-    first = np.arange(len(network.node_xy), dtype=np.int32)
-    _join(network.edges, kept, first)
+    first = np.arange(count, dtype=np.int32)
+    _join(edges, kept, first)
     return first
 
 

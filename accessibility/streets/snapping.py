@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -239,6 +239,100 @@ def snap_points(
     return EdgeIndex.of(network, public=public).snap(xy, limit_m)
 
 
+class Parted(Protocol):
+    """Streets of which parts are held, one at a time."""
+
+    @property
+    def boxes(self) -> NDArray[np.float64]:
+        """``(h, 4)`` west, south, east, north of each part."""
+
+    def part(self, heap: int) -> tuple[Network, NDArray[np.int64]]:
+        """Return a part, its `origin` known, and the numbers of its edges among those of all."""
+
+    def circles(self, *, public: bool) -> NDArray[np.float64]:
+        """Return ``(c, 3)`` circles, each around an edge of a main component that points may snap to, in all parts."""
+
+
+def snap_in_parts(
+    streets: Parted, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float, *, public: bool = False
+) -> Positions:
+    """Return the nearest place on an edge for each point, as `snap_points` does on all streets at once.
+
+    Parameters
+    ----------
+    streets
+        Parts of a network, each of which is looked at once.
+    xy, limit_m, public
+        As `snap_points` takes them.
+
+    Returns
+    -------
+    Positions
+        One a point; edges are told by their numbers among those of all streets.
+    """
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
+
+    main, minor = _Nearest(len(xy)), _Nearest(len(xy))
+    placed, circles = np.flatnonzero(finite_rows(xy)), streets.circles(public=public)
+    least_m = np.full(len(xy), np.inf)  # a main edge is not farther
+    if len(circles) and placed.size:
+        away_m, nearest = cKDTree(circles[:, :2]).query(xy[placed])
+        least_m[placed] = away_m + circles[nearest, 2]
+    for part, box in enumerate(streets.boxes):
+        away_m = _away(xy[placed], box) - _AT_END_M
+        if not (away_m <= least_m[placed]).any():
+            continue
+        network, numbers = streets.part(part)
+        index = EdgeIndex(network=network, public=public)
+        for kind, prefer_m, is_main in ((main, 0.0, True), (minor, PREFER_MAIN_M, False)):
+            rows = placed[away_m <= least_m[placed] - prefer_m]
+            kind.take(rows, index.nearest(xy[rows], main=is_main), numbers)
+            least_m = np.minimum(least_m, main.leg_m)
+    nearer = minor.leg_m < np.where(np.isfinite(main.leg_m), main.leg_m, -np.inf) - PREFER_MAIN_M
+    edge, fraction, leg_m = (
+        np.where(nearer, getattr(minor, name), getattr(main, name)) for name in ("edge", "fraction", "leg_m")
+    )
+    on = leg_m <= limit_m
+    leg_m = np.where(np.isfinite(leg_m), leg_m, np.nan)
+    return Positions(edge=np.where(on, edge, NOWHERE), fraction=np.where(on, fraction, 0.0), leg_m=leg_m)
+
+
+class _Nearest:
+    """The nearest edges of so many points, of those that were looked at."""
+
+    def __init__(self, count: int) -> None:
+        self.edge, self.fraction = np.full(count, NOWHERE, np.int64), np.zeros(count)
+        self.leg_m, self._later = np.full(count, np.inf), np.zeros(count, np.bool_)
+
+    def take(self, rows: NDArray[np.intp], found: FoundEdges | None, numbers: NDArray[np.int64]) -> None:
+        """Take the edges found for some points where they are nearer, or before others where equally near."""
+        if found is None:
+            return
+        edge, later = numbers[found.edge], found.later
+        alike = found.leg_m == self.leg_m[rows]
+        sooner = (later < self._later[rows]) | ((later == self._later[rows]) & (edge < self.edge[rows]))
+        new = (found.leg_m < self.leg_m[rows]) | (alike & sooner)
+        rows = rows[new]
+        self.edge[rows], self.fraction[rows] = edge[new], found.fraction[new]
+        self.leg_m[rows], self._later[rows] = found.leg_m[new], later[new]
+
+
+class FoundEdges(NamedTuple):
+    """The nearest edges of points: rows, whether others as near come before them, where on them, and how far."""
+
+    edge: NDArray[np.int64]
+    later: NDArray[np.bool_]
+    fraction: NDArray[np.float64]
+    leg_m: NDArray[np.float64]
+
+
+def _away(xy: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how far points are from a box."""
+    beyond = np.maximum(np.maximum(box[:2] - xy, xy - box[2:]), 0.0)
+    away: NDArray[np.float64] = np.hypot(*beyond.T)
+    return away
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EdgeIndex:
     """The edges of a network in space, to snap to again and again; see `snap_points`.
@@ -283,6 +377,9 @@ class EdgeIndex:
     @cached_property
     def _along(self) -> NDArray[np.float64]:
         """``(v,)`` metres along the drawn lines, end to end, up to each vertex."""
+        cut = self.network.origin
+        if cut is not None and cut.along_m is not None:
+            return cut.along_m
         return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.network.shape_xy, axis=0).T))])
 
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
@@ -299,6 +396,23 @@ class EdgeIndex:
                 edge[rows], leg[rows], along[rows] = other[nearer], other_leg[nearer], there[nearer]
         edge[~(leg <= limit_m)] = NOWHERE
         return Positions(edge=edge, fraction=self._fractions(edge, along), leg_m=leg)
+
+    def nearest(self, xy: NDArray[np.float64], *, main: bool) -> FoundEdges | None:
+        """Return the nearest edge of each of ``(n, 2)`` finite points; None where there is none.
+
+        Parameters
+        ----------
+        xy
+            The points.
+        main
+            Whether edges of main components are looked at, or those of the others.
+        """
+        grid = (self._main if main else self._minor) if len(xy) else None
+        if grid is None:
+            return None
+        edge, leg_m, along = self._nearest(grid, xy)
+        fraction = self._fractions(edge.astype(np.int32), along)
+        return FoundEdges(edge=edge, later=self.network.private[edge], fraction=fraction, leg_m=leg_m)
 
     def near(self, xy: NDArray[np.float64], within_m: NDArray[np.float64], most: int) -> Choices:
         """Return the edges within a distance of each of ``(k, 2)`` points, of main components alone, `most` of them."""

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shutil
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,27 +25,31 @@ from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.checks import Finding
+from accessibility.sources.connected import lead_somewhere
 from accessibility.sources.files import write_aside, write_folder
 from accessibility.sources.lines import fingerprints
-from accessibility.streets import search
-from accessibility.streets.compounds import sealed_edges
+from accessibility.sources.placed import place_whole
 from accessibility.streets.network import PER_EDGE
 from accessibility.streets.search.packing import hilbert_rank
-from accessibility.streets.search.stops import NO_LABEL
-from accessibility.streets.snapping import NOWHERE, SnapLimits, snap_points
+from accessibility.streets.snapping import SnapLimits, snap_in_parts
+from accessibility.study.loading.gathering import gather_inputs
+from accessibility.study.loading.streets import can_place
+from accessibility.study.study import read_study
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    import pandas as pd
     from numpy.typing import NDArray
     from pyproj import CRS
 
     from accessibility.demand import Demand
     from accessibility.sites import Sites
-    from accessibility.streets.network import Network
+    from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.snapping import Positions
     from accessibility.study.loading.context import Loading
+    from accessibility.study.schema import StudyFile
     from accessibility.study.study import Study
 
 _FORMAT = 5
@@ -102,10 +108,10 @@ class Cut:
         return read_crs(self.crs, "cut")
 
 
-def cut_once(load: Loading, inputs: Mapping[str, Path], read: Callable[[], Study]) -> Cut:
+def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callable[[str], None]) -> Cut:
     """Return the cut of a study, from the cache where the same inputs were cut before.
 
-    A cut of which a file is missing or not what it was is made again.
+    A cut of which a file is missing or not what it was is made again. The streets of an extract are never held at once.
 
     Parameters
     ----------
@@ -113,17 +119,33 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], read: Callable[[], Study
         The study's settings, and its cache.
     inputs
         Every file that the study reads.
-    read
-        Reads the study.
+    path
+        The study's file.
+    step
+        Called with the name of each step as it begins.
     """
     told = {"format": _FORMAT, "version": __version__, "settings": load.settings.model_dump(mode="json")}
     told["inputs"] = {name: {"": sha256_file(path), **fingerprints(path)} for name, path in inputs.items()}
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     folder = load.cache / "tiles" / key[:32]
     if not _is_whole(folder):
+        _refuse_group_walkers(path.name, load.settings)
         with write_folder(folder) as aside:
-            write_cut(read(), aside)
+            if can_place(load):
+                with _scratch(aside) as scratch:
+                    _write_cut(_Studied.read(replace(load, scratch=scratch), path, step), aside)
+            else:
+                write_cut(read_study(path, progress=step, cache=load.cache), aside)
     return open_cut(folder)
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder inside another one, gone at the end."""
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    yield scratch
+    shutil.rmtree(scratch)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -146,12 +168,54 @@ def open_cut(folder: Path) -> Cut:
 
 def write_cut(study: Study, folder: Path) -> None:
     """Write the cut of a study into an empty folder."""
-    network, sites = study.network, study.sites
-    if study.group_walkers:
-        msg = f"{study.path.name}: groups have walkers of their own, which tiles do not measure; expected no --tiles"
+    _refuse_group_walkers(study.path.name, study.settings)
+    with _scratch(folder) as scratch:
+        _write_cut(_Studied.of(study, place_whole(study.network, scratch)), folder)
+
+
+def _refuse_group_walkers(source: str, settings: StudyFile) -> None:
+    if settings.walking.group_walkers:
+        msg = f"{source}: groups have walkers of their own, which tiles do not measure; expected no --tiles"
         raise InputError(msg)
-    at = snap_points(network, transform(sites.xy, sites.crs, network.crs), SnapLimits().site_m, public=True)
-    _write_streets(network, _leading_somewhere(study, at), folder / "streets.parquet")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Studied:
+    """What is cut of a study: its streets by place, and the rest as a study has it."""
+
+    source: str
+    settings: StudyFile
+    streets: PlacedStreets
+    demand: Demand
+    sites: Sites
+    district: pd.Series[Any]
+    site_district: pd.Series[Any]
+    district_names: list[str]
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, study: Study, streets: PlacedStreets) -> _Studied:
+        """Return what is cut of a study in memory."""
+        kept = ("settings", "demand", "sites", "district", "site_district", "district_names", "findings")
+        return cls(source=study.path.name, streets=streets, **{name: getattr(study, name) for name in kept})
+
+    @classmethod
+    def read(cls, load: Loading, path: Path, step: Callable[[str], None]) -> _Studied:
+        """Return what is cut of a study whose streets are read by place."""
+        told = gather_inputs(load, path.name, step)
+        kept = ("demand", "sites", "district", "site_district", "findings")
+        area = told["districts"]
+        names = list(told["district"].dropna().unique() if area is None else area.index)
+        fixed: dict[str, Any] = {"source": path.name, "settings": load.settings, "streets": told["network"]}
+        return cls(**fixed, district_names=names, **{name: told[name] for name in kept})
+
+
+def _write_cut(study: _Studied, folder: Path) -> None:
+    sites, streets, walker = study.sites, study.streets, study.settings.walking.the_walker
+    at = snap_in_parts(streets, transform(sites.xy, sites.crs, streets.crs), SnapLimits().site_m, public=True)
+    counts = sites.open & at.snapped
+    lead_somewhere(streets, at.edge[counts], at.fraction[counts], open_compounds=walker.open_compounds)
+    _write_groups(_street_rows(streets), folder / "streets.parquet", _about_lines(streets.crs))
     _write_people(study, folder / "people.parquet")
     _write_sites(study, at, folder / "sites.parquet")
     plain = ("code", "source", "message", "count", "people")
@@ -160,11 +224,11 @@ def write_cut(study: Study, folder: Path) -> None:
         **{f"longest_{unit}": _longest(limit) for unit, limit in _own_limits(study.demand).items()},
         "limited_people": float(study.demand.population[study.demand.own_limits].sum()),
         "has_capacity": sites.has_capacity,
-        "kinds": network.kinds,
+        "kinds": streets.kinds,
         "groups": tuple(study.demand.groups),
         "settings": study.demand.settings,
         "districts": [str(name) for name in study.district_names],
-        "crs": network.crs.to_wkt(),
+        "crs": streets.crs.to_wkt(),
         "findings": [{name: getattr(finding, name) for name in plain} for finding in study.findings],
         "files": {
             f"{name}.parquet": sha256_file(folder / f"{name}.parquet") for name in ("streets", "people", "sites")
@@ -182,44 +246,42 @@ def _longest(limit: NDArray[np.float64] | None) -> float:
     return 0.0 if limit is None else float(np.fmax.reduce(limit, initial=0.0))
 
 
-def _leading_somewhere(study: Study, at: Positions) -> NDArray[np.bool_]:
-    """Return ``(m, 2)`` whether who lives on an edge gets from each of its ends to a site that counts, however far."""
-    network, walker = study.network, study.walker
-    graph = network.packed.graph(None, open_compounds=walker.open_compounds)
-    stops = at.stops(walker.leg_cm_per_m)
-    edge = np.where(study.sites.open, stops.edge, np.int32(NOWHERE))
-    labels = search.nearest(graph, search.Stops(edge=edge, fraction=stops.fraction, leg=stops.leg))
-    street = labels[graph.hierarchy.place] != NO_LABEL
-    inside = street.copy()
-    inside[graph.inside] = labels[len(street) + graph.compounds.place] != NO_LABEL
-    leads: NDArray[np.bool_] = np.where(graph.private[:, None], inside[network.edges], street[network.edges])
-    return leads
+def _street_rows(streets: PlacedStreets) -> Iterator[dict[str, Any]]:
+    """Yield the columns of some edges after the other, lines as well-known binary."""
+    for heap, whole in streets.rows():
+        drawn = streets.vertices.take(heap)["xy"]
+        begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(whole["vertices"])])
+        for at in range(0, len(whole), _GROUP):
+            rows, start = whole[at : at + _GROUP], begin[at : at + _GROUP + 1]
+            yield _street_columns(rows, drawn[start[0] : start[-1]], start - start[0])
 
 
-def _write_streets(network: Network, leads: NDArray[np.bool_], path: Path) -> None:
-    lines = network.lines()
-    box = shapely.bounds(lines).reshape(-1, 4)
-    columns: dict[str, Any] = {
-        "edge": np.arange(len(network.edges)),
-        **{name: network.edges[:, end] for end, name in enumerate(("first", "second"))},
-        **{f"{name}_{axis}": network.node_xy[network.edges[:, end], at] for end, name in enumerate(("first", "second"))
-           for at, axis in enumerate("xy")},
-        **{f"{name}_leads": leads[:, end] for end, name in enumerate(("first", "second"))},
-        "length_m": network.length_m,
-        **{name: getattr(network, name) for name in PER_EDGE},
-        **{f"slope_{way}": network.slope_factor[:, at] for at, way in enumerate(("along", "against"))},
-        "main": network.main_edges,
-        "sealed": sealed_edges(network),
-        **dict(zip(("west", "south", "east", "north"), box.T, strict=True)),
-        "geometry": lines,
-    }  # fmt: skip
-    crs = read_crs(network.crs.to_wkt(), "streets").to_json_dict()  # which is called alike wherever it came from
-    about = {"encoding": "WKB", "geometry_types": ["LineString"], "crs": crs}
-    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": about}}
-    _write_rows(columns, np.argsort(hilbert_rank((box[:, :2] + box[:, 2:]) / 2)), path, {"geo": json.dumps(geo)})
+def _street_columns(rows: NDArray[Any], xy: NDArray[np.float64], start: NDArray[np.int64]) -> dict[str, Any]:
+    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
+    both = list(enumerate(("first", "second")))
+    ends = (xy[start[:-1]], xy[start[1:] - 1])
+    return {
+        "edge": rows["edge"],
+        **{name: rows["ends"][:, end] for end, name in both},
+        **{f"{name}_{axis}": ends[end][:, at] for end, name in both for at, axis in enumerate("xy")},
+        **{f"{name}_leads": rows["leads"][:, end] for end, name in both},
+        "length_m": rows["length_m"],
+        **{name: rows[name] for name in PER_EDGE},
+        **{f"slope_{way}": rows["slope_factor"][:, at] for at, way in enumerate(("along", "against"))},
+        "main": rows["main"],
+        "sealed": rows["sealed"],
+        **dict(zip(("west", "south", "east", "north"), rows["box"].T, strict=True)),
+        "geometry": shapely.to_wkb(lines),
+    }
 
 
-def _write_people(study: Study, path: Path) -> None:
+def _about_lines(crs: CRS) -> dict[str, str]:
+    told = read_crs(crs.to_wkt(), "streets").to_json_dict()  # which is called alike wherever it came from
+    about = {"encoding": "WKB", "geometry_types": ["LineString"], "crs": told}
+    return {"geo": json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": about}})}
+
+
+def _write_people(study: _Studied, path: Path) -> None:
     demand = study.demand
     placed = np.flatnonzero(finite_rows(demand.xy))
     order = np.append(placed[np.argsort(hilbert_rank(demand.xy[placed]))], np.setdiff1d(np.arange(len(demand)), placed))
@@ -237,8 +299,8 @@ def _write_people(study: Study, path: Path) -> None:
     _write_rows(columns, order, path)
 
 
-def _write_sites(study: Study, at: Positions, path: Path) -> None:
-    sites: Sites = study.sites.to_crs(study.network.crs)
+def _write_sites(study: _Studied, at: Positions, path: Path) -> None:
+    sites: Sites = study.sites.to_crs(study.streets.crs)
     columns: dict[str, Any] = {
         "id": as_text(sites.ids),
         "x": sites.xy[:, 0],
@@ -256,24 +318,29 @@ def _write_sites(study: Study, at: Positions, path: Path) -> None:
     _write_rows(columns, np.arange(len(sites)), path)
 
 
-def _write_rows(
-    columns: Mapping[str, Any], order: NDArray[Any], path: Path, about: Mapping[str, str] | None = None
-) -> None:
+def _write_rows(columns: Mapping[str, Any], order: NDArray[Any], path: Path) -> None:
     """Write columns in another order, a group of rows after the other: no second copy of them all is made."""
     groups = [order[at : at + _GROUP] for at in range(0, max(len(order), 1), _GROUP)]
-    with path.open("wb") as file:
-        first = _table_of(columns, groups[0], about)
-        with pq.ParquetWriter(file, first.schema, compression="zstd", write_page_checksum=True) as writer:
-            writer.write_table(first)
-            for rows in groups[1:]:
-                writer.write_table(_table_of(columns, rows, about).cast(first.schema))
+    _write_groups(({name: column[rows] for name, column in columns.items()} for rows in groups), path)
 
 
-def _table_of(columns: Mapping[str, Any], rows: NDArray[Any], about: Mapping[str, str] | None) -> pa.Table:
-    """Return some rows of columns; lines as well-known binary."""
-    values = {name: column[rows] for name, column in columns.items()}
-    lines = values.get("geometry")
-    if lines is not None:
-        values["geometry"] = pa.array(shapely.to_wkb(lines), pa.binary())
-    arrays = {name: pa.array(column, from_pandas=True) for name, column in values.items()}
-    return pa.table(arrays).replace_schema_metadata(about)
+def _write_groups(
+    blocks: Iterable[Mapping[str, NDArray[Any]]], path: Path, about: Mapping[str, str] | None = None
+) -> None:
+    """Write columns that come in blocks of any size as groups of so many rows; there is at least one block."""
+    with path.open("wb") as file, ExitStack() as stack:
+        waiting: pa.Table | None = None
+        writer = None
+        for block in blocks:
+            arrays = {name: pa.array(column, from_pandas=True) for name, column in block.items()}
+            table = pa.table(arrays).replace_schema_metadata(about)
+            if writer is None:
+                options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}
+                writer = stack.enter_context(pq.ParquetWriter(file, table.schema, **options))
+            table = table.cast(writer.schema)
+            waiting = table if waiting is None else pa.concat_tables([waiting, table])
+            while waiting.num_rows > _GROUP:
+                writer.write_table(waiting.slice(0, _GROUP).combine_chunks())
+                waiting = waiting.slice(_GROUP)
+        if writer is not None and waiting is not None:
+            writer.write_table(waiting.combine_chunks())

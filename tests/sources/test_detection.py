@@ -90,7 +90,8 @@ def test_the_sample_banks_are_seen_to_be_wgs84(county: Surroundings, declared: s
 def test_distances_and_shares_are_those_of_plain_geometry(county: Surroundings) -> None:
     sites, _ = read_sites(SAMPLE / "outlets.csv", PlaceSpec(role="outlets", coordinates="GCJ-02"))
     (first, *_), _ = suspect_datum(sites, "GCJ-02", county, source="t")
-    lines = county.network.to_gdf()
+    streets: Any = county.network
+    lines = streets.to_gdf()
     there = sites.to_crs(lines.crs).geometry
     assert first.street_m == pytest.approx(float(np.median([lines.distance(point).min() for point in there])), abs=1e-3)
     assert county.districts is not None
@@ -213,7 +214,8 @@ def test_the_best_of_several_better_readings_is_named() -> None:
 
 def test_places_right_as_declared_are_hardly_ever_suspected(county: Surroundings) -> None:
     random = np.random.default_rng(7)
-    lines = county.network.lines()
+    streets: Any = county.network
+    lines = streets.lines()
     suspected = 0
     for _ in range(100):
         on = shapely.line_interpolate_point(random.choice(lines, 20), random.random(20), normalized=True)

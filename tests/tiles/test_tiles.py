@@ -29,11 +29,15 @@ from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import demand_table
 from accessibility.present.schema import data_dictionary
+from accessibility.sources import heaps
 from accessibility.sources.files import write_aside
+from accessibility.sources.osm import extracts
 from accessibility.streets.foot import FERRY
+from accessibility.study.loading.context import Loading, input_files
+from accessibility.study.schema import read_study_file
 from accessibility.tiles import cluster, measuring
 from accessibility.tiles.cluster import Workers, measure_tiles
-from accessibility.tiles.cutting import open_cut, write_cut
+from accessibility.tiles.cutting import Cut, cut_once, open_cut, write_cut
 from accessibility.tiles.gathering import gather_tiles
 from accessibility.tiles.measuring import Asked, Tile, measure_tile
 
@@ -335,6 +339,58 @@ def test_a_tile_that_cannot_be_read_is_named_and_the_others_go_on(
     seen = counted(monkeypatch, tmp_path / "log")
     run(town, tmp_path / "out", cache, 2)
     assert seen() == [2]
+
+
+@pytest.fixture
+def county(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the sample county without heights, whose streets are cut some hundreds at a time."""
+    monkeypatch.setitem(extracts.place_network.__kwdefaults__ or {}, "held", 3_000)
+    inputs = {"area": "districts.gpkg", "network": "roads.osm.pbf", "population": "population.tif"}
+    inputs |= {"outlets": "outlets.csv", "banks": "banks.xlsx", "candidates": "candidates.gpkg"}
+    lines = [f'{name} = {{ path = "{sample.parent / file}" }}' for name, file in inputs.items()]
+    study = tmp_path / "study.toml"
+    study.write_text("[inputs]\n" + "\n".join(lines), encoding="utf-8")
+    return study
+
+
+def cut_of(study: Path, cache: Path) -> Cut:
+    load = Loading(settings=read_study_file(study), folder=study.parent, cache=cache)
+    return cut_once(load, input_files(load), study, lambda _: None)
+
+
+def test_streets_that_are_never_held_at_once_make_the_same_cut(county: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    write_cut(acc.read_study(county, cache=cache), tmp_path / "whole")
+    cut = cut_of(county, tmp_path / "own")
+    names = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert (
+        names
+        == sorted(path.name for path in cut.folder.iterdir())
+        == [*("cut.json", "people.parquet", "sites.parquet", "streets.parquet")]
+    )
+    for name in names:
+        assert (cut.folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["tiles"]  # no streets of the whole are kept
+
+
+@pytest.mark.parametrize("kind", ["Heaps.add", "Blocks.put"])
+def test_a_disk_that_fills_while_streets_are_cut_is_told_and_left_clean(
+    kind: str, county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, name = kind.split(".")
+    own = getattr(heaps, whole)
+    write, turns = getattr(own, name), iter(range(9))
+
+    def full(*given: Any, **columns: Any) -> None:
+        if next(turns, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(*given, **columns)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(own, name, full)
+        with pytest.raises(OutputError, match=r"tiles.* cannot be written: No space left"):
+            cut_of(county, tmp_path / "own")
+    assert not [*(tmp_path / "own" / "tiles").iterdir()]
 
 
 @pytest.mark.parametrize("name", ["people", "streets", "sites"])

@@ -22,6 +22,8 @@ from accessibility.errors import InputError, OutputError
 from accessibility.sources.cache import cached_network, kept_file, load_arrays, sha256_file, store_arrays
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room, passing_folder
+from accessibility.sources.heaps import HELD
+from accessibility.sources.osm.blocks import BlockLayer
 from accessibility.sources.osm.features import (
     DistrictChoice,
     buildings_frame,
@@ -42,8 +44,9 @@ from accessibility.sources.osm.layers import (
     unpack_features,
 )
 from accessibility.sources.osm.ordering import in_order
+from accessibility.sources.osm.placing import place_edges
 from accessibility.sources.osm.squares import cross_squares
-from accessibility.sources.osm.streets import INDEX, findings, surveyed
+from accessibility.sources.osm.streets import INDEX, Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.delays import Delays
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
 
     import geopandas as gpd
 
+    from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
 
 SUFFIXES = (".osm.pbf", ".pbf", ".osm", ".osm.gz", ".osm.bz2")
@@ -243,26 +247,73 @@ def read_network(
 
 
 def _build(extract: Extract, foot: FootAccess, bounds: Bounds | None, crs: CRS | None) -> tuple[Network, list[Finding]]:
-    path, survey = extract.path, surveyed(*extract.layer(Need("streets", foot)))
-    ways, tally = survey.ways, survey.tally
-    if not len(ways):
-        msg = (
-            f"{path}: none of its {survey.counts['ways']:,} ways may be walked ({tally.total():,} streets or ferries"
-            f"{reasons(tally)}); expected at least one walkable way"
-        )
-        raise InputError(msg)
+    path, (ways, survey) = extract.path, surveyed(*extract.layer(Need("streets", foot)))
+    refuse_none(path, survey, len(ways))
     if bounds is not None:
         ways = ways.within(bounds)
-        if not len(ways):
-            msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
-            raise InputError(msg)
+        refuse_none(path, survey, len(ways), bounds)
     crossed, outlined = cross_squares(ways)
     try:
         network = build_network(crossed, marked=survey.marked, delays=Delays.of(foot), crs=crs)
     except InputError as error:
         msg = f"{path}: {error}"
         raise InputError(msg) from error
-    return network, findings(path.name, survey, foot, ways, outlined)
+    return network, findings(path.name, survey, foot, Noted.of(survey, ways), outlined)
+
+
+def place_network(
+    path: str | os.PathLike[str],
+    folder: Path,
+    *,
+    foot: FootAccess,
+    bounds: Bounds | None = None,
+    crs: CRS | str | int | None = None,
+    held: int = HELD,
+) -> tuple[PlacedStreets, list[Finding]]:
+    """Return the walkable network of an extract of any size by place, and the findings of `read_network`.
+
+    Parameters
+    ----------
+    path
+        The extract.
+    folder
+        An empty folder for it, and for what is put aside on the way.
+    foot, bounds, crs
+        As `read_network` takes them.
+    held
+        How many references of ways, nodes or edges are held at once, about.
+    """
+    extract = Extract.of(path)
+    extract.refuse_unfit()
+    layer = BlockLayer(foot, folder, held)
+    _pass(extract.path, [layer])
+    ways = layer.ways
+    refuse_none(extract.path, ways.survey, ways.count())
+    if bounds is not None:
+        ways.limit(bounds)
+        refuse_none(extract.path, ways.survey, ways.count(), bounds)
+    ways.cross()
+    ways.settle()
+    try:
+        placed = place_edges(ways, crs, Delays.of(foot))
+    except InputError as error:
+        msg = f"{extract.path}: {error}"
+        raise InputError(msg) from error
+    return placed, findings(extract.path.name, ways.survey, foot, ways.noted, ways.outlined)
+
+
+def refuse_none(path: Path, survey: Survey, ways: int, bounds: Bounds | None = None) -> None:
+    """Raise `InputError` where none of the ways of an extract may be walked, or none of those in a box."""
+    tally = survey.tally
+    if not ways and bounds is None:
+        msg = (
+            f"{path}: none of its {survey.counts['ways']:,} ways may be walked ({tally.total():,} streets or ferries"
+            f"{reasons(tally)}); expected at least one walkable way"
+        )
+        raise InputError(msg)
+    if not ways:
+        msg = f"{path}: none of its {tally['']:,} walkable ways meets the box {bounds}; expected some of them there"
+        raise InputError(msg)
 
 
 def read_districts(

@@ -256,10 +256,14 @@ class StreetLayer(Layer):
             if not street_of(dict(way.tags)):  # else it was judged by its own tags
                 self._bare[way.id] = self._around[way.id]
 
-    def pack(self, index: Path) -> Kept:
-        """Return ways with places, marked nodes and counts."""
+    def gather(self) -> None:
+        """Add what relations tell, once all has passed."""
         self.streets.add_squares(self._around)
         self.streets.add_routes(self._bare)
+
+    def pack(self, index: Path) -> Kept:
+        """Return ways with places, marked nodes and counts."""
+        self.gather()
         return Kept(*survey_streets(self.streets, index))
 
 

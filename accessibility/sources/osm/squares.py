@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
@@ -16,6 +16,7 @@ from accessibility.streets.network import STEPS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyproj import CRS
 
 MOST_PLACES = 400  # entrances and corners of one square; of more entrances, only its outline is walked
 _SLACK_M = 0.05  # a line along the outline stays inside, however its ends were rounded
@@ -35,15 +36,43 @@ def cross_squares(ways: Ways) -> tuple[Ways, int]:
     ways
         With the rings of squares among them.
     """
+    crossed = walk_across(ways)
+    found = crossed.ways if crossed.kept.all() else crossed.ways.only(crossed.kept)
+    return found, crossed.outlined
+
+
+class Crossed(NamedTuple):
+    """Ways, and after them the lines by which people walk across the squares among them.
+
+    `kept` is ``(w,)`` False for the rings that no other way meets, `outlined` how many squares only have their outline.
+    """
+
+    ways: Ways
+    kept: NDArray[np.bool_]
+    outlined: int
+
+
+def walk_across(ways: Ways, crs: CRS | None = None) -> Crossed:
+    """Return the ways and the lines by which people walk across squares.
+
+    Parameters
+    ----------
+    ways
+        All ways of a source, or those that come near its squares.
+    crs
+        Where lines are straight: by all ways of the source, where not given.
+    """
     count = len(np.unique(ways.square[ways.square >= 0]))
     if not count:
-        return ways, 0
-    squares = _Squares(ways)
+        return Crossed(ways, np.ones(len(ways), np.bool_), 0)
+    squares = _Squares(ways, centred(ways) if crs is None else crs)
     crossed = 0
     for group in squares.groups():
         whole = squares.cross(group)
         crossed += len(group) if whole else sum(squares.cross(group[[i]]) for i in range(len(group)))
-    return squares.crossed(), count - crossed
+    found = squares.crossed()
+    kept = np.array([squares.is_met(row) for row in range(len(ways))] + [True] * (len(found) - len(ways)))
+    return Crossed(found, kept, count - crossed)
 
 
 def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp] | None:
@@ -139,8 +168,8 @@ def _shorten(so_far: NDArray[np.float64], line: tuple[int, int], length: float) 
 class _Squares:
     """The squares among some ways, and the lines across them so far."""
 
-    def __init__(self, ways: Ways) -> None:
-        self.ways, self._crs = ways, centred(ways)
+    def __init__(self, ways: Ways, crs: CRS) -> None:
+        self.ways, self._crs = ways, crs
         ring = ways.square >= 0
         in_ring = np.repeat(ring, np.diff(ways.start))
         on_ground = np.repeat(~ring & ~ways.off_ground, np.diff(ways.start))
@@ -218,13 +247,13 @@ class _Squares:
         return True
 
     def crossed(self) -> Ways:
-        """Return the ways and the lines across, without the rings that no other way meets."""
+        """Return the ways, then the lines across."""
         ways, of = self.ways, np.array(self._of, np.intp)
         corners = transform(np.concatenate([np.empty((0, 2)), *self._corners]), self._crs, WGS84)
         lonlat_e7 = np.concatenate([ways.lonlat_e7, np.rint(corners * E7).astype(np.int32)])
         lines = np.concatenate([np.empty((0, 2), np.int32), *self._lines])
         refs = np.concatenate([ways.refs, lines.ravel().astype(np.int32)])
-        found = Ways(
+        return Ways(
             node_ids=np.concatenate([ways.node_ids, ways.node_ids.max() + 1 + np.arange(len(corners))]),
             lonlat_e7=lonlat_e7,
             refs=refs,
@@ -238,10 +267,8 @@ class _Squares:
             tunnel=np.append(ways.tunnel, np.zeros(len(of), np.bool_)),
             square=np.append(ways.square, np.full(len(of), ACROSS, np.int32)),
         )
-        met = np.array([self._is_met(row) for row in range(len(ways))] + [True] * len(of))
-        return found if met.all() else found.only(met)
 
-    def _is_met(self, row: int) -> bool:
+    def is_met(self, row: int) -> bool:
         """Return whether a way is no ring, or one that another way meets."""
         if self.ways.square[row] < 0:
             return True

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 INDEX = np.dtype([("id", "<u8"), ("lonlat_e7", "<i4", 2)])  # a row of osmium's sparse index on disk
 _ROWS = 1_000_000
 _MANY_MISSING = 0.1
-_WAY_ARRAYS = (
+WAY_ARRAYS = (
     *("node_ids", "lonlat_e7", "refs", "start", "kind", "oneway"),
     *("private", "off_ground", "ride_s", "tunnel", "square"),
 )
@@ -208,19 +208,19 @@ class Streets:
             found[self._verdicts[tags][0].reason] += count
         return found
 
-    def conditional(self) -> int:
-        """Return the number of ways with a conditional tag."""
-        return sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
+    def counted(self) -> dict[str, int]:
+        """Return how many objects the file has, ways with a conditional tag, and walkable ways of one node."""
+        conditional = sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
+        of_file = {"nodes": self.nodes, "ways": self.census.ways, "relations": self.census.relations}
+        return of_file | {"conditional": conditional, "bare": self.bare}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Survey:
-    """The streets of an extract as they are kept: one pass, whatever box and coordinate system are asked for later.
+    """What one pass over an extract tells of its streets beside the walkable ways.
 
     Parameters
     ----------
-    ways
-        Every walkable way, with the places of its nodes.
     marked
         Barriers, gates, crossings and lifts.
     timed, strange
@@ -231,29 +231,36 @@ class Survey:
         Nodes, ways and relations of the file; conditional ways; walkable ways of one node.
     """
 
-    ways: Ways
     marked: MarkedNodes
     timed: NDArray[np.int64]
     strange: NDArray[np.int64]
     tally: Counter[str]
     counts: Mapping[str, int]
 
+    @classmethod
+    def of(cls, streets: Streets, strange: NDArray[np.int64]) -> Survey:
+        """Return what a pass left behind."""
+        return cls(
+            marked=MarkedNodes(**{name: getattr(streets, name) for name in _MARKS}),
+            timed=np.array(streets.timed, np.int64),
+            strange=strange,
+            tally=streets.tally(),
+            counts=streets.counted(),
+        )
+
 
 def survey_streets(streets: Streets, index: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return what a pass left behind as arrays, and what JSON can hold; `index` holds the places of nodes."""
     ways, strange = _located(streets, index)
-    arrays = {name: getattr(ways, name) for name in _WAY_ARRAYS}
+    arrays = {name: getattr(ways, name) for name in WAY_ARRAYS}
     listed = {name: getattr(streets, name) for name in (*_MARKS, "timed")} | {"strange": strange}
-    counts = {"nodes": streets.nodes, "ways": streets.census.ways, "relations": streets.census.relations}
-    counts |= {"conditional": streets.conditional(), "bare": streets.bare}
     arrays |= {name: np.array(ids, np.int64) for name, ids in listed.items()}
-    return arrays, {"tally": dict(streets.tally()), "counts": counts}
+    return arrays, {"tally": dict(streets.tally()), "counts": streets.counted()}
 
 
-def surveyed(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> Survey:
-    """Return the streets that `survey_streets` made arrays of."""
-    return Survey(
-        ways=Ways(**{name: arrays[name] for name in _WAY_ARRAYS}, kinds=KINDS),
+def surveyed(arrays: Mapping[str, NDArray[Any]], about: Mapping[str, Any]) -> tuple[Ways, Survey]:
+    """Return the walkable ways that `survey_streets` made arrays of, and the rest."""
+    return Ways(**{name: arrays[name] for name in WAY_ARRAYS}, kinds=KINDS), Survey(
         marked=MarkedNodes(**{name: arrays[name].tolist() for name in _MARKS}),
         timed=arrays["timed"],
         strange=arrays["strange"],
@@ -273,8 +280,7 @@ def _located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         at = np.searchsorted(ids, rows["id"].astype(np.int64)).clip(max=len(ids) - 1)
         known = ids[at] == rows["id"].astype(np.int64)
         lonlat_e7[at[known]] = rows["lonlat_e7"][known]
-    strange = (np.abs(lonlat_e7.astype(np.int64)) > _HALF_TURN_E7).any(axis=1)
-    strange &= (lonlat_e7 != NOWHERE).all(axis=1)
+    strange = off_earth(lonlat_e7)
     lonlat_e7[strange] = NOWHERE
     ways = Ways(
         node_ids=ids,
@@ -291,6 +297,12 @@ def _located(streets: Streets, index: Path) -> tuple[Ways, NDArray[np.int64]]:
         square=np.frombuffer(streets.square, np.int32),
     )
     return ways, ids[strange]
+
+
+def off_earth(lonlat_e7: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` whether a node has a place that is not on Earth."""
+    strange = (np.abs(lonlat_e7.astype(np.int64)) > _HALF_TURN_E7).any(axis=1)
+    return np.asarray(strange & (lonlat_e7 != NOWHERE).all(axis=1))
 
 
 def refs_of(way: Any) -> list[int]:
@@ -318,7 +330,64 @@ def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
     return rings
 
 
-def findings(source: str, survey: Survey, foot: FootAccess, ways: Ways, outlined: int = 0) -> list[Finding]:
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """What is counted of the ways of a network and of their nodes, each once.
+
+    Parameters
+    ----------
+    nodes
+        All of them.
+    absent, astray
+        Those that are not in the file, and those whose place is not on Earth.
+    timed, gates
+        Those with rules for certain times, and those that nobody passes.
+    ferries, guessed
+        Ways that are ferries, and those of them without a time.
+    """
+
+    nodes: int = 0
+    absent: int = 0
+    astray: int = 0
+    timed: int = 0
+    gates: int = 0
+    ferries: int = 0
+    guessed: int = 0
+
+    @classmethod
+    def of_nodes(
+        cls, survey: Survey, ids: NDArray[np.int64], located: NDArray[np.bool_], private: NDArray[np.bool_]
+    ) -> Noted:
+        """Return what is counted of nodes, each with whether it has a place and whether residents alone pass there."""
+        marked, astray = survey.marked, int(np.isin(ids, survey.strange).sum())
+        keyed = np.isin(ids, np.array(marked.keyed, np.int64)) & ~private  # residents pass there
+        return cls(
+            nodes=len(ids),
+            absent=int((~located).sum()) - astray,
+            astray=astray,
+            timed=int(np.isin(ids, survey.timed).sum()),
+            gates=int((keyed | np.isin(ids, np.array(marked.blocked, np.int64))).sum()),
+        )
+
+    @classmethod
+    def of_ways(cls, ways: Ways) -> Noted:
+        """Return what is counted of ways."""
+        ferry = ways.of_kind(FERRY)
+        return cls(ferries=int(ferry.sum()), guessed=int(np.isnan(ways.ride_s[ferry]).sum()))
+
+    @classmethod
+    def of(cls, survey: Survey, ways: Ways) -> Noted:
+        """Return what is counted of all ways of a network."""
+        private = np.zeros(len(ways.node_ids), np.bool_)
+        private[ways.refs_of(ways.private)] = True
+        return cls.of_nodes(survey, ways.node_ids, ways.located, private) + cls.of_ways(ways)
+
+    def __add__(self, other: Noted) -> Noted:
+        """Return the sums."""
+        return Noted(**{name: count + getattr(other, name) for name, count in vars(self).items()})
+
+
+def findings(source: str, survey: Survey, foot: FootAccess, noted: Noted, outlined: int = 0) -> list[Finding]:
     """Return what was counted, set aside or looks suspicious.
 
     Parameters
@@ -329,30 +398,24 @@ def findings(source: str, survey: Survey, foot: FootAccess, ways: Ways, outlined
         Its streets.
     foot
         The foot-access table they were judged by.
-    ways
-        Those of its ways that make the network.
+    noted
+        What those of its ways have that make the network.
     outlined
         How many squares nobody walks across.
     """
     tally, counts = survey.tally, survey.counts
-    conditional = counts["conditional"] + int(np.isin(ways.node_ids, survey.timed).sum())
+    conditional, absent, astray = counts["conditional"] + noted.timed, noted.absent, noted.astray
     away = tally.total() - tally[""]
-    keyed = np.isin(ways.node_ids, np.array(survey.marked.keyed, np.int64))
-    keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False  # residents pass there
-    gates = int((keyed | np.isin(ways.node_ids, np.array(survey.marked.blocked, np.int64))).sum())
-    lost = ~ways.located
-    astray = int(np.isin(ways.node_ids, survey.strange).sum())
-    absent = int(lost.sum()) - astray
     held = f"{counts['nodes']:,} nodes, {counts['ways']:,} ways, {counts['relations']:,} relations"
     said = {
         "extract": (tally[""], f"ways may be walked; the file holds {held}"),
         "not-walkable": (away, f"streets and ferries may not be walked{reasons(tally)}"),
         "conditional-access": (conditional, "ways and gates have access rules for certain times; as by day"),
-        "blocking-barrier": (gates, "walls and locked gates stop people; the ways are cut there"),
+        "blocking-barrier": (noted.gates, "walls and locked gates stop people; the ways are cut there"),
         "single-node-way": (counts["bare"], "walkable ways have fewer than two nodes; left out"),
         "missing-nodes": (absent, "nodes of walkable ways are not in the file (the edge of an extract?); cut there"),
         "ferries-left-out": (tally["route=ferry"], "ferries are left out: ferries = true under [walking] lets them in"),
-        "ferries": _ferries(foot, ways),
+        "ferries": _ferries(foot, noted),
         "square-outline": (outlined, "squares are not whole in the file: people walk round them, not across"),
         "invalid-location": (astray, "nodes of walkable ways lie beyond 180 or 90 degrees; the ways are cut there"),
     }
@@ -362,19 +425,17 @@ def findings(source: str, survey: Survey, foot: FootAccess, ways: Ways, outlined
         if count
     ]
     doubts = [] if counts["relations"] else ["there is no relation"]
-    if absent > _MANY_MISSING * len(lost):
-        doubts.append(f"{absent / len(lost):.0%} of the nodes of its walkable ways are missing")
+    if absent > _MANY_MISSING * noted.nodes:
+        doubts.append(f"{absent / noted.nodes:.0%} of the nodes of its walkable ways are missing")
     if doubts:
         told = f"may be cut short: {' and '.join(doubts)}; compare its size or checksum with where it came from"
         found.append(Finding(code="suspect-truncated", source=source, message=told))
     return found
 
 
-def _ferries(foot: FootAccess, ways: Ways) -> tuple[int, str]:
-    ferry = np.array(ways.kinds)[ways.kind] == FERRY
-    guessed = int(np.isnan(ways.ride_s[ferry]).sum())
+def _ferries(foot: FootAccess, noted: Noted) -> tuple[int, str]:
     text = (
-        f"ferries carry people: {guessed} without a tagged duration at {foot.ferry_m_s:g} m/s, "
+        f"ferries carry people: {noted.guessed} without a tagged duration at {foot.ferry_m_s:g} m/s, "
         f"all after a wait of {foot.ferry_wait_s / 60:g} min"
     )
-    return int(ferry.sum()), text
+    return noted.ferries, text

@@ -125,6 +125,15 @@ class Ways:
         """Return the number of ways."""
         return len(self.kind)
 
+    def of_kind(self, kind: str) -> NDArray[np.bool_]:
+        """Return ``(w,)`` whether each way is of a type of street."""
+        found: NDArray[np.bool_] = (np.array(self.kinds) == kind)[self.kind]
+        return found
+
+    def refs_of(self, ways: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the references of some of the ways."""
+        return self.refs[np.repeat(ways, np.diff(self.start))]
+
     @property
     def located(self) -> NDArray[np.bool_]:
         """``(n,)`` whether the source holds the place of each node."""
@@ -138,12 +147,21 @@ class Ways:
         """
         if not len(self):
             return self
+        meets = self.meets(bounds)
+        meets |= (self.square >= 0) & np.isin(self.square, self.square[meets])
+        return self.only(meets)
+
+    def boxes(self) -> NDArray[np.float64]:
+        """Return ``(w, 4)`` west, south, east, north of each way in degrees; of one without a place, none is within."""
         known = self.located[:, None]
         low = np.minimum.reduceat(np.where(known, self.lonlat_e7, NOWHERE)[self.refs], self.start[:-1]) / E7
         high = np.maximum.reduceat(np.where(known, self.lonlat_e7, -NOWHERE)[self.refs], self.start[:-1]) / E7
-        meets = np.logical_and((low <= bounds[2:]).all(axis=1), (high >= bounds[:2]).all(axis=1))
-        meets |= (self.square >= 0) & np.isin(self.square, self.square[meets])
-        return self.only(meets)
+        return np.column_stack([low, high])
+
+    def meets(self, bounds: Bounds) -> NDArray[np.bool_]:
+        """Return ``(w,)`` whether the box of each way meets a box in degrees."""
+        low, high = np.hsplit(self.boxes(), 2)
+        return np.asarray((low <= bounds[2:]).all(axis=1) & (high >= bounds[:2]).all(axis=1))
 
     def only(self, ways: NDArray[np.bool_]) -> Ways:
         """Return some of the ways, with the nodes that they need."""
@@ -175,6 +193,25 @@ class Ways:
             tunnel=self.tunnel[ways],
             square=self.square[ways],
         )
+
+
+def join_ways(parts: Sequence[Ways]) -> Ways:
+    """Return the ways of several parts of a source one after the other, their nodes by rising id."""
+    ids, first, row = np.unique(
+        np.concatenate([part.node_ids for part in parts]), return_index=True, return_inverse=True
+    )
+    nodes = np.cumsum([0, *(len(part.node_ids) for part in parts)])
+    counts = np.concatenate([np.diff(part.start) for part in parts])
+    refs = [row[part.refs + before] for part, before in zip(parts, nodes, strict=False)]
+    told = ("kind", "oneway", "private", "off_ground", "ride_s", "tunnel", "square")
+    return Ways(
+        node_ids=ids,
+        lonlat_e7=np.concatenate([part.lonlat_e7 for part in parts])[first],
+        refs=np.concatenate(refs).astype(np.int32),
+        start=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+        kinds=parts[0].kinds,
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in told},
+    )
 
 
 def build_network(
@@ -217,50 +254,151 @@ def build_network(
     <Network 4 junctions, 3 edges, 0.3 km, 1 component>
     """
     ways = (ways.within(bounds) if bounds else ways).without_repeats()
-    marked = MarkedNodes() if marked is None else marked
-    keyed = _rows_of(ways, marked.keyed)
-    keyed[ways.refs[np.repeat(ways.private, np.diff(ways.start))]] = False
-    blocked = _rows_of(ways, marked.blocked) | keyed
-    uses = np.bincount(ways.refs, minlength=len(blocked))
-    real = _steps(ways)
-    first, last = _edges(real, ((uses > 1) | blocked)[ways.refs])
-    if not first.size:
-        msg = f"{len(ways):,} walkable ways hold no two neighbouring nodes with a place; expected at least one such way"
-        raise InputError(msg)
+    marks = Marks.of(ways, MarkedNodes() if marked is None else marked)
+    chains = cut_ways(ways, marks)
+    refuse_no_edge(len(ways), len(chains))
     target = centred(ways) if crs is None else CRS.from_user_input(crs)
-    way = np.searchsorted(ways.start, first, side="right") - 1
-    against = ways.oneway[way] < 0
-    ends = ways.refs[np.where(against[:, None], np.column_stack([last, first]), np.column_stack([first, last]))]
-    node, edges = _junctions(ends, blocked)
-    length_m = np.add.reduceat(_step_lengths(ways, real), first)
-    names = np.array(ways.kinds)[ways.kind[way]]
-    carried = Carried(
-        kinds=names,
-        edges=edges,
-        length_m=length_m,
-        ride_s=_rides(ways.ride_s[way], way, length_m),
-        lifts=_passed(_lifts(ways, marked.lifts), first, last),
-    )
-    vertices, shape_start = _shapes(first, last, against)
-    xy = _project(ways, target)
+    node, edges = _junctions(chains.ends, marks.blocked)
+    xy = projected(ways, target)
     return Network(
+        **chains.columns(ways),
         node_xy=xy[node],
         edges=edges,
-        length_m=length_m,
-        oneway=ways.oneway[way] != 0,
-        kind=ways.kind[way],
         kinds=ways.kinds,
-        private=ways.private[way],
-        closed=long_tunnels(ways.tunnel[way], edges, length_m),
-        off_ground=ways.off_ground[way],
-        outline=ways.square[way] >= 0,
-        across=ways.square[way] == ACROSS,
-        signals=_signals(ways, _rows_of(ways, marked.signals), first, last),
-        fixed_s=(delays or Delays()).seconds(carried),
-        shape_xy=xy[ways.refs[vertices]],
-        shape_start=shape_start,
+        closed=long_tunnels(ways.tunnel[chains.way], edges, chains.length_m),
+        fixed_s=(delays or Delays()).seconds(chains.carried(ways, edges)),
+        shape_xy=xy[ways.refs[chains.vertices]],
+        shape_start=chains.shape_start,
         node_ids=ways.node_ids[node],
         crs=target,
+    )
+
+
+def refuse_no_edge(ways: int, edges: int) -> None:
+    """Raise `InputError` where so many ways make no edge."""
+    if not edges:
+        msg = f"{ways:,} walkable ways hold no two neighbouring nodes with a place; expected at least one such way"
+        raise InputError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Marks:
+    """What nodes of ways are to who walks past.
+
+    Parameters
+    ----------
+    shared
+        ``(n,)`` whether ways meet there, or one meets itself.
+    blocked
+        ``(n,)`` whether nobody passes.
+    signals
+        ``(n,)`` whether people wait for a green light.
+    lifts
+        ``(n,)`` whether a lift is there that no way stands for.
+    """
+
+    shared: NDArray[np.bool_]
+    blocked: NDArray[np.bool_]
+    signals: NDArray[np.bool_]
+    lifts: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, ways: Ways, marked: MarkedNodes) -> Marks:
+        """Return what the nodes of all ways of a source are."""
+        keyed, lifts = _rows_of(ways, marked.keyed), _rows_of(ways, marked.lifts)
+        keyed[ways.refs_of(ways.private)] = False
+        lifts[ways.refs_of(ways.of_kind(LIFT))] = False
+        return cls(
+            shared=np.bincount(ways.refs, minlength=len(keyed)) > 1,
+            blocked=_rows_of(ways, marked.blocked) | keyed,
+            signals=_rows_of(ways, marked.signals),
+            lifts=lifts,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chains:
+    """Ways cut into edges whose junctions have no number yet.
+
+    Parameters
+    ----------
+    ends
+        ``(m, 2)`` rows of the nodes where each edge begins and ends.
+    way
+        ``(m,)`` row of the way it is part of.
+    length_m
+        ``(m,)`` geodesic metres.
+    ride_s
+        ``(m,)`` seconds of the ride of a ferry, NaN where they are not known.
+    signals, lifts
+        ``(m,)`` crossings and lifts that it passes, half of those at its ends.
+    vertices, shape_start
+        ``(k,)`` places in the references of the ways of all vertices, and ``(m + 1,)`` where each edge's begin.
+    """
+
+    ends: NDArray[np.int32]
+    way: NDArray[np.intp]
+    length_m: NDArray[np.float64]
+    ride_s: NDArray[np.float64]
+    signals: NDArray[np.float32]
+    lifts: NDArray[np.float64]
+    vertices: NDArray[np.intp]
+    shape_start: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Return the number of edges."""
+        return len(self.way)
+
+    def columns(self, ways: Ways) -> dict[str, Any]:
+        """Return what a network has of the edges, whatever they lead to."""
+        way = self.way
+        return {
+            "length_m": self.length_m,
+            "oneway": ways.oneway[way] != 0,
+            "kind": ways.kind[way],
+            "private": ways.private[way],
+            "off_ground": ways.off_ground[way],
+            "outline": ways.square[way] >= 0,
+            "across": ways.square[way] == ACROSS,
+            "signals": self.signals,
+        }
+
+    def carried(self, ways: Ways, edges: NDArray[np.int32]) -> Carried:
+        """Return the edges as ferries and lifts concern them, given their junctions."""
+        names = np.array(ways.kinds)[ways.kind[self.way]]
+        return Carried(kinds=names, edges=edges, length_m=self.length_m, ride_s=self.ride_s, lifts=self.lifts)
+
+
+def cut_ways(ways: Ways, marks: Marks, *, after: int = 0) -> Chains:
+    """Return ways without repeats cut into edges.
+
+    Parameters
+    ----------
+    ways
+        All ways of a source, or some that follow each other.
+    marks
+        What their nodes are; shared, too, where ways meet that are not among these.
+    after
+        How many references follow the last one before the next edge of the source begins: a sum of numbers is rounded
+        by how many there are, nothing included.
+    """
+    real = steps_of(ways)
+    first, last = _edges(real, (marks.shared | marks.blocked)[ways.refs])
+    way = np.searchsorted(ways.start, first, side="right") - 1
+    against = ways.oneway[way] < 0
+    swapped, straight = np.column_stack([last, first]), np.column_stack([first, last])
+    steps_m = np.append(_step_lengths(ways, real), np.zeros(after))
+    length_m = np.add.reduceat(steps_m, first) if len(first) else np.empty(0)
+    vertices, shape_start = _shapes(first, last, against)
+    return Chains(
+        ends=ways.refs[np.where(against[:, None], swapped, straight)],
+        way=way,
+        length_m=length_m,
+        ride_s=_rides(ways.ride_s[way], way, length_m),
+        signals=_signals(ways, marks.signals, first, last),
+        lifts=_passed(marks.lifts[ways.refs], first, last),
+        vertices=vertices,
+        shape_start=shape_start,
     )
 
 
@@ -284,14 +422,6 @@ def _signals(
     return count
 
 
-def _lifts(ways: Ways, ids: Sequence[int]) -> NDArray[np.bool_]:
-    """``(k,)`` whether a reference is a lift that no way stands for."""
-    lift = _rows_of(ways, ids)
-    as_way = np.array(ways.kinds)[ways.kind] == LIFT
-    lift[ways.refs[np.repeat(as_way, np.diff(ways.start))]] = False
-    return lift[ways.refs]
-
-
 def _passed(at: NDArray[np.bool_], first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return how many marked references every edge passes: those within it, and half of those at its ends."""
     passed = np.concatenate([[0], np.cumsum(at)])
@@ -306,7 +436,7 @@ def _rides(ride_s: NDArray[np.float32], way: NDArray[np.intp], length_m: NDArray
     return np.asarray(ride_s * share, dtype=np.float64)
 
 
-def _steps(ways: Ways) -> NDArray[np.bool_]:
+def steps_of(ways: Ways) -> NDArray[np.bool_]:
     """``(k - 1,)`` whether a reference and the next are of one way and both have a place."""
     located = ways.located[ways.refs]
     real: NDArray[np.bool_] = located[:-1] & located[1:]
@@ -348,7 +478,8 @@ def degrees(lonlat_e7: NDArray[np.int32]) -> NDArray[np.float64]:
     return lonlat
 
 
-def _project(ways: Ways, crs: CRS) -> NDArray[np.float64]:
+def projected(ways: Ways, crs: CRS) -> NDArray[np.float64]:
+    """Return ``(n, 2)`` metres of the nodes of ways; not finite where the source does not hold the node."""
     xy = np.empty(ways.lonlat_e7.shape)
     for low in range(0, len(xy), _CHUNK):
         rows = slice(low, low + _CHUNK)
@@ -369,5 +500,10 @@ def _step_lengths(ways: Ways, real: NDArray[np.bool_]) -> NDArray[np.float64]:
 def centred(ways: Ways) -> CRS:
     """Return a transverse Mercator centred on the ways."""
     known = ways.lonlat_e7[ways.located]
-    lon, lat = (known.min(axis=0) / E7 + known.max(axis=0) / E7) / 2
+    return centred_on(known.min(axis=0), known.max(axis=0))
+
+
+def centred_on(low_e7: NDArray[np.int32], high_e7: NDArray[np.int32]) -> CRS:
+    """Return a transverse Mercator centred on a box."""
+    lon, lat = (low_e7 / E7 + high_e7 / E7) / 2
     return local_crs(float(lon), float(lat))

@@ -142,18 +142,31 @@ def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
     """Return the position of each point of ``(n, 2)`` along a Hilbert curve of 65 536 steps a side."""
     if not len(xy):
         return np.empty(0, np.uint32)
-    low = [float(axis.min()) for axis in xy.T]
-    side = max(*(float(axis.max()) - least for axis, least in zip(xy.T, low, strict=True)), 1e-9)
-    x, y = (
-        np.minimum((axis - least) * (65_535.0 / side), 65_535.0).astype(np.uint32)
-        for axis, least in zip(xy.T, low, strict=True)
-    )
-    keyed = np.empty(len(x), np.uint64)
-    _find_hilbert_keys(x, y, keyed)
+    keyed = hilbert_keys(xy, xy.min(axis=0), xy.max(axis=0))
     keyed.sort()
     rank = np.empty(len(xy), np.uint32)
     rank[keyed & _LOW] = np.arange(len(xy), dtype=np.uint32)
     return rank
+
+
+def hilbert_keys(xy: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Return ``key << 32 | row`` of each of ``(n, 2)`` points along a Hilbert curve from one corner of a box.
+
+    Parameters
+    ----------
+    xy
+        The points, some or all of those in the box.
+    low, high
+        Its corners; the curve has 65 536 steps on the longer side.
+    """
+    side = max(*(high - low).tolist(), 1e-9)
+    x, y = (
+        np.minimum((axis - least) * (65_535.0 / side), 65_535.0).astype(np.uint32)
+        for axis, least in zip(xy.T, low.tolist(), strict=True)
+    )
+    keyed = np.empty(len(x), np.uint64)
+    _find_hilbert_keys(x, y, keyed)
+    return keyed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -49,6 +49,9 @@ class Loading:
         Tables in memory, by the name that stands in the settings as their path.
     network
         Streets in memory; None where they are read.
+    scratch
+        An empty folder where streets of any size are put by place, see `accessibility.sources.placed`; None where they
+        fit into memory. Nothing is read then that only maps and searches of all streets need.
     """
 
     settings: StudyFile
@@ -56,6 +59,7 @@ class Loading:
     cache: Path
     held: Mapping[str, HeldTable] = field(default_factory=dict)
     network: Network | None = None
+    scratch: Path | None = None
     _extracts: dict[Path, Extract] = field(default_factory=dict, repr=False)
 
     def file(self, path: Path) -> Path:
@@ -122,7 +126,7 @@ def _needs(load: Loading, path: Path) -> tuple[Need, ...]:
         if sites is not None and sites.osm is not None and not fetched and read_from(sites.path) == path:
             with suppress(InputError):  # of tags that are none their reader tells
                 found.append(place_need(sites.tags))
-    if load.streets == path:
+    if load.streets == path and load.scratch is None:
         found += [WATER, NAMES]
         if load.network is None:
             found.append(Need("streets", load.settings.walking.foot))

@@ -16,7 +16,7 @@ from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
-from accessibility.study.loading.streets import check_together, load_heights, load_network
+from accessibility.study.loading.streets import check_together, load_heights, load_network, place_streets
 from accessibility.study.saving import keep_findings
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
     from accessibility.demand import Demand
     from accessibility.sources.checks import Finding
+    from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
     from accessibility.study.loading.context import Bounds, Loading
     from accessibility.study.loading.people import People
 
 
 def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> dict[str, Any]:
-    """Return the fields of a study but for its path and settings.
+    """Return the fields of a study but for its path and settings; its streets by place where `load` has a scratch.
 
     Parameters
     ----------
@@ -51,8 +52,13 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     step("Settings and districts")
     inhabitants, of_places = place_people(load, area, people)
     step("Streets")
-    network, of_network = load_network(load, bounds)
-    network, of_heights = load_heights(load, network)
+    network: Network | PlacedStreets
+    of_heights: list[Finding] = []
+    if load.scratch is not None:
+        network, of_network = place_streets(load, bounds, load.scratch)
+    else:
+        network, of_network = load_network(load, bounds)
+        network, of_heights = load_heights(load, network)
     of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
@@ -89,7 +95,11 @@ def _refuse_walkers(demand: Demand, groups: Iterable[str], source: str) -> None:
 
 
 def suspect_people(
-    load: Loading, people: People, network: Network, area: gpd.GeoDataFrame | None, bounds: Bounds | None
+    load: Loading,
+    people: People,
+    network: Network | PlacedStreets,
+    area: gpd.GeoDataFrame | None,
+    bounds: Bounds | None,
 ) -> list[Finding]:
     """Return a finding where the rows of a table fit districts and streets clearly better if read otherwise.
 

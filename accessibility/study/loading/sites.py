@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from numpy.typing import NDArray
 
+    from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
     from accessibility.study.schema import AreaInput, SitesInput
 
@@ -32,7 +33,7 @@ _KIND = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 
 
 def load_sites(
-    load: Loading, bounds: Bounds | None, network: Network, area: gpd.GeoDataFrame | None = None
+    load: Loading, bounds: Bounds | None, network: Network | PlacedStreets, area: gpd.GeoDataFrame | None = None
 ) -> tuple[Sites, list[Finding]]:
     """Return outlets, banks and candidates within `bounds`, in the coordinate system of the network."""
     findings: list[Finding] = []

@@ -14,10 +14,12 @@ from accessibility.geo.projection import WGS84, transform
 from accessibility.sources import lines
 from accessibility.sources.cache import cached_network
 from accessibility.sources.checks import Finding
+from accessibility.sources.connected import Enclosed, enclose_placed
 from accessibility.sources.fetched.keeping import keep_streets
 from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
+from accessibility.sources.placed import PlacedStreets, junctions_of, parts_of
 from accessibility.sources.raster.heights import sample_heights
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
@@ -55,22 +57,50 @@ def load_network(load: Loading, bounds: Bounds | None) -> tuple[Network, list[Fi
     if given is not None and (given.provenance is None or given.pieces is not None):
         return given, []
     network, findings = _read(load, bounds)
-    if network.closed.any():
-        message = (
-            f"{int(network.closed.sum()):,} edges, {network.length_m[network.closed].sum() / 1_000:,.1f} km, lie in "
-            f"tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: not walked"
-        )
-        found = Finding(code="long-tunnels", source=load.streets.name, message=message, count=int(network.closed.sum()))
-        findings = [*findings, found]
     network, enclosed = enclose_lanes(network)
-    if enclosed.any():
-        message = (
-            f"{int(enclosed.sum()):,} edges, {network.length_m[enclosed].sum() / 1_000:,.1f} km, are public by their "
-            "tags, but only private ways lead to them: taken as private"
+    some = (network.closed, enclosed)
+    closed, alone = ((int(edges.sum()), float(network.length_m[edges].sum())) for edges in some)
+    return network, findings + _of_edges(load, Enclosed(closed=closed, enclosed=alone))
+
+
+def place_streets(load: Loading, bounds: Bounds | None, folder: Path) -> tuple[PlacedStreets, list[Finding]]:
+    """Return what `load_network` returns, of an extract of any size, by place in an empty folder."""
+    extract, settings = load.extract(load.streets), load.settings
+    foot, crs = settings.walking.foot, settings.inputs.network.crs
+    streets, findings = osm.place_network(extract, folder, foot=foot, bounds=bounds, crs=crs)
+    return streets, findings + _of_edges(load, enclose_placed(streets))
+
+
+def can_place(load: Loading) -> bool:
+    """Return whether `place_streets` reads the streets of a study: those of an extract, as they are."""
+    table = load.settings.inputs.network
+    plain = table.path is not None and not (table.saved or table.noded or table.layer is not None)
+    in_file = plain and load.network is None and is_osm(load.streets)
+    return in_file and load.settings.inputs.elevation is None
+
+
+def _of_edges(load: Loading, told: Enclosed) -> list[Finding]:
+    """Return what is found on tunnels and compounds."""
+    said = {
+        "long-tunnels": (
+            told.closed,
+            f"lie in tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: not walked",
+        ),
+        "enclosed-lanes": (
+            told.enclosed,
+            "are public by their tags, but only private ways lead to them: taken as private",
+        ),
+    }
+    return [
+        Finding(
+            code=code,
+            source=load.streets.name,
+            message=f"{count:,} edges, {metres / 1_000:,.1f} km, {text}",
+            count=count,
         )
-        found = Finding(code="enclosed-lanes", source=load.streets.name, message=message, count=int(enclosed.sum()))
-        findings = [*findings, found]
-    return network, findings
+        for code, ((count, metres), text) in said.items()
+        if count
+    ]
 
 
 def _saved(load: Loading) -> Network:
@@ -177,7 +207,9 @@ def load_names(inputs: Mapping[str, Path], extract: osm.Extract | None = None) -
     return osm.read_names(extract or path) if path is not None and is_osm(path) else names_frame([], [])
 
 
-def check_together(load: Loading, network: Network, demand: Demand, area: gpd.GeoDataFrame | None) -> list[Finding]:
+def check_together(
+    load: Loading, network: Network | PlacedStreets, demand: Demand, area: gpd.GeoDataFrame | None
+) -> list[Finding]:
     """Return what the inputs say of each other: streets that miss people, districts without a street.
 
     Raises
@@ -187,8 +219,12 @@ def check_together(load: Loading, network: Network, demand: Demand, area: gpd.Ge
     """
     name = load.streets.name
     findings = []
-    reach = shapely.buffer(shapely.convex_hull(shapely.linestrings(network.node_xy)), _OUTSIDE_NETWORK_M)
-    (west, south), (east, north) = network.node_xy.min(axis=0), network.node_xy.max(axis=0)
+    shapes = None if area is None else area.to_crs(network.crs).geometry
+    without = [] if shapes is None else _without_street(shapes, network)
+    hulls: list[Any] = [shapely.convex_hull(shapely.multipoints(xy)) for xy in junctions_of(network)]
+    hull = shapely.convex_hull(shapely.GeometryCollection(hulls))
+    reach = shapely.buffer(hull, _OUTSIDE_NETWORK_M)
+    west, south, east, north = shapely.bounds(hull)
     placed = finite_rows(demand.xy)
     outside, (x, y) = placed.copy(), demand.xy.T
     if shapely.contains_properly(reach, shapely.box(west, south, east, north)):  # whoever stands in it is told sooner
@@ -201,23 +237,25 @@ def check_together(load: Loading, network: Network, demand: Demand, area: gpd.Ge
         raise InputError(msg)
     if people > 0:
         findings.append(Finding(code="network-misses-people", source=name, message=text, people=people))
-    if area is not None:
-        shapes = area.to_crs(network.crs)
-        without = _without_street(shapes.geometry, network)
-        if without:
-            message = f"{len(without)} districts have no street: {', '.join(without[:5])}"
-            findings.append(Finding(code="district-without-street", source=name, message=message, count=len(without)))
+    if without:
+        message = f"{len(without)} districts have no street: {', '.join(without[:5])}"
+        findings.append(Finding(code="district-without-street", source=name, message=message, count=len(without)))
     return findings
 
 
-def _without_street(shapes: gpd.GeoSeries, network: Network) -> list[str]:
+def _without_street(shapes: gpd.GeoSeries, network: Network | PlacedStreets) -> list[str]:
     """Return the names of the districts that no street touches; most have a junction, which is seen sooner."""
-    some = network.node_xy[:: max(1, len(network.node_xy) // _SOME_JUNCTIONS)]
     polygons = shapes.to_numpy()
-    seen = np.unique(shapely.STRtree(polygons).query(shapely.points(some), predicate="intersects")[1])
-    doubtful = np.setdiff1d(np.arange(len(polygons)), seen)
+    doubtful = np.arange(len(polygons))
+    for xy in junctions_of(network):
+        some: Any = shapely.points(xy[:: max(1, len(xy) // _SOME_JUNCTIONS)])
+        seen = np.unique(shapely.STRtree(some).query(polygons[doubtful], predicate="intersects")[0])
+        doubtful = np.delete(doubtful, seen)
     if not doubtful.size:
         return []
-    tree = shapely.STRtree(network.lines())
-    without = [row for row in doubtful if not tree.query(polygons[row], predicate="intersects").size]
-    return [str(name) for name in shapes.index[without]]
+    for part in parts_of(network, shapely.total_bounds(polygons[doubtful])):
+        tree = shapely.STRtree(part.lines())
+        doubtful = np.array(
+            [row for row in doubtful if not tree.query(polygons[row], predicate="intersects").size], int
+        )
+    return [str(name) for name in shapes.index[doubtful]]

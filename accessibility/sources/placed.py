@@ -1,0 +1,288 @@
+"""Streets of any size on the disk, along a curve, of which some square kilometres at a time are a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from accessibility.geo.arrays import spans
+from accessibility.sources.heaps import HELD, Blocks, Heaps, cuts_of, some_of
+from accessibility.streets.compounds import joined_nodes, sealed_edges
+from accessibility.streets.network import PER_EDGE, Network, Origin
+from accessibility.streets.search.packing import hilbert_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from pyproj import CRS
+
+EDGE = [
+    *(("edge", "<i8"), ("key", "<u4"), ("vertices", "<i4"), ("length_m", "<f8"), ("box", "<f8", 4)),
+    *(("ends", "<i4", 2), ("degree", "<u4", 2)),
+    *((name, np.dtype(kind).str) for name, kind in PER_EDGE.items()),
+    ("slope_factor", "<f4", 2),
+    *(("main", "?"), ("sealed", "?"), ("leads", "?", 2)),
+]
+"""What is kept of an edge: its number in the network, its place on the curve, how many vertices, its box, its two
+junctions and how many ends of edges meet there; and what a network has of it."""
+_COLUMNS = np.dtype(EDGE).names or ()
+VERTEX = [("xy", "<f8", 2), ("along_m", "<f8")]
+"""What is kept of a vertex: its place, and how many metres of drawn lines come before it in the whole network."""
+
+
+class Stretch(NamedTuple):
+    """The streets of a heap as a graph.
+
+    Parameters
+    ----------
+    rows
+        Its edges.
+    ids
+        Numbers of its junctions, rising.
+    ends
+        ``(m, 2)`` rows of the junctions of each edge.
+    border
+        Whether edges of other heaps meet there, too.
+    """
+
+    rows: NDArray[Any]
+    ids: NDArray[np.int32]
+    ends: NDArray[np.int32]
+    border: NDArray[np.bool_]
+
+    def joined(self, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return the lowest junction that each hangs together with along some of the edges here."""
+        found: NDArray[np.int32] = self.ids[joined_nodes(self.ends, kept, len(self.ids))]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlacedStreets:
+    """Streets in heaps along a Hilbert curve, each edge in one of them.
+
+    Parameters
+    ----------
+    edges, vertices
+        The edges of each heap, in order along the curve, and their vertices in the same order.
+    graphs
+        Of each heap what `Stretch` has beside its edges.
+    boxes
+        ``(h, 4)`` west, south, east, north of the edges of each heap; there is at least one.
+    kinds
+        Names of the types of street.
+    crs
+        The coordinate system of everything.
+    """
+
+    edges: Heaps
+    vertices: Heaps
+    graphs: Blocks
+    boxes: NDArray[np.float64]
+    kinds: tuple[str, ...]
+    crs: CRS
+
+    def rows(self) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the edges of each heap, in columns as `EDGE` names them."""
+        for heap in range(len(self.boxes)):
+            yield heap, self.edges.take(heap, keep=True)
+
+    def stretches(self) -> Iterator[tuple[int, Stretch]]:
+        """Yield the number of each heap, and its graph."""
+        for heap, rows in self.rows():
+            yield heap, Stretch(rows=rows, **self.graphs.take(heap))
+
+    def circles(self, *, public: bool) -> NDArray[np.float64]:
+        """Return ``(c, 3)`` circles around some edges of main components that points may snap to, some of each heap.
+
+        Parameters
+        ----------
+        public
+            Whether private edges are left out.
+        """
+        found = [np.empty((0, 4))]
+        for _, rows in self.rows():
+            kept = rows["main"] & ~(rows["off_ground"] | rows["outline"] | (rows["private"] & public))
+            found.append(some_of(rows["box"][kept]))
+        low, high = np.hsplit(np.concatenate(found), 2)
+        return np.column_stack([(low + high) / 2, np.hypot(*(high - low).T) / 2])
+
+    def part(self, heap: int) -> tuple[Network, NDArray[np.int64]]:
+        """Return the streets of a heap, edges and junctions by rising number, and the numbers of the edges."""
+        rows, drawn = self.edges.take(heap, keep=True), self.vertices.take(heap, keep=True)
+        order = np.argsort(rows["edge"])
+        begin, many = np.cumsum(rows["vertices"]) - rows["vertices"], rows["vertices"][order]
+        drawn, rows = drawn[spans(begin[order], many)], rows[order]
+        start = np.concatenate([np.zeros(1, np.int64), np.cumsum(many)])
+        ids, first, ends = np.unique(rows["ends"], return_index=True, return_inverse=True)
+        told: dict[str, Any] = {name: rows[name] for name in ("length_m", "slope_factor", *PER_EDGE)}
+        network = Network(
+            **told,
+            node_xy=drawn["xy"][np.column_stack([start[:-1], start[1:] - 1]).ravel()[first]],
+            edges=ends.reshape(-1, 2).astype(np.int32),
+            kinds=self.kinds,
+            shape_xy=drawn["xy"],
+            shape_start=start,
+            node_ids=ids,
+            origin=Origin(main=rows["main"], sealed=rows["sealed"], along_m=drawn["along_m"]),
+            crs=self.crs,
+        )
+        return network, rows["edge"]
+
+
+@dataclass(kw_only=True)
+class EdgeCurve:
+    """A curve through edges: where it begins and ends, and where some of them lie on it, as their boxes are met.
+
+    Parameters
+    ----------
+    low, high
+        The box of the middles of all boxes.
+    samples
+        Some of the middles.
+    count
+        Edges.
+    """
+
+    low: NDArray[np.float64] = field(default_factory=lambda: np.full(2, np.inf))
+    high: NDArray[np.float64] = field(default_factory=lambda: np.full(2, -np.inf))
+    samples: list[NDArray[np.float64]] = field(default_factory=list)
+    count: int = 0
+
+    def meet(self, box: NDArray[np.float64]) -> None:
+        """Take ``(m, 4)`` boxes into account; there is at least one."""
+        middle = _middle(box)
+        self.low, self.high = np.minimum(self.low, middle.min(axis=0)), np.maximum(self.high, middle.max(axis=0))
+        self.samples.append(some_of(middle))
+        self.count += len(box)
+
+    def keys(self, middle: NDArray[np.float64]) -> NDArray[np.uint64]:
+        """Return the places of middles along the curve."""
+        return hilbert_keys(middle, self.low, self.high) >> np.uint64(32)
+
+
+def _middle(box: NDArray[np.float64]) -> NDArray[np.float64]:
+    middle: NDArray[np.float64] = (box[:, :2] + box[:, 2:]) / 2
+    return middle
+
+
+def boxes_of(xy: NDArray[np.float64], start: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return west, south, east, north of lines whose vertices begin at `start`."""
+    return np.column_stack([np.minimum.reduceat(xy, start), np.maximum.reduceat(xy, start)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dealer:
+    """Puts edges into heaps along a curve as they come, by rising number.
+
+    Parameters
+    ----------
+    curve
+        Where they lie.
+    folder
+        Where the heaps are made.
+    held
+        Edges of a heap, about.
+    """
+
+    curve: EdgeCurve
+    folder: Path
+    held: int
+
+    def place(self, blocks: Iterable[Mapping[str, Any]], kinds: tuple[str, ...], crs: CRS) -> PlacedStreets:
+        """Return the edges of blocks by place.
+
+        Parameters
+        ----------
+        blocks
+            Columns of edges by the names of `EDGE`, zero where they are missing, and ``xy`` of their vertices.
+        kinds, crs
+            As those of a network.
+        """
+        curve = self.curve
+        cuts = cuts_of([curve.keys(middle) for middle in curve.samples], curve.count, self.held)
+        edges, vertices = Heaps(self.folder / "streets", EDGE), Heaps(self.folder / "vertices", VERTEX)
+        edge, along, last = 0, 0.0, np.empty((0, 2))
+        for block in blocks:
+            many, xy = block["vertices"], block["xy"]
+            steps = np.hypot(*np.diff(np.concatenate([last, xy]), axis=0).T)
+            along_m = np.cumsum(np.concatenate([[along], steps]))[-len(xy) :]
+            along, last = float(along_m[-1]), xy[-1:]
+            key = curve.keys(_middle(block["box"]))
+            heap = np.searchsorted(cuts, key, side="right")
+            told = {name: block.get(name, 0) for name in _COLUMNS}
+            edges.add(heap, **told | {"edge": edge + np.arange(len(many)), "key": key})
+            vertices.add(np.repeat(heap, many), xy=xy, along_m=along_m)
+            edge += len(many)
+        graphs = Blocks(self.folder / "graphs")
+        boxes = [_order(edges, vertices, graphs, heap) for heap in range(len(cuts) + 1)] if edge else []
+        found: dict[str, Any] = {"boxes": np.array(boxes).reshape(-1, 4), "kinds": kinds, "crs": crs}
+        return PlacedStreets(edges=edges, vertices=vertices, graphs=graphs, **found)
+
+
+def _order(edges: Heaps, vertices: Heaps, graphs: Blocks, heap: int) -> NDArray[np.float64]:
+    """Put a heap in order along the curve; return its box."""
+    rows, drawn = edges.take(heap), vertices.take(heap)
+    order = np.lexsort((rows["edge"], rows["key"]))
+    begin = np.cumsum(rows["vertices"]) - rows["vertices"]
+    vertices.put(heap, drawn[spans(begin[order], rows["vertices"][order])])
+    rows = rows[order]
+    edges.put(heap, rows)
+    ids, first, ends = np.unique(rows["ends"], return_index=True, return_inverse=True)
+    ends = ends.reshape(-1, 2).astype(np.int32)
+    border = np.bincount(ends.ravel()) < rows["degree"].ravel()[first]
+    graphs.put(heap, ids=ids, ends=ends, border=border)
+    box = rows["box"]
+    return np.concatenate([box[:, :2].min(axis=0), box[:, 2:].max(axis=0)])
+
+
+def place_whole(network: Network, folder: Path, held: int = HELD) -> PlacedStreets:
+    """Return the streets of a network in memory by place, with what components they are part of.
+
+    Parameters
+    ----------
+    network
+        The streets.
+    folder
+        An empty folder for them.
+    held
+        Edges of a heap, about.
+    """
+    curve, degree = EdgeCurve(), np.bincount(network.edges.ravel(), minlength=len(network.node_xy))
+    told = {name: getattr(network, name) for name in ("length_m", "slope_factor", *PER_EDGE)}
+    told |= {"main": network.main_edges, "sealed": sealed_edges(network)}
+    parts = [slice(at, at + held) for at in range(0, len(network.edges), held)]
+
+    def block(rows: slice) -> dict[str, Any]:
+        start = network.shape_start[rows.start : rows.stop + 1]
+        xy = network.shape_xy[start[0] : start[-1]]
+        ends = network.edges[rows]
+        of_edges = {"vertices": np.diff(start), "box": boxes_of(xy, start[:-1] - start[0]), "xy": xy}
+        return {name: values[rows] for name, values in told.items()} | of_edges | {"ends": ends, "degree": degree[ends]}
+
+    for rows in parts:
+        curve.meet(block(rows)["box"])
+    return Dealer(curve=curve, folder=folder, held=held).place(map(block, parts), network.kinds, network.crs)
+
+
+def parts_of(streets: Network | PlacedStreets, box: NDArray[np.float64]) -> Iterator[Network]:
+    """Yield streets as networks: those in memory as they are, those on the disk a heap at a time that meets a box."""
+    if isinstance(streets, PlacedStreets):
+        meets = (streets.boxes[:, :2] <= box[2:]).all(axis=1) & (streets.boxes[:, 2:] >= box[:2]).all(axis=1)
+        yield from (streets.part(heap)[0] for heap in np.flatnonzero(meets).tolist())
+    else:
+        yield streets
+
+
+def junctions_of(streets: Network | PlacedStreets) -> Iterator[NDArray[np.float64]]:
+    """Yield ``(n, 2)`` places of junctions, a heap at a time where streets lie on the disk."""
+    if not isinstance(streets, PlacedStreets):
+        yield streets.node_xy
+        return
+    for heap, rows in streets.rows():
+        last = np.cumsum(rows["vertices"]) - 1
+        xy = streets.vertices.take(heap, keep=True)["xy"]
+        yield np.concatenate([xy[last - rows["vertices"] + 1], xy[last]])
