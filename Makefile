@@ -7,7 +7,7 @@ RUN := $(VENV)/$(BIN)
 READY := $(VENV)/.ready
 COMPILED := $(VENV)/.compiled
 
-.PHONY: demo test tests lint style types test-matrix docs benchmark campaign audit peers worlds sample lock clean
+.PHONY: demo test tests lint style types test-matrix docs benchmark benchmark-report campaign audit peers worlds sample lock clean
 .DEFAULT_GOAL := demo
 
 demo: $(READY)
@@ -61,6 +61,10 @@ docs: $(READY)
 # Ratios against peers in one run; minutes long.
 benchmark: $(READY)
 	$(RUN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only -s
+
+# The same, and its table in the README.
+benchmark-report: $(READY)
+	BENCHMARK_REPORT=README.md $(RUN)/python -m pytest tests/benchmarks -o python_files='bench_*.py' --benchmark-enable --benchmark-only -s
 
 # Broken inputs, faults, hostile texts and odd circumstances by the thousand, then plans against every plan there is;
 # before a release, about two hours.
