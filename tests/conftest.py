@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from browsing import Opened
     from fakeservers import FakeArchive, FakeServer
 
+    from accessibility import Study
     from accessibility.cli.factfinding import Measured
 
 # The same examples in every run of CI, others in every run at a desk; where a test does not say how many, 25.
@@ -102,11 +103,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_measured(sample: Path, cache: Path) -> Measured:
+def sample_study(sample: Path, cache: Path) -> Study:
+    """Return the sample county, read once for all tests that change nothing of it: no method of a study does."""
+    from accessibility import read_study  # noqa: PLC0415 -- rasters only for the tests that read a county
+
+    return read_study(sample, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def sample_measured(sample_study: Study) -> Measured:
     """Return the sample county measured for its report, with a plan and a frontier."""
     import reportworlds  # noqa: PLC0415
 
-    return reportworlds.measure_sample(sample, cache)
+    return reportworlds.measure_sample(sample_study)
 
 
 # A street of 2 km to the east of (108.2, 30.5), a junction every 500 m; all figures below are done by hand.

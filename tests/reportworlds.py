@@ -12,13 +12,10 @@ import numpy as np
 import pandas as pd
 from mapworlds import NAMES
 
-from accessibility import read_study
 from accessibility.cli.factfinding import Measured, find_facts, find_pictures, measure_study
 from accessibility.siting.plan import SitingPlan
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from accessibility import Study
     from accessibility.present.report.facts import Facts
     from accessibility.present.report.illustrations import Pictures
@@ -103,9 +100,8 @@ def sample_plan(study: Study) -> SitingPlan:
     return plan_of(study, ["B017", "B006"], gains, status="feasible", bound=now.covered_people + sum(gains) + 500.0)
 
 
-def measure_sample(path: Path, cache: Path) -> Measured:
+def measure_sample(study: Study) -> Measured:
     """Return the sample county measured, with a plan and what three budgets buy."""
-    study = read_study(path, cache=cache)
     plan = sample_plan(study)
     before = plan.covered_before
     frontier = pd.DataFrame(

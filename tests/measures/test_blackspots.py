@@ -15,15 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from accessibility import Coverage, Demand, InputError, Network, Sites, measure_coverage, read_study
+from accessibility import Coverage, Demand, InputError, Network, Sites, measure_coverage
 from accessibility.geo.datums import to_wgs84
 from accessibility.geo.projection import WGS84, distances, transform
 from accessibility.measures.blackspots import ACTIONS, BLACKSPOT_COLUMNS, Blackspots, find_blackspots
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
+
+    from accessibility import Study
 
 NAN = float("nan")
 
@@ -265,8 +265,8 @@ def test_points_belong_together_along_chains_of_short_links(seed: int, n: int, l
     assert held >= n
 
 
-def test_the_sample_county_cell_by_cell(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_the_sample_county_cell_by_cell(sample_study: Study) -> None:
+    study = sample_study
     now = study.coverage()
     spots = find_blackspots(now, study.network, study.district)
     place = np.array([[int(part) for part in re.findall(r"\d+", str(i))] for i in now.demand.ids])

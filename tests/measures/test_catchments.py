@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,12 +11,9 @@ from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accessibility import Demand, InputError, Network, Sites, Standard, Walker, measure_coverage, read_study
+from accessibility import Demand, InputError, Network, Sites, Standard, Study, Walker, measure_coverage
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.standards import Rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 STANDARDS = (
     Standard(),
@@ -59,8 +55,8 @@ def test_the_union_of_open_catchments_is_who_is_covered(
     assert covered.tolist() == measure_coverage(network, people, sites, standard).covered.tolist()
 
 
-def test_the_samples_catchments_cover_whom_the_sample_covers(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_the_samples_catchments_cover_whom_the_sample_covers(sample_study: Study) -> None:
+    study = sample_study
     found = trace_catchments(study.network, study.demand, study.sites, study.standard, study.walker, study.snapped)
     covered = np.zeros(len(study.demand), np.bool_)
     for row in np.flatnonzero(study.sites.open):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,12 +10,9 @@ import shapely
 import worlds
 from pyproj import CRS, Geod
 
-from accessibility import InputError, Sites, Standard, measure_coverage, read_study
+from accessibility import InputError, Sites, Standard, Study, measure_coverage
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.explanation import explain_place
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 GEOD = Geod(ellps="WGS84")
 
@@ -87,8 +83,8 @@ def test_without_a_way_or_a_street() -> None:
         explain_place(now, islands, 30.0, 111.0)
 
 
-def test_the_samples_places_are_explained_as_its_coverage_says(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_the_samples_places_are_explained_as_its_coverage_says(sample_study: Study) -> None:
+    study = sample_study
     now = study.coverage()
     lonlat = transform(study.demand.xy, study.demand.crs, WGS84)
     for row in np.random.default_rng(0).choice(len(study.demand), 12, replace=False):

@@ -26,7 +26,6 @@ from accessibility import (
     UnknownSiteError,
     Walker,
     measure_coverage,
-    read_study,
 )
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.contours import interpolate
@@ -35,8 +34,6 @@ from accessibility.standards import SETTINGS
 from accessibility.streets.snapping import Positions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import geopandas as gpd
     from numpy.typing import NDArray
 
@@ -427,8 +424,8 @@ def coordinates(points: NDArray[np.object_]) -> NDArray[np.float64]:
     return np.asarray(shapely.get_coordinates(points))
 
 
-def test_the_sample_county_street_by_street(sample: Path, cache: Path) -> None:
-    assert_agreement(read_study(sample, cache=cache))
+def test_the_sample_county_street_by_street(sample_study: Study) -> None:
+    assert_agreement(sample_study)
 
 
 def test_between_the_nodes_of_a_lattice_lies_what_a_cubic_says() -> None:

@@ -12,13 +12,15 @@ import rasterio
 import shapely
 import worlds
 
-from accessibility import Coverage, InputError, OutputError, Walker, measure_coverage, read_study
+from accessibility import Coverage, InputError, OutputError, Walker, measure_coverage
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import MAX_CELLS, Surface, measure_surface
 from accessibility.sources.raster.surfaces import write_surface
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from accessibility import Study
 
 NETWORK = worlds.line(2_000, 2)
 
@@ -112,8 +114,8 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         write_surface(surface, tmp_path / "file" / "minutes.tif")
 
 
-def test_where_people_of_the_sample_live_the_surface_says_their_minutes(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_where_people_of_the_sample_live_the_surface_says_their_minutes(sample_study: Study) -> None:
+    study = sample_study
     coverage = study.coverage()
     surface = measure_surface(coverage, study.network, study.districts)
     xy = transform(coverage.demand.xy, coverage.demand.crs, surface.crs)

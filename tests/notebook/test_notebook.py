@@ -39,8 +39,8 @@ FIGURES = ("walk_s", "metres", "radius_m", "covered", "covered_radius", "unreach
 
 
 @pytest.fixture(scope="module")
-def study(sample: Path, cache: Path) -> Study:
-    return read_study(sample, cache=cache)
+def study(sample_study: Study) -> Study:
+    return sample_study
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,7 @@ from accessibility.streets.snapping import NOWHERE, Snapped
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility import Study
     from accessibility.quality import Quality
 
 METRE_NORTH = 1 / 110_860.0  # degrees of latitude at 30.5 degrees north
@@ -282,8 +283,8 @@ def test_street_density_where_people_live() -> None:
     assert figures.over_100_m_share == pytest.approx(3 / 9.5)
 
 
-def test_the_sample_county_adds_up(sample: Path, cache: Path) -> None:
-    study = acc.read_study(sample, cache=cache)
+def test_the_sample_county_adds_up(sample_study: Study) -> None:
+    study = sample_study
     quality = measure_quality(study)
     now = quality.coverage
     table: Any = quality.table.set_index("code")

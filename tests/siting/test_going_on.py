@@ -19,8 +19,8 @@ COSTS = [[100, 900, 2_000, np.inf], [950, 200, 300, np.inf], [100, 200, 5_000, n
 
 
 @pytest.fixture(scope="module")
-def study(sample: Path, cache: Path) -> Study:
-    return read_study(sample, cache=cache)
+def study(sample_study: Study) -> Study:
+    return sample_study
 
 
 def problem(**given: Any) -> Problem:

@@ -17,6 +17,8 @@ from accessibility.sources.osm.extracts import read_water
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility import Study
+
 GEOD = Geod(ellps="WGS84")
 WATER = {"natural": "water"}
 SIDE = 0.001
@@ -105,8 +107,8 @@ def test_gdal_reads_the_same_water(liechtenstein: Path) -> None:
     assert areas[0] == pytest.approx(areas[1], rel=1e-6)
 
 
-def test_no_site_stands_in_the_river(sample: Path, cache: Path) -> None:
-    study = acc.read_study(sample, cache=cache)
+def test_no_site_stands_in_the_river(sample_study: Study) -> None:
+    study = sample_study
     river = study.water
     assert study.districts is not None
     assert len(river) == 1

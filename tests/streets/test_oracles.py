@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 from shapely import Point, STRtree
 from shapely.ops import nearest_points
 
-from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage, read_study
+from accessibility import Demand, Network, Scenario, Sites, Walker, measure_coverage
 from accessibility.sources.osm.extracts import read_network
 from accessibility.streets import search
 from accessibility.streets.foot import FootAccess
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility import Study
     from accessibility.streets.search.impedance import Impedance
 
 PEOPLE, OUTLETS = 400, 25
@@ -187,9 +188,9 @@ def test_every_junction_of_liechtenstein_equals_scipy(liechtenstein: Path) -> No
     assert_equal_to_scipy(network, network.impedance())
 
 
-def test_the_headline_of_the_sample_county_is_that_of_networkx(sample: Path, cache: Path) -> None:
+def test_the_headline_of_the_sample_county_is_that_of_networkx(sample_study: Study) -> None:
     """Judge every home of the county again, by Dijkstra from every counter that counts; on the flat."""
-    study = read_study(sample, cache=cache)
+    study = sample_study
     now = study.coverage(walker=Walker(slope=False))
     counting = np.flatnonzero(study.sites.open).tolist()
     places: dict[Any, NDArray[np.float64]] = {("person", i): xy for i, xy in enumerate(study.demand.xy)}
@@ -200,9 +201,9 @@ def test_the_headline_of_the_sample_county_is_that_of_networkx(sample: Path, cac
     assert now.covered_people == study.demand.population[covered].sum()
 
 
-def test_the_proposal_for_the_sample_county_is_that_of_another_solver(sample: Path, cache: Path) -> None:
+def test_the_proposal_for_the_sample_county_is_that_of_another_solver(sample_study: Study) -> None:
     """Open each candidate alone, measure who is covered, and let scipy choose among them for a cost of 12."""
-    study = read_study(sample, cache=cache)
+    study = sample_study
     now, sites, people = study.coverage(), study.sites, study.demand.population
     rows = [
         row for row, kind in enumerate(sites.kind) if kind != "outlet" and not (sites.open[row] or sites.closed[row])

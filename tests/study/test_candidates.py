@@ -11,17 +11,15 @@ import pytest
 import shapely
 from worlds import CRS, ORIGIN, line, network, outlets, people, two_islands
 
-from accessibility import Sites, Standard, Walker, measure_coverage, read_study
+from accessibility import Sites, Standard, Walker, measure_coverage
 from accessibility.errors import InputError
 from accessibility.streets.snapping import snap_points
 from accessibility.study.candidates import propose_candidates
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
-    from accessibility import Demand, Network
+    from accessibility import Demand, Network, Study
     from accessibility.measures.coverage import Coverage
 
 
@@ -201,8 +199,8 @@ def test_an_area_without_a_coordinate_system_is_refused() -> None:
         propose_candidates(line(), today, area=gpd.GeoSeries([shapely.box(0, 0, 1, 1)]))
 
 
-def test_the_sample_county_gets_a_hundred_or_two(sample: Path) -> None:
-    study = read_study(sample)
+def test_the_sample_county_gets_a_hundred_or_two(sample_study: Study) -> None:
+    study = sample_study
     today = study.coverage()
     assert study.districts is not None
     found = propose_candidates(study.network, today, area=study.districts)

@@ -86,8 +86,8 @@ def test_slower_walkers_cover_less(demo: Path) -> None:
     assert shares[1] == manifest["totals"]["covered_share"]
 
 
-def test_an_analyst_asks_the_study(sample: Path, cache: Path) -> None:
-    study = acc.read_study(sample, cache=cache)
+def test_an_analyst_asks_the_study(sample_study: Study) -> None:
+    study = sample_study
     now = study.coverage()
     assert repr(study).startswith("<Study 'Sample county'")
     assert study.sites.open.sum() == 33

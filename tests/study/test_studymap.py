@@ -114,9 +114,9 @@ def in_browser(test: Callable[..., None]) -> Callable[..., None]:
 
 @in_browser
 def test_the_sample_county_switched_and_run_again(
-    show: Callable[..., Opened], sample: Path, cache: Path, tmp_path: Path
+    show: Callable[..., Opened], sample_study: Study, tmp_path: Path
 ) -> None:
-    study: Study = acc.read_study(sample, cache=cache)
+    study = sample_study
     opened = show(study.map(lang="both"))
     opened.page.wait_for_selector("ul.sites li", state="attached")
     opened.page.locator("[data-tab=living]").click()

@@ -35,6 +35,8 @@ from accessibility.tiles.pairing import NationalPlan, propose_over_tiles
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from accessibility import Study
+
 
 def over_tiles(study: acc.Study, folder: Path, rows: int, *questions: Question) -> list[SitingCase | NationalPlan]:
     """Return what is proposed over tiles of so many people, for each question."""
@@ -157,12 +159,12 @@ def test_a_budget_over_parts_is_spent_as_over_the_whole(
 
 
 def test_the_sample_county_is_proposed_the_same_and_verified(
-    sample: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sample: Path, sample_study: Study, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tiling, "measure_tiles", here)
     question, given = Question(budget=12, floor=0.5), Options(cache=cache, date="2026-11-29")
     told = run_tiles(sample, tmp_path / "out", given, Tiling(workers=Workers(), rows=2_000), Silence(), question)
-    whole = acc.read_study(sample, cache=cache).siting_case(question)
+    whole = sample_study.siting_case(question)
     assert told.manifest["siting"] == whole.record()
     assert {"sites.csv", "proof.json"} < set(told.manifest["files"])
     assert run_verify(tmp_path / "out", given, Silence()).equal

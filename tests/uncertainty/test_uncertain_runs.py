@@ -368,9 +368,9 @@ def test_the_precision_that_a_geocoder_gave_is_used_where_the_study_says_nothing
     [((), "truly be\n{low} to {high}"), pytest.param(("speed",), "has {low} to {high}", marks=pytest.mark.many)],
 )
 def test_the_readme_has_the_bar_that_the_program_finds(
-    sample: Path, cache: Path, without: tuple[str, ...], said: str
+    sample: Path, sample_study: Study, without: tuple[str, ...], said: str
 ) -> None:
-    study = read_study(sample, cache=cache)
+    study = sample_study
     words = (sample.parents[2] / "README.md").read_text(encoding="utf-8")
     now, plain = study.coverage(), study.settings.uncertainty
     errors = replace(plain.errors, without=without)

@@ -32,8 +32,8 @@ RULES = [Standard(), *(Standard(urban=rule, town=rule, rural=rule) for rule in N
 
 
 @pytest.fixture(scope="module")
-def county(sample: Path, cache: Path) -> Study:
-    return read_study(sample, cache=cache)
+def county(sample_study: Study) -> Study:
+    return sample_study
 
 
 def held(study: Study, ranked: pd.DataFrame) -> None:

@@ -260,8 +260,8 @@ def _box(study: Study) -> Any:
     return (*lonlat.min(axis=0), *lonlat.max(axis=0))
 
 
-def test_hundreds_of_steps_on_the_sample_equal_measurements_from_scratch(sample: Path, cache: Path) -> None:
-    assert random_steps(read_study(sample, cache=cache), 300, 1) == 30
+def test_hundreds_of_steps_on_the_sample_equal_measurements_from_scratch(sample_study: Study) -> None:
+    assert random_steps(sample_study, 300, 1) == 30
 
 
 LIECHTENSTEIN = """
@@ -382,8 +382,8 @@ def test_a_step_that_makes_no_sense_changes_nothing(step: Any, error: type[Excep
     assert trial.open("B2").coverage().covered_people == 70
 
 
-def test_a_trial_follows_a_scenario_and_says_the_same(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_a_trial_follows_a_scenario_and_says_the_same(sample_study: Study) -> None:
+    study = sample_study
     bank = study.sites.ids[(study.sites.kind == "bank") & ~study.sites.open & ~study.sites.closed][0]
     outlet = study.sites.ids[study.sites.open][0]
     lonlat = transform(study.demand.xy[:1], study.demand.crs, WGS84)[0]
@@ -403,8 +403,8 @@ def test_a_trial_follows_a_scenario_and_says_the_same(sample: Path, cache: Path)
     assert trial.compare().loc[("total", "all"), "population"] == study.demand.population.sum()
 
 
-def test_no_site_stands_outside_the_area(sample: Path, cache: Path) -> None:
-    study = read_study(sample, cache=cache)
+def test_no_site_stands_outside_the_area(sample_study: Study) -> None:
+    study = sample_study
     trial = study.what_if()
     with pytest.raises(InputError, match=r"added site 'N1' at 107\.000000, 30\.500000 lies outside the area of Sample"):
         trial.add(107.0, 30.5)
