@@ -48,10 +48,14 @@ def text(x: float, y: float, words: str, **attributes: object) -> Markup:
 
 
 def drawing(width: float, height: float, *children: str, title: str = "", **attributes: object) -> Markup:
-    """Return a drawing of some size in units, which grows with the page; the title is for those who cannot see it."""
+    """Return a drawing of some size in units, which grows with the page.
+
+    The title is for those who cannot see it; without one, what stands next to the drawing says it all.
+    """
     label = element("title", title) if title else Markup()
     box = f"0 0 {_value(width)} {_value(height)}"
-    return element("svg", label, *children, viewBox=box, role="img", **attributes)
+    seen = {"role": "img"} if title else {"aria_hidden": "true"}
+    return element("svg", label, *children, viewBox=box, **seen, **attributes)
 
 
 def path_of(lines: list[NDArray[np.float64]], *, closed: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -11,6 +12,7 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -33,7 +35,6 @@ from accessibility.study.study import Study, read_study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from accessibility.wording import Language
 
@@ -569,3 +570,44 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     assert seen.state() == today
     seen.context.close()
     assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
+
+
+AXE = os.environ.get("AXE_CORE", "")  # axe.min.js of the package axe-core of the npm registry
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not (AXE and CHROMIUM.exists()), reason="AXE_CORE names no axe.min.js")
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_axe_finds_nothing_that_keeps_somebody_out(
+    client: Served, chromium: Any, town: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    client.desk.first = town
+    (key,) = client.desk.studies().keys() - {"sample"}
+    pack = tmp_path / "pack"
+    shutil.unpack_archive(client.desk.pack(key, View(sites=1, language="zh"), Job()), pack)
+    context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
+    page, found = context.new_page(), []
+
+    def check(address: str, before: str = "") -> None:
+        page.goto(address)
+        page.wait_for_timeout(800)
+        page.evaluate(before)
+        page.wait_for_timeout(500)
+        page.evaluate(Path(AXE).read_text("utf-8"))
+        found.extend(
+            (address, fault["id"], [node["html"] for node in fault["nodes"]])
+            for fault in page.evaluate("async () => (await axe.run(document)).violations")
+            if fault["impact"] in ("serious", "critical")
+        )
+
+    living = """document.querySelector('.legend').open = true; document.querySelector('[data-tab=living]').click();
+        for (const one of document.querySelectorAll('.filters details')) one.open = true;
+        document.querySelector('.counted-sites input').click(); document.querySelector('.counted-sites input').click();
+        document.querySelector('ul.sites input').click(); document.querySelector('ul.sites .find').click()"""
+    for name, before in (("coverage", "0"), ("coverage", living), ("report", "0"), ("brief", "0")):
+        check((pack / f"{name}.html").as_uri(), before)
+    home = f"http://{client.host}/{TOKEN}/"
+    check(home)
+    check(home, "document.querySelector('#studies button').click()")
+    context.close()
+    assert found == []

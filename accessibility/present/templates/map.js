@@ -71,19 +71,19 @@ const coverageMap = (() => {
   const TIP = { className: "tip", sticky: true };
   const siteCard = ({ name, what, people: effect, room, id }) =>
     card([["", plain(name)], ["", what], ["", effect], ...(room ? [["", room]] : []), ["", plain(id)]]);
-  const describe = (marker, content) => {
+  const describe = (marker, content, name) => {
     marker.bindTooltip(content, TIP);
     marker.on("tooltipopen", () => { if (marker.isPopupOpen()) marker.closeTooltip(); });
     marker.on("popupopen", () => marker.closeTooltip());
     marker.on("add", () => {
       const sign = marker.getElement();
-      if (sign) sign.setAttribute("aria-label", plain(marker.feature.properties.name));
+      if (sign) sign.setAttribute("aria-label", name);
     });
   };
   const site = (feature, marker) => {
     const { properties } = feature;
     names.sign(marker, plain(properties.name));
-    describe(marker, () => siteCard(properties));
+    describe(marker, () => siteCard(properties), plain(properties.name));
     marker.bindPopup(() => panel.reading(properties.row, siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
     panel.site(feature, marker);
   };
@@ -116,7 +116,7 @@ const coverageMap = (() => {
     marker.options.icon.options.html = svg.firstChild;
     marker.setZIndexOffset(1000 - rank);
     names.pin(marker);
-    describe(marker, () => siteCard(properties));
+    describe(marker, () => siteCard(properties), `${rank} ${plain(properties.name)}`);
     marker.bindPopup(() => panel.reading(panel.rowOf(rank), siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
     panel.pin(rank, marker);
   };
