@@ -434,8 +434,9 @@ def test_an_address_or_a_memory_that_is_hostile_is_only_names_that_no_site_has(s
     for text in HOSTILE:
         page.goto("about:blank")
         page.goto(f"{plain}#{text}")
+        shown = state()  # in any case: what the page keeps, it keeps when it is ready
         if "N1" not in text:
-            assert state()[:2] == today[:2], text
+            assert shown[:2] == today[:2], text
         assert len(page.url) < 1_000
         page.evaluate("localStorage.clear()")
     for text in KEPT:
