@@ -31,6 +31,7 @@ from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
 from accessibility.study.county import sample_file
+from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
 
 if TYPE_CHECKING:
@@ -487,7 +488,9 @@ def undo_and_redo(seen: Watched, states: list[tuple[str, str]]) -> None:
 
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
-def test_sites_are_dragged_and_every_step_is_undone_and_done_again(client: Served, chromium: Any, town: Path) -> None:
+def test_sites_are_dragged_and_every_step_is_undone_and_done_again(
+    client: Served, chromium: Any, town: Path, tmp_path: Path
+) -> None:
     study, seen = read_study(town), Watched(chromium, client, town)
     (west, lat), (east, _) = study.sites.lonlat
     middle, quarter = ((west + east) / 2, lat), (0.75 * west + 0.25 * east, lat)
@@ -524,6 +527,10 @@ def test_sites_are_dragged_and_every_step_is_undone_and_done_again(client: Serve
     there = study.what_if().add(*own(), id="X1").move("O1", *moved).open("B1").coverage()
     assert f"（{there.covered_people:,.0f}人）" in states[-1][0]  # noqa: RUF001
     assert f"（{there.covered_people:,.0f}人）" in told  # noqa: RUF001
+    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
+    (scenario,) = read_scenarios(tmp_path / "scenarios.toml")
+    assert study.what_if().follow(scenario).coverage().covered_people == there.covered_people
+    assert [move.id for move in scenario.moved] == ["O1"]
     assert len(set(states)) == 5
     undo_and_redo(seen, states)
     seen.context.close()
