@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
+import shapely
 import worlds
 
 import accessibility as acc
@@ -42,6 +44,13 @@ def city(seed: int, standard: Standard | None = None) -> Study:
     outlets = worlds.outlets(chance.uniform(0, 8_700, (25, 2)).tolist())
     outlets = replace(outlets, open=chance.random(25) < 0.6)
     return acc.Study.of(network, people, outlets, standard=standard or near(), name="City")
+
+
+def quarters() -> gpd.GeoDataFrame:
+    """Return the four districts of the city."""
+    corners = [worlds.ORIGIN + np.array([x, y]) for x in (-1_500, 4_300) for y in (-1_500, 4_300)]
+    boxes = [shapely.box(*corner, *(corner + 5_800)) for corner in corners]
+    return gpd.GeoDataFrame({"name": ["south", "west", "east", "north"]}, geometry=boxes, crs=worlds.CRS)
 
 
 def here(tiles: list[Tile], asked: Asked, _: Workers, told: Any) -> dict[Tile, str]:

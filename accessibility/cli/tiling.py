@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.factfinding import SLOW_M_S, SPEEDS_M_S
-from accessibility.cli.folder import CAPACITY, choose_folder, claim_folder, earlier_run, write_run
+from accessibility.cli.folder import CAPACITY, GROUPS, choose_folder, claim_folder, earlier_run, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, Result, timed
 from accessibility.cli.proving import PROOF, write_proof
 from accessibility.errors import InputError, OutputError
@@ -21,11 +21,12 @@ from accessibility.measures.tables import (
     headline,
     setting_table,
 )
+from accessibility.measures.walkers import tell_own_totals, with_own_walks
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal
 from accessibility.present.map.tiledmap import Opening, TiledMap
-from accessibility.present.schema import data_dictionary
+from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
 from accessibility.study.loading.sites import load_area
 from accessibility.study.proposing import Question, SitingCase
@@ -150,6 +151,7 @@ def run_tiles(
         longest_s=cut.longest_s,
         longest_m=cut.longest_m,
         served=cut.has_capacity,
+        groups=tuple(area.settings.walking.group_walkers.items()),
     )
     place = _place_of(cut, asked, folder)
     tiles = _measured(_deal(cut, place, tiling.rows), asked, tiling.workers, progress)
@@ -162,7 +164,11 @@ def run_tiles(
     plan: SitingCase | NationalPlan | None = None
     with write_run(folder, record, kept) as aside:
         whole = gather_tiles(tiles, asked, aside / "demand.parquet")
-        table = tabulate_whole(whole, cut)
+        table, own = tabulate_whole(whole, cut), whole.own
+        if own is not None:
+            rows = own.by_group(whole.labels("district"), cut.districts)
+            write_csv(rows, aside / GROUPS)
+            table = with_own_walks(table, own, rows)
         write_csv(table, aside / "districts.csv")
         if question is not None:
             progress.step("Choosing sites")
@@ -179,7 +185,8 @@ def run_tiles(
         drawn = map_whole(whole, page, place / "map", aside)
         if whole.service is not None:
             write_csv(capacity_table(whole.service, site_districts(cut)), aside / CAPACITY)
-        write_csv(data_dictionary(asked.standard, tiled=True, served=cut.has_capacity), aside / "dictionary.csv")
+        parts = RunParts(doubted=False, held=False, served=cut.has_capacity, own=own is not None, areas=False)
+        write_csv(data_dictionary(asked.standard, tiled=True, **parts), aside / "dictionary.csv")
         record |= _record(
             asked,
             whole,
@@ -212,6 +219,7 @@ def run_tiles(
             *(("sites.csv",) if question is not None else ()),
             *_FILES,
             *((CAPACITY,) if cut.has_capacity else ()),
+            *((GROUPS,) if own is not None else ()),
         ),
         kept=kept,
         cost_unit=area.settings.siting.cost_unit,
@@ -321,9 +329,16 @@ def _measured(tiles: Sequence[Tile], asked: Asked, workers: Workers, progress: P
 def _record(asked: Asked, whole: Gathered, siting: dict[str, Any] | None, run: Run) -> dict[str, Any]:
     sensitivity = {f"{speed:.1f}": share for speed, share in whole.share_at.items()}
     told = record_run(run, whole, sensitivity=sensitivity, siting=siting)
-    told["groups"] = group_record(group_table(whole, whole.at(SLOW_M_S)))
+    told["groups"] = group_record(_groups(whole))
+    told["totals"] |= {} if whole.own is None else tell_own_totals(whole.own)
     told["tiles"] = {"told_to_m": asked.limit_m, "told_to_s": asked.limit_s, "beyond": whole.beyond_people}
     return told
+
+
+def _groups(whole: Gathered) -> pd.DataFrame:
+    own = whole.own
+    covered = None if own is None else {name: float(own.of(name).sum()) for name in whole.demand.groups}
+    return group_table(whole, whole.at(SLOW_M_S), covered)
 
 
 def _plan_notes(plan: SitingCase | NationalPlan | None) -> list[str]:
@@ -340,7 +355,7 @@ def _notes(whole: Gathered, asked: Asked) -> tuple[str, ...]:
     far = f"{asked.limit_m / 1_000:g} km, or {asked.limit_s / 60:,.0f} min"
     return (
         f"by walking speed: {walked}",
-        *group_notes(group_table(whole, whole.at(SLOW_M_S)), whole.walker.speed_m_s, SLOW_M_S),
+        *group_notes(_groups(whole), whole.walker.speed_m_s, SLOW_M_S),
         f"{whole.beyond_people:,.0f} people have more than {far}, to walk: their ways are not told",
         f"{whole.unreached_people:,.0f} of {whole.population:,.0f} people are unreached (no path, or no street near)",
     )

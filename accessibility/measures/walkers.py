@@ -442,7 +442,9 @@ class GroupService(Service):
         return tell_sites(self.capacity, come, served)
 
 
-def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
+def serve_groups(
+    now: GroupCoverage, capacity: ArrayLike, line: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+) -> GroupService:
     """Return who is covered and finds room that all groups share; see `GroupService`.
 
     Parameters
@@ -451,6 +453,9 @@ def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
         Who is covered, each group by its own walker.
     capacity
         ``(s,)`` people that each site has room for, 0 or more; infinite where there is no limit.
+    line
+        ``(g, n)`` how much of its limit the way of each group uses, in the order of `GroupCoverage.alone`, and ``(n,)``
+        which of two demand points that are alike comes first; found from the ways, and the rows, if None.
 
     Raises
     ------
@@ -470,7 +475,9 @@ def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
     """
     room, alone = room_of(now.sites, capacity), now.alone
     site = np.stack([np.where(one.covered, one.nearest, np.int32(-1)) for one in alone.values()])
-    used = np.stack([used_of_limit(one) for one in alone.values()])
+    if line is None:
+        line = np.stack([used_of_limit(one) for one in alone.values()]), np.arange(site.shape[1])
+    used, turn = line[0], np.broadcast_to(line[1], site.shape)
     people = np.stack([one.demand.population for one in alone.values()])
     group, row = np.indices(site.shape)
     # Of one place, those who go to one site and use as much of their limit stand there as the first of them.
@@ -478,7 +485,7 @@ def serve_groups(now: GroupCoverage, capacity: ArrayLike) -> GroupService:
     together = np.zeros_like(people)
     np.add.at(together, (alike, row), people)
     stands = np.where(alike == group, site, np.int32(-1))
-    found = served_in_line(stands.ravel(), used.ravel(), together.ravel(), room, row.ravel()).reshape(site.shape)
+    found = served_in_line(stands.ravel(), used.ravel(), together.ravel(), room, turn.ravel()).reshape(site.shape)
     share = np.divide(found, together, out=np.zeros_like(found), where=together > 0)
     served = people * np.take_along_axis(share, alike, axis=0)
     parts = zip(alone.items(), served, strict=True)

@@ -351,7 +351,7 @@ def data_dictionary(
     rows = []
     short = SHORT_NAMES | short_names(district_columns(standard))
     given = {layer: tuple(columns) for layer, columns in (kept or {}).items()}
-    told = _tiled_columns(standard, served=parts.get("served", False)) if tiled else _columns(standard, given, **parts)
+    told = _tiled_columns(standard, **parts) if tiled else _columns(standard, given, **parts)
     for file, layer, column in told:
         means, empty = column.means or column.name, f"empty_{column.empty}"
         said = {"setting": column.of} if column.of else {}
@@ -413,13 +413,18 @@ def _columns(
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *more))
 
 
-def _tiled_columns(standard: Standard, *, served: bool) -> Iterator[tuple[str, str, Column]]:
+def _tiled_columns(standard: Standard, **parts: Unpack[RunParts]) -> Iterator[tuple[str, str, Column]]:
+    served, own = parts.get("served", False), parts.get("own", False)
     far = {"walk_s": "no_path_told", "network_m": "no_path_told", "nearest_site": "no_path_told"}
     demand = [replace(column, empty=far.get(column.name, column.empty)) for column in _DEMAND]
     room = (_SERVED,) if served else ()
-    yield from (("districts.csv", "", column) for column in _districts(standard, served=served))
-    yield from (("demand.parquet", "", column) for column in (*demand, *room, _BEYOND, _POINT))
+    walks, covered = (_OWN, (replace(_OWN[0], means="point_own"),)) if own else ((), ())
+    yield from (("districts.csv", "", column) for column in (*_districts(standard, served=served), *walks))
+    yield from (("demand.parquet", "", column) for column in (*demand, *room, *covered, _BEYOND, _POINT))
     yield from (("sites.csv", "", column) for column in _PROPOSED)
     yield from (("capacity.csv", "", column) for column in (_CAPACITY if served else ()))
-    totals = _SERVED_TOTALS if served else ()
+    groups = (*_GROUPS, *(_SERVED_SHARES if served else ())) if own else ()
+    yield from (("groups.csv", "", column) for column in groups)
+    totals = (*(_SERVED_TOTALS if served else ()), *((*_OWN_TOTALS, *_OWN_OF_GROUPS) if own else ()))
+    totals += (_SERVED_OWN,) if served and own else ()
     yield from (("manifest.json", "", column) for column in (*_MANIFEST, *totals, *_TILES))

@@ -129,7 +129,7 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callab
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     folder = load.cache / "tiles" / key[:32]
     if not _is_whole(folder):
-        _refuse_group_walkers(path.name, load.settings)
+        _refuse_other_compounds(path.name, load.settings)
         with write_folder(folder) as aside:
             if can_place(load):
                 with _scratch(aside) as scratch:
@@ -168,14 +168,18 @@ def open_cut(folder: Path) -> Cut:
 
 def write_cut(study: Study, folder: Path) -> None:
     """Write the cut of a study into an empty folder."""
-    _refuse_group_walkers(study.path.name, study.settings)
+    _refuse_other_compounds(study.path.name, study.settings)
     with _scratch(folder) as scratch:
         _write_cut(_Studied.of(study, place_whole(study.network, scratch)), folder)
 
 
-def _refuse_group_walkers(source: str, settings: StudyFile) -> None:
-    if settings.walking.group_walkers:
-        msg = f"{source}: groups have walkers of their own, which tiles do not measure; expected no --tiles"
+def _refuse_other_compounds(source: str, settings: StudyFile) -> None:
+    walking = settings.walking
+    if any(own.open_compounds != walking.open_compounds for own in walking.group_walkers.values()):
+        msg = (
+            f"{source}: a group walks through compounds as others do not, which tiles do not measure;"
+            " expected open_compounds for all, or no --tiles"
+        )
         raise InputError(msg)
 
 

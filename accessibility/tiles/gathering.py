@@ -12,11 +12,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from accessibility.measures.service import Service, served_in_line
-from accessibility.measures.tables import tabulate_districts
+from accessibility.measures.tables import OWN_COLUMNS, tabulate_districts
+from accessibility.measures.walkers import GroupCoverage, GroupService, serve_groups
 from accessibility.present.layers.files import write_geoparquet
 from accessibility.sites import Sites
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
-from accessibility.tiles.measuring import AT_SPEED, IN_LINE
+from accessibility.tiles.measuring import AT_SPEED, IN_LINE, OWN_WALK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Covered
     from accessibility.standards import Standard, Walker
     from accessibility.tiles.cutting import Cut
@@ -56,6 +58,32 @@ class Everybody:
     district: pd.Categorical
     groups: Mapping[str, NDArray[np.float64]]
 
+    def __len__(self) -> int:
+        """Return the number of demand points."""
+        return len(self.population)
+
+    def people_of(self, group: str) -> NDArray[np.float64]:
+        """Return ``(n,)`` people of a group."""
+        return self.groups[group]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnWalk:
+    """What is known of everybody by the walker of a group.
+
+    Parameters
+    ----------
+    covered, unreached
+        ``(n,)`` within the standard; without any way.
+    nearest, used
+        ``(n,)`` the site that decides, and how much of a limit is used; None where no site has a capacity.
+    """
+
+    covered: NDArray[np.bool_]
+    unreached: NDArray[np.bool_]
+    nearest: NDArray[np.int32] | None = None
+    used: NDArray[np.float64] | None = None
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gathered:
@@ -83,6 +111,8 @@ class Gathered:
     line
         ``(n,)`` how much of a limit is used, and rows in the study: who comes first at a site; None where no site has a
         capacity.
+    walks
+        Name of each group that has a walker of its own to what is found by it.
     """
 
     demand: Everybody
@@ -98,6 +128,7 @@ class Gathered:
     sites: Sites
     nearest: NDArray[np.int32]
     line: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
+    walks: Mapping[str, OwnWalk] = field(default_factory=dict)
 
     @cached_property
     def population(self) -> float:
@@ -123,6 +154,23 @@ class Gathered:
         site = np.where(self.covered, self.nearest, np.int32(-1))
         people = served_in_line(site, used, self.demand.population, room, turn)
         return Service(coverage=cast("Covered", self), capacity=room, people=people)  # all of it but tables by others
+
+    @cached_property
+    def own(self) -> GatheredGroups | None:
+        """Who is covered, each group by its own walker; None where all walk alike."""
+        if not self.walks:
+            return None
+        of = {name: self._walking(walk) for name, walk in self.walks.items()}
+        return GatheredGroups(rest=cast("Coverage", self), groups=cast("Mapping[str, Coverage]", of))  # in its words
+
+    def _walking(self, walk: OwnWalk) -> Gathered:
+        nearest = self.nearest if walk.nearest is None else walk.nearest
+        line = None if self.line is None or walk.used is None else (walk.used, self.line[1])
+        return replace(self, covered=walk.covered, unreached=walk.unreached, nearest=nearest, line=line, walks={})
+
+    def labels(self, _: object) -> pd.Series[Any]:
+        """Return the district of everybody."""
+        return pd.Series(np.asarray(self.demand.district, dtype=object))
 
     @property
     def unreached_people(self) -> float:
@@ -160,6 +208,20 @@ class Gathered:
         return self._people(rows) / self.population if self.population > 0 else float("nan")
 
 
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class GatheredGroups(GroupCoverage):
+    """The figures of groups that walk in their own ways, of an area that was measured in tiles."""
+
+    @cached_property
+    def service(self) -> GroupService | None:
+        """Who of the covered finds room, which all groups share; None where no site has a capacity."""
+        lines = [cast("Gathered", one).line for one in (*self.groups.values(), self.rest)]
+        told = [line for line in lines if line is not None]
+        if not told:
+            return None
+        return serve_groups(self, self.sites.capacity, (np.stack([used for used, _ in told]), told[0][1]))
+
+
 def gather_tiles(tiles: Sequence[Tile], asked: Asked, folder: Path) -> Gathered:
     """Write the dataset of all tiles into a folder, and return the figures of the whole.
 
@@ -173,13 +235,15 @@ def gather_tiles(tiles: Sequence[Tile], asked: Asked, folder: Path) -> Gathered:
         Where the parts go.
     """
     whole = _whole(tiles, asked)
+    own = np.empty(0) if whole.own is None else whole.own.of()
     folder.mkdir()
     for number, part in enumerate(_parts(tiles)):
         told = part.drop(columns=[column for column in part.columns if _is_hidden(column)])
+        rows = slice(number * PART_ROWS, number * PART_ROWS + len(told))
         if whole.service is not None:
-            first = number * PART_ROWS
-            people = whole.service.people[first : first + len(told)]
-            told.insert(told.columns.get_loc("covered") + 1, "served", people)
+            told.insert(told.columns.get_loc("covered") + 1, "served", whole.service.people[rows])
+        if whole.own is not None:
+            told.insert(told.columns.get_loc("beyond"), OWN_COLUMNS[0], own[rows])
         write_geoparquet(told, folder / f"part-{number:05d}.parquet")
     return whole
 
@@ -203,14 +267,15 @@ def _parts(tiles: Sequence[Tile]) -> Iterator[gpd.GeoDataFrame]:
 
 def _is_hidden(column: str) -> bool:
     """Return whether a column of a tile is none of the dataset."""
-    return column in _OF_TILES or column.startswith((AT_SPEED, GROUP_OF_PEOPLE))
+    return column in _OF_TILES or column.startswith((AT_SPEED, GROUP_OF_PEOPLE, OWN_WALK))
 
 
 def _figures(tile: Tile, site_ids: Sequence[str]) -> pd.DataFrame:
     """Return what the tables need of a tile, in few bytes."""
     cut, names = tile.cut, pq.read_schema(tile.path).names
     categories = {"setting": cut.settings, "district": cut.districts, "nearest_site": site_ids}
-    told = [*categories, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)]
+    categories |= {name: site_ids for name in names if name.startswith(f"{OWN_WALK}nearest: ")}
+    told = [*dict.fromkeys((*categories, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)))]
     rows: pd.DataFrame = pq.read_table(tile.path, columns=told, page_checksum_verification=True).to_pandas()
     return rows.assign(**{name: pd.Categorical(rows[name], categories=list(of)) for name, of in categories.items()})
 
@@ -245,8 +310,20 @@ def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
         sites=sites,
         nearest=rows["nearest_site"].cat.codes.to_numpy().astype(np.int32),
         line=line,
+        walks={name: _own_walk(rows, name) for name, _ in asked.groups},
         **flags,
     )
+
+
+def _own_walk(rows: pd.DataFrame, group: str) -> OwnWalk:
+    """Return what is known of everybody by the walker of a group."""
+    found: dict[str, Any] = {
+        name: rows[f"{OWN_WALK}{name}: {group}"].to_numpy(bool) for name in ("covered", "unreached")
+    }
+    if f"{OWN_WALK}used: {group}" in rows:
+        found["nearest"] = rows[f"{OWN_WALK}nearest: {group}"].cat.codes.to_numpy().astype(np.int32)
+        found["used"] = rows[f"{OWN_WALK}used: {group}"].to_numpy(float)
+    return OwnWalk(**found)
 
 
 def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:

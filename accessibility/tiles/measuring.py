@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +35,8 @@ HALO_M = 10_000.0
 """How far along the streets every distance is told; the widest class of the maps."""
 AT_SPEED = "covered at "
 """What stands before a speed in the names of columns that say who is covered at it."""
+OWN_WALK = "own walk: "
+"""What stands before what is found of a group by its own walker, and its name, in the names of columns."""
 IN_LINE = ("used", "turn")
 """Columns that say who comes first at a site: how much of a limit is used, and the row in the study."""
 
@@ -57,6 +59,8 @@ class Asked:
         The longest limits that people have of their own.
     served
         Whether it is also asked who comes first at a site.
+    groups
+        Names of the groups of people that have a walker of their own, and these.
     """
 
     standard: Standard
@@ -67,11 +71,12 @@ class Asked:
     longest_s: float = 0.0
     longest_m: float = 0.0
     served: bool = False
+    groups: tuple[tuple[str, Walker], ...] = ()
 
     @property
     def limit_m(self) -> float:
         """Up to which every distance is told: `halo_m`, more where a rule or somebody's own limit reaches farther."""
-        return max([self.halo_m, self.longest_m, *(rule.limit for rule in self._rules if rule.measure != "walk")])
+        return max(self.halo_m, self.longest_rule_m)
 
     @property
     def limit_s(self) -> float:
@@ -82,6 +87,11 @@ class Asked:
     def longest_rule_s(self) -> float:
         """The longest walk that a rule, or somebody's own limit, allows."""
         return max([self.longest_s, *(rule.limit for rule in self._rules if rule.measure == "walk")])
+
+    @property
+    def longest_rule_m(self) -> float:
+        """The longest distance that a rule, or somebody's own limit, allows."""
+        return max([self.longest_m, *(rule.limit for rule in self._rules if rule.measure != "walk")])
 
     @property
     def _rules(self) -> list[Rule]:
@@ -176,9 +186,29 @@ def _measure(piece: Piece, asked: Asked) -> gpd.GeoDataFrame | None:
         rows[f"{AT_SPEED}{speed:g}"] = at.covered
     if asked.served:
         rows["used"], rows["turn"] = used_of_limit(now), piece.turn
+    walks = _by_own_walkers(piece, asked)
+    if walks is None:
+        return None
     for name, people in piece.demand.groups.items():
         rows[f"{GROUP_OF_PEOPLE}{name}"] = people
+    rows = rows.assign(**walks)
     return rows[[*rows.columns.drop("geometry"), "geometry"]]
+
+
+def _by_own_walkers(piece: Piece, asked: Asked) -> dict[str, NDArray[Any]] | None:
+    """Return what is found of everybody by the walker of each group; None where the halo is too narrow to be sure."""
+    found: dict[str, NDArray[Any]] = {}
+    sites = np.array([*piece.sites.ids, None], dtype=object)
+    for name, walker in asked.groups:
+        now, out = _ask(piece, asked, walker)
+        sure = _is_sure(now.walk_s, out.walk_s, asked.longest_rule_s)
+        if not (sure and _is_sure(now.metres, out.metres, asked.longest_rule_m)):
+            return None
+        told: dict[str, NDArray[Any]] = {"covered": now.covered, "unreached": now.unreached & ~piece.leads}
+        if asked.served:
+            told |= {"nearest": sites[now.nearest], "used": used_of_limit(now)}
+        found |= {f"{OWN_WALK}{what}: {name}": values for what, values in told.items()}
+    return found
 
 
 def write_pairs(piece: Piece, asked: Asked, covered: NDArray[np.bool_], tile: Tile) -> None:

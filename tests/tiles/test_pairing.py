@@ -7,14 +7,12 @@ from dataclasses import replace
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, Literal
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-import shapely
 import worlds
 from commands import call
-from tileworlds import HALO_M, city, here
+from tileworlds import HALO_M, city, here, quarters
 
 import accessibility as acc
 from accessibility.cli import tiling
@@ -63,11 +61,8 @@ def proposing_city(seed: int, candidates: int, standard: acc.Standard, **terms: 
         cost=np.where(kind == "bank", 1.0, 3.0),
         bank=np.where(kind == "bank", chance.choice(["Red", "Blue"], candidates), "").astype(object),
     )
-    corners = [worlds.ORIGIN + np.array([x, y]) for x in (-1_500, 4_300) for y in (-1_500, 4_300)]
-    boxes = [shapely.box(*corner, *(corner + 5_800)) for corner in corners]
-    districts = gpd.GeoDataFrame({"name": ["south", "west", "east", "north"]}, geometry=boxes, crs=told.network.crs)
     sites = told.sites + new.to_crs(told.sites.crs)
-    terms |= {"districts": districts, "standard": standard, "name": "City"}
+    terms |= {"districts": quarters(), "standard": standard, "name": "City"}
     return acc.Study.of(told.network, told.demand, sites, **terms)
 
 

@@ -18,16 +18,18 @@ import pytest
 import worlds
 from commands import call
 from hypothesis import given, reject, settings
-from tileworlds import HALO_M, city, here, near
+from tileworlds import HALO_M, city, here, near, quarters
 
 import accessibility as acc
 from accessibility.cli import tiling
 from accessibility.cli.console import Silence
+from accessibility.cli.factfinding import measure_study
 from accessibility.cli.options import Options
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError
-from accessibility.measures.tables import demand_table
+from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_record
+from accessibility.measures.walkers import GroupCoverage, tell_own_totals
 from accessibility.present.schema import data_dictionary
 from accessibility.sources import heaps
 from accessibility.sources.files import write_aside
@@ -227,22 +229,65 @@ def test_limits_of_people_and_room_at_sites_are_the_same_in_tiles(
         assert said.loc[said["file"] == file, "column"].tolist() == columns.tolist()
 
 
+def test_groups_that_walk_in_their_own_ways_are_the_same_in_tiles(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiling, "measure_tiles", here)
+    monkeypatch.setattr("accessibility.tiles.gathering.PART_ROWS", 150)
+    plain, chance = city(3, acc.Standard(urban=acc.Rule.walk(20), rural=acc.Rule.distance(2))), np.random.default_rng(5)
+    old = np.round(plain.demand.population * chance.uniform(0, 0.6, 400))
+    demand = replace(plain.demand, groups={"old": old, "kids": np.round((plain.demand.population - old) / 3)})
+    room = np.where(chance.random(len(plain.sites)) < 0.7, chance.integers(0, 300, len(plain.sites)), np.inf)
+    walkers = {"old": 0.6, "kids": {"speed_m_s": 1.4, "access_factor_m": 1.5}}
+    for sites, sizes in ((plain.sites, (400, 41)), (replace(plain.sites, capacity=room), (400, 120, 41))):
+        terms: Any = {"standard": plain.standard, "districts": quarters(), "walker": {"groups": walkers}}
+        study = acc.Study.of(plain.network, demand, sites, **terms)
+        folder = tmp_path / f"{sites.has_capacity}"
+        path = study.save(folder / "city")
+        told = assert_same_run(path, cache, folder, sizes)
+        study = acc.read_study(path, cache=cache)
+        now = study.coverage(groups=study.group_walkers)
+        assert isinstance(now, GroupCoverage)
+        assert now.covered_people != study.coverage().covered_people
+        expected = measure_study(study)
+        assert expected.own_rows is not None
+        assert told["totals"] == {**told["totals"], **tell_own_totals(now)}
+        assert told["groups"] == group_record(expected.groups)
+        for rows in ("400", "41"):
+            table = pd.read_csv(folder / rows / "groups.csv")
+            pd.testing.assert_frame_equal(table, expected.own_rows, check_dtype=False, rtol=0, atol=1e-6)
+            districts = pd.read_csv(folder / rows / "districts.csv")
+            assert np.allclose(districts[list(OWN_COLUMNS)], expected.districts[list(OWN_COLUMNS)], rtol=0, atol=1e-6)
+            places = gpd.read_parquet(folder / rows / "demand.parquet").set_index("id")
+            assert places.loc[now.demand.ids, "covered_own_walk"].tolist() == now.of().tolist()
+        said = data_dictionary(study.standard, tiled=True, own=True, served=sites.has_capacity)
+        files = {"demand.parquet": ["id", *places], "groups.csv": list(table), "districts.csv": list(districts)}
+        for file, columns in files.items():
+            assert said.loc[said["file"] == file, "column"].tolist() == columns
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_of_two_that_are_alike_the_earlier_row_of_the_study_is_served(first: int, tmp_path: Path) -> None:
     # One place to the west and one to the east of a hall for 15; along the curve one of them comes first.
     homes = [(-200.0, 0.0), (200.0, 0.0)]
-    people = worlds.people([homes[first], homes[1 - first]], [10, 10])
+    people = replace(worlds.people([homes[first], homes[1 - first]], [10, 10]), groups={"old": np.array([4.0, 4.0])})
     hall = replace(worlds.outlets([(0, 0)]), capacity=np.array([15.0]))
     streets = worlds.network([(-900, 0), (900, 0)], [(0, 1)])
     study = acc.Study.of(streets, people, hall, standard=near(), name="Line")
     (tmp_path / "cut").mkdir()
     write_cut(study, tmp_path / "cut")
     cut = open_cut(tmp_path / "cut")
-    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M, served=True)
+    groups = (("old", replace(study.walker, speed_m_s=0.9)),)
+    asked = Asked(standard=near(), walker=study.walker, halo_m=HALO_M, served=True, groups=groups)
     tiles = [measure_tile(Tile(cut=cut, first=at, last=at + 1, folder=tmp_path / "tiles"), asked) for at in (0, 1)]
-    gather_tiles(tiles, asked, tmp_path / "out")
-    found = gpd.read_parquet(tmp_path / "out").set_index("id")["served"]
-    assert found[[str(ident) for ident in people.ids]].tolist() == [10, 5]
+    whole = gather_tiles(tiles, asked, tmp_path / "out")
+    found = gpd.read_parquet(tmp_path / "out").set_index("id")
+    ids = [str(ident) for ident in people.ids]
+    assert found["served"][ids].tolist() == [10, 5]
+    # The six others of both places come first, then the old of the earlier row.
+    assert whole.own is not None
+    assert whole.own.service is not None
+    assert found.assign(own=whole.own.service.people).loc[ids, "own"].tolist() == [9, 6]
 
 
 @pytest.mark.real
