@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accessibility.siting.effort import WORK
+from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
@@ -31,15 +31,16 @@ _LONG_ROUNDS = 20_000
 _MOST_DOUBLED = 4
 _CORE = 60
 _REGIONS, _LEAST_REGION, _EASY = 8, 6, 0.25  # regions a turn, their least open sites, and what is easily solved
+_CHILDREN, _PARENTS, _PARENT_ROUNDS = 2, 6, 20_000  # of a turn, of each of them, and how long these are annealed
 _NEARLY_ALL = 1.5
-_CORE_GAP = 0.1
+_CORE_GAP, _CHILD_GAP = 0.1, 0.01
 _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
-_CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
+_CUT_WORK, _CUT_ENTRIES = 0.1, 300_000  # for a linear program and its cuts; entries of one that is worth it
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
 _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
@@ -72,8 +73,6 @@ class Course:
         By how much every plan is short; 0 where none is proven to be.
     turns
         How many turns of cores and annealing there were.
-    solved
-        The plan whose cores were solved last.
     region
         Open sites of a region that is solved at once.
     bounded
@@ -90,6 +89,8 @@ class Course:
         What makes the linear program of the question, where a search for most people may cut it.
     cutting
         How far that has come.
+    children
+        The best plans of what some that were annealed anew open between them.
     """
 
     goal: Goal
@@ -104,7 +105,6 @@ class Course:
     short: int = 0
     short_at_least: int = 0
     turns: int = 0
-    solved: NDArray[np.bool_] | None = None
     region: int = 2 * _LEAST_REGION
     bounded: int = -1
     settled: bool = False
@@ -113,6 +113,7 @@ class Course:
     wanted: int | None = None
     claim: Callable[[], Claim] | None = None
     cutting: Cutting | None = None
+    children: list[NDArray[np.bool_]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Value the plan there is."""
@@ -270,20 +271,20 @@ def bound_course(course: Course, clock: Clock) -> None:
 
 
 def _take_turn(course: Course, clock: Clock) -> None:
-    """Solve cores of the plan where it has changed, then some of its regions, anneal, and solve the whole if it can be.
+    """Solve cores of the plan and anneal what they leave; later cut, solve the whole if it can be, cross plans.
 
-    What ever larger cores leave is annealed; every turn anneals longer and from another seed than the one before.
+    Every turn anneals longer and from another seed than the one before.
     """
     if course.guide is None or course.value > course.bounded:
         bound_course(course, clock.part(_REBOUND_WORK))
-    if course.solved is None or not np.array_equal(course.solved, course.chosen):
-        course.solved = course.chosen
+    if not course.turns:
         size = _CORE
         while _solve_core(course, clock, size):
             size *= 2
-    if course.turns:
+    else:
         _cut(course, clock)
         _solve_whole(course, clock)
+        _cross_plans(course, clock)
         _solve_regions(course, clock)
     if not course.closed:
         _anneal(course, clock, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
@@ -302,6 +303,30 @@ def _anneal(course: Course, clock: Clock, rounds: int) -> None:
     begun = np.isin(left.site, small.site[chosen])
     found = course.goal.polish(left, begun, rounds, clock, seed=course.seeds)
     course.take(np.isin(small.site, left.site[found]))
+
+
+def _cross_plans(course: Course, clock: Clock) -> None:
+    """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed."""
+    begin = course.goal.start(course.small)
+    for _ in range(_CHILDREN):
+        parents = []
+        for _ in range(_PARENTS):
+            if course.closed or clock.up:
+                return
+            course.seeds += 1
+            parents.append(course.goal.polish(course.small, begin, _PARENT_ROUNDS, clock, seed=course.seeds))
+        course.children.append(_cross(course, parents, clock))
+        _cross(course, [course.chosen, *course.children], clock)
+
+
+def _cross(course: Course, plans: list[NDArray[np.bool_]], clock: Clock) -> NDArray[np.bool_]:
+    """Return the best plan of what some plans open between them, as near as the work allows, and keep it if better."""
+    measured = [course.goal.measure(course.small, plan) for plan in plans]
+    best = max(range(len(plans)), key=lambda k: (-measured[k][0], measured[k][1]))
+    child = replace(course, chosen=plans[best])
+    _solve_small(child, np.any(plans, axis=0) & ~np.all(plans, axis=0), clock, near=_CHILD_GAP)
+    course.take(child.chosen)
+    return child.chosen
 
 
 def _cut(course: Course, clock: Clock) -> None:
@@ -328,12 +353,14 @@ def _solve_core(course: Course, clock: Clock, size: int) -> bool:
     return _solve_small(course, core, clock, complete=complete) and not complete
 
 
-def _solve_small(course: Course, core: NDArray[np.bool_], clock: Clock, *, complete: bool = False) -> bool:
+def _solve_small(
+    course: Course, core: NDArray[np.bool_], clock: Clock, *, complete: bool = False, near: float = _CORE_GAP
+) -> bool:
     """Solve a core; return whether it was solved to the end, and was little enough for a try."""
     left = _left(course, core)
     if len(left.rows.item) > _ENTRIES * _CORE_WORK**_ENTRIES_POWER:
         return False
-    return _solve_left(course, left, clock.part(_CORE_WORK), complete=complete)
+    return _solve_left(course, left, clock.part(_CORE_WORK), complete=complete, near=near)
 
 
 def _solve_regions(course: Course, clock: Clock) -> None:
@@ -347,7 +374,7 @@ def _solve_regions(course: Course, clock: Clock) -> None:
         possible = _possible(course, course.guide)
         core = _region(course.small, course.chosen, int(random.choice(opened)), course.region) & possible
         solved = _solve_small(course, core, clock)
-        easy = solved and clock.did - before < _EASY * _CORE_WORK * WORK
+        easy = solved and clock.did - before < _EASY * _CORE_WORK * SHARED
         course.region = min(course.region + 1, opened.size) if easy else max(course.region - 1, _LEAST_REGION)
 
 
@@ -403,7 +430,7 @@ def _possible(course: Course, guide: Guide) -> NDArray[np.bool_]:
     return possible
 
 
-def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool) -> bool:
+def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool, near: float = _CORE_GAP) -> bool:
     """Solve what is left to decide; return whether it was solved to the end."""
     goal = course.goal
     if not len(left.site):
@@ -415,7 +442,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool)
         return True
     program = goal.program(left)
     # A core only has to bring a better plan; of the complete question nothing may be left.
-    enough = 1 - 1e-6 if complete else max(_CORE_GAP * (course.bound - course.value), 1 - 1e-6)
+    enough = 1 - 1e-6 if complete else max(near * (course.bound - course.value), 1 - 1e-6)
     unit = goal.unit(left)
     effort = Effort(clock=clock, gap=course.gap, gap_absolute=enough / unit, bound_only=True)
     begun = np.isin(left.site, course.small.site[course.chosen])

@@ -16,9 +16,11 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.streets.search.compiling import compiled_s, helper
 
-WORK = 4e10
+WORK = 8e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one
 pair of a site and a demand point read, about a nanosecond."""
+SHARED = WORK / 2
+"""What shares of a clock are shares of, unless it is a part of another: no stage of a search takes all there is."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -41,7 +43,7 @@ class Clock:
 
     limit_s: float | None = None
     work: float | None = None
-    size: float = WORK
+    size: float = SHARED
     _over: Clock | None = None
     _done: float = 0.0
     _begun: float = field(default_factory=lambda: time.monotonic() - compiled_s())

@@ -12,7 +12,7 @@ import pytest
 from accessibility.siting import Problem, SitingPlan, solve_mclp, solve_p_median, verify_plan
 from accessibility.siting.closing import begin_course
 from accessibility.siting.covering import read_covering
-from accessibility.siting.effort import WORK, Clock
+from accessibility.siting.effort import SHARED, WORK, Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
 from accessibility.siting.models.mclp import cover_within
@@ -129,7 +129,7 @@ def test_a_part_of_a_clock_is_a_share_of_all_work_whatever_is_left() -> None:
     clock = Clock(limit_s=5.0)
     clock.spend(3 * WORK)
     part = clock.part(0.25)
-    assert part.left == 0.25 * WORK
+    assert part.left == 0.25 * SHARED
     part.spend(WORK)
     assert part.left == 0
     assert clock.did == 4 * WORK

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Solve = Callable[[], SitingPlan]
 
-WORKS = (0.0, 1e4, 1e6, 1e7, clock.WORK)
+WORKS = (0.0, 1e4, 1e6, 1e7, clock.SHARED)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,105 @@
+"""The best plan of what some plans open between them, against every such plan."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from accessibility.siting import Conditions, Problem
+from accessibility.siting.closing import _cross, _cross_plans, begin_course
+from accessibility.siting.covering import read_covering
+from accessibility.siting.effort import Clock
+from accessibility.siting.goals import LeastCost, MostPeople
+from accessibility.siting.limits import Limits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.siting.closing import Course
+
+ASKED = {
+    "number": Limits.of(4, None, None),
+    "budget": Limits.of(None, 9.0, None),
+    "pairs and quota": Limits.of(5, None, Conditions(exclusive=((0, 1), (2, 3), (4, 5)), quotas={"bank": 2})),
+    "floors": Limits.of(4, None, Conditions(floor=0.5)),
+    "least cost": Limits.of(None, None, None),
+}
+
+
+def begun(name: str, seed: int) -> Course:
+    """Return a search for most people within limits, or at least cost for two thirds of those that can be covered."""
+    random = np.random.default_rng(seed)
+    costs = np.hypot(*(random.random((12, 2))[:, None] - random.random((60, 2))).transpose(2, 0, 1))
+    problem = Problem.from_costs(
+        costs,
+        random.integers(1, 9, 60),
+        0.25,
+        site_cost=random.integers(1, 6, 12),
+        kind=["bank", "room", "room"] * 4,
+        district=["A", "B", "B"] * 20,
+    )
+    covering = read_covering(problem, ASKED[name]).covering
+    enough = int(covering.weight[covering.rows.lengths > 0].sum()) * 2 // 3 + covering.base
+    return begin_course(LeastCost(enough) if name == "least cost" else MostPeople(), covering, 0.0)
+
+
+def drawn(course: Course, random: np.random.Generator) -> NDArray[np.bool_]:
+    """Return a plan of sites in a random order: for most people while any fits, else until enough are covered."""
+    plan = np.zeros(len(course.small.site), np.bool_)
+    for column in random.permutation(len(plan)):
+        plan[column] = True
+        if not course.small.fits(plan):
+            plan[column] = False
+        elif not course.goal.maximises_people and not course.goal.measure(course.small, plan)[0]:
+            break
+    return plan
+
+
+def best_between(course: Course, plans: list[NDArray[np.bool_]]) -> tuple[int, int]:
+    """Return what the best plan of what any of them opens is short of, and its value; it has what all of them open."""
+    every, some = np.all(plans, axis=0), np.flatnonzero(np.any(plans, axis=0) & ~np.all(plans, axis=0))
+    found = []
+    for chosen in chain.from_iterable(combinations(some, size) for size in range(len(some) + 1)):
+        trial = every.copy()
+        trial[list(chosen)] = True
+        if course.small.fits(trial):
+            found.append(course.goal.measure(course.small, trial))
+    return min(found, key=lambda measured: (measured[0], -measured[1]))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", ASKED)
+def test_a_child_is_the_best_of_what_its_parents_open(name: str, seed: int) -> None:
+    course, random = begun(name, seed), np.random.default_rng(seed)
+    plans = [drawn(course, random) for _ in range(3)]
+    short, value = course.short, course.value
+    child = _cross(course, plans, Clock())
+    measured, best = course.goal.measure(course.small, child), best_between(course, plans)
+    assert course.small.fits(child)
+    if best[0]:  # nothing between them is enough
+        assert measured in [course.goal.measure(course.small, plan) for plan in plans]
+    else:
+        assert measured == best
+    # The plan in hand gives way to a child that is better, and to no other.
+    assert (-course.short, course.value) == max((-short, value), (-measured[0], measured[1]))
+
+
+def test_plans_annealed_anew_are_crossed_within_the_limits_and_never_for_the_worse() -> None:
+    course = begun("pairs and quota", 0)
+    course.take(np.zeros(len(course.small.site), np.bool_))
+    value = course.value
+    _cross_plans(course, Clock())
+    assert course.value >= value
+    assert course.small.fits(course.chosen)
+    assert all(course.small.fits(child) for child in course.children)
+
+
+def test_no_plan_is_crossed_once_the_clock_is_up() -> None:
+    course, clock = begun("number", 1), Clock(work=0.0)
+    chosen = course.chosen.copy()
+    _cross_plans(course, clock)
+    assert np.array_equal(course.chosen, chosen)
+    assert not course.children
