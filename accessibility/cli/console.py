@@ -218,8 +218,9 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     if result.held is not None:
         _print_held(console, tell_held(result.held), Tongue(language))
     _print_kept(console, result.kept, say)
-    if "report.html" in result.files:
+    if "coverage.html" in result.files:
         console.print(_text(say("map_at", path=result.folder / "coverage.html")))
+    if "report.html" in result.files:
         console.print(_text(say("brief_at", path=result.folder / "brief.html")))
         console.print(_text(say("report_at", path=result.folder / "report.html")))
     above = ("coverage.html", "brief.html", "report.html", "report.xlsx")

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
 
 from accessibility import __version__
 from accessibility.errors import InputError
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from accessibility.study.schema import StudyFile
     from accessibility.study.study import Study
 
-_FORMAT = 5
+_FORMAT = 6
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -251,7 +250,7 @@ def _longest(limit: NDArray[np.float64] | None) -> float:
 
 
 def _street_rows(streets: PlacedStreets) -> Iterator[dict[str, Any]]:
-    """Yield the columns of some edges after the other, lines as well-known binary."""
+    """Yield the columns of some edges after the other, lines as GeoArrow has them."""
     for heap, whole in streets.rows():
         drawn = streets.vertices.take(heap)["xy"]
         begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(whole["vertices"])])
@@ -261,7 +260,6 @@ def _street_rows(streets: PlacedStreets) -> Iterator[dict[str, Any]]:
 
 
 def _street_columns(rows: NDArray[Any], xy: NDArray[np.float64], start: NDArray[np.int64]) -> dict[str, Any]:
-    lines = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
     both = list(enumerate(("first", "second")))
     ends = (xy[start[:-1]], xy[start[1:] - 1])
     return {
@@ -275,13 +273,15 @@ def _street_columns(rows: NDArray[Any], xy: NDArray[np.float64], start: NDArray[
         "main": rows["main"],
         "sealed": rows["sealed"],
         **dict(zip(("west", "south", "east", "north"), rows["box"].T, strict=True)),
-        "geometry": shapely.to_wkb(lines),
+        "geometry": pa.ListArray.from_arrays(
+            pa.array(start, pa.int32()), pa.StructArray.from_arrays([*map(pa.array, xy.T)], names=["x", "y"])
+        ),
     }
 
 
 def _about_lines(crs: CRS) -> dict[str, str]:
     told = read_crs(crs.to_wkt(), "streets").to_json_dict()  # which is called alike wherever it came from
-    about = {"encoding": "WKB", "geometry_types": ["LineString"], "crs": told}
+    about = {"encoding": "linestring", "geometry_types": ["LineString"], "crs": told}
     return {"geo": json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": about}})}
 
 
@@ -336,7 +336,10 @@ def _write_groups(
         waiting: pa.Table | None = None
         writer = None
         for block in blocks:
-            arrays = {name: pa.array(column, from_pandas=True) for name, column in block.items()}
+            arrays = {
+                name: column if isinstance(column, pa.Array) else pa.array(column, from_pandas=True)
+                for name, column in block.items()
+            }
             table = pa.table(arrays).replace_schema_metadata(about)
             if writer is None:
                 options: dict[str, Any] = {"compression": "zstd", "write_page_checksum": True}

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import shapely
 
 from accessibility.demand import Demand
 from accessibility.geo.arrays import finite_rows
@@ -153,8 +152,7 @@ def _build(cut: Cut, streets: pa.Table) -> Network:
     ends = np.column_stack([streets[name].to_numpy() for name in ("first", "second")])
     rows, at, edges = np.unique(ends, return_index=True, return_inverse=True)
     xy = np.stack([np.column_stack([streets[f"{n}_{axis}"].to_numpy() for n in ("first", "second")]) for axis in "xy"])
-    lines = shapely.from_wkb(streets["geometry"].to_numpy())
-    shape_xy, edge = shapely.get_coordinates(lines, return_index=True)
+    lines = streets["geometry"].combine_chunks()
     return Network(
         node_xy=xy.reshape(2, -1)[:, at].T,
         edges=edges.reshape(-1, 2).astype(np.int32),
@@ -162,8 +160,8 @@ def _build(cut: Cut, streets: pa.Table) -> Network:
         **{name: streets[name].to_numpy() for name in PER_EDGE},
         slope_factor=np.column_stack([streets[f"slope_{way}"].to_numpy() for way in ("along", "against")]),
         kinds=cut.kinds,
-        shape_xy=shape_xy,
-        shape_start=np.searchsorted(edge, np.arange(len(lines) + 1)),
+        shape_xy=np.column_stack([lines.values.field(axis).to_numpy() for axis in "xy"]),
+        shape_start=lines.offsets.to_numpy().astype(np.int64),
         node_ids=rows,
         origin=Origin(main=streets["main"].to_numpy(), sealed=streets["sealed"].to_numpy()),
         crs=cut.metric,
