@@ -23,8 +23,9 @@ import uvicorn
 from browsing import CHROMIUM, OF_MAP
 
 from accessibility.cli.serving.app import make_app, narrowed_of, plain_name, view_of
-from accessibility.cli.serving.desk import CancelledError, Desk, Job, Narrowed, View
+from accessibility.cli.serving.desk import CancelledError, Desk, Job
 from accessibility.cli.serving.guard import MOST_BYTES
+from accessibility.cli.serving.views import Narrowed, View
 from accessibility.errors import InputError
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.present.map.legends import bar_lines, gain_lines
@@ -191,13 +192,14 @@ def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_c
     monkeypatch.setattr(Desk, "study", lambda *_: study)
     (lon, lat), own = study.sites.lonlat[study.sites.rows(["C001"])[0]], study.sites.lonlat[5]
     place = (float(own[0]), float(own[1]))
-    view = View(added=(place,), moved=(("O003", float(lon), float(lat)),))
+    moved, still = View(added=(place,), moved=(("O003", float(lon), float(lat)),)), View(added=(place,))
     added: Any = {"ids": ["X1"], "xy": [place], "kind": ["new"], "open": [True], "crs": "EPSG:4326"}
     there = study.sites + Sites(**added).to_crs(study.sites.crs)
     xy = there.xy.copy()
     xy[there.rows(["O003"])[0]] = xy[there.rows(["C001"])[0]]
     rng, district = np.random.default_rng(6), study.district.reindex(list(study.demand.ids))
-    for districts, group in ((None, None), (["茶垭镇", "南浦街道", None], None), (["芦渡镇"], "60+")):
+    cases = ((moved, None, None), (still, ["茶垭镇", "南浦街道", None], None), (moved, ["芦渡镇"], "60+"))
+    for view, districts, group in cases:  # one after another, each from what the one before has left
         counts = rng.random(len(there)) < 0.3
         asked = Narrowed(
             open=frozenset(there.ids[counts]),
@@ -205,7 +207,11 @@ def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_c
             group=group,
         )
         now = measure_coverage(
-            study.network, study.demand, replace(there, xy=xy, open=counts), study.standard, study.walker
+            study.network,
+            study.demand,
+            replace(there, xy=xy if view.moved else there.xy, open=counts),
+            study.standard,
+            study.walker,
         )
         people = study.demand.people_of(group)
         if districts is not None:
@@ -214,6 +220,7 @@ def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_c
         assert told == pytest.approx({"people": people.sum(), "covered": people[now.covered].sum()}, rel=1e-12)
     with pytest.raises(InputError):
         desk.figure("sample", View(moved=(("nowhere", *place),)), asked)
+    assert desk.figure("sample", view, asked) == told  # what is refused leaves nothing
 
 
 def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:

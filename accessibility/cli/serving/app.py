@@ -18,8 +18,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from accessibility.cli.serving.desk import SAMPLE, Desk, Job, Narrowed, View, in_background
+from accessibility.cli.serving.desk import SAMPLE, Desk, Job, in_background
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
+from accessibility.cli.serving.views import Narrowed, View
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
 from accessibility.wording import Wording, day_text, message_text

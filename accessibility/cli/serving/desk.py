@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from accessibility.cli.options import Options, kept_draws
 from accessibility.cli.pack import run_cover, run_site
+from accessibility.cli.serving.views import Gauge, Narrowed, View, tried_in
 from accessibility.cli.starting import begin_study
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
 from accessibility.study.county import sample_file
 from accessibility.study.mapping import MapOptions, draw_study
-from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 from accessibility.wording import day_text
 
@@ -28,74 +28,12 @@ if TYPE_CHECKING:
     from accessibility.cli.starting import Begun
     from accessibility.study.study import Study
     from accessibility.uncertainty import Uncertainty
-    from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
 
 SAMPLE = "sample"
 _STUDY, _INPUTS, _PACKS = "study.toml", "inputs", "packs"
-_KEPT_PAGES, _MOST_PLACES = 12, 50
+_KEPT_PAGES = 12
 _NAME = re.compile(r"[^\w.-]+")
-
-
-@dataclass(frozen=True, kw_only=True)
-class View:
-    """What a map shows: places of one's own, sites that are moved, a proposal. All of it stands in the map's address.
-
-    Parameters
-    ----------
-    added
-        Longitude and latitude of each place of one's own.
-    moved
-        Id, as text, longitude and latitude of each site of the study that is moved.
-    budget, sites
-        The limit of a proposal; at most one of the two.
-    sure
-        Whether the map says how sure it is: the bar of its headline, and a layer.
-    language
-        Of the map: ``en`` or ``zh``.
-    """
-
-    added: tuple[tuple[float, float], ...] = ()
-    moved: tuple[tuple[str, float, float], ...] = ()
-    budget: float | None = None
-    sites: int | None = None
-    sure: bool = False
-    language: Language = "en"
-
-    def __post_init__(self) -> None:
-        """Refuse what no page asks for."""
-        if len(self.added) + len(self.moved) > _MOST_PLACES:
-            msg = f"{len(self.added) + len(self.moved)} places added or moved; expected {_MOST_PLACES} at most"
-            raise InputError(msg)
-        if self.budget is not None and self.sites is not None:
-            msg = "budget and sites are both given; expected one limit"
-            raise InputError(msg)
-
-    @property
-    def question(self) -> Question | None:
-        """The question for a proposal, where there is a limit."""
-        if self.budget is None and self.sites is None:
-            return None
-        return Question(budget=self.budget, sites=self.sites)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Narrowed:
-    """Which sites and which people a figure is about.
-
-    Parameters
-    ----------
-    open
-        Ids, as text, of the sites that count.
-    districts
-        Those whose people are counted, None among them for people in none; everybody if None.
-    group
-        The group of people who are counted; everybody if None.
-    """
-
-    open: frozenset[str]
-    districts: frozenset[str | None] | None = None
-    group: str | None = None
 
 
 class CancelledError(Exception):
@@ -161,6 +99,7 @@ class Desk:
     language: Language = "en"
     _open: dict[str, Study] = field(default_factory=dict)
     _sure: dict[str, Uncertainty] = field(default_factory=dict)
+    _gauges: dict[str, Gauge] = field(default_factory=dict)
     _pages: OrderedDict[tuple[str, View], str] = field(default_factory=OrderedDict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -238,7 +177,7 @@ class Desk:
     def _drawn(self, key: str, view: View, progress: Job) -> str:
         study = self.study(key, progress)
         tried = bool(view.added or view.moved)
-        shown: Any = _tried(study, view) if tried else study.coverage()
+        shown: Any = tried_in(study, view) if tried else study.coverage()
         plan = None
         if view.question is not None:
             progress.step("Proposal")
@@ -266,18 +205,9 @@ class Desk:
     def figure(self, key: str, view: View, narrowed: Narrowed) -> dict[str, float]:
         """Return how many people are counted, and how many of them the sites of a view cover: what a drag is told."""
         study = self.study(key)
-        trial = _tried(study, view)
-        sites = trial.coverage().sites
-        for ident, counts in zip(sites.ids, sites.open, strict=True):
-            if counts != (str(ident) in narrowed.open):
-                trial.close(ident) if counts else trial.open(ident)
-        now = trial.coverage()
-        people = now.demand.people_of(narrowed.group)
-        if narrowed.districts is not None:
-            of = study.district.reindex(list(now.demand.ids))
-            named = [name for name in of.dropna().unique() if str(name) in narrowed.districts]
-            people = people * (of.isin(named) | of.isna() & (None in narrowed.districts)).to_numpy()
-        return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+        with self._lock:
+            gauge = self._gauges.setdefault(key, Gauge(study))
+        return gauge.read(view, narrowed)
 
     def pack(self, key: str, view: View, progress: Job) -> Path:
         """Write the pack of a study into a folder of its own and return it, packed."""
@@ -292,17 +222,6 @@ class Desk:
         else:
             run_site(path, view.question, out, options, progress)
         return Path(shutil.make_archive(str(out), "zip", out))
-
-
-def _tried(study: Study, view: View) -> Trial:
-    """Return a trial in which places are added and sites moved as a view says."""
-    trial = study.what_if()
-    known = {str(ident): ident for ident in study.sites.ids}
-    for number, (lon, lat) in enumerate(view.added, start=1):
-        trial.add(lon, lat, id=f"X{number}")
-    for ident, lon, lat in view.moved:
-        trial.move(known.get(ident, ident), lon, lat)
-    return trial
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -1,0 +1,171 @@
+"""What a page asks for: a view of a study, and the figure of a view while a site is dragged in it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.study.proposing import Question
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from accessibility.study.study import Study
+    from accessibility.whatif.trial import Trial
+    from accessibility.wording import Language
+
+_MOST_PLACES = 50
+Step = tuple[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a map shows: places of one's own, sites that are moved, a proposal. All of it stands in the map's address.
+
+    Parameters
+    ----------
+    added
+        Longitude and latitude of each place of one's own.
+    moved
+        Id, as text, longitude and latitude of each site of the study that is moved.
+    budget, sites
+        The limit of a proposal; at most one of the two.
+    sure
+        Whether the map says how sure it is: the bar of its headline, and a layer.
+    language
+        Of the map: ``en`` or ``zh``.
+    """
+
+    added: tuple[tuple[float, float], ...] = ()
+    moved: tuple[tuple[str, float, float], ...] = ()
+    budget: float | None = None
+    sites: int | None = None
+    sure: bool = False
+    language: Language = "en"
+
+    def __post_init__(self) -> None:
+        """Refuse what no page asks for."""
+        if len(self.added) + len(self.moved) > _MOST_PLACES:
+            msg = f"{len(self.added) + len(self.moved)} places added or moved; expected {_MOST_PLACES} at most"
+            raise InputError(msg)
+        if self.budget is not None and self.sites is not None:
+            msg = "budget and sites are both given; expected one limit"
+            raise InputError(msg)
+
+    @property
+    def question(self) -> Question | None:
+        """The question for a proposal, where there is a limit."""
+        if self.budget is None and self.sites is None:
+            return None
+        return Question(budget=self.budget, sites=self.sites)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Narrowed:
+    """Which sites and which people a figure is about.
+
+    Parameters
+    ----------
+    open
+        Ids, as text, of the sites that count.
+    districts
+        Those whose people are counted, None among them for people in none; everybody if None.
+    group
+        The group of people who are counted; everybody if None.
+    """
+
+    open: frozenset[str]
+    districts: frozenset[str | None] | None = None
+    group: str | None = None
+
+
+@dataclass(eq=False)
+class Gauge:
+    """What sites of a study cover, asked again and again with small differences.
+
+    One trial stands ready and takes back and does again only what differs from the question before, whoever asked it:
+    to begin one costs what measuring the study costs.
+
+    Parameters
+    ----------
+    study
+        Whose sites and people.
+    """
+
+    study: Study
+    _taken: list[Step] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def _trial(self) -> Trial:
+        return self.study.what_if()
+
+    @cached_property
+    def _districts(self) -> tuple[NDArray[np.intp], dict[str, int]]:
+        """Number of the district of each demand point, -1 in none, and the numbers by name."""
+        found = self.study.district.reindex(pd.Index(self._trial.baseline.coverage.demand.ids))
+        codes, names = pd.factorize(found.to_numpy(dtype=object))
+        return codes, {str(name): k for k, name in enumerate(names)}
+
+    def read(self, view: View, narrowed: Narrowed) -> dict[str, float]:
+        """Return how many people are counted, and how many of them are covered.
+
+        Raises
+        ------
+        InputError
+            A place where no site can stand, a site or a group that is not there.
+        """
+        wanted = self._steps(view, narrowed)
+        with self._lock:
+            same = 0
+            while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same]:
+                same += 1
+            while len(self._taken) > same:
+                self._trial.undo()
+                self._taken.pop()
+            for name, given in wanted[same:]:
+                _take(self._trial, name, given)
+                self._taken.append((name, given))
+            now = self._trial.coverage()
+            people = now.demand.people_of(narrowed.group)
+            if narrowed.districts is not None:
+                codes, numbers = self._districts
+                asked = [-1 if name is None else numbers.get(name, -2) for name in narrowed.districts]
+                people = people * np.isin(codes, asked)
+        return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+
+    def _steps(self, view: View, narrowed: Narrowed) -> list[Step]:
+        sites, own = self.study.sites, [f"X{number}" for number in range(1, len(view.added) + 1)]
+        known = {str(ident): (ident, bool(counts)) for ident, counts in zip(sites.ids, sites.open, strict=True)}
+        steps: list[Step] = []
+        for name, (ident, counts) in known.items():
+            if counts != (name in narrowed.open):
+                steps.append(("close" if counts else "open", (ident,)))
+        steps += [("open", (name,)) for name in sorted(narrowed.open - known.keys() - set(own))]
+        steps += [("add", (*at, name)) for name, at in zip(own, view.added, strict=True) if name in narrowed.open]
+        return [*steps, *(("move", (known[name][0] if name in known else name, *at)) for name, *at in view.moved)]
+
+
+def _take(trial: Trial, name: str, given: tuple[Any, ...]) -> None:
+    if name == "add":
+        lon, lat, ident = given
+        trial.add(lon, lat, id=ident)
+    else:
+        getattr(trial, name)(*given)
+
+
+def tried_in(study: Study, view: View) -> Trial:
+    """Return a trial in which places are added and sites moved as a view says."""
+    trial = study.what_if()
+    known = {str(ident): ident for ident in study.sites.ids}
+    for number, (lon, lat) in enumerate(view.added, start=1):
+        _take(trial, "add", (lon, lat, f"X{number}"))
+    for ident, lon, lat in view.moved:
+        _take(trial, "move", (known.get(ident, ident), lon, lat))
+    return trial
