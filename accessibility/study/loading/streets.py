@@ -81,26 +81,24 @@ def can_place(load: Loading) -> bool:
 
 def _of_edges(load: Loading, told: Enclosed) -> list[Finding]:
     """Return what is found on tunnels and compounds."""
-    said = {
-        "long-tunnels": (
-            told.closed,
-            f"lie in tunnels of main roads of more than {SHORT_TUNNEL_M:.0f} m without a sidewalk: not walked",
-        ),
-        "enclosed-lanes": (
-            told.enclosed,
-            "are public by their tags, but only private ways lead to them: taken as private",
-        ),
-    }
-    return [
+    (tunnels, tunnels_m), (lanes, lanes_m) = told.closed, told.enclosed
+    found = [
         Finding(
-            code=code,
+            code="long-tunnels",
             source=load.streets.name,
-            message=f"{count:,} edges, {metres / 1_000:,.1f} km, {text}",
-            count=count,
-        )
-        for code, ((count, metres), text) in said.items()
-        if count
+            message=f"{tunnels:,} edges, {tunnels_m / 1_000:,.1f} km, lie in tunnels of main roads of more than"
+            f" {SHORT_TUNNEL_M:.0f} m without a sidewalk: not walked",
+            count=tunnels,
+        ),
+        Finding(
+            code="enclosed-lanes",
+            source=load.streets.name,
+            message=f"{lanes:,} edges, {lanes_m / 1_000:,.1f} km, are public by their tags, but only private ways lead"
+            " to them: taken as private",
+            count=lanes,
+        ),
     ]
+    return [finding for finding in found if finding.count]
 
 
 def _saved(load: Loading) -> Network:
