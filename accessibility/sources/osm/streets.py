@@ -217,7 +217,7 @@ class Streets:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Survey:
-    """What one pass over an extract tells of its streets beside the walkable ways.
+    """What one pass over an extract says about its streets beside the walkable ways.
 
     Parameters
     ----------
