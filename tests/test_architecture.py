@@ -69,16 +69,22 @@ def modules() -> dict[str, ast.Module]:
 
 
 @cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return all that stands in a module or statement: trees are walked once."""
+    return tuple(ast.walk(tree))
+
+
+@cache
 def imports(tree: ast.Module, *, typing: bool = True) -> set[str]:
     """Every module imported anywhere in a file, inside functions too; also what is there for type checkers alone."""
     skip = {
         id(node)
-        for block in ast.walk(tree)
+        for block in nodes(tree)
         if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
         for node in ast.walk(block)
     }
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if id(node) in skip and not typing:
             continue
         if isinstance(node, ast.Import):
@@ -158,7 +164,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 
 def docstring_lines(tree: ast.Module) -> int:
-    owners = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    owners = [node for node in nodes(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     texts = [node.body[0] for node in owners if ast.get_docstring(node) is not None]
     return sum((text.end_lineno or 0) - text.lineno for text in texts)
 
@@ -168,7 +174,7 @@ def test_functions_and_files_stay_small(module: str) -> None:
     loaded = importlib.import_module(f"accessibility.{module}")
     source = Path(str(loaded.__file__)).read_text(encoding="utf-8")
     assert len(source.splitlines()) - docstring_lines(modules()[module]) <= MAX_LINES
-    for node in ast.walk(modules()[module]):
+    for node in nodes(modules()[module]):
         if isinstance(node, ast.FunctionDef):
             count = len(node.args.args) + len(node.args.kwonlyargs)
             own = count - (node.args.args[:1] != [] and node.args.args[0].arg in ("self", "cls"))
@@ -211,9 +217,9 @@ def decorated(tree: ast.Module, *words: str) -> list[ast.FunctionDef]:
     return [f for f in functions if any(word in ast.unparse(one) for one in f.decorator_list for word in words)]
 
 
-def names(nodes: list[ast.stmt]) -> set[str]:
+def names(statements: list[ast.stmt]) -> set[str]:
     """Return every name that statements read, also of a module's."""
-    found = [node for statement in nodes for node in ast.walk(statement)]
+    found = [node for statement in statements for node in ast.walk(statement)]
     return {getattr(node, "id", getattr(node, "attr", "")) for node in found}
 
 
@@ -225,7 +231,7 @@ def test_python_never_calls_what_only_kernels_can() -> None:
         compiled = decorated(tree, "helper", "kernel", "maker", "njit")
         plain = names([node for node in tree.body if node not in compiled])
         told = {f"{name}.{f.name}" for f in compiled}
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("accessibility."):
                 told |= {f"{node.module.removeprefix('accessibility.')}.{alias.name}" for alias in node.names}
         assert not {helper for helper in helpers & told if helper.rpartition(".")[2] in plain}, name
