@@ -376,7 +376,7 @@ def changes(  # noqa: PLR0913 -- the options of a command
     lang: Spoken = None,
 ) -> None:
     """Tell how many points between two figures come from streets, from mapping, from outlets and from people."""
-    from accessibility.cli.changing import changes_text, run_changes  # noqa: PLC0415
+    from accessibility.cli.comparing import changes_text, run_changes  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
     with progress_bar(quiet=quiet) as progress:

@@ -17,7 +17,7 @@ from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
 from accessibility.present.language import Tongue
 from accessibility.present.report.sureness import say_held, say_instead, say_must_have
-from accessibility.siting.objectives import say_objective
+from accessibility.siting.plan import say_objective
 from accessibility.sources.checks import DOUBTS
 from accessibility.wording import Language, Wording, cost_text, message_text, percent_sign, percent_text
 

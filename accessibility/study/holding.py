@@ -19,8 +19,7 @@ from accessibility.streets.snapping import Snapped
 from accessibility.study.doubting import as_known, coordinate_ways, official_counts
 from accessibility.study.proposing import plan_scenario
 from accessibility.uncertainty.bars import Difference
-from accessibility.uncertainty.chance import Chance
-from accessibility.uncertainty.draws import Draw
+from accessibility.uncertainty.draws import Chance, Draw
 from accessibility.uncertainty.scene import Case, Scene
 from accessibility.wording import percent_text
 

@@ -25,7 +25,7 @@ from accessibility.sources.vectors import read_vector
 from accessibility.study.doubting import told_coordinates
 from accessibility.study.scenariofile import toml_key, toml_value, write_scenarios
 from accessibility.study.schema import tells_totals
-from accessibility.study.standardtables import rule_table
+from accessibility.study.valuetables import rule_table
 from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import validation_sentences
-from accessibility.study.standardtables import StandardTable, rule_table
+from accessibility.study.valuetables import StandardTable, rule_table
 from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
 
 if TYPE_CHECKING:

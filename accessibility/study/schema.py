@@ -15,8 +15,7 @@ from accessibility.siting import Conditions
 from accessibility.sources.files import absence, is_file
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.standards import SETTINGS
-from accessibility.study.errortables import StrictTable, UncertaintyTable
-from accessibility.study.standardtables import StandardTable, WalkingTable
+from accessibility.study.valuetables import StandardTable, StrictTable, UncertaintyTable, WalkingTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

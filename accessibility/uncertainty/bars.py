@@ -11,8 +11,8 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.errors.arguments import checked
 from accessibility.geo.arrays import Frozen
-from accessibility.uncertainty.improving import list_improvements
 from accessibility.uncertainty.sources import IN_THE_DATA
+from accessibility.uncertainty.trying import list_improvements
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:

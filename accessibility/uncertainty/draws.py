@@ -1,4 +1,4 @@
-"""One draw: the inputs once more with their errors, and who is covered then."""
+"""One draw: the inputs once more with their errors, by random numbers of its own, and who is covered then."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accessibility.streets import search
 from accessibility.streets.compounds import main_parts
 from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, PREFER_MAIN_M, Choices, EdgeIndex, Positions, SnapLimits
-from accessibility.uncertainty.chance import Chance
+from accessibility.uncertainty.sources import SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -34,6 +34,41 @@ _MOVES = _MOVES_STREETS | {"cells"}
 _SLOWEST, _FASTEST = 0.3, 3.0  # m/s, as `Walker` has it
 PARTS = 4
 """In how many equal parts the people of a point may be covered."""
+
+
+@dataclass(frozen=True)
+class Chance:
+    """The random numbers of one draw; every source has its own, however often and in whichever order it is asked.
+
+    They hang on seed, source and draw alone: not on threads, nor on what else is drawn.
+
+    Parameters
+    ----------
+    seed
+        Of all draws.
+    draw
+        Which draw it is.
+    """
+
+    seed: int
+    draw: int
+
+    def of(self, source: str, part: int = 0) -> np.random.Generator:
+        """Return fresh numbers of a source, always the same."""
+        key = np.random.SeedSequence(self.seed, spawn_key=(SOURCES.index(source), part, self.draw))
+        return np.random.Generator(np.random.Philox(key))
+
+    @cached_property
+    def speed(self) -> float:
+        """How fast the group walks, in standard deviations."""
+        return float(self.of("speed").standard_normal())
+
+    def factors(self, source: str, part: int, size: int, relative: float) -> NDArray[np.float64]:
+        """Return positive factors around 1, in the mean 1, of a relative standard deviation."""
+        width = np.sqrt(np.log1p(relative**2))
+        drawn = self.of(source, part).standard_normal(size)
+        found: NDArray[np.float64] = np.exp(width * drawn - width**2 / 2)
+        return found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -22,8 +22,7 @@ from accessibility import Network, Scenario, Standard, Study, measure_coverage
 from accessibility.errors import InputError
 from accessibility.streets.search.compiling import limited_threads
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
-from accessibility.uncertainty.chance import Chance
-from accessibility.uncertainty.draws import PARTS, Draw
+from accessibility.uncertainty.draws import PARTS, Chance, Draw
 from accessibility.uncertainty.scene import Case, Scene, TwoCounts
 from accessibility.whatif.comparison import DistrictCells
 

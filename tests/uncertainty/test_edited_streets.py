@@ -14,8 +14,7 @@ from pyproj import CRS
 from accessibility import Closure, CompoundOpening, Network, NewStreet, Pace, Rule, Scenario, Standard, Study
 from accessibility.geo.projection import WGS84, transform
 from accessibility.uncertainty import InputErrors
-from accessibility.uncertainty.chance import Chance
-from accessibility.uncertainty.draws import PARTS, Draw
+from accessibility.uncertainty.draws import PARTS, Chance, Draw
 from accessibility.uncertainty.scene import Case, Scene
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from accessibility.siting.robust import Sample
 from accessibility.study.holding import HeldPlans, refuse_unheld_question
 from accessibility.study.proposing import Question
 from accessibility.uncertainty import SOURCES, InputErrors
-from accessibility.uncertainty.chance import Chance
-from accessibility.uncertainty.draws import PARTS, Draw
+from accessibility.uncertainty.draws import PARTS, Chance, Draw
 
 if TYPE_CHECKING:
     from accessibility.uncertainty.trying import Tries

@@ -14,8 +14,8 @@ from conftest import write_town
 from typer.testing import CliRunner
 
 from accessibility import Standard, Walker, measure_coverage
-from accessibility.cli.changing import run_changes
 from accessibility.cli.commands import app
+from accessibility.cli.comparing import run_changes
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.errors import InputError

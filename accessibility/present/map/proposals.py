@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.present.charts import FrontierPicture, picture_frontier
 from accessibility.present.map.outlines import count
-from accessibility.siting.objectives import say_objective
+from accessibility.siting.plan import say_objective
 from accessibility.wording import cost_text, percent_sign
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pandas as pd
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
-from accessibility.siting.objectives import say_objective
+from accessibility.siting.plan import say_objective
 from accessibility.wording import message_text
 
 if TYPE_CHECKING:

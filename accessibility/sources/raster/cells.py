@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster.cellareas import Unit
-    from accessibility.sources.raster.reading import Bounds
+    from accessibility.sources.raster.reading import Bounds, Unit
 
 MAX_PARTS = 100_000_000
 _FAR = 2**31  # no raster has so many rows or columns

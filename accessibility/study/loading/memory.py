@@ -24,7 +24,7 @@ from accessibility.streets.foot import FootAccess
 from accessibility.streets.network import Network
 from accessibility.study.loading.context import Loading, default_cache, is_raster
 from accessibility.study.schema import StudyFile, validation_sentences
-from accessibility.study.standardtables import rule_table
+from accessibility.study.valuetables import rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
