@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from accessibility.streets.compounds import joined_nodes
 from accessibility.streets.foot import FERRY
@@ -86,7 +87,7 @@ class Sums:
         return self._most[1]
 
     def _here(self, part: NDArray[np.int32], values: NDArray[Any]) -> tuple[NDArray[np.int32], NDArray[Any]]:
-        parts, at = np.unique(part, return_inverse=True)
+        at, parts = pd.factorize(part, sort=True)  # few parts of many edges: sooner than sorting these
         return parts, np.bincount(at, weights=values, minlength=len(parts))
 
     def _rank(self, parts: NDArray[np.int32], sums: NDArray[np.float64]) -> None:

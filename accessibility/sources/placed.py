@@ -113,16 +113,18 @@ class PlacedStreets:
     def part(self, heap: int) -> tuple[Network, NDArray[np.int64]]:
         """Return the streets of a heap, edges and junctions by rising number, and the numbers of the edges."""
         rows, drawn = self.edges.take(heap, keep=True), self.vertices.take(heap, keep=True)
-        order = np.argsort(rows["edge"])
+        graph, order = self.graphs.take(heap, "ids", "ends"), np.argsort(rows["edge"])
         begin, many = np.cumsum(rows["vertices"]) - rows["vertices"], rows["vertices"][order]
         drawn, rows = drawn[spans(begin[order], many)], rows[order]
         start = np.concatenate([np.zeros(1, np.int64), np.cumsum(many)])
-        ids, first, ends = np.unique(rows["ends"], return_index=True, return_inverse=True)
+        ids, ends = graph["ids"], graph["ends"][order]
+        node_xy = np.empty((len(ids), 2))
+        node_xy[ends[:, 0]], node_xy[ends[:, 1]] = drawn["xy"][start[:-1]], drawn["xy"][start[1:] - 1]
         told: dict[str, Any] = {name: rows[name] for name in ("length_m", "slope_factor", *PER_EDGE)}
         network = Network(
             **told,
-            node_xy=drawn["xy"][np.column_stack([start[:-1], start[1:] - 1]).ravel()[first]],
-            edges=ends.reshape(-1, 2).astype(np.int32),
+            node_xy=node_xy,
+            edges=ends,
             kinds=self.kinds,
             shape_xy=drawn["xy"],
             shape_start=start,

@@ -68,6 +68,12 @@ def drawn(path: Path, seed: int) -> Path:
         if chance.random() > 0.04:
             nodes.append((int(number[row, column]), node(int(number[row, column]), lon, lat, **tags)))
     ways, ident = [], 1
+    for road in range(12):  # of many steps, whose sum hangs on how many numbers are added up
+        first = 10_000 + 100 * road
+        refs = [*range(first, first + 9 + road)]
+        nodes += [(ref, node(ref, 9.505 + chance.uniform(0, 0.012), 47.105 + 1e-4 * road)) for ref in refs]
+        ways.append(way(ident, refs))
+        ident += 1
     for _ in range(170):
         row, column = chance.integers(side, size=2)
         refs = [int(number[row, column])]

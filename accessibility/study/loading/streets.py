@@ -219,7 +219,7 @@ def check_together(
     findings = []
     shapes = None if area is None else area.to_crs(network.crs).geometry
     without = [] if shapes is None else _without_street(shapes, network)
-    hulls: list[Any] = [shapely.convex_hull(shapely.multipoints(xy)) for xy in junctions_of(network)]
+    hulls: list[Any] = [shapely.convex_hull(shapely.linestrings(xy)) for xy in junctions_of(network)]
     hull = shapely.convex_hull(shapely.GeometryCollection(hulls))
     reach = shapely.buffer(hull, _OUTSIDE_NETWORK_M)
     west, south, east, north = shapely.bounds(hull)
