@@ -218,11 +218,9 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     if result.held is not None:
         _print_held(console, tell_held(result.held), Tongue(language))
     _print_kept(console, result.kept, say)
-    if "coverage.html" in result.files:
-        console.print(_text(say("map_at", path=result.folder / "coverage.html")))
-    if "report.html" in result.files:
-        console.print(_text(say("brief_at", path=result.folder / "brief.html")))
-        console.print(_text(say("report_at", path=result.folder / "report.html")))
+    for name, key in (("coverage.html", "map_at"), ("brief.html", "brief_at"), ("report.html", "report_at")):
+        if name in result.files:
+            console.print(_text(say(key, path=result.folder / name)))
     above = ("coverage.html", "brief.html", "report.html", "report.xlsx")
     rest = [name for name in result.files if name not in above]
     console.print(_text(say("layers_at", path=result.folder / rest[0], rest=say.list(rest[1:]))))

@@ -600,7 +600,8 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
     pack = tmp_path / "pack"
     shutil.unpack_archive(client.desk.pack(key, View(sites=1, language="zh"), Job()), pack)
     context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
-    page, found = context.new_page(), []
+    page = context.new_page()
+    found: list[Any] = []
 
     def check(address: str, before: str = "") -> None:
         page.goto(address)
