@@ -218,11 +218,10 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     if result.held is not None:
         _print_held(console, tell_held(result.held), Tongue(language))
     _print_kept(console, result.kept, say)
-    for name, key in (("coverage.html", "map_at"), ("brief.html", "brief_at"), ("report.html", "report_at")):
-        if name in result.files:
-            console.print(_text(say(key, path=result.folder / name)))
-    above = ("coverage.html", "brief.html", "report.html", "report.xlsx")
-    rest = [name for name in result.files if name not in above]
+    pages = {"coverage.html": "map_at", "brief.html": "brief_at", "report.html": "report_at"}
+    for name in filter(result.files.__contains__, pages):
+        console.print(_text(say(pages[name], path=result.folder / name)))
+    rest = [name for name in result.files if name not in (*pages, "report.xlsx")]
     console.print(_text(say("layers_at", path=result.folder / rest[0], rest=say.list(rest[1:]))))
 
 
