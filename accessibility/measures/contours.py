@@ -113,7 +113,7 @@ def draw_contours(
         partial(find_chains, (blocks[at : at + _BATCH], begin[at : at + _BATCH + 1], which), drawn, len(bands), columns)
         for at in range(0, len(blocks), _BATCH)
     ]
-    borders = _Borders.of(run_in_threads(tasks), lambda xy: place((xy + low) * cell_m))
+    borders = _Borders.of(run_in_threads(tasks), lambda xy: place(np.multiply(np.add(xy, low, out=xy), cell_m, out=xy)))
     return [borders.area(k) for k in range(len(bands))]
 
 

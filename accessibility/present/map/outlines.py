@@ -325,15 +325,15 @@ def street_lines(
         parts = (np.append(0, np.cumsum(many)), np.array([0, len(many)]))
         streets = shapely.from_ragged_array(shapely.GeometryType.MULTILINESTRING, lonlat[spans(first, many)], parts)
         joined = shapely.get_parts(shapely.line_merge(streets))
-        encoded = _encode(joined, origin, tolerance)
+        encoded, cost = _encode(joined, origin, tolerance)
         # Main streets are drawn whatever they cost, more and more roughly.
-        while not drawn and _size(encoded) > budget and tolerance < east - west:
+        while not drawn and cost > budget and tolerance < east - west:
             tolerance *= 2
-            encoded = _encode(joined, origin, tolerance)
-        if spent + _size(encoded) > budget:
+            encoded, cost = _encode(joined, origin, tolerance)
+        spent += cost
+        if spent > budget:
             left[kind] = km
             continue
-        spent += _size(encoded)
         drawn.append({"weight": weight, "coarsest": coarsest, **encoded})
         shown[kind] = km
     return StreetLines(lines=drawn, origin=origin, shown=shown, left=left)
@@ -350,8 +350,10 @@ def _street_rank(kind: str) -> int:
     return 0 if plain in _MAIN else 1 if plain in _MINOR else 2
 
 
-def _encode(lines: NDArray[np.object_], origin: tuple[int, int], tolerance: float) -> dict[str, Any]:
-    return line_steps(shapely.simplify(lines, tolerance, preserve_topology=False), origin)
+def _encode(lines: NDArray[np.object_], origin: tuple[int, int], tolerance: float) -> tuple[dict[str, Any], int]:
+    """Return lines without detail that is not seen, and their bytes as JSON."""
+    encoded = line_steps(shapely.simplify(lines, tolerance, preserve_topology=False), origin)
+    return encoded, sum(len(json.dumps(values, separators=(",", ":"))) for values in encoded.values())
 
 
 def line_steps(lines: NDArray[np.object_], origin: tuple[int, int]) -> dict[str, Any]:
@@ -362,10 +364,6 @@ def line_steps(lines: NDArray[np.object_], origin: tuple[int, int]) -> dict[str,
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]) if len(counts) else np.empty(0, np.intp)
     steps[starts] = whole[starts]
     return {"counts": counts.tolist(), "steps": steps.ravel().tolist()}
-
-
-def _size(encoded: dict[str, Any]) -> int:
-    return sum(len(json.dumps(values, separators=(",", ":"))) for values in encoded.values())
 
 
 def _generalised(shapes: NDArray[np.object_], bounds: Bounds) -> NDArray[np.object_]:
