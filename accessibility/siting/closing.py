@@ -40,8 +40,7 @@ _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
-_CUT_WORK, _RECUT_WORK = 0.2, 0.1  # for a linear program and its first cuts, for more of them
-_CUT_ENTRIES = 300_000  # of a linear program that is worth it
+_CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
 _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
@@ -336,11 +335,9 @@ def _cut(course: Course, clock: Clock) -> None:
     """Lower the bound by the linear program and its cuts, and remember what they tell about the columns."""
     if course.closed or course.claim is None or course.guide is None or len(course.covering.rows.item) > _CUT_ENTRIES:
         return
-    # A linear program that the first turn does not solve is none that later ones do.
-    work = _RECUT_WORK if course.cutting else _CUT_WORK
     cutting = course.cutting = course.cutting or Cutting(course.claim())
     everybody = cutting.claim.wanted
-    cutting.run(clock.part(work), everybody - course.value)
+    cutting.run(clock.part(_CUT_WORK), everybody - course.value)
     bound = everybody - cutting.value
     if bound < course.guide.bound:
         place = np.searchsorted(cutting.claim.sites, course.small.site, sorter=np.argsort(cutting.claim.sites))
