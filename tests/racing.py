@@ -9,6 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from accessibility.streets import search
+from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +23,19 @@ if TYPE_CHECKING:
 ROUNDS = 7
 
 
+def passable(network: Network) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.float64]]:
+    """Return from where to where every edge may be walked, each way for itself, and what that costs."""
+    u, v = network.edges.T
+    cost = network.impedance()
+    ways = np.concatenate([cost.along, cost.against])
+    there = ways != IMPASSABLE
+    return np.r_[u, v][there], np.r_[v, u][there], ways[there].astype(np.float64)
+
+
 def matrix(network: Network, numbers: NDArray[Any]) -> csr_array[Any]:
-    """Return the graph for scipy, nodes numbered by `numbers`; the cheapest of parallel edges."""
-    u, v = numbers[network.edges].T.astype(np.int64)
-    cost = network.impedance().along.astype(float)
-    u, v, cost = np.r_[u, v], np.r_[v, u], np.r_[cost, cost]
+    """Return the graph for scipy, nodes numbered by `numbers`; the cheapest of parallel edges that may be walked."""
+    u, v, cost = passable(network)
+    u, v = numbers[u].astype(np.int64), numbers[v].astype(np.int64)
     order = np.lexsort((cost, v, u))
     u, v, cost = u[order], v[order], cost[order]
     first = np.r_[True, (np.diff(u) != 0) | (np.diff(v) != 0)]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PORTO = Path(__file__).parents[2].parent / "shared" / "data" / "porto" / "porto-metro-2015.osm.pbf"
 ROUNDS = 7
-LIMIT = 2.5
+LIMIT = 6.0  # of streets with gates, squares and private lanes; 2.5 was that of lines and tags alone
 
 pytestmark = [
     pytest.mark.real,
@@ -36,7 +36,7 @@ def seconds(work: Callable[[Path], object]) -> float:
     return time.perf_counter() - begin
 
 
-def test_reading_the_network_costs_at_most_two_and_a_half_empty_loops(benchmark: Any) -> None:
+def test_reading_the_network_costs_at_most_six_empty_loops(benchmark: Any) -> None:
     look_at_everything(PORTO)
     benchmark.pedantic(read_network, args=(PORTO,), rounds=1, warmup_rounds=1)
     pairs = [(seconds(look_at_everything), seconds(read_network)) for _ in range(ROUNDS)]  # interleaved: same noise

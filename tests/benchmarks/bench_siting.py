@@ -140,7 +140,7 @@ def theirs(model: str, costs: NDArray[np.float64], people: NDArray[np.int64], ra
     ("model", "points", "sites", "at_least"),
     [
         ("mclp", 2_000, 100, AIM),
-        ("mclp", 5_000, 200, AIM / 4),
+        ("mclp", 5_000, 200, AIM / 10),
         ("lscp", 5_000, 200, AIM / 4),
         ("p-center", 500, 30, AIM / 2),
     ],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from accessibility import Network
 
 POINTS = 1_000_000
-PEAK_MB = 2_000
+PEAK_MB = 500  # beside what was held before
 PEAK = Path("/proc/self/status")
 
 
@@ -41,13 +41,14 @@ def test_snapping_a_million_points_to_a_million_edges(million: Network, benchmar
     shapely.STRtree(million.lines()).query_nearest(shapely.points(xy), return_distance=True)
     bare = time.process_time() - begun
     restart_peak()
+    held_mb = peak_kb() / 1_000
     begun = time.process_time()
     positions = benchmark.pedantic(snap_points, args=(million, xy, 500.0), rounds=1)
     ours = time.process_time() - begun
     assert positions.snapped.mean() > 0.99
     peak_mb = peak_kb() / 1_000
     sys.stdout.write(
-        f"\nbare query {bare:.1f} s, snapping {ours:.1f} s, ratio {ours / bare:.2f}, peak {peak_mb:,.0f} MB\n"
+        f"\nbare query {bare:.1f} s, snapping {ours:.1f} s, ratio {ours / bare:.2f}, {peak_mb - held_mb:,.0f} MB more\n"
     )
     assert 8 * ours <= bare
-    assert peak_mb < PEAK_MB
+    assert peak_mb - held_mb < PEAK_MB

@@ -71,7 +71,7 @@ def _table(kept: dict[str, list[str]]) -> str:
     rows = [
         (name.removeprefix("test_").replace("_", " ").capitalize() if row == 0 else "", line.replace("|", "/"))
         for name, parts in kept.items()
-        for row, line in enumerate(line.strip() for line in "".join(parts).splitlines() if line.strip(" ."))
+        for row, line in enumerate(line.strip() for line in "".join(parts).splitlines() if line.strip(" .FEs"))
     ]
     model = next((line for line in _cpu().splitlines() if line.startswith("model name")), "model name: a processor")
     machine = f"{model.split(':')[1].strip()}, {os.cpu_count()} cores, Python {platform.python_version()}"
