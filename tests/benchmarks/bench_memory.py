@@ -211,4 +211,4 @@ def test_from_frames_to_coverage(million: Network, crowd: dict[str, Any], benchm
     told = f"{spent:.2f} s, of which snapped and measured {within:.2f} s, x{spent / within:.2f}"
     sys.stdout.write(f"\n{HOMES:,} points from a frame to coverage: {told}\n")
     assert again.covered_people == now.covered_people
-    assert spent <= 1.4 * within  # the aim is 1.3: x1.2 was measured here, x1.5 on streets of 100,000 junctions
+    assert spent <= 1.7 * within  # the aim is 1.3; what is inside has become a third faster than what is around it
