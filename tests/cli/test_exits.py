@@ -100,10 +100,23 @@ def test_a_signal_stops_at_once_and_leaves_nothing(where: str, number: int, code
 
 
 def test_a_real_run_that_is_stopped_leaves_the_run_before(town: Path, tmp_path: Path, cache: Path) -> None:
-    out = tmp_path / "out"
+    out, there = tmp_path / "out", tmp_path / "there"
     out.mkdir()
-    work = subprocess.Popen([*COMMAND, "cover", str(town), "--out", str(out), "--quiet"], stderr=subprocess.PIPE)  # noqa: S603
-    time.sleep(2.0)
+    held = f"""if True:
+        import pathlib, sys, time
+        from accessibility.cli.__main__ import start
+        from accessibility.present.map import coverage_map
+        def wait(*_):
+            pathlib.Path({str(there)!r}).touch()
+            time.sleep(300)
+        coverage_map.write_map = wait  # among the files of a run, half of them written
+        start()
+    """
+    asked = [sys.executable, "-c", held, "cover", str(town), "--out", str(out), "--quiet"]
+    work = subprocess.Popen(asked, stderr=subprocess.PIPE)  # noqa: S603
+    while not there.exists():
+        assert work.poll() is None
+        time.sleep(0.02)
     work.send_signal(signal.SIGTERM)
     said = work.communicate(timeout=300)[1].decode()
     assert work.returncode == 143
