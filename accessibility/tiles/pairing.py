@@ -172,11 +172,7 @@ def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
     place = np.full(len(cut.districts) + 1, NO_DISTRICT, np.int32)
     place[codes] = np.arange(len(codes))
     return Problem(
-        people=people.people,
-        start=pairs.start,
-        demand=pairs.item,
-        cost=np.zeros(len(pairs.item)),
-        within=np.ones(len(pairs.item), np.bool_),
+        **_reached(people, pairs),
         site_cost=sites.cost,
         open=sites.open,
         candidate=sites.may_open,
@@ -244,17 +240,20 @@ def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[Path
     return [folder / f"{number:06d}.parquet" for number in sorted(writers)]
 
 
+def _reached(people: AlikePeople, pairs: Pairs) -> dict[str, Any]:
+    """Return what a question has of people and of the sites that each is within the standard of, however far."""
+    n = len(pairs.item)
+    reach = {"start": pairs.start, "demand": pairs.item, "cost": np.zeros(n), "within": np.ones(n, np.bool_)}
+    return {"people": people.people, **reach}
+
+
 def load_part(path: Path, sites: pd.DataFrame) -> Problem:
     """Return the question of a part; the ids of its sites are the rows of the cut."""
     people = AlikePeople.read(path).merged()
     rows, site = np.unique(people.sites.item, return_inverse=True)
     pairs = transposed(Pairs(start=people.sites.start, item=site.astype(np.int32)), len(rows))
     return Problem(
-        people=people.people,
-        start=pairs.start,
-        demand=pairs.item,
-        cost=np.zeros(len(pairs.item)),
-        within=np.ones(len(pairs.item), np.bool_),
+        **_reached(people, pairs),
         site_cost=sites["cost"].to_numpy(float)[rows],
         ids=rows.astype(object),
     )

@@ -1,11 +1,11 @@
 "use strict";
-// Reads what compact.py packs: bytes deflated and as text, whole numbers of seven bits a byte, differences.
-const unpack = async (text) => {
-  const letters = atob(text), bytes = new Uint8Array(letters.length);
-  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+// Reads what packing.py packs: bytes deflated and as text, whole numbers of seven bits a byte, differences.
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const unzipped = async (bytes, how) => {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(how));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 };
+const unpack = (text) => unzipped(bytesOf(text), "deflate");
 
 const reader = (bytes) => {
   let at = 0;
@@ -68,3 +68,28 @@ const percent = (part, all) => percentIn(document.documentElement.lang, part, al
 const percentSaid = (part, all) => Object.fromEntries(["en", "zh-Hans"].map((language) => [
   language, percentIn(language, part, all),
 ]));
+
+// What draws people in any way: whether the browser can, colours as pixels, and the box that tells what the pointer reads.
+const canUnpack = () => {
+  if (window.DecompressionStream) return true;
+  const note = document.createElement("p");
+  note.textContent = words("old_browser");
+  document.querySelector("header").append(note);
+  return false;
+};
+const colourBits = (colour) => {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+  return (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
+};
+const reading = (map, read) => {
+  const control = L.control({ position: "bottomleft" }), box = L.DomUtil.create("div", "reading");
+  const rest = words(narrow() ? "tap" : "point");
+  let last = 0;
+  control.onAdd = () => box;
+  control.addTo(map);
+  box.textContent = rest;
+  map.on("mousemove click", async ({ latlng }) => {
+    const mine = ++last, found = read(latlng, map), said = found instanceof Promise ? await found : found;
+    if (mine === last) box.textContent = said.join(" \u00b7 ") || rest;  // no slow answer over a later one
+  });
+};

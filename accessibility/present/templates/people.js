@@ -7,10 +7,6 @@ const people = (() => {
   const pens = [];
   let points = null;
 
-  const colourBits = (colour) => {
-    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    return (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
-  };
   const shadeOf = (limits, count) => {
     let shade = 0;
     while (shade < limits.length && count >= limits[shade]) shade++;
@@ -280,15 +276,6 @@ const people = (() => {
     return said({ count: low + 256 * high, minutes, tenths, state });
   };
 
-  const reading = (map, read) => {
-    const control = L.control({ position: "bottomleft" }), box = L.DomUtil.create("div", "reading");
-    const rest = words(narrow() ? "tap" : "point");
-    control.onAdd = () => box;
-    control.addTo(map);
-    box.textContent = rest;
-    map.on("mousemove click", ({ latlng }) => { box.textContent = read(latlng, map).join(" \u00b7 ") || rest; });
-  };
-
   const firsts = (sizes) => {
     const found = new Int32Array(sizes.length + 1);
     for (let at = 0; at < sizes.length; at++) found[at + 1] = found[at] + sizes[at];
@@ -320,12 +307,7 @@ const people = (() => {
   };
 
   const start = async (map) => {
-    if (!window.DecompressionStream) {
-      const note = document.createElement("p");
-      note.textContent = words("old_browser");
-      document.querySelector("header").append(note);
-      return;
-    }
+    if (!canUnpack()) return;
     if (of.planes) {
       reading(map, readPixels(await unpack(of.planes)));
       return;

@@ -5,10 +5,6 @@ const people = (() => {
   let sources = [];
 
   // PMTiles 3: a header of 127 bytes, directories of numbers as differences, tiles.
-  const unzipped = async (bytes, how) => {
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream(how));
-    return new Uint8Array(await new Response(stream).arrayBuffer());
-  };
   const tileNumber = (zoom, x, y) => {
     let number = (4 ** zoom - 1) / 3;
     for (let side = 2 ** zoom / 2; side >= 1; side /= 2) {
@@ -60,7 +56,7 @@ const people = (() => {
     };
   };
   const inPage = (text) => {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const bytes = bytesOf(text);
     return archive(async (at, length) => bytes.subarray(at, at + length));
   };
   const inFile = (file) => archive(async (at, length) => new Uint8Array(await file.slice(at, at + length).arrayBuffer()));
@@ -97,10 +93,6 @@ const people = (() => {
   const classIn = (row, value) => {
     for (let k = 0; k < row; k++) value = Math.floor(value / (of.layers[k].colours.length + 1));
     return value % (of.layers[row].colours.length + 1) - 1;
-  };
-  const colourBits = (colour) => {
-    const [red, green, blue] = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    return (255 << 24 | blue << 16 | green << 8 | red) >>> 0;
   };
   const look = (row) => row;
   const inks = of.layers.map(({ colours }, row) => Uint32Array.from({ length: 256 }, (_, value) => {
@@ -146,22 +138,8 @@ const people = (() => {
     const zoom = Math.min(Math.round(map.getZoom()), Math.max(...sources.map((source) => source.deepest)));
     const at = map.project(latlng, zoom).floor(), found = await tile(zoom, at.x >> 8, at.y >> 8);
     const value = found ? found[(at.y & 255) * SIDE + (at.x & 255)] : 0;
-    if (!value) return "";
-    return of.layers.map(({ labels }, row) => labels[classIn(row, value)]).filter(Boolean).join(" \u00b7 ");
+    return value ? of.layers.map(({ labels }, row) => labels[classIn(row, value)]).filter(Boolean) : [];
   };
-  const reading = (map) => {
-    const control = L.control({ position: "bottomleft" }), box = L.DomUtil.create("div", "reading");
-    const rest = words(narrow() ? "tap" : "point");
-    let last = 0;
-    control.onAdd = () => box;
-    control.addTo(map);
-    box.textContent = rest;
-    map.on("mousemove click", async ({ latlng }) => {
-      const mine = ++last, text = await read(latlng, map);
-      if (mine === last) box.textContent = text || rest;
-    });
-  };
-
   const refine = (source) => {
     sources = [sources[0], source];
     redraw();
@@ -187,15 +165,10 @@ const people = (() => {
   };
 
   const start = async (map) => {
-    if (!window.DecompressionStream) {
-      const note = document.createElement("p");
-      note.textContent = words("old_browser");
-      document.querySelector("header").append(note);
-      return;
-    }
+    if (!canUnpack()) return;
     sources = [await inPage(of.archive)];
     redraw();
-    reading(map);
+    reading(map, read);
     if (!of.file) return;
     try {
       if (!location.protocol.startsWith("http")) throw new Error("opened as a file");
