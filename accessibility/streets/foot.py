@@ -80,6 +80,13 @@ SHORT_TUNNEL_M = 100.0
 # Texts whose semicolons part clauses, not values.
 _WHOLE = frozenset({"duration", "opening_hours", "foot:conditional", "access:conditional"})
 _MOST_READINGS = 64  # of one way whose tags have several values
+_SHUT = frozenset({"no", "private"})
+_WEEK = {"mo": "1", "tu": "2", "we": "3", "th": "4", "fr": "5", "sa": "6", "su": "7"}
+_DAYS = re.compile(r"\b(mo|tu|we|th|fr|sa|su)(?:\s*-\s*(mo|tu|we|th|fr|sa|su))?\b")
+_TIMES = re.compile(r"(\d?\d:\d\d)\s*(?:-\s*(\d?\d:\d\d)|\+)")
+_SUNS = {"sunrise": "07:00", "dawn": "06:30", "sunset": "18:00", "dusk": "18:30"}  # about; only noon is asked for
+_SUN = re.compile("|".join(_SUNS))
+_ELSE = re.compile(r"[a-z]", re.IGNORECASE)
 _HOURS = re.compile(r"\d:\d\d|sunrise|sunset|dawn|dusk|24/7|\b(?:mo|tu|we|th|fr|sa|su|ph)\b", re.IGNORECASE)
 
 
@@ -212,7 +219,7 @@ class FootAccess:
         if foot in BLOCKED or foot == "private" or barrier in _WALLS:
             return True
         locked = tags.get("locked") == "yes" and "opening_hours" not in tags
-        shut = access in BLOCKED and not _HOURS.search(tags.get("opening_hours", ""))
+        shut = access in BLOCKED and not any(map(_holds_at_noon, tags.get("opening_hours", "").split(";")))
         return (barrier in _GATES or _is_door(tags)) and (locked or shut or access == "private")
 
     def has_keys(self, tags: Mapping[str, str]) -> bool:
@@ -304,22 +311,48 @@ def is_conditional(tags: Mapping[str, str]) -> bool:
     return "foot:conditional" in tags or "access:conditional" in tags
 
 
-def opens_by_day(text: str) -> bool:
-    """Return whether a conditional access opens at certain hours.
+def value_by_day(text: str) -> str:
+    """Return the access that a conditional tag gives at noon of a Wednesday; empty where it says nothing of that time.
+
+    A service counter is open then. Of several clauses that hold the last one counts, as OpenStreetMap has it. A clause
+    that hangs on something else as well (a month, wet weather, a delivery) opens at its hours, but closes nothing.
 
     Examples
     --------
-    >>> opens_by_day("yes @ (06:00-22:00)"), opens_by_day("no @ (22:00-06:00)"), opens_by_day("yes @ (emergency)")
-    (True, False, False)
+    >>> value_by_day("yes @ (06:00-22:00)"), value_by_day("yes @ (22:00-06:00)"), value_by_day("yes @ (emergency)")
+    ('yes', '', '')
+    >>> value_by_day("no @ (Mo-Fr 08:00-17:00)"), value_by_day("no @ (Sa,Su)"), value_by_day("no @ (May-Oct)")
+    ('no', '', '')
     """
-    clauses = [clause.partition("@") for clause in re.split(r";(?![^(]*\))", text)]
-    return any(value.strip() in ALLOWED and _HOURS.search(when) is not None for value, _, when in clauses)
+    found = ""
+    for clause in re.split(r";(?![^(]*\))", text):
+        value, _, when = (part.strip() for part in clause.partition("@"))
+        if value in ALLOWED or (value in _SHUT and not _ELSE.search(_HOURS.sub("", when))):
+            found = value if any(map(_holds_at_noon, when.split(";"))) else found
+    return found
+
+
+def _holds_at_noon(when: str) -> bool:
+    """Return whether a condition speaks of hours or days, and noon of a Wednesday is among them."""
+    when = _SUN.sub(lambda named: _SUNS[named[0]], when.lower())
+    days = [(_WEEK[first], _WEEK[last or first]) for first, last in _DAYS.findall(when)]
+    hours = [(first.zfill(5), (last or "24:00").zfill(5)) for first, last in _TIMES.findall(when)]
+    if not (days or hours or "24/7" in when):
+        return False
+    return _among(_WEEK["we"], days) and _among("12:00", hours)
+
+
+def _among(time: str, spans: list[tuple[str, str]]) -> bool:
+    """Return whether a time lies in a span, which may end in the next week or day; no span is all the time."""
+    held = (first <= time <= last if first <= last else time >= first or time <= last for first, last in spans)
+    return not spans or any(held)
 
 
 def _by_day(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the tags as they hold by day: what a conditional tag opens at certain hours is open."""
-    opened = [key for key in ("foot", "access") if opens_by_day(tags.get(f"{key}:conditional", ""))]
-    return {**tags, **dict.fromkeys(opened, "yes")} if opened else tags
+    """Return the tags as they hold by day."""
+    held = {key: value_by_day(tags.get(f"{key}:conditional", "")) for key in ("foot", "access")}
+    held = {key: "yes" if value in ALLOWED else value for key, value in held.items() if value in ALLOWED | _SHUT}
+    return {**tags, **held} if held else tags
 
 
 def _readings(tags: Mapping[str, str]) -> list[Mapping[str, str]]:

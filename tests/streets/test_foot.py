@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accessibility.errors import InputError
-from accessibility.streets.foot import KINDS, FootAccess, kind_of
+from accessibility.streets.foot import KINDS, FootAccess, kind_of, value_by_day
 
 DEFAULT = FootAccess()
 CHINA = FootAccess(access="china")
@@ -260,7 +260,41 @@ def test_a_way_closed_both_ways_is_closed() -> None:
     assert (walk.walkable, walk.direction) == (False, 0)
 
 
-def test_conditional_tags_are_ignored_but_said() -> None:
+@pytest.mark.parametrize(
+    ("rule", "by_day"),
+    [
+        ("yes @ (06:00-22:00)", "yes"),
+        ("yes @ (22:00-06:00)", ""),
+        ("no @ (22:00-06:00)", ""),
+        ("no @ (08:00-17:00)", "no"),
+        ("no @ (20:00-13:00)", "no"),
+        ("yes @ (Mo-Fr 6:00-22:00; Sa 08:00-12:00)", "yes"),
+        ("yes @ (Sa,Su 08:00-18:00)", ""),
+        ("yes @ (Sa-We 08:00-18:00)", "yes"),
+        ("no @ (Mo-Fr)", "no"),
+        ("no @ (PH)", ""),
+        ("yes @ (24/7)", "yes"),
+        ("yes @ (sunrise-sunset)", "yes"),
+        ("yes @ (sunset-sunrise)", ""),
+        ("yes @ (09:00+)", "yes"),
+        ("no @ (24/7); yes @ (09:00-17:00)", "yes"),
+        ("yes @ (09:00-17:00); no @ (Mo-Fr 11:00-13:00)", "no"),
+        ("private @ (08:00-17:00)", "private"),
+        ("delivery @ (06:00-14:00)", ""),
+        ("no @ (May-Oct 08:00-17:00)", ""),
+        ("no @ (wet)", ""),
+        ("yes @ (emergency)", ""),
+        ("no", ""),
+        ("", ""),
+    ],
+)
+def test_a_rule_for_certain_times_is_read_at_noon_of_a_wednesday(rule: str, by_day: str) -> None:
+    assert value_by_day(rule) == by_day
+
+
+def test_a_way_shut_by_day_is_shut_and_one_shut_by_night_is_not() -> None:
+    by_day = DEFAULT.may_walk({"highway": "footway", "foot:conditional": "no @ (Mo-Fr 08:00-17:00)"})
+    assert (by_day.walkable, by_day.conditional) == (False, True)
     walk = DEFAULT.may_walk({"highway": "footway", "foot:conditional": "no @ (22:00-06:00)"})
     assert (walk.walkable, walk.conditional) == (True, True)
 

@@ -242,7 +242,7 @@ def test_what_only_python_can_meet_is_still_there() -> None:
             "study.toml 中：standard.urban：未知的键；是否应为town？；area：必须填写；另有3处",
         ),
         (
-            "a.csv: column '人口': 3 cells is not a number: row 2 'x', row 3 'a, b', ...; expected numbers",
+            "a.csv: column '人口': 3 cells are no numbers: row 2 'x', row 3 'a, b', ...; expected numbers",
             "a.csv：列'人口'：3个单元格不是数值：第2行“x”、第3行“a, b”等；应为数值",
         ),
         (

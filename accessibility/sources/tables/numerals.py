@@ -23,6 +23,7 @@ _SPACED = re.compile(r"(?<=\d)[ '’](?=\d{3}(?!\d))")  # noqa: RUF001 -- as spr
 _GROUP = 3
 SHOWN = 10
 _BLANK = frozenset({"", "nan", "null", "none", "n/a", "na", "<na>", "-", "--", "—", "/", "无"})
+_OF_SEVERAL = {"is not a number": "are no numbers", "begins with another type code": "begin with another type code"}
 
 
 def cell_text(value: Any) -> str:
@@ -163,9 +164,11 @@ def numbers(
 
 
 def rows_text(texts: pd.Series[Any], bad: NDArray[np.bool_], what: str) -> str:
-    """Return how many cells are bad, and the first ones: their rows and what they hold."""
+    """Return how many cells are bad, and the first ones: their rows and what they hold; `what` is said of one cell."""
     shown = ", ".join(f"row {row} {_said(value)!r}" for row, value in texts[bad].head(SHOWN).items())
     count = int(bad.sum())
+    if count > 1:
+        what = re.sub("^is ", "are ", _OF_SEVERAL.get(what, what))
     return f"{count} cell{'' if count == 1 else 's'} {what}: {shown}{', ...' if count > SHOWN else ''}"
 
 

@@ -188,7 +188,7 @@ class _Cells:
         words = pd.Series([_plain(text) for text in self.table[name]], index=self.table.index, dtype=object)
         bad = ~words.isin(TRUE | FALSE | ({""} if name == "closed" else set())).to_numpy(dtype=bool)
         if bad.any():
-            text = rows_text(self.table[name], bad, "is neither" if bad.sum() == 1 else "are neither")
+            text = rows_text(self.table[name], bad, "is neither")
             msg = f"{self.source}: column {name!r}: {text}; expected true or false"
             raise InputError(msg)
         return words.isin(TRUE).to_numpy(dtype=bool)
@@ -330,8 +330,7 @@ def _branches(table: pd.DataFrame, spec: PlaceSpec, source: str, findings: list[
     codes = [[part for part in _values(text) if part] for text in table[column]]
     other = np.array([bool(parts) and not any(part.startswith(_BRANCH) for part in parts) for parts in codes])
     if other.any():
-        what = "begins with another type code" if other.sum() == 1 else "begin with another type code"
-        text = f"column {column!r}: {rows_text(table[column], other, what)}"
+        text = f"column {column!r}: {rows_text(table[column], other, 'begins with another type code')}"
         expected = f"bank branches begin with {_BRANCH}, cash machines with 1603"
         if other.all():
             msg = f"{source}: {text}; expected some of {_BRANCH}: {expected}"
