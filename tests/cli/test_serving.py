@@ -22,18 +22,19 @@ import pytest
 import uvicorn
 from browsing import CHROMIUM, OF_MAP
 
-from accessibility.cli.serving.app import make_app, narrowed_of, plain_name, view_of
-from accessibility.cli.serving.desk import CancelledError, Desk, Job
+from accessibility.cli.serving.app import make_app, plain_name
+from accessibility.cli.serving.desk import Desk
 from accessibility.cli.serving.guard import MOST_BYTES
-from accessibility.cli.serving.views import Narrowed, View
 from accessibility.errors import InputError
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
+from accessibility.study.answers import Answers, CancelledError, Job
 from accessibility.study.county import sample_file
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
+from accessibility.study.views import Gauge, Narrowed, View, narrowed_of, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +127,7 @@ def test_every_answer_carries_a_strict_policy(client: Served) -> None:
     assert "unsafe" not in policy
     assert page.headers["Referrer-Policy"] == "no-referrer"  # the token stays in the address
     assert "http://" not in page.text.replace("http://www.w3.org", "")
-    for asset in ("desk.js", "desk.css"):
+    for asset in ("http.js", "desk.js", "studies.js", "desk.css"):
         assert client.get(f"/{TOKEN}/assets/{asset}").status_code == 200
     for secret in ("..%2f..%2fpyproject.toml", "study.toml", "../desk.js"):
         assert client.get(f"/{TOKEN}/assets/{secret}").status_code in (404, 400)
@@ -152,15 +153,15 @@ def test_names_of_files_lead_nowhere(client: Served, tmp_path: Path) -> None:
 
 def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path)
-    assert view_of({"added": [[1, 2]], "budget": 3}, desk) == View(added=((1.0, 2.0),), budget=3.0)
-    assert view_of({"sure": True}, desk).sure
+    assert view_of({"added": [[1, 2]], "budget": 3}, "en") == View(added=((1.0, 2.0),), budget=3.0)
+    assert view_of({"sure": True}, "en").sure
     moved = {f"O{k}": [0, 0] for k in range(26)}
     odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
     odds += ({"moved": [1]}, {"moved": {"O1": 5}}, {"added": [[0, 0]] * 25, "moved": moved})
     for odd in (*odds, {"sure": "no"}, {"sure": None}):
         with pytest.raises(InputError):
-            view_of(odd, desk)
-    assert view_of({"moved": {"O1": [1, 2]}}, desk).moved == (("O1", 1.0, 2.0),)
+            view_of(odd, "en")
+    assert view_of({"moved": {"O1": [1, 2]}}, "en").moved == (("O1", 1.0, 2.0),)
     assert narrowed_of({"open": [1, "a"], "districts": ["城关镇", None], "group": None}) == Narrowed(
         open=frozenset({"1", "a"}), districts=frozenset({"城关镇", None})
     )
@@ -176,20 +177,18 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     desk = Desk(folder=tmp_path)
     study = read_study(sample_file())
     lon, lat = study.sites.lonlat[study.sites.rows(["C001"])[0]]
-    page = desk.page("sample", View(added=((float(lon), float(lat)),)), Job())
+    page = desk.answers("sample").page(View(added=((float(lon), float(lat)),)), Job())
     then = study.what_if().add(float(lon), float(lat), id="X1").coverage()
     assert isinstance(then, Coverage)
     assert f"{then.covered_people:,.0f}" in page
-    assert desk.page("sample", View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+    assert desk.answers("sample").page(View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
 
 
-def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk, study = Desk(folder=tmp_path), read_study(sample_file())
+def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_count() -> None:
+    study = read_study(sample_file())
     borders = study.district.where(np.arange(len(study.district)) % 3 > 0)  # people in no district
     study = replace(study, district=borders)
-    monkeypatch.setattr(Desk, "study", lambda *_: study)
+    gauge = Gauge(study)
     (lon, lat), own = study.sites.lonlat[study.sites.rows(["C001"])[0]], study.sites.lonlat[5]
     place = (float(own[0]), float(own[1]))
     moved, still = View(added=(place,), moved=(("O003", float(lon), float(lat)),)), View(added=(place,))
@@ -216,11 +215,11 @@ def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_c
         people = study.demand.people_of(group)
         if districts is not None:
             people = people * np.array([(None if d != d else d) in districts for d in district])  # noqa: PLR0124 -- NaN
-        told = desk.figure("sample", view, asked)
+        told = gauge.read(view, asked)
         assert told == pytest.approx({"people": people.sum(), "covered": people[now.covered].sum()}, rel=1e-12)
     with pytest.raises(InputError):
-        desk.figure("sample", View(moved=(("nowhere", *place),)), asked)
-    assert desk.figure("sample", view, asked) == told  # what is refused leaves nothing
+        gauge.read(View(moved=(("nowhere", *place),)), asked)
+    assert gauge.read(view, asked) == told  # what is refused leaves nothing
 
 
 def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,16 +236,16 @@ def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monk
     with monkeypatch.context() as patched:
         patched.setattr(Job, "part", cancelled)
         with pytest.raises(CancelledError):
-            desk.page(key, today, Job())
+            desk.answers(key).page(today, Job())
     job, sure = Job(), study.uncertainty()
     (bar,) = [said for _, said in bar_lines(sure, words)]
-    assert bar in desk.page(key, today, job)
-    assert "覆盖结论的可靠程度" in desk.page(key, today, job)
-    assert bar not in desk.page(key, View(language="zh"), Job())
+    assert bar in desk.answers(key).page(today, job)
+    assert "覆盖结论的可靠程度" in desk.answers(key).page(today, job)
+    assert bar not in desk.answers(key).page(View(language="zh"), Job())
     job.cancel()  # who asked first waits no longer; that is nothing to those who ask later
     monkeypatch.setattr(Study, "uncertainty", None)  # today is not drawn again for a place of one's own
     lon, lat = (float(value) for value in study.sites.lonlat[study.sites.rows(["B1"])[0]])
-    page = desk.page(key, View(added=((lon, lat),), sure=True, language="zh"), Job())
+    page = desk.answers(key).page(View(added=((lon, lat),), sure=True, language="zh"), Job())
     then = sure.under(study.what_if().add(lon, lat, id="X1").scenario)
     assert [said in page for _, said in bar_lines(then, words, today=False)] == [True]
     assert [said in page for _, said in gain_lines(then.over(sure), words)] == [True]
@@ -314,7 +313,7 @@ def test_work_that_is_cancelled_ends_and_leaves_nothing(client: Served, monkeypa
     going.set()
     assert finished(client, answer)["state"] == "cancelled"
     assert [path for path in client.desk.folder.rglob("*") if path.is_file()] == []
-    assert client.post(f"/{TOKEN}/jobs/other/cancel", headers=client.origin, json={}).status_code == 404
+    assert client.post(f"/{TOKEN}/jobs/other/cancel", headers=client.origin, json={}).status_code == 400
 
 
 def begin_study(page: Any, raw: Path) -> None:
@@ -575,7 +574,7 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     moved = seen.state()
     assert moved != today
     with monkeypatch.context() as patched:  # a step that fails leaves all as it is
-        patched.setattr(Desk, "page", None)
+        patched.setattr(Answers, "page", None)
         page.locator("#undo").click()
         page.locator("#state.bad").wait_for()
         seen.until(page.locator("#undo").is_enabled)

@@ -18,11 +18,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
-from accessibility.cli.serving.desk import SAMPLE, Desk, Job, in_background
+from accessibility.cli.serving.desk import SAMPLE, Desk
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
-from accessibility.cli.serving.views import Narrowed, View
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
+from accessibility.study.answers import Job, Jobs
+from accessibility.study.views import view_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-_ASSETS = {"desk.js": "text/javascript", "desk.css": "text/css"}
+_ASSETS = dict.fromkeys(("http.js", "desk.js", "studies.js"), "text/javascript") | {"desk.css": "text/css"}
 _MOST_FILES = 60
-_MOST_JOBS = 200
 
 
 @dataclass
@@ -47,7 +47,11 @@ class Page:
     """
 
     desk: Desk
-    _jobs: dict[str, Job] = field(default_factory=dict)
+    _jobs: Jobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without any work."""
+        self._jobs = Jobs(self.desk.language)
 
     def routes(self) -> list[Route]:
         """Return the routes, below the token."""
@@ -58,7 +62,7 @@ class Page:
             Route("/studies", self.upload, methods=["POST"]),
             Route("/tab/{tab}/map/{key}", self.drawn),
             Route("/map/{key}", self.prepare, methods=["POST"]),
-            Route("/figure/{key}", self.figure, methods=["POST"]),
+            Route("/ask/{what}/{key}", self.asked, methods=["POST"]),
             Route("/pack/{key}", self.packed, methods=["POST"]),
             Route("/jobs/{job}", self.progress),
             Route("/jobs/{job}/file", self.download),
@@ -98,9 +102,7 @@ class Page:
 
     async def cancel(self, request: Request) -> Response:
         """End a piece of work before its next step."""
-        job = self._jobs.get(request.path_params["job"])
-        if job is None:
-            return JSONResponse({"error": "no such work"}, status_code=404)
+        job = self._jobs.find(request.path_params["job"])
         job.cancel()
         return JSONResponse({"state": job.state})
 
@@ -130,62 +132,40 @@ class Page:
 
     async def prepare(self, request: Request) -> Response:
         """Begin to draw a map."""
-        key, view = request.path_params["key"], view_of(await request.json(), self.desk)
-        return self._begun(lambda job: bool(self.desk.page(key, view, job)))
+        key, view = request.path_params["key"], view_of(await request.json(), self.desk.language)
+        return self._begun(lambda job: bool(self.desk.answers(key, job).page(view, job)))
 
     async def drawn(self, request: Request) -> Response:
         """Return a map; the tab is part of its address, so that no tab keeps its switches where another looks."""
-        view = view_of(json.loads(request.query_params.get("view", "{}")), self.desk)
-        html = await run_in_threadpool(self.desk.page, request.path_params["key"], view, Job())
+        view = view_of(json.loads(request.query_params.get("view", "{}")), self.desk.language)
+        answers = await run_in_threadpool(self.desk.answers, request.path_params["key"])
+        html = await run_in_threadpool(answers.page, view, Job())
         return HTMLResponse(html, headers={"Content-Security-Policy": MAP_POLICY})
 
-    async def figure(self, request: Request) -> Response:
-        """Return what the sites of a view cover, while one of them is dragged."""
-        told, key = await request.json(), request.path_params["key"]
-        view, narrowed = view_of(told, self.desk), narrowed_of(told)
-        return JSONResponse(await run_in_threadpool(self.desk.figure, key, view, narrowed))
+    async def asked(self, request: Request) -> Response:
+        """Return the answer to a question that takes no time."""
+        what, key, told = request.path_params["what"], request.path_params["key"], await request.json()
+        answers = await run_in_threadpool(self.desk.answers, key)
+        return JSONResponse(await run_in_threadpool(answers.ask, what, told, self.desk.language))
 
     async def packed(self, request: Request) -> Response:
         """Begin to write a pack."""
-        key, view = request.path_params["key"], view_of(await request.json(), self.desk)
+        key, view = request.path_params["key"], view_of(await request.json(), self.desk.language)
         return self._begun(lambda job: self.desk.pack(key, view, job))
 
     async def progress(self, request: Request) -> Response:
         """Return how far a piece of work is."""
-        job = self._jobs.get(request.path_params["job"])
-        if job is None:
-            return JSONResponse({"error": "no such work"}, status_code=404)
-        told: dict[str, Any] = {"state": job.state, "done": job.done, "steps": job.steps, "text": self._step(job.text)}
-        if job.part_of is not None:
-            told["done"], told["steps"] = done, whole = job.part_of
-            told["text"] += f" {done:,}/{whole:,}"
-        if job.state == "done":
-            told["result"] = job.result if not isinstance(job.result, Path) else job.result.name
-        elif job.state == "failed":
-            told["error"] = self._said(job.result)
-        return JSONResponse(told)
-
-    def _step(self, text: str) -> str:
-        """Return a step in the language of the page; one that no wording knows as it is."""
-        try:
-            return Wording("page", self.desk.language)(f"step {text}")
-        except KeyError:
-            return text
+        return JSONResponse(self._jobs.told(request.path_params["job"]))
 
     async def download(self, request: Request) -> Response:
         """Return the pack that a piece of work wrote."""
-        job = self._jobs.get(request.path_params["job"])
-        if job is None or not isinstance(job.result, Path):
+        found = self._jobs.find(request.path_params["job"]).result
+        if not isinstance(found, Path):
             return JSONResponse({"error": "no such file"}, status_code=404)
-        name = f"{job.result.parents[1].name}-{job.result.name}"
-        return FileResponse(job.result, filename=name, media_type="application/zip")
+        return FileResponse(found, filename=f"{found.parents[1].name}-{found.name}", media_type="application/zip")
 
     def _begun(self, work: Callable[[Job], Any]) -> Response:
-        ident = secrets.token_urlsafe(9)
-        while len(self._jobs) >= _MOST_JOBS:
-            del self._jobs[next(iter(self._jobs))]
-        self._jobs[ident] = in_background(work)
-        return JSONResponse({"job": ident}, status_code=202)
+        return JSONResponse(self._jobs.begin(work), status_code=202)
 
 
 def _keep(dropped: BinaryIO, path: Path) -> None:
@@ -217,57 +197,6 @@ def plain_name(name: str) -> str:
         msg = f"a file is named {name!r}; expected a plain name"
         raise InputError(msg)
     return plain
-
-
-def view_of(told: Any, desk: Desk) -> View:
-    """Return what a page asks for.
-
-    Raises
-    ------
-    InputError
-        Anything else than places, a limit and a language.
-    """
-    try:
-        added = tuple((float(lon), float(lat)) for lon, lat in told.get("added", ()))
-        moved = tuple((str(ident), float(lon), float(lat)) for ident, (lon, lat) in told.get("moved", {}).items())
-        budget, sites = told.get("budget"), told.get("sites")
-        return View(
-            added=added,
-            moved=moved,
-            budget=None if budget is None else float(budget),
-            sites=None if sites is None else int(sites),
-            sure=_switched(told.get("sure", False)),
-            language=desk.language,
-        )
-    except (TypeError, ValueError, AttributeError) as error:
-        msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
-        raise InputError(msg) from error
-
-
-def narrowed_of(told: Any) -> Narrowed:
-    """Return which sites and which people a page asks about.
-
-    Raises
-    ------
-    InputError
-        Anything else than lists of names.
-    """
-    try:
-        districts, group = told.get("districts"), told.get("group")
-        return Narrowed(
-            open=frozenset(map(str, told["open"])),
-            districts=None if districts is None else frozenset(None if d is None else str(d) for d in districts),
-            group=None if group is None else str(group),
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        msg = f"the page asks about {told!r}; expected sites, districts and a group"
-        raise InputError(msg) from error
-
-
-def _switched(told: Any) -> bool:
-    if not isinstance(told, bool):
-        raise TypeError
-    return told
 
 
 def make_app(desk: Desk, token: str) -> ASGIApp:

@@ -1,12 +1,11 @@
 "use strict";
-// The planner's page. What a tab tries is in the address of its map alone: the server keeps none of it.
-const texts = JSON.parse(document.getElementById("texts").textContent);
-const find = (name) => document.getElementById(name);
+// The bar and its map, wherever they are: `root` is what holds them, `texts` what they say, and `engine` answers them: the
+// server (http.js) or the kernel of a notebook (widget.js). What somebody tries is in the address of the map alone.
+const find = (name) => root.getElementById(name);
 const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
-sessionStorage.setItem("tab", TAB);
+const asked = engine.ask;
 const NOTHING = { added: [], moved: {} };
-let view = NOTHING, study = "", work = null, names = {}, look = null;
+let view = NOTHING, study = "", work = null, look = null;
 
 const state = (text, share = null, bad = false) => {
   const line = find("state");
@@ -16,15 +15,6 @@ const state = (text, share = null, bad = false) => {
   for (const part of [line.querySelector("progress"), find("cancel")]) part.hidden = share === null;
   if (share !== null) line.querySelector("progress").value = share;
 };
-const asked = async (path, options = {}) => {
-  const answer = await fetch(path, options);
-  const told = await answer.json().catch(() => ({ error: answer.statusText }));
-  if (!answer.ok || told.error) throw new Error(told.error || answer.statusText);
-  return told;
-};
-const posted = (path, body) => asked(path, {
-  method: "POST", body: body instanceof FormData ? body : JSON.stringify(body),
-});
 // Wait for a piece of work and say how far it is.
 const done = async ({ job }, text) => {
   work = job;
@@ -37,7 +27,7 @@ const done = async ({ job }, text) => {
   }
 };
 const attempt = async (step) => {
-  const buttons = [...document.querySelectorAll("button:enabled:not(#cancel)")];
+  const buttons = [...root.querySelectorAll("button:enabled:not(#cancel)")];
   for (const button of buttons) button.disabled = true;
   try {
     return await step();
@@ -67,20 +57,19 @@ const follow = () => {
   find("clear").disabled = !added.length && !Object.keys(moved).length && budget === undefined && sites === undefined && !triedOn();
 };
 const address = () => {
-  history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify({ study, view, tried: triedOn() }))}`);
+  engine.keep({ study, view, tried: triedOn() });
   follow();
 };
 // The map of the view; what is switched and counted on it stays so, and it is seen as it was.
 const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn() } = {}) => attempt(async () => {
-  await done(await posted(`map/${encodeURIComponent(study)}`, wanted), say("working"));
+  await done(await asked(`map/${encodeURIComponent(study)}`, wanted), say("working"));
   const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
   look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
   view = wanted;
   frame.hidden = false;
-  find("start").hidden = true;
   find("bar").hidden = false;
-  find("name").textContent = names[study] ?? study;
-  frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${tried}`;
+  find("name").textContent = engine.name(study);
+  engine.show(frame, { study, view, tried });
   return true;
 });
 const open = (key, wanted = NOTHING, tried = "") => {
@@ -96,7 +85,7 @@ const placed = ({ added, moved = {}, ...rest }, id, at) => {
   return { ...rest, added, moved: { ...moved, [id]: at } };
 };
 const server = {
-  measure: ({ id, at, ...about }) => posted(`figure/${encodeURIComponent(study)}`, { ...placed(view, id, at), ...about })
+  measure: ({ id, at, ...about }) => asked(`ask/figure/${encodeURIComponent(study)}`, { ...placed(view, id, at), ...about })
     .catch(({ message }) => ({ error: message })),
   move: (id, at) => show(placed(view, id, at)),
 };
@@ -127,53 +116,6 @@ const place = ({ latlng }) => {
   show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
 };
 
-const list = async () => {
-  const found = await asked("studies");
-  names = Object.fromEntries(found.map(({ key, name }) => [key, name]));
-  const items = found.map(({ key, name, runs }) => {
-    const item = document.createElement("li"), button = document.createElement("button");
-    button.textContent = name;
-    button.dataset.key = key;
-    button.addEventListener("click", () => open(key));
-    item.append(button, ...runs.map((run) => {
-      const link = document.createElement("a");
-      link.href = `runs/${encodeURIComponent(key)}/${run.number}`;
-      link.textContent = say("run", run);
-      return link;
-    }));
-    return item;
-  });
-  find("studies").replaceChildren(...items);
-};
-const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
-  const item = document.createElement("li");
-  item.textContent = text;
-  return item;
-}));
-let chosen = [];
-const choose = (files) => {
-  chosen = [...files];
-  find("chosen").textContent = chosen.length ? `${say("dropped", { n: chosen.length })}: ${chosen.map(({ name }) => name).join(", ")}` : "";
-};
-const begin = () => attempt(async () => {
-  if (!chosen.length) throw new Error(say("no_files"));
-  const form = new FormData();
-  form.append("name", find("new-name").value);
-  for (const file of chosen) form.append("files", file);
-  const { result } = await done(await posted("studies", form), say("checking"));
-  const box = find("found"), [lines, warnings] = box.querySelectorAll("ul"), [head, bad] = box.querySelectorAll("h2");
-  box.hidden = false;
-  head.textContent = say("recognised");
-  fill(lines, result.lines);
-  const wrong = [...(result.error ? [result.error] : []), ...result.warnings];
-  bad.textContent = wrong.length ? say("warnings") : "";
-  fill(warnings, wrong);
-  find("open").textContent = say("open_study");
-  find("open").hidden = Boolean(result.error);
-  find("open").onclick = () => open(result.key);
-  await list();
-});
-
 const save = (name, text) => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
@@ -182,13 +124,6 @@ const save = (name, text) => {
   URL.revokeObjectURL(link.href);
 };
 
-find("home").addEventListener("click", () => {
-  history.replaceState(null, "", location.pathname);
-  look = null;
-  [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
-  state("");
-  list();
-});
 find("add").addEventListener("click", () => {
   const on = find("add").getAttribute("aria-pressed") !== "true";
   adding(on);
@@ -203,7 +138,7 @@ find("move").addEventListener("click", () => {
 for (const name of ["undo", "redo"]) {
   find(name).addEventListener("click", () => frame.contentDocument.dispatchEvent(new CustomEvent(name)));
 }
-document.addEventListener("keydown", (event) => {
+root.addEventListener("keydown", (event) => {
   const letter = event.key.toLowerCase();
   if (frame.hidden || event.target.matches("input") || !(event.ctrlKey || event.metaKey) || !"yz".includes(letter)) return;
   event.preventDefault();
@@ -220,27 +155,10 @@ find("scenario").addEventListener("click", () => {
   if (box) save("scenarios.toml", box.value);
 });
 find("pack").addEventListener("click", () => attempt(async () => {
-  const { job } = await done(await posted(`pack/${encodeURIComponent(study)}`, view), say("working"));
+  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, view), say("working"));
   const link = document.createElement("a");
   link.href = `jobs/${job}/file`;
   link.download = "";
   link.click();
 }));
-find("begin").addEventListener("click", begin);
-find("files").addEventListener("change", ({ target }) => choose(target.files));
-for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-  find("drop").addEventListener(name, (event) => {
-    event.preventDefault();
-    find("drop").classList.toggle("over", over);
-    if (name === "drop") choose(event.dataTransfer.files);
-  });
-}
-find("cancel").addEventListener("click", () => posted(`jobs/${work}/cancel`, {}));
-const listed = list();
-// A reload loses nothing: the study and what was tried stand in the address.
-try {
-  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
-  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried));
-} catch {
-  history.replaceState(null, "", location.pathname);
-}
+find("cancel").addEventListener("click", () => asked(`jobs/${work}/cancel`, {}));

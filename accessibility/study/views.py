@@ -169,3 +169,54 @@ def tried_in(study: Study, view: View) -> Trial:
     for ident, lon, lat in view.moved:
         _take(trial, "move", (known.get(ident, ident), lon, lat))
     return trial
+
+
+def view_of(told: Any, language: Language) -> View:
+    """Return what a page asks for.
+
+    Raises
+    ------
+    InputError
+        Anything else than places, a limit and a language.
+    """
+    try:
+        added = tuple((float(lon), float(lat)) for lon, lat in told.get("added", ()))
+        moved = tuple((str(ident), float(lon), float(lat)) for ident, (lon, lat) in told.get("moved", {}).items())
+        budget, sites = told.get("budget"), told.get("sites")
+        return View(
+            added=added,
+            moved=moved,
+            budget=None if budget is None else float(budget),
+            sites=None if sites is None else int(sites),
+            sure=_switched(told.get("sure", False)),
+            language=language,
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
+        raise InputError(msg) from error
+
+
+def narrowed_of(told: Any) -> Narrowed:
+    """Return which sites and which people a page asks about.
+
+    Raises
+    ------
+    InputError
+        Anything else than lists of names.
+    """
+    try:
+        districts, group = told.get("districts"), told.get("group")
+        return Narrowed(
+            open=frozenset(map(str, told["open"])),
+            districts=None if districts is None else frozenset(None if d is None else str(d) for d in districts),
+            group=None if group is None else str(group),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        msg = f"the page asks about {told!r}; expected sites, districts and a group"
+        raise InputError(msg) from error
+
+
+def _switched(told: Any) -> bool:
+    if not isinstance(told, bool):
+        raise TypeError
+    return told

@@ -1,0 +1,22 @@
+"use strict";
+// The engine of the page of the server: questions by HTTP, the map as a page of its own.
+const root = document, texts = JSON.parse(document.getElementById("texts").textContent);
+const TAB = sessionStorage.getItem("tab") || Math.random().toString(36).slice(2);
+sessionStorage.setItem("tab", TAB);
+let names = {};
+const engine = {
+  ask: async (path, body) => {
+    const text = body instanceof FormData ? body : JSON.stringify(body);
+    const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: text });
+    const told = await answer.json().catch(() => ({ error: answer.statusText }));
+    if (!answer.ok || told.error) throw new Error(told.error || answer.statusText);
+    return told;
+  },
+  name: (study) => names[study] ?? study,
+  show: (frame, { study, view, tried }) => {
+    document.getElementById("start").hidden = true;
+    frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${tried}`;
+  },
+  // A reload loses nothing: the study and what was tried stand in the address.
+  keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),
+};

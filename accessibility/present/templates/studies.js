@@ -1,0 +1,72 @@
+"use strict";
+// The start of the page of the server: the studies there are, and a new one of dropped files.
+const list = async () => {
+  const found = await asked("studies");
+  names = Object.fromEntries(found.map(({ key, name }) => [key, name]));
+  const items = found.map(({ key, name, runs }) => {
+    const item = document.createElement("li"), button = document.createElement("button");
+    button.textContent = name;
+    button.dataset.key = key;
+    button.addEventListener("click", () => open(key));
+    item.append(button, ...runs.map((run) => {
+      const link = document.createElement("a");
+      link.href = `runs/${encodeURIComponent(key)}/${run.number}`;
+      link.textContent = say("run", run);
+      return link;
+    }));
+    return item;
+  });
+  find("studies").replaceChildren(...items);
+};
+const fill = (box, texts_) => box.replaceChildren(...texts_.map((text) => {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
+}));
+let chosen = [];
+const choose = (files) => {
+  chosen = [...files];
+  find("chosen").textContent = chosen.length ? `${say("dropped", { n: chosen.length })}: ${chosen.map(({ name }) => name).join(", ")}` : "";
+};
+const begin = () => attempt(async () => {
+  if (!chosen.length) throw new Error(say("no_files"));
+  const form = new FormData();
+  form.append("name", find("new-name").value);
+  for (const file of chosen) form.append("files", file);
+  const { result } = await done(await asked("studies", form), say("checking"));
+  const box = find("found"), [lines, warnings] = box.querySelectorAll("ul"), [head, bad] = box.querySelectorAll("h2");
+  box.hidden = false;
+  head.textContent = say("recognised");
+  fill(lines, result.lines);
+  const wrong = [...(result.error ? [result.error] : []), ...result.warnings];
+  bad.textContent = wrong.length ? say("warnings") : "";
+  fill(warnings, wrong);
+  find("open").textContent = say("open_study");
+  find("open").hidden = Boolean(result.error);
+  find("open").onclick = () => open(result.key);
+  await list();
+});
+
+find("home").addEventListener("click", () => {
+  history.replaceState(null, "", location.pathname);
+  look = null;
+  [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
+  state("");
+  list();
+});
+find("begin").addEventListener("click", begin);
+find("files").addEventListener("change", ({ target }) => choose(target.files));
+for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+  find("drop").addEventListener(name, (event) => {
+    event.preventDefault();
+    find("drop").classList.toggle("over", over);
+    if (name === "drop") choose(event.dataTransfer.files);
+  });
+}
+const listed = list();
+try {
+  const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
+  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried));
+} catch {
+  history.replaceState(null, "", location.pathname);
+}

@@ -1,0 +1,233 @@
+"""What a page asks about a study, on the page of the server and in a notebook alike, and the work that takes long."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from accessibility.errors import InputError
+from accessibility.present.map.coverage_map import Proposal
+from accessibility.study.mapping import MapOptions, draw_study
+from accessibility.study.views import Gauge, narrowed_of, tried_in, view_of
+from accessibility.wording import Wording, day_text, message_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accessibility.study.study import Study
+    from accessibility.study.views import View
+    from accessibility.uncertainty import Uncertainty
+    from accessibility.wording import Language
+
+_MOST_JOBS = 200
+_KEPT_PAGES = 12
+
+
+class CancelledError(Exception):
+    """Somebody who waited for a piece of work waits no longer."""
+
+
+@dataclass
+class Job:
+    """How far a piece of work is, for a page that asks again and again, and may ask no longer."""
+
+    steps: int = 1
+    done: int = 0
+    text: str = ""
+    state: Literal["working", "done", "failed", "cancelled"] = "working"
+    result: Any = None
+    wanted: bool = True
+    part_of: tuple[int, int] | None = None
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+
+    def start(self, steps: int) -> None:
+        """Say how many steps there will be."""
+        self.steps = max(steps, 1)
+
+    def step(self, text: str) -> None:
+        """Say which step begins; none does where the work is not wanted any more."""
+        if not self.wanted:
+            raise CancelledError
+        self.done, self.text, self.part_of = self.done + 1, text, None
+
+    def cancel(self) -> None:
+        """End the work before its next step."""
+        self.wanted = False
+
+    def part(self, done: int, whole: int) -> None:
+        """Say how far the step is that has begun; it ends where the work is not wanted any more."""
+        if not self.wanted:
+            raise CancelledError
+        self.part_of = (done, whole)
+
+
+@dataclass
+class Jobs:
+    """Pieces of work that pages have begun, by name.
+
+    Parameters
+    ----------
+    language
+        Of what is said.
+    """
+
+    language: Language = "en"
+    _known: dict[str, Job] = field(default_factory=dict)
+
+    def begin(self, work: Callable[[Job], Any]) -> dict[str, str]:
+        """Begin a piece of work in a thread; return its name."""
+        ident = secrets.token_urlsafe(9)
+        while len(self._known) >= _MOST_JOBS:
+            del self._known[next(iter(self._known))]
+        self._known[ident] = in_background(work)
+        return {"job": ident}
+
+    def find(self, ident: str) -> Job:
+        """Return a piece of work.
+
+        Raises
+        ------
+        InputError
+            None of that name.
+        """
+        if ident not in self._known:
+            msg = f"no work {ident!r}; expected one that goes on"
+            raise InputError(msg)
+        return self._known[ident]
+
+    def told(self, ident: str) -> dict[str, Any]:
+        """Return how far a piece of work is, and its result where it has one."""
+        job = self.find(ident)
+        told: dict[str, Any] = {"state": job.state, "done": job.done, "steps": job.steps, "text": self._step(job.text)}
+        if job.part_of is not None:
+            told["done"], told["steps"] = done, whole = job.part_of
+            told["text"] += f" {done:,}/{whole:,}"
+        if job.state == "done":
+            told["result"] = job.result if not isinstance(job.result, Path) else job.result.name
+        elif job.state == "failed":
+            told["error"] = message_text(job.result, self.language)
+        return told
+
+    def _step(self, text: str) -> str:
+        """Return a step in the language of the page; one that no wording knows as it is."""
+        try:
+            return Wording("page", self.language)(f"step {text}")
+        except KeyError:
+            return text
+
+
+@dataclass(eq=False)
+class Answers:
+    """What answers the page of a study; nothing of whoever asks is kept here.
+
+    Parameters
+    ----------
+    study
+        What is asked about.
+    keep
+        A folder where draws are kept until all are made; None for none.
+    """
+
+    study: Study
+    keep: Path | None = None
+    _sure: list[Uncertainty] = field(default_factory=list)
+    _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
+    _gauge: Gauge = field(init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        """Make ready what a drag asks."""
+        self._gauge = Gauge(self.study)
+
+    def ask(self, what: str, told: Any, language: Language) -> dict[str, Any]:
+        """Return the answer to a question that takes no time.
+
+        Parameters
+        ----------
+        what
+            ``figure``: how many people are counted, and how many of them the sites of a view cover.
+        told
+            The view, and what else the question is about.
+        language
+            Of what is said.
+
+        Raises
+        ------
+        InputError
+            A question that no page asks, or that makes no sense.
+        """
+        view = view_of(told, language)
+        if what == "figure":
+            return self._gauge.read(view, narrowed_of(told))
+        msg = f"the page asks for {what!r}; expected 'figure'"
+        raise InputError(msg)
+
+    def page(self, view: View, progress: Job) -> str:
+        """Return the map of a view as a page; the same view is drawn once."""
+        with self._lock:
+            known = self._pages.get(view)
+        if known is not None:
+            return known
+        drawn = self._drawn(view, progress)
+        with self._lock:
+            self._pages[view] = drawn
+            while len(self._pages) > _KEPT_PAGES:
+                self._pages.popitem(last=False)
+        return drawn
+
+    def _drawn(self, view: View, progress: Job) -> str:
+        study = self.study
+        tried = bool(view.added or view.moved)
+        shown: Any = tried_in(study, view) if tried else study.coverage()
+        plan = None
+        if view.question is not None:
+            progress.step("Proposal")
+            found = study.site(budget=view.budget, sites=view.sites)
+            plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
+        options = MapOptions(date=day_text(), language=view.language)
+        if view.sure:
+            today = self._drawn_often(progress)
+            options = replace(options, sure=today)
+            if tried:
+                progress.step("Drawing the inputs with their errors")
+                then = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
+                options = replace(options, sure=then, gain=then.over(today))
+        progress.step("Map")
+        return str(draw_study(study, shown, plan, options).get_root().render())
+
+    def _drawn_often(self, progress: Job) -> Uncertainty:
+        """Return how sure today's headline is, drawn once; what is kept of it tells nobody any more."""
+        if not self._sure:
+            progress.step("Drawing the inputs with their errors")
+            sure = self.study.uncertainty(keep=self.keep, tell=progress.part)
+            self._sure.append(replace(sure, trying=replace(sure.trying, tell=None)))
+        return self._sure[0]
+
+
+def in_background(work: Callable[[Job], Any]) -> Job:
+    """Begin a piece of work in a thread and return how far it is; an error of the inputs is its result."""
+    job = Job()
+
+    def run() -> None:
+        try:
+            job.result = work(job)
+            job.state = "done"
+        except CancelledError:
+            job.state = "cancelled"
+        except (InputError, OSError) as error:
+            job.result, job.state = str(error), "failed"
+        except Exception as error:  # noqa: BLE001 -- the page says so, the server goes on
+            job.result, job.state = f"{type(error).__name__}: {error}", "failed"
+
+    threading.Thread(target=run, daemon=True).start()
+    return job
