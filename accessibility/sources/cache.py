@@ -6,6 +6,7 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FORMAT = 6
+_READERS = ("geo", "sources", "streets")  # rooms that decide what is read from a file
 _ARRAYS = (
     *("node_xy", "edges", "length_m", "oneway", "climb_m", "kind", "private", "enclosed", "closed"),
     *("off_ground", "outline", "across", "signals", "fixed_s", "slope_factor"),
@@ -45,6 +46,25 @@ def sha256_file(path: str | os.PathLike[str]) -> str:
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror or error}); expected a readable file"
         raise InputError(msg) from error
+
+
+@cache
+def code_digest(*rooms: str) -> str:
+    """Return the SHA-256 of the program's version and of the code of some rooms of the package, or of all of it.
+
+    What is kept on disk is named by it: what another build read by other rules is not taken for what this one reads,
+    though both may call themselves by the same version.
+
+    Examples
+    --------
+    >>> code_digest("geo") == code_digest("geo"), code_digest("geo") == code_digest("streets")
+    (True, False)
+    """
+    package = Path(__file__).parents[1]
+    digest = hashlib.sha256(__version__.encode())
+    for file in sorted(file for room in rooms or (".",) for file in (package / room).rglob("*.py")):
+        digest.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def cached_network(
@@ -87,7 +107,7 @@ def cached_network(
 
 def kept_file(cache_dir: str | os.PathLike[str], kind: str, sha256: str, settings: Mapping[str, object]) -> Path:
     """Return where a thing of a kind is kept that was read from these bytes with these settings."""
-    told = {"format": _FORMAT, "version": __version__, "sha256": sha256, "settings": dict(settings)}
+    told = {"code": code_digest(*_READERS), "sha256": sha256, "settings": dict(settings)}
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     return Path(cache_dir) / f"{kind}-{key[:32]}.npz"
 

@@ -17,12 +17,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from accessibility import __version__
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import read_crs, transform
 from accessibility.measures.tables import as_text, values_by_id
-from accessibility.sources.cache import sha256_file
+from accessibility.sources.cache import code_digest, sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.connected import lead_somewhere
 from accessibility.sources.files import write_aside, write_folder
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     from accessibility.study.schema import StudyFile
     from accessibility.study.study import Study
 
-_FORMAT = 6
 _LIST = "cut.json"
 _GROUP = 16_384  # rows that are read together: a few square kilometres of a city
 GROUP_OF_PEOPLE = "people: "
@@ -123,7 +121,7 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callab
     step
         Called with the name of each step as it begins.
     """
-    told = {"format": _FORMAT, "version": __version__, "settings": load.settings.model_dump(mode="json")}
+    told = {"code": code_digest(), "settings": load.settings.model_dump(mode="json")}
     told["inputs"] = {name: {"": sha256_file(path), **fingerprints(path)} for name, path in inputs.items()}
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     folder = load.cache / "tiles" / key[:32]

@@ -12,9 +12,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from accessibility import __version__
 from accessibility.errors import InputError
 from accessibility.geo.arrays import Frozen
+from accessibility.sources.cache import code_digest
 from accessibility.sources.files import write_aside
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.uncertainty.draws import PARTS, Chance, Draw
@@ -306,7 +306,7 @@ def _key(scene: Scene, case: Case, errors: InputErrors, seed: int, *, alone: boo
     now = case.coverage
     networks = (scene.network,) if case.streets is None else (scene.network, case.streets.network)
     kinds = [network.kinds for network in networks]
-    told = hashlib.sha256(repr((__version__, seed, alone, errors, now.standard, now.walker, kinds)).encode())
+    told = hashlib.sha256(repr((code_digest(), seed, alone, errors, now.standard, now.walker, kinds)).encode())
     names = ("node_xy", "edges", "length_m", "kind", "private", "closed", "oneway", "signals", "off_ground")
     arrays = [getattr(network, name) for network in networks for name in (*names, "slope_factor", "fixed_s")]
     there = (now.demand.xy, now.demand.population, now.sites.xy, now.sites.open, case.position_m)

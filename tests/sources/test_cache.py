@@ -12,8 +12,8 @@ import pytest
 import worlds
 
 from accessibility.errors import InputError
-from accessibility.sources import lines
-from accessibility.sources.cache import cached_network, sha256_file
+from accessibility.sources import cache, lines
+from accessibility.sources.cache import cached_network, code_digest, sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.study.study import read_study
 
@@ -66,6 +66,28 @@ def test_other_content_or_settings_are_built_anew(roads: Path, tmp_path: Path) -
     roads.write_bytes(b"street5")
     cached_network(roads, {"access": "china"}, tmp_path / "cache", build)
     assert build.calls == 3
+
+
+def test_what_another_build_of_the_program_read_is_read_anew(
+    roads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = Builder()
+    cached_network(roads, {}, tmp_path / "c", build)
+    monkeypatch.setattr(cache, "code_digest", lambda *_: "of tomorrow")
+    cached_network(roads, {}, tmp_path / "c", build)
+    assert build.calls == 2
+
+
+def test_the_code_of_a_room_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "accessibility"
+    digests = []
+    monkeypatch.setattr(cache, "__file__", str(package / "sources" / "cache.py"))
+    for name, text in (("sources/cache.py", ""), ("streets/a.py", "1"), ("streets/a.py", "2"), ("map/b.py", "1")):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(text)
+        digests.append(code_digest.__wrapped__("sources", "streets"))
+    assert digests[0] != digests[1] != digests[2] == digests[3]
+    assert code_digest.__wrapped__() != digests[3]
 
 
 def test_the_same_content_under_another_name_speaks_of_that_name(roads: Path, tmp_path: Path) -> None:
