@@ -72,6 +72,24 @@ def test_banks_count_where_they_are_partners_and_open(tmp_path: Path) -> None:
     assert "row 6 'maybe'; read as no partner" in next(str(f) for f in findings if f.code == "unknown-word")
 
 
+@pytest.mark.parametrize(
+    ("heading", "word"),
+    [
+        ("网点状态", "已停业"),
+        ("机构状态", "永久关闭"),
+        ("运营状态", "已撤并"),
+        ("business_status", "CLOSED_PERMANENTLY"),
+        ("Business Status", "temporarily closed"),
+    ],
+)
+def test_a_site_has_closed_down_by_whatever_its_status_is_called(tmp_path: Path, heading: str, word: str) -> None:
+    sites, findings = read_sites(
+        csv(tmp_path, f"id,lon,lat,{heading}", f"a,108.1,30,{word}", "b,108.2,30,正常"), OUTLETS
+    )
+    assert sites["open"].tolist() == [False, True]
+    assert counted(findings) == {"closed-site": 1}
+
+
 def test_banks_without_a_partner_column_are_all_candidates_and_that_is_told(tmp_path: Path) -> None:
     sites, findings = read_sites(csv(tmp_path, "id,lon,lat", "a,108.1,30", "b,108.2,30"), BANKS)
     assert not sites["open"].any()

@@ -25,8 +25,14 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "coordinates": ("坐标", "经纬度", "location", "lnglat", "lonlat", "coordinates"),
         "kind": ("kind", "类型", "网点类型", "类别", "type"),
         "bank": ("bank", "银行", "所属银行", "合作银行", "银行名称", "brand"),
-        "partner": ("partner", "合作", "是否合作", "已签约", "是否签约", "社银合作", "合作网点"),
-        "status": ("status", "状态", "是否启用", "营业状态", "经营状态"),
+        "partner": (
+            *("partner", "合作", "是否合作", "已签约", "是否签约", "社银合作", "合作网点"),
+            *("合作状态", "签约状态", "合作情况", "签约情况", "partner_status"),
+        ),
+        "status": (
+            *("status", "状态", "是否启用", "营业状态", "经营状态", "网点状态", "机构状态", "运营状态", "运行状态"),
+            *("使用状态", "存续状态", "营业情况", "business_status", "operating_status", "operational_status"),
+        ),
         "cost": ("cost", "成本", "建设成本", "改造成本", "费用"),
         "capacity": ("capacity", "服务能力", "服务容量", "可服务人数", "容量"),
         "population": ("population", "people", "pop", "常住人口", "人口", "总人口", "人口数", "户籍人口"),

@@ -31,16 +31,37 @@ if TYPE_CHECKING:
 Role = Literal["outlets", "banks", "candidates"]
 
 CLOSED = frozenset(
-    ("停用", "关闭", "已关闭", "停业", "已停业", "停止营业", "撤销", "已撤销", "注销", "暂停", "歇业", "未启用", "否")
-) | {"closed", "close", "no", "n", "false", "0", "inactive", "disabled"}
-OPEN = frozenset(("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "是", "")) | {
-    *("open", "yes", "y", "true", "1", "active", "operating")
+    (
+        "停用",
+        "关闭",
+        "停业",
+        "停止营业",
+        "撤销",
+        "撤并",
+        "注销",
+        "暂停",
+        "暂停营业",
+        "歇业",
+        "关停",
+        "拆除",
+        "未启用",
+        "否",
+    )
+)
+CLOSED |= {f"{by}{word}" for by in ("已", "永久", "临时") for word in CLOSED} | {
+    *("closed", "close", "no", "n", "false", "0", "inactive", "disabled", "closed_permanently", "closed_temporarily"),
+    *("permanently closed", "temporarily closed", "closed permanently", "closed temporarily"),
 }
-YES = frozenset(("是", "合作", "已合作", "已签约", "签约", "有", "√", "✓", "yes", "y", "true", "1", "partner"))
+OPEN = frozenset(
+    ("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "存续", "在营", "是", "")
+) | {*("open", "yes", "y", "true", "1", "active", "operating", "operational")}
+YES = frozenset(
+    ("是", "合作", "已合作", "合作中", "已签约", "签约", "有", "√", "✓", "yes", "y", "on", "true", "1", "partner")
+)
 UNLIMITED = frozenset(("inf", "infinite", "unlimited", "不限", "无限", "无上限"))
 TRUE = frozenset(("true", "1", "1.0", "yes", "y", "是"))
 FALSE = frozenset(("false", "0", "0.0", "no", "n", "否"))
-NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "false", "0", "none", ""))
+NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "off", "false", "0", "none", ""))
 
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
 _KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
