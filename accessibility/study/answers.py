@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
 from accessibility.study.mapping import MapOptions, draw_study
-from accessibility.study.views import Gauge, narrowed_of, tried_in, view_of
+from accessibility.study.views import TODAY, Gauge, narrowed_of, tried_in, view_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accessibility.present.map.words import Choice
     from accessibility.study.study import Study
     from accessibility.study.views import View
     from accessibility.uncertainty import Uncertainty
@@ -149,7 +150,7 @@ class Answers:
         """Make ready what a drag asks."""
         self._gauge = Gauge(self.study)
 
-    def ask(self, what: str, told: Any, language: Language) -> dict[str, Any]:
+    def ask(self, what: str, told: Any, language: Choice) -> dict[str, Any]:
         """Return the answer to a question that takes no time.
 
         Parameters
@@ -187,7 +188,7 @@ class Answers:
 
     def _drawn(self, view: View, progress: Job) -> str:
         study = self.study
-        tried = bool(view.added or view.moved)
+        tried = bool(view.added or view.moved or view.base != TODAY)
         shown: Any = tried_in(study, view) if tried else study.coverage()
         plan = None
         if view.question is not None:

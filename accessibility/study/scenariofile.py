@@ -236,6 +236,18 @@ def scenario_toml(scenario: Scenario) -> str:
     open = ["B017"]
     <BLANKLINE>
     """
+    lines = [f"{key} = {toml_value(value)}" for key, value in scenario_values(scenario).items()]
+    return "\n".join(["[[scenario]]", *lines, ""])
+
+
+def scenario_values(scenario: Scenario) -> dict[str, Any]:
+    """Return one scenario as a table of plain values; what is as it is today stays out.
+
+    Examples
+    --------
+    >>> scenario_values(Scenario(name="bank", opened=("B017",)))
+    {'name': 'bank', 'open': ['B017']}
+    """
     settings = scenario.settings
     values = {
         "name": scenario.name,
@@ -248,8 +260,26 @@ def scenario_toml(scenario: Scenario) -> str:
         "open_compounds": settings.open_compounds,
         "standard": None if settings.standard is None else _rules(settings.standard),
     }
-    lines = [f"{key} = {toml_value(value)}" for key, value in values.items() if value is not None]
-    return "\n".join(["[[scenario]]", *lines, ""])
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def read_scenario_values(table: Any) -> Scenario:
+    """Return the scenario of a table of plain values.
+
+    Raises
+    ------
+    InputError
+        An unknown key, a value out of its range, a scenario that contradicts itself.
+
+    Examples
+    --------
+    >>> read_scenario_values({"name": "bank", "open": ["B017"]}).opened
+    ('B017',)
+    """
+    try:
+        return _ScenarioTable.model_validate(table).scenario
+    except ValidationError as error:
+        raise InputError(validation_sentences(error.errors(), _ScenarioTable)) from error
 
 
 def _added(a: Addition) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,17 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.study.proposing import Question
+from accessibility.study.scenariofile import read_scenario_values, scenario_values
+from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.present.map.words import Choice
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
-    from accessibility.wording import Language
 
+TODAY = Scenario()
 _MOST_PLACES = 50
 Step = tuple[str, tuple[Any, ...]]
 
@@ -30,6 +34,8 @@ class View:
 
     Parameters
     ----------
+    base
+        What is different from today before anything else of the view.
     added
         Longitude and latitude of each place of one's own.
     moved
@@ -39,15 +45,16 @@ class View:
     sure
         Whether the map says how sure it is: the bar of its headline, and a layer.
     language
-        Of the map: ``en`` or ``zh``.
+        Of the map: ``en``, ``zh`` or ``both``.
     """
 
+    base: Scenario = TODAY
     added: tuple[tuple[float, float], ...] = ()
     moved: tuple[tuple[str, float, float], ...] = ()
     budget: float | None = None
     sites: int | None = None
     sure: bool = False
-    language: Language = "en"
+    language: Choice = "en"
 
     def __post_init__(self) -> None:
         """Refuse what no page asks for."""
@@ -57,6 +64,13 @@ class View:
         if self.budget is not None and self.sites is not None:
             msg = "budget and sites are both given; expected one limit"
             raise InputError(msg)
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The ids of the places of one's own: X1, X2 and so on, without those that the base has."""
+        taken = {str(added.id) for added in self.base.added}
+        free = (name for k in count(1) if (name := f"X{k}") not in taken)
+        return tuple(islice(free, len(self.added)))
 
     @property
     def question(self) -> Question | None:
@@ -99,7 +113,7 @@ class Gauge:
     """
 
     study: Study
-    _taken: list[Step] = field(default_factory=list)
+    _taken: list[tuple[Step, int]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
@@ -124,14 +138,16 @@ class Gauge:
         wanted = self._steps(view, narrowed)
         with self._lock:
             same = 0
-            while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same]:
+            while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same][0]:
                 same += 1
-            while len(self._taken) > same:
-                self._trial.undo()
-                self._taken.pop()
+            if same < len(self._taken):
+                while self._trial.steps > self._taken[same][1]:
+                    self._trial.undo()
+                del self._taken[same:]
             for name, given in wanted[same:]:
+                begun = self._trial.steps
                 _take(self._trial, name, given)
-                self._taken.append((name, given))
+                self._taken.append(((name, given), begun))
             now = self._trial.coverage()
             people = now.demand.people_of(narrowed.group)
             if narrowed.districts is not None:
@@ -141,9 +157,11 @@ class Gauge:
         return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
 
     def _steps(self, view: View, narrowed: Narrowed) -> list[Step]:
-        sites, own = self.study.sites, [f"X{number}" for number in range(1, len(view.added) + 1)]
+        sites, own, base = self.study.sites, view.own, named_as_in(self.study, view.base)
         known = {str(ident): (ident, bool(counts)) for ident, counts in zip(sites.ids, sites.open, strict=True)}
-        steps: list[Step] = []
+        known |= {str(added.id): (added.id, True) for added in base.added}
+        known |= {str(ident): (ident, ident in base.opened) for ident in (*base.opened, *base.closed)}
+        steps: list[Step] = [] if base == TODAY else [("follow", (base,))]
         for name, (ident, counts) in known.items():
             if counts != (name in narrowed.open):
                 steps.append(("close" if counts else "open", (ident,)))
@@ -160,18 +178,29 @@ def _take(trial: Trial, name: str, given: tuple[Any, ...]) -> None:
         getattr(trial, name)(*given)
 
 
+def named_as_in(study: Study, scenario: Scenario) -> Scenario:
+    """Return a scenario whose ids are texts with those of the study."""
+    known = {str(ident): ident for ident in study.sites.ids}
+    return replace(
+        scenario,
+        opened=tuple(known.get(str(ident), ident) for ident in scenario.opened),
+        closed=tuple(known.get(str(ident), ident) for ident in scenario.closed),
+        moved=tuple(replace(move, id=known.get(str(move.id), move.id)) for move in scenario.moved),
+    )
+
+
 def tried_in(study: Study, view: View) -> Trial:
     """Return a trial in which places are added and sites moved as a view says."""
-    trial = study.what_if()
+    trial = study.what_if(named_as_in(study, view.base))
     known = {str(ident): ident for ident in study.sites.ids}
-    for number, (lon, lat) in enumerate(view.added, start=1):
-        _take(trial, "add", (lon, lat, f"X{number}"))
+    for ident, (lon, lat) in zip(view.own, view.added, strict=True):
+        _take(trial, "add", (lon, lat, ident))
     for ident, lon, lat in view.moved:
         _take(trial, "move", (known.get(ident, ident), lon, lat))
     return trial
 
 
-def view_of(told: Any, language: Language) -> View:
+def view_of(told: Any, language: Choice) -> View:
     """Return what a page asks for.
 
     Raises
@@ -184,6 +213,7 @@ def view_of(told: Any, language: Language) -> View:
         moved = tuple((str(ident), float(lon), float(lat)) for ident, (lon, lat) in told.get("moved", {}).items())
         budget, sites = told.get("budget"), told.get("sites")
         return View(
+            base=read_scenario_values({"name": "", **told.get("base", {})}),
             added=added,
             moved=moved,
             budget=None if budget is None else float(budget),
@@ -194,6 +224,23 @@ def view_of(told: Any, language: Language) -> View:
     except (TypeError, ValueError, AttributeError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
         raise InputError(msg) from error
+
+
+def view_values(view: View) -> dict[str, Any]:
+    """Return a view as a page asks for it.
+
+    Examples
+    --------
+    >>> view_values(View(added=((111.0, 30.7),), sites=3))
+    {'base': {'name': ''}, 'added': [[111.0, 30.7]], 'moved': {}, 'sites': 3, 'sure': False}
+    """
+    limits = {name: limit for name in ("budget", "sites") if (limit := getattr(view, name)) is not None}
+    places = {
+        "base": scenario_values(view.base),
+        "added": [list(place) for place in view.added],
+        "moved": {name: list(place) for name, *place in view.moved},
+    }
+    return {**places, **limits, "sure": view.sure}
 
 
 def narrowed_of(told: Any) -> Narrowed:

@@ -74,7 +74,7 @@ class Page:
         """Return the page."""
         say = Wording("page", self.desk.language)
         texts = Markup(script_json({key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
-        return HTMLResponse(page_template("desk.html").render(say=say, language=say.language, texts=texts))
+        return HTMLResponse(page_template("desk.html").render(say=say, served=True, language=say.language, texts=texts))
 
     async def asset(self, request: Request) -> Response:
         """Return a script or a style of the page."""

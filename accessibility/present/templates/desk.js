@@ -46,7 +46,9 @@ const mapOf = () => {
   const of = frame.contentWindow;
   return of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
 };
-const triedOn = () => (frame.hidden ? "" : frame.contentWindow.location.hash);
+// Where the map says what it shows: in its address; where it has none, in a notebook, on its frame.
+const place = () => (frame.dataset.search === undefined ? frame.contentWindow.location : frame.dataset);
+const triedOn = () => (frame.hidden ? "" : place().hash);
 // The buttons follow the map, and the address where it is there.
 const follow = () => {
   const { undo = 0, redo = 0 } = frame.hidden ? {} : frame.contentDocument.body.dataset;
@@ -61,7 +63,7 @@ const address = () => {
   follow();
 };
 // The map of the view; what is switched and counted on it stays so, and it is seen as it was.
-const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn() } = {}) => attempt(async () => {
+const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = "" } = {}) => attempt(async () => {
   await done(await asked(`map/${encodeURIComponent(study)}`, wanted), say("working"));
   const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
   look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
@@ -69,7 +71,7 @@ const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn() } = {}) =>
   frame.hidden = false;
   find("bar").hidden = false;
   find("name").textContent = engine.name(study);
-  engine.show(frame, { study, view, tried });
+  await engine.show(frame, { study, tried, search: search || `?view=${encodeURIComponent(JSON.stringify(view))}` });
   return true;
 });
 const open = (key, wanted = NOTHING, tried = "") => {
@@ -101,7 +103,7 @@ frame.addEventListener("load", () => {
   page.addEventListener("wanted", async (event) => {
     event.preventDefault();
     const { search, hash, stay } = event.detail;
-    if (!await show(JSON.parse(new URLSearchParams(search).get("view")), { tried: hash })) stay();
+    if (!await show(JSON.parse(new URLSearchParams(search).get("view")), { tried: hash, search })) stay();
   });
   page.dispatchEvent(new CustomEvent("served", { detail: { ...server, all: find("move").getAttribute("aria-pressed") === "true" } }));
   address();
@@ -110,24 +112,16 @@ const adding = (on) => {
   find("add").setAttribute("aria-pressed", on);
   state(on ? say("click_map") : "");
 };
-const place = ({ latlng }) => {
+const put = ({ latlng }) => {
   adding(false);
-  mapOf().off("click", place);
+  mapOf().off("click", put);
   show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
-};
-
-const save = (name, text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
 };
 
 find("add").addEventListener("click", () => {
   const on = find("add").getAttribute("aria-pressed") !== "true";
   adding(on);
-  if (on) mapOf().on("click", place); else mapOf().off("click", place);
+  if (on) mapOf().on("click", put); else mapOf().off("click", put);
 });
 find("move").addEventListener("click", () => {
   const on = find("move").getAttribute("aria-pressed") !== "true";
@@ -150,15 +144,8 @@ find("propose").addEventListener("click", () => {
 });
 find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
 find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));
-find("scenario").addEventListener("click", () => {
+find("scenario").addEventListener("click", () => attempt(async () => {
   const box = frame.contentDocument.querySelector(".scenario");
-  if (box) save("scenarios.toml", box.value);
-});
-find("pack").addEventListener("click", () => attempt(async () => {
-  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, view), say("working"));
-  const link = document.createElement("a");
-  link.href = `jobs/${job}/file`;
-  link.download = "";
-  link.click();
+  if (box) state(await engine.save(box.value));
 }));
 find("cancel").addEventListener("click", () => asked(`jobs/${work}/cancel`, {}));

@@ -13,10 +13,18 @@ const engine = {
     return told;
   },
   name: (study) => names[study] ?? study,
-  show: (frame, { study, view, tried }) => {
+  show: (frame, { study, search, tried }) => {
     document.getElementById("start").hidden = true;
-    frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}?view=${encodeURIComponent(JSON.stringify(view))}${tried}`;
+    frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}${search}${tried}`;
   },
   // A reload loses nothing: the study and what was tried stand in the address.
   keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),
+  save: (text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = "scenarios.toml";
+    link.click();
+    URL.revokeObjectURL(link.href);
+    return "";
+  },
 };

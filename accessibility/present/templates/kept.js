@@ -2,6 +2,9 @@
 // On the page of a server also what its map is drawn with, which stands in the address before that.
 const kept = (() => {
   const key = `accessibility ${location.pathname} ${document.title}`;
+  // Where the state is: in the address and the browser; in a page without an address, in a notebook, on its frame.
+  const frame = window.frameElement, framed = frame && frame.dataset.search !== undefined ? frame.dataset : null;
+  const place = framed || location;
   const MOST = 100;  // steps that are kept over a reload
   const of = data.switches;
   const past = [], future = [];
@@ -17,10 +20,10 @@ const kept = (() => {
     return [name, part.slice(name.length + 1)];
   }));
   // A state is the address from its question mark on.
-  const stateOf = (text) => `${location.search}#${text}`;
+  const stateOf = (text) => `${place.search}#${text}`;
   const show = (state, stay) => {
     const [search, text] = [state.split("#", 1)[0], state.slice(state.indexOf("#") + 1)];
-    if (search !== location.search) {  // of another map: the page of the server shows it
+    if (search !== place.search) {  // of another map: the page of the server shows it
       const detail = { search, hash: text && `#${text}`, stay };
       store(state);
       leaving = !document.dispatchEvent(new CustomEvent("wanted", { cancelable: true, detail }));
@@ -39,17 +42,19 @@ const kept = (() => {
   // A frame may forbid the address to change, a browser may keep nothing for a file: the page works all the same.
   const attempt = (step) => { try { return step() || ""; } catch { return ""; } };
   const isOurs = (part) => ["switched", ...filters.NAMES].includes(part.split("=", 1)[0]);
-  const ours = (is) => location.hash.slice(1).split("&").filter((part) => part && isOurs(part) === is);
+  const ours = (is) => place.hash.slice(1).split("&").filter((part) => part && isOurs(part) === is);
   const addressed = () => ours(true).join("&");
   const store = (state) => {
     const steps = { now: state, past: past.slice(-MOST), future: future.slice(-MOST) };
     const any = state !== "#" || past.length || future.length;
-    attempt(() => (any ? localStorage.setItem(key, JSON.stringify(steps)) : localStorage.removeItem(key)));
+    if (framed) framed.steps = JSON.stringify(steps);
+    else attempt(() => (any ? localStorage.setItem(key, JSON.stringify(steps)) : localStorage.removeItem(key)));
   };
   const keep = () => {
     const text = told(), parts = [...ours(false), ...(text ? [text] : [])].join("&");
     now = stateOf(text);
-    attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
+    if (framed) framed.hash = parts && `#${parts}`;
+    else attempt(() => history.replaceState(null, "", `${location.pathname}${location.search}${parts ? `#${parts}` : ""}`));
     store(now);
     for (const [name, steps] of [["undo", past], ["redo", future]]) {
       document.body.dataset[name] = steps.length;
@@ -87,12 +92,12 @@ const kept = (() => {
   // Other pages of this computer may write there, too: only texts are taken, and a text only names sites.
   const texts = (steps) => (Array.isArray(steps) ? steps.filter((text) => typeof text === "string") : []);
   const stored = () => {
-    const kept = attempt(() => JSON.parse(localStorage.getItem(key))) || {};
+    const kept = attempt(() => JSON.parse(framed ? framed.steps : localStorage.getItem(key))) || {};
     return { now: texts([kept.now])[0] ?? null, past: texts(kept.past), future: texts(kept.future) };
   };
   const start = () => {
-    const before = stored(), asked = location.search || addressed() ? stateOf(addressed()) : null;
-    const was = before.now ?? stateOf(location.search && addressed()), wanted = asked ?? was;
+    const before = stored(), asked = place.search || addressed() ? stateOf(addressed()) : null;
+    const was = before.now ?? stateOf(place.search && addressed()), wanted = asked ?? was;
     past.push(...before.past);
     if (wanted === was) future.push(...before.future);
     else past.push(was);  // a link that somebody sent: what was here is a step away

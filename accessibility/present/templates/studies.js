@@ -63,6 +63,13 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
     if (name === "drop") choose(event.dataTransfer.files);
   });
 }
+find("pack").addEventListener("click", () => attempt(async () => {
+  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, view), say("working"));
+  const link = document.createElement("a");
+  link.href = `jobs/${job}/file`;
+  link.download = "";
+  link.click();
+}));
 const listed = list();
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
