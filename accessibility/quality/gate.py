@@ -18,23 +18,25 @@ from accessibility.quality.otherwise import (
     coordinates_read_otherwise,
     heights_read_otherwise,
     people_counted_too,
+    people_in_another_unit,
 )
-from accessibility.quality.peopleunits import people_in_another_unit
-from accessibility.quality.siteworth import (
-    misplaced_sites,
-    near_doubles,
-    sites_not_open,
-    sites_off_streets,
-    sites_outside,
-    stacked_sites,
-)
-from accessibility.quality.streets import missed_people
 from accessibility.quality.suspicions import (
     groups_of_everybody,
     limits_in_other_units,
     repeated_people,
 )
-from accessibility.quality.worth import WeighedFinding, change_text, points_of
+from accessibility.quality.worth import (
+    WeighedFinding,
+    change_text,
+    misplaced_sites,
+    missed_people,
+    near_doubles,
+    points_of,
+    sites_not_open,
+    sites_off_streets,
+    sites_outside,
+    stacked_sites,
+)
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.crossings import find_crossings, join_crossings

@@ -1,27 +1,31 @@
-"""What it is worth to read an input otherwise: coordinates, heights, people outside every district."""
+"""What it is worth to read an input otherwise: coordinates, heights, people outside every district or in thousands."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 
 from accessibility.demand import Demand
-from accessibility.geo.arrays import finite_rows
+from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.quality.worth import WeighedFinding, change_text, points_of
-from accessibility.settlement import classify_settings
+from accessibility.settlement import CELL_M, classify_settings
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
+from accessibility.sources.osm.extracts import read_buildings
 from accessibility.sources.raster.heights import sample_heights
 from accessibility.streets.grades import STEEP_SHARE, Graded, measure_grades
+from accessibility.study.loading.context import is_osm
 from accessibility.study.saving import file_of, original_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import geopandas as gpd
     from numpy.typing import NDArray
     from pyproj import CRS
 
@@ -158,3 +162,165 @@ def _weighed(finding: Finding, message: str, points: float | None) -> WeighedFin
         people=finding.people,
         points_of_coverage=points,
     )
+
+
+_UNITS = {1: "tens", 2: "hundreds", 3: "thousands", 4: "ten thousands"}
+_OTHERS = {1: "ten times", 2: "a hundred times", 3: "a thousand times", 4: "ten thousand times"}
+_PER_KM2 = (1.0, 50_000.0)  # people a square kilometre: fewer than in Tibet, more than in any county
+_FEW_KM2 = 10.0
+_PER_CELL = 130_000.0  # the densest square kilometres on Earth
+_PER_CELL_USUAL = 10_000.0
+_ROWS = 5  # one row may be a whole town at one point
+_PER_STREET_KM = (40.0, 800.0)  # within, people and streets fit each other, and no building is looked at
+_PER_HOME = (1.0, 30.0)  # within, people that were shared out over buildings fit them
+_FLOOR_M2 = (1.0, 400.0)  # a person: towers whose storeys nobody mapped, villages full of barns and holiday homes
+_STOREYS_KNOWN_M2 = 10.0
+_FLOOR_USUAL_M2 = 30.0
+_HOMES = 30  # too few speak for nothing
+_MAPPED = 100  # homes in a cell whose buildings somebody mapped
+_AROUND_M = 200.0
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """What speaks against the number of people: the evidence in words, and which power of ten would mend it."""
+
+    evidence: str
+    power: int
+
+
+def people_in_another_unit(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield that people do not fit homes, settlement or area, and what coverage is in the unit that would."""
+    if not now.population > 0:
+        return
+    doubt = _by_homes(study, now) or _by_settlement(now) or _by_area(study, now)
+    if doubt is None:
+        return
+    demand = replace(now.demand, population=now.demand.population * 10.0**doubt.power)
+    if study.settings.settlement.source == "degurba" and study.settings.inputs.population.setting is None:
+        demand = replace(demand, setting=classify_settings(demand.xy, demand.crs, demand.population)[0])
+    other = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)
+    points = 100 * (other.share - now.share)
+    few = doubt.power > 0
+    unit = f"are they {_UNITS[doubt.power]}" if few else f"are they {_OTHERS[-doubt.power]} too many"
+    message = (
+        f"{_number(now.population)} people: {doubt.evidence}; {_number(float(now.demand.population.max()))} at most at "
+        f"a place: is the unit right, or {unit}? With {demand.population.sum():,.0f} people coverage would change by "
+        f"{points:+.2f} points"
+    )
+    yield WeighedFinding(
+        code="people-unit",
+        source=file_of(study, "population"),
+        message=message,
+        people=now.population,
+        points_of_coverage=points,
+    )
+
+
+def _by_area(study: Study, now: Coverage) -> _Doubt | None:
+    km2 = float(shapely.area(_area(study, now))) / 1e6
+    density = now.population / km2 if km2 >= _FEW_KM2 else _PER_KM2[0]
+    if _PER_KM2[0] <= density <= _PER_KM2[1]:
+        return None
+    evidence = f"{_number(density)} a km² of {km2:,.0f} km²"
+    if density < _PER_KM2[0]:
+        return _Doubt(evidence, 3 if density * 1_000 >= _PER_KM2[0] else 4)
+    return _Doubt(evidence, -3 if density / 1_000 <= _PER_KM2[1] else -4)
+
+
+def _by_settlement(now: Coverage) -> _Doubt | None:
+    """Return that a square kilometre where several rows live has more people than any on Earth."""
+    placed = finite_rows(now.demand.xy)
+    _, cell, rows = np.unique(np.floor(now.demand.xy[placed] / CELL_M), axis=0, return_inverse=True, return_counts=True)
+    people = np.bincount(cell.ravel(), weights=now.demand.population[placed], minlength=len(rows))[rows >= _ROWS]
+    densest = float(people.max(initial=0.0))
+    if densest <= _PER_CELL:
+        return None
+    urban = people[people > _PER_CELL]
+    evidence = f"{densest:,.0f} of them in one square kilometre, more than {_PER_CELL:,.0f} in {len(urban):,} of them"
+    return _Doubt(evidence, _power(_PER_CELL_USUAL / densest))
+
+
+def _by_homes(study: Study, now: Coverage) -> _Doubt | None:
+    """Return that people have far more or far less floor than people have; homes are read only where a doubt is."""
+    streets = study.inputs.get("network")
+    if streets is None or not is_osm(streets) or not _doubtful(study, now):
+        return None
+    area = _area(study, now)
+    lonlat = transform(shapely.get_coordinates(area), study.network.crs, WGS84)
+    low, high = extent(lonlat)
+    homes = _homes(study, area, (*low, *high))
+    if len(homes) < _HOMES:
+        return None
+    floor = (homes["footprint_m2"] * homes["levels"]).to_numpy(np.float64)
+    each = float(floor.sum()) / now.population
+    if each > _FLOOR_M2[1]:
+        return _Doubt(_homes_text(len(homes), floor.sum(), now.population), _power(each / _FLOOR_USUAL_M2))
+    mapped, people = _mapped(homes["xy"].to_numpy(), now)
+    if not people > 0 or mapped.sum() < _HOMES:
+        return None
+    each = float(floor[mapped].sum()) / people
+    storeys = (homes["levels"].to_numpy(np.float64)[mapped] > 1).mean() > 1 / 2
+    if each >= (_STOREYS_KNOWN_M2 if storeys else _FLOOR_M2[0]):
+        return None
+    return _Doubt(_homes_text(int(mapped.sum()), floor[mapped].sum(), people), _power(each / _FLOOR_USUAL_M2))
+
+
+def _homes_text(homes: int, floor_m2: float, people: float) -> str:
+    return (
+        f"{_number(people / homes)} a building and {_number(100 * people / floor_m2)} on 100 m² of floor, where "
+        f"{_number(people)} of them have {homes:,} buildings with {floor_m2:,.0f} m² that are homes or may be"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"  # noqa: PLR2004 -- two figures tell enough of less
+
+
+def _power(times: float) -> int:
+    """Return the power of ten nearest to a factor, at least ten and at most ten thousand, either way."""
+    power = round(float(np.log10(times)))
+    return int(np.sign(np.log10(times))) * min(max(abs(power), 1), 4)
+
+
+def _doubtful(study: Study, now: Coverage) -> bool:
+    """Return whether people fit neither the streets around them nor, shared out over buildings, their number."""
+    if study.settings.inputs.population.buildings:
+        each = now.population / len(now.demand.population)
+        return not _PER_HOME[0] <= each <= _PER_HOME[1]
+    placed = now.demand.xy[finite_rows(now.demand.xy)]
+    if not len(placed):
+        return False
+    middle = study.network.node_xy[study.network.edges].mean(axis=1)
+    low, high = extent(placed)
+    near = ((middle >= low - _AROUND_M) & (middle <= high + _AROUND_M)).all(axis=1)
+    km = float(study.network.length_m[near].sum()) / 1_000
+    return not _PER_STREET_KM[0] * km <= now.population <= _PER_STREET_KM[1] * km
+
+
+def _homes(study: Study, area: Any, bounds: tuple[float, float, float, float]) -> gpd.GeoDataFrame:
+    """Return the buildings inside the area that are homes or may be, with their places in the network's system."""
+    found, _ = read_buildings(study.extract or study.inputs["network"], bounds=bounds)
+    found = found[found["use"] != "other"]
+    xy = transform(shapely.get_coordinates(found.geometry.to_numpy()), WGS84, study.network.crs)
+    shapely.prepare(area)
+    inside = shapely.contains_xy(area, *xy.T)
+    return found[inside].assign(xy=list(xy[inside]))
+
+
+def _mapped(homes: NDArray[np.object_], now: Coverage) -> tuple[NDArray[np.bool_], float]:
+    """Return which homes stand in square kilometres whose buildings are mapped, and how many people live in these."""
+    placed = finite_rows(now.demand.xy)
+    cells = np.floor(np.concatenate([np.stack(list(homes)), now.demand.xy[placed]]) / CELL_M)
+    cell = np.unique(cells, axis=0, return_inverse=True)[1].ravel()
+    of_homes, of_people = cell[: len(homes)], cell[len(homes) :]
+    many = np.bincount(of_homes, minlength=cell.max() + 1) >= _MAPPED
+    return many[of_homes], float(now.demand.population[placed][many[of_people]].sum())
+
+
+def _area(study: Study, now: Coverage) -> Any:
+    """Return the area in the network's system: the districts, or what lies between all people and a little around."""
+    if study.districts is not None:
+        return study.districts.to_crs(study.network.crs).union_all()
+    placed = now.demand.xy[finite_rows(now.demand.xy)]
+    return shapely.buffer(shapely.convex_hull(shapely.linestrings(np.append(placed, placed[:1], axis=0))), _AROUND_M)

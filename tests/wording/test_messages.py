@@ -136,6 +136,7 @@ FOUND = {  # what is a sentence, or a word of one, itself, in a finding
     "change_text": "coverage would change by +0.23 points",
     "doubts": "there is no relation",
     "evidence": "4 a km² of 4 km²",
+    "how": "on streets cut off from the main network",
     "meant": "4 km in a straight line",
     "read_as": "open",
     "reasons": ": 4 motorroad=yes",
@@ -147,8 +148,7 @@ FOUND = {  # what is a sentence, or a word of one, itself, in a finding
 }
 FOUND_TEXT = {  # what their modules call a text
     "quality/gate.py": "were all compounds open to everybody",
-    "quality/siteworth.py": "4 sites stand on one point: 4; without the doubles",
-    "quality/streets.py": "on streets cut off from the main network",
+    "quality/worth.py": "4 sites stand on one point: 4; without the doubles",
     "sources/tables/people.py": "2 cells have a point before three digits: row 3 'x'",
     "sources/tables/points.py": "2 cells are blank or no numbers: row 3 'x'",
 }
