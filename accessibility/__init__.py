@@ -74,7 +74,7 @@ if TYPE_CHECKING:
     from accessibility.whatif.comparison import compare_coverages, compare_scenarios
     from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
     from accessibility.whatif.trial import Trial
-    from accessibility.wording.citation import cite
+    from accessibility.wording import cite
 
 __version__ = "0.1.0"
 
@@ -104,7 +104,7 @@ _HOME = {
     "UnknownSiteError": "errors",
     "UnprovenError": "errors",
     "Walker": "standards",
-    "cite": "wording.citation",
+    "cite": "wording",
     "compare_coverages": "whatif.comparison",
     "compare_scenarios": "whatif.comparison",
     "inequality": "measures.inequalities",

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, Named, absent, read_only, read_rows, read_words, refuse, unique_ids
-from accessibility.geo.memo import Memo
+from accessibility.errors import InputError, checked
+from accessibility.geo.arrays import Frozen, Memo, Named, absent, read_only, read_rows, read_words, refuse, unique_ids
 from accessibility.geo.projection import WGS84, frame_crs, read_crs, transform
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError, UnknownSiteError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, UnknownSiteError, checked
 from accessibility.geo.arrays import (
     Frozen,
     Named,

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from county_country import TOWNS
 from county_osm import STAMP
 from county_people import COUNTRY_DISTRICTS, STREET_DISTRICTS, seats, write_layer
 
-from accessibility.geo.datums import from_wgs84
+from accessibility.geo.projection import from_wgs84
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

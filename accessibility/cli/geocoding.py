@@ -13,7 +13,7 @@ import pandas as pd
 
 from accessibility.errors import InputError, OutputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.datums import DATUMS, plain_datum
+from accessibility.geo.projection import DATUMS, plain_datum
 from accessibility.sources.files import passing_folder, write_aside
 from accessibility.sources.tables.columns import find_column
 from accessibility.sources.tables.numerals import parse_numbers

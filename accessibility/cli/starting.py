@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.inputcommands import study_template, unwritten_study, write_study
 from accessibility.errors import InputError
-from accessibility.geo.datums import DATUMS
+from accessibility.geo.projection import DATUMS
 from accessibility.sources.detection import SWAPPED, ReadingFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.recognition import ROLES, Recognised, Role, recognise_files

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked, described
+from accessibility.errors import InputError, checked, described
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.measures.decay import Step
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.geo.projection import transform
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
-from accessibility.geo.arrays import Frozen, read_only
-from accessibility.geo.memo import Same
+from accessibility.errors import InputError, checked
+from accessibility.geo.arrays import Frozen, Same, read_only
 from accessibility.geo.projection import transform
 from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker

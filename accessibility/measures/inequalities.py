@@ -8,8 +8,7 @@ from warnings import warn
 
 import numpy as np
 
-from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import AccessibilityWarning, InputError, checked
 from accessibility.geo.arrays import read_only, refuse
 from accessibility.measures.coverage import Coverage
 

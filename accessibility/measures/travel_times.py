@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import absent
 from accessibility.standards import CM_PER_M, MS_PER_S, Rule
 from accessibility.streets import search

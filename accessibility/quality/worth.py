@@ -82,7 +82,7 @@ def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield, by district, the people that the streets miss; only legs over water may concern them twice."""
     labels = name_districts(now, study.district)
     lonlat = now.demand.lonlat
-    for code, how, concerned in [*_missed(study, now), _over_water(study, now)]:
+    for code, which, concerned in [*_missed(study, now), _over_water(study, now)]:
         for name in dict.fromkeys(labels[concerned]):
             rows = np.flatnonzero(concerned & (labels == name))
             people = now.demand.population[rows]
@@ -93,7 +93,7 @@ def missed_people(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
             yield WeighedFinding(
                 code=code,
                 source=file_of(study, "network"),
-                message=f"people {how}: {people.sum():,.0f}; were all of them covered, {change_text(now, missed)}",
+                message=f"people {which}: {people.sum():,.0f}; were all of them covered, {change_text(now, missed)}",
                 count=len(rows),
                 people=float(people.sum()),
                 points_of_coverage=points_of(now, missed),

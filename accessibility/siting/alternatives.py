@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
 from accessibility.siting.covering import read_covering

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.certificate import coverable
 from accessibility.siting.closing import approach, begin_course, finish_course
 from accessibility.siting.covering import limits_left, read_covering

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import described
+from accessibility.errors import InputError, described
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from accessibility.errors import InputError, UnknownSiteError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, UnknownSiteError, checked
 from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse, unique_ids
 from accessibility.siting.instances import read_npz, write_mps, write_npz
 from accessibility.siting.matrix import read_costs

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from accessibility.errors import InfeasibleError, InputError, SolverError, UnprovenError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InfeasibleError, InputError, SolverError, UnprovenError, checked
 from accessibility.geo.arrays import Frozen
 from accessibility.siting.covering import read_covering
 from accessibility.siting.effort import Clock

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors.arguments import checked
+from accessibility.errors import checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.greedy import close_needless, open_for_floors
 from accessibility.siting.limits import affordable

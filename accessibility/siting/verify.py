@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from accessibility.errors import InputError, UnprovenError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, UnprovenError, checked
 from accessibility.siting.certificate import SPENDING, coverable, floor_people, limits_of, people_wanted, proven_bound
 from accessibility.siting.claims import claims_of
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best

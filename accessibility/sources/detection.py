@@ -11,8 +11,7 @@ import shapely
 from pyproj import CRS
 
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.datums import DATUMS, from_wgs84, to_wgs84
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import DATUMS, WGS84, from_wgs84, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.placed import PlacedStreets
 from accessibility.sources.tables.points import boxed
@@ -173,7 +172,7 @@ def weigh_readings(
     written
         ``(n, 2)`` degrees as they stand in the table, NaN where there are none.
     declared
-        One of `accessibility.geo.datums.DATUMS`.
+        One of `accessibility.geo.projection.DATUMS`.
     ground
         Streets and districts.
     texts

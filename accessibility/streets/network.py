@@ -10,8 +10,7 @@ from warnings import warn
 
 import numpy as np
 
-from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import AccessibilityWarning, InputError, checked
 from accessibility.geo.arrays import Frozen, as_flags, filled, finite_rows, read_only, refuse, spans
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from accessibility.geo.memo import Memo
+from accessibility.geo.arrays import Memo
 from accessibility.streets.search.packing import (
     ArcOrder,
     Arcs,

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.geo.arrays import Frozen, extent, finite_rows, read_only, refuse
-from accessibility.geo.memo import Memo
+from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, read_only, refuse
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
 from accessibility.streets.search.segments import SegmentGrid

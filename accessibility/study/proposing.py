@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility import siting
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.catchments import trace_catchments
 from accessibility.siting import Conditions, Problem

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.sources.files import absence, is_file, write_aside
 from accessibility.sources.tomlfiles import read_toml
 from accessibility.streets.edits import edit_of, edit_table

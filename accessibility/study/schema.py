@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from accessibility.errors import InputError
-from accessibility.geo.datums import plain_datum
+from accessibility.geo.projection import plain_datum
 from accessibility.siting import Conditions
 from accessibility.sources.files import absence, is_file
 from accessibility.sources.tomlfiles import read_toml

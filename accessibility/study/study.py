@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from accessibility.errors.arguments import checked
+from accessibility.errors import checked
 from accessibility.geo.arrays import Frozen
 from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.measures.explanation import Explanation, explain_place

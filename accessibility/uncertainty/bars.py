@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen
 from accessibility.uncertainty.sources import IN_THE_DATA
 from accessibility.uncertainty.trying import list_improvements

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.memo import Memo, Same
+from accessibility.geo.arrays import Memo, Same
 from accessibility.geo.projection import transform
 from accessibility.standards import CM_PER_M
 from accessibility.streets import search

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen, finite_rows
-from accessibility.geo.memo import Memo
+from accessibility.geo.arrays import Frozen, Memo, finite_rows
 from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
 from accessibility.streets.search.impedance import IMPASSABLE, Impedance

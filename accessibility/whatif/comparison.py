@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.plotting import Colouring
 from accessibility.standards import MS_PER_S
 from accessibility.wording.cards import FAR, GAINED

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sites import KINDS, Sites
 from accessibility.standards import Walker

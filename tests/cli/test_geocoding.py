@@ -12,7 +12,7 @@ from commands import call
 
 from accessibility.cli.geocoding import Geocoding, run_geocoding
 from accessibility.errors import InputError, OutputError
-from accessibility.geo.datums import from_wgs84
+from accessibility.geo.projection import from_wgs84
 
 if TYPE_CHECKING:
     from pathlib import Path

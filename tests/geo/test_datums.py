@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from accessibility.errors import InputError
-from accessibility.geo.datums import DATUMS, from_wgs84, to_wgs84
+from accessibility.geo.projection import DATUMS, from_wgs84, to_wgs84
 
 LON, LAT = st.floats(73.0, 135.0), st.floats(3.0, 54.0)
 

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from accessibility import Coverage, Demand, InputError, Network, Sites, measure_coverage
-from accessibility.geo.datums import to_wgs84
-from accessibility.geo.projection import WGS84, distances, transform
+from accessibility.geo.projection import WGS84, distances, to_wgs84, transform
 from accessibility.measures.blackspots import ACTIONS, BLACKSPOT_COLUMNS, Blackspots, find_blackspots
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
 from accessibility.errors import InputError
-from accessibility.geo.datums import DATUMS, from_wgs84
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import DATUMS, WGS84, from_wgs84, transform
 from accessibility.sources.areas import locate, read_areas
 from accessibility.sources.detection import SWAPPED, Evidence, Surroundings, best_reading, suspect_datum, weigh_readings
 from accessibility.sources.osm.extracts import read_network

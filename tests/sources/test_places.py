@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from accessibility.demand import Demand
 from accessibility.errors import InputError
-from accessibility.geo.datums import from_wgs84
+from accessibility.geo.projection import from_wgs84
 from accessibility.sites import Sites
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 from accessibility.sources.tables.places import PlaceSpec, read_sites

@@ -16,7 +16,7 @@ from accessibility import Walker, measure_coverage
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
-from accessibility.geo.memo import Memo, Same
+from accessibility.geo.arrays import Memo, Same
 from accessibility.streets import packed, search, snapping
 from accessibility.streets.snapping import snap_study
 from accessibility.study.proposing import Question

@@ -11,7 +11,7 @@ import pytest
 
 from accessibility.cli import starting
 from accessibility.errors import InputError
-from accessibility.geo.datums import DATUMS, plain_datum
+from accessibility.geo.projection import DATUMS, plain_datum
 from accessibility.present import manifest
 from accessibility.study.schema import read_study_file
 

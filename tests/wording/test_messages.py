@@ -77,11 +77,10 @@ KNOWN = {
 }
 PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sentences of a module; None for all
     "demand.py": "demand table lacks",
-    "errors/arguments.py": None,
+    "errors.py": None,
     "geo/arrays.py": None,
-    "geo/datums.py": "longitudes have shape",
     "geo/plotting.py": None,
-    "geo/projection.py": "table has no",
+    "geo/projection.py": "table has no|longitudes have shape",
     "measures/access.py": None,
     "measures/blackspots.py": None,
     "measures/catchments.py": None,
@@ -136,8 +135,8 @@ FOUND = {  # what is a sentence, or a word of one, itself, in a finding
     "change_text": "coverage would change by +0.23 points",
     "doubts": "there is no relation",
     "evidence": "4 a km² of 4 km²",
-    "how": "on streets cut off from the main network",
     "meant": "4 km in a straight line",
+    "which": "on streets cut off from the main network",
     "read_as": "open",
     "reasons": ": 4 motorroad=yes",
     "replace": "blank row",

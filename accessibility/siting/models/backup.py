@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, Program, solve_program

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.certificate import coverable, floor_people, whole_people
 from accessibility.siting.closing import begin_course, close_gap
 from accessibility.siting.covering import read_covering

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
 from accessibility.siting.closing import close_gap

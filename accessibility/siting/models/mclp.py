@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accessibility.errors import InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, checked
 from accessibility.siting.claims import claim_most
 from accessibility.siting.closing import close_gap
 from accessibility.siting.covering import read_covering

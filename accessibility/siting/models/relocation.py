@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.errors import InputError, UnprovenError
-from accessibility.errors.arguments import checked
+from accessibility.errors import InputError, UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, Program, solve_program

@@ -17,8 +17,7 @@ from pyproj.exceptions import CRSError
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.datums import DATUMS, plain_datum, to_wgs84
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes, find_column
 from accessibility.sources.tables.numerals import parse_numbers, rows_text

@@ -14,8 +14,7 @@ from sitingworlds import toy
 
 import accessibility
 from accessibility import siting as solvers
-from accessibility.errors import AccessibilityError, InputError
-from accessibility.errors.arguments import checked
+from accessibility.errors import AccessibilityError, InputError, checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
