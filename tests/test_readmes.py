@@ -15,7 +15,7 @@ import worlds
 
 import accessibility as acc
 from accessibility import siting
-from accessibility.measures.decay import Gaussian
+from accessibility.measures.access import Gaussian
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ((ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh.md"))

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from accessibility.measures.redundancy import Ledger
+    from accessibility.measures.catchments import Ledger
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.present.labels import SiteLabel
     from accessibility.siting.plan import SitingPlan

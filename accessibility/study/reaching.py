@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from accessibility.demand import Demand
+    from accessibility.measures.access import Decay
     from accessibility.measures.coverage import Coverage
-    from accessibility.measures.decay import Decay
     from accessibility.measures.service import Service
     from accessibility.sites import Sites
     from accessibility.standards import Walker
@@ -129,7 +129,9 @@ class AccessTerms:
             A decay that is wanted and not there, or there and not wanted.
         """
         if self.measure == "gravity" and self.decay is None:
-            msg = 'access "gravity" has no decay; expected one such as Exponential(0.1) of accessibility.measures.decay'
+            msg = (
+                'access "gravity" has no decay; expected one such as Exponential(0.1) of accessibility.measures.access'
+            )
             raise InputError(msg)
         if self.decay is not None and self.measure not in ("gravity", *_ZONED):
             msg = f"access {self.measure!r} takes no decay; expected a limit, minutes=..."

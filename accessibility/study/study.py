@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from accessibility.errors import checked
 from accessibility.geo.arrays import Frozen
-from accessibility.measures.catchments import Catchments, trace_catchments
+from accessibility.measures.catchments import Catchments, Ledger, measure_redundancy, trace_catchments
 from accessibility.measures.explanation import Explanation, explain_place
-from accessibility.measures.isochrones import trace_isochrones
-from accessibility.measures.redundancy import Ledger, measure_redundancy
 from accessibility.measures.routes import trace_routes
+from accessibility.measures.service_areas import trace_isochrones
 from accessibility.measures.tables import district_table
 from accessibility.measures.travel_times import Travel, trace_travel
 from accessibility.measures.walkers import GroupCoverage, measure_groups
@@ -45,8 +44,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
     from accessibility.demand import Demand
+    from accessibility.measures.access import Decay
     from accessibility.measures.coverage import Coverage
-    from accessibility.measures.decay import Decay
     from accessibility.measures.service import Service
     from accessibility.present.map.proposals import Proposal
     from accessibility.settlement import Density
@@ -755,8 +754,8 @@ class Study(Frozen):
             What each site has: a column of the sites' table (``"counters"``), a series keyed by site id, or one number
             a site; 1 if not given.
         decay
-            What a place counts at a number of minutes, of `accessibility.measures.decay`; zones of 5, 10 and 15 minutes
-            for ``e2sfca`` and ``m2sfca`` if not given.
+            What a place counts at a number of minutes, of `accessibility.measures.access`; zones of 5, 10 and 15
+            minutes for ``e2sfca`` and ``m2sfca`` if not given.
         minutes
             The longest walk; if not given 15 (``opportunities``, ``2sfca``), the reach of the decay, or 60.
         coverage

@@ -13,6 +13,12 @@ from hypothesis import strategies as st
 import accessibility as acc
 from accessibility.measures.access import (
     SLOW_ZONES,
+    Decay,
+    Exponential,
+    Gaussian,
+    Linear,
+    Power,
+    Step,
     TravelCosts,
     balancing_cost,
     cumulative_opportunities,
@@ -21,7 +27,6 @@ from accessibility.measures.access import (
     modified_two_step,
     two_step,
 )
-from accessibility.measures.decay import Decay, Exponential, Gaussian, Linear, Power, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +108,7 @@ def test_decay_functions_by_hand(decay: Decay, cost: list[float], weight: list[f
         (lambda: two_step(TRAVEL, [1, 2], COUNTERS, 15), "people has shape"),
         (lambda: two_step(TRAVEL, PEOPLE, [1, -1], 15), "supply"),
         (lambda: gravity(TRAVEL, [1, np.nan], Power(1)), "supply"),
-        (lambda: gravity(TRAVEL, [1, 1], 0.1), "expected one of accessibility.measures.decay"),  # type: ignore[arg-type]
+        (lambda: gravity(TRAVEL, [1, 1], 0.1), "expected one of accessibility.measures.access"),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_question_is_refused(make: Callable[[], object], told: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accessibility import Network, Walker
-from accessibility.measures.cutting import Pieces, cut_edges, place_along
+from accessibility.measures.contours import Pieces, cut_edges, place_along
 from accessibility.streets import search
 from accessibility.streets.search import Stops
 from accessibility.streets.search.packing import build_graph

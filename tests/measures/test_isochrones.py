@@ -13,9 +13,8 @@ from drawntowns import towns
 from hypothesis import given, settings
 
 from accessibility import Demand, InputError, Network, Rule, Sites, Standard, measure_coverage, read_study
-from accessibility.measures import isochrones
-from accessibility.measures.isochrones import trace_isochrones
-from accessibility.measures.service_areas import trace_service_areas
+from accessibility.measures import service_areas
+from accessibility.measures.service_areas import trace_isochrones, trace_service_areas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +47,7 @@ def test_the_people_of_an_isochrone_are_who_would_be_covered(town: tuple[Network
 
 @pytest.mark.parametrize("cut", [True, False])
 def test_an_isochrone_is_the_service_area_on_all_the_streets(cut: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
-    monkeypatch.setattr(isochrones, "_MOST", 1.0 if cut else 0.0)
+    monkeypatch.setattr(service_areas, "_MOST", 1.0 if cut else 0.0)
 
     @settings(max_examples=6, deadline=None)
     @given(towns())

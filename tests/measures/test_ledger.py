@@ -11,7 +11,7 @@ from drawntowns import towns
 from hypothesis import given, settings
 
 from accessibility import Demand, InputError, Network, Sites, measure_coverage, trace_catchments
-from accessibility.measures.redundancy import measure_redundancy
+from accessibility.measures.catchments import measure_redundancy
 
 
 @settings(max_examples=30)

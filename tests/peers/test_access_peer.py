@@ -14,8 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from accessibility.measures.access import TravelCosts, enhanced_two_step, gravity, two_step
-from accessibility.measures.decay import Gaussian, Step
+from accessibility.measures.access import Gaussian, Step, TravelCosts, enhanced_two_step, gravity, two_step
 
 ZONES = Step((5, 10, 15), (1, 0.68, 0.22))
 
