@@ -14,9 +14,8 @@ from worlds import CRS, ORIGIN
 from accessibility import Demand, Network, Rule, Sites, Standard, Study, Walker, measure_coverage
 from accessibility.settlement import Density
 from accessibility.streets.snapping import Positions, Snapped
-from accessibility.streets.ways import continue_ways
 from accessibility.uncertainty import SOURCES, InputErrors, Interval
-from accessibility.uncertainty.scene import Case, Scene, TwoCounts
+from accessibility.uncertainty.scene import Case, Scene, TwoCounts, continue_ways
 from accessibility.uncertainty.trying import Trying
 
 WORLDS, FEW_WORLDS = 200, 50

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import coo_array
 
 from accessibility.streets import search
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

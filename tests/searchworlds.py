@@ -13,7 +13,7 @@ from pyproj import CRS
 
 from accessibility.streets import search
 from accessibility.streets.network import Network
-from accessibility.streets.search.impedance import IMPASSABLE, Impedance
+from accessibility.streets.search.elimination import IMPASSABLE, Impedance
 
 Place = tuple[int, float, int]  # edge, fraction, leg
 

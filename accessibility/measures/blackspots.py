@@ -10,11 +10,10 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.projection import WGS84, distances, from_wgs84, transform
+from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id, weighted_quantile
-from accessibility.streets.search.straight import NO_SITE
 
 if TYPE_CHECKING:
     import geopandas as gpd

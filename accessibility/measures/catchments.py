@@ -9,10 +9,9 @@ import numpy as np
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen, read_only, refuse
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, pairs_within, transform
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
-from accessibility.streets.search.straight import pairs_within
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from accessibility.measures.marching import (
 )
 from accessibility.streets.search import split_labels
 from accessibility.streets.search.compiling import kernel, run_in_threads
-from accessibility.streets.search.impedance import IMPASSABLE
-from accessibility.streets.search.stops import NO_LABEL
+from accessibility.streets.search.elimination import IMPASSABLE
+from accessibility.streets.search.multisource import NO_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,11 +11,10 @@ import numpy as np
 
 from accessibility.errors import InputError, checked
 from accessibility.geo.arrays import Frozen, Same, read_only
-from accessibility.geo.projection import transform
+from accessibility.geo.projection import NO_SITE, measure_radius, transform
 from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
-from accessibility.streets.search.straight import NO_SITE, measure_radius
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
 from accessibility.wording import percent_text
 

@@ -13,9 +13,8 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
 from accessibility.standards import CM_PER_M, MS_PER_S
 from accessibility.streets import search
-from accessibility.streets.search.elimination import by_node
-from accessibility.streets.search.impedance import IMPASSABLE
-from accessibility.streets.search.stops import NO_LABEL
+from accessibility.streets.search.elimination import IMPASSABLE, by_node
+from accessibility.streets.search.multisource import NO_LABEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -39,8 +39,8 @@ from accessibility.quality.worth import (
 )
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
-from accessibility.streets.crossings import find_crossings, join_crossings
 from accessibility.streets.foot import FERRY
+from accessibility.streets.pieces import find_crossings, join_crossings
 from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.snapping import Snapped
 from accessibility.study.saving import file_of, original_names

@@ -13,8 +13,17 @@ from pyproj.exceptions import CRSError, ProjError
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent
 from accessibility.geo.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
-from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import LIFT, ON_FOOT, FootAccess, has_signals, is_conditional, is_lift, long_tunnels
+from accessibility.streets.foot import (
+    LIFT,
+    ON_FOOT,
+    Carried,
+    Delays,
+    FootAccess,
+    has_signals,
+    is_conditional,
+    is_lift,
+    long_tunnels,
+)
 from accessibility.streets.spelling import Judged, Said, flags_of, judge_rows, node_tags, reasons
 
 if TYPE_CHECKING:

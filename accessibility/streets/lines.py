@@ -19,8 +19,7 @@ from scipy.spatial import KDTree
 from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
-from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import FootAccess, long_tunnels
+from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
 from accessibility.streets.spelling import Said, flags_of, judge_rows, reasons
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY, FootAccess
 from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
-from accessibility.streets.packed import Packed
-from accessibility.streets.search.impedance import IMPASSABLE, Impedance
+from accessibility.streets.search.elimination import IMPASSABLE, Impedance
+from accessibility.streets.search.packing import Packed
 from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class CutStreets(Frozen):
         row, begin, end = self.row[known], self.begin[known], self.end[known]
         there = self.of.costs(walker)[:, row]
         found = own.copy()
-        found[:, known] = np.floor(there * end + 0.5) - np.floor(there * begin + 0.5)  # as `search.stops.part`
+        found[:, known] = np.floor(there * end + 0.5) - np.floor(there * begin + 0.5)  # as `search.multisource.part`
         if walker is not None:
             slow = np.flatnonzero(self.slower[known] != 1)
             afoot = self.of.on_foot_s(walker)[row[slow]].T * ((end - begin)[slow] * MS_PER_S)

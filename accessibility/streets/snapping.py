@@ -13,8 +13,8 @@ from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, read_only, refuse
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.search.multisource import UNREACHED, Stops
 from accessibility.streets.search.segments import SegmentGrid
-from accessibility.streets.search.stops import UNREACHED, Stops
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from accessibility.demand import Demand
 from accessibility.geo.arrays import finite_rows
 from accessibility.sites import Sites
 from accessibility.streets.network import PER_EDGE, Network, Origin
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
 from accessibility.streets.snapping import NOWHERE, Positions, SnapLimits, Snapped, snap_points
 from accessibility.tiles.cutting import GROUP_OF_PEOPLE
 

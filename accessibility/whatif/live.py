@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from accessibility.geo.arrays import Frozen, finite_rows
-from accessibility.geo.projection import distances, transform
+from accessibility.geo.projection import NO_SITE, STRETCH, distances, measure_radius, transform
 from accessibility.measures.coverage import (
     COLUMNS,
     Coverage,
@@ -22,7 +22,6 @@ from accessibility.measures.coverage import (
 from accessibility.streets import search
 from accessibility.streets.editing import edit_streets
 from accessibility.streets.pieces import Footing
-from accessibility.streets.search.straight import NO_SITE, STRETCH, measure_radius
 from accessibility.streets.snapping import EdgeIndex, Positions, SnapLimits, Snapped
 from accessibility.whatif.comparison import Tally
 

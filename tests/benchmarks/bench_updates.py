@@ -12,8 +12,8 @@ from racing import everybody
 
 from accessibility.streets import search
 from accessibility.streets.search import updates
+from accessibility.streets.search.multisource import NO_LABEL
 from accessibility.streets.search.packing import build_arcs
-from accessibility.streets.search.stops import NO_LABEL
 
 if TYPE_CHECKING:
     from accessibility import Network

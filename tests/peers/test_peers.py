@@ -30,7 +30,7 @@ from accessibility import Demand, Network, Sites, Walker, measure_coverage
 from accessibility.geo.projection import transform
 from accessibility.sources.osm.extracts import read_network
 from accessibility.streets import search
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
 from accessibility.streets.search.packing import build_graph
 
 if TYPE_CHECKING:

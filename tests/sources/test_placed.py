@@ -20,7 +20,7 @@ from accessibility.streets import search
 from accessibility.streets.compounds import enclose_lanes, sealed_edges
 from accessibility.streets.foot import FootAccess
 from accessibility.streets.network import PER_EDGE
-from accessibility.streets.search.stops import NO_LABEL
+from accessibility.streets.search.multisource import NO_LABEL
 from accessibility.streets.snapping import NOWHERE, snap_in_parts, snap_points
 
 if TYPE_CHECKING:

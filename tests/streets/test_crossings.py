@@ -16,7 +16,7 @@ from osmfiles import node, relation, way, write_osm
 import accessibility as acc
 from accessibility import Network
 from accessibility.quality import measure_quality
-from accessibility.streets.crossings import find_crossings, join_crossings
+from accessibility.streets.pieces import find_crossings, join_crossings
 
 if TYPE_CHECKING:
     from pathlib import Path

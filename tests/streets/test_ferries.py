@@ -18,9 +18,8 @@ from accessibility import InputError, Network, Walker, measure_coverage
 from accessibility.quality import measure_quality
 from accessibility.sources.lines import read_lines
 from accessibility.sources.osm.extracts import read_network
-from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import FootAccess
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.foot import Carried, Delays, FootAccess
+from accessibility.streets.search.elimination import IMPASSABLE
 
 if TYPE_CHECKING:
     from pathlib import Path

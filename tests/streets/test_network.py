@@ -12,7 +12,7 @@ from shapely import LineString
 
 from accessibility import AccessibilityWarning, InputError, Network, Walker
 from accessibility.geo.projection import local_crs, segment_lengths
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
 
 
 def test_costs_are_whole_milliseconds_and_centimetres() -> None:

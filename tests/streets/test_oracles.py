@@ -22,7 +22,7 @@ from accessibility import Demand, Network, Scenario, Sites, Walker, measure_cove
 from accessibility.sources.osm.extracts import read_network
 from accessibility.streets import search
 from accessibility.streets.foot import FootAccess
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
 from accessibility.streets.search.packing import build_graph
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility import Study
-    from accessibility.streets.search.impedance import Impedance
+    from accessibility.streets.search.elimination import Impedance
 
 PEOPLE, OUTLETS = 400, 25
 

@@ -13,9 +13,9 @@ from searchworlds import worlds as drawn
 
 from accessibility.measures.routes import Leg, trace_route
 from accessibility.streets import search
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE
+from accessibility.streets.search.multisource import NO_LABEL
 from accessibility.streets.search.packing import build_arcs
-from accessibility.streets.search.stops import NO_LABEL
 
 
 def cost_of(world: World, leg: Leg) -> int:

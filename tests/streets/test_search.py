@@ -15,8 +15,7 @@ from searchworlds import World, oracle, stops, worlds
 
 from accessibility import Network, Walker
 from accessibility.streets import search
-from accessibility.streets.search.elimination import eliminate
-from accessibility.streets.search.impedance import IMPASSABLE
+from accessibility.streets.search.elimination import IMPASSABLE, eliminate
 from accessibility.streets.search.packing import build_arcs, build_graph, hilbert_rank, order_arcs
 from accessibility.streets.search.wiring import wire
 

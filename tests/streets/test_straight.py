@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import CRS, Geod
 
-from accessibility.geo.projection import WGS84, transform
-from accessibility.streets.search.straight import NO_SITE, measure_radius
+from accessibility.geo.projection import NO_SITE, WGS84, measure_radius, transform
 
 places = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=14)
 

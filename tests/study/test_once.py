@@ -17,7 +17,8 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_site
 from accessibility.geo.arrays import Memo, Same
-from accessibility.streets import packed, search, snapping
+from accessibility.streets import search, snapping
+from accessibility.streets.search import packing
 from accessibility.streets.snapping import snap_study
 from accessibility.study.proposing import Question
 
@@ -35,9 +36,9 @@ def content(*values: Any) -> str:
 
 
 KEYS: dict[str, tuple[Any, Callable[..., str]]] = {
-    "build_graph": (packed, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
-    "build_arcs": (packed, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
-    "hilbert_rank": (packed, content),
+    "build_graph": (packing, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
+    "build_arcs": (packing, lambda n, i, **k: content(n.edges, n.private, i.along, i.against, k["open_compounds"])),
+    "hilbert_rank": (packing, content),
     "snap_points": (snapping, lambda n, xy, *a, **k: content(n.edges, n.length_m, n.private, xy, *a, k)),
 }
 

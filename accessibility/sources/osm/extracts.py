@@ -49,8 +49,7 @@ from accessibility.sources.osm.squares import cross_squares
 from accessibility.sources.osm.streets import INDEX, Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
-from accessibility.streets.delays import Delays
-from accessibility.streets.foot import FootAccess
+from accessibility.streets.foot import Delays, FootAccess
 from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from pyproj import CRS
 from accessibility.sources.heaps import Blocks
 from accessibility.sources.osm.topology import cut_ways, projected, refuse_no_edge
 from accessibility.sources.placed import Dealer, EdgeCurve, PlacedStreets, boxes_of
-from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import FERRY, KINDS, long_tunnels
+from accessibility.streets.foot import FERRY, KINDS, Carried, Delays, long_tunnels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,7 @@ from pyproj import CRS
 from accessibility.errors import InputError
 from accessibility.geo.arrays import refuse
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
-from accessibility.streets.delays import Carried, Delays
-from accessibility.streets.foot import LIFT, long_tunnels
+from accessibility.streets.foot import LIFT, Carried, Delays, long_tunnels
 from accessibility.streets.network import Network
 
 if TYPE_CHECKING:

@@ -34,8 +34,7 @@ from __future__ import annotations
 
 from accessibility.streets.search.both import UNKNOWN, Attached, catchments_by_both
 from accessibility.streets.search.bounded import catchments, fill_in
-from accessibility.streets.search.multisource import nearest
-from accessibility.streets.search.stops import UNREACHED, Stops, read_labels, split_labels
+from accessibility.streets.search.multisource import UNREACHED, Stops, nearest, read_labels, split_labels
 from accessibility.streets.search.updates import (
     Change,
     Standing,

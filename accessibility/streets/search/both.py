@@ -26,8 +26,7 @@ from accessibility.streets.search.bounded import (
     is_far,
 )
 from accessibility.streets.search.compiling import helper, maker
-from accessibility.streets.search.multisource import NOBODY, bucket_shift
-from accessibility.streets.search.stops import HIGH, LOW, Stops, direct, to_end
+from accessibility.streets.search.multisource import HIGH, LOW, NOBODY, Stops, bucket_shift, direct, to_end
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,8 +14,17 @@ import numpy as np
 from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.elimination import by_node
 from accessibility.streets.search.lanes import LANES, spread, walk_home, within
-from accessibility.streets.search.multisource import NOBODY, bucket_shift
-from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, Stops, direct, part, to_end
+from accessibility.streets.search.multisource import (
+    LOW,
+    NOBODY,
+    NOT_PASSABLE,
+    UNREACHED,
+    Stops,
+    bucket_shift,
+    direct,
+    part,
+    to_end,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

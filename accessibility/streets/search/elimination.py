@@ -1,10 +1,10 @@
 """Exact elimination of low-degree junctions, so that a search runs on a small core.
 
 A junction with at most three neighbours is taken out; each pair of its neighbours is linked by an arc that costs what
-the way through it costs (the smaller of parallel arcs stays). No distance between the remaining junctions changes,
-for any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street
-network and less of one with many bends. A search then labels what was taken out from its neighbours: once upwards,
-before the core is searched, and once downwards after.
+the way through it costs (the smaller of parallel arcs stays). No distance between the remaining junctions changes, for
+any non-negative costs, and both directions are kept apart. What is left, the core, is a quarter of a street network and
+less of one with many bends. A search then labels what was taken out from its neighbours: once upwards, before the core
+is searched, and once downwards after.
 
 That is the contraction of contraction hierarchies (Geisberger, Sanders, Schultes and Delling 2008), stopped before
 shortcuts multiply: by degree alone, without a search for witnesses. For searches that go far from many sites it is not
@@ -19,12 +19,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel, maker
-from accessibility.streets.search.impedance import IMPASSABLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from accessibility.streets.search.impedance import Impedance
+
+IMPASSABLE = np.uint32(0x7FFF_FFFF)
+"""The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Impedance:
+    """Integer cost of every edge, along it (first node to second) and against it.
+
+    Parameters
+    ----------
+    along, against
+        ``(m,)`` uint32, walking milliseconds or centimetres; `IMPASSABLE` where nobody may walk that way.
+    """
+
+    along: NDArray[np.uint32]
+    against: NDArray[np.uint32]
+
+    def of(self, edges: NDArray[np.bool_]) -> Impedance:
+        """Return the costs of some of the edges."""
+        return Impedance(along=self.along[edges], against=self.against[edges])
+
 
 _Pool = tuple["NDArray[np.uint32]", ...]
 SLOTS = 3

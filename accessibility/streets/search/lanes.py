@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel, maker
-from accessibility.streets.search.stops import LOW, NOT_PASSABLE, UNREACHED, to_end
+from accessibility.streets.search.multisource import LOW, NOT_PASSABLE, UNREACHED, to_end
 
 LANES = 16  # labels of a node that fill one line of a cache
 _32 = np.uint64(32)

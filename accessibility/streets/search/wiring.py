@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel
-from accessibility.streets.search.elimination import SLOTS
-from accessibility.streets.search.impedance import IMPASSABLE, Impedance
+from accessibility.streets.search.elimination import IMPASSABLE, SLOTS, Impedance
+from accessibility.streets.search.multisource import LOW
 from accessibility.streets.search.packing import build_graph
-from accessibility.streets.search.stops import LOW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
