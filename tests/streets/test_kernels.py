@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -69,3 +73,33 @@ def test_so_many_tasks_run_at_a_time_and_answers_keep_their_order(most: int | No
     with limited_threads(most):
         assert run_in_threads([task(k) for k in range(20)]) == list(range(20))
     assert seen[0] == min(most or AVAILABLE, AVAILABLE, 20)
+
+
+def test_a_kernel_is_compiled_anew_when_a_helper_or_a_constant_of_another_file_changes(tmp_path: Path) -> None:
+    (tmp_path / "counting.py").write_text(
+        "from accessibility.streets.search.compiling import kernel\n"
+        "from steps import LONG, step\n"
+        "@kernel\n"
+        "def count(n):\n"
+        "    return LONG * step(n)\n",
+        encoding="utf-8",
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": str(tmp_path)}
+    asking = [
+        sys.executable,
+        "-c",
+        "import counting; print(counting.count(3), sum(counting.count.stats.cache_hits.values()))",
+    ]
+
+    def counted(long: int, step: str) -> str:
+        head = "from accessibility.streets.search.compiling import helper\n"
+        body = f"LONG = {long}\n@helper\ndef step(n):\n    return {step}\n"
+        (tmp_path / "steps.py").write_text(head + body, encoding="utf-8")
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        done = subprocess.run(asking, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+        return done.stdout.strip()
+
+    assert counted(10, "n + 1") == "40 0"
+    assert counted(10, "n + 1") == "40 1"
+    assert counted(100, "n + 2") == "500 0"
+    assert counted(10, "n + 2") == "50 0"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
+import numpy as np
 from numba.core import event, typed_passes, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
@@ -68,7 +72,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     function
         Arrays and numbers go in, and tuples of them.
     """
-    return numba.njit(**_KERNEL)(function)
+    return _kept_by_code(numba.njit(**_KERNEL)(function))
 
 
 def maker(function: Callable[..., Any]) -> Any:
@@ -79,7 +83,7 @@ def maker(function: Callable[..., Any]) -> Any:
     function
         Arrays and numbers go in, and tuples of them.
     """
-    return numba.njit(**_MAKER)(function)
+    return _kept_by_code(numba.njit(**_MAKER)(function))
 
 
 def helper(function: Callable[..., Any]) -> Any:
@@ -93,6 +97,65 @@ def helper(function: Callable[..., Any]) -> Any:
         What several kernels do, or a part of one.
     """
     return numba.njit(**_HELPER)(function)
+
+
+class _Code:
+    """What a kernel is compiled from, as numba's cache is to know it.
+
+    Numba goes by the time and size of the kernel's own file. Helpers and constants of other files are compiled into it,
+    and would stay what they were when only those files change. Worked out when the cache is first asked.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def digest(self) -> str:
+        told = hashlib.sha256()
+        for part in _parts_of(self._function, set()):
+            told.update(part.encode() + b"\0")
+        return told.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return self.digest == other
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (self.digest,)
+
+
+def _parts_of(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:
+    """Yield what a function does, and what it takes from its module: helpers, and the constants that are built in."""
+    yield from _instructions(function.__code__)
+    for name in sorted(_names(function.__code__)):
+        value = function.__globals__.get(name)
+        value = getattr(value, "py_func", value)
+        if isinstance(value, FunctionType):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield from (name, *_parts_of(value, seen))
+        elif isinstance(value, bool | int | float | tuple | np.generic):
+            yield f"{name} = {value!r}"
+
+
+def _instructions(code: CodeType) -> Iterator[str]:
+    yield f"{code.co_code!r} {code.co_names} {code.co_varnames}"
+    for constant in code.co_consts:
+        yield from _instructions(constant) if isinstance(constant, CodeType) else (repr(constant),)
+
+
+def _names(code: CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names(part) for part in code.co_consts if isinstance(part, CodeType)))
+
+
+def _kept_by_code(dispatcher: Any) -> Any:
+    """Return a dispatcher whose cache goes by its code; as numba made it, where that keeps nothing."""
+    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = _Code(dispatcher.py_func)  # noqa: SLF001 -- numba has no other door for it
+    return dispatcher
 
 
 class _Watch(event.Listener):
