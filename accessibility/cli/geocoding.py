@@ -15,8 +15,7 @@ from accessibility.errors import InputError, OutputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, plain_datum
 from accessibility.sources.files import passing_folder, write_aside
-from accessibility.sources.tables.columns import find_column
-from accessibility.sources.tables.numerals import parse_numbers
+from accessibility.sources.tables.columns import find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places, locate_rows
 from accessibility.sources.tables.reading import read_table
 from accessibility.study.doubting import PRECISION

@@ -17,7 +17,7 @@ from accessibility.settlement import CELL_M, classify_settings
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise
 from accessibility.sources.osm.extracts import read_buildings
-from accessibility.sources.raster.heights import sample_heights
+from accessibility.sources.raster.surfaces import sample_heights
 from accessibility.streets.grades import STEEP_SHARE, Graded, measure_grades
 from accessibility.study.loading.context import is_osm
 from accessibility.study.saving import file_of, original_names

@@ -11,8 +11,7 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
 from accessibility.sources.raster.reading import opened_raster, read_values
-from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column
-from accessibility.sources.tables.numerals import parse_numbers
+from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places
 from accessibility.sources.tables.reading import GEO_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES, read_table
 

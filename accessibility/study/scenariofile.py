@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from accessibility.errors import InputError, checked
 from accessibility.sources.files import absence, is_file, write_aside
-from accessibility.sources.tomlfiles import read_toml
+from accessibility.sources.texts import read_toml
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import validation_sentences
 from accessibility.study.valuetables import StandardTable, rule_table

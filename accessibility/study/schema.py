@@ -13,7 +13,7 @@ from accessibility.errors import InputError
 from accessibility.geo.projection import plain_datum
 from accessibility.siting import Conditions
 from accessibility.sources.files import absence, is_file
-from accessibility.sources.tomlfiles import read_toml
+from accessibility.sources.texts import read_toml
 from accessibility.standards import SETTINGS
 from accessibility.study.valuetables import StandardTable, StrictTable, UncertaintyTable, WalkingTable
 

@@ -22,8 +22,8 @@ from accessibility import InputError
 from accessibility.sources.areas import locate, read_areas
 from accessibility.sources.lines import read_graphml, read_lines
 from accessibility.sources.osm.extracts import read_network
-from accessibility.sources.raster.heights import sample_heights
 from accessibility.sources.raster.reading import read_population_raster
+from accessibility.sources.raster.surfaces import sample_heights
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 
 if TYPE_CHECKING:

@@ -15,12 +15,11 @@ import pytest
 import xlsxwriter
 
 from accessibility.errors import InputError
-from accessibility.sources.tables.columns import find_column
-from accessibility.sources.tables.encodings import decode_text
-from accessibility.sources.tables.numerals import ambiguous_sign, parse_numbers
+from accessibility.sources.tables.columns import ambiguous_sign, find_column, parse_numbers
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.reading import read_table
+from accessibility.sources.texts import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

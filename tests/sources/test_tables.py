@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accessibility.errors import InputError
-from accessibility.sources.tables.columns import ALIASES, find_column, require_column
-from accessibility.sources.tables.numerals import cell_text, numbers, parse_numbers
+from accessibility.sources.tables.columns import ALIASES, cell_text, find_column, numbers, parse_numbers, require_column
 from accessibility.sources.tables.reading import read_table
 
 TOTALS: list[list[Any]] = [["合 计:", None, 7], ["Total", "", 7]]

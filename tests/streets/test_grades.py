@@ -13,7 +13,7 @@ from pyproj import CRS
 from rasterio.transform import from_origin
 
 from accessibility import InputError, Walker, measure_coverage
-from accessibility.sources.raster.heights import sample_heights
+from accessibility.sources.raster.surfaces import sample_heights
 from accessibility.streets.grades import (
     SLOPE_FACTORS,
     STEEP_SHARE,

@@ -1,4 +1,4 @@
-"""People from a table of points, polygons or coordinates with a column of people."""
+"""People from a table of points, polygons or coordinates; people held against official totals of districts."""
 
 from __future__ import annotations
 
@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.settlement import SETTING_WORDS
+from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
 from accessibility.sources.spread import may_be_sums, same_places, tell_far_apart, tell_wide
-from accessibility.sources.tables.columns import DIVISIONS, check_meanings, find_column, require_column
-from accessibility.sources.tables.joining import rows_of_districts
-from accessibility.sources.tables.numerals import SHOWN, ambiguous_sign, numbers, rows_text
-from accessibility.sources.tables.points import (
-    FALLBACK,
-    TableSpec,
-    has_places,
-    locate_rows,
-    outlines,
-    unique_row_ids,
+from accessibility.sources.tables.columns import (
+    DIVISIONS,
+    SHOWN,
+    ambiguous_sign,
+    check_meanings,
+    find_column,
+    numbers,
+    require_column,
+    rows_text,
 )
+from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.standards import Rule
 
@@ -32,11 +34,11 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    import pandas as pd
     from numpy.typing import NDArray
 
     from accessibility.sources.spread import SamePlaces
     from accessibility.sources.tables.reading import HeldTable
+
 
 _UNREADABLE_SHARE = 0.05
 
@@ -142,7 +144,7 @@ def read_people_rows(
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
-    values |= _told(table, spec, source)
+    values |= _told_columns(table, spec, source)
     for group, name in spec.groups.items():
         values[group] = _people(table, require_column(table, "population", source=source, given=name), source)
         findings += _larger(values[group], values["population"], group, source)
@@ -168,7 +170,7 @@ def read_people_rows(
     return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
 
 
-def _told(table: pd.DataFrame, spec: PeopleSpec, source: str) -> dict[str, NDArray[Any]]:
+def _told_columns(table: pd.DataFrame, spec: PeopleSpec, source: str) -> dict[str, NDArray[Any]]:
     """Return setting, district and limit of the rows, of which the spec names a column."""
     named = {"setting": spec.setting, "district": spec.district, "limit": spec.limit}
     columns = {
@@ -272,3 +274,186 @@ def _unplaced(missing: NDArray[np.bool_], people: NDArray[np.float64], ids: Any,
         f"{count} of {len(missing)} rows have no coordinates ({shown}): their {lost:,.0f} people count as unreached"
     )
     return [Finding(code="people-without-place", source=source, message=message, count=count, people=lost)]
+
+
+_PLAUSIBLE = (0.5, 2.0)  # a factor beyond says that file and totals are of different places, years or units
+_ALIKE = (0.9, 1.1)
+_SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reconciled:
+    """People whose sums by district are the official totals.
+
+    Parameters
+    ----------
+    factor
+        ``(n,)`` what each demand point is multiplied by, for its groups as for its people; 1 outside all districts.
+    population
+        ``(n,)`` people, multiplied.
+    ratio
+        ``(k,)`` official total over counted people of each district; NaN where nobody was counted.
+    empty
+        Rows of the districts that have an official total and nobody counted.
+    """
+
+    factor: NDArray[np.float64]
+    population: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    empty: NDArray[np.intp]
+
+
+def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[Any]:
+    """Return the official people of each district, keyed by its name; NaN where the cell is blank.
+
+    Raises
+    ------
+    InputError
+        A column that is not there, cells that are no numbers, or are negative.
+    """
+    if column not in area.columns:
+        there = ", ".join(str(c) for c in area.columns if c != area.geometry.name) or "none but the name"
+        found = f"no column {column!r} of official totals; it has {there}"
+        msg = f"{source}: {found}; name it: population = {{ totals = ... }}"
+        raise InputError(msg)
+    cells = area[column]
+    if not pd.api.types.is_numeric_dtype(cells):
+        cells = pd.Series(numbers(cells.fillna(""), source=source, column=column), index=area.index)
+    totals: pd.Series[Any] = cells.astype(np.float64)
+    bad = (totals < 0) | np.isinf(totals)
+    if bad.any():
+        msg = f"{source}: column {column!r} is {_listed(totals[bad], '{:g}')}; expected people, 0 or more"
+        raise InputError(msg)
+    return totals
+
+
+def reconcile_people(
+    population: NDArray[np.float64], row: NDArray[np.intp], totals: pd.Series[Any], *, source: str
+) -> tuple[Reconciled, list[Finding]]:
+    """Return the people of each district multiplied by official total / counted people, and what was found.
+
+    The sum of each district is then its total, to the rounding of floating point; the pattern inside it stays.
+
+    Parameters
+    ----------
+    population
+        ``(n,)`` people as counted, finite, 0 or more.
+    row
+        ``(n,)`` position in `totals` of the district of each point; -1 in none: such a point stays as it is.
+    totals
+        Official people, keyed by district; NaN where there is none.
+    source
+        The file of the people, for messages.
+
+    Raises
+    ------
+    InputError
+        Districts where people were counted that have no official total, or one of 0.
+
+    Examples
+    --------
+    >>> people, _ = reconcile_people(np.array([1.0, 3.0]), np.array([0, 0]), pd.Series({"A": 8.0}), source="pop.tif")
+    >>> people.population.tolist(), people.ratio.tolist()
+    ([2.0, 6.0], [2.0])
+    """
+    official = totals.to_numpy(dtype=np.float64)
+    counted = _counted(population, row, len(official))
+    wrong = (counted > 0) & ~(official > 0)
+    if wrong.any():
+        lost = pd.Series(counted, index=totals.index)[wrong]
+        msg = (
+            f"{source}: {int(wrong.sum())} districts have people in it and no official total, or one of 0: "
+            f"{_listed(lost, '{:,.0f} people')}; expected a total for each"
+        )
+        raise InputError(msg)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(counted > 0, official / counted, np.nan)
+    inside = (population > 0) & (row >= 0)
+    # Divided first: a share of its district is at most 1 and cannot overflow, whatever the total.
+    people = population.copy()
+    people[inside] = population[inside] / counted[row[inside]] * official[row[inside]]
+    factor = np.ones(len(population))
+    factor[row >= 0] = np.nan_to_num(ratio, nan=1.0)[row[row >= 0]]
+    empty = np.flatnonzero((counted == 0) & (official > 0))
+    found = Reconciled(factor=factor, population=people, ratio=ratio, empty=empty)
+    return found, _tell_reconciled(found, totals, float(counted.sum()), source) + _in_none(population, row, source)
+
+
+def compare_totals(
+    population: NDArray[np.float64], row: NDArray[np.intp], totals: pd.Series[Any], *, source: str
+) -> list[Finding]:
+    """Return how far the people counted in each district are from its official total; nothing where there is none.
+
+    Parameters
+    ----------
+    population, row, totals, source
+        As `reconcile_people` takes them.
+    """
+    official = totals.to_numpy(dtype=np.float64)
+    known = np.isfinite(official)
+    if not known.any():
+        return []
+    counted = _counted(population, row, len(official))
+    sums = f"{counted[known].sum():,.0f} people counted, {official[known].sum():,.0f} by the official totals"
+    found = [Finding(code="totals-compared", source=source, message=f"{sums} of {int(known.sum())} districts")]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = pd.Series(official / counted, index=totals.index)
+    off = known & (counted + official > 0) & ~ratio.between(*_ALIKE).to_numpy()
+    if off.any():
+        message = (
+            f"{int(off.sum())} districts have an official total that is not {_ALIKE[0]:g} to {_ALIKE[1]:g} times the"
+            f" people counted: {_listed(ratio[off], '{:.2f}')}; population = {{ reconcile = true }} makes them equal"
+        )
+        found.append(Finding(code="totals-differ", source=source, message=message, count=int(off.sum())))
+    return found
+
+
+def _counted(population: NDArray[np.float64], row: NDArray[np.intp], districts: int) -> NDArray[np.float64]:
+    inside = row >= 0
+    return np.bincount(row[inside], weights=population[inside], minlength=districts).astype(np.float64)
+
+
+def _tell_reconciled(found: Reconciled, totals: pd.Series[Any], counted: float, source: str) -> list[Finding]:
+    official = float(totals.sum())
+    ratios = pd.Series(found.ratio, index=totals.index).dropna()
+    findings = []
+    if len(ratios):
+        spread = f"ratio {ratios.min():.2f} to {ratios.max():.2f}, median {ratios.median():.2f}"
+        message = (
+            f"{counted:,.0f} people multiplied to the official {official:,.0f} in {len(ratios)} districts: {spread}"
+            f" ({_listed(ratios, '{:.2f}')})"
+        )
+        findings.append(Finding(code="reconciled", source=source, message=message, count=len(ratios), people=official))
+    off = ratios[~ratios.between(*_PLAUSIBLE)]
+    if len(off):
+        message = (
+            f"{len(off)} districts were multiplied by less than {_PLAUSIBLE[0]:g} or more than {_PLAUSIBLE[1]:g}: "
+            f"{_listed(off, '{:.2f}')}; are file and totals of one place, one year and one unit?"
+        )
+        findings.append(Finding(code="ratio-out-of-range", source=source, message=message, count=len(off)))
+    if found.empty.size:
+        lost = totals.iloc[found.empty]
+        message = (
+            f"{len(lost)} districts have an official total and no people here: {_listed(lost, '{:,.0f} people')}; "
+            "they stand at one point inside, their age groups unknown"
+        )
+        code, people = "district-without-people", float(lost.sum())
+        findings.append(Finding(code=code, source=source, message=message, count=len(lost), people=people))
+    return findings
+
+
+def _in_none(population: NDArray[np.float64], row: NDArray[np.intp], source: str) -> list[Finding]:
+    none = (row < 0) & (population > 0)
+    if not none.any():
+        return []
+    count, people = int(none.sum()), float(population[none].sum())
+    message = (
+        f"{count} rows with {people:,.0f} people are in no district: they count in addition to the official totals"
+    )
+    return [Finding(code="people-beside-totals", source=source, message=message, count=count, people=people)]
+
+
+def _listed(values: pd.Series[Any], form: str) -> str:
+    """Return the names and values of districts, the first ones and how many more."""
+    shown = ", ".join(f"{name} {form.format(value)}" for name, value in values.head(_SHOWN).items())
+    return shown + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")

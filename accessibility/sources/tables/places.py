@@ -15,8 +15,15 @@ import shapely
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.columns import ALIASES, attributes, check_meanings, find_column, require_column
-from accessibility.sources.tables.numerals import numbers, rows_text
+from accessibility.sources.tables.columns import (
+    ALIASES,
+    attributes,
+    check_meanings,
+    find_column,
+    numbers,
+    require_column,
+    rows_text,
+)
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
 

@@ -19,8 +19,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
-from accessibility.sources.tables.columns import attributes, find_column
-from accessibility.sources.tables.numerals import parse_numbers, rows_text
+from accessibility.sources.tables.columns import attributes, find_column, parse_numbers, rows_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

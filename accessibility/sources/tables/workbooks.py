@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables import sheetcells
-from accessibility.sources.tables.numerals import SHOWN, cell_text
+from accessibility.sources.tables.columns import SHOWN, cell_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,14 @@ from accessibility.settlement import REACH_M, classify_settings, read_settings, 
 from accessibility.sources.areas import locate, named_rows, read_polygons
 from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
-from accessibility.sources.reconcile import compare_totals, read_totals, reconcile_people
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
-from accessibility.sources.tables.people import PeopleSpec, read_people_rows
+from accessibility.sources.tables.people import (
+    PeopleSpec,
+    compare_totals,
+    read_people_rows,
+    read_totals,
+    reconcile_people,
+)
 from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
 from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
 from accessibility.study.saving import read_grids, read_shapes

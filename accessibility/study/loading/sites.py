@@ -11,13 +11,12 @@ import shapely
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84
 from accessibility.sites import Sites
-from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart
+from accessibility.sources.areas import AreaSpec, locate, overlaps, read_areas, tell_apart, with_table
 from accessibility.sources.checks import Finding
 from accessibility.sources.detection import Surroundings, suspect_datum
 from accessibility.sources.fetched.keeping import keep_places
 from accessibility.sources.osm import extracts as osm
-from accessibility.sources.reconcile import read_totals
-from accessibility.sources.tables.joining import with_table
+from accessibility.sources.tables.people import read_totals
 from accessibility.sources.tables.places import PlaceSpec, has_value, read_sites
 from accessibility.study.loading.context import Bounds, Loading, assumed_datum, is_osm
 

@@ -20,7 +20,7 @@ from accessibility.sources.files import is_file
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.osm.features import names_frame, water_frame
 from accessibility.sources.placed import PlacedStreets, junctions_of, parts_of
-from accessibility.sources.raster.heights import sample_heights
+from accessibility.sources.raster.surfaces import sample_heights
 from accessibility.sources.vectors import read_vector
 from accessibility.streets.compounds import enclose_lanes
 from accessibility.streets.foot import SHORT_TUNNEL_M
