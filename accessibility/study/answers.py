@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
 from accessibility.study.mapping import MapOptions, draw_study
-from accessibility.study.views import TODAY, Gauge, narrowed_of, tried_in, view_of
+from accessibility.study.nearby import Nearby
+from accessibility.study.views import Gauge, click_of, narrowed_of, tried_in, view_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
@@ -144,11 +145,12 @@ class Answers:
     _sure: list[Uncertainty] = field(default_factory=list)
     _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
     _gauge: Gauge = field(init=False)
+    _nearby: Nearby = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        """Make ready what a drag asks."""
-        self._gauge = Gauge(self.study)
+        """Make ready what a drag and a click ask."""
+        self._gauge, self._nearby = Gauge(self.study), Nearby(self.study.network)
 
     def ask(self, what: str, told: Any, language: Choice) -> dict[str, Any]:
         """Return the answer to a question that takes no time.
@@ -156,7 +158,8 @@ class Answers:
         Parameters
         ----------
         what
-            ``figure``: how many people are counted, and how many of them the sites of a view cover.
+            ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
+            street next to a click.
         told
             The view, and what else the question is about.
         language
@@ -170,7 +173,9 @@ class Answers:
         view = view_of(told, language)
         if what == "figure":
             return self._gauge.read(view, narrowed_of(told))
-        msg = f"the page asks for {what!r}; expected 'figure'"
+        if what == "street":
+            return self._nearby.find(click_of(told), view.edits)
+        msg = f"the page asks for {what!r}; expected 'figure' or 'street'"
         raise InputError(msg)
 
     def page(self, view: View, progress: Job) -> str:
@@ -188,8 +193,7 @@ class Answers:
 
     def _drawn(self, view: View, progress: Job) -> str:
         study = self.study
-        tried = bool(view.added or view.moved or view.base != TODAY)
-        shown: Any = tried_in(study, view) if tried else study.coverage()
+        shown: Any = tried_in(study, view) if view.tries else study.coverage()
         plan = None
         if view.question is not None:
             progress.step("Proposal")
@@ -199,7 +203,7 @@ class Answers:
         if view.sure:
             today = self._drawn_often(progress)
             options = replace(options, sure=today)
-            if tried:
+            if view.tries:
                 progress.step("Drawing the inputs with their errors")
                 then = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
                 options = replace(options, sure=then, gain=then.over(today))

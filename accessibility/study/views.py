@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.streets.edits import edit_of
+from accessibility.study.nearby import Click
 from accessibility.study.proposing import Question
 from accessibility.study.scenariofile import read_scenario_values, scenario_values
 from accessibility.whatif.scenario import Scenario
@@ -19,7 +21,9 @@ from accessibility.whatif.scenario import Scenario
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.measures.coverage import Coverage
     from accessibility.present.map.words import Choice
+    from accessibility.streets.edits import StreetEdit
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
 
@@ -30,7 +34,7 @@ Step = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, kw_only=True)
 class View:
-    """What a map shows: places of one's own, sites that are moved, a proposal. All of it stands in the map's address.
+    """What a map shows: own places, moved sites, other streets, a proposal. All of it stands in the map's address.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ class View:
         Longitude and latitude of each place of one's own.
     moved
         Id, as text, longitude and latitude of each site of the study that is moved.
+    edits
+        Streets that are drawn or closed, in this order.
     budget, sites
         The limit of a proposal; at most one of the two.
     sure
@@ -51,6 +57,7 @@ class View:
     base: Scenario = TODAY
     added: tuple[tuple[float, float], ...] = ()
     moved: tuple[tuple[str, float, float], ...] = ()
+    edits: tuple[StreetEdit, ...] = ()
     budget: float | None = None
     sites: int | None = None
     sure: bool = False
@@ -58,12 +65,18 @@ class View:
 
     def __post_init__(self) -> None:
         """Refuse what no page asks for."""
-        if len(self.added) + len(self.moved) > _MOST_PLACES:
-            msg = f"{len(self.added) + len(self.moved)} places added or moved; expected {_MOST_PLACES} at most"
+        tried = len(self.added) + len(self.moved) + len(self.edits)
+        if tried > _MOST_PLACES:
+            msg = f"{tried} places added or moved and streets drawn or closed; expected {_MOST_PLACES} at most"
             raise InputError(msg)
         if self.budget is not None and self.sites is not None:
             msg = "budget and sites are both given; expected one limit"
             raise InputError(msg)
+
+    @property
+    def tries(self) -> bool:
+        """Whether anything is other than today."""
+        return bool(self.added or self.moved or self.edits or self.base != TODAY)
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -135,7 +148,17 @@ class Gauge:
         InputError
             A place where no site can stand, a site or a group that is not there.
         """
-        wanted = self._steps(view, narrowed)
+        now = self.coverage(view, narrowed.open)
+        people = now.demand.people_of(narrowed.group)
+        if narrowed.districts is not None:
+            codes, numbers = self._districts
+            asked = [-1 if name is None else numbers.get(name, -2) for name in narrowed.districts]
+            people = people * np.isin(codes, asked)
+        return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+
+    def coverage(self, view: View, counting: frozenset[str]) -> Coverage:
+        """Return the coverage of a view in which some sites, by id as text, count and no others."""
+        wanted = self._steps(view, counting)
         with self._lock:
             same = 0
             while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same][0]:
@@ -148,25 +171,20 @@ class Gauge:
                 begun = self._trial.steps
                 _take(self._trial, name, given)
                 self._taken.append(((name, given), begun))
-            now = self._trial.coverage()
-            people = now.demand.people_of(narrowed.group)
-            if narrowed.districts is not None:
-                codes, numbers = self._districts
-                asked = [-1 if name is None else numbers.get(name, -2) for name in narrowed.districts]
-                people = people * np.isin(codes, asked)
-        return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+            return self._trial.coverage()
 
-    def _steps(self, view: View, narrowed: Narrowed) -> list[Step]:
+    def _steps(self, view: View, counting: frozenset[str]) -> list[Step]:
         sites, own, base = self.study.sites, view.own, named_as_in(self.study, view.base)
         known = {str(ident): (ident, bool(counts)) for ident, counts in zip(sites.ids, sites.open, strict=True)}
         known |= {str(added.id): (added.id, True) for added in base.added}
         known |= {str(ident): (ident, ident in base.opened) for ident in (*base.opened, *base.closed)}
         steps: list[Step] = [] if base == TODAY else [("follow", (base,))]
         for name, (ident, counts) in known.items():
-            if counts != (name in narrowed.open):
+            if counts != (name in counting):
                 steps.append(("close" if counts else "open", (ident,)))
-        steps += [("open", (name,)) for name in sorted(narrowed.open - known.keys() - set(own))]
-        steps += [("add", (*at, name)) for name, at in zip(own, view.added, strict=True) if name in narrowed.open]
+        steps += [("open", (name,)) for name in sorted(counting - known.keys() - set(own))]
+        steps += [("follow", (Scenario(edits=view.edits),))] if view.edits else []
+        steps += [("add", (*at, name)) for name, at in zip(own, view.added, strict=True) if name in counting]
         return [*steps, *(("move", (known[name][0] if name in known else name, *at)) for name, *at in view.moved)]
 
 
@@ -190,8 +208,8 @@ def named_as_in(study: Study, scenario: Scenario) -> Scenario:
 
 
 def tried_in(study: Study, view: View) -> Trial:
-    """Return a trial in which places are added and sites moved as a view says."""
-    trial = study.what_if(named_as_in(study, view.base))
+    """Return a trial in which streets are drawn and closed, places added and sites moved as a view says."""
+    trial = study.what_if(named_as_in(study, view.base)).follow(Scenario(edits=view.edits))
     known = {str(ident): ident for ident in study.sites.ids}
     for ident, (lon, lat) in zip(view.own, view.added, strict=True):
         _take(trial, "add", (lon, lat, ident))
@@ -216,6 +234,7 @@ def view_of(told: Any, language: Choice) -> View:
             base=read_scenario_values({"name": "", **told.get("base", {})}),
             added=added,
             moved=moved,
+            edits=tuple(edit_of(dict(table)) for table in told.get("edits", ())),
             budget=None if budget is None else float(budget),
             sites=None if sites is None else int(sites),
             sure=_switched(told.get("sure", False)),
@@ -260,6 +279,22 @@ def narrowed_of(told: Any) -> Narrowed:
         )
     except (KeyError, TypeError, AttributeError) as error:
         msg = f"the page asks about {told!r}; expected sites, districts and a group"
+        raise InputError(msg) from error
+
+
+def click_of(told: Any) -> Click:
+    """Return where a page is clicked.
+
+    Raises
+    ------
+    InputError
+        Anything else than a place and metres.
+    """
+    try:
+        lon, lat = told["at"]
+        return Click(lon=float(lon), lat=float(lat), near_m=float(told["near_m"]), closes=_switched(told["closes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the page is clicked at {told!r}; expected a place, metres, and whether a street closes"
         raise InputError(msg) from error
 
 

@@ -22,19 +22,27 @@ import pytest
 import uvicorn
 from browsing import CHROMIUM, OF_MAP
 
+from accessibility.cli.comparing import run_compare
+from accessibility.cli.console import Silence
+from accessibility.cli.options import Options
 from accessibility.cli.serving.app import make_app, plain_name
 from accessibility.cli.serving.desk import Desk
 from accessibility.cli.serving.guard import MOST_BYTES
 from accessibility.errors import InputError
+from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
+from accessibility.streets.edits import NewStreet
+from accessibility.streets.network import Network
 from accessibility.study.answers import Answers, CancelledError, Job
 from accessibility.study.county import sample_file
+from accessibility.study.nearby import Click, Nearby
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
-from accessibility.study.views import Gauge, Narrowed, View, narrowed_of, view_of
+from accessibility.study.views import Gauge, Narrowed, View, click_of, narrowed_of, view_of
+from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -158,6 +166,12 @@ def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     moved = {f"O{k}": [0, 0] for k in range(26)}
     odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
     odds += ({"moved": [1]}, {"moved": {"O1": 5}}, {"added": [[0, 0]] * 25, "moved": moved})
+    odds += (
+        {"edits": [{"close": 5}]},
+        {"edits": [5]},
+        {"edits": [{"add": [[1, 2]]}]},
+        {"edits": [{"close": [1]}] * 51},
+    )
     for odd in (*odds, {"sure": "no"}, {"sure": None}):
         with pytest.raises(InputError):
             view_of(odd, "en")
@@ -168,6 +182,9 @@ def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     for odd in ({}, [], {"open": 5}, {"open": [], "districts": 3}):
         with pytest.raises(InputError, match="expected sites, districts and a group"):
             narrowed_of(odd)
+    for odd in ({}, {"at": [1], "near_m": 1, "closes": True}, {"at": [1, 2], "near_m": "x", "closes": 1}, []):
+        with pytest.raises(InputError, match="expected a place, metres"):
+            click_of(odd)
     with pytest.raises(InputError, match="no study 'x'"):
         desk.study("x")
     assert [desk.free_key(name) for name in ("../a b", "sample")] == ["a-b", "sample-2"]
@@ -220,6 +237,53 @@ def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_c
     with pytest.raises(InputError):
         gauge.read(View(moved=(("nowhere", *place),)), asked)
     assert gauge.read(view, asked) == told  # what is refused leaves nothing
+
+
+def test_streets_of_a_view_are_measured_as_the_same_scenario_is(sample_study: Study) -> None:
+    study, gauge = sample_study, Gauge(sample_study)
+    bridge = int(np.flatnonzero(study.network.off_ground & (study.network.length_m > 300))[0])
+    line = transform(np.asarray(study.network.lines(np.array([bridge]))[0].coords), study.network.crs, WGS84)
+    (west, south), (east, north) = line.min(axis=0) - 0.01, line.max(axis=0) + 0.01
+    edits = [
+        {"close": [bridge], "name": "flood"},
+        {"add": [[west, (south + north) / 2], [east, (south + north) / 2 + 0.002]], "bridge": True},
+        {"close": f"LINESTRING ({west} {south}, {(west + east) / 2} {south + 0.004}, {east} {north})"},
+    ]
+    counts, found = frozenset(str(one) for one in study.sites.ids[study.sites.open]), []
+    for many in (1, 3, 2, 0):  # the trial that answers takes back what the next question does not have
+        view = view_of({"edits": edits[:many]}, "en")
+        found.append(gauge.read(view, Narrowed(open=counts))["covered"])
+        assert found[-1] == study.coverage(Scenario(edits=view.edits)).covered_people
+    assert found[1] != found[-1], found
+
+
+def test_a_click_finds_the_street_that_is_meant() -> None:
+    xy = [(0, 0), (1000, 0), (0, 60), (1000, 60)]
+    road = Network(
+        node_xy=np.add(xy, (5e5, 34e5)),
+        edges=[(0, 1), (2, 3)],
+        length_m=[1000, 1000],
+        off_ground=[False, True],
+        crs="EPSG:32649",
+    )
+    nearby = Nearby(road)
+
+    def click(x: float, y: float, near_m: float, *, closes: bool, edits: tuple[Any, ...] = ()) -> tuple[int, Any]:
+        ((lon, lat),) = transform(np.array([(5e5 + x, 34e5 + y)]), road.crs, WGS84).tolist()
+        told = nearby.find(Click(lon=lon, lat=lat, near_m=near_m, closes=closes), edits)
+        at = transform(np.array([told["at"]]), WGS84, road.crs)[0] - (5e5, 34e5) if told else None
+        return told.get("row", -2), at
+
+    row, at = click(300, 50, 70, closes=True)
+    assert (row, at.round()) == (1, pytest.approx([300, 60]))  # who closes means the bridge that is nearest
+    row, at = click(300, 50, 70, closes=False)
+    assert (row, at.round()) == (0, pytest.approx([300, 0]))  # nobody steps onto a bridge from beside
+    assert click(300, 50, 40, closes=False) == (-2, None)
+    assert click(300, 50, float("nan"), closes=True) == (-2, None)
+    lane = NewStreet(line=transform(np.array([(5e5, 34e5 + 30), (501e3, 34e5 + 30)]), road.crs, WGS84))
+    row, at = click(300, 50, 40, closes=False, edits=(lane,))
+    assert (row, at.round()) == (-1, pytest.approx([300, 30], abs=1))  # a street that is drawn already
+    assert click(300, 40, 15, closes=True, edits=(lane,)) == (-2, None)
 
 
 def test_how_sure_the_view_is_stands_on_its_map_and_in_its_pack(town: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -585,6 +649,68 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
+    client: Served, chromium: Any, town: Path, tmp_path: Path, cache: Path
+) -> None:
+    study, seen = read_study(town), Watched(chromium, client, town)
+    page, box, ((west, lat), (east, _)) = seen.page, seen.frame.locator(".drawbox"), study.sites.lonlat
+    states = [seen.state()]
+    pixel = page.frames[-1].evaluate(f"({OF_MAP}.getBounds().getNorth() - {OF_MAP}.getBounds().getSouth()) / "
+                                     f"{OF_MAP}.getSize().y")  # fmt: skip
+
+    def click(share: float, north: float) -> None:
+        page.mouse.click(*seen.at((west + share * (east - west), lat + north * pixel)))
+        page.wait_for_timeout(120)
+
+    def done() -> None:
+        address = page.url
+        box.locator(".finish").click()
+        states.append(seen.moved_on(address))
+        assert not box.is_visible()
+
+    page.locator("#draw").select_option("works")
+    click(0.1, 60)
+    assert "此处没有道路" in box.inner_text()
+    click(0.1, 5)
+    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001 -- nobody but those at the site
+    page.locator("#draw").select_option("barrier")
+    click(0.12, 40)
+    click(0.12, -40)
+    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001
+    done()
+    page.locator("#draw").select_option("street")
+    for share, north in ((0.0, 6), (0.12, 60), (0.125, 40), (0.25, -7)):
+        click(share, north)
+    box.locator(".told", has_text="（30人）").wait_for()  # noqa: RUF001 -- along the new street
+    page.keyboard.press("Control+z")  # takes back a corner, not the closure
+    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001
+    click(0.25, -7)
+    box.locator(".told", has_text="（30人）").wait_for()  # noqa: RUF001
+    done()
+    assert "（30人）" in states[2][0]  # noqa: RUF001
+    closed, drawn = json.loads(unquote(page.url.split("#")[1]))["view"]["edits"]
+    assert closed["close"].startswith("LINESTRING (108.20")
+    assert [drawn["add"][0][1], drawn["add"][-1][1]] == pytest.approx([30.5, 30.5], abs=2e-6)
+    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
+    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "run", Options(cache=cache), Silence())
+    assert found.scenarios["covered"].tolist() == [30.0]
+    for act, wanted in (("#undo", 1), ("#undo", 0), ("#redo", 1)):
+        address = page.url
+        page.locator(act).click()
+        assert seen.moved_on(address) == states[wanted]
+    page.locator("#draw").select_option("barrier")  # by keys: the middle of the map, and what the arrows bring there
+    for key in ("Enter", "ArrowRight", "Enter"):
+        seen.frame.locator(".folium-map").press(key)
+        page.wait_for_timeout(400)
+    box.locator(".told", has_text="%").wait_for()
+    page.keyboard.press("Escape")
+    assert (box.is_visible(), page.locator("#draw").input_value()) == (False, "")
+    seen.context.close()
+    assert seen.faults == []
+
+
 AXE = os.environ.get("AXE_CORE", "")  # axe.min.js of the package axe-core of the npm registry
 
 
@@ -607,12 +733,13 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
         page.wait_for_timeout(800)
         page.evaluate(before)
         page.wait_for_timeout(500)
-        page.evaluate(Path(AXE).read_text("utf-8"))
-        found.extend(
-            (address, fault["id"], [node["html"] for node in fault["nodes"]])
-            for fault in page.evaluate("async () => (await axe.run(document)).violations")
-            if fault["impact"] in ("serious", "critical")
-        )
+        for shown in [frame for frame in page.frames if frame.url not in ("", "about:blank")]:
+            shown.evaluate(Path(AXE).read_text("utf-8"))
+            found.extend(
+                (address, fault["id"], [node["html"] for node in fault["nodes"]])
+                for fault in shown.evaluate("async () => (await axe.run(document, {iframes: false})).violations")
+                if fault["impact"] in ("serious", "critical")
+            )
 
     living = """document.querySelector('.legend').open = true; document.querySelector('[data-tab=living]').click();
         for (const one of document.querySelectorAll('.filters details')) one.open = true;
@@ -622,6 +749,12 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
         check((pack / f"{name}.html").as_uri(), before)
     home = f"http://{client.host}/{TOKEN}/"
     check(home)
-    check(home, "document.querySelector('#studies button').click()")
+    drawing = """async () => {
+        document.querySelector('#studies button').click();
+        const map = document.querySelector('#map'), tool = document.querySelector('#draw');
+        const there = () => map.contentDocument && map.contentDocument.querySelector('.drawbox');
+        while (!there()) await new Promise((on) => setTimeout(on, 50));
+        tool.value = 'street'; tool.dispatchEvent(new Event('change')); }"""
+    check(home, drawing)
     context.close()
     assert found == []

@@ -58,6 +58,8 @@ _SWITCHED = (
         "alone",
         "measured_here",
     ),
+    *("measured_drawn", "draw_group", "draw_line", "draw_area", "draw_streets", "draw_keys", "no_street_here"),
+    *("finish", "corner_back", "leave"),
 )
 
 

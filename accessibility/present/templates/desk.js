@@ -55,8 +55,8 @@ const follow = () => {
   find("undo").disabled = undo < 1;
   find("redo").disabled = redo < 1;
   find("sure").setAttribute("aria-pressed", Boolean(view.sure));
-  const { added, moved = {}, budget, sites } = view;
-  find("clear").disabled = !added.length && !Object.keys(moved).length && budget === undefined && sites === undefined && !triedOn();
+  const { added, moved = {}, edits = [], budget, sites } = view;
+  find("clear").disabled = !added.length && !Object.keys(moved).length && !edits.length && budget === undefined && sites === undefined && !triedOn();
 };
 const address = () => {
   engine.keep({ study, view, tried: triedOn() });
@@ -86,10 +86,14 @@ const placed = ({ added, moved = {}, ...rest }, id, at) => {
   if (own in added) return { ...rest, added: added.map((one, k) => (k === own ? at : one)), moved };
   return { ...rest, added, moved: { ...moved, [id]: at } };
 };
+// One in which a street more is drawn or closed.
+const edited = ({ edits = [], ...rest }, edit) => ({ ...rest, edits: [...edits, edit] });
+const told = (what, body) => asked(`ask/${what}/${encodeURIComponent(study)}`, body).catch(({ message }) => ({ error: message }));
 const server = {
-  measure: ({ id, at, ...about }) => asked(`ask/figure/${encodeURIComponent(study)}`, { ...placed(view, id, at), ...about })
-    .catch(({ message }) => ({ error: message })),
+  measure: ({ id, at, edit, ...about }) => told("figure", { ...(edit ? edited(view, edit) : placed(view, id, at)), ...about }),
+  street: (click) => told("street", { ...view, ...click }),
   move: (id, at) => show(placed(view, id, at)),
+  edit: (edit) => show(edited(view, edit)),
 };
 frame.addEventListener("load", () => {
   const map = frame.contentDocument && mapOf(), page = frame.contentDocument;
@@ -100,6 +104,8 @@ frame.addEventListener("load", () => {
     if (tab) tab.click();
   }
   page.addEventListener("kept", address);
+  page.addEventListener("drawn", ({ detail }) => { find("draw").value = detail; });
+  find("draw").value = "";
   page.addEventListener("wanted", async (event) => {
     event.preventDefault();
     const { search, hash, stay } = event.detail;
@@ -112,6 +118,7 @@ const adding = (on) => {
   find("add").setAttribute("aria-pressed", on);
   state(on ? say("click_map") : "");
 };
+const draw = (tool) => frame.contentDocument.dispatchEvent(new CustomEvent("draw", { detail: tool }));
 const put = ({ latlng }) => {
   adding(false);
   mapOf().off("click", put);
@@ -121,7 +128,13 @@ const put = ({ latlng }) => {
 find("add").addEventListener("click", () => {
   const on = find("add").getAttribute("aria-pressed") !== "true";
   adding(on);
+  if (on) draw("");
   if (on) mapOf().on("click", put); else mapOf().off("click", put);
+});
+find("draw").addEventListener("change", ({ target }) => {
+  adding(false);
+  mapOf().off("click", put);
+  draw(target.value);
 });
 find("move").addEventListener("click", () => {
   const on = find("move").getAttribute("aria-pressed") !== "true";

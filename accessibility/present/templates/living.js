@@ -139,7 +139,7 @@ const living = (() => {
       ...added.map(({ id }) => `add ${id}`)];
     const name = steps.length > 4 ? `${opened.length + added.length} opened, ${closed.length} closed` : steps.join(", ");
     const lists = Object.entries({ open: opened, close: closed, add: added }).filter(([, list]) => list.length);
-    const table = ["[[scenario]]", `name = ${toml(name || "as today")}`, ...lists.map(([key, list]) => `${key} = ${toml(list)}`)];
+    const table = ["[[scenario]]", `name = ${toml(name || (of.fixed ? "what if" : "as today"))}`, ...lists.map(([key, list]) => `${key} = ${toml(list)}`)];
     return `${table.join("\n")}\n${of.fixed}`;
   };
 

@@ -92,5 +92,5 @@ const moving = (() => {
     document.addEventListener("focusout", () => { if (held && held.keys) release(false); });
   };
 
-  return { start };
+  return { start, served };
 })();

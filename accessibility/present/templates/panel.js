@@ -345,6 +345,7 @@ const panel = (() => {
       if (box) box.addEventListener("change", () => living.set([[row, box.checked]]));
     }
     moving.start(map, markers);
+    pencil.start(map, moving.served);
   };
 
   const changeLook = of && {
