@@ -234,7 +234,7 @@ def _listed_ids(ids: Iterable[object], name: str) -> list[object]:
     if isinstance(given, str | bytes) or not hasattr(given, "__iter__"):
         msg = f"{name} ids are {described(given)}; expected a list of ids"
         raise InputError(msg)
-    listed = given.tolist() if isinstance(given, np.ndarray) and given.dtype == np.object_ else list(given)
+    listed = given.tolist() if isinstance(given, np.ndarray) and given.dtype.kind in "OiuU" else list(given)
     kinds = set(map(type, listed))
     if any(kind.__hash__ is None for kind in kinds):
         loose = [i for i in listed if type(i).__hash__ is None]

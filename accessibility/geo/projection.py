@@ -364,6 +364,7 @@ def _wgs84_to_bd09(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> _Pair:
 
 
 NO_SITE = -1
+_BATCH = 1 << 17  # places at a time: the ways to two sites of each take some 200 bytes while they are measured
 STRETCH = 1.01  # nearby, no projected distance is so much longer than it is on the ground, or than another one
 
 
@@ -383,21 +384,31 @@ def measure_radius(
     left = np.flatnonzero(finite_rows(people_xy)) if rows.size else np.empty(0, np.intp)
     if not left.size:
         return radius, owner
-    tree = cKDTree(site_xy[rows])
-    people, sites = transform(people_xy, crs, WGS84), transform(site_xy[rows], crs, WGS84)
-    neighbours = min(2, len(rows))
-    drawn, found = _nearest_drawn(tree, people_xy[left], neighbours)
-    radius[left], owner[left] = geodesics(people[left], sites[found[0]]), rows[found[0]]
+    tree, sites = cKDTree(site_xy[rows]), transform(site_xy[rows], crs, WGS84)
+    for at in range(0, len(left), _BATCH):
+        batch = left[at : at + _BATCH]
+        radius[batch], nearest = _measure_radius(people_xy[batch], tree, sites, crs)
+        owner[batch] = rows[nearest]
+    return radius, owner
+
+
+def _measure_radius(
+    xy: NDArray[np.float64], tree: cKDTree, sites: NDArray[np.float64], crs: CRS
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return how far the nearest site of each place is, and which it is; sites are drawn in a tree, and in degrees."""
+    people, neighbours, left = transform(xy, crs, WGS84), min(2, len(sites)), np.arange(len(xy))
+    drawn, found = _nearest_drawn(tree, xy, neighbours)
+    radius, owner = geodesics(people, sites[found[0]]), found[0]
     # On the ground another site may be nearest than on the plane, if it is hardly farther there.
     open_question = (drawn[-1] <= drawn[0] * STRETCH) & (neighbours > 1)
     left, drawn, found = left[open_question], drawn[:, open_question], found[:, open_question]
     while left.size:
         ways = np.array([geodesics(people[left], sites[nth]) for nth in found])
         radius[left] = ways.min(axis=0)
-        owner[left] = rows[np.where(ways == radius[left], found, len(rows) - 1).min(axis=0)]
-        left = left[(drawn[-1] <= drawn[0] * STRETCH) & (neighbours < len(rows))]
-        neighbours = min(2 * neighbours, len(rows))
-        drawn, found = _nearest_drawn(tree, people_xy[left], neighbours)
+        owner[left] = np.where(ways == radius[left], found, len(sites) - 1).min(axis=0)
+        left = left[(drawn[-1] <= drawn[0] * STRETCH) & (neighbours < len(sites))]
+        neighbours = min(2 * neighbours, len(sites))
+        drawn, found = _nearest_drawn(tree, xy[left], neighbours)
     return radius, owner
 
 

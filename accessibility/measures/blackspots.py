@@ -14,6 +14,7 @@ from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, 
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id, weighted_quantile
+from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -143,18 +144,13 @@ def _check(min_people: float, link_m: float | None) -> None:
 
 def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], link_m: float) -> list[NDArray[np.intp]]:
     """Return the demand rows of each cluster, in ascending order."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-    from scipy.spatial import cKDTree  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
 
-    n = len(rows)
-    if not n:
+    if not len(rows):
         return []
-    pairs = cKDTree(xy).query_pairs(link_m, output_type="ndarray")
-    links = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    count, label = connected_components(links.tocsr(), directed=False)
+    label = label_components(len(rows), *cKDTree(xy).query_pairs(link_m, output_type="ndarray").T)
     order = np.argsort(label, kind="stable")
-    return np.split(rows[order], np.searchsorted(label[order], np.arange(1, count)))
+    return np.split(rows[order], np.flatnonzero(np.diff(label[order])) + 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ from accessibility.sources.tables.columns import DIVISIONS, find_column
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, unique_row_ids
 from accessibility.sources.tables.reading import read_table
 from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.search.parts import label_components
 from accessibility.streets.snapping import Positions, snap_points
 from accessibility.study.saving import file_of
 
@@ -196,16 +197,12 @@ def near_doubles(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
 
 def _clusters(xy: NDArray[np.float64], rows: NDArray[np.intp], within_m: float) -> Iterator[NDArray[np.intp]]:
     """Yield groups of two rows or more that are linked by steps of at most a distance."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-    from scipy.spatial import cKDTree  # noqa: PLC0415
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- `import accessibility` stays light
 
     rows = rows[finite_rows(xy[rows])]
     if len(rows) < 2:  # noqa: PLR2004 -- a pair
         return
-    one, other = cKDTree(xy[rows]).query_pairs(within_m, output_type="ndarray").T
-    links = coo_array((np.ones(len(one)), (one, other)), shape=(len(rows), len(rows)))
-    _, group = connected_components(links, directed=False)
+    group = label_components(len(rows), *cKDTree(xy[rows]).query_pairs(within_m, output_type="ndarray").T)
     for label in np.flatnonzero(np.bincount(group) > 1):
         yield rows[group == label]
 

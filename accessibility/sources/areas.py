@@ -19,6 +19,7 @@ from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import DIVISIONS, attributes, cell_text, find_column
 from accessibility.sources.tables.reading import HeldTable, checked_path, held_polygons, read_table, readable
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes, refuse_shapes_off_earth
+from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
     import os
@@ -214,13 +215,9 @@ def _column(table: gpd.GeoDataFrame, key: str, source: str) -> str | None:
 
 def _touching(alike: NDArray[np.intp], shapes: NDArray[Any]) -> NDArray[np.intp]:
     """Return groups of rows that are alike and touch one another, numbered in the order of their first rows."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- only where names are shared
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     first, second = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     one = alike[first] == alike[second]
-    links = coo_array((np.ones(int(one.sum())), (first[one], second[one])), shape=(len(shapes), len(shapes)))
-    return pd.factorize(connected_components(links, directed=False)[1])[0]
+    return label_components(len(shapes), first[one], second[one]).astype(np.intp)
 
 
 def _joined(table: gpd.GeoDataFrame, key: NDArray[np.intp], summed: tuple[str, ...]) -> tuple[gpd.GeoDataFrame, int]:

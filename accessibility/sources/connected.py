@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from accessibility.streets.compounds import joined_nodes
 from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
+from accessibility.streets.search.parts import joined_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,10 @@ import numpy as np
 
 from accessibility.geo.arrays import spans
 from accessibility.sources.heaps import HELD, Blocks, Heaps, cuts_of, some_of
-from accessibility.streets.compounds import joined_nodes, sealed_edges
+from accessibility.streets.compounds import sealed_edges
 from accessibility.streets.network import PER_EDGE, Network, Origin
 from accessibility.streets.search.packing import hilbert_keys
+from accessibility.streets.search.parts import joined_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -9,7 +9,7 @@ import numpy as np
 
 from accessibility.streets.foot import FERRY
 from accessibility.streets.network import MAIN_M
-from accessibility.streets.search.compiling import kernel
+from accessibility.streets.search.parts import joined_nodes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,51 +78,3 @@ def main_parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _parts(network: Network, kept: NDArray[np.bool_]) -> NDArray[np.int32]:
     return joined_nodes(network.edges, kept, len(network.node_xy))
-
-
-def joined_nodes(edges: NDArray[np.signedinteger], kept: NDArray[np.bool_], count: int) -> NDArray[np.int32]:
-    """Return ``(n,)`` the component of each node along some of the edges, one-way edges taken both ways.
-
-    Parameters
-    ----------
-    edges
-        ``(m, 2)`` rows of nodes.
-    kept
-        ``(m,)`` along which edges.
-    count
-        How many nodes there are.
-
-    Returns
-    -------
-    numpy.ndarray
-        The lowest node of the component of each.
-
-    Examples
-    --------
-    >>> joined_nodes(np.array([[3, 1], [1, 2]], np.int32), np.array([True, False]), 4).tolist()
-    [0, 1, 2, 1]
-    """
-    first = np.arange(count, dtype=np.int32)
-    _join(edges, kept, first)
-    return first
-
-
-@kernel
-def _join(edges, kept, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Let every node know the lowest one that edges lead to: trees of nodes, halved on the way (Tarjan 1975)."""
-    for e in range(kept.size):
-        if not kept[e]:
-            continue
-        a, b = edges[e, 0], edges[e, 1]
-        while first[a] != a:
-            first[a] = first[first[a]]
-            a = first[a]
-        while first[b] != b:
-            first[b] = first[first[b]]
-            b = first[b]
-        if a < b:
-            first[b] = a
-        else:
-            first[a] = b
-    for node in range(first.size):
-        first[node] = first[first[node]]  # a lower one, which knows it already

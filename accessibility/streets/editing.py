@@ -27,6 +27,7 @@ from accessibility.streets.pieces import (
     fractions_on,
     lines_of,
 )
+from accessibility.streets.search.parts import label_components
 from accessibility.streets.snapping import NOWHERE, Positions
 
 if TYPE_CHECKING:
@@ -142,17 +143,13 @@ def _opened(done: EditedStreets, edit: CompoundOpening) -> EditedStreets:
 
 def _compounds(network: Network, private: Rows) -> NDArray[np.int32]:
     """Return the compound of each private edge: those that meet where no public street does are one."""
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     n, k = len(network.node_xy), len(private)
     at_street = np.zeros(n, np.bool_)
     at_street[network.edges[~network.private]] = True
     ends = network.edges[private]
     apart = n + np.arange(2 * k).reshape(k, 2)
     one, other = np.where(at_street[ends], apart, ends).T
-    links = coo_array((np.ones(k, np.int8), (one, other)), shape=(n + 2 * k,) * 2)
-    labels: NDArray[np.int32] = connected_components(links.tocsr(), directed=False)[1][one]
+    labels: NDArray[np.int32] = label_components(n + 2 * k, one, other)[one]
     return labels
 
 

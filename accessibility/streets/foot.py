@@ -296,12 +296,10 @@ def long_tunnels(
     """
     found: NDArray[np.bool_] = tunnel.copy()
     if tunnel.any():
-        from scipy.sparse import coo_array  # noqa: PLC0415 -- most streets have no such tunnel
-        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+        from accessibility.streets.search.parts import label_components  # noqa: PLC0415 -- few streets have such a tunnel
 
         u, v = edges[tunnel].T
-        n = int(edges.max()) + 1
-        piece = connected_components(coo_array((np.ones(len(u)), (u, v)), shape=(n, n)), directed=False)[1][u]
+        piece = label_components(int(edges.max()) + 1, u, v)[u]
         # Both carriageways of one tunnel are apart, so what meets is walked one after the other.
         found[tunnel] = np.bincount(piece, weights=length_m[tunnel])[piece] > SHORT_TUNNEL_M
     return found

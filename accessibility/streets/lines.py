@@ -12,14 +12,13 @@ import pandas as pd
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import spans
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
+from accessibility.streets.search.parts import label_components
 from accessibility.streets.spelling import Said, flags_of, judge_rows, reasons
 
 if TYPE_CHECKING:
@@ -423,8 +422,7 @@ def _places(xy: NDArray[np.float64], is_end: NDArray[np.bool_]) -> NDArray[np.in
     vertex = vertex.ravel()
     ends = np.unique(vertex[is_end])
     near = ends[KDTree(rounded[ends]).query_pairs(SAME_PLACE_M, output_type="ndarray")]
-    links = coo_array((np.ones(len(near), np.int8), (near[:, 0], near[:, 1])), shape=(len(rounded), len(rounded)))
-    found: NDArray[np.int32] = connected_components(links, directed=False)[1][vertex]
+    found: NDArray[np.int32] = label_components(len(rounded), *near.T)[vertex]
     return found
 
 

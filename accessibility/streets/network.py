@@ -18,6 +18,7 @@ from accessibility.streets.foot import FERRY, FootAccess
 from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
 from accessibility.streets.search.elimination import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import Packed
+from accessibility.streets.search.parts import label_components
 from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:
@@ -295,15 +296,7 @@ class Network(Frozen):
     @cached_property
     def components(self) -> NDArray[np.int32]:
         """``(n,)`` component of each node, one-way edges taken both ways."""
-        from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-        from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
-        n = len(self.node_xy)
-        links = coo_array((np.ones(len(self.edges), np.int8), (self.edges[:, 0], self.edges[:, 1])), shape=(n, n))
-        labels: NDArray[np.int32] = (
-            connected_components(links.tocsr(), directed=False)[1] if n else np.empty(0, np.int32)
-        )
-        return labels
+        return label_components(len(self.node_xy), *self.edges.T)
 
     @cached_property
     def component_sizes(self) -> NDArray[np.int64]:

@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
@@ -22,6 +20,7 @@ from accessibility.siting.budgets import SharedPlan, order_openings, share_budge
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.pairs import Pairs, transposed
 from accessibility.siting.problem import NO_DISTRICT
+from accessibility.streets.search.parts import label_components
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.tiles.alike import AlikePeople
 
@@ -212,8 +211,7 @@ def _deal_parts(tiles: Sequence[Tile], sites: int) -> tuple[NDArray[np.int64], i
         inner[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < len(site))] - 1] = False
         links.append(np.unique(np.column_stack([site[:-1][inner], site[1:][inner]]), axis=0))
     first, second = np.concatenate(links).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(sites, sites))
-    component = connected_components(graph.tocsr(), directed=False)[1]
+    component = label_components(sites, first, second)
     size = np.bincount(component, weights=count)
     part = (np.cumsum(size) - size) // PART_PAIRS
     return part.astype(np.int64)[component], int(count.sum())

@@ -13,6 +13,7 @@ from accessibility.geo.projection import transform
 from accessibility.measures.surface import Footprint
 from accessibility.streets.search.elimination import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import hilbert_rank
+from accessibility.streets.search.parts import label_components
 from accessibility.streets.search.wiring import wire
 from accessibility.streets.snapping import NOWHERE, Choices, EdgeIndex, Positions, SnapLimits
 
@@ -462,9 +463,6 @@ def continue_ways(network: Network) -> NDArray[np.int32]:
     >>> continue_ways(cross).tolist()
     [0, 0, 1]
     """
-    from scipy.sparse import coo_array  # noqa: PLC0415 -- `import accessibility` stays light
-    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
-
     m = len(network.edges)
     one, other = _pairs(network.edges)
     heading = _headings(network)
@@ -478,9 +476,7 @@ def continue_ways(network: Network) -> NDArray[np.int32]:
     order = np.lexsort((-other, ahead))  # the straightest last, of equal ones the first
     best[one[order]] = other[order]
     mutual = np.flatnonzero((best >= 0) & (best[best] == np.arange(2 * m)))
-    links = coo_array((np.ones(len(mutual), np.int8), (mutual // 2, best[mutual] // 2)), shape=(m, m))
-    found: NDArray[np.int32] = connected_components(links.tocsr(), directed=False)[1] if m else np.empty(0, np.int32)
-    return found
+    return label_components(m, mutual // 2, best[mutual] // 2)
 
 
 def _pairs(edges: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,11 +13,14 @@ from conftest import STEP_DEG
 from hypothesis import given
 from hypothesis import strategies as st
 from osmfiles import node, relation, way, write_osm
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 import accessibility as acc
 from accessibility import measure_coverage
 from accessibility.quality import measure_quality
 from accessibility.streets.compounds import enclose_lanes, sealed_edges
+from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,3 +146,11 @@ def test_a_study_says_what_it_made_private_and_who_lives_behind_a_missing_gate(t
     assert (gate["people"], gate["count"]) == (80, 1)
     assert gate["points_of_coverage"] == pytest.approx(100 * 80 / 107)
     assert table.loc["street-missing", "people"] == 7
+
+
+@pytest.mark.parametrize("links", [0, 5, 60, 400])
+def test_components_are_numbered_as_scipy_numbers_them(links: int) -> None:
+    rng = np.random.default_rng(links)
+    one, other = rng.integers(0, 120, (2, links))
+    graph = coo_array((np.ones(links), (one, other)), shape=(120, 120))
+    assert label_components(120, one, other).tolist() == connected_components(graph, directed=False)[1].tolist()

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import shapely
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components, shortest_path
-from scipy.spatial import cKDTree
 
 from accessibility.geo.projection import WGS84, transform
 from accessibility.sources.osm.topology import ACROSS, E7, Ways, centred, degrees
 from accessibility.streets.network import STEPS
+from accessibility.streets.search.parts import label_components
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -111,12 +109,16 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
     direct = np.full((len(places), len(places)), np.inf)
     # Two places in one are a step of next to nothing: 0 is no step for scipy.
     direct[one, other] = direct[other, one] = np.maximum(np.hypot(*(places[one] - places[other]).T), 1e-6)
+    from scipy.sparse.csgraph import shortest_path  # noqa: PLC0415 -- where there is a square
+
     walked, before = shortest_path(direct, method="D", directed=False, return_predecessors=True)
     return _sparse(direct, walked, before, len(entrances))
 
 
 def _near(places: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return pairs of places, each with those nearest to it: all pairs in all but the largest squares."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 -- where there is a square
+
     near = min(len(places), _NEAR)
     other = cKDTree(places).query(places, k=np.arange(1, near + 1))[1].ravel()
     one = np.repeat(np.arange(len(places)), near)
@@ -204,7 +206,7 @@ class _Squares:
         return np.array(shapes, dtype=object), rings
 
     def groups(self) -> list[NDArray[np.intp]]:
-        """Return the squares that overlap and are alike, by rows; one off the ground stands alone."""
+        """Return the squares that meet or overlap and are alike, by rows; one off the ground stands alone."""
         ways, first = self.ways, np.array([rows[0] for rows in self.rings], np.intp)
         alike = ways.private[first] * 2 + (np.array(ways.kinds)[ways.kind[first]] == STEPS)
         one, other = shapely.STRtree(self.shapes).query(self.shapes, predicate="intersects")
@@ -213,10 +215,7 @@ class _Squares:
             & (alike[one] == alike[other])
             & ~(ways.off_ground[first[one]] | ways.off_ground[first[other]])
         )
-        one, other = one[joins], other[joins]
-        joined = shapely.area(shapely.intersection(self.shapes[one], self.shapes[other])) > 0
-        links = coo_array((joined, (one, other)), shape=(len(first), len(first)))
-        label = connected_components(links, directed=False)[1]
+        label = label_components(len(first), one[joins], other[joins])
         order = np.argsort(label, kind="stable")
         return np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if len(order) else []
 

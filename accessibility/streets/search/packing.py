@@ -196,11 +196,14 @@ class ArcOrder:
     words
         ``(a,)`` uint64 ``slot << 32 | place``: which of the costs of all edges, walked along and then against, is that
         of the arc, and where it leads.
+    ends
+        ``(m, 2)`` uint32 place of each end of an edge.
     """
 
     rank: NDArray[np.uint32]
     start: NDArray[np.uint32]
     words: NDArray[np.uint64]
+    ends: NDArray[np.uint32]
 
     def priced(self, impedance: Impedance) -> Hierarchy:
         """Return the streets at these costs, every junction in the core; an arc that nobody may walk leads nowhere."""
@@ -224,12 +227,13 @@ class ArcOrder:
 def order_arcs(network: Layout, rank: NDArray[np.uint32], *, open_compounds: bool = False) -> ArcOrder:
     """Return the arcs of the streets in order, once for every impedance; the parameters are those of `build_graph`."""
     m, streets = len(network.edges), np.flatnonzero(~network.private | open_compounds)
-    first, second = (rank[network.edges[streets, end]] for end in (0, 1))
+    ends = rank[network.edges]
+    first, second = ends[streets].T
     # Walking along an edge arrives at its second node: the search leaves from there.
     slot = np.concatenate([streets, m + streets]).astype(np.uint64)
     words = (slot << _32) | np.concatenate([first, second])
     start, words = by_node(np.concatenate([second, first]), words, len(rank))
-    return ArcOrder(rank=rank, start=start, words=words)
+    return ArcOrder(rank=rank, start=start, words=words, ends=ends)
 
 
 def build_graph(
@@ -265,8 +269,10 @@ def build_graph(
     within_rank = np.empty(len(inside), np.uint32)
     within_rank[np.argsort(rank[inside])] = np.arange(len(inside), dtype=np.uint32)
     compounds = eliminate(within, within_rank, impedance.of(private))
-    ends = hierarchy.place[network.edges]
-    ends[private] = len(rank) + compounds.place[within]
+    ends = hierarchy.place[network.edges] if order is None else order.ends
+    if len(within):
+        ends = ends.copy()
+        ends[private] = len(rank) + compounds.place[within]
     return Graph(
         edges=network.edges,
         private=private,

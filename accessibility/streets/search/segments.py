@@ -50,15 +50,15 @@ class SegmentGrid:
     """
 
     xy: NDArray[np.float64]
-    segment: NDArray[np.int64]
-    line: NDArray[np.int64]
+    segment: NDArray[np.int32]
+    line: NDArray[np.int32]
     first: NDArray[np.int64]
     later: NDArray[np.bool_]
     corner: NDArray[np.float64]
     cell_m: float
     shape: tuple[int, int]
-    begin: NDArray[np.int64]
-    which: NDArray[np.int64]
+    begin: NDArray[np.int32]
+    which: NDArray[np.int32]
     empty: NDArray[np.int32]
     blocks: NDArray[np.int64]
 
@@ -68,17 +68,17 @@ class SegmentGrid:
     ) -> SegmentGrid:
         """Return the grid of some of the lines whose vertices are `xy` from `start`; there is at least one."""
         many = start[rows + 1] - start[rows] - 1
-        line = np.repeat(rows, many)
-        segment = spans(start[rows], many)
+        line = np.repeat(rows.astype(np.int32), many)
+        segment = spans(start[rows], many).astype(np.int32)
         corner, top = extent(xy[spans(start[rows], many + 1)])
         size = top - corner
         cell_m = max(float(np.sqrt(size.prod() / (_PER_SEGMENT * len(segment)))), float(size.max()) / _MOST_SIDE, 1.0)
         columns, rows_ = (int(side // cell_m) + 1 for side in size)
-        begin = np.zeros(columns * rows_ + 1, np.int64)
+        begin = np.zeros(columns * rows_ + 1, np.int32)
         grid = (corner[0], corner[1], cell_m, columns, rows_)
-        _deal(xy, segment, grid, begin, np.empty(0, np.int64))
-        np.cumsum(begin, out=begin)
-        which = np.empty(begin[-1], np.int64)
+        _deal(xy, segment, grid, begin, np.empty(0, np.int32))
+        np.cumsum(begin, dtype=begin.dtype, out=begin)
+        which = np.empty(begin[-1], np.int32)
         _deal(xy, segment, grid, begin, which)  # from behind, so that each cell then begins where it should
         empty = np.where(np.diff(begin) > 0, 0, columns + rows_).astype(np.int32)
         row, column = np.divmod(np.flatnonzero(empty == 0), columns)
