@@ -42,6 +42,7 @@ _SIDES = np.array([(0, 1, 0), (1, 1, 1), (0, 1, 0)], dtype=np.bool_)  # cells th
 _CORNERS = np.ones((3, 3), dtype=np.bool_)
 _AROUND = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
 SETTING_WORDS = {"城区": "urban", "城市": "urban", "镇区": "town", "镇": "town", "乡村": "rural", "农村": "rural"}
+_LEVELS = {"urban": (3, 30), "town": (2, 23, 22, 21)}  # of the Degree of Urbanisation; any other is rural
 _NBS = {"urban": ("111", "112"), "town": ("121", "122", "123"), "rural": ("210", "220")}
 
 
@@ -205,17 +206,65 @@ def aggregate_to_km(
     """
     if not len(xy):
         return np.zeros((0, 0)), np.empty((0, 2), dtype=np.intp)
-    cell = np.floor(xy[:, ::-1] / CELL_M).astype(np.intp)
-    cell -= cell.min(axis=0)
-    rows, columns = (int(size) for size in cell.max(axis=0) + 1)
-    if rows * columns > _MAX_CELLS:
-        msg = (
-            f"people lie {columns:,} km by {rows:,} km apart; expected a study of at most {_MAX_CELLS:,} cells of 1 km"
-        )
-        raise InputError(msg)
-    place = cell[:, 0] * columns + cell[:, 1]
-    grid = np.bincount(place, weights=population, minlength=rows * columns).astype(np.float64)
-    return grid.reshape(rows, columns), cell
+    cell = km_cells(xy)
+    grid = PeopleGrid.between(cell.min(axis=0), cell.max(axis=0))
+    grid.add(cell, population)
+    return grid.people, cell - grid.low
+
+
+def km_cells(flat: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return ``(n, 2)`` row and column of the 1 km cell of each of ``(n, 2)`` places on the grid's projection."""
+    return np.floor(flat[:, ::-1] / CELL_M).astype(np.intp)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PeopleGrid:
+    """People of each cell of 1 km, added up as they are met.
+
+    Parameters
+    ----------
+    low
+        Row and column of the first cell, as `km_cells` counts them.
+    people
+        ``(rows, columns)`` people; row 0 is the southernmost.
+    """
+
+    low: NDArray[np.intp]
+    people: NDArray[np.float64]
+
+    @classmethod
+    def between(cls, low: NDArray[np.intp], high: NDArray[np.intp]) -> PeopleGrid:
+        """Return the empty grid from one cell to another.
+
+        Raises
+        ------
+        InputError
+            One too large for memory.
+        """
+        rows, columns = (int(size) for size in high - low + 1)
+        if rows * columns > _MAX_CELLS:
+            size = f"{columns:,} km by {rows:,} km apart"
+            msg = f"people lie {size}; expected a study of at most {_MAX_CELLS:,} cells of 1 km"
+            raise InputError(msg)
+        return cls(low=low, people=np.zeros((rows, columns)))
+
+    def add(self, cell: NDArray[np.intp], population: NDArray[np.float64]) -> None:
+        """Add ``(n,)`` people to the ``(n, 2)`` cells they live in; one after the other, whatever the parts."""
+        np.add.at(self.people.reshape(-1), self.place(cell), population)
+
+    def place(self, cell: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the place of cells along the rows of the grid."""
+        there = cell - self.low
+        place: NDArray[np.intp] = there[:, 0] * self.people.shape[1] + there[:, 1]
+        return place
+
+    def settled(self, level: int = 1) -> tuple[NDArray[np.int8], bool]:
+        """Return which of `SETTINGS` each cell is, along the rows, and whether a town reaches the edge of the grid."""
+        codes = classify_degurba(self.people, level=level)
+        found = np.full(codes.shape, SETTINGS.index("rural"), np.int8)
+        for name, known in _LEVELS.items():
+            found[np.isin(codes, known)] = SETTINGS.index(name)
+        return found.ravel(), _at_edge(found != SETTINGS.index("rural"))
 
 
 def classify_settings(
@@ -281,9 +330,11 @@ def _on_grid(
     grid, cell = aggregate_to_km(flat[placed], people[placed])
     names = _named(classify_degurba(grid, level=level))
     setting[placed] = names[cell[:, 0], cell[:, 1]]
-    rim = np.ones(grid.shape, dtype=np.bool_)
-    rim[1:-1, 1:-1] = False
-    return setting, {s: int((names == s).sum()) for s in SETTINGS}, bool((rim & (names != "rural")).any())
+    return setting, {s: int((names == s).sum()) for s in SETTINGS}, _at_edge(names != "rural")
+
+
+def _at_edge(towns: NDArray[np.bool_]) -> bool:
+    return any(bool(side.any()) for side in (towns[0], towns[-1], towns[:, 0], towns[:, -1]))
 
 
 def settings_from_codes(codes: Iterable[object], names: Sequence[object] | None = None) -> NDArray[np.str_]:
@@ -448,6 +499,4 @@ def _without_holes(labels: NDArray[np.intp]) -> NDArray[np.bool_]:
 
 
 def _named(codes: NDArray[np.int16]) -> NDArray[np.str_]:
-    urban = np.isin(codes, (3, 30))
-    town = np.isin(codes, (2, 23, 22, 21))
-    return np.select([urban, town], ["urban", "town"], default="rural").astype("<U5")
+    return np.select([np.isin(codes, known) for known in _LEVELS.values()], [*_LEVELS], default="rural").astype("<U5")

@@ -1,7 +1,8 @@
 """A study cut once: streets, people and sites as files that are read by place and by row, whatever the tiles.
 
 People lie along a Hilbert curve, so that a tile is a run of rows; streets lie along it too, in groups of rows that are
-found by their boxes. Nothing in a cut hangs on how large the tiles will be.
+found by their boxes. Nothing in a cut hangs on how large the tiles will be. The streets of an extract and the people
+of a raster pass through the disk, and are never held at once.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from accessibility.streets.network import PER_EDGE
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.snapping import SnapLimits, snap_in_parts
 from accessibility.study.loading.gathering import gather_inputs
+from accessibility.study.loading.settling import WindowedDemand
 from accessibility.study.loading.streets import can_place
 from accessibility.study.study import read_study
 
@@ -108,7 +110,8 @@ class Cut:
 def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callable[[str], None]) -> Cut:
     """Return the cut of a study, from the cache where the same inputs were cut before.
 
-    A cut of which a file is missing or not what it was is made again. The streets of an extract are never held at once.
+    A cut of which a file is missing or not what it was is made again. The streets of an extract and the people
+    of a raster are never held at once.
 
     Parameters
     ----------
@@ -187,9 +190,9 @@ class _Studied:
     source: str
     settings: StudyFile
     streets: PlacedStreets
-    demand: Demand
+    demand: Demand | WindowedDemand
     sites: Sites
-    district: pd.Series[Any]
+    district: pd.Series[Any] | None
     site_district: pd.Series[Any]
     district_names: list[str]
     findings: tuple[Finding, ...]
@@ -204,10 +207,18 @@ class _Studied:
     def read(cls, load: Loading, path: Path, step: Callable[[str], None]) -> _Studied:
         """Return what is cut of a study whose streets are read by place."""
         told = gather_inputs(load, path.name, step)
-        kept = ("demand", "sites", "district", "site_district", "findings")
-        area = told["districts"]
-        names = list(told["district"].dropna().unique() if area is None else area.index)
-        fixed: dict[str, Any] = {"source": path.name, "settings": load.settings, "streets": told["network"]}
+        kept = ("demand", "sites", "site_district", "findings")
+        area, demand, district = told["districts"], told["demand"], told.get("district")
+        if isinstance(demand, WindowedDemand):
+            names = list(demand.district_names)
+        else:
+            names = list(told["district"].dropna().unique() if area is None else area.index)
+        fixed: dict[str, Any] = {
+            "source": path.name,
+            "settings": load.settings,
+            "streets": told["network"],
+            "district": district,
+        }
         return cls(**fixed, district_names=names, **{name: told[name] for name in kept})
 
 
@@ -217,26 +228,41 @@ def _write_cut(study: _Studied, folder: Path) -> None:
     counts = sites.open & at.snapped
     lead_somewhere(streets, at.edge[counts], at.fraction[counts], open_compounds=walker.open_compounds)
     _write_groups(_street_rows(streets), folder / "streets.parquet", _about_lines(streets.crs))
-    _write_people(study, folder / "people.parquet")
+    _write_groups(_people_rows(study, folder), folder / "people.parquet")
     _write_sites(study, at, folder / "sites.parquet")
-    plain = ("code", "source", "message", "count", "people")
+    plain = ("code", "source", "message", "count")
     told = {
         "people": len(study.demand),
-        **{f"longest_{unit}": _longest(limit) for unit, limit in _own_limits(study.demand).items()},
-        "limited_people": float(study.demand.population[study.demand.own_limits].sum()),
+        **_told_limits(study.demand),
         "has_capacity": sites.has_capacity,
         "kinds": streets.kinds,
         "groups": tuple(study.demand.groups),
         "settings": study.demand.settings,
         "districts": [str(name) for name in study.district_names],
         "crs": streets.crs.to_wkt(),
-        "findings": [{name: getattr(finding, name) for name in plain} for finding in study.findings],
+        "findings": [
+            {name: getattr(finding, name) for name in plain} | {"people": _rounded(finding.people)}
+            for finding in study.findings
+        ],
         "files": {
             f"{name}.parquet": sha256_file(folder / f"{name}.parquet") for name in ("streets", "people", "sites")
         },
     }
     with write_aside(folder / _LIST) as aside:
         aside.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+
+
+def _rounded(people: float | None) -> float | None:
+    """Return people of a finding without what the order leaves that they were added up in."""
+    return None if people is None else round(people, 3)
+
+
+def _told_limits(demand: Demand | WindowedDemand) -> dict[str, float]:
+    """Return what is said of limits that people have of their own, which no raster knows."""
+    if isinstance(demand, WindowedDemand):
+        return {"longest_s": 0.0, "longest_m": 0.0, "limited_people": 0.0}
+    longest = {f"longest_{unit}": _longest(limit) for unit, limit in _own_limits(demand).items()}
+    return {**longest, "limited_people": float(demand.population[demand.own_limits].sum())}
 
 
 def _own_limits(demand: Demand) -> dict[str, NDArray[np.float64] | None]:
@@ -283,8 +309,13 @@ def _about_lines(crs: CRS) -> dict[str, str]:
     return {"geo": json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": about}})}
 
 
-def _write_people(study: _Studied, path: Path) -> None:
+def _people_rows(study: _Studied, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the columns of some people after the other, along the curve."""
     demand = study.demand
+    if isinstance(demand, WindowedDemand):
+        for block in demand.along_curve(folder / "scratch"):
+            yield {f"{GROUP_OF_PEOPLE}{name}" if name in demand.groups else name: block[name] for name in block}
+        return
     placed = np.flatnonzero(finite_rows(demand.xy))
     order = np.append(placed[np.argsort(hilbert_rank(demand.xy[placed]))], np.setdiff1d(np.arange(len(demand)), placed))
     columns: dict[str, Any] = {
@@ -294,11 +325,11 @@ def _write_people(study: _Studied, path: Path) -> None:
         "y": demand.xy[:, 1],
         "population": demand.population,
         "setting": as_text(demand.setting),
-        "district": as_text(values_by_id(study.district, demand.ids)),
+        "district": as_text(values_by_id(study.district, demand.ids)),  # type: ignore[arg-type]  # told of such people
         **{f"{GROUP_OF_PEOPLE}{name}": people for name, people in demand.groups.items()},
         **{f"limit_{unit}": limit for unit, limit in _own_limits(demand).items() if limit is not None},
     }
-    _write_rows(columns, order, path)
+    yield from _in_groups(columns, order)
 
 
 def _write_sites(study: _Studied, at: Positions, path: Path) -> None:
@@ -317,13 +348,13 @@ def _write_sites(study: _Studied, at: Positions, path: Path) -> None:
         "district": as_text(values_by_id(study.site_district, sites.ids)),
         **{name: getattr(at, name) for name in ("edge", "fraction", "leg_m")},
     }
-    _write_rows(columns, np.arange(len(sites)), path)
+    _write_groups(_in_groups(columns, np.arange(len(sites))), path)
 
 
-def _write_rows(columns: Mapping[str, Any], order: NDArray[Any], path: Path) -> None:
-    """Write columns in another order, a group of rows after the other: no second copy of them all is made."""
-    groups = [order[at : at + _GROUP] for at in range(0, max(len(order), 1), _GROUP)]
-    _write_groups(({name: column[rows] for name, column in columns.items()} for rows in groups), path)
+def _in_groups(columns: Mapping[str, Any], order: NDArray[Any]) -> Iterator[dict[str, Any]]:
+    """Yield columns in another order, a group of rows after the other: no second copy of them all is made."""
+    for at in range(0, max(len(order), 1), _GROUP):
+        yield {name: column[order[at : at + _GROUP]] for name, column in columns.items()}
 
 
 def _write_groups(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from accessibility.sources.raster.reading import Bounds, Unit
+    from accessibility.sources.raster.crowding import Unit
+    from accessibility.sources.raster.reading import Bounds, CellSurvey
 
 MAX_PARTS = 100_000_000
 _FAR = 2**31  # no raster has so many rows or columns
@@ -69,17 +70,40 @@ def cells_at(cells: Cells, lonlat: NDArray[np.float64]) -> NDArray[np.intp]:
     return found
 
 
-def gather_beyond(wide: Cells, near: Cells) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where people of `wide` live that are not in `near`, ``(k, 2)`` degrees, and how many live there.
+@dataclass(kw_only=True, eq=False)
+class Beyond:
+    """People of cells of whom nothing is asked but how many live about where, added up as they are met.
 
     They stand at the middles of quarters of the settlement grid's cells: enough to classify it, or one half a cell off.
+
+    Parameters
+    ----------
+    quarters, people
+        ``(k, 2)`` places of the quarters that hold somebody, in order, and their ``(k,)`` people.
     """
-    beyond = wide.of(~np.isin(_keys(wide), _keys(near)))
-    quarter = np.floor(to_grid(beyond.xy, beyond.crs) / (CELL_M / 2))
-    known = np.isfinite(quarter).all(axis=1)
-    places, of = np.unique(quarter[known], axis=0, return_inverse=True)
-    people = np.bincount(of.ravel(), weights=beyond.population[known], minlength=len(places)).astype(np.float64)
-    return transform((places + 0.5) * (CELL_M / 2), GRID, WGS84), people
+
+    quarters: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 2)))
+    people: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    def meet(self, cells: Cells) -> None:
+        """Add the people of some cells."""
+        quarter = np.floor(to_grid(cells.xy, cells.crs) / (CELL_M / 2))
+        known = np.isfinite(quarter).all(axis=1)
+        people = np.append(self.people, cells.population[known])
+        self.quarters, of = np.unique(np.vstack([self.quarters, quarter[known]]), axis=0, return_inverse=True)
+        self.people = np.bincount(of.ravel(), weights=people, minlength=len(self.quarters)).astype(np.float64)
+
+    @property
+    def lonlat(self) -> NDArray[np.float64]:
+        """``(k, 2)`` degrees of the quarters."""
+        return transform((self.quarters + 0.5) * (CELL_M / 2), GRID, WGS84)
+
+
+def gather_beyond(wide: Cells, near: Cells) -> Beyond:
+    """Return where people of `wide` live that are not in `near`, and how many live there."""
+    found = Beyond()
+    found.meet(wide.of(~np.isin(_keys(wide), _keys(near))))
+    return found
 
 
 def misjudged_share(cell_m: float) -> float:
@@ -141,12 +165,16 @@ def split_cells(cells: Cells, size_m: float, source: str) -> tuple[Cells, list[F
         cell_m=cells.cell_m / k,
         parts=cells.parts * k,
     )
+    return parts, [told_split(parts, len(cells), cells.total_people, source)]
+
+
+def told_split(parts: Cells, count: int, people: float, source: str) -> Finding:
+    """Return the finding on so many cells with so many people, of which some parts are given."""
     message = (
-        f"{len(cells):,} cells of {cells.cell_m:,.0f} m split into {k} by {k} of {parts.cell_m:,.0f} m, people shared "
-        "equally: where in the cell they live is not known"
+        f"{count:,} cells of {parts.cell_m * parts.parts:,.0f} m split into {parts.parts} by {parts.parts} of "
+        f"{parts.cell_m:,.0f} m, people shared equally: where in the cell they live is not known"
     )
-    people = cells.total_people
-    return parts, [Finding(code="split-cells", source=source, message=message, count=len(cells), people=people)]
+    return Finding(code="split-cells", source=source, message=message, count=count, people=people)
 
 
 def read_groups(
@@ -174,22 +202,42 @@ def read_groups(
     for group, path in files.items():
         read[group], found = read_population_raster(path, bounds_lonlat=bounds_lonlat, unit=unit)
         findings += [finding for finding in found if finding.code != "coarse-cells"]
-        _refuse_other_grid(cells, read[group], path.name, source)
+        refuse_other_grid(cells, read[group], path.name, source)
+    whole, groups, more = join_groups(cells, read)
+    return whole, groups, findings + told_above({group: files[group].name for group in files}, more)
+
+
+def join_groups(
+    cells: Cells, read: Mapping[str, Cells]
+) -> tuple[Cells, dict[str, NDArray[np.float64]], dict[str, int]]:
+    """Return the cells that hold people or a group, each group there, and how many cells hold more of it than people.
+
+    Parameters
+    ----------
+    cells, read
+        All people, and each group, on the same grid.
+    """
     keys = np.unique(np.concatenate([_keys(part) for part in (cells, *read.values())]))
     people = _laid_out(cells, keys)
     groups = {group: _laid_out(part, keys) for group, part in read.items()}
-    for group, inside in groups.items():
-        more = inside > people * (1 + 1e-6)  # grids of single precision
-        if more.any():
-            message = f"{int(more.sum())} cells have more people in group {group!r} than people in all"
-            name = files[group].name
-            findings.append(Finding(code="group-above-population", source=name, message=message, count=int(more.sum())))
+    above = {group: int((inside > people * (1 + 1e-6)).sum()) for group, inside in groups.items()}  # grids of float32
     row, column = np.divmod(keys, _FAR)
     whole = replace(cells, row=row.astype(np.int32), column=column.astype(np.int32), population=people)
-    return whole, groups, findings
+    return whole, groups, above
 
 
-def _refuse_other_grid(cells: Cells, group: Cells, name: str, source: str) -> None:
+def told_above(files: Mapping[str, str], above: Mapping[str, int]) -> list[Finding]:
+    """Return a finding for each group that is more than all people in so many cells, by the name of its file."""
+    found = []
+    for group, count in above.items():
+        if count:
+            message = f"{count} cells have more people in group {group!r} than people in all"
+            found.append(Finding(code="group-above-population", source=files[group], message=message, count=count))
+    return found
+
+
+def refuse_other_grid(cells: Cells | CellSurvey, group: Cells | CellSurvey, name: str, source: str) -> None:
+    """Raise `InputError` where the cells of a group are others than those of all people."""
     step = abs(cells.geotransform[0])
     if group.crs != cells.crs:
         found, expected = group.crs.name, cells.crs.name

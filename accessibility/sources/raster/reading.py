@@ -8,14 +8,23 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pyproj import CRS, Geod
+from pyproj import CRS
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, earth_crs, transform
 from accessibility.sources.checks import Finding
+from accessibility.sources.raster.crowding import (
+    CROWDED_KM2,
+    IMPOSSIBLE_KM2,
+    PER_KM2,
+    Crowd,
+    areas_km2,
+    centres,
+    weigh_cells,
+)
 from accessibility.sources.tables.reading import checked_path, readable
 from accessibility.sources.vectors import WITHOUT_NETWORK
 
@@ -28,15 +37,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rasterio.windows import Window
 
+    from accessibility.sources.raster.crowding import Unit
+
 
 Bounds = tuple[float, float, float, float]
-Unit = Literal["persons", "per_km2", "per_hectare"]
 
-PER_KM2 = {"per_km2": 1.0, "per_hectare": 100.0}
-CROWDED_KM2 = 200_000.0  # the densest quarters on Earth stay below
-IMPOSSIBLE_KM2 = 1_000_000.0  # of cells of some size, none holds as many
-_MANY = 5_000.0  # people of one cell; a cell of a few metres may hold a tower
-_AT_ONCE = 1_000_000  # cells whose areas are worked out together, so that temporary arrays stay small
 MAX_CELLS = 1_000_000_000
 MAX_POPULATED = 50_000_000  # a gigabyte
 _SHEAR = 1e-3  # of a cell
@@ -49,17 +54,6 @@ _NOTES = 2**20
 _STRIP_CELLS = 2_000_000
 _CACHE_BYTES = 32 * 2**20
 _COARSE_M = 250.0  # above, a fifteen-minute walk is misjudged for more than one person in twenty
-
-
-@dataclass(kw_only=True)
-class Crowd:
-    """Cells too crowded to be true: how many, how many of them impossible, with how many people, the densest of all."""
-
-    cells: int = 0
-    impossible: int = 0
-    people: float = 0.0
-    most: float = 0.0
-    at: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,6 +157,165 @@ def read_population_raster(
         A file that is no raster or remote, no coordinate system, a rotated grid, several bands and none named, too
         many cells, no overlap with the box, negative or infinite values, nobody at all.
     """
+    found = _Found()
+    most = (max_cells, MAX_POPULATED)
+    for survey, *told in survey_cells(  # noqa: B007 -- which has seen all when there are no more
+        path, bounds_lonlat=bounds_lonlat, band=band, unit=unit, most=most
+    ):
+        found.add(*told)
+    row, column, population = found.arrays()
+    some = slice(len(row) // 2, len(row) // 2 + 1)
+    cells = survey.cells(row, column, population, survey.side_m(row[some], column[some]))
+    return cells, survey.told(cells.cell_m)
+
+
+@dataclass(kw_only=True, eq=False)
+class CellSurvey:
+    """What is said of all populated cells of a raster, which are met strip by strip.
+
+    Parameters
+    ----------
+    name
+        The file's.
+    geotransform, crs
+        As `Cells` have them.
+    unit
+        What its numbers are.
+    window
+        First column and row, width and height of what is read.
+    kind, ceiling
+        The type of the band, and the greatest number it can hold and the one below as people, where it has one.
+    findings
+        What was found in reading the file.
+    count, nodata
+        Populated cells so far, and those without value.
+    """
+
+    name: str
+    geotransform: tuple[float, ...]
+    crs: CRS
+    unit: Unit
+    window: tuple[int, int, int, int]
+    kind: np.dtype[Any]
+    ceiling: tuple[float, ...]
+    findings: list[Finding]
+    count: int = 0
+    nodata: int = 0
+    _piled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    _crowd: Crowd = field(default_factory=Crowd)
+    _densest: tuple[float, int, int] = (0.0, 0, 0)
+
+    @property
+    def size(self) -> int:
+        """How many cells there are to read."""
+        return self.window[2] * self.window[3]
+
+    @property
+    def zero_cells(self) -> int:
+        """How many cells hold nobody."""
+        return self.size - self.nodata - self.count
+
+    def beyond(self, row: NDArray[np.int32], column: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which cells lie beyond what is read."""
+        left, top, width, height = self.window
+        found: NDArray[np.bool_] = (column < left) | (column >= left + width) | (row < top) | (row >= top + height)
+        return found
+
+    def cells(self, row: NDArray[np.int32], column: NDArray[np.int32], people: NDArray[Any], side_m: float) -> Cells:
+        """Return some cells, whose side is given, as a value of their own."""
+        return Cells(
+            row=row,
+            column=column,
+            population=people.astype(np.float64),
+            geotransform=self.geotransform,
+            crs=self.crs,
+            cell_m=side_m,
+            zero_cells=self.zero_cells,
+            nodata_cells=self.nodata,
+        )
+
+    def meet(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any]) -> NDArray[Any]:
+        """Take the populated cells of a strip into account; return their people, as small as they came."""
+        people = value.astype(np.float64)
+        self._piled += [(people == number).sum() for number in self.ceiling] or [0, 0]
+        crowd = weigh_cells(people, (row, column, self.geotransform, self.crs), self.unit)
+        if crowd.most > self._crowd.most:
+            self._densest = (float(people[crowd.at]), int(row[crowd.at]), int(column[crowd.at]))
+        self._crowd.meet(crowd)
+        self.count += len(row)
+        return value if self.unit == "persons" else people
+
+    def side_m(self, row: NDArray[np.int32], column: NDArray[np.int32]) -> float:
+        """Return the side of a cell."""
+        area = areas_km2(self.geotransform, self.crs, row, column, exact=self.unit != "persons")
+        return math.sqrt(float(area[0])) * 1_000.0
+
+    def refuse(self) -> None:
+        """Raise `InputError` where nobody lives anywhere, or more than can."""
+        if not self.count:
+            msg = f"{self.name}: no people in {self.size:,} cells ({self.nodata:,} without value); expected people"
+            raise InputError(msg)
+        top, below = self._piled.tolist()
+        if top > _PILED * (below + 1):
+            msg = (
+                f"{self.name}: {top} cells hold {np.iinfo(self.kind).max}, the greatest number of {self.kind}; "
+                "expected people; if it means no data, declare it as nodata in the file"
+            )
+            raise InputError(msg)
+        if self._crowd.impossible:
+            people, row, column = self._densest
+            at = f"{people:g} people in row {row}, column {column}"
+            msg = (
+                f"{self.name}: {self._crowd.impossible} cells hold more than {IMPOSSIBLE_KM2:,.0f} people per km² "
+                f"({at}); expected people; if this value means no data, declare it as nodata in the file; else is the "
+                "unit right?"
+            )
+            raise InputError(msg)
+
+    def told(self, cell_m: float) -> list[Finding]:
+        """Return what is found of the file and of the cells, whose side is given."""
+        found, crowd = [*self.findings], self._crowd
+        if self.nodata:
+            message = f"{self.nodata:,} cells have no value: they hold no people here, and are not counted as empty"
+            found.append(Finding(code="nodata-cells", source=self.name, message=message, count=self.nodata))
+        if crowd.cells:
+            _, row, column = self._densest
+            most = f"most {crowd.most:,.0f} per km² in row {row}, column {column}"
+            message = (
+                f"{crowd.cells} cells hold more than {CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
+            )
+            count, people = crowd.cells, crowd.people
+            found.append(Finding(code="crowded-cell", source=self.name, message=message, count=count, people=people))
+        if cell_m > _COARSE_M:
+            message = (
+                f"cells of {cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
+            )
+            found.append(Finding(code="coarse-cells", source=self.name, message=message, count=self.count))
+        return found
+
+
+def survey_cells(
+    path: str | os.PathLike[str],
+    *,
+    bounds_lonlat: Bounds | None,
+    band: int | None = None,
+    unit: Unit = "persons",
+    most: tuple[int, int] | None = None,
+) -> Iterator[tuple[CellSurvey, NDArray[np.int32], NDArray[np.int32], NDArray[Any]]]:
+    """Yield row, column and people of the populated cells of a raster, strip by strip, and what is said so far of all.
+
+    Parameters
+    ----------
+    path, bounds_lonlat, band, unit
+        As `read_population_raster` takes them.
+    most
+        How many cells may be read at most, and how many may have people; None where nobody holds them.
+
+    Raises
+    ------
+    InputError
+        As `read_population_raster`, of all cells when they have been yielded.
+    """
     file = checked_path(path)
     if unit not in ("persons", *PER_KM2):
         msg = f"{file.name}: unknown unit {unit!r}; expected persons, {', '.join(PER_KM2)}"
@@ -171,58 +324,38 @@ def read_population_raster(
     with readable(file, findings), opened_raster(file) as raster:
         crs, number = checked_grid(raster, band, file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
-        if window.width * window.height > max_cells:
+        if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"
-            msg = f"{file.name}: {size} to read; expected at most {max_cells:,}; cut the raster to the study area"
+            msg = f"{file.name}: {size} to read; expected at most {most[0]:,}; cut the raster to the study area"
             raise InputError(msg)
-        found = _Found()
-        for strip in _strips(raster, number, window, file.name):
-            found.add(*strip)
-            if found.count > MAX_POPULATED:
-                msg = f"{file.name}: over {MAX_POPULATED:,} cells with people; expected a raster of the study"
-                raise InputError(msg)
-        grid = tuple(raster.transform)[:6]
-        if not found.count:
-            text = f"no people in {window.width * window.height:,} cells ({found.nodata:,} without value)"
-            msg = f"{file.name}: {text}; expected people"
-            raise InputError(msg)
-        row, column, population = found.arrays()
-        some = slice(len(row) // 2, len(row) // 2 + 1)
-        middle = areas_km2(grid, crs, row[some], column[some], exact=unit != "persons")
-        _refuse_ceiling(raster, number, population, file.name)
-        crowd = weigh_cells(population, (row, column, grid, crs), unit)
-    if crowd.impossible:
-        at = f"{population[crowd.at]:g} people in row {row[crowd.at]}, column {column[crowd.at]}"
-        msg = (
-            f"{file.name}: {crowd.impossible} cells hold more than {IMPOSSIBLE_KM2:,.0f} people per km² ({at}); "
-            "expected people; if this value means no data, declare it as nodata in the file; else is the unit right?"
+        survey = CellSurvey(
+            name=file.name,
+            geotransform=tuple(raster.transform)[:6],
+            crs=crs,
+            unit=unit,
+            window=(window.col_off, window.row_off, window.width, window.height),
+            findings=findings,
+            kind=np.dtype(raster.dtypes[number - 1]),
+            ceiling=_ceiling(raster, number),
         )
-        raise InputError(msg)
-    cells = Cells(
-        row=row,
-        column=column,
-        population=population,
-        geotransform=grid,
-        crs=crs,
-        cell_m=math.sqrt(float(middle[0])) * 1_000.0,
-        zero_cells=window.width * window.height - found.nodata - len(row),
-        nodata_cells=found.nodata,
-    )
-    return cells, findings + _suspicions(cells, crowd, file.name)
+        for row, column, value, nodata in _strips(raster, number, window, file.name):
+            survey.nodata += nodata
+            if len(row):
+                yield survey, row, column, survey.meet(row, column, value)
+            if most is not None and survey.count > most[1]:
+                msg = f"{file.name}: over {most[1]:,} cells with people; expected a raster of the study"
+                raise InputError(msg)
+        survey.refuse()
 
 
 @dataclass(kw_only=True, eq=False)
 class _Found:
     """The populated cells of the strips read so far, kept as small as they come."""
 
-    count: int = 0
-    nodata: int = 0
     parts: tuple[list[Any], list[Any], list[Any]] = field(default_factory=lambda: ([], [], []))
 
-    def add(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any], nodata: int) -> None:
+    def add(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any]) -> None:
         """Keep the cells of one strip."""
-        self.count += len(row)
-        self.nodata += nodata
         for kept, new in zip(self.parts, (row, column, value), strict=True):
             kept.append(new)
 
@@ -379,99 +512,10 @@ def _strips(raster: Any, band: int, window: Window, name: str) -> Iterator[tuple
         yield *where, values[r, c], int(known.size - known.sum())
 
 
-def _refuse_ceiling(raster: Any, band: int, values: NDArray[np.float64], name: str) -> None:
-    """Refuse the greatest number a band can hold where it stands there again and again: a void nobody declared."""
+def _ceiling(raster: Any, band: int) -> tuple[float, ...]:
+    """Return the greatest number a band can hold, and the one below: a void nobody declared piles up there."""
     kind = np.dtype(raster.dtypes[band - 1])
     if kind.kind not in "ui":
-        return
-    top, below = (
-        int((values == number * raster.scales[band - 1] + raster.offsets[band - 1]).sum())
-        for number in (np.iinfo(kind).max, np.iinfo(kind).max - 1)
-    )
-    if top > _PILED * (below + 1):
-        msg = (
-            f"{name}: {top} cells hold {np.iinfo(kind).max}, the greatest number of {kind}; expected people; if it "
-            "means no data, declare it as nodata in the file"
-        )
-        raise InputError(msg)
-
-
-def _suspicions(cells: Cells, crowd: Crowd, name: str) -> list[Finding]:
-    found = []
-    if cells.nodata_cells:
-        message = f"{cells.nodata_cells:,} cells have no value: they hold no people here, and are not counted as empty"
-        found.append(Finding(code="nodata-cells", source=name, message=message, count=cells.nodata_cells))
-    if crowd.cells:
-        most = f"most {crowd.most:,.0f} per km² in row {cells.row[crowd.at]}, column {cells.column[crowd.at]}"
-        message = f"{crowd.cells} cells hold more than {CROWDED_KM2:,.0f} people per km² ({most}): is the unit right?"
-        found.append(Finding(code="crowded-cell", source=name, message=message, count=crowd.cells, people=crowd.people))
-    if cells.cell_m > _COARSE_M:
-        message = (
-            f"cells of {cells.cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
-        )
-        found.append(Finding(code="coarse-cells", source=name, message=message, count=len(cells)))
-    return found
-
-
-def weigh_cells(population: NDArray[np.float64], where: tuple[Any, Any, tuple[float, ...], CRS], unit: Unit) -> Crowd:
-    """Turn densities into people, in place, and return the cells too crowded to be true; some cells at a time."""
-    row, column, grid, crs = where
-    crowd = Crowd()
-    for low in range(0, len(row), _AT_ONCE):
-        part = slice(low, low + _AT_ONCE)
-        area = areas_km2(grid, crs, row[part], column[part], exact=unit != "persons")
-        if unit != "persons":
-            population[part] *= PER_KM2[unit] * area
-        density = population[part] / area
-        crowded = density > CROWDED_KM2
-        crowd.cells += int(crowded.sum())
-        crowd.impossible += int(((density > IMPOSSIBLE_KM2) & (population[part] > _MANY)).sum())
-        crowd.people += float(population[part][crowded].sum())
-        if (most := float(density.max(initial=0.0))) > crowd.most:
-            crowd.most, crowd.at = most, low + int(density.argmax())
-    return crowd
-
-
-def centres(grid: tuple[float, ...], row: NDArray[Any], column: NDArray[Any]) -> NDArray[np.float64]:
-    """Return ``(n, 2)`` centres of cells, x first, in the raster's own coordinates."""
-    a, _, c, _, e, f = grid
-    return np.column_stack([c + (column + 0.5) * a, f + (row + 0.5) * e])
-
-
-def areas_km2(
-    grid: tuple[float, ...], crs: CRS, row: NDArray[np.int32], column: NDArray[np.int32], *, exact: bool
-) -> NDArray[np.float64]:
-    """Return the area of each cell: on the ellipsoid for degrees, and for a projection where it must be exact."""
-    a, _, _, _, e, f = grid
-    if crs.is_geographic:
-        rows, of = np.unique(row, return_inverse=True)
-        per_radian = _band(f + rows * e) - _band(f + (rows + 1) * e)
-        degrees: NDArray[np.float64] = np.abs(per_radian * np.radians(a))[of] / 1e6
-        return degrees
-    metre = crs.axis_info[0].unit_conversion_factor
-    planar: NDArray[np.float64] = np.full(len(row), abs(a * e) * metre**2 / 1e6)
-    if not exact:
-        return planar
-    corners = [(0, 0), (1, 0), (1, 1), (0, 1)]
-    ring = [transform(centres(grid, row + r - 0.5, column + c - 0.5), crs, WGS84) for c, r in corners]
-    return _shoelace_km2(np.stack(ring))
-
-
-def _shoelace_km2(ring: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the areas of ``(4, n, 2)`` small quadrangles in degrees, by the ellipsoid's radii of curvature there."""
-    geod = Geod(ellps="WGS84")
-    lon, lat = np.radians(ring[..., 0]), np.radians(ring[..., 1])
-    middle = lat.mean(axis=0)
-    w2 = 1.0 - geod.es * np.sin(middle) ** 2
-    east = (lon - lon[0]) * geod.a / np.sqrt(w2) * np.cos(middle)
-    north = (lat - lat[0]) * geod.a * (1.0 - geod.es) / w2**1.5
-    twice = (east * np.roll(north, -1, axis=0) - np.roll(east, -1, axis=0) * north).sum(axis=0)
-    area: NDArray[np.float64] = np.abs(twice) / 2e6
-    return area
-
-
-def _band(lat: Any) -> Any:
-    """Return the area in m² between the equator and a latitude, per radian of longitude (Snyder 1987, eq. 3-12)."""
-    geod = Geod(ellps="WGS84")
-    e, s = math.sqrt(geod.es), np.sin(np.radians(lat))
-    return geod.a**2 * (1 - geod.es) / 2 * (s / (1 - geod.es * s**2) + np.arctanh(e * s) / e)
+        return ()
+    most = int(np.iinfo(kind).max)
+    return tuple(number * raster.scales[band - 1] + raster.offsets[band - 1] for number in (most, most - 1))

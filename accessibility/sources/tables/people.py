@@ -356,9 +356,57 @@ def reconcile_people(
     >>> people.population.tolist(), people.ratio.tolist()
     ([2.0, 6.0], [2.0])
     """
-    official = totals.to_numpy(dtype=np.float64)
-    counted = _counted(population, row, len(official))
-    wrong = (counted > 0) & ~(official > 0)
+    counted = _counted(population, row, len(totals))
+    scale, findings = Scale.of(counted, totals, source=source)
+    people, factor = scale.scaled(population, row)
+    found = Reconciled(factor=factor, population=people, ratio=scale.ratio, empty=scale.empty)
+    none = (row < 0) & (population > 0)
+    return found, findings + in_none(int(none.sum()), float(population[none].sum()), source)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scale:
+    """What people are multiplied by for the sums of districts to be the official totals.
+
+    Parameters
+    ----------
+    counted, official
+        ``(k,)`` people of each district as they were counted and as they should be.
+    ratio, empty
+        As `Reconciled` has them.
+    """
+
+    counted: NDArray[np.float64]
+    official: NDArray[np.float64]
+    ratio: NDArray[np.float64]
+    empty: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, counted: NDArray[np.float64], totals: pd.Series[Any], *, source: str) -> tuple[Scale, list[Finding]]:
+        """Return the scale of ``(k,)`` counted people, and what was found; refuses what `reconcile_people` does."""
+        official = totals.to_numpy(dtype=np.float64)
+        _refuse_untotalled(counted, totals, source)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(counted > 0, official / counted, np.nan)
+        empty = np.flatnonzero((counted == 0) & (official > 0))
+        found = cls(counted=counted, official=official, ratio=ratio, empty=empty)
+        return found, _tell_reconciled(found, totals, float(counted.sum()), source)
+
+    def scaled(
+        self, population: NDArray[np.float64], row: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return ``(n,)`` people multiplied, and by what."""
+        inside = (population > 0) & (row >= 0)
+        # Divided first: a share of its district is at most 1 and cannot overflow, whatever the total.
+        people = population.copy()
+        people[inside] = population[inside] / self.counted[row[inside]] * self.official[row[inside]]
+        factor = np.ones(len(population))
+        factor[row >= 0] = np.nan_to_num(self.ratio, nan=1.0)[row[row >= 0]]
+        return people, factor
+
+
+def _refuse_untotalled(counted: NDArray[np.float64], totals: pd.Series[Any], source: str) -> None:
+    wrong = (counted > 0) & ~(totals.to_numpy(dtype=np.float64) > 0)
     if wrong.any():
         lost = pd.Series(counted, index=totals.index)[wrong]
         msg = (
@@ -366,17 +414,6 @@ def reconcile_people(
             f"{_listed(lost, '{:,.0f} people')}; expected a total for each"
         )
         raise InputError(msg)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(counted > 0, official / counted, np.nan)
-    inside = (population > 0) & (row >= 0)
-    # Divided first: a share of its district is at most 1 and cannot overflow, whatever the total.
-    people = population.copy()
-    people[inside] = population[inside] / counted[row[inside]] * official[row[inside]]
-    factor = np.ones(len(population))
-    factor[row >= 0] = np.nan_to_num(ratio, nan=1.0)[row[row >= 0]]
-    empty = np.flatnonzero((counted == 0) & (official > 0))
-    found = Reconciled(factor=factor, population=people, ratio=ratio, empty=empty)
-    return found, _tell_reconciled(found, totals, float(counted.sum()), source) + _in_none(population, row, source)
 
 
 def compare_totals(
@@ -389,11 +426,15 @@ def compare_totals(
     population, row, totals, source
         As `reconcile_people` takes them.
     """
+    return compare_counts(_counted(population, row, len(totals)), totals, source=source)
+
+
+def compare_counts(counted: NDArray[np.float64], totals: pd.Series[Any], *, source: str) -> list[Finding]:
+    """Return what `compare_totals` does of ``(k,)`` people that were counted in each district."""
     official = totals.to_numpy(dtype=np.float64)
     known = np.isfinite(official)
     if not known.any():
         return []
-    counted = _counted(population, row, len(official))
     sums = f"{counted[known].sum():,.0f} people counted, {official[known].sum():,.0f} by the official totals"
     found = [Finding(code="totals-compared", source=source, message=f"{sums} of {int(known.sum())} districts")]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -413,7 +454,7 @@ def _counted(population: NDArray[np.float64], row: NDArray[np.intp], districts: 
     return np.bincount(row[inside], weights=population[inside], minlength=districts).astype(np.float64)
 
 
-def _tell_reconciled(found: Reconciled, totals: pd.Series[Any], counted: float, source: str) -> list[Finding]:
+def _tell_reconciled(found: Scale, totals: pd.Series[Any], counted: float, source: str) -> list[Finding]:
     official = float(totals.sum())
     ratios = pd.Series(found.ratio, index=totals.index).dropna()
     findings = []
@@ -442,11 +483,10 @@ def _tell_reconciled(found: Reconciled, totals: pd.Series[Any], counted: float, 
     return findings
 
 
-def _in_none(population: NDArray[np.float64], row: NDArray[np.intp], source: str) -> list[Finding]:
-    none = (row < 0) & (population > 0)
-    if not none.any():
+def in_none(count: int, people: float, source: str) -> list[Finding]:
+    """Return a finding where rows with people lie in no district."""
+    if not count:
         return []
-    count, people = int(none.sum()), float(population[none].sum())
     message = (
         f"{count} rows with {people:,.0f} people are in no district: they count in addition to the official totals"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -19,18 +19,23 @@ from accessibility.sources.raster.cells import (
     refuse_coarse,
     split_cells,
 )
+from accessibility.sources.raster.crowding import centres
 from accessibility.sources.raster.reading import read_population_raster
 from accessibility.sources.spread import spread_cells
 from accessibility.study.loading.context import is_osm
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import geopandas as gpd
     from numpy.typing import NDArray
+    from pyproj import CRS
 
     from accessibility.sources.checks import Finding
     from accessibility.sources.raster.reading import Cells
     from accessibility.study.loading.context import Bounds, Loading
 
+_SQUARE = 32  # cells
 _CUT = 0.999  # of a cell: a border along its edge does not cut it
 
 
@@ -51,27 +56,111 @@ class Around:
     border: tuple[float, float]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class People:
+    """People as read, inside the area and around it.
+
+    Parameters
+    ----------
+    ids, lonlat, population
+        ``(n,)``, ``(n, 2)`` degrees and ``(n,)`` people.
+    columns
+        ``setting``, ``district``, ``label`` (what may name the district) and groups, ``(n,)`` each, where the input has
+        them.
+    groups
+        Names of the groups.
+    around
+        People of a raster around the area, for the settlement.
+    shapes
+        Their polygons (EPSG:4326) by id, where each stands at one point; None where people are no polygons.
+    """
+
+    ids: NDArray[np.object_]
+    lonlat: NDArray[np.float64]
+    population: NDArray[np.float64]
+    columns: Mapping[str, NDArray[Any]]
+    groups: tuple[str, ...] = ()
+    around: Around | None = None
+    shapes: gpd.GeoSeries | None = None
+
+
 def load_around(load: Loading, path: Path, bounds: Bounds, wide: Bounds, area: gpd.GeoDataFrame) -> Around:
     """Return the people of a raster inside `wide` and beyond `bounds`."""
     table = load.settings.inputs.population
     near, far = (
         read_population_raster(path, bounds_lonlat=box, band=table.band, unit=table.unit)[0] for box in (bounds, wide)
     )
-    lonlat, population = gather_beyond(far, near)
-    return Around(lonlat=lonlat, population=population, border=_on_the_border(far, area))
+    beyond, border = gather_beyond(far, near), Border(area, far.crs)
+    border.meet(far)
+    return Around(lonlat=beyond.lonlat, population=beyond.people, border=border.people)
 
 
-def _on_the_border(cells: Cells, area: gpd.GeoDataFrame) -> tuple[float, float]:
-    whole = area.to_crs(cells.crs).union_all()
-    border = whole.boundary
-    a, _, _, _, e, _ = cells.geotransform
-    half = np.abs([a, e]) / 2
-    shapely.prepare([whole, border])
-    near = np.flatnonzero(shapely.dwithin(border, shapely.points(cells.xy), np.hypot(*half)))
-    xy, people = cells.xy[near], cells.population[near]
-    squares = shapely.box(*(xy - _CUT * half).T, *(xy + _CUT * half).T)
-    cut, inside = shapely.intersects(border, squares), shapely.intersects_xy(whole, xy)
-    return float(people[cut & ~inside].sum()), float(people[cut & inside].sum())
+class Border:
+    """The border of an area, and the people of the cells that it cuts, added up as they are met.
+
+    Parameters
+    ----------
+    area
+        Its districts.
+    crs
+        Of the cells.
+    """
+
+    def __init__(self, area: gpd.GeoDataFrame, crs: CRS) -> None:
+        self._whole = area.to_crs(crs).union_all()
+        self._line = self._whole.boundary
+        shapely.prepare([self._whole, self._line])
+        self.people = (0.0, 0.0)
+        """Of the cells whose middle lies outside, and inside."""
+
+    def meet(self, cells: Cells) -> None:
+        """Add the people of some cells."""
+        a, _, _, _, e, _ = cells.geotransform
+        half = np.abs([a, e]) / 2
+        some = self._near(cells, half)
+        near = some[shapely.dwithin(self._line, shapely.points(cells.xy[some]), np.hypot(*half))]
+        xy, people = cells.xy[near], cells.population[near]
+        squares = shapely.box(*(xy - _CUT * half).T, *(xy + _CUT * half).T)
+        cut, inside = shapely.intersects(self._line, squares), shapely.intersects_xy(self._whole, xy)
+        left, kept = self.people
+        self.people = (left + float(people[cut & ~inside].sum()), kept + float(people[cut & inside].sum()))
+
+    def _near(self, cells: Cells, half: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the cells of all squares of cells that the border comes near; of most it stays away."""
+        square = cells.row // _SQUARE * (2**31 // _SQUARE) + cells.column.astype(np.int64) // _SQUARE
+        numbers, of = np.unique(square, return_inverse=True)
+        row, column = np.divmod(numbers, 2**31 // _SQUARE)
+        middle = centres(cells.geotransform, (row + 0.5) * _SQUARE - 0.5, (column + 0.5) * _SQUARE - 0.5)
+        reach = (_SQUARE + 1) * np.hypot(*half)
+        return np.flatnonzero(shapely.dwithin(self._line, shapely.points(middle), reach)[of])
+
+
+class LeftOut:
+    """People in and around an area who live in none of its districts, added up as they are met.
+
+    Parameters
+    ----------
+    area
+        Its districts.
+    """
+
+    def __init__(self, area: gpd.GeoDataFrame) -> None:
+        holes = [shapely.Polygon(ring) for part in shapely.get_parts(area.union_all()) for ring in part.interiors]
+        self._holes, self._bounds = shapely.union_all(holes), area.total_bounds
+        self.lost = self.total = self.held = 0.0
+        """Those who live in no district, all of them, and those who live in a hole between districts."""
+        self.sides = np.zeros(4)
+        """Those west, south, east and north of all districts."""
+
+    def meet(self, lonlat: NDArray[np.float64], population: NDArray[np.float64], outside: NDArray[np.bool_]) -> None:
+        """Add ``(n,)`` people at ``(n, 2)`` degrees, some of them outside all districts."""
+        self.total += float(population.sum())
+        self.lost += float(population[outside].sum())
+        if not self._holes.is_empty:
+            self.held += float(population[outside & shapely.contains_xy(self._holes, *lonlat.T)].sum())
+        west, south, east, north = self._bounds
+        sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
+        self.sides += [population[side].sum() for side in sides]
 
 
 def load_cells(load: Loading, path: Path, bounds: Bounds | None) -> tuple[Placed, list[Finding]]:

@@ -196,6 +196,12 @@ def input_files(load: Loading) -> dict[str, Path]:
     return given | {name: load.file(path) for name, path in saved.items() if path is not None}
 
 
+def people_source(load: Loading) -> str:
+    """Return the name of the file that people come from."""
+    path = load.settings.inputs.population.path
+    return (load.streets if path is None else path).name
+
+
 def study_bounds(area: gpd.GeoDataFrame | None, lonlat: NDArray[np.float64] | None, margin_m: float) -> Bounds | None:
     """Return the lon/lat box of the area (of the people where there is none), widened by a margin in metres."""
     if area is not None:

@@ -15,8 +15,10 @@ from accessibility.sources.checks import warn_of
 from accessibility.sources.detection import ENOUGH, Surroundings, suspect_datum
 from accessibility.study.loading.context import Loading, input_files, is_osm, study_bounds
 from accessibility.study.loading.people import load_people, place_people
+from accessibility.study.loading.settling import WindowedDemand, settle_windows
 from accessibility.study.loading.sites import districts_of, load_area, load_sites
 from accessibility.study.loading.streets import check_together, load_heights, load_network, place_streets
+from accessibility.study.loading.windows import WindowedPeople, read_windows, reads_windows
 from accessibility.study.saving import keep_findings
 
 if TYPE_CHECKING:
@@ -26,12 +28,16 @@ if TYPE_CHECKING:
     from accessibility.sources.checks import Finding
     from accessibility.sources.placed import PlacedStreets
     from accessibility.streets.network import Network
+    from accessibility.study.loading.cells import People
     from accessibility.study.loading.context import Bounds, Loading
-    from accessibility.study.loading.people import People
+    from accessibility.study.loading.people import Inhabitants
 
 
 def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> dict[str, Any]:
-    """Return the fields of a study but for its path and settings; its streets by place where `load` has a scratch.
+    """Return the fields of a study but for its path and settings.
+
+    Where `load` has a scratch its streets are returned by place, and people of a raster in blocks, see
+    `WindowedDemand`, without what a study knows of them beside.
 
     Parameters
     ----------
@@ -47,10 +53,17 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     step("Districts")
     area, of_area = load_area(load)
     step("People")
-    people, of_people = load_people(load, area)
+    people: People | WindowedPeople
+    people, of_people = read_windows(load, area) if reads_windows(load) else load_people(load, area)
     bounds = study_bounds(area, people.lonlat, load.margin_m)
     step("Settings and districts")
-    inhabitants, of_places = place_people(load, area, people)
+    demand: Demand | WindowedDemand
+    beside: dict[str, Any] = {}
+    if isinstance(people, WindowedPeople):
+        demand, of_places = settle_windows(load, people)
+    else:
+        inhabitants, of_places = place_people(load, area, people)
+        demand, beside = inhabitants.demand, _beside(inhabitants)
     step("Streets")
     network: Network | PlacedStreets
     of_heights: list[Finding] = []
@@ -59,12 +72,14 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
     else:
         network, of_network = load_network(load, bounds)
         network, of_heights = load_heights(load, network)
-    of_people += suspect_people(load, people, network, area, bounds)
+    if not isinstance(people, WindowedPeople):
+        of_people += suspect_people(load, people, network, area, bounds)
     step("Sites")
     sites, of_sites = load_sites(load, bounds, network, area)
-    demand = inhabitants.demand.to_crs(network.crs)
+    demand = demand.to_crs(network.crs)
     _refuse_walkers(demand, settings.walking.groups or (), source)
-    together = check_together(load, network, demand, area)
+    homes = demand.homes() if isinstance(demand, WindowedDemand) else [(demand.xy, demand.population)]
+    together = check_together(load, network, homes, area)
     files = input_files(load)
     findings = (*of_area, *of_people, *of_network, *of_heights, *of_sites, *of_places, *together)
     findings = keep_findings(files, findings)
@@ -73,22 +88,32 @@ def gather_inputs(load: Loading, source: str, step: Callable[[str], None]) -> di
         "network": network,
         "demand": demand,
         "sites": sites,
-        "district": inhabitants.district,
         "site_district": districts_of(sites, area, name),
-        "shifted_settings": inhabitants.shifted,
-        "shapes": inhabitants.shapes,
-        "density": inhabitants.density,
         "districts": area,
         "inputs": files,
         "extract": load.extract(files["network"]) if "network" in files and is_osm(files["network"]) else None,
         "findings": findings,
+        **beside,
     }
 
 
-def _refuse_walkers(demand: Demand, groups: Iterable[str], source: str) -> None:
+def _beside(people: Inhabitants) -> dict[str, Any]:
+    """Return what a study knows of its people beside them, where they are in memory."""
+    return {
+        "district": people.district,
+        "shifted_settings": people.shifted,
+        "shapes": people.shapes,
+        "density": people.density,
+    }
+
+
+def _refuse_walkers(demand: Demand | WindowedDemand, groups: Iterable[str], source: str) -> None:
     """Refuse walkers of groups that the people do not have, or that overlap."""
+    names = [*groups]
+    parts = [demand] if not isinstance(demand, WindowedDemand) else demand.parts() if names else ()
     try:
-        others_of(demand, groups)
+        for part in parts:
+            others_of(part, names)
     except InputError as error:
         msg = f"{source}: walking.groups: {error}"
         raise InputError(msg) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import geopandas as gpd
 import numpy as np
@@ -14,8 +14,8 @@ from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.arrays import absent, finite_rows
 from accessibility.geo.projection import WGS84
-from accessibility.settlement import REACH_M, classify_settings, read_settings, settings_from_codes
-from accessibility.sources.areas import locate, named_rows, read_polygons
+from accessibility.settlement import REACH_M
+from accessibility.sources.areas import locate, named_rows
 from accessibility.sources.checks import Finding, OutsideFinding
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.spread import over_buildings, over_parts, refuse_wide, sides_m, spread_over_buildings
@@ -26,18 +26,18 @@ from accessibility.sources.tables.people import (
     read_totals,
     reconcile_people,
 )
-from accessibility.study.loading.cells import Around, load_around, load_buildings, load_cells
-from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, study_bounds
+from accessibility.study.loading.cells import Around, LeftOut, People, load_around, load_buildings, load_cells
+from accessibility.study.loading.context import Loading, assumed_datum, is_osm, is_raster, people_source, study_bounds
+from accessibility.study.loading.settlements import are_codes, settle_people
 from accessibility.study.saving import read_grids, read_shapes
 from accessibility.study.schema import SettlementSource, tells_totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from accessibility.settlement import Density, Settlement
+    from accessibility.settlement import Density
     from accessibility.study.schema import PopulationInput
 
 _TAKEN_AS_POINTS = ("wide-area", "polygon-as-point", "far-apart-people")
@@ -46,41 +46,13 @@ _SOME = 0.01  # of the people outside: fewer on a side are no neighbours
 _SIDES = 3  # a county on the coast has neighbours on as many
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class People:
-    """People as read, inside the area and around it.
-
-    Parameters
-    ----------
-    ids, lonlat, population
-        ``(n,)``, ``(n, 2)`` degrees and ``(n,)`` people.
-    columns
-        ``setting``, ``district``, ``label`` (what may name the district) and groups, ``(n,)`` each, where the input has
-        them.
-    groups
-        Names of the groups.
-    around
-        People of a raster around the area, for the settlement.
-    shapes
-        Their polygons (EPSG:4326) by id, where each stands at one point; None where people are no polygons.
-    """
-
-    ids: NDArray[np.object_]
-    lonlat: NDArray[np.float64]
-    population: NDArray[np.float64]
-    columns: Mapping[str, NDArray[Any]]
-    groups: tuple[str, ...] = ()
-    around: Around | None = None
-    shapes: gpd.GeoSeries | None = None
-
-
 def load_people(load: Loading, area: gpd.GeoDataFrame | None) -> tuple[People, list[Finding]]:
     """Return people inside the area and, where a raster has them, as far around as the settlement needs."""
     table = load.settings.inputs.population
     if table.buildings and (table.path is None or is_osm(load.file(table.path))):
         return _people_of_buildings(load, area)
     path = load.file(table.path)  # type: ignore[arg-type]  # the schema asks for one of both
-    _refuse_idle_keys(table, path)
+    refuse_idle_keys(table, path)
     if is_raster(path):
         bounds, wide = (study_bounds(area, None, margin_m) for margin_m in (0.0, REACH_M))
         placed, findings = load_cells(load, path, bounds)
@@ -174,7 +146,7 @@ def _of_areas(load: Loading, people: People, shapes: NDArray[np.object_], source
     ]
 
 
-def _refuse_idle_keys(table: PopulationInput, path: Path) -> None:
+def refuse_idle_keys(table: PopulationInput, path: Path) -> None:
     """Refuse keys that the format gives no meaning, so that none is ignored in silence."""
     of_table = {"column", "id", "coordinates", "setting", "district", "limit", "columns", "layer", "sheet", "encoding"}
     raster = is_raster(path)
@@ -230,15 +202,12 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
     """Return the people inside the area, and what was found."""
     district, inside, findings = _districts(load, area, people)
     if not (people.population[inside] > 0).any():
-        swapped = area is not None and (locate(people.lonlat[:, ::-1], area) >= 0).any()
-        hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
-        msg = f"{_people_source(load)}: no one lives inside the area; expected people there ({hint})"
-        raise InputError(msg)
+        refuse_nobody(load, swapped=area is not None and bool((locate(people.lonlat[:, ::-1], area) >= 0).any()))
     if area is not None:
         people, district, more = _held_against_totals(load, area, people, district, inside)
         inside = np.append(inside, np.ones(len(district) - len(inside), np.bool_))
         findings += more
-    setting, settlement, more = _settings(load, people, inside)
+    setting, settlement, more = settle_people(load, people, inside)
     demand = Demand(
         ids=people.ids[inside],
         xy=people.lonlat[inside],
@@ -262,6 +231,13 @@ def place_people(load: Loading, area: gpd.GeoDataFrame | None, people: People) -
     return _as_saved(load, inhabitants), findings + more
 
 
+def refuse_nobody(load: Loading, *, swapped: bool) -> NoReturn:
+    """Raise `InputError`: no one lives inside the area, maybe for longitude and latitude are swapped."""
+    hint = "are longitude and latitude swapped?" if swapped else "do both files show one place?"
+    msg = f"{people_source(load)}: no one lives inside the area; expected people there ({hint})"
+    raise InputError(msg)
+
+
 def _as_saved(load: Loading, people: Inhabitants) -> Inhabitants:
     """Return the people with what a saved study knows of them beside its table: polygons, and grids of settings."""
     shapes, source = load.settings.inputs.population.shapes, load.settings.settlement.source
@@ -271,11 +247,6 @@ def _as_saved(load: Loading, people: Inhabitants) -> Inhabitants:
         shifted, density = read_grids(load.file(source.grids), len(people.demand))
         people = replace(people, shifted=shifted, density=density)
     return people
-
-
-def _people_source(load: Loading) -> str:
-    path = load.settings.inputs.population.path
-    return (load.streets if path is None else path).name
 
 
 def _districts(
@@ -313,12 +284,12 @@ def _held_against_totals(
 
     A district that has a total and nobody in the file gets a last row, a point inside it.
     """
-    table, column = load.settings.inputs.population, _column_of_totals(load)
+    table, column = load.settings.inputs.population, column_of_totals(load)
     if column is None:
         return people, district, []
-    totals = read_totals(area, column, _area_source(load))
+    totals = read_totals(area, column, area_source(load))
     row = pd.Index(area.index.astype(str)).get_indexer(pd.Index(district[inside].astype(str)))
-    counted, name = people.population[inside], _people_source(load)
+    counted, name = people.population[inside], people_source(load)
     if not table.reconcile and table.totals is None:
         return people, district, compare_totals(counted, row, totals, source=name)
     scaled, findings = reconcile_people(counted, row, totals, source=name)
@@ -330,7 +301,7 @@ def _held_against_totals(
     names = area.index.to_numpy(dtype=object)[scaled.empty]
     # Where a column says the setting, nobody says theirs: the stricter rule.
     strictest = load.settings.standard.standard.settings[0]
-    given = {"setting": _URBAN_CODE if _settings_are_codes(load) else strictest, "limit": ""}
+    given = {"setting": _URBAN_CODE if are_codes(load) else strictest, "limit": ""}
     new = {c: names if c == "district" else np.full(len(names), given.get(c, 0.0), dtype=object) for c in columns}
     points = shapely.point_on_surface(area.geometry.to_numpy()[scaled.empty])
     whole = replace(
@@ -343,7 +314,7 @@ def _held_against_totals(
     return whole, np.append(district, names), findings
 
 
-def _column_of_totals(load: Loading) -> str | None:
+def column_of_totals(load: Loading) -> str | None:
     """Return the column of the area with official totals, None where nobody speaks of them."""
     table, area = load.settings.inputs.population, load.settings.inputs.area
     if area is None:
@@ -357,14 +328,10 @@ def _column_of_totals(load: Loading) -> str | None:
     return "population" if asked or (known and not table.buildings) else None
 
 
-def _area_source(load: Loading) -> str:
+def area_source(load: Loading) -> str:
+    """Return the name of the file that districts come from."""
     area = load.settings.inputs.area
     return (load.streets if area is None or area.path is None else area.path).name
-
-
-def _settings_are_codes(load: Loading) -> bool:
-    source = load.settings.settlement.source
-    return isinstance(source, SettlementSource) and source.codes is not None
 
 
 def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[Finding]:
@@ -372,7 +339,7 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
         return []
     count, total = int(outside.sum()), float(people.population[outside].sum())
     message = f"{count} rows with {total:,.0f} people lie outside the area: not counted"
-    source = _people_source(load)
+    source = people_source(load)
     lonlat, population = people.lonlat[outside], people.population[outside]
     finding = OutsideFinding(
         code="people-outside",
@@ -387,99 +354,38 @@ def _outside(load: Loading, people: People, outside: NDArray[np.bool_]) -> list[
 
 
 def _left_out(load: Loading, area: gpd.GeoDataFrame, people: People) -> list[Finding]:
+    """Return what `tell_left_out` does of people in memory, and where they live."""
+    around: Around = people.around  # type: ignore[assignment]  # or nobody would call
+    lonlat = np.vstack([people.lonlat, around.lonlat])
+    outside = np.append(locate(people.lonlat, area) < 0, np.ones(len(around.lonlat), np.bool_))
+    count, left = np.append(people.population, around.population), LeftOut(area)
+    left.meet(lonlat, count, outside)
+    return [
+        finding
+        if finding.code != "people-outside"
+        else OutsideFinding(**vars(finding), lonlat=lonlat[outside], population=count[outside])
+        for finding in tell_left_out(load, left, around)
+    ]
+
+
+def tell_left_out(load: Loading, told: LeftOut, around: Around) -> list[Finding]:
     """Return how many people of a raster live outside all districts, and whether a district seems to be missing.
 
     One is missing where people live in a hole between districts, or where a raster that ends with the study, so that
     nobody lives around it on three sides, holds people whom no district has.
     """
-    around: Around = people.around  # type: ignore[assignment]  # or nobody would call
-    lonlat = np.vstack([people.lonlat, around.lonlat])
-    outside = np.append(locate(people.lonlat, area) < 0, np.ones(len(around.lonlat), np.bool_))
-    count = np.append(people.population, around.population)
-    lost, total = float(count[outside].sum()), float(count.sum())
+    lost, total, held = told.lost, told.total, told.held
     if not lost > 0:
         return []
-    holes = [shapely.Polygon(ring) for part in shapely.get_parts(area.union_all()) for ring in part.interiors]
-    held = float(count[outside & shapely.contains_xy(shapely.union_all(holes), *lonlat.T)].sum())
-    west, south, east, north = area.total_bounds
-    sides = (lonlat[:, 0] < west, lonlat[:, 1] < south, lonlat[:, 0] > east, lonlat[:, 1] > north)
-    neighbours = sum(float(count[side].sum()) > _SOME * lost for side in sides)
+    neighbours = int((told.sides > _SOME * lost).sum())
     left, kept = around.border
     text = (
         f"{lost:,.0f} of {total:,.0f} people of the raster in and around the area live in no district: not counted"
         f" (cells on the border go by their middles: {left:,.0f} people left out so, {kept:,.0f} counted)"
     )
-    source = _people_source(load)
+    source = people_source(load)
     if neighbours >= _SIDES and not held > 0:
         return [Finding(code="people-around", source=source, message=f"{text}, but for what is a town", people=lost)]
     where = f"{held:,.0f} of them in holes between districts" if held > 0 else "the raster ends with the study"
-    message = f"{text}; {where}: is a district missing from {_area_source(load)}?"
-    finding = OutsideFinding(
-        code="people-outside",
-        source=source,
-        message=message,
-        people=lost,
-        lonlat=lonlat[outside],
-        population=count[outside],
-    )
-    return [finding]
-
-
-def _settings(
-    load: Loading, people: People, inside: NDArray[np.bool_]
-) -> tuple[NDArray[np.str_], Settlement | None, list[Finding]]:
-    """Return urban, town or rural for every row, and what the classification found where density decides."""
-    source, name = load.settings.settlement.source, _people_source(load)
-    if isinstance(source, SettlementSource) and source.polygons is not None:
-        setting, findings = _settings_of_polygons(load, people, inside)
-        return setting, None, findings
-    if "setting" in people.columns:
-        return _given_settings(load, people), None, []
-    if isinstance(source, SettlementSource):
-        msg = f"{name}: settlement from a column needs a population table with that column; it has none"
-        raise InputError(msg)
-    lonlat, population, rows = people.lonlat, people.population, len(people.ids)
-    if people.around is not None:
-        lonlat = np.vstack([lonlat, people.around.lonlat])
-        population = np.append(population, people.around.population)
-    setting, settlement = classify_settings(lonlat, WGS84, population)
-    notes = [Finding(source=name, **note) for note in settlement.notes()]
-    return setting[:rows], settlement, notes
-
-
-def _given_settings(load: Loading, people: People) -> NDArray[np.str_]:
-    return _read_settings(load, people.columns["setting"], people.ids, _people_source(load))
-
-
-def _settings_of_polygons(
-    load: Loading, people: People, inside: NDArray[np.bool_]
-) -> tuple[NDArray[np.str_], list[Finding]]:
-    """Return the setting of the polygon that each row lies in; outside all that of the last rule, rural.
-
-    Polygons say it in their column ``setting``, another one that the study names, or by codes.
-    """
-    source: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # or nobody would call
-    standard = load.settings.standard.standard
-    path = load.table(source.polygons)  # type: ignore[arg-type]
-    column = source.codes or source.column or "setting"
-    shapes, findings = read_polygons(path, column=column, layer=source.layer, encoding=source.encoding)
-    setting = _read_settings(load, shapes["name"], ["a polygon"] * len(shapes), path.name)
-    at = locate(people.lonlat, shapes)
-    lost = float(people.population[(at < 0) & inside].sum())
-    if standard.names_its_own and lost > 0:
-        message = f"{lost:,.0f} people live in none of its polygons: they count as {standard.settings[-1]!r}"
-        findings = [*findings, Finding(code="outside-settings", source=path.name, message=message, people=lost)]
-    return np.append(setting, standard.settings[-1])[at], findings
-
-
-def _read_settings(load: Loading, said: Any, names: Any, source: str) -> NDArray[np.str_]:
-    """Return the settings that a column says, by their names, by numbers in bands or by codes."""
-    given: SettlementSource = load.settings.settlement.source  # type: ignore[assignment]  # `bands` of no other
-    try:
-        if _settings_are_codes(load):
-            return settings_from_codes(pd.Series(said).astype("string").str.strip().to_numpy(dtype=str), list(names))
-        bands = given.bands if isinstance(given, SettlementSource) else None
-        return read_settings(said, load.settings.standard.standard.settings, bands)
-    except InputError as error:
-        msg = f"{source}: {error}"
-        raise InputError(msg) from error
+    message = f"{text}; {where}: is a district missing from {area_source(load)}?"
+    return [Finding(code="people-outside", source=source, message=message, people=lost)]

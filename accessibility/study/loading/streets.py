@@ -30,14 +30,15 @@ from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.schema import OSM_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import geopandas as gpd
     from numpy.typing import NDArray
 
-    from accessibility.demand import Demand
     from accessibility.streets.network import Network
+
+    Homes = Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 _OUTSIDE_NETWORK_M = 2_000.0
 _SOME_JUNCTIONS = 10_000
@@ -206,9 +207,16 @@ def load_names(inputs: Mapping[str, Path], extract: osm.Extract | None = None) -
 
 
 def check_together(
-    load: Loading, network: Network | PlacedStreets, demand: Demand, area: gpd.GeoDataFrame | None
+    load: Loading, network: Network | PlacedStreets, homes: Homes, area: gpd.GeoDataFrame | None
 ) -> list[Finding]:
     """Return what the inputs say of each other: streets that miss people, districts without a street.
+
+    Parameters
+    ----------
+    load, network, area
+        The study's settings, streets and districts.
+    homes
+        Places of people in the coordinate system of the streets, and how many live there, in parts.
 
     Raises
     ------
@@ -223,12 +231,14 @@ def check_together(
     hull = shapely.convex_hull(shapely.GeometryCollection(hulls))
     reach = shapely.buffer(hull, _OUTSIDE_NETWORK_M)
     west, south, east, north = shapely.bounds(hull)
-    placed = finite_rows(demand.xy)
-    outside, (x, y) = placed.copy(), demand.xy.T
-    if shapely.contains_properly(reach, shapely.box(west, south, east, north)):  # whoever stands in it is told sooner
-        outside &= (x < west) | (x > east) | (y < south) | (y > north)
-    outside[outside] = ~shapely.contains_xy(reach, x[outside], y[outside])
-    people, total = float(demand.population[outside].sum()), float(demand.population.sum())
+    in_box = shapely.contains_properly(reach, shapely.box(west, south, east, north))  # who stands in it is told sooner
+    people = total = 0.0
+    for xy, population in homes:
+        outside, (x, y) = finite_rows(xy), xy.T
+        if in_box:
+            outside &= (x < west) | (x > east) | (y < south) | (y > north)
+        outside[outside] = ~shapely.contains_xy(reach, x[outside], y[outside])
+        people, total = people + float(population[outside].sum()), total + float(population.sum())
     text = f"{people:,.0f} of {total:,.0f} people ({people / total:.1%}) live more than 2 km outside its streets"
     if people >= _OUTSIDE_NETWORK_SHARE * total:
         msg = f"{name}: does not cover the study area: {text}; expected an extract of the area and 5 km around it"
