@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -134,6 +135,50 @@ def test_the_greatest_number_again_and_again_is_a_void_nobody_declared(tmp_path:
     values[2:] = 3
     values[5, 5] = void  # once, a cell may hold as many
     assert read_population_raster(tif(tmp_path, values, transform=coarse))[0].total_people == 35 * 3 + void
+
+
+@pytest.mark.parametrize(
+    ("told", "unit"),
+    [
+        ("people/km2", "per_km2"),
+        ("persons per sq km", "per_km2"),
+        ("people per square kilometre", "per_km2"),
+        ("1/km**2", "per_km2"),
+        ("km-2", "per_km2"),
+        ("inhabitants per hectare", "per_hectare"),
+        ("hab/ha", "per_hectare"),
+        ("人/平方公里", "per_km2"),
+        ("thousand people", ""),
+        ("10^3 persons", ""),
+        ("万人", ""),
+    ],
+)
+@pytest.mark.parametrize("where", ["units", "description", "tag"])
+def test_a_band_that_says_it_holds_people_of_an_area_is_not_taken_for_people_of_a_cell(
+    tmp_path: Path, told: str, unit: Any, where: str
+) -> None:
+    path = tif(tmp_path, np.array([[1.0, 2.0]]))
+    with rasterio.open(path, "r+") as raster:
+        match where:
+            case "units":
+                raster.units = (told,)
+            case "description":
+                raster.set_band_description(1, told)
+            case "tag":
+                raster.update_tags(1, units=told)
+    with pytest.raises(InputError, match=rf"its numbers are '{re.escape(told)}'.*{unit}"):
+        read_population_raster(path)
+    if unit:
+        assert read_population_raster(path, unit=unit)[0].total_people > 0
+
+
+@pytest.mark.parametrize("told", ["people", "persons per cell", "population count", "ppp_2020_1km_UNadj", "人", "hab"])
+def test_a_band_that_says_it_holds_people_is_read(tmp_path: Path, told: str) -> None:
+    path = tif(tmp_path, np.array([[1.0, 2.0]]))
+    with rasterio.open(path, "r+") as raster:
+        raster.units = (told,)
+        raster.set_band_description(1, told)
+    assert read_population_raster(path)[0].total_people == 3
 
 
 def test_a_shear_of_rounding_is_no_rotation(tmp_path: Path) -> None:
