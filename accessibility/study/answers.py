@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
+from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.nearby import Nearby
 from accessibility.study.views import Gauge, click_of, narrowed_of, tried_in, view_of
@@ -159,7 +160,7 @@ class Answers:
         ----------
         what
             ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
-            street next to a click.
+            street next to a click; ``beside``: what differs between a view, and the one it is ``against``.
         told
             The view, and what else the question is about.
         language
@@ -175,7 +176,11 @@ class Answers:
             return self._gauge.read(view, narrowed_of(told))
         if what == "street":
             return self._nearby.find(click_of(told), view.edits)
-        msg = f"the page asks for {what!r}; expected 'figure' or 'street'"
+        if what == "beside":
+            against = told.get("against")
+            one = view_of(against, language), narrowed_of(against)
+            return self._gauge.compare(one, (view, narrowed_of(told)), MapWords.of(language))
+        msg = f"the page asks for {what!r}; expected 'figure', 'street' or 'beside'"
         raise InputError(msg)
 
     def page(self, view: View, progress: Job) -> str:

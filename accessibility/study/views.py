@@ -13,6 +13,7 @@ import pandas as pd
 
 from accessibility.errors import InputError
 from accessibility.streets.edits import edit_of
+from accessibility.study.beside import tell_beside
 from accessibility.study.nearby import Click
 from accessibility.study.proposing import Question
 from accessibility.study.scenariofile import read_scenario_values, scenario_values
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.words import Choice
+    from accessibility.present.map.words import Choice, MapWords
     from accessibility.streets.edits import StreetEdit
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
@@ -155,6 +156,11 @@ class Gauge:
             asked = [-1 if name is None else numbers.get(name, -2) for name in narrowed.districts]
             people = people * np.isin(codes, asked)
         return {"people": float(people.sum()), "covered": float(people[now.covered].sum())}
+
+    def compare(self, one: tuple[View, Narrowed], other: tuple[View, Narrowed], words: MapWords) -> dict[str, Any]:
+        """Return what differs between two views, whoever of the people is counted in them; see `tell_beside`."""
+        first, second = (self.coverage(view, narrowed.open) for view, narrowed in (one, other))
+        return tell_beside(self.study, first, second, words)
 
     def coverage(self, view: View, counting: frozenset[str]) -> Coverage:
         """Return the coverage of a view in which some sites, by id as text, count and no others."""

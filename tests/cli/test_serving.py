@@ -34,7 +34,7 @@ from accessibility.measures.coverage import Coverage, measure_coverage
 from accessibility.present.map.legends import bar_lines, gain_lines
 from accessibility.present.map.words import MapWords
 from accessibility.sites import Sites
-from accessibility.streets.edits import NewStreet
+from accessibility.streets.edits import Closure, NewStreet
 from accessibility.streets.network import Network
 from accessibility.study.answers import Answers, CancelledError, Job
 from accessibility.study.county import sample_file
@@ -42,7 +42,9 @@ from accessibility.study.nearby import Click, Nearby
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
 from accessibility.study.views import Gauge, Narrowed, View, click_of, narrowed_of, view_of
+from accessibility.whatif.comparison import compare_coverages, compare_scenarios
 from accessibility.whatif.scenario import Scenario
+from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -255,6 +257,36 @@ def test_streets_of_a_view_are_measured_as_the_same_scenario_is(sample_study: St
         found.append(gauge.read(view, Narrowed(open=counts))["covered"])
         assert found[-1] == study.coverage(Scenario(edits=view.edits)).covered_people
     assert found[1] != found[-1], found
+
+
+def test_two_views_beside_each_other_are_those_that_compare_tells(sample_study: Study) -> None:
+    study, answers = sample_study, Answers(sample_study)
+    today = {str(one) for one in study.sites.ids[study.sites.open]}
+    one = Scenario(name="one", opened=("C005",))
+    other = Scenario(name="other", opened=("C001",), closed=("O003",), edits=(Closure(edges=(5, 6)),))
+    asks: dict[str, Any] = {"against": {"open": [*today, "C005"]}}
+    asks |= {"open": [*today - {"O003"}, "C001"], "edits": [{"close": [5, 6]}]}
+    told = answers.ask("beside", asks, "en")
+    first, second = study.coverage(one), study.coverage(other)
+    rows = compare_scenarios(study.coverage(), [(one, first), (other, second)])
+    ((_, said),) = told["said"]
+    for covered, share in zip(rows["covered"], rows["covered_share"], strict=True):
+        assert f"{percent_text(share)} ({covered:,.0f})" in said
+    gained = first.demand.population[second.covered & ~first.covered].sum()
+    lost = first.demand.population[first.covered & ~second.covered].sum()
+    assert f"From A to B {gained:,.0f} gain, {lost:,.0f} lose" in said
+    table = compare_coverages(first, second, study.district).xs("all", level="setting")
+    for name, before, after, up, down, change in told["rows"]:
+        row = table.loc[name]
+        assert [before, after] == [percent_text(row["share_before"]), percent_text(row["share_after"])]
+        assert [up, down] == [f"{row['gained']:,.0f}", f"{row['lost']:,.0f}"]
+        assert change[1:] == f"{abs(row['gained'] - row['lost']):,.0f}"
+    changes = [abs(table.loc[name, "gained"] - table.loc[name, "lost"]) for name, *_ in told["rows"]]
+    assert changes == sorted(changes, reverse=True) != sorted(changes)
+    assert len(told["rows"]) == len(table) - 1
+    assert "净变化" in answers.ask("beside", asks, "zh")["said"][0][1]
+    with pytest.raises(InputError, match="expected sites"):
+        answers.ask("beside", asks | {"against": {}}, "en")
 
 
 def test_a_click_finds_the_street_that_is_meant() -> None:
@@ -711,6 +743,47 @@ def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
     assert seen.faults == []
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served, chromium: Any, town: Path) -> None:
+    seen = Watched(chromium, client, town)
+    page, said = seen.page, seen.page.locator("#beside .said")
+
+    def both(asked: str) -> list[Any]:
+        return [page.locator(frame).element_handle().content_frame().evaluate(asked) for frame in ("#held", "#map")]
+
+    def told(*people: str) -> None:
+        seen.until(lambda: all(f"（{one}人）" in said.inner_text() for one in people))  # noqa: RUF001
+
+    seen.frame.locator(".legend [data-tab=living]").click()
+    seen.frame.locator("ul.sites li", has_text="Bank").locator("input").click()
+    page.locator("#compare").click()
+    told("30", "270")  # A is today, in B the bank counts
+    assert "新增覆盖240人" in said.inner_text()
+    page.locator("#beside summary").click()
+    both(f"{OF_MAP}.setZoom({OF_MAP}.getZoom() + 1, {{animate: false}})")
+    centre = f"[{OF_MAP}.getZoom(), {OF_MAP}.getCenter().lng]"
+    seen.until(lambda: both(centre)[0] == both(centre)[1])
+    page.locator("#hold").click()
+    told("270", "270")
+    page.locator("#clear").click()
+    told("270", "30")
+    assert "失去覆盖240人" in said.inner_text()
+    page.reload()  # both stand in the address
+    told("270", "30")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.locator("[data-map=held]").click()
+    at = "document.elementFromPoint(190, 600).id"
+    assert page.evaluate(at) == "held"
+    page.locator("[data-map=map]").click()
+    assert page.evaluate(at) == "map"
+    assert both("document.querySelector('.legend').getBoundingClientRect().height > 0") == [False, True]  # one legend
+    page.locator("#compare").click()
+    assert [said.is_visible(), "held" in unquote(page.url)] == [False, False]
+    seen.context.close()
+    assert seen.faults == []
+
+
 AXE = os.environ.get("AXE_CORE", "")  # axe.min.js of the package axe-core of the npm registry
 
 
@@ -754,6 +827,8 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
         const map = document.querySelector('#map'), tool = document.querySelector('#draw');
         const there = () => map.contentDocument && map.contentDocument.querySelector('.drawbox');
         while (!there()) await new Promise((on) => setTimeout(on, 50));
+        document.querySelector('#compare').click(); document.querySelector('#beside details').open = true;
+        while (!document.querySelector('#beside tbody tr')) await new Promise((on) => setTimeout(on, 50));
         tool.value = 'street'; tool.dispatchEvent(new Event('change')); }"""
     check(home, drawing)
     context.close()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-_ASSETS = dict.fromkeys(("http.js", "desk.js", "studies.js"), "text/javascript") | {"desk.css": "text/css"}
+_ASSETS = dict.fromkeys(("http.js", "desk.js", "beside.js", "studies.js"), "text/javascript") | {"desk.css": "text/css"}
 _MOST_FILES = 60
 
 

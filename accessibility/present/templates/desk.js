@@ -5,7 +5,7 @@ const find = (name) => root.getElementById(name);
 const say = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const asked = engine.ask;
 const NOTHING = { added: [], moved: {} };
-let view = NOTHING, study = "", work = null, look = null;
+let view = NOTHING, study = "", work = null, look = null, held = null;  // held: what stands beside the map
 
 const state = (text, share = null, bad = false) => {
   const line = find("state");
@@ -42,10 +42,7 @@ const attempt = async (step) => {
 };
 
 const frame = find("map");
-const mapOf = () => {
-  const of = frame.contentWindow;
-  return of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
-};
+const mapOf = (of = frame.contentWindow) => of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
 // Where the map says what it shows: in its address; where it has none, in a notebook, on its frame.
 const place = () => (frame.dataset.search === undefined ? frame.contentWindow.location : frame.dataset);
 const triedOn = () => (frame.hidden ? "" : place().hash);
@@ -59,8 +56,9 @@ const follow = () => {
   find("clear").disabled = !added.length && !Object.keys(moved).length && !edits.length && budget === undefined && sites === undefined && !triedOn();
 };
 const address = () => {
-  engine.keep({ study, view, tried: triedOn() });
+  engine.keep({ study, view, tried: triedOn(), ...(held && { held }) });
   follow();
+  root.dispatchEvent(new CustomEvent("shown"));
 };
 // The map of the view; what is switched and counted on it stays so, and it is seen as it was.
 const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = "" } = {}) => attempt(async () => {

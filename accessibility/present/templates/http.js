@@ -15,7 +15,8 @@ const engine = {
   name: (study) => names[study] ?? study,
   show: (frame, { study, search, tried }) => {
     document.getElementById("start").hidden = true;
-    frame.src = `tab/${TAB}/map/${encodeURIComponent(study)}${search}${tried}`;
+    const tab = frame.id === "map" ? TAB : `${TAB}-${frame.id}`;  // two maps of a tab keep their steps apart
+    frame.src = `tab/${tab}/map/${encodeURIComponent(study)}${search}${tried}`;
   },
   // A reload loses nothing: the study and what was tried stand in the address.
   keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),

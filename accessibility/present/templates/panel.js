@@ -322,6 +322,7 @@ const panel = (() => {
   const start = async (theMap, { control: theControl, sites }) => {
     [map, control] = [theMap, theControl];
     await living.load();
+    window.counted = living.asked;  // for the page around this one, which compares two
     changes = people.layer(() => panel.changeLook);
     makeTables();
     list();

@@ -50,6 +50,7 @@ const begin = () => attempt(async () => {
 find("home").addEventListener("click", () => {
   history.replaceState(null, "", location.pathname);
   look = null;
+  release();
   [find("bar").hidden, frame.hidden, find("start").hidden] = [true, true, false];
   state("");
   list();
@@ -73,7 +74,7 @@ find("pack").addEventListener("click", () => attempt(async () => {
 const listed = list();
 try {
   const kept = JSON.parse(decodeURIComponent(location.hash.slice(1)) || "null");
-  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried));
+  if (kept) listed.then(() => open(kept.study, kept.view, kept.tried)).then(() => (kept.held ? hold(kept.held) : null));
 } catch {
   history.replaceState(null, "", location.pathname);
 }

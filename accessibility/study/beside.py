@@ -1,0 +1,75 @@
+"""Two views of a study beside each other: how many each covers, and who gains and loses from one to the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accessibility.present.map.outlines import count
+from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages
+
+if TYPE_CHECKING:
+    from accessibility.measures.coverage import Coverage
+    from accessibility.present.map.words import MapWords
+    from accessibility.study.study import Study
+
+_COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")
+
+
+def tell_beside(study: Study, one: Coverage, other: Coverage, words: MapWords) -> dict[str, Any]:
+    """Return what differs between two coverages of a study, as texts: those of `compare_coverages`.
+
+    Parameters
+    ----------
+    study
+        Whose districts.
+    one, other
+        The map on the left, A, and the one on the right, B.
+    words
+        In which languages.
+
+    Returns
+    -------
+    dict
+        ``said`` (a sentence a language), ``head`` (of the columns) and ``rows``: a district each, those that change
+        most first.
+
+    Examples
+    --------
+    >>> from accessibility.present.map.words import MapWords
+    >>> closed = study.coverage(acc.Scenario(closed=("O001",)))
+    >>> tell_beside(study, closed, study.coverage(), MapWords.of("en"))["said"][0]
+    ['en', 'A: 0.0 % (0) · B: 52.4 % (1,100) of 2,100 people. From A to B 1,100 gain, 0 lose: +1,100.']
+    """
+    table = compare_coverages(one, other, study.district).xs(ALL, level="setting")
+    whole = {str(column): float(table.at[TOTAL, column]) for column in table.columns}  # type: ignore[arg-type]
+    said = {
+        "people": count(whole["population"]),
+        "one": count(whole["covered_before"]),
+        "other": count(whole["covered_after"]),
+        "share_one": words.percent(whole["covered_before"], whole["population"]),
+        "share_other": words.percent(whole["covered_after"], whole["population"]),
+        "gained": count(whole["gained"]),
+        "lost": count(whole["lost"]),
+        "change": _signed(whole["gained"] - whole["lost"]),
+    }
+    districts = table.drop(index=TOTAL)
+    change = (districts["gained"] - districts["lost"]).abs()
+    rows = districts.loc[change.sort_values(ascending=False, kind="stable").index]
+    return {
+        "said": [[language, text] for language, text in words.lines("beside", **said)],
+        "head": [words(column) for column in _COLUMNS],
+        "rows": [_row(name, row, words) for name, row in [*rows.iterrows()] if row["population"] > 0],
+    }
+
+
+def _row(name: Any, row: Any, words: MapWords) -> list[str]:
+    shares = [
+        next(iter(words.percent(row[f"covered_{when}"], row["population"]).values())) for when in ("before", "after")
+    ]
+    called = words("no_district") if name == NO_DISTRICT else str(name)
+    return [called, *shares, count(row["gained"]), count(row["lost"]), _signed(row["gained"] - row["lost"])]
+
+
+def _signed(people: float) -> str:
+    text = count(abs(people))
+    return "±0" if text == "0" else f"{'−' if people < 0 else '+'}{text}"  # noqa: RUF001 -- a minus
