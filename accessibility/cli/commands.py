@@ -9,6 +9,8 @@ import typer
 
 from accessibility import __version__
 from accessibility.cli.arguments import (
+    EXIT_OUTPUT,
+    EXIT_UNPROVEN,
     Basemap,
     Docx,
     Geotiff,
@@ -27,8 +29,9 @@ from accessibility.cli.arguments import (
     Tiles,
     Timings,
     Workers,
+    asked_language,
+    exit_with_code,
 )
-from accessibility.cli.exits import EXIT_OUTPUT, EXIT_UNPROVEN, asked_language, exit_with_code
 from accessibility.cli.inputcommands import fetch, geocode_list, new_study, print_json, progress_bar
 from accessibility.errors import InputError, visible
 from accessibility.wording import Language, Wording, console_language, message_text
@@ -147,7 +150,7 @@ def check(
     lang: Spoken = None,
 ) -> None:
     """Read everything; print what was read, what is suspect, and what each finding is worth; --out: quality.csv."""
-    from accessibility.cli.checking import run_check  # noqa: PLC0415
+    from accessibility.cli.verifying import run_check  # noqa: PLC0415
 
     with progress_bar(quiet=quiet) as progress:
         facts = run_check(study, progress, out, workers=workers, language=console_language(lang))
@@ -446,5 +449,5 @@ def _run() -> object:
 
 
 def main() -> None:
-    """Run the command line and exit with its code; see `accessibility.cli.exits`."""
+    """Run the command line and exit with its code; see `accessibility.cli.arguments`."""
     exit_with_code(_run)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from accessibility.cli.arguments import Json, Quiet, Spoken  # noqa: TC001 -- typer reads them
-from accessibility.cli.exits import asked_language
+from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language
 from accessibility.errors import InputError, visible
 from accessibility.sources.files import write_aside
 from accessibility.wording import Language, Wording, console_language, message_text

@@ -1,13 +1,12 @@
 """What the commands do: read a study, ask it, write a folder."""
 
-from accessibility.cli.checking import run_check
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.fetching import run_fetch
 from accessibility.cli.inputcommands import new_study
 from accessibility.cli.options import FetchOptions, Options, Progress, Result
 from accessibility.cli.pack import demo_folder, run_cover, run_demo, run_site, sample_study
 from accessibility.cli.starting import Begun, begin_study
-from accessibility.cli.verifying import run_verify
+from accessibility.cli.verifying import run_check, run_verify
 
 __all__ = [
     "Begun",

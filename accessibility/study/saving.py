@@ -22,7 +22,7 @@ from accessibility.sources.files import write_folder
 from accessibility.sources.lines import write_saved
 from accessibility.sources.tables.reading import hold_table
 from accessibility.sources.vectors import read_vector
-from accessibility.study.doubting import told_coordinates
+from accessibility.study.holding import told_coordinates
 from accessibility.study.scenariofile import toml_key, toml_value, write_scenarios
 from accessibility.study.schema import tells_totals
 from accessibility.study.valuetables import rule_table

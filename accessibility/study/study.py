@@ -19,8 +19,7 @@ from accessibility.measures.walkers import GroupCoverage, measure_groups
 from accessibility.standards import Rule, Standard, Walker
 from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
-from accessibility.study.doubting import doubt_study
-from accessibility.study.holding import HeldPlans, hold_plans
+from accessibility.study.holding import HeldPlans, doubt_study, hold_plans
 from accessibility.study.loading.context import Loading, attribution_of, default_cache
 from accessibility.study.loading.gathering import gather_inputs
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
@@ -29,8 +28,8 @@ from accessibility.study.proposing import Question, SitingCase, list_attempts, p
 from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, serve_people
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
+from accessibility.whatif.comparison import rank_changes
 from accessibility.whatif.live import Ground
-from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from doors import COVERED, POPULATION, Town, build_town
 from mutations import mutate
 
-from accessibility.cli.checking import run_check
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
+from accessibility.cli.verifying import run_check
 from accessibility.errors import AccessibilityError
 from accessibility.study.study import read_study
 

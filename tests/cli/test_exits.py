@@ -329,7 +329,7 @@ def test_an_error_shows_what_an_input_holds_without_obeying_it(
     def fail(*_: object, **__: object) -> None:
         raise InputError(HOSTILE)
 
-    monkeypatch.setattr("accessibility.cli.checking.run_check", fail)
+    monkeypatch.setattr("accessibility.cli.verifying.run_check", fail)
     assert call(monkeypatch, "check", town, "--quiet") == 2
     assert capsys.readouterr().err == f"error: {SPELT}\n"
 

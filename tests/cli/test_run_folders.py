@@ -11,12 +11,11 @@ import pandas as pd
 import pytest
 
 from accessibility import OutputError
-from accessibility.cli.checking import run_check
 from accessibility.cli.console import Silence
 from accessibility.cli.folder import RESULTS, choose_folder, claim_folder, claim_quality, earlier_run, write_run
 from accessibility.cli.options import Options, Stopwatch
 from accessibility.cli.pack import run_cover, run_site
-from accessibility.cli.verifying import run_verify
+from accessibility.cli.verifying import run_check, run_verify
 from accessibility.study.proposing import Question
 from accessibility.study.study import read_study
 

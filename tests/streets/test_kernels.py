@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numba
 import pytest
 
-from accessibility.cli.checking import run_check
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
+from accessibility.cli.verifying import run_check
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from accessibility.quality import measure_quality
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
 from accessibility.streets.network import PER_EDGE
-from accessibility.study.doubting import coordinate_ways, official_counts
+from accessibility.study.holding import coordinate_ways, official_counts
 from accessibility.study.study import Study
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from accessibility.errors import InputError
 from accessibility.present.map.legends import bar_lines
 from accessibility.present.map.words import MapWords
 from accessibility.present.schema import data_dictionary
-from accessibility.study.doubting import coordinate_ways
+from accessibility.study.holding import coordinate_ways
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.proposing import Question
 from accessibility.study.schema import read_study_file
