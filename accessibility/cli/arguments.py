@@ -11,6 +11,7 @@ import threading
 import traceback
 import warnings
 from contextlib import contextmanager, suppress
+from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -52,6 +53,10 @@ Lang = Annotated[
     typer.Option("--lang", help="Language of map, report and workbook (English if not given) and of the terminal."),
 ]
 Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
+SpokenInAll = Annotated[
+    Language | None,
+    typer.Option("--lang", help="Language of all that is said, help included; the system's if not given."),
+]
 Shapefile = Annotated[bool, typer.Option("--shapefile", help="Also write the layers as Shapefiles.")]
 Geotiff = Annotated[bool, typer.Option("--geotiff", help="Also write walking minutes as a GeoTIFF.")]
 Docx = Annotated[bool, typer.Option("--docx", help="Also write the brief for word processors (needs the extra docx).")]
@@ -149,7 +154,15 @@ def tell_help(command: Any, language: Language) -> Any:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NO_PLACE = (errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
 _ERROR = 2  # the number of standard error
-EXIT_FAULT, EXIT_INPUT, EXIT_UNPROVEN, EXIT_OUTPUT = 1, 2, 3, 4
+
+
+class ExitCode(IntEnum):
+    """How a command ended, if not well."""
+
+    FAULT = 1
+    INPUT = 2
+    UNPROVEN = 3
+    OUTPUT = 4
 
 
 def exit_with_code(app: Callable[[], object]) -> None:
@@ -166,7 +179,7 @@ def exit_with_code(app: Callable[[], object]) -> None:
         work.start()
         while work.is_alive():
             work.join(0.2)  # a signal is heard between two waits at the latest
-    sys.exit(codes[0] if codes else EXIT_FAULT)
+    sys.exit(codes[0] if codes else ExitCode.FAULT)
 
 
 def _run(app: Callable[[], object]) -> int | str | None:
@@ -182,7 +195,7 @@ def _run(app: Callable[[], object]) -> int | str | None:
         traceback.print_exc()
     except BaseException:  # noqa: BLE001 -- a fault of our own, told in full
         traceback.print_exc()
-    return EXIT_FAULT
+    return ExitCode.FAULT
 
 
 def asked_language() -> Language:
@@ -200,7 +213,7 @@ def _app_code(app: Callable[[], object]) -> int | str | None:
     except SystemExit as stop:
         code = stop.code
     sys.stdout.flush()
-    return EXIT_OUTPUT if code == 1 else code  # so typer and rich say that nobody reads what is printed
+    return ExitCode.OUTPUT if code == 1 else code  # so typer and rich say that nobody reads what is printed
 
 
 def _unwritable(error: OSError) -> OutputError | None:
@@ -252,10 +265,10 @@ def _say_error(text: str) -> None:
 
 def _code(error: AccessibilityError) -> int:
     if isinstance(error, InputError):
-        return EXIT_INPUT
+        return ExitCode.INPUT
     if isinstance(error, InfeasibleError | UnprovenError):
-        return EXIT_UNPROVEN
-    return EXIT_OUTPUT if isinstance(error, OutputError) else EXIT_FAULT
+        return ExitCode.UNPROVEN
+    return ExitCode.OUTPUT if isinstance(error, OutputError) else ExitCode.FAULT
 
 
 def prepare_streams() -> None:

@@ -9,10 +9,9 @@ import typer
 
 from accessibility import __version__
 from accessibility.cli.arguments import (
-    EXIT_OUTPUT,
-    EXIT_UNPROVEN,
     Basemap,
     Docx,
+    ExitCode,
     Geotiff,
     Json,
     Lang,
@@ -25,6 +24,7 @@ from accessibility.cli.arguments import (
     Shapefile,
     Spoken,
     SpokenGroup,
+    SpokenInAll,
     StudyFile,
     Tiles,
     Timings,
@@ -56,10 +56,7 @@ def _main(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    lang: Annotated[
-        Language | None,
-        typer.Option("--lang", help="Language of all that is said, help included; the system's if not given."),
-    ] = None,
+    lang: SpokenInAll = None,
 ) -> None:
     if version:
         typer.echo(f"outlet-accessibility {__version__}")
@@ -299,7 +296,7 @@ def site(  # noqa: PLR0913 -- the options of a command
     _tell(result, lang, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
     if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
-        raise typer.Exit(EXIT_UNPROVEN)
+        raise typer.Exit(ExitCode.UNPROVEN)
 
 
 def _tell_lines(lines: Iterable[str], lang: Language | None) -> None:
@@ -410,7 +407,7 @@ def verify(
     elif not quiet:
         _tell_lines(verdict.lines, lang)
     if not verdict.equal:
-        raise typer.Exit(EXIT_OUTPUT)
+        raise typer.Exit(ExitCode.OUTPUT)
 
 
 @app.command()

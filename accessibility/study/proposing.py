@@ -14,7 +14,7 @@ from accessibility.measures.catchments import trace_catchments
 from accessibility.siting import Conditions, Problem
 from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
-from accessibility.whatif.comparison import Attempt
+from accessibility.whatif.ranking import Attempt
 from accessibility.whatif.scenario import Addition, Scenario
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from accessibility.study.proposing import Question, SitingCase, list_attempts, p
 from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, serve_people
 from accessibility.study.saving import save_study
 from accessibility.study.schema import read_study_file
-from accessibility.whatif.comparison import rank_changes
 from accessibility.whatif.live import Ground
+from accessibility.whatif.ranking import rank_changes
 from accessibility.whatif.trial import Baseline, Trial
 
 if TYPE_CHECKING:

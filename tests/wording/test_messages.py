@@ -119,6 +119,7 @@ PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sen
     "uncertainty/bars.py": None,
     "uncertainty/trying.py": None,
     "whatif/comparison.py": None,
+    "whatif/ranking.py": None,
     "whatif/scenario.py": "is closed already; expected one that is closed|is open already; expected one that is open",
     "whatif/trial.py": "a coverage without a study",
     "wording/__init__.py": None,
