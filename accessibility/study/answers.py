@@ -160,7 +160,7 @@ class Answers:
         ----------
         what
             ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
-            street next to a click; ``beside``: what differs between a view, and the one it is ``against``.
+            street next to a click; ``compare``: what differs between a view, and the one it is ``against``.
         told
             The view, and what else the question is about.
         language
@@ -176,11 +176,11 @@ class Answers:
             return self._gauge.read(view, narrowed_of(told))
         if what == "street":
             return self._nearby.find(click_of(told), view.edits)
-        if what == "beside":
+        if what == "compare":
             against = told.get("against")
             one = view_of(against, language), narrowed_of(against)
             return self._gauge.compare(one, (view, narrowed_of(told)), MapWords.of(language))
-        msg = f"the page asks for {what!r}; expected 'figure', 'street' or 'beside'"
+        msg = f"the page asks for {what!r}; expected 'figure', 'street' or 'compare'"
         raise InputError(msg)
 
     def page(self, view: View, progress: Job) -> str:

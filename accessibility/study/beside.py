@@ -30,8 +30,8 @@ def tell_beside(study: Study, one: Coverage, other: Coverage, words: MapWords) -
     Returns
     -------
     dict
-        ``said`` (a sentence a language), ``head`` (of the columns) and ``rows``: a district each, those that change
-        most first.
+        ``said`` (one sentence per language), ``head`` (of the columns) and ``rows``: one per district, those
+        that change most first.
 
     Examples
     --------

@@ -266,7 +266,7 @@ def test_two_views_beside_each_other_are_those_that_compare_tells(sample_study: 
     other = Scenario(name="other", opened=("C001",), closed=("O003",), edits=(Closure(edges=(5, 6)),))
     asks: dict[str, Any] = {"against": {"open": [*today, "C005"]}}
     asks |= {"open": [*today - {"O003"}, "C001"], "edits": [{"close": [5, 6]}]}
-    told = answers.ask("beside", asks, "en")
+    told = answers.ask("compare", asks, "en")
     first, second = study.coverage(one), study.coverage(other)
     rows = compare_scenarios(study.coverage(), [(one, first), (other, second)])
     ((_, said),) = told["said"]
@@ -284,9 +284,9 @@ def test_two_views_beside_each_other_are_those_that_compare_tells(sample_study: 
     changes = [abs(table.loc[name, "gained"] - table.loc[name, "lost"]) for name, *_ in told["rows"]]
     assert changes == sorted(changes, reverse=True) != sorted(changes)
     assert len(told["rows"]) == len(table) - 1
-    assert "净变化" in answers.ask("beside", asks, "zh")["said"][0][1]
+    assert "净变化" in answers.ask("compare", asks, "zh")["said"][0][1]
     with pytest.raises(InputError, match="expected sites"):
-        answers.ask("beside", asks | {"against": {}}, "en")
+        answers.ask("compare", asks | {"against": {}}, "en")
 
 
 def test_a_click_finds_the_street_that_is_meant() -> None:
@@ -753,7 +753,7 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
         return [page.locator(frame).element_handle().content_frame().evaluate(asked) for frame in ("#held", "#map")]
 
     def told(*people: str) -> None:
-        seen.until(lambda: all(f"（{one}人）" in said.inner_text() for one in people))  # noqa: RUF001
+        seen.until(lambda: re.findall(r"（(\d+)人）", said.inner_text()) == [*people])  # noqa: RUF001
 
     seen.frame.locator(".legend [data-tab=living]").click()
     seen.frame.locator("ul.sites li", has_text="Bank").locator("input").click()
@@ -778,7 +778,18 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     page.locator("[data-map=map]").click()
     assert page.evaluate(at) == "map"
     assert both("document.querySelector('.legend').getBoundingClientRect().height > 0") == [False, True]  # one legend
-    page.locator("#compare").click()
+    page.locator("#menu").press("Enter")  # the tools fit on a phone, and keys reach each of them
+    for name in ("add", "move", "draw", "kind", "limit", "propose", "compare", "sure", "scenario", "pack"):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "[document.activeElement.id, document.activeElement.getBoundingClientRect().right <= 390]"
+        ) == [
+            name,
+            True,
+        ]
+    page.locator("#compare").press("Enter")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert not page.locator("#tools").is_visible()
     assert [said.is_visible(), "held" in unquote(page.url)] == [False, False]
     seen.context.close()
     assert seen.faults == []

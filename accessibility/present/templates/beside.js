@@ -39,7 +39,7 @@ const cells = (row, texts_, tag) => row.replaceChildren(...texts_.map((text) => 
 const tellApart = async () => {
   if (!bothThere()) return;
   const mine = ++latest, [one, two] = PAIR.map((map) => map.contentWindow.counted());
-  const told_ = await told("beside", { ...view, ...two, against: { ...held.view, ...one } });
+  const told_ = await told("compare", { ...view, ...two, against: { ...held.view, ...one } });
   if (mine !== latest || !held) return;
   const said = told_.error ? [["", told_.error]] : told_.said;
   strip.querySelector(".said").replaceChildren(...said.map(([language, text]) => {

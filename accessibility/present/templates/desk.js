@@ -123,6 +123,16 @@ const put = ({ latlng }) => {
   show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
 };
 
+// On a phone the tools are a menu, which closes when one is taken.
+const unfold = (on) => find("menu").setAttribute("aria-expanded", on);
+find("menu").addEventListener("click", () => unfold(find("menu").getAttribute("aria-expanded") !== "true"));
+find("tools").addEventListener("click", ({ target }) => { if (target.closest("button")) unfold(false); });
+find("draw").addEventListener("change", () => unfold(false));
+root.addEventListener("keydown", ({ key }) => {
+  if (key !== "Escape" || find("menu").getAttribute("aria-expanded") !== "true") return;
+  unfold(false);
+  find("menu").focus();
+});
 find("add").addEventListener("click", () => {
   const on = find("add").getAttribute("aria-pressed") !== "true";
   adding(on);
