@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from accessibility.cli.factfinding import Measured
 
+A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+EMBED = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}embed"
+MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+WPS = "{http://schemas.microsoft.com/office/word/2010/wordprocessingShape}"
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 ROOM = 56  # letters of a name
 
@@ -68,7 +72,33 @@ def test_it_says_what_the_page_says_in_the_same_order(both: Path, sample_measure
             *([cell.words for cell in row] for row in view.rows),
         ]
         assert list(table.rows[0]._tr.iter(f"{W}tblHeader"))
-    assert len(document.inline_shapes) == 4  # a map of today and one of the proposal, in each language
+    assert len(maps_of(both)) == 4  # a map of today and one of the proposal, in each language
+
+
+def maps_of(path: Path) -> list[tuple[Any, list[str]]]:
+    """Return the maps of a document as whoever knows no groups sees them, and the words that lie over each."""
+    found = docx.Document(str(path)).element.body.iter(f"{MC}AlternateContent")
+    return [(one[1], [words.text or "" for words in one[0].iter(f"{W}t")]) for one in found]
+
+
+def test_the_maps_bear_the_names_of_their_districts_as_words(both: Path, sample_measured: Measured) -> None:
+    _, pictures = reportworlds.told(sample_measured)
+    ground = pictures.ground
+    wide, named = 11.5 * 360_000, {name: (x, y) for x, y, name in ground.names}
+    assert len(named) == 14
+    for alone, names in maps_of(both):
+        assert set(names) <= set(named)
+        assert len(names) > 0.8 * len(named)  # one that would lie over another is left out
+        (shown,) = alone.iter(f"{A}blip")  # a program without groups shows the same picture
+        group = alone.getprevious()
+        assert [one.get(EMBED) for one in group.iter(f"{A}blip")] == [shown.get(EMBED)]
+        for box in group.iter(f"{WPS}wsp"):
+            off, size = (next(box.iter(f"{A}{tag}")) for tag in ("off", "ext"))
+            middle = [int(off.get(at)) + int(size.get(f"c{at}")) / 2 for at in "xy"]
+            (name,) = (words.text for words in box.iter(f"{W}t"))
+            assert middle == pytest.approx([v * wide / 1_000 for v in named[name]], abs=2)
+    ids = [one.get("id") for one in docx.Document(str(both)).element.body.iter(f"{WPS}cNvPr")]
+    assert len(set(ids)) == len(ids)
 
 
 def test_chinese_letters_are_named_and_its_pages_are_a4(both: Path) -> None:
@@ -108,12 +138,17 @@ def test_hostile_names_are_text(sample_measured: Measured, tmp_path: Path) -> No
     facts, pictures = reportworlds.told(sample_measured)
     names = [*mapworlds.NAMES, "bell\x07", "half\ud800", "turned\u202e"]
     districts = facts.districts.head(len(names)).assign(district=(names * 9)[: len(facts.districts.head(len(names)))])
+    named = replace(
+        pictures,
+        ground=replace(pictures.ground, names=tuple((250.0 * k, 100.0 * k, name) for k, name in enumerate(names, 1))),
+    )
     hostile = replace(reportworlds.spoilt(facts), districts=districts, study="&<w:p/>\x00")
-    write_document(hostile, pictures, tmp_path / "brief.docx")
+    write_document(hostile, named, tmp_path / "brief.docx")
     said = texts(docx.Document(str(tmp_path / "brief.docx")))
     worst = districts.nlargest(5, "uncovered")["district"]
     assert {shortened(visible(name), ROOM, end=True).replace("\ud800", "\ufffd") for name in worst} <= set(said)
     assert any("&<w:p/>\\x00" in text for text in said)
+    assert all(len(words) == 3 for _, words in maps_of(tmp_path / "brief.docx"))
 
 
 def test_nobody_and_no_proposal_still_make_a_document(town: Path, cache: Path, tmp_path: Path) -> None:

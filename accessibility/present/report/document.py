@@ -17,6 +17,7 @@ from accessibility.present.language import Voice
 from accessibility.present.map.overlays import Picture
 from accessibility.present.report.brief import tell_briefs
 from accessibility.present.report.illustrations import illustrate_brief
+from accessibility.present.report.mapnames import add_names
 from accessibility.present.report.mapsketch import SITE_INKS, WIDTH, classify, placed_sites, scale_bar
 from accessibility.sources.files import write_aside
 from accessibility.wording.cards import INK, plain_text
@@ -216,6 +217,8 @@ def _add_picture(document: Document, one: Illustration, pictures: Pictures) -> N
 
     assert one.map is not None  # noqa: S101 -- the caller asked
     document.add_picture(io.BytesIO(_draw(pictures, one.map.pins, after=one.map.after)), width=Cm(_MAP_CM))
+    if pictures.ground.names:
+        add_names(document.paragraphs[-1], pictures.ground)
     legend = document.add_paragraph()
     for drawing, words in one.legend:
         sign, colour = _sign(drawing)
@@ -235,7 +238,7 @@ def _sign(drawing: Markup) -> tuple[str, str]:
 
 
 def _draw(pictures: Pictures, pins: tuple[Pin, ...], *, after: bool) -> bytes:
-    """Return a map as PNG, without names: no Chinese letters come with matplotlib."""
+    """Return a map as PNG, without names: they are words of the document, in the letters of whoever reads it."""
     from matplotlib import rc_context, rcParamsDefault  # noqa: PLC0415 -- an extra
     from matplotlib.figure import Figure  # noqa: PLC0415
     from matplotlib.image import imread  # noqa: PLC0415

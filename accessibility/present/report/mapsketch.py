@@ -187,7 +187,7 @@ def draw_people(
         *_signs(ground, ground.coverage if after is None else after, large),
         *(
             text(x, y, name, class_="placename", font_size=_LETTER * large)
-            for x, y, name in (ground.names if large == 1.0 else _apart(ground.names, _LETTER * large) if named else ())
+            for x, y, name in (ground.names if large == 1.0 else names_apart(ground, _LETTER * large) if named else ())
         ),
         *(_pin(ground, pin, large) for pin in pins),
         _scale_bar(ground, large),
@@ -195,18 +195,23 @@ def draw_people(
     return drawing(WIDTH, ground.height, *parts, class_="map")
 
 
-def _apart(names: Sequence[tuple[float, float, str]], letter: float) -> list[tuple[float, float, str]]:
-    """Return the names of which none lies over one before it, nor over the edge."""
+def names_apart(ground: Paper, letter: float) -> list[tuple[float, float, str]]:
+    """Return place and name of the districts whose names, in such letters, lie over none before, nor the edge."""
     kept: list[tuple[float, float, str]] = []
     boxes: list[tuple[float, float, float]] = []
-    for x, y, whole in names:
+    for x, y, whole in ground.names:
         name = shortened(whole, _NAME_ROOM, end=True)
-        half = letter * sum(1.0 if east_asian_width(sign) in "WF" else 0.6 for sign in name) / 2
+        half = name_width(name, letter) / 2
         free = all(abs(x - at) > half + wide or abs(y - high) > 1.1 * letter for at, high, wide in boxes)
         if free and half <= x <= WIDTH - half:
             kept.append((x, y, name))
             boxes.append((x, y, half))
     return kept
+
+
+def name_width(name: str, letter: float) -> float:
+    """Return how wide a name is in letters of a height."""
+    return letter * sum(1.0 if east_asian_width(sign) in "WF" else 0.6 for sign in name)
 
 
 def draw_thumbnail(ground: Paper) -> Markup:
