@@ -7,6 +7,7 @@ import datetime as dt
 import io
 import re
 import zipfile
+from copy import deepcopy
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,15 @@ from accessibility.present.language import Voice
 from accessibility.present.map.overlays import Picture
 from accessibility.present.report.brief import tell_briefs
 from accessibility.present.report.illustrations import illustrate_brief
-from accessibility.present.report.mapnames import add_names
-from accessibility.present.report.mapsketch import SITE_INKS, WIDTH, classify, placed_sites, scale_bar
+from accessibility.present.report.mapsketch import (
+    SITE_INKS,
+    WIDTH,
+    classify,
+    name_width,
+    names_apart,
+    placed_sites,
+    scale_bar,
+)
 from accessibility.sources.files import write_aside
 from accessibility.wording.cards import INK, plain_text
 
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     from accessibility.present.report.brief import Brief, BriefBlock
     from accessibility.present.report.facts import Facts
     from accessibility.present.report.illustrations import Illustration, Pictures
-    from accessibility.present.report.mapsketch import Pin
+    from accessibility.present.report.mapsketch import Paper, Pin
     from accessibility.present.report.page import TableView
 
 _NEEDED = {"docx": "python-docx", "matplotlib": "matplotlib"}
@@ -45,6 +53,29 @@ _SIZES = {"Normal": 10.5, "Heading 1": 13, "Heading 2": 11, "Title": 18}
 _SEAL = "C00D0D"
 _MAP_CM, _DOTS = 11.5, 200
 _SHAPES = {"circle": "●", "rect": "■", "path": "▲"}
+_NAME_UNITS = 20.0  # height of the letters of a name, in units of the map
+_EMU_PER_PT = 12_700
+_SPACES = {
+    "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
+    "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+    "w": "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+    "wp": "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
+    "wpg": "http://schemas.microsoft.com/office/word/2010/wordprocessingGroup",
+    "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
+}
+_GROUP = """
+<mc:AlternateContent {spaces}><mc:Choice Requires="wpg"><w:drawing>
+<wp:inline distT="0" distB="0" distL="0" distR="0"><wp:extent cx="{wide}" cy="{high}"/><wp:docPr id="{id}" name="{id}"/>
+<a:graphic><a:graphicData uri="{wpg}"><wpg:wgp><wpg:cNvGrpSpPr/><wpg:grpSpPr><a:xfrm><a:off x="0" y="0"/>
+<a:ext cx="{wide}" cy="{high}"/><a:chOff x="0" y="0"/><a:chExt cx="{wide}" cy="{high}"/></a:xfrm></wpg:grpSpPr>
+</wpg:wgp></a:graphicData></a:graphic></wp:inline></w:drawing></mc:Choice><mc:Fallback/></mc:AlternateContent>"""
+_NAME = """
+<wps:wsp {spaces}><wps:cNvPr id="{id}" name="{id}"/><wps:cNvSpPr txBox="1"/><wps:spPr><a:xfrm><a:off x="{x}" y="{y}"/>
+<a:ext cx="{wide}" cy="{high}"/></a:xfrm><a:prstGeom prst="rect"><a:avLst/></a:prstGeom><a:solidFill>
+<a:srgbClr val="FFFFFF"><a:alpha val="62000"/></a:srgbClr></a:solidFill><a:ln><a:noFill/></a:ln></wps:spPr>
+<wps:txbx><w:txbxContent><w:p><w:pPr><w:spacing w:before="0" w:after="0" w:line="{line}" w:lineRule="exact"/>
+<w:jc w:val="center"/></w:pPr><w:r><w:rPr><w:b/><w:sz w:val="{size}"/></w:rPr><w:t/></w:r></w:p>
+</w:txbxContent></wps:txbx><wps:bodyPr wrap="none" lIns="0" tIns="0" rIns="0" bIns="0" anchor="ctr"><a:noAutofit/></wps:bodyPr></wps:wsp>"""
 _MARKERS = {"outlet": "o", "bank": "s", "new": "^"}
 
 
@@ -218,7 +249,7 @@ def _add_picture(document: Document, one: Illustration, pictures: Pictures) -> N
     assert one.map is not None  # noqa: S101 -- the caller asked
     document.add_picture(io.BytesIO(_draw(pictures, one.map.pins, after=one.map.after)), width=Cm(_MAP_CM))
     if pictures.ground.names:
-        add_names(document.paragraphs[-1], pictures.ground)
+        _add_names(document.paragraphs[-1], pictures.ground)
     legend = document.add_paragraph()
     for drawing, words in one.legend:
         sign, colour = _sign(drawing)
@@ -228,6 +259,38 @@ def _add_picture(document: Document, one: Illustration, pictures: Pictures) -> N
     caption = document.add_paragraph(plain_text(" ".join(words for _, words in one.caption)))
     for run in (*legend.runs, *caption.runs):
         run.font.size = Pt(8)
+
+
+def _add_names(paragraph: Paragraph, ground: Paper) -> None:
+    """Lay the names of the districts over the map that a paragraph ends with, as words: that needs no font.
+
+    A program that knows no grouped shapes shows the map alone, as it was.
+    """
+    run: Any = paragraph.runs[-1]._r  # noqa: SLF001 -- python-docx has no shapes
+    (picture,) = run.findall(f"{{{_SPACES['w']}}}drawing")
+    inline = picture[0]
+    wide, high = int(inline.extent.cx), int(inline.extent.cy)
+    emu, first = wide / WIDTH, 1_000 * int(inline.docPr.get("id"))
+    both = _made(_GROUP, wide=wide, high=high, id=first, wpg=_SPACES["wpg"])
+    (group,) = both.iter(f"{{{_SPACES['wpg']}}}wgp")
+    group.append(deepcopy(inline.graphic.graphicData.pic))
+    for number, (x, y, name) in enumerate(names_apart(ground, _NAME_UNITS), first + 1):
+        points = _NAME_UNITS * emu / _EMU_PER_PT
+        across, tall = 1.15 * name_width(name, _NAME_UNITS) * emu, 1.3 * _NAME_UNITS * emu
+        place = {"x": int(x * emu - across / 2), "y": int(y * emu - tall / 2), "wide": int(across), "high": int(tall)}
+        box = _made(_NAME, **place, id=number, size=round(2 * points), line=round(1.25 * points * 20))
+        (words,) = box.iter(f"{{{_SPACES['w']}}}t")
+        words.text = plain_text(name)
+        group.append(box)
+    run.replace(picture, both)
+    both[1].append(picture)
+
+
+def _made(form: str, **values: object) -> Any:
+    from docx.oxml import parse_xml  # noqa: PLC0415 -- an extra
+
+    spaces = " ".join(f'xmlns:{name}="{space}"' for name, space in _SPACES.items())
+    return parse_xml(form.strip().format(spaces=spaces, **values))
 
 
 def _sign(drawing: Markup) -> tuple[str, str]:
