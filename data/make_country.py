@@ -3,10 +3,12 @@
 The copies stand in rows and columns, mirrored by turns, each with more or fewer people; a strip of river lies between
 them, which every second border has a bridge over. Five by five counties are a province.
 
-``python data/make_country.py DIR --counties N [--seed S]`` writes the same bytes for the same number, seed and library
-versions: ``roads.osm.pbf`` (streets), ``population.tif`` (people per 100 m, in blocks), ``outlets.parquet``,
-``banks.parquet``, ``townships.parquet``, ``counties.parquet``, ``provinces.parquet`` and ``study.toml``. Streets and
-people are written county by county.
+``python data/make_country.py DIR --counties N [--fine K] [--branches B] [--seed S]`` writes the same bytes for the same
+numbers, seed and library versions: ``roads.osm.pbf`` (streets), ``population.tif`` (people per 100 m, in blocks),
+``outlets.parquet``, ``banks.parquet``, ``townships.parquet``, ``counties.parquet``, ``provinces.parquet`` and
+``study.toml``. Streets and people are written county by county. ``--fine 4`` parts each cell into 4 by 4, of which one
+in fifty is empty, and ``--branches 90`` adds as many bank branches to each county where people live: 140 counties are
+then 3 million junctions, 10 million cells and 20,000 sites.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ SAMPLE = Path(__file__).resolve().parent / "sample"
 PROVINCE = 5  # counties a side
 CELL_M = 100
 STRIP = 6  # cells of river around a county
+EMPTY = 0.02  # of the parts of a cell
 STUDY = """\
 # A country of {counties} counties that do not exist; data/make_country.py made it.
 name = "Country of {counties} counties"
@@ -80,10 +83,15 @@ class Copy:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Where the counties stand: ``size`` cells of the sample's raster from its upper left corner, in metres."""
+    """Where the counties stand: ``size`` cells of the sample's raster from its upper left corner, in metres.
+
+    Each cell is parted into `fine` by `fine`, and each county has so many more `branches` of banks.
+    """
 
     counties: int
     seed: int
+    fine: int
+    branches: int
     crs: Any
     corner: tuple[float, float]
     size: tuple[int, int]
@@ -128,6 +136,19 @@ class Plan:
         ]
         return there
 
+    def parted(self, people: NDArray[np.float32], copy: Copy) -> NDArray[np.float32]:
+        """Return the people of a county's cells in finer ones, of which one in five is empty."""
+        if self.fine == 1:
+            return people
+        chance = np.random.default_rng([self.seed, copy.number, self.fine])
+        height, width = people.shape
+        share = chance.uniform(0.2, 1, (height, self.fine, width, self.fine))
+        share[chance.random(share.shape) < EMPTY] = 0
+        share /= np.maximum(share.sum(axis=(1, 3), keepdims=True), 1e-9)
+        whole = people[:, None, :, None]
+        parts = np.where(whole > 0, np.round(share * whole, 2), whole)
+        return parts.reshape(height * self.fine, width * self.fine).astype(np.float32)
+
     def lonlat(self, xy: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return metres as degrees."""
         return transform(xy, self.crs, WGS84)
@@ -138,17 +159,19 @@ def write_people(plan: Plan, folder: Path) -> None:
     with rasterio.open(SAMPLE / "population.tif") as sample:
         people = sample.read(1)
     west, north = plan.west_north
-    width, height = (plan.step / CELL_M).astype(int) * plan.side
+    width, height = (plan.step / CELL_M).astype(int) * plan.side * plan.fine
+    side = CELL_M / plan.fine
     profile = {
         "driver": "GTiff", "dtype": "float32", "count": 1, "width": width, "height": height, "nodata": -99_999.0,
-        "crs": plan.crs, "transform": rasterio.Affine(CELL_M, 0, west, 0, -CELL_M, north), "tiled": True,
+        "crs": plan.crs, "transform": rasterio.Affine(side, 0, west, 0, -side, north), "tiled": True,
         "blockxsize": 512, "blockysize": 512, "compress": "deflate", "sparse_ok": True, "bigtiff": "if_safer",
     }  # fmt: skip
     with rasterio.open(folder / "population.tif", "w", **profile) as file:
         for copy in plan.copies():
             cells = np.where(people > 0, np.round(people * copy.people, 2), people).astype(np.float32)
             cells = cells[:: -1 if copy.turned[1] else 1, :: -1 if copy.turned[0] else 1]
-            column, row = (np.array([copy.column, copy.row]) * plan.step / CELL_M).astype(int)
+            cells = plan.parted(cells, copy)
+            column, row = (np.array([copy.column, copy.row]) * plan.step / CELL_M).astype(int) * plan.fine
             file.write(cells, 1, window=Window(column, row, cells.shape[1], cells.shape[0]))
 
 
@@ -219,7 +242,21 @@ def write_sites(plan: Plan, folder: Path) -> None:
             if kind == "bank":
                 told["partner"] = np.where(sites.open[rows], "yes", "no")
             frames.append(gpd.GeoDataFrame(told, geometry=at, crs=4326))
-        _joined(frames).to_parquet(folder / f"{name}.parquet", index=False)
+        more = [_more_branches(plan, copy) for copy in plan.copies()] if kind == "bank" and plan.branches else []
+        _joined([*frames, *more]).to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def _more_branches(plan: Plan, copy: Copy) -> gpd.GeoDataFrame:
+    """Return branches of banks that are no partners, more of them where more people live."""
+    with rasterio.open(SAMPLE / "population.tif") as sample:
+        people = np.maximum(sample.read(1).astype(np.float64), 0)
+    chance = np.random.default_rng([plan.seed, copy.number, plan.branches])
+    cell = chance.choice(people.size, plan.branches, p=people.ravel() / people.sum())
+    row, column = np.divmod(cell, people.shape[1])
+    inside = (np.column_stack([column, -row]) + chance.uniform(0, 1, (plan.branches, 2)) * [1, -1]) * CELL_M
+    at = shapely.points(plan.lonlat(plan.place(np.array(plan.corner) + inside, copy)))
+    told = {"id": [f"{copy.name}-M{n}" for n in range(plan.branches)], "name": "Bank", "partner": "no"}
+    return gpd.GeoDataFrame(told, geometry=at, crs=4326)
 
 
 def write_districts(plan: Plan, folder: Path) -> None:
@@ -246,12 +283,13 @@ def _joined(frames: list[gpd.GeoDataFrame]) -> gpd.GeoDataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def make_country(folder: Path, counties: int, seed: int = 7) -> Path:
+def make_country(folder: Path, counties: int, seed: int = 7, *, fine: int = 1, branches: int = 0) -> Path:
     """Write a country of so many counties into a folder; return its study."""
     folder.mkdir(parents=True, exist_ok=True)
     with rasterio.open(SAMPLE / "population.tif") as sample:
         corner, size, crs = (sample.bounds.left, sample.bounds.top), (sample.width, sample.height), sample.crs
-    plan = Plan(counties=counties, seed=seed, crs=read_crs(crs.to_wkt(), "sample"), corner=corner, size=size)
+    told = {"counties": counties, "seed": seed, "fine": fine, "branches": branches}
+    plan = Plan(**told, crs=read_crs(crs.to_wkt(), "sample"), corner=corner, size=size)
     write_people(plan, folder)
     write_streets(plan, folder / "roads.osm.pbf")
     write_sites(plan, folder)
@@ -265,5 +303,8 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--counties", type=int, default=25)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--fine", type=int, default=1)
+    parser.add_argument("--branches", type=int, default=0)
     given = parser.parse_args()
-    print(f"wrote {make_country(given.folder, given.counties, given.seed)}")
+    made = make_country(given.folder, given.counties, given.seed, fine=given.fine, branches=given.branches)
+    print(f"wrote {made}")

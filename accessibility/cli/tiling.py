@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from accessibility.study.schema import StudyFile
 
-TILE_ROWS = 50_000
+TILE_ROWS = 100_000
 """People of a tile, in rows, where nobody says how many."""
 _COVERING = ("mclp", "lscp", "max-min")
 _FILES = ("districts.csv", "demand.parquet", "dictionary.csv", "manifest.json")

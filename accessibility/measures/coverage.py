@@ -515,24 +515,44 @@ def measure_coverage(
     standard = Standard() if standard is None else standard
     walker = Walker() if walker is None else walker
     snapped = snap_study(network, demand, sites) if snapped is None else snapped
+    walk, metres = search_nearest(network, demand, sites, walker, snapped)
+    straight = ("radius", Same(network.crs), Same(sites.xy), sites.open.tobytes())
+    nearest = Nearest(
+        walk=walk, network=metres, radius=demand.known.get(straight, lambda: _straight(network, demand, sites))
+    )
+    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+
+
+def search_nearest(
+    network: Network, demand: Demand, sites: Sites, walker: Walker, snapped: Snapped
+) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the labels of the nearest site of every demand point along streets, walked and in length."""
     at = (network, Same(demand.xy), Same(sites.xy), sites.open.tobytes())
     compounds = walker.open_compounds
-    nearest = Nearest(
-        walk=snapped.known.get(
+    return (
+        snapped.known.get(
             (*at, walker),
             lambda: _search_from(
                 network.packed.graph(walker, open_compounds=compounds), sites, snapped, walker.leg_ms_per_m
             ),
         ),
-        network=snapped.known.get(
+        snapped.known.get(
             (*at, walker.leg_cm_per_m, compounds),
             lambda: _search_from(
                 network.packed.graph(None, open_compounds=compounds), sites, snapped, walker.leg_cm_per_m
             ),
         ),
-        radius=demand.known.get(("radius", Same(network.crs), *at[2:]), lambda: _straight(network, demand, sites)),
     )
-    return decide_coverage(demand, sites, nearest, standard, walker, snapped)
+
+
+def read_nearest(
+    walk: NDArray[np.uint64], network: NDArray[np.uint64]
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
+    """Return seconds and metres along streets that labels say, NaN where there is no way, and the rows of the sites."""
+    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (walk, network))
+    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
+    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
+    return {"walk": (walk_s, by_walk), "network": (metres, by_metres)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -604,14 +624,12 @@ def tabulate_parts(sums: NDArray[np.float64], labels: pd.Index[Any], name: Any) 
 
 def _figures(nearest: Nearest) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int32]]]:
     """Return seconds or metres to the nearest site by each measure, and its row."""
-    (ms, by_walk), (cm, by_metres) = (search.split_labels(labels) for labels in (nearest.walk, nearest.network))
-    walk_s = np.where(by_walk == NO_SITE, np.nan, ms / MS_PER_S)
-    metres = np.where(by_metres == NO_SITE, np.nan, cm / CM_PER_M)
+    figures = read_nearest(nearest.walk, nearest.network)
     straight, by_radius = nearest.radius
     # A path is never shorter than the straight line; roundings of a centimetre an edge must not say otherwise.
-    radius_m = np.fmin(straight, metres)
+    radius_m = np.fmin(straight, figures["network"][0])
     radius_m[by_radius == NO_SITE] = np.nan
-    return {"walk": (walk_s, by_walk), "network": (metres, by_metres), "radius": (radius_m, by_radius)}
+    return figures | {"radius": (radius_m, by_radius)}
 
 
 def _straight(network: Network, demand: Demand, sites: Sites) -> tuple[NDArray[np.float64], NDArray[np.int32]]:

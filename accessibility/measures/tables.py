@@ -202,14 +202,20 @@ def weighted_quantile(values: ArrayLike, weights: ArrayLike, q: float) -> float:
     if not 0 <= q <= 1:
         msg = f"quantile is {q}; expected 0 to 1"
         raise InputError(msg)
-    value, weight = value[weight > 0], weight[weight > 0]
+    return _quantiles(value, weight, (q,))[0]
+
+
+def _quantiles(value: NDArray[np.float64], weight: NDArray[np.float64], shares: Sequence[float]) -> list[float]:
+    """Return several of `weighted_quantile`: values are put in order once, and little is held beside them."""
+    if not (weight > 0).all():
+        value, weight = value[weight > 0], weight[weight > 0]
     if not value.size:
-        return float("nan")
+        return [float("nan") for _ in shares]
     order = np.argsort(value, kind="stable")
-    cumulated = np.cumsum(weight[order])
-    row = int(np.searchsorted(cumulated, (q - _ROUNDING) * cumulated[-1]))
-    found = float(value[order[row]])
-    return float("inf") if np.isnan(found) else found
+    cumulated = weight[order]
+    np.cumsum(cumulated, out=cumulated)
+    rows = np.searchsorted(cumulated, [(q - _ROUNDING) * cumulated[-1] for q in shares])
+    return [float("inf") if np.isnan(found) else float(found) for found in value[order[rows]]]
 
 
 def district_table(
@@ -249,7 +255,7 @@ def district_table(
 
 
 def tabulate_districts(
-    figures: Figures, rows: NDArray[np.intp], open_sites: pd.DataFrame, names: Sequence[Any]
+    figures: Figures, rows: NDArray[np.signedinteger[Any]], open_sites: pd.DataFrame, names: Sequence[Any]
 ) -> pd.DataFrame:
     """Return the table of `district_table`, where the district of everybody is known by its row.
 
@@ -264,17 +270,17 @@ def tabulate_districts(
     names
         All districts, in the order of the rows.
     """
-    at = np.where(rows < 0, len(names), rows)
-    order = np.argsort(at, kind="stable")
-    rows_of = np.split(order, np.searchsorted(at[order], np.arange(1, len(names) + 1)))
-    table = pd.DataFrame([_figures(figures, rows) for rows in rows_of])
+    at = np.where(rows < 0, rows.dtype.type(len(names)), rows)
+    order, ends = np.argsort(at, kind="stable"), np.cumsum(np.bincount(at, minlength=len(names) + 1))
+    table = pd.DataFrame([_figures(figures, here) for here in np.split(order, ends[:-1])])
+    del at, order
     table.insert(0, "district", [str(name) for name in names] + [NO_DISTRICT])
     for column, kind in _COUNT_OF_KIND.items():
         here = open_sites.loc[open_sites["kind"] == kind, "row"]
         table[column] = np.bincount(here % len(table), minlength=len(table))  # -1, no district, is the last row
     if not table["population"].iloc[-1] > 0:
         table = table.iloc[:-1]
-    total: dict[str, Any] = {"district": TOTAL, **_figures(figures, np.arange(len(at)))}
+    total: dict[str, Any] = {"district": TOTAL, **_figures(figures, slice(None))}
     total |= {column: int((open_sites["kind"] == kind).sum()) for column, kind in _COUNT_OF_KIND.items()}
     columns = district_columns(figures.standard, served=figures.service is not None)
     return pd.DataFrame([*table.to_dict("records"), total], columns=list(columns))
@@ -445,7 +451,7 @@ def _rows_of_districts(coverage: Coverage, district: pd.Series[Any], names: Sequ
     return codes
 
 
-def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
+def _figures(coverage: Figures, rows: NDArray[np.intp] | slice) -> dict[str, Any]:
     """Return what the table says of some demand points, but for the counts of sites."""
     people = coverage.demand.population[rows]
     covered, setting = coverage.covered[rows], coverage.demand.setting[rows]
@@ -457,7 +463,9 @@ def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
     radius_of = {s: float(people[as_radius & (setting == s)].sum()) for s in coverage.standard.distance_settings}
     reached = np.isfinite(minutes)
     walked = float(people[reached] @ minutes[reached])
-    quantiles = {f"walk_min_p{percent}": weighted_quantile(minutes, people, percent / 100) for percent in (50, 90)}
+    percents = (50, 90)
+    found = _quantiles(minutes, people, [percent / 100 for percent in percents])
+    quantiles = {f"walk_min_p{percent}": value for percent, value in zip(percents, found, strict=True)}
     return {
         "population": whole,
         **{f"{s}_people": of[s] for s in settings},
@@ -473,7 +481,7 @@ def _figures(coverage: Figures, rows: NDArray[np.intp]) -> dict[str, Any]:
     }
 
 
-def _served(coverage: Figures, rows: NDArray[Any], whole: float, covered: float) -> dict[str, float]:
+def _served(coverage: Figures, rows: NDArray[Any] | slice, whole: float, covered: float) -> dict[str, float]:
     """Return `SERVED_COLUMNS` of some demand points; nothing where no site has a capacity."""
     if coverage.service is None:
         return {}

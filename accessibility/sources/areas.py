@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 CODE, PLAIN = "division_code", "plain_name"
 """Columns of districts beside their label: the code, blank where there is none, and the name as the file has it."""
 
+_FEW = 4_096  # points, of which each is asked
+_TOGETHER = 64  # points in a square
+_MOST_A_SIDE = 30_000  # squares
 _CHANGED = 0.001  # a repair or an overlap of less than this share of the area is not worth a word
 _OF_ROWS = re.compile(
     r"(ogc_?|object_?|g|f|u)?id(_\d+)?|index|shape_?(area|leng(th)?)|st_?(area|length).*|area|perimeter"
@@ -346,13 +349,40 @@ def locate(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame) -> NDArray[
     placed = np.flatnonzero(finite_rows(lonlat))
     shapes = districts.geometry.to_numpy()
     shapely.prepare(shapes)
-    point, shape = shapely.STRtree(shapes).query(shapely.points(lonlat[placed]), predicate="intersects")
+    tree = shapely.STRtree(shapes)
+    if len(placed) > _FEW:
+        squares, of = _squares(lonlat[placed])
+        square, shape = tree.query(squares, predicate="intersects")
+        met = np.bincount(square, minlength=len(squares))
+        alone = met[square] == 1
+        square, shape = square[alone], shape[alone]
+        whole = shapely.covers(shapes[shape], squares[square])
+        row = np.full(len(squares), -1, dtype=np.intp)
+        row[square[whole]] = shape[whole]
+        found[placed] = row[of]
+        placed = placed[((met > 0) & (row < 0))[of]]
+    point, shape = tree.query(shapely.points(lonlat[placed]), predicate="intersects")
     if (np.diff(point) <= 0).any():  # somewhere districts overlap
         order = np.lexsort((shape, point))
         point, shape = point[order], shape[order]
     first = np.flatnonzero(np.diff(point, prepend=-1))
     found[placed[point[first]]] = shape[first]
     return found
+
+
+def _squares(xy: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return boxes around points near each other, and the box of each: most lie in one district as a whole."""
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    side = max(
+        float(np.sqrt(np.prod(high - low) * _TOGETHER / len(xy))), float((high - low).max()) / _MOST_A_SIDE, 1e-12
+    )
+    at = ((xy - low) / side).astype(np.int64)
+    _, of = np.unique(at[:, 0] * (at[:, 1].max() + 1) + at[:, 1], return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    begin = np.flatnonzero(np.diff(of[order], prepend=-1))
+    least, most = (part.reduceat(xy[order], begin, axis=0) for part in (np.minimum, np.maximum))
+    boxes: Any = shapely.box(*least.T, *most.T)
+    return boxes, of
 
 
 _SHOWN = 5

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -53,9 +54,9 @@ class Everybody:
     """
 
     population: NDArray[np.float64]
-    setting: pd.Categorical
+    setting: pd.Categorical[Any]
     settings: tuple[str, ...]
-    district: pd.Categorical
+    district: pd.Categorical[Any]
     groups: Mapping[str, NDArray[np.float64]]
 
     def __len__(self) -> int:
@@ -107,7 +108,7 @@ class Gathered:
     sites
         The sites that count.
     nearest
-        ``(n,)`` the site that decides; -1 where none is told.
+        ``(n,)`` the site that decides; -1 where none is told, as for all where no site has a capacity.
     line
         ``(n,)`` how much of a limit is used, and rows in the study: who comes first at a site; None where no site has a
         capacity.
@@ -270,14 +271,34 @@ def _is_hidden(column: str) -> bool:
     return column in _OF_TILES or column.startswith((AT_SPEED, GROUP_OF_PEOPLE, OWN_WALK))
 
 
-def _figures(tile: Tile, site_ids: Sequence[str]) -> pd.DataFrame:
-    """Return what the tables need of a tile, in few bytes."""
-    cut, names = tile.cut, pq.read_schema(tile.path).names
-    categories = {"setting": cut.settings, "district": cut.districts, "nearest_site": site_ids}
-    categories |= {name: site_ids for name in names if name.startswith(f"{OWN_WALK}nearest: ")}
-    told = [*dict.fromkeys((*categories, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)))]
-    rows: pd.DataFrame = pq.read_table(tile.path, columns=told, page_checksum_verification=True).to_pandas()
-    return rows.assign(**{name: pd.Categorical(rows[name], categories=list(of)) for name, of in categories.items()})
+def _figures(tiles: Sequence[Tile], asked: Asked, site_ids: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return what the tables need of all tiles, each column once and in few bytes; of texts their numbers."""
+    cut, names = tiles[0].cut, pq.read_schema(tiles[0].path).names
+    texts: dict[str, Sequence[str]] = {"setting": cut.settings, "district": cut.districts}
+    if asked.served:
+        texts |= {"nearest_site": site_ids}
+        texts |= {name: site_ids for name in names if name.startswith(f"{OWN_WALK}nearest: ")}
+    columns = [*dict.fromkeys((*texts, "population", "walk_s", "covered", "beyond", *filter(_is_hidden, names)))]
+    known = {name: pd.Index(of) for name, of in texts.items()}
+    found: dict[str, NDArray[Any]] = {}
+    at, count = 0, sum(tile.last - tile.first for tile in tiles)
+    for tile in tiles:
+        table = pq.read_table(
+            tile.path, columns=columns, read_dictionary=[*texts], page_checksum_verification=True
+        ).combine_chunks()
+        for name in columns:
+            values = _numbers(table[name], known[name]) if name in known else table[name].to_numpy()
+            found.setdefault(name, np.empty(count, values.dtype))[at : at + len(values)] = values
+        at += tile.last - tile.first
+    return found
+
+
+def _numbers(texts: pa.ChunkedArray, known: pd.Index[Any]) -> NDArray[np.int32]:
+    """Return the places of texts among those that are known; -1 of none."""
+    codes = texts.combine_chunks()
+    place = known.get_indexer(codes.dictionary.to_pylist()).astype(np.int32)
+    found: NDArray[np.int32] = np.append(place, np.int32(-1))[codes.indices.fill_null(-1).to_numpy()]
+    return found
 
 
 def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
@@ -290,40 +311,33 @@ def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
         ids=table["id"].to_numpy(),
         kind=table["kind"].to_numpy().astype(str),
     )
-    rows = pd.concat([_figures(tile, list(sites.ids)) for tile in tiles], ignore_index=True)
-    flags = {name: rows[name].to_numpy(bool) for name in ("covered", "covered_radius", "unreached", "beyond")}
-    line = (rows["used"].to_numpy(float), rows["turn"].to_numpy(np.int64)) if asked.served else None
+    rows = _figures(tiles, asked, list(sites.ids))
     people = Everybody(
-        population=rows["population"].to_numpy(float),
-        setting=rows["setting"].array,
+        population=rows["population"],
+        setting=pd.Categorical.from_codes(rows.pop("setting"), pd.Index(cut.settings)),
         settings=cut.settings,
-        district=rows["district"].array,
-        groups={name: rows[f"{GROUP_OF_PEOPLE}{name}"].to_numpy(float) for name in cut.groups},
+        district=pd.Categorical.from_codes(rows.pop("district"), pd.Index(cut.districts)),
+        groups={name: rows[f"{GROUP_OF_PEOPLE}{name}"] for name in cut.groups},
     )
     return Gathered(
         demand=people,
         standard=asked.standard,
         walker=asked.walker,
-        walk_s=rows["walk_s"].to_numpy(float),
-        at_speeds={speed: rows[f"{AT_SPEED}{speed:g}"].to_numpy(bool) for speed in asked.speeds_m_s},
+        walk_s=rows["walk_s"],
+        at_speeds={speed: rows[f"{AT_SPEED}{speed:g}"] for speed in asked.speeds_m_s},
         limited_people=cut.limited_people,
         sites=sites,
-        nearest=rows["nearest_site"].cat.codes.to_numpy().astype(np.int32),
-        line=line,
+        nearest=rows["nearest_site"] if asked.served else np.broadcast_to(np.int32(-1), (len(people),)),
+        line=(rows["used"], rows["turn"]) if asked.served else None,
         walks={name: _own_walk(rows, name) for name, _ in asked.groups},
-        **flags,
+        **{name: rows[name] for name in ("covered", "covered_radius", "unreached", "beyond")},
     )
 
 
-def _own_walk(rows: pd.DataFrame, group: str) -> OwnWalk:
+def _own_walk(rows: Mapping[str, NDArray[Any]], group: str) -> OwnWalk:
     """Return what is known of everybody by the walker of a group."""
-    found: dict[str, Any] = {
-        name: rows[f"{OWN_WALK}{name}: {group}"].to_numpy(bool) for name in ("covered", "unreached")
-    }
-    if f"{OWN_WALK}used: {group}" in rows:
-        found["nearest"] = rows[f"{OWN_WALK}nearest: {group}"].cat.codes.to_numpy().astype(np.int32)
-        found["used"] = rows[f"{OWN_WALK}used: {group}"].to_numpy(float)
-    return OwnWalk(**found)
+    named = {name: f"{OWN_WALK}{name}: {group}" for name in ("covered", "unreached", "nearest", "used")}
+    return OwnWalk(**{name: rows[column] for name, column in named.items() if column in rows})
 
 
 def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:
@@ -334,7 +348,7 @@ def tabulate_whole(whole: Gathered, cut: Cut) -> pd.DataFrame:
     """
     codes = pd.Categorical(site_districts(cut), categories=list(cut.districts)).codes
     of_sites = pd.DataFrame({"kind": whole.sites.kind, "row": codes.astype(np.intp)})
-    table = tabulate_districts(whole, whole.demand.district.codes.astype(np.intp), of_sites, list(cut.districts))
+    table = tabulate_districts(whole, whole.demand.district.codes, of_sites, list(cut.districts))
     far = whole.beyond & np.isnan(whole.walk_s) & (whole.demand.population > 0)
     names = [*cut.districts, "(none)"]
     somebody = {names[code] for code in np.unique(whole.demand.district.codes[far])} | (

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
 from accessibility.measures.catchments import trace_catchments
-from accessibility.measures.coverage import Coverage, measure_coverage
+from accessibility.measures.coverage import Coverage, measure_coverage, read_nearest, search_nearest
 from accessibility.measures.service import used_of_limit
 from accessibility.measures.tables import demand_table
 from accessibility.siting.pairs import Pairs, transposed
@@ -235,13 +235,19 @@ def _by_own_rule(coverage: Coverage, by_measure: Mapping[str, NDArray[np.bool_]]
     return found
 
 
-def _ask(piece: Piece, asked: Asked, walker: Walker) -> tuple[Coverage, Coverage]:
+class _Out(NamedTuple):
+    """How far everybody is from the streets that were left out."""
+
+    walk_s: NDArray[np.float64]
+    metres: NDArray[np.float64]
+
+
+def _ask(piece: Piece, asked: Asked, walker: Walker) -> tuple[Coverage, _Out]:
     """Return the coverage of a tile, and how far everybody is from the streets that were left out."""
     to_edge = Snapped(demand=piece.snapped.demand, sites=piece.at_ways_out)
-    return (
-        measure_coverage(piece.network, piece.demand, piece.sites, asked.standard, walker, piece.snapped),
-        measure_coverage(piece.network, piece.demand, piece.ways_out, asked.standard, walker, to_edge),
-    )
+    out = read_nearest(*search_nearest(piece.network, piece.demand, piece.ways_out, walker, to_edge))
+    now = measure_coverage(piece.network, piece.demand, piece.sites, asked.standard, walker, piece.snapped)
+    return now, _Out(walk_s=out["walk"][0], metres=out["network"][0])
 
 
 def _is_sure(found: NDArray[np.float64], out: NDArray[np.float64], limit: float) -> bool:
