@@ -349,10 +349,9 @@ def locate(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame) -> NDArray[
     placed = np.flatnonzero(finite_rows(lonlat))
     shapes = districts.geometry.to_numpy()
     shapely.prepare(shapes)
-    tree = shapely.STRtree(shapes)
     if len(placed) > _FEW:
         squares, of = _squares(lonlat[placed])
-        square, shape = tree.query(squares, predicate="intersects")
+        square, shape = shapely.STRtree(shapes).query(squares, predicate="intersects")
         met = np.bincount(square, minlength=len(squares))
         alone = met[square] == 1
         square, shape = square[alone], shape[alone]
@@ -361,12 +360,10 @@ def locate(lonlat: NDArray[np.float64], districts: gpd.GeoDataFrame) -> NDArray[
         row[square[whole]] = shape[whole]
         found[placed] = row[of]
         placed = placed[((met > 0) & (row < 0))[of]]
-    point, shape = tree.query(shapely.points(lonlat[placed]), predicate="intersects")
-    if (np.diff(point) <= 0).any():  # somewhere districts overlap
-        order = np.lexsort((shape, point))
-        point, shape = point[order], shape[order]
-    first = np.flatnonzero(np.diff(point, prepend=-1))
-    found[placed[point[first]]] = shape[first]
+    # What is asked about is prepared, what stands in a tree is not: districts ask, for the corners of their borders.
+    points: Any = shapely.points(lonlat[placed])
+    shape, point = shapely.STRtree(points).query(shapes, predicate="intersects")
+    found[placed[point[::-1]]] = shape[::-1]  # the first of several is written last
     return found
 
 
