@@ -69,7 +69,7 @@ def walk_across(ways: Ways, crs: CRS | None = None) -> Crossed:
         whole = squares.cross(group)
         crossed += len(group) if whole else sum(squares.cross(group[[i]]) for i in range(len(group)))
     found = squares.crossed()
-    kept = np.array([squares.is_met(row) for row in range(len(ways))] + [True] * (len(found) - len(ways)))
+    kept = np.append(squares.met(), np.ones(len(found) - len(ways), np.bool_))
     return Crossed(found, kept, count - crossed)
 
 
@@ -109,9 +109,11 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
     direct = np.full((len(places), len(places)), np.inf)
     # Two places in one are a step of next to nothing: 0 is no step for scipy.
     direct[one, other] = direct[other, one] = np.maximum(np.hypot(*(places[one] - places[other]).T), 1e-6)
-    from scipy.sparse.csgraph import shortest_path  # noqa: PLC0415 -- where there is a square
+    from scipy.sparse import csr_array  # noqa: PLC0415 -- where there is a square
+    from scipy.sparse.csgraph import shortest_path  # noqa: PLC0415
 
-    walked, before = shortest_path(direct, method="D", directed=False, return_predecessors=True)
+    steps = csr_array(np.where(np.isfinite(direct), direct, 0.0))
+    walked, before = shortest_path(steps, method="D", directed=False, return_predecessors=True)
     return _sparse(direct, walked, before, len(entrances))
 
 
@@ -195,10 +197,10 @@ class _Squares:
         """Return the polygon of every square whose rings are whole, and the rows of those."""
         ring = np.flatnonzero(self.ways.square >= 0)
         order = ring[np.argsort(self.ways.square[ring], kind="stable")]
-        shapes, rings = [], []
+        shapes, rings, located = [], [], self.ways.located
         for rows in np.split(order, np.flatnonzero(np.diff(self.ways.square[order])) + 1):
             chains = [self.ways.refs[self.ways.start[row] : self.ways.start[row + 1]] for row in rows]
-            if all(len(c) >= _SHORTEST_RING and c[0] == c[-1] and self.ways.located[c].all() for c in chains):
+            if all(len(c) >= _SHORTEST_RING and c[0] == c[-1] and located[c].all() for c in chains):
                 shape = _ground([self.xy[chain] for chain in chains])
                 if shape.area > 0:
                     shapes.append(shape)
@@ -267,12 +269,18 @@ class _Squares:
             square=np.append(ways.square, np.full(len(of), ACROSS, np.int32)),
         )
 
-    def is_met(self, row: int) -> bool:
-        """Return whether a way is no ring, or one that another way meets."""
-        if self.ways.square[row] < 0:
-            return True
-        nodes, uses = np.unique(self.ways.refs[self.ways.start[row] : self.ways.start[row + 1]], return_counts=True)
-        return bool((self._uses[nodes] > uses).any())
+    def met(self) -> NDArray[np.bool_]:
+        """Return ``(w,)`` whether a way is no ring, or one that another way meets."""
+        ways = self.ways
+        way, ring = (
+            np.repeat(np.arange(len(ways)), np.diff(ways.start)),
+            np.repeat(ways.square >= 0, np.diff(ways.start)),
+        )
+        one, uses = np.unique(way[ring] * len(ways.node_ids) + ways.refs[ring], return_counts=True)
+        row, node = np.divmod(one, len(ways.node_ids))
+        met = ways.square < 0
+        met[row[self._uses[node] > uses]] = True
+        return met
 
 
 def _ground(rings: list[NDArray[np.float64]]) -> Any:
