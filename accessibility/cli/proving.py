@@ -12,8 +12,8 @@ from accessibility.cli.verification import Comparison
 from accessibility.errors import AccessibilityError, UnknownSiteError, UnprovenError
 from accessibility.present.manifest import parse_manifest, write_manifest
 from accessibility.siting import verify_plan, verify_robust
+from accessibility.siting.certificate import gains_in_order
 from accessibility.siting.plan import Prices
-from accessibility.siting.proofs import gains_in_order
 from accessibility.siting.tree import Tree
 from accessibility.wording import percent_text
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from accessibility.siting.alternatives import Portfolio, portfolio
-    from accessibility.siting.equity import FloorPrice, floor_price
-    from accessibility.siting.frontier import Frontier, coverage_frontier
+    from accessibility.siting.frontier import FloorPrice, Frontier, coverage_frontier, floor_price
     from accessibility.siting.models.backup import solve_backup
     from accessibility.siting.models.lscp import solve_lscp, solve_partial
     from accessibility.siting.models.max_min import solve_max_min

@@ -11,14 +11,13 @@ import numpy as np
 from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.closing import approach, begin_course, close_gap, finish_course
-from accessibility.siting.covering import read_covering
+from accessibility.siting.covering import read_covering, reduce_covering, take_columns
 from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.infeasible import refuse_boundless
 from accessibility.siting.limits import Limits
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 from accessibility.siting.outcome import cover_plan, opened_parts, refuse_unproven, refused_plan
-from accessibility.siting.reduction import reduce_covering, take_columns
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted
-from accessibility.siting.counts import TWICE, Counts, read_counts
+from accessibility.siting.certificate import coverable, covered_twice, floor_people, limits_of, people_wanted
+from accessibility.siting.counts import TWICE, Counts, read_counts, read_moves
 from accessibility.siting.limits import district_people, improvable, read_terms
-from accessibility.siting.moves import read_moves
 from accessibility.siting.numbers import read_units
 from accessibility.siting.plan import SitingPlan
-from accessibility.siting.proofs import covered_twice
 from accessibility.siting.tree import Claim
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accessibility.siting.covering import fix_columns
 from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
-from accessibility.siting.reduction import fix_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from accessibility.siting.annealing import improve
+from accessibility.siting.covering import reduce_covering, reduce_for_all
 from accessibility.siting.dual import Dual, find_cover_dual, find_dual, price_of_reach
-from accessibility.siting.greedy import close_needless, open_for_floors, open_until, trim
+from accessibility.siting.greedy import close_needless, open_for_floors, open_until, swap_sites, trim
 from accessibility.siting.programs import cover_every_row, cover_most, reach_people
-from accessibility.siting.reduction import reduce_covering, reduce_for_all
-from accessibility.siting.swaps import swap_sites
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
-from accessibility.siting.covers import Reach, serve_most
+from accessibility.siting.counts import Reach, serve_most
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people

@@ -10,8 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError, UnknownSiteError, checked
 from accessibility.geo.arrays import Frozen, finite_rows, read_only, refuse, unique_ids
-from accessibility.siting.instances import read_npz, write_mps, write_npz
-from accessibility.siting.matrix import read_costs
+from accessibility.siting.instances import read_costs, read_npz, write_mps, write_npz
 from accessibility.siting.numbers import Units, read_units
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ import numpy as np
 
 from accessibility.errors import InfeasibleError, InputError, SolverError, UnprovenError, checked
 from accessibility.geo.arrays import Frozen
-from accessibility.siting.covering import read_covering
+from accessibility.siting.certificate import check_sites
+from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.limits import Limits, district_units, read_terms
@@ -32,8 +33,6 @@ from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import opened_parts
 from accessibility.siting.pairs import candidate_pairs, merged_rows, transposed
 from accessibility.siting.programs import columns_of, raise_worst, solution_of
-from accessibility.siting.proofs import check_sites
-from accessibility.siting.reduction import reduce_covering
 from accessibility.siting.verify import verify_plan
 
 if TYPE_CHECKING:

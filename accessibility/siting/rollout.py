@@ -9,10 +9,10 @@ import numpy as np
 
 from accessibility.errors import checked
 from accessibility.siting.annealing import improve
+from accessibility.siting.covering import fix_columns, take_columns
 from accessibility.siting.greedy import close_needless, open_for_floors
 from accessibility.siting.limits import affordable
 from accessibility.siting.plan import order_by_gain
-from accessibility.siting.reduction import fix_columns, take_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,14 +9,23 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from accessibility.errors import InputError, UnprovenError, checked
-from accessibility.siting.certificate import SPENDING, coverable, floor_people, limits_of, people_wanted, proven_bound
+from accessibility.siting.certificate import (
+    SPENDING,
+    check_sites,
+    coverable,
+    covered_twice,
+    floor_people,
+    gains_in_order,
+    limits_of,
+    people_wanted,
+    proven_bound,
+)
 from accessibility.siting.claims import claims_of
+from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
-from accessibility.siting.moves import read_moves
 from accessibility.siting.numbers import CLOSE
-from accessibility.siting.proofs import check_sites, covered_twice, gains_in_order
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:

@@ -21,9 +21,8 @@ from accessibility.streets.snapping import Snapped, snap_study
 from accessibility.study.candidates import is_made_id, make_candidates, refuse_unfit
 from accessibility.study.holding import HeldPlans, doubt_study, hold_plans
 from accessibility.study.loading.context import Loading, attribution_of, default_cache
-from accessibility.study.loading.gathering import gather_inputs
+from accessibility.study.loading.gathering import gather_inputs, load_names, load_water
 from accessibility.study.loading.memory import Columns, StudyTerms, hold_inputs, settle_terms
-from accessibility.study.loading.streets import load_names, load_water
 from accessibility.study.proposing import Question, SitingCase, list_attempts, plan_scenario, propose_sites
 from accessibility.study.reaching import AccessTerms, cover_study, reach_sites, serve_people
 from accessibility.study.saving import save_study

@@ -31,9 +31,8 @@ from accessibility.sources.placed import place_whole
 from accessibility.streets.network import PER_EDGE
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.snapping import SnapLimits, snap_in_parts
-from accessibility.study.loading.gathering import gather_inputs
+from accessibility.study.loading.gathering import can_place, gather_inputs
 from accessibility.study.loading.settling import WindowedDemand
-from accessibility.study.loading.streets import can_place
 from accessibility.study.study import read_study
 
 if TYPE_CHECKING:

@@ -13,9 +13,8 @@ from racing import everybody
 from scipy.spatial import cKDTree
 
 from accessibility.siting import Problem, SitingPlan, solve_lscp, solve_mclp, solve_p_center, verify_plan
-from accessibility.siting.covering import read_covering
+from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.limits import Limits
-from accessibility.siting.reduction import reduce_covering
 from accessibility.streets import search
 from accessibility.streets.search.packing import build_arcs, hilbert_rank
 

@@ -12,15 +12,13 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, people_at, plans, problems, reached, scattered
 
 from accessibility.siting import Conditions, Problem, solve_mclp
-from accessibility.siting.covering import Covering, read_covering
+from accessibility.siting.covering import Covering, read_covering, reduce_covering
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
-from accessibility.siting.greedy import open_greedily
+from accessibility.siting.greedy import open_greedily, swap_sites
 from accessibility.siting.limits import Limits
 from accessibility.siting.programs import cover_most
-from accessibility.siting.reduction import reduce_covering
-from accessibility.siting.swaps import swap_sites
 
 NONE = Conditions()
 LIMITS = st.sampled_from([(0, None), (1, None), (2, None), (3, None), (None, 0.3), (None, 1.0), (None, 2.3), (2, 2.0)])

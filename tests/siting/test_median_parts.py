@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy import sparse
 from smallproblems import Question, choices, median_of, medians
 
-from accessibility.siting.branching import Part, search_tree
-from accessibility.siting.covers import Reach, cover_greedily, find_cover, serve_most
+from accessibility.siting.counts import Reach, cover_greedily, find_cover, serve_most
 from accessibility.siting.cuts import Cuts, Relaxed, solve_choice, solve_relaxation, violated
 from accessibility.siting.effort import Clock
 from accessibility.siting.interchange import add_greedily, improve_median, survey, take_in_order
 from accessibility.siting.lagrangian import charge, fixed_sites, raise_bound, weigh
+from accessibility.siting.median_course import Part, search_tree
 from accessibility.siting.problem import Problem
 
 if TYPE_CHECKING:

@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from blockworlds import BEST, SITES, read_blocks
 
-from accessibility.siting.covering import read_covering
+from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Clock
 from accessibility.siting.goals import MostPeople
 from accessibility.siting.limits import Limits
-from accessibility.siting.reduction import reduce_covering
 
 if TYPE_CHECKING:
     from accessibility.siting import Problem

@@ -13,7 +13,7 @@ from scipy import optimize, sparse
 from smallproblems import Question, questions, ring_costs
 
 from accessibility.errors import InfeasibleError, InputError, UnknownSiteError, UnprovenError
-from accessibility.siting.branching import search_tree
+from accessibility.siting.median_course import search_tree
 from accessibility.siting.models.p_median import median_bound, solve_p_median
 from accessibility.siting.plan import Conditions, Prices
 from accessibility.siting.problem import Problem

@@ -104,7 +104,6 @@ PYTHON: dict[str, str | None] = {  # what only callers from Python can meet: sen
     "siting/alternatives.py": "plans is|within is",
     "siting/instances.py": None,
     "siting/limits.py": "spacing_m",
-    "siting/matrix.py": None,
     "siting/plan.py": "the plan knows no study|does not hold its problem|came from a matrix",
     "siting/problem.py": None,
     "siting/tree.py": "lines of",

@@ -13,7 +13,7 @@ from accessibility.errors import InputError, checked
 from accessibility.siting.annealing import improve
 from accessibility.siting.certificate import proven_bound, share_within
 from accessibility.siting.closing import close_gap
-from accessibility.siting.covering import read_covering
+from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.goals import MostPeople
@@ -23,7 +23,6 @@ from accessibility.siting.numbers import CLOSE
 from accessibility.siting.outcome import ended, lifted, opened_parts, pack_prices, refused_plan
 from accessibility.siting.plan import Prices, SitingPlan
 from accessibility.siting.programs import columns_of, raise_least_share, solution_of
-from accessibility.siting.reduction import reduce_covering
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import UnprovenError, checked
-from accessibility.siting.covers import Cover, Reach, cover_greedily, find_cover
+from accessibility.siting.counts import Cover, Reach, cover_greedily, find_cover
 from accessibility.siting.effort import Clock
 from accessibility.siting.infeasible import (
     contradictory,

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from accessibility.errors import InputError, UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
+from accessibility.siting.counts import Moves, read_moves
 from accessibility.siting.effort import Clock
 from accessibility.siting.exact import Effort, Program, solve_program
 from accessibility.siting.growing import witnessed
@@ -19,7 +20,6 @@ from accessibility.siting.infeasible import refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
-from accessibility.siting.moves import Moves, read_moves
 from accessibility.siting.numbers import HALF, SUMS, solver_unit
 from accessibility.siting.outcome import ended, pack_prices, refused_plan
 from accessibility.siting.plan import Conditions, Prices, SitingPlan, order_by_gain
