@@ -12,7 +12,6 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
-from accessibility.standards import Standard
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Service
-    from accessibility.standards import Rule, Walker
+    from accessibility.standards import Rule, Standard, Walker
 
 TOTAL = "total"
 NO_DISTRICT = "(none)"
@@ -47,6 +46,7 @@ def district_columns(standard: Standard, *, served: bool = False) -> tuple[str, 
 
     Examples
     --------
+    >>> from accessibility import Standard
     >>> [name for name in district_columns(Standard(rules={"core": 5, "hills": "8 km"})) if "_share" in name]
     ['covered_share', 'core_covered_share', 'hills_covered_share', 'hills_covered_share_radius']
     """
@@ -57,9 +57,6 @@ def district_columns(standard: Standard, *, served: bool = False) -> tuple[str, 
         *("uncovered", "unreached", "walk_min_mean", "walk_min_p50", "walk_min_p90", "outlets", "partner_banks"),
         *(SERVED_COLUMNS if served else ()),
     )
-
-
-DISTRICT_COLUMNS = district_columns(Standard())
 
 
 class Counted(Protocol):

@@ -23,7 +23,7 @@ import worlds
 from accessibility import InputError, OutputError, Standard, Walker, measure_coverage
 from accessibility.geo.projection import WGS84
 from accessibility.measures.blackspots import BLACKSPOT_COLUMNS
-from accessibility.measures.tables import DISTRICT_COLUMNS, district_table
+from accessibility.measures.tables import district_columns, district_table
 from accessibility.present.labels import SiteLabel
 from accessibility.present.layers import files
 from accessibility.present.layers.files import write_geopackage
@@ -43,7 +43,7 @@ COLUMNS: dict[str, list[str]] = {
     ],
     **{name: list(SITE_COLUMNS) for name in ("outlets", "banks", "candidates")},
     "proposed": [*PROPOSED_COLUMNS[:3], "label", *PROPOSED_COLUMNS[3:]],
-    "districts": list(DISTRICT_COLUMNS),
+    "districts": list(district_columns(Standard())),
     "blackspots": list(BLACKSPOT_COLUMNS),
     "service_areas": ["rule", "measure", "minutes", "kilometres", "sites"],
 }
@@ -221,7 +221,7 @@ def test_districts_carry_their_row_of_the_table(written: Path, county: LayerSour
     assert county.districts is not None
     table = district_table(county.coverage, county.district, county.site_district, names=list(county.districts.index))
     assert found["district"].tolist() == ["West", layerworlds.HOSTILE]
-    for column in DISTRICT_COLUMNS[1:]:
+    for column in COLUMNS["districts"][1:]:
         np.testing.assert_array_equal(found[column].to_numpy(float), table[column].to_numpy(float)[:2])
     areas = found.to_crs(county.districts.crs).area.to_numpy()
     assert areas == pytest.approx(county.districts.area.to_numpy(), rel=1e-6)

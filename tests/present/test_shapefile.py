@@ -12,7 +12,7 @@ import pyogrio
 import pytest
 
 from accessibility import OutputError
-from accessibility.present.layers.files import MAX_NAME, MAX_TEXT_BYTES, SHORT_NAMES, short_names, write_shapefiles
+from accessibility.present.layers.files import MAX_TEXT_BYTES, SHORT_NAMES, short_names, write_shapefiles
 from accessibility.present.layers.tables import GEOMETRY, make_layers
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def test_every_column_has_a_name_of_ten_letters_and_no_two_the_same(layers: dict
         columns = [c for c in layer.columns if c != "geometry"]
         names = [*short_names(columns).values()]
         assert len(set(names)) == len(names)
-        assert all(len(name) <= MAX_NAME and name.isascii() for name in names)
+        assert all(len(name) <= 10 and name.isascii() for name in names)
         used |= set(columns)
     assert set(SHORT_NAMES) - {"covered_probability"} <= used  # that is there where draws were made
-    assert all(len(name) > MAX_NAME for name in SHORT_NAMES)
+    assert all(len(name) > 10 for name in SHORT_NAMES)
 
 
 def test_layers_come_back_with_their_values(layers: dict[str, gpd.GeoDataFrame], tmp_path: Path) -> None:

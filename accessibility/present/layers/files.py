@@ -98,7 +98,6 @@ def _number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-MAX_NAME = 10
 MAX_TEXT_BYTES = 254
 SHORT_NAMES = {
     "nearest_site": "near_site",

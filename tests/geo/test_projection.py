@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pyproj import Geod
+from pyproj import CRS, Geod
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import DATUMS, from_wgs84, to_wgs84
+from accessibility.geo.projection import DATUMS, NO_SITE, WGS84, from_wgs84, measure_radius, to_wgs84, transform
 
 LON, LAT = st.floats(73.0, 135.0), st.floats(3.0, 54.0)
 
@@ -98,3 +98,27 @@ def test_an_unknown_datum_is_refused_with_the_list(convert: object) -> None:
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(InputError, match=r"shape \(2,\) and latitudes \(3,\)"):
         to_wgs84([1, 2], [1, 2, 3], "GCJ-02")
+
+
+places = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=14)
+
+
+@given(places, places, st.sampled_from(["EPSG:32649", "EPSG:3857"]), st.data())
+def test_the_nearest_open_site_and_of_equals_the_lowest_row(
+    people: list[tuple[int, int]], sites: list[tuple[int, int]], crs: str, data: st.DataObject
+) -> None:
+    there = CRS.from_user_input(crs)
+    origin = transform(np.array([(111.3, 30.5)]), WGS84, there)
+    home, site = (np.array(xy) * 1_000.0 + origin for xy in (people, sites))
+    home[0] = np.nan
+    is_open = np.array(data.draw(st.lists(st.booleans(), min_size=len(sites), max_size=len(sites))))
+    radius, owner = measure_radius(home, site, is_open, there)
+    a, b = transform(home, there, WGS84), transform(site, there, WGS84)
+    for row in range(len(home)):
+        metres = np.where(is_open, Geod(ellps="WGS84").inv(*np.tile(a[row], (len(b), 1)).T, *b.T)[2], np.inf)
+        if row == 0 or not is_open.any():
+            assert np.isnan(radius[row])
+            assert owner[row] == NO_SITE
+        else:
+            assert radius[row] == metres.min()
+            assert owner[row] == metres.argmin()
