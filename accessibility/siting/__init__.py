@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Conditions": "plan",
-    "FloorPrice": "equity",
+    "FloorPrice": "frontier",
     "Frontier": "frontier",
     "Portfolio": "alternatives",
     "Problem": "problem",
@@ -31,7 +31,7 @@ _HOME = {
     "Rollout": "rollout",
     "SitingPlan": "plan",
     "coverage_frontier": "frontier",
-    "floor_price": "equity",
+    "floor_price": "frontier",
     "portfolio": "alternatives",
     "solve_backup": "models.backup",
     "solve_lscp": "models.lscp",
