@@ -1,80 +1,49 @@
-"""One budget over parts that share nothing else: each is solved alone, and one certificate bounds them all.
+"""One budget over parts that share nothing else but quotas and floors: one plan, and one certificate for them all.
 
-Catchments of a country fall apart: no person is in reach of sites of two of its parts. A price of money makes them
-independent (Everett 1963): under it each part is bounded alone, by prices on its people, and every plan of the whole is
-bounded by the sum. That sum, over all prices of money, is least where the best paid candidates use up the budget, as in
-a knapsack that may be cut; so the bound is one sort of all candidates, from numbers that anybody can add up again.
+Catchments of a country fall apart: no person is in reach of sites of two of its parts. Prices on the budget, on quotas
+and on people of districts below their floors make the parts independent (Everett 1963): at these prices each part is
+bounded alone, by prices on its people, and every plan of the whole is bounded by the sum::
 
-The plan is greedy opening over all parts, which tells each its share of the budget; each part then spends its share as
-well as it can, and what is left over is spent greedily again.
+    people covered <= sum over parts of what the certificate of each proves at the prices of what they share
+                    + price * limit of the budget and of each quota - price * people asked for by each floor
+
+It is the certificate of `accessibility.siting.certificate`, added up part by part from the raw problems with numpy
+alone, so that no more than one part is ever in memory.
 """
 
 from __future__ import annotations
 
-import heapq
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from accessibility.errors import InputError
-from accessibility.siting.covering import read_covering
-from accessibility.siting.dual import find_priced_dual
+from accessibility.errors import InfeasibleError, InputError, UnprovenError
+from accessibility.siting.bargaining import bargain
+from accessibility.siting.certificate import proven_part
 from accessibility.siting.effort import Clock
-from accessibility.siting.limits import Limits
-from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.numbers import CLOSE
+from accessibility.siting.outcome import pack_prices
+from accessibility.siting.plan import Prices, SitingPlan, order_by_gain
+from accessibility.siting.stacking import SITES, own_conditions, read_part, stack_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import TypeVar
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from accessibility.siting.bargaining import Bargain
+    from accessibility.siting.limits import Limits
     from accessibility.siting.problem import Problem
+    from accessibility.siting.stacking import Stack
 
-    T = TypeVar("T")
-    Spread = Callable[[Callable[..., T], Iterable[tuple[object, ...]]], Iterable[T]]
-
-_ROUNDS = 2_000
+    Parts = Sequence[Callable[[], Problem]]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Openings:
-    """A part opened greedily, by people gained per cost, until nobody is left to gain.
-
-    Parameters
-    ----------
-    gain, cost
-        ``(k,)`` people gained by each opening, and what it costs.
-    """
-
-    gain: NDArray[np.float64]
-    cost: NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Share:
-    """What a part makes of its share of the budget, and what bounds it at any other.
-
-    Parameters
-    ----------
-    selected
-        ``(k,)`` rows of the sites that open.
-    covered, spent
-        People covered, those covered today included, and cost.
-    free
-        People that the certificate gives away.
-    paid, cost
-        ``(c,)`` what it pays each candidate, in people, and what the candidate costs.
-    """
-
-    selected: NDArray[np.intp]
-    covered: float
-    spent: float
-    free: float
-    paid: NDArray[np.float64]
-    cost: NDArray[np.float64]
+_LISTED = 10  # districts that a message names
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,15 +55,24 @@ class SharedPlan:
     selected
         For each part the rows of its sites that open.
     objective, bound
-        People covered, those covered today included, and what no plan of that budget exceeds.
+        People covered, those covered today included, and what no plan within the limits exceeds.
     spent
         What it costs.
+    prices
+        What the certificate charges for the limits.
+    multipliers
+        For each part the share of each demand point's people that is priced, as in `SitingPlan`.
+    needs
+        District to the people of the parts who have to be covered there.
     """
 
     selected: tuple[NDArray[np.intp], ...]
     objective: float
     bound: float
     spent: float
+    prices: Prices = field(default_factory=Prices)
+    multipliers: tuple[NDArray[np.float64], ...] = ()
+    needs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def gap(self) -> float:
@@ -103,183 +81,191 @@ class SharedPlan:
 
 
 def share_budget(
-    parts: Sequence[Callable[[], Problem]], budget: float, *, gap: float = 0.0, spread: Spread[object] | None = None
+    parts: Parts,
+    limits: Limits,
+    needs: Mapping[str, float] | None = None,
+    *,
+    gap: float = 0.0,
+    folder: Path | None = None,
 ) -> SharedPlan:
-    """Return the sites to open over all parts that cover most people for one budget, with a bound on every plan.
+    """Return the sites to open over all parts that cover most people within common limits, with a bound on every plan.
 
     Parameters
     ----------
     parts
-        Functions that return the parts; one is in memory at a time, or as many as `spread` works on.
-    budget
-        Greatest total cost.
+        Functions that return the parts; one is in memory at a time, beside eight bytes for each pair of all of them
+        that may lie on disk. Sites that exclude each other are in one part.
+    limits
+        Of all parts together. Floors are shares of the people of all parts.
+    needs
+        District to the people of the parts who have to be covered there, in place of these floors.
     gap
-        Relative gap at which the search in a part may stop.
-    spread
-        Calls a function with each of many arguments and returns what it returns, in their order, as ``starmap`` does;
-        maybe on many workers.
+        Relative gap between plan and bound at which the search may stop.
+    folder
+        Where the pairs lie while the search goes on; a folder of the system where not given.
 
     Raises
     ------
     InputError
-        A budget that is negative.
+        No limit, conditions about what is not there.
+    UnprovenError
+        Where no plan that meets the floors was found, and none was proven impossible.
     """
-    if not budget >= 0:
-        msg = f"budget is {budget}; expected 0 or more"
+    if limits.sites is None and limits.budget is None:
+        msg = "neither sites nor budget is given; expected a limit"
         raise InputError(msg)
-    each = _starmap if spread is None else spread
-    steps = list(each(open_in_steps, [(part,) for part in parts]))
-    budgets, price = deal_budget(steps, budget)  # type: ignore[arg-type]
-    shares: list[Share] = list(each(spend_share, [(p, b, price, gap) for p, b in zip(parts, budgets, strict=True)]))  # type: ignore[arg-type]
-    shares = _spend_rest(parts, shares, budget)
-    return SharedPlan(
-        selected=tuple(share.selected for share in shares),
-        objective=float(sum(share.covered for share in shares)),
-        bound=bound_of(shares, budget),
-        spent=float(sum(share.spent for share in shares)),
-    )
+    with TemporaryDirectory(dir=folder) as aside:
+        stack = stack_parts(parts, limits, needs, Path(aside))
+        if stack.contradiction:
+            msg = f"no plan: {stack.contradiction}"
+            raise InfeasibleError(msg)
+        _refuse_short(stack, _beyond_reach(stack), proven=True)
+        found = bargain(stack, gap)
+        impossible = found.dual.bound < stack.covering.base + int(np.maximum(stack.covering.need, 0).sum())
+        _refuse_short(stack, found.short, proven=impossible)
+        if not found.fits:
+            msg = f"no plan that keeps to the limits was found within {Clock().limit}, and none was proven impossible"
+            raise UnprovenError(msg)
+        return _proven(parts, limits, stack, found)
 
 
-def order_openings(parts: Sequence[Callable[[], Problem]], plan: SharedPlan) -> list[tuple[int, int, float]]:
-    """Return part, row and people gained of each site of a plan: those that gain most first."""
+def order_openings(parts: Parts, plan: SharedPlan) -> list[tuple[int, object, float]]:
+    """Return part, id and people gained of each site of a plan: those that gain most first."""
     found = []
     for number, (part, rows) in enumerate(zip(parts, plan.selected, strict=True)):
         problem = part()
-        chosen = np.zeros(len(problem.site_cost), np.bool_)
-        chosen[rows] = True
-        steps = _greedy(replace(problem, candidate=chosen), problem.covered, np.inf)
-        found += [(number, row, gain) for row, gain in steps]
-    return sorted(found, key=lambda step: (-step[2], step[0], step[1]))
+        order, gains = order_by_gain(problem, rows)
+        found += [(number, problem.ids[row], gain) for row, gain in zip(order.tolist(), gains.tolist(), strict=True)]
+    return sorted(found, key=lambda step: -step[2])
 
 
-def _starmap(function: Callable[..., object], arguments: Iterable[tuple[object, ...]]) -> list[object]:
-    return [function(*given) for given in arguments]
+def _beyond_reach(stack: Stack) -> NDArray[np.int64]:
+    """Return how far each district stays below its floor where every candidate opens."""
+    covering = stack.covering
+    reached = covering.rows.lengths > 0
+    there = np.zeros(len(covering.need), np.int64)
+    np.add.at(there, covering.district[reached], covering.weight[reached])
+    short: NDArray[np.int64] = np.maximum(covering.need - there, 0)
+    return short
 
 
-def open_in_steps(part: Callable[[], Problem]) -> Openings:
-    """Return the greedy order of a part."""
-    problem = part()
-    opened = _greedy(problem, problem.covered, np.inf)
-    return Openings(gain=np.array([gain for _, gain in opened]), cost=problem.site_cost[[site for site, _ in opened]])
+def _refuse_short(stack: Stack, short: NDArray[np.int64], *, proven: bool) -> None:
+    """Raise where floors are not met, by how many people and in which districts."""
+    missing = np.flatnonzero(short)
+    if not len(missing):
+        return
+    listed = ", ".join(
+        f"{math.ceil(short[place] * stack.covering.person):,} people in {stack.districts[place]}"
+        for place in missing[np.argsort(-short[missing], kind="stable")][:_LISTED].tolist()
+    )
+    if proven:
+        msg = f"the floors cannot all be met: short by {listed}"
+        raise InfeasibleError(msg)
+    msg = (
+        f"no plan that covers as many people as are asked for was found within {Clock().limit}, and none was proven"
+        f" impossible; the closest is short by {listed}"
+    )
+    raise UnprovenError(msg)
 
 
-def _greedy(problem: Problem, covered: NDArray[np.bool_], money: float) -> list[tuple[int, float]]:
-    """Return sites opened by people gained per cost, with what each gains, as long as the money lasts."""
-    site, demand = problem.near
-    order = np.argsort(site, kind="stable")
-    demand = demand[order]
-    start = np.searchsorted(site[order], np.arange(len(problem.site_cost) + 1))
-    left = np.where(covered, 0.0, problem.people)
-
-    def gain_of(row: int) -> float:
-        return float(left[demand[start[row] : start[row + 1]]].sum())
-
-    def worth(row: int, gain: float) -> float:
-        return gain / problem.site_cost[row] if problem.site_cost[row] > 0 else np.inf
-
-    rows = np.flatnonzero(problem.candidate).tolist()
-    waiting = [(-worth(row, gain), row, gain) for row in rows if (gain := gain_of(row)) > 0]
-    heapq.heapify(waiting)
-    opened: list[tuple[int, float]] = []
-    while waiting:
-        _, row, known = heapq.heappop(waiting)
-        gain = gain_of(row)
-        if gain <= 0 or problem.site_cost[row] > money:
-            continue
-        if gain < known:  # somebody else has covered some of them since
-            heapq.heappush(waiting, (-worth(row, gain), row, gain))
-            continue
-        money -= problem.site_cost[row]
-        left[demand[start[row] : start[row + 1]]] = 0.0
-        opened.append((row, gain))
-    return opened
-
-
-def deal_budget(steps: Sequence[Openings], budget: float) -> tuple[NDArray[np.float64], float]:
-    """Return what greedy opening over all parts spends in each, and the people that the last unit of money gained."""
-    part = np.repeat(np.arange(len(steps)), [len(one.cost) for one in steps])
-    gain, cost = (np.concatenate([getattr(one, name) for one in steps] or [np.empty(0)]) for name in ("gain", "cost"))
-    ratio = np.divide(gain, cost, out=np.full(len(cost), np.inf), where=cost > 0)
-    order = np.argsort(-ratio, kind="stable")  # within a part the ratios fall, so its own order stays
-    taken = order[np.cumsum(cost[order]) <= budget * (1 + CLOSE)]
-    dealt = np.bincount(part[taken], weights=cost[taken], minlength=len(steps)).astype(np.float64)
-    price = float(ratio[order[len(taken)]]) if len(taken) < len(order) else 0.0
-    return dealt, price if np.isfinite(price) else 0.0
+def _proven(parts: Parts, limits: Limits, stack: Stack, found: Bargain) -> SharedPlan:
+    """Return a plan as its parts have it, with the bound that its prices prove of them."""
+    covering, prices = stack.covering, _common_prices(limits, stack, found)
+    needs = {name: float(need) for name, need in zip(stack.districts, stack.wanted.tolist(), strict=True) if need > 0}
+    worth = found.dual.worth
+    share = np.divide(found.dual.price, worth, out=np.zeros(len(worth)), where=worth > 0).clip(0.0, 1.0)
+    share[covering.rows.lengths == 0] = 1.0  # whom nobody reaches counts for nothing when priced in full
+    selected, multipliers, covered, spent = [], [], 0.0, 0.0
+    apart: list[tuple[tuple[object, ...], float]] = []
+    packs = 0
+    for number, part in enumerate(parts):
+        problem = part()
+        reading = read_part(problem, limits, floors=stack.floored)
+        columns, rows = (slice(ends[number], ends[number + 1]) for ends in (stack.columns, stack.rows))
+        opened = np.concatenate([reading.terms.required, reading.covering.site[found.chosen[columns]]])
+        after = packs + len(reading.covering.room)
+        apart += pack_prices(problem, reading.terms, found.dual.pack[packs:after] * covering.person)[1]
+        there = problem.open.copy()
+        there[reading.terms.required] = True
+        multipliers.append(np.where(problem.covered_by(there), 0.0, np.append(share[rows], 1.0)[reading.row]))
+        selected.append(opened)
+        there[opened] = True
+        covered += float(problem.people[problem.covered_by(there)].sum())
+        spent += float(problem.site_cost[opened].sum())
+        packs = after
+    plan = SharedPlan(
+        selected=tuple(selected),
+        objective=covered,
+        bound=math.inf,
+        spent=spent,
+        prices=replace(prices, apart=tuple(apart)),
+        multipliers=tuple(multipliers),
+        needs=needs,
+    )
+    return replace(plan, bound=max(prove_shared(parts, limits, plan), covered))
 
 
-def spend_share(part: Callable[[], Problem], budget: float, price: float, gap: float) -> Share:
-    """Return the best plan that was found for a part's share of the budget, and its prices under a price of money."""
-    problem = part()
-    plan = solve_mclp(problem, budget=budget, gap=gap)
-    selected = problem.rows(plan.selected)
-    reading = read_covering(problem, Limits.of(None, budget, None))
-    covering = reading.covering
-    spent = float(problem.site_cost[selected].sum())
-    target = (plan.objective - price * spent) / covering.person
-    dual = find_priced_dual(covering, price * covering.coin / covering.person, target, _ROUNDS, Clock())
-    of_row = np.divide(dual.price, covering.weight, out=np.ones(len(dual.price)), where=covering.weight > 0)
-    multiplier = np.append(of_row, 1.0)[reading.row].clip(0.0, 1.0)
-    return _share(problem, selected, multiplier)
-
-
-def _share(problem: Problem, selected: NDArray[np.intp], multiplier: NDArray[np.float64]) -> Share:
-    """Return what a plan covers, and what multipliers prove, from the raw problem and with numpy alone."""
-    opened = problem.open.copy()
-    opened[selected] = True
-    priced = np.where(problem.covered, 0.0, problem.people * multiplier)
-    site, demand = problem.near
-    paid = np.bincount(site, weights=priced[demand], minlength=len(opened))
-    rows = np.flatnonzero(problem.candidate & (paid > 0))
-    return Share(
-        selected=selected,
-        covered=float(problem.people[problem.covered_by(opened)].sum()),
-        spent=float(problem.site_cost[selected].sum()),
-        free=float(problem.people.sum() - priced.sum()),
-        paid=paid[rows].astype(np.float64),
-        cost=problem.site_cost[rows],
+def _common_prices(limits: Limits, stack: Stack, found: Bargain) -> Prices:
+    """Return what the limits that parts share are charged, in people."""
+    covering, dual = stack.covering, found.dual
+    each = max(dual.cost, dual.site) * covering.person / covering.coin if covering.spends else 0.0
+    quota = dict(zip(stack.quotas, (dual.pack[stack.shared :] * covering.person).tolist(), strict=True))
+    beside = quota.pop(SITES, 0.0)
+    floor = {name: price for name, price in zip(stack.districts, dual.floor.tolist(), strict=False) if price > 0}
+    return Prices(
+        site=beside if limits.budget is not None else each,
+        cost=each if limits.budget is not None else 0.0,
+        quota={name: price for name, price in quota.items() if price > 0},
+        floor=floor,
     )
 
 
-def _spend_rest(parts: Sequence[Callable[[], Problem]], shares: list[Share], budget: float) -> list[Share]:
-    """Return the shares with what nobody spent yet spent greedily, part by part where the next step is worth most."""
-    left = budget - sum(share.spent for share in shares)
-    cheapest = min((share.cost.min() for share in shares if len(share.cost)), default=np.inf)
-    found = list(shares)
-    if left < cheapest * (1 - CLOSE):
-        return found
-    offers = []
-    for number, (part, share) in enumerate(zip(parts, shares, strict=True)):
+def prove_shared(parts: Parts, limits: Limits, plan: SharedPlan) -> float:
+    """Return the bound on every plan of all parts that the multipliers and prices of a plan prove.
+
+    Raises
+    ------
+    UnprovenError
+        Multipliers outside 0 to 1 or not as many as people, prices of what is no limit.
+    """
+    prices = plan.prices
+    unknown = {*prices.quota} - {*limits.conditions.quotas} | {*prices.floor} - {*plan.needs}
+    if unknown or (prices.cost and limits.budget is None) or (prices.site and limits.sites is None):
+        msg = f"the certificate prices what is no limit here: {sorted(unknown) or 'sites or cost'}"
+        raise UnprovenError(msg)
+    if len(plan.multipliers) != len(parts):
+        msg = f"the certificate has multipliers of {len(plan.multipliers)} parts; there are {len(parts)}"
+        raise UnprovenError(msg)
+    most = prices.cost * (limits.budget or 0.0) + prices.site * (limits.sites or 0)
+    most += sum(price * limits.conditions.quotas[name] for name, price in prices.quota.items())
+    most -= sum(price * plan.needs[name] for name, price in prices.floor.items())
+    most += sum(price for _, price in prices.apart)
+    whole = True
+    for part, multipliers in zip(parts, plan.multipliers, strict=True):
         problem = part()
-        opened = problem.open.copy()
-        opened[share.selected] = True
-        steps = _greedy(problem, problem.covered_by(opened), left * (1 + CLOSE))
-        offers += [(-gain / max(problem.site_cost[row], CLOSE), number, row, gain, problem.site_cost[row])
-                   for row, gain in steps]  # fmt: skip
-    for _, number, row, gain, cost in sorted(offers):
-        if cost <= left * (1 + CLOSE):
-            share = found[number]
-            left -= cost
-            found[number] = Share(
-                selected=np.append(share.selected, row),
-                covered=share.covered + gain,
-                spent=share.spent + cost,
-                free=share.free,
-                paid=share.paid,
-                cost=share.cost,
-            )
-    return found
+        most += _prove_part(problem, limits, prices, multipliers)
+        whole = whole and problem.people_units.exact and problem.people_units.unit.is_integer()
+    most += CLOSE * abs(most)
+    return float(math.floor(most)) if whole else most
 
 
-def bound_of(shares: Sequence[Share], budget: float) -> float:
-    """Return what no plan of a budget exceeds, by the certificates of all parts: the best paid candidates, cut."""
-    free = float(sum(share.free for share in shares))
-    paid, cost = (np.concatenate([getattr(s, name) for s in shares] or [np.empty(0)]) for name in ("paid", "cost"))
-    ratio = np.divide(paid, cost, out=np.full(len(cost), np.inf), where=cost > 0)
-    order = np.argsort(-ratio, kind="stable")
-    spent = np.concatenate([[0.0], np.cumsum(cost[order])])
-    bought = np.concatenate([[0.0], np.cumsum(paid[order])])
-    last = int(np.searchsorted(spent, budget, side="right")) - 1
-    more = 0.0
-    if last < len(order):
-        more = float((budget - spent[last]) * ratio[order[last]])
-    return (free + float(bought[last]) + more) * (1 + CLOSE)
+def _prove_part(problem: Problem, limits: Limits, prices: Prices, multipliers: NDArray[np.float64]) -> float:
+    """Return what the certificate proves of one part, the limits that parts share left out."""
+    own = own_conditions(problem, limits.conditions)
+    there = set(problem.ids.tolist()) if prices.apart else set()
+    apart = tuple((sites, price) for sites, price in prices.apart if sites[0] in there)
+    asked = replace(own, quotas=limits.conditions.quotas, floors=dict.fromkeys(prices.floor, 1.0))
+    plan = SitingPlan(
+        model="mclp",
+        selected=(),
+        gain=(),
+        objective=0.0,
+        bound=math.inf,
+        status="feasible",
+        seconds=0.0,
+        multipliers=multipliers,
+        prices=replace(prices, apart=apart),
+        budget=limits.budget,
+        conditions=asked,
+    )
+    return proven_part(problem, plan)

@@ -49,16 +49,9 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     UnprovenError
         No multipliers, some outside 0 to 1, or prices on limits that were not set.
     """
-    if plan.multipliers is None or plan.multipliers.shape != problem.people.shape:
-        msg = f"the plan has no multiplier for each of the {len(problem.people)} demand points; they prove nothing"
-        raise UnprovenError(msg)
-    multipliers = plan.multipliers
+    multipliers = _multipliers(problem, plan)
     if plan.prices.closure and plan.model != "relocation":
         msg = f"the certificate charges {plan.prices.closure} for each site closed, and none closes in {plan.model}"
-        raise UnprovenError(msg)
-    greatest = np.inf if plan.model == "lscp" else 1.0
-    if not ((multipliers >= 0) & (multipliers <= greatest)).all():
-        msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
         raise UnprovenError(msg)
     if plan.model == "relocation":
         return _most_people(problem, _relocated(problem, plan, multipliers) - _raised(problem, plan))
@@ -75,6 +68,35 @@ def proven_bound(problem: Problem, plan: SitingPlan) -> float:
     if plan.model == "max-min":
         return share_within(problem, improvable(problem, limits_of(plan)), most)
     return _most_people(problem, most - _raised(problem, plan))
+
+
+def proven_part(problem: Problem, plan: SitingPlan) -> float:
+    """Return what the multipliers and prices of a plan for most people prove of a part of a country.
+
+    The limits and floors, which all parts share, are left out: they count once, at their prices.
+
+    Raises
+    ------
+    UnprovenError
+        As `proven_bound`.
+    """
+    multipliers = _multipliers(problem, plan)
+    may = sites_that_may_open(problem, limits_of(plan)) & ~_crowded_out(problem, plan.conditions)
+    worth = problem.people * _worth(problem, plan)
+    priced = np.where(problem.covered, 0.0, multipliers * worth)
+    return float(worth.sum() - priced.sum()) + _profit(problem, plan, priced, may)
+
+
+def _multipliers(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
+    if plan.multipliers is None or plan.multipliers.shape != problem.people.shape:
+        msg = f"the plan has no multiplier for each of the {len(problem.people)} demand points; they prove nothing"
+        raise UnprovenError(msg)
+    multipliers = plan.multipliers
+    greatest = np.inf if plan.model == "lscp" else 1.0
+    if not ((multipliers >= 0) & (multipliers <= greatest)).all():
+        msg = f"multipliers go from {multipliers.min()} to {multipliers.max()}; only 0 to {greatest:g} proves a bound"
+        raise UnprovenError(msg)
+    return multipliers
 
 
 def _raised(problem: Problem, plan: SitingPlan) -> float:
@@ -230,23 +252,27 @@ def _worth(problem: Problem, plan: SitingPlan) -> NDArray[np.float64]:
 
 
 def _profits(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], may: NDArray[np.bool_]) -> float:
-    """Return what sites are paid beyond their charges, those in the black and the required ones, plus the limits."""
-    paid = _paid(problem, priced, may)
-    charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
+    """Return what sites are paid beyond their charges, plus the limits."""
     limits = plan.prices.site * _most_sites(problem, plan, may)
     if plan.prices.cost > 0:
         limits += plan.prices.cost * _spendable(problem, plan)
-    for rows, room, price in _packs(problem, plan):
-        charge[rows] += price
-        limits += price * room
+    limits += sum(price * room for _, room, price in _packs(problem, plan))
     if not math.isfinite(limits):
         msg = "the certificate prices a limit that was not set"
         raise UnprovenError(msg)
-    profit = paid - charge
+    return _profit(problem, plan, priced, may) + limits
+
+
+def _profit(problem: Problem, plan: SitingPlan, priced: NDArray[np.float64], may: NDArray[np.bool_]) -> float:
+    """Return what sites are paid beyond their charges, those in the black and the required ones."""
+    charge = problem.site_cost * (plan.prices.cost + (plan.model in SPENDING)) + plan.prices.site
+    for rows, _, price in _packs(problem, plan):
+        charge[rows] += price
+    profit = _paid(problem, priced, may) - charge
     required = problem.rows(plan.conditions.required)
     must = np.zeros(len(profit), np.bool_)
     must[required[~problem.open[required]]] = True
-    return float(profit[must].sum() + np.maximum(profit[may & ~must], 0.0).sum()) + limits
+    return float(profit[must].sum() + np.maximum(profit[may & ~must], 0.0).sum())
 
 
 def _spendable(problem: Problem, plan: SitingPlan) -> float:

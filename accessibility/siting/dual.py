@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from accessibility.siting.effort import Clock
 
 _CHUNK = 25
+_COURSE = np.inf, 0.1, 0.0, 0.1, 0.0  # bound, step, rounds without progress, weight of news, rounds
 _SHORTEST = 1e-5
 _LEAST_PROGRESS, _LITTLE = 0.02, 0.002  # of the gap, over `_TRIAL` rounds; of a patient search
 _TRIAL = 150
@@ -101,19 +102,52 @@ def find_dual(
     patient
         Whether to go on where there is little progress.
     """
-    packs, room = _linear_limits(covering)
-    people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
-    mode = BUDGET if covering.spends else NUMBER
-    question = _question(covering, people, (packs, room), mode)
-    state = _begin(people[0], question)
-    if begin is not None:
-        # A price above the people of its row pays columns for what nobody gains.
-        state[0][:] = np.minimum(begin.price, people[0])
-    # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
-    bare = covering.rows.lengths == 0
-    state[0][bare] = people[0][bare]
-    _search(question, state, float(target - covering.base), (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock))
-    return _dual(covering, question, state)
+    descent = Descent(covering, begin)
+    descent.run(target, rounds, clock, patient=patient)
+    return descent.dual
+
+
+class Descent:
+    """Prices on their way down, which go on from where they were left.
+
+    Parameters
+    ----------
+    covering
+        The question.
+    begin
+        Prices of the same rows to begin from.
+    """
+
+    def __init__(self, covering: Covering, begin: Dual | None = None) -> None:
+        """Begin with half of each row priced, or with prices there are."""
+        people = (covering.weight.astype(np.float64), covering.district, covering.need.astype(np.float64))
+        mode = BUDGET if covering.spends else NUMBER
+        self._covering, self._question = covering, _question(covering, people, _linear_limits(covering), mode)
+        self._state = _begin(people[0], self._question)
+        if begin is not None:
+            # A price above the people of its row pays columns for what nobody gains.
+            self._state[0][:] = np.minimum(begin.price, people[0])
+        # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
+        bare = covering.rows.lengths == 0
+        self._state[0][bare] = people[0][bare]
+
+    def run(self, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> None:
+        """Lower the bound; see `find_dual`."""
+        how = (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock)
+        _search(self._question, self._state, float(target - self._covering.base), how)
+
+    def move(self, floor: NDArray[np.float64], pack: NDArray[np.float64]) -> None:
+        """Go on from other prices of floors and packs, with long steps again."""
+        price, own, raised, _, course, *_ = self._state
+        price *= (1.0 + floor)[self._covering.district] / (1.0 + raised)[self._covering.district]
+        raised[:] = floor
+        own[: len(pack)] = pack
+        course[:] = _COURSE
+
+    @property
+    def dual(self) -> Dual:
+        """The best prices so far."""
+        return _dual(self._covering, self._question, self._state)
 
 
 def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> Dual:
@@ -280,7 +314,7 @@ def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
 def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
     """Return prices, shares and the course of the search."""
     c, m, d = len(question[3][0]), len(question[1][2]), len(question[2][2])
-    course = np.array([np.inf, 0.1, 0.0, 0.1, 0.0])  # bound, step, rounds without progress, weight of news, rounds
+    course = np.array(_COURSE)
     return (worth * 0.5, np.zeros(m), np.zeros(d), np.zeros(c), course, np.zeros(len(worth)), np.zeros(m))
 
 

@@ -26,8 +26,8 @@ def room_to_choose(columns: int) -> tuple[NDArray[np.float64], NDArray[np.int64]
 
 
 def room_to_descend(columns: int, rows: int, packs: int, floors: int) -> tuple[Any, ...]:
-    """Return room for the prices tried, the way down, what is covered and packed now, the columns and their pay."""
-    sizes = (rows, packs, floors, rows, packs, floors, rows, packs, columns, columns)
+    """Return room for the prices tried, the way down, what is covered and packed now, columns, pay, floors."""
+    sizes = (rows, packs, floors, rows, packs, floors, rows, packs, columns, columns, floors)
     return tuple(np.empty(size) for size in sizes), room_to_choose(columns)
 
 
@@ -152,23 +152,29 @@ def descend(question, state, scratch, target, rounds):  # type: ignore[no-untype
     people = 0.0
     for r in range(weight.size):
         people += weight[r]
-    unit = max(people / max(share.size, 1), 1.0)  # people of a typical catchment: a floor's shortage in sites
     # Prices move in proportion to the people of their rows: merged rows differ a thousandfold.
     typical = weight.size / max(people, _STANDSTILL)
-    trial, trial_pack, trial_floor, way, way_pack, way_floor, now_covered, now_packed, now, paid = scratch[0]
+    trial, trial_pack, trial_floor, way, way_pack, way_floor, now_covered, now_packed, now, paid, unit = scratch[0]
     _copy(price, trial)
     _copy(pack, trial_pack)
     _copy(floor, trial_floor)
+    # The price of a floor is one of all people of its district, and moves as theirs do.
+    for k in range(need.size):
+        unit[k] = 0.0
+    for r in range(weight.size):
+        unit[district[r]] += weight[r]
+    for k in range(need.size):
+        unit[k] = max(np.sqrt(unit[k] / max(typical, _STANDSTILL)), 1.0)
     for _ in range(rounds):
         fresh = course[4] == 0.0
         if not fresh:
             # The way down: rows covered too often by the fractional plan are priced lower, uncovered ones higher.
             length = 0.0
             for k in range(need.size):
-                way_floor[k] = need[k] / unit
+                way_floor[k] = need[k] / unit[k]
             for r in range(weight.size):
                 v = covered[r] - 1.0
-                way_floor[district[r]] -= weight[r] * min(covered[r], 1.0) / unit
+                way_floor[district[r]] -= weight[r] * min(covered[r], 1.0) / unit[district[r]]
                 top = weight[r] * (1.0 + floor[district[r]])
                 if (v > 0.0 and price[r] <= 0.0) or (v < 0.0 and price[r] >= top):
                     v = 0.0
@@ -190,7 +196,7 @@ def descend(question, state, scratch, target, rounds):  # type: ignore[no-untype
             # Polyak's step: a share of the way that is left, over the squared length of the direction.
             step = course[1] * max(course[0] - target, 1e-9 * abs(course[0])) / length
             for k in range(need.size):
-                trial_floor[k] = max(floor[k] + step * way_floor[k] / unit, 0.0)
+                trial_floor[k] = max(floor[k] + step * way_floor[k] / unit[k], 0.0)
             for r in range(weight.size):
                 top = weight[r] * (1.0 + trial_floor[district[r]])
                 trial[r] = min(max(price[r] - step * way[r], 0.0), top)

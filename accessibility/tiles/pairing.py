@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.spatial import cKDTree
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
@@ -17,9 +18,11 @@ from accessibility.present.layers.tables import PROPOSED_COLUMNS
 from accessibility.sites import Sites
 from accessibility.siting import Conditions, Problem
 from accessibility.siting.budgets import SharedPlan, order_openings, share_budget
+from accessibility.siting.limits import Limits
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.pairs import Pairs, transposed
 from accessibility.siting.problem import NO_DISTRICT
+from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.search.parts import label_components
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.tiles.alike import AlikePeople
@@ -117,12 +120,16 @@ def propose_over_tiles(tiles: Sequence[Tile], question: Question, whole: Gathere
     if not sites["may_open"].any():
         msg = "no bank branch and no candidate could open; expected some: tiles make none on the streets"
         raise InputError(msg)
-    part_of, pairs = _deal_parts(tiles, len(sites))
-    if pairs <= WHOLE_PAIRS or not _is_plain(question):
+    limits = Limits.of(question.sites, question.budget, question.limits)
+    part_of, pairs = _deal_parts(tiles, sites, _ties(sites, limits.conditions))
+    if pairs <= WHOLE_PAIRS or question.model != "mclp" or question.reach is not None:
         problem = merge_tiles(tiles, whole)
         return SitingCase(question=question, problem=problem, plan=question.solve(problem))
-    parts = [partial(load_part, path, sites) for path in _write_parts(tiles, part_of)]
-    plan = share_budget(parts, float(question.budget or 0.0))
+    names, place = _named_districts(tiles[0].cut, whole)
+    paths = _write_parts(tiles, part_of)
+    parts = [partial(load_part, path, sites.iloc[rows], names, place) for path, rows in paths]
+    needs = _needs(limits.conditions, whole, names, place)
+    plan = share_budget(parts, limits, needs, gap=question.gap, folder=tiles[0].folder)
     return NationalPlan(
         question=question,
         table=_table(tiles[0].cut, sites, parts, plan, (whole.covered_people, whole.population)),
@@ -135,10 +142,30 @@ def propose_over_tiles(tiles: Sequence[Tile], question: Question, whole: Gathere
     )
 
 
-def _is_plain(question: Question) -> bool:
-    """Return whether a budget is all that holds the parts of a country together."""
-    plain = Question(budget=question.budget or 0.0, gap=question.gap, conditions=question.conditions)
-    return question == plain and question.conditions in (None, Conditions())
+def _needs(
+    asked: Conditions, whole: Gathered, names: tuple[str, ...], place: NDArray[np.int32]
+) -> dict[str, float] | None:
+    """Return the people who have to be covered in each district beside those covered today; None without floors."""
+    if not (asked.floor or asked.floors):
+        return None
+    unknown = sorted(set(asked.floors) - set(names))
+    if unknown:
+        msg = f"floors name {unknown[:10]}, which are no districts; there are {', '.join(map(repr, names))}"
+        raise InputError(msg)
+    home, people = place[whole.demand.district.codes], whole.demand.population
+    all_of, now = (np.bincount(home[who] + 1, people[who], len(names) + 1)[1:] for who in (slice(None), whole.covered))
+    shares = np.array([asked.floors.get(name, asked.floor) for name in names])
+    return dict(zip(names, (shares * all_of - now).tolist(), strict=True))
+
+
+def _named_districts(cut: Cut, whole: Gathered) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Return the districts where somebody lives, by name as in memory, and the place of each of the cut among them."""
+    codes = np.unique(whole.demand.district.codes)
+    codes = codes[codes >= 0]
+    codes = codes[np.argsort([cut.districts[code] for code in codes.tolist()])]
+    place = np.full(len(cut.districts) + 1, NO_DISTRICT, np.int32)
+    place[codes] = np.arange(len(codes))
+    return tuple(cut.districts[code] for code in codes.tolist()), place
 
 
 def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
@@ -166,10 +193,7 @@ def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
     people = AlikePeople.joined((left.merged(), now))
     by_row = Pairs(start=people.sites.start, item=np.searchsorted(rows, people.sites.item).astype(np.int32))
     pairs = transposed(by_row, len(rows))
-    codes = np.unique(home[home >= 0])
-    codes = codes[np.argsort([cut.districts[code] for code in codes.tolist()])]  # in the order of names, as in memory
-    place = np.full(len(cut.districts) + 1, NO_DISTRICT, np.int32)
-    place[codes] = np.arange(len(codes))
+    names, place = _named_districts(cut, whole)
     return Problem(
         **_reached(people, pairs),
         site_cost=sites.cost,
@@ -181,7 +205,7 @@ def merge_tiles(tiles: Sequence[Tile], whole: Gathered) -> Problem:
         site_xy=sites.xy,
         sites=sites,
         district=place[people.district],
-        districts=tuple(cut.districts[code] for code in codes.tolist()),
+        districts=names,
     )
 
 
@@ -197,28 +221,44 @@ def _sites(cut: Cut, table: pa.Table) -> Sites:
     )
 
 
-def _deal_parts(tiles: Sequence[Tile], sites: int) -> tuple[NDArray[np.int64], int]:
-    """Return the part of every site, small components together in one, and the number of pairs.
+def _ties(sites: pd.DataFrame, asked: Conditions) -> NDArray[np.intp]:
+    """Return ``(k, 2)`` rows of sites that exclude each other: they belong into one part."""
+    rows = np.flatnonzero(sites["open"] | sites["may_open"])
+    near = np.empty((0, 2), np.intp)
+    if asked.spacing_m > 0:
+        near = rows[cKDTree(sites[["x", "y"]].to_numpy()[rows]).query_pairs(asked.spacing_m, output_type="ndarray")]
+    place = {site: row for row, site in enumerate(sites["id"])} if asked.exclusive else {}
+    told = [[place[site] for site in pair] for pair in asked.exclusive if set(pair) <= place.keys()]
+    return np.concatenate([near, np.array(told, np.intp).reshape(-1, 2)])
+
+
+def _deal_parts(tiles: Sequence[Tile], sites: pd.DataFrame, ties: NDArray[np.intp]) -> tuple[NDArray[np.int64], int]:
+    """Return the part of every site, components that lie near each other together in one, and the number of pairs.
 
     Pairs of people who are alike count each, so that nothing hangs on who stands in one tile.
     """
-    links, count = [], np.zeros(sites, np.int64)
+    links, count = [ties], np.zeros(len(sites), np.int64)
     for tile in tiles:
         rows = AlikePeople.read(tile.pairs_path)
         start, site = rows.sites.start, rows.sites.item
-        count += np.bincount(site, rows.points[rows.sites.line], sites).astype(np.int64)
+        count += np.bincount(site, rows.points[rows.sites.line], len(sites)).astype(np.int64)
         inner = np.ones(max(len(site) - 1, 0), np.bool_)
         inner[start[1:-1][(start[1:-1] > 0) & (start[1:-1] < len(site))] - 1] = False
         links.append(np.unique(np.column_stack([site[:-1][inner], site[1:][inner]]), axis=0))
     first, second = np.concatenate(links).reshape(-1, 2).T
-    component = label_components(sites, first, second)
-    size = np.bincount(component, weights=count)
-    part = (np.cumsum(size) - size) // PART_PAIRS
-    return part.astype(np.int64)[component], int(count.sum())
+    component = label_components(len(sites), first, second)
+    # Along a curve that fills the plane: a part then has most of its districts to itself.
+    at = np.full(component.max(initial=-1) + 1, len(sites), np.int64)
+    np.minimum.at(at, component, hilbert_rank(sites[["x", "y"]].to_numpy(float)).astype(np.int64))
+    order = np.argsort(at)
+    size = np.bincount(component, weights=count)[order]
+    part = np.empty(len(order), np.int64)
+    part[order] = (np.cumsum(size) - size) // PART_PAIRS
+    return part[component], int(count.sum())
 
 
-def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[Path]:
-    """Write the rows of each part into a file, tile by tile."""
+def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[tuple[Path, NDArray[np.intp]]]:
+    """Write the rows of each part into a file, tile by tile; return the files, and the sites of each part."""
     folder = tiles[0].folder / "parts"
     folder.mkdir(parents=True, exist_ok=True)
     writers: dict[int, pq.ParquetWriter] = {}
@@ -235,7 +275,7 @@ def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[Path
     finally:
         for writer in writers.values():
             writer.close()
-    return [folder / f"{number:06d}.parquet" for number in sorted(writers)]
+    return [(folder / f"{number:06d}.parquet", np.flatnonzero(part_of == number)) for number in sorted(writers)]
 
 
 def _reached(people: AlikePeople, pairs: Pairs) -> dict[str, Any]:
@@ -245,15 +285,32 @@ def _reached(people: AlikePeople, pairs: Pairs) -> dict[str, Any]:
     return {"people": people.people, **reach}
 
 
-def load_part(path: Path, sites: pd.DataFrame) -> Problem:
-    """Return the question of a part; the ids of its sites are the rows of the cut."""
+def load_part(path: Path, sites: pd.DataFrame, districts: tuple[str, ...], place: NDArray[np.int32]) -> Problem:
+    """Return the question of a part, whose people nobody covers today.
+
+    Parameters
+    ----------
+    path
+        Its people.
+    sites
+        Its sites, indexed by row of the cut.
+    districts, place
+        All districts, and the place among them of each of the cut.
+    """
     people = AlikePeople.read(path).merged()
-    rows, site = np.unique(people.sites.item, return_inverse=True)
-    pairs = transposed(Pairs(start=people.sites.start, item=site.astype(np.int32)), len(rows))
+    there = sites[sites["open"] | sites["may_open"]]
+    row = np.searchsorted(there.index.to_numpy(), people.sites.item).astype(np.int32)
     return Problem(
-        **_reached(people, pairs),
-        site_cost=sites["cost"].to_numpy(float)[rows],
-        ids=rows.astype(object),
+        **_reached(people, transposed(Pairs(start=people.sites.start, item=row), len(there))),
+        district=place[people.district],
+        districts=districts,
+        site_cost=there["cost"].to_numpy(float),
+        open=there["open"].to_numpy(),
+        candidate=there["may_open"].to_numpy(),
+        kind=there["kind"].to_numpy(object),
+        bank=there["bank"].to_numpy(object),
+        ids=there["id"].to_numpy(object),
+        site_xy=there[["x", "y"]].to_numpy(float),
     )
 
 
@@ -272,10 +329,9 @@ def _rows(
     covered: float,
     population: float,
 ) -> Iterator[dict[str, Any]]:
-    order = order_openings(parts, plan)
-    ids = [part().ids for part in parts]
-    for rank, (part, row, gain) in enumerate(order, start=1):
-        site = sites.iloc[int(ids[part][row])]
+    place: dict[object, int] = {site_id: row for row, site_id in enumerate(sites["id"])}
+    for rank, (_, site_id, gain) in enumerate(order_openings(parts, plan), start=1):
+        site = sites.iloc[place[site_id]]
         ((lon, lat),) = transform(np.array([[site["x"], site["y"]]]), cut.metric, WGS84)
         covered += gain
         yield {

@@ -20,8 +20,9 @@ from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
 from accessibility.cli.tiling import Tiling, run_tiles
 from accessibility.cli.verifying import run_verify
-from accessibility.errors import InputError
+from accessibility.errors import InfeasibleError, InputError
 from accessibility.siting import Conditions, verify_plan
+from accessibility.siting.limits import district_people
 from accessibility.study.proposing import Question, SitingCase
 from accessibility.tiles import pairing
 from accessibility.tiles.cluster import Workers
@@ -151,6 +152,50 @@ def test_a_budget_over_parts_is_spent_as_over_the_whole(
         found.append(plan)
     assert found[0].record() == found[1].record()
     pd.testing.assert_frame_equal(found[0].table, found[1].table)
+
+
+BOTH = Conditions(quotas={"Red": 1, "new": 2}, floors={"west": 0.08, "east": 0.21})
+
+
+@pytest.mark.parametrize("question", [QUESTIONS[0], Question(budget=15, conditions=BOTH), QUESTIONS[2], QUESTIONS[5]])
+def test_conditions_over_parts_are_kept_to_as_over_the_whole(
+    question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairing, "WHOLE_PAIRS", 0)
+    monkeypatch.setattr(pairing, "PART_PAIRS", 30)
+    study = proposing_city(1, 40, WALKS)
+    case = study.siting_case(question)
+    found = [*over_tiles(study, tmp_path / "400", 400, question), *over_tiles(study, tmp_path / "90", 90, question)]
+    for plan in found:
+        assert isinstance(plan, NationalPlan)
+        assert plan.parts > 2
+        assert 0.95 * case.plan.objective <= plan.objective <= case.plan.bound + 1e-6
+        assert case.plan.objective <= plan.bound + 1e-6
+        told, xy = case.problem.rows(plan.table["id"]), case.problem.site_xy
+        assert xy is not None
+        opened = case.problem.open | np.isin(np.arange(len(case.problem.open)), told)
+        assert case.problem.people[case.problem.covered_by(opened)].sum() == pytest.approx(plan.objective)
+        terms = case.plan.conditions
+        there = district_people(case.problem, case.problem.covered_by(opened))
+        for name, people in district_people(case.problem).items():
+            assert there[name] >= terms.floors.get(name, terms.floor) * people - 1e-6
+        for name, most in terms.quotas.items():
+            assert ((case.problem.kind[told] == name) | (case.problem.bank[told] == name)).sum() <= most
+        for one, other in combinations(told, 2):
+            assert np.hypot(*(xy[one] - xy[other])) >= terms.spacing_m
+        assert not {"N27", "N39"} <= set(plan.table["id"]) or not terms.exclusive
+        assert not set(terms.forbidden) & set(plan.table["id"])
+    assert found[0].record() == found[1].record()
+
+
+def test_a_floor_that_no_plan_over_parts_meets_is_told_as_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairing, "WHOLE_PAIRS", 0)
+    study = proposing_city(1, 40, WALKS)
+    ((name, people),) = study.siting_case(QUESTIONS[1]).plan.short_people.items()
+    with pytest.raises(InfeasibleError, match=f"the floors cannot all be met: short by {people:.0f} people in {name}$"):
+        over_tiles(study, tmp_path, 400, QUESTIONS[1])
 
 
 def test_the_sample_county_is_proposed_the_same_and_verified(
