@@ -147,7 +147,9 @@ class Descent:
     @property
     def dual(self) -> Dual:
         """The best prices so far."""
-        return _dual(self._covering, self._question, self._state)
+        found = _dual(self._covering, self._question, self._state)
+        own = {name: getattr(found, name).copy() for name in ("price", "floor", "pack", "share")}
+        return replace(found, **own)
 
 
 def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> Dual:

@@ -18,7 +18,7 @@ from accessibility.present.layers.tables import PROPOSED_COLUMNS
 from accessibility.sites import Sites
 from accessibility.siting import Conditions, Problem
 from accessibility.siting.budgets import SharedPlan, order_openings, share_budget
-from accessibility.siting.limits import Limits
+from accessibility.siting.limits import TOTAL, Limits
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.pairs import Pairs, transposed
 from accessibility.siting.problem import NO_DISTRICT
@@ -148,10 +148,12 @@ def _needs(
     """Return the people who have to be covered in each district beside those covered today; None without floors."""
     if not (asked.floor or asked.floors):
         return None
-    unknown = sorted(set(asked.floors) - set(names))
+    unknown = sorted(set(asked.floors) - set(names or (TOTAL,)))
     if unknown:
         msg = f"floors name {unknown[:10]}, which are no districts; there are {', '.join(map(repr, names))}"
         raise InputError(msg)
+    if not names:
+        return {TOTAL: asked.floors.get(TOTAL, asked.floor) * whole.population - whole.covered_people}
     home, people = place[whole.demand.district.codes], whole.demand.population
     all_of, now = (np.bincount(home[who] + 1, people[who], len(names) + 1)[1:] for who in (slice(None), whole.covered))
     shares = np.array([asked.floors.get(name, asked.floor) for name in names])

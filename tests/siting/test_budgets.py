@@ -16,7 +16,12 @@ from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting import Conditions, Problem, SitingPlan, solve_mclp, verify_plan
 from accessibility.siting.budgets import SharedPlan, order_openings, prove_shared, share_budget
 from accessibility.siting.certificate import proven_bound
+from accessibility.siting.covering import read_covering
+from accessibility.siting.dual import find_dual
+from accessibility.siting.effort import Clock
+from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.limits import Limits
+from accessibility.siting.programs import cover_most
 from accessibility.streets.search.compiling import limited_threads
 
 if TYPE_CHECKING:
@@ -171,6 +176,18 @@ def test_a_country_of_towns_is_within_half_a_percent_of_the_whole(asked: Conditi
     for forged in (replace(told, bound=told.bound - 1), replace(told, multipliers=0.999 * told.multipliers)):
         with pytest.raises(UnprovenError, match="its certificate proves"):
             verify_plan(whole, forged)
+
+
+def test_the_price_of_a_floor_for_a_third_of_all_people_is_found() -> None:
+    """Such a price once took steps so long that it was thrown off: the bound stayed a tenth above the relaxation."""
+    covering = read_covering(
+        joined(country(3)), Limits(budget=120.0, conditions=Conditions(floors={"A": 0.66}))
+    ).covering
+    program = cover_most(covering)
+    relaxed = solve_program(replace(program, integer=np.zeros_like(program.integer)), Effort()).objective
+    dual = find_dual(covering, round(0.99 * relaxed), 3_000, Clock())
+    assert relaxed - 1e-6 <= dual.bound <= 1.005 * relaxed
+    assert dual.floor[0] > 0
 
 
 def test_the_plan_is_the_same_by_one_thread_and_by_two(tmp_path: Path) -> None:
