@@ -147,6 +147,13 @@ class Demand(Frozen):
         given = [~np.isnan(limit) for limit in (self.limit_s, self.limit_m) if limit is not None]
         return np.logical_or.reduce(given) if given else np.zeros(len(self), np.bool_)
 
+    @property
+    def limited_settings(self) -> dict[str, float]:
+        """People with a limit of their own by setting, of each that has some."""
+        own = self.own_limits
+        found = {setting: float(self.population[rows & own].sum()) for setting, rows in self.setting_rows.items()}
+        return {setting: people for setting, people in found.items() if people > 0}
+
     def limited(self, limit: pd.Series[Any] | ArrayLike | None) -> Demand:
         """Return the same people with limits of their own in place of the rule of their setting.
 

@@ -164,6 +164,11 @@ class Coverage(Frozen):
         return draw_card(title, facts, draw_bar(parts), *sketch, table=table)
 
     @property
+    def limited_settings(self) -> dict[str, float]:
+        """People with a limit of their own by setting, of each that has some."""
+        return self.demand.limited_settings
+
+    @property
     def limited_people(self) -> float:
         """People with a limit of their own in place of the rule of their setting."""
         return float(self.demand.population[self.demand.own_limits].sum())

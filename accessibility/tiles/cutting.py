@@ -81,8 +81,8 @@ class Cut:
         What the readers of the study set aside or suspect.
     longest_s, longest_m
         The longest limits that people have of their own, 0 where nobody has any.
-    limited_people
-        People who have one.
+    limited_settings
+        People who have one, by setting.
     has_capacity
         Whether a site has room for so many people only.
     """
@@ -97,7 +97,7 @@ class Cut:
     findings: tuple[Finding, ...]
     longest_s: float
     longest_m: float
-    limited_people: float
+    limited_settings: dict[str, float]
     has_capacity: bool
 
     @property
@@ -161,7 +161,7 @@ def open_cut(folder: Path) -> Cut:
     told = json.loads((folder / _LIST).read_text(encoding="utf-8"))
     names: dict[str, Any] = {name: tuple(told[name]) for name in ("kinds", "groups", "settings", "districts")}
     findings = tuple(Finding(**finding) for finding in told["findings"])
-    plain = ("people", "crs", "longest_s", "longest_m", "limited_people", "has_capacity")
+    plain = ("people", "crs", "longest_s", "longest_m", "limited_settings", "has_capacity")
     return Cut(folder=folder, findings=findings, **names, **{name: told[name] for name in plain})
 
 
@@ -256,12 +256,12 @@ def _rounded(people: float | None) -> float | None:
     return None if people is None else round(people, 3)
 
 
-def _told_limits(demand: Demand | WindowedDemand) -> dict[str, float]:
+def _told_limits(demand: Demand | WindowedDemand) -> dict[str, Any]:
     """Return what is said of limits that people have of their own, which no raster knows."""
     if isinstance(demand, WindowedDemand):
-        return {"longest_s": 0.0, "longest_m": 0.0, "limited_people": 0.0}
+        return {"longest_s": 0.0, "longest_m": 0.0, "limited_settings": {}}
     longest = {f"longest_{unit}": _longest(limit) for unit, limit in _own_limits(demand).items()}
-    return {**longest, "limited_people": float(demand.population[demand.own_limits].sum())}
+    return {**longest, "limited_settings": demand.limited_settings}
 
 
 def _own_limits(demand: Demand) -> dict[str, NDArray[np.float64] | None]:

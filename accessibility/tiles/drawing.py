@@ -27,11 +27,6 @@ class _People:
     population: NDArray[np.float64]
     setting: NDArray[np.object_]
 
-    @property
-    def own_limits(self) -> NDArray[np.bool_]:
-        """Nobody: who has a limit of their own is counted in the whole."""
-        return np.zeros(len(self.population), np.bool_)
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Part:
@@ -44,6 +39,11 @@ class _Part:
     walk_s: NDArray[np.float64]
     metres: NDArray[np.float64]
     radius_m: NDArray[np.float64]
+
+    @property
+    def limited_settings(self) -> dict[str, float]:
+        """Nobody: who has a limit of their own is counted in the whole."""
+        return {}
 
 
 def map_whole(whole: Gathered, drawn: TiledMap, aside: Path, folder: Path) -> list[str]:

@@ -103,8 +103,8 @@ class Gathered:
         ``(n,)`` seconds to the nearest site; NaN where there is no way or a longer one than is told.
     at_speeds
         Who is covered at other speeds.
-    limited_people
-        People with a limit of their own.
+    limited_settings
+        People with a limit of their own, by setting.
     sites
         The sites that count.
     nearest
@@ -125,11 +125,16 @@ class Gathered:
     beyond: NDArray[np.bool_]
     walk_s: NDArray[np.float64]
     at_speeds: Mapping[float, NDArray[np.bool_]] = field(default_factory=dict)
-    limited_people: float = 0.0
+    limited_settings: Mapping[str, float] = field(default_factory=dict)
     sites: Sites
     nearest: NDArray[np.int32]
     line: tuple[NDArray[np.float64], NDArray[np.int64]] | None = None
     walks: Mapping[str, OwnWalk] = field(default_factory=dict)
+
+    @property
+    def limited_people(self) -> float:
+        """People with a limit of their own."""
+        return sum(self.limited_settings.values(), 0.0)
 
     @cached_property
     def population(self) -> float:
@@ -325,7 +330,7 @@ def _whole(tiles: Sequence[Tile], asked: Asked) -> Gathered:
         walker=asked.walker,
         walk_s=rows["walk_s"],
         at_speeds={speed: rows[f"{AT_SPEED}{speed:g}"] for speed in asked.speeds_m_s},
-        limited_people=cut.limited_people,
+        limited_settings=cut.limited_settings,
         sites=sites,
         nearest=rows["nearest_site"] if asked.served else np.broadcast_to(np.int32(-1), (len(people),)),
         line=(rows["used"], rows["turn"]) if asked.served else None,

@@ -30,6 +30,7 @@ from accessibility.cli.verifying import run_verify
 from accessibility.errors import InputError, OutputError
 from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_record
 from accessibility.measures.walkers import GroupCoverage, tell_own_totals
+from accessibility.present.map.overlays import classify_people
 from accessibility.present.schema import data_dictionary
 from accessibility.sources import heaps
 from accessibility.sources.files import write_aside
@@ -214,6 +215,10 @@ def test_limits_of_people_and_room_at_sites_are_the_same_in_tiles(
     tiles = Tiling(workers=Workers(count=1), rows=400)
     again = run_tiles(path, tmp_path / "again", Options(cache=cache, date="2026-11-29"), tiles, Silence())
     assert f"{now.limited_people:,.0f} people by limits of their own" in again.headline
+    page = (tmp_path / "again" / "coverage.html").read_text(encoding="utf-8")
+    for layer in classify_people(now):  # beside each layer, as the map in memory tells it
+        assert f"<td>{layer.whom}</td>" in page
+        assert "by limits of their own" in layer.whom
     whole = service.table()
     table = pd.read_csv(tmp_path / "41" / "capacity.csv").set_index("id")
     names = ["capacity", "covered", "served", "unserved", "used"]

@@ -97,7 +97,6 @@ def classify_people(
     """
     words = MapWords() if words is None else words
     population, unreached = coverage.demand.population, coverage.unreached
-    everybody = np.ones(len(population), np.bool_)
     status = PeopleClasses(
         name=words("layer_status"),
         labels=(words("covered"), words("too_far"), words("no_way")),
@@ -105,7 +104,7 @@ def classify_people(
         of=np.where(coverage.covered, 0, np.where(unreached, 2, 1)).astype(np.int8),
         population=population,
         shaded=True,
-        whom=_whom(coverage, everybody, words("all_people"), words),
+        whom=_whom(coverage, words),
     )
     minutes, kilometres = coverage.standard.walk_classes, coverage.standard.distance_classes
     walk = PeopleClasses(
@@ -114,14 +113,14 @@ def classify_people(
         colours=_WALK_COLOURS,
         of=_step_of(coverage.walk_s, minutes, 60 * MS_PER_S, MS_PER_S),
         population=population,
-        whom=_whom(coverage, everybody, words("all_people"), words),
+        whom=_whom(coverage, words),
     )
     standard = coverage.standard
     if not (has_rural(coverage) if rural is None else rural):
         return status, walk
     far = np.isin(coverage.demand.setting, standard.distance_settings)
     straight = all(standard.rule(setting).measure == "radius" for setting in standard.distance_settings)
-    key, whom = ("layer_distance", "distance_people") if standard.names_its_own else ("layer_rural", "rural_people")
+    key = "layer_distance" if standard.names_its_own else "layer_rural"
     metres = coverage.radius_m if straight else coverage.metres
     distance = PeopleClasses(
         name=words(f"{key}_radius" if straight else key),
@@ -129,16 +128,23 @@ def classify_people(
         colours=_RURAL_COLOURS,
         of=np.where(far, _step_of(metres, kilometres, 1_000 * CM_PER_M, CM_PER_M), -1).astype(np.int8),
         population=population,
-        whom=_whom(coverage, far, words(whom), words),
+        whom=_whom(coverage, words, far=True),
     )
     return status, walk, distance
 
 
-def _whom(coverage: Coverage, shown: NDArray[np.bool_], said: str, words: MapWords) -> str:
+def whom_of(coverage: Coverage, words: MapWords) -> tuple[str, ...]:
+    """Return whose classes each layer of `classify_people` shows."""
+    return tuple(_whom(coverage, words, far=far) for far in (False, False, True))
+
+
+def _whom(coverage: Coverage, words: MapWords, *, far: bool = False) -> str:
     """Return whose classes a layer shows, and how many of them have limits of their own, which no class shows."""
-    demand = coverage.demand
-    people = float(demand.population[shown & demand.own_limits].sum())
-    return said if people == 0 else said + words("of_them_own", people=f"{people:,.0f}")
+    standard = coverage.standard
+    key = "all_people" if not far else "distance_people" if standard.names_its_own else "rural_people"
+    limited = coverage.limited_settings
+    people = sum(limited[setting] for setting in limited if not far or setting in standard.distance_settings)
+    return words(key) if people == 0 else words(key) + words("of_them_own", people=f"{people:,.0f}")
 
 
 def _steps(limits: tuple[float, ...], unit: str, words: MapWords) -> list[str]:

@@ -14,7 +14,7 @@ from accessibility.measures.surface import Places
 from accessibility.present.map.coverage_map import draw_sheet, write_map
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.outlines import count
-from accessibility.present.map.overlays import PeopleClasses, classify_people, has_rural
+from accessibility.present.map.overlays import PeopleClasses, classify_people, has_rural, whom_of
 from accessibility.present.map.pmtiles import Extent, read_tiles, tile_number, tiles_text, write_tiles
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.pyramid import Pyramid, deepest_zoom
@@ -222,7 +222,10 @@ def _draw_people(
         unplaced += float(people[~np.isfinite(lonlat).all(axis=1)].sum())
     if pyramid is None:
         return None
-    whole = tuple(_joined(parts) for parts in zip(*layers, strict=True))
+    whole = tuple(
+        replace(_joined(parts), whom=whom)
+        for parts, whom in zip(zip(*layers, strict=True), whom_of(coverage, words), strict=False)
+    )
     box = np.array(boxes)
     bounds: Bounds = (*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist())
     about = {

@@ -75,7 +75,8 @@ _NAME = """
 <a:srgbClr val="FFFFFF"><a:alpha val="62000"/></a:srgbClr></a:solidFill><a:ln><a:noFill/></a:ln></wps:spPr>
 <wps:txbx><w:txbxContent><w:p><w:pPr><w:spacing w:before="0" w:after="0" w:line="{line}" w:lineRule="exact"/>
 <w:jc w:val="center"/></w:pPr><w:r><w:rPr><w:b/><w:sz w:val="{size}"/></w:rPr><w:t/></w:r></w:p>
-</w:txbxContent></wps:txbx><wps:bodyPr wrap="none" lIns="0" tIns="0" rIns="0" bIns="0" anchor="ctr"><a:noAutofit/></wps:bodyPr></wps:wsp>"""
+</w:txbxContent></wps:txbx>
+<wps:bodyPr wrap="none" lIns="0" tIns="0" rIns="0" bIns="0" anchor="ctr"><a:noAutofit/></wps:bodyPr></wps:wsp>"""
 _MARKERS = {"outlet": "o", "bank": "s", "new": "^"}
 
 
