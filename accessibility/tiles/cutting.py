@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Cut:
     findings: tuple[Finding, ...]
     longest_s: float
     longest_m: float
-    limited_settings: dict[str, float]
+    limited_settings: dict[str, float] = field(hash=False)
     has_capacity: bool
 
     @property
