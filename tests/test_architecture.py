@@ -44,8 +44,7 @@ FENCES = {
     "starlette": {"cli.serving.app", "cli.serving.guard"},
     "uvicorn": {"cli.serving.app"},
     "docx": {"present.report.document"},
-    "ipyleaflet": {"notebook.clickmap"},
-    "ipywidgets": {"notebook.whatif"},
+    "anywidget": {"notebook.whatif"},
 }
 MAX_ARGUMENTS = 6
 DOORS = {

@@ -1,4 +1,4 @@
-"""What the what-if widget says: figures, districts and steps, as markup in which every name is text."""
+"""What of the what-if widget stays in a saved notebook: a picture, figures and steps, in which every name is text."""
 
 from __future__ import annotations
 
@@ -26,21 +26,16 @@ if TYPE_CHECKING:
     from accessibility.streets.edits import StreetEdit
     from accessibility.whatif.scenario import Scenario
 
-STYLE = """<style>
-.what-if .leaflet-container { background: #f7f7f5 }
-.what-if .jupyter-widgets .widget-html-content { line-height: 1.4 }
-:is(.what-if, .what-if-still) table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
-:is(.what-if, .what-if-still) :is(td, th) {
-  padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
-:is(.what-if, .what-if-still) :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
-:is(.what-if, .what-if-still) thead th { border: 0; opacity: .75 }
-:is(.what-if, .what-if-still) tr.total td { font-weight: 600 }
-:is(.what-if, .what-if-still) .share { font-size: 1.6em; font-weight: 600 }
-:is(.what-if, .what-if-still) .swatch {
-  display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
-:is(.what-if, .what-if-still) ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
-:is(.what-if, .what-if-still) .refused { border-left: 4px solid #9c3d06; padding-left: 8px }
-:is(.what-if, .what-if-still) svg { vertical-align: -3px }
+_STYLE = """<style>
+.what-if-still table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
+.what-if-still :is(td, th) { padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
+.what-if-still :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
+.what-if-still thead th { border: 0; opacity: .75 }
+.what-if-still tr.total td { font-weight: 600 }
+.what-if-still .share { font-size: 1.6em; font-weight: 600 }
+.what-if-still .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
+.what-if-still ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
+.what-if-still svg { vertical-align: -3px }
 </style>"""
 _KINDS = ("outlet", "bank", "new")
 
@@ -93,7 +88,7 @@ def steps_html(scenario: Scenario, sites: Sites, labels: Mapping[str, SiteLabel]
     """Return what is different from today, one line per site, and what opening costs."""
     told = [safe_html(line) for line in scenario_lines(scenario, sites, labels, words)]
     if not told:
-        return f"<div>{words('how_to')}</div>"
+        return f"<div>{words('nothing_tried')}</div>"
     lines = "".join(f"<li>{line}</li>" for line in told)
     return f"<ul>{lines}</ul><div>{words('cost_of_opening', cost=f'{cost:g}')}</div>"
 
@@ -133,14 +128,6 @@ def sites_html(words: MapWords) -> str:
     return f"<div>{words('legend_sites', filled=filled, rings=rings)}</div>"
 
 
-def message_html(text: str, words: MapWords, *, refused: bool) -> str:
-    """Return a sentence to the user, a refusal marked by more than its colour."""
-    said = safe_html(text)
-    if refused:
-        return f'<div class="refused" role="alert"><b>{words("not_done")}</b> {said}</div>'
-    return f"<div>{said}</div>"
-
-
 def still_html(picture: str, texts: Sequence[str], words: MapWords, name: str) -> str:
     """Return the widget as a picture with its figures, for a page that is read where no kernel runs.
 
@@ -160,4 +147,4 @@ def still_html(picture: str, texts: Sequence[str], words: MapWords, name: str) -
     image = f'<img src="{address}" alt="{told}" style="width:100%;max-width:640px">'
     note = f'<div style="opacity:.75">{told}</div>'
     figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(texts)}</div>'
-    return f'{STYLE}<div class="what-if-still {name}" lang="{words.html_language}">{note}{image}{figures}</div>'
+    return f'{_STYLE}<div class="what-if-still {name}" lang="{words.html_language}">{note}{image}{figures}</div>'

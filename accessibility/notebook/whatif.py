@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import tomllib
 from dataclasses import replace
 from functools import cached_property, wraps
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from urllib.parse import parse_qs, quote, unquote
 
-import ipywidgets
+import anywidget
 import numpy as np
+import traitlets
+from markupsafe import Markup
 
 from accessibility.errors import AccessibilityError, InputError
-from accessibility.notebook.clickmap import HEIGHT, ClickMap, Hands
-from accessibility.notebook.drawing import LEAST, TOOLS, Pencil
 from accessibility.notebook.readout import (
-    STYLE,
     changes_html,
     district_html,
-    edit_words,
     headline_html,
-    message_html,
     sites_html,
     steps_html,
     still_html,
 )
-from accessibility.present.map.changes import classify_changes
-from accessibility.present.map.outlines import safe_html
+from accessibility.present.labels import label_sites
+from accessibility.present.map.changes import classify_changes, edited_streets
 from accessibility.present.map.words import MapWords
+from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.mapsketch import Paper, draw_change
+from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
 from accessibility.study.scenariofile import append_scenario
+from accessibility.study.views import View, tried_in, view_of, view_values
 from accessibility.whatif.comparison import compare_scenarios
 from accessibility.whatif.scenario import Scenario
+from accessibility.wording import Wording, message_text
 
 if TYPE_CHECKING:
     import os
@@ -42,14 +46,21 @@ if TYPE_CHECKING:
     from accessibility.present.map.overlays import PeopleClasses
     from accessibility.streets.edits import StreetEdit
     from accessibility.study.study import Study
+    from accessibility.whatif.trial import Trial
 
 DEFAULT_FILE = "scenarios.toml"
-_KINDS, _EXPLAIN = ("new", "bank", "outlet"), "explain"
+_SWITCHED = "switched="
+_NOTHING = {
+    "past": "nothing to undo: the trial is as today; expected a step before",
+    "future": "nothing to do again: no step was taken back since the last one; expected an undo before",
+}
+_MOST = 100  # steps that are kept, as the page keeps them
+_UNQUOTED = "~()*!.'"  # beside letters, digits, _ and -: as a browser spells an address
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _in_turn(method: F) -> F:
-    """Let a step end before the next begins: a kernel with subshells hears the buttons and the map in threads."""
+    """Let a step end before the next begins: a kernel with subshells hears the page in threads."""
 
     @wraps(method)
     def wait_and_do(self: WhatIf, *args: Any, **given: Any) -> Any:
@@ -59,13 +70,27 @@ def _in_turn(method: F) -> F:
     return cast("F", wait_and_do)
 
 
-class WhatIf:
-    """A map to click on, with the figures beside it.
+class _Page(anywidget.AnyWidget):
+    """The page of a study inside a cell: the scripts of ``accessibility serve``, answered by messages."""
 
-    A click on the map does what the list above it says: it adds a site, draws a street, a bridge or a closure, changes
-    the pace of an area, opens a compound, or explains the place. A click on a site closes or opens it, dragging moves
-    it. What makes no sense is said in one sentence and changes nothing. ``view`` is the widget; showing this object
-    shows it, and leaves a picture with the figures for whoever reads the notebook where no kernel runs.
+    _desk = template_text("desk.js") + template_text("beside.js")
+    _esm = (
+        f"const desk = (root, texts, engine) => {{\n{_desk}return {{ open, show }};\n}};\n{template_text('widget.js')}"
+    )
+    markup = traitlets.Unicode().tag(sync=True)
+    texts = traitlets.Dict().tag(sync=True)
+    still = traitlets.Unicode().tag(sync=True)
+    steps = traitlets.Dict().tag(sync=True)
+
+
+class WhatIf:
+    """The page of a study in a cell: a map to click on, with the figures beside it.
+
+    It is the page of ``accessibility serve``, answered by the kernel: places are added by a click, sites dragged,
+    opened and closed, streets drawn and closed, places explained, two maps put side by side, proposals asked for, and
+    what makes no sense is said in one sentence and changes nothing. What the page does the program knows, and the other
+    way round: ``scenario``, ``coverage()`` and ``undo()`` are those of both. ``view`` is the widget; showing this
+    object shows it, and leaves a picture with the figures for whoever reads the notebook where no kernel runs.
 
     Parameters
     ----------
@@ -94,69 +119,42 @@ class WhatIf:
 
     def __init__(self, study: Study, scenario: Scenario | None = None, *, lang: str = "en") -> None:
         self.study, self._words, self._turn = study, MapWords.of(lang), RLock()
-        self.trial = study.what_if(scenario)
-        hands = Hands(ground=self._on_ground, site=self._on_site, drag=self._on_drag, hover=self._on_hover)
-        self.map = ClickMap(study, self.trial.baseline.coverage, hands, self._words)
-        self.pencil = Pencil()
+        self._answers, self._jobs = Answers(study), Jobs(self._words.languages[0])
         self._stills: list[Any] = []
-        self._make_tools()
-        self.message = ipywidgets.HTML(layout={"min_height": "2.2em"})  # the map below stays where it is
-        self.figures, self.steps, self.districts = (ipywidgets.HTML() for _ in range(3))
-        self.view = self._laid_out()
-        self._begin_drawing()
-        self.refresh()
+        self._trial = study.what_if(scenario)
+        self._view = View(base=self._trial.scenario, language=cast("Any", lang))
+        self._switched: frozenset[str] = frozenset()
+        say = Wording("page", self._words.languages[0])
+        self.view = _Page(
+            markup=page_template("widget.html").render(
+                say=say,
+                served=False,
+                style=Markup(template_text("desk.css")),  # noqa: S704 -- our own
+                language=self._words.html_language,
+            ),
+            texts=desk_texts(say.language),
+            steps={"now": self._told(self._view), "past": self._begun(), "future": []},
+        )
+        self._at, self._seen = self.view.steps["now"], self._trial.scenario
+        self.view.still = f"what-if-still-{self.view.model_id}"
+        self.view.on_msg(self._asked)
+        self.view.observe(lambda _: self._followed(), "steps")
 
-    def _make_tools(self) -> None:
-        say = self._words
-        options = [(say(f"tool_{tool}"), tool) for tool in (*_KINDS, *TOOLS, _EXPLAIN)]
-        self.tool = ipywidgets.Dropdown(options=options, value="new", description=say("a_click"), **_plain("20em"))
-        self.factor = ipywidgets.BoundedFloatText(
-            value=0.5, min=0.01, max=10, step=0.1, description=say("times_as_fast"), **_plain("10em")
-        )
-        self.finish_button, self.undo_button, self.redo_button, self.save_button = (
-            ipywidgets.Button(description=say(what), icon=icon, layout={"width": "auto"})
-            for what, icon in (("finish", "check"), ("undo", "undo"), ("redo", "repeat"), ("save", "save"))
-        )
-        name = self.trial.scenario.name or say("what_if")
-        self.name = ipywidgets.Text(value=name, description=say("scenario_name"), **_plain("16em"))
-        self.file = ipywidgets.Text(value=DEFAULT_FILE, description=say("in_file"), **_plain("12em"))
-        self.tool.observe(lambda _: self._begin_drawing(), names="value")
-        self.finish_button.on_click(lambda _: self._by_hand(self._finish))
-        self.undo_button.on_click(lambda _: self._by_hand(self._take_back))
-        self.redo_button.on_click(lambda _: self._by_hand(self.redo))
-        self.save_button.on_click(lambda _: self._by_hand(self.save))
-
-    def _laid_out(self) -> Any:
-        tools = [self.tool, self.factor, self.finish_button, self.undo_button, self.redo_button]
-        wraps = {"flex_flow": "row wrap"}
-        bar = ipywidgets.HBox([*tools, self.name, self.file, self.save_button], layout=wraps)
-        self.map.widget.layout.flex = "3 1 420px"
-        panel = ipywidgets.VBox(
-            [self.figures, self.steps, self.districts],
-            layout={"flex": "2 1 340px", "max_height": f"{HEIGHT + 60}px", "overflow": "auto", "padding": "0 0 0 10px"},
-        )
-        below = [sites_html(self._words), *(f"<div>{safe_html(source)}</div>" for source in self.study.attribution)]
-        style = ipywidgets.HTML(layout={"display": "none"})
-        view = ipywidgets.VBox(
-            [
-                style,
-                bar,
-                self.message,
-                ipywidgets.HBox([self.map.widget, panel], layout=wraps),
-                ipywidgets.HTML("".join(below)),
-            ]
-        )
-        view.add_class("what-if")
-        self._still_name = f"what-if-still-{view.model_id}"
-        style.value = f"{STYLE}<style>.{self._still_name} {{ display: none }}</style>"  # where the widget lives
-        return view
+    def _begun(self) -> list[str]:
+        """Return the states before each step of the scenario that the trial has begun with, the first one first."""
+        steps = range(self._trial.steps)
+        states = [self._told(replace(self._view, base=self._trial.undo().scenario)) for _ in steps]
+        for _ in steps:
+            self._trial.redo()
+        return states[::-1]
 
     def __repr__(self) -> str:
         """Return the trial in numbers."""
         return f"<WhatIf {self.trial!r}>"
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        return {**self.view._repr_mimebundle_(**options), "text/plain": repr(self)}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        shown = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
+        return {"application/vnd.jupyter.widget-view+json": shown, "text/plain": repr(self)}
 
     def _ipython_display_(self) -> None:
         """Show the widget, and beside it a picture of it, which a living widget hides and a saved page shows."""
@@ -167,9 +165,42 @@ class WhatIf:
         self._stills.append(display(self._still(), raw=True, display_id=True))
 
     @property
+    def trial(self) -> Trial:
+        """The scenario in the making, as the page has it by now."""
+        now = self.view.steps["now"]
+        if now != self._at:
+            search, _, hash_ = now.partition("#")
+            view = view_of(json.loads(parse_qs(search[1:])["view"][0]), self._view.language)
+            switched = frozenset(
+                unquote(site)
+                for part in hash_.split("&")
+                if part.startswith(_SWITCHED)
+                for site in part.removeprefix(_SWITCHED).split(",")
+                if site
+            )
+            if view != self._view:
+                self._trial, self._view, self._switched = tried_in(self.study, view), view, frozenset()
+            self._switch(self._switched ^ switched)
+            self._switched, self._at, self._seen = switched, now, self._trial.scenario
+        return self._trial
+
+    def _switch(self, sites: frozenset[str]) -> None:
+        there = self._trial.coverage().sites
+        for site, counts in zip(there.ids, there.open.tolist(), strict=True):
+            if str(site) in sites:
+                (self._trial.close if counts else self._trial.open)(site)
+        for site in sorted(sites - {str(site) for site in there.ids}):
+            self._trial.open(site)  # a candidate that the study makes on its streets
+
+    def _told(self, view: View) -> str:
+        """Return a state as the page tells it: the address of its map, from the question mark on."""
+        text = json.dumps(view_values(view), separators=(",", ":"), ensure_ascii=False)
+        return f"?view={quote(text, safe=_UNQUOTED)}#"
+
+    @property
     def scenario(self) -> Scenario:
-        """What is different from today, under the name that stands in the widget."""
-        return replace(self.trial.scenario, name=self.name.value.strip() or self._words("what_if"))
+        """What is different from today."""
+        return replace(self.trial.scenario, name=self.trial.scenario.name or self._words("what_if"))
 
     @_in_turn
     def coverage(self) -> Coverage:
@@ -188,7 +219,7 @@ class WhatIf:
         return self.trial.coverage()
 
     @_in_turn
-    def add(self, lon: float, lat: float, *, kind: str | None = None) -> Self:
+    def add(self, lon: float, lat: float, *, kind: str = "new") -> Self:
         """Add a site.
 
         Parameters
@@ -196,7 +227,7 @@ class WhatIf:
         lon, lat
             Degrees, WGS84.
         kind
-            ``new``, ``bank`` or ``outlet``; the kind chosen in the widget, else ``new``, if not given.
+            ``new``, ``bank`` or ``outlet``.
 
         Returns
         -------
@@ -213,9 +244,8 @@ class WhatIf:
         >>> WhatIf(town).add(111.0209, 30.7329).coverage().share
         1.0
         """
-        chosen = self.tool.value if self.tool.value in _KINDS else "new"
-        self.trial.add(lon, lat, kind=chosen if kind is None else kind)
-        return self._done("did_add", self.trial.scenario.added[-1].id, (lon, lat))
+        self.trial.add(lon, lat, kind=kind)
+        return self.refresh()
 
     @_in_turn
     def switch(self, site: Hashable) -> Self:
@@ -244,7 +274,7 @@ class WhatIf:
         sites = self.trial.coverage().sites
         counts = bool(sites.open[sites.rows([site])[0]])
         (self.trial.close if counts else self.trial.open)(site)
-        return self._done("did_close" if counts else "did_open", site)
+        return self.refresh()
 
     @_in_turn
     def move(self, site: Hashable, lon: float, lat: float) -> Self:
@@ -275,7 +305,7 @@ class WhatIf:
         10.0
         """
         self.trial.move(site, lon, lat)
-        return self._done("did_move", site, (lon, lat))
+        return self.refresh()
 
     @_in_turn
     def edit(self, *edits: StreetEdit) -> Self:
@@ -302,8 +332,7 @@ class WhatIf:
         0.0
         """
         self.trial.follow(Scenario(edits=edits))
-        self.pencil.corners.clear()
-        return self._did("did_edit", edit=", ".join(edit_words(edit, self._words) for edit in edits)).refresh()
+        return self.refresh()
 
     @_in_turn
     def explain(self, lon: float, lat: float) -> Explanation:
@@ -330,8 +359,7 @@ class WhatIf:
         True
         """
         why = self.study.explain(lon, lat, self.trial.scenario)
-        self.map.show_way(why)
-        self._say(" ".join(why.told(language) for language in self._words.languages))
+        self.view.send({"explained": told_why(why, self._view.language)})
         return why
 
     @_in_turn
@@ -353,8 +381,7 @@ class WhatIf:
         >>> WhatIf(town).switch("O1").undo().scenario.closed
         ()
         """
-        self.trial.undo()
-        return self._did("did_undo").refresh()
+        return self._step("past", "future")
 
     @_in_turn
     def redo(self) -> Self:
@@ -375,8 +402,7 @@ class WhatIf:
         >>> WhatIf(town).switch("O1").undo().redo().scenario.closed
         ('O1',)
         """
-        self.trial.redo()
-        return self._did("did_redo").refresh()
+        return self._step("future", "past")
 
     @_in_turn
     def save(self, path: str | os.PathLike[str] | None = None) -> Self:
@@ -385,7 +411,7 @@ class WhatIf:
         Parameters
         ----------
         path
-            The file; the one named in the widget if not given.
+            The file; ``scenarios.toml`` if not given.
 
         Returns
         -------
@@ -408,9 +434,8 @@ class WhatIf:
         ...     acc.read_scenarios(Path(folder) / "scenarios.toml")[0].opened
         ('B1',)
         """
-        path = Path(path or self.file.value.strip() or DEFAULT_FILE)
-        append_scenario(self.scenario, path)
-        return self._did("did_save", name=repr(self.scenario.name), file=path)
+        append_scenario(self.scenario, Path(path or DEFAULT_FILE))
+        return self
 
     @_in_turn
     def refresh(self) -> Self:
@@ -425,146 +450,89 @@ class WhatIf:
         --------
         >>> shown = WhatIf(town)
         >>> _ = shown.trial.close("O1")
-        >>> "O1" in shown.refresh().steps.value
-        True
+        >>> shown.refresh().undo().scenario.closed
+        ()
         """
-        before, after, scenario = self.trial.baseline.coverage, self.trial.coverage(), self.trial.scenario
-        table, say = self.trial.compare(), self._words
-        changes = classify_changes(before, after, say)
-        cost = float(compare_scenarios(before, [(scenario, after)])["cost"].iloc[0])
-        self.figures.value = headline_html(before, after, table, say) + changes_html(changes)
-        self.steps.value = steps_html(scenario, after.sites, self.map.labels, cost, say)
-        self.districts.value = district_html(table, say)
-        self.redo_button.disabled = self.trial.steps_undone == 0
-        self._show_drawing()
-        self.map.show(changes, after, after.snapped.streets(self.study.network), self._changed())
-        self.map.show_way(None)
-        for still in self._stills:
-            still.update(self._still(), raw=True)
+        scenario, told = self.trial.scenario, self.view.steps
+        if scenario != self._seen:
+            kept = [
+                part for part in told["now"].partition("#")[2].split("&") if part and not part.startswith(_SWITCHED)
+            ]
+            self._view, self._switched = replace(self._view, base=scenario, added=(), moved=(), edits=()), frozenset()
+            self._seen, self._at = scenario, self._told(self._view) + "&".join(kept)
+            self.view.steps = {"now": self._at, "past": [*told["past"], told["now"]][-_MOST:], "future": []}
         return self
 
+    def _step(self, back: str, forth: str) -> Self:
+        """Show the last of the states on one side, and keep what is shown now on the other."""
+        told = self.view.steps
+        if not told[back]:
+            raise InputError(_NOTHING[back])
+        *rest, now = told[back]
+        self.view.steps = {**told, "now": now, back: rest, forth: [*told[forth], told["now"]]}
+        return self
+
+    @_in_turn
+    def _followed(self) -> None:
+        """Bring what a saved page shows up to date."""
+        for still in self._stills:
+            still.update(self._still(), raw=True)
+
     def _still(self) -> dict[str, str]:
-        before, after = self.trial.baseline.coverage, self.trial.coverage()
-        changes: PeopleClasses = classify_changes(before, after, self._words)
+        trial, say = self.trial, self._words
+        before, after, scenario = trial.baseline.coverage, trial.coverage(), trial.scenario
+        changes: PeopleClasses = classify_changes(before, after, say)
+        cost = float(compare_scenarios(before, [(scenario, after)])["cost"].iloc[0])
+        labels, table = label_sites(after.sites, self.study.names), trial.compare()
+        texts = [
+            headline_html(before, after, table, say) + changes_html(changes),
+            steps_html(scenario, after.sites, labels, cost, say),
+            sites_html(say),
+            district_html(table, say),
+        ]
         edited = [
-            (np.array(line, float), feature["properties"]["style"]["color"])
-            for feature in self.map.edits.data["features"]
+            (np.array(line, float), style["color"])
+            for _, style, features in edited_streets(after.snapped.streets(self.study.network), say)
+            for feature in features["features"]
             for line in _lines(feature["geometry"])
         ]
-        texts = [self.figures.value, self.steps.value, sites_html(self._words), self.districts.value]
         picture = draw_change(self._paper, after, changes, edited)
-        return {"text/html": still_html(str(picture), texts, self._words, self._still_name), "text/plain": ""}
+        return {"text/html": still_html(str(picture), texts, say, self.view.still), "text/plain": ""}
 
     @cached_property
     def _paper(self) -> Paper:
         return Paper.of(self.trial.baseline.coverage, self.study.districts, self.study.network)
 
-    def _changed(self) -> set[Hashable]:
-        s = self.trial.scenario
-        return {*s.opened, *s.closed, *(a.id for a in s.added), *(m.id for m in s.moved)}
-
-    def _done(self, what: str, site: Hashable, place: tuple[float, float] | None = None) -> Self:
-        import shapely  # noqa: PLC0415
-
-        districts = self.study.districts
-        if place is not None and districts is not None:
-            here = districts.index[districts.covers(shapely.Point(place)).to_numpy()]
-            if len(here):
-                return self._did(f"{what}_in", site=site, district=here[0]).refresh()
-        return self._did(what, site=site).refresh()
-
-    def _did(self, what: str, **values: object) -> Self:
-        self._say(self._words(what, **values))
-        return self
-
-    def _say(self, text: str, *, refused: bool = False) -> None:
-        self.message.value = message_html(text, self._words, refused=refused)
-
-    @_in_turn
-    def _by_hand(self, step: Callable[[], object]) -> None:
-        """Do what the mouse asks; say why not where it makes no sense, and show everything as it was."""
+    def _asked(self, _: object, content: dict[str, Any], __: object) -> None:
+        """Answer the page."""
         try:
-            step()
+            told = {"answer": self._answer(*content["path"].split("/"), told=content.get("body"))}
         except AccessibilityError as error:
-            self._say(str(error), refused=True)
-            self.map.show_sites(self.trial.coverage().sites, self._changed())
+            told = {"error": message_text(str(error), self._jobs.language)}
+        except Exception as error:  # noqa: BLE001 -- the page says so, the kernel goes on
+            told = {"error": f"{type(error).__name__}: {error}"}
+        self.view.send({"id": content.get("id"), **told})
 
-    @_in_turn
-    def _begin_drawing(self) -> None:
-        """Forget the drawing that is not finished, and say how the tool draws."""
-        self.pencil.corners.clear()
-        tool = TOOLS.get(self.tool.value)
-        drawn = tool is not None and tool.shape != "place"
-        for widget, needed in ((self.factor, self.tool.value == "pace"), (self.finish_button, drawn)):
-            widget.layout.display = None if needed else "none"
-        self._show_drawing()
-
-    def _show_drawing(self) -> None:
-        tool = TOOLS.get(self.tool.value)
-        self.undo_button.disabled = self.trial.steps == 0 and not self.pencil.corners
-        self.map.drawn.data = self.pencil.features("line" if tool is None else tool.shape)
-        self.finish_button.disabled = tool is None or len(self.pencil.corners) < LEAST[tool.shape]
-
-    def _put(self, lon: float, lat: float) -> None:
-        """Add a corner to the drawing, or finish it where the last one is clicked again."""
-        shape = TOOLS[self.tool.value].shape
-        if self.pencil.put(lon, lat, near_m=self.map.near_m()) or shape == "place":
-            self._finish()
-            return
-        self._show_drawing()
-        many = len(self.pencil.corners)
-        self._say(self._words("draw_on", n=many) if many > 1 else self._words(f"draw_{shape}"))
-
-    def _finish(self) -> None:
-        """Make the edit of the drawing; one that is refused can be drawn on."""
-        tool, corners = TOOLS[self.tool.value], self.pencil.corners
-        if len(corners) < LEAST[tool.shape]:
-            raise InputError(self._words("too_few_corners", n=len(corners), least=LEAST[tool.shape]))
-        try:
-            self.edit(tool.make([*corners], self.factor.value))
-        except AccessibilityError:
-            if tool.shape == "place":
-                corners.clear()
-            raise
-
-    def _take_back(self) -> None:
-        """Take back the last corner of a drawing, or the last step."""
-        if not self.pencil.corners:
-            self.undo()
-            return
-        self.pencil.corners.pop()
-        self._show_drawing()
-
-    @_in_turn
-    def _on_ground(self, lon: float, lat: float) -> None:
-        if self.tool.value in TOOLS:
-            self._by_hand(lambda: self._put(lon, lat))
-        elif self.tool.value == _EXPLAIN:
-            self._by_hand(lambda: self.explain(lon, lat))
-        else:
-            self._by_hand(lambda: self.add(lon, lat))
-
-    @_in_turn
-    def _on_site(self, site: Hashable) -> None:
-        if self.tool.value in _KINDS:
-            self._by_hand(lambda: self.switch(site))
-        else:
-            self._on_ground(*self.map.place_of(site))
-
-    def _on_drag(self, site: Hashable, lon: float, lat: float) -> None:
-        self._by_hand(lambda: self.move(site, lon, lat))
-
-    @_in_turn
-    def _on_hover(self, site: Hashable) -> None:
-        sites = self.trial.coverage().sites
-        self._say(self.map.title(sites, int(sites.rows([site])[0])))
+    def _answer(self, what: str, *rest: str, told: Any) -> Any:
+        language = self._view.language
+        if what == "jobs":
+            if rest[1:]:
+                self._jobs.find(rest[0]).cancel()
+            return self._jobs.told(rest[0])
+        if what == "ask":
+            return self._answers.ask(rest[0], told, language)
+        if what == "save":
+            (name,) = (table["name"] for table in tomllib.loads(told["text"])["scenario"])
+            saved = replace(self.trial.scenario, name=self.trial.scenario.name or name)
+            append_scenario(saved, DEFAULT_FILE)
+            return {"said": Wording("map", self._jobs.language)("did_save", name=repr(saved.name), file=DEFAULT_FILE)}
+        view = view_of(told, language)
+        if what == "map":
+            return self._jobs.begin(lambda job: bool(self._answers.page(view, job)))
+        return {"page": self._answers.page(view, Job())}
 
 
 def _lines(geometry: dict[str, Any]) -> list[Any]:
     """Return the lines of a geometry of GeoJSON."""
     found = geometry["coordinates"]
     return [found] if geometry["type"] == "LineString" else list(found)
-
-
-def _plain(width: str) -> dict[str, Any]:
-    return {"layout": {"width": width}, "style": {"description_width": "initial"}}

@@ -9,17 +9,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import numpy as np
+
 from accessibility.errors import InputError
 from accessibility.present.map.coverage_map import Proposal
 from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.nearby import Nearby
-from accessibility.study.views import Gauge, click_of, narrowed_of, tried_in, view_of
+from accessibility.study.views import Gauge, click_of, narrowed_of, place_of, tried_in, view_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accessibility.measures.explanation import Explanation
     from accessibility.present.map.words import Choice
     from accessibility.study.study import Study
     from accessibility.study.views import View
@@ -129,6 +132,12 @@ class Jobs:
             return text
 
 
+def desk_texts(language: Language) -> dict[str, str]:
+    """Return what the script of the bar says."""
+    say = Wording("page", language)
+    return {key: say(key) for key in ("working", "failed", "click_map", "move_how", "explain_how", "cancelled")}
+
+
 @dataclass(eq=False)
 class Answers:
     """What answers the page of a study; nothing of whoever asks is kept here.
@@ -160,7 +169,8 @@ class Answers:
         ----------
         what
             ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
-            street next to a click; ``compare``: what differs between a view, and the one it is ``against``.
+            street next to a click; ``explain``: why a place is covered or not; ``compare``: what differs between a
+            view, and the one it is ``against``.
         told
             The view, and what else the question is about.
         language
@@ -180,7 +190,11 @@ class Answers:
             against = told.get("against")
             one = view_of(against, language), narrowed_of(against)
             return self._gauge.compare(one, (view, narrowed_of(told)), MapWords.of(language))
-        msg = f"the page asks for {what!r}; expected 'figure', 'street' or 'compare'"
+        if what == "explain":
+            lon, lat = place_of(told)
+            scenario = self._gauge.scenario(view, narrowed_of(told).open)
+            return told_why(self.study.explain(lon, lat, scenario), language)
+        msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain' or 'compare'"
         raise InputError(msg)
 
     def page(self, view: View, progress: Job) -> str:
@@ -222,6 +236,13 @@ class Answers:
             sure = self.study.uncertainty(keep=self.keep, tell=progress.part)
             self._sure.append(replace(sure, trying=replace(sure.trying, tell=None)))
         return self._sure[0]
+
+
+def told_why(why: Explanation, language: Choice) -> dict[str, Any]:
+    """Return an explanation as a page shows it: a sentence, the place, and the way as latitudes and longitudes."""
+    way = [] if why.route is None else np.round(why.route.coords, 6)[:, ::-1].tolist()
+    said = [why.told(one) for one in MapWords.of(language).languages]
+    return {"said": said, "place": [why.lat, why.lon], "way": way}
 
 
 def in_background(work: Callable[[Job], Any]) -> Job:

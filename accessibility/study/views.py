@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
-from accessibility.streets.edits import edit_of
+from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.beside import tell_beside
 from accessibility.study.nearby import Click
 from accessibility.study.proposing import Question
@@ -77,7 +77,7 @@ class View:
     @property
     def tries(self) -> bool:
         """Whether anything is other than today."""
-        return bool(self.added or self.moved or self.edits or self.base != TODAY)
+        return bool(self.added or self.moved or self.edits or replace(self.base, name="") != TODAY)
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -164,20 +164,28 @@ class Gauge:
 
     def coverage(self, view: View, counting: frozenset[str]) -> Coverage:
         """Return the coverage of a view in which some sites, by id as text, count and no others."""
-        wanted = self._steps(view, counting)
         with self._lock:
-            same = 0
-            while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same][0]:
-                same += 1
-            if same < len(self._taken):
-                while self._trial.steps > self._taken[same][1]:
-                    self._trial.undo()
-                del self._taken[same:]
-            for name, given in wanted[same:]:
-                begun = self._trial.steps
-                _take(self._trial, name, given)
-                self._taken.append(((name, given), begun))
-            return self._trial.coverage()
+            return self._brought(view, counting).coverage()
+
+    def scenario(self, view: View, counting: frozenset[str]) -> Scenario:
+        """Return what is different from today in a view in which some sites, by id as text, count and no others."""
+        with self._lock:
+            return self._brought(view, counting).scenario
+
+    def _brought(self, view: View, counting: frozenset[str]) -> Trial:
+        """Return the trial after the steps that a question is about."""
+        wanted, same = self._steps(view, counting), 0
+        while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same][0]:
+            same += 1
+        if same < len(self._taken):
+            while self._trial.steps > self._taken[same][1]:
+                self._trial.undo()
+            del self._taken[same:]
+        for name, given in wanted[same:]:
+            begun = self._trial.steps
+            _take(self._trial, name, given)
+            self._taken.append(((name, given), begun))
+        return self._trial
 
     def _steps(self, view: View, counting: frozenset[str]) -> list[Step]:
         sites, own, base = self.study.sites, view.own, named_as_in(self.study, view.base)
@@ -246,6 +254,8 @@ def view_of(told: Any, language: Choice) -> View:
             sure=_switched(told.get("sure", False)),
             language=language,
         )
+    except InputError:
+        raise
     except (TypeError, ValueError, AttributeError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
         raise InputError(msg) from error
@@ -257,13 +267,14 @@ def view_values(view: View) -> dict[str, Any]:
     Examples
     --------
     >>> view_values(View(added=((111.0, 30.7),), sites=3))
-    {'base': {'name': ''}, 'added': [[111.0, 30.7]], 'moved': {}, 'sites': 3, 'sure': False}
+    {'base': {'name': ''}, 'added': [[111.0, 30.7]], 'moved': {}, 'edits': [], 'sites': 3, 'sure': False}
     """
     limits = {name: limit for name in ("budget", "sites") if (limit := getattr(view, name)) is not None}
     places = {
         "base": scenario_values(view.base),
         "added": [list(place) for place in view.added],
         "moved": {name: list(place) for name, *place in view.moved},
+        "edits": [edit_table(edit) for edit in view.edits],
     }
     return {**places, **limits, "sure": view.sure}
 
@@ -301,6 +312,22 @@ def click_of(told: Any) -> Click:
         return Click(lon=float(lon), lat=float(lat), near_m=float(told["near_m"]), closes=_switched(told["closes"]))
     except (KeyError, TypeError, ValueError) as error:
         msg = f"the page is clicked at {told!r}; expected a place, metres, and whether a street closes"
+        raise InputError(msg) from error
+
+
+def place_of(told: Any) -> tuple[float, float]:
+    """Return the place that a page asks about, in degrees.
+
+    Raises
+    ------
+    InputError
+        Anything else than a longitude and a latitude.
+    """
+    try:
+        lon, lat = told["at"]
+        return float(lon), float(lat)
+    except (KeyError, TypeError, ValueError) as error:
+        msg = f"the page asks about {told!r}; expected a place"
         raise InputError(msg) from error
 
 

@@ -779,7 +779,7 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     assert page.evaluate(at) == "map"
     assert both("document.querySelector('.legend').getBoundingClientRect().height > 0") == [False, True]  # one legend
     page.locator("#menu").press("Enter")  # the tools fit on a phone, and keys reach each of them
-    for name in ("add", "move", "draw", "kind", "limit", "propose", "compare", "sure", "scenario", "pack"):
+    for name in ("add", "move", "draw", "explain", "kind", "limit", "propose", "compare", "sure", "scenario", "pack"):
         page.keyboard.press("Tab")
         assert page.evaluate(
             "[document.activeElement.id, document.activeElement.getBoundingClientRect().right <= 390]"

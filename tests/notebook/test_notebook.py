@@ -1,36 +1,44 @@
-"""The what-if widget in the kernel: what the mouse does equals the trial; what it shows is what is true."""
+"""The what-if widget in the kernel: it answers as engine and server do, and is where its page is."""
 
 from __future__ import annotations
 
-import base64
-import re
+import json
 import subprocess
 import sys
-import warnings
 from dataclasses import replace
 from html.parser import HTMLParser
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
-from rasterio.io import MemoryFile
+import worlds
 
-from accessibility import Addition, InputError, OutputError, Scenario, UnknownSiteError, read_scenarios, read_study
-from accessibility.geo.projection import WGS84, mercator, transform
-from accessibility.present.labels import label_sites
-from accessibility.present.map.changes import COLOURS
+from accessibility import (
+    Addition,
+    InputError,
+    NewStreet,
+    OutputError,
+    Scenario,
+    Settings,
+    UnknownSiteError,
+    read_scenarios,
+    read_study,
+)
+from accessibility.cli.serving.desk import Desk
+from accessibility.geo.projection import WGS84, transform
 from accessibility.present.map.outlines import count
-from accessibility.present.pages import data_address
+from accessibility.study.answers import Job
+from accessibility.study.views import view_of
 
 ipywidgets = pytest.importorskip("ipywidgets")
-pytest.importorskip("ipyleaflet")
+pytest.importorskip("anywidget")
 
 from accessibility.notebook import WhatIf  # noqa: E402 -- skipped without the extra
-from accessibility.notebook.clickmap import HEIGHT, first_view  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from accessibility import Coverage, Study
@@ -51,36 +59,45 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     ipywidgets.Widget.close_all()
 
 
-def heard(widget: Any, content: dict[str, Any]) -> None:
-    """Hand a widget a message as a browser sends it."""
-    widget._handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
-
-
-class Mouse:
-    """What a browser tells the kernel when somebody points at the widget."""
+class Page:
+    """What a page in a browser tells the kernel, and what it hears."""
 
     def __init__(self, what_if: WhatIf) -> None:
-        self.map = what_if.map
+        self.widget: Any = what_if.view
+        self.heard: list[dict[str, Any]] = []
+        self.widget.send = lambda content, buffers=None: self.heard.append(content)  # noqa: ARG005
 
-    def click(self, lon: float, lat: float) -> None:
-        heard(self.map.widget, {"event": "interaction", "type": "preclick", "coordinates": [lat, lon]})
-        heard(self.map.widget, {"event": "interaction", "type": "click", "coordinates": [lat, lon]})
+    def _tell(self, data: dict[str, Any]) -> None:
+        self.widget._handle_msg({"content": {"data": data}, "buffers": []})
 
-    def site(self, site: str, event: str = "click") -> None:
-        if site in self.map.markers:
-            marker = self.map.markers[site]
-            heard(marker, {"event": "interaction", "type": event, "coordinates": marker.location})
-        else:
-            row = self.map._ids.index(site)
-            (feature,) = [f for f in self.map.closed.data["features"] if f["properties"]["row"] == row]
-            heard(self.map.closed, {"event": event, "feature": feature, "properties": feature["properties"]})
+    def asks(self, path: str, body: Any = None) -> Any:
+        """Return the answer to a question; an error as text where it is one."""
+        self._tell({"method": "custom", "content": {"id": "a", "path": path, "body": body}})
+        told = self.heard.pop()
+        assert told.pop("id") == "a"
+        ((_, answer),) = told.items()
+        return answer
 
-    def drag(self, site: str, lon: float, lat: float) -> None:
-        data = {"method": "update", "state": {"location": [lat, lon]}, "buffer_paths": []}
-        self.map.markers[site]._handle_msg({"content": {"data": data}, "buffers": []})
+    def works(self, path: str, body: Any) -> dict[str, Any]:
+        """Return how a piece of work ends."""
+        job = self.asks(path, body)["job"]
+        while (told := self.asks(f"jobs/{job}"))["state"] == "working":
+            pass
+        return dict(told)
 
-    def press(self, button: Any) -> None:
-        heard(button, {"event": "click"})
+    def goes(self, view: dict[str, Any], switched: Iterable[str] = (), rest: str = "people=:") -> None:
+        """Say what the page shows, in one step from what it has shown, spelt in an address of its own."""
+        told, ids = self.widget.steps, ",".join(quote(site, safe="") for site in switched)
+        parts = [*([f"switched={ids}"] if ids else []), rest]
+        self.shows(f"?view={quote(json.dumps(view))}#{'&'.join(parts)}", [*told["past"], told["now"]], [])
+
+    def shows(self, now: str, past: list[str], future: list[str]) -> None:
+        steps = {"now": now, "past": past, "future": future}
+        self._tell({"method": "update", "state": {"steps": steps}, "buffer_paths": []})
+
+    def undoes(self) -> None:
+        told = self.widget.steps
+        self.shows(told["past"][-1], told["past"][:-1], [*told["future"], told["now"]])
 
 
 class _Text(HTMLParser):
@@ -91,29 +108,20 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
-        assert not [name for name, _ in attrs if name.startswith("on") or name in ("src", "href")]
+        assert not [name for name, value in attrs if name.startswith("on") or (name in ("src", "href") and
+                    not str(value).startswith("data:image/svg+xml;base64,"))]  # fmt: skip
 
     def handle_data(self, data: str) -> None:
         self.text += data
 
 
-def text_of(html: str) -> str:
-    """Return what is read of markup that holds nothing but our own elements."""
+def still_text(what_if: WhatIf) -> str:
+    """Return what is read of the picture that stays in a saved notebook: it holds nothing but our own elements."""
     parsed = _Text()
-    parsed.feed(html)
-    ours = {"div", "span", "b", "bdi", "table", "thead", "tbody", "tr", "td", "th", "ul", "li", "style"}
+    parsed.feed(what_if._still()["text/html"])
+    ours = {"div", "span", "b", "bdi", "table", "thead", "tbody", "tr", "td", "th", "ul", "li", "style", "img"}
     assert parsed.tags <= ours | {"svg", "circle", "rect", "path"}
     return parsed.text
-
-
-def everything(widget: Any) -> Iterator[Any]:
-    """Yield a widget and all that it holds."""
-    yield widget
-    for name in widget.keys:
-        value = getattr(widget, name, None)
-        for inner in value if isinstance(value, (list, tuple)) else [value]:
-            if isinstance(inner, ipywidgets.Widget):
-                yield from everything(inner)
 
 
 def same(one: Coverage, other: Coverage) -> bool:
@@ -122,227 +130,193 @@ def same(one: Coverage, other: Coverage) -> bool:
     )
 
 
-def assert_shown(what_if: WhatIf) -> None:
-    """Hold everything the widget shows against a measurement from scratch."""
-    study, after = what_if.study, what_if.study.coverage(what_if.scenario)
+def assert_true(what_if: WhatIf) -> None:
+    """Hold what the widget shows and says against a measurement from scratch."""
+    after = what_if.study.coverage(what_if.scenario)
     assert same(what_if.coverage(), after)
-    said = text_of(what_if.figures.value)
+    said = still_text(what_if)
     assert f"covered: {count(after.covered_people)} of {count(after.population)} people" in said
     before, people = what_if.trial.baseline.coverage, after.demand.population
     gained, lost = after.covered & ~before.covered, before.covered & ~after.covered
     assert f"gained: covered now{count(people[gained].sum())}" in said
     assert f"lost: no longer covered{count(people[lost].sum())}" in said
-    by = after.by(study.district)
-    rows = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>(.*?)</td>", what_if.districts.value)
-    assert {text_of(name): (whole, part) for name, whole, part in rows} == {
-        str(name): (count(row["population"]), count(row["covered"])) for name, row in by.iterrows()
-    }
-    lonlat = transform(after.sites.xy, after.sites.crs, WGS84)
-    places = dict(zip(after.sites.ids, lonlat, strict=True))
-    is_open = dict(zip(after.sites.ids, after.sites.open, strict=True))
-    markers = what_if.map.markers
-    assert set(markers) == {site for site in places if is_open[site]}
-    assert {*markers.values()} <= {*what_if.map.widget.layers}
-    for site, marker in markers.items():
-        assert marker.location == pytest.approx([*reversed(places[site])], abs=1e-6)
-    rings = [f["geometry"]["coordinates"] for f in what_if.map.closed.data["features"]]
-    np.testing.assert_allclose(rings, [places[site] for site in places if not is_open[site]], atol=1e-6)
-    assert what_if.undo_button.disabled == (what_if.trial.steps == 0)
 
 
 def inside(study: Study) -> list[tuple[float, float]]:
-    lonlat = transform(study.demand.xy, study.demand.crs, WGS84)
+    lonlat = transform(study.demand.xy, study.demand.crs, WGS84).round(6)
     return [(float(lon), float(lat)) for lon, lat in lonlat[:: len(lonlat) // 40]]
 
 
-def test_the_mouse_does_what_the_trial_does(study: Study) -> None:
+def test_what_the_page_does_the_trial_is(study: Study) -> None:
     what_if, trial = WhatIf(study), study.what_if()
-    mouse, (here, there) = Mouse(what_if), inside(study)[3:5]
-    mouse.click(*here)
-    trial.add(*(round(v, 6) for v in here))
-    mouse.site("O003")
+    page, (here, there, stop) = Page(what_if), inside(study)[3:6]
+    page.goes({"added": [here]})
+    trial.add(*here, id="X1")
+    page.goes({"added": [here]}, ["O003"])
     trial.close("O003")
-    mouse.site("B017")
-    trial.open("B017")
-    mouse.drag("N1", *there)
-    trial.move("N1", *(round(v, 6) for v in there))
-    assert what_if.trial.scenario == trial.scenario
+    page.goes({"added": [here], "moved": {"O005": there}}, ["O003", "B017"])
+    trial.move("O005", *there).open("B017")
+    page.goes({"added": [stop], "moved": {"O005": there}}, ["O003", "B017"])
+    trial.move("X1", *stop)
+    assert replace(what_if.scenario, name="") == trial.scenario
     assert same(what_if.coverage(), trial.coverage())
-    assert_shown(what_if)
-    assert what_if.trial.steps == 4
-    said = text_of(what_if.steps.value)
-    assert "closes O003 北屏街道便民服务中心" in said
-    assert "adds N1, new site" in said
-    assert said.endswith(f"Cost of what opens: {1 + 3}")
-    mouse.press(what_if.undo_button)
-    mouse.site("O003")
-    assert what_if.scenario.closed == ()
-    for _ in range(4):
-        mouse.press(what_if.undo_button)
+    assert_true(what_if)
+    for _ in range(2):
+        page.undoes()
+    assert what_if.scenario.closed == ("O003",)
+    assert what_if.scenario.moved == ()
+    what_if.undo().undo()
     assert what_if.trial.scenario == Scenario()
-    assert_shown(what_if)
+    assert_true(what_if)
+    what_if.redo()
+    assert [a.id for a in what_if.scenario.added] == ["X1"]
 
 
-def test_random_clicks_stay_true(study: Study) -> None:
+def test_random_steps_of_page_and_program_stay_true(study: Study) -> None:
+    """Of which each undo gives back what was before, whoever took the step."""
     rng, what_if = np.random.default_rng(5), WhatIf(study)
-    mouse, places = Mouse(what_if), inside(study)
+    page, places, states = Page(what_if), inside(study), [Scenario()]
+    view: dict[str, Any] = {}
     for step in range(30):
-        site = str(rng.choice(np.array(what_if.map._ids)))
-        place = places[rng.integers(len(places))]
-        match rng.choice(["click", "site", "site", "drag", "undo"]):
-            case "click":
-                mouse.click(*place)
-            case "site":
-                mouse.site(site)
-            case "drag" if site in what_if.map.markers:
-                mouse.drag(site, *place)
+        site, place = str(rng.choice(study.sites.ids)), places[rng.integers(len(places))]
+        match rng.choice(["add", "switch", "move", "undo", "program"]):
+            case "add":
+                view = {**view, "added": [*view.get("added", []), place]}
+                page.goes(view)
+            case "switch":
+                page.goes(view, [site])
+            case "move":
+                view = {**view, "moved": {**view.get("moved", {}), site: place}}
+                page.goes(view)
+            case "program":
+                what_if.switch(site)
+                view = view_told(what_if)
+            case _ if states[1:]:
+                what_if.undo() if step % 2 else page.undoes()
+                states.pop()
+                assert what_if.trial.scenario == states[-1]
+                view = view_told(what_if)
+                continue
             case _:
-                mouse.press(what_if.undo_button)
+                continue
+        states.append(what_if.trial.scenario)
         if step % 10 == 9:
-            assert_shown(what_if)
+            assert_true(what_if)
     assert len(what_if.scenario.added) * len(what_if.scenario.moved) > 0
+    assert [f"X{k}" for k in range(1, len(what_if.scenario.added) + 1)] == [a.id for a in what_if.scenario.added]
 
 
-def test_methods_do_what_the_mouse_does(study: Study) -> None:
-    by_hand, by_name = WhatIf(study), WhatIf(study)
-    mouse, (here, there) = Mouse(by_hand), inside(study)[7:9]
-    by_hand.tool.value = "bank"
-    mouse.click(*here)
-    mouse.site("O004")
-    mouse.drag("O005", *there)
-    by_name.add(*(round(v, 6) for v in here), kind="bank").switch("O004").move("O005", *(round(v, 6) for v in there))
-    assert by_hand.scenario == by_name.scenario
-    assert by_hand.scenario.added[0].kind == "bank"
-    assert by_hand.figures.value == by_name.figures.value
-    assert by_hand.districts.value == by_name.districts.value
-    assert by_hand.map.people.url == by_name.map.people.url
+def view_told(what_if: WhatIf) -> dict[str, Any]:
+    from urllib.parse import parse_qs  # noqa: PLC0415
+
+    return dict(json.loads(parse_qs(what_if.view.steps["now"].partition("#")[0][1:])["view"][0]))
+
+
+def test_methods_do_what_the_trial_does_and_the_page_is_told(study: Study) -> None:
+    what_if, trial, (here, there) = WhatIf(study), study.what_if(), inside(study)[7:9]
+    what_if.add(*here, kind="bank").switch("O004").move("O005", *there).switch("O004")
+    trial.add(*here, kind="bank").close("O004").move("O005", *there).open("O004")
+    assert what_if.trial.scenario == trial.scenario
+    assert what_if.scenario.added[0].kind == "bank"
+    assert len(what_if.view.steps["past"]) == 4
+    view = view_of(view_told(what_if), "en")
+    assert study.coverage(view.base).covered_people == trial.coverage().covered_people
+    page = Page(what_if)
+    assert f"({count(trial.coverage().covered_people)})" in page.asks("page/study", view_told(what_if))["page"]
+    page.goes({**view_told(what_if), "added": [there]}, ["N1"])  # the page goes on from there
+    assert what_if.scenario.closed == ("N1",)
+    assert_true(what_if)
     with pytest.raises(InputError, match="outside the area"):
-        by_name.add(107.0, 30.5)
+        what_if.add(107.0, 30.5)
     with pytest.raises(UnknownSiteError, match=r"did you mean .*O003"):
-        by_name.switch("O03")
+        what_if.switch("O03")
+    for _ in range(5):
+        what_if.undo()
+    with pytest.raises(InputError, match="nothing to undo"):
+        what_if.undo()
+    for _ in range(5):
+        what_if.redo()
+    assert what_if.scenario.closed == ("N1",)
+    with pytest.raises(InputError, match="nothing to do again"):
+        what_if.redo()
+
+
+def test_the_kernel_answers_what_the_server_answers(study: Study, tmp_path: Path, monkeypatch: Any) -> None:
+    desk = Desk(folder=tmp_path)
+    monkeypatch.setattr(Desk, "study", lambda *_: study)
+    page, (here, there) = Page(WhatIf(study)), inside(study)[9:11]
+    view = {"added": [here], "moved": {"O003": there}, "sites": 3}
+    assert page.works("map/study", view)["state"] == "done"
+    served = desk.answers("sample")
+    assert page.asks("page/study", view)["page"] == served.page(view_of(view, "en"), Job())
+    asked = {**view, "open": ["O001", "O003", "X1"], "districts": None, "group": "60+"}
+    figure = page.asks("ask/figure/study", asked)
+    assert figure == served.ask("figure", asked, "en")
+    trial = study.what_if().add(*here, id="X1").move("O003", *there)
+    for site in study.sites.ids[study.sites.open]:
+        if site not in asked["open"]:
+            trial.close(site)
+    now, elderly = study.coverage(trial.scenario), study.demand.groups["60+"]
+    assert figure == pytest.approx({"people": elderly.sum(), "covered": elderly[now.covered].sum()})
+    told = page.asks("ask/explain/study", {**asked, "at": here})
+    why = study.explain(*here, trial.scenario)
+    assert told["said"] == [why.told("en")]
+    assert told["place"] == [here[1], here[0]]
 
 
 @pytest.mark.parametrize(
-    ("do", "why"),
+    ("path", "body", "why"),
     [
-        (lambda m: m.click(107.0, 30.5), "lies outside the area of Sample county"),
-        (lambda m: m.drag("O003", 107.0, 30.5), "moved site 'O003' at 107.000000, 30.500000 lies outside the area"),
+        ("ask/figure/study", {"added": [[107.0, 30.5]], "open": ["X1"]}, "lies outside the area of Sample county"),
+        ("ask/figure/study", {"base": {"opne": []}, "open": []}, "unknown key"),
+        ("ask/secret/study", {}, "expected 'figure', 'street', 'explain' or"),
+        ("ask/explain/study", {"open": []}, "expected a place"),
+        ("jobs/other", None, "no work 'other'"),
+        ("page", {"added": 5}, "expected places"),
+        ("save", {"text": "x"}, "TOML"),
     ],
 )
-def test_what_makes_no_sense_is_said_and_changes_nothing(study: Study, do: Any, why: str) -> None:
+def test_a_question_that_makes_no_sense_is_answered_by_a_sentence(study: Study, path: str, body: Any, why: str) -> None:
+    what_if = WhatIf(study)
+    assert why in Page(what_if).asks(path, body)
+    assert what_if.trial.scenario == Scenario()
+
+
+def test_work_that_fails_says_why_and_work_can_be_cancelled(study: Study) -> None:
+    page = Page(WhatIf(study, lang="zh"))
+    told = page.works("map/study", {"added": [[107.0, 30.5]]})
+    assert told["state"] == "failed"
+    assert "区域之外" in told["error"]
+    job = page.asks("map/study", {"sites": 2})["job"]
+    assert page.asks(f"jobs/{job}/cancel", {})["state"] in ("working", "cancelled", "done")
+
+
+def test_steps_of_two_threads_come_one_after_the_other(study: Study, monkeypatch: Any) -> None:
+    """A kernel with subshells calls some handlers in a thread of theirs, while others still work."""
     what_if = WhatIf(study).switch("O004")
-    do(Mouse(what_if))
-    assert text_of(what_if.message.value).startswith("Not done: ")
-    assert why in text_of(what_if.message.value)
-    assert "\n" not in what_if.message.value
-    assert what_if.trial.steps == 1
-    assert_shown(what_if)
-
-
-def test_nothing_stands_far_from_a_street(town: Path, cache: Path) -> None:
-    what_if = WhatIf(read_study(town, cache=cache))
-    Mouse(what_if).click(108.2, 30.6)
-    assert re.search("Not done: added site 'N1' .* m from any street", text_of(what_if.message.value))
-    Mouse(what_if).press(what_if.undo_button)
-    assert "nothing to undo" in text_of(what_if.message.value)
-    assert_shown(what_if)
-
-
-def test_a_double_click_adds_one_counter(study: Study) -> None:
-    what_if = WhatIf(study)
-    mouse, place = Mouse(what_if), inside(study)[2]
-    mouse.click(*place)
-    mouse.click(*place)
-    heard(what_if.map.widget, {"event": "interaction", "type": "dblclick", "coordinates": [*reversed(place)]})
-    assert [a.id for a in what_if.scenario.added] == ["N1"]
-
-
-def test_buttons_heard_in_two_threads_do_one_step_after_the_other(study: Study, monkeypatch: Any) -> None:
-    """A kernel with subshells calls some handlers in a thread of theirs, while others still draw."""
-    what_if = WhatIf(study).switch("O004").switch("O020").undo()
     early: list[bool] = []
-    begun, redo = Event(), what_if.trial.redo
-    other, show = Thread(target=what_if.redo_button.click), what_if.map.show
+    begun, close = Event(), what_if.trial.close
 
-    def tell_and_redo() -> Any:
+    def next_one() -> None:
         begun.set()
-        return redo()
+        what_if.switch("O020")
 
-    def slow(*drawn: Any) -> None:
-        monkeypatch.setattr(what_if.map, "show", show)
+    other = Thread(target=next_one)
+
+    def slow(site: str) -> Any:
+        monkeypatch.setattr(what_if.trial, "close", close)
         other.start()
-        early.append(begun.wait(0.3))
-        show(*drawn)
+        begun.wait(5)
+        other.join(0.1)
+        early.append(other.is_alive())
+        return close(site)
 
-    monkeypatch.setattr(what_if.trial, "redo", tell_and_redo)
-    monkeypatch.setattr(what_if.map, "show", slow)
-    what_if.undo_button.click()
+    monkeypatch.setattr(what_if.trial, "close", slow)
+    what_if.switch("O003")
     other.join()
-    assert early == [False]
-    assert what_if.scenario.closed == ("O004",)
-    assert count(study.coverage(what_if.scenario).covered_people) in what_if.figures.value
-
-
-def test_the_pointer_on_a_closed_site_names_it(study: Study) -> None:
-    what_if = WhatIf(study)
-    Mouse(what_if).site("B017", "mouseover")
-    name = study.sites.name[study.sites.rows(["B017"])[0]]
-    assert text_of(what_if.message.value) == f"{name} (B017): bank branch, could be co-located"
-    assert what_if.trial.steps == 0
-
-
-def test_a_site_without_a_name_is_called_by_its_label(study: Study) -> None:
-    """In what the pointer says, on its marker, and in the list of steps; the data stay."""
-    names = study.sites.name.copy()
-    rows = study.sites.rows(["B017", "O004"])
-    names[rows] = ""
-    what_if = WhatIf(replace(study, sites=replace(study.sites, name=names)))
-    labels = label_sites(what_if.study.sites, study.names)
-    Mouse(what_if).site("B017", "mouseover")
-    told = labels["B017"].text("en")
-    assert text_of(what_if.message.value) == f"{told} (B017): bank branch, could be co-located"
-    assert what_if.map.markers["O004"].title.startswith(f"{labels['O004'].text('en')} (O004): ")
-    what_if.switch("B017")
-    assert f"B017 {told}" in text_of(what_if.steps.value)
-
-
-def test_streets_are_drawn_where_they_are(town: Path, cache: Path) -> None:
-    what_if = WhatIf(read_study(town, cache=cache))
-    streets = [layer.data for layer in what_if.map._below if hasattr(layer, "data")]
-    (shape,) = [data["geometry"] for data in streets if data["type"] == "Feature"]
-    assert shape["type"] == "MultiLineString"
-    ends = np.array([[chain[0], chain[-1]] for chain in shape["coordinates"]]).reshape(-1, 2)
-    network = what_if.study.network
-    lonlat = transform(network.node_xy, network.crs, WGS84)
-    np.testing.assert_allclose(
-        [ends.min(axis=0), ends.max(axis=0)], [lonlat.min(axis=0), lonlat.max(axis=0)], atol=1e-5
-    )
-
-
-def pixels(what_if: WhatIf) -> Any:
-    """Return ``(height, width, 4)`` of the people's picture, read by GDAL."""
-    _, _, content = what_if.map.people.url.partition(",")
-    with warnings.catch_warnings(), MemoryFile(base64.b64decode(content)) as file:
-        warnings.simplefilter("ignore")
-        with file.open() as image:
-            index, colours = image.read(1), image.colormap(1)
-    return np.array([colours[k] for k in range(max(colours) + 1)])[index]
-
-
-def test_everybody_has_the_colour_of_what_happens_to_them(town: Path, cache: Path) -> None:
-    # 500 m apart at 1 m/s and 15 minutes: the outlet covers p1 and p2, the bank at the other end p4 and p5
-    what_if = WhatIf(read_study(town, cache=cache)).switch("O1").switch("B1")
-    picture = pixels(what_if)
-    (south, west), (north, east) = what_if.map.people.bounds
-    corners = mercator(np.array([[west, south], [east, north]]))
-    at = mercator(transform(what_if.study.demand.xy, what_if.study.demand.crs, WGS84))
-    x, y = ((at - corners[0]) / (corners[1] - corners[0])).T
-    height, width = picture.shape[:2]
-    found = picture[(height * (1 - y)).astype(int), (width * x).astype(int)]
-    expected = [COLOURS[k] for k in (3, 3, 1, 2, 2)]
-    assert ["#" + bytes(rgb.tolist()).hex() for rgb in found[:, :3]] == expected
-    assert (found[:, 3] == 255).all()
-    assert (picture[..., 3] == 0).any()
+    assert early == [True]
+    assert what_if.scenario.closed == ("O004", "O003", "O020")
+    assert len(what_if.view.steps["past"]) == 3
 
 
 HOSTILE = ('<img src="x" onerror="hurt()">', "</td><script>hurt()</script>", "a & b {{7*7}} $x$ ${y}", "汀城 'x' \"y\"")
@@ -357,87 +331,115 @@ def test_names_are_text(town: Path, cache: Path) -> None:
     what_if = WhatIf(study, Scenario(name=HOSTILE[0], added=(Addition(id=HOSTILE[1], lon=108.205, lat=30.5),)))
     for site in study.sites.ids[study.sites.open]:
         what_if.switch(site)
-        Mouse(what_if).site(site, "mouseover")
-        assert study.sites.name[study.sites.rows([site])[0]] in text_of(what_if.message.value)
-    said = text_of(what_if.steps.value)
+    said = still_text(what_if)
     assert all(name in said for name in HOSTILE[1:])
-    what_if.save()
-    assert text_of(what_if.message.value) == f"Saved {HOSTILE[0]!r} in scenarios.toml."
-    pages = [widget.value for widget in everything(what_if.view) if isinstance(widget, ipywidgets.HTML)]
-    assert len(pages) == 6
-    assert all(text_of(page) for page in pages)
+    page = Page(what_if)
+    page.goes(view_told(what_if), [HOSTILE[1]])
+    assert HOSTILE[1] in what_if.scenario.closed
+    drawn = page.asks("page/study", view_told(what_if))["page"]
+    assert not [name for name in HOSTILE[:2] if name in drawn]
+    assert page.asks("save", {"text": '[[scenario]]\nname = "x"'})["said"] == f"Saved {HOSTILE[0]!r} in scenarios.toml."
 
 
 def test_nothing_is_asked_of_the_internet(study: Study) -> None:
-    what_if = WhatIf(study)
-    what_if.switch("O003")
-    addresses = re.compile(r"(?:https?:|//)[\w.]+")
-    kinds = set()
-    for widget in everything(what_if.view):
-        kinds.add(type(widget).__name__)
-        assert not addresses.search(str({k: v for k, v in widget.get_state().items() if v != what_if.map.people.url}))
-    assert kinds >= {"Map", "ImageOverlay", "GeoJSON", "Marker", "Icon", "HTML", "Button"}
-    assert what_if.map.people.url.startswith(data_address("image/png", b"")[:-1])
+    state = {k: v for k, v in WhatIf(study).switch("O003").view.get_state().items() if k != "_esm"}
+    assert "http" not in str(state).replace("http://www.w3.org", "")
+    assert "fetch(" not in WhatIf(study).view._esm
 
 
 def test_a_scenario_is_saved_and_begun_with(study: Study, tmp_path: Path) -> None:
-    what_if = WhatIf(study)
-    mouse = Mouse(what_if)
-    mouse.click(*inside(study)[11])
-    mouse.site("O003")
-    what_if.name.value = " Bank for hall "
-    mouse.press(what_if.save_button)
-    assert text_of(what_if.message.value) == "Saved 'Bank for hall' in scenarios.toml."
+    what_if, here = WhatIf(study), inside(study)[11]
+    page = Page(what_if)
+    page.goes({"added": [here]}, ["O003"])
+    told = page.asks("save", {"text": '[[scenario]]\nname = "close O003, add X1"\nclose = ["O003"]'})
+    assert told == {"said": "Saved 'close O003, add X1' in scenarios.toml."}
     (saved,) = read_scenarios(tmp_path / "scenarios.toml")
-    assert saved == what_if.scenario
+    assert saved == replace(what_if.scenario, name="close O003, add X1")
     assert same(study.coverage(saved), what_if.coverage())
 
     again = WhatIf(study, saved)
-    assert again.name.value == "Bank for hall"
     assert again.scenario == saved
-    assert_shown(again)
+    assert_true(again)
     again.save()  # the same once more: nothing to add
     again.switch("O004")
-    Mouse(again).press(again.save_button)
-    assert "Not done: scenarios.toml: another scenario is named 'Bank for hall'" in text_of(again.message.value)
-    again.name.value = "Another"
-    again.save()
-    assert [s.name for s in read_scenarios("scenarios.toml")] == ["Bank for hall", "Another"]
+    assert "another scenario is named 'close O003" in Page(again).asks("save", {"text": '[[scenario]]\nname = "x"'})
     with pytest.raises(OutputError, match="cannot be written"):
         again.save(tmp_path / "scenarios.toml" / "s.toml")
     again.undo().undo().undo()
-    assert again.trial.scenario == Scenario(name="Bank for hall")
+    assert again.trial.scenario == Scenario(name=saved.name)
 
 
 def test_it_follows_steps_taken_elsewhere(study: Study) -> None:
     what_if = WhatIf(study)
     what_if.trial.close("O003").change(speed_m_s=0.8)
     what_if.refresh()
-    assert_shown(what_if)
-    assert "walks at 0.8 m/s" in text_of(what_if.steps.value)
+    assert_true(what_if)
+    assert "walks at 0.8 m/s" in still_text(what_if)
+    assert view_of(view_told(what_if), "en").base.settings == Settings(speed_m_s=0.8)
+    assert what_if.undo().trial.scenario == Scenario()
 
 
-def test_a_notebook_shows_it(study: Study) -> None:
+def test_what_is_counted_on_the_page_stays_when_the_program_takes_a_step(study: Study) -> None:
     what_if = WhatIf(study)
-    shown = what_if._repr_mimebundle_(include=None, exclude=None)
-    assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == what_if.view.model_id
-    assert repr(what_if).startswith("<WhatIf <Trial as today: <Coverage 75.1 % of 149,923 people")
+    Page(what_if).goes({}, ["O003"], rest="group=60%2B")
+    what_if.switch("O004")
+    assert what_if.view.steps["now"].endswith("#group=60%2B")
+    assert what_if.scenario.closed == ("O003", "O004")
 
 
-@pytest.mark.parametrize("bounds", [(108.0, 30.3, 108.4, 30.7), (9.4, 47.0, 9.7, 47.3), (-1.0, 50.0, 1.0, 50.1)])
-def test_the_first_view_holds_all_and_little_more(bounds: tuple[float, float, float, float]) -> None:
-    (lat, lon), zoom = first_view(bounds)
-    west, south, east, north = bounds
-    assert west < lon < east
-    assert south < lat < north
-    corners = mercator(np.array([[west, south], [east, north]]))
-    wide, tall = (corners[1] - corners[0]) * 256 * 2**zoom / (2 * np.pi * 6_378_137)
-    assert 0.8 < max(wide / 640, tall / HEIGHT) <= 1
+def test_an_explanation_is_told_and_drawn(study: Study) -> None:
+    what_if, (lon, lat) = WhatIf(study, lang="both"), inside(study)[4]
+    page = Page(what_if)
+    why = what_if.explain(lon, lat)
+    assert why.covered == study.explain(lon, lat).covered
+    ((told,),) = ([message["explained"] for message in page.heard],)
+    assert told["said"] == [why.told("en"), why.told("zh")]
+    assert told["way"][0] == pytest.approx([lat, lon], abs=1e-6)
+    with pytest.raises(InputError):
+        what_if.explain(200, 0)
 
 
-@pytest.mark.parametrize("library", ["ipyleaflet", "ipywidgets"])
-def test_without_the_extra_it_says_what_to_install(library: str) -> None:
-    code = f"import sys; sys.modules[{library!r}] = None\nimport accessibility.notebook"
+def test_streets_are_edited_and_the_page_has_them() -> None:
+    line = worlds.degrees((1_000, 10), (1_000, 590))
+    what_if = WhatIf(worlds.two_streets()).edit(NewStreet(line=line, bridge=True))
+    after = what_if.study.coverage(Scenario(edits=what_if.scenario.edits))
+    assert after.covered_people > what_if.study.coverage().covered_people
+    assert what_if.coverage().covered_people == after.covered_people
+    assert view_of(view_told(what_if), "en").base.edits == what_if.scenario.edits
+    assert "new bridge" in still_text(what_if)
+    assert what_if.undo().scenario.edits == ()
+
+
+def test_a_notebook_shows_it_and_keeps_a_picture_that_follows(study: Study, monkeypatch: Any) -> None:
+    import IPython.display  # noqa: PLC0415
+
+    shown: list[Any] = []
+    updated: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, told: dict[str, str], *, raw: bool) -> None:
+            assert raw
+            updated.append(told)
+
+    def display(told: Any, **given: Any) -> Handle | None:
+        shown.append(told)
+        return Handle() if given.get("display_id") else None
+
+    monkeypatch.setattr(IPython.display, "display", display)
+    what_if = WhatIf(study)
+    what_if._ipython_display_()
+    living, still = shown
+    assert living["application/vnd.jupyter.widget-view+json"]["model_id"] == what_if.view.model_id
+    assert living["text/plain"].startswith("<WhatIf <Trial as today: <Coverage 75.1 % of 149,923 people")
+    assert what_if.view.still in still["text/html"]
+    Page(what_if).goes({}, ["O003"])
+    what_if.switch("O004")
+    first, last = (count(study.coverage(Scenario(closed=ids)).covered_people) for ids in (("O003",), ("O003", "O004")))
+    assert [first in updated[0]["text/html"], last in updated[1]["text/html"]] == [True, True]
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['anywidget'] = None\nimport accessibility.notebook"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
-    assert f"ModuleNotFoundError: {library} is not installed; the what-if widget needs" in done.stderr
+    assert "ModuleNotFoundError: anywidget is not installed; the what-if widget needs" in done.stderr
     assert "outlet-accessibility[notebook]" in done.stderr

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from browsing import OF_MAP
 from conftest import ROOT
 
 from accessibility import InputError, Scenario, read_scenarios, read_study
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
 
 CHROMIUM = Path("/usr/bin/chromium")
-MISSING = [m for m in ("jupyterlab", "ipyleaflet", "playwright") if importlib.util.find_spec(m) is None]
+MISSING = [m for m in ("jupyterlab", "anywidget", "playwright") if importlib.util.find_spec(m) is None]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}"),
     pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
 ]
-START_S, ANSWER_MS = 180, 120_000
+START_S, ANSWER_MS = 180, 60_000
 KERNEL_IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 CELL = """
@@ -45,7 +46,8 @@ from pathlib import Path
 import accessibility as acc
 from accessibility.notebook import WhatIf
 study = acc.read_study(Path({study!r}), cache=Path({cache!r}))
-WhatIf(study, acc.Scenario(added=[acc.Addition(id="X1", lon={lon}, lat={lat}, name={name!r})]))
+what_if = WhatIf(study, acc.Scenario(added=[acc.Addition(id="X1", lon={lon}, lat={lat}, name={name!r})]))
+what_if
 """
 HOSTILE = "<img src=x onerror=window.hurt=1> & $x$"
 
@@ -112,22 +114,6 @@ def _address(server: subprocess.Popen[bytes], runtime: Path) -> str:
     raise AssertionError(msg)
 
 
-# What is shown passes: a site that comes under the mouse says its name in the same place.
-LISTEN = """() => {
-  window.said = [];
-  new MutationObserver((records) => {
-    for (const {target, addedNodes} of records)
-      if ((target.closest ?? (() => null)).call(target, ".what-if"))
-        addedNodes.forEach((node) => window.said.push(node.textContent));
-  }).observe(document.body, {childList: true, subtree: true});
-}"""
-HAS_SAID = """(text) => {
-  const at = window.said.findIndex((said) => said.includes(text));
-  window.said.splice(0, at + 1);
-  return at >= 0;
-}"""
-
-
 @dataclass
 class Lab:
     """The page with the widget, and what went wrong on it."""
@@ -145,9 +131,9 @@ class Lab:
         self.page.goto(address)
         self.page.wait_for_function(KERNEL_IDLE, timeout=START_S * 1_000)
         self.page.evaluate("void window.jupyterapp.commands.execute('runmenu:run-all')")
-        self.page.locator(".what-if .leaflet-marker-icon").first.wait_for(timeout=START_S * 1_000)
-        self.page.evaluate(LISTEN)
-        self.map.scroll_into_view_if_needed()
+        self.page.locator("#map").wait_for(timeout=START_S * 1_000)
+        self.map.locator("ul.sites li").first.wait_for(state="attached")
+        self.page.locator("#map").scroll_into_view_if_needed()
 
     def _only_here(self, route: Any) -> None:
         if urlsplit(route.request.url).hostname in ("127.0.0.1", None):
@@ -158,56 +144,58 @@ class Lab:
 
     @property
     def map(self) -> Any:
-        return self.page.locator(".what-if .leaflet-container")
+        return self.page.frame_locator("#map")
 
-    def marker(self, site: str) -> Any:
-        return self.page.locator(f'.what-if .leaflet-marker-icon[alt*="({site}):"]')
-
-    def says(self, text: str) -> None:
-        """Wait until the widget has said a text since it was last asked; the mouse may be over another site by now."""
-        self.page.wait_for_function(HAS_SAID, arg=text)
-
-    def covers(self, people: float) -> None:
-        """Wait until the figures say so many people; what was done is said before them."""
-        self.page.locator(".what-if .covered", has_text=count(people)).wait_for()
-
-    def covered(self) -> str:
-        return str(self.page.locator(".what-if .covered").inner_text())
+    def covers(self, scenario: Scenario) -> None:
+        """Wait until the headline says what a scenario covers, measured from scratch, and all of the page is there."""
+        people = count(self.study.coverage(scenario).covered_people)
+        self.map.locator(".headline", has_text=f"({people})").wait_for()
+        self.map.locator("ul.sites li").first.wait_for(state="attached")
 
     def press(self, button: str) -> None:
-        self.page.locator(".what-if button", has_text=button).click()
+        self.page.locator(button).click()
 
-    @property
-    def pixel_m(self) -> float:
-        """The width of a pixel in Web Mercator metres, measured by the markers farthest from each other."""
-        (one, at_one), (two, at_two) = self._ends()
-        return float(at_two[0] - at_one[0]) / (self.middle(two)[0] - self.middle(one)[0])
+    def run(self, code: str) -> str:
+        """Run code in the kernel, beside the page; return what it prints."""
+        return str(
+            self.page.evaluate(
+                """async (code) => {
+                    const {kernel} = window.jupyterapp.shell.currentWidget.sessionContext.session;
+                    const asked = kernel.requestExecute({code});
+                    let said = "";
+                    asked.onIOPub = ({content}) => { said += content.text ?? content.evalue ?? ""; };
+                    await asked.done;
+                    return said;
+                }""",
+                code,
+            )
+        ).strip()
 
     def point(self, lon: float, lat: float) -> tuple[float, float]:
         """Return where a place stands in the window."""
-        (one, at), _ = self._ends()
-        x, y = self.middle(one)
-        east, north = (mercator(np.array([[lon, lat]]))[0] - at) / self.pixel_m
-        return x + float(east), y - float(north)
+        frame = self.page.locator("#map").element_handle().content_frame()
+        x, y = frame.evaluate(
+            f"([lon, lat]) => {{ const p = {OF_MAP}.latLngToContainerPoint([lat, lon]); const box = "
+            f"{OF_MAP}.getContainer().getBoundingClientRect(); return [box.left + p.x, box.top + p.y]; }}",
+            [lon, lat],
+        )
+        box = self.page.locator("#map").bounding_box()
+        return box["x"] + x, box["y"] + y
 
-    def _ends(self) -> list[tuple[str, Any]]:
-        """Return the westernmost and the easternmost of today's sites that are on the map, and where they stand."""
-        sites = self.study.sites
-        at = mercator(transform(sites.xy, sites.crs, WGS84))
-        rows = [row for row in np.flatnonzero(sites.open) if self.marker(sites.ids[row]).count()]
-        rows.sort(key=lambda row: float(at[row, 0]))
-        return [(str(sites.ids[row]), at[row]) for row in (rows[0], rows[-1])]
-
-    def middle(self, site: str) -> tuple[float, float]:
-        box = self.marker(site).bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    def click(self, lon: float, lat: float) -> None:
+        self.page.mouse.click(*self.point(lon, lat))
 
     def drag(self, begin: tuple[float, float], end: tuple[float, float]) -> None:
-        self.page.mouse.move(*begin)
+        (x, y), (to_x, to_y) = self.point(*begin), self.point(*end)
+        self.page.mouse.move(x, y)
         self.page.mouse.down()
-        self.page.mouse.move(*((a + b) / 2 for a, b in zip(begin, end, strict=True)), steps=4)
-        self.page.mouse.move(*end, steps=4)
+        self.page.mouse.move((x + to_x) / 2, (y + to_y) / 2, steps=4)
+        self.page.mouse.move(to_x, to_y, steps=4)
+        self.map.locator(".measured", has_text="%").wait_for()
         self.page.mouse.up()
+
+    def switch(self, site: str) -> None:
+        self.map.locator(f'ul.sites li span[title="{site}"]').click()
 
 
 @pytest.fixture
@@ -256,75 +244,100 @@ def lonely_sites(study: Study, *, is_open: bool) -> list[str]:
     return [str(study.sites.ids[row]) for row in rows[np.argsort(-apart[rows].min(axis=1))]]
 
 
-def redo_and_draw(lab: Lab, site: str) -> None:
-    """Take a step again and back; close the streets along a line beside a site, and open them."""
-    lab.press("Redo")
-    lab.says("Took the step again")
-    lab.press("Undo")
-    lab.says("Took back the last step")
-    lab.page.locator(".what-if select").select_option(label="closes streets along a line")
-    lab.page.locator(".what-if button", has_text="Done").wait_for()  # the map may stand lower now
-    (x, y), below = lab.middle(site), 14
-    for dx in (-20, 60, 60):  # the second click on the last corner ends the line
-        lab.page.mouse.click(x + dx, y + below)
-    lab.says("Done: closure.")
-    lab.press("Undo")
-
-
 def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
-    page, study, (here, there) = lab.page, lab.study, lab.places
+    page, study, (there, here) = lab.page, lab.study, lab.places
     closing, opening = lonely_sites(study, is_open=True)[0], lonely_sites(study, is_open=False)[0]
-    begun = lab.covered()
-    assert page.locator(".what-if li").all_inner_texts() == [f"adds X1 {HOSTILE}, new site"]
-    assert HOSTILE in lab.marker("X1").get_attribute("title")
+    begun = read_scenario(lab, tmp_path)
+    assert begun.added[0].name == HOSTILE
+    lab.covers(begun)
 
-    page.mouse.dblclick(*lab.point(*here))  # the second click of a double click adds nothing
-    lab.says("Added N1")
-    lab.marker("N1").wait_for()
-    lab.drag(lab.middle("N1"), lab.point(*there))
-    lab.says("Moved N1")
-    lab.marker(closing).click()
-    lab.says(f"Closed {closing}")
-    lab.marker(closing).wait_for(state="detached")
-    at = study.sites.xy[study.sites.rows([opening])]
-    x, y = lab.point(*transform(at, study.sites.crs, WGS84)[0].tolist())
-    page.mouse.move(x, y)
-    lab.says(f"({opening}): candidate")
-    page.mouse.click(x, y)
-    lab.says(f"Opened {opening}")
-    lab.marker(opening).wait_for()
-
-    page.locator(".what-if").get_by_label("Scenario").fill("By hand")
-    lab.press("Save")
-    lab.says("Saved 'By hand' in scenarios.toml")
-    (scenario,) = read_scenarios(tmp_path / "scenarios.toml")
+    lab.press("#add")
+    lab.click(*here)
+    page.locator("#state").wait_for(state="hidden")
+    lab.map.locator(".leaflet-marker-draggable").nth(1).wait_for()
+    added = read_scenario(lab, tmp_path)
+    assert [site.id for site in added.added] == ["X1", "X2"]
+    lab.covers(added)
+    lab.drag((added.added[1].lon, added.added[1].lat), there)
+    page.locator("#undo:enabled").wait_for()
+    lab.map.locator("[data-tab=living]").click()
+    lab.switch(closing)
+    lab.switch(opening)
+    scenario = read_scenario(lab, tmp_path)
     assert (scenario.opened, scenario.closed) == ((opening,), (closing,))
-    assert [a.id for a in scenario.added] == ["X1", "N1"]
     landed = mercator(np.array([(scenario.added[1].lon, scenario.added[1].lat), there]))
-    assert np.hypot(*(landed[0] - landed[1])) < 2 * lab.pixel_m
-    before = replace(scenario, opened=(), closed=())
-    after, first = study.coverage(scenario), replace(before, added=before.added[:1])
-    lab.covers(after.covered_people)
-    assert begun == count(study.coverage(first).covered_people) != count(after.covered_people)
+    assert np.hypot(*(landed[0] - landed[1])) < 100
+    lab.covers(scenario)
+    after = study.coverage(scenario)
+    rows = lab.map.locator(".figures[data-by=district] tbody tr").all()
+    told = {cells[0]: cells[1:3] for row in rows if (cells := row.locator("td").all_text_contents())}
     for name, row in after.by(study.district).iterrows():
-        told = page.locator(".what-if table.districts tr", has_text=str(name)).locator("td").all_inner_texts()
-        assert told[1:3] == [count(row["population"]), count(row["covered"])]
+        assert told[str(name)] == [count(row["population"]), count(row["covered"])]
+    assert lab.run("print(what_if.coverage().covered_people)") == str(after.covered_people)
 
-    x, y = lab.middle("N1")
-    lab.drag((x, y), (x, lab.map.bounding_box()["y"] + 3))  # the map is wider than the county
-    lab.says("lies outside the area of Sample county")
-    assert lab.covered() == count(after.covered_people)
-    assert lab.middle("N1") == pytest.approx((x, y), abs=1)
-    for times, left in ((1, replace(scenario, opened=())), (1, before), (2, first), (1, Scenario())):
-        for _ in range(times):
-            lab.press("Undo")
-        lab.covers(study.coverage(left).covered_people)
-    redo_and_draw(lab, closing)
-    page.locator(".what-if button:disabled", has_text="Undo").wait_for()
-    lab.covers(study.coverage().covered_people)
-    lab.marker(closing).wait_for()
-    assert lab.marker("N1").count() == lab.marker("X1").count() == 0
+    explain_and_compare(lab, scenario, there)
+    lab.press("#scenario")
+    page.locator("#state", has_text="in scenarios.toml").wait_for()
+    (saved,) = read_scenarios(tmp_path / "scenarios.toml")
+    assert replace(saved, name="") == replace(scenario, name="")
+
+    assert study.districts is not None
+    _, _, east, north = study.districts.total_bounds
+    lab.press("#add")
+    lab.map.locator(".fit").click()  # explanations have moved the map
+    page.wait_for_timeout(600)
+    lab.click(east, north)
+    page.locator("#state.bad", has_text="lies outside the area of Sample county").wait_for()
+    lab.covers(scenario)
+    undo_all(lab, scenario)
     assert not page.locator(".what-if-still").is_visible()  # it waits for a page without a kernel
     assert page.evaluate("window.hurt") is None
     assert lab.asked == []
     assert lab.broken == []
+
+
+def explain_and_compare(lab: Lab, scenario: Scenario, there: tuple[float, float]) -> None:
+    """Ask why a place is covered, by the page and by the program; put today beside the scenario."""
+    lab.press("#explain")
+    lab.click(*there)
+    lab.map.locator(".tip p").wait_for()
+    lon, lat = (float(v) for v in lab.study.demand.lonlat[0])
+    lab.run(f"what_if.explain({lon}, {lat})")
+    lab.map.locator(".tip p", has_text=lab.study.explain(lon, lat, scenario).told("en")).wait_for()
+    lab.press("#explain")
+    lab.press("#compare")
+    gained = lab.study.coverage(scenario).covered & ~lab.study.coverage().covered
+    people = count(lab.study.demand.population[gained].sum())
+    lab.page.locator("#beside .said", has_text=people).wait_for()
+    assert lab.page.frame_locator("#held").locator(".headline").inner_text().startswith("75.1 %")
+    lab.press("#compare")
+
+
+def undo_all(lab: Lab, scenario: Scenario) -> None:
+    """Go back to today by the page and on by the program; each shows what the other did."""
+    first = replace(scenario, opened=(), closed=(), added=scenario.added[:1])
+    for left in (replace(scenario, opened=()), replace(scenario, opened=(), closed=())):
+        lab.press("#undo")
+        lab.covers(left)
+    lab.press("#undo")  # the drag
+    lab.page.locator("#redo:enabled").wait_for()
+    lab.page.wait_for_timeout(500)
+    lab.press("#undo")
+    lab.covers(first)
+    lab.page.wait_for_timeout(300)
+    assert lab.run("what_if.undo().redo().undo(); print(what_if.scenario.added)") == "()"
+    lab.covers(Scenario())
+    lab.page.locator("#undo:disabled").wait_for()
+    lab.run("what_if.switch('O003')")
+    lab.covers(Scenario(closed=("O003",)))
+    lab.press("#undo")
+    lab.covers(Scenario())
+
+
+def read_scenario(lab: Lab, folder: Path) -> Scenario:
+    """Return what the kernel says is different from today."""
+    lab.page.wait_for_timeout(300)
+    (folder / "now.toml").unlink(missing_ok=True)
+    assert lab.run("acc.write_scenarios([what_if.scenario], 'now.toml')") == ""
+    (scenario,) = read_scenarios(folder / "now.toml")
+    return scenario

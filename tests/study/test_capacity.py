@@ -303,7 +303,7 @@ def test_trials_and_the_widget_tell_who_is_served(tmp_path: Path) -> None:
     assert trial.undo().compare()["served_after"].iloc[-1] == 25
     shown = WhatIf(study)
     shown.trial.open("B1")
-    assert "Covered and served: 25 people today, 265 then" in shown.refresh().figures.value
+    assert "Covered and served: 25 people today, 265 then" in shown.refresh()._still()["text/html"]
 
 
 def test_a_comparison_without_room_tells_nothing_of_it(town: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_what_is_closed_is_told_as_closed_whatever_comes_after(study: Study) -> 
 
 def test_the_widget_keeps_and_says_edits(study: Study) -> None:
     widget = WhatIf(study, Scenario(name="bridge", edits=(BRIDGE,)))
-    assert "new street &#39;bridge&#39;" in widget.steps.value or "new street 'bridge'" in widget.steps.value
+    assert "new street 'bridge'" in html.unescape(widget._still()["text/html"])
     assert widget.scenario.edits == (BRIDGE,)
 
 

@@ -22,7 +22,7 @@ from accessibility.cli.serving.desk import SAMPLE, Desk
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
-from accessibility.study.answers import Job, Jobs
+from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of
 from accessibility.wording import Wording, day_text, message_text
 
@@ -73,7 +73,7 @@ class Page:
     async def home(self, _: Request) -> Response:
         """Return the page."""
         say = Wording("page", self.desk.language)
-        texts = Markup(script_json({key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
+        texts = Markup(script_json(desk_texts(say.language) | {key: say(key) for key in _TEXTS}))  # noqa: S704 -- safe inside a script
         return HTMLResponse(page_template("desk.html").render(say=say, served=True, language=say.language, texts=texts))
 
     async def asset(self, request: Request) -> Response:
@@ -173,10 +173,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_TEXTS = (
-    *("working", "failed", "add_place", "click_map", "budget", "sites", "propose", "clear", "pack", "scenario"),
-    *("recognised", "warnings", "open_study", "dropped", "no_files", "move_how", "checking", "cancelled", "run"),
-)
+_TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run")
 
 
 def plain_name(name: str) -> str:

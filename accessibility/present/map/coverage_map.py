@@ -47,7 +47,17 @@ TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
 OSM_CREDIT = "© OpenStreetMap contributors"
 _TILE_HOST = "https://tile.openstreetmap.org"
 _MAX_ICONS = 2_000
-_SCRIPTS = ("living.js", "filters.js", "kept.js", "moving.js", "pencil.js", "panel.js", "names.js", "map.js")
+_SCRIPTS = (
+    "living.js",
+    "filters.js",
+    "kept.js",
+    "moving.js",
+    "pencil.js",
+    "explaining.js",
+    "panel.js",
+    "names.js",
+    "map.js",
+)
 _PANES = (("water", 330), ("streets", 340), ("people", 350), ("main-streets", 360), ("names", 640))
 
 

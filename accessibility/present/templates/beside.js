@@ -1,5 +1,5 @@
 "use strict";
-// Two maps beside each other on the page of the server: A, which is held, and B, on which the bar works. They show the same
+// Two maps beside each other: A, which is held, and B, on which the bar works. They show the same
 // place in the same way, and a line says who gains and who loses from one to the other.
 const other = find("held"), strip = find("beside"), PAIR = [other, frame];
 let following = false, latest = 0;
@@ -80,7 +80,7 @@ const watch = (from, to) => {
   map.on("move", () => lead(from, to)(look_));
   if (from === frame) map.on("baselayerchange overlayadd overlayremove", () => lead(from, to)(alike));  // B has the list
   from.contentDocument.addEventListener("kept", () => {
-    if (from === other && held) held.tried = other.contentWindow.location.hash;
+    if (from === other && held) held.tried = place(other).hash;
     pair();
     if (from === other && held) address();
   });
@@ -98,7 +98,7 @@ const hold = (wanted) => attempt(async () => {
 });
 const release = () => {
   held = null;
-  other.removeAttribute("src");
+  for (const name of ["src", "srcdoc"]) other.removeAttribute(name);
   dress();
 };
 find("compare").addEventListener("click", () => {

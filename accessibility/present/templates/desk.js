@@ -21,6 +21,7 @@ const done = async ({ job }, text) => {
   for (;;) {
     const told = await asked(`jobs/${job}`);
     if (told.state === "done") { state(""); return { job, result: told.result }; }
+    if (told.state === "failed") throw new Error(told.error);
     if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
     state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
     await new Promise((resolve) => { setTimeout(resolve, 150); });
@@ -44,7 +45,7 @@ const attempt = async (step) => {
 const frame = find("map");
 const mapOf = (of = frame.contentWindow) => of[Object.keys(of).find((name) => /^map_[0-9]+$/.test(name))];
 // Where the map says what it shows: in its address; where it has none, in a notebook, on its frame.
-const place = () => (frame.dataset.search === undefined ? frame.contentWindow.location : frame.dataset);
+const place = (of = frame) => (of.dataset.search === undefined ? of.contentWindow.location : of.dataset);
 const triedOn = () => (frame.hidden ? "" : place().hash);
 // The buttons follow the map, and the address where it is there.
 const follow = () => {
@@ -52,8 +53,9 @@ const follow = () => {
   find("undo").disabled = undo < 1;
   find("redo").disabled = redo < 1;
   find("sure").setAttribute("aria-pressed", Boolean(view.sure));
-  const { added, moved = {}, edits = [], budget, sites } = view;
-  find("clear").disabled = !added.length && !Object.keys(moved).length && !edits.length && budget === undefined && sites === undefined && !triedOn();
+  const { base, added, moved, edits, budget, sites } = view;
+  const tries = [added, edits, moved, base].some((part) => Object.keys(part ?? {}).some((key) => key !== "name"));
+  find("clear").disabled = !tries && budget === undefined && sites === undefined && !triedOn();
 };
 const address = () => {
   engine.keep({ study, view, tried: triedOn(), ...(held && { held }) });
@@ -72,15 +74,17 @@ const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = 
   await engine.show(frame, { study, tried, search: search || `?view=${encodeURIComponent(JSON.stringify(view))}` });
   return true;
 });
-const open = (key, wanted = NOTHING, tried = "") => {
+const open = (key, wanted = NOTHING, tried = "", search = "") => {
   study = key;
   frame.hidden = true;
-  return show(wanted, { fresh: true, tried });
+  return show(wanted, { fresh: true, tried, search });
 };
 
 // A view in which a site stands elsewhere: one of one's own, or one of the study.
 const placed = ({ added, moved = {}, ...rest }, id, at) => {
-  const own = /^X\d+$/.test(id) ? Number(id.slice(1)) - 1 : -1;
+  const taken = new Set((rest.base?.add ?? []).map((site) => site.id)), names = [];
+  for (let k = 1; names.length < added.length; k++) if (!taken.has(`X${k}`)) names.push(`X${k}`);
+  const own = names.indexOf(id);
   if (own in added) return { ...rest, added: added.map((one, k) => (k === own ? at : one)), moved };
   return { ...rest, added, moved: { ...moved, [id]: at } };
 };
@@ -90,6 +94,7 @@ const told = (what, body) => asked(`ask/${what}/${encodeURIComponent(study)}`, b
 const server = {
   measure: ({ id, at, edit, ...about }) => told("figure", { ...(edit ? edited(view, edit) : placed(view, id, at)), ...about }),
   street: (click) => told("street", { ...view, ...click }),
+  explain: (about) => asked(`ask/explain/${encodeURIComponent(study)}`, { ...view, ...about }),
   move: (id, at) => show(placed(view, id, at)),
   edit: (edit) => show(edited(view, edit)),
 };
@@ -103,7 +108,7 @@ frame.addEventListener("load", () => {
   }
   page.addEventListener("kept", address);
   page.addEventListener("drawn", ({ detail }) => { find("draw").value = detail; });
-  find("draw").value = "";
+  take("");
   page.addEventListener("wanted", async (event) => {
     event.preventDefault();
     const { search, hash, stay } = event.detail;
@@ -112,16 +117,25 @@ frame.addEventListener("load", () => {
   page.dispatchEvent(new CustomEvent("served", { detail: { ...server, all: find("move").getAttribute("aria-pressed") === "true" } }));
   address();
 });
-const adding = (on) => {
-  find("add").setAttribute("aria-pressed", on);
-  state(on ? say("click_map") : "");
-};
-const draw = (tool) => frame.contentDocument.dispatchEvent(new CustomEvent("draw", { detail: tool }));
-const put = ({ latlng }) => {
-  adding(false);
+// One tool is in hand at a time: a click adds a place, asks about one, or draws.
+const take = (name, drawn = "") => {
+  for (const one of ["add", "explain"]) find(one).setAttribute("aria-pressed", one === name);
+  find("draw").value = drawn;
   mapOf().off("click", put);
+  if (name === "add") mapOf().on("click", put);
+  for (const [event, detail] of [["explaining", name === "explain"], ["draw", drawn]]) {
+    frame.contentDocument.dispatchEvent(new CustomEvent(event, { detail }));
+  }
+  state({ add: say("click_map"), explain: say("explain_how") }[name] ?? "");
+};
+const put = ({ latlng }) => {
+  take("");
   show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
 };
+for (const name of ["add", "explain"]) {
+  find(name).addEventListener("click", ({ target }) => take(target.getAttribute("aria-pressed") === "true" ? "" : name));
+}
+find("draw").addEventListener("change", ({ target }) => take("draw", target.value));
 
 // On a phone the tools are a menu, which closes when one is taken.
 const unfold = (on) => find("menu").setAttribute("aria-expanded", on);
@@ -132,17 +146,6 @@ root.addEventListener("keydown", ({ key }) => {
   if (key !== "Escape" || find("menu").getAttribute("aria-expanded") !== "true") return;
   unfold(false);
   find("menu").focus();
-});
-find("add").addEventListener("click", () => {
-  const on = find("add").getAttribute("aria-pressed") !== "true";
-  adding(on);
-  if (on) draw("");
-  if (on) mapOf().on("click", put); else mapOf().off("click", put);
-});
-find("draw").addEventListener("change", ({ target }) => {
-  adding(false);
-  mapOf().off("click", put);
-  draw(target.value);
 });
 find("move").addEventListener("click", () => {
   const on = find("move").getAttribute("aria-pressed") !== "true";
@@ -160,8 +163,8 @@ root.addEventListener("keydown", (event) => {
   find(letter === "y" || event.shiftKey ? "redo" : "undo").click();
 });
 find("propose").addEventListener("click", () => {
-  const { added, moved, sure } = view, limit = Number(find("limit").value);
-  show({ added, moved, sure, [find("kind").value]: limit }, { fresh: true });
+  const { base, added, moved, sure } = view, limit = Number(find("limit").value);
+  show({ base, added, moved, sure, [find("kind").value]: limit }, { fresh: true });
 });
 find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
 find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));

@@ -347,6 +347,7 @@ const panel = (() => {
     }
     moving.start(map, markers);
     pencil.start(map, moving.served);
+    explaining.start(map, moving.served);
   };
 
   const changeLook = of && {
