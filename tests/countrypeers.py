@@ -1,6 +1,7 @@
-"""Who of a country is covered, worked out by others: each as a process of its own that loads what it needs alone.
+"""Who of an extract is covered, by others and by us: each as a process of its own that loads what it needs alone.
 
-``python countrypeers.py PEER FOLDER``; see ``benchmarks/bench_end_to_end.py``.
+``python countrypeers.py PEER FOLDER``, where the extract and the tables of people and outlets lie; see
+``benchmarks/bench_end_to_end.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,26 @@ import numpy as np
 import pandas as pd
 import shapely
 
-COUNTRY = Path(__file__).parents[1].parent / "shared" / "data" / "liechtenstein" / "liechtenstein-2021.osm.pbf"
+ROOT = Path(__file__).parents[1]
+EXTRACT = "extract.osm.pbf"
+
+
+def answer_with_accessibility(folder: Path) -> None:
+    """Write the same from the same tables, by what the package offers to whoever has no study."""
+    import accessibility as acc  # noqa: PLC0415 -- each pays for what it loads
+
+    network = acc.Network.from_osm(folder / EXTRACT)
+    people, sites = tables(folder, network.crs)
+    homes = acc.Demand(
+        ids=people["id"],
+        xy=people.get_coordinates().to_numpy(),
+        population=people["population"],
+        setting=people["setting"],
+        crs=network.crs,
+    )
+    outlets = acc.Sites(ids=sites["id"], xy=sites.get_coordinates().to_numpy(), crs=network.crs)
+    covered = acc.measure_coverage(network, homes, outlets).covered
+    pd.DataFrame({"covered": covered}).to_csv(folder / "accessibility.csv", index=False)
 
 
 def answer_with_osmnx(folder: Path) -> None:
@@ -67,7 +87,7 @@ def answer_with_scipy(folder: Path) -> None:
 
     pieces: list[tuple[int, int]] = []
     places: dict[int, tuple[float, float]] = {}
-    ways: Any = osmium.FileProcessor(str(COUNTRY), osmium.osm.NODE | osmium.osm.WAY)
+    ways: Any = osmium.FileProcessor(str(folder / EXTRACT), osmium.osm.NODE | osmium.osm.WAY)
     for way in ways.with_locations().with_filter(osmium.filter.KeyFilter("highway")):
         if not way.is_way() or not may_walk({key: way.tags.get(key, "") for key in ("highway", "access", "foot")}):
             continue
@@ -112,7 +132,7 @@ def answer_with_pandana(folder: Path) -> None:
     import pandana  # noqa: PLC0415
     import pyrosm  # noqa: PLC0415
 
-    nodes, edges = pyrosm.OSM(str(COUNTRY)).get_network(network_type="walking", nodes=True)
+    nodes, edges = pyrosm.OSM(str(folder / EXTRACT)).get_network(network_type="walking", nodes=True)
     crs = nodes.estimate_utm_crs()
     nodes, lines = nodes.set_index("id").to_crs(crs), edges.geometry.to_crs(crs).to_numpy()
     length = shapely.length(lines)
@@ -162,5 +182,10 @@ def ends(streets: Any, line: shapely.LineString, u: object, v: object) -> tuple[
 
 
 if __name__ == "__main__":
-    by = {"osmnx": answer_with_osmnx, "pandana": answer_with_pandana, "scipy": answer_with_scipy}
+    by = {
+        "accessibility": answer_with_accessibility,
+        "osmnx": answer_with_osmnx,
+        "pandana": answer_with_pandana,
+        "scipy": answer_with_scipy,
+    }
     by[sys.argv[1]](Path(sys.argv[2]))

@@ -265,3 +265,13 @@ def test_a_district_that_lies_nowhere_on_earth_is_refused_by_name(tmp_path: Path
     gpd.GeoDataFrame({"name": ["West", "East"]}, geometry=shapes, crs=4326).to_file(tmp_path / "a.gpkg")
     with pytest.raises(InputError, match=r"1 shapes lie nowhere on Earth \(East; .*are longitude and latitude swapped"):
         read_areas(tmp_path / "a.gpkg", AreaSpec())
+
+
+@pytest.mark.parametrize("count", [50, 20_000])
+def test_a_point_is_in_the_first_of_the_districts_that_hold_it(count: int) -> None:
+    boxes = [(1, 0, 3, 2), (0, 0, 2, 2), (0, 0, 3, 1), (5, 5, 6, 6)]
+    xy = np.random.default_rng(count).integers(-4, 28, (count, 2)) / 4  # many on borders
+    held = [((xy >= box[:2]) & (xy <= box[2:])).all(axis=1) for box in boxes]
+    first = [next((row for row, inside in enumerate(here) if inside), -1) for here in zip(*held, strict=True)]
+    districts = gpd.GeoDataFrame(geometry=[shapely.box(*box) for box in boxes], crs=4326)
+    assert locate(xy, districts).tolist() == first
