@@ -172,6 +172,20 @@ def test_what_the_page_does_the_trial_is(study: Study) -> None:
     assert [a.id for a in what_if.scenario.added] == ["X1"]
 
 
+def test_switches_of_one_map_are_each_taken_once(study: Study) -> None:
+    """The kernel looks after each step: what is switched is against the map, not against the step before."""
+    what_if = WhatIf(study, Scenario(closed=("O004",)))
+    page, map_told = Page(what_if), view_told(what_if)
+    for switched, closed, opened in (
+        (["O003"], {"O003", "O004"}, set()),
+        (["O003", "B017"], {"O003", "O004"}, {"B017"}),
+        (["B017", "O004"], set(), {"B017"}),
+        ([], {"O004"}, set()),
+    ):
+        page.goes(map_told, switched)
+        assert (set(what_if.scenario.closed), set(what_if.scenario.opened)) == (closed, opened)
+
+
 def test_random_steps_of_page_and_program_stay_true(study: Study) -> None:
     """Of which each undo gives back what was before, whoever took the step."""
     rng, what_if = np.random.default_rng(5), WhatIf(study)
@@ -381,10 +395,13 @@ def test_it_follows_steps_taken_elsewhere(study: Study) -> None:
 
 def test_what_is_counted_on_the_page_stays_when_the_program_takes_a_step(study: Study) -> None:
     what_if = WhatIf(study)
-    Page(what_if).goes({}, ["O003"], rest="group=60%2B")
+    page = Page(what_if)
+    page.goes({}, ["O003"], rest="group=60%2B")
     what_if.switch("O004")
     assert what_if.view.steps["now"].endswith("#group=60%2B")
     assert what_if.scenario.closed == ("O003", "O004")
+    page.goes(view_told(what_if), ["O005"])  # against the map that has both closed
+    assert what_if.scenario.closed == ("O003", "O004", "O005")
 
 
 def test_an_explanation_is_told_and_drawn(study: Study) -> None:
