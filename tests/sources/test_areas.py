@@ -275,3 +275,16 @@ def test_a_point_is_in_the_first_of_the_districts_that_hold_it(count: int) -> No
     first = [next((row for row, inside in enumerate(here) if inside), -1) for here in zip(*held, strict=True)]
     districts = gpd.GeoDataFrame(geometry=[shapely.box(*box) for box in boxes], crs=4326)
     assert locate(xy, districts).tolist() == first
+
+
+def test_points_in_squares_lie_where_each_alone_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Districts that overlap, touch and have a hole, and points on their borders among many others.
+    chance = np.random.default_rng(1)
+    shapes = [box(x, y, x + w, y + h) for x, y, w, h in chance.integers(1, 8, (12, 4))]
+    districts = gpd.GeoDataFrame(geometry=[*shapes, box(0, 0, 9, 9) - box(3, 3, 5, 5)], crs=4326)
+    places = [chance.uniform(-1, 17, (20_000, 2)), chance.integers(-1, 17, (3_000, 2)), np.array([[np.nan, 1.0]])]
+    lonlat = np.vstack(places)
+    found = locate(lonlat, districts)
+    monkeypatch.setattr("accessibility.sources.areas._FEW", len(lonlat))
+    assert found.tolist() == locate(lonlat, districts).tolist()
+    assert len(np.unique(found)) > 5
