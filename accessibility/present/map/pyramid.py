@@ -7,6 +7,7 @@ and drawn one square after another, so that no more of them are held than live i
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ _LEAST_ZOOM, _DEEPEST_ZOOM = 8, 13
 _SQUARE = 5  # zooms from a square written aside to the deepest: 32 tiles a side
 _AS_CELLS = 2  # zooms at which cells are drawn as they lie
 _PIXELS_PER_CELL = 2.0
+_AT_ONCE = 1 << 16  # cells, of each of which some pixels are held
 
 
 def deepest_zoom(cell_m: float, latitude: float) -> int:
@@ -175,7 +177,18 @@ class Pyramid:
         Of rows in the order of their people the last one that holds a pixel is seen.
         """
         scale, side = 1 << (self.deepest - zoom), SIDE << (zoom - self.deepest + self._shift)
-        place = np.column_stack([rows["x"], rows["y"]]) / scale - np.array(square) * side
+        canvas = np.zeros(side * side, np.uint8)
+        for first in range(0, len(rows), _AT_ONCE):
+            self._paint(canvas, rows[first : first + _AT_ONCE], scale, np.array(square) * side)
+        tiles = canvas.reshape(side // SIDE, SIDE, side // SIDE, SIDE)
+        for row, column in np.argwhere(tiles.any(axis=(1, 3))):
+            at = np.array(square) * (side // SIDE) + [column, row]
+            yield tile_number(zoom, *at.tolist()), _png(tiles[row, :, column], colours)
+
+    def _paint(self, canvas: NDArray[np.uint8], rows: NDArray[np.void], scale: int, corner: NDArray[np.int64]) -> None:
+        """Give the pixels of some cells their value on a canvas whose upper left pixel is a corner."""
+        side = math.isqrt(len(canvas))
+        place = np.column_stack([rows["x"], rows["y"]]) / scale - corner
         reach = rows["half"][:, None] / scale
         centre = np.floor(place).astype(np.int64)
         first = np.minimum(np.ceil(place - reach - 0.5).astype(np.int64), centre)
@@ -197,15 +210,10 @@ class Pyramid:
             (rows["of"][:, way].astype(np.int64) + 1) * int(factor)
             for way, factor in enumerate(np.cumprod([1, *(n + 1 for n in self.classes)])[:-1])
         )
-        canvas = np.zeros(side * side, np.uint8)
         # Of an index that is repeated the last value is assigned: cell by cell, in the order of the rows.
         canvas[(y * side + x)[inside]] = np.broadcast_to(np.asarray(value, np.uint8)[:, None, None], inside.shape)[
             inside
         ]
-        tiles = canvas.reshape(side // SIDE, SIDE, side // SIDE, SIDE)
-        for row, column in np.argwhere(tiles.any(axis=(1, 3))):
-            at = np.array(square) * (side // SIDE) + [column, row]
-            yield tile_number(zoom, *at.tolist()), _png(tiles[row, :, column], colours)
 
     def _summed(self, rows: NDArray[np.void], zoom: int) -> _Sums:
         """Return pixel, class and people; the classes of one way to colour people follow those of the one before."""

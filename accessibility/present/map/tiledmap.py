@@ -206,7 +206,8 @@ def _draw_people(
     """Return the people of all parts as tiles; all of these lie in a file where they do not fit into a page."""
     words, rural = caption.words, has_rural(coverage)
     pyramid: Pyramid | None = None
-    layers: list[tuple[PeopleClasses, ...]] = []
+    layers: tuple[PeopleClasses, ...] = ()
+    sums: list[NDArray[np.float64]] = []
     boxes: list[NDArray[np.float64]] = []
     unplaced = 0.0
     for part in parts:
@@ -216,15 +217,18 @@ def _draw_people(
             cell_m = Places.of_points(lonlat).cell_m
             deepest = deepest_zoom(cell_m, float(np.nanmean(lonlat[:, 1])))
             pyramid = Pyramid(folder=aside, deepest=deepest, cell_m=cell_m, classes=tuple(len(x.labels) for x in found))
+            layers, sums = found, [np.zeros(len(layer.labels)) for layer in found]
         pyramid.add(lonlat, people, [layer.of for layer in found])
-        layers.append(found)
+        for layer, total in zip(found, sums, strict=True):
+            shown = layer.of >= 0
+            np.add.at(total, layer.of[shown], layer.population[shown])  # one after the other, whatever the parts
         boxes.append(np.concatenate([np.nanmin(lonlat, axis=0), np.nanmax(lonlat, axis=0)]))
         unplaced += float(people[~np.isfinite(lonlat).all(axis=1)].sum())
     if pyramid is None:
         return None
     whole = tuple(
-        replace(_joined(parts), whom=whom)
-        for parts, whom in zip(zip(*layers, strict=True), whom_of(coverage, words), strict=False)
+        replace(_in_sums(layer, total), whom=whom)
+        for layer, total, whom in zip(layers, sums, whom_of(coverage, words), strict=False)
     )
     box = np.array(boxes)
     bounds: Bounds = (*box[:, :2].min(axis=0).tolist(), *box[:, 2:].max(axis=0).tolist())
@@ -253,9 +257,9 @@ def _draw_people(
     )
 
 
-def _joined(parts: Sequence[PeopleClasses]) -> PeopleClasses:
-    of, population = (np.concatenate([getattr(part, name) for part in parts]) for name in ("of", "population"))
-    return replace(parts[0], of=of, population=population, shaded=False)
+def _in_sums(layer: PeopleClasses, people: NDArray[np.float64]) -> PeopleClasses:
+    """Return a way to colour people of whom the sums of the classes are known and no more: one stands for each."""
+    return replace(layer, of=np.arange(len(people), dtype=np.int8), population=people, shaded=False)
 
 
 def _zooms_inside(sizes: Mapping[int, int], deepest: int) -> int:
