@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.streets.search import Stops
+    from accessibility.streets.search.compiling import F64, I64
     from accessibility.streets.search.packing import Graph
 
 
@@ -162,7 +163,7 @@ def _rings(
 
 
 @kernel
-def _go_round(following, west, order, begin, ring, extreme):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _go_round(following: I64, west: F64, order: I64, begin: I64, ring: I64, extreme: I64) -> int:
     """Write what `_rings` returns; return how many rings there are."""
     rings = done = 0
     for seed in range(following.size):
@@ -196,7 +197,7 @@ def interpolate(at: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[
 
 
 @kernel
-def _interpolate(at, known, found, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _interpolate(at: F64, known: F64, found: F64, weight: F64) -> None:
     """Write what `interpolate` returns into `found`."""
     for n in range(at.shape[0]):
         column, row = np.int64(np.floor(at[n, 0])), np.int64(np.floor(at[n, 1]))

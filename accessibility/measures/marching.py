@@ -15,6 +15,8 @@ from accessibility.streets.search.compiling import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F32, F64, I32, I64, U8
+
 ROUND, FLAT, PIN = np.uint8(0), np.uint8(1), np.uint8(2)
 BLOCK = 64  # cells to a side
 _NODES = BLOCK + 3  # of a block and what is around it: a node before, two behind
@@ -46,7 +48,7 @@ _SIDE = np.array([[(0, 0, 0), (1, 1, 0), (2, 0, 0)], [(2, 0, 0), (0, 0, 1), (1, 
 
 
 @helper
-def _paint(field, column, row, stroke, radius, shape):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _paint(field: F32, column: Any, row: Any, stroke: F64, radius: Any, shape: Any) -> None:  # noqa: C901
     """Raise the depth of the nodes near a stroke to how deep they are inside it, in cells.
 
     Numbers count from the cell in which the stroke begins, so that they are the same in every block that it passes.
@@ -94,7 +96,7 @@ def _paint(field, column, row, stroke, radius, shape):  # type: ignore[no-untype
 
 
 @helper
-def _settle(field, first, plane):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _settle(field: F32, first: U8, plane: int) -> None:
     """Let a plane have what the planes before it have, and count the planes that a node is not inside of."""
     here, before, seam, none = field[plane], field[max(plane - 1, 0)], np.float32(_SEAM), np.float32(0.0)
     for j in range(_NODES):
@@ -107,7 +109,7 @@ def _settle(field, first, plane):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _measure(strokes, drawn, corner, field, first, since):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _measure(strokes: I64, drawn: tuple[F64, F64, U8, U8], corner: I64, field: F32, first: U8, since: I64) -> int:
     """Find how deep the nodes of a block lie in each band with strokes there, and the first that they are inside of.
 
     A band without strokes here is as the one before it: `since` tells with which band each plane begins.
@@ -129,7 +131,7 @@ def _measure(strokes, drawn, corner, field, first, since):  # type: ignore[no-un
 
 
 @helper
-def _tag(first, i, j, kind, lo, hi):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _tag(first: U8, i: Any, j: Any, kind: Any, lo: Any, hi: Any) -> Any:
     """Return which planes have their border across an edge, if no other border is near: only two values around it."""
     turns = 0
     before = first[j + _AROUND[kind, 7, 1], i + _AROUND[kind, 7, 0]]
@@ -144,7 +146,7 @@ def _tag(first, i, j, kind, lo, hi):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @helper
-def _cross(corner, field, first, planes, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _cross(corner: I64, field: F32, first: U8, planes: Any, room: tuple[Any, ...]) -> Any:  # noqa: C901
     """Find where borders cross the edges of a block; return how often, and how many cells have such an edge."""
     base, where, of, last, east, cells = room[0], room[1], room[2], room[3], room[4], room[9]
     count = crossed = np.int64(0)
@@ -183,7 +185,7 @@ def _cross(corner, field, first, planes, room):  # type: ignore[no-untyped-def] 
 
 
 @helper
-def _follow(first, crossed, room, value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _follow(first: U8, crossed: int, room: tuple[Any, ...], value: I64) -> None:  # noqa: C901
     """Find which crossing follows which through the triangles of the cells that borders cross, inside on the left."""
     base, of, cells = room[0], room[2], room[9]
     for n in range(crossed):
@@ -213,7 +215,7 @@ def _follow(first, crossed, room, value):  # type: ignore[no-untyped-def]  # noq
 
 
 @helper
-def _straighten(walk, start, m, room, drawn, total):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _straighten(walk: I32, start: int, m: int, room: tuple[Any, ...], drawn: F64, total: int) -> int:  # noqa: C901
     """Draw a chain of crossings with fewer vertices, from its first to its last; return how many are drawn in all."""
     where, of = room[1], room[2]
     i = 0
@@ -265,7 +267,7 @@ def _straighten(walk, start, m, room, drawn, total):  # type: ignore[no-untyped-
 
 
 @helper
-def _edge(xy, away, corner, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _edge(xy: F64, away: Any, corner: I64, columns: Any) -> Any:
     """Return the number of the edge over which a chain comes or goes: the neighbour's, else that of its own end."""
     column, row = np.int64(np.floor(xy[0])), np.int64(np.floor(xy[1]))
     kind = np.int64(xy[1] > row)  # along a row, or along a column
@@ -276,7 +278,14 @@ def _edge(xy, away, corner, columns):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @helper
-def _chain(seed, corner, columns, room, out, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _chain(  # noqa: C901
+    seed: Any,
+    corner: I64,
+    columns: Any,
+    room: tuple[Any, ...],
+    out: tuple[F64, I64, F64, I32],
+    count: I64,
+) -> None:
     """Draw the chain of crossings from one on, and note it; `count` is of vertices and chains so far."""
     where, of, walk, xy, west = room[1], room[2], room[5], out[0], out[2]
     total, number = count[0], count[1]
@@ -314,7 +323,13 @@ def _chain(seed, corner, columns, room, out, count):  # type: ignore[no-untyped-
 
 
 @kernel
-def _march(task, drawn, columns, room, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _march(  # noqa: C901
+    task: tuple[I64, I64, I64],
+    drawn: tuple[F64, F64, U8, U8],
+    columns: int,
+    room: tuple[Any, ...],
+    out: tuple[F64, I64, F64, I32],
+) -> tuple[int, int]:
     """Find the borders in some blocks, one after the other; return how many vertices and chains they have."""
     blocks, begin, which = task
     where, of, east, field, first, since = room[1], room[2], room[4], room[6], room[7], room[8]

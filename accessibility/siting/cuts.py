@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accessibility.siting.effort import Clock
     from accessibility.siting.lagrangian import Offers
     from accessibility.siting.medians import Room, Values
+    from accessibility.streets.search.compiling import F64, I32, I64
 
 _UNIT = 1_000.0  # what a row is worth on average in the solver, so that its tolerances are small against it
 _BELOW = 1e-6  # in the solver's units, its own tolerance
@@ -250,7 +251,7 @@ def _spread(
 
 
 @maker
-def _truth(by_row, base, opened):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _truth(by_row: tuple[I64, I32, F64], base: F64, opened: F64) -> tuple[F64, F64, F64]:
     """Return the value of each row when sites open in fractions, the price of its steepest line, and what serves it."""
     start, site, value = by_row
     truth, level, served = np.zeros(base.size), np.empty(base.size), np.zeros(base.size)
@@ -277,7 +278,7 @@ def _truth(by_row, base, opened):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @maker
-def _lines(by_row, rows, level, m):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _lines(by_row: tuple[I64, I32, F64], rows: I64, level: F64, m: int) -> tuple[I64, I32, F64]:
     """Return starts, columns and coefficients of lines; the row's own column is last, and its coefficient 1."""
     start, site, value = by_row
     begin = np.zeros(rows.size + 1, np.int64)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Clock
+    from accessibility.streets.search.compiling import F64, I32, I64
 
 _CHUNK = 25
 _COURSE = np.inf, 0.1, 0.0, 0.1, 0.0  # bound, step, rounds without progress, weight of news, rounds
@@ -254,7 +255,7 @@ def price_of_reach(covering: Covering, dual: Dual, reach: int) -> Dual:
 
 
 @kernel
-def _afford(pairs, cost, price):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _afford(pairs: tuple[I64, I32, I64, I32], cost: F64, price: F64) -> None:
     """Lower prices until no column is paid more than it costs; the bound loses nothing by it.
 
     Such prices hold for every column that was left out because another one does all it does for no more.

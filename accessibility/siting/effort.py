@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.streets.search.compiling import compiled_s, helper
+
+if TYPE_CHECKING:
+    from accessibility.streets.search.compiling import U64
 
 WORK = 8e10
 """What a search may do where nobody sets a time limit, about a minute on the machine it was measured on; a unit is one
@@ -126,7 +129,7 @@ _27, _30, _31 = np.uint64(27), np.uint64(30), np.uint64(31)
 
 
 @helper
-def draw(random, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def draw(random: U64, size: Any) -> Any:
     """Return a number below `size`, from a stream of its own (splitmix64)."""
     random[0] += _STEP
     x = random[0]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Clock
+    from accessibility.streets.search.compiling import I32, I64, U64, Flags
 
 
 _1 = np.uint64(1)
@@ -132,7 +133,7 @@ def begin_search(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, An
 
 
 @kernel
-def turn_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def turn_column(j: int, state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags]) -> None:
     """Open a column that is closed, or close one that is open.
 
     The gain of a closed one is what it would cover anew, of an open one what it alone covers. `owner` is the
@@ -166,7 +167,7 @@ def turn_column(j, state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @helper
-def _has_room(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _has_room(limits: tuple[I64, I64, I32, I64, I64, I64, Flags], j: int) -> bool:
     """Return whether every pack of a column has room for one more."""
     pack_start, pack, room = limits[1:4]
     for k in range(pack_start[j], pack_start[j + 1]):  # noqa: SIM110 -- no generators in compiled code
@@ -176,7 +177,12 @@ def _has_room(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN20
 
 
 @helper
-def best_column(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def best_column(
+    state: tuple[Any, ...],
+    limits: tuple[I64, I64, I32, I64, I64, I64, Flags],
+    by_ratio: np.bool_,
+    banned: int,
+) -> int:
     """Return the closed column that brings in most and keeps to the limits, -1 where none brings in anybody."""
     gain, opened = state[6], state[7]
     cost, left = limits[0], limits[4]
@@ -199,7 +205,7 @@ def best_column(state, limits, by_ratio, banned):  # type: ignore[no-untyped-def
 
 
 @kernel
-def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def fill_up(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], by_ratio: np.bool_) -> None:
     """Open the best column while there is one."""
     while True:
         j = best_column(state, limits, by_ratio, NONE)
@@ -209,7 +215,7 @@ def fill_up(state, limits, by_ratio):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @helper
-def _gain_there(state, j, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _gain_there(state: tuple[Any, ...], j: int, place: int) -> int:
     """Return the people of one district that a column would cover anew."""
     weight, begin, row, count, district = state[0], state[3], state[4], state[5], state[9]
     total = 0
@@ -221,7 +227,7 @@ def _gain_there(state, j, place):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _best_there(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], place: int) -> int:
     """Return the closed column that brings in most of one district for its cost, -1 where none does."""
     gain, opened = state[6], state[7]
     cost, left = limits[0], limits[4]
@@ -241,7 +247,7 @@ def _best_there(state, limits, place):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @kernel
-def _fill_floors(state, limits, hopeless):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill_floors(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], hopeless: Flags) -> None:
     """Open the best column for the district that is farthest from its floor, until none can be helped."""
     there, need = state[10], limits[5]
     while True:
@@ -259,7 +265,7 @@ def _fill_floors(state, limits, hopeless):  # type: ignore[no-untyped-def]  # no
 
 
 @kernel
-def _fill_until(state, limits, reach):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fill_until(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], reach: int) -> None:
     """Open the best column for its cost until enough is covered or nothing fits."""
     there, by_ratio = state[10], _YES
     while there.sum() < reach:
@@ -323,7 +329,7 @@ def swap_sites(
 
 
 @helper
-def _count(pairs, times, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count(pairs: tuple[I64, I32, I64, I32], times: I32, j: int, step: np.int32) -> None:
     """Count the rows of a column once more, or once less."""
     begin, row = pairs[2], pairs[3]
     for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
@@ -331,7 +337,7 @@ def _count(pairs, times, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @helper
-def _alone(weight, pairs, times, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _alone(weight: I64, pairs: tuple[I64, I32, I64, I32], times: I32, j: int) -> int:
     """Return the weight of a column's rows that nothing covers."""
     begin, row = pairs[2], pairs[3]
     total = 0
@@ -343,7 +349,7 @@ def _alone(weight, pairs, times, j):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @helper
-def _neighbour(pairs, random, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _neighbour(pairs: tuple[I64, I32, I64, I32], random: U64, j: Any) -> Any:
     """Return a column that shares a row with this one."""
     start, column, begin, row = pairs
     r = row[begin[j] + draw(random, begin[j + 1] - begin[j])]
@@ -351,7 +357,7 @@ def _neighbour(pairs, random, j):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _make_room(limits, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _make_room(limits: tuple[I64, I64, I32, I64, I64], j: int, step: np.int32) -> None:
     """Give back what a column takes of the packs and the budget, or take it."""
     cost, start, pack, room, left = limits
     left[0] += step * cost[j]
@@ -360,7 +366,7 @@ def _make_room(limits, j, step):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @helper
-def _fits(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _fits(limits: tuple[I64, I64, I32, I64, I64], j: Any) -> Any:
     cost, start, pack, room, left = limits
     free = cost[j] <= left[0]
     for k in range(start[j], start[j + 1]):
@@ -369,7 +375,13 @@ def _fits(limits, j):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @kernel
-def _swap(weight, pairs, state, limits, course):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _swap(
+    weight: I64,
+    pairs: tuple[I64, I32, I64, I32],
+    state: tuple[I64, Flags, I32, Flags, I64],
+    limits: tuple[I64, I64, I32, I64, I64],
+    course: tuple[U64, int, float],
+) -> None:
     """Try so many swaps at one heat, in place; the best plan so far is kept beside, with how far the two are apart."""
     opens, opened, times, best, standing = state
     random, swaps, heat = course

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accessibility.siting.plan import SitingPlan
     from accessibility.siting.problem import Problem
     from accessibility.siting.tree import Claim
+    from accessibility.streets.search.compiling import F64, I32, I64, Array
 
 
 _BOUNDS = ((0.1, 1.6), (0.3, 2.5))  # how loose a row may be, and how much it may lose by itself: at first, and later
@@ -123,7 +124,13 @@ def _sets(
 
 
 @maker
-def _odd_sets(shared, support, rows, found, limit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912
+def _odd_sets(  # noqa: C901, PLR0912
+    shared: tuple[Array, Array, F64],
+    support: tuple[Array, Array, F64],
+    rows: tuple[F64, I64],
+    found: tuple[I32, F64],
+    limit: float,
+) -> tuple[int, int]:
     """Write the twos and threes of rows whose least values sum up to an odd number and that lose less than a limit.
 
     What a set loses is the slack of its rows, and the values of the columns that stand in an odd number of them.

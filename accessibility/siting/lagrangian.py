@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.effort import Clock
     from accessibility.siting.medians import Room, RowValues
+    from accessibility.streets.search.compiling import F64, I32, I64
 
 _ROUNDING = 1e-12
 _AT_ONCE = 10  # steps after which the charges of limits are found again, and the plan is looked at
@@ -200,7 +201,7 @@ def _gross(values: RowValues, room: Room, price: NDArray[np.float64]) -> NDArray
 
 
 @kernel
-def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _earn(by_row: tuple[I64, I32, F64], price: F64, gross: F64) -> None:
     start, site, value = by_row
     for i in range(price.size):
         offer = price[i]
@@ -212,7 +213,13 @@ def _earn(by_row, price, gross):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @maker
-def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _climb(
+    pairs: tuple[tuple[I64, I32, F64], F64, F64],
+    limits: tuple[F64, float, float, float, int],
+    state: tuple[F64, F64, F64],
+    best: tuple[F64, F64, F64],
+    scratch: tuple[F64, F64, F64, F64, tuple[F64, I64]],
+) -> bool:
     """Take some steps in place; return whether there is nowhere to go."""
     by_row = pairs[0]
     charged, paid, number, target, patience = limits
@@ -250,7 +257,7 @@ def _climb(pairs, limits, state, best, scratch):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _go(pairs, price, heading, step):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _go(pairs: tuple[tuple[I64, I32, F64], F64, F64], price: F64, heading: F64, step: float) -> None:
     """Move the prices along the heading, within what they may be."""
     _, lowest, highest = pairs
     for i in range(price.size):
@@ -258,7 +265,7 @@ def _go(pairs, price, heading, step):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @helper
-def _head(pairs, price, chosen, heading):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _head(pairs: tuple[tuple[I64, I32, F64], F64, F64], price: F64, chosen: F64, heading: F64) -> float:
     """Turn the heading to where the bound rises: up for rows nobody serves, down for those served more than once."""
     (start, site, value), lowest, highest = pairs
     length = 0.0

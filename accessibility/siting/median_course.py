@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from accessibility.siting.effort import Clock
     from accessibility.siting.lagrangian import Offers
     from accessibility.siting.medians import Median, Room, Values
+    from accessibility.streets.search.compiling import F64, I32, I64, Flags
 
 
 _STEPS = Steps(patience=5, shortest=0.1, most=40)
@@ -194,7 +195,7 @@ def _split(
 
 
 @maker
-def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _left(by_row: tuple[I64, I32, F64], base: F64, inside: Flags, outside: Flags) -> tuple[I64, I32, F64, F64]:
     """Return starts, sites, values and bases of the pairs of neither, those below the best inside."""
     start, site, value = by_row
     begin, lower = np.zeros(base.size + 1, np.int64), base.copy()
@@ -215,7 +216,7 @@ def _left(by_row, base, inside, outside):  # type: ignore[no-untyped-def]  # noq
 
 
 @kernel
-def _served(by_row, base, inside):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _served(by_row: tuple[I64, I32, F64], base: F64, inside: Flags) -> float:
     """Return the value of all rows when some sites open."""
     start, site, value = by_row
     total = 0.0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from accessibility.siting.limits import Limits, Terms
     from accessibility.siting.problem import Problem
+    from accessibility.streets.search.compiling import F64, I32, I64
 
 NUMBER, BUDGET, PACKS = 0, 1, 2
 """Places in `Room.left`."""
@@ -275,7 +276,7 @@ def read_median(problem: Problem, limits: Limits, terms: Terms) -> Median:
 
 
 @maker
-def _turned(start, row, value, r):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _turned(start: I64, row: I32, value: F64, r: int) -> tuple[I32, F64]:
     """Return site and value of the same pairs by row, ascending in value, then in site."""
     begin = np.zeros(r + 1, np.int64)
     for k in range(row.size):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.siting.problem import Problem
+    from accessibility.streets.search.compiling import I32, I64, U64, Flags
 
 _0 = np.uint64(0)
 _1 = np.uint64(1)
@@ -134,7 +135,7 @@ def implied(rows: Pairs, columns: Pairs) -> NDArray[np.bool_]:
 
 
 @kernel
-def _filter(pairs, sites, active, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _filter(pairs: tuple[I32, Flags], sites: tuple[I64, I64], active: Flags, found: tuple[I64, I32]) -> np.uint64:
     demand, within = pairs
     begin, end = sites
     start, item = found
@@ -150,7 +151,7 @@ def _filter(pairs, sites, active, found):  # type: ignore[no-untyped-def]  # noq
 
 
 @kernel
-def _transpose(start, item, begin, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _transpose(start: I64, item: I32, begin: I64, line: I32) -> None:
     """Count the lines of each item two places on; where the next one goes then stands one place on."""
     for k in range(np.uint64(item.size)):
         begin[np.uint64(item[k]) + np.uint64(2)] += 1
@@ -164,14 +165,14 @@ def _transpose(start, item, begin, line):  # type: ignore[no-untyped-def]  # noq
 
 
 @helper
-def _mixed(x):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _mixed(x: np.uint64) -> np.uint64:
     x = (x ^ (x >> _30)) * _MIX_A
     x = (x ^ (x >> _27)) * _MIX_B
     return x ^ (x >> _31)
 
 
 @kernel
-def _merge(rows, district, active, slots, merged):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _merge(rows: tuple[I64, I32], district: I32, active: Flags, slots: I32, merged: tuple[I32, I32, U64]) -> int:
     """Give different rows different numbers, by a table of hashes; rows of one hash are compared item by item.
 
     The table has a power of two slots, twice as many as rows or more. Returned is how many numbers there are.
@@ -204,7 +205,7 @@ def _merge(rows, district, active, slots, merged):  # type: ignore[no-untyped-de
 
 
 @helper
-def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _same(start: I64, item: I32, one: np.int32, other: int) -> bool:
     length = start[one + 1] - start[one]
     if start[other + 1] - start[other] != length:
         return False
@@ -215,7 +216,7 @@ def _same(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @helper
-def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _rarest(start: I64, item: I32, lines: I64, one: Any) -> Any:
     """Return the item of a line that stands in fewest lines."""
     best = item[start[one]]
     for k in range(start[one] + 1, start[one + 1]):
@@ -226,7 +227,13 @@ def _rarest(start, item, lines, one):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _drop_dominated(columns, rows, cost, packs, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _drop_dominated(
+    columns: tuple[I64, I32],
+    rows: tuple[I64, I32],
+    cost: I64,
+    packs: tuple[I64, I32],
+    gone: Flags,
+) -> None:
     """Only columns of the rarest row of a column can cover all of its rows."""
     start, row = columns
     row_start, column = rows
@@ -252,7 +259,7 @@ def _drop_dominated(columns, rows, cost, packs, gone):  # type: ignore[no-untype
 
 
 @kernel
-def _drop_implied(rows, columns, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _drop_implied(rows: tuple[I64, I32], columns: tuple[I64, I32], gone: Flags) -> None:
     """Only rows of the rarest column of a row can hold all of its columns."""
     start, column = rows
     column_start, row = columns
@@ -268,7 +275,7 @@ def _drop_implied(rows, columns, gone):  # type: ignore[no-untyped-def]  # noqa:
 
 
 @helper
-def _subset(start, item, one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _subset(start: I64, item: I32, one: int, other: Any) -> bool:
     """Return whether every item of one line stands in the other; both ascend."""
     at = start[other]
     for k in range(start[one], start[one + 1]):

@@ -11,6 +11,8 @@ from accessibility.streets.search.compiling import helper, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F64, I32, I64
+
 NUMBER, BUDGET, PROFIT = 0, 1, 2
 """What limits the columns: their number (a budget where each costs 1), a budget, or nothing but their own cost."""
 _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
@@ -32,7 +34,7 @@ def room_to_descend(columns: int, rows: int, packs: int, floors: int) -> tuple[A
 
 
 @helper
-def _summed(price, row, begin, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _summed(price: F64, row: I32, begin: np.uint64, end: np.uint64) -> float:
     """Return the sum of the prices of some rows; four sums that do not wait for each other."""
     one, two, three, four = 0.0, 0.0, 0.0, 0.0
     k = begin
@@ -49,7 +51,12 @@ def _summed(price, row, begin, end):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @kernel
-def paid_columns(pairs, packs, prices, paid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def paid_columns(
+    pairs: tuple[I64, I32, I64, I32],
+    packs: tuple[I64, I32, F64],
+    prices: tuple[F64, F64],
+    paid: F64,
+) -> None:
     """Write what each column is paid for its rows, less what its packs are charged, into `paid`."""
     start, row = pairs[0], pairs[1]
     price, pack = prices
@@ -61,7 +68,7 @@ def paid_columns(pairs, packs, prices, paid):  # type: ignore[no-untyped-def]  #
 
 
 @kernel
-def choose_columns(paid, limits, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def choose_columns(paid: F64, limits: tuple[F64, Any, Any, Any], share: F64, room: tuple[F64, I64]) -> Any:
     """Write the best columns under the main limit into `share`; return what they are paid and the limit's price.
 
     `room` is what `room_to_choose` returns: kernels are compiled faster where they make no arrays.
@@ -75,7 +82,7 @@ def choose_columns(paid, limits, share, room):  # type: ignore[no-untyped-def]  
 
 
 @helper
-def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _choose_profitable(paid: F64, cost: F64, share: F64) -> float:
     total = 0.0
     for j in range(paid.size):
         if paid[j] > cost[j]:
@@ -85,7 +92,7 @@ def _choose_profitable(paid, cost, share):  # type: ignore[no-untyped-def]  # no
 
 
 @helper
-def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _choose_for_budget(paid: F64, cost: F64, left: float, share: F64, room: tuple[F64, I64]) -> tuple[float, float]:
     """Take columns by what they are paid for their cost while the budget lasts; the last one in part."""
     charge, total, size = 0.0, 0.0, np.int64(0)
     ratio, heap = room
@@ -111,7 +118,7 @@ def _choose_for_budget(paid, cost, left, share, room):  # type: ignore[no-untype
 
 
 @helper
-def _sift(heap, ratio, k, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _sift(heap: I64, ratio: F64, k: int, size: int) -> None:
     """Let a column sink to its place: the greatest ratio on top, of two alike the first column."""
     one = heap[k]
     while 2 * k + 1 < size:
@@ -129,20 +136,26 @@ def _sift(heap, ratio, k, size):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @helper
-def _copy(source, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _copy(source: F64, target: F64) -> None:
     for k in range(target.size):
         target[k] = source[k]
 
 
 @helper
-def _mix(news, now, mean):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _mix(news: float, now: F64, mean: F64) -> None:
     """Move a running mean towards what is now; plain loops, as every array expression is compiled on its own."""
     for k in range(mean.size):
         mean[k] = news * now[k] + (1.0 - news) * mean[k]
 
 
 @kernel
-def descend(question, state, scratch, target, rounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
+def descend(  # noqa: C901, PLR0912, PLR0915
+    question: tuple[Any, ...],
+    state: tuple[F64, F64, F64, F64, F64, F64, F64],
+    scratch: tuple[tuple[F64, ...], tuple[F64, I64]],
+    target: float,
+    rounds: int,
+) -> None:
     """Lower the bound for so many rounds, in place."""
     pairs, packs, people_of, limits = question
     weight, district, need = people_of

@@ -31,6 +31,7 @@ from accessibility.streets.search.multisource import HIGH, LOW, NOBODY, Stops, b
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F64, I32, I64, U32, U64
     from accessibility.streets.search.packing import Arcs
 
     PairsOfBoth = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint32], NDArray[np.uint32]]
@@ -183,7 +184,14 @@ def catchments_by_both(crowd: Attached, sites: tuple[Stops, Stops], limits: tupl
 
 
 @maker
-def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901
+def _trace(  # noqa: C901
+    costs: tuple[tuple[U32, U32], tuple[U32, U32]],
+    graph: tuple[U32, U64, U64, U32],
+    people: tuple[Any, ...],
+    sites: tuple[I32, F64, U32, U32, I64],
+    marks: tuple[Any, ...],
+    bounds: tuple[np.uint64, np.uint64, float],
+) -> tuple[U64, int]:
     """Count whom each site reaches; return ``person << 32 | cost`` of all by each measure, and how many."""
     (reached, touched), (near, met, rows), head = marks
     beyond, count, room = bounds[0], sites[4], ROOM
@@ -224,7 +232,14 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
 
 
 @helper
-def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def _walk(  # noqa: C901, PLR0912, PLR0915
+    costs: tuple[tuple[U32, U32], tuple[U32, U32]],
+    graph: tuple[U32, U64, U64, U32],
+    site: tuple[tuple[Any, Any, Any], ...],
+    marks: tuple[U64, U32],
+    queue: tuple[U32, U32, U32],
+    bounds: tuple[Any, Any, Any],
+) -> Any:
     """Search from one site as far as both limits; return how many nodes were touched, and whether the queue had room.
 
     A label is ``first << 32 | second``, its highest bit whether the node waits. Nodes not reached stand just beyond
@@ -302,7 +317,7 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
 
 
 @helper
-def _nearer(near, person, costs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _nearer(near: U64, person: Any, costs: tuple[Any, Any]) -> Any:
     """Note what a way costs a person, where that is less by either measure; return what they had before."""
     before = near[person]
     near[person] = (min(costs[0], before >> _32) << _32) | min(costs[1], before & LOW)
@@ -310,7 +325,12 @@ def _nearer(near, person, costs):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _meet(at_node, walked, people, beyond):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _meet(
+    at_node: tuple[U32, U64, U64],
+    walked: tuple[U64, U32, np.uint64],
+    people: tuple[U64, U32],
+    beyond: np.uint64,
+) -> int:
     """Note everybody near enough whose edge ends at a node that was reached; return how many."""
     start, attached, also = at_node
     reached, touched, known = walked
@@ -329,7 +349,13 @@ def _meet(at_node, walked, people, beyond):  # type: ignore[no-untyped-def]  # n
 
 
 @helper
-def _meet_on_edge(costs, people, site, marks, beyond):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _meet_on_edge(
+    costs: tuple[tuple[U32, U32], tuple[U32, U32]],
+    people: tuple[U32, I32, F64, U32, U32],
+    site: tuple[tuple[np.uint64, float, np.uint64], ...],
+    marks: tuple[U64, U32, int],
+    beyond: np.uint64,
+) -> int:
     """Note who stands on the site's own edge, for they walk straight there; return how many were met by now."""
     first, edge, fraction, leg, other_leg = people
     near, met, several = marks

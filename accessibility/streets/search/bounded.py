@@ -29,6 +29,7 @@ from accessibility.streets.search.multisource import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F64, I32, I64, U32, U64
     from accessibility.streets.search.packing import Arcs
 
 Pairs = tuple["NDArray[np.int64]", "NDArray[np.int32]", "NDArray[np.uint32]"]
@@ -198,7 +199,7 @@ def attach(arcs: Arcs, people: Stops) -> tuple[NDArray[np.uint32], NDArray[np.ui
 
 
 @kernel
-def _ways(costs, home, people, nodes, words):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _ways(costs: tuple[U32, U32], home: U32, people: tuple[I32, F64, U32], nodes: U32, words: U64) -> int:
     """Write the nodes to which edges of people lead, and ``cost << 32 | person`` of the ways there; return how many."""
     along, against = costs
     edge, fraction, leg = people
@@ -237,7 +238,7 @@ def by_site(sites: int, parts: list[Found]) -> Pairs:
 
 
 @kernel
-def _deal(rows, count, found, pairs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _deal(rows: I64, count: I64, found: U64, pairs: tuple[I64, I32, U32]) -> None:
     start, person, cost = pairs
     at = 0
     for i in range(rows.size):
@@ -260,7 +261,14 @@ def fill_in(costs, keys, found, cost):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @maker
-def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _trace(
+    costs: tuple[U32, U32],
+    graph: tuple[U32, U64, U32],
+    people: tuple[Any, ...],
+    sites: tuple[I32, F64, U32, I64],
+    marks: tuple[tuple[U32, U32], tuple[U32, U32], U32],
+    bounds: tuple[np.uint64, np.uint64, np.uint64],
+) -> tuple[U64, int, np.uint64]:
     """Count whom each site reaches; return ``person << 32 | cost`` of all, how many, and touched nodes."""
     at_node, wanted = people
     (reached, touched), (near, met), head = marks
@@ -300,7 +308,12 @@ def _trace(costs, graph, people, sites, marks, bounds):  # type: ignore[no-untyp
 
 
 @maker
-def _walk_straight(costs, wanted, sites, near):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _walk_straight(
+    costs: tuple[U32, U32],
+    wanted: tuple[U32, I32, F64, U32, U32, I64],
+    sites: tuple[I32, F64, U32],
+    near: U32,
+) -> None:
     """Note who stands on the edge of a site, in its column."""
     met = np.empty(0, np.uint32)  # nobody in it is new: the columns hold no `_FAR`
     for s in range(sites[0].size):
@@ -309,7 +322,14 @@ def _walk_straight(costs, wanted, sites, near):  # type: ignore[no-untyped-def] 
 
 
 @helper
-def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0915
+def _walk(  # noqa: C901, PLR0915
+    costs: tuple[U32, U32],
+    graph: tuple[U32, U64, U32],
+    site: tuple[Any, Any, Any],
+    marks: tuple[U32, U32],
+    queue: tuple[U32, U64, U32],
+    bounds: tuple[Any, Any, Any],
+) -> Any:
     """Search from one site as far as the limit; return how many nodes were touched, and whether the queue had room.
 
     Nodes that were not reached stand just beyond the limit. A bucket is a list of entries, last in first out; those of
@@ -377,7 +397,12 @@ def _walk(costs, graph, site, marks, queue, bounds):  # type: ignore[no-untyped-
 
 
 @helper
-def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _meet(
+    at_node: tuple[U32, U64],
+    cutoff: U32,
+    walked: tuple[U32, U32, np.uint64],
+    people: tuple[U32, U32],
+) -> np.uint64:
     """Note everybody near enough whose edge ends at a node that was reached; return how many."""
     start, attached = at_node
     reached, touched, known = walked
@@ -399,7 +424,13 @@ def _meet(at_node, cutoff, walked, people):  # type: ignore[no-untyped-def]  # n
 
 
 @helper
-def _meet_on_edge(costs, wanted, site, people, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _meet_on_edge(
+    costs: tuple[U32, U32],
+    wanted: tuple[U32, I32, F64, U32, U32, I64],
+    site: tuple[np.uint64, float, np.uint64],
+    people: tuple[U32, U32],
+    several: np.uint64,
+) -> np.uint64:
     """Note who stands on the site's own edge, for they walk straight there; return how many were met by now."""
     first, edge, fraction, leg, cutoff, _ = wanted
     near, met = people

@@ -19,6 +19,19 @@ from numba.core.compiler_machinery import PassManager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeAlias
+
+    from numpy.typing import NDArray
+
+    Array: TypeAlias = NDArray[Any]
+    Flags: TypeAlias = NDArray[np.bool_]
+    F32: TypeAlias = NDArray[np.float32]
+    F64: TypeAlias = NDArray[np.float64]
+    I32: TypeAlias = NDArray[np.int32]
+    I64: TypeAlias = NDArray[np.int64]
+    U8: TypeAlias = NDArray[np.uint8]
+    U32: TypeAlias = NDArray[np.uint32]
+    U64: TypeAlias = NDArray[np.uint64]
 
 T = TypeVar("T")
 _PASSES = (

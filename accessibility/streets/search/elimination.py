@@ -23,6 +23,8 @@ from accessibility.streets.search.compiling import helper, kernel, maker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import I64, U8, U32, U64
+
 
 IMPASSABLE = np.uint32(0x7FFF_FFFF)
 """The cost of an edge that nobody may walk that way; two such costs still fit in 32 bits."""
@@ -209,7 +211,7 @@ def by_node(nodes: NDArray[Any], values: NDArray[Any], count: int) -> tuple[NDAr
 
 
 @kernel
-def _group(nodes, values, start, grouped):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _group(nodes: U32, values: U64, start: U32, grouped: U64) -> None:
     """Count the values of each node two places on; where the next one goes then stands one place on."""
     for i in range(nodes.size):
         start[np.uint64(nodes[i]) + np.uint64(2)] += _1
@@ -222,7 +224,7 @@ def _group(nodes, values, start, grouped):  # type: ignore[no-untyped-def]  # no
 
 
 @kernel
-def _link(ends, order, costs, pool):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _link(ends: tuple[U32, U32], order: U64, costs: tuple[U32, U32], pool: tuple[U32, U32, U32, U32, U32, U32]) -> None:
     """Link the ends of every edge, in place."""
     along, against = costs
     used = np.uint32(0)
@@ -235,7 +237,7 @@ def _link(ends, order, costs, pool):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @helper
-def _find(pool, node, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _find(pool: tuple[U32, U32, U32, U32, U32, U32], node: Any, wanted: Any) -> Any:
     arc = pool[0][np.uint64(node)]
     while arc != _NONE and pool[2][np.uint64(arc)] != wanted:
         arc = pool[5][np.uint64(arc)]
@@ -243,7 +245,13 @@ def _find(pool, node, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @helper
-def _join(pool, a, b, costs, spare):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _join(
+    pool: tuple[U32, U32, U32, U32, U32, U32],
+    a: np.uint32,
+    b: np.uint32,
+    costs: tuple[np.uint32, np.uint32],
+    spare: tuple[np.uint32, np.uint32],
+) -> bool:
     """Link two nodes at the costs a to b and b to a, or lower the link there is; return whether `spare` was used."""
     head, degree, to, out, into, following = pool
     there, back = costs
@@ -265,7 +273,7 @@ def _join(pool, a, b, costs, spare):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @helper
-def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _unlink(pool: tuple[U32, U32, U32, U32, U32, U32], node: Any, gone: Any) -> Any:
     """Take the arc to `gone` out of the list of `node` and return it."""
     head, degree, to, _, _, following = pool
     before, arc = _NONE, head[np.uint64(node)]
@@ -280,12 +288,17 @@ def _unlink(pool, node, gone):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @helper
-def _sum(a, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _sum(a: np.uint32, b: np.uint32) -> np.uint32:
     return np.uint32(min(np.uint64(a) + np.uint64(b), np.uint64(IMPASSABLE)))
 
 
 @kernel
-def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _take_out(
+    pool: tuple[U32, U32, U32, U32, U32, U32],
+    taken: tuple[U32, U32, U32, U32],
+    work: tuple[U32, U32, U8],
+    most: Any,
+) -> Any:
     """Take out independent sets of nodes of degree two and less, then three; return how many went.
 
     Who goes is written into `taken`, with its arcs.
@@ -323,7 +336,12 @@ def _take_out(pool, taken, work, most):  # type: ignore[no-untyped-def]  # noqa:
 
 
 @helper
-def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _bypass(
+    pool: tuple[U32, U32, U32, U32, U32, U32],
+    node: np.uint32,
+    slots: tuple[U32, U32, U32, int],
+    work: tuple[U32, U8],
+) -> None:
     """Take one node out: note its arcs in `slots`, link its neighbours with each other, lock them for this round."""
     head, _, to, out, into, following = pool
     neighbour, up, down, at = slots
@@ -354,7 +372,11 @@ def _bypass(pool, node, slots, work):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def _core(pool, nodes, packed):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _core(
+    pool: tuple[U32, U32, U32, U32, U32, U32],
+    nodes: tuple[I64, U32, np.uint32],
+    packed: tuple[U32, U64],
+) -> np.uint64:
     """Pack the arcs among the nodes that were left; return how many there are."""
     head, to, out, following = pool[0], pool[2], pool[3], pool[5]
     left, place, first = nodes
@@ -373,7 +395,7 @@ def _core(pool, nodes, packed):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @maker
-def _laid(pool, rungs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _laid(pool: tuple[U32, U32, U32, U32, U32, U32], rungs: tuple[U32, U32, U32]) -> tuple[I64, I64]:
     """Lay the arcs of each node together; return where those of each begin, the end as well, and how many there are."""
     head, degree, ends, leaving, arriving, following = pool
     to, out, into = rungs
@@ -392,7 +414,7 @@ def _laid(pool, rungs):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @maker
-def _eliminate(rungs, first, several):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, C901, PLR0912, PLR0915
+def _eliminate(rungs: tuple[U32, U32, U32], first: I64, several: I64) -> Any:  # noqa: C901, PLR0912, PLR0915
     """Take every node out; return their order, and whether there was room for all arcs.
 
     The arcs of a node stand together, and move to the end when they get more than there is room for: those of a node

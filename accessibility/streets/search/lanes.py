@@ -7,10 +7,15 @@ one instruction adds an arc to several labels (Delling, Goldberg, Nowatzyk and W
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from accessibility.streets.search.compiling import helper, kernel, maker
 from accessibility.streets.search.multisource import LOW, NOT_PASSABLE, UNREACHED, to_end
+
+if TYPE_CHECKING:
+    from accessibility.streets.search.compiling import F64, I32, I64, U32, U64
 
 LANES = 16  # labels of a node that fill one line of a cache
 _32 = np.uint64(32)
@@ -18,7 +23,12 @@ _1 = np.uint64(1)
 
 
 @kernel
-def spread(ladder, ends, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def spread(
+    ladder: tuple[I64, U32, U32, U32],
+    ends: tuple[tuple[U32, U32], U32],
+    sites: tuple[I32, F64, U32],
+    labels: U32,
+) -> None:
     """Label every place with what the way from it to each site costs; both ends of the edge of a site come first.
 
     The sites stand in the columns of `labels`, which hold `UNREACHED`.
@@ -36,7 +46,7 @@ def spread(ladder, ends, sites, labels):  # type: ignore[no-untyped-def]  # noqa
 
 
 @helper
-def _climb(ladder, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _climb(ladder: tuple[I64, U32, U32, U32], labels: U32) -> None:
     """Hand labels on to the places that went later."""
     start, to, up, _ = ladder
     lanes = labels.shape[1]  # a number that the compiler does not know: else it takes the loops over lanes apart
@@ -53,7 +63,7 @@ def _climb(ladder, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @helper
-def _descend(ladder, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _descend(ladder: tuple[I64, U32, U32, U32], labels: U32) -> None:
     """Hand labels on to the places that went before, in the opposite order."""
     start, to, _, down = ladder
     lanes, count = labels.shape[1], np.uint64(start.size - 1)
@@ -66,7 +76,7 @@ def _descend(ladder, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 
 @kernel
-def walk_home(attached, place, labels, near):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def walk_home(attached: tuple[U32, U64], place: U32, labels: U32, near: U32) -> None:
     """Note, in the columns of `near`, what the way to each site costs everybody whose edge ends at a node."""
     start, words = attached
     lanes = labels.shape[1]
@@ -81,7 +91,7 @@ def walk_home(attached, place, labels, near):  # type: ignore[no-untyped-def]  #
 
 
 @maker
-def within(near, order, rows, cutoff, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def within(near: U32, order: I64, rows: I64, cutoff: U32, found: U64) -> I64:
     """Write ``row << 32 | cost`` of everybody within the own cutoff into the row of each site; return how many."""
     count = np.zeros(near.shape[1], np.int64)
     for i in range(order.size):

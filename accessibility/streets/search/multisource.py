@@ -11,7 +11,7 @@ nowhere is before itself `IDLE`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from accessibility.streets.search.compiling import helper, kernel, maker
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F64, I32, U32, U64, Flags
     from accessibility.streets.search.elimination import Hierarchy
     from accessibility.streets.search.packing import Arcs, Graph
 
@@ -83,20 +84,20 @@ def split_labels(labels: NDArray[np.uint64]) -> tuple[NDArray[np.uint32], NDArra
 
 
 @helper
-def part(cost, fraction):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def part(cost: np.uint64, fraction: float) -> np.uint64:
     """Return the cost of the edge's first `fraction`; the rest is the whole less this, so that parts add up."""
     return np.uint64(np.float64(cost) * fraction + 0.5)
 
 
 @helper
-def added(label, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def added(label: np.uint64, cost: np.uint64) -> np.uint64:
     """Return the label with more cost, or no label where the sum cannot be counted in 32 bits."""
     total = (label >> _32) + cost
     return NO_LABEL if total >= NOT_PASSABLE else (total << _32) | (label & LOW)
 
 
 @helper
-def to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def to_end(costs: tuple[U32, U32], site: tuple[Any, Any, Any], end: Any) -> Any:
     """Return the cost from one end of the site's edge to the site, access leg in."""
     edge, fraction, leg = site
     cost = np.uint64(costs[end][edge])
@@ -109,7 +110,7 @@ def to_end(costs, site, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, A
 
 
 @helper
-def direct(whole, back, here, site):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def direct(whole: Any, back: Any, here: Any, site: tuple[Any, Any, Any]) -> Any:
     """Return the label of walking straight to a site on the same edge."""
     there, leg, row = site
     if here == there:
@@ -164,7 +165,7 @@ def read_labels(graph: Graph, labels: NDArray[np.uint64], sites: Stops, people: 
 
 
 @helper
-def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _first(ascending: I32, wanted: np.int32) -> int:
     """Return the place of the first value that is not below the one wanted."""
     low, high = 0, ascending.size
     while low < high:
@@ -177,7 +178,13 @@ def _first(ascending, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
 
 
 @kernel
-def _read(costs, labels, sites, people, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _read(
+    costs: tuple[U32, U32, U32],
+    labels: U64,
+    sites: tuple[Flags, I32, F64, U32, U32],
+    people: tuple[I32, F64, U32],
+    found: U64,
+) -> None:
     ends, along, against = costs
     served, site_edge, site_fraction, site_leg, site_row = sites
     edge, fraction, leg = people
@@ -214,7 +221,7 @@ def bucket_shift(arcs: Arcs, limit: int, share: int = 4) -> int:
 
 
 @helper
-def link(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def link(head: U32, links: tuple[U32, U32], slot: np.uint64, node: np.uint64) -> None:
     """Put a node that waits nowhere in front of a bucket."""
     after, before = links
     following = head[slot]
@@ -225,7 +232,7 @@ def link(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @helper
-def unlink(head, links, slot, node):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def unlink(head: U32, links: tuple[U32, U32], slot: np.uint64, node: np.uint64) -> None:
     """Take a node out of the bucket in which it waits."""
     after, before = links
     following, leading = after[node], before[node]
@@ -302,7 +309,7 @@ def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
 
 
 @kernel
-def seed_ends(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def seed_ends(costs: tuple[I32, U32, U32], place: U32, sites: tuple[I32, F64, U32], labels: U64) -> None:
     """Label both ends of the edge of each site."""
     edges, along, against = costs
     edge, fraction, leg = sites
@@ -322,7 +329,7 @@ def seed_ends(costs, place, sites, labels):  # type: ignore[no-untyped-def]  # n
 
 
 @kernel
-def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _climb(neighbour: U32, up: U32, labels: U64) -> None:
     """Hand the labels of eliminated nodes on to what was left when they went."""
     for v in range(np.uint64(neighbour.shape[0])):
         label = labels[v]
@@ -334,7 +341,7 @@ def _climb(neighbour, up, labels):  # type: ignore[no-untyped-def]  # noqa: ANN0
 
 
 @kernel
-def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _descend(neighbour: U32, down: U32, labels: U64, bound: np.uint64) -> None:
     """Label the eliminated nodes from their neighbours, in the opposite order."""
     limit = ((bound + _1) << _32) - _1
     for i in range(np.uint64(neighbour.shape[0])):
@@ -349,7 +356,7 @@ def _descend(neighbour, down, labels, bound):  # type: ignore[no-untyped-def]  #
 
 
 @maker
-def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912, PLR0915
+def search_arcs(start: U32, arcs: U64, labels: U64, bound: np.uint64, buckets: tuple[np.uint64, np.uint64]) -> None:  # noqa: C901, PLR0912, PLR0915
     """Settle `labels` from those it begins with: Dijkstra with a ring of buckets, label-correcting inside a bucket.
 
     A bucket is a list of entries linked through `following`, last in first out; emptied entries are used again, so
@@ -436,7 +443,7 @@ def search_arcs(start, arcs, labels, bound, buckets):  # type: ignore[no-untyped
 
 
 @maker
-def _grown(entry, following, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _grown(entry: U64, following: U32, size: int) -> tuple[U64, U32]:
     wider_entry = np.empty(size, np.uint64)
     wider_following = np.empty(size, np.uint32)
     for k in range(entry.size):  # a loop: copying slices would have numba compile its messages about their shapes

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.standards import Walker
+    from accessibility.streets.search.compiling import U32, U64
 
 
 _32 = np.uint64(32)
@@ -314,7 +315,7 @@ def build_arcs(
 
 
 @kernel
-def _find_hilbert_keys(x, y, keys):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _find_hilbert_keys(x: U32, y: U32, keys: U64) -> None:
     """Write ``key << 32 | row`` of each point, so that those of one cell stay in their order when they are sorted."""
     for i in range(x.size):
         a, b = np.int64(x[i]), np.int64(y[i])

@@ -11,6 +11,8 @@ from accessibility.streets.search.compiling import kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import I32, Flags
+
 
 def label_components(count: int, one: NDArray[np.integer], other: NDArray[np.integer]) -> NDArray[np.int32]:
     """Return ``(n,)`` the component of each node, numbered from 0 in the order of their lowest nodes.
@@ -63,7 +65,7 @@ def joined_nodes(edges: NDArray[np.signedinteger], kept: NDArray[np.bool_], coun
 
 
 @kernel
-def _join(edges, kept, first):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _join(edges: I32, kept: Flags, first: I32) -> None:
     """Let every node know the lowest one that edges lead to: trees of nodes, halved on the way (Tarjan 1975)."""
     for e in range(kept.size):
         if not kept[e]:

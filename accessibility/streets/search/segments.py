@@ -14,6 +14,8 @@ from accessibility.streets.search.compiling import helper, kernel, run_in_thread
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import F64, I32, I64, Flags
+
 _PER_SEGMENT = 2.0  # cells
 _MOST_SIDE = 1 << 20  # cells in a row: a wider area has wider cells
 _SLACK = 1e-6  # cells: a segment is also in the cell that it only touches
@@ -157,7 +159,7 @@ class SegmentGrid:
 
 
 @kernel
-def _deal(xy, segment, grid, begin, which):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _deal(xy: F64, segment: I32, grid: tuple[float, float, float, int, int], begin: I32, which: I32) -> None:
     """Count the segments that cross each cell, or put them there, where there is room for them."""
     left, low, cell_m, columns, rows = grid
     for s in range(len(segment) - 1, -1, -1):
@@ -198,7 +200,14 @@ def _spread(empty: NDArray[np.int32]) -> None:
 
 
 @kernel
-def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _search(
+    places: F64,
+    order: I64,
+    grid: tuple[Any, Any, Any, Any, Any],
+    lines: tuple[F64, I32, I32, Flags],
+    cells: tuple[I32, I32, I32, I64],
+    answer: tuple[I64, F64, I64, F64],
+) -> None:
     """Look at the cells around each place, ring after ring, until no other one can have anything nearer."""
     left, low, cell_m, columns, rows = grid
     for p in order:
@@ -224,7 +233,14 @@ def _search(places, order, grid, lines, cells, answer):  # type: ignore[no-untyp
 
 
 @helper
-def _search_blocks(p, place, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _search_blocks(
+    p: int,
+    place: tuple[float, float],
+    grid: tuple[float, float, float, int, int],
+    lines: tuple[F64, I32, I32, Flags],
+    cells: tuple[I32, I32, I32, I64],
+    answer: tuple[I64, F64, I64, F64],
+) -> None:
     """Look at the nearest block of cells, then at all that may have something nearer."""
     blocks, nearest, least = cells[3], 0, np.inf
     at = ((place[0] - grid[0]) / grid[2], (place[1] - grid[1]) / grid[2])
@@ -244,7 +260,7 @@ def _search_blocks(p, place, grid, lines, cells, answer):  # type: ignore[no-unt
 
 
 @helper
-def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _away(at: tuple[Any, Any], column: Any, row: Any, size: Any) -> Any:
     """Return how many cells a place is from a square of cells."""
     dx = max(column - at[0], at[0] - column - size, 0.0)
     dy = max(row - at[1], at[1] - row - size, 0.0)
@@ -252,7 +268,7 @@ def _away(at, column, row, size):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _from_segment(xy: F64, v: np.int32, x: float, y: float) -> tuple[float, float]:
     """Return how far a place is from a segment, and the part of the segment before its nearest place, as GEOS does."""
     x1, y1, x2, y2 = xy[v, 0], xy[v, 1], xy[v + 1, 0], xy[v + 1, 1]
     dx, dy = x2 - x1, y2 - y1
@@ -268,7 +284,13 @@ def _from_segment(xy, v, x, y):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @helper
-def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _look(
+    p: int,
+    place: tuple[float, float],
+    some: I32,
+    lines: tuple[F64, I32, I32, Flags],
+    answer: tuple[I64, F64, I64, F64],
+) -> None:
     """Take a segment that is nearer than what a place has, or before it where they are equally near."""
     xy, segment, line, later = lines
     best_line, best_m, best_segment, best_share = answer
@@ -289,7 +311,14 @@ def _look(p, place, some, lines, answer):  # type: ignore[no-untyped-def]  # noq
 
 
 @kernel
-def _search_several(question, order, grid, lines, cells, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _search_several(
+    question: tuple[F64, F64],
+    order: I64,
+    grid: tuple[Any, Any, Any, Any, Any],
+    lines: tuple[F64, I32, I32, Flags],
+    cells: tuple[I32, I32, I32, I64],
+    answer: tuple[I64, F64, I64, F64],
+) -> None:
     """Look at the cells around each place, ring after ring, until no other one can have one of its nearest lines."""
     (places, within_m), (left, low, cell_m, columns, rows) = question, grid
     last = answer[1].shape[1] - 1
@@ -313,7 +342,13 @@ def _search_several(question, order, grid, lines, cells, answer):  # type: ignor
 
 
 @helper
-def _put(p, place, s, lines, answer):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _put(
+    p: int,
+    place: tuple[float, float, float],
+    s: np.int32,
+    lines: tuple[F64, I32, I32, Flags],
+    answer: tuple[I64, F64, I64, F64],
+) -> None:
     """Put the line of a segment where it belongs among those that a place has, once."""
     xy, segment, line, later = lines
     its_line, its_m, its_segment, its_share = answer
@@ -339,7 +374,7 @@ def _put(p, place, s, lines, answer):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @helper
-def _goes_before(away, line, other, later):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _goes_before(away: Any, line: Any, other: tuple[Any, Any], later: Flags) -> Any:
     metres, there = other
     if away != metres or there < 0:
         return away < metres
@@ -347,7 +382,7 @@ def _goes_before(away, line, other, later):  # type: ignore[no-untyped-def]  # n
 
 
 @kernel
-def _measure(xy, lines, places, along):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _measure(xy: F64, lines: tuple[I64, I64], places: tuple[I64, F64], along: F64) -> None:
     """Measure along the lines up to places on their segments, segment by segment from where each begins."""
     line, first = lines
     segment, share = places

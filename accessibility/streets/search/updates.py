@@ -9,7 +9,7 @@ about. Work in proportion to what changes, as Ramalingam and Reps (1996) have it
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from accessibility.streets.search.multisource import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import I32, U32, U64
     from accessibility.streets.search.packing import Arcs
 
     Words = NDArray[np.uint64]
@@ -48,7 +49,7 @@ _1 = np.uint64(1)
 
 
 @helper
-def _mark(marks, known, node, label):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _mark(marks: tuple[U32, U32, U64, np.uint32], known: np.uint64, node: np.uint64, label: np.uint64) -> np.uint64:
     """Note a node and its label, once a turn; return how many are marked."""
     mark, marked, before, turn = marks
     if mark[node] == turn:
@@ -60,7 +61,7 @@ def _mark(marks, known, node, label):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @kernel
-def begin(sites, labels, marks, known, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def begin(sites: tuple[Any, ...], labels: U64, marks: tuple[U32, U32, U64, Any], known: Any, bound: Any) -> Any:
     """Label the ends of the edges of sites; where nodes are marked already, only those."""
     costs, street, (edge, fraction, leg), rows = sites
     refill = known > 0
@@ -82,7 +83,12 @@ def begin(sites, labels, marks, known, bound):  # type: ignore[no-untyped-def]  
 
 
 @kernel
-def clear(graph, labels, site, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def clear(
+    graph: tuple[U32, U64],
+    labels: U64,
+    site: tuple[U32, np.uint64],
+    marks: tuple[U32, U32, U64, np.uint32],
+) -> np.uint64:
     """Take the labels of a site away; its nodes hang together, by arcs, with the ends of its edge."""
     start, arcs = graph
     ends, row = site
@@ -106,7 +112,7 @@ def clear(graph, labels, site, marks):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @kernel
-def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def refill_nodes(back: tuple[U32, U64], labels: U64, cleared: U32, bound: np.uint64) -> None:
     """Give cleared nodes the best label that an arc brings; one that a cleared node passes on is a start, no more."""
     start, arcs = back
     for i in range(np.uint64(cleared.size)):
@@ -122,7 +128,14 @@ def refill_nodes(back, labels, cleared, bound):  # type: ignore[no-untyped-def] 
 
 
 @maker
-def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, C901, PLR0912
+def flood(  # noqa: C901, PLR0912
+    graph: tuple[U32, U64],
+    labels: U64,
+    queue: tuple[U32, U32],
+    marks: tuple[U32, U32, U64, Any],
+    known: Any,
+    bounds: tuple[Any, Any, Any],
+) -> Any:
     """Settle labels from the marked nodes on; return how many nodes are marked then."""
     start, arcs = graph
     bound, shift, longest = bounds
@@ -175,7 +188,12 @@ def flood(graph, labels, queue, marks, known, bounds):  # type: ignore[no-untype
 
 
 @maker
-def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def concern(
+    attached: tuple[U32, U64],
+    on_edge: tuple[I32, U32],
+    where: tuple[U32, np.int32],
+    marks: tuple[U32, U32, U64, np.uint32],
+) -> np.uint64:
     """Note whose edge ends at a marked node, and who stands on the site's edge; return how many."""
     start, words = attached
     sorted_edge, rows = on_edge
@@ -204,7 +222,7 @@ def concern(attached, on_edge, where, marks):  # type: ignore[no-untyped-def]  #
 
 
 @maker
-def read_off(standing, rows, found):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def read_off(standing: tuple[Any, ...], rows: U32, found: U64) -> None:
     """Read the labels of some people anew: at both ends of their edge, and straight from open sites on it."""
     (along, against), home, labels, people, sites = standing
     edge, fraction, leg = people

@@ -8,7 +8,7 @@ every way open, an order of elimination holds at any others: these go from link 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from accessibility.streets.search.packing import build_graph
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from accessibility.streets.search.compiling import U32, U64
     from accessibility.streets.search.elimination import Hierarchy
     from accessibility.streets.search.packing import Graph, Layout
 
@@ -127,7 +128,7 @@ def wire(network: Layout, *, rank: NDArray[np.uint32] | None = None, open_compou
 
 
 @kernel
-def _aim(ends, hierarchy, edge, pair):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _aim(ends: U32, hierarchy: tuple[U32, U32, U64], edge: U32, pair: U32) -> None:
     """Find the costs that edges give, and those that eliminated nodes hand on."""
     neighbour = hierarchy[0]
     for i in range(ends.shape[0]):
@@ -142,7 +143,7 @@ def _aim(ends, hierarchy, edge, pair):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @helper
-def _place(hierarchy, here, there):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _place(hierarchy: tuple[U32, U32, U64], here: Any, there: Any) -> Any:
     """Return where the cost from one node to another stands; of a node to itself where nobody reads it."""
     neighbour, start, arcs = hierarchy
     e = neighbour.shape[0]
@@ -161,7 +162,7 @@ def _place(hierarchy, here, there):  # type: ignore[no-untyped-def]  # noqa: ANN
 
 
 @kernel
-def _price(links, costs, cost):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _price(links: tuple[U32, U32], costs: tuple[U32, U32], cost: U32) -> None:
     """Lower the costs to what edges cost, then to what it costs to pass through eliminated nodes, in their order."""
     (edge, pair), (along, against) = links, costs
     for i in range(along.size):
