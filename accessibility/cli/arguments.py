@@ -46,7 +46,11 @@ Workers = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
 Basemap = Annotated[
-    bool, typer.Option("--basemap", help="Online OpenStreetMap tiles under the map (needs the internet).")
+    bool,
+    typer.Option(
+        "--basemap",
+        help="Online tiles under the map: of OpenStreetMap, or as the study says (needs the internet).",
+    ),
 ]
 Lang = Annotated[
     Literal["en", "zh", "both"] | None,

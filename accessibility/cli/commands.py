@@ -421,6 +421,7 @@ def serve(
     ),
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on this computer; a free one if 0.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
+    basemap: Basemap = False,
     lang: Spoken = None,
 ) -> None:
     """Open the planner's page in a browser: files, map, what-if, proposal and pack, on this computer alone."""
@@ -435,7 +436,7 @@ def serve(
         msg = f"{study}: no such file; expected a study.toml (make one with: accessibility new DIR)"
         raise InputError(msg)
     say = Wording("page", console_language(lang))
-    desk = Desk(folder=into.resolve(), first=study, language=say.language)
+    desk = Desk(folder=into.resolve(), first=study, language=say.language, basemap=basemap)
     run_server(desk, port=port, browser=browser, say=lambda address: typer.echo(say("served_at", address=address)))
 
 

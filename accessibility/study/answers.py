@@ -148,10 +148,13 @@ class Answers:
         What is asked about.
     keep
         A folder where draws are kept until all are made; None for none.
+    basemap
+        Whether maps load the tiles that the study names from the internet.
     """
 
     study: Study
     keep: Path | None = None
+    basemap: bool = False
     _sure: list[Uncertainty] = field(default_factory=list)
     _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
     _gauge: Gauge = field(init=False)
@@ -218,7 +221,7 @@ class Answers:
             progress.step("Proposal")
             found = study.site(budget=view.budget, sites=view.sites)
             plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
-        options = MapOptions(date=day_text(), language=view.language)
+        options = MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
         if view.sure:
             today = self._drawn_often(progress)
             options = replace(options, sure=today)

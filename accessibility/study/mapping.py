@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.present.manifest import record_figures
+from accessibility.present.map.basemaps import basemap_of
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.streets.snapping import SnapLimits, snap_points
@@ -39,7 +40,7 @@ class MapOptions:
     language
         ``en``, ``zh`` or ``both``.
     basemap
-        Whether OpenStreetMap tiles are loaded from the internet.
+        Whether the tiles that the study names, of OpenStreetMap if none, are loaded from the internet.
     sure
         How sure the headline and each place are: the bar, and a layer; None where nobody asked.
     gain
@@ -88,7 +89,7 @@ def draw_study(
             network=network,
             water=study.water,
             names=study.names,
-            basemap=options.basemap,
+            tiles=basemap_of(study.settings.basemap) if options.basemap else None,
             sure=options.sure,
             gain=options.gain,
             own=options.own,

@@ -310,6 +310,7 @@ def _content(study: Studied, roles: list[str], beside: set[str]) -> dict[str, An
         "name": study.name,
         "attribution": ", ".join(study.attribution) or None,
         "map_approval": settings.map_approval,
+        "basemap": settings.basemap,
         "standard": {setting: rule_table(rule) for setting, rule in study.standard.rules},
         "walking": settings.walking.model_dump(mode="json", exclude_none=True),
         "inputs": inputs,

@@ -275,6 +275,7 @@ class StudyFile(StrictTable):
     name: str = ""
     attribution: str | None = None
     map_approval: str = ""
+    basemap: Literal["osm", "tianditu"] | None = None
     standard: StandardTable = StandardTable()
     walking: WalkingTable = WalkingTable()
     inputs: InputsTable

@@ -32,6 +32,7 @@ from accessibility import Demand, InputError, OutputError, Rule, Standard, measu
 from accessibility.errors import OBEYED, visible
 from accessibility.geo.projection import WGS84, mercator, transform, unmercator
 from accessibility.measures.surface import Places
+from accessibility.present.map.basemaps import KEY, basemap_of
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage, write_map
 from accessibility.present.map.outlines import district_figures, safe_html, street_lines
 from accessibility.present.map.overlays import PeopleClasses, Picture, classify_people
@@ -236,12 +237,23 @@ def test_the_page_asks_for_nothing_from_the_internet(tmp_path: Path) -> None:
 
 def test_a_basemap_allows_its_tiles_and_nothing_else() -> None:
     page = html_of(
-        draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption(), backdrop=Backdrop(basemap=True))
+        draw_coverage(mapworlds.street([0, 1]), caption=mapworlds.caption(), backdrop=Backdrop(tiles=basemap_of()))
     )
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert re.findall(r"https://[^ ;]+", policy[1]) == ["https://tile.openstreetmap.org"]
     assert '<p dir="auto">© OpenStreetMap contributors</p>' in page
+
+
+def test_tianditu_needs_a_key_that_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("", "short", "0123456789abcdef&x=1", "0123456789abcdef'"):
+        monkeypatch.setenv(KEY, key)
+        with pytest.raises(InputError, match=r"need a key; expected it in the environment variable TIANDITU_KEY"):
+            basemap_of("tianditu")
+    monkeypatch.setenv(KEY, "0123456789abcdef0123456789abcdef")
+    for address in basemap_of("tianditu").addresses:
+        assert address.startswith("https://t0.tianditu.gov.cn/")
+        assert address.endswith("&tk=0123456789abcdef0123456789abcdef")
 
 
 def test_a_layer_from_the_internet_is_refused(tmp_path: Path) -> None:

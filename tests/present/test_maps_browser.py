@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.server
+import io
 import re
+import threading
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import mapworlds
 import numpy as np
@@ -13,10 +17,12 @@ import pytest
 import worlds
 from branca.element import Element
 from browsing import MARKS, PHONE
+from PIL import Image
 
 from accessibility import measure_coverage
 from accessibility.errors import visible
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, mercator, transform
+from accessibility.present.map import basemaps
 from accessibility.present.map.coverage_map import Backdrop, draw_coverage
 from accessibility.present.map.outlines import count
 from accessibility.present.map.overlays import classify_people
@@ -208,3 +214,59 @@ def test_a_notebook_shows_it_too(show: Callable[..., Opened]) -> None:
     frame = opened.page.frame_locator("iframe")
     assert frame.locator(".site svg").count() == 2
     assert not [c for c in opened.complaints if not re.search(r"about:srcdoc", c)]
+
+
+class Tiles(http.server.BaseHTTPRequestHandler):
+    """A server that answers as Tianditu does: a red tile, or nothing to whom has no key."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.asked.append(self.path)
+        picture = io.BytesIO()
+        Image.new("RGB", (256, 256), "#c00000").save(picture, "png")
+        self.send_response(200 if f"tk={TILE_KEY}" in self.path else 403)
+        self.send_header("Content-Type", "image/png")
+        self.end_headers()
+        self.wfile.write(picture.getvalue())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+TILE_KEY = "0123456789abcdef0123456789abcdef"
+
+
+def test_tiles_of_tianditu_lie_where_those_of_web_mercator_do(
+    show: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setattr(basemaps, "_TIANDITU", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv(basemaps.KEY, TILE_KEY)
+    drawn = draw_coverage(
+        mapworlds.street([0, 1]),
+        caption=mapworlds.caption(),
+        backdrop=Backdrop(tiles=basemaps.basemap_of("tianditu")),
+    )
+    page = show(drawn)
+    page.page.context.set_offline(False)
+    page.page.reload()
+    page.page.wait_for_selector(".leaflet-tile-loaded")
+    page.page.wait_for_timeout(500)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    asked = [parse_qs(urlsplit(path).query) for path in Tiles.asked]
+    assert {one["LAYER"][0] for one in asked} == {"vec", "cva"}
+    assert {urlsplit(path).path for path in Tiles.asked} == {"/vec_w/wmts", "/cva_w/wmts"}
+    zoom, col, row = (int(asked[0][name][0]) for name in ("TILEMATRIX", "TILECOL", "TILEROW"))
+    (lon, lat), *_ = mapworlds.street([0, 1]).sites.lonlat
+    x, y = (mercator(np.array([[lon, lat]]))[0] / (2 * np.pi * 6_378_137) * (1, -1) + 0.5) * 2**zoom
+    assert [abs(col - x) < 8, abs(row - y) < 8] == [True, True]
+    credit = page.page.locator(".leaflet-control-attribution").inner_text()
+    assert "天地图" in credit
+    assert [one for one in page.complaints if one.startswith("asked") and "//127.0.0.1:" not in one] == []
+    assert [one for one in page.complaints if "Security Policy" in one] == []

@@ -46,11 +46,14 @@ class Desk:
         A study elsewhere that was named on the command line.
     language
         Of what is said.
+    basemap
+        Whether maps load the tiles that a study names from the internet.
     """
 
     folder: Path
     first: Path | None = None
     language: Language = "en"
+    basemap: bool = False
     _open: dict[str, Study] = field(default_factory=dict)
     _answers: dict[str, Answers] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -117,7 +120,7 @@ class Desk:
         """Return what answers the page of a study."""
         study = self.study(key, progress)
         with self._lock:
-            return self._answers.setdefault(key, Answers(study, keep=kept_draws(Options())))
+            return self._answers.setdefault(key, Answers(study, keep=kept_draws(Options()), basemap=self.basemap))
 
     def pack(self, key: str, view: View, progress: Job) -> Path:
         """Write the pack of a study into a folder of its own and return it, packed."""

@@ -39,13 +39,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.present.map.basemaps import Basemap
     from accessibility.siting.plan import SitingPlan
 
 __all__ = ["Backdrop", "MapCaption", "Proposal", "Switches", "draw_coverage", "write_map"]
 
-TILES = "https://tile.openstreetmap.org/{z}/{x}/{y}.png"
-OSM_CREDIT = "© OpenStreetMap contributors"
-_TILE_HOST = "https://tile.openstreetmap.org"
+_DEEPEST = 19
 _MAX_ICONS = 2_000
 _SCRIPTS = (
     "living.js",
@@ -117,8 +116,9 @@ def draw_coverage(
     True
     """
     backdrop = Backdrop() if backdrop is None else backdrop
-    if backdrop.basemap and OSM_CREDIT not in " ".join(caption.sources):
-        caption = replace(caption, sources=(*caption.sources, OSM_CREDIT))
+    tiles = backdrop.tiles
+    if tiles is not None and tiles.credit not in " ".join(caption.sources):
+        caption = replace(caption, sources=(*caption.sources, tiles.credit))
     proposal = plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan)
     return draw_sheet(
         MapSheet(
@@ -130,11 +130,11 @@ def draw_coverage(
 def draw_sheet(sheet: MapSheet) -> folium.Map:
     """Return the map of what was worked out for it."""
     caption, backdrop = sheet.caption, sheet.backdrop
-    drawn = _OfflineMap(tiles=None, max_zoom=19, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
+    drawn = _OfflineMap(tiles=None, max_zoom=_DEEPEST, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
     for pane, z_index in _PANES:
         CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
-    if backdrop.basemap:
-        folium.TileLayer(TILES, attr=OSM_CREDIT, name=sheet.words("basemap"), overlay=True, control=True).add_to(drawn)
+    if backdrop.tiles is not None:
+        _add_tiles(drawn, backdrop.tiles, sheet)
     _add_people(drawn, sheet)
     for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
         if there is not None:
@@ -152,7 +152,7 @@ def draw_sheet(sheet: MapSheet) -> folium.Map:
     page = _Page(
         words=page_context(sheet),
         data=page_data(sheet),
-        images_from=_TILE_HOST if backdrop.basemap else "",
+        images_from="" if backdrop.tiles is None else backdrop.tiles.host,
         people=sheet.script,
     )
     page.add_child(drawn)
@@ -268,6 +268,20 @@ class _Start(MacroElement):
     def __init__(self, *, parts: dict[str, str | None], attribution: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._name, self.parts, self.attribution = "Start", parts, attribution
+
+
+def _add_tiles(drawn: folium.Map, tiles: Basemap, sheet: MapSheet) -> None:
+    """Add the tiles of a server, below everything; the layer of their names where they have one of its own."""
+    for name, address in zip(("basemap", "basemap_names"), tiles.addresses, strict=False):
+        folium.TileLayer(
+            address,
+            attr=tiles.credit,
+            name=sheet.words(name),
+            overlay=True,
+            control=True,
+            max_native_zoom=tiles.deepest,
+            max_zoom=_DEEPEST,
+        ).add_to(drawn)
 
 
 def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:

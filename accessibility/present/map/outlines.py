@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.measures.walkers import GroupCoverage
+    from accessibility.present.map.basemaps import Basemap
     from accessibility.streets.network import Network
     from accessibility.uncertainty import Difference, Uncertainty
 
@@ -49,16 +50,16 @@ class Backdrop:
         How sure the difference from today is: a line.
     own
         Who is covered by walkers of their own: a line for all people and one for each such group.
-    basemap
-        Whether OpenStreetMap tiles are loaded from the internet; nothing else ever is.
+    tiles
+        The server whose tiles are loaded from the internet; nothing else ever is. None for none.
 
     Examples
     --------
     >>> import accessibility as acc
     >>> from accessibility.present.map.coverage_map import Backdrop
     >>> road = acc.Network(node_xy=[(5e5, 34e5), (502e3, 34e5)], edges=[(0, 1)], length_m=[2000], crs="EPSG:32649")
-    >>> Backdrop(network=road).basemap
-    False
+    >>> Backdrop(network=road).tiles is None
+    True
     """
 
     districts: gpd.GeoDataFrame | None = None
@@ -68,7 +69,7 @@ class Backdrop:
     sure: Uncertainty | None = None
     gain: Difference | None = None
     own: GroupCoverage | None = None
-    basemap: bool = False
+    tiles: Basemap | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
