@@ -416,9 +416,7 @@ def serve(
         Path | None, typer.Argument(metavar="[STUDY.toml]", help="A study to open; else files are dropped.")
     ] = None,
     *,
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for new studies and packs.")] = Path(
-        "studies"
-    ),
+    into: Annotated[Path, typer.Option(metavar="DIR", help="Folder for new studies and packs.")] = Path("studies"),
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on this computer; a free one if 0.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the browser.")] = True,
     basemap: Basemap = False,
