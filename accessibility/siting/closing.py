@@ -38,9 +38,10 @@ _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
 _LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
-# Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left.
-_DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK = 0.5, 0.05, 0.5, 0.08, 0.6
+# Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
+_DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
 _CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
+_CUT_PAYS, _CUT_RESTS = 0.1, 2  # share of the gap that cuts close if they pay; turns without any after some that do not
 # What a mixed-integer program may hold so that the solver gets anywhere with so much of all the work.
 _ENTRIES, _ENTRIES_POWER = 70_000, 0.55
 
@@ -89,8 +90,14 @@ class Course:
         What makes the linear program of the question, where a search for most people may cut it.
     cutting
         How far that has come.
+    resting
+        Turns before the next cuts.
+    before
+        The value of the plan a turn ago.
     children
         The best plans of what some that were annealed anew open between them.
+    tried
+        ``(c,)`` what any of those opens.
     """
 
     goal: Goal
@@ -113,10 +120,14 @@ class Course:
     wanted: int | None = None
     claim: Callable[[], Claim] | None = None
     cutting: Cutting | None = None
+    resting: int = 0
+    before: int = -1
     children: list[NDArray[np.bool_]] = field(default_factory=list)
+    tried: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         """Value the plan there is."""
+        self.tried = self.chosen.copy()
         self.short, self.value = self.goal.measure(self.small, self.chosen)
 
     @property
@@ -291,32 +302,49 @@ def _take_turn(course: Course, clock: Clock) -> None:
 
 
 def _anneal(course: Course, clock: Clock, rounds: int) -> None:
-    """Anneal the plan, every other time among the columns alone that the prices make likely."""
+    """Anneal the plan, every other time among the likely columns alone."""
     course.seeds += 1
-    small, chosen = course.small, course.chosen
-    if course.guide is None or course.seeds % 2 == 0:
-        course.take(course.goal.polish(small, chosen, rounds, clock, seed=course.seeds))
-        return
-    near = chosen | (course.guide.share > _LIKELY)
-    near[np.argsort(course.guide.open_loss, kind="stable")[: _SPARE * int(chosen.sum())]] = True
-    left = course.goal.reduce(fix_columns(small, np.zeros(len(chosen), np.bool_), ~near))
-    begun = np.isin(left.site, small.site[chosen])
-    found = course.goal.polish(left, begun, rounds, clock, seed=course.seeds)
-    course.take(np.isin(small.site, left.site[found]))
+    among = _likely(course) if course.seeds % 2 else course.small
+    begun = np.isin(among.site, course.small.site[course.chosen])
+    course.take(_columns(course, among, course.goal.polish(among, begun, rounds, clock, seed=course.seeds)))
+
+
+def _annealed_anew(course: Course, clock: Clock) -> NDArray[np.bool_]:
+    """Return a plan from a new beginning, every other one of the likely columns alone."""
+    course.seeds += 1
+    among = _likely(course) if course.seeds % 2 else course.small
+    begun = course.goal.start(among)
+    plan = _columns(course, among, course.goal.polish(among, begun, _PARENT_ROUNDS, clock, seed=course.seeds))
+    course.tried |= plan
+    return plan
+
+
+def _likely(course: Course) -> Covering:
+    """Return the question of the columns alone that the prices make likely, or that some plan has opened."""
+    small, guide = course.small, course.guide
+    if guide is None:
+        return small
+    near = course.chosen | course.tried | (guide.share > _LIKELY)
+    near[np.argsort(guide.open_loss, kind="stable")[: _SPARE * int(course.chosen.sum())]] = True
+    return course.goal.reduce(fix_columns(small, np.zeros(len(near), np.bool_), ~near))
+
+
+def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the columns of a plan of what is left of the question."""
+    found: NDArray[np.bool_] = np.isin(course.small.site, np.concatenate([left.opened, left.site[chosen]]))
+    return found
 
 
 def _cross_plans(course: Course, clock: Clock) -> None:
     """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed."""
     if _PARENTS * len(course.small.columns.of(np.flatnonzero(course.chosen))) > _ENTRIES:
         return  # what they open between them would be too much to solve
-    begin = course.goal.start(course.small)
     for _ in range(_CHILDREN):
         parents = []
         for _ in range(_PARENTS):
             if course.closed or clock.up:
                 return
-            course.seeds += 1
-            parents.append(course.goal.polish(course.small, begin, _PARENT_ROUNDS, clock, seed=course.seeds))
+            parents.append(_annealed_anew(course, clock))
         course.children.append(_cross(course, parents, clock))
         _cross(course, [course.chosen, *course.children], clock)
 
@@ -335,6 +363,10 @@ def _cut(course: Course, clock: Clock) -> None:
     """Lower the bound by the linear program and its cuts, and remember what they tell about the columns."""
     if course.closed or course.claim is None or course.guide is None or len(course.covering.rows.item) > _CUT_ENTRIES:
         return
+    if course.resting:
+        course.resting -= 1
+        return
+    before = course.bound
     cutting = course.cutting = course.cutting or Cutting(course.claim())
     everybody = cutting.claim.wanted
     cutting.run(clock.part(_CUT_WORK), everybody - course.value)
@@ -345,6 +377,8 @@ def _cut(course: Course, clock: Clock) -> None:
         share, opened, closed = (each[place] for each in cutting.sites)
         course.guide = course.guide._replace(bound=bound, share=share, open_loss=opened, close_loss=closed)
     course.lower(bound, "tree")
+    if before - course.bound < _CUT_PAYS * (before - course.value):
+        course.resting = _CUT_RESTS
 
 
 def _solve_core(course: Course, clock: Clock, size: int) -> bool:
@@ -395,14 +429,19 @@ def _region(small: Covering, chosen: NDArray[np.bool_], begin: int, size: int) -
 
 
 def _solve_whole(course: Course, clock: Clock) -> None:
-    """Solve all that the bound does not rule out, where it is little enough; twice as long as what did not end."""
+    """Solve all that the bound does not rule out, where it is little enough; twice as long as what did not end.
+
+    As long as turns bring better plans, the next one may leave less to solve: only what is soon solved is tried.
+    """
     if course.closed or course.guide is None:
         return
-    work = _WHOLE_WORK * 2.0**course.attempts
+    better, course.before = course.value > course.before, course.value
+    work = _SOON_WORK if better else _WHOLE_WORK * 2.0**course.attempts
     core, _ = _core(course, course.guide, len(course.chosen))
     left = _left(course, core)
     if len(left.rows.item) <= _ENTRIES * work**_ENTRIES_POWER:
-        course.attempts += not _solve_left(course, left, clock.part(work), complete=True)
+        solved = _solve_left(course, left, clock.part(work), complete=True)
+        course.attempts += not (better or solved)
 
 
 def _left(course: Course, core: NDArray[np.bool_]) -> Covering:
@@ -450,8 +489,7 @@ def _solve_left(course: Course, left: Covering, clock: Clock, *, complete: bool,
     begun = np.isin(left.site, course.small.site[course.chosen])
     answer = solve_program(program, effort, solution_of(left, program, begun))
     if answer.values is not None:
-        opened = np.concatenate([left.opened, left.site[columns_of(left, program, answer.values)]])
-        course.take(np.isin(course.small.site, opened))
+        course.take(_columns(course, left, columns_of(left, program, answer.values)))
     if complete:
         bound = answer.bound * unit if program.maximise else -answer.bound * unit
         course.lower(max(bound, float(course.better - 1)), "solver")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ROUNDS = 3000
 _TURNS = 4
 # Swaps for each round of annealing: what so many pairs pay for, within limits.
-_PAIRS, _SWAPS = 5_000, (10, 30)
+_PAIRS, _SWAPS = 20_000, (40, 200)
 _FEW = 60  # columns that annealing alone goes over
 _CHEAPER = 200
 

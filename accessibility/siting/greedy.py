@@ -8,9 +8,10 @@ both. Whatever comes after greedy opening (`annealing`) only improves on it.
 Gains are kept up to date when a site opens or closes, so that an evaluation costs nothing and an opening costs its
 catchment. Ties break by lower cost, then by id. The same question gives the same plan.
 
-Single swaps change an open site for a neighbour, a worse one taken ever more rarely. A swap costs no more than two
-catchments, as no gain of a third site is kept. It moves plans that are bound by their number or their budget across a
-map in which sites overlap; `annealing` brings them to their end.
+Single swaps change an open site for another one, a worse one taken ever more rarely. Most go to a neighbour; some close
+a site that few would miss and open one, anywhere, about somebody who is not covered, so that parts of the map give
+sites to each other. A swap that is not made costs no more than one catchment. Swaps move plans that are bound by their
+number or their budget across a map in which sites overlap; `annealing` brings them to their end.
 """
 
 from __future__ import annotations
@@ -276,11 +277,12 @@ def _fill_until(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I
 
 
 _CHUNK = 20_000  # swaps between two looks at the clock
-# Of what a typical open site covers: such a loss is taken every third time. Few sites want more heat than many.
-_HOT, _COLD = (0.03, 0.1), 0.001
+# Of what a typical open site alone covers: such a loss is taken every third time. One seed begins hotter than another.
+_HOT, _COLD = (0.045, 0.03, 0.06), 0.0015
 _FINE = np.int64(1 << 30)
-_IN, _OUT = np.int32(1), np.int32(-1)  # of one type: kernels are compiled once for both
-_READS, _SWAP = 3, 50  # what a swap does: columns read, and what it costs beside
+_FAR, _OF = np.int64(3), np.int64(10)  # how many swaps of how many go far; of one type
+_MISSED = 3  # more open sites among which the one that is missed least closes for one that is far
+_READS, _SWAP = 1.5, 65  # what a swap does: columns read, and what it costs beside
 
 
 def swap_sites(
@@ -299,115 +301,118 @@ def swap_sites(
     clock
         When to stop.
     seed
-        Which stream of random numbers, and whether the search begins hot.
+        Which stream of random numbers, and how hot the search begins.
     """
     if not chosen.any():
         return chosen
-    times = np.zeros(len(covering.weight), np.int32)
-    np.add.at(times, covering.columns.of(np.flatnonzero(chosen)), 1)
-    used = np.bincount(covering.packs.of(np.flatnonzero(chosen)), minlength=len(covering.room))
-    state = (np.flatnonzero(chosen), chosen.copy(), times, chosen.copy(), np.zeros(2, np.int64))
-    limits = (
-        covering.cost,
-        covering.packs.start,
-        covering.packs.item,
-        covering.room - used,
-        np.array([covering.budget - int(covering.cost[chosen].sum())]),
-    )
-    pairs = (covering.rows.start, covering.rows.item, covering.columns.start, covering.columns.item)
-    typical = (covering.value(chosen) - covering.base) / int(chosen.sum())
+    state, limits = begin_search(covering, chosen)
+    plan = (np.flatnonzero(chosen), chosen.copy(), np.zeros(2, np.int64), np.empty(len(covering.weight), np.int64))
+    alone = max(float(state[6][chosen].mean()), 1.0)
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     hot = _HOT[seed % len(_HOT)]
     for done in range(0, swaps, _CHUNK):
         if clock.up:
             break
-        heat = typical * hot * (_COLD / hot) ** (done / swaps)
-        _swap(covering.weight, pairs, state, limits, (random, min(_CHUNK, swaps - done), heat))
+        heat = alone * hot * (_COLD / hot) ** (done / swaps)
+        _swap(state, limits, plan, random, (min(_CHUNK, swaps - done), heat))
         clock.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
-    best: NDArray[np.bool_] = state[3]
-    return best
+    return plan[1]
 
 
 @helper
-def _count(pairs: tuple[I64, I32, I64, I32], times: I32, j: int, step: np.int32) -> None:
-    """Count the rows of a column once more, or once less."""
-    begin, row = pairs[2], pairs[3]
-    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
-        times[np.uint64(row[k])] += step
+def _leaving(state: tuple[Any, ...], opens: I64, random: U64, far: np.bool_) -> Any:
+    """Return the place of an open column to close; of one that is far the one of a few that is missed least."""
+    gain = state[6]
+    place = draw(random, opens.size)
+    if far:
+        for _ in range(_MISSED):
+            other = draw(random, opens.size)
+            if gain[opens[other]] < gain[opens[place]]:
+                place = other
+    return place
 
 
 @helper
-def _alone(weight: I64, pairs: tuple[I64, I32, I64, I32], times: I32, j: int) -> int:
-    """Return the weight of a column's rows that nothing covers."""
-    begin, row = pairs[2], pairs[3]
-    total = 0
-    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
-        r = np.uint64(row[k])
-        if times[r] == 0:
-            total += weight[r]
-    return total
-
-
-@helper
-def _neighbour(pairs: tuple[I64, I32, I64, I32], random: U64, j: Any) -> Any:
-    """Return a column that shares a row with this one."""
-    start, column, begin, row = pairs
-    r = row[begin[j] + draw(random, begin[j + 1] - begin[j])]
+def _coming(state: tuple[Any, ...], j: Any, among: tuple[I64, int], random: U64) -> Any:
+    """Return a column about one of so many rows or, of none, a neighbour of `j`; `j` where there is none."""
+    start, column, begin, row = state[1:5]
+    rows, bare = among
+    if bare > 0:
+        r = rows[draw(random, bare)]
+    elif begin[j] < begin[j + 1]:
+        r = np.int64(row[begin[j] + draw(random, begin[j + 1] - begin[j])])
+    else:
+        return np.int64(j)
     return np.int64(column[start[r] + draw(random, start[r + 1] - start[r])])
 
 
 @helper
-def _make_room(limits: tuple[I64, I64, I32, I64, I64], j: int, step: np.int32) -> None:
-    """Give back what a column takes of the packs and the budget, or take it."""
-    cost, start, pack, room, left = limits
-    left[0] += step * cost[j]
-    for k in range(start[j], start[j + 1]):
-        room[pack[k]] += step
+def _bare(state: tuple[Any, ...], rows: I64) -> int:
+    """Write the rows that only closed columns cover; return how many there are."""
+    start, count = state[1], state[5]
+    found = 0
+    for r in range(count.size):
+        if count[r] == 0 and start[r] < start[r + 1]:
+            rows[found] = r
+            found += 1
+    return found
 
 
 @helper
-def _fits(limits: tuple[I64, I64, I32, I64, I64], j: Any) -> Any:
-    cost, start, pack, room, left = limits
-    free = cost[j] <= left[0]
-    for k in range(start[j], start[j + 1]):
-        free = free and room[pack[k]] > 0
-    return free
+def _fits(limits: tuple[I64, I64, I32, I64, I64, I64, Flags], i: Any, j: Any) -> bool:
+    """Return whether there is room for one column when another one closes."""
+    cost, start, pack, room, left = limits[:5]
+    if cost[i] > left[1] + cost[j]:
+        return False
+    for k in range(start[i], start[i + 1]):
+        free = room[pack[k]] > 0
+        for q in range(start[j], start[j + 1]):
+            free = free or pack[q] == pack[k]
+        if not free:
+            return False
+    return True
+
+
+@helper
+def _shared(state: tuple[Any, ...], i: Any, j: Any) -> int:
+    """Return the weight that an open column alone covers, and a closed one would."""
+    weight, begin, row, count, owner = state[0], state[3], state[4], state[5], state[8]
+    total = 0
+    for k in range(np.uint64(begin[i]), np.uint64(begin[i + 1])):
+        r = np.uint64(row[k])
+        if owner[r] == j and count[r] == 1:
+            total += weight[r]
+    return total
 
 
 @kernel
 def _swap(
-    weight: I64,
-    pairs: tuple[I64, I32, I64, I32],
-    state: tuple[I64, Flags, I32, Flags, I64],
-    limits: tuple[I64, I64, I32, I64, I64],
-    course: tuple[U64, int, float],
+    state: tuple[Any, ...],
+    limits: tuple[I64, I64, I32, I64, I64, I64, Flags],
+    plan: tuple[I64, Flags, I64, I64],
+    random: U64,
+    course: tuple[int, float],
 ) -> None:
     """Try so many swaps at one heat, in place; the best plan so far is kept beside, with how far the two are apart."""
-    opens, opened, times, best, standing = state
-    random, swaps, heat = course
-    begin = pairs[2]
-    for _ in range(swaps):
-        place = draw(random, opens.size)
+    opens, best, standing, rows = plan
+    swaps, heat = course
+    count, gain, opened = state[5:8]
+    bare = 0
+    for turn in range(swaps):
+        if turn % count.size == 0:  # few swaps are made: who is not covered need not be told after each
+            bare = _bare(state, rows)
+        far = bare > 0 and draw(random, _OF) < _FAR
+        place = _leaving(state, opens, random, far)
         j = opens[place]
-        if begin[j] == begin[j + 1]:
+        i = _coming(state, j, (rows, bare if far else 0), random)
+        if opened[i] or not _fits(limits, i, j):
             continue
-        i = _neighbour(pairs, random, j)
-        if opened[i]:
-            continue
-        _make_room(limits, j, _IN)
-        if not _fits(limits, i):
-            _make_room(limits, j, _OUT)
-            continue
-        _count(pairs, times, j, _OUT)
-        change = _alone(weight, pairs, times, i) - _alone(weight, pairs, times, j)
+        change = gain[i] - gain[j] + _shared(state, i, j)
         if change < 0 and draw(random, _FINE) >= _FINE * np.exp(change / heat):
-            _count(pairs, times, j, _IN)
-            _make_room(limits, j, _OUT)
             continue
-        _count(pairs, times, i, _IN)
-        _make_room(limits, i, _OUT)
+        turn_column(j, state, limits)
+        turn_column(i, state, limits)
         opens[place] = i
-        opened[j], opened[i] = False, True
         standing[0] += change
         if standing[0] > standing[1]:
             standing[1] = standing[0]

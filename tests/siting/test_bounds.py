@@ -133,6 +133,15 @@ def test_swaps_find_what_greedy_opening_misses() -> None:
     assert covering.value(swap_sites(covering, chosen, 100, clock())) * covering.person == 60
 
 
+def test_swaps_lead_from_one_part_of_the_map_to_another() -> None:
+    """Both sites stand in the one town; no chain of neighbours leads to the other, where nobody is covered."""
+    costs = [[1, 1, 9, 9, 9], [9, 1, 1, 9, 9], [9, 9, 9, 1, 1]]
+    covering = covering_of(Problem.from_costs(costs, [10, 10, 10, 30, 30], 1), (2, None))
+    for seed in range(3):
+        swapped = swap_sites(covering, np.array([True, True, False]), 50, clock(), seed=seed)
+        assert covering.value(swapped) * covering.person == 80
+
+
 def test_swaps_do_not_overspend() -> None:
     """The last site covers one person more than the one beside it, for a cost that is not there."""
     costs = [[1, 1, 9, 9], [9, 9, 1, 9], [9, 9, 1, 1]]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from itertools import chain, combinations
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from accessibility.siting import Conditions, Problem
-from accessibility.siting.closing import _cross, _cross_plans, begin_course
+from accessibility.siting import Conditions, Problem, closing
+from accessibility.siting.closing import _annealed_anew, _columns, _cross, _cross_plans, _cut, _likely, begin_course
 from accessibility.siting.covering import read_covering
+from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Clock
-from accessibility.siting.goals import LeastCost, MostPeople
+from accessibility.siting.goals import Guide, LeastCost, MostPeople
 from accessibility.siting.limits import Limits
 
 if TYPE_CHECKING:
@@ -103,3 +105,44 @@ def test_no_plan_is_crossed_once_the_clock_is_up() -> None:
     _cross_plans(course, clock)
     assert np.array_equal(course.chosen, chosen)
     assert not course.children
+
+
+def test_what_some_plan_opens_stays_likely() -> None:
+    """Prices that favour the first column alone leave the others to the plans that were tried."""
+    course = begun("number", 2)
+    size = len(course.small.site)
+    none, first = np.zeros(size), np.arange(size) == 0
+    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), course.bound, first * 1.0, none + 1.0, none)
+    tried = _annealed_anew(course, Clock())
+    assert course.small.fits(tried)
+    assert (course.tried >= tried).all()
+    left = _likely(course)
+    # The question of the likely columns knows every plan of theirs.
+    assert course.goal.reduce(course.small).value(np.ones(size, np.bool_)) >= left.value(
+        np.ones(len(left.site), np.bool_)
+    )
+    assert _columns(course, left, np.isin(left.site, course.small.site[tried])).sum() <= tried.sum()
+    assert left.value(np.isin(left.site, course.small.site[tried])) == course.small.value(tried)
+
+
+@pytest.mark.parametrize(("falls", "runs"), [(0.5, 4), (0.01, 2)])
+def test_cuts_that_close_little_of_the_gap_rest(falls: float, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    course, ran = begun("number", 3), []
+    course.chosen[:] = False
+    course.value, course.bound = 0, 100_000.0
+
+    class Slow:
+        claim = SimpleNamespace(wanted=0)
+        value = 0.0
+
+        def run(self, *_: object) -> None:
+            ran.append(course.bound)
+            self.value = -course.bound * (1 - falls)
+
+    monkeypatch.setattr(closing, "Cutting", lambda _: Slow())
+    none = np.zeros(len(course.small.site))
+    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), 0.0, none, none, none)
+    course.claim = lambda: None  # type: ignore[assignment]
+    for _ in range(4):
+        _cut(course, Clock())
+    assert len(ran) == runs
