@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from accessibility.siting.dual import Dual
     from accessibility.siting.stacking import Stack
 
-_FIRST_ROUNDS, _ROUNDS = 400, (800, 1_600)  # of prices on their way down: before there is a plan, and in each turn
+_FIRST_ROUNDS, _ROUNDS = 400, (2_000, 3_000)  # of prices on their way down: before there is a plan, and in each turn
 _TURNS, _EPOCHS, _LAST_EPOCHS = 2, 24, 4  # looks at the prices in a turn; when every limit is kept to
 _MOVES = (20, 60)  # for each candidate between two of these, in each turn
 _HOT, _COLD = 0.3, 0.005  # of what a typical site is charged: such a loss is taken every third time
