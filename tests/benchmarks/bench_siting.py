@@ -105,12 +105,12 @@ def test_towns_in_which_every_home_has_many_candidates(benchmark: Any) -> None:
 @pytest.mark.real
 @pytest.mark.parametrize("sites", PUBLISHED)
 def test_the_published_best_of_new_york_is_found(sites: int, benchmark: Any) -> None:
-    """50 and 60 sites are proven as well; of more the best is met or missed by less than 0.03 %."""
+    """50 and 60 sites are proven as well; of 70 to 90 the best is met, of 100 missed by less than 0.003 %."""
     problem = read_blocks()
     plan = benchmark.pedantic(solve_mclp, args=(problem,), kwargs={"sites": sites}, rounds=1)
     verify_plan(problem, plan)
     assert len(plan.selected) == sites
-    assert plan.objective >= PUBLISHED[sites] * (1.0 if sites <= 60 else 0.9997)
+    assert plan.objective >= PUBLISHED[sites] * (1.0 if sites <= 90 else 0.99997)
     assert plan.gap <= (0.003 if sites > 60 else 0.0)
 
 

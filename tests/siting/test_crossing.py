@@ -113,6 +113,10 @@ def test_what_some_plan_opens_stays_likely() -> None:
     size = len(course.small.site)
     none, first = np.zeros(size), np.arange(size) == 0
     course.guide = Guide(find_dual(course.small, 0, 1, Clock()), course.bound, first * 1.0, none + 1.0, none)
+    last = int(np.flatnonzero(~course.chosen)[-1])
+    for tried_once in (False, True):
+        course.tried[last] = tried_once
+        assert (course.small.site[last] in _likely(course).site) == tried_once
     tried = _annealed_anew(course, Clock())
     assert course.small.fits(tried)
     assert (course.tried >= tried).all()
