@@ -291,13 +291,14 @@ def test_two_views_beside_each_other_are_those_that_compare_tells(sample_study: 
 
 def test_a_click_finds_the_street_that_is_meant() -> None:
     xy = [(0, 0), (1000, 0), (0, 60), (1000, 60)]
-    road = Network(
-        node_xy=np.add(xy, (5e5, 34e5)),
-        edges=[(0, 1), (2, 3)],
-        length_m=[1000, 1000],
-        off_ground=[False, True],
-        crs="EPSG:32649",
-    )
+    given: dict[str, Any] = {
+        "node_xy": np.add(xy, (5e5, 34e5)),
+        "edges": [(0, 1), (2, 3)],
+        "length_m": [1000, 1000],
+        "off_ground": [False, True],
+        "crs": "EPSG:32649",
+    }
+    road = Network(**given)
     nearby = Nearby(road)
 
     def click(x: float, y: float, near_m: float, *, closes: bool, edits: tuple[Any, ...] = ()) -> tuple[int, Any]:

@@ -263,7 +263,7 @@ def test_the_kernel_answers_what_the_server_answers(study: Study, tmp_path: Path
     assert page.works("map/study", view)["state"] == "done"
     served = desk.answers("sample")
     assert page.asks("page/study", view)["page"] == served.page(view_of(view, "en"), Job())
-    asked = {**view, "open": ["O001", "O003", "X1"], "districts": None, "group": "60+"}
+    asked: dict[str, Any] = {**view, "open": ["O001", "O003", "X1"], "districts": None, "group": "60+"}
     figure = page.asks("ask/figure/study", asked)
     assert figure == served.ask("figure", asked, "en")
     trial = study.what_if().add(*here, id="X1").move("O003", *there)
@@ -401,7 +401,7 @@ def test_what_is_counted_on_the_page_stays_when_the_program_takes_a_step(study: 
     assert what_if.view.steps["now"].endswith("#group=60%2B")
     assert what_if.scenario.closed == ("O003", "O004")
     page.goes(view_told(what_if), ["O005"])  # against the map that has both closed
-    assert what_if.scenario.closed == ("O003", "O004", "O005")
+    assert list(what_if.scenario.closed) == ["O003", "O004", "O005"]
 
 
 def test_an_explanation_is_told_and_drawn(study: Study) -> None:

@@ -83,8 +83,8 @@ def asked_for(chance: np.random.Generator, parts: list[Problem]) -> Limits:
             floors=perhaps({"B": float(chance.choice([0.1, 0.5]))}, {}),
             spacing_m=perhaps(0.3, 0.0),
             exclusive=perhaps([(inside[0], inside[-1])], []) if len(inside) > 1 else (),
-            required=some[:1] if chance.random() < 0.2 else (),
-            forbidden=some[1:2],
+            required=tuple(some[:1]) if chance.random() < 0.2 else (),
+            forbidden=tuple(some[1:2]),
         ),
     )
 

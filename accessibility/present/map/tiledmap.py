@@ -21,7 +21,7 @@ from accessibility.present.map.pyramid import Pyramid, deepest_zoom
 from accessibility.present.map.sheets import MapSheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     import pandas as pd
