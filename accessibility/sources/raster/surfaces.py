@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import rasterio
-import rasterio.transform
 
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, transform
@@ -188,6 +186,9 @@ def write_surface(surface: TimeGrid, path: str | os.PathLike[str]) -> None:
     OutputError
         The file could not be written; a file that was there is untouched.
     """
+    import rasterio  # noqa: PLC0415 -- slow to import, and few runs write one
+    from rasterio.transform import from_origin  # noqa: PLC0415
+
     height, width = surface.minutes.shape
     kept = {"compress": "deflate", "predictor": 3, "tiled": True, "blockxsize": 256, "blockysize": 256}
     with (
@@ -203,7 +204,7 @@ def write_surface(surface: TimeGrid, path: str | os.PathLike[str]) -> None:
             dtype="float32",
             nodata=_NO_MINUTES,
             crs=surface.crs.to_wkt(),
-            transform=rasterio.transform.from_origin(surface.west, surface.north, surface.cell_m, surface.cell_m),
+            transform=from_origin(surface.west, surface.north, surface.cell_m, surface.cell_m),
             **kept,
         ) as raster,
     ):
