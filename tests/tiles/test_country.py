@@ -66,3 +66,18 @@ def test_its_streets_are_those_of_the_county_and_bridges(country: Path, sample: 
     km = whole.length_m.sum() / county.length_m.sum()
     assert 2 < km < 2.1
     assert np.bincount(whole.components).max() > 1.8 * np.bincount(county.components).max()  # one country, not two
+
+
+def test_cells_are_parted_and_branches_added_as_asked(maker: ModuleType, country: Path, tmp_path: Path) -> None:
+    maker.make_country(tmp_path, 2, fine=2, branches=3)
+    rasters = []
+    for folder in (country, tmp_path):
+        with rasterio.open(folder / "population.tif") as file:
+            rasters.append((file.res[0], np.maximum(file.read(1), 0)))
+    (whole_m, whole), (fine_m, fine) = rasters
+    assert (whole_m, fine_m) == (100, 50)
+    together = fine.reshape(whole.shape[0], 2, whole.shape[1], 2).sum(axis=(1, 3), dtype=float)
+    assert np.abs(together - whole).max() < 0.03  # people of parts have two digits
+    assert 3.8 < (fine > 0).sum() / (whole > 0).sum() <= 4
+    banks = [len(gpd.read_parquet(folder / "banks.parquet")) for folder in (country, tmp_path)]
+    assert banks[1] == banks[0] + 2 * 3
