@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.explanation import Explanation
     from accessibility.present.map.overlays import PeopleClasses
+    from accessibility.standards import Standard
     from accessibility.streets.edits import StreetEdit
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
@@ -73,7 +74,7 @@ def _in_turn(method: F) -> F:
 class _Page(anywidget.AnyWidget):
     """The page of a study inside a cell: the scripts of ``accessibility serve``, answered by messages."""
 
-    _desk = template_text("desk.js") + template_text("beside.js")
+    _desk = "".join(template_text(f"{name}.js") for name in ("desk", "beside", "near"))
     _esm = (
         f"const desk = (root, texts, engine) => {{\n{_desk}return {{ open, show }};\n}};\n{template_text('widget.js')}"
     )
@@ -332,6 +333,39 @@ class WhatIf:
         0.0
         """
         self.trial.follow(Scenario(edits=edits))
+        return self.refresh()
+
+    @_in_turn
+    def change(
+        self, *, speed_m_s: float | None = None, open_compounds: bool | None = None, standard: Standard | None = None
+    ) -> Self:
+        """Change how people walk or what near enough means, where not None.
+
+        Parameters
+        ----------
+        speed_m_s
+            Walking speed on the flat, 0.3 to 3 m/s.
+        open_compounds
+            Whether everybody may walk through gated compounds.
+        standard
+            Another standard.
+
+        Returns
+        -------
+        WhatIf
+            The widget itself.
+
+        Raises
+        ------
+        InputError
+            A speed that nobody walks.
+
+        Examples
+        --------
+        >>> WhatIf(town).change(speed_m_s=0.8).coverage().covered_people
+        0.0
+        """
+        self.trial.change(speed_m_s=speed_m_s, open_compounds=open_compounds, standard=standard)
         return self.refresh()
 
     @_in_turn

@@ -16,7 +16,9 @@ from accessibility.present.map.coverage_map import Proposal
 from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, draw_study
 from accessibility.study.nearby import Nearby
+from accessibility.study.scenariofile import scenario_values
 from accessibility.study.views import Gauge, click_of, narrowed_of, place_of, tried_in, view_of
+from accessibility.whatif.scenario import Scenario, Settings
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 _MOST_JOBS = 200
 _KEPT_PAGES = 12
+_DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
+_TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong")
 
 
 class CancelledError(Exception):
@@ -135,7 +139,7 @@ class Jobs:
 def desk_texts(language: Language) -> dict[str, str]:
     """Return what the script of the bar says."""
     say = Wording("page", language)
-    return {key: say(key) for key in ("working", "failed", "click_map", "move_how", "explain_how", "cancelled")}
+    return {key: say(key) for key in _TEXTS}
 
 
 @dataclass(eq=False)
@@ -173,7 +177,7 @@ class Answers:
         what
             ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
             street next to a click; ``explain``: why a place is covered or not; ``compare``: what differs between a
-            view, and the one it is ``against``.
+            view, and the one it is ``against``; ``near``: what near enough means in the study, and the speed.
         told
             The view, and what else the question is about.
         language
@@ -197,7 +201,9 @@ class Answers:
             lon, lat = place_of(told)
             scenario = self._gauge.scenario(view, narrowed_of(told).open)
             return told_why(self.study.explain(lon, lat, scenario), language)
-        msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain' or 'compare'"
+        if what == "near":
+            return told_near(self.study, MapWords.of(language))
+        msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain', 'compare' or 'near'"
         raise InputError(msg)
 
     def page(self, view: View, progress: Job) -> str:
@@ -219,7 +225,8 @@ class Answers:
         plan = None
         if view.question is not None:
             progress.step("Proposal")
-            found = study.site(budget=view.budget, sites=view.sites)
+            then = shown.scenario if view.tries else None
+            found = study.site(budget=view.budget, sites=view.sites, scenario=then)
             plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
         options = MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
         if view.sure:
@@ -227,8 +234,8 @@ class Answers:
             options = replace(options, sure=today)
             if view.tries:
                 progress.step("Drawing the inputs with their errors")
-                then = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
-                options = replace(options, sure=then, gain=then.over(today))
+                told = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
+                options = replace(options, sure=told, gain=told.over(today))
         progress.step("Map")
         return str(draw_study(study, shown, plan, options).get_root().render())
 
@@ -239,6 +246,13 @@ class Answers:
             sure = self.study.uncertainty(keep=self.keep, tell=progress.part)
             self._sure.append(replace(sure, trying=replace(sure.trying, tell=None)))
         return self._sure[0]
+
+
+def told_near(study: Study, words: MapWords) -> dict[str, Any]:
+    """Return what near enough means in a study as a scenario says it, and what its settings are called."""
+    settings = Settings(speed_m_s=study.walker.speed_m_s, standard=study.standard)
+    called = {name: words.setting(name) for name in study.standard.settings}
+    return {**scenario_values(Scenario(settings=settings)), "called": called}
 
 
 def told_why(why: Explanation, language: Choice) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from accessibility.standards import Rule, Standard
 from accessibility.streets.snapping import SnapLimits, Snapped, snap_points
 from accessibility.whatif.ranking import Attempt
 from accessibility.whatif.scenario import Addition, Scenario
+from accessibility.whatif.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -285,14 +286,15 @@ def list_attempts(
 
 
 def propose_sites(
-    coverage: Coverage, network: Network, district: pd.Series[Any], made: Sites | None, question: Question
+    begun: Coverage | Trial, network: Network, district: pd.Series[Any], made: Sites | None, question: Question
 ) -> SitingCase:
     """Return where to open next.
 
     Parameters
     ----------
-    coverage
-        Today's coverage; its bank branches that are no partners and its candidates may open.
+    begun
+        Today's coverage, or a trial of what is carried out before; its bank branches that are no partners and its
+        candidates may open. The plan follows the trial, and its scenario is both.
     network
         The streets.
     district
@@ -307,8 +309,11 @@ def propose_sites(
     InputError
         An invalid question, or one whose pairs of candidates and people are too many to hold.
     """
-    sites, snapped = coverage.sites, coverage.snapped
+    coverage = begun.coverage() if isinstance(begun, Trial) else begun
+    network, sites, snapped = coverage.snapped.streets(network), coverage.sites, coverage.snapped
     if made is not None and len(made):
+        there = set(sites.ids)  # a scenario may have carried some of them out
+        made = made.take(np.flatnonzero([site not in there for site in made.ids]))
         at = snap_points(network, transform(made.xy, made.crs, network.crs), SnapLimits().site_m, public=True)
         sites, snapped = sites + made, Snapped(demand=snapped.demand, sites=snapped.sites + at)
     rows = np.flatnonzero(sites.open | sites.may_open)
@@ -324,11 +329,12 @@ def propose_sites(
         wide = trace_catchments(network, demand, candidates, everywhere, coverage.walker, stand)
         problem, note = _with_costs(problem, wide)
     plan = question.solve(problem)
+    opens = plan_scenario(coverage.sites, made, plan.selected, plan.closed)
     plan = replace(
         plan,
         message=" ".join(part for part in (plan.message, note) if part),
         problem=problem,
-        as_scenario=plan_scenario(coverage.sites, made, plan.selected, plan.closed),
+        as_scenario=replace(begun.follow(opens).scenario, name=opens.name) if isinstance(begun, Trial) else opens,
     )
     return SitingCase(question=question, problem=problem, plan=plan)
 

@@ -478,6 +478,7 @@ class Study(Frozen):
         conditions: Conditions | None = None,
         gap: float = 0.0,
         time_limit_s: float | None = None,
+        scenario: Scenario | None = None,
     ) -> SitingPlan:
         """Return where to open next, with the proof of how good that is.
 
@@ -500,6 +501,9 @@ class Study(Frozen):
             Relative gap at which the search may stop.
         time_limit_s
             Greatest wall seconds of the search; if None its work alone is a limit, the same on every machine.
+        scenario
+            What is carried out before the plan, or other rules or another speed by which it is judged; the plan's
+            scenario is both. Candidates that the study makes on its streets are those of today.
 
         Returns
         -------
@@ -509,7 +513,7 @@ class Study(Frozen):
         Raises
         ------
         InputError
-            An invalid question.
+            An invalid question, a scenario that does not fit the study.
         InfeasibleError
             No plan meets the conditions.
 
@@ -518,17 +522,22 @@ class Study(Frozen):
         >>> plan = town.site(sites=1)
         >>> plan.selected, plan.objective, plan.status
         (('B1',), 40.0, 'optimal')
+        >>> town.site(sites=1, scenario=acc.Scenario(settings=acc.Settings(speed_m_s=0.8))).objective
+        10.0
         """
         terms = {"model": model, "sites": sites, "budget": budget, "reach": reach, "floor": floor, "close": close}
-        return self.siting_case(Question(**terms, conditions=conditions, time_limit_s=time_limit_s, gap=gap)).plan  # type: ignore[arg-type]
+        question = Question(**terms, conditions=conditions, time_limit_s=time_limit_s, gap=gap)  # type: ignore[arg-type]
+        return self.siting_case(question, scenario).plan
 
-    def siting_case(self, question: Question) -> SitingCase:
+    def siting_case(self, question: Question, scenario: Scenario | None = None) -> SitingCase:
         """Return a proposal with what it was made from, so that it can be verified and drawn.
 
         Parameters
         ----------
         question
             What is asked.
+        scenario
+            What is carried out before; nothing if None.
 
         Returns
         -------
@@ -550,7 +559,8 @@ class Study(Frozen):
         """
         if question.conditions is None:
             question = replace(question, conditions=self.settings.siting.conditions)
-        case = propose_sites(self._today, self.network, self.district, self.made_candidates, question)
+        begun = self._today if scenario is None else self.what_if(scenario)
+        case = propose_sites(begun, self.network, self.district, self.made_candidates, question)
         return replace(case, plan=replace(case.plan, study=self))
 
     def uncertainty(

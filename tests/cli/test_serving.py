@@ -780,7 +780,20 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     assert page.evaluate(at) == "map"
     assert both("document.querySelector('.legend').getBoundingClientRect().height > 0") == [False, True]  # one legend
     page.locator("#menu").press("Enter")  # the tools fit on a phone, and keys reach each of them
-    for name in ("add", "move", "draw", "explain", "kind", "limit", "propose", "compare", "sure", "scenario", "pack"):
+    for name in (
+        "add",
+        "move",
+        "draw",
+        "explain",
+        "nearness",
+        "kind",
+        "limit",
+        "propose",
+        "compare",
+        "sure",
+        "scenario",
+        "pack",
+    ):
         page.keyboard.press("Tab")
         assert page.evaluate(
             "[document.activeElement.id, document.activeElement.getBoundingClientRect().right <= 390]"
@@ -792,6 +805,64 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     assert not page.locator("#tools").is_visible()
     assert [said.is_visible(), "held" in unquote(page.url)] == [False, False]
+    seen.context.close()
+    assert seen.faults == []
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_other_rules_and_another_speed_are_steps_like_others(
+    client: Served, chromium: Any, town: Path, tmp_path: Path, cache: Path
+) -> None:
+    seen = Watched(chromium, client, town)
+    page, form, states = seen.page, seen.page.locator("#near form"), [seen.state()]
+    speed, urban, measured = page.locator("#speed"), form.get_by_label("城区", exact=True), "：计量方式"  # noqa: RUF001
+    how, of_towns = form.get_by_label(f"城区{measured}"), form.get_by_label(f"镇区{measured}")
+
+    def step(act: str, people: int, *rule: str) -> None:
+        """Take a step; look at the people who are covered and at what the headline says of the rule."""
+        address = page.url
+        page.locator(act).click()
+        states.append(seen.moved_on(address))
+        for said in (f"（{people}人）", *rule):  # noqa: RUF001
+            assert said in states[-1][0]
+
+    page.locator("#nearness").press("Enter")
+    how.wait_for()
+    assert [speed.input_value(), urban.input_value(), how.input_value()] == ["1", "15", "walk"]
+    for wrong in ("", "3.5", "0.2"):
+        speed.fill(wrong)
+        page.locator("#apply").click()
+        assert "步行速度（米/秒）：应为0.3至3之间的数" in page.locator("#state.bad").inner_text()  # noqa: RUF001
+        assert [speed.input_value(), speed.evaluate("one => one.matches(':focus')")] == [wrong, True]
+    assert page.locator("#undo").is_disabled()
+    speed.fill("1.2")  # 1,080 m in 15 minutes
+    step("#apply", 70, "步行15分钟", "1.2米/秒")
+    page.locator("#nearness").click()
+    urban.fill("1.6")
+    how.select_option("radius")
+    of_towns.select_option("rural")
+    urban.press("Control+z")  # in a field it is the field's
+    urban.fill("1.6")
+    step("#apply", 150, "直线1.6公里", "沿路网5公里", "1.2米/秒")
+    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
+    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "run", Options(cache=cache), Silence())
+    assert found.scenarios["covered"].tolist() == [150.0]
+    page.locator("#compare").click()
+    seen.until(lambda: re.findall(r"（(\d+)人）", page.locator("#beside .said").inner_text()) == ["30", "150"])  # noqa: RUF001
+    page.locator("#compare").click()
+    undo_and_redo(seen, states)
+    page.locator("#nearness").click()
+    seen.until(lambda: how.input_value() == "radius")
+    assert of_towns.input_value() == "rural"
+    step("#studied", 30, "步行15分钟", "1.0米/秒")
+    page.locator("#nearness").click()
+    speed.fill("1.2")
+    step("#apply", 70)
+    page.locator("#kind").select_option("sites")
+    page.locator("#limit").fill("1")
+    page.locator("#propose").click()  # the bank reaches 1,080 m, too: everybody
+    seen.frame.locator("#tab-plan .lead", has_text="覆盖310人").wait_for(state="attached")
     seen.context.close()
     assert seen.faults == []
 
@@ -839,6 +910,8 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
         const map = document.querySelector('#map'), tool = document.querySelector('#draw');
         const there = () => map.contentDocument && map.contentDocument.querySelector('.drawbox');
         while (!there()) await new Promise((on) => setTimeout(on, 50));
+        document.querySelector('#near').open = true;
+        while (!document.querySelector('#rules input')) await new Promise((on) => setTimeout(on, 50));
         document.querySelector('#compare').click(); document.querySelector('#beside details').open = true;
         while (!document.querySelector('#beside tbody tr')) await new Promise((on) => setTimeout(on, 50));
         tool.value = 'street'; tool.dispatchEvent(new Event('change')); }"""

@@ -22,7 +22,7 @@ import pytest
 from browsing import OF_MAP
 from conftest import ROOT
 
-from accessibility import InputError, Scenario, read_scenarios, read_study
+from accessibility import InputError, Scenario, Settings, read_scenarios, read_study
 from accessibility.geo.projection import WGS84, mercator, transform
 from accessibility.present.map.outlines import count
 
@@ -275,6 +275,7 @@ def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
         assert told[str(name)] == [count(row["population"]), count(row["covered"])]
     assert lab.run("print(what_if.coverage().covered_people)") == str(after.covered_people)
 
+    change_and_undo(lab, scenario)
     explain_and_compare(lab, scenario, there)
     lab.press("#scenario")
     page.locator("#state", has_text="in scenarios.toml").wait_for()
@@ -294,6 +295,19 @@ def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
     assert page.evaluate("window.hurt") is None
     assert lab.asked == []
     assert lab.broken == []
+
+
+def change_and_undo(lab: Lab, scenario: Scenario) -> None:
+    """Walk more slowly, and hold towns to the rural rule; take it back."""
+    lab.press("#nearness")
+    lab.page.locator("#rules select").nth(1).select_option("rural")
+    lab.page.locator("#speed").fill("0.8")
+    lab.press("#apply")
+    slow = Settings(speed_m_s=0.8, standard=lab.study.standard.changed(town=lab.study.standard.rural))
+    lab.covers(replace(scenario, settings=slow))
+    assert lab.run("print(what_if.trial.scenario.settings.standard.town.text)") == "5 km along the network"
+    lab.press("#undo")
+    lab.covers(scenario)
 
 
 def explain_and_compare(lab: Lab, scenario: Scenario, there: tuple[float, float]) -> None:

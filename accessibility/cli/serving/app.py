@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-_ASSETS = dict.fromkeys(("http.js", "desk.js", "beside.js", "studies.js"), "text/javascript") | {"desk.css": "text/css"}
+_SCRIPTS = ("http.js", "desk.js", "beside.js", "near.js", "studies.js")
+_ASSETS = dict.fromkeys(_SCRIPTS, "text/javascript") | {"desk.css": "text/css"}
 _MOST_FILES = 60
 
 

@@ -140,7 +140,7 @@ find("draw").addEventListener("change", ({ target }) => take("draw", target.valu
 // On a phone the tools are a menu, which closes when one is taken.
 const unfold = (on) => find("menu").setAttribute("aria-expanded", on);
 find("menu").addEventListener("click", () => unfold(find("menu").getAttribute("aria-expanded") !== "true"));
-find("tools").addEventListener("click", ({ target }) => { if (target.closest("button")) unfold(false); });
+find("tools").addEventListener("click", ({ target }) => { if (target.closest("button") && !target.closest("form")) unfold(false); });
 find("draw").addEventListener("change", () => unfold(false));
 root.addEventListener("keydown", ({ key }) => {
   if (key !== "Escape" || find("menu").getAttribute("aria-expanded") !== "true") return;
@@ -163,8 +163,8 @@ root.addEventListener("keydown", (event) => {
   find(letter === "y" || event.shiftKey ? "redo" : "undo").click();
 });
 find("propose").addEventListener("click", () => {
-  const { base, added, moved, sure } = view, limit = Number(find("limit").value);
-  show({ base, added, moved, sure, [find("kind").value]: limit }, { fresh: true });
+  const { budget, sites, ...rest } = view, limit = Number(find("limit").value);
+  show({ ...rest, [find("kind").value]: limit }, { fresh: true });
 });
 find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
 find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));

@@ -1,0 +1,98 @@
+"""What the page of a study is told under other rules, at another speed, and once a scenario is carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from accessibility import Addition, Closure, Rule, Scenario, Settings, Standard, measure_coverage
+from accessibility.errors import InputError
+from accessibility.study.answers import Answers, Job
+from accessibility.study.valuetables import StandardTable, rule_table
+from accessibility.study.views import view_of
+from accessibility.wording import percent_text
+
+if TYPE_CHECKING:
+    from accessibility import Study
+
+STRAIGHT = Rule.distance(4, along="radius")
+STANDARD = Standard(urban=Rule.walk(12), town=STRAIGHT, rural=STRAIGHT)
+MADE = {"generate": True, "generate_spacing_m": 2_000.0}
+RULES = {name: rule_table(rule) for name, rule in STANDARD.rules}
+
+
+def test_a_proposal_under_other_rules_is_that_of_a_study_of_these_rules(sample_study: Study) -> None:
+    file = sample_study.settings
+    walking = file.walking.model_copy(update={"speed_m_s": 0.8})
+    file = file.model_copy(update={"walking": walking, "standard": StandardTable(**RULES)})
+    other = replace(sample_study, settings=file)
+    view = view_of({"base": {"speed_m_s": 0.8, "standard": RULES}, "sites": 2}, "en")
+    assert view.base.settings == Settings(speed_m_s=0.8, standard=STANDARD)
+    plan, found = sample_study.site(sites=2, scenario=view.base), other.site(sites=2)
+    assert (plan.selected, plan.covered_people, plan.bound) == (found.selected, found.covered_people, found.bound)
+    assert plan.selected != sample_study.site(sites=2).selected
+    assert sample_study.coverage(plan).covered_people == other.coverage(found).covered_people == plan.covered_people
+    page = Answers(sample_study).page(view, Job())
+    lead = f"cover {plan.covered_people:,.0f} people, {percent_text(plan.covered_people, plan.population)}"
+    assert lead in page
+    now = sample_study.coverage(view.base)
+    assert f"({now.covered_people:,.0f}) are within a 12-minute walk (urban)" in page
+
+
+def test_a_proposal_goes_on_from_what_a_scenario_has_carried_out(sample_study: Study) -> None:
+    bridge = int(np.flatnonzero(sample_study.network.off_ground & (sample_study.network.length_m > 300))[0])
+    lon, lat = sample_study.sites.lonlat[sample_study.sites.rows(["C001"])[0]].tolist()
+    begun = Scenario(
+        opened=("C005",),
+        closed=("O003",),
+        added=(Addition(id="X1", lon=lon, lat=lat),),
+        edits=(Closure(edges=(bridge,)),),
+        settings=Settings(speed_m_s=0.9),
+    )
+    plan, trial = sample_study.site(sites=1, scenario=begun), sample_study.what_if(begun)
+    then, people = trial.coverage(), {}
+    for site in then.sites.ids[then.sites.may_open]:  # every one is tried
+        people[site] = trial.open(site).coverage().covered_people
+        trial.undo()
+    assert people[plan.selected[0]] == max(people.values()) == pytest.approx(plan.covered_people, rel=1e-12)
+    assert plan.covered_before == pytest.approx(then.covered_people, rel=1e-12)
+    assert sample_study.coverage(plan).covered_people == pytest.approx(plan.covered_people, rel=1e-12)
+    assert plan.scenario() == replace(begun, name="proposal", opened=("C005", *plan.selected))
+
+
+def test_candidates_on_streets_that_a_scenario_has_opened_are_there_once(sample_study: Study) -> None:
+    file = sample_study.settings
+    study = replace(sample_study, settings=file.model_copy(update={"siting": file.siting.model_copy(update=MADE)}))
+    first = study.site(sites=1)
+    both = study.site(sites=1, scenario=first.scenario())
+    assert both.scenario().added == (*first.scenario().added, *study.plan_scenario(both.selected).added)
+    assert study.coverage(both).covered_people == both.covered_people > first.covered_people
+
+
+def test_two_views_beside_each_other_keep_each_its_rule(sample_study: Study) -> None:
+    study, answers = sample_study, Answers(sample_study)
+    counts = study.sites.ids[study.sites.open].tolist()
+    slow: dict[str, Any] = {"base": {"speed_m_s": 0.8}, "open": counts}
+    other: dict[str, Any] = {"base": {"standard": RULES}, "open": counts}
+    for _ in range(2):  # what answers takes back what the other view has
+        ((_, said),) = answers.ask("compare", {**other, "against": slow}, "en")["said"]
+        for rules, speed in ((study.standard, 0.8), (STANDARD, 1.0)):
+            walker = replace(study.walker, speed_m_s=speed)
+            now = measure_coverage(study.network, study.demand, study.sites, rules, walker)
+            assert f"{percent_text(now.share)} ({now.covered_people:,.0f})" in said
+    asked = {"districts": None, "group": None}
+    told = answers.ask("figure", {**slow, **asked}, "en")["covered"]
+    assert told == study.coverage(Scenario(settings=Settings(speed_m_s=0.8))).covered_people
+
+
+def test_the_form_is_told_what_the_study_says_and_gives_it_back(sample_study: Study) -> None:
+    told = Answers(sample_study).ask("near", {}, "zh")
+    assert list(told["called"].values()) == ["城区", "镇区", "乡村"]
+    base = view_of({"base": {key: told[key] for key in ("speed_m_s", "standard")}}, "zh").base
+    assert base.settings == Settings(speed_m_s=sample_study.walker.speed_m_s, standard=sample_study.standard)
+    for odd in ({"speed_m_s": 3.1}, {"speed_m_s": 0.2}, {"standard": {**RULES, "urban": {"walk_minutes": 0}}}):
+        with pytest.raises(InputError, match="Input should be"):
+            view_of({"base": odd}, "zh")
