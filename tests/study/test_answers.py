@@ -27,7 +27,7 @@ RULES = {name: rule_table(rule) for name, rule in STANDARD.rules}
 def test_a_proposal_under_other_rules_is_that_of_a_study_of_these_rules(sample_study: Study) -> None:
     file = sample_study.settings
     walking = file.walking.model_copy(update={"speed_m_s": 0.8})
-    file = file.model_copy(update={"walking": walking, "standard": StandardTable(**RULES)})
+    file = file.model_copy(update={"walking": walking, "standard": StandardTable.model_validate(RULES)})
     other = replace(sample_study, settings=file)
     view = view_of({"base": {"speed_m_s": 0.8, "standard": RULES}, "sites": 2}, "en")
     assert view.base.settings == Settings(speed_m_s=0.8, standard=STANDARD)

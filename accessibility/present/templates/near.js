@@ -86,5 +86,5 @@
     near.open = false;
     find("nearness").focus();
   });
-  root.addEventListener("shown", () => { if (near.open) ready(); });
+  root.addEventListener("shown", () => { if (near.open || whose === study) ready(); });
 }
