@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.sites import KINDS
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.beside import tell_beside
 from accessibility.study.nearby import Click
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 TODAY = Scenario()
 _MOST_PLACES = 50
 Step = tuple[str, tuple[Any, ...]]
+Place = tuple[float, float] | tuple[float, float, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class View:
     base
         What is different from today before anything else of the view.
     added
-        Longitude and latitude of each place of one's own.
+        Longitude and latitude of each place of one's own, and its kind where that is not ``new``.
     moved
         Id, as text, longitude and latitude of each site of the study that is moved.
     edits
@@ -56,7 +58,7 @@ class View:
     """
 
     base: Scenario = TODAY
-    added: tuple[tuple[float, float], ...] = ()
+    added: tuple[Place, ...] = ()
     moved: tuple[tuple[str, float, float], ...] = ()
     edits: tuple[StreetEdit, ...] = ()
     budget: float | None = None
@@ -204,8 +206,9 @@ class Gauge:
 
 def _take(trial: Trial, name: str, given: tuple[Any, ...]) -> None:
     if name == "add":
-        lon, lat, ident = given
-        trial.add(lon, lat, id=ident)
+        *at, ident = given
+        lon, lat, kind = (*at, "new")[:3]
+        trial.add(lon, lat, id=ident, kind=kind)
     else:
         getattr(trial, name)(*given)
 
@@ -225,8 +228,8 @@ def tried_in(study: Study, view: View) -> Trial:
     """Return a trial in which streets are drawn and closed, places added and sites moved as a view says."""
     trial = study.what_if(named_as_in(study, view.base)).follow(Scenario(edits=view.edits))
     known = {str(ident): ident for ident in study.sites.ids}
-    for ident, (lon, lat) in zip(view.own, view.added, strict=True):
-        _take(trial, "add", (lon, lat, ident))
+    for ident, at in zip(view.own, view.added, strict=True):
+        _take(trial, "add", (*at, ident))
     for ident, lon, lat in view.moved:
         _take(trial, "move", (known.get(ident, ident), lon, lat))
     return trial
@@ -241,12 +244,11 @@ def view_of(told: Any, language: Choice) -> View:
         Anything else than places, a limit and a language.
     """
     try:
-        added = tuple((float(lon), float(lat)) for lon, lat in told.get("added", ()))
         moved = tuple((str(ident), float(lon), float(lat)) for ident, (lon, lat) in told.get("moved", {}).items())
         budget, sites = told.get("budget"), told.get("sites")
         return View(
             base=read_scenario_values({"name": "", **told.get("base", {})}),
-            added=added,
+            added=tuple(map(_added, told.get("added", ()))),
             moved=moved,
             edits=tuple(edit_of(dict(table)) for table in told.get("edits", ())),
             budget=None if budget is None else float(budget),
@@ -329,6 +331,14 @@ def place_of(told: Any) -> tuple[float, float]:
     except (KeyError, TypeError, ValueError) as error:
         msg = f"the page asks about {told!r}; expected a place"
         raise InputError(msg) from error
+
+
+def _added(told: Any) -> Place:
+    lon, lat, *more = told
+    (kind,) = more or ("new",)
+    if kind not in KINDS:
+        raise ValueError
+    return (float(lon), float(lat)) if kind == "new" else (float(lon), float(lat), kind)
 
 
 def _switched(told: Any) -> bool:

@@ -41,7 +41,7 @@ from accessibility.study.county import sample_file
 from accessibility.study.nearby import Click, Nearby
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import Study, read_study
-from accessibility.study.views import Gauge, Narrowed, View, click_of, narrowed_of, view_of
+from accessibility.study.views import Gauge, Narrowed, View, click_of, narrowed_of, tried_in, view_of, view_values
 from accessibility.whatif.comparison import compare_coverages, compare_scenarios
 from accessibility.whatif.scenario import Scenario
 from accessibility.wording import percent_text
@@ -165,8 +165,10 @@ def test_a_page_asks_for_a_view_and_nothing_else(tmp_path: Path) -> None:
     desk = Desk(folder=tmp_path)
     assert view_of({"added": [[1, 2]], "budget": 3}, "en") == View(added=((1.0, 2.0),), budget=3.0)
     assert view_of({"sure": True}, "en").sure
+    assert view_of({"added": [[1, 2, "new"], [3, 4, "bank"]]}, "en").added == ((1.0, 2.0), (3.0, 4.0, "bank"))
     moved = {f"O{k}": [0, 0] for k in range(26)}
     odds: tuple[Any, ...] = ({"added": [1]}, {"budget": "x"}, [], {"added": [[0, 0]] * 51}, {"budget": 1, "sites": 2})
+    odds += ({"added": [[1, 2, "shop"]]}, {"added": [[1, 2, ["bank"]]]}, {"added": [[1, 2, "bank", "outlet"]]})
     odds += ({"moved": [1]}, {"moved": {"O1": 5}}, {"added": [[0, 0]] * 25, "moved": moved})
     odds += (
         {"edits": [{"close": 5}]},
@@ -201,6 +203,19 @@ def test_a_place_of_ones_own_is_measured_as_the_command_line_measures_it(tmp_pat
     assert isinstance(then, Coverage)
     assert f"{then.covered_people:,.0f}" in page
     assert desk.answers("sample").page(View(added=((float(lon), float(lat)),)), Job()) is page  # drawn once
+
+
+def test_places_of_each_kind_are_those_that_a_scenario_adds(sample_study: Study) -> None:
+    study, at = sample_study, sample_study.sites.lonlat[sample_study.sites.rows(["C001", "C005", "C003"])].tolist()
+    added = [at[0], [*at[1], "bank"], [*at[2], "outlet"]]
+    view = view_of({"added": added, "moved": {"X2": at[0]}}, "en")
+    trial, prices = tried_in(study, view), study.settings.siting.cost
+    assert view_of(view_values(view), "en") == view
+    told = [(one.id, one.kind, one.cost) for one in trial.scenario.added]
+    assert told == [("X1", "new", prices.new), ("X2", "bank", prices.bank), ("X3", "outlet", 0.0)]
+    assert [trial.scenario.added[1].lon, trial.scenario.added[1].lat] == at[0]
+    page = Answers(study).page(view, Job())
+    assert f"({study.coverage(trial.scenario).covered_people:,.0f}) are within" in page
 
 
 def test_what_a_drag_is_told_is_a_measurement_of_the_sites_and_the_people_that_count() -> None:
@@ -600,13 +615,15 @@ def test_sites_are_dragged_and_every_step_is_undone_and_done_again(
     page, states = seen.page, [seen.state()]
 
     def own() -> list[float]:
-        (added,) = json.loads(unquote(page.url.split("#")[1]))["view"]["added"]
-        return [float(value) for value in added]
+        ((lon, lat, kind),) = json.loads(unquote(page.url.split("#")[1]))["view"]["added"]
+        assert kind == "bank"
+        return [float(lon), float(lat)]
 
     def covered(place: Any, *, bank: bool = False) -> str:
         trial = study.what_if().add(*place, id="X1")
         return f"（{(trial.open('B1') if bank else trial).coverage().covered_people:,.0f}人）"  # noqa: RUF001
 
+    page.get_by_label("添加网点的类别").select_option(label="银行网点")
     page.locator("#add").click()
     page.mouse.click(*seen.at(quarter))
     seen.until(page.locator("#undo").is_enabled)
@@ -634,6 +651,7 @@ def test_sites_are_dragged_and_every_step_is_undone_and_done_again(
     (scenario,) = read_scenarios(tmp_path / "scenarios.toml")
     assert study.what_if().follow(scenario).coverage().covered_people == there.covered_people
     assert [move.id for move in scenario.moved] == ["O1"]
+    assert [(one.kind, one.cost) for one in scenario.added] == [("bank", study.settings.siting.cost.bank)]
     assert len(set(states)) == 5
     undo_and_redo(seen, states)
     seen.context.close()
@@ -782,6 +800,7 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     page.locator("#menu").press("Enter")  # the tools fit on a phone, and keys reach each of them
     for name in (
         "add",
+        "what",
         "move",
         "draw",
         "explain",

@@ -85,7 +85,7 @@ const placed = ({ added, moved = {}, ...rest }, id, at) => {
   const taken = new Set((rest.base?.add ?? []).map((site) => site.id)), names = [];
   for (let k = 1; names.length < added.length; k++) if (!taken.has(`X${k}`)) names.push(`X${k}`);
   const own = names.indexOf(id);
-  if (own in added) return { ...rest, added: added.map((one, k) => (k === own ? at : one)), moved };
+  if (own in added) return { ...rest, added: added.map((one, k) => (k === own ? [...at, ...one.slice(2)] : one)), moved };
   return { ...rest, added, moved: { ...moved, [id]: at } };
 };
 // One in which a street more is drawn or closed.
@@ -130,7 +130,8 @@ const take = (name, drawn = "") => {
 };
 const put = ({ latlng }) => {
   take("");
-  show({ ...view, added: [...view.added, [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))]] });
+  const kind = find("what").value, at = [Number(latlng.lng.toFixed(6)), Number(latlng.lat.toFixed(6))];
+  show({ ...view, added: [...view.added, kind === "new" ? at : [...at, kind]] });
 };
 for (const name of ["add", "explain"]) {
   find(name).addEventListener("click", ({ target }) => take(target.getAttribute("aria-pressed") === "true" ? "" : name));
