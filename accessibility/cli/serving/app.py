@@ -174,7 +174,7 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
         shutil.copyfileobj(dropped, kept)
 
 
-_TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run")
+_TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_as_is")
 
 
 def plain_name(name: str) -> str:

@@ -47,15 +47,14 @@ const mapOf = (of = frame.contentWindow) => of[Object.keys(of).find((name) => /^
 // Where the map says what it shows: in its address; where it has none, in a notebook, on its frame.
 const place = (of = frame) => (of.dataset.search === undefined ? of.contentWindow.location : of.dataset);
 const triedOn = () => (frame.hidden ? "" : place().hash);
+const tries = () => [view.added, view.edits, view.moved, view.base].some((part) => Object.keys(part ?? {}).some((key) => key !== "name"));
 // The buttons follow the map, and the address where it is there.
 const follow = () => {
   const { undo = 0, redo = 0 } = frame.hidden ? {} : frame.contentDocument.body.dataset;
   find("undo").disabled = undo < 1;
   find("redo").disabled = redo < 1;
   find("sure").setAttribute("aria-pressed", Boolean(view.sure));
-  const { base, added, moved, edits, budget, sites } = view;
-  const tries = [added, edits, moved, base].some((part) => Object.keys(part ?? {}).some((key) => key !== "name"));
-  find("clear").disabled = !tries && budget === undefined && sites === undefined && !triedOn();
+  find("clear").disabled = !tries() && view.budget === undefined && view.sites === undefined && !triedOn();
 };
 const address = () => {
   engine.keep({ study, view, tried: triedOn(), ...(held && { held }) });

@@ -70,6 +70,7 @@ find("pack").addEventListener("click", () => attempt(async () => {
   link.href = `jobs/${job}/file`;
   link.download = "";
   link.click();
+  if (tries() || triedOn()) state(say("pack_as_is"));
 }));
 const listed = list();
 try {
