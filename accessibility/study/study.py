@@ -149,6 +149,7 @@ class Study(Frozen):
         name: str = "Study",
         attribution: str | None = None,
         map_approval: str = "",
+        basemap: Literal["osm", "tianditu"] | None = None,
     ) -> Study:
         """Return a study of values in memory; they are read as the files of a ``study.toml`` are.
 
@@ -202,8 +203,9 @@ class Study(Frozen):
         uncertainty
             How large the errors of the inputs are, as ``[uncertainty]`` has it: ``{"draws": 500, "outlets":
             "surveyed"}``.
-        name, attribution, map_approval
-            Of the study; its data attribution; the number under which its map may be published.
+        name, attribution, map_approval, basemap
+            Of the study; its data attribution; the number under which its map may be published; whose tiles a map loads
+            from the internet where it is asked to.
 
         Returns
         -------
@@ -230,13 +232,14 @@ class Study(Frozen):
         """
         sites = {"outlets": outlets, "banks": banks, "candidates": candidates}
         rule, of = (settings, None) if callable(settings) else (None, settings)
-        rows: Any = {"limit": limit, "groups": groups, "rule": rule, "capacity": capacity}
-        columns = Columns(population=people, district=district, totals=totals, **rows)
+        rows: Any = {"population": people, "district": district, "totals": totals, "limit": limit, "groups": groups}
         said: dict[str, Any] = {"name": name, "attribution": attribution, "map_approval": map_approval}
         said |= {"settings": of, "coordinates": coordinates, "split_cells": split_cells, "reconcile": reconcile}
         said |= {"elevation": elevation, "standard": standard or Standard(), "walker": walker or Walker()}
-        terms = StudyTerms(**said, siting=siting or {}, uncertainty=uncertainty or {})
-        load = settle_terms(hold_inputs(network, people_, sites, districts, columns), terms)
+        held = hold_inputs(network, people_, sites, districts, Columns(**rows, rule=rule, capacity=capacity))
+        load = settle_terms(
+            held, StudyTerms(**said, basemap=basemap, siting=siting or {}, uncertainty=uncertainty or {})
+        )
         return cls(path=Path(name), settings=load.settings, **gather_inputs(load, name, lambda _: None))
 
     def __repr__(self) -> str:

@@ -186,7 +186,7 @@ SECTIONS = {"walking": "walker", "siting": "siting", "uncertainty": "uncertainty
 ROLES = ("banks", "candidates")
 GUESSES: tuple[Any, ...] = (
     *("other.gpkg", "other.npz", 3, 0.7, 7.5, True, False, 99, 150.0, "per_km2", "buildings", "amenity=bank", "GCJ-02"),
-    *("elderly", "tobler", "naismith", "china", "radius", ["speed"], [["a", "b"]], {"x": "y"}, {"name": "y"}),
+    *("elderly", "tobler", "naismith", "china", "radius", "osm", ["speed"], [["a", "b"]], {"x": "y"}, {"name": "y"}),
     *({"urban": 0.5}, {"steps": 0.5}, {"urban": 99.0}, {"walk_minutes": 7}, {"kilometres": 7}),
 )
 BASES: dict[tuple[str, ...], dict[str, Any]] = {

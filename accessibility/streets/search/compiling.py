@@ -148,7 +148,8 @@ def _parts_of(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:
         if isinstance(value, FunctionType):
             if id(value) not in seen:
                 seen.add(id(value))
-                yield from (name, *_parts_of(value, seen))
+                # A kept kernel names the modules of its helpers: of one that has moved it cannot be loaded.
+                yield from (f"{value.__module__} {name}", *_parts_of(value, seen))
         elif isinstance(value, bool | int | float | tuple | np.generic):
             yield f"{name} = {value!r}"
 

@@ -239,8 +239,8 @@ class StudyTerms:
 
     Parameters
     ----------
-    name, attribution, map_approval
-        Of the study, its data attribution, and the number under which its map may be published.
+    name, attribution, map_approval, basemap
+        Of the study, its data attribution, the number under which its map may be published, and whose tiles it loads.
     settings
         ``degurba``, the column of people or districts that names them, the setting of everybody, or a table as
         ``[settlement] from`` has it, whose polygons may be a frame; where it is None the column ``setting``, or else
@@ -263,6 +263,7 @@ class StudyTerms:
     name: str
     attribution: str | None
     map_approval: str
+    basemap: str | None
     settings: str | Mapping[str, Any] | None
     coordinates: str | None
     split_cells: float | str | None
@@ -302,6 +303,7 @@ def settle_terms(held: Held, terms: StudyTerms) -> Loading:
         "name": terms.name,
         "attribution": terms.attribution,
         "map_approval": terms.map_approval,
+        "basemap": terms.basemap,
         "standard": {setting: rule_table(rule) for setting, rule in terms.standard.rules},
         "walking": _walking(held, terms.walker),
         "inputs": inputs,
