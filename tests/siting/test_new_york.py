@@ -29,6 +29,7 @@ def blocks() -> Problem:
 
 def test_the_instance_is_the_published_one(blocks: Problem) -> None:
     assert (len(blocks.people), blocks.population) == (2713, 1_585_873)
+    assert len(blocks.cost) == 80_713  # by the law of cosines, in single precision, on a globe of 6,378.1 km
 
 
 def test_the_search_alone_comes_within_half_a_percent(blocks: Problem) -> None:
