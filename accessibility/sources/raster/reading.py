@@ -47,7 +47,9 @@ _PER_AREA = re.compile(
     r"(?:/|\bper\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|ha\b|hectare)|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|公顷)",
     re.IGNORECASE,
 )
-_THOUSANDS = re.compile(r"thousand|\b10\s*(?:\^|\*\*)\s*[346]\b|千人|万人", re.IGNORECASE)
+_THOUSANDS = re.compile(
+    r"thousand|million|\b10\s*(?:\^|\*\*)\s*[346]\b|(?:\b1[,\s]?|')000s?\b(?!\s*(?:m|met))|千人|万人", re.IGNORECASE
+)
 MAX_POPULATED = 50_000_000  # a gigabyte
 _SHEAR = 1e-3  # of a cell
 _PILED = 10  # times as many as of the number below
