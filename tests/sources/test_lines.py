@@ -152,6 +152,26 @@ def test_columns_named_like_tags_decide_who_walks(tmp_path: Path) -> None:
     assert network.shape_xy[0].tolist() == pytest.approx(first[0].tolist())
 
 
+@pytest.mark.parametrize(
+    ("column", "there", "absent"),
+    [
+        *(("status", "existing", "Planned"), ("建设状态", "建成", "在建"), ("under_construction", "no", "yes")),
+        *(("built", "1998", "no"), ("road_status", "in use", "closed since 2020")),
+    ],
+)
+def test_streets_that_a_column_calls_planned_or_closed_are_not_walked(
+    tmp_path: Path, column: str, there: str, absent: str
+) -> None:
+    drawn = [LineString([(0, 0), (100, 0)]), LineString([(100, 0), (300, 0)])]
+    columns: dict[str, Any] = {"highway": ["residential"] * 2, column: [there, absent]}
+    path = roads(tmp_path / "r.gpkg", *drawn, **columns)
+    network, findings = read_lines(path, crs=UTM)
+    assert network.length_m.tolist() == pytest.approx([100], rel=1e-3)
+    assert [f.message for f in findings if f.code == "not-walkable"] == [
+        "1 lines may not be walked: 1 highway=construction"
+    ]
+
+
 def test_bounds_leave_out_lines_wholly_outside(tmp_path: Path) -> None:
     path = roads(tmp_path / "r.gpkg", LineString([(0, 0), (100, 0)]), LineString([(90_000, 0), (90_100, 0)]))
     lon, lat = gpd.GeoSeries([Point(X, Y)], crs=UTM).to_crs(4326).iloc[0].coords[0]

@@ -1,5 +1,7 @@
 """Outlets, bank branches, candidates and people from tables; where their rows are."""
 
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
@@ -88,6 +90,78 @@ def test_a_site_has_closed_down_by_whatever_its_status_is_called(tmp_path: Path,
     )
     assert sites["open"].tolist() == [False, True]
     assert counted(findings) == {"closed-site": 1}
+
+
+@pytest.mark.parametrize(
+    ("heading", "word"),
+    [
+        *(("状态", word) for word in ("规划中", "在建", "尚未开通", "已搬迁", "2021年5月已停办", "暂停对外服务", "0")),
+        *(("status", word) for word in ("Planned 2027", "under construction", "Closed (2023)", "no longer in use")),
+        *(("建设状态", "筹建"), ("是否营业", "否"), ("is_open", "false"), ("active", "0")),
+        *(("is_closed", "1"), ("是否停用", "是"), ("permanently_closed", "TRUE")),
+    ],
+)
+def test_a_site_that_is_planned_or_gone_does_not_count(tmp_path: Path, heading: str, word: str) -> None:
+    sites, findings = read_sites(csv(tmp_path, f"id,lon,lat,{heading}", f"a,108.1,30,{word}", "b,108.2,30,"), OUTLETS)
+    assert sites["open"].tolist() == [False, True]
+    assert counted(findings) == {"closed-site": 1}
+
+
+@pytest.mark.parametrize(
+    ("heading", "word"),
+    [
+        *(
+            ("name", word)
+            for word in ("社保所（已撤销）", "Hall (closed)", "CLOSED - Hall", "社保所-拟建", "已关闭社保所")
+        ),
+        *(("备注", "2021年已停用"), ("remark", "closed 2021"), ("hours", "off"), ("营业时间", "暂停营业")),
+        *(("disused:amenity", "bank"), ("proposed", "yes")),
+    ],
+)
+def test_a_site_is_closed_by_other_words_unless_its_status_says_that_it_is_open(
+    tmp_path: Path, heading: str, word: str
+) -> None:
+    rows = f"id,lon,lat,状态,{heading}", f"a,108.1,30,,{word}", f"b,108.2,30,正常,{word}", "c,108.3,30,,"
+    sites, findings = read_sites(csv(tmp_path, *rows), OUTLETS)
+    assert sites["open"].tolist() == [False, True, True]
+    assert counted(findings) == {"closed-in-words": 1, "maybe-closed": 1}
+
+
+@pytest.mark.parametrize(
+    ("heading", "word"),
+    [
+        *(("停业日期", "2021-05-01"), ("closed_date", "2021"), ("协议到期日期", "2022-12-31"), ("valid", "N")),
+        *(("备注", "2021年已撤销，业务并入城关所"), ("自助机状态", "停用")),
+    ],
+)
+def test_a_site_counts_and_is_told_where_another_column_may_say_that_it_is_closed(
+    tmp_path: Path, heading: str, word: str
+) -> None:
+    sites, findings = read_sites(csv(tmp_path, f"id,lon,lat,{heading}", f"a,108.1,30,{word}", "b,108.2,30,"), OUTLETS)
+    assert sites["open"].tolist() == [True, True]
+    assert [(f.code, f.count) for f in findings] == [("maybe-closed", 1)]
+    assert f"although {heading} says: row 2 {word!r}" in findings[0].message
+
+
+def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None:
+    words = {
+        "name": [
+            "中国建设银行（建设路支行）",
+            "拆迁办便民服务中心",
+            "规划展览馆便民点",
+            "Closed Loop Counter",
+            "关门山服务站",
+        ],
+        "备注": ["周日休息", "拆迁安置小区内", "可办理注销", "opened 2019", ""],
+        "服务事项": ["社保卡注销;停止待遇", "", "", "", ""],
+        "有效期至": ["9999-12-31", "长期", "", "/", ""],
+        "construction": ["brick", "", "", "", ""],
+        "closed": ["否", "no", "0", "", ""],
+    }
+    rows = [f"{row},108.{row},30,{','.join(cells)}" for row, cells in enumerate(zip(*words.values(), strict=True))]
+    sites, findings = read_sites(csv(tmp_path, f"id,lon,lat,{','.join(words)}", *rows), OUTLETS)
+    assert sites["open"].all()
+    assert findings == []
 
 
 def test_banks_without_a_partner_column_are_all_candidates_and_that_is_told(tmp_path: Path) -> None:
@@ -294,7 +368,7 @@ def test_people_without_coordinates_stay_in_the_denominator(tmp_path: Path) -> N
         (["id,lon,lat,heads", "a,1,1,2"], {"column": "head"}, r"no column 'head'; it has .*did you mean heads"),
         (["id,lon,lat,pop", "a,1,1,2"], {"district": "county"}, r"no column 'county'; it has id, lon, lat, pop"),
         (["id,lon,lat,pop", "a,1,1,2"], {"groups": {"60+": "old"}}, r"no column 'old'; it has id, lon, lat, pop"),
-        (["id,lon,lat,人口（万人）", "a,1,1,2"], {"column": "人口（万人）"}, r"ten thousands"),  # noqa: RUF001
+        (["id,lon,lat,人口（万人）", "a,1,1,2"], {"column": "人口（万人）"}, r"ten thousands"),
         (["id,lon,lat,pop", "a,x,y,2", "b,x,y,2"], {}, r"2 cells are no numbers.*\(2 of 2 rows\)"),
     ],
 )
@@ -337,13 +411,13 @@ def test_row_order_changes_no_row(tmp_path: Path) -> None:
     ("lon", "lat", "degrees"),
     [
         ("120°09'18\"", "30°16'26\"", (120.155, 30.27388888888889)),
-        ("120°9′18.5″E", "30°16′26″N", (120.15513888888889, 30.27388888888889)),  # noqa: RUF001
+        ("120°9′18.5″E", "30°16′26″N", (120.15513888888889, 30.27388888888889)),
         ("E120°09'18\"", "N30°16'26\"", (120.155, 30.27388888888889)),
         ("e120° 09' 18\"", "30° 16' 26\" n", (120.155, 30.27388888888889)),
         ("东经120°09'18\"", "北纬30°16'26\"", (120.155, 30.27388888888889)),
         ("120度9分18秒", "30度16分26秒", (120.155, 30.27388888888889)),
-        ("120º9’18”", "30˚16''", None),  # noqa: RUF001 -- seconds without minutes
-        ("120°09'18''", "３０°１６'２６＂", (120.155, 30.27388888888889)),  # noqa: RUF001
+        ("120º9’18”", "30˚16''", None),  # seconds without minutes
+        ("120°09'18''", "３０°１６'２６＂", (120.155, 30.27388888888889)),
         ("120°9.3'", "30.5°", (120.155, 30.5)),
         ("58°22'30\"W", "34°36'S", (-58.375, -34.6)),
         ("西经58°22'30\"", "南纬34°36'", (-58.375, -34.6)),
@@ -397,7 +471,7 @@ def test_a_shortened_code_as_id_is_told_and_never_stands_for_two(tmp_path: Path)
 
 
 def test_full_width_digits_and_spaces_are_read(tmp_path: Path) -> None:
-    sites, findings = read_sites(csv(tmp_path, "编号,经度,纬度", "１,　１０８．１ ,３０．５"), OUTLETS)  # noqa: RUF001
+    sites, findings = read_sites(csv(tmp_path, "编号,经度,纬度", "１,　１０８．１ ,３０．５"), OUTLETS)
     np.testing.assert_allclose(lonlat(sites), [[108.1, 30.5]])
     assert findings == []
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Literal
 
 from accessibility.errors import InputError
+from accessibility.streets.lifecycle import is_gone, is_named_gone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +28,6 @@ _NOT_IN_USE = (
 BUILDING_KEYS = ("building", "building:levels", *_NOT_IN_USE)
 """All keys that decide the storeys and the use of a building."""
 _NO_BUILDING = frozenset({"construction", "proposed", "planned", "ruins", "abandoned", "demolished", "collapsed"})
-_CLOSED = frozenset({"closed", "abandoned", "disused", "out_of_order", "demolished"})
 _ALWAYS_SHUT = re.compile(r"((24/7|mo-su)\s+)?(00:00-24:00\s+)?(off|closed)(\s*\"[^\"]*\")?", re.IGNORECASE)
 
 
@@ -70,9 +70,12 @@ def is_ever_open(tags: Mapping[str, str]) -> bool:
     --------
     >>> is_ever_open({"opening_hours": "off"}), is_ever_open({"opening_hours": "Mo-Fr 09:00-16:00; Sa,Su off"})
     (False, True)
+    >>> is_ever_open({"amenity": "bank", "status": "closed"}), is_ever_open({"amenity": "bank", "name": "A (closed)"})
+    (False, False)
     """
     shut = _ALWAYS_SHUT.fullmatch(tags.get("opening_hours", "").strip()) is not None
-    return is_in_use(tags) and not shut and tags.get("operational_status", "").lower() not in _CLOSED
+    gone = any(is_gone(tags.get(key, "")) for key in ("operational_status", "status", "description"))
+    return is_in_use(tags) and not (shut or gone or is_named_gone(tags.get("name", "")))
 
 
 def address_of(tags: Mapping[str, str]) -> str:

@@ -36,6 +36,15 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "status": (
             *("status", "状态", "是否启用", "营业状态", "经营状态", "网点状态", "机构状态", "运营状态", "运行状态"),
             *("使用状态", "存续状态", "营业情况", "business_status", "operating_status", "operational_status"),
+            *("当前状态", "服务状态", "开业状态", "开业情况", "建设状态", "开通状态", "开通情况", "启用状态", "现状"),
+            *("启用情况", "运营情况", "是否营业", "是否在用", "是否开放", "是否运营", "是否开业", "是否有效"),
+            *("site_status", "branch_status", "outlet_status", "service_status", "current_status", "opening_status"),
+            *("is_open", "active", "is_active", "enabled", "is_enabled", "operational", "in_use", "in_operation"),
+        ),
+        "closed": (
+            *("closed", "is_closed", "permanently_closed", "temporarily_closed", "disused", "deleted", "is_deleted"),
+            *("是否关闭", "是否停用", "是否停业", "是否撤销", "是否注销", "是否删除", "已关闭", "已停用", "已撤销"),
+            *("del_flag", "inactive", "disabled"),
         ),
         "cost": ("cost", "成本", "建设成本", "改造成本", "费用"),
         "capacity": ("capacity", "服务能力", "服务容量", "可服务人数", "容量"),

@@ -26,6 +26,8 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.standing import find_gone
+from accessibility.streets.lifecycle import is_gone
 
 if TYPE_CHECKING:
     import os
@@ -37,31 +39,10 @@ if TYPE_CHECKING:
 
 Role = Literal["outlets", "banks", "candidates"]
 
-CLOSED = frozenset(
-    (
-        "停用",
-        "关闭",
-        "停业",
-        "停止营业",
-        "撤销",
-        "撤并",
-        "注销",
-        "暂停",
-        "暂停营业",
-        "歇业",
-        "关停",
-        "拆除",
-        "未启用",
-        "否",
-    )
-)
-CLOSED |= {f"{by}{word}" for by in ("已", "永久", "临时") for word in CLOSED} | {
-    *("closed", "close", "no", "n", "false", "0", "inactive", "disabled", "closed_permanently", "closed_temporarily"),
-    *("permanently closed", "temporarily closed", "closed permanently", "closed temporarily"),
-}
+CLOSED = frozenset({"否", "no", "n", "false", "0", "0.0"})
 OPEN = frozenset(
     ("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "存续", "在营", "是", "")
-) | {*("open", "yes", "y", "true", "1", "active", "operating", "operational")}
+) | {*("open", "yes", "y", "true", "1", "1.0", "active", "operating", "operational")}
 YES = frozenset(
     ("是", "合作", "已合作", "合作中", "已签约", "签约", "有", "√", "✓", "yes", "y", "on", "true", "1", "partner")
 )
@@ -137,7 +118,8 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()
-    closed, partner = cells.closed(), cells.partner()
+    partner = cells.partner()
+    closed = cells.closed(partner)
     cells.refuse_strange(ids)
     counts = cells.counts(closed)
     is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
@@ -209,33 +191,56 @@ class _Cells:
             self.unclear(words, ~bank & ~words.isin(["", "new", "新建", "新设"]).to_numpy(dtype=bool), "new")
         return kind
 
-    def flag(self, name: str) -> NDArray[np.bool_] | None:
+    def flag(self, meaning: str) -> NDArray[np.bool_] | None:
         """Return a column of the table that says yes or no, as `Sites.to_gdf` writes it; None where there is none."""
+        name = self.column(meaning) if meaning == "closed" else meaning
         if name not in self.table.columns:
             return None
         words = pd.Series([_plain(text) for text in self.table[name]], index=self.table.index, dtype=object)
-        bad = ~words.isin(TRUE | FALSE | ({""} if name == "closed" else set())).to_numpy(dtype=bool)
+        bad = ~words.isin(TRUE | FALSE | ({""} if meaning == "closed" else set())).to_numpy(dtype=bool)
         if bad.any():
             text = rows_text(self.table[name], bad, "is neither")
             msg = f"{self.source}: column {name!r}: {text}; expected true or false"
             raise InputError(msg)
         return words.isin(TRUE).to_numpy(dtype=bool)
 
-    def closed(self) -> NDArray[np.bool_]:
-        """Return which sites have closed down: as a flag says, an outlet that is not open, or by their status."""
+    def closed(self, partner: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which sites have closed down, or are still to come: by a flag, their status, or what else says it."""
         told = [flag for flag in (self.flag("closed"), self._shut()) if flag is not None]
         words = self.plain("status")
-        closed: NDArray[np.bool_] = words.isin(CLOSED).to_numpy(dtype=bool)
+        closed = np.array([word in CLOSED or is_gone(word) for word in words], dtype=np.bool_)
+        in_use = (words.isin(OPEN) & (words != "")).to_numpy(dtype=bool)
         if told:
-            closed = np.logical_or.reduce(told)
+            closed, in_use = np.logical_or.reduce(told), np.ones_like(closed)
         else:
             self.unclear(words, ~closed & ~words.isin(OPEN).to_numpy(dtype=bool), "open")
-        self.note(
-            "closed-site",
-            f"{int(closed.sum())} of {len(closed)} sites are closed: none of them counts",
-            int(closed.sum()),
+        count = int(closed.sum())
+        self.note("closed-site", f"{count} of {len(closed)} sites are closed: none of them counts", count)
+        return closed | self._closed_in_words(closed, in_use, partner, read_status=not told)
+
+    def _closed_in_words(
+        self, closed: NDArray[np.bool_], in_use: NDArray[np.bool_], partner: NDArray[np.bool_], *, read_status: bool
+    ) -> NDArray[np.bool_]:
+        """Return which sites are closed by names, hours and remarks; tell those of which anything else says it."""
+        if self.spec.role == "candidates":
+            return np.zeros_like(closed)
+        unread = {"kind"} if read_status else {"kind", "status"}
+        read = {self.column(meaning) for meaning in ALIASES if meaning not in unread} | {"open", "id"}
+        said = find_gone(self.table, name=self.column("name"), hours=self.column("hours"), read=read)
+        gone = said.surely & ~closed & ~in_use
+        columns, shown = said.shown(gone, self.table.index)
+        count, of = int(gone.sum()), len(gone)
+        message = f"{count} of {of} sites are closed, as {columns} says: {shown}: none of them counts"
+        self.note("closed-in-words", message, count)
+        doubtful = (said.surely | said.maybe) & ~closed & ~gone
+        doubtful &= partner if self.spec.role == "banks" else True
+        columns, shown = said.shown(doubtful, self.table.index)
+        count = int(doubtful.sum())
+        message = (
+            f"{count} sites count although {columns} says: {shown}: are they closed? Then a column status should say so"
         )
-        return closed
+        self.note("maybe-closed", message, count)
+        return gone
 
     def _shut(self) -> NDArray[np.bool_] | None:
         is_open = self.flag("open") if self.spec.role == "outlets" else None

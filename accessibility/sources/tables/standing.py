@@ -1,0 +1,121 @@
+"""Whether the sites of a table are in business, where no column of that meaning says it: by words elsewhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from accessibility.sources.osm.tags import is_ever_open
+from accessibility.sources.tables.columns import SHOWN, attributes
+from accessibility.streets.lifecycle import is_gone, is_named_gone, speaks_of_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_NO = frozenset({"no", "n", "false", "0", "否", "f", "无效"})
+_YES = frozenset({"yes", "y", "true", "1", "是", "t"})
+_NEVER = re.compile(r"\d*(2099|2[1-9]\d\d|9999)\D?.*|长期|永久|无|none|never|-+|/|—+|0+")
+_LIFE = "disused|abandoned|demolished|razed|removed|ruins|proposed|planned|construction"
+_ENDS = "停业|关闭|撤销|撤并|停用|注销|终止|歇业|到期|截止|失效"
+_DATED = "日期|时间|年月|年份|日"
+_ENDED = "closed|closing|closure|end|ended|termination|terminated|expiry|expires|expiration"
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+_READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] = (
+    (rf"({_LIFE}):.*", lambda text: text.casefold() not in _NO, _never),  # as OpenStreetMap tags what was there
+    (_LIFE, lambda text: text.casefold() in _YES, _never),
+    ("备注|说明|描述|remarks?|notes?|comments?|description", is_gone, speaks_of_end),
+    (
+        rf"(.*协议)?({_ENDS})({_DATED})|有效期(至|止)?|(date )?({_ENDED})( (date|on|at|time|day))?|valid (to|until)",
+        _never,
+        lambda text: not _NEVER.fullmatch(text.casefold()),
+    ),
+    (
+        "(是否)?有效|(is )?valid|是否(营业|在用|开放|启用|运营|开业)|(is )?(active|enabled|operational|open)",
+        _never,
+        lambda text: text.casefold() in _NO or is_gone(text),
+    ),
+    (
+        "(是否|已)(关闭|停用|停业|撤销|注销|删除)|(is )?(closed|deleted|disused|inactive|disabled)",
+        _never,
+        lambda text: text.casefold() in _YES,
+    ),
+    (".*", _never, is_gone),
+)
+"""What the name of a column is, and what in its cells says surely, and what perhaps, that the place is not there."""
+
+
+@dataclass(kw_only=True)
+class SaidGone:
+    """Rows of which some cell says that the place is not there: what it is, and where it stands.
+
+    Parameters
+    ----------
+    surely
+        ``(n,)`` by the name, the opening hours, a remark of nothing else, or a tag of OpenStreetMap.
+    maybe
+        ``(n,)`` by any other column: it may speak of something else.
+    cells
+        The first cell of each such row, by the number of the row: its column and its text.
+    """
+
+    surely: NDArray[np.bool_]
+    maybe: NDArray[np.bool_]
+    cells: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    def shown(self, rows: NDArray[np.bool_], labels: pd.Index[Any]) -> tuple[str, str]:
+        """Return the columns in which the first of some rows say it, and their cells."""
+        found = [(labels[at], *self.cells[at]) for at in np.flatnonzero(rows).tolist()]
+        columns = ", ".join(dict.fromkeys(column for _, column, _ in found[:SHOWN]))
+        cells = ", ".join(f"row {row} {text!r}" for row, _, text in found[:SHOWN])
+        return columns, f"{cells}{', ...' if len(found) > SHOWN else ''}"
+
+
+def find_gone(table: pd.DataFrame, *, name: str | None, hours: str | None, read: Collection[str | None]) -> SaidGone:
+    """Return which rows say that they are not, or no longer, there.
+
+    Parameters
+    ----------
+    table
+        Cells as text.
+    name, hours
+        The columns of names and of opening hours; None where there are none.
+    read
+        Columns that are understood already.
+    """
+    none = np.zeros(len(table), dtype=np.bool_)
+    said = SaidGone(surely=none.copy(), maybe=none.copy())
+    for column in attributes(table):
+        if column in read and column not in (name, hours):
+            continue
+        surely, maybe = _readings(column, name, hours)
+        texts = [str(cell).strip() for cell in table[column]]
+        known = {text: (surely(text), maybe(text)) for text in dict.fromkeys(texts) if text}
+        for at, text in enumerate(texts):
+            sure, unsure = known.get(text, (False, False))
+            if sure or unsure:
+                said.surely[at] |= sure
+                said.maybe[at] |= unsure
+                said.cells.setdefault(at, (column, text))
+    return said
+
+
+def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callable[[str], bool], Callable[[str], bool]]:
+    """Return what says surely, and what says perhaps, in a cell of a column that its place is not there."""
+    if column == name:
+        return is_named_gone, _never
+    if column == hours:
+        return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _never
+    words = re.sub(r"[_\s]+", " ", unicodedata.normalize("NFKC", column).strip().casefold())
+    return next((surely, maybe) for pattern, surely, maybe in _READINGS if re.fullmatch(pattern, words))

@@ -1,0 +1,126 @@
+"""Words by which tables say that a place or a street is not there yet, or no longer, in Chinese and English."""
+
+# ruff: noqa: RUF001, RUF002 -- Chinese has its own punctuation
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_GONE = (
+    *("停用", "停业", "停办", "停运", "停诊", "停止", "关闭", "关停", "关门", "闭店", "闭馆", "歇业", "撤销", "撤消"),
+    *("撤并", "撤除", "撤点", "裁撤", "注销", "吊销", "倒闭", "破产", "拆除", "拆迁", "搬迁", "搬离", "迁出", "迁移"),
+    *("迁址", "终止", "中止", "取消", "废止", "废弃", "作废", "报废", "失效", "过期", "到期", "解约", "退出", "移交"),
+    *("暂停", "封闭", "封停", "装修", "维修", "检修", "整修", "停电", "停建", "缓建", "弃用"),
+)
+_NOT_YET = (
+    *("规划", "筹建", "筹备", "筹划", "在建", "建设中", "施工", "拟建", "拟设", "待建", "新建中", "预留"),
+    *("计划建设", "计划新增", "计划设立", "计划启用", "待启用", "待开放", "待开业", "待运营", "待投用"),
+    *(f"未{word}" for word in ("启用", "开业", "营业", "开放", "开通", "运营", "运行", "投用", "投入使用", "建成")),
+    *(f"未{word}" for word in ("建", "竣工", "完工", "通车", "挂牌", "使用", "在用", "设立", "贯通")),
+)
+_SURELY = "|".join((*_GONE[: _GONE.index("暂停")], "暂停"))
+_BEFORE = "已经|已|现|均|暂时|暂|临时|永久|长期|全面|正在|目前|尚|还"
+_AFTER = "中|了|状态|阶段|期间|对外|营业|使用|服务|业务|运营|运行|办公|建设|网点|机构|站点|多年|至今"
+_CHINESE = re.compile(f"({_BEFORE})*({'|'.join((*_GONE, *_NOT_YET))})({_AFTER})*")
+_DONE = re.compile(f"(已经|已|永久|临时|暂时)({_SURELY})")
+_ENGLISH = re.compile(
+    r"((permanently|temporarily|permanent|temporary|currently|now|is|was|has|been|since|until further notice|due to"
+    r"|for|in|out of|under|down|branch|office|outlet|counter|soon|road|street|line|works?)\s+|"
+    r"(?P<gone>close|closed|closed down|closure|shut|shut down|shuttered|inactive|disabled|disused|abandoned|demolished"
+    r"|razed|removed|relocated|moved|defunct|decommissioned|discontinued|terminated|expired|suspended|dormant|cancelled"
+    r"|canceled|revoked|withdrawn|ceased|vacant|planned|proposed|planning|construction|future|upcoming|pending|unopened"
+    r"|unbuilt|not built|dismantled|dissolved|deleted|retired|renovation|refurbishment|out of (?:service|order|use)|not"
+    r" (?:yet )?(?:open|opened|operating|operational|in use|in service|active)|coming soon|opening soon|no longer"
+    r" (?:open|operating|in use)|non[ -]?operational)\s+)+"
+)
+_STRONG = re.compile(
+    r"(permanently |temporarily )?(closed|closed down|shut down|planned|proposed|under construction|inactive|disused"
+    r"|defunct|decommissioned|relocated|demolished|coming soon|not (yet )?open)"
+)
+_DATE = re.compile(r"\d+(\s*[-./年月]\s*\d+)*\s*[年月日]?\s*(起|底|初)?|自(?=\s*$|\s*\d)|于(?=\s*\d)")
+_LETTER = re.compile(r"[^\W\d_]")
+_APART = " \t.,;:!?、，。；：！？-—–_/|()[]【】〔〕{}<>《》*\"'“”"
+_BRACKETS = re.compile(r"[(\[【〔{]([^)\]】〕}]*)[)\]】〕}]")
+_DASHES = re.compile(r"\s*[-—–:：|/]\s*")
+_STATUS = (
+    *("status", "road_status", "street_status", "lifecycle", "lifecycle_status", "build_status", "stage", "phase"),
+    *("状态", "道路状态", "建设状态", "建设情况", "通车状态", "使用状态", "运营状态", "现状"),
+)
+_TO_COME = ("planned", "proposed", "under_construction", "is_planned", "is_proposed", "是否规划", "是否在建")
+_BUILT = ("built", "is_built", "existing", "is_existing", "是否建成", "是否通车", "已建成", "已通车")
+STANDING_KEYS = (*_STATUS, *_TO_COME, *_BUILT)
+"""Columns that say whether a street is there yet, or still: in words, or by yes and no."""
+
+
+def is_gone(text: str) -> bool:
+    """Return whether a word says that something is not there yet, or no longer; dates beside it say nothing more.
+
+    Parameters
+    ----------
+    text
+        The whole cell.
+
+    Examples
+    --------
+    >>> [is_gone(text) for text in ("已停用", "规划中", "closed (2023)", "Under construction")]
+    [True, True, True, True]
+    >>> [is_gone(text) for text in ("正常营业", "规划局服务厅", "open", "close to the market", "")]
+    [False, False, False, False, False]
+    """
+    if _LETTER.search(text) is None:
+        return False
+    plain = _DATE.sub(" ", _plain(text)).strip(_APART)
+    chinese = _CHINESE.fullmatch(re.sub(r"\s", "", plain)) is not None
+    english = _ENGLISH.fullmatch(" ".join(re.sub(r"[_(),;:/-]", " ", plain).split()) + " ")
+    return chinese or (english is not None and english["gone"] is not None)
+
+
+def is_named_gone(name: str) -> bool:
+    """Return whether a name says so in brackets, after a dash, or with 已 before the word.
+
+    Examples
+    --------
+    >>> [is_named_gone(name) for name in ("社保所（已撤销）", "Counter (closed)", "社保所-拟建", "已关闭社保所")]
+    [True, True, True, True]
+    >>> [is_named_gone(name) for name in ("规划局", "Construction Bank (Construction Road)", "Close Street Office")]
+    [False, False, False]
+    """
+    plain = _plain(name)
+    dashed = _DASHES.split(plain)
+    parts = [*_BRACKETS.findall(plain), *((dashed[0], dashed[-1]) if len(dashed) > 1 else ())]
+    said = [_DATE.sub(" ", part).strip(_APART) for part in parts]
+    return any(_CHINESE.fullmatch(part) or _STRONG.fullmatch(part) for part in said) or speaks_of_end(plain)
+
+
+def speaks_of_end(text: str) -> bool:
+    """Return whether a sentence holds words that something has ended: this place, or perhaps another one.
+
+    Examples
+    --------
+    >>> speaks_of_end("2021年已撤销，业务并入城关所"), speaks_of_end("周日休息")
+    (True, False)
+    """
+    plain = _plain(text)
+    return _DONE.search(plain) is not None or re.search(r"\b(permanently|temporarily) closed\b", plain) is not None
+
+
+def is_absent(tags: Mapping[str, str]) -> bool:
+    """Return whether a street is not there yet, or no longer, by what `STANDING_KEYS` say of it.
+
+    Examples
+    --------
+    >>> [is_absent(tags) for tags in ({"status": "planned"}, {"是否建成": "否"}, {"built": "1998"}, {})]
+    [True, True, False, False]
+    """
+    gone = any(is_gone(tags[key]) for key in _STATUS if key in tags)
+    to_come = any(tags.get(key) in ("yes", "y", "是") for key in _TO_COME)
+    return gone or to_come or any(tags.get(key) in ("no", "n", "否") for key in _BUILT)
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip().casefold().replace("_", " ")
