@@ -43,6 +43,9 @@ Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder f
 Workers = Annotated[
     int | None, typer.Option("--workers", min=1, help="Number of threads; all processors if not given.")
 ]
+Moved = Annotated[
+    Path | None, typer.Option("--study", metavar="STUDY.toml", help="Where the study file lies now, if it was moved.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
 Basemap = Annotated[

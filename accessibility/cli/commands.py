@@ -17,6 +17,7 @@ from accessibility.cli.arguments import (
     Lang,
     Memory,
     Model,
+    Moved,
     Out,
     Overwrite,
     Quiet,
@@ -391,6 +392,7 @@ def changes(  # noqa: PLR0913 -- the options of a command
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run.")],
     *,
+    study: Moved = None,
     workers: Workers = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -401,13 +403,12 @@ def verify(
     from accessibility.cli.verifying import run_verify  # noqa: PLC0415
 
     with progress_bar(quiet=quiet) as progress:
-        verdict = run_verify(folder, Options(workers=workers), progress)
+        verdict = run_verify(folder, Options(workers=workers), progress, study=study)
     if as_json:
         print_json(verdict.to_dict())
     elif not quiet:
         _tell_lines(verdict.lines, lang)
-    if not verdict.equal:
-        raise typer.Exit(ExitCode.OUTPUT)
+    raise typer.Exit(0 if verdict.equal else ExitCode.OUTPUT)
 
 
 @app.command()

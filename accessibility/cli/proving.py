@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PROOF = "proof.json"
 """The evidence for a proposal's bound, beside the manifest that tells it."""
+_EVIDENCE = {"multipliers", "prices", "trees", "short_people"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +83,10 @@ def read_proof(path: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         What is no evidence.
     """
     told = parse_manifest(path)
+    other = ", ".join(sorted(told.keys() ^ _EVIDENCE))
+    if other:
+        msg = f"no evidence of a plan: {other}; expected multipliers, prices and trees as a run writes them"
+        raise UnprovenError(msg)
     try:
         prices, multipliers = dict(told["prices"]), told["multipliers"]
         apart = tuple((tuple(known[site] for site in sites), float(price)) for sites, price in prices.pop("apart"))

@@ -29,11 +29,18 @@ TOLERANCE = 1e-9
 """How far apart, relatively, two figures may be and still be the same: other machines add in another order."""
 _PLACES = 2e-6  # a CSV has six decimals, and the last one may be rounded either way
 _MOST_STUDY_BYTES = 1_000_000
+_NUMBER = r"-?(0|[1-9]\d*)(\.\d+)?"  # as a table of text tells it; nothing else is read as one
 _ABSENT = "no such entry"
 _LAYERS_TOLD = (
     "SELECT table_name, data_type, identifier, description, srs_id FROM gpkg_contents",
+    "SELECT round(min_x, 6), round(min_y, 6), round(max_x, 6), round(max_y, 6) FROM gpkg_contents",
     "SELECT table_name, column_name, geometry_type_name, srs_id, z, m FROM gpkg_geometry_columns",
-    "SELECT type, name FROM sqlite_master WHERE NOT (name GLOB 'gpkg*' OR name GLOB 'rtree*' OR name GLOB 'sqlite*')",
+    "SELECT srs_name, srs_id, organization, organization_coordsys_id, definition FROM gpkg_spatial_ref_sys",
+    "SELECT table_name, column_name, extension_name, definition, scope FROM gpkg_extensions",
+    "SELECT table_name, feature_count FROM gpkg_ogr_contents",
+    "SELECT type, name, tbl_name, sql FROM sqlite_master",
+    "PRAGMA application_id",
+    "PRAGMA user_version",
 )
 _MOST_TIMES = 8  # as large as the same tables may be in other bytes
 
@@ -294,14 +301,19 @@ def same_content(one: Path, other: Path) -> bool:
 
 
 def _same_csv(one: Path, other: Path) -> bool:
-    return _same_tables(*(pd.read_csv(path, dtype=str, keep_default_na=False) for path in (one, other)))
+    a, b = (pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False) for path in (one, other))
+    return _same_tables(a, b, _same_words)
 
 
 def _same_parquet(one: Path, other: Path) -> bool:
     import pyarrow.parquet as pq  # noqa: PLC0415 -- `import accessibility` stays light
 
-    rows, others = (pq.read_metadata(path).num_rows for path in (one, other))  # before any row is unfolded
-    return rows == others and _same_tables(*(gpd.read_parquet(path) for path in (one, other)))
+    told, others = (pq.read_metadata(path) for path in (one, other))
+    if told.num_rows != others.num_rows:  # before any row is unfolded
+        return False
+    if told.schema.names != others.schema.names or (told.metadata or {}).keys() != (others.metadata or {}).keys():
+        return False
+    return _same_tables(*(gpd.read_parquet(path) for path in (one, other)))
 
 
 def _same_layers(one: Path, other: Path) -> bool:
@@ -310,36 +322,52 @@ def _same_layers(one: Path, other: Path) -> bool:
     names, others = (sorted(map(tuple, pyogrio.list_layers(path).tolist())) for path in (one, other))
     if names != others or _told_of_layers(one) != _told_of_layers(other):
         return False
-    return all(_same_tables(*(pyogrio.read_dataframe(path, layer=name) for path in (one, other))) for name, _ in names)
+    for name, _ in names:
+        tables = (pyogrio.read_dataframe(path, layer=name, fid_as_index=True) for path in (one, other))
+        if not _same_tables(*tables):
+            return False
+    return True
 
 
 def _same_members(one: Path, other: Path) -> bool:
     with zipfile.ZipFile(one) as a, zipfile.ZipFile(other) as b:
         sizes, others = ([(info.filename, info.file_size) for info in book.infolist()] for book in (a, b))
-        return sizes == others and all(a.read(name) == b.read(name) for name, _ in sizes)
+        beside = [
+            path.stat().st_size - sum(info.compress_size for info in book.infolist())
+            for path, book in ((one, a), (other, b))
+        ]
+        # Whatever stands before, behind or between the members makes the rest larger.
+        return sizes == others and beside[0] == beside[1] and all(a.read(name) == b.read(name) for name, _ in sizes)
 
 
-def _same_tables(one: pd.DataFrame, other: pd.DataFrame) -> bool:
-    if list(one.columns) != list(other.columns) or len(one) != len(other):
+def _same_tables(
+    one: pd.DataFrame, other: pd.DataFrame, same: Callable[[pd.Series[Any], pd.Series[Any]], bool] | None = None
+) -> bool:
+    """Return whether two tables have the same columns, and in each of them the same."""
+    if list(one.columns) != list(other.columns) or len(one) != len(other) or not one.index.equals(other.index):
         return False
-    return all(_same_column(one[name], other[name]) for name in one.columns)
+    return all((same or _same_column)(one[name], other[name]) for name in one.columns)
+
+
+def _same_words(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
+    """Return whether two columns of text say the same, numbers to a rounding; whole ones may be ids, and have none."""
+    a, b = (side.where(side.str.fullmatch(_NUMBER), np.nan).astype(float) for side in (one, other))
+    whole = np.all([side.str.fullmatch(r"-?\d+") for side in (one, other)], axis=0)
+    either = np.any([side.str.fullmatch(r"-?\d+") for side in (one, other)], axis=0)
+    close = np.isclose(a, b, rtol=np.where(either, 0.0, TOLERANCE), atol=_PLACES) & ~whole
+    return bool((close | (one == other)).all())
 
 
 def _same_column(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
-    """Return whether two columns say the same: of one type, gaps in the same places, numbers to a rounding.
-
-    Whole numbers are the same or they are not: they may be ids.
-    """
+    """Return whether two columns say the same: of one type, gaps in the same places, numbers to a rounding."""
     if isinstance(one, gpd.GeoSeries) or isinstance(other, gpd.GeoSeries):
         return _same_shapes(one, other)
-    kinds = (pd.api.types.is_bool_dtype, pd.api.types.is_numeric_dtype)
-    if any(kind(one) != kind(other) for kind in kinds) or not (one.isna() == other.isna()).all():
+    if one.dtype.kind != other.dtype.kind:
         return False
-    texts = [side.astype(str).reset_index(drop=True) for side in (one, other)]
-    a, b = (pd.to_numeric(side, errors="coerce").to_numpy(float) for side in (one, other))
-    whole = np.all([text.str.fullmatch(r"[+-]?\d+").to_numpy(bool) for text in texts], axis=0)
-    close = np.isclose(a, b, rtol=TOLERANCE, atol=_PLACES) & ~whole
-    return bool((close | (texts[0] == texts[1]).to_numpy()).all())
+    if one.dtype.kind == "f":
+        return bool(np.isclose(one, other, rtol=TOLERANCE, atol=_PLACES, equal_nan=True).all())
+    gaps = one.isna()
+    return bool((gaps == other.isna()).all() and (one[~gaps] == other[~gaps]).all())
 
 
 def _same_shapes(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
@@ -349,7 +377,7 @@ def _same_shapes(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
 
 
 def _told_of_layers(path: Path) -> list[list[tuple[Any, ...]]]:
-    """Return what a GeoPackage says of its layers, and the names of all else that somebody has put into it."""
+    """Return what a GeoPackage says of its layers, and all that is defined in it: views and triggers too."""
     with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)) as base:
         return [sorted(base.execute(question).fetchall(), key=str) for question in _LAYERS_TOLD]
 

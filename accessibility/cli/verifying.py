@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from accessibility.cli.comparing import run_compare
@@ -159,7 +160,7 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
     progress
         Who is told how far it is.
     study
-        Where the study file lies now, if not where the manifest says.
+        Where the study file lies now, if not where the manifest says; a file of scenarios then lies beside it.
 
     Returns
     -------
@@ -196,7 +197,10 @@ def run_verify(folder: Path, options: Options, progress: Progress, *, study: Pat
         try:
             path = told_file(folder, told.study_file, "study file") if study is None else study
             changed += _same_source(path, told.study_file, "study file")
-            run = _repeat(folder, path, told, place / "run", asked, progress)
+            scenarios = _scenarios(folder, told, study)
+            if scenarios is not None and told.scenario_file is not None:
+                changed += _same_source(scenarios, told.scenario_file, "scenario file")
+            run = _repeat((path, scenarios), told, place / "run", asked, progress)
             found = parse_manifest(place / "run" / "manifest.json")
             changed += _inputs(told, found)
             changed += _files(folder, told, place / "run", found["files"])
@@ -224,7 +228,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def _listed(folder: Path, told: Told) -> Iterator[str]:
-    """Yield which of the listed files are not there as the list says."""
+    """Yield which of the listed files are not there as the list says, the list itself among them."""
+    if plain_file(folder, "manifest.json") is None:
+        yield "manifest.json: is missing, or no plain file of this folder"
     for name, one in told.files.items():
         path = plain_file(folder, name)
         if path is None:
@@ -238,13 +244,25 @@ def _same_source(path: Path, told: ToldFile, what: str) -> Iterator[str]:
         yield f"{what}: {path} has changed since the run"
 
 
-def _repeat(folder: Path, path: Path, told: Told, again: Path, asked: Options, progress: Progress) -> Result | Compared:
-    """Return the run that the manifest describes, repeated into another folder."""
-    if told.command == "compare":
-        if told.scenario_file is None:
-            msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
-            raise InputError(msg)
-        scenarios = told_file(folder, told.scenario_file, "scenario file")
+def _scenarios(folder: Path, told: Told, study: Path | None) -> Path | None:
+    """Return the file of scenarios that a comparison was made of; beside a study that is named, where it was moved."""
+    if told.command != "compare":
+        return None
+    if told.scenario_file is None:
+        msg = f"{folder}: a comparison without its file of scenarios; expected scenario_file in the manifest"
+        raise InputError(msg)
+    if study is None:
+        return told_file(folder, told.scenario_file, "scenario file")
+    moved = told.scenario_file.model_copy(update={"path": PurePosixPath(told.scenario_file.path).name})
+    return told_file(study.parent, moved, "scenario file")
+
+
+def _repeat(
+    files: tuple[Path, Path | None], told: Told, again: Path, asked: Options, progress: Progress
+) -> Result | Compared:
+    """Return the run that the manifest describes, of a study and its scenarios, repeated into another folder."""
+    path, scenarios = files
+    if scenarios is not None:
         return run_compare(path, scenarios, again, asked, progress)
     if told.options.tiles:
         question = None if told.siting is None else Question(**told.siting.question.model_dump())
@@ -303,4 +321,4 @@ def _not_proved(told: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     then, now = told.get("environment"), found["environment"]
     other = [n for n in now if not isinstance(then, dict) or then.get(n) != now[n]]
     versions = f"; here other versions of {', '.join(other)}" if other else ""
-    return f"how long the run took, and the versions it names{versions}"
+    return f"the day that the run names, how long it took, and the versions it names{versions}"

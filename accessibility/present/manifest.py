@@ -282,7 +282,7 @@ def parse_manifest(path: Path) -> dict[str, Any]:
         if len(content) > _MOST_BYTES:
             msg = f"{path}: more than {_MOST_BYTES:,} bytes; expected the manifest of a run"
             raise InputError(msg)
-        told = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
+        told = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number, object_pairs_hook=_each_once)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -291,6 +291,15 @@ def parse_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(told, dict):
         msg = f"{path}: not a manifest: found {type(told).__name__}; expected a table of names and values"
         raise InputError(msg)
+    return told
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a table; one that says the same name twice would be read otherwise by other programs."""
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        msg = "a name stands twice in one table"
+        raise ValueError(msg)
     return told
 
 

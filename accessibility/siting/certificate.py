@@ -25,11 +25,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from accessibility.errors import UnknownSiteError, UnprovenError
-from accessibility.siting.limits import TOUCHING_M, Limits, district_people, district_units, improvable, money_left
+from accessibility.siting.limits import (
+    TOTAL,
+    TOUCHING_M,
+    Limits,
+    district_people,
+    district_units,
+    improvable,
+    money_left,
+)
 from accessibility.siting.numbers import CLOSE, SLACK, SUMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +47,7 @@ if TYPE_CHECKING:
 
 SPENDING = ("lscp", "partial")
 """Models whose objective is a cost."""
+_A_PART = 1e-3  # of a person
 
 
 def proven_bound(problem: Problem, plan: SitingPlan) -> float:
@@ -155,6 +164,37 @@ def floor_people(problem: Problem, plan: SitingPlan) -> dict[str, float]:
         for name, people in district_people(problem).items()
         if shares[name] > 0
     }
+
+
+def lacking_people(problem: Problem, wanted: Mapping[str, float], covered: NDArray[np.bool_]) -> dict[str, float]:
+    """Return district, or `TOTAL`, to the people that are not covered though they have to be; whole units decide.
+
+    Parameters
+    ----------
+    problem
+        People and districts.
+    wanted
+        District to the people who have to be covered there.
+    covered
+        ``(n,)`` who is.
+    """
+    units = problem.people_units
+    there = {**district_units(problem, covered), TOTAL: units.sum(covered)}
+    return {
+        name: people - units.amount(there[name]) for name, people in wanted.items() if units.least(people) > there[name]
+    }
+
+
+def say_closest(problem: Problem, lacking: Mapping[str, float], *, proven: bool) -> str:
+    """Return whom the plan that comes closest lacks, and whether it is proven that none comes closer."""
+    told = f"the plan that comes closest is short by {say_lacking(problem, lacking)}"
+    return told if proven else f"{told}; that no plan comes closer is not proven"
+
+
+def say_lacking(problem: Problem, lacking: Mapping[str, float]) -> str:
+    """Return who is missing where, for a sentence; a part of a person that sums of floats leave is none."""
+    part = min(CLOSE * problem.population, _A_PART)
+    return ", ".join(f"{math.ceil(people - part):,} people in {name}" for name, people in lacking.items())
 
 
 def limits_of(plan: SitingPlan) -> Limits:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import SolverError
-from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted
+from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted, say_closest
 from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
 from accessibility.siting.numbers import CLOSE
 
@@ -88,7 +88,7 @@ def best_plan(problem: Problem, asked: SitingPlan, effort: tuple[int, float]) ->
             strict=True,
         )
     )
-    good = worth[short <= 0]
+    good = worth[(short <= 0) & np.isfinite(worth).all(axis=1)]
     unit = problem.people_units.unit
     if not len(good):
         return Best(feasible=False, worth=(), short=float(short.min()) * unit)
@@ -115,7 +115,9 @@ def confirmed(problem: Problem, plan: SitingPlan) -> SitingPlan:
         if best.feasible:
             msg = f"the solver found no {plan.model} plan; a look at every plan finds one of {best.worth[-1]:.10g}"
             raise SolverError(msg)
-        return replace(plan, bound_by="enumeration", ended_by="proof")
+        closest = problem.people_units.alike(sum(plan.short_people.values()), best.short)
+        told = say_closest(problem, plan.short_people, proven=closest) if plan.ended_by != "proof" else plan.message
+        return replace(plan, bound_by="enumeration", ended_by="proof", message=told)
     if best.feasible and is_best(problem, plan, best):
         return replace(plan, bound=plan.objective, bound_by="enumeration", status="optimal", ended_by="proof")
     if plan.status == "optimal":
@@ -250,10 +252,12 @@ def _judge(
     people = problem.people_units.whole
     if asked.model in ("p-median", "p-center"):
         way = _nearest(problem, counts)
-        short = np.where(np.isinf(way), np.maximum(people, 1), 0).sum(axis=1).astype(np.float64)
-        way = np.where(np.isinf(way), 0.0, way)
+        unserved = np.isinf(way)
+        short = np.where(unserved, people, 0).sum(axis=1).astype(np.float64)
+        way = np.where(unserved, 0.0, way)
         far: Any = way @ problem.people if asked.model == "p-median" else way.max(axis=1, initial=0.0)
-        return -far[:, None], short
+        # A point without people has to be served as well, and nobody is short there.
+        return np.where(unserved.any(axis=1), -np.inf, -far)[:, None], short
     near = np.zeros((len(problem.open), len(people)), np.float32)
     near[problem.near] = 1.0
     times: Any = counts.astype(np.float32) @ near

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from accessibility.errors import UnprovenError
-from accessibility.siting.certificate import SPENDING, floor_people, proven_bound
+from accessibility.siting.certificate import (
+    SPENDING,
+    floor_people,
+    lacking_people,
+    proven_bound,
+    say_closest,
+    say_lacking,
+)
 from accessibility.siting.growing import witnessed
-from accessibility.siting.limits import TOTAL, district_people, improvable, least_share
+from accessibility.siting.limits import district_people, improvable, least_share
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.plan import Prices, SitingPlan, Sizes, order_by_gain
 
@@ -291,19 +297,16 @@ def short_plan(
     """
     opened = problem.open.copy()
     opened[problem.rows(plan.selected)] = True
-    covered = problem.covered_by(opened)
-    there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
     asked = floor_people(problem, plan) if wanted is None else wanted
+    short = lacking_people(problem, asked, problem.covered_by(opened))
     hair = CLOSE * problem.population
-    short = {name: people - there[name] for name, people in asked.items() if people - there[name] > hair}
-    listed = ", ".join(f"{math.ceil(missing - hair):,} people in {name}" for name, missing in short.items())
+    listed = say_lacking(problem, short)
     missing = sum(short.values())
-    all_fall_short = _all_fall_short(problem, reading, asked, hair)
+    all_fall_short = _all_fall_short(problem, reading, asked)
     proven = at_least > 0 or all_fall_short
     if proven:
-        sentence = f"the plan that comes closest is short by {listed}"
-        if at_least * reading.covering.person < missing - hair:
-            sentence += "; that no plan comes closer is not proven"
+        closest = at_least * reading.covering.person >= missing - hair
+        sentence = say_closest(problem, short, proven=closest)
     else:
         sentence = (
             f"no plan that covers as many people as are asked for was found within {clock.limit}, and none was proven"
@@ -322,13 +325,11 @@ def short_plan(
     return replace(plan, bound=proven_bound(problem, plan), short_people=short, message=sentence)
 
 
-def _all_fall_short(problem: Problem, reading: Reading, asked: Mapping[str, float], hair: float) -> bool:
+def _all_fall_short(problem: Problem, reading: Reading, asked: Mapping[str, float]) -> bool:
     """Return whether all sites that may open do not cover what is asked for together."""
     opened = problem.open | reading.terms.allowed
     opened[reading.terms.required] = True
-    covered = problem.covered_by(opened)
-    there = {**district_people(problem, covered), TOTAL: float(problem.people[covered].sum())}
-    return any(people - there[name] > hair for name, people in asked.items())
+    return bool(lacking_people(problem, asked, problem.covered_by(opened)))
 
 
 def _message(problem: Problem, limits: Limits, reading: Reading, course: Course) -> str:

@@ -16,6 +16,7 @@ from accessibility.siting.certificate import (
     covered_twice,
     floor_people,
     gains_in_order,
+    lacking_people,
     limits_of,
     people_wanted,
     proven_bound,
@@ -228,19 +229,13 @@ def _short(problem: Problem, plan: SitingPlan, counts: NDArray[np.bool_]) -> dic
             if far.any() and (people > 0 or not problem.people[far].any())
         }
     covered = problem.covered_by(counts)
-    there = district_people(problem, covered)
     wanted = floor_people(problem, plan) if plan.model in _FLOORED else {}
     total = wanted.pop(TOTAL, 0.0)
     if plan.model == "lscp":
         total = max(total, units.amount(units.sum(coverable(problem, plan.conditions))))
     elif plan.model == "partial":
         total = max(total, people_wanted(problem, plan))
-    wanted[TOTAL], there[TOTAL] = total, units.amount(units.sum(covered))
-    return {
-        name: people - there[name]
-        for name, people in wanted.items()
-        if people > there[name] and not units.alike(people, there[name])
-    }
+    return lacking_people(problem, {**wanted, TOTAL: total}, covered)
 
 
 def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: Mapping[str, float]) -> None:

@@ -75,15 +75,15 @@ class Bench:
         """Return the verdict on a folder; each question is asked again once, for all its forgeries."""
         repeat = verifying._repeat
 
-        def once(run: Path, path: Path, told: Any, again: Path, asked: Options, progress: Any) -> Any:
+        def once(files: Any, told: Any, again: Path, asked: Options, progress: Any) -> Any:
             key = (told.command, told.date, told.siting and told.siting.question, tuple(told.options))
             if key not in self._again:
                 place = self.folder / f"again-{len(self._again)}"
-                self._again[key] = (place, repeat(run, path, told, place, asked, progress))
+                self._again[key] = (place, repeat(files, told, place, asked, progress))
             shutil.copytree(self._again[key][0], again)
             return self._again[key][1]
 
-        verifying._repeat = once  # type: ignore[assignment]
+        verifying._repeat = once
         try:
             return run_verify(folder, Options(cache=self.cache), Silence())
         finally:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import zipfile
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from shapely import Point
 
@@ -90,9 +93,15 @@ def forget_table(folder: Path) -> None:
     change(folder, lambda told: told["files"].pop("districts.csv"))
 
 
-def make_link(folder: Path) -> None:
-    (folder / "sites.csv").rename(folder.parent / "sites.csv")
-    (folder / "sites.csv").symlink_to(folder.parent / "sites.csv")
+def make_link(folder: Path, name: str = "sites.csv") -> None:
+    (folder / name).rename(folder.parent / name)
+    (folder / name).symlink_to(folder.parent / name)
+
+
+def add_evidence(folder: Path) -> None:
+    told = json.loads((folder / "proof.json").read_text(encoding="utf-8"))
+    (folder / "proof.json").write_text(json.dumps({**told, "approved": True}), encoding="utf-8")
+    relist(folder, "proof.json")
 
 
 def test_a_run_follows_from_its_inputs_on_another_day_and_moves_with_its_study(
@@ -153,6 +162,14 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
         make_link,
         "sites.csv: is missing, or no plain file",
     ),
+    "the list is a link": (
+        lambda f: make_link(f, "manifest.json"),
+        "manifest.json: is missing, or no plain file",
+    ),
+    "evidence beside the evidence": (
+        add_evidence,
+        "proof.json: no evidence",
+    ),
 }  # fmt: skip
 
 
@@ -161,11 +178,11 @@ def test_every_kind_of_tampering_is_found(run: Path, cache: Path, monkeypatch: p
     kept: dict[Any, Any] = {}
     repeat = verifying._repeat
 
-    def once(folder: Path, path: Path, told: Any, again: Path, *rest: Any) -> Any:
+    def once(files: Any, told: Any, again: Path, *rest: Any) -> Any:
         key = (told.command, told.siting and told.siting.question)
         place = run.parent / f"again-{len(kept)}"
         if key not in kept:
-            kept[key] = (place, repeat(folder, path, told, place, *rest))
+            kept[key] = (place, repeat(files, told, place, *rest))
         shutil.copytree(kept[key][0], again)
         return kept[key][1]
 
@@ -212,6 +229,13 @@ def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
     folder = town.parent / "compared"
     run_compare(town, scenarios, folder, Options(cache=cache), Silence())
     assert verify(folder, cache).equal
+    elsewhere = town.parent / "elsewhere"
+    shutil.copytree(folder, elsewhere / "deep" / "compared")
+    assert verify(elsewhere / "deep" / "compared", cache, study=town).equal
+    scenarios.write_text(scenarios.read_text(encoding="utf-8") + "# one more line\n", encoding="utf-8")
+    assert verify(folder, cache).changed == (
+        f"scenario file: {folder / '..' / 'scenarios.toml'} has changed since the run",
+    )
     edit_text(folder, "compare.csv", "270", "271")
     change(folder, lambda told: told["scenarios"][0]["totals"].update(gained=241.0))
     verdict = verify(folder, cache)
@@ -267,7 +291,19 @@ def test_a_malformed_manifest_is_one_clear_error(spoil: Callable[[Any], Any], me
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[1]", "null", "{}", '{"totals": NaN}', "[" * 100_000, "\0", '{"a": ' + "9" * 5000 + "}"]
+    "content",
+    [
+        "",
+        "{",
+        "[1]",
+        "null",
+        "{}",
+        '{"totals": NaN}',
+        "[" * 100_000,
+        "\0",
+        '{"a": ' + "9" * 5000 + "}",
+        '{"a": 1, "a": 2}',
+    ],
 )
 def test_what_is_no_manifest_is_one_clear_error(content: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
@@ -302,7 +338,14 @@ def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -
         other.write_text(f"district,people\n{text}\n")
         assert same_content(one, other) is same, text
     one.write_text("id,name\n110101001001,9.0\n")
-    for text, same in (("110101001001,9.0000001", True), ("110101001002,9.0", False), ("110101001001,", False)):
+    for text, same in (
+        ("110101001001,9.0000001", True),
+        ("110101001002,9.0", False),
+        ("110101001001,", False),
+        ("110101001001.5,9.0", False),
+        ("1.10101001001e11,9.0", False),
+        ("x,110101001001,9.0", False),
+    ):
         other.write_text(f"id,name\n{text}\n")
         assert same_content(one, other) is same, text
     for name in ("a.html", "b.html"):
@@ -318,6 +361,43 @@ def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "a.parquet")
     (tmp_path / "b.parquet").write_bytes(b"PAR1")
     assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet")
+
+
+def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_them_is_not(tmp_path: Path) -> None:
+    """A library of another version packs, orders and pads otherwise; a forger adds what no table shows."""
+    layers, table, book = tmp_path / "a.gpkg", tmp_path / "a.parquet", tmp_path / "a.xlsx"
+    frame = gpd.GeoDataFrame(
+        {"id": ["O1", "O2"], "name": ["x", None], "m": [1.5, None]}, geometry=[Point(1, 2), Point(3, 4)], crs=4326
+    )
+    frame.to_file(layers, layer="outlets", driver="GPKG")
+    frame.to_parquet(table)
+    pd.DataFrame({"a": [1]}).to_excel(book, index=False)
+
+    def again(path: Path, content: bytes | None = None) -> Path:
+        copy = path.with_name(f"b{path.suffix}")
+        copy.write_bytes(path.read_bytes() if content is None else content)
+        return copy
+
+    frame.to_parquet(again(table), compression="gzip")
+    assert same_content(table.with_name("b.parquet"), table)
+    pq.write_table(pq.read_table(table).replace_schema_metadata({"note": "approved"}), again(table))
+    assert not same_content(table.with_name("b.parquet"), table)
+    for sql, same in (
+        ("VACUUM", True),
+        ("CREATE TRIGGER rtree_more AFTER INSERT ON outlets BEGIN DELETE FROM outlets; END", False),
+        ("CREATE VIEW gpkg_more AS SELECT * FROM outlets", False),
+        ("CREATE TABLE gpkg_more (text TEXT)", False),
+        ("UPDATE gpkg_ogr_contents SET feature_count = 9", False),
+        ("UPDATE gpkg_contents SET max_x = 9", False),
+        ("UPDATE gpkg_spatial_ref_sys SET definition = 'undefined' WHERE srs_id = 4326", False),
+    ):
+        with closing(sqlite3.connect(again(layers))) as base:
+            base.execute(sql)
+            base.commit()
+        assert same_content(layers.with_name("b.gpkg"), layers) is same, sql
+    whole = book.read_bytes()
+    for content in (b"<html>" + whole, whole + b"<html>"):
+        assert not same_content(again(book, content), book)
 
 
 @pytest.mark.parametrize(

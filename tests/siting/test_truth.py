@@ -10,7 +10,19 @@ import pytest
 from provingworlds import MODELS, Drawn, draw_question, find_truth, objective_of
 
 from accessibility.errors import InfeasibleError
-from accessibility.siting import Problem, enumeration, solve_backup, solve_mclp, verify_plan
+from accessibility.siting import (
+    Conditions,
+    Problem,
+    enumeration,
+    solve_backup,
+    solve_lscp,
+    solve_mclp,
+    solve_p_center,
+    solve_p_median,
+    solve_partial,
+    solve_relocation,
+    verify_plan,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,3 +190,41 @@ def test_a_question_that_contradicts_itself_is_refused_alike_by_search_and_check
     assert plan.status == "infeasible"
     assert "exclude each other" in plan.message
     verify_plan(drawn.problem, plan)
+
+
+@pytest.mark.parametrize("model", ["mclp", "lscp", "partial", "backup", "relocation"])
+def test_one_person_is_missed_among_ten_billion_and_told_as_one(model: str) -> None:
+    """A shortage is counted in whole units, by the search as by the checker, however many people there are besides."""
+    problem = Problem.from_costs(np.array([[1.0, 9.0, 9.0]]), [10.0**10, 1.0, 1.0], 2, district=["A", "B", "B"])
+    conditions = Conditions(floors={"A": 1.0, "B": 0.5})
+    asked: dict[str, Any] = {"sites": 1, "conditions": conditions}
+    plan = {
+        "mclp": lambda: solve_mclp(problem, **asked),
+        "lscp": lambda: solve_lscp(problem, **asked),
+        "partial": lambda: solve_partial(problem, 0.5, conditions=conditions),
+        "backup": lambda: solve_backup(problem, **asked),
+        "relocation": lambda: solve_relocation(problem, close=1, **asked),
+    }[model]()
+    assert (plan.status, dict(plan.short_people)) == ("infeasible", {"B": 1.0})
+    assert "short by 1 " in plan.message
+    verify_plan(problem, plan)
+
+
+@pytest.mark.parametrize("solve", [solve_p_median, solve_p_center])
+def test_a_place_without_people_is_served_too_but_nobody_is_short_there(solve: Any) -> None:
+    problem = Problem.from_costs([[1.0, 2.0]], [0.0, 2 / 9], 3.0)
+    plan = solve(problem, sites=0)
+    assert (plan.status, dict(plan.short_people)) == ("infeasible", {"total": 2 / 9})
+    verify_plan(problem, plan)
+
+
+def test_what_a_look_at_every_plan_proves_impossible_is_not_called_unproven() -> None:
+    """Three people of three billion are missed: a solver sees none of them, a look at both plans does."""
+    random = np.random.default_rng(1)
+    people = [3.0, 1e6, 1e9 + 1, 1e9, 1e9]
+    near = np.array([[9, 1, 1, 9, 1], [1, 1, 9, 9, 1], [9, 9, 1, 1, 9]], float)
+    problem = Problem.from_costs(near, people, 5, site_cost=random.lognormal(1, 1.5, 3))
+    plan = solve_lscp(problem, budget=float(problem.site_cost[[0, 2]].sum()))
+    assert plan.status == "infeasible"
+    assert "none was proven impossible" not in plan.message
+    verify_plan(problem, plan)
