@@ -32,7 +32,7 @@ from accessibility.present.pages import page_template, template_text
 from accessibility.present.report.mapsketch import Paper, draw_change
 from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
 from accessibility.study.scenariofile import append_scenario
-from accessibility.study.views import View, tried_in, view_of, view_values
+from accessibility.study.views import View, tried_in, view_of, view_values, views_of
 from accessibility.whatif.comparison import compare_scenarios
 from accessibility.whatif.scenario import Scenario
 from accessibility.wording import Wording, message_text
@@ -525,9 +525,9 @@ class WhatIf:
             district_html(table, say),
         ]
         edited = [
-            (np.array(line, float), style["color"])
-            for _, style, features in edited_streets(after.snapped.streets(self.study.network), say)
-            for feature in features["features"]
+            (np.array(line, float), layer["style"]["color"])
+            for layer in edited_streets(after.snapped.streets(self.study.network), say)
+            for feature in layer["features"]
             for line in _lines(feature["geometry"])
         ]
         picture = draw_change(self._paper, after, changes, edited)
@@ -560,9 +560,9 @@ class WhatIf:
             saved = replace(self.trial.scenario, name=self.trial.scenario.name or name)
             append_scenario(saved, DEFAULT_FILE)
             return {"said": Wording("map", self._jobs.language)("did_save", name=repr(saved.name), file=DEFAULT_FILE)}
-        view = view_of(told, language)
+        view, before = views_of(told, language)
         if what == "map":
-            return self._jobs.begin(lambda job: bool(self._answers.page(view, job)))
+            return self._jobs.begin(lambda job: self._answers.follow(view, before, job))
         return {"page": self._answers.page(view, Job())}
 
 

@@ -7,14 +7,15 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.present.map.coverage_map import Proposal
+from accessibility.present.map.coverage_map import Proposal, draw_sheet
+from accessibility.present.map.following import Followed
 from accessibility.present.map.words import MapWords
-from accessibility.study.mapping import MapOptions, draw_study
+from accessibility.study.mapping import MapOptions, lay_out_study
 from accessibility.study.nearby import Nearby
 from accessibility.study.scenariofile import scenario_values
 from accessibility.study.views import Gauge, click_of, narrowed_of, place_of, tried_in, view_of
@@ -24,17 +25,26 @@ from accessibility.wording import Wording, day_text, message_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import folium
+
+    from accessibility.measures.coverage import Coverage
     from accessibility.measures.explanation import Explanation
+    from accessibility.present.map.sheets import MapSheet
     from accessibility.present.map.words import Choice
     from accessibility.study.study import Study
     from accessibility.study.views import View
     from accessibility.uncertainty import Uncertainty
+    from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
 
 _MOST_JOBS = 200
 _KEPT_PAGES = 12
+_WAIT_S = 0.15  # at most, so that what goes on says how far it is
 _DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
 _TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong")
+
+
+T = TypeVar("T")
 
 
 class CancelledError(Exception):
@@ -52,6 +62,7 @@ class Job:
     result: Any = None
     wanted: bool = True
     part_of: tuple[int, int] | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -116,14 +127,17 @@ class Jobs:
         return self._known[ident]
 
     def told(self, ident: str) -> dict[str, Any]:
-        """Return how far a piece of work is, and its result where it has one."""
+        """Return how far a piece of work is, and its result where it has one: at once where it has ended, else soon."""
         job = self.find(ident)
+        job.ended.wait(_WAIT_S)
         told: dict[str, Any] = {"state": job.state, "done": job.done, "steps": job.steps, "text": self._step(job.text)}
         if job.part_of is not None:
             told["done"], told["steps"] = done, whole = job.part_of
             told["text"] += f" {done:,}/{whole:,}"
         if job.state == "done":
             told["result"] = job.result if not isinstance(job.result, Path) else job.result.name
+            if isinstance(job.result, dict):
+                job.result = None  # it is large, and told once
         elif job.state == "failed":
             told["error"] = message_text(job.result, self.language)
         return told
@@ -161,6 +175,8 @@ class Answers:
     basemap: bool = False
     _sure: list[Uncertainty] = field(default_factory=list)
     _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
+    _followed: OrderedDict[View, Followed] = field(default_factory=OrderedDict)
+    _first: list[MapSheet] = field(default_factory=list)
     _gauge: Gauge = field(init=False)
     _nearby: Nearby = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -208,18 +224,49 @@ class Answers:
 
     def page(self, view: View, progress: Job) -> str:
         """Return the map of a view as a page; the same view is drawn once."""
-        with self._lock:
-            known = self._pages.get(view)
-        if known is not None:
-            return known
-        drawn = self._drawn(view, progress)
-        with self._lock:
-            self._pages[view] = drawn
-            while len(self._pages) > _KEPT_PAGES:
-                self._pages.popitem(last=False)
-        return drawn
+        return self._kept(self._pages, view, lambda: str(self._drawn(view, progress).get_root().render()))
 
-    def _drawn(self, view: View, progress: Job) -> str:
+    def follow(self, view: View, before: View | None, progress: Job) -> dict[str, Any] | bool:
+        """Return what the map of a view has otherwise than that of a view before: all a page that shows that one needs.
+
+        True where the page has to be drawn whole, as where there is none before: then it is drawn.
+        """
+        if before is not None and all(one.question is None and not one.sure for one in (view, before)):
+            progress.step("Map")
+            found = self._follows(view).since(self._follows(before))
+            if found is not None:
+                return found
+        return bool(self.page(view, progress))
+
+    def _follows(self, view: View) -> Followed:
+        def lay_out(shown: Coverage | Trial) -> Followed:
+            return Followed(sheet=self._laid_out(shown, None, self._options(view)))
+
+        return self._kept(self._followed, view, lambda: self._gauge.shown(view, lay_out))
+
+    def _kept(self, made: OrderedDict[View, T], view: View, make: Callable[[], T]) -> T:
+        """Return what was made for a view, made once and kept for a while."""
+        with self._lock:
+            known = made.get(view)
+        if known is None:
+            known = make()
+            with self._lock:
+                made[view] = known
+                while len(made) > _KEPT_PAGES:
+                    made.popitem(last=False)
+        return known
+
+    def _laid_out(self, shown: Coverage | Trial, plan: Proposal | None, options: MapOptions) -> MapSheet:
+        """Return what a map shows; what lies below the people is worked out once."""
+        sheet = lay_out_study(self.study, shown, plan, options, *self._first)
+        with self._lock:
+            self._first = self._first or [sheet]
+        return sheet
+
+    def _options(self, view: View) -> MapOptions:
+        return MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
+
+    def _drawn(self, view: View, progress: Job) -> folium.Map:
         study = self.study
         shown: Any = tried_in(study, view) if view.tries else study.coverage()
         plan = None
@@ -228,7 +275,7 @@ class Answers:
             then = shown.scenario if view.tries else None
             found = study.site(budget=view.budget, sites=view.sites, scenario=then)
             plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
-        options = MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
+        options = self._options(view)
         if view.sure:
             today = self._drawn_often(progress)
             options = replace(options, sure=today)
@@ -237,7 +284,7 @@ class Answers:
                 told = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
                 options = replace(options, sure=told, gain=told.over(today))
         progress.step("Map")
-        return str(draw_study(study, shown, plan, options).get_root().render())
+        return draw_sheet(self._laid_out(shown, plan, options))
 
     def _drawn_often(self, progress: Job) -> Uncertainty:
         """Return how sure today's headline is, drawn once; what is kept of it tells nobody any more."""
@@ -276,6 +323,8 @@ def in_background(work: Callable[[Job], Any]) -> Job:
             job.result, job.state = str(error), "failed"
         except Exception as error:  # noqa: BLE001 -- the page says so, the server goes on
             job.result, job.state = f"{type(error).__name__}: {error}", "failed"
+        finally:
+            job.ended.set()
 
     threading.Thread(target=run, daemon=True).start()
     return job

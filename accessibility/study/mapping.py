@@ -9,7 +9,8 @@ import numpy as np
 
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.basemaps import basemap_of
-from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_coverage
+from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_sheet
+from accessibility.present.map.sheets import MapSheet
 from accessibility.present.report.mapsketch import Paper, draw_thumbnail
 from accessibility.streets.snapping import SnapLimits, snap_points
 from accessibility.study.scenariofile import scenario_toml
@@ -61,6 +62,17 @@ def draw_study(
     study: Studied, shown: Coverage | Trial, plan: SitingPlan | Proposal | None, options: MapOptions
 ) -> folium.Map:
     """Return the map of a study: of a coverage, or of a trial beside today; see `Study.map`."""
+    return draw_sheet(lay_out_study(study, shown, plan, options))
+
+
+def lay_out_study(
+    study: Studied,
+    shown: Coverage | Trial,
+    plan: SitingPlan | Proposal | None,
+    options: MapOptions,
+    like: MapSheet | None = None,
+) -> MapSheet:
+    """Return what the map of a study shows: that of a coverage, or of a trial beside today; quicker beside another."""
     before = shown.baseline.coverage if isinstance(shown, Trial) else None
     coverage = shown.coverage() if isinstance(shown, Trial) else shown
     if plan is not None and not isinstance(plan, Proposal):
@@ -75,8 +87,8 @@ def draw_study(
             ends = options.sure.by(study.district)[["low", "high"]]
             districts = districts.join(ends.add_prefix("covered_share_"))
     drawn = shown.scenario if isinstance(shown, Trial) else difference(study, coverage)
-    return draw_coverage(
-        coverage,
+    return MapSheet(
+        coverage=coverage,
         caption=MapCaption(
             title=study.name,
             date=options.date,
@@ -95,7 +107,8 @@ def draw_study(
             own=options.own,
         ),
         before=before,
-        plan=plan,
+        proposal=plan,
+        like=like,
         switches=_switches(study, coverage, drawn),
     )
 

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,8 @@ from accessibility.study.scenariofile import read_scenario_values, scenario_valu
 from accessibility.whatif.scenario import Scenario
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from accessibility.measures.coverage import Coverage
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
     from accessibility.whatif.trial import Trial
 
+T = TypeVar("T")
 TODAY = Scenario()
 _MOST_PLACES = 50
 Step = tuple[str, tuple[Any, ...]]
@@ -174,7 +177,12 @@ class Gauge:
         with self._lock:
             return self._brought(view, counting).scenario
 
-    def _brought(self, view: View, counting: frozenset[str]) -> Trial:
+    def shown(self, view: View, tell: Callable[[Coverage | Trial], T]) -> T:
+        """Return what is told of a view, while nobody else asks: of a trial where it tries anything, else of today."""
+        with self._lock:
+            return tell(self._brought(view, None) if view.tries else self._trial.baseline.coverage)
+
+    def _brought(self, view: View, counting: frozenset[str] | None) -> Trial:
         """Return the trial after the steps that a question is about."""
         wanted, same = self._steps(view, counting), 0
         while same < min(len(wanted), len(self._taken)) and wanted[same] == self._taken[same][0]:
@@ -189,12 +197,14 @@ class Gauge:
             self._taken.append(((name, given), begun))
         return self._trial
 
-    def _steps(self, view: View, counting: frozenset[str]) -> list[Step]:
+    def _steps(self, view: View, counting: frozenset[str] | None) -> list[Step]:
         sites, own, base = self.study.sites, view.own, named_as_in(self.study, view.base)
         known = {str(ident): (ident, bool(counts)) for ident, counts in zip(sites.ids, sites.open, strict=True)}
         known |= {str(added.id): (added.id, True) for added in base.added}
         known |= {str(ident): (ident, ident in base.opened) for ident in (*base.opened, *base.closed)}
         steps: list[Step] = [] if base == TODAY else [("follow", (base,))]
+        if counting is None:  # those that the view says
+            counting = frozenset([*own, *(name for name, (_, counts) in known.items() if counts)])
         for name, (ident, counts) in known.items():
             if counts != (name in counting):
                 steps.append(("close" if counts else "open", (ident,)))
@@ -261,6 +271,18 @@ def view_of(told: Any, language: Choice) -> View:
     except (TypeError, ValueError, AttributeError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
         raise InputError(msg) from error
+
+
+def views_of(told: Any, language: Choice) -> tuple[View, View | None]:
+    """Return what a page asks for, and what it shows by now, where that can become the other.
+
+    Raises
+    ------
+    InputError
+        As `view_of`.
+    """
+    before = told.get("before") if isinstance(told, dict) else None
+    return view_of(told, language), None if before is None else view_of(before, language)
 
 
 def view_values(view: View) -> dict[str, Any]:

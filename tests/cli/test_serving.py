@@ -547,6 +547,27 @@ class Watched:
             ".figures[data-by=district]"
         ).text_content()
 
+    def drawn(self) -> Any:
+        """Return all that the map and its panel show, seen from one place."""
+        self.ready()
+        script = f"""() => {{
+            const all = (name) => [...document.querySelectorAll(name)], icons = [], map = {OF_MAP};
+            const text = (one) => one.textContent.replace(/\\s+/g, " ");
+            const drawn = (one) => one.getElement().outerHTML.replace(/transform:[^;]*;|z-index:[^;]*;?/g, "")
+                .replace(/ leaflet-marker-draggable| (tabindex|xmlns|overflow|aria-hidden)="[^"]*"/g, "");
+            for (const box of all(".leaflet-control-layers-overlays input:not(:checked)")) box.click();
+            map.setView(map.options.maxBounds.getCenter(), 13, {{ animate: false }});
+            map.eachLayer((one) => {{ if (one.options.icon) icons.push(`${{one.getLatLng()}} ${{drawn(one)}}`); }});
+            const canvases = (name) => [...map.getPane(name).querySelectorAll("canvas")];
+            return [text(document.querySelector("header")), ...all(".legend section").map(text),
+                ...all(".legend section.classes").map((one) => one.hidden),
+                ...all(".layers input, ul.sites input").map((one) => one.checked), icons.sort(),
+                ["people", "streets", "main-streets"].map((name) => canvases(name).map((one) => one.toDataURL()))];
+        }}"""
+        self.page.wait_for_timeout(100)
+        *told, pictures = self.page.frames[-1].evaluate(script)
+        return *told, [[hash(picture) for picture in pane] for pane in pictures]
+
     def until(self, kept: Callable[[], bool]) -> None:
         """Wait until something is so; the policy of the page lets nobody else's script wait in it."""
         for _ in range(600):
@@ -593,12 +614,19 @@ def undo_and_redo(seen: Watched, states: list[tuple[str, str]]) -> None:
         page.keyboard.press(key) if "+" in key else page.locator(key).click()
         assert seen.moved_on(address) == wanted
 
+    def follows() -> None:
+        """See that the map that followed is the one that is drawn whole."""
+        followed = seen.drawn()
+        page.reload()
+        assert followed == seen.drawn()
+
     for state in states[-2::-1]:
         press("#undo", state)
+    follows()
     assert page.locator("#undo").is_disabled()
     for state in states[1:]:
         press("Control+Shift+z", state)
-    page.reload()
+    follows()
     assert seen.state() == states[-1]
     press("#clear", states[0])
     press("Control+z", states[-1])
@@ -689,7 +717,7 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     moved = seen.state()
     assert moved != today
     with monkeypatch.context() as patched:  # a step that fails leaves all as it is
-        patched.setattr(Answers, "page", None)
+        patched.setattr(Answers, "follow", None)
         page.locator("#undo").click()
         page.locator("#state.bad").wait_for()
         seen.until(page.locator("#undo").is_enabled)

@@ -25,7 +25,7 @@ from accessibility.present.language import Tongue
 from accessibility.present.layers.tables import PROPOSED_COLUMNS
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.map.symbols import site_features
+from accessibility.present.map.symbols import site_layers
 from accessibility.present.report.sheets import tell_sheets
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def test_the_map_shows_the_label_where_a_name_would_stand(language: Any, said: s
     sheet = MapSheet(
         coverage=coverage, caption=mapworlds.caption(language=language), backdrop=Backdrop(districts=None, names=names)
     )
-    drawn = site_features(coverage, sheet.words, sheet.called)
-    told = {one["properties"]["row"]: one["properties"]["name"] for of in drawn.values() for one in of["features"]}
+    drawn = site_layers(coverage, sheet.words, sheet.called)
+    told = {one["properties"]["row"]: one["properties"]["name"] for of in drawn for one in of["features"]}
     assert (told[0], told[IDS.index("near")]) == (safe_html("Hall"), safe_html(said))
     assert safe_html("") not in told.values()
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from unpacking import Unpacker, data_of, dots_of
 
 from accessibility import Addition, Closure, Rule, Scenario, Settings, Standard, measure_coverage
 from accessibility.errors import InputError
+from accessibility.present.map.legends import headline_lines
+from accessibility.present.map.words import MapWords
 from accessibility.study.answers import Answers, Job
 from accessibility.study.valuetables import StandardTable, rule_table
 from accessibility.study.views import view_of
+from accessibility.whatif.scenario import Move
 from accessibility.wording import percent_text
 
 if TYPE_CHECKING:
@@ -70,6 +75,62 @@ def test_candidates_on_streets_that_a_scenario_has_opened_are_there_once(sample_
     both = study.site(sites=1, scenario=first.scenario())
     assert both.scenario().added == (*first.scenario().added, *study.plan_scenario(both.selected).added)
     assert study.coverage(both).covered_people == both.covered_people > first.covered_people
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [{"added": [[108.15, 30.5]]}, {"added": [[108.15, 30.5], [108.2, 30.55, "bank"]]}, {}],
+        [{"moved": {"O001": [108.15, 30.5]}}, {"base": {"close": ["O003"]}}],
+    ],
+)
+def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: Study, steps: list[Any]) -> None:
+    answers, view = Answers(sample_study), view_of({}, "en")
+    shown = data_of(answers.page(view, Job()))
+    dots = dots_of(shown["people"])
+    for told in steps:
+        before, view = view, view_of(told, "en")
+        change = json.loads(json.dumps(answers.follow(view, before, Job())))
+        wanted = data_of(answers.page(view, Job()))
+        now, there = Unpacker(change["packed"]), dots_of(wanted["people"])
+        at = now.steps(change["points"])
+        bytes_of = [name for name in dots if name in ("minutes", "tenths", "state") or name.startswith("layer")]
+        for name, values in [*((name, now.take(len(at))) for name in bytes_of), ("class", now.steps(len(at)))]:
+            for row, value in zip(at, values, strict=True):
+                dots[name][row] = value
+        assert dots == there
+        shown["switches"] |= change["data"]["switches"]
+        assert shown["switches"] == wanted["switches"]
+        known = {layer["key"]: layer for layer in shown["sites"]}
+        shown["sites"] = [known[layer] if isinstance(layer, str) else layer for layer in change["data"]["sites"]]
+        at_sites = [
+            [
+                (one["geometry"], one["properties"]["row"], one["properties"]["name"])
+                for layer in page
+                for one in layer["features"]
+            ]
+            for page in (shown["sites"], wanted["sites"])
+        ]
+        assert at_sites[0] == at_sites[1]
+        assert headline_lines(sample_study.what_if(told_scenario(told)).coverage(), MapWords())[0][1] in change["page"]
+    assert 0 < change["points"] < len(dots["x"])
+
+
+def told_scenario(told: dict[str, Any]) -> Scenario:
+    """Return what a view asks for, as a scenario."""
+    added = tuple(
+        Addition(id=f"X{k}", lon=lon, lat=lat, kind=(*kind, "new")[0])
+        for k, (lon, lat, *kind) in enumerate(told.get("added", []), start=1)
+    )
+    moved = tuple(Move(id=ident, lon=lon, lat=lat) for ident, (lon, lat) in told.get("moved", {}).items())
+    return Scenario(added=added, moved=moved, closed=tuple(told.get("base", {}).get("close", ())))
+
+
+def test_a_proposal_is_a_page_of_its_own(sample_study: Study) -> None:
+    answers, today = Answers(sample_study), view_of({}, "en")
+    assert answers.follow(view_of({"sites": 1}, "en"), today, Job()) is True
+    assert answers.follow(today, view_of({"sites": 1}, "en"), Job()) is True
+    assert answers.follow(today, None, Job()) is True
 
 
 def test_two_views_beside_each_other_keep_each_its_rule(sample_study: Study) -> None:

@@ -23,7 +23,7 @@ from accessibility.cli.serving.guard import MAP_POLICY, Guard
 from accessibility.errors import AccessibilityError, InputError
 from accessibility.present.pages import page_template, script_json, template_text
 from accessibility.study.answers import Job, Jobs, desk_texts
-from accessibility.study.views import view_of
+from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
@@ -132,9 +132,10 @@ class Page:
         return message_text(error, self.desk.language)
 
     async def prepare(self, request: Request) -> Response:
-        """Begin to draw a map."""
-        key, view = request.path_params["key"], view_of(await request.json(), self.desk.language)
-        return self._begun(lambda job: bool(self.desk.answers(key, job).page(view, job)))
+        """Begin to draw a map, or what it has otherwise than the one before."""
+        key, told = request.path_params["key"], await request.json()
+        view, before = views_of(told, self.desk.language)
+        return self._begun(lambda job: self.desk.answers(key, job).follow(view, before, job))
 
     async def drawn(self, request: Request) -> Response:
         """Return a map; the tab is part of its address, so that no tab keeps its switches where another looks."""
@@ -156,7 +157,7 @@ class Page:
 
     async def progress(self, request: Request) -> Response:
         """Return how far a piece of work is."""
-        return JSONResponse(self._jobs.told(request.path_params["job"]))
+        return JSONResponse(await run_in_threadpool(self._jobs.told, request.path_params["job"]))
 
     async def download(self, request: Request) -> Response:
         """Return the pack that a piece of work wrote."""

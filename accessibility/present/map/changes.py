@@ -77,7 +77,7 @@ def classify_gains(
     )
 
 
-def edited_streets(network: Network, words: MapWords) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+def edited_streets(network: Network, words: MapWords) -> list[dict[str, Any]]:
     """Return the layers of streets that edits made what they are: name, style and features, each kind that there is.
 
     Examples
@@ -103,7 +103,7 @@ def edited_streets(network: Network, words: MapWords) -> list[tuple[str, dict[st
             geometry = json.loads(str(shapely.to_geojson(drawn)))
             features.append({"type": "Feature", "properties": {"name": str(edit.text)}, "geometry": geometry})
         if features:
-            layers.append((words(name), style, {"type": "FeatureCollection", "features": features}))
+            layers.append({"name": words(name), "style": style, "features": features})
     return layers
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import folium
@@ -21,7 +20,7 @@ from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.panel import page_context, page_data
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.map.symbols import INKS, PIN, layer_name, proposed_features, site_features, site_svg
+from accessibility.present.map.symbols import PIN, proposed_features
 from accessibility.present.pages import (
     LEAFLET_CSS,
     LEAFLET_JS,
@@ -39,13 +38,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.map.basemaps import Basemap
     from accessibility.siting.plan import SitingPlan
 
 __all__ = ["Backdrop", "MapCaption", "Proposal", "Switches", "draw_coverage", "write_map"]
 
 _DEEPEST = 19
-_MAX_ICONS = 2_000
 _SCRIPTS = (
     "living.js",
     "filters.js",
@@ -115,44 +112,44 @@ def draw_coverage(
     >>> "100.0 % of 30 people" in page
     True
     """
-    backdrop = Backdrop() if backdrop is None else backdrop
-    tiles = backdrop.tiles
-    if tiles is not None and tiles.credit not in " ".join(caption.sources):
-        caption = replace(caption, sources=(*caption.sources, tiles.credit))
-    proposal = plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan)
     return draw_sheet(
         MapSheet(
-            coverage=coverage, caption=caption, backdrop=backdrop, before=before, proposal=proposal, switches=switches
+            coverage=coverage,
+            caption=caption,
+            backdrop=Backdrop() if backdrop is None else backdrop,
+            before=before,
+            proposal=plan if plan is None or isinstance(plan, Proposal) else Proposal(plan=plan),
+            switches=switches,
         )
     )
 
 
 def draw_sheet(sheet: MapSheet) -> folium.Map:
     """Return the map of what was worked out for it."""
-    caption, backdrop = sheet.caption, sheet.backdrop
+    tiles = sheet.backdrop.tiles
     drawn = _OfflineMap(tiles=None, max_zoom=_DEEPEST, prefer_canvas=True, zoom_snap=0.25, attribution_control=False)
     for pane, z_index in _PANES:
         CustomPane(pane, z_index=z_index, pointer_events=False).add_to(drawn)
-    if backdrop.tiles is not None:
-        _add_tiles(drawn, backdrop.tiles, sheet)
+    _add_tiles(drawn, sheet)
     _add_people(drawn, sheet)
     for name, there in (("water", sheet.waters), ("streets", sheet.streets)):
         if there is not None:
             _Scripted(f"coverageMap.{name}()", name=sheet.words(name), overlay=True).add_to(drawn)
-    _add_edits(drawn, sheet)
+    for row, edited in enumerate(sheet.edited):
+        _Scripted(f"coverageMap.edited({row})", name=edited["name"], overlay=True).add_to(drawn)
     _add_districts(drawn, sheet)
-    groups = _add_sites(drawn, sheet) if sheet.draws_sites else []
+    _add_sites(drawn, sheet)
     if sheet.has_names:
         _Scripted("coverageMap.names()", name=sheet.words("names"), overlay=True).add_to(drawn)
     control = folium.LayerControl(collapsed=False).add_to(drawn)
     (west, south, east, north) = sheet.outlines[1]
     drawn.fit_bounds([[south, west], [north, east]], padding=(12, 12))
-    parts: dict[str, str | None] = {"control": control.get_name(), "sites": f"[{', '.join(groups)}]"}
-    _Start(parts=parts, attribution=safe_html(" · ".join(caption.sources)) if caption.sources else "").add_to(drawn)
+    attribution = safe_html(" · ".join(sheet.sources)) if sheet.sources else ""
+    _Start(control=control.get_name(), attribution=attribution).add_to(drawn)
     page = _Page(
         words=page_context(sheet),
         data=page_data(sheet),
-        images_from="" if backdrop.tiles is None else backdrop.tiles.host,
+        images_from="" if tiles is None else tiles.host,
         people=sheet.script,
     )
     page.add_child(drawn)
@@ -260,20 +257,22 @@ class _Start(MacroElement):
         L.control.attribution({prefix: false}).addAttribution({{ this.attribution|tojson }})
             .addTo({{ this._parent.get_name() }});
         {%- endif %}
-        coverageMap.start({{ this._parent.get_name() }}, {
-            {%- for name, part in this.parts.items() %}{{ name }}: {{ part or "null" }}, {% endfor -%} });
+        coverageMap.start({{ this._parent.get_name() }}, {{ this.control }});
         {% endmacro %}
     """)
 
-    def __init__(self, *, parts: dict[str, str | None], attribution: str) -> None:
+    def __init__(self, *, control: str, attribution: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._name, self.parts, self.attribution = "Start", parts, attribution
+        self._name, self.control, self.attribution = "Start", control, attribution
 
 
-def _add_tiles(drawn: folium.Map, tiles: Basemap, sheet: MapSheet) -> None:
+def _add_tiles(drawn: folium.Map, sheet: MapSheet) -> None:
     """Add the tiles of a server, below everything; the layer of their names where they have one of its own."""
+    tiles = sheet.backdrop.tiles
+    if tiles is None:
+        return
     for name, address in zip(("basemap", "basemap_names"), tiles.addresses, strict=False):
-        folium.TileLayer(
+        layer = folium.TileLayer(
             address,
             attr=tiles.credit,
             name=sheet.words(name),
@@ -281,7 +280,9 @@ def _add_tiles(drawn: folium.Map, tiles: Basemap, sheet: MapSheet) -> None:
             control=True,
             max_native_zoom=tiles.deepest,
             max_zoom=_DEEPEST,
-        ).add_to(drawn)
+        )
+        del layer.options["attribution"]  # it stands among the sources of the map: once is enough
+        layer.add_to(drawn)
 
 
 def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:
@@ -302,17 +303,6 @@ def _add_people(drawn: folium.Map, sheet: MapSheet) -> None:
         ).add_to(drawn)
 
 
-def _add_edits(drawn: folium.Map, sheet: MapSheet) -> None:
-    """Add the streets that are new, closed, slower or opened in a scenario, each kind a layer."""
-    for name, style, features in sheet.edited:
-        folium.GeoJson(
-            features,
-            name=name,
-            style_function=lambda _, style=style: style,
-            tooltip=folium.GeoJsonTooltip(["name"], labels=False, class_name="tip", sticky=True),
-        ).add_to(drawn)
-
-
 def _add_districts(drawn: folium.Map, sheet: MapSheet) -> None:
     """Add the outlines of the districts."""
     outlines = sheet.outlines[0]
@@ -327,38 +317,19 @@ def _add_districts(drawn: folium.Map, sheet: MapSheet) -> None:
     ).add_to(drawn)
 
 
-def _add_sites(drawn: folium.Map, sheet: MapSheet) -> list[str]:
-    """Add one layer per kind of site, named by its symbol and count: the layer control is the legend of the sites.
-
-    Return the names in the script of those that can be switched.
-    """
-    names = []
-    for (kind, is_open), features in site_features(sheet.coverage, sheet.words, sheet.called).items():
-        n = len(features["features"])
-        marker = _icon(site_svg(kind, is_open=is_open), 16)
-        if n > _MAX_ICONS:
-            ink = INKS[kind]
-            marker = folium.CircleMarker(
-                radius=4, color=ink, weight=1.5, fill=True, fill_color=ink if is_open else "#fff", fill_opacity=1
-            )
-        layer = folium.GeoJson(
-            features,
-            name=layer_name(kind, sheet.words, is_open=is_open, sites=n),
-            show=is_open,
-            marker=marker,
-            on_each_feature=JsCode("coverageMap.site"),
-        )
-        layer.add_to(drawn)
-        names.append(str(layer.get_name()))
-    if sheet.opened is not None and len(sheet.opened):
-        features = proposed_features(sheet.opened, sheet.words, sheet.called)
-        folium.GeoJson(
-            features,
-            name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
-            marker=_icon(PIN, 22, kind="site proposed"),
-            on_each_feature=JsCode("coverageMap.proposed"),
-        ).add_to(drawn)
-    return names
+def _add_sites(drawn: folium.Map, sheet: MapSheet) -> None:
+    """Add the layers of sites: the layer control is their legend; and those of a proposal."""
+    for row, sites in enumerate(sheet.site_layers):
+        _Scripted(f"coverageMap.sites({row})", name=sites["name"], overlay=True, show=sites["counts"]).add_to(drawn)
+    if not sheet.draws_sites or sheet.opened is None or not len(sheet.opened):
+        return
+    features = proposed_features(sheet.opened, sheet.words, sheet.called)
+    folium.GeoJson(
+        features,
+        name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
+        marker=_icon(PIN, 22, kind="site proposed"),
+        on_each_feature=JsCode("coverageMap.proposed"),
+    ).add_to(drawn)
 
 
 def _icon(svg: str, side: int, kind: str = "site") -> Any:

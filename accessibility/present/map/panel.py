@@ -68,13 +68,14 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
     words, now, live = sheet.words, sheet.coverage, sheet.live
     shaded = sheet.places.areas or sheet.picture is not None  # circles say by their size how many people there are
     tables = [class_table(layer, words, shaded=shaded) for layer in sheet.layers]
-    if sheet.is_live and sheet.before is None:
-        tables.append(class_table(sheet.changes, words, shaded=False))
+    if sheet.is_live:
+        tables.insert(0 if sheet.compares_first else len(tables), class_table(sheet.changes, words, shaded=False))
     given, of = sheet.caption.headline, sheet.backdrop
     plan = None if sheet.proposal is None else proposal_panel(sheet.proposal, now.sites, words, sheet.called)
     compared = [] if sheet.before is None else compared_lines(sheet.before, now, words)
     return {
         "caption": sheet.caption,
+        "sources": sheet.sources,
         "words": words,
         "headline": [("", given)] if given else headline_lines(now, words),
         "bars": [
@@ -101,16 +102,28 @@ def page_context(sheet: MapSheet) -> dict[str, Any]:
 def page_data(sheet: MapSheet) -> dict[str, Any]:
     """Return what the script reads; texts are its values, never its markup."""
     keys = (*_READ, *sheet.script_words, *(_SWITCHED if sheet.is_live else ()))
-    streets, waters = sheet.streets, sheet.waters
+    waters = sheet.waters
     return {
         "words": {key: sheet.words.template(key) for key in keys} | _settings_said(sheet),
         "people": sheet.people,
-        "streets": None if streets is None else {"lines": streets.lines, "origin": streets.origin},
+        "streets": streets_data(sheet),
         "names": sheet.names,
         "bounds": [sheet.outlines[1][1::-1], sheet.outlines[1][:1:-1]],  # south-west and north-east, latitude first
         "water": None if waters is None else {**waters.rings, "origin": waters.origin},
-        "switches": _switch_data(sheet) if sheet.is_live else None,
+        **changing_data(sheet),
     }
+
+
+def streets_data(sheet: MapSheet) -> dict[str, Any] | None:
+    """Return the streets as the script reads them."""
+    streets = sheet.streets
+    return None if streets is None else {"lines": streets.lines, "origin": streets.origin}
+
+
+def changing_data(sheet: MapSheet) -> dict[str, Any]:
+    """Return what else than its people another map of the same study may have otherwise."""
+    switches = _switch_data(sheet) if sheet.is_live else None
+    return {"sites": sheet.site_layers, "edited": sheet.edited, "switches": switches}
 
 
 def _settings_said(sheet: MapSheet) -> dict[str, list[tuple[str, str]]]:
@@ -144,7 +157,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         "headline": headline_forms(now, words),
         "banks": [str(bank) for bank in sites.bank],
         "settings": [words.setting(setting) for setting in now.demand.settings],
-        "change": {"name": changes.name, "colours": changes.colours, "layer": 0 if sheet.before is not None else -1},
+        "change": {"name": changes.name, "colours": changes.colours, "first": sheet.compares_first},
         "what": names,
         "shapes": SHAPES,
         "inks": INKS,

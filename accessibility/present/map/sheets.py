@@ -16,10 +16,20 @@ from accessibility.present.labels import SiteLabel, label_sites, tell_site
 from accessibility.present.map.changes import classify_certainty, classify_changes, classify_gains, edited_streets
 from accessibility.present.map.legends import hidden_notes
 from accessibility.present.map.living import embed_switches
-from accessibility.present.map.outlines import Waters, count, district_features, name_data, street_lines, water_rings
+from accessibility.present.map.outlines import (
+    Waters,
+    collection,
+    count,
+    district_features,
+    district_figures,
+    name_data,
+    street_lines,
+    water_rings,
+)
 from accessibility.present.map.overlays import Picture, classify_people, shade_limits, shade_of
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
 from accessibility.present.map.proposals import open_after, rows_of
+from accessibility.present.map.symbols import site_layers
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
@@ -60,6 +70,8 @@ class MapSheet:
         Which sites should open; None without one.
     switches
         What makes the sites switchable; None where they are not.
+    like
+        Another map of the same study: what lies below the people is taken from there.
     max_dots
         More demand points than this are a picture.
     """
@@ -70,6 +82,7 @@ class MapSheet:
     before: Coverage | None = None
     proposal: Proposal | None = None
     switches: Switches | None = None
+    like: MapSheet | None = None
     max_dots: int = MAX_DOTS
 
     script: ClassVar[str] = "people.js"
@@ -85,6 +98,8 @@ class MapSheet:
     @cached_property
     def places(self) -> Places:
         """Where the people stand."""
+        if self.like is not None:
+            return self.like.places
         return Places.of(self.coverage)
 
     @cached_property
@@ -94,8 +109,8 @@ class MapSheet:
         layers = classify_people(now, words)
         if self.backdrop.sure is not None:
             layers = (*layers, classify_certainty(self.backdrop.sure.certainty, now.demand.population, words))
-        if self.before is not None:
-            layers = (classify_changes(self.before, now, words), *layers)
+        if self.before is not None and not self.is_live:
+            layers = (self.changes, *layers)
         if self.proposal is not None and self.switches is not None:
             after = self.switches.covered_by(open_after(self.proposal.plan, now.sites), len(now.demand))
             layers = (classify_gains(now.covered, after, now.demand.population, words), *layers)
@@ -103,7 +118,7 @@ class MapSheet:
 
     @cached_property
     def changes(self) -> PeopleClasses:
-        """Gained and lost, as the map is drawn; the page keeps it up to date when sites are switched."""
+        """Gained and lost, as the map is drawn; a page whose sites can be switched draws it by itself."""
         return classify_changes(self.today, self.coverage, self.words)
 
     @property
@@ -131,6 +146,22 @@ class MapSheet:
         return None if self.proposal is None else self.proposal.plan.table()
 
     @property
+    def compares_first(self) -> bool:
+        """Whether the map shows first who gains and who loses."""
+        return self.before is not None and self.proposal is None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Whose data the map shows, tiles among them."""
+        named, tiles = tuple(self.caption.sources), self.backdrop.tiles
+        return named if tiles is None or tiles.credit in " ".join(named) else (*named, tiles.credit)
+
+    @cached_property
+    def site_layers(self) -> list[dict[str, Any]]:
+        """The layers of the sites, by kind and whether they count: the list of layers is their legend."""
+        return site_layers(self.coverage, self.words, self.called) if self.draws_sites else []
+
+    @property
     def opened_lines(self) -> list[tuple[str, str]]:
         """What the head of the page says of a proposal; the panel says it where there is one in full."""
         return []
@@ -151,16 +182,32 @@ class MapSheet:
         """The districts as GeoJSON, and the bounds of the map."""
         if self.backdrop.districts is None:
             return None, _bounds(self.places)
-        return district_features(self.backdrop.districts, self.words)
+        shapes, bounds = district_features(self.backdrop.districts) if self.like is None else self.like.outlines
+        if shapes is None:
+            return None, bounds
+        told = [
+            {**shape, "properties": {**shape["properties"], "figures": figures}}
+            for shape, figures in zip(shapes["features"], self.figures, strict=True)
+        ]
+        return collection(told), bounds
+
+    @cached_property
+    def figures(self) -> list[list[tuple[str, str]]]:
+        """What each district shows."""
+        districts = self.backdrop.districts
+        rows = [] if districts is None else districts.drop(columns=districts.geometry.name).iterrows()
+        return [[*district_figures(figures, self.words).items()] for _, figures in rows]
 
     @cached_property
     def streets(self) -> StreetLines | None:
         """StreetLines, a little beyond the bounds."""
         network = self.backdrop.network
+        if self.like is not None and self.like.backdrop.network is network:
+            return self.like.streets
         return None if network is None else street_lines(network, self._widened)
 
     @cached_property
-    def edited(self) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    def edited(self) -> list[dict[str, Any]]:
         """Layers of the streets that a scenario edits."""
         network = self.coverage.snapped.network
         return [] if network is None else edited_streets(network, self.words)
@@ -169,12 +216,21 @@ class MapSheet:
     def waters(self) -> Waters | None:
         """Rivers and lakes, a little beyond the bounds."""
         water = self.backdrop.water
+        if self.like is not None:
+            return self.like.waters
         return None if water is None or water.empty else water_rings(water, self._widened)
 
     @cached_property
     def names(self) -> dict[str, Any]:
         """Names of districts, settlements and streets."""
+        if self.like is not None:
+            return self.like.names
         return name_data(self.backdrop.districts, self.backdrop.names, self._widened)
+
+    @cached_property
+    def dot_rows(self) -> NDArray[np.intp]:
+        """The demand points that have a place, in the order in which the page has them."""
+        return dot_rows(self.places) if self.like is None else self.like.dot_rows
 
     @cached_property
     def _labels(self) -> dict[str, SiteLabel]:
@@ -200,10 +256,12 @@ class MapSheet:
         """What the page draws the people from, and what the pointer reads."""
         if self.picture is not None:
             return self.picture.table(self.layers[0], self.coverage)
-        live = self.live
-        return pack_dots(
-            self.layers, self.places, self.coverage, live.class_of if live is not None and self.is_live else None
-        )
+        return pack_dots(self.layers, self.places, self.coverage, self.class_of)
+
+    @property
+    def class_of(self) -> NDArray[np.int64] | None:
+        """``(n,)`` class of each point in the switches of the map, if it has any."""
+        return self.live.class_of if self.live is not None and self.is_live else None
 
     @property
     def notes(self) -> list[tuple[str, str]]:
@@ -258,17 +316,14 @@ def pack_dots(
         steps. Where people were read as polygons, then how many rings each has, how many corners each ring, as varints,
         and eastings and northings of the corners in `unit` from the corner, as steps.
     """
-    rows = np.flatnonzero(places.placed)
+    rows = dot_rows(places)
     xy = mercator(places.lonlat[rows])
-    order = np.argsort(hilbert_rank(xy), kind="stable")
-    rows, xy = rows[order], xy[order]
     corner = extent(xy)[0] if len(xy) else np.zeros(2)
     unit = float(np.clip(places.cell_m / _UNITS_PER_CELL, _FINEST_M, _COARSEST_M))
     whole = np.rint((xy - corner) / unit)
     people = coverage.demand.population[rows]
     parts = [steps(whole[:, 0]), steps(whole[:, 1]), varints(np.rint(people * 10))]
-    parts += [plane(coverage)[rows].tobytes() for plane in (minute_bytes, tenth_km_bytes, states)]
-    parts += [(layer.of[rows] + 1).astype(np.uint8).tobytes() for layer in layers]
+    parts += [plane[rows].tobytes() for plane in dot_planes(layers, coverage)]
     if class_of is not None:
         parts.append(steps(class_of[rows]))
     if places.shapes is not None:
@@ -285,6 +340,19 @@ def pack_dots(
         "switched": class_of is not None,
         "packed": packed(*parts),
     }
+
+
+def dot_rows(places: Places) -> NDArray[np.intp]:
+    """Return the demand points that have a place, in the order in which the page has them."""
+    rows = np.flatnonzero(places.placed)
+    found: NDArray[np.intp] = rows[np.argsort(hilbert_rank(mercator(places.lonlat[rows])), kind="stable")]
+    return found
+
+
+def dot_planes(layers: Sequence[PeopleClasses], coverage: Coverage) -> list[NDArray[np.uint8]]:
+    """Return what the pointer reads of each point and what each layer shows of it, ``(n,)`` each."""
+    read = [plane(coverage) for plane in (minute_bytes, tenth_km_bytes, states)]
+    return [*read, *((layer.of + 1).astype(np.uint8) for layer in layers)]
 
 
 def _rings(shapes: NDArray[np.object_], corner: NDArray[np.float64], unit: float) -> list[bytes]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Called = Callable[[object, object], str]
 
+_MAX_ICONS = 2_000
 SHAPES = {
     "outlet": '<circle cx="8" cy="8" r="5.4"/>',
     "bank": '<rect x="3" y="3" width="10" height="10"/>',
@@ -64,16 +65,30 @@ def layer_name(kind: str, words: MapWords, *, is_open: bool, sites: int) -> str:
     return f"{site_svg(kind, is_open=is_open)} {said} <b>{count(sites)}</b>"
 
 
-def site_features(coverage: Coverage, words: MapWords, called: Called) -> dict[tuple[str, bool], dict[str, Any]]:
-    """Return the sites as GeoJSON by kind and whether they count, in the order of `KINDS`; ``row`` is their row.
+def site_layers(coverage: Coverage, words: MapWords, called: Called) -> list[dict[str, Any]]:
+    """Return the layers of sites, each a kind and whether it counts, in the order of `KINDS`.
 
-    `called` says what a site is called, of its id and its name.
+    Parameters
+    ----------
+    coverage
+        Whose sites.
+    words
+        What the map says.
+    called
+        Says what a site is called, of its id and its name.
+
+    Returns
+    -------
+    list of dict
+        ``key`` and whether they ``count``; ``name`` as markup: symbol, words, number; ``svg`` of each site, empty where
+        they are too many for symbols and are dots of the ``ink``; ``features`` of GeoJSON, whose ``row`` is that of the
+        site.
     """
     sites = coverage.sites
     lonlat = sites.lonlat
     decided = coverage.covered & (coverage.nearest >= 0)
     served = np.bincount(coverage.nearest[decided], weights=coverage.demand.population[decided], minlength=len(sites))
-    found: dict[tuple[str, bool], dict[str, Any]] = {}
+    found = []
     for kind, is_open in KINDS:
         features = []
         for row in np.flatnonzero((sites.kind == kind) & (sites.open == is_open)).tolist():
@@ -84,7 +99,10 @@ def site_features(coverage: Coverage, words: MapWords, called: Called) -> dict[t
             texts |= _room(coverage, row, words)
             features.append(feature(row, shapely.Point(lonlat[row]), texts))
         if features:
-            found[kind, is_open] = collection(features)
+            layer = {"key": site_key(kind, is_open=is_open), "counts": is_open, "features": features}
+            name = layer_name(kind, words, is_open=is_open, sites=len(features))
+            svg = site_svg(kind, is_open=is_open) if len(features) <= _MAX_ICONS else ""
+            found.append({**layer, "name": name, "svg": svg, "ink": INKS[kind]})
     return found
 
 

@@ -119,7 +119,7 @@ class _TiledSheet(MapSheet):
         return None
 
     @cached_property
-    def edited(self) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    def edited(self) -> list[dict[str, Any]]:
         return []
 
     @cached_property

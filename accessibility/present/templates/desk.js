@@ -24,7 +24,6 @@ const done = async ({ job }, text) => {
     if (told.state === "failed") throw new Error(told.error);
     if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
     state(`${text}: ${told.text}`, Math.min(told.done / told.steps, 0.98));
-    await new Promise((resolve) => { setTimeout(resolve, 150); });
   }
 };
 const attempt = async (step) => {
@@ -63,14 +62,16 @@ const address = () => {
 };
 // The map of the view; what is switched and counted on it stays so, and it is seen as it was.
 const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = "" } = {}) => attempt(async () => {
-  await done(await asked(`map/${encodeURIComponent(study)}`, wanted), say("working"));
+  const before = !frame.hidden && frame.contentWindow.renew ? { before: view } : {};  // what differs is enough
+  const { result } = await done(await asked(`map/${encodeURIComponent(study)}`, { ...wanted, ...before }), say("working"));
   const map = frame.hidden ? null : mapOf(), tab = map && frame.contentDocument.querySelector(".tabs [aria-pressed=true]");
   look = map && { centre: map.getCenter(), zoom: map.getZoom(), tab: fresh || !tab ? "" : tab.dataset.tab };
   view = wanted;
   frame.hidden = false;
   find("bar").hidden = false;
   find("name").textContent = engine.name(study);
-  await engine.show(frame, { study, tried, search: search || `?view=${encodeURIComponent(JSON.stringify(view))}` });
+  const found = search || `?view=${encodeURIComponent(JSON.stringify(view))}`;
+  await engine.show(frame, { study, tried, search: found, change: result === true ? null : result });
   return true;
 });
 const open = (key, wanted = NOTHING, tried = "", search = "") => {

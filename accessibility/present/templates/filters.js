@@ -5,14 +5,14 @@ const filters = (() => {
   const [FEW, NOWHERE] = [3, ":"];  // names in a sentence; people in no district, in an address
   const NAMES = ["sites", "people", "group"];  // in an address, and of the boxes
 
-  const kinds = Object.keys(of.shapes).map((kind) => {
+  const kinds = () => Object.keys(of.shapes).map((kind) => {
     const keys = [...new Set(of.ids.map((_, row) => living.maker(row)))].filter((key) => key.startsWith(`${kind}:`));
     return { name: words(`kind_${kind}`), keys, inside: keys.map((key) => ({ name: key.slice(kind.length + 1) || words("no_bank"), keys: [key], inside: [] })) };
   }).filter(({ keys }) => keys.length);
   const districts = [...of.districts, words("no_district")].map((name, k) => ({ name, keys: [k], inside: [] }));
   const whole = (name, inside) => ({ name, inside, keys: inside.flatMap(({ keys }) => keys) });
   let trees = {}, codes = {};
-  const boxes = [];
+  let boxes = [];
 
   // Names are texts of an address by a code without its signs; what no site and no district is called is nothing.
   const siteCode = (key) => `${key.slice(0, key.indexOf(":"))}:${written(key.slice(key.indexOf(":") + 1))}`;
@@ -90,15 +90,23 @@ const filters = (() => {
     item.append(inner);
   };
 
-  const start = () => {
+  const fill = () => {
     const lived = districts.filter((_, k) => k < of.districts.length || living.figures().districts[k].people > 0);
-    trees = { sites: whole(words("all_sites"), kinds), people: whole(words("all_districts"), lived) };
+    trees = { sites: whole(words("all_sites"), kinds()), people: whole(words("all_districts"), lived) };
     codes = {
       sites: new Map(trees.sites.keys.map((key) => [siteCode(key), key])),
       people: new Map(trees.people.keys.map((k) => [districtCode(k), k])),
       group: new Map(of.groups.map(({ name }, k) => [written(name), k + 1])),
     };
-    for (const which of ["sites", "people"]) grow(document.querySelector(`.counted-${which} ul`), trees[which], which);
+    boxes = [];
+    for (const which of ["sites", "people"]) {
+      const list = document.querySelector(`.counted-${which} ul`);
+      list.replaceChildren();
+      grow(list, trees[which], which);
+    }
+  };
+  const start = () => {
+    fill();
     const group = document.querySelector(".filters select");
     group.append(...[words("everybody"), ...of.groups.map(({ name }) => name)].map((name, k) => new Option(name, k)));
     group.closest("label").hidden = !of.groups.length;
@@ -107,5 +115,5 @@ const filters = (() => {
     paint();
   };
 
-  return { NAMES, told, asked, start, said };
+  return { NAMES, told, asked, start, fill, said };
 })();

@@ -13,10 +13,12 @@ const engine = {
     return told;
   },
   name: (study) => names[study] ?? study,
-  show: (frame, { study, search, tried }) => {
+  show: (frame, { study, search, tried, change }) => {
+    if (change) return frame.contentWindow.renew(change, { search, hash: tried });
     document.getElementById("start").hidden = true;
     const tab = frame.id === "map" ? TAB : `${TAB}-${frame.id}`;  // two maps of a tab keep their steps apart
     frame.src = `tab/${tab}/map/${encodeURIComponent(study)}${search}${tried}`;
+    return null;
   },
   // A reload loses nothing: the study and what was tried stand in the address.
   keep: (state) => history.replaceState(null, "", `#${encodeURIComponent(JSON.stringify(state))}`),

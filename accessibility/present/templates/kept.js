@@ -95,13 +95,23 @@ const kept = (() => {
     const kept = attempt(() => JSON.parse(framed ? framed.steps : localStorage.getItem(key))) || {};
     return { now: texts([kept.now])[0] ?? null, past: texts(kept.past), future: texts(kept.future) };
   };
-  const start = () => {
+  const begin = () => {
+    [leaving, past.length, future.length] = [false, 0, 0];
     const before = stored(), asked = place.search || addressed() ? stateOf(addressed()) : null;
     const was = before.now ?? stateOf(place.search && addressed()), wanted = asked ?? was;
     past.push(...before.past);
     if (wanted === was) future.push(...before.future);
     else past.push(was);  // a link that somebody sent: what was here is a step away
     show(wanted);
+  };
+  // The page shows another map by now, which is in the address.
+  const renew = ({ search, hash }) => {
+    if (framed) Object.assign(framed, { search, hash });
+    else history.replaceState(null, "", `${location.pathname}${search}${hash}`);
+    begin();
+  };
+  const start = () => {
+    begin();
     if (!living.off) living.listen(changed);
     for (const [name, go] of [["undo", undo], ["redo", redo]]) {
       for (const button of document.querySelectorAll(`.${name}`)) button.addEventListener("click", go);
@@ -116,5 +126,5 @@ const kept = (() => {
     });
   };
 
-  return { start };
+  return { start, renew };
 })();

@@ -4,9 +4,9 @@ const living = (() => {
   const listeners = [];
   if (!of || !window.DecompressionStream) return { off: true, read: () => "", shows: () => true };
 
-  const open = Uint8Array.from(of.drawn);
+  let open = Uint8Array.from(of.drawn);
   const reached = new Map();  // row of a site: the classes within its reach
-  const units = [of.bits, ...of.groups.map(({ bits }) => bits)].map((bits) => 2 ** bits);  // of everybody, of each group
+  let units = [];  // of everybody, of each group
   const maker = (row) => `${of.kinds[row]}:${of.banks[row]}`;
   // What is counted: sites by kind and bank, people by row of their district and by group; null or 0 is all of them.
   let counted = { sites: null, people: null, group: 0 };
@@ -37,6 +37,10 @@ const living = (() => {
 
   const load = async () => {
     const from = reader(await unpack(of.packed));
+    reached.clear();
+    open = Uint8Array.from(of.drawn);
+    counted = { sites: null, people: null, group: 0 };
+    units = [of.bits, ...of.groups.map(({ bits }) => bits)].map((bits) => 2 ** bits);
     everyone = [from.varints(new Float64Array(of.classes))];
     cells = from.steps(new Int32Array(of.classes));
     const counts = from.varints(new Int32Array(of.rows.length));

@@ -1,5 +1,6 @@
 // The parts of the map that folium has no element for. Text reaches the page as text only.
 const coverageMap = (() => {
+  const renewed = {};  // how a layer becomes that of another map
   const legend = document.querySelector(".legend");
   legend.open = !narrow();  // before the map measures the room it has
 
@@ -21,14 +22,15 @@ const coverageMap = (() => {
     const draw = (found, pane, style) => L.polyline(found, {
       ...style, pane, renderer: pens[pane], smoothFactor: 1.5, fill: false, interactive: false,
     });
-    const { origin } = data.streets, group = L.layerGroup();
-    const classes = data.streets.lines.map(({ weight, coarsest, counts, steps }) => {
-      const found = unfold({ counts, steps, origin });
+    const group = L.layerGroup();
+    const make = () => data.streets.lines.map(({ weight, coarsest, counts, steps }) => {
+      const found = unfold({ counts, steps, origin: data.streets.origin });
       // Grey below the people; main streets again above them, in white, so that no colour turns darker.
       const below = draw(found, "streets", { color: "#3f4a54", opacity: 0.4, weight });
       const above = draw(found, "main-streets", { color: "#fff", opacity: 0.55, weight: 1 });
       return { coarsest, layers: weight > 1 ? [below, above] : [below] };
     });
+    let classes = make();
     const choose = (map) => {
       const { lat } = map.getCenter();
       const metres = 40075017 * Math.cos(lat * Math.PI / 180) / (256 * 2 ** map.getZoom());
@@ -40,6 +42,11 @@ const coverageMap = (() => {
       choose(target._map);
       target._map.on("zoomend", ({ target: map }) => choose(map));
     });
+    renewed.streets = () => {
+      group.clearLayers();
+      classes = make();
+      if (group._map) choose(group._map);
+    };
     return group;
   };
 
@@ -48,10 +55,7 @@ const coverageMap = (() => {
     color: "#a9c3c8", weight: 0.8, fillColor: "#d3e4e6", fillOpacity: 1,  // rings within rings are islands
   });
 
-  // The layer that shows who gains and who loses follows the switches.
-  const peopleLayer = (row) => people.layer(() => (
-    data.switches && data.switches.change.layer === row && !living.off && living.moved() ? panel.changeLook : people.look(row)
-  ));
+  const peopleLayer = (row) => people.layer(() => people.look(row));
 
   // What the pointer reads of a site or a district: rows of a heading and a text; a row without a text is left out.
   // The texts of the features are spelt as markup that shows them letter by letter.
@@ -87,8 +91,30 @@ const coverageMap = (() => {
     marker.bindPopup(() => panel.reading(properties.row, siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
     panel.site(feature, marker);
   };
-  const district = ({ properties: { name, figures } }, shape) => {
-    shape.bindTooltip(() => card([["", plain(name)], ...panel.districtRows(plain(name), figures)]), { ...TIP, className: "tip area" });
+  const groups = new Map();  // layers of sites, by kind and whether they count
+  const sites = (row) => {
+    const { key, features, svg, ink, counts } = data.sites[row];
+    const group = L.geoJson(features, {
+      pointToLayer: (_, at) => (svg
+        ? L.marker(at, { icon: L.divIcon({ html: svg, iconSize: [16, 16], iconAnchor: [8, 8], className: "site" }) })
+        : L.circleMarker(at, { radius: 4, color: ink, weight: 1.5, fillColor: counts ? ink : "#fff", fillOpacity: 1 })),
+      onEachFeature: site,
+    });
+    groups.set(key, group);
+    return group;
+  };
+  let edits = [];
+  const edited = (row) => {
+    const { style, features } = data.edited[row];
+    const onEachFeature = ({ properties: { name } }, line) => line.bindTooltip(() => card([["", name]]), TIP);
+    edits.push(L.geoJson(features, { style, onEachFeature }));
+    return edits.at(-1);
+  };
+  const areas = [];
+  const district = ({ properties }, shape) => {
+    areas.push(properties);
+    const rows = () => panel.districtRows(plain(properties.name), properties.figures);
+    shape.bindTooltip(() => card([["", plain(properties.name)], ...rows()]), { ...TIP, className: "tip area" });
     shape.on("add", () => shape.bringToBack());
   };
 
@@ -194,22 +220,65 @@ const coverageMap = (() => {
     }
   };
 
-  const start = (map, { control, sites }) => {
+  // The page of a map becomes that of another one of the same study: what differs is taken, all else stays.
+  const renew = (map, control) => async ({ page, data: fresh, points, packed }, place) => {
+    map.closePopup();
+    const { switches, ...rest } = fresh, gone = (layer) => {
+      control.removeLayer(layer);
+      map.removeLayer(layer);
+    };
+    Object.assign(data.switches, switches);
+    await people.renew(points, packed);
+    await living.load();
+    const shown = new DOMParser().parseFromString(page, "text/html");
+    for (const part of document.querySelectorAll("[data-part]")) {
+      part.replaceChildren(...shown.querySelector(`[data-part=${part.dataset.part}]`).childNodes);
+    }
+    const was = new Map(data.sites.map((layer) => [layer.key, layer]));
+    Object.assign(data, rest, { sites: rest.sites.map((layer) => was.get(layer) ?? layer) });
+    if (rest.streets) renewed.streets();
+    if (rest.figures) areas.forEach((properties, k) => { properties.figures = rest.figures[k]; });
+    if (rest.edited) {
+      for (const layer of edits) gone(layer);
+      edits = [];
+      const [first] = groups.values();
+      data.edited.forEach(({ name }, row) => panel.list(edited(row).addTo(map), name, first));
+    }
+    const there = new Set(data.sites.map(({ key }) => key));
+    for (const { key } of [...was.values()].filter((layer) => !data.sites.includes(layer))) {
+      const group = groups.get(key);
+      panel.forget(group);
+      names.forget(group);
+      group.clearLayers();
+      if (there.has(key)) group.addData(data.sites.find((layer) => layer.key === key).features);
+      else gone(group);
+      if (!there.has(key)) groups.delete(key);
+    }
+    data.sites.forEach(({ key, name, counts }, row) => {
+      if (groups.has(key)) return;
+      const next = data.sites.slice(row + 1).map((layer) => groups.get(layer.key)).find(Boolean);
+      panel.list(counts ? sites(row).addTo(map) : sites(row), name, next);
+    });
+    names.gather();
+    panel.renew();
+    kept.renew(place);
+  };
+
+  const start = (map, control) => {
     document.querySelector(".layers").append(document.querySelector(".leaflet-control-layers"));
     tabs();
     new ResizeObserver(() => { if (!document.body.classList.contains("paper")) map.invalidateSize(); }).observe(map.getContainer());
     window.addEventListener("resize", () => { legend.open = legend.open || !narrow(); });
-    map.on("baselayerchange", ({ name }) => {
-      for (const section of document.querySelectorAll(".classes")) section.hidden = section.dataset.layer !== name;
-    });
+    map.on("baselayerchange", ({ name }) => panel.legendOf(name));
     document.addEventListener("keydown", ({ key }) => { if (key === "Escape") map.closePopup(); });
     keepInSight(map);
     paper(map);
     names.start(map);
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
-    people.start(map).then(() => (living.off ? kept.start() : panel.start(map, { control, sites })));
+    people.start(map).then(() => (living.off ? kept.start() : panel.start(map, control, groups)));
+    if (!living.off && people.switched) window.renew = renew(map, control);
   };
 
-  return { streets, water, names: names.layer, people: peopleLayer, site, district, proposed, start };
+  return { streets, water, names: names.layer, people: peopleLayer, sites, edited, district, proposed, start };
 })();

@@ -9,9 +9,17 @@ const moving = (() => {
   let server = null, map = null, markers = new Map(), all = false;
   let held = null, busy = false;  // the site in hand, and whether a figure is asked for
 
-  const movable = (row) => Boolean(server) && (all || Boolean(of.added[row]));
+  const movable = (row) => (all || Boolean(of.added[row]));
+  const heard = new WeakSet();
   const enable = () => {
+    if (!server) return;
     for (const [row, marker] of markers) {
+      if (!heard.has(marker)) {
+        heard.add(marker);
+        marker.on("dragstart", () => hold(row));
+        marker.on("drag", follow);
+        marker.on("dragend", () => release(true));
+      }
       marker.options.draggable = movable(row);
       if (marker.dragging) marker.dragging[movable(row) ? "enable" : "disable"]();
     }
@@ -78,11 +86,6 @@ const moving = (() => {
     [map, markers] = [theMap, theMarkers];
     server = await served;
     all = server.all;
-    for (const [row, marker] of markers) {
-      marker.on("dragstart", () => hold(row));
-      marker.on("drag", follow);
-      marker.on("dragend", () => release(true));
-    }
     enable();
     document.addEventListener("movable", ({ detail }) => {
       all = detail;
@@ -92,5 +95,5 @@ const moving = (() => {
     document.addEventListener("focusout", () => { if (held && held.keys) release(false); });
   };
 
-  return { start, served };
+  return { start, served, enable };
 })();

@@ -5,7 +5,8 @@ const names = (() => {
   // The most metres to a pixel at which a kind of name is tried, by its rank.
   const COARSEST = { district: [1e9], settlement: [60, 24, 12], site: [8], street: [12, 5, 2.5] };
   const MOST = 300;  // names in view
-  const signs = [], pins = [], named = [];
+  const pins = [];
+  let signs = [], named = [];
   const pen = document.createElement("canvas").getContext("2d");
   let pane = null, leaders = null;
 
@@ -129,15 +130,20 @@ const names = (() => {
   });
   const layer = () => new Names();
 
-  const start = (map) => {
-    leaders = L.layerGroup().addTo(map);
+  // Every name there is, the most important first.
+  const gather = () => {
     const of = data.names;
     const lines = of.streets.flatMap(({ text, rank, lines: found }) => found.map((line) => ({ text: plain(text), kind: "street", rank, line })));
     const sites = signs.filter(({ text }) => text).map(({ marker, text }) => ({ text, kind: "site", at: marker.getLatLng(), marker }));
-    named.push(
+    named = [
       ...of.districts.map(([text, at]) => ({ text: plain(text), kind: "district", at })),
       ...of.places.map(([text, at, rank]) => ({ text: plain(text), kind: "settlement", at, rank })), ...sites, ...lines,
-    );
+    ];
+  };
+
+  const start = (map) => {
+    leaders = L.layerGroup().addTo(map);
+    gather();
     spread(map);
     map.on("zoomend", () => spread(map));
     map.on("layeradd layerremove", ({ layer: one }) => { if (pins.some(({ marker }) => marker === one)) spread(map); });
@@ -150,7 +156,8 @@ const names = (() => {
   };
 
   return {
-    layer, start,
+    layer, start, gather,
+    forget: (group) => { signs = signs.filter(({ marker }) => !group.hasLayer(marker)); },
     sign: (marker, text) => signs.push({ marker, text, side: 16 }),
     pin: (marker) => pins.push({ marker, side: 24 }),
   };

@@ -7,7 +7,7 @@ const panel = (() => {
   const LOOK = `<svg xmlns="http://www.w3.org/2000/svg" width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="#5b6873">
     <circle cx="7" cy="7" r="4"/><path d="M7 0v5M7 9v5M0 7h5M9 7h5"/></svg>`;
   const markers = new Map(), pins = new Map();
-  let map = null, changes = null, control = null, before = null, listed = [];
+  let map = null, changes = null, control = null, layers = null, before = null, listed = [];
 
   const element = (tag, kind = "", text = "") => {
     const made = document.createElement(tag);
@@ -34,9 +34,11 @@ const panel = (() => {
     return text === "0" ? "0" : `${living.isOpen(row) ? "\u2212" : "+"}${text}`;
   };
 
+  const lookOf = (row, on) => `${on} ${on === Boolean(of.today[row])}`;
   const paintMarker = (row) => {
-    const marker = markers.get(row);
-    if (!marker) return;
+    const marker = markers.get(row), look = lookOf(row, living.isOpen(row));
+    if (!marker || marker.look === look) return;
+    marker.look = look;
     if (marker.setStyle) {
       const ink = of.inks[of.kinds[row]], on = living.isOpen(row), same = on === Boolean(of.today[row]);
       marker.setStyle({ fillColor: on ? ink : "#fff", weight: same ? 1.5 : 4 });
@@ -55,9 +57,9 @@ const panel = (() => {
   };
 
   // Sites that do not count now are not on the map; each layer says how many of its sites are.
-  const groups = new Map();
+  const homes = new Map();
   const showCounted = () => {
-    for (const [row, group] of groups) {
+    for (const [row, group] of homes) {
       const marker = markers.get(row);
       if (living.takes(row)) {
         group.addLayer(marker);
@@ -67,7 +69,7 @@ const panel = (() => {
       }
     }
     for (const one of control._layers) {
-      const sites = one.layer.getLayers && [...groups.values()].includes(one.layer) ? one.layer.getLayers().length : -1;
+      const sites = one.layer.getLayers && [...layers.values()].includes(one.layer) ? one.layer.getLayers().length : -1;
       if (sites >= 0) one.name = one.name.replace(/<b>[^<]*<\/b>/, `<b>${whole(sites)}</b>`);
     }
     control._update();
@@ -101,6 +103,7 @@ const panel = (() => {
   const site = ({ properties }, marker) => {
     const { row } = properties;
     markers.set(row, marker);
+    marker.look = `${Boolean(of && of.drawn[row])} true`;
     if (living.off) return;
     const texts = {
       what: () => of.what[`${of.kinds[row]}_${living.isOpen(row) ? "open" : "closed"}`],
@@ -151,8 +154,10 @@ const panel = (() => {
     return made;
   }));
 
-  const drawnHeadline = every("header .headline p").map((p) => p.cloneNode(true));
-  const drawnComparison = every("header .sentence p").map((p) => p.cloneNode(true));
+  let drawnHeadline = [], drawnComparison = [];
+  const drawn = () => {
+    [drawnHeadline, drawnComparison] = ["headline", "sentence"].map((name) => every(`header .${name} p`).map((p) => p.cloneNode(true)));
+  };
   const head = (total) => {
     const moved = living.moved(), counted = filters.said(whole(total.people));
     for (const button of every(".reset")) button.disabled = !moved;
@@ -216,7 +221,7 @@ const panel = (() => {
     return { row, item, box, effect };
   };
   // What could open first, the greatest gain on top; then what is open, the least loss on top.
-  const list = () => {
+  const listSites = () => {
     const asked = find(".search").value.trim().toLowerCase();
     const hit = of.rows.filter((row) => living.takes(row) && `${of.names[row]} ${of.ids[row]}`.toLowerCase().includes(asked));
     const rank = new Map(hit.map((row) => [row, living.effect(row)]));
@@ -226,7 +231,7 @@ const panel = (() => {
     for (const line of listed) paintRow(line, true);
     find("ul.sites").replaceChildren(...listed.map(({ item }) => item));
     const more = hit.length - listed.length;
-    find(".rest").textContent = more ? words("more_sites", { n: more }) : hit.length ? "" : words("no_match");
+    find("p.rest").textContent = more ? words("more_sites", { n: more }) : hit.length ? "" : words("no_match");
   };
 
   const scenario = () => {
@@ -254,25 +259,37 @@ const panel = (() => {
     }
   };
 
-  // Gained and lost are a layer of their own, there as long as something is switched.
+  // What comes later stands in the list of layers where it would have stood.
+  const list = (layer, name, next, base = false) => {
+    control[base ? "addBaseLayer" : "addOverlay"](layer, name);
+    const entries = control._layers, place = entries.findIndex((entry) => entry.layer === next);
+    if (place < 0) return;
+    entries.splice(place, 0, entries.pop());
+    control._update();
+  };
+  const legendOf = (name) => {
+    for (const section of every(".classes")) section.hidden = section.dataset.layer !== name;
+  };
+  const baseShown = () => control._layers.find(({ layer, overlay }) => !overlay && map.hasLayer(layer));
+  const showBase = (layer, name) => {
+    map.removeLayer(baseShown().layer);
+    map.addLayer(layer);
+    map.fire("baselayerchange", { name, layer });
+  };
+  // Gained and lost are a layer of their own, there as long as the map is of something else than today.
   const showChanges = () => {
-    if (of.change.layer >= 0 || !people.switched) return;
-    const moved = living.moved(), shown = control._map.hasLayer(changes);
-    if (moved && !before) {
-      before = control._layers.find(({ layer, overlay }) => !overlay && map.hasLayer(layer)).layer;
-      control.addBaseLayer(changes, of.change.name);
-      map.removeLayer(before);
-      map.addLayer(changes);
-      map.fire("baselayerchange", { name: of.change.name, layer: changes });
-    } else if (!moved && before) {
+    if (!people.switched) return;
+    const wanted = living.moved() || of.against === "today";
+    if (wanted && !before) {
+      before = baseShown();
+      list(changes, of.change.name, of.change.first && control._layers.find(({ overlay }) => !overlay).layer, true);
+      if (living.moved() || of.change.first) showBase(changes, of.change.name);
+    } else if (!wanted && before) {
+      if (map.hasLayer(changes)) showBase(before.layer, before.name);
       control.removeLayer(changes);
-      map.removeLayer(changes);
-      if (shown) {
-        map.addLayer(before);
-        map.fire("baselayerchange", { name: control._layers.find(({ layer }) => layer === before).name, layer: before });
-      }
       before = null;
     }
+    legendOf(baseShown().name);
   };
 
   // What a district shows: the figures of its row in the table while sites are switched, else those it was drawn with.
@@ -288,7 +305,7 @@ const panel = (() => {
 
   const refresh = (rows, recounted) => {
     if (recounted) {
-      list();
+      listSites();
       showCounted();
     }
     const now = living.figures(), { total } = now;
@@ -319,24 +336,40 @@ const panel = (() => {
     find(".copy").textContent = words("copied");
   };
 
-  const start = async (theMap, { control: theControl, sites }) => {
-    [map, control] = [theMap, theControl];
+  // Sites that are gone, and what there is instead.
+  const forget = (group) => group.eachLayer(({ feature }) => {
+    markers.delete(feature.properties.row);
+    homes.delete(feature.properties.row);
+  });
+  const settle = () => {
+    drawn();
+    for (const group of layers.values()) group.eachLayer((marker) => homes.set(marker.feature.properties.row, group));
+  };
+  const renew = () => {
+    settle();
+    filters.fill();
+    moving.enable();
+    for (const row of markers.keys()) paintMarker(row);
+  };
+
+  const start = async (theMap, theControl, theLayers) => {
+    [map, control, layers] = [theMap, theControl, theLayers];
     await living.load();
     window.counted = living.asked;  // for the page around this one, which compares two
-    changes = people.layer(() => panel.changeLook);
+    changes = people.layer(() => changeLook);
     makeTables();
-    list();
-    for (const group of sites) group.eachLayer((marker) => groups.set(marker.feature.properties.row, group));
+    listSites();
+    settle();
     living.listen(refresh);
     filters.start();
     refresh(of.rows.filter((row) => living.isOpen(row) !== Boolean(of.today[row])));
     kept.start();
     for (const button of every(".reset")) button.addEventListener("click", living.reset);
     find(".copy").addEventListener("click", copy);
-    find(".search").addEventListener("input", list);
+    find(".search").addEventListener("input", listSites);
     map.on("overlayremove", showChanged);
     document.addEventListener("tab", ({ detail }) => {
-      if (detail === "living") for (const group of sites) map.addLayer(group);
+      if (detail === "living") for (const group of layers.values()) map.addLayer(group);
     });
     const slider = find(".first-sites");
     if (slider) slider.addEventListener("input", () => living.set(planned.map((row, k) => [row, k < Number(slider.value)])));
@@ -376,5 +409,5 @@ const panel = (() => {
     view.getContainer().classList.toggle("crowded", seen > CROWDED);
   };
 
-  return { start, site, pin, rowOf, reading, districtRows, crowd, changeLook };
+  return { start, renew, forget, list, legendOf, site, pin, rowOf, reading, districtRows, crowd };
 })();

@@ -317,5 +317,13 @@ const people = (() => {
     reading(map, readDots);
   };
 
-  return { layer, look, start, redraw, paintOf, classOf: (i) => points.classes[i], switched: Boolean(of.switched) };
+  // Some points become what they are on another map.
+  const renew = async (count, text) => {
+    const from = reader(await unpack(text)), at = from.steps(new Int32Array(count));
+    const put = (plane, values) => at.forEach((i, k) => { plane[i] = values[k]; });
+    for (const plane of [points.minutes, points.tenths, points.state, ...points.kinds]) put(plane, from.bytes(count));
+    put(points.classes, from.steps(new Int32Array(count)));
+  };
+
+  return { layer, look, start, redraw, renew, paintOf, classOf: (i) => points.classes[i], switched: Boolean(of.switched) };
 })();

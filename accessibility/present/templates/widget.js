@@ -30,10 +30,11 @@ const render = ({ model, el }) => {
       if (explained && frame.contentDocument) frame.contentDocument.dispatchEvent(new CustomEvent("explained", { detail: explained }));
     }),
     name: () => "",
-    show: async (one, { search, tried }) => {
-      const { page } = await engine.ask("page", viewOf(search));
+    show: async (one, { search, tried, change }) => {
+      const { page } = change ? {} : await engine.ask("page", viewOf(search));
       Object.assign(one.dataset, { search, hash: tried }, one === frame && coming && { steps: coming });
-      one.srcdoc = page;
+      if (change) await one.contentWindow.renew(change, { search, hash: tried });
+      else one.srcdoc = page;
     },
     keep: () => {
       clearTimeout(saving);
