@@ -6,7 +6,7 @@ the same plan.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from accessibility.siting.covering import Covering
     from accessibility.siting.effort import Clock
+    from accessibility.siting.greedy import Search
+    from accessibility.streets.search.compiling import I64, U64, Flags
 
 _CHUNK = 500  # rounds between two looks at the clock
 _ROUND = 1_500  # what a round of the smallest question does
@@ -58,21 +60,21 @@ def improve(
     seed
         Which stream of random numbers.
     """
-    state, limits = begin_search(covering, chosen)
+    search = begin_search(covering, chosen)
     if not covering.floored:
-        _exchange(state, limits)
-    best = _unless_worse(covering, state[7].copy(), chosen)
+        _exchange(search)
+    best = _unless_worse(covering, search.opened.copy(), chosen)
     typical = (covering.value(best) - covering.base) / max(int(best.sum()), 1)
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     each, places = _round_work(covering), len(covering.site)
     room = (np.empty(_MOST_CLOSED, np.int64), np.empty(places, np.int64), np.empty(places, np.int64))
     for done in range(0, rounds, _CHUNK):
-        if clock.up or not state[7].any():
+        if clock.up or not search.opened.any():
             break
         heat = typical * _HOT * (_COLD / _HOT) ** (done / rounds)
-        _anneal(state, limits, random, (min(rounds - done, _CHUNK), heat), room)
+        _anneal(search, random, (min(rounds - done, _CHUNK), heat), room)
         clock.spend(_CHUNK * each)
-        best = _unless_worse(covering, limits[6].copy(), best)
+        best = _unless_worse(covering, search.best.copy(), best)
     return best
 
 
@@ -87,38 +89,38 @@ def _unless_worse(covering: Covering, trial: NDArray[np.bool_], best: NDArray[np
 
 
 @kernel
-def _exchange(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _exchange(search: Search) -> None:
     """Close each open column if another one in its place covers more, or as many at less cost, until none does."""
-    gain, opened = state[6], state[7]
-    cost, by_ratio, better = limits[0], _NO, True
+    gain, opened = search.gain, search.opened
+    cost, by_ratio, better = search.cost, _NO, True
     while better:
         better = False
         for j in range(gain.size):
             if not opened[j]:
                 continue
             loss = gain[j]
-            turn_column(j, state, limits)
-            other = best_column(state, limits, by_ratio, NONE)
+            turn_column(j, search)
+            other = best_column(search, by_ratio, NONE)
             if other >= 0 and (gain[other] > loss or (gain[other] == loss and cost[other] < cost[j])):
-                turn_column(other, state, limits)
+                turn_column(other, search)
                 better = True
             elif loss > 0:
-                turn_column(j, state, limits)
-        before = limits[4][0]
-        fill_up(state, limits, by_ratio)
-        better = better or limits[4][0] != before
+                turn_column(j, search)
+        before = search.left[0]
+        fill_up(search, by_ratio)
+        better = better or search.left[0] != before
 
 
 @helper
-def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _neighbours(search: Search, random: U64, chosen: I64, wanted: int) -> int:
     """Walk from one open column over shared rows to others, and write them behind it; return how many there are."""
-    start, column, begin, row, opened = state[1], state[2], state[3], state[4], state[7]
+    row_start, column_start, opened = search.row_start, search.column_start, search.opened
     at, found = chosen[0], 1
     for _ in range(4 * wanted):
-        if found == wanted or begin[at + 1] == begin[at]:
+        if found == wanted or column_start[at + 1] == column_start[at]:
             break
-        r = row[begin[at] + draw(random, begin[at + 1] - begin[at])]
-        at = column[start[r] + draw(random, start[r + 1] - start[r])]
+        r = search.column_row[column_start[at] + draw(random, column_start[at + 1] - column_start[at])]
+        at = search.row_column[row_start[r] + draw(random, row_start[r + 1] - row_start[r])]
         new = opened[at]
         for k in range(found):
             new = new and chosen[k] != at
@@ -129,27 +131,27 @@ def _neighbours(state, random, chosen, wanted):  # type: ignore[no-untyped-def] 
 
 
 @helper
-def _reopen(state, limits, random, banned, added):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _reopen(search: Search, random: U64, banned: Any, added: I64) -> int:
     """Open while anything fits, the first without the banned column, now and then the second best; return how many."""
     by_ratio = draw(random, _TWO) == 1
     count = 0
     while True:
         if count and draw(random, _OFTEN) == 0:
-            banned = best_column(state, limits, by_ratio, NONE)
-        j = best_column(state, limits, by_ratio, banned)
+            banned = best_column(search, by_ratio, NONE)
+        j = best_column(search, by_ratio, banned)
         if j < 0 and banned < 0:
             return count
         banned = NONE
         if j >= 0:
-            turn_column(j, state, limits)
+            turn_column(j, search)
             added[count] = j
             count += 1
 
 
 @helper
-def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _score(search: Search) -> tuple[int, int]:
     """Return the weight covered less a penalty for what floors lack, and what they lack."""
-    there, need = state[10], limits[5]
+    there, need = search.covered, search.need
     covered, short = 0, 0
     for k in range(there.size):
         covered += there[k]
@@ -159,7 +161,7 @@ def _score(state, limits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @helper
-def _list(opened, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _list(opened: Flags, columns: I64) -> int:
     """Write the open columns into `columns`; return how many there are."""
     count = 0
     for j in range(opened.size):
@@ -170,31 +172,31 @@ def _list(opened, columns):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
 
 
 @helper
-def _keep(opened, best):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _keep(opened: Flags, best: Flags) -> None:
     for j in range(opened.size):
         best[j] = opened[j]
 
 
 @kernel
-def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best in `limits`."""
+def _anneal(search: Search, random: U64, course: tuple[int, float], places: tuple[I64, I64, I64]) -> None:
+    """Close a few neighbouring columns and open others, for so many rounds at one heat; keep the best."""
     rounds, heat = course
-    opened, left, best = state[7], limits[4], limits[6]
+    opened, left, best = search.opened, search.left, search.best
     closed, added, columns = places
     among = _list(opened, columns)
-    score, short = _score(state, limits)
+    score, short = _score(search)
     best_short, best_score = short, score
     _keep(opened, best)
     for _ in range(rounds):
         if among == 0:
             return
         closed[0] = columns[draw(random, among)]
-        size = _neighbours(state, random, closed, 1 + draw(random, _MOST_CLOSED))
+        size = _neighbours(search, random, closed, 1 + draw(random, _MOST_CLOSED))
         spent = left[1]
         for k in range(size):
-            turn_column(closed[k], state, limits)
-        count = _reopen(state, limits, random, closed[draw(random, size)], added)
-        trial, short = _score(state, limits)
+            turn_column(closed[k], search)
+        count = _reopen(search, random, closed[draw(random, size)], added)
+        trial, short = _score(search)
         change = trial - score
         kept = change > 0 or (change == 0 and left[1] >= spent)
         # Metropolis' rule; equal plans are kept where they cost no more, so that the search drifts along plateaus.
@@ -206,6 +208,6 @@ def _anneal(state, limits, random, course, places):  # type: ignore[no-untyped-d
                 _keep(opened, best)
             continue
         for k in range(count):
-            turn_column(added[k], state, limits)
+            turn_column(added[k], search)
         for k in range(size):
-            turn_column(closed[k], state, limits)
+            turn_column(closed[k], search)

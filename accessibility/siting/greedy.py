@@ -16,7 +16,7 @@ number or their budget across a map in which sites overlap; `annealing` brings t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,12 +30,58 @@ if TYPE_CHECKING:
     from accessibility.siting.effort import Clock
     from accessibility.streets.search.compiling import I32, I64, U64, Flags
 
-
 _1 = np.uint64(1)
 NONE = np.int64(-1)
 """No column; of one type, so that kernels it is handed to are compiled once."""
 _MORE, _LESS = np.int64(1), np.int64(-1)
 _YES = np.bool_(True)  # noqa: FBT003 -- likewise
+
+
+class Search(NamedTuple):
+    """The state of a search in which columns open and close, as kernels read and change it.
+
+    Parameters
+    ----------
+    weight, district
+        ``(r,)`` of each row.
+    row_start, row_column, column_start, column_row
+        The pairs, by row and by column.
+    times, owner
+        ``(r,)`` how many open columns cover each row, and the exclusive-or of these: the column itself where it is one.
+    opened
+        ``(c,)`` which columns are open.
+    gain
+        ``(c,)`` what a closed column would cover anew, what an open one alone covers.
+    covered
+        ``(d,)`` weight covered in each district.
+    need
+        ``(d,)`` weight that each district needs; empty where none has a floor.
+    cost, pack_start, pack
+        ``(c,)`` cost of each column, and the packs it is in.
+    room, left
+        ``(g,)`` how many more of each pack may open; ``(2,)`` how many more of all, and for how much.
+    best
+        ``(c,)`` the best plan so far, where a search keeps one.
+    """
+
+    weight: I64
+    district: I32
+    row_start: I64
+    row_column: I32
+    column_start: I64
+    column_row: I32
+    times: I32
+    owner: I32
+    opened: Flags
+    gain: I64
+    covered: I64
+    need: I64
+    cost: I64
+    pack_start: I64
+    pack: I32
+    room: I64
+    left: I64
+    best: Flags
 
 
 def open_greedily(covering: Covering) -> NDArray[np.bool_]:
@@ -51,40 +97,40 @@ def open_for_floors(covering: Covering) -> NDArray[np.bool_]:
     """Return columns to open: as long as a floor is not met, the best one for the district farthest from its own."""
     if not covering.floored:
         return open_greedily(covering)
-    state, limits = begin_search(covering, np.zeros(len(covering.site), np.bool_))
-    _fill_floors(state, limits, np.zeros(len(covering.need), np.bool_))
-    fill_up(state, limits, covering.spends)
-    best: NDArray[np.bool_] = state[7]
+    search = begin_search(covering, np.zeros(len(covering.site), np.bool_))
+    _fill_floors(search, np.zeros(len(covering.need), np.bool_))
+    fill_up(search, covering.spends)
+    best: NDArray[np.bool_] = search.opened
     other = open_greedily(covering)
     return other if closeness_of(covering, other) > closeness_of(covering, best) else best
 
 
 def open_until(covering: Covering, reach: int) -> NDArray[np.bool_]:
     """Return columns opened by gain per cost until a weight of `reach` is covered, without what became needless."""
-    state, limits = begin_search(covering, np.zeros(len(covering.site), np.bool_))
-    _fill_until(state, limits, reach - covering.base)
-    return close_needless(covering, state[7], reach)
+    search = begin_search(covering, np.zeros(len(covering.site), np.bool_))
+    _fill_until(search, reach - covering.base)
+    return close_needless(covering, search.opened, reach)
 
 
 def close_needless(covering: Covering, chosen: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
     """Return the plan without columns, dearest first, that it can do without and still cover a weight of `reach`."""
-    state, limits = begin_search(covering, chosen)
-    gain, there = state[6], state[10]
-    opened: NDArray[np.bool_] = state[7]
+    search = begin_search(covering, chosen)
+    gain, there = search.gain, search.covered
+    opened: NDArray[np.bool_] = search.opened
     dearest = np.argsort(-covering.cost, kind="stable")
     for j in dearest[opened[dearest]]:
         if there.sum() - gain[j] >= reach - covering.base:
-            turn_column(j, state, limits)
+            turn_column(j, search)
     return opened
 
 
 def trim(covering: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return the plan without the columns that lose least per cost, as many as the budget asks for."""
-    state, limits = begin_search(covering, chosen)
-    opened, gain, left = state[7], state[6], limits[4]
+    search = begin_search(covering, chosen)
+    opened, gain, left = search.opened, search.gain, search.left
     while left[1] < 0:
         there = np.flatnonzero(opened & (covering.cost > 0))
-        turn_column(int(there[np.argmin(gain[there] / covering.cost[there])]), state, limits)
+        turn_column(int(there[np.argmin(gain[there] / covering.cost[there])]), search)
     trimmed: NDArray[np.bool_] = opened
     return trimmed
 
@@ -95,71 +141,65 @@ def closeness_of(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[int, in
 
 
 def _opened(covering: Covering, *, by_ratio: bool) -> NDArray[np.bool_]:
-    state, limits = begin_search(covering, np.zeros(len(covering.site), np.bool_))
-    fill_up(state, limits, by_ratio)
-    opened: NDArray[np.bool_] = state[7]
+    search = begin_search(covering, np.zeros(len(covering.site), np.bool_))
+    fill_up(search, by_ratio)
+    opened: NDArray[np.bool_] = search.opened
     return opened
 
 
-def begin_search(covering: Covering, chosen: NDArray[np.bool_]) -> tuple[Any, Any]:
-    """Return the state of the search with the chosen columns open, and what is left of the limits."""
-    rows, columns = covering.rows, covering.columns
+def begin_search(covering: Covering, chosen: NDArray[np.bool_]) -> Search:
+    """Return a search with the chosen columns open."""
+    rows, columns, packs = covering.rows, covering.columns, covering.packs
     gain = np.zeros(len(covering.site), np.int64)
     np.add.at(gain, rows.item, np.repeat(covering.weight, rows.lengths))
-    state = (
-        covering.weight,
-        rows.start,
-        rows.item,
-        columns.start,
-        columns.item,
-        np.zeros(len(covering.weight), np.int32),
-        gain,
-        np.zeros(len(covering.site), np.bool_),
-        np.zeros(len(covering.weight), np.int32),
-        covering.district,
-        np.zeros(len(covering.need), np.int64),
-    )
-    limits = (
-        covering.cost,
-        covering.packs.start,
-        covering.packs.item,
-        covering.room.copy(),
-        np.array([covering.most, covering.budget], np.int64),
-        covering.need if covering.floored else np.empty(0, np.int64),
-        chosen.copy(),
+    search = Search(
+        weight=covering.weight,
+        district=covering.district,
+        row_start=rows.start,
+        row_column=rows.item,
+        column_start=columns.start,
+        column_row=columns.item,
+        times=np.zeros(len(covering.weight), np.int32),
+        owner=np.zeros(len(covering.weight), np.int32),
+        opened=np.zeros(len(covering.site), np.bool_),
+        gain=gain,
+        covered=np.zeros(len(covering.need), np.int64),
+        need=covering.need if covering.floored else np.empty(0, np.int64),
+        cost=covering.cost,
+        pack_start=packs.start,
+        pack=packs.item,
+        room=covering.room.copy(),
+        left=np.array([covering.most, covering.budget], np.int64),
+        best=chosen.copy(),
     )
     for column in np.flatnonzero(chosen):
-        turn_column(column, state, limits)
-    return state, limits
+        turn_column(column, search)
+    return search
 
 
 @kernel
-def turn_column(j: int, state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags]) -> None:
-    """Open a column that is closed, or close one that is open.
-
-    The gain of a closed one is what it would cover anew, of an open one what it alone covers. `owner` is the
-    exclusive-or of the open columns of a row, and so the column itself where there is one.
-    """
-    weight, start, column, begin, row, count, gain, opened, owner, district, there = state
-    cost, pack_start, pack, room, left = limits[:5]
-    opens = not opened[j]
-    opened[j] = opens
+def turn_column(j: int, search: Search) -> None:
+    """Open a column that is closed, or close one that is open."""
+    weight, count, owner, gain = search.weight, search.times, search.owner, search.gain
+    row_start, row_column, column_row = search.row_start, search.row_column, search.column_row
+    opens = not search.opened[j]
+    search.opened[j] = opens
     step = _MORE if opens else _LESS
-    left[0] -= step
-    left[1] -= step * cost[j]
-    for k in range(pack_start[j], pack_start[j + 1]):
-        room[pack[k]] -= step
-    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
-        r = np.uint64(row[k])
+    search.left[0] -= step
+    search.left[1] -= step * search.cost[j]
+    for k in range(search.pack_start[j], search.pack_start[j + 1]):
+        search.room[search.pack[k]] -= step
+    for k in range(np.uint64(search.column_start[j]), np.uint64(search.column_start[j + 1])):
+        r = np.uint64(column_row[k])
         if not opens:
             count[r] -= 1
             owner[r] ^= np.int32(j)
         others, change = count[r], step * weight[r]
         if others == 0:
-            for q in range(np.uint64(start[r]), np.uint64(start[r + _1])):
-                gain[np.uint64(column[q])] -= change
+            for q in range(np.uint64(row_start[r]), np.uint64(row_start[r + _1])):
+                gain[np.uint64(row_column[q])] -= change
             gain[j] += change
-            there[district[r]] += change
+            search.covered[search.district[r]] += change
         elif others == 1:
             gain[np.uint64(owner[r])] -= change
         if opens:
@@ -168,25 +208,23 @@ def turn_column(j: int, state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64
 
 
 @helper
-def _has_room(limits: tuple[I64, I64, I32, I64, I64, I64, Flags], j: int) -> bool:
+def _has_room(search: Search, j: int) -> bool:
     """Return whether every pack of a column has room for one more."""
-    pack_start, pack, room = limits[1:4]
-    for k in range(pack_start[j], pack_start[j + 1]):  # noqa: SIM110 -- no generators in compiled code
-        if room[pack[k]] <= 0:
+    for k in range(search.pack_start[j], search.pack_start[j + 1]):  # noqa: SIM110 -- no generators in compiled code
+        if search.room[search.pack[k]] <= 0:
             return False
     return True
 
 
 @helper
 def best_column(
-    state: tuple[Any, ...],
-    limits: tuple[I64, I64, I32, I64, I64, I64, Flags],
+    search: Search,
     by_ratio: np.bool_,
     banned: int,
 ) -> int:
     """Return the closed column that brings in most and keeps to the limits, -1 where none brings in anybody."""
-    gain, opened = state[6], state[7]
-    cost, left = limits[0], limits[4]
+    gain, opened = search.gain, search.opened
+    cost, left = search.cost, search.left
     best = -1
     if left[0] <= 0:
         return best
@@ -200,38 +238,37 @@ def best_column(
                 mine, other = np.float64(gain[j]), np.float64(gain[best])
             if mine < other or (mine == other and cost[j] >= cost[best]):
                 continue
-        if _has_room(limits, j):
+        if _has_room(search, j):
             best = j
     return best
 
 
 @kernel
-def fill_up(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], by_ratio: np.bool_) -> None:
+def fill_up(search: Search, by_ratio: np.bool_) -> None:
     """Open the best column while there is one."""
     while True:
-        j = best_column(state, limits, by_ratio, NONE)
+        j = best_column(search, by_ratio, NONE)
         if j < 0:
             return
-        turn_column(j, state, limits)
+        turn_column(j, search)
 
 
 @helper
-def _gain_there(state: tuple[Any, ...], j: int, place: int) -> int:
+def _gain_there(search: Search, j: int, place: int) -> int:
     """Return the people of one district that a column would cover anew."""
-    weight, begin, row, count, district = state[0], state[3], state[4], state[5], state[9]
     total = 0
-    for k in range(np.uint64(begin[j]), np.uint64(begin[j + 1])):
-        r = np.uint64(row[k])
-        if count[r] == 0 and district[r] == place:
-            total += weight[r]
+    for k in range(np.uint64(search.column_start[j]), np.uint64(search.column_start[j + 1])):
+        r = np.uint64(search.column_row[k])
+        if search.times[r] == 0 and search.district[r] == place:
+            total += search.weight[r]
     return total
 
 
 @helper
-def _best_there(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], place: int) -> int:
+def _best_there(search: Search, place: int) -> int:
     """Return the closed column that brings in most of one district for its cost, -1 where none does."""
-    gain, opened = state[6], state[7]
-    cost, left = limits[0], limits[4]
+    gain, opened = search.gain, search.opened
+    cost, left = search.cost, search.left
     best, most = -1, 0.0
     if left[0] <= 0:
         return best
@@ -240,17 +277,17 @@ def _best_there(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I
         price = max(np.float64(cost[j]), 1.0)
         if opened[j] or cost[j] > left[1] or gain[j] / price <= most:
             continue
-        if _has_room(limits, j):
-            worth = _gain_there(state, j, place) / price
+        if _has_room(search, j):
+            worth = _gain_there(search, j, place) / price
             if worth > most:
                 best, most = j, worth
     return best
 
 
 @kernel
-def _fill_floors(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], hopeless: Flags) -> None:
+def _fill_floors(search: Search, hopeless: Flags) -> None:
     """Open the best column for the district that is farthest from its floor, until none can be helped."""
-    there, need = state[10], limits[5]
+    there, need = search.covered, search.need
     while True:
         worst, farthest = -1, 0.0
         for k in range(need.size):
@@ -258,22 +295,22 @@ def _fill_floors(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, 
                 worst, farthest = k, (need[k] - there[k]) / need[k]
         if worst < 0:
             return
-        j = _best_there(state, limits, worst)
+        j = _best_there(search, worst)
         if j < 0:
             hopeless[worst] = True
         else:
-            turn_column(j, state, limits)
+            turn_column(j, search)
 
 
 @kernel
-def _fill_until(state: tuple[Any, ...], limits: tuple[I64, I64, I32, I64, I64, I64, Flags], reach: int) -> None:
+def _fill_until(search: Search, reach: int) -> None:
     """Open the best column for its cost until enough is covered or nothing fits."""
-    there, by_ratio = state[10], _YES
+    there, by_ratio = search.covered, _YES
     while there.sum() < reach:
-        j = best_column(state, limits, by_ratio, NONE)
+        j = best_column(search, by_ratio, NONE)
         if j < 0:
             return
-        turn_column(j, state, limits)
+        turn_column(j, search)
 
 
 _CHUNK = 20_000  # swaps between two looks at the clock
@@ -305,24 +342,24 @@ def swap_sites(
     """
     if not chosen.any():
         return chosen
-    state, limits = begin_search(covering, chosen)
+    search = begin_search(covering, chosen)
     plan = (np.flatnonzero(chosen), chosen.copy(), np.zeros(2, np.int64), np.empty(len(covering.weight), np.int64))
-    alone = max(float(state[6][chosen].mean()), 1.0)
+    alone = max(float(search.gain[chosen].mean()), 1.0)
     random = np.array([SEED + np.uint64(seed)], np.uint64)
     hot = _HOT[seed % len(_HOT)]
     for done in range(0, swaps, _CHUNK):
         if clock.up:
             break
         heat = alone * hot * (_COLD / hot) ** (done / swaps)
-        _swap(state, limits, plan, random, (min(_CHUNK, swaps - done), heat))
+        _swap(search, plan, random, (min(_CHUNK, swaps - done), heat))
         clock.spend(_CHUNK * (_READS * len(covering.rows.item) / len(covering.site) + _SWAP))
     return plan[1]
 
 
 @helper
-def _leaving(state: tuple[Any, ...], opens: I64, random: U64, far: np.bool_) -> Any:
+def _leaving(search: Search, opens: I64, random: U64, far: np.bool_) -> Any:
     """Return the place of an open column to close; of one that is far the one of a few that is missed least."""
-    gain = state[6]
+    gain = search.gain
     place = draw(random, opens.size)
     if far:
         for _ in range(_MISSED):
@@ -333,23 +370,23 @@ def _leaving(state: tuple[Any, ...], opens: I64, random: U64, far: np.bool_) -> 
 
 
 @helper
-def _coming(state: tuple[Any, ...], j: Any, among: tuple[I64, int], random: U64) -> Any:
+def _coming(search: Search, j: Any, among: tuple[I64, int], random: U64) -> Any:
     """Return a column about one of so many rows or, of none, a neighbour of `j`; `j` where there is none."""
-    start, column, begin, row = state[1:5]
-    rows, bare = among
+    begin, (rows, bare) = search.column_start, among
     if bare > 0:
         r = rows[draw(random, bare)]
     elif begin[j] < begin[j + 1]:
-        r = np.int64(row[begin[j] + draw(random, begin[j + 1] - begin[j])])
+        r = np.int64(search.column_row[begin[j] + draw(random, begin[j + 1] - begin[j])])
     else:
         return np.int64(j)
-    return np.int64(column[start[r] + draw(random, start[r + 1] - start[r])])
+    start = search.row_start
+    return np.int64(search.row_column[start[r] + draw(random, start[r + 1] - start[r])])
 
 
 @helper
-def _bare(state: tuple[Any, ...], rows: I64) -> int:
+def _bare(search: Search, rows: I64) -> int:
     """Write the rows that only closed columns cover; return how many there are."""
-    start, count = state[1], state[5]
+    start, count = search.row_start, search.times
     found = 0
     for r in range(count.size):
         if count[r] == 0 and start[r] < start[r + 1]:
@@ -359,13 +396,13 @@ def _bare(state: tuple[Any, ...], rows: I64) -> int:
 
 
 @helper
-def _fits(limits: tuple[I64, I64, I32, I64, I64, I64, Flags], i: Any, j: Any) -> bool:
+def _fits(search: Search, i: Any, j: Any) -> bool:
     """Return whether there is room for one column when another one closes."""
-    cost, start, pack, room, left = limits[:5]
-    if cost[i] > left[1] + cost[j]:
+    start, pack = search.pack_start, search.pack
+    if search.cost[i] > search.left[1] + search.cost[j]:
         return False
     for k in range(start[i], start[i + 1]):
-        free = room[pack[k]] > 0
+        free = search.room[pack[k]] > 0
         for q in range(start[j], start[j + 1]):
             free = free or pack[q] == pack[k]
         if not free:
@@ -374,21 +411,19 @@ def _fits(limits: tuple[I64, I64, I32, I64, I64, I64, Flags], i: Any, j: Any) ->
 
 
 @helper
-def _shared(state: tuple[Any, ...], i: Any, j: Any) -> int:
+def _shared(search: Search, i: Any, j: Any) -> int:
     """Return the weight that an open column alone covers, and a closed one would."""
-    weight, begin, row, count, owner = state[0], state[3], state[4], state[5], state[8]
     total = 0
-    for k in range(np.uint64(begin[i]), np.uint64(begin[i + 1])):
-        r = np.uint64(row[k])
-        if owner[r] == j and count[r] == 1:
-            total += weight[r]
+    for k in range(np.uint64(search.column_start[i]), np.uint64(search.column_start[i + 1])):
+        r = np.uint64(search.column_row[k])
+        if search.owner[r] == j and search.times[r] == 1:
+            total += search.weight[r]
     return total
 
 
 @kernel
 def _swap(
-    state: tuple[Any, ...],
-    limits: tuple[I64, I64, I32, I64, I64, I64, Flags],
+    search: Search,
     plan: tuple[I64, Flags, I64, I64],
     random: U64,
     course: tuple[int, float],
@@ -396,22 +431,22 @@ def _swap(
     """Try so many swaps at one heat, in place; the best plan so far is kept beside, with how far the two are apart."""
     opens, best, standing, rows = plan
     swaps, heat = course
-    count, gain, opened = state[5:8]
+    gain, opened = search.gain, search.opened
     bare = 0
     for turn in range(swaps):
-        if turn % count.size == 0:  # few swaps are made: who is not covered need not be told after each
-            bare = _bare(state, rows)
+        if turn % search.times.size == 0:  # few swaps are made: who is not covered need not be told after each
+            bare = _bare(search, rows)
         far = bare > 0 and draw(random, _OF) < _FAR
-        place = _leaving(state, opens, random, far)
+        place = _leaving(search, opens, random, far)
         j = opens[place]
-        i = _coming(state, j, (rows, bare if far else 0), random)
-        if opened[i] or not _fits(limits, i, j):
+        i = _coming(search, j, (rows, bare if far else 0), random)
+        if opened[i] or not _fits(search, i, j):
             continue
-        change = gain[i] - gain[j] + _shared(state, i, j)
+        change = gain[i] - gain[j] + _shared(search, i, j)
         if change < 0 and draw(random, _FINE) >= _FINE * np.exp(change / heat):
             continue
-        turn_column(j, state, limits)
-        turn_column(i, state, limits)
+        turn_column(j, search)
+        turn_column(i, search)
         opens[place] = i
         standing[0] += change
         if standing[0] > standing[1]:

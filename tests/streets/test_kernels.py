@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+import importlib
 import sys
 import threading
 import time
@@ -75,31 +73,38 @@ def test_so_many_tasks_run_at_a_time_and_answers_keep_their_order(most: int | No
     assert seen[0] == min(most or AVAILABLE, AVAILABLE, 20)
 
 
-def test_a_kernel_is_compiled_anew_when_a_helper_or_a_constant_of_another_file_changes(tmp_path: Path) -> None:
+def test_a_kernel_is_compiled_anew_when_a_helper_constant_or_order_of_fields_of_another_file_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "counting.py").write_text(
         "from accessibility.streets.search.compiling import kernel\n"
-        "from steps import LONG, step\n"
+        "from steps import LONG, Pair, step\n"
         "@kernel\n"
-        "def count(n):\n"
-        "    return LONG * step(n)\n",
+        "def count(pair): return LONG * step(pair)\n",
         encoding="utf-8",
     )
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "PYTHONPATH": str(tmp_path)}
-    asking = [
-        sys.executable,
-        "-c",
-        "import counting; print(counting.count(3), sum(counting.count.stats.cache_hits.values()))",
-    ]
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def counted(long: int, step: str) -> str:
-        head = "from accessibility.streets.search.compiling import helper\n"
-        body = f"LONG = {long}\n@helper\ndef step(n):\n    return {step}\n"
-        (tmp_path / "steps.py").write_text(head + body, encoding="utf-8")
-        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
-        done = subprocess.run(asking, env=environment, capture_output=True, text=True, check=True)  # noqa: S603
-        return done.stdout.strip()
+    def counted(long: int, step: str, fields: str = "n: int; m: int") -> tuple[int, bool]:
+        """Return the answer, and whether the kernel had been kept."""
+        (tmp_path / "steps.py").write_text(
+            "from __future__ import annotations\n"
+            "from typing import NamedTuple\n"
+            "from accessibility.streets.search.compiling import helper\n"
+            f"LONG = {long}\n"
+            f"class Pair(NamedTuple): {fields}\n"
+            "@helper\n"
+            f"def step(pair: Pair): return {step}\n",
+            encoding="utf-8",
+        )
+        for name in ("counting", "steps"):
+            sys.modules.pop(name, None)
+        counting = importlib.import_module("counting")
+        return counting.count(counting.Pair(n=3, m=7)), bool(counting.count.stats.cache_hits)
 
-    assert counted(10, "n + 1") == "40 0"
-    assert counted(10, "n + 1") == "40 1"
-    assert counted(100, "n + 2") == "500 0"
-    assert counted(10, "n + 2") == "50 0"
+    assert counted(10, "pair.n + 1") == (40, False)
+    assert counted(10, "pair.n + 1") == (40, True)
+    assert counted(100, "pair.n + 1") == (400, False)
+    assert counted(100, "pair.n + 2") == (500, False)
+    assert counted(100, "pair.n + 2", "m: int; n: int") == (500, False)

@@ -152,6 +152,9 @@ def _parts_of(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:
                 yield from (f"{value.__module__} {name}", *_parts_of(value, seen))
         elif isinstance(value, bool | int | float | tuple | np.generic):
             yield f"{name} = {value!r}"
+    for name in sorted(map(str, function.__annotations__.values())):
+        fields = getattr(function.__globals__.get(name), "_fields", ())  # a named tuple is read by place
+        yield from (f"{name}: {', '.join(fields)}",) if fields else ()
 
 
 def _instructions(code: CodeType) -> Iterator[str]:
