@@ -6,7 +6,7 @@ the site that comes in (Whitaker 1983; Resende and Werneck 2007). Ties break by 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,14 +17,36 @@ if TYPE_CHECKING:
 
     from accessibility.siting.effort import Clock
     from accessibility.siting.medians import Room, Values
+    from accessibility.streets.search.compiling import F64, I32, I64, Flags
+
+    Lines: TypeAlias = tuple[I64, I32, F64]  # start of each row or site; site or row, and value, of each pair
+    Limits: TypeAlias = tuple[F64, I64, I32]  # `Room.arrays`
+    Plan: TypeAlias = tuple[Flags, F64]  # which sites are in, and what is left of `Room.left`
 
 _NONE = -1
 _ROUNDING = 1e-12
 _PASSES = 1_000  # far more than it takes
 _READS = 3  # how often a pass reads each weighed pair, more or less
-Nearest = tuple[
-    "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]", "NDArray[np.int32]", "NDArray[np.float64]"
-]
+
+
+class Nearest(NamedTuple):
+    """The two nearest sites of each row, and what the closing of each site would cost.
+
+    Parameters
+    ----------
+    first, second
+        ``(r,)`` values of the nearest site and of the second; the base stands for a site that never closes.
+    first_site, second_site
+        ``(r,)`` which these are; -1 where the base is nearer.
+    loss
+        ``(m,)`` what all rows of a site lose when it closes.
+    """
+
+    first: F64
+    first_site: I32
+    second: F64
+    second_site: I32
+    loss: F64
 
 
 def add_greedily(values: Values, room: Room, *, by_ratio: bool = False) -> NDArray[np.bool_]:
@@ -71,22 +93,19 @@ def improve_median(
     for _ in range(_PASSES):
         clock.spend(_READS * len(values.weighed[1]) + len(begin) * float(inside.sum()))
         nearest = survey(values, inside)
-        tolerance = _ROUNDING * max(1.0, float(nearest[0].sum()))
+        tolerance = _ROUNDING * max(1.0, float(nearest.first.sum()))
         moves = _interchange(pairs, room.arrays, (inside, left), nearest, tolerance)
         # Whoever is idle takes up room that a swap may need.
         if clock.up or not (moves or _drop_idle(values, room, (inside, left))):
             break
     _drop_idle(values, room, (inside, left))
-    return inside, float(survey(values, inside)[0].sum())
+    return inside, float(survey(values, inside).first.sum())
 
 
 def survey(values: Values, inside: NDArray[np.bool_]) -> Nearest:
-    """Return value and site of the nearest and of the second of each row, and what each site's closing would cost.
-
-    The site is -1 where the base is nearer.
-    """
+    """Return the two nearest of some sites for each row."""
     r = len(values.base)
-    nearest = (np.empty(r), np.empty(r, np.int32), np.empty(r), np.empty(r, np.int32), np.zeros(len(inside)))
+    nearest = Nearest(np.empty(r), np.empty(r, np.int32), np.empty(r), np.empty(r, np.int32), np.zeros(len(inside)))
     _survey(values.by_row, values.base, inside, nearest)
     return nearest
 
@@ -95,7 +114,7 @@ def _drop_idle(values: Values, room: Room, state: tuple[NDArray[np.bool_], NDArr
     """Take out, dearest and last first, the sites that nobody would miss, in place; return how many they were."""
     inside, dropped = state[0], 0
     while True:
-        idle = np.flatnonzero(inside & (survey(values, inside)[4] <= 0))
+        idle = np.flatnonzero(inside & (survey(values, inside).loss <= 0))
         if not idle.size:
             return dropped
         _move(idle[np.lexsort((idle, room.cost[idle]))[-1]], -1, room.arrays, state)
@@ -103,7 +122,7 @@ def _drop_idle(values: Values, room: Room, state: tuple[NDArray[np.bool_], NDArr
 
 
 @helper
-def _allowed(j, out, room, left):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _allowed(j: int, out: int, room: Limits, left: F64) -> bool:
     """Return whether there is room for `j`, when `out` leaves if that is a site."""
     cost, start, pack = room
     if out < 0:
@@ -118,7 +137,7 @@ def _allowed(j, out, room, left):  # type: ignore[no-untyped-def]  # noqa: ANN00
 
 
 @helper
-def _frees(out, full, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _frees(out: int, full: int, room: Limits) -> bool:
     """Return whether a place becomes free in a full pack when `out` leaves."""
     _, start, pack = room
     if out >= 0:
@@ -129,7 +148,7 @@ def _frees(out, full, room):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @kernel
-def _move(j, sign, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _move(j: int, sign: int, room: Limits, state: Plan) -> None:
     """Take `j` in (sign 1) or out (-1)."""
     cost, start, pack = room
     inside, left = state
@@ -141,14 +160,14 @@ def _move(j, sign, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @kernel
-def _take(order, room, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _take(order: I64, room: Limits, state: Plan) -> None:
     for j in order:
         if _allowed(j, _NONE, room, state[1]):
             _move(j, 1, room, state)
 
 
 @maker
-def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _add(by_site: Lines, best: F64, room: Limits, state: Plan, by_ratio: bool) -> None:  # noqa: FBT001 -- a kernel
     """Add greedily; a saving only falls while sites are added, so that an old one is a bound."""
     start, row, value = by_site
     cost = room[0]
@@ -177,7 +196,7 @@ def _add(by_site, best, room, state, by_ratio):  # type: ignore[no-untyped-def] 
 
 
 @helper
-def _saving(j, by_site, best, unit):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _saving(j: int, by_site: Lines, best: F64, unit: float) -> float:
     start, row, value = by_site
     saved = 0.0
     for k in range(start[j], start[j + 1]):
@@ -188,17 +207,17 @@ def _saving(j, by_site, best, unit):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @kernel
-def _survey(by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    loss = nearest[4]
+def _survey(by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> None:
+    first_site, loss = nearest.first_site, nearest.loss
     loss[:] = 0.0
     for i in range(base.size):
         _look(i, by_row, base, inside, nearest)
-        if nearest[1][i] >= 0:
-            loss[nearest[1][i]] += nearest[2][i] - nearest[0][i]
+        if first_site[i] >= 0:
+            loss[first_site[i]] += nearest.second[i] - nearest.first[i]
 
 
 @helper
-def _look(i, by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _look(i: Any, by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> None:
     """Find the two nearest sites of row `i`; the base stands for a site that never closes."""
     start, site, value = by_row
     first, first_site, second, second_site, _ = nearest
@@ -215,7 +234,9 @@ def _look(i, by_row, base, inside, nearest):  # type: ignore[no-untyped-def]  # 
 
 
 @maker
-def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _interchange(
+    pairs: tuple[Lines, Lines, Lines, F64], room: Limits, state: Plan, nearest: Nearest, tolerance: float
+) -> int:
     """Weigh every site that is outside once, against every one inside; make each move that pays; count them."""
     weighed, by_site, by_row, base = pairs
     inside, left = state
@@ -229,7 +250,7 @@ def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-unt
         if saving > tolerance and _allowed(j, _NONE, room, left):
             pays = True
         else:
-            out = _partner(j, saving, spared, (room, state, nearest[4], tolerance))
+            out = _partner(j, saving, spared, (room, state, nearest.loss, tolerance))
             pays = out >= 0
         spared[:] = 0.0
         if pays:
@@ -244,7 +265,7 @@ def _interchange(pairs, room, state, nearest, tolerance):  # type: ignore[no-unt
 
 
 @helper
-def _weigh(j, weighed, nearest, spared):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _weigh(j: int, weighed: Lines, nearest: Nearest, spared: F64) -> float:
     """Return what `j` saves when it comes in; note in `spared` what the closing of others then costs less."""
     start, row, value = weighed
     first, first_site, second, _, _ = nearest
@@ -262,7 +283,7 @@ def _weigh(j, weighed, nearest, spared):  # type: ignore[no-untyped-def]  # noqa
 
 
 @helper
-def _partner(j, saving, spared, how):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _partner(j: int, saving: float, spared: F64, how: tuple[Limits, Plan, F64, float]) -> int:
     """Return the site that `j` had best replace; -1 where no swap is better than none."""
     room, (inside, left), loss, tolerance = how
     cost = room[0]
@@ -284,7 +305,7 @@ def _partner(j, saving, spared, how):  # type: ignore[no-untyped-def]  # noqa: A
 
 
 @helper
-def _follow(j, how, pairs, inside, nearest):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _follow(j: int, how: tuple[bool, int], pairs: tuple[Lines, Lines, F64], inside: Flags, nearest: Nearest) -> None:
     """Look again at the rows of `j` whose two nearest sites have changed since it came in, or `out` left."""
     entered, out = how
     (start, row, value), by_row, base = pairs

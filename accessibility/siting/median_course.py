@@ -308,7 +308,7 @@ class MedianCourse:
 
     def weigh(self, inside: NDArray[np.bool_]) -> float:
         """Look at a plan within the limits, and improve it where it is better; return what the bound has to reach."""
-        value = float(survey(self.values, inside)[0].sum())
+        value = float(survey(self.values, inside).first.sum())
         if value < self.value and serves_all(self.median, inside):
             self.inside, self.value = inside, value
             self.take(inside)
@@ -324,7 +324,7 @@ class MedianCourse:
 def serves_all(median: Median, inside: NDArray[np.bool_]) -> bool:
     """Return whether a set of sites serves every row that nothing else does."""
     bare = np.isinf(median.values.base)
-    return not bare.any() or bool((survey(median.values, inside)[1][bare] >= 0).all())
+    return not bare.any() or bool((survey(median.values, inside).first_site[bare] >= 0).all())
 
 
 def begin_median(
@@ -359,7 +359,7 @@ def begin_median(
             return MedianCourse(median=median, values=values, inside=inside, value=value, gap=gap, clock=clock)
     if begin is None:
         return None
-    value = float(survey(values, begin)[0].sum())
+    value = float(survey(values, begin).first.sum())
     return MedianCourse(median=median, values=values, inside=begin, value=value, gap=gap, clock=clock)
 
 
@@ -370,7 +370,7 @@ def close_median_gap(course: MedianCourse) -> None:
         course.lift(course.value, "certificate")
         return
     nearest = survey(course.values, course.inside)
-    begin = nearest[0] + _TOWARDS_SECOND * (nearest[2] - nearest[0])
+    begin = nearest.first + _TOWARDS_SECOND * (nearest.second - nearest.first)
     offers = raise_bound(values, room, begin, course.step, course.clock)
     course.lift(offers.bound, "certificate", offers)
     if course.wanted <= course.bound or len(values.base) > _MOST_ROWS or course.clock.up:
