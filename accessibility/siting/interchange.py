@@ -29,7 +29,7 @@ _PASSES = 1_000  # far more than it takes
 _READS = 3  # how often a pass reads each weighed pair, more or less
 
 
-class Nearest(NamedTuple):
+class NearestTwo(NamedTuple):
     """The two nearest sites of each row, and what the closing of each site would cost.
 
     Parameters
@@ -102,10 +102,10 @@ def improve_median(
     return inside, float(survey(values, inside).first.sum())
 
 
-def survey(values: Values, inside: NDArray[np.bool_]) -> Nearest:
+def survey(values: Values, inside: NDArray[np.bool_]) -> NearestTwo:
     """Return the two nearest of some sites for each row."""
     r = len(values.base)
-    nearest = Nearest(np.empty(r), np.empty(r, np.int32), np.empty(r), np.empty(r, np.int32), np.zeros(len(inside)))
+    nearest = NearestTwo(np.empty(r), np.empty(r, np.int32), np.empty(r), np.empty(r, np.int32), np.zeros(len(inside)))
     _survey(values.by_row, values.base, inside, nearest)
     return nearest
 
@@ -207,7 +207,7 @@ def _saving(j: int, by_site: Lines, best: F64, unit: float) -> float:
 
 
 @kernel
-def _survey(by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> None:
+def _survey(by_row: Lines, base: F64, inside: Flags, nearest: NearestTwo) -> None:
     first_site, loss = nearest.first_site, nearest.loss
     loss[:] = 0.0
     for i in range(base.size):
@@ -217,7 +217,7 @@ def _survey(by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> None:
 
 
 @helper
-def _look(i: Any, by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> None:
+def _look(i: Any, by_row: Lines, base: F64, inside: Flags, nearest: NearestTwo) -> None:
     """Find the two nearest sites of row `i`; the base stands for a site that never closes."""
     start, site, value = by_row
     first, first_site, second, second_site, _ = nearest
@@ -235,7 +235,7 @@ def _look(i: Any, by_row: Lines, base: F64, inside: Flags, nearest: Nearest) -> 
 
 @maker
 def _interchange(
-    pairs: tuple[Lines, Lines, Lines, F64], room: Limits, state: Plan, nearest: Nearest, tolerance: float
+    pairs: tuple[Lines, Lines, Lines, F64], room: Limits, state: Plan, nearest: NearestTwo, tolerance: float
 ) -> int:
     """Weigh every site that is outside once, against every one inside; make each move that pays; count them."""
     weighed, by_site, by_row, base = pairs
@@ -265,7 +265,7 @@ def _interchange(
 
 
 @helper
-def _weigh(j: int, weighed: Lines, nearest: Nearest, spared: F64) -> float:
+def _weigh(j: int, weighed: Lines, nearest: NearestTwo, spared: F64) -> float:
     """Return what `j` saves when it comes in; note in `spared` what the closing of others then costs less."""
     start, row, value = weighed
     first, first_site, second, _, _ = nearest
@@ -305,7 +305,7 @@ def _partner(j: int, saving: float, spared: F64, how: tuple[Limits, Plan, F64, f
 
 
 @helper
-def _follow(j: int, how: tuple[bool, int], pairs: tuple[Lines, Lines, F64], inside: Flags, nearest: Nearest) -> None:
+def _follow(j: int, how: tuple[bool, int], pairs: tuple[Lines, Lines, F64], inside: Flags, nearest: NearestTwo) -> None:
     """Look again at the rows of `j` whose two nearest sites have changed since it came in, or `out` left."""
     entered, out = how
     (start, row, value), by_row, base = pairs

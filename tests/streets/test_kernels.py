@@ -78,7 +78,7 @@ def test_a_kernel_is_compiled_anew_when_a_helper_constant_or_order_of_fields_of_
 ) -> None:
     (tmp_path / "counting.py").write_text(
         "from accessibility.streets.search.compiling import kernel\n"
-        "from steps import LONG, Pair, step\n"
+        "from steps import LONG, made, step\n"
         "@kernel\n"
         "def count(pair): return LONG * step(pair)\n",
         encoding="utf-8",
@@ -86,25 +86,28 @@ def test_a_kernel_is_compiled_anew_when_a_helper_constant_or_order_of_fields_of_
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
-    def counted(long: int, step: str, fields: str = "n: int; m: int") -> tuple[int, bool]:
+    def counted(long: int, step: str, fields: str = "n: int; m: int", name: str = "Pair") -> tuple[int, bool]:
         """Return the answer, and whether the kernel had been kept."""
         (tmp_path / "steps.py").write_text(
             "from __future__ import annotations\n"
             "from typing import NamedTuple\n"
             "from accessibility.streets.search.compiling import helper\n"
             f"LONG = {long}\n"
-            f"class Pair(NamedTuple): {fields}\n"
+            f"class {name}(NamedTuple): {fields}\n"
+            f"made = {name}\n"
             "@helper\n"
-            f"def step(pair: Pair): return {step}\n",
+            f"def step(pair: {name}): return {step}\n",
             encoding="utf-8",
         )
-        for name in ("counting", "steps"):
-            sys.modules.pop(name, None)
+        for module in ("counting", "steps"):
+            sys.modules.pop(module, None)
         counting = importlib.import_module("counting")
-        return counting.count(counting.Pair(n=3, m=7)), bool(counting.count.stats.cache_hits)
+        return counting.count(counting.made(n=3, m=7)), bool(counting.count.stats.cache_hits)
 
     assert counted(10, "pair.n + 1") == (40, False)
     assert counted(10, "pair.n + 1") == (40, True)
     assert counted(100, "pair.n + 1") == (400, False)
     assert counted(100, "pair.n + 2") == (500, False)
     assert counted(100, "pair.n + 2", "m: int; n: int") == (500, False)
+    assert counted(100, "pair.n + 2", "m: int; n: int", "Two") == (500, False)
+    assert counted(100, "pair.n + 2", "m: int; n: int", "Two") == (500, True)

@@ -7,7 +7,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -172,7 +172,16 @@ def _kept_by_code(dispatcher: Any) -> Any:
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
         kept._source_stamp = _Code(dispatcher.py_func)  # noqa: SLF001 -- numba has no other door for it
+        kept._load_index = partial(_index_or_none, kept._load_index)  # noqa: SLF001
     return dispatcher
+
+
+def _index_or_none(load: Callable[[], dict[Any, str]]) -> dict[Any, str]:
+    """Return what a cache holds: nothing where an older version kept named tuples there that are no more."""
+    try:
+        return load()
+    except (AttributeError, ImportError):
+        return {}
 
 
 class _Watch(event.Listener):

@@ -1,4 +1,4 @@
-"""`Stack`: parts of a country that share no site and no person, one after the other as one covering, on disk.
+"""`JoinedParts`: parts of a country that share no site and no person, one after the other as one covering, on disk.
 
 A part is in memory only while it is read. What is kept of it is its covering, demand of one cover set merged: eight
 bytes a pair, in files that the system maps in and out as memory allows.
@@ -34,7 +34,7 @@ SITES = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Stack:
+class JoinedParts:
     """All parts as one covering.
 
     Parameters
@@ -119,9 +119,9 @@ class _Files:
         return np.asarray(np.memmap(path, kind, mode="c"))
 
 
-def stack_parts(
+def join_parts(
     parts: Sequence[Callable[[], Problem]], limits: Limits, needs: Mapping[str, float] | None, folder: Path
-) -> Stack:
+) -> JoinedParts:
     """Return all parts as one covering, its pairs in files of a folder.
 
     Parameters
@@ -133,7 +133,7 @@ def stack_parts(
     needs
         District to the people of the parts who have to be covered there, in place of these floors.
     folder
-        Where the files go; they have to stay while the stack is used.
+        Where the files go; they have to stay while the result is used.
 
     Raises
     ------
@@ -143,11 +143,11 @@ def stack_parts(
     building = _Building(limits, needs, folder)
     for part in parts:
         building.add(part())
-    return building.stack()
+    return building.join()
 
 
 class _Building:
-    """A stack that grows part by part."""
+    """The joined parts, which grow part by part."""
 
     def __init__(self, limits: Limits, needs: Mapping[str, float] | None, folder: Path) -> None:
         asked = limits.conditions
@@ -216,7 +216,7 @@ class _Building:
         now_there = np.bincount(place[now], problem.people[now], size)
         self._covered = now_there + np.resize(self._covered, size) * (self._covered.size > 1)
 
-    def stack(self) -> Stack:
+    def join(self) -> JoinedParts:
         """Return what was added."""
         unknown = sorted(set(self._limits.conditions.quotas) - self._known)
         if unknown and len(self._columns) > 1:
@@ -258,7 +258,7 @@ class _Building:
             person=person,
             coin=units.unit,
         )
-        return Stack(
+        return JoinedParts(
             covering=covering,
             columns=np.array(self._columns),
             rows=np.array(self._rows),
