@@ -297,7 +297,8 @@ class Answers:
 
 def told_near(study: Study, words: MapWords) -> dict[str, Any]:
     """Return what near enough means in a study as a scenario says it, and what its settings are called."""
-    settings = Settings(speed_m_s=study.walker.speed_m_s, standard=study.standard)
+    walker = study.walker
+    settings = Settings(speed_m_s=walker.speed_m_s, open_compounds=walker.open_compounds, standard=study.standard)
     called = {name: words.setting(name) for name in study.standard.settings}
     return {**scenario_values(Scenario(settings=settings)), "called": called}
 

@@ -779,6 +779,22 @@ def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
         address = page.url
         page.locator(act).click()
         assert seen.moved_on(address) == states[wanted]
+    page.locator("#undo").click()
+    seen.until(page.locator("#undo").is_disabled)
+    page.locator("#draw").select_option("compound")
+    click(0.1, 5)
+    box.locator(".told.bad", has_text="小区开放没有碰到研究区内的内部道路").wait_for()  # there is none
+    page.locator("#draw").select_option("pace")
+    for share, north in ((-0.03, 40), (0.9, 40), (0.9, -40), (-0.03, -40)):
+        click(share, north)
+    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001 -- half as fast
+    box.locator(".pace input").fill("2")
+    box.locator(".told", has_text="（150人）").wait_for()  # noqa: RUF001
+    done()
+    assert "（150人）" in states[-1][0]  # noqa: RUF001
+    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
+    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "paced", Options(cache=cache), Silence())
+    assert found.scenarios["covered"].tolist() == [150.0]
     page.locator("#draw").select_option("barrier")  # by keys: the middle of the map, and what the arrows bring there
     for key in ("Enter", "ArrowRight", "Enter"):
         seen.frame.locator(".folium-map").press(key)
@@ -787,7 +803,7 @@ def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
     page.keyboard.press("Escape")
     assert (box.is_visible(), page.locator("#draw").input_value()) == (False, "")
     seen.context.close()
-    assert seen.faults == []
+    assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
 
 
 @pytest.mark.browser
@@ -877,6 +893,7 @@ def test_other_rules_and_another_speed_are_steps_like_others(
     page.locator("#nearness").press("Enter")
     how.wait_for()
     assert [speed.input_value(), urban.input_value(), how.input_value()] == ["1", "15", "walk"]
+    assert not page.locator("#gates").is_checked()
     for wrong in ("", "3.5", "0.2"):
         speed.fill(wrong)
         page.locator("#apply").click()
@@ -890,6 +907,13 @@ def test_other_rules_and_another_speed_are_steps_like_others(
     how.select_option("radius")
     of_towns.select_option("rural")
     step("#apply", 150, "直线1.6公里", "沿路网5公里", "1.2米/秒")
+    page.locator("#nearness").click()
+    page.locator("#gates").check()
+    step("#apply", 150, "1.2米/秒")
+    assert "open_compounds = true" in seen.frame.locator(".scenario").input_value()
+    page.locator("#undo").click()
+    seen.until(lambda: not page.locator("#gates").is_checked())
+    states.pop()
     (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
     found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "run", Options(cache=cache), Silence())
     assert found.scenarios["covered"].tolist() == [150.0]

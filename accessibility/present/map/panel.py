@@ -58,7 +58,17 @@ _SWITCHED = (
         "alone",
         "measured_here",
     ),
-    *("measured_drawn", "draw_group", "draw_line", "draw_area", "draw_streets", "draw_keys", "no_street_here"),
+    *(
+        "measured_drawn",
+        "draw_group",
+        "draw_line",
+        "draw_area",
+        "draw_streets",
+        "draw_compound",
+        "pace_factor",
+        "draw_keys",
+        "no_street_here",
+    ),
     *("finish", "corner_back", "leave"),
 )
 

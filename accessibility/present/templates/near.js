@@ -2,7 +2,7 @@
 // What is near enough: the walking speed and the rule of each setting, as the study says them or as somebody tries. To apply
 // them is one step; they stand in the base of the view, as a scenario says them.
 {
-  const near = find("near"), form = near.querySelector("form"), speed = find("speed"), rules = find("rules");
+  const near = find("near"), form = near.querySelector("form"), speed = find("speed"), rules = find("rules"), gates = find("gates");
   const ALIKE = ["urban", "rural"];  // whose rule a town may have
   let theirs = null, whose = "", filled = "";  // what the study says, which study that is, and what the form was filled with
 
@@ -27,11 +27,11 @@
     return line;
   };
   const fill = () => {
-    const { speed_m_s = theirs.speed_m_s, standard = theirs.standard } = view.base ?? {};
-    const now = JSON.stringify([whose, speed_m_s, standard]);
+    const { speed_m_s, open_compounds, standard } = { ...theirs, ...view.base };
+    const now = JSON.stringify([whose, speed_m_s, open_compounds, standard]);
     if (now === filled) return;  // what is being written stays
     filled = now;
-    speed.value = speed_m_s;
+    [speed.value, gates.checked] = [speed_m_s, open_compounds];
     rules.replaceChildren(...Object.keys(theirs.standard).map((name) => row(name, standard)));
   };
   const ready = async () => {
@@ -44,14 +44,16 @@
     if (theirs) fill();
   };
 
-  const apply = async (speed_m_s, standard) => {
-    const { speed_m_s: was, standard: before, ...rest } = view.base ?? {};
+  const apply = async ({ speed_m_s, open_compounds, standard }) => {
+    const { speed_m_s: _, open_compounds: __, standard: ___, ...rest } = view.base ?? {};
     const base = {
       ...rest,
       ...(speed_m_s !== theirs.speed_m_s && { speed_m_s }),
+      ...(open_compounds !== theirs.open_compounds && { open_compounds }),
       ...(text(standard) !== text(theirs.standard) && { standard }),
     };
-    const changed = base.speed_m_s !== was || JSON.stringify(base.standard) !== JSON.stringify(before);
+    const told = ({ speed_m_s: pace, open_compounds: gated, standard: limits } = {}) => JSON.stringify([pace, gated, limits]);
+    const changed = told(base) !== told(view.base);
     if (changed && !await show({ ...view, base })) return;
     near.open = false;
     unfold(false);
@@ -72,12 +74,12 @@
       found[line.dataset.setting] = ALIKE.includes(how.value) ? how.value : ruleOf(how.value, input.valueAsNumber);
     }
     if (typeof found.town === "string") found.town = found[found.town];
-    apply(speed.valueAsNumber, found);
+    apply({ speed_m_s: speed.valueAsNumber, open_compounds: gates.checked, standard: found });
   });
   find("studied").addEventListener("click", () => {
     if (!theirs) return;
     filled = "";
-    apply(theirs.speed_m_s, theirs.standard).then(fill);
+    apply(theirs).then(fill);
   });
   near.addEventListener("toggle", () => { if (near.open) ready(); });
   near.addEventListener("keydown", (event) => {

@@ -3,14 +3,19 @@
 const pencil = (() => {
   const [REACH_PX, REACH_M, SAME_PX] = [14, 25, 8];  // how near a street a click means it: on the screen, and at least
   const LOOK = { color: "#6a1b9a", weight: 4, opacity: 0.9, interactive: false };
+  const factor = Object.assign(document.createElement("input"), { type: "number", min: 0.05, max: 20, step: "any", value: 0.5 });
+  const area = (at) => `POLYGON ((${text([...at, at[0]])}))`;
   const text = (corners) => corners.map((at) => at.join(" ")).join(", ");
   // What clicks draw, how many corners it needs, and the edit that they make.
   const TOOLS = {
     street: { least: 2, ends: true, make: (at) => ({ add: at }) },
     bridge: { least: 2, ends: true, make: (at) => ({ add: at, bridge: true }) },
+    steps: { least: 2, ends: true, make: (at) => ({ add: at, steps: true }) },
     works: { least: 1, picks: true, make: (_, rows) => ({ close: rows }) },
     barrier: { least: 2, make: (at) => ({ close: `LINESTRING (${text(at)})` }) },
-    closure: { least: 3, make: (at) => ({ close: `POLYGON ((${text([...at, at[0]])}))` }) },
+    closure: { least: 3, round: true, make: (at) => ({ close: area(at) }) },
+    pace: { least: 3, round: true, make: (at) => ({ pace: factor.valueAsNumber, area: area(at) }) },
+    compound: { least: 1, one: true, make: ([at]) => ({ open_compound: at }) },
   };
   let server = null, map = null, name = "", corners = [], busy = false, asked = 0;
   const shown = L.layerGroup(), box = document.createElement("div");
@@ -20,12 +25,12 @@ const pencil = (() => {
   const reach = (latlng) => map.distance(latlng, map.containerPointToLatLng(map.latLngToContainerPoint(latlng).add([REACH_PX, 0])));
   // The ends lie on the streets that were found there, a corner between them where it was clicked.
   const places = () => corners.map(({ clicked, at }, k) => ([0, corners.length - 1].includes(k) && at) || clicked);
-  const made = () => (corners.length < TOOLS[name].least ? null : TOOLS[name].make(places(), corners.map(({ row }) => row)));
+  const made = () => (corners.length < TOOLS[name].least || (name === "pace" && !factor.checkValidity()) ? null : TOOLS[name].make(places(), corners.map(({ row }) => row)));
 
   const paint = () => {
     shown.clearLayers();
     const lines = TOOLS[name].picks ? corners.map(({ line }) => line) : [places()];
-    for (const line of lines) L[name === "closure" ? "polygon" : "polyline"](line.map(there), LOOK).addTo(shown);
+    for (const line of lines) L[TOOLS[name].round ? "polygon" : "polyline"](line.map(there), LOOK).addTo(shown);
     if (TOOLS[name].picks) return;
     places().forEach((place, k) => L.circleMarker(there(place), {
       ...LOOK, radius: 5, weight: 2, fill: true, fillOpacity: 1, fillColor: place === corners[k].at ? LOOK.color : "#fff",
@@ -46,7 +51,8 @@ const pencil = (() => {
     const edit = made(), mine = ++asked, tool = TOOLS[name];
     part(".finish").disabled = !edit;
     part(".back").disabled = !corners.length;
-    part(".how").textContent = words(tool.picks ? "draw_streets" : name === "closure" ? "draw_area" : "draw_line");
+    part(".how").textContent = words(tool.picks ? "draw_streets" : tool.one ? "draw_compound" : tool.round ? "draw_area" : "draw_line");
+    part(".pace").hidden = name !== "pace";
     tell("");
     if (!edit) return;
     const told = await server.measure({ edit, ...living.asked() });
@@ -69,9 +75,9 @@ const pencil = (() => {
   let clicks = Promise.resolve();
   const put = (latlng) => { clicks = clicks.then(() => (name ? corner(latlng) : null)); };
   const corner = async (latlng) => {
-    const { picks, ends } = TOOLS[name], before = corners.at(-1), clicked = round(latlng);
+    const { picks, ends, one } = TOOLS[name], before = corners.at(-1), clicked = round(latlng);
     const from = (place) => map.latLngToContainerPoint(there(place)).distanceTo(map.latLngToContainerPoint(latlng));
-    if (before && !picks && Math.min(from(before.clicked), from(places().at(-1))) <= SAME_PX) {
+    if (before && !picks && !one && Math.min(from(before.clicked), from(places().at(-1))) <= SAME_PX) {
       await finish();
       return;
     }
@@ -83,7 +89,7 @@ const pencil = (() => {
       return;
     }
     const rest = corners.filter(({ row }) => !picks || row !== found.row);
-    corners = rest.length < corners.length ? rest : [...corners, { ...found, clicked }];  // a street once more stays open
+    corners = rest.length < corners.length ? rest : [...(one ? [] : corners), { ...found, clicked }];  // a street once more stays open
     await refresh();
   };
 
@@ -127,7 +133,10 @@ const pencil = (() => {
     box.hidden = true;
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", words("draw_group"));
-    box.append(line("how"), line("told"), buttons, Object.assign(line("small"), { textContent: words("draw_keys") }));
+    const pace = Object.assign(document.createElement("label"), { className: "pace", textContent: `${words("pace_factor")} ` });
+    pace.append(factor);
+    factor.addEventListener("input", refresh);
+    box.append(line("how"), pace, line("told"), buttons, Object.assign(line("small"), { textContent: words("draw_keys") }));
     part(".told").setAttribute("role", "status");
     document.querySelector("main").append(box);
   };
