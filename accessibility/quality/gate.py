@@ -21,6 +21,7 @@ from accessibility.quality.otherwise import (
     people_in_another_unit,
 )
 from accessibility.quality.suspicions import (
+    groups_against_each_other,
     groups_of_everybody,
     limits_in_other_units,
     repeated_people,
@@ -203,6 +204,7 @@ def measure_quality(study: Study, now: Coverage | None = None) -> Quality:
         people_in_another_unit(study, now),
         repeated_people(study, now),
         groups_of_everybody(study, now),
+        groups_against_each_other(study, now),
         _rules(study, now),
         _shifted_grid(study, now),
         _official_totals(study, now),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,7 @@ _AGREE = 0.8
 _SHARE = 0.2
 _NEARLY = 0.99  # of the people
 _ROUNDED = 1e-3  # a sum of numbers that were rounded, or of a table that lost a small row
+_THIRD, _FAR, _LEVEL, _PERCENT = 5, 3.0, 1.5, 100.0  # places; times as many people; times as large a group
 _ROWS = 5  # one of fewer may well be the sum of the others
 
 
@@ -189,6 +192,68 @@ def groups_of_everybody(study: Study, now: Coverage) -> Iterator[WeighedFinding]
                 "one that of the other? The headline stays, and coverage would change by +0.00 points"
             )
             yield _of_people(study, code="groups-alike", message=message, people=float(group.sum()), points=0.0)
+
+
+def groups_against_each_other(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
+    """Yield groups that are no people, that are larger than those they are part of, or more than everybody."""
+    people, groups = now.demand.population, now.demand.groups
+    for name, group in groups.items():
+        if _is_share(group, people):
+            message = (
+                f"group {name!r} hardly differs between places of few and of many people: is it a share of them? Its "
+                f"figures are those of {group.sum():,.0f} people, and coverage would change by +0.00 points"
+            )
+            yield _of_people(study, code="group-is-share", message=message, people=float(group.sum()), points=0.0)
+    spans = {name: span for name in groups if (span := _ages(name)) is not None}
+    for (name, (low, high)), (other, (least, most)) in permutations(spans.items(), 2):
+        more = groups[name] > groups[other] * (1 + _ROUNDED) + 1
+        if least <= low and high <= most and (low, high) != (least, most) and more.any():
+            message = (
+                f"group {name!r} has more people than {other!r}, which holds it, at {int(more.sum())} places: are "
+                "their files or columns exchanged? The headline stays, and coverage would change by +0.00 points"
+            )
+            lost = float(groups[name][more].sum())
+            yield _of_people(study, code="groups-nested", message=message, people=lost, points=0.0)
+    apart, top = [], -1.0
+    for name in sorted(spans, key=lambda name: spans[name][1]):
+        if spans[name][0] > top:
+            apart.append(name)
+            top = spans[name][1]
+    together = sum(float(groups[name].sum()) for name in apart)
+    if together > people.sum() * (1 + _ROUNDED) + len(people) and len(apart) > 1:
+        message = (
+            f"groups {', '.join(map(repr, apart))} exclude each other and are {together:,.0f} people together, of "
+            f"{people.sum():,.0f} in all: are they of another year, or do they overlap? The headline stays, and "
+            "coverage would change by +0.00 points"
+        )
+        yield _of_people(study, code="groups-exceed", message=message, people=together, points=0.0)
+
+
+def _is_share(group: NDArray[np.float64], people: NDArray[np.float64]) -> bool:
+    """Return whether a group is as large where few people live as where many do, and never more than a hundred."""
+    rows = np.flatnonzero(people > 0)
+    order = rows[np.argsort(people[rows], kind="stable")]
+    few, many = order[: len(order) // 3], order[-(len(order) // 3) :]
+    if len(few) < _THIRD or not 0 < group.max() <= _PERCENT or people[many].mean() < _FAR * people[few].mean():
+        return False
+    here, there = group[few], group[many]
+    return bool(here.min() > 0 and there.mean() < _LEVEL * here.mean() and np.ptp(group[rows]) > 0)
+
+
+def _ages(name: str) -> tuple[float, float] | None:
+    """Return the first and last year of age of a group by its name; None where it names none.
+
+    Examples
+    --------
+    >>> _ages("60+"), _ages("0-14"), _ages("15至59岁"), _ages("65岁及以上"), _ages("women")
+    ((60.0, inf), (0.0, 14.0), (15.0, 59.0), (65.0, inf), None)
+    """
+    plain = unicodedata.normalize("NFKC", name).replace(" ", "")
+    both = re.fullmatch(r"(\d{1,3})(?:[-~_\u2013]|至|to)(\d{1,3})岁?", plain)
+    alone = re.fullmatch(r"(\d{1,3})(?:\+|岁?及?以上)", plain)
+    if both:
+        return float(both[1]), float(both[2])
+    return (float(alone[1]), np.inf) if alone else None
 
 
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

@@ -55,7 +55,10 @@ NOTES = frozenset(
 DOUBTS = frozenset(
     {
         "group-is-everybody",
+        "group-is-share",
         "groups-alike",
+        "groups-exceed",
+        "groups-nested",
         "heights-unit",
         "limit-unit",
         "near-double",

@@ -271,6 +271,42 @@ def test_two_groups_of_the_same_people_are_told(town: Path, cache: Path) -> None
     assert "group-is-everybody" not in said
 
 
+def write_groups(study: Path, people: Sequence[float], **groups: Sequence[float]) -> None:
+    """Write people along the road and groups of them; those of `g60` are called 60+, of `g0to14` 0-14."""
+    rows = [
+        f"{row},{108.2 + 4 * row / len(people) * STEP_DEG:.7f},30.5,{each},urban,{','.join(map(str, of))}"
+        for row, (each, of) in enumerate(zip(people, zip(*groups.values(), strict=True), strict=True))
+    ]
+    head = f"id,lon,lat,population,setting,{','.join(groups)}"
+    (study.parent / "people.csv").write_text("\n".join([head, *rows]), encoding="utf-8")
+    named = ", ".join(f'"{re.sub("^g", "", name).replace("to", "-")}" = "{name}"' for name in groups)
+    named = re.sub(r'"(60|65)"', r'"\1+"', named)
+    edit(study, 'setting = "setting", ', f'setting = "setting", groups = {{ {named} }}, ')
+
+
+def test_groups_of_ages_that_contradict_each_other_are_told(town: Path, cache: Path) -> None:
+    write_groups(town, [100, 200], g0to14=[70, 140], g15to59=[20, 20], g60=[20, 40], g65=[30, 30])
+    said = found(town, cache)
+    assert "group '65+' has more people than '60+', which holds it, at 1 places" in said["groups-nested"].message
+    assert "'0-14', '15-59', '60+' exclude each other and are 310 people together, of 300" in (
+        said["groups-exceed"].message
+    )
+
+
+def test_groups_of_ages_that_fit_each_other_are_silent(town: Path, cache: Path) -> None:
+    people = [40.0 * 1.2**row for row in range(20)]
+    shares = {"g0to14": 0.2, "g15to59": 0.6, "g60": 0.2, "g65": 0.1}
+    write_groups(town, people, **{name: [round(share * each, 1) for each in people] for name, share in shares.items()})
+    assert not {"groups-nested", "groups-exceed", "group-is-share"} & set(found(town, cache))
+
+
+@pytest.mark.parametrize("whole", [1, 100])
+def test_a_group_that_holds_shares_is_told(town: Path, cache: Path, whole: int) -> None:
+    people = [40.0 * 1.2**row for row in range(20)]
+    write_groups(town, people, g60=[whole * (0.15 + row % 5 / 50) for row in range(20)])
+    assert "group '60+' hardly differs" in found(town, cache)["group-is-share"].message
+
+
 def test_people_of_a_township_that_the_area_lacks_are_told_with_what_counting_them_would_change(
     town: Path, cache: Path
 ) -> None:

@@ -121,7 +121,23 @@ REFUSED: dict[str, tuple[list[str], Callable[[Path], Any], str]] = {
     "people in ten thousands": (
         ["lon,lat,常住人口(万人)", "108.1,30.5,1.2"],
         lambda path: read_people_table(path, PeopleSpec(column="常住人口(万人)")),
-        "t.csv: column '常住人口(万人)' seems to count in ten thousands (万); expected persons",
+        "t.csv: column '常住人口(万人)' seems to hold ten thousands; expected persons",
+    ),
+    **{
+        f"people in {what}": (
+            [f"lon,lat,{column}", "108.1,30.5,1.2"],
+            lambda path, column=column: read_people_table(path, PeopleSpec(column=column)),
+            f"t.csv: column {column!r} seems to hold {what}; expected persons",
+        )
+        for column, what in (
+            *(("人口千人", "thousands"), ("pop_thousands", "thousands"), ("人口(百人)", "hundreds")),
+            *(("pop per km2", "a density"), ("人口密度", "a density"), ("60岁占比", "a share"), ("pop_pct", "a share")),
+        )
+    },
+    "a title that says the unit": (
+        ["各镇人口(单位:万人)", "lon,lat,人口", "108.1,30.5,1.2"],
+        lambda path: read_people_table(path, PeopleSpec()),
+        "t.csv: the title '各镇人口(单位:万人)' says ten thousands; expected persons in column '人口'",
     ),
     "a number in ten thousands": (
         ["lon,lat,人口", "108.1,30.5,1.2万"],

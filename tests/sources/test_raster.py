@@ -154,6 +154,8 @@ def test_the_greatest_number_again_and_again_is_a_void_nobody_declared(tmp_path:
         ("1,000s of people", ""),
         ("population ('000)", ""),
         ("万人", ""),
+        *(("population density", ""), ("人口密度", ""), ("persons per square mile", ""), ("people/acre", "")),
+        *(("percent", ""), ("log10(persons)", ""), ("population share", "")),
     ],
 )
 @pytest.mark.parametrize("where", ["units", "description", "tag"])
@@ -173,6 +175,18 @@ def test_a_band_that_says_it_holds_people_of_an_area_is_not_taken_for_people_of_
         read_population_raster(path)
     if unit:
         assert read_population_raster(path, unit=unit)[0].total_people > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("chn_pd_2020_1km.tif", "a density"), ("pop_thousands.tif", "thousands"), ("chn_ppp_2020_1km.tif", "")],
+)
+def test_a_file_named_after_a_density_is_told(tmp_path: Path, name: str, said: str) -> None:
+    path = tif(tmp_path, np.array([[1.0, 2.0]])).rename(tmp_path / name)
+    told = [f.message for f in read_population_raster(path)[1] if f.code == "unit-by-name"]
+    assert told == (
+        [f"the name of the file speaks of {said}; read as people of each cell: is unit right?"] * bool(said)
+    )
 
 
 @pytest.mark.parametrize(

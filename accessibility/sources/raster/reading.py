@@ -25,6 +25,7 @@ from accessibility.sources.raster.crowding import (
     centres,
     weigh_cells,
 )
+from accessibility.sources.raster.saying import refuse_other_units, tell_unit_by_name
 from accessibility.sources.tables.reading import checked_path, readable
 from accessibility.sources.vectors import WITHOUT_NETWORK
 
@@ -43,13 +44,6 @@ if TYPE_CHECKING:
 Bounds = tuple[float, float, float, float]
 
 MAX_CELLS = 1_000_000_000
-_PER_AREA = re.compile(
-    r"(?:/|\bper\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|ha\b|hectare)|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|公顷)",
-    re.IGNORECASE,
-)
-_THOUSANDS = re.compile(
-    r"thousand|million|\b10\s*(?:\^|\*\*)\s*[346]\b|(?:\b1[,\s]?|')000s?\b(?!\s*(?:m|met))|千人|万人", re.IGNORECASE
-)
 MAX_POPULATED = 50_000_000  # a gigabyte
 _SHEAR = 1e-3  # of a cell
 _PILED = 10  # times as many as of the number below
@@ -331,7 +325,8 @@ def survey_cells(
     with readable(file, findings), opened_raster(file) as raster:
         crs, number = checked_grid(raster, band, file.name)
         if unit == "persons":
-            _refuse_density(raster, number, file.name)
+            refuse_other_units(raster, number, file.name)
+            findings += tell_unit_by_name(file.name)
         window = _window(raster, crs, bounds_lonlat, file.name)
         if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"
@@ -460,19 +455,6 @@ def checked_grid(raster: Any, band: int | None, name: str) -> tuple[CRS, int]:
         msg = f"{name}: its values are complex numbers ({raster.dtypes[number - 1]}); expected plain ones"
         raise InputError(msg)
     return earth_crs(CRS.from_wkt(raster.crs.to_wkt()), source=name), number
-
-
-def _refuse_density(raster: Any, band: int, name: str) -> None:
-    """Raise `InputError` where a band says that its numbers are people per area, or thousands of them."""
-    tags = {key.casefold(): text for told in (raster.tags(), raster.tags(band)) for key, text in told.items()}
-    said = (raster.units[band - 1], raster.descriptions[band - 1], tags.get("units"), tags.get("unit"))
-    for text in filter(None, said):
-        area, many = _PER_AREA.search(text), _THOUSANDS.search(text)
-        if area or many:
-            hectares = area and any(word in area[0].casefold() for word in ("ha", "hect", "公顷"))
-            advice = f' (unit = "{"per_hectare" if hectares else "per_km2"}" in the study)' if area else ""
-            msg = f"{name}: its numbers are {text!r}, as the file says; expected people of each cell{advice}"
-            raise InputError(msg)
 
 
 def read_values(raster: Any, band: int, window: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[np.bool_]]:

@@ -15,6 +15,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.settlement import SETTING_WORDS
 from accessibility.sources.areas import rows_of_districts
 from accessibility.sources.checks import Finding
+from accessibility.sources.quantities import counted_instead, held_instead, unit_of_title
 from accessibility.sources.spread import may_be_sums, same_places, tell_far_apart, tell_wide
 from accessibility.sources.tables.columns import (
     DIVISIONS,
@@ -134,13 +135,14 @@ def read_people_rows(
     check_meanings(spec.columns, source=source)
     table, findings = read_table(path, layer=spec.layer, sheet=spec.sheet, encoding=spec.encoding)
     column = require_column(table, "population", source=source, given=spec.column)
+    _refuse_titles(table, column, source)
     if districts is not None and not has_places(table, spec, source=source):
         row, more = rows_of_districts(table, districts, source=source, given=spec.district)
         joined = districts.geometry.take(row).where(row >= 0)
         table = gpd.GeoDataFrame(table, geometry=joined.to_numpy(), crs=districts.crs)
         findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
-    findings += _by_points(table, column, source)
+    findings += [*_by_points(table, column, source), *_no_persons(column, source)]
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
@@ -202,8 +204,9 @@ def _limits(table: pd.DataFrame, column: str, source: str) -> NDArray[np.object_
 
 
 def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64]:
-    if "万" in column:
-        msg = f"{source}: column {column!r} seems to count in ten thousands (万); expected persons"
+    what = held_instead(column)
+    if what:
+        msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
         raise InputError(msg)
     texts = table[column]
     _refuse_shared(table, column, source)
@@ -213,6 +216,15 @@ def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64
             msg = f"{source}: column {column!r}: {rows_text(texts, bad, what)}; expected people, 0 or more, in each row"
             raise InputError(msg)
     return people
+
+
+def _refuse_titles(table: pd.DataFrame, column: str, source: str) -> None:
+    """Raise `InputError` where a title above the table says that its numbers are thousands, or another thing."""
+    for title in table.attrs.get("titles", ()):
+        what = unit_of_title(title)
+        if what:
+            msg = f"{source}: the title {title!r} says {what}; expected persons in column {column!r}"
+            raise InputError(msg)
 
 
 def _refuse_shared(table: pd.DataFrame, column: str, source: str) -> None:
@@ -239,6 +251,14 @@ def _by_points(table: pd.DataFrame, column: str, source: str) -> list[Finding]:
     text = rows_text(table[column], unsure, "have a point before three digits")
     message = f"column {column!r}: {text}; read as decimals: if it groups thousands, write the people without it"
     return [Finding(code="ambiguous-point", source=source, message=message, count=int(unsure.sum()))]
+
+
+def _no_persons(column: str, source: str) -> list[Finding]:
+    unit = counted_instead(column)
+    if not unit:
+        return []
+    message = f"column {column!r} seems to count {unit}: whatever is said of people is said of these"
+    return [Finding(code="no-persons", source=source, message=message)]
 
 
 def _larger(group: NDArray[np.float64], people: NDArray[np.float64], name: str, source: str) -> list[Finding]:
@@ -315,6 +335,10 @@ def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[A
         there = ", ".join(str(c) for c in area.columns if c != area.geometry.name) or "none but the name"
         found = f"no column {column!r} of official totals; it has {there}"
         msg = f"{source}: {found}; name it: population = {{ totals = ... }}"
+        raise InputError(msg)
+    what = held_instead(column)
+    if what:
+        msg = f"{source}: column {column!r} seems to hold {what}; expected persons"
         raise InputError(msg)
     cells = area[column]
     if not pd.api.types.is_numeric_dtype(cells):

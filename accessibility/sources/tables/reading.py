@@ -102,6 +102,7 @@ def table_of_rows(
     table = pd.DataFrame.from_dict(kept, orient="index", columns=names, dtype=object)
     findings += _write_out_codes(table, source)
     table.attrs |= {mark: _by_column(cells, names, kept) for mark, cells in marks.items()}
+    table.attrs["titles"] = [" ".join(filter(None, map(str.strip, rows[row - 1]))) for row in aside["title-row"]]
     return table
 
 

@@ -1,0 +1,86 @@
+"""What words beside numbers of people say that they are, where it is not people one by one: thousands, a density."""
+
+# ruff: noqa: RUF001, RUF002 -- Chinese has its own punctuation
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+PER_AREA = re.compile(
+    r"(?:/|\b(?:per|je|pro)\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre)"
+    r"|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|平方千米|公顷|亩|平方米)",
+    re.IGNORECASE,
+)
+_THOUSAND = r"1[, ]?000s?\b(?!\s*m)"
+_ENDS = r"(?=\s*(?:人|名|口|$|[)\]】/]))"
+_HELD = {
+    "a density": "densit|dichte|密度",
+    "millions": rf"million|百万|亿{_ENDS}|\b10\s*(?:\^|\*\*)\s*6\b|\b1e6\b",
+    "ten thousands": rf"万{_ENDS}|\bwan\b|\b10\s?k\b|\b10[, ]?000s?\b(?!\s*m)|\b10\s*(?:\^|\*\*)\s*4\b|\b1e4\b",
+    "thousands": "|".join(
+        (
+            rf"thousand|千{_ENDS}|'000|\b10\s*(?:\^|\*\*)\s*3\b|\b1e3\b|[ (]k\)?$",
+            rf"(?:\bin |[(/x×*]\s?){_THOUSAND}|\b{_THOUSAND}\s*(?:of )?(?:persons?|people|inhabitants|pop|人)",
+        )
+    ),
+    "hundreds": rf"百{_ENDS}|\bhundreds?\b",
+    "a share": r"%|\b(?:percent|pct|share|ratio|rate)\b|proportion|fraction|占比|比例|比重|百分比|率(?=$|\W)",
+    "a logarithm": r"\blog(?:10|2)?\b|\bln\b",
+}
+_OTHERS = {
+    "households": r"\bhouseholds?\b|\bfamilies\b|户数|住户|家庭户",
+    "dwellings": r"\bdwellings?\b|\bhousing units?\b|住房|套数",
+    "jobs": r"\bjobs?\b|\bemploy|就业|岗位",
+}
+_UNIT = re.compile(
+    r"单位\s*[:为是]?\s*([^)\]】]+)|\b(?:units?|unit of measure)\s*[:=]\s*([^)\]]+)|\b(in [\w', ]+)|^\(([^)]*)\)$",
+    re.IGNORECASE,
+)
+_PERSONS = re.compile(r"人|个|persons?|people|inhabitants")
+
+
+def held_instead(text: str) -> str:
+    """Return what a name or a unit says that numbers are; nothing where they may be persons.
+
+    Examples
+    --------
+    >>> [held_instead(text) for text in ("常住人口(万人)", "pop_thousands", "Population density", "60+ %")]
+    ['ten thousands', 'thousands', 'a density', 'a share']
+    >>> [held_instead(text) for text in ("population", "万州区人口", "pop_1000m", "户籍人口")]
+    ['', '', '', '']
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())
+    if PER_AREA.search(plain):
+        return "a density"
+    return next((what for what, pattern in _HELD.items() if re.search(pattern, plain)), "")
+
+
+def counted_instead(text: str) -> str:
+    """Return what a column counts that is no person by its name; nothing where it may count persons.
+
+    Examples
+    --------
+    >>> counted_instead("户数"), counted_instead("户籍人口"), counted_instead("Dwellings 2020")
+    ('households', '', 'dwellings')
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
+    return next((what for what, pattern in _OTHERS.items() if re.search(pattern, plain)), "")
+
+
+def unit_of_title(title: str) -> str:
+    """Return what a title above a table says that its numbers are; nothing where it speaks of persons, or of no unit.
+
+    Examples
+    --------
+    >>> [unit_of_title(text) for text in ("单位：万人", "Population (in thousands)", "单位：人、万元", "万人计划 2020")]
+    ['ten thousands', 'thousands', '', '']
+    """
+    plain = unicodedata.normalize("NFKC", title).strip()
+    for found in _UNIT.finditer(plain):
+        parts = [part.strip() for part in re.split(r"[、,;/](?!\d)", "".join(filter(None, found.groups())))]
+        if not any(_PERSONS.fullmatch(part) for part in parts):
+            said = next(filter(None, map(held_instead, parts)), "")
+            if said:
+                return said
+    return ""
