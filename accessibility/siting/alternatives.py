@@ -105,7 +105,7 @@ class Portfolio:
         if not self.plans:
             return math.nan
         bound, worst = self.best.bound, min(plan.objective for plan in self.plans)
-        return max(bound - worst, 0.0) / max(bound, 1.0) if bound - worst > 2 * CLOSE * max(1.0, bound) else 0.0
+        return (bound - worst) / bound if bound - worst > 2 * CLOSE * bound else 0.0
 
     @property
     def claim(self) -> str:

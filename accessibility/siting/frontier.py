@@ -131,7 +131,7 @@ class Frontier:
         import pandas as pd  # noqa: PLC0415 -- `import accessibility` stays light
 
         covered, bound, nested = self.covered_people, self.bound_people, self.nested_people
-        hair = 2 * CLOSE * np.maximum(1.0, np.abs(covered))
+        hair = 2 * CLOSE * np.abs(covered)
         return pd.DataFrame(
             {
                 "budget": np.array(self.budgets),

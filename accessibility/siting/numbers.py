@@ -74,9 +74,14 @@ class Units:
         return int(self.whole[chosen].sum())
 
     def alike(self, one: float, other: float) -> bool:
-        """Return whether two amounts differ by no more than sums of floats do, and by less than a unit."""
+        """Return whether two amounts differ by no more than sums of floats do, and by less than a unit.
+
+        Rounded multiples may each be half a unit away from the amount.
+        """
         near = 2 * CLOSE * max(abs(one), abs(other))
-        if self.exact and solver_unit(float(self.whole.sum())) == 1.0:
+        if not self.exact:
+            near = max(near, HALF * len(self.whole) * self.unit)
+        elif solver_unit(float(self.whole.sum())) == 1.0:
             near = min(near, HALF * self.unit)
         return one == other or abs(one - other) <= near
 

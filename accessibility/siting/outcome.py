@@ -264,7 +264,7 @@ def is_unproven(plan: SitingPlan) -> bool:
 
 def status_column(plans: Sequence[SitingPlan], bound: NDArray[np.float64], covered: NDArray[np.float64]) -> Any:
     """Return the status of each of several plans by their people and bounds; ``unproven`` as `is_unproven` says."""
-    near = bound - covered <= 2 * CLOSE * np.maximum(1.0, np.abs(covered))
+    near = bound - covered <= 2 * CLOSE * np.abs(covered)
     none = np.where([is_unproven(plan) for plan in plans], "unproven", "infeasible")
     return np.where(np.isnan(covered), none, np.where(near, "optimal", "feasible")).astype(object)
 

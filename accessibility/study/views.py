@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -262,13 +263,13 @@ def view_of(told: Any, language: Choice) -> View:
             moved=moved,
             edits=tuple(edit_of(dict(table)) for table in told.get("edits", ())),
             budget=None if budget is None else float(budget),
-            sites=None if sites is None else int(sites),
+            sites=None if sites is None else operator.index(sites),
             sure=_switched(told.get("sure", False)),
             language=language,
         )
     except InputError:
         raise
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
         msg = f"the page asks for {told!r}; expected places, a budget or a number of sites"
         raise InputError(msg) from error
 
@@ -334,7 +335,7 @@ def click_of(told: Any) -> Click:
     try:
         lon, lat = told["at"]
         return Click(lon=float(lon), lat=float(lat), near_m=float(told["near_m"]), closes=_switched(told["closes"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f"the page is clicked at {told!r}; expected a place, metres, and whether a street closes"
         raise InputError(msg) from error
 
@@ -350,7 +351,7 @@ def place_of(told: Any) -> tuple[float, float]:
     try:
         lon, lat = told["at"]
         return float(lon), float(lat)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         msg = f"the page asks about {told!r}; expected a place"
         raise InputError(msg) from error
 

@@ -14,7 +14,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import numpy as np
@@ -25,7 +25,7 @@ from browsing import CHROMIUM, OF_MAP
 from accessibility.cli.comparing import run_compare
 from accessibility.cli.console import Silence
 from accessibility.cli.options import Options
-from accessibility.cli.serving.app import make_app, plain_name
+from accessibility.cli.serving.app import make_app, plain_name, run_server
 from accessibility.cli.serving.desk import Desk
 from accessibility.cli.serving.guard import MOST_BYTES
 from accessibility.errors import InputError
@@ -103,6 +103,7 @@ def finished(client: Served, answer: Any) -> dict[str, Any]:
         ("/secret2/studies", {}, 404),
         ("/secret/studies", {"Host": "evil.example:8000"}, 421),  # a name that was made to point here
         ("/secret/studies", {"Host": "127.0.0.1.evil.example"}, 421),
+        ("/secret/studies", {"Host": "[::1"}, 421),  # no name of anything
         ("/secret/studies", {"Origin": "http://evil.example"}, 403),
         ("/secret/studies", {"Origin": "http://127.0.0.1:9999"}, 403),  # another program on this computer
         ("/secret/studies", {"Origin": "null"}, 403),
@@ -128,6 +129,39 @@ def test_what_changes_something_says_where_it_comes_from_and_how_long_it_is(clie
         yield b"x"
 
     assert client.post(f"/{TOKEN}/studies", headers=client.origin, content=parts()).status_code == 411
+
+
+def test_what_is_no_question_is_refused_in_a_sentence_and_leaves_nothing(client: Served, tmp_path: Path) -> None:
+    deep, long = b"[" * 100_000, b"9" * 5_000
+    for body in (b"", b"{", deep, long, b'{"sites": 1e400}', b'{"sites": 1.9}', b'{"budget": ' + b"9" * 400 + b"}"):
+        for what in ("map/sample", "pack/sample"):
+            answer = client.post(f"/{TOKEN}/{what}", headers=client.origin, content=body)
+            assert answer.status_code == 400, (what, body[:20])
+            assert answer.json()["error"].startswith("页面"), (what, body[:20])
+    assert client.post(f"/{TOKEN}/ask/near/sample", headers=client.origin, content=deep).status_code == 400
+    assert client.get(f"/{TOKEN}/tab/a/map/sample", params={"view": "[" * 9_000}).status_code == 400
+    for key in ("nowhere", ".."):  # httpx would tidy the path
+        asked = http.client.HTTPConnection(client.host)
+        asked.request("POST", f"/{TOKEN}/pack/{key}", b"{}", client.origin)
+        job = json.loads(asked.getresponse().read())
+        asked.close()
+        assert key in finished(client, httpx.Response(202, json=job))["error"]
+    many = [("files", (f"{k}.csv", b"x")) for k in range(61)]
+    answer = client.post(f"/{TOKEN}/studies", headers=client.origin, files=many)
+    assert "最多60个文件" in answer.json()["error"]
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_who_comes_as_soon_as_the_address_is_told_is_not_sent_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+
+    def come(address: str) -> None:
+        host = urlsplit(address)
+        socket.create_connection((host.hostname, host.port), timeout=5).close()
+
+    run_server(Desk(folder=tmp_path), browser=False, say=come)
 
 
 def test_every_answer_carries_a_strict_policy(client: Served) -> None:

@@ -16,12 +16,12 @@ from accessibility.errors import InputError, UnprovenError
 from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.models.relocation import solve_relocation
 from accessibility.siting.plan import Conditions
+from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from accessibility.siting.problem import Problem
 
 LIMITS = st.sampled_from([(0, None), (1, None), (3, None), (None, 0.0), (None, 0.5), (None, 2.0), (2, 1.0)])
 
@@ -196,3 +196,23 @@ def test_forged_plans_are_found_out(change: dict[str, Any], message: str) -> Non
     plan = solve_relocation(street(), close=2, budget=0)
     with pytest.raises(UnprovenError, match=message):
         verify_plan(street(), replace(plan, **change))
+
+
+def test_billions_of_people_are_no_contradiction() -> None:
+    """Three people of five billion are less than a solver tells apart: it called the plan in hand impossible."""
+    people = [1.0, 3.0, 3.0, 1e9, 1e9 + 1, 1e9, 1e9, 1e9 + 1, 3.0, 1e9 + 1]
+    near = np.full((6, 10), 9.0)
+    for site, points in enumerate(
+        ((0, 1), (5, 6, 8), (1, 2, 4, 5, 9), (3, 4, 5, 7, 8, 9), (0, 2, 3, 8), (1, 2, 3, 4, 6, 7, 8, 9))
+    ):
+        near[site, list(points)] = 1.0
+    today = replace(
+        Problem.from_costs(
+            near, people, 4.0, site_cost=[21, 14, 30, 24, 9, 22], ids=["S4", "S1", "S2", "S0", "S3", "S5"]
+        ),
+        open=np.arange(6) == 4,
+        candidate=np.arange(6) != 4,
+    )
+    plan = solve_relocation(today, close=0, budget=112, conditions=Conditions(required=("S2",)))
+    assert plan.status == "optimal"
+    verify_plan(today, plan)

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import webbrowser
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -15,6 +16,7 @@ import uvicorn
 from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
@@ -27,8 +29,9 @@ from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
+    from starlette.datastructures import FormData
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
@@ -109,7 +112,7 @@ class Page:
 
     async def upload(self, request: Request) -> Response:
         """Keep the files that were dropped, in a folder of a new study, and begin to recognise them."""
-        async with request.form(max_files=_MOST_FILES, max_fields=4) as form:
+        async with self._form(request) as form:
             dropped = [file for file in form.getlist("files") if not isinstance(file, str)]
             key = self.desk.free_key(str(form.get("name") or ""))
             folder = self.desk.inputs(key)
@@ -128,31 +131,41 @@ class Page:
 
         return self._begun(work)
 
+    @asynccontextmanager
+    async def _form(self, request: Request) -> AsyncIterator[FormData]:
+        try:
+            async with request.form(max_files=_MOST_FILES, max_fields=4) as form:
+                yield form
+        except HTTPException as error:
+            msg = f"what was dropped cannot be taken: {error.detail}; expected {_MOST_FILES} files at most"
+            raise InputError(msg) from error
+
     def _said(self, error: str) -> str:
         return message_text(error, self.desk.language)
 
     async def prepare(self, request: Request) -> Response:
         """Begin to draw a map, or what it has otherwise than the one before."""
-        key, told = request.path_params["key"], await request.json()
+        key, told = request.path_params["key"], read_asked(await request.body())
         view, before = views_of(told, self.desk.language)
         return self._begun(lambda job: self.desk.answers(key, job).follow(view, before, job))
 
     async def drawn(self, request: Request) -> Response:
         """Return a map; the tab is part of its address, so that no tab keeps its switches where another looks."""
-        view = view_of(json.loads(request.query_params.get("view", "{}")), self.desk.language)
+        view = view_of(read_asked(request.query_params.get("view", "{}")), self.desk.language)
         answers = await run_in_threadpool(self.desk.answers, request.path_params["key"])
         html = await run_in_threadpool(answers.page, view, Job())
         return HTMLResponse(html, headers={"Content-Security-Policy": MAP_POLICY})
 
     async def asked(self, request: Request) -> Response:
         """Return the answer to a question that takes no time."""
-        what, key, told = request.path_params["what"], request.path_params["key"], await request.json()
+        what, key = request.path_params["what"], request.path_params["key"]
+        told = read_asked(await request.body())
         answers = await run_in_threadpool(self.desk.answers, key)
         return JSONResponse(await run_in_threadpool(answers.ask, what, told, self.desk.language))
 
     async def packed(self, request: Request) -> Response:
         """Begin to write a pack."""
-        key, view = request.path_params["key"], view_of(await request.json(), self.desk.language)
+        key, view = request.path_params["key"], view_of(read_asked(await request.body()), self.desk.language)
         return self._begun(lambda job: self.desk.pack(key, view, job))
 
     async def progress(self, request: Request) -> Response:
@@ -176,6 +189,26 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
 
 
 _TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_as_is")
+
+
+def read_asked(text: bytes | str) -> Any:
+    """Return what a page asks, told as JSON.
+
+    Raises
+    ------
+    InputError
+        What is no JSON, or is nested too deep.
+
+    Examples
+    --------
+    >>> read_asked(b'{"sites": 3}')
+    {'sites': 3}
+    """
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"what the page asks is no JSON: {error}; expected a table of names and values"
+        raise InputError(msg) from error
 
 
 def plain_name(name: str) -> str:
@@ -204,8 +237,9 @@ def make_app(desk: Desk, token: str) -> ASGIApp:
     async def told(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": message_text(str(error), desk.language)}, status_code=400)
 
-    handlers: Any = {AccessibilityError: told, json.JSONDecodeError: told}
-    app = Starlette(routes=[Mount(f"/{token}", routes=Page(desk).routes())], exception_handlers=handlers)
+    app = Starlette(
+        routes=[Mount(f"/{token}", routes=Page(desk).routes())], exception_handlers={AccessibilityError: told}
+    )
     return Guard(app, token)
 
 
@@ -226,6 +260,7 @@ def run_server(desk: Desk, *, port: int = 0, browser: bool = True, say: Callable
     token = secrets.token_urlsafe(18)
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.bind(("127.0.0.1", port))
+        listening.listen()  # before the address is told: whoever comes at once waits
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/{token}/"
         say(address)
         if browser:

@@ -87,14 +87,18 @@ class Desk:
         InputError
             No study of that key, or one that cannot be read.
         """
-        path = self.studies().get(key)
-        if path is None:
-            msg = f"no study {key!r}; expected one of {', '.join(self.studies())}"
-            raise InputError(msg)
+        path = self._file(key)
         with self._lock:
             if key not in self._open:
                 self._open[key] = read_study(path, progress=None if progress is None else progress.step)
             return self._open[key]
+
+    def _file(self, key: str) -> Path:
+        path = self.studies().get(key)
+        if path is None:
+            msg = f"no study {key!r}; expected one of {', '.join(self.studies())}"
+            raise InputError(msg)
+        return path
 
     def begin(self, key: str, files: Sequence[str], progress: Job) -> Begun:
         """Write a study from files that stand in its folder; return what was recognised.
@@ -123,13 +127,19 @@ class Desk:
             return self._answers.setdefault(key, Answers(study, keep=kept_draws(Options()), basemap=self.basemap))
 
     def pack(self, key: str, view: View, progress: Job) -> Path:
-        """Write the pack of a study into a folder of its own and return it, packed."""
+        """Write the pack of a study into a folder of its own and return it, packed.
+
+        Raises
+        ------
+        InputError
+            No study of that key: no folder is made of it.
+        """
+        path = self._file(key)
         packs = self._packs(key)
         packs.mkdir(parents=True, exist_ok=True)
         number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
         out = packs / str(number)
         options = Options(language=view.language, uncertainty=view.sure)
-        path = self.studies()[key]
         if view.question is None:
             run_cover(path, out, options, progress)
         else:

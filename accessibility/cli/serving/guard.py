@@ -72,7 +72,7 @@ class Guard:
         start = scope["path"].split("/")[1] if "/" in scope["path"] else ""
         reading, far = scope["method"] in ("GET", "HEAD"), 403
         checks = (
-            (urlsplit(f"//{host}").hostname in HOSTS, 421, "this server answers on this computer alone"),
+            (_name_of(host) in HOSTS, 421, "this server answers on this computer alone"),
             (
                 hmac.compare_digest(start.encode(), self.token.encode()),
                 404,
@@ -89,3 +89,11 @@ class Guard:
             (reading or int(size if size.isdecimal() else 0) <= MOST_BYTES, 413, f"more than {MOST_BYTES:,} bytes"),
         )
         return next(((code, text) for kept, code, text in checks if not kept), None)
+
+
+def _name_of(host: str) -> str | None:
+    """Return the name in a Host header; None where it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None

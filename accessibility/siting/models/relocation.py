@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _START = 0.3  # of the work, for a plan that closes nothing
 _LINEAR = 0.1  # of the work, for a certificate
+_TELLS = 1e-8  # of a sum: less than that a solver takes for nothing, or for a contradiction
 
 
 @checked
@@ -211,7 +212,9 @@ def _program(moves: Moves, *, goal: str = "cover", covered: float | None = None)
     objective[:m] = fewest if goal == "fewest" else 0.0
     objective[m : m + a] = counts.weight[new] / counts.unit if goal == "cover" else 0.0
     objective[m + a :] = 1.0 if goal == "short" else 0.0
-    least = np.concatenate([lacking - (0.0 if goal == "short" else HALF / counts.unit), wanted - HALF / counts.unit])
+    # Whoever chooses among plans that cover as many counts them anew: here a solver may be told what it can tell apart.
+    hair = np.maximum(HALF / counts.unit, _TELLS * wanted)
+    least = np.concatenate([lacking - (0.0 if goal == "short" else HALF / counts.unit), wanted - hair])
     return Program(
         objective=objective,
         lower=np.zeros(m + a + f),
