@@ -20,6 +20,7 @@ from accessibility.sites import Sites
 from accessibility.sources.tables.people import PeopleSpec, read_people_table
 from accessibility.sources.tables.places import PlaceSpec, read_sites
 from accessibility.sources.tables.points import locate_rows, unique_row_ids
+from accessibility.sources.tables.reading import hold_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,6 +163,17 @@ def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None
     sites, findings = read_sites(csv(tmp_path, f"id,lon,lat,{','.join(words)}", *rows), OUTLETS)
     assert sites["open"].all()
     assert findings == []
+
+
+def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
+    people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))
+    assert people["population"].sum() == 300
+    assert counted(findings)["subtotal-row"] == 1
+    places = gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(frame["lon"], frame["lat"]), crs=4326)
+    places.to_file(tmp_path / "people.gpkg")
+    assert read_people_table(tmp_path / "people.gpkg", PeopleSpec(column="people"))[0]["population"].sum() == 300
+    assert len(read_sites(tmp_path / "people.gpkg", OUTLETS)[0]) == 2
 
 
 def test_banks_without_a_partner_column_are_all_candidates_and_that_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import re
 import unicodedata
@@ -225,7 +226,10 @@ class _Cells:
         if self.spec.role == "candidates":
             return np.zeros_like(closed)
         unread = {"kind"} if read_status else {"kind", "status"}
-        read = {self.column(meaning) for meaning in ALIASES if meaning not in unread} | {"open", "id"}
+        read = {"open", "id"}
+        for meaning in ALIASES.keys() - unread:
+            with contextlib.suppress(InputError):  # formulas of a column that nobody asks for
+                read.add(self.column(meaning) or "id")
         said = find_gone(self.table, name=self.column("name"), hours=self.column("hours"), read=read)
         gone = said.surely & ~closed & ~in_use
         columns, shown = said.shown(gone, self.table.index)

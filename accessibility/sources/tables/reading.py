@@ -25,6 +25,7 @@ from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.files import absence, is_file, is_full, no_room
 from accessibility.sources.tables.columns import JOINER, NUMBER, SHOWN, attributes, cell_text, rows_text
+from accessibility.sources.tables.totals import is_total, without_totals
 from accessibility.sources.tables.workbooks import read_workbook, refuse_unfolding
 from accessibility.sources.texts import decode_text
 from accessibility.sources.vectors import read_vector, refuse_broken_shapes
@@ -35,15 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
 
-_TOTALS = frozenset(
-    {"total", "totals", "subtotal", "sub-total", "grandtotal", "sum", "sumtotal", "overall", "all", "alldistricts"}
-    | {"insgesamt", "gesamt", "summe", "\u03c3", "∑"}
-) | {"总数", "总和", "累计", "汇总", "合", "计", "总", "总人口", "全部", "全体", "全域", "總人口"}
-_TOTAL_ENDINGS = (
-    *("合计", "小计", "总计", "共计", "汇总", "总数", "累计", "总和"),
-    *("合計", "小計", "總計", "共計", "總數"),
-)
-_WHOLE_DIVISION = re.compile(r"(全|本)([省市区县镇乡村州盟旗國国縣區]|街道)(人口)?")
 _UNMARKED: Mapping[str, AbstractSet[tuple[int, int]]] = MappingProxyType({})
 _SCIENTIFIC = re.compile(r"(\d)(?:\.(\d+))?[eE]\+(\d{1,2})")
 _CODE_DIGITS = 10  # shorter ones are people or money, and spreadsheets show them in full
@@ -88,7 +80,7 @@ def table_of_rows(
             raise InputError(msg)
         if not filled[at]:
             aside.setdefault("blank-row", []).append(at + 1)
-        elif _is_total(cells):
+        elif is_total(cells):
             aside.setdefault("subtotal-row", []).append(at + 1)
         else:
             kept[at + 1] = (cells + [""] * len(names))[: len(names)]
@@ -200,14 +192,6 @@ def _header(cells: Sequence[str], findings: list[Finding], source: str) -> list[
             name = f"{name} ({at + 1})"
         names.append(name)
     return names
-
-
-def _is_total(cells: Sequence[str]) -> bool:
-    """Return whether a row is a sum of others: its first cell says so, a serial number before it apart."""
-    plain = (re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold() for cell in cells if cell)
-    word = next((text for text in plain if not text.isdecimal()), "")
-    word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
-    return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -406,7 +390,7 @@ def read_table(
         A file that is missing, empty, remote, corrupt or of another format, or has no rows.
     """
     if isinstance(path, HeldTable):
-        return path.table, []
+        return without_totals(path.table, path.name)
     file = checked_path(path)
     suffix = file.suffix.lower()
     findings: list[Finding] = []
@@ -414,7 +398,7 @@ def read_table(
         if suffix in (*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES):
             table = _of_cells(file, sheet, encoding, findings)
         elif suffix in GEO_SUFFIXES:
-            table = _from_features(file, layer, encoding)
+            table, findings = without_totals(_from_features(file, layer, encoding), file.name)
         else:
             known = ", ".join((*TEXT_SUFFIXES, *WORKBOOK_SUFFIXES, *GEO_SUFFIXES))
             msg = f"{file.name}: unsupported format {suffix or '(no suffix)'}; expected one of {known}"

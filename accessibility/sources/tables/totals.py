@@ -1,0 +1,79 @@
+"""Rows of a table that are the sums of others."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables.columns import SHOWN, attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+_TOTALS = frozenset(
+    {"total", "totals", "subtotal", "sub-total", "grandtotal", "sum", "sumtotal", "overall", "all", "alldistricts"}
+    | {"insgesamt", "gesamt", "summe", "\u03c3", "∑"}
+) | {"总数", "总和", "累计", "汇总", "合", "计", "总", "总人口", "全部", "全体", "全域", "總人口"}
+_TOTAL_ENDINGS = (
+    *("合计", "小计", "总计", "共计", "汇总", "总数", "累计", "总和"),
+    *("合計", "小計", "總計", "共計", "總數"),
+)
+_WHOLE_DIVISION = re.compile(r"(全|本)([省市区县镇乡村州盟旗國国縣區]|街道)(人口)?")
+
+
+def is_total(cells: Sequence[str]) -> bool:
+    """Return whether a row is a sum of others: its first cell says so, a serial number before it apart.
+
+    Examples
+    --------
+    >>> is_total(["12", "合 计", "300"]), is_total(["Town hall", "", ""])
+    (True, False)
+    """
+    plain = (_plain(cell) for cell in cells if cell)
+    return _names_total(next((text for text in plain if not text.isdecimal()), ""))
+
+
+def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list[Finding]]:
+    """Return the rows of a frame, or of features, that are no sums of others, and how many are.
+
+    Parameters
+    ----------
+    table
+        Cells as text, or numbers.
+    source
+        What the finding calls it.
+    """
+    total, pending = np.zeros(len(table), np.bool_), np.arange(len(table))
+    for column in attributes(table):
+        if not len(pending) or table[column].dtype.kind in "iuf":
+            break
+        cells = [str(cell).strip() for cell in table[column].to_numpy()[pending]]
+        total[pending] = [not _is_numbered(cell) and _names_total(_plain(cell)) for cell in cells]
+        pending = pending[[not cell or cell.isdecimal() for cell in cells]]
+    if not total.any() or total.all():
+        return table, []
+    rows = table.index[total].tolist()
+    shown = ", ".join(map(str, rows[:SHOWN]))
+    message = f"{len(rows)} subtotal rows set aside: rows {shown}"
+    return table[~total], [Finding(code="subtotal-row", source=source, message=message, count=len(rows))]
+
+
+def _is_numbered(cell: str) -> bool:
+    """Return whether a cell is one of the ids that most are, at a glance."""
+    return cell.isascii() and cell[-1:].isdigit()
+
+
+def _plain(cell: str) -> str:
+    return re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold()
+
+
+def _names_total(word: str) -> bool:
+    """Return whether the name of a row says that it is the sum of others."""
+    word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
+    return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
