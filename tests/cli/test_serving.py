@@ -762,10 +762,37 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
 
 
+def compared(seen: Watched, town: Path, cache: Path) -> list[float]:
+    """Return how many people the scenario that the page tells covers, as the command line says."""
+    number = len([*town.parent.glob("scenarios-*.toml")])
+    file = town.parent / f"scenarios-{number}.toml"
+    file.write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
+    found = run_compare(town, file, town.parent / f"compared-{number}", Options(cache=cache), Silence())
+    covered: list[float] = found.scenarios["covered"].tolist()
+    return covered
+
+
+def pace_and_compound(seen: Watched, click: Callable[[float, float], None], done: Callable[[], None]) -> None:
+    """Ask for a compound where there is none, then walk twice as fast along most of the street."""
+    page, box = seen.page, seen.frame.locator(".drawbox")
+    page.locator("#undo").click()
+    seen.until(page.locator("#undo").is_disabled)
+    page.locator("#draw").select_option("compound")
+    click(0.1, 5)
+    box.locator(".told.bad", has_text="小区开放没有碰到研究区内的内部道路").wait_for()
+    page.locator("#draw").select_option("pace")
+    for share, north in ((-0.03, 40), (0.9, 40), (0.9, -40), (-0.03, -40)):
+        click(share, north)
+    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001 -- half as fast
+    box.locator(".pace input").fill("2")
+    box.locator(".told", has_text="（150人）").wait_for()  # noqa: RUF001
+    done()
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
-    client: Served, chromium: Any, town: Path, tmp_path: Path, cache: Path
+    client: Served, chromium: Any, town: Path, cache: Path
 ) -> None:
     study, seen = read_study(town), Watched(chromium, client, town)
     page, box, ((west, lat), (east, _)) = seen.page, seen.frame.locator(".drawbox"), study.sites.lonlat
@@ -806,29 +833,14 @@ def test_streets_are_closed_and_drawn_and_every_step_is_undone_and_done_again(
     closed, drawn = json.loads(unquote(page.url.split("#")[1]))["view"]["edits"]
     assert closed["close"].startswith("LINESTRING (108.20")
     assert [drawn["add"][0][1], drawn["add"][-1][1]] == pytest.approx([30.5, 30.5], abs=2e-6)
-    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
-    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "run", Options(cache=cache), Silence())
-    assert found.scenarios["covered"].tolist() == [30.0]
+    assert compared(seen, town, cache) == [30.0]
     for act, wanted in (("#undo", 1), ("#undo", 0), ("#redo", 1)):
         address = page.url
         page.locator(act).click()
         assert seen.moved_on(address) == states[wanted]
-    page.locator("#undo").click()
-    seen.until(page.locator("#undo").is_disabled)
-    page.locator("#draw").select_option("compound")
-    click(0.1, 5)
-    box.locator(".told.bad", has_text="小区开放没有碰到研究区内的内部道路").wait_for()  # there is none
-    page.locator("#draw").select_option("pace")
-    for share, north in ((-0.03, 40), (0.9, 40), (0.9, -40), (-0.03, -40)):
-        click(share, north)
-    box.locator(".told", has_text="（10人）").wait_for()  # noqa: RUF001 -- half as fast
-    box.locator(".pace input").fill("2")
-    box.locator(".told", has_text="（150人）").wait_for()  # noqa: RUF001
-    done()
+    pace_and_compound(seen, click, done)
     assert "（150人）" in states[-1][0]  # noqa: RUF001
-    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
-    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "paced", Options(cache=cache), Silence())
-    assert found.scenarios["covered"].tolist() == [150.0]
+    assert compared(seen, town, cache) == [150.0]
     page.locator("#draw").select_option("barrier")  # by keys: the middle of the map, and what the arrows bring there
     for key in ("Enter", "ArrowRight", "Enter"):
         seen.frame.locator(".folium-map").press(key)
@@ -906,6 +918,18 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     assert seen.faults == []
 
 
+def through_gates(seen: Watched) -> None:
+    """Open all compounds, which this town has none of, and take it back."""
+    address = seen.page.url
+    seen.page.locator("#nearness").click()
+    seen.page.locator("#gates").check()
+    seen.page.locator("#apply").click()
+    seen.moved_on(address)
+    assert "open_compounds = true" in seen.frame.locator(".scenario").input_value()
+    seen.page.locator("#undo").click()
+    seen.until(lambda: not seen.page.locator("#gates").is_checked())
+
+
 @pytest.mark.browser
 @pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 def test_other_rules_and_another_speed_are_steps_like_others(
@@ -941,16 +965,8 @@ def test_other_rules_and_another_speed_are_steps_like_others(
     how.select_option("radius")
     of_towns.select_option("rural")
     step("#apply", 150, "直线1.6公里", "沿路网5公里", "1.2米/秒")
-    page.locator("#nearness").click()
-    page.locator("#gates").check()
-    step("#apply", 150, "1.2米/秒")
-    assert "open_compounds = true" in seen.frame.locator(".scenario").input_value()
-    page.locator("#undo").click()
-    seen.until(lambda: not page.locator("#gates").is_checked())
-    states.pop()
-    (tmp_path / "scenarios.toml").write_text(seen.frame.locator(".scenario").input_value(), "utf-8")
-    found = run_compare(town, tmp_path / "scenarios.toml", tmp_path / "run", Options(cache=cache), Silence())
-    assert found.scenarios["covered"].tolist() == [150.0]
+    through_gates(seen)
+    assert compared(seen, town, cache) == [150.0]
     page.locator("#compare").click()
     seen.until(lambda: re.findall(r"（(\d+)人）", page.locator("#beside .said").inner_text()) == ["30", "150"])  # noqa: RUF001
     page.locator("#compare").click()
