@@ -48,6 +48,13 @@ Moved = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
 Json = Annotated[bool, typer.Option("--json", help="The totals as JSON on standard output.")]
+Layers = Annotated[
+    bool, typer.Option("--layers", help="Also write a GeoPackage of each scenario: people, sites, service areas.")
+]
+Doubted = Annotated[
+    bool,
+    typer.Option("--uncertainty", help="Draw the inputs with their errors: every gain gets its bar, or is noise."),
+]
 Basemap = Annotated[
     bool,
     typer.Option(

@@ -11,10 +11,12 @@ from accessibility import __version__
 from accessibility.cli.arguments import (
     Basemap,
     Docx,
+    Doubted,
     ExitCode,
     Geotiff,
     Json,
     Lang,
+    Layers,
     Memory,
     Model,
     Moved,
@@ -338,19 +340,16 @@ def compare(  # noqa: PLR0913 -- the options of a command
     lang: Lang = None,
     basemap: Basemap = False,
     timings: Timings = False,
-    uncertainty: Annotated[
-        bool,
-        typer.Option("--uncertainty", help="Draw the inputs with their errors: every gain gets its bar, or is noise."),
-    ] = False,
+    layers: Layers = False,
+    uncertainty: Doubted = False,
 ) -> None:
-    """Compare scenarios with today: tables, a map each and a manifest, into maps/<study>-scenarios/."""
+    """Compare scenarios with today: tables, a report, a map each and a manifest, into maps/<study>-scenarios/."""
     progress = progress_bar(quiet=quiet, timings=timings)
     from accessibility.cli.comparing import run_compare  # noqa: PLC0415
     from accessibility.cli.options import Options  # noqa: PLC0415
 
-    options = Options(
-        workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en", uncertainty=uncertainty
-    )
+    given: dict[str, Any] = {"layers": layers, "uncertainty": uncertainty}
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en", **given)
     with progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:

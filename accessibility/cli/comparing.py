@@ -14,9 +14,16 @@ from accessibility.cli.factfinding import SPEEDS_M_S
 from accessibility.cli.folder import choose_folder, claim_folder, earlier_run, slug, write_run
 from accessibility.cli.options import READING_STEPS, Options, Progress, kept_draws, timed
 from accessibility.errors import InputError
+from accessibility.measures.blackspots import find_blackspots
+from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import headline
+from accessibility.present.labels import label_sites
 from accessibility.present.language import Tongue
+from accessibility.present.layers.files import write_geopackage
+from accessibility.present.layers.tables import LayerSources
 from accessibility.present.manifest import Run
+from accessibility.present.map.legends import MapCaption, gain_lines
+from accessibility.present.map.words import MapWords
 from accessibility.present.report.differences import (
     Doubts,
     difference_table,
@@ -26,9 +33,12 @@ from accessibility.present.report.differences import (
     write_comparison,
 )
 from accessibility.present.report.facts import tell_served
+from accessibility.present.report.mapsketch import Paper
+from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
+from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import read_scenarios
 from accessibility.study.study import read_study
 from accessibility.uncertainty.changes import Snapshot, explain_changes
@@ -133,7 +143,8 @@ def _compare(
 ) -> ScenarioComparison:
     begun = time.monotonic()
     scenarios = read_scenarios(scenario_file)
-    progress.start(READING_STEPS + 3 + len(scenarios) + (1 + len(scenarios)) * options.uncertainty)
+    further = len(scenarios) * options.layers + (1 + len(scenarios)) * options.uncertainty
+    progress.start(READING_STEPS + 3 + len(scenarios) + further)
     study = read_study(path, progress=progress.step, cache=options.cache)
     folder = choose_folder(study, out, "-scenarios")
     claim_folder(folder, [path, scenario_file, *study.inputs.values()], overwrite=options.overwrite)
@@ -172,11 +183,29 @@ def _compare(
     if doubts is not None:
         labels = [replace(shown, sure=s, gain=g) for s, g in zip(doubts.scenarios, doubts.gains, strict=True)]
     drawn = [draw_study(study, trial, None, label) for trial, label in zip(trials, labels, strict=True)]
+    words, paper = MapWords.of(options.language), Paper.of(now, study.districts, study.network)
+    told = [tell_trial(study, trial, words, paper) for trial in trials]
+    if doubts is not None:
+        told = [replace(one, bars=gain_lines(gain, words)) for one, gain in zip(told, doubts.gains, strict=True)]
+    caption = MapCaption(
+        title=study.name,
+        date=date,
+        language=options.language,
+        sources=study.attribution,
+        approval=study.settings.map_approval,
+    )
+    layers = []
+    for _, coverage in pairs if options.layers else ():
+        progress.step("Tracing service areas")
+        layers.append(_layers(study, coverage, words))
     progress.step("Writing")
     kept = None if options.overwrite else earlier_run(folder, study, record)
     with write_run(folder, record, kept) as aside:
         for name, one in zip(names, drawn, strict=True):
-            write_map(one, aside / name)
+            write_map(one, aside / f"{name}.html")
+        for name, layer in zip(names, layers, strict=False):
+            write_geopackage(layer, aside / f"{name}.gpkg")
+        write_scenario_report(told, caption, now, words, aside / "report.html")
         write_comparison(aside, now, pairs, study.district, doubts)
         record |= timed(progress)
     return ScenarioComparison(
@@ -184,11 +213,26 @@ def _compare(
         headline=headline(now, date),
         scenarios=scenario_table(now, pairs, doubts),
         differences=difference_table(now, pairs, study.district),
-        maps=tuple(folder / name for name in names),
+        maps=tuple(folder / f"{name}.html" for name in names),
         manifest=record,
         kept=kept,
         bars=_said(study, now, doubts),
         pairs=None if doubts is None else pair_table(pairs, doubts),
+    )
+
+
+def _layers(study: Study, coverage: Coverage, words: MapWords) -> LayerSources:
+    """Return what the layers of a scenario are made of."""
+    streets = coverage.snapped.streets(study.network)
+    return LayerSources(
+        coverage=coverage,
+        district=study.district,
+        site_district=study.site_district,
+        districts=study.districts,
+        blackspots=find_blackspots(coverage, streets, study.district).spots,
+        service_areas=trace_service_areas(coverage, streets),
+        labels=label_sites(coverage.sites, study.names),
+        languages=words.languages,
     )
 
 
@@ -215,9 +259,11 @@ def _doubt(study: Study, scenarios: Sequence[Scenario], options: Options, progre
 
 
 def _file_names(names: list[str]) -> list[str]:
-    """Return a file name a scenario; two that look the same to a file system get numbers."""
+    """Return a file name a scenario, without its ending; two that look the same to a file system get numbers."""
     slugs = [slug(name) for name in names]
-    return [f"{one}-{row}.html" if slugs.count(one) > 1 else f"{one}.html" for row, one in enumerate(slugs, start=1)]
+    return [
+        f"{one}-{row}" if slugs.count(one) > 1 or one == "report" else one for row, one in enumerate(slugs, start=1)
+    ]
 
 
 def run_changes(old: Path, new: Path, built: Path | None, options: Options, progress: Progress) -> dict[str, Any]:

@@ -210,6 +210,8 @@ class Options:
         Of map, report and workbook: ``en``, ``zh`` or ``both``.
     shapefile, geotiff
         Whether the layers are also written as Shapefiles, and walking time as a GeoTIFF.
+    layers
+        Whether each scenario of a comparison is also written as a GeoPackage.
     docx
         Whether the brief is also written for word processors.
     cache
@@ -235,6 +237,7 @@ class Options:
     language: Literal["en", "zh", "both"] = "en"
     shapefile: bool = False
     geotiff: bool = False
+    layers: bool = False
     docx: bool = False
     cache: Path | None = None
     date: str = ""
@@ -252,7 +255,7 @@ class Options:
         """What decides which files there are and what is in them, for the manifest."""
         names = ("language", "basemap", "shapefile", "geotiff")
         asked = {name: getattr(self, name) for name in names}
-        more = {"docx": self.docx, "uncertainty": self.uncertainty, "robust": self.robust}
+        more = {"layers": self.layers, "docx": self.docx, "uncertainty": self.uncertainty, "robust": self.robust}
         return asked | {name: value for name, value in more.items() if value}
 
 

@@ -77,6 +77,7 @@ class ToldOptions(_Table):
     basemap: bool
     shapefile: bool
     geotiff: bool
+    layers: bool = False
     docx: bool = False
     tiles: bool = False
     uncertainty: bool = False

@@ -12,28 +12,18 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import parse_qs, quote, unquote
 
 import anywidget
-import numpy as np
 import traitlets
 from markupsafe import Markup
 
 from accessibility.errors import AccessibilityError, InputError
-from accessibility.notebook.readout import (
-    changes_html,
-    district_html,
-    headline_html,
-    sites_html,
-    steps_html,
-    still_html,
-)
-from accessibility.present.labels import label_sites
-from accessibility.present.map.changes import classify_changes, edited_streets
 from accessibility.present.map.words import MapWords
 from accessibility.present.pages import page_template, template_text
-from accessibility.present.report.mapsketch import Paper, draw_change
+from accessibility.present.report.mapsketch import Paper
+from accessibility.present.report.readout import still_html
 from accessibility.study.answers import Answers, Job, Jobs, desk_texts, told_why
+from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import append_scenario
 from accessibility.study.views import View, tried_in, view_of, view_values, views_of
-from accessibility.whatif.comparison import compare_scenarios
 from accessibility.whatif.scenario import Scenario
 from accessibility.wording import Wording, message_text
 
@@ -43,7 +33,6 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.explanation import Explanation
-    from accessibility.present.map.overlays import PeopleClasses
     from accessibility.standards import Standard
     from accessibility.streets.edits import StreetEdit
     from accessibility.study.study import Study
@@ -513,25 +502,8 @@ class WhatIf:
             still.update(self._still(), raw=True)
 
     def _still(self) -> dict[str, str]:
-        trial, say = self.trial, self._words
-        before, after, scenario = trial.baseline.coverage, trial.coverage(), trial.scenario
-        changes: PeopleClasses = classify_changes(before, after, say)
-        cost = float(compare_scenarios(before, [(scenario, after)])["cost"].iloc[0])
-        labels, table = label_sites(after.sites, self.study.names), trial.compare()
-        texts = [
-            headline_html(before, after, table, say) + changes_html(changes),
-            steps_html(scenario, after.sites, labels, cost, say),
-            sites_html(say),
-            district_html(table, say),
-        ]
-        edited = [
-            (np.array(line, float), layer["style"]["color"])
-            for layer in edited_streets(after.snapped.streets(self.study.network), say)
-            for feature in layer["features"]
-            for line in _lines(feature["geometry"])
-        ]
-        picture = draw_change(self._paper, after, changes, edited)
-        return {"text/html": still_html(str(picture), texts, say, self.view.still), "text/plain": ""}
+        told = tell_trial(self.study, self.trial, self._words, self._paper)
+        return {"text/html": still_html(told, self._words, self.view.still), "text/plain": ""}
 
     @cached_property
     def _paper(self) -> Paper:
@@ -564,9 +536,3 @@ class WhatIf:
         if what == "map":
             return self._jobs.begin(lambda job: self._answers.follow(view, before, job))
         return {"page": self._answers.page(view, Job())}
-
-
-def _lines(geometry: dict[str, Any]) -> list[Any]:
-    """Return the lines of a geometry of GeoJSON."""
-    found = geometry["coordinates"]
-    return [found] if geometry["type"] == "LineString" else list(found)

@@ -1,16 +1,31 @@
-"""Two views of a study beside each other: how many each covers, and who gains and loses from one to the other."""
+"""Two views of a study beside each other: how many each covers, who gains and loses; a scenario beside today."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from accessibility.present.labels import label_sites
+from accessibility.present.map.changes import classify_changes, edited_streets
 from accessibility.present.map.outlines import count
-from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages
+from accessibility.present.report.mapsketch import draw_change
+from accessibility.present.report.readout import (
+    ToldScenario,
+    changes_html,
+    district_html,
+    headline_html,
+    sites_html,
+    steps_html,
+)
+from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages, compare_scenarios
 
 if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.words import MapWords
+    from accessibility.present.report.mapsketch import Paper
     from accessibility.study.study import Study
+    from accessibility.whatif.trial import Trial
 
 _COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")
 
@@ -60,6 +75,45 @@ def tell_beside(study: Study, one: Coverage, other: Coverage, words: MapWords) -
         "head": [words(column) for column in _COLUMNS],
         "rows": [_row(name, row, words) for name, row in [*rows.iterrows()] if row["population"] > 0],
     }
+
+
+def tell_trial(study: Study, trial: Trial, words: MapWords, paper: Paper) -> ToldScenario:
+    """Return a trial beside today: a picture of who gains and who loses, and the figures as markup.
+
+    Parameters
+    ----------
+    study
+        Whose trial it is.
+    trial
+        What is tried.
+    words
+        In which languages.
+    paper
+        What all pictures of the study share.
+    """
+    before, after, scenario = trial.baseline.coverage, trial.coverage(), trial.scenario
+    changes = classify_changes(before, after, words)
+    cost = float(compare_scenarios(before, [(scenario, after)])["cost"].iloc[0])
+    labels, table = label_sites(after.sites, study.names), trial.compare()
+    figures = (
+        headline_html(before, after, table, words) + changes_html(changes),
+        steps_html(scenario, after.sites, labels, cost, words),
+        sites_html(words),
+        district_html(table, words),
+    )
+    edited = [
+        (np.array(line, float), layer["style"]["color"])
+        for layer in edited_streets(after.snapped.streets(study.network), words)
+        for feature in layer["features"]
+        for line in _lines(feature["geometry"])
+    ]
+    return ToldScenario(name=scenario.name, picture=str(draw_change(paper, after, changes, edited)), figures=figures)
+
+
+def _lines(geometry: dict[str, Any]) -> list[Any]:
+    """Return the lines of a geometry of GeoJSON."""
+    found = geometry["coordinates"]
+    return [found] if geometry["type"] == "LineString" else list(found)
 
 
 def _row(name: Any, row: Any, words: MapWords) -> list[str]:

@@ -8,9 +8,11 @@ the bank at the last would cover the last two (270 in all) at a cost of 1, and a
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import pandas as pd
 import pyogrio
 import pytest
@@ -196,7 +198,7 @@ def test_a_question_that_is_none_is_one_clear_error(
 
 SCENARIOS = """
 [[scenario]]
-name = "the bank"
+name = "the <bank>"
 open = ["B1"]
 
 [[scenario]]
@@ -210,7 +212,7 @@ def test_scenarios_are_compared_with_today(
 ) -> None:
     scenarios, out = tmp_path / "scenarios.toml", tmp_path / "out"
     scenarios.write_text(SCENARIOS, encoding="utf-8")
-    assert call(monkeypatch, "compare", town, scenarios, "--out", out) == 0
+    assert call(monkeypatch, "compare", town, scenarios, "--out", out, "--layers") == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "today: 9.7 % of 310 people (30)" in said
     table = pd.read_csv(out / "compare.csv", encoding="utf-8-sig").set_index("scenario")
@@ -218,10 +220,18 @@ def test_scenarios_are_compared_with_today(
     differences = pd.read_csv(out / "differences.csv", encoding="utf-8-sig")
     whole = differences[(differences["district"] == "total") & (differences["setting"] == "all")]
     assert whole[["scenario", "covered_before", "covered_after"]].to_numpy().tolist() == [
-        ["the bank", 30, 270],
+        ["the <bank>", 30, 270],
         ["away with the hall", 30, 0],
     ]
-    assert sorted(path.name for path in out.glob("*.html")) == ["away-with-the-hall.html", "the-bank.html"]
+    assert sorted(path.stem for path in out.glob("*.html")) == ["away-with-the-hall", "report", "the-bank"]
+    assert sorted(path.stem for path in out.glob("*.gpkg")) == ["away-with-the-hall", "the-bank"]
+    people = gpd.read_file(out / "the-bank.gpkg", layer="demand")
+    assert people.loc[people["covered"].astype(bool), "population"].sum() == 270
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert [re.findall(pattern, report) for pattern in (r"<h2[^>]*>(.*?)</h2>", r'class="covered">(\d+)<')] == [
+        ["the &lt;bank&gt;", "away with the hall"],
+        ["270", "0"],
+    ]
     assert call(monkeypatch, "verify", out, "--quiet") == 0
 
 

@@ -65,12 +65,13 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
   });
 }
 find("pack").addEventListener("click", () => attempt(async () => {
-  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, view), say("working"));
+  const box = frame.contentDocument.querySelector(".scenario"), scenarios = box && !box.hidden ? box.value : "";  // what is tried
+  const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, { ...view, scenarios }), say("working"));
   const link = document.createElement("a");
   link.href = `jobs/${job}/file`;
   link.download = "";
   link.click();
-  if (tries() || triedOn()) state(say("pack_as_is"));
+  if (scenarios && !triedOn() && (view.budget ?? view.sites) !== undefined) state(say("pack_without"));
 }));
 const listed = list();
 try {

@@ -1,32 +1,38 @@
-"""What of the what-if widget stays in a saved notebook: a picture, figures and steps, in which every name is text."""
+"""What a scenario changes, as a picture with figures and steps: in a saved notebook, and as a report of several."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from accessibility.present.labels import tell_site
-from accessibility.present.map.legends import served_said
+from accessibility.present.map.legends import headline_lines, served_said
 from accessibility.present.map.outlines import count, safe_html
 from accessibility.present.map.symbols import INKS, site_svg
-from accessibility.present.pages import data_address
+from accessibility.present.pages import data_address, page_template, printable, template_text, write_html
+from accessibility.present.report.page import POLICY
 from accessibility.streets.edits import edit_text
 from accessibility.whatif.comparison import ALL, TOTAL, tells_service
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Hashable, Mapping, Sequence
 
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
     from accessibility.present.labels import SiteLabel
+    from accessibility.present.map.legends import MapCaption
     from accessibility.present.map.overlays import PeopleClasses
     from accessibility.present.map.words import MapWords
     from accessibility.sites import Sites
     from accessibility.streets.edits import StreetEdit
     from accessibility.whatif.scenario import Scenario
 
-_STYLE = """<style>
+_STYLE = """
 .what-if-still table { border-collapse: collapse; font-variant-numeric: tabular-nums; line-height: 1.5 }
 .what-if-still :is(td, th) { padding: 0 6px; text-align: right; font-weight: normal; border-top: 1px solid #8884 }
 .what-if-still :is(td, th):first-child { text-align: left; padding-left: 0; white-space: nowrap }
@@ -35,8 +41,7 @@ _STYLE = """<style>
 .what-if-still .share { font-size: 1.6em; font-weight: 600 }
 .what-if-still .swatch { display: inline-block; width: .9em; height: .9em; margin-right: .4em; border: 1px solid #8888 }
 .what-if-still ul { margin: 0; padding-left: 1.2em; line-height: 1.4 }
-.what-if-still svg { vertical-align: -3px }
-</style>"""
+.what-if-still svg { vertical-align: -3px }"""
 _KINDS = ("outlet", "bank", "new")
 
 
@@ -128,23 +133,71 @@ def sites_html(words: MapWords) -> str:
     return f"<div>{words('legend_sites', filled=filled, rings=rings)}</div>"
 
 
-def still_html(picture: str, texts: Sequence[str], words: MapWords, name: str) -> str:
+@dataclass(frozen=True, kw_only=True)
+class ToldScenario:
+    """A scenario as a report shows it.
+
+    Parameters
+    ----------
+    name
+        Of the scenario.
+    picture
+        Who gains and who loses, as SVG.
+    figures
+        Markup of `headline_html`, `changes_html`, `steps_html`, `sites_html` and `district_html`.
+    bars
+        How sure it is what the scenario brings, by HTML language; nothing where nobody asked.
+    """
+
+    name: str
+    picture: str
+    figures: Sequence[str]
+    bars: Sequence[tuple[str, str]] = ()
+
+
+def write_scenario_report(
+    told: Sequence[ToldScenario], caption: MapCaption, today: Coverage, words: MapWords, path: str | os.PathLike[str]
+) -> None:
+    """Write what scenarios change as one page that prints; the same scenarios give the same bytes.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; one that was there is untouched.
+    """
+    shown = [
+        {
+            "name": one.name,
+            "told": one.bars,
+            "picture": data_address("image/svg+xml", one.picture.encode()),
+            "figures": Markup("".join(one.figures)),  # noqa: S704 -- names in it are spelt letter by letter
+        }
+        for one in told
+    ]
+    style = Markup(template_text("report.css") + _STYLE)  # noqa: S704 -- our own
+    page = page_template("scenarios.html")
+    html = page.render(
+        words=words, caption=caption, policy=POLICY, style=style, today=headline_lines(today, words), scenarios=shown
+    )
+    write_html(printable(html), path)
+
+
+def still_html(told: ToldScenario, words: MapWords, name: str) -> str:
     """Return the widget as a picture with its figures, for a page that is read where no kernel runs.
 
     Parameters
     ----------
-    picture
-        A drawing as SVG.
-    texts
-        Markup of the figures.
+    told
+        What is tried.
     words
         What is said.
     name
         The class that a living widget hides.
     """
-    address = data_address("image/svg+xml", picture.encode())
-    told = words("still_note")
-    image = f'<img src="{address}" alt="{told}" style="width:100%;max-width:640px">'
-    note = f'<div style="opacity:.75">{told}</div>'
-    figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(texts)}</div>'
-    return f'{_STYLE}<div class="what-if-still {name}" lang="{words.html_language}">{note}{image}{figures}</div>'
+    address = data_address("image/svg+xml", told.picture.encode())
+    note = words("still_note")
+    image = f'<img src="{address}" alt="{note}" style="width:100%;max-width:640px">'
+    figures = f'<div style="max-width:640px;overflow-x:auto">{"".join(told.figures)}</div>'
+    said = f'<div style="opacity:.75">{note}</div>'
+    still = f'<div class="what-if-still {name}" lang="{words.html_language}">{said}{image}{figures}</div>'
+    return f"<style>{_STYLE}</style>{still}"
