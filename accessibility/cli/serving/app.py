@@ -164,16 +164,10 @@ class Page:
         return JSONResponse(await run_in_threadpool(answers.ask, what, told, self.desk.language))
 
     async def packed(self, request: Request) -> Response:
-<<<<<<< HEAD
-        """Begin to write a pack."""
-        key, view = request.path_params["key"], view_of(read_asked(await request.body()), self.desk.language)
-        return self._begun(lambda job: self.desk.pack(key, view, job))
-=======
         """Begin to write a pack: of the study, or of the scenarios that the page tells."""
-        key, told = request.path_params["key"], await request.json()
+        key, told = request.path_params["key"], read_asked(await request.body())
         view, scenarios = view_of(told, self.desk.language), str(told.get("scenarios") or "")
         return self._begun(lambda job: self.desk.pack(key, view, job, scenarios))
->>>>>>> 6cbe5f2 (Write the pack of what is tried by the run of the command line: tables, layers and a report of scenarios)
 
     async def progress(self, request: Request) -> Response:
         """Return how far a piece of work is."""

@@ -127,9 +127,10 @@ class Desk:
         with self._lock:
             return self._answers.setdefault(key, Answers(study, keep=kept_draws(Options()), basemap=self.basemap))
 
-<<<<<<< HEAD
-    def pack(self, key: str, view: View, progress: Job) -> Path:
-        """Write the pack of a study into a folder of its own and return it, packed.
+    def pack(self, key: str, view: View, progress: Job, scenarios: str = "") -> Path:
+        """Write the pack of a study, or of scenarios of it, into a folder of its own and return it, packed.
+
+        Scenarios are TOML, as the command line reads them from a file.
 
         Raises
         ------
@@ -137,26 +138,14 @@ class Desk:
             No study of that key: no folder is made of it.
         """
         path = self._file(key)
-=======
-    def pack(self, key: str, view: View, progress: Job, scenarios: str = "") -> Path:
-        """Write the pack of a study, or of scenarios of it, into a folder of its own and return it, packed.
-
-        Scenarios are TOML, as the command line reads them from a file.
-        """
->>>>>>> 6cbe5f2 (Write the pack of what is tried by the run of the command line: tables, layers and a report of scenarios)
         packs = self._packs(key)
         packs.mkdir(parents=True, exist_ok=True)
         number = next(n for n in range(1, 10_000) if not list(packs.glob(f"{n}*")))
         out = packs / str(number)
         options = Options(language=view.language, uncertainty=view.sure)
-<<<<<<< HEAD
-        if view.question is None:
-=======
-        path = self.studies()[key]
         if scenarios:
             self._compare(path, scenarios, out, options, progress)
         elif view.question is None:
->>>>>>> 6cbe5f2 (Write the pack of what is tried by the run of the command line: tables, layers and a report of scenarios)
             run_cover(path, out, options, progress)
         else:
             run_site(path, view.question, out, options, progress)
