@@ -165,6 +165,43 @@ def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None
     assert findings == []
 
 
+@pytest.mark.parametrize(
+    ("columns", "cells", "declared", "said"),
+    [
+        ("lon,lat,坐标系", "108.1,30,GCJ-02", "WGS84", "row 2 'GCJ-02'"),
+        ("lon,lat,datum", "108.1,30,百度", "GCJ-02", "row 2 '百度'"),
+        ("lon,lat,crs", "108.1,30,EPSG:4547", None, "row 2 'EPSG:4547'"),
+        ("gcj_lon,gcj_lat", "108.1,30", None, "'gcj_lon' speaks of GCJ-02, the study of WGS84"),
+        ("百度经度,百度纬度", "108.1,30", "GCJ-02", "'百度经度' speaks of BD-09, the study of GCJ-02"),
+    ],
+)
+def test_a_table_that_names_another_coordinate_system_is_refused(
+    tmp_path: Path, columns: str, cells: str, declared: str | None, said: str
+) -> None:
+    lon, lat = columns.split(",")[:2]
+    spec = PlaceSpec(role="outlets", coordinates=declared, columns={"lon": lon, "lat": lat})
+    with pytest.raises(InputError, match=said):
+        read_sites(csv(tmp_path, f"id,{columns}", f"a,{cells}"), spec)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells", "declared"),
+    [
+        ("lon,lat,坐标系", "108.1,30,CGCS2000", "WGS84"),
+        ("lon,lat,datum", "108.1,30,火星坐标系", "GCJ-02"),
+        ("lon,lat,坐标系", "108.1,30,", "BD-09"),
+        ("lon_wgs84,lat_wgs84", "108.1,30", None),
+        ("lon,lat,gcj_lon,gcj_lat", "108.1,30,108.11,30", "WGS84"),
+    ],
+)
+def test_a_table_that_names_its_own_coordinate_system_is_read(
+    tmp_path: Path, columns: str, cells: str, declared: str | None
+) -> None:
+    lon, lat = columns.split(",")[:2]
+    spec = PlaceSpec(role="outlets", coordinates=declared, columns={"lon": lon, "lat": lat})
+    assert len(read_sites(csv(tmp_path, f"id,{columns}", f"a,{cells}"), spec)[0]) == 1
+
+
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
     frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
     people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))

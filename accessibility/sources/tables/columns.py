@@ -192,6 +192,7 @@ _GROUP = 3
 SHOWN = 10
 _BLANK = frozenset({"", "nan", "null", "none", "n/a", "na", "<na>", "-", "--", "—", "/", "无"})
 _OF_SEVERAL = {"is not a number": "are no numbers", "begins with another type code": "begin with another type code"}
+_OF_SEVERAL |= {"names another coordinate system": "name another coordinate system"}
 
 
 def cell_text(value: Any) -> str:

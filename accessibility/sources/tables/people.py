@@ -29,6 +29,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.standards import Rule
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ def read_people_rows(
     values["label"] = _labels(table, spec, source)
     own = find_column(table, "id", source=source, given=spec.id or spec.columns.get("id"))
     ids = unique_row_ids(table, own, letter="P", source=source)
+    refuse_other_system(table, spec, source=source)
     located = locate_rows(table, spec, source=source)
     findings += located.findings
     places = same_places(located.lonlat)

@@ -27,6 +27,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.sources.tables.standing import find_gone
 from accessibility.streets.lifecycle import is_gone
 
@@ -115,6 +116,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     if spec.role == "banks":
         branch = _branches(table, spec, source, findings)
         table, ids = table[branch], ids[branch]
+    refuse_other_system(table, spec, source=source)
     located = locate_rows(table, spec, source=source)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)

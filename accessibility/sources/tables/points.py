@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SAME_DEG = 6  # decimals of degrees: a tenth of a metre
+_AXES = ("lon", "lat", "coordinates")
 _PLACES = (0, 3, 4, 6)  # points, polygons and several of them, as GEOS numbers them
 FALLBACK = 3  # more places than this on one point are a geocoder's town centre
 _BOX = (72.0, 0.8, 138.0, 56.0)  # where GCJ-02 and BD-09 are used: west, south, east, north
@@ -133,9 +134,8 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
 
 def has_places(table: pd.DataFrame, spec: TableSpec, *, source: str) -> bool:
     """Return whether the rows of a table have geometry or a column of coordinates."""
-    keys = ("lon", "lat", "coordinates")
-    named = any(spec.columns.get(key) for key in keys)
-    return isinstance(table, gpd.GeoDataFrame) or named or any(find_column(table, k, source=source) for k in keys)
+    named = any(spec.columns.get(key) for key in _AXES)
+    return isinstance(table, gpd.GeoDataFrame) or named or any(find_column(table, k, source=source) for k in _AXES)
 
 
 def outlines(table: pd.DataFrame, spec: TableSpec, *, source: str) -> NDArray[np.object_] | None:
