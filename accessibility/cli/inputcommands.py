@@ -9,7 +9,7 @@ import typer
 
 from accessibility.cli.arguments import Json, Quiet, Spoken, asked_language
 from accessibility.errors import InputError, visible
-from accessibility.sources.files import write_aside
+from accessibility.sources.files import write_text
 from accessibility.wording import Language, Wording, console_language, message_text
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def new_study(folder: Path, language: Language = "en") -> Path:
     'study.toml'
     """
     path = unwritten_study(folder)
-    write_study(path, study_template(language))
+    write_text(path, study_template(language))
     return path
 
 
@@ -170,9 +170,3 @@ def unwritten_study(folder: Path) -> Path:
 def study_template(language: Language) -> str:
     """Return the commented study.toml to fill in."""
     return (_TEMPLATES / _TEMPLATE_OF[language]).read_text(encoding="utf-8")
-
-
-def write_study(path: Path, text: str) -> None:
-    """Write a study.toml as a whole or not at all."""
-    with write_aside(path) as aside:
-        aside.write_bytes(text.encode("utf-8"))

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from accessibility.cli.inputcommands import study_template, unwritten_study, write_study
+from accessibility.cli.inputcommands import study_template, unwritten_study
 from accessibility.errors import InputError
 from accessibility.geo.projection import DATUMS
 from accessibility.sources.detection import SWAPPED, ReadingFinding
+from accessibility.sources.files import write_text
 from accessibility.sources.osm import extracts as osm
 from accessibility.sources.recognition import ROLES, Recognised, Role, recognise_files
 from accessibility.sources.tables.columns import find_column
@@ -100,14 +101,14 @@ def begin_study(folder: Path, files: Sequence[str], progress: Progress, *, langu
     path, say = unwritten_study(folder), Wording("console", language)
     found = from_extract(recognise_files([_given(file) for file in files]))
     lines = [_told(one, say) for one in found]
-    write_study(path, study_text(found, folder, language))
+    write_text(path, study_text(found, folder, language))
     error, read = "", None
     taken: list[str] = []
     try:
         read = read_study(path, progress=progress.step)
         found, taken = _as_they_fit(found, read, say)
         if taken:
-            write_study(path, study_text(found, folder, language))
+            write_text(path, study_text(found, folder, language))
             read = read_study(path, progress=progress.step)
     except InputError as fault:
         error = str(fault)

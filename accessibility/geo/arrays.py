@@ -17,7 +17,7 @@ from accessibility.errors import InputError, described
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 
 class Frozen:
@@ -174,6 +174,17 @@ def spans(first: NDArray[Any], many: NDArray[Any]) -> NDArray[np.int64]:
     end = np.cumsum(many)
     rows: NDArray[np.int64] = np.arange(end[-1] if len(end) else 0) + np.repeat(first - (end - many), many)
     return rows
+
+
+def starts_of(many: ArrayLike) -> NDArray[np.int64]:
+    """Return where spans of so many rows begin when one follows another, and where the last ends.
+
+    Examples
+    --------
+    >>> starts_of([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    return np.concatenate([[0], np.cumsum(many, dtype=np.int64)])
 
 
 def filled(values: object, *, default: object) -> object:

@@ -93,6 +93,13 @@ def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.f
     return there
 
 
+def transform_shapes(shapes: Any, source: CRS, target: CRS) -> Any:
+    """Return a geometry, or an array of geometries, in another coordinate system."""
+    import shapely  # noqa: PLC0415 -- `import accessibility` stays light
+
+    return shapely.transform(shapes, lambda xy: transform(xy, source, target))
+
+
 def earth_crs(crs: CRS, *, source: str) -> CRS:
     """Return a coordinate system whose places are on Earth.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, transform
+from accessibility.geo.projection import NO_SITE, WGS84, distances, from_wgs84, transform, transform_shapes
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.surface import Footprint
 from accessibility.measures.tables import is_elderly, values_by_id, weighted_quantile
@@ -225,7 +225,7 @@ class _Ground:
         streetless = float(people[~self.coverage.snapped.demand.snapped[members]].sum())
         shape = shapely.union_all(self.footprint.cells(self.xy[members]))
         shape = shapely.simplify(shape, 0.04 * min(self.footprint.width_m, self.footprint.height_m))
-        shape = shapely.transform(shape, lambda xy: transform(xy, self.footprint.crs, WGS84))
+        shape = transform_shapes(shape, self.footprint.crs, WGS84)
         return {
             "rank": rank,
             "id": f"at-{demand.ids[central]}",

@@ -16,7 +16,7 @@ from accessibility.measures.service import Service, measure_service
 from accessibility.standards import CM_PER_M, MS_PER_S, Standard, Walker
 from accessibility.streets import search
 from accessibility.streets.snapping import NOWHERE, Snapped, snap_study
-from accessibility.wording import percent_text
+from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -223,7 +223,7 @@ class Coverage(Frozen):
     @property
     def share(self) -> float:
         """Covered people over all people, 0 to 1; NaN where there is nobody."""
-        return self.covered_people / self.population if self.population > 0 else float("nan")
+        return share_of(self.covered_people, self.population)
 
     @cached_property
     def service(self) -> Service | None:
@@ -234,7 +234,7 @@ class Coverage(Frozen):
     def share_radius(self) -> float:
         """The share with every distance rule read as a straight line."""
         covered = float(self.demand.population[self.covered_radius].sum())
-        return covered / self.population if self.population > 0 else float("nan")
+        return share_of(covered, self.population)
 
     def covered_as(self, setting: NDArray[np.str_]) -> NDArray[np.bool_]:
         """Return who would be covered, were the settings dealt out otherwise.

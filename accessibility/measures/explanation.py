@@ -10,7 +10,7 @@ import numpy as np
 from accessibility.demand import Demand
 from accessibility.errors import InputError
 from accessibility.geo.arrays import extent, finite_rows
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.routes import trace_route
@@ -376,7 +376,7 @@ def _way(now: Coverage, network: Network, rule: Rule, row: int) -> tuple[LineStr
             return None, edges
         line = route.line(network, begin, end)
         edges = [edge for edge, start, stop in route.legs if start != stop]
-    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84)), edges
+    return transform_shapes(line, network.crs, WGS84), edges
 
 
 def _around(network: Network, way: LineString | None, here: NDArray[np.float64]) -> MultiLineString | None:
@@ -394,9 +394,7 @@ def _around(network: Network, way: LineString | None, here: NDArray[np.float64])
         return None
     near = shapely.clip_by_rect(shapely.MultiLineString(lines), *(low - room), *(high + room))
     parts = [part for part in shapely.get_parts(near) if part.geom_type == "LineString"]
-    found: MultiLineString = shapely.transform(
-        shapely.MultiLineString(parts), lambda xy: transform(xy, network.crs, WGS84)
-    )
+    found: MultiLineString = transform_shapes(shapely.MultiLineString(parts), network.crs, WGS84)
     return found
 
 

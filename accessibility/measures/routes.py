@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.standards import CM_PER_M, MS_PER_S
 from accessibility.streets import search
 from accessibility.streets.search.elimination import IMPASSABLE, by_node
@@ -275,7 +275,7 @@ class _Party:
             if route is not None:
                 legs_m = float(snapped.demand.leg_m[person]), float(snapped.sites.leg_m[route.site])
                 line = route.line(network, begin[place : place + 1], end[route.site : route.site + 1])
-                row |= {"site": now.sites.ids[route.site], "geometry": _in_degrees_of(line, network)}
+                row |= {"site": now.sites.ids[route.site], "geometry": transform_shapes(line, network.crs, WGS84)}
                 row |= self._figures(route, sum(legs_m))
             rows.append(row)
         return rows
@@ -295,9 +295,3 @@ class _Party:
             walk_s = float((each * part).sum() + legs_m * walker.leg_ms_per_m) / MS_PER_S
         figures = {"walk_s": walk_s, "metres": metres if self.on_foot else route.cost / CM_PER_M}
         return figures | {"ascent_m": float(rise[rise > 0].sum()), "descent_m": float(-rise[rise < 0].sum())}
-
-
-def _in_degrees_of(line: Any, network: Network) -> Any:
-    import shapely  # noqa: PLC0415
-
-    return shapely.transform(line, lambda xy: transform(xy, network.crs, WGS84))

@@ -31,6 +31,7 @@ import numpy as np
 from accessibility.geo.arrays import Frozen, read_only, refuse
 from accessibility.measures.catchments import Catchments
 from accessibility.standards import CM_PER_M, MS_PER_S
+from accessibility.wording import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +116,7 @@ class Service(Frozen):
     @property
     def share(self) -> float:
         """Served people over all people, 0 to 1; NaN where there is nobody."""
-        return self.served_people / self.coverage.population if self.coverage.population > 0 else float("nan")
+        return share_of(self.served_people, self.coverage.population)
 
     def __repr__(self) -> str:
         """Return people served, covered and all."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import extent
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform, transform_shapes
 from accessibility.measures.contours import (
     Strokes,
     cut_edges,
@@ -154,7 +154,7 @@ def trace_service_areas(
             reach = _Reach.of(coverage, network, serving, rules)
             strokes = reach.bands(rules, side_m)
             if exact:
-                areas = [_in_degrees(area, network) for area in draw_exactly(strokes)]
+                areas = [transform_shapes(area, network.crs, WGS84) for area in draw_exactly(strokes)]
             else:
                 areas = draw_contours(strokes, side_m / _CELLS, partial(_degrees, crs=network.crs))
         rows += [_row(rule, int(serving.sum())) for rule in rules]
@@ -310,13 +310,6 @@ def _circles(coverage: Coverage, drawn: NDArray[np.bool_], radius_m: float) -> A
     azimuth = np.broadcast_to(np.arange(_RING) * (360.0 / _RING), lon.shape)
     ring = Geod(ellps="WGS84").fwd(lon, lat, azimuth, np.full(lon.shape, radius_m))[:2]
     return shapely.union_all(shapely.polygons(np.stack(ring, axis=-1)))
-
-
-def _in_degrees(area: Any, network: Network) -> Any:
-    """Return a geometry of the network's coordinate system in degrees."""
-    import shapely  # noqa: PLC0415
-
-    return shapely.transform(area, lambda xy: transform(xy, network.crs, WGS84))
 
 
 def _degrees(xy: NDArray[np.float64], crs: CRS) -> NDArray[np.float64]:

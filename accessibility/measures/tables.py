@@ -12,7 +12,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import WGS84
-from accessibility.wording import percent_text
+from accessibility.wording import percent_text, share_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -388,11 +388,11 @@ def setting_table(coverage: Figures) -> pd.DataFrame:
             "setting": name,
             "population": whole,
             "covered": covered,
-            "covered_share": _share(covered, whole),
+            "covered_share": share_of(covered, whole),
             "uncovered": float(people[~coverage.covered[here]].sum()),
             "unreached": float(people[coverage.unreached[here]].sum()),
             "covered_radius": as_radius,
-            "covered_share_radius": _share(as_radius, whole),
+            "covered_share_radius": share_of(as_radius, whole),
             **_served(coverage, here, whole, covered),
         }
         rows.append(row)
@@ -467,12 +467,12 @@ def _figures(coverage: Figures, rows: NDArray[np.intp] | slice) -> dict[str, Any
         "population": whole,
         **{f"{s}_people": of[s] for s in settings},
         "covered": inside,
-        "covered_share": _share(inside, whole),
-        **{f"{s}_covered_share": _share(covered_of[s], of[s]) for s in settings},
-        **{f"{s}_covered_share_radius": _share(part, of[s]) for s, part in radius_of.items()},
+        "covered_share": share_of(inside, whole),
+        **{f"{s}_covered_share": share_of(covered_of[s], of[s]) for s in settings},
+        **{f"{s}_covered_share_radius": share_of(part, of[s]) for s, part in radius_of.items()},
         "uncovered": float(people[~covered].sum()),
         "unreached": float(people[coverage.unreached[rows]].sum()),
-        "walk_min_mean": _share(walked, float(people[reached].sum())),
+        "walk_min_mean": share_of(walked, float(people[reached].sum())),
         **{name: value if np.isfinite(value) else float("nan") for name, value in quantiles.items()},
         **_served(coverage, rows, whole, inside),
     }
@@ -483,17 +483,13 @@ def _served(coverage: Figures, rows: NDArray[Any] | slice, whole: float, covered
     if coverage.service is None:
         return {}
     served = float(coverage.service.people[rows].sum())
-    return dict(zip(SERVED_COLUMNS, (served, _share(served, whole), covered - served), strict=True))
+    return dict(zip(SERVED_COLUMNS, (served, share_of(served, whole), covered - served), strict=True))
 
 
 def _codes(series: pd.Series[Any], ids: NDArray[np.object_], names: Sequence[Any]) -> NDArray[np.intp]:
     """Return the position in `names` of the district of each id; -1 in none of them."""
     found = pd.Index(values_by_id(series, ids), dtype=object)
     return np.array(pd.Index(list(names), dtype=object).get_indexer(found), dtype=np.intp)
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else float("nan")
 
 
 def _with_article(rule: Rule) -> str:
@@ -543,12 +539,12 @@ def group_table(coverage: Figures, slow: Figures, own: Mapping[str, float] | Non
         rows[name] = {
             "population": whole,
             "covered": covered,
-            "covered_share": _share(covered, whole),
+            "covered_share": share_of(covered, whole),
             "covered_elderly": old,
-            "covered_share_elderly": _share(old, whole),
+            "covered_share_elderly": share_of(old, whole),
         }
         if own is not None:
-            rows[name] |= dict(zip(OWN_COLUMNS, (own[name], _share(own[name], whole)), strict=True))
+            rows[name] |= dict(zip(OWN_COLUMNS, (own[name], share_of(own[name], whole)), strict=True))
     columns = ["population", "covered", "covered_share", "covered_elderly", "covered_share_elderly"]
     columns += [] if own is None else OWN_COLUMNS
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("group")

@@ -13,6 +13,7 @@ from accessibility.geo.arrays import Frozen, Named
 from accessibility.measures.service import Service, room_of, served_in_line, tell_sites, used_of_limit
 from accessibility.measures.tables import NO_DISTRICT, OWN_COLUMNS, SERVED_COLUMNS, TOTAL
 from accessibility.standards import Walker
+from accessibility.wording import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -169,7 +170,7 @@ class GroupCoverage(Frozen):
     @property
     def share(self) -> float:
         """Covered people over all people, 0 to 1; NaN where there is nobody."""
-        return self.covered_people / self.population if self.population > 0 else float("nan")
+        return share_of(self.covered_people, self.population)
 
     def __repr__(self) -> str:
         """Return people and walkers."""

@@ -21,7 +21,7 @@ from accessibility import __version__
 from accessibility.errors import OBEYED, InputError
 from accessibility.measures.tables import speed_text
 from accessibility.sources.cache import sha256_file
-from accessibility.sources.files import absence, is_file, write_aside
+from accessibility.sources.files import absence, is_file, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -230,8 +230,7 @@ def write_manifest(told: Mapping[str, Any], path: str | os.PathLike[str]) -> Non
     OutputError
         The file could not be written; a file that was there is untouched.
     """
-    with write_aside(path) as aside:
-        aside.write_text(f"{_json(told, indent=2)}\n", encoding="utf-8", newline="\n")
+    write_text(path, f"{_json(told, indent=2)}\n")
 
 
 def json_line(value: Any) -> str:

@@ -20,7 +20,7 @@ import jinja2
 import numpy as np
 
 from accessibility.errors import OutputError, visible
-from accessibility.sources.files import write_aside
+from accessibility.sources.files import write_text
 
 if TYPE_CHECKING:
     import os
@@ -153,8 +153,7 @@ def write_html(html: str, path: str | os.PathLike[str]) -> None:
     OutputError
         The file could not be written; one that was there is untouched.
     """
-    with write_aside(path) as aside:
-        aside.write_text(html, encoding="utf-8", newline="\n")
+    write_text(path, html)
 
 
 def policy(mark: str, *, images_from: str = "", reads: bool = False) -> str:

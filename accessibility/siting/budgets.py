@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
+from accessibility.geo.arrays import starts_of
 from accessibility.siting.certificate import proven_part
 from accessibility.siting.dual import Descent
 from accessibility.siting.effort import SEED, Clock
@@ -434,7 +435,7 @@ def _search_at(joined: JoinedParts, search: LocalSearch, shared_prices: _SharedP
 
 def _rows_by_district(joined: JoinedParts) -> Pairs:
     district = joined.covering.district
-    start = np.concatenate([[0], np.cumsum(np.bincount(district, minlength=len(joined.covering.need)))])
+    start = starts_of(np.bincount(district, minlength=len(joined.covering.need)))
     return Pairs(start=start.astype(np.int64), item=np.argsort(district, kind="stable").astype(np.int32))
 
 

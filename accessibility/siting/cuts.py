@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from accessibility.geo.arrays import starts_of
 from accessibility.siting.exact import Effort, Program, Relaxation, solve_program
 from accessibility.siting.lagrangian import fixed_sites, weigh
 from accessibility.siting.numbers import HALF
@@ -76,7 +77,7 @@ class Cuts:
         lines = sparse.csr_array((value, column, start), shape=(len(self.row), m + r))
         lines.data[lines.indices < m] /= self.scale
         site = _spread(values.by_row, self.needs)
-        start = np.concatenate([[0], np.cumsum(np.diff(values.by_row[0])[self.needs])])
+        start = starts_of(np.diff(values.by_row[0])[self.needs])
         served = sparse.csr_array((np.ones(len(site)), site, start), shape=(len(self.needs), m + r))
         lower = np.concatenate([self.level / self.scale, np.ones(len(self.needs))])
         return sparse.csr_array(sparse.vstack([lines, served])), lower

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from accessibility.errors import InputError, OutputError, described
+from accessibility.geo.arrays import starts_of
 
 if TYPE_CHECKING:
     import os
@@ -202,7 +203,7 @@ def _csr(costs: Any) -> sparse.csr_array:
     if twice:
         msg = f"{twice} pairs of the costs stand twice; expected each pair once"
         raise InputError(msg)
-    start = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=shape[0]))])
+    start = starts_of(np.bincount(rows, minlength=shape[0]))
     return sparse.csr_array((data, columns, start), shape=shape)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from accessibility.geo.arrays import starts_of
 from accessibility.siting.certificate import PROVEN
 from accessibility.siting.cuts import solve_choice, solve_relaxation
 from accessibility.siting.interchange import add_greedily, improve_median, survey, take_in_order
@@ -80,7 +81,7 @@ class Part:
         start, site, value, base = _left(values.by_row, values.base, inside, outside)
         many = np.diff(start)
         rows = np.flatnonzero(many)
-        left = RowValues(by_row=(np.concatenate([[0], np.cumsum(many[rows])]), site, value), base=base[rows])
+        left = RowValues(by_row=(starts_of(many[rows]), site, value), base=base[rows])
         return cls(values=left, rows=rows, fixed=float(base[many == 0].sum()))
 
     def among(self, columns: NDArray[np.intp]) -> Part:

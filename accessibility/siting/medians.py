@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from accessibility.geo.arrays import starts_of
 from accessibility.siting.limits import money_left
 from accessibility.siting.numbers import HALF, WHOLE_BITS, read_units, solver_unit
 from accessibility.streets.search.compiling import maker
@@ -195,7 +196,7 @@ class Room:
         listed[columns] = True
         return Room(
             cost=self.cost[columns],
-            pack_start=np.concatenate([[0], np.cumsum(many[columns])]),
+            pack_start=starts_of(many[columns]),
             pack=self.pack[np.repeat(listed, many)],
             left=self.left - self.rows @ inside.astype(np.float64),
         )
@@ -341,4 +342,4 @@ def next_whole(bound: float) -> float:
 
 
 def _starts(of: NDArray[np.intp], count: int) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(np.bincount(of, minlength=count))]).astype(np.int64)
+    return starts_of(np.bincount(of, minlength=count))

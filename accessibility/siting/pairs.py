@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import spans
+from accessibility.geo.arrays import spans, starts_of
 from accessibility.streets.search.compiling import helper, kernel
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class Pairs:
 
     def take(self, lines: NDArray[np.intp]) -> Pairs:
         """Return these lines alone."""
-        start = np.concatenate([[0], np.cumsum(self.lengths[lines])]).astype(np.int64)
+        start = starts_of(self.lengths[lines])
         return Pairs(start=start, item=self.of(lines))
 
     def keep(self, items: NDArray[np.bool_]) -> Pairs:
         """Return the pairs of the items that stay, renumbered."""
         stays = items[self.item]
-        start = np.concatenate([[0], np.cumsum(stays)])[self.start].astype(np.int64)
+        start = starts_of(stays)[self.start].astype(np.int64)
         number = (np.cumsum(items) - 1).astype(np.int32)
         return Pairs(start=start, item=number[self.item[stays]])
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
+from accessibility.geo.arrays import starts_of
 from accessibility.sites import KINDS
 from accessibility.siting.covering import Covering, read_covering
 from accessibility.siting.limits import TOTAL, Limits
@@ -224,8 +225,8 @@ class _Building:
             raise InputError(msg)
         read = self._files.read
         person, weight = self._in_units(read("weight", np.float64))
-        rows = Pairs(start=_starts(read("row_length", np.int64)), item=read("row_item", np.int32))
-        columns = Pairs(start=_starts(read("column_length", np.int64)), item=read("column_item", np.int32))
+        rows = Pairs(start=starts_of(read("row_length", np.int64)), item=read("row_item", np.int32))
+        columns = Pairs(start=starts_of(read("column_length", np.int64)), item=read("column_item", np.int32))
         cost = read("cost", np.float64)
         units = read_units(np.append(cost, 0.0), "costs of sites")
         budget = float(self._limits.sites or 0) if self._limits.budget is None else self._limits.budget
@@ -234,7 +235,7 @@ class _Building:
         wanted, need = self._needed(names, person, read("district", np.int32))
         members = [*self._packs, *(np.concatenate([[], *of]).astype(np.int32) for of in self._members.values())]
         lengths = np.array([len(of) for of in members], dtype=np.int64)
-        by_pack = Pairs(start=_starts(lengths), item=np.concatenate([np.empty(0, np.int32), *members]))
+        by_pack = Pairs(start=starts_of(lengths), item=np.concatenate([np.empty(0, np.int32), *members]))
         room = np.concatenate([*self._left, np.array([*self._room.values()], dtype=np.int64)]).astype(np.int64)
         full = [name for name, more in self._room.items() if more < 0]
         over = f"the required sites are more than the quota of {full[0]!r} allows" if full else ""
@@ -301,7 +302,3 @@ class _Building:
 def of_quota(problem: Problem, name: str) -> NDArray[np.bool_]:
     """Return ``(s,)`` which sites a quota counts."""
     return np.ones(len(problem.open), np.bool_) if name == SITES else (problem.kind == name) | (problem.bank == name)
-
-
-def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from accessibility.errors import InfeasibleError, InputError, SolverError, UnprovenError, checked
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, starts_of
 from accessibility.siting.certificate import check_sites
 from accessibility.siting.covering import read_covering, reduce_covering
 from accessibility.siting.effort import Clock
@@ -181,7 +181,7 @@ def merge_points(problem: Problem) -> Problem:
     return replace(
         problem,
         people=np.bincount(place, weights=problem.people, minlength=len(first) + 2).astype(np.float64),
-        start=np.concatenate([[0], np.cumsum(held)]),
+        start=starts_of(held),
         demand=pairs,
         cost=np.zeros(len(pairs)),
         within=np.ones(len(pairs), np.bool_),

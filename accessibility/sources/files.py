@@ -123,6 +123,18 @@ def write_aside(path: str | os.PathLike[str]) -> Iterator[Path]:
         _end(aside.parent)
 
 
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text as UTF-8, its lines as they are, as a whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The file could not be written; a file that was there is untouched.
+    """
+    with write_aside(path) as aside:
+        aside.write_bytes(text.encode("utf-8"))
+
+
 def abandon() -> None:
     """Remove what this process has written aside and not yet put in place; nothing is put in place any more."""
     _committing.acquire()  # for ever: whoever would put something in place waits until the process ends

@@ -15,7 +15,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.geo.arrays import finite_rows
-from accessibility.geo.projection import WGS84, segment_lengths, transform
+from accessibility.geo.projection import WGS84, segment_lengths, transform, transform_shapes
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace, StreetEdit
 from accessibility.streets.network import PER_EDGE, STEPS, CutStreets, Network
 from accessibility.streets.pieces import (
@@ -371,7 +371,7 @@ def _projected(geometry: BaseGeometry, network: Network, edit: StreetEdit) -> An
     """Return a geometry in the network's coordinate system."""
     import shapely  # noqa: PLC0415
 
-    found = shapely.transform(geometry, lambda xy: transform(xy, WGS84, network.crs))
+    found = transform_shapes(geometry, WGS84, network.crs)
     if not np.isfinite(shapely.get_coordinates(found)).all():
         x, y = shapely.get_coordinates(geometry)[0]
         msg = f"{edit.text} at {x:.6f}, {y:.6f} lies outside {network.crs.name!r}; expected a place in the study"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from accessibility.geo.arrays import starts_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
@@ -191,7 +193,7 @@ def _grades(
     length = network.length_m[rows]
     pieces = np.maximum(np.floor(length / STEP_M), 1).astype(np.intp)
     pieces[network.off_ground[rows]] = 1
-    start = np.concatenate([[0], np.cumsum(pieces + 1)])
+    start = starts_of(pieces + 1)
     edge = np.repeat(np.arange(len(rows)), pieces + 1)
     share = (np.arange(start[-1]) - start[edge]) / pieces[edge]
     places = shapely.line_interpolate_point(network.lines(rows)[edge], share, normalized=True)

@@ -11,7 +11,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError, ProjError
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import absent
+from accessibility.geo.arrays import absent, starts_of
 from accessibility.geo.projection import MAX_STRETCH, WGS84, local_crs, segment_lengths, stretch_of, transform
 from accessibility.streets.foot import (
     LIFT,
@@ -78,7 +78,7 @@ def read_graph(
     tags = [node_tags(graph.nodes[node]) for node in nodes]
     at, ends = _cut_at_gates(edges, judged, tags, foot)
     said |= _timed(said, tags)
-    start = np.concatenate([[0], np.cumsum([len(edge.shape) for edge in edges])]).astype(np.int64)
+    start = starts_of([len(edge.shape) for edge in edges])
     flat = np.concatenate([edge.shape for edge in edges]) if edges else np.empty((0, 2))
     length_m, wrong = _lengths(edges, transform(flat, source, WGS84), start)
     numbers = {name: np.array([edge.data[name] for edge in edges], dtype=np.float32) for name in _NUMBERS}

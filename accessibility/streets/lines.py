@@ -15,7 +15,7 @@ from pyproj.exceptions import CRSError, ProjError
 from scipy.spatial import KDTree
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import spans
+from accessibility.geo.arrays import spans, starts_of
 from accessibility.geo.projection import WGS84, local_crs, segment_lengths, transform
 from accessibility.streets.foot import Carried, Delays, FootAccess, long_tunnels
 from accessibility.streets.search.parts import label_components
@@ -206,7 +206,7 @@ def read_edges(table: gpd.GeoDataFrame) -> dict[str, Any]:
         "slope_factor": table[list(_SLOPES)].to_numpy(dtype=np.float32),
         **{name: table[name].to_numpy() for name in _KEPT},
         "shape_xy": shape_xy,
-        "shape_start": np.concatenate([[0], np.cumsum(np.bincount(of_line, minlength=len(table)))]),
+        "shape_start": starts_of(np.bincount(of_line, minlength=len(table))),
         "node_ids": of_ends("id")[first],
         "crs": CRS(table.crs),
     }
@@ -397,7 +397,7 @@ def _fields(lines: gpd.GeoDataFrame, delays: Delays) -> dict[str, Any]:
     )
     told = {name: (lines[name].to_numpy()[row] * length_m).astype(np.float32) for name in (*_CARRIED, "climb_m")}
     counts = last - first + 1
-    start = np.concatenate([[0], np.cumsum(counts)])
+    start = starts_of(counts)
     return {
         "node_xy": xy[np.unique(place, return_index=True)[1][junction]],
         "edges": edges,

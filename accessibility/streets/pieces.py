@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.arrays import Frozen, spans
+from accessibility.geo.arrays import Frozen, spans, starts_of
 from accessibility.streets.network import PER_EDGE, CutStreets, Network
 from accessibility.streets.snapping import NOWHERE, Positions
 
@@ -135,7 +135,7 @@ def _shapes(
     first, many = network.shape_start[rows].astype(np.int64), np.diff(network.shape_start)[rows].astype(np.int64)
     many[cut] = [len(part) for part in parts]
     first[cut] = len(network.shape_xy) + np.cumsum(many[cut]) - many[cut]
-    start = np.concatenate([[0], np.cumsum(many)])
+    start = starts_of(many)
     return np.concatenate([network.shape_xy, *parts])[spans(first, many)], start
 
 
@@ -372,7 +372,7 @@ def cut_out(network: Network, rows: Rows) -> Network:
     """Return some of the edges, ascending, and the junctions at their ends, as a network: they cost what they did."""
     nodes, ends = np.unique(network.edges[rows], return_inverse=True)
     start, many = network.shape_start[rows], network.shape_start[rows + 1] - network.shape_start[rows]
-    after = np.concatenate([[0], np.cumsum(many)])
+    after = starts_of(many)
     pieces = network.pieces
     if pieces is not None:
         per_edge = {name: getattr(pieces, name)[rows] for name in ("row", "begin", "end", "slower", "edit")}

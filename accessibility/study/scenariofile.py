@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from accessibility.errors import InputError, checked
-from accessibility.sources.files import absence, is_file, write_aside
+from accessibility.sources.files import absence, is_file, write_text
 from accessibility.sources.texts import read_toml
 from accessibility.streets.edits import edit_of, edit_table
 from accessibility.study.schema import validation_sentences
 from accessibility.study.valuetables import StandardTable, rule_table
-from accessibility.whatif.scenario import Addition, Move, Scenario, Settings
+from accessibility.whatif.scenario import Addition, Move, Scenario, Settings, addition_values
 
 if TYPE_CHECKING:
     import os
@@ -181,7 +181,7 @@ def write_scenarios(scenarios: Iterable[Scenario], path: str | os.PathLike[str])
     ...     acc.read_scenarios(Path(folder) / "scenarios.toml") == (bank,)
     True
     """
-    _write(_HEADER + "".join(f"\n{scenario_toml(scenario)}" for scenario in scenarios), path)
+    write_text(path, _HEADER + "".join(f"\n{scenario_toml(scenario)}" for scenario in scenarios))
 
 
 def append_scenario(scenario: Scenario, path: str | os.PathLike[str]) -> None:
@@ -215,13 +215,7 @@ def append_scenario(scenario: Scenario, path: str | os.PathLike[str]) -> None:
     except tomllib.TOMLDecodeError as error:
         msg = f"{path.name}: its scenarios stand in one list; expected a table [[scenario]] each, to add one"
         raise InputError(msg) from error
-    _write(text, path)
-
-
-def _write(text: str, path: str | os.PathLike[str]) -> None:
-
-    with write_aside(path) as aside:
-        aside.write_bytes(text.encode("utf-8"))
+    write_text(path, text)
 
 
 def scenario_toml(scenario: Scenario) -> str:
@@ -252,7 +246,7 @@ def scenario_values(scenario: Scenario) -> dict[str, Any]:
         "name": scenario.name,
         "open": [str(i) for i in scenario.opened] or None,
         "close": [str(i) for i in scenario.closed] or None,
-        "add": [_added(a) for a in scenario.added] or None,
+        "add": [addition_values(a) for a in scenario.added] or None,
         "move": [{"id": str(m.id), "lon": float(m.lon), "lat": float(m.lat)} for m in scenario.moved] or None,
         "streets": [edit_table(edit) for edit in scenario.edits] or None,
         "speed_m_s": settings.speed_m_s,
@@ -279,11 +273,6 @@ def read_scenario_values(table: Any) -> Scenario:
         return _ScenarioTable.model_validate(table).scenario
     except ValidationError as error:
         raise InputError(validation_sentences(error.errors(), _ScenarioTable)) from error
-
-
-def _added(a: Addition) -> dict[str, Any]:
-    place = {"id": str(a.id), "lon": float(a.lon), "lat": float(a.lat)}
-    return {**place, "kind": a.kind, "name": a.name, "cost": float(a.cost)}
 
 
 def _rules(standard: Standard) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.geo.arrays import Frozen
+from accessibility.geo.arrays import Frozen, starts_of
 from accessibility.measures.coverage import measure_coverage
 from accessibility.streets.network import PER_EDGE, Network
 
@@ -246,5 +246,5 @@ def _without(network: Network, gone: NDArray[np.bool_]) -> Network:
         **fields,
         slope_factor=network.slope_factor[kept],
         shape_xy=np.concatenate(left),
-        shape_start=np.concatenate([[0], np.cumsum([len(xy) for xy in left])]),
+        shape_start=starts_of([len(xy) for xy in left]),
     )

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError, checked
+from accessibility.geo.arrays import starts_of
 from accessibility.geo.plotting import Colouring
 from accessibility.standards import MS_PER_S
+from accessibility.wording import share_of
 from accessibility.wording.cards import FAR, GAINED
 
 if TYPE_CHECKING:
@@ -152,7 +154,7 @@ class DistrictCells:
     @cached_property
     def points(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """``(n,)`` points by cell, ascending in each, and where each cell begins."""
-        begin = np.concatenate([[0], np.cumsum(np.bincount(self.cell, minlength=self.several))])
+        begin = starts_of(np.bincount(self.cell, minlength=self.several))
         return np.argsort(self.cell, kind="stable"), begin
 
     @cached_property
@@ -318,7 +320,7 @@ def compare_scenarios(baseline: Coverage, scenarios: Sequence[tuple[Scenario, Co
 def _service(baseline: Coverage, after: Coverage) -> dict[str, float]:
     """Return `COMPARED_SERVICE` of a scenario."""
     today, served = (float(served_of(one).sum()) for one in (baseline, after))
-    share = served / after.population if after.population > 0 else float("nan")
+    share = share_of(served, after.population)
     return dict(zip(COMPARED_SERVICE, (served, share, after.covered_people - served, served - today), strict=True))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.whatif.comparison import served_of
+from accessibility.wording import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -144,7 +145,7 @@ def _row(trial: Trial, change: Attempt) -> tuple[Any, ...]:
         name, kind, cost = before.sites.name[row], str(before.sites.kind[row]), float(before.sites.cost[row])
     told = (change.action, site, change.closed if change.action == "swap" else None, name, kind)
     covered = before.covered_people + gained - lost
-    share = covered / before.population if before.population > 0 else float("nan")
+    share = share_of(covered, before.population)
     return (*told, gained, lost, gained - lost, covered, share, 0.0 if change.site is None else cost, *served)
 
 

@@ -71,6 +71,12 @@ class Addition:
 
 
 @checked
+def addition_values(added: Addition) -> dict[str, Any]:
+    """Return a site that is added as a table of plain values."""
+    place = {"id": str(added.id), "lon": float(added.lon), "lat": float(added.lat)}
+    return {**place, "kind": added.kind, "name": added.name, "cost": float(added.cost)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """A site that stands elsewhere.

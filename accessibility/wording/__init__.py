@@ -58,6 +58,17 @@ def day_text(seconds: float | None = None) -> str:
     return now.astimezone().date().isoformat()
 
 
+def share_of(part: float, whole: float) -> float:
+    """Return a part of a whole; NaN without a whole.
+
+    Examples
+    --------
+    >>> share_of(3, 4), share_of(0, 0)
+    (0.75, nan)
+    """
+    return part / whole if whole > 0 else math.nan
+
+
 def percent_text(part: float, whole: float = 1.0, language: Language = "en") -> str:
     """Return a share as every product prints it: one decimal, halves to the even one; empty without a whole.
 

@@ -162,7 +162,7 @@ def test_the_same_manifest_gives_the_same_bytes_and_a_fault_keeps_the_old_one(
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OutputError, match=r"manifest\.json cannot be written: No space left on device"):
         write_manifest({**told, "study": "other"}, path)
     assert path.read_bytes() == first

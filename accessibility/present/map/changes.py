@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accessibility.geo.projection import WGS84, transform
+from accessibility.geo.projection import WGS84, transform_shapes
 from accessibility.present.map.overlays import PeopleClasses
 from accessibility.present.map.words import MapWords
 from accessibility.streets.edits import Closure, CompoundOpening, NewStreet, Pace, StreetEdit
@@ -98,7 +98,7 @@ def edited_streets(network: Network, words: MapWords) -> list[dict[str, Any]]:
             edges = np.flatnonzero(pieces.edit == row)
             if not (isinstance(edit, kind) and edges.size):
                 continue
-            lines = shapely.transform(lines_of(network, edges), lambda xy: transform(xy, network.crs, WGS84))
+            lines = transform_shapes(lines_of(network, edges), network.crs, WGS84)
             drawn = shapely.set_precision(shapely.line_merge(shapely.multilinestrings(lines)), 1e-6)
             geometry = json.loads(str(shapely.to_geojson(drawn)))
             features.append({"type": "Feature", "properties": {"name": str(edit.text)}, "geometry": geometry})

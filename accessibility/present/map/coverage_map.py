@@ -31,7 +31,7 @@ from accessibility.present.pages import (
     script_json,
     template_text,
 )
-from accessibility.sources.files import write_aside
+from accessibility.sources.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,8 +185,7 @@ def write_map(drawn: folium.Map, path: str | Path) -> None:
     ...     'src="http' in (Path(folder) / "town.html").read_text(encoding="utf-8")
     False
     """
-    with write_aside(path) as aside:
-        aside.write_bytes(drawn.get_root().render().encode("utf-8"))
+    write_text(path, drawn.get_root().render())
 
 
 class _OfflineMap(folium.Map):

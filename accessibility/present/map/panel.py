@@ -24,6 +24,7 @@ from accessibility.present.map.living import MAX_BYTES
 from accessibility.present.map.outlines import count
 from accessibility.present.map.proposals import proposal_panel
 from accessibility.present.map.symbols import INKS, KINDS, SHAPES, site_key, site_svg
+from accessibility.whatif.scenario import addition_values
 
 if TYPE_CHECKING:
     from accessibility.present.map.living import SwitchLayer
@@ -160,7 +161,7 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         "places": np.round(lonlat[:, ::-1], 6).tolist(),
         "drawn": sites.open.astype(int).tolist(),
         "today": today.astype(int).tolist(),
-        "added": {row: _addition(added[site]) for row, site in enumerate(sites.ids) if site in added},
+        "added": {row: addition_values(added[site]) for row, site in enumerate(sites.ids) if site in added},
         "fixed": switches.fixed,
         "compares": sheet.before is not None or sheet.proposal is not None,
         "against": "drawn" if sheet.before is None else "today",
@@ -172,11 +173,6 @@ def _switch_data(sheet: MapSheet) -> dict[str, Any]:
         "shapes": SHAPES,
         "inks": INKS,
     }
-
-
-def _addition(site: Any) -> dict[str, Any]:
-    place = {"id": str(site.id), "lon": float(site.lon), "lat": float(site.lat)}
-    return {**place, "kind": site.kind, "name": site.name, "cost": float(site.cost)}
 
 
 def _live_notes(live: SwitchLayer, words: MapWords, *, drawn: bool) -> list[tuple[str, str]]:
