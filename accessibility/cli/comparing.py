@@ -37,6 +37,7 @@ from accessibility.present.report.mapsketch import Paper
 from accessibility.present.report.readout import write_scenario_report
 from accessibility.present.report.sentences import say_service
 from accessibility.present.report.sureness import tell_bars, tell_sureness
+from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.streets.search.compiling import limited_threads, run_in_threads
 from accessibility.study.beside import tell_trial
 from accessibility.study.scenariofile import read_scenarios
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.sources.checks import Finding
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
@@ -81,6 +83,8 @@ class ScenarioComparison:
         sentences by language.
     pairs
         What one scenario brings instead of another, where that was asked for.
+    doubts
+        What speaks against scenarios: limits that nobody walks, sites far from every street.
     """
 
     folder: Path
@@ -92,6 +96,7 @@ class ScenarioComparison:
     kept: Path | None = None
     bars: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     pairs: pd.DataFrame | None = None
+    doubts: tuple[Finding, ...] = ()
     case: None = None  # a comparison proposes nothing
     held: None = None
 
@@ -159,13 +164,14 @@ def _compare(
         trials.append(study.what_if(scenario))
     pairs = [(scenario, trial.coverage()) for scenario, trial in zip(scenarios, trials, strict=True)]
     doubts = _doubt(study, scenarios, options, progress) if options.uncertainty else None
+    odd = [doubt for scenario, then in pairs for doubt in doubts_of_scenario(scenario, then, scenario_file.name)]
     run = Run(
         study=study.name,
         study_file=path,
         folder=folder,
         inputs=study.inputs,
         parameters=study.settings.model_dump(mode="json", by_alias=True, exclude_none=True),
-        warnings=[finding for finding in study.findings if finding.is_warning],
+        warnings=[*(finding for finding in study.findings if finding.is_warning), *odd],
         seconds=round(time.monotonic() - begun, 3),
         command="compare",
         date=options.day,
@@ -218,6 +224,7 @@ def _compare(
         kept=kept,
         bars=_said(study, now, doubts),
         pairs=None if doubts is None else pair_table(pairs, doubts),
+        doubts=tuple(odd),
     )
 
 

@@ -309,6 +309,8 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
         room = (f"{row['served']:,.0f}", say.percent(row["served_share"])) if served else ()
         table.add_row(_text(row["scenario"]), f"{row['covered']:,.0f}", share, *people, *room, f"{row['cost']:g}")
     console.print(table)
+    for doubt in found.doubts:
+        console.print(_text("! ", style="yellow") + _text(message_text(doubt.message, language)))
     if found.pairs is not None:
         _print_gains(console, found.scenarios, found.pairs, say)
     _print_kept(console, found.kept, say)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.geo.arrays import finite_rows
+from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.worth import WeighedFinding, change_text, points_of
+from accessibility.sources.checks import Finding
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster
 from accessibility.study.saving import file_of, original_names
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.standards import Walker
     from accessibility.study.study import Study
+    from accessibility.whatif.scenario import Scenario
 
 _MINUTES, _KM, _FASTEST_M_S = (2.0, 180.0), (0.1, 50.0), 2.0  # beyond, nobody means it
 _MINUTE_S = 60.0
@@ -53,6 +56,33 @@ def limits_in_other_units(study: Study, now: Coverage) -> Iterator[WeighedFindin
             people=abs(change),
             points_of_coverage=points_of(now, change),
         )
+
+
+def doubts_of_scenario(scenario: Scenario, then: Coverage, source: str) -> list[Finding]:
+    """Return what speaks against a scenario: limits that nobody walks, places of sites far from every street.
+
+    Parameters
+    ----------
+    scenario
+        The scenario.
+    then
+        Its coverage.
+    source
+        The file it stands in.
+    """
+    name = scenario.name
+    doubts = []
+    if scenario.settings.standard is not None or scenario.settings.speed_m_s is not None:
+        for said, *_ in _other_limits(then.walker, then.standard):
+            doubts.append(Finding(code="limit-unit", source=source, message=f"scenario {name!r}: {said}"))
+    at = then.snapped.sites
+    placed = [site.id for site in scenario.added] + [site.id for site in scenario.moved]
+    for row in then.sites.rows(placed).tolist():
+        if at.leg_m[row] > FAR_M:
+            site, metres = then.sites.ids[row], f"{at.leg_m[row]:,.0f}"
+            message = f"scenario {name!r}: site {site!r} stands {metres} m from the nearest street: is its place wrong?"
+            doubts.append(Finding(code="site-off-streets", source=source, message=message))
+    return doubts
 
 
 def _other_limits(walker: Walker, standard: Standard) -> Iterator[tuple[str, str, Walker, Standard]]:

@@ -19,6 +19,7 @@ import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
 from accessibility.quality import measure_quality
 from accessibility.quality.otherwise import people_in_another_unit
+from accessibility.quality.suspicions import doubts_of_scenario
 from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
@@ -470,6 +471,24 @@ def test_other_towns_are_silent_in_their_unit(extract: str, people: int, powers:
         outlets = {{ path = "outlets.csv", coordinates = "WGS84" }}"""
     (tmp_path / "study.toml").write_text(f"[inputs]\n{inputs}", encoding="utf-8")
     check_powers(acc.read_study(tmp_path / "study.toml", cache=tmp_path), powers)
+
+
+def test_a_scenario_is_doubted_as_a_study_is(town: Path, cache: Path) -> None:
+    study = acc.read_study(town, cache=cache)
+    north = 30.5 + 300 * METRE_NORTH
+    scenario = acc.Scenario(
+        name="s",
+        added=(acc.Addition(id="N", lon=108.2, lat=north), acc.Addition(id="M", lon=108.2, lat=30.5)),
+        settings=acc.Settings(speed_m_s=2.9, standard=acc.Standard(urban=acc.Rule.walk(900))),
+    )
+    doubts = doubts_of_scenario(scenario, study.coverage(scenario), "s.toml")
+    assert [str(doubt) for doubt in doubts] == [
+        "s.toml: scenario 's': 900 minutes are no walk: are they seconds?",
+        "s.toml: scenario 's': 2.9 m/s, 10.4 km/h, is no walk: is it in km/h?",
+        "s.toml: scenario 's': site 'N' stands 300 m from the nearest street: is its place wrong?",
+    ]
+    plain = acc.Scenario(name="t", closed=("O1",), settings=acc.Settings(speed_m_s=1.2))
+    assert doubts_of_scenario(plain, study.coverage(plain), "s.toml") == []
 
 
 def test_one_outlet_under_two_ids_metres_apart_is_told(town: Path, cache: Path) -> None:
