@@ -109,7 +109,7 @@ class WhatIf:
 
     def __init__(self, study: Study, scenario: Scenario | None = None, *, lang: str = "en") -> None:
         self.study, self._words, self._turn = study, MapWords.of(lang), RLock()
-        self._answers, self._jobs = Answers(study), Jobs(self._words.languages[0])
+        self._answers, self._jobs = Answers(study, scenario_file=Path(DEFAULT_FILE)), Jobs(self._words.languages[0])
         self._stills: list[Any] = []
         self._trial = study.what_if(scenario)
         self._view = View(base=self._trial.scenario, language=cast("Any", lang))

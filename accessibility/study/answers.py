@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from accessibility.present.map.following import Followed
 from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, lay_out_study
 from accessibility.study.nearby import Nearby
-from accessibility.study.scenariofile import scenario_values
+from accessibility.study.scenariofile import read_scenarios, scenario_values
 from accessibility.study.views import Gauge, click_of, narrowed_of, place_of, tried_in, view_of
 from accessibility.whatif.scenario import Scenario, Settings
 from accessibility.wording import Wording, day_text, message_text
@@ -41,7 +42,7 @@ _MOST_JOBS = 200
 _KEPT_PAGES = 12
 _WAIT_S = 0.15  # at most, so that what goes on says how far it is
 _DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
-_TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong")
+_TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong", "as_shown", "as_today")
 
 
 T = TypeVar("T")
@@ -168,11 +169,14 @@ class Answers:
         A folder where draws are kept until all are made; None for none.
     basemap
         Whether maps load the tiles that the study names from the internet.
+    scenario_file
+        Scenarios of the study, which a page offers where the file is there.
     """
 
     study: Study
     keep: Path | None = None
     basemap: bool = False
+    scenario_file: Path | None = None
     _sure: list[Uncertainty] = field(default_factory=list)
     _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
     _followed: OrderedDict[View, Followed] = field(default_factory=OrderedDict)
@@ -193,7 +197,8 @@ class Answers:
         what
             ``figure``: how many people are counted, and how many of them the sites of a view cover; ``street``: the
             street next to a click; ``explain``: why a place is covered or not; ``compare``: what differs between a
-            view, and the one it is ``against``; ``near``: what near enough means in the study, and the speed.
+            view, and the one it is ``against``; ``near``: what near enough means in the study, and the speed;
+            ``scenarios``: those of a file whose ``text`` is given, else those of the study.
         told
             The view, and what else the question is about.
         language
@@ -219,8 +224,20 @@ class Answers:
             return told_why(self.study.explain(lon, lat, scenario), language)
         if what == "near":
             return told_near(self.study, MapWords.of(language))
-        msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain', 'compare' or 'near'"
+        if what == "scenarios":
+            return {"scenarios": [scenario_values(one) for one in self._scenarios(told.get("text"))]}
+        msg = f"the page asks for {what!r}; expected 'figure', 'street', 'explain', 'compare', 'near' or 'scenarios'"
         raise InputError(msg)
+
+    def _scenarios(self, text: Any) -> tuple[Scenario, ...]:
+        """Return the scenarios of a text, as of a file; those of the study where there is none."""
+        if text is None:
+            file = self.scenario_file
+            return () if file is None or not file.is_file() else read_scenarios(file)
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "scenarios.toml"
+            file.write_bytes(str(text).encode("utf-8", "replace"))
+            return read_scenarios(file)
 
     def page(self, view: View, progress: Job) -> str:
         """Return the map of a view as a page; the same view is drawn once."""

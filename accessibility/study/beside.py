@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,43 +20,52 @@ from accessibility.present.report.readout import (
     steps_html,
 )
 from accessibility.whatif.comparison import ALL, NO_DISTRICT, TOTAL, compare_coverages, compare_scenarios
+from accessibility.wording import cost_text
 
 if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.present.map.words import MapWords
     from accessibility.present.report.mapsketch import Paper
     from accessibility.study.study import Study
+    from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
 
 _COLUMNS = ("beside_a", "beside_b", "beside_gained", "beside_lost", "change")
 
 
-def tell_beside(study: Study, one: Coverage, other: Coverage, words: MapWords) -> dict[str, Any]:
-    """Return what differs between two coverages of a study, as texts: those of `compare_coverages`.
+def tell_beside(
+    study: Study, one: tuple[Scenario, Coverage], other: tuple[Scenario, Coverage], words: MapWords
+) -> dict[str, Any]:
+    """Return what differs between two scenarios of a study, as texts: those of `compare_coverages`, and their costs.
 
     Parameters
     ----------
     study
-        Whose districts.
+        Whose districts, and today.
     one, other
-        The map on the left, A, and the one on the right, B.
+        The map on the left, A, and the one on the right, B: what is different from today, and who is covered then.
     words
         In which languages.
 
     Returns
     -------
     dict
-        ``said`` (one sentence per language), ``head`` (of the columns) and ``rows``: one per district, those
-        that change most first.
+        ``said`` (two sentences per language: people, costs), ``head`` (of the columns) and ``rows``: one per district,
+        those that change most first.
 
     Examples
     --------
     >>> from accessibility.present.map.words import MapWords
-    >>> closed = study.coverage(acc.Scenario(closed=("O001",)))
-    >>> tell_beside(study, closed, study.coverage(), MapWords.of("en"))["said"][0]
+    >>> closed = acc.Scenario(closed=("O001",))
+    >>> today = acc.Scenario(), study.coverage()
+    >>> told = tell_beside(study, (closed, study.coverage(closed)), today, MapWords.of("en"))["said"]
+    >>> told[0]
     ['en', 'A: 0.0 % (0) · B: 52.4 % (1,100) of 2,100 people. From A to B 1,100 gain, 0 lose: +1,100.']
+    >>> told[1]
+    ['en', 'Cost of what opens: A 0, B 0.']
     """
-    table = compare_coverages(one, other, study.district).xs(ALL, level="setting")
+    costs = compare_scenarios(study.coverage(), [one, other])["cost"].tolist()
+    table = compare_coverages(one[1], other[1], study.district).xs(ALL, level="setting")
     whole = {str(column): float(table.at[TOTAL, column]) for column in table.columns}  # type: ignore[arg-type]
     said = {
         "people": count(whole["population"]),
@@ -71,10 +81,16 @@ def tell_beside(study: Study, one: Coverage, other: Coverage, words: MapWords) -
     change = (districts["gained"] - districts["lost"]).abs()
     rows = districts.loc[change.sort_values(ascending=False, kind="stable").index]
     return {
-        "said": [[language, text] for language, text in words.lines("beside", **said)],
+        "said": [[language, text] for language, text in words.lines("beside", **said) + _costs(study, costs, words)],
         "head": [words(column) for column in _COLUMNS],
         "rows": [_row(name, row, words) for name, row in [*rows.iterrows()] if row["population"] > 0],
     }
+
+
+def _costs(study: Study, costs: list[float], words: MapWords) -> list[tuple[str, str]]:
+    unit = study.settings.siting.cost_unit
+    said = [words.by_language(partial(cost_text, cost, unit)) for cost in costs]
+    return words.lines("beside_cost", one=said[0], other=said[1])
 
 
 def tell_trial(study: Study, trial: Trial, words: MapWords, paper: Paper) -> ToldScenario:

@@ -165,7 +165,9 @@ class Gauge:
 
     def compare(self, one: tuple[View, Narrowed], other: tuple[View, Narrowed], words: MapWords) -> dict[str, Any]:
         """Return what differs between two views, whoever of the people is counted in them; see `tell_beside`."""
-        first, second = (self.coverage(view, narrowed.open) for view, narrowed in (one, other))
+        first, second = (
+            (self.scenario(view, narrowed.open), self.coverage(view, narrowed.open)) for view, narrowed in (one, other)
+        )
         return tell_beside(self.study, first, second, words)
 
     def coverage(self, view: View, counting: frozenset[str]) -> Coverage:

@@ -139,7 +139,7 @@ def test_two_views_beside_each_other_keep_each_its_rule(sample_study: Study) -> 
     slow: dict[str, Any] = {"base": {"speed_m_s": 0.8}, "open": counts}
     other: dict[str, Any] = {"base": {"standard": RULES}, "open": counts}
     for _ in range(2):  # what answers takes back what the other view has
-        ((_, said),) = answers.ask("compare", {**other, "against": slow}, "en")["said"]
+        (_, said), _ = answers.ask("compare", {**other, "against": slow}, "en")["said"]
         for rules, speed in ((study.standard, 0.8), (STANDARD, 1.0)):
             walker = replace(study.walker, speed_m_s=speed)
             now = measure_coverage(study.network, study.demand, study.sites, rules, walker)

@@ -125,7 +125,11 @@ class Desk:
         """Return what answers the page of a study."""
         study = self.study(key, progress)
         with self._lock:
-            return self._answers.setdefault(key, Answers(study, keep=kept_draws(Options()), basemap=self.basemap))
+            if key not in self._answers:
+                file = self._file(key).with_name("scenarios.toml")
+                known = Answers(study, keep=kept_draws(Options()), basemap=self.basemap, scenario_file=file)
+                self._answers[key] = known
+            return self._answers[key]
 
     def pack(self, key: str, view: View, progress: Job, scenarios: str = "") -> Path:
         """Write the pack of a study, or of scenarios of it, into a folder of its own and return it, packed.

@@ -96,6 +96,51 @@ const hold = (wanted) => attempt(async () => {
   address();
   return true;
 });
+// Scenarios of a file, those beside the study or others, to stand on either side.
+const picks = { held: find("pick-held"), map: find("pick-map") };
+let scenarios = [], offered = null;  // what can be picked, and of which study
+const pickOf = (shown, tried) => {
+  const { base = {}, added, moved = {}, edits = [] } = shown, own = tried || added.length || edits.length || Object.keys(moved).length;
+  if (own || (shown.budget ?? shown.sites) !== undefined) return "";
+  const same = scenarios.findIndex((one) => JSON.stringify(one) === JSON.stringify(base));
+  return same >= 0 ? String(same) : Object.keys(base).some((key) => key !== "name") ? "" : "today";
+};
+const mark = () => {
+  picks.map.value = pickOf(view, triedOn());
+  if (held) picks.held.value = pickOf(held.view, held.tried);
+};
+const offer = (found) => {
+  [scenarios, offered] = [found, study];
+  const named = found.map(({ name }, k) => new Option(name, k));
+  for (const pick of Object.values(picks)) {
+    pick.replaceChildren(new Option(say("as_shown"), ""), new Option(say("as_today"), "today"), ...named.map((one) => one.cloneNode(true)));
+  }
+  mark();
+};
+const viewOf_ = (pick) => (pick === "today" ? NOTHING : { ...NOTHING, base: scenarios[pick] });
+const put_ = { held: (pick) => hold({ view: viewOf_(pick), tried: "" }), map: (pick) => show({ ...viewOf_(pick), sure: view.sure }, { fresh: true }) };
+for (const [side, pick] of Object.entries(picks)) {
+  pick.addEventListener("change", async () => {
+    if (pick.value) await put_[side](pick.value);
+    mark();
+  });
+}
+root.addEventListener("shown", async () => {
+  if (held && offered !== study) {
+    offered = study;
+    offer((await told("scenarios", {})).scenarios ?? []);
+  }
+  mark();
+});
+find("load").addEventListener("click", () => find("toml").click());
+find("toml").addEventListener("change", async ({ target }) => {
+  const [file] = target.files, found = file && await attempt(async () => asked(`ask/scenarios/${encodeURIComponent(study)}`, { text: await file.text() }));
+  target.value = "";
+  if (!found) return;
+  offer(found.scenarios);
+  const several = found.scenarios.length > 1;  // the first two, or the only one beside today
+  if (found.scenarios.length && await put_.held(several ? "0" : "today")) await put_.map(several ? "1" : "0");
+});
 const release = () => {
   held = null;
   for (const name of ["src", "srcdoc"]) other.removeAttribute(name);
