@@ -202,6 +202,34 @@ def test_a_table_that_names_its_own_coordinate_system_is_read(
     assert len(read_sites(csv(tmp_path, f"id,{columns}", f"a,{cells}"), spec)[0]) == 1
 
 
+def repeated(folder: Path, column: str, values: tuple[str, ...]) -> Path:
+    rows = [f"{108 + place / 100},30.5,{value},{10 * place}" for place in range(1, 6) for value in values]
+    return csv(folder, f"lon,lat,{column},people", *rows)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("year", ("2019", "2020")), ("统计年度", ("2019年", "2020年", "2021年")), ("date", ("2019-12-31", "2020-12-31"))],
+)
+def test_people_of_several_years_are_not_added_up(tmp_path: Path, column: str, values: tuple[str, ...]) -> None:
+    with pytest.raises(InputError, match=rf"column {column!r} has people of several years .*{values[0]}"):
+        read_people_table(repeated(tmp_path, column, values), PeopleSpec(column="people"))
+
+
+def test_rows_that_differ_in_a_column_are_added_up_and_told_unless_they_are_sexes_or_ages(tmp_path: Path) -> None:
+    people, findings = read_people_table(repeated(tmp_path, "指标", ("常住", "户籍")), PeopleSpec(column="people"))
+    assert people["population"].sum() == 2 * (10 + 20 + 30 + 40 + 50)
+    assert [f.message for f in findings if f.code == "rows-a-place"] == [
+        "each place has a row for every value of column '指标' (常住, 户籍): their people are added up; are they the same "
+        "people?"
+    ]
+    for column, values in (("sex", ("m", "f")), ("年龄段", ("0-59", "60+"))):
+        _, findings = read_people_table(repeated(tmp_path, column, values), PeopleSpec(column="people"))
+        assert "rows-a-place" not in counted(findings)
+    one_year = csv(tmp_path, "lon,lat,built,people", *(f"{108 + i / 100},30.5,{1990 + i % 2},{i}" for i in range(1, 9)))
+    assert "rows-a-place" not in counted(read_people_table(one_year, PeopleSpec(column="people"))[1])
+
+
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
     frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
     people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))

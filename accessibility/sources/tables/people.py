@@ -29,6 +29,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.repeats import tell_repeated
 from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.standards import Rule
 
@@ -159,6 +160,8 @@ def read_people_rows(
     findings += located.findings
     places = same_places(located.lonlat)
     findings += _piles(places, values["population"], ids, source)
+    read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}
+    findings += tell_repeated(table, places, read, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes
@@ -172,6 +175,11 @@ def read_people_rows(
         raise InputError(msg)
     findings += _unplaced(located.missing, values["population"], ids, source)
     return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
+
+
+def _axes(table: pd.DataFrame, spec: PeopleSpec, source: str) -> list[str | None]:
+    axes = ("lon", "lat", "coordinates")
+    return [find_column(table, axis, source=source, given=spec.columns.get(axis)) for axis in axes]
 
 
 def _told_columns(table: pd.DataFrame, spec: PeopleSpec, source: str) -> dict[str, NDArray[Any]]:

@@ -1,0 +1,68 @@
+"""Tables of people with several rows a place: of several years, or of groups that are added up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables.columns import attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from accessibility.sources.spread import SamePlaces
+
+_MOST = 0.8  # of the rows, and of the places that have each value
+_VALUES = 50
+_YEAR = re.compile(r"(19|20)\d\d(\s*[-/.年]\s*\d{1,2}(\s*[-/.月]\s*\d{1,2}日?)?月?|年(度|末|底|初)?)?")
+_GROUPS = re.compile(r"sex|gender|ages?|agegroups?|性别|年龄(段|组|分组)?|民族")
+
+
+def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str | None], source: str) -> list[Finding]:
+    """Return a finding where each place has a row for every value of a column that is not read.
+
+    Parameters
+    ----------
+    table
+        Cells as text.
+    places
+        Which rows stand on one point.
+    read
+        The columns that are read.
+    source
+        The file, for messages.
+
+    Raises
+    ------
+    InputError
+        The values are years: the same people would be counted once a year.
+    """
+    rows, first = places
+    count = np.diff(first, append=len(rows))
+    if len(first) < 2 or count[count > 1].sum() < _MOST * len(rows):  # noqa: PLR2004 -- one place repeats nothing
+        return []
+    place = np.repeat(np.arange(len(first)), count)
+    for column in attributes(table):
+        code, values = pd.factorize(table[column].to_numpy()[rows])
+        fits = column not in read and 2 <= len(values) <= _VALUES and (code >= 0).all()  # noqa: PLR2004 -- differ
+        if not fits or len(np.unique(place * len(values) + code)) < len(rows):
+            continue
+        if np.bincount(code).min() < _MOST * len(first):
+            continue
+        shown = ", ".join(map(str, values[:5]))
+        if all(_YEAR.fullmatch(str(value).strip()) for value in values):
+            msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
+            raise InputError(msg)
+        if not _GROUPS.fullmatch(re.sub(r"[\s_]", "", unicodedata.normalize("NFKC", column)).casefold()):
+            message = (
+                f"each place has a row for every value of column {column!r} ({shown}): their people are added up; are "
+                "they the same people?"
+            )
+            return [Finding(code="rows-a-place", source=source, message=message, count=len(rows))]
+    return []
