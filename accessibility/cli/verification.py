@@ -320,8 +320,10 @@ def _same_parquet(one: Path, other: Path) -> bool:
 def _same_layers(one: Path, other: Path) -> bool:
     import pyogrio  # noqa: PLC0415 -- `import accessibility` stays light
 
+    if _told_of_layers(one) != _told_of_layers(other):  # before GDAL opens it, which might follow it elsewhere
+        return False
     names, others = (sorted(map(tuple, pyogrio.list_layers(path).tolist())) for path in (one, other))
-    if names != others or _told_of_layers(one) != _told_of_layers(other):
+    if names != others:
         return False
     for name, _ in names:
         tables = (pyogrio.read_dataframe(path, layer=name, fid_as_index=True) for path in (one, other))

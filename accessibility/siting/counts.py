@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.limits import Limits, Terms, district_people, money_left, read_terms
 from accessibility.siting.medians import BUDGET, NUMBER, Room
 from accessibility.siting.numbers import solver_unit
@@ -109,7 +109,7 @@ def find_cover(reach: Reach, room: Room, clock: Clock, *, cheapest: bool = True)
     asked[np.argsort(few, kind="stable")[:_AT_ONCE]] = True
     while True:
         effort = Effort(clock=clock, gap=0.0 if cheapest else _ANY)
-        answer = solve_program(_cheapest(matrix[np.flatnonzero(asked)], room), effort)
+        answer = solve_within(_cheapest(matrix[np.flatnonzero(asked)], room), effort, room.budget)
         if answer.infeasible or answer.values is None:
             return Cover(chosen=None, impossible=answer.infeasible)
         chosen = answer.values > _HALF
@@ -168,7 +168,7 @@ def serve_most(reach: Reach, people: NDArray[np.float64], room: Room, clock: Clo
         row_lower=np.full(r + len(left), -np.inf),
         row_upper=np.concatenate([np.zeros(r), left]),
     )
-    answer = solve_program(program, Effort(clock=clock))
+    answer = solve_within(program, Effort(clock=clock), room.budget)
     chosen = np.zeros(m, np.bool_) if answer.values is None else answer.values[:m] > _HALF
     return chosen, min(answer.bound * unit, float(weight.sum()))
 
@@ -343,6 +343,11 @@ class Moves:
     old: NDArray[np.bool_]
     limits: sparse.csr_array
     most: NDArray[np.float64]
+
+    @property
+    def budget(self) -> tuple[NDArray[np.float64], float]:
+        """What each change costs, below 0 where a site closes, and what all may cost."""
+        return self.limits[[BUDGET]].toarray().ravel(), float(self.most[BUDGET])
 
     def after(self, changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return ``(m,)`` which columns count once some have changed."""

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import highspy
 import numpy as np
 from highspy._core import _Highs, cb
+from scipy import sparse
 
 from accessibility.errors import InputError, SolverError
+from accessibility.siting.numbers import HALF
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from scipy import sparse
 
     from accessibility.siting.effort import Clock
 
 INFINITE = float("inf")
 _ADDS_UP = 1e-6
 _KEEPS = 1e-6  # the solver's own tolerance
+_ASKED_AGAIN = 30
 _DOUBTED = 20_000  # entries of a program that is soon solved twice
 _ITERATION = 20.0  # units of work that an iteration of the simplex method takes for every entry, row and column
 _LOOK = 60  # iterations between two looks of a branching solver at its limits, more or less
@@ -148,6 +150,60 @@ def solve_program(program: Program, effort: Effort, warm: NDArray[np.float64] | 
     if contradicted:
         raise SolverError(contradicted)
     return answer
+
+
+def solve_within(
+    program: Program,
+    effort: Effort,
+    budget: tuple[NDArray[np.float64], float],
+    warm: NDArray[np.float64] | None = None,
+) -> Answer:
+    """Return the answer of a program that keeps to a budget in whole units, which a solver may not tell apart.
+
+    Of columns that cost too much together not all may be chosen: that row, which every plan keeps to, cuts off an
+    answer that exceeds the budget by less than the solver's tolerance, and the program is asked again.
+
+    Parameters
+    ----------
+    program, effort, warm
+        As of `solve_program`.
+    budget
+        ``(m,)`` what each of the first columns costs, in whole units, below 0 where it gives back; and the most that
+        they may cost.
+
+    Raises
+    ------
+    InputError, SolverError
+        As `solve_program`.
+    """
+    cost, most = budget
+    for _ in range(_ASKED_AGAIN):
+        answer = solve_program(program, effort, warm)
+        if answer.values is None:
+            break
+        chosen = answer.values[: len(cost)] > HALF
+        over = float(cost @ chosen) - most
+        if over <= 0.0:
+            break
+        program = _not_all(program, cost, chosen, over)
+    return answer
+
+
+def _not_all(program: Program, cost: NDArray[np.float64], chosen: NDArray[np.bool_], over: float) -> Program:
+    """Return the program with the row that not all the columns are as chosen that make it cost too much."""
+    spends = np.flatnonzero((cost != 0) & (chosen == (cost > 0)))
+    for column in spends[np.argsort(np.abs(cost[spends]), kind="stable")]:
+        if abs(cost[column]) < over:
+            over -= abs(cost[column])
+            spends = spends[spends != column]
+    line = np.zeros(len(program.objective))
+    line[spends] = np.sign(cost[spends])
+    return replace(
+        program,
+        rows=sparse.csr_array(sparse.vstack([program.rows, sparse.csr_array(line[None])])),
+        row_lower=np.append(program.row_lower, -np.inf),
+        row_upper=np.append(program.row_upper, (cost[spends] > 0).sum() - 1.0),
+    )
 
 
 def _contradiction(program: Program, answer: Answer, known: NDArray[np.float64] | None) -> str:

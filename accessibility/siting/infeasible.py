@@ -11,7 +11,7 @@ from scipy import sparse
 
 from accessibility.errors import InfeasibleError, InputError, UnprovenError
 from accessibility.siting.counts import Reach, serve_most
-from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.limits import district_people
 from accessibility.siting.medians import Room
@@ -126,7 +126,7 @@ def meet_floors(counts: Counts, begun: NDArray[np.bool_], clock: Clock) -> NDArr
     """
     if not counts.shortage(begun).any():
         return begun
-    answer = solve_program(_fall_short_least(counts), Effort(clock=clock))
+    answer = solve_within(_fall_short_least(counts), Effort(clock=clock), counts.room.budget)
     if answer.values is not None:
         found = answer.values[: len(counts.columns)] > HALF
         # Whoever is missing is a whole unit of people.

@@ -147,6 +147,11 @@ class Room:
         """Whether the number of sites is the only limit."""
         return not len(self.pack) and bool(self.cost.sum() <= self.left[BUDGET])
 
+    @property
+    def budget(self) -> tuple[NDArray[np.float64], float]:
+        """What each site costs and what all may cost, as a solver's answer is held to it."""
+        return self.cost, float(self.left[BUDGET])
+
     @cached_property
     def rows(self) -> sparse.csr_array:
         """``(2 + g, m)`` matrix whose product with a set of sites is at most `left`."""

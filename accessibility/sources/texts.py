@@ -182,7 +182,7 @@ def read_toml(path: Path, *, names_files: bool = True) -> dict[str, Any]:
         raise InputError(msg)
     try:
         return tomllib.loads(_FILE_NAME.sub(_with_slashes, text) if names_files else text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits, too
         msg = f"{path.name}: not a TOML file: {_foreign_sign(text) or error}"
         raise InputError(msg) from error
     except RecursionError as error:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from contextlib import contextmanager
+import sqlite3
+from contextlib import closing, contextmanager
+from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import geopandas as gpd
 import numpy as np
@@ -122,6 +125,8 @@ def _codec(page: str) -> str | None:
 
 
 _MOST_ROWS = 50_000_000
+_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view' AND name IN (SELECT table_name FROM gpkg_contents)"
+_LOOK, _MOST_LOOKS = 1_000_000, 500  # steps of SQLite between two looks at a view that is counted, and looks
 _MANY_ROWS = 1_000_000
 PARQUET_SUFFIXES = (".parquet", ".geoparquet")
 FOLDER = "folder"  # the column that says in which folder of a KML a mark lies
@@ -281,6 +286,30 @@ def _refuse_disguise(path: Path) -> None:
         raise InputError(msg)
     if known[0] == "GeoJSON":
         _refuse_unknown_crs(path)
+    if known[0] == "a GeoPackage":
+        _refuse_endless_views(path)
+
+
+def _refuse_endless_views(path: Path) -> None:
+    """Refuse a GeoPackage with a layer that is a view without end: GDAL would read it for ever, deaf to interruption.
+
+    A view that calls functions of GDAL's own cannot be counted here; it is refused where it could go on by itself.
+    """
+    with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)) as base:
+        try:
+            views = base.execute(_VIEWS).fetchall()
+        except sqlite3.DatabaseError:
+            return  # no GeoPackage: the reader will say so
+        looks = count()
+        base.set_progress_handler(lambda: next(looks) >= _MOST_LOOKS, _LOOK)
+        for name, sql in views:
+            quoted = name.replace('"', '""')
+            try:
+                base.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()  # noqa: S608 -- a name, quoted
+            except sqlite3.OperationalError as error:
+                if next(looks) >= _MOST_LOOKS or "recursive" in sql.lower():
+                    msg = f"{path.name}: its layer {name!r} is a view that does not end ({error}); expected a table"
+                    raise InputError(msg) from error
 
 
 def _refuse_unknown_crs(path: Path) -> None:

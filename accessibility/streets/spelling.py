@@ -128,7 +128,7 @@ def street_word(word: str) -> str | None:
 def parse_structure(text: str) -> Any:
     """Return what a text holds as JSON or as Python prints it, None where it is neither."""
     for parse in (json.loads, ast.literal_eval):
-        with suppress(SyntaxError, ValueError):
+        with suppress(SyntaxError, ValueError, RecursionError, MemoryError):
             return parse(text)
     return None
 

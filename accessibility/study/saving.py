@@ -167,7 +167,7 @@ def _read_told(path: Path) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         findings = [(row.pop("file"), _finding(row)) for row in told["findings"]]
         return {"files": dict(told["files"]), "sources": dict(told["sources"]), "findings": findings}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         msg = f"{path.name}: cannot be read ({error}); expected the file that study.save wrote"
         raise InputError(msg) from error
 

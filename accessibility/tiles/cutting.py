@@ -152,7 +152,7 @@ def _is_whole(folder: Path) -> bool:
     try:
         files = json.loads((folder / _LIST).read_text(encoding="utf-8"))["files"]
         return all(sha256_file(folder / name) == known for name, known in files.items())
-    except (OSError, ValueError, LookupError, InputError):
+    except (OSError, ValueError, LookupError, RecursionError, InputError):
         return False
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 import pyarrow.parquet as pq
+import pyogrio
 import pytest
 from shapely import Point
 
@@ -363,7 +364,9 @@ def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -
     assert not same_content(tmp_path / "a.parquet", tmp_path / "b.parquet")
 
 
-def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_them_is_not(tmp_path: Path) -> None:
+def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_them_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A library of another version packs, orders and pads otherwise; a forger adds what no table shows."""
     layers, table, book = tmp_path / "a.gpkg", tmp_path / "a.parquet", tmp_path / "a.xlsx"
     frame = gpd.GeoDataFrame(
@@ -395,6 +398,9 @@ def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_t
             base.execute(sql)
             base.commit()
         assert same_content(layers.with_name("b.gpkg"), layers) is same, sql
+    again(layers, b'<OGRVRTDataSource><OGRVRTLayer name="outlets"/></OGRVRTDataSource>')
+    monkeypatch.setattr(pyogrio, "list_layers", pytest.fail)  # GDAL never sees what is no GeoPackage
+    assert not same_content(layers.with_name("b.gpkg"), layers)
     whole = book.read_bytes()
     for content in (b"<html>" + whole, whole + b"<html>"):
         assert not same_content(again(book, content), book)

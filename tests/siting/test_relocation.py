@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, covers, people_at, plans, problems, reached, shortage, toy
 
 from accessibility.errors import InputError, UnprovenError
+from accessibility.siting import enumeration
 from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.models.relocation import solve_relocation
 from accessibility.siting.plan import Conditions
@@ -216,3 +217,26 @@ def test_billions_of_people_are_no_contradiction() -> None:
     plan = solve_relocation(today, close=0, budget=112, conditions=Conditions(required=("S2",)))
     assert plan.status == "optimal"
     verify_plan(today, plan)
+
+
+def test_a_budget_that_is_missed_by_one_in_billions_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best sites together cost one too much, of billions: a solver takes that for nothing, and its plan is none."""
+    monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
+    near = np.full((7, 9), 9.0)
+    for site, points in enumerate(["07", "28", "4", "4", "3", ""]):
+        near[site, list(map(int, points))] = 1.0
+    problem = replace(
+        Problem.from_costs(
+            near[:6],
+            [17, 11, 54, 35, 50, 20, 57, 15, 1],
+            4.0,
+            site_cost=[1e9 + 1, 1e9, 1e9, 1e6, 1e9, 1e9],
+            ids=["S5", "S0", "S2", "S1", "S3", "S4"],
+            open=np.arange(6) == 1,
+        ),
+        site_xy=np.array([[2, 2], [3, 1], [0, 3], [0, 1], [0, 2], [2, 0]], float),
+    )
+    asked: dict[str, Any] = {"budget": 1.001e9, "conditions": Conditions(spacing_m=2.0)}
+    moved = solve_relocation(problem, close=3, **asked)
+    assert (moved.objective, moved.status) == (105.0, "optimal")
+    verify_plan(problem, moved)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import sqlite3
 import threading
 import zlib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 
 from accessibility.errors import InputError
+from accessibility.sources import vectors
 from accessibility.sources.areas import read_areas
 from accessibility.sources.lines import read_lines
 from accessibility.sources.osm.extracts import read_network
@@ -253,3 +257,32 @@ def test_a_pretended_format_is_told_by_its_first_bytes(tmp_path: Path) -> None:
     file.write_bytes(b"PK\x03\x04 a workbook")
     with pytest.raises(InputError, match=r"places.gpkg: is not a GeoPackage, as its name says; it begins with b'PK"):
         read_vector(file)
+
+
+@pytest.mark.parametrize(
+    ("view", "ends"),
+    [
+        ("SELECT * FROM o", True),
+        ("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS fid, NULL AS geom FROM c", False),
+        (
+            "WITH RECURSIVE c(x) AS (SELECT st_x(1) UNION ALL SELECT x FROM c) SELECT x AS fid, NULL AS geom FROM c",
+            False,
+        ),
+    ],
+)
+def test_a_layer_that_is_a_view_without_end_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, view: str, *, ends: bool
+) -> None:
+    monkeypatch.setattr(vectors, "_MOST_LOOKS", 2)
+    path = tmp_path / "o.gpkg"
+    gpd.GeoDataFrame({"id": ["a"]}, geometry=[shapely.Point(1, 2)], crs=4326).to_file(path, layer="o", driver="GPKG")
+    with closing(sqlite3.connect(path)) as base:
+        base.execute(f"CREATE VIEW v AS {view}")
+        base.execute("UPDATE gpkg_geometry_columns SET table_name = 'v'")
+        base.execute("UPDATE gpkg_contents SET table_name = 'v', identifier = 'v'")
+        base.commit()
+    if ends:
+        assert read_vector(path)["id"].tolist() == ["a"]
+    else:
+        with pytest.raises(InputError, match="its layer 'v' is a view that does not end"):
+            read_vector(path)

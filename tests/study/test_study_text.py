@@ -117,6 +117,11 @@ def test_a_datum_has_its_own_name() -> None:
     assert [plain_datum(datum) for datum in DATUMS] == list(DATUMS)
 
 
+def test_a_number_of_thousands_of_digits_is_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"study\.toml: not a TOML file"):
+        read_study_file(study(tmp_path, "[walking]\nspeed_m_s = 1" + "0" * 5_000))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -12,7 +12,7 @@ from scipy import sparse
 from accessibility.errors import InputError, checked
 from accessibility.siting.counts import TWICE, Counts, read_counts
 from accessibility.siting.effort import Clock
-from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
@@ -226,7 +226,7 @@ class _Search:
         known, unit = _valued(counts, worth, begun), solver_unit(sum(worth) * float(counts.weight.sum()))
         program, fixed = _program(counts, worth, covered, unit)
         effort = Effort(clock=self.clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
-        answer = solve_program(program, effort, _solution(counts, begun))
+        answer = solve_within(program, effort, counts.room.budget, _solution(counts, begun))
         ceiling = worth[0] * counts.ceiling(1) + worth[1] * counts.ceiling(TWICE)
         solver = answer.bound * unit
         bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + fixed, ceiling) if np.isfinite(solver) else ceiling

@@ -14,7 +14,7 @@ from accessibility.errors import InputError, UnprovenError, checked
 from accessibility.siting.certificate import proven_bound
 from accessibility.siting.counts import Moves, read_moves
 from accessibility.siting.effort import Clock
-from accessibility.siting.exact import Effort, Program, solve_program
+from accessibility.siting.exact import Effort, Program, solve_program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits
@@ -127,7 +127,7 @@ def _closures(close: int) -> int:
 
 def _meet_floors(moves: Moves, clock: Clock) -> NDArray[np.bool_] | None:
     """Return changes that meet the floors, or that come closest where none do; None where nothing keeps the limits."""
-    answer = solve_program(_program(moves, goal="short"), Effort(clock=clock))
+    answer = solve_within(_program(moves, goal="short"), Effort(clock=clock), moves.budget)
     if answer.infeasible:
         return None
     if answer.values is not None:
@@ -143,7 +143,7 @@ def _search(moves: Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArr
     """Return the changes that cover most people, with fewest closures, and a bound of the people."""
     best, unit = begun, moves.counts.unit
     effort = Effort(clock=clock, gap_absolute=max((1.0 - 1e-6) / unit, 1e-9))
-    answer = solve_program(_program(moves), effort, _solution(moves, begun))
+    answer = solve_within(_program(moves), effort, moves.budget, _solution(moves, begun))
     if answer.values is not None:
         found = answer.values[: len(moves.old)] > HALF
         best = found if moves.fits(found) and moves.people(found) > moves.people(best) else best
@@ -153,7 +153,7 @@ def _search(moves: Moves, begun: NDArray[np.bool_], clock: Clock) -> tuple[NDArr
         bound = min(math.floor(solver + SUMS * abs(solver) + 1e-6) + moves.anyway, ceiling)
     if (best & moves.old).any() or not clock.up:
         program = _program(moves, goal="fewest", covered=moves.people(best))
-        answer = solve_program(program, Effort(clock=clock), _solution(moves, best))
+        answer = solve_within(program, Effort(clock=clock), moves.budget, _solution(moves, best))
         if answer.values is not None:
             found = answer.values[: len(moves.old)] > HALF
             best = found if moves.fits(found) and moves.people(found) >= moves.people(best) else best
