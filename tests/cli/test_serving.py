@@ -718,6 +718,7 @@ def test_sites_are_dragged_and_every_step_is_undone_and_done_again(
     assert [move.id for move in scenario.moved] == ["O1"]
     assert [(one.kind, one.cost) for one in scenario.added] == [("bank", study.settings.siting.cost.bank)]
     assert len(set(states)) == 5
+    assert seen.frame.locator(".unserved").count() == 0  # of a page that can do no more than switch
     undo_and_redo(seen, states)
     seen.context.close()
     assert seen.faults == []

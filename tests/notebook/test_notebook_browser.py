@@ -152,6 +152,35 @@ class Lab:
         self.map.locator(".headline", has_text=f"({people})").wait_for()
         self.map.locator("ul.sites li").first.wait_for(state="attached")
 
+    def until(self, so: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        until = time.monotonic() + ANSWER_MS / 1_000
+        while not so():
+            assert time.monotonic() < until, self.steps()
+            self.page.wait_for_timeout(50)
+
+    def steps(self) -> Any:
+        """Return the state of the page, and those before and after it."""
+        return json.loads(self.page.locator("#map").evaluate("map => map.dataset.steps || '{}'"))
+
+    def settle(self, steps: int) -> None:
+        """Wait until so many steps stand on the page, nobody works on another one, and the kernel has heard of them."""
+        free = self.page.locator("#add")  # while a step is taken no button can be pressed
+        self.until(lambda: len(self.steps().get("past", [])) == steps and bool(free.is_enabled()))
+        asked = "import json; print(json.dumps(what_if.view.steps))"
+        self.until(lambda: bool(json.loads(self.run(asked)) == self.steps()))
+
+    def stand_still(self) -> None:
+        """Wait until the map has come to where it was sent."""
+        seen: list[Any] = [None]
+
+        def still() -> bool:
+            seen.append(self.point(*self.places[0]))
+            return bool(seen[-1] == seen[-2])
+
+        self.page.wait_for_timeout(100)  # a map that is sent somewhere begins with the next frame
+        self.until(still)
+
     def press(self, button: str) -> None:
         self.page.locator(button).click()
 
@@ -247,23 +276,22 @@ def lonely_sites(study: Study, *, is_open: bool) -> list[str]:
 def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
     page, study, (there, here) = lab.page, lab.study, lab.places
     closing, opening = lonely_sites(study, is_open=True)[0], lonely_sites(study, is_open=False)[0]
-    begun = read_scenario(lab, tmp_path)
+    begun = read_scenario(lab, tmp_path, steps=1)
     assert begun.added[0].name == HOSTILE
     lab.covers(begun)
 
     lab.press("#add")
     lab.click(*here)
-    page.locator("#state").wait_for(state="hidden")
+    added = read_scenario(lab, tmp_path, steps=2)
     lab.map.locator(".leaflet-marker-draggable").nth(1).wait_for()
-    added = read_scenario(lab, tmp_path)
     assert [site.id for site in added.added] == ["X1", "X2"]
     lab.covers(added)
     lab.drag((added.added[1].lon, added.added[1].lat), there)
-    page.locator("#undo:enabled").wait_for()
+    lab.settle(3)
     lab.map.locator("[data-tab=living]").click()
     lab.switch(closing)
     lab.switch(opening)
-    scenario = read_scenario(lab, tmp_path)
+    scenario = read_scenario(lab, tmp_path, steps=5)
     assert (scenario.opened, scenario.closed) == ((opening,), (closing,))
     landed = mercator(np.array([(scenario.added[1].lon, scenario.added[1].lat), there]))
     assert np.hypot(*(landed[0] - landed[1])) < 100
@@ -286,7 +314,7 @@ def test_a_whole_what_if_by_mouse(lab: Lab, tmp_path: Path) -> None:
     _, _, east, north = study.districts.total_bounds
     lab.press("#add")
     lab.map.locator(".fit").click()  # explanations have moved the map
-    page.wait_for_timeout(600)
+    lab.stand_still()
     lab.click(east, north)
     page.locator("#state.bad", has_text="lies outside the area of Sample county").wait_for()
     lab.covers(scenario)
@@ -334,23 +362,23 @@ def undo_all(lab: Lab, scenario: Scenario) -> None:
         lab.press("#undo")
         lab.covers(left)
     lab.press("#undo")  # the drag
-    lab.page.locator("#redo:enabled").wait_for()
-    lab.page.wait_for_timeout(500)
+    lab.settle(2)
     lab.press("#undo")
     lab.covers(first)
-    lab.page.wait_for_timeout(300)
+    lab.settle(1)
     assert lab.run("what_if.undo().redo().undo(); print(what_if.scenario.added)") == "()"
     lab.covers(Scenario())
-    lab.page.locator("#undo:disabled").wait_for()
+    lab.settle(0)
     lab.run("what_if.switch('O003')")
     lab.covers(Scenario(closed=("O003",)))
+    lab.settle(1)
     lab.press("#undo")
     lab.covers(Scenario())
 
 
-def read_scenario(lab: Lab, folder: Path) -> Scenario:
-    """Return what the kernel says is different from today."""
-    lab.page.wait_for_timeout(300)
+def read_scenario(lab: Lab, folder: Path, steps: int) -> Scenario:
+    """Return what the kernel says is different from today after so many steps."""
+    lab.settle(steps)
     (folder / "now.toml").unlink(missing_ok=True)
     assert lab.run("acc.write_scenarios([what_if.scenario], 'now.toml')") == ""
     (scenario,) = read_scenarios(folder / "now.toml")

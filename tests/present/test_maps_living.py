@@ -100,6 +100,7 @@ def test_figures_are_those_of_a_measurement(
     assert table_of(opened, "district") == expected(past, past, where)
     assert opened.page.locator(".headline").inner_text() == headline_lines(past, MapWords())[0][1]
     assert not opened.page.locator("header .reset").is_visible()
+    assert "accessibility serve" in opened.page.locator("#tab-living .unserved").text_content()
     assert opened.complaints == []
 
 

@@ -85,6 +85,7 @@ const moving = (() => {
   const start = async (theMap, theMarkers) => {
     [map, markers] = [theMap, theMarkers];
     server = await served;
+    for (const note of document.querySelectorAll(".unserved")) note.remove();
     all = server.all;
     enable();
     document.addEventListener("movable", ({ detail }) => {

@@ -81,7 +81,13 @@
     filled = "";
     apply(theirs).then(fill);
   });
-  near.addEventListener("toggle", () => { if (near.open) ready(); });
+  near.addEventListener("toggle", async () => {
+    if (!near.open) return;
+    await ready();
+    form.style.left = "";
+    const over = form.getBoundingClientRect().right + 8 - find("bar").getBoundingClientRect().right;  // the bar may have wrapped
+    if (over > 0) form.style.left = `-${over}px`;
+  });
   near.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !near.open) return;
     event.stopPropagation();
