@@ -219,10 +219,10 @@ def test_people_of_several_years_are_not_added_up(tmp_path: Path, column: str, v
 def test_rows_that_differ_in_a_column_are_added_up_and_told_unless_they_are_sexes_or_ages(tmp_path: Path) -> None:
     people, findings = read_people_table(repeated(tmp_path, "指标", ("常住", "户籍")), PeopleSpec(column="people"))
     assert people["population"].sum() == 2 * (10 + 20 + 30 + 40 + 50)
-    assert [f.message for f in findings if f.code == "rows-a-place"] == [
-        "each place has a row for every value of column '指标' (常住, 户籍): their people are added up; are they the same "
-        "people?"
-    ]
+    (told,) = (f.message for f in findings if f.code == "rows-a-place")
+    assert told.startswith(
+        "each place has a row for every value of column '指标' (常住, 户籍): their people are added up"
+    )
     for column, values in (("sex", ("m", "f")), ("年龄段", ("0-59", "60+"))):
         _, findings = read_people_table(repeated(tmp_path, column, values), PeopleSpec(column="people"))
         assert "rows-a-place" not in counted(findings)
