@@ -230,6 +230,25 @@ def test_rows_that_differ_in_a_column_are_added_up_and_told_unless_they_are_sexe
     assert "rows-a-place" not in counted(read_people_table(one_year, PeopleSpec(column="people"))[1])
 
 
+TOWN = np.random.default_rng(1).uniform((108.0, 30.4), (108.3, 30.6), (20, 2))
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [(0.01, "0.01 degrees: were they rounded? Then places are up to 786 m off"), (1 / 60, "1 minute"), (1e-3, "0.001")],
+)
+def test_coordinates_that_were_rounded_are_told(tmp_path: Path, step: float, said: str) -> None:
+    rows = [f"{row},{lon:.7f},{lat:.7f}" for row, (lon, lat) in enumerate(np.rint(TOWN / step) * step)]
+    _, findings = read_sites(csv(tmp_path, "id,lon,lat", *rows), OUTLETS)
+    assert said in next(f.message for f in findings if f.code == "rounded-coordinates")
+
+
+@pytest.mark.parametrize("step", [1e-4, 1 / 3600])
+def test_coordinates_to_ten_metres_or_a_second_are_not_doubted(tmp_path: Path, step: float) -> None:
+    rows = [f"{row},{lon:.7f},{lat:.7f}" for row, (lon, lat) in enumerate(np.rint(TOWN / step) * step)]
+    assert read_sites(csv(tmp_path, "id,lon,lat", *rows), OUTLETS)[1] == []
+
+
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
     frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
     people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))

@@ -63,6 +63,7 @@ KNOWN = {
     "known_people": "4 people in x",
     "known_rows": "row 3 'x'",
     "known_rule": "15-minute walk",
+    "known_step": "0.01 degrees",
     "known_sentence": "the certificate prices a limit that was not set",
     "known_shares": "4 % at 1.0 m/s, 5 % at 1.2 m/s",
     "known_text": "Were all streets flat",
@@ -139,6 +140,7 @@ FOUND = {  # what is a sentence, or a word of one, itself, in a finding
     "replace": "blank row",
     "rows_text": "2 cells are not understood: row 3 'x'",
     "said": "4 minutes are no walk: are they hours?",
+    "step_text": "0.01 degrees",
     "unit": "no metres",
     "what": "lines",
 }

@@ -30,6 +30,7 @@ from accessibility.sources.tables.columns import (
 from accessibility.sources.tables.points import FALLBACK, TableSpec, has_places, locate_rows, outlines, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.repeats import tell_repeated
+from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.standards import Rule
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from accessibility.sources.tables.reading import HeldTable
 
 
+_ROUNDED_M = 1_000.0  # a step of coordinates that no grid for walks has
 _UNREADABLE_SHARE = 0.05
 
 
@@ -157,6 +159,7 @@ def read_people_rows(
     ids = unique_row_ids(table, own, letter="P", source=source)
     refuse_other_system(table, spec, source=source)
     located = locate_rows(table, spec, source=source)
+    findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += located.findings
     places = same_places(located.lonlat)
     findings += _piles(places, values["population"], ids, source)

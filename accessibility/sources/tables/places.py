@@ -27,6 +27,7 @@ from accessibility.sources.tables.columns import (
 )
 from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, locate_rows, set_aside, unique_row_ids
 from accessibility.sources.tables.reading import name_of, read_table
+from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.sources.tables.standing import find_gone
 from accessibility.streets.lifecycle import is_gone
@@ -56,6 +57,7 @@ NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "off", "false
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
 _KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
 _COSTS: Mapping[str, float] = {"bank": 1.0, "new": 3.0, "outlet": 0.0}
+_ROUNDED_M = 100.0  # a step of coordinates that moves sites as far as a block of houses
 _LOST_SHARE = 0.05
 _BRANCH = "1601"  # Amap's type codes: 160100 bank, 160105 ICBC and so on; 1603.. are cash machines
 
@@ -118,6 +120,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
         table, ids = table[branch], ids[branch]
     refuse_other_system(table, spec, source=source)
     located = locate_rows(table, spec, source=source)
+    findings += tell_rounded(located.given, source, least_m=_ROUNDED_M)
     findings += [*located.findings, *set_aside(located, source=source, share=_LOST_SHARE)]
     cells = _Cells(table, source, spec, findings)
     kind = cells.kind()

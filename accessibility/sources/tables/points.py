@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -80,6 +80,8 @@ class Located:
         ``(n,)`` rows whose coordinates are neither numbers nor blank.
     texts
         ``(n,)`` the coordinates as they stand, texts or complex numbers x + iy, by row number.
+    given
+        ``(n, 2)`` the coordinates as numbers, in degrees or metres of the table's own system.
     findings
         What was found on the way.
     """
@@ -87,6 +89,7 @@ class Located:
     lonlat: NDArray[np.float64]
     unreadable: NDArray[np.bool_]
     texts: pd.Series[Any]
+    given: NDArray[np.float64]
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -129,7 +132,7 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
         lonlat = transform(xy, crs, WGS84)
     if datum != "WGS84":
         lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
-    return Located(lonlat=lonlat, unreadable=located.unreadable, texts=texts, findings=located.findings)
+    return replace(located, lonlat=lonlat, given=xy)
 
 
 def has_places(table: pd.DataFrame, spec: TableSpec, *, source: str) -> bool:
@@ -223,7 +226,7 @@ def _of_columns(table: pd.DataFrame, source: str, columns: Mapping[str, str], *,
         msg = f"{source}: coordinates of {text}; expected longitude first, then latitude"
         raise InputError(msg)
     xy = np.column_stack([lon, lat])
-    return Located(lonlat=xy, unreadable=bad_lon | bad_lat, texts=texts)
+    return Located(lonlat=xy, unreadable=bad_lon | bad_lat, texts=texts, given=xy)
 
 
 def _parse_degrees(
@@ -285,7 +288,9 @@ def _of_shapes(table: gpd.GeoDataFrame, source: str, coordinates: str | None, de
     xy[there] = shapely.get_coordinates(points if there.all() else points[there])
     texts = pd.Series(xy.view(np.complex128)[:, 0], index=table.index, copy=True)
     unreadable = np.zeros(len(table), dtype=np.bool_)
-    return Located(lonlat=xy, unreadable=unreadable, texts=texts, findings=findings), CRS(crs) if crs else declared
+    return Located(lonlat=xy, unreadable=unreadable, texts=texts, given=xy, findings=findings), CRS(
+        crs
+    ) if crs else declared
 
 
 def _refuse_no_degrees(xy: NDArray[np.float64], texts: pd.Series[Any], source: str, datum: str) -> None:
