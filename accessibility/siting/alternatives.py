@@ -356,7 +356,8 @@ def _no_plans(best: SitingPlan, within: float, clock: Clock) -> Portfolio:
 
 def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfolio:
     """Return what the search found, the best plan first."""
-    found = sorted((_as_plan(best, parts) for parts in search.found.values()), key=lambda plan: -plan.objective)
+    plans_found = (_as_plan(search.problem, best, parts) for parts in search.found.values())
+    found = sorted(plans_found, key=lambda plan: -plan.objective)
     best = found[0] if found[0].objective > best.objective * (1 + CLOSE) else best
     least = (1.0 - search.within) * best.objective
     good = [plan for plan in found if plan.objective >= least * (1.0 - SLACK)]
@@ -384,10 +385,10 @@ def _told(search: _Search, best: SitingPlan, plans: int, clock: Clock) -> Portfo
     )
 
 
-def _as_plan(best: SitingPlan, parts: dict[str, Any]) -> SitingPlan:
+def _as_plan(problem: Problem, best: SitingPlan, parts: dict[str, Any]) -> SitingPlan:
     """Return another plan of the same question; the bound of the best one is its own, too."""
     objective = parts["covered_before"] + float(sum(parts["gain"]))
-    near = best.bound - objective <= 2 * CLOSE * abs(objective)
+    near = problem.people_units.alike(best.bound, objective)
     ended_by = "proof" if near else "gap" if best.ended_by == "proof" else best.ended_by  # as near as was asked for
     return replace(
         best,

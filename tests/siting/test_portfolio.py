@@ -235,3 +235,15 @@ def test_a_limit_that_is_none_is_refused() -> None:
 def test_what_is_no_question_is_refused(asked: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
         portfolio(toy(), **asked)
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-9])
+def test_a_plan_is_called_as_near_as_it_is_whatever_people_are_counted_in(factor: float) -> None:
+    """One person of a billion is one; half the people are half of them, also where all are less than one."""
+    problem = Problem.from_costs(np.where(np.eye(3) > 0, 1.0, 9.0), np.array([1e9, 2.0, 1.0]) * factor, 5)
+    found = portfolio(problem, sites=2, within=1e-8)
+    assert [(plan.selected, plan.status) for plan in found.plans] == [((0, 1), "optimal"), ((0, 2), "feasible")]
+    for plan in found.plans:
+        verify_plan(problem, plan)
+    halves = portfolio(Problem.from_costs([[1, 9], [9, 1]], np.array([2.0, 1.0]) * factor, 5), sites=1, within=0.5)
+    assert halves.proven_within == pytest.approx(0.5)
