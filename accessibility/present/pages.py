@@ -7,13 +7,10 @@ import hashlib
 import json
 import re
 import struct
-import sys
 import zlib
-from contextlib import suppress
 from functools import cache
 from html.parser import HTMLParser
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from importlib.resources.abc import Traversable
 
-    from jinja2.bccache import Bucket
     from numpy.typing import NDArray
 
 
@@ -41,27 +37,10 @@ def page_template(name: str) -> jinja2.Template:
     return _environment().get_template(name)
 
 
-class _Kept(jinja2.FileSystemBytecodeCache):
-    """Templates as they were compiled, beside them, as Python keeps its modules; where nothing can be written, none."""
-
-    def __init__(self) -> None:
-        folder = Path(__file__).with_name("templates") / "__pycache__"
-        with suppress(OSError):
-            folder.mkdir(exist_ok=True)
-        super().__init__(str(folder))
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep a template, unless Python is told to keep none."""
-        with suppress(OSError):
-            if not sys.dont_write_bytecode:
-                super().dump_bytecode(bucket)
-
-
 @cache
 def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(template_text),
-        bytecode_cache=_Kept(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

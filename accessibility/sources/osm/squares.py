@@ -124,9 +124,9 @@ def _near(places: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.int
     near = min(len(places), _NEAR)
     other = cKDTree(places).query(places, k=np.arange(1, near + 1))[1].ravel()
     one = np.repeat(np.arange(len(places)), near)
-    pairs = np.unique(np.sort(np.column_stack([one, other]), axis=1), axis=0)
-    found, to = pairs[pairs[:, 0] < pairs[:, 1]].T
-    return found, to
+    pairs = np.unique(np.minimum(one, other) * len(places) + np.maximum(one, other))
+    found, to = np.divmod(pairs, len(places))
+    return found[found < to], to[found < to]
 
 
 def corners_of(square: Any) -> NDArray[np.float64]:
@@ -162,11 +162,13 @@ def _sparse(
 
 
 def _shorten(so_far: NDArray[np.float64], line: tuple[int, int], length: float) -> None:
-    """Let the ways between all places use one line more."""
+    """Let the ways between all places use one line more; none does whose beginning or end it brings no nearer."""
     u, v = line
-    by_line = so_far[:, u, None] + length + so_far[None, v]
-    np.minimum(so_far, by_line, out=so_far)
-    np.minimum(so_far, by_line.T, out=so_far)
+    from_u = np.flatnonzero(so_far[v] > so_far[u] + length)
+    to_v = np.flatnonzero(so_far[u] > so_far[v] + length)
+    by_line = np.minimum(so_far[from_u[:, None], to_v], so_far[u, from_u, None] + length + so_far[v, to_v])
+    so_far[from_u[:, None], to_v] = by_line
+    so_far[to_v[:, None], from_u] = by_line.T
 
 
 class _Squares:
@@ -187,7 +189,8 @@ class _Squares:
         needed = np.union1d(ways.refs[in_ring], self._inner)
         self.xy = np.full((len(ways.node_ids), 2), np.nan)
         self.xy[needed] = transform(degrees(ways.lonlat_e7[needed]), WGS84, self._crs)
-        self._tree = shapely.STRtree(np.asarray(shapely.points(self.xy[self._inner])))
+        self._inner = self._inner[np.argsort(self.xy[self._inner, 0])]
+        self._x = self.xy[self._inner, 0]
         self.shapes, self.rings = self._assembled()
         self._lines: list[NDArray[np.int64]] = []
         self._corners: list[NDArray[np.float64]] = []
@@ -229,9 +232,16 @@ class _Squares:
         doors = nodes[self._uses[nodes] > uses]
         if ways.off_ground[rows[0]]:
             return np.asarray(doors, np.intp)
-        inside = self._tree.query(shapely.buffer(shape, _SLACK_M), predicate="intersects")
-        found: NDArray[np.intp] = np.union1d(doors, self._inner[inside])
+        found: NDArray[np.intp] = np.union1d(doors, self._within(shapely.buffer(shape, _SLACK_M)))
         return found
+
+    def _within(self, ground: Any) -> NDArray[np.intp]:
+        """Return the ends and junctions of ways on the ground that lie in a polygon."""
+        west, south, east, north = shapely.bounds(ground)
+        strip = self._inner[np.searchsorted(self._x, west) : np.searchsorted(self._x, east, side="right")]
+        x, y = self.xy[strip].T
+        near = (south <= y) & (y <= north)
+        return strip[near][shapely.intersects_xy(ground, x[near], y[near])]
 
     def cross(self, group: NDArray[np.intp]) -> bool:
         """Add the lines across some squares that are one; return whether there are not too many."""
@@ -240,7 +250,7 @@ class _Squares:
         lines = lines_across(shape, self.xy[nodes])
         if lines is None:
             return False
-        corners = corners_of(shape)
+        corners = corners_of(shape) if len(lines) else np.empty((0, 2))
         new = len(self.xy) + sum(map(len, self._corners)) + np.arange(len(corners))
         self._lines.append(np.concatenate([nodes, new])[lines])
         self._corners.append(corners)
