@@ -109,8 +109,8 @@ class _Files:
 
     def add(self, **arrays: NDArray[Any]) -> None:
         for name, values in arrays.items():
-            with (self._folder / name).open("ab") as file:
-                values.tofile(file)
+            with (self._folder / name).open("ab") as file:  # which tells of a full disk, as `tofile` does not
+                file.write(np.ascontiguousarray(values).view(np.uint8).data)
 
     def read(self, name: str, kind: type[np.generic]) -> NDArray[Any]:
         """Return an array; kernels would compile anew for one that they may not write to, though none does."""

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import zlib
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,23 +147,30 @@ def abandon() -> None:
 
 
 @contextmanager
-def passing_folder() -> Iterator[Path]:
+def passing_folder(inside: Path | None = None) -> Iterator[Path]:
     """Yield a temporary folder that is gone at the end, at an interruption too.
+
+    Parameters
+    ----------
+    inside
+        Where it lies; in the system's temporary folder if None. What killed runs left there is swept away first.
 
     Raises
     ------
     OutputError
-        The system's temporary folder cannot be written.
+        The system's temporary folder cannot be written; or nothing can be written inside `inside`.
     """
-    try:
-        place = Path(tempfile.mkdtemp(prefix="accessibility-"))
-    except OSError as error:
-        raise no_room(error) from error
-    _begun.add(place)
-    try:
-        yield place
-    finally:
-        _end(place)
+    with nullcontext() if inside is None else _told(inside):
+        try:
+            place = _aside_in(inside or Path(tempfile.gettempdir()))
+        except OSError as error:
+            if inside is None:
+                raise no_room(error) from error
+            raise
+        try:
+            yield place
+        finally:
+            _end(place)
 
 
 def is_file(path: Path) -> bool:
@@ -249,7 +256,7 @@ def _aside_in(folder: Path) -> Path:
     _sweep(folder)
     aside = folder / f"{_ASIDE}{os.getpid()}-{_MACHINE}{secrets.token_hex(4)}"
     _begun.add(aside)
-    aside.mkdir()
+    aside.mkdir(0o700)  # it may lie where everybody looks
     return aside
 
 

@@ -277,13 +277,8 @@ class Network(Frozen):
             refuse(bad, name=f"network {name}", found=getattr(self, name), expected=expected)
         late = self.of_kind(FERRY) & ~(self.fixed_s > 0)
         refuse(late, name="network fixed_s", found=self.fixed_s, expected="the seconds that a ferry takes")
-        stretch = stretch_of(self.node_xy, self.crs) if len(self.edges) else 0.0
-        if stretch > MAX_STRETCH:
-            msg = (
-                f"network coordinate system {self.crs.name!r} stretches metres here, by {stretch:.1%}; expected one "
-                "with true metres, such as the UTM zone of the place, or none: then one is made"
-            )
-            raise InputError(msg)
+        if len(self.edges):
+            refuse_unmetric(self.node_xy, self.crs)
 
     def __repr__(self) -> str:
         """Return junctions, edges, length and components."""
@@ -750,6 +745,17 @@ def _warn(said: Said) -> None:
     for code, (count, text) in said.items():
         if code not in COUNTED:
             warn(f"{count:,} {text}", AccessibilityWarning, stacklevel=3)
+
+
+def refuse_unmetric(xy: NDArray[np.float64], crs: CRS) -> None:
+    """Raise `InputError` where the coordinate system of a network has no true metres at some places."""
+    stretch = stretch_of(xy, _metric(crs))
+    if stretch > MAX_STRETCH:
+        msg = (
+            f"network coordinate system {crs.name!r} stretches metres here, by {stretch:.1%}; expected one "
+            "with true metres, such as the UTM zone of the place, or none: then one is made"
+        )
+        raise InputError(msg)
 
 
 def _metric(crs: CRS) -> CRS:

@@ -87,7 +87,8 @@ def measure_tiles(
     InputError
         No scheduler at the address.
     OutputError
-        Results that cannot be written, or a cluster that went away: what is done is kept.
+        Workers that cannot be started, results that cannot be written, or a cluster that went away: what is done is
+        kept.
     """
     failed: dict[Tile, str] = {}
     if not tiles:
@@ -160,14 +161,18 @@ def _client(workers: Workers) -> Iterator[Any]:
             return
         count = workers.count or dask.system.CPU_COUNT
         memory = distributed.system.MEMORY_LIMIT if workers.memory is None else workers.memory
-        cluster = distributed.LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=workers.processes,
-            memory_limit=memory // count,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": ":0"},  # any free port: two clusters on a machine want the same one
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            cluster = distributed.LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=workers.processes,
+                memory_limit=memory // count,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": ":0"},  # any free port: two clusters here want the same one
+                silence_logs=logging.CRITICAL,
+            )
+        except (RuntimeError, OSError) as error:
+            msg = f"no worker could be started ({error}); expected memory for {count} of them: --workers takes fewer"
+            raise OutputError(msg) from error
         with cluster, distributed.Client(cluster, set_as_default=False) as client:
             yield client

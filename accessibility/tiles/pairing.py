@@ -22,6 +22,7 @@ from accessibility.siting.limits import TOTAL, Limits
 from accessibility.siting.numbers import CLOSE
 from accessibility.siting.pairs import Pairs, transposed
 from accessibility.siting.problem import NO_DISTRICT
+from accessibility.sources.files import passing_folder
 from accessibility.streets.search.packing import hilbert_rank
 from accessibility.streets.search.parts import label_components
 from accessibility.study.proposing import Question, SitingCase
@@ -126,20 +127,21 @@ def propose_over_tiles(tiles: Sequence[Tile], question: Question, whole: Gathere
         problem = merge_tiles(tiles, whole)
         return SitingCase(question=question, problem=problem, plan=question.solve(problem))
     names, place = _named_districts(tiles[0].cut, whole)
-    paths = _write_parts(tiles, part_of)
-    parts = [partial(load_part, path, sites.iloc[rows], names, place) for path, rows in paths]
-    needs = _needs(limits.conditions, whole, names, place)
-    plan = share_budget(parts, limits, needs, gap=question.gap, folder=tiles[0].folder)
-    return NationalPlan(
-        question=question,
-        table=_table(tiles[0].cut, sites, parts, plan, (whole.covered_people, whole.population)),
-        objective=whole.covered_people + plan.objective,
-        bound=min(whole.covered_people + plan.bound, whole.population),
-        cost=plan.spent,
-        parts=len(parts),
-        candidates=int(sites["may_open"].sum()),
-        pairs=pairs,
-    )
+    with passing_folder(tiles[0].folder) as folder:
+        paths = _write_parts(tiles, part_of, folder)
+        parts = [partial(load_part, path, sites.iloc[rows], names, place) for path, rows in paths]
+        needs = _needs(limits.conditions, whole, names, place)
+        plan = share_budget(parts, limits, needs, gap=question.gap, folder=folder)
+        return NationalPlan(
+            question=question,
+            table=_table(tiles[0].cut, sites, parts, plan, (whole.covered_people, whole.population)),
+            objective=whole.covered_people + plan.objective,
+            bound=min(whole.covered_people + plan.bound, whole.population),
+            cost=plan.spent,
+            parts=len(parts),
+            candidates=int(sites["may_open"].sum()),
+            pairs=pairs,
+        )
 
 
 def _needs(
@@ -259,10 +261,10 @@ def _deal_parts(tiles: Sequence[Tile], sites: pd.DataFrame, ties: NDArray[np.int
     return part[component], int(count.sum())
 
 
-def _write_parts(tiles: Sequence[Tile], part_of: NDArray[np.int64]) -> list[tuple[Path, NDArray[np.intp]]]:
+def _write_parts(
+    tiles: Sequence[Tile], part_of: NDArray[np.int64], folder: Path
+) -> list[tuple[Path, NDArray[np.intp]]]:
     """Write the rows of each part into a file, tile by tile; return the files, and the sites of each part."""
-    folder = tiles[0].folder / "parts"
-    folder.mkdir(parents=True, exist_ok=True)
     writers: dict[int, pq.ParquetWriter] = {}
     try:
         for tile in tiles:

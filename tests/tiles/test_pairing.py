@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import chain, combinations
 from typing import TYPE_CHECKING, Any, Literal
@@ -155,6 +157,26 @@ def test_a_budget_over_parts_is_spent_as_over_the_whole(
 
 
 BOTH = Conditions(quotas={"Red": 1, "new": 2}, floors={"west": 0.08, "east": 0.21})
+
+
+def test_what_a_killed_search_left_on_the_disk_goes_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairing, "WHOLE_PAIRS", 0)
+    killed = f"""
+import os, sys
+from pathlib import Path
+from accessibility.sources.files import passing_folder
+with passing_folder(Path({str(tmp_path)!r})) as folder:
+    (folder / "item").write_bytes(bytes(9))
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9  # noqa: S603 -- the line above
+    assert [*tmp_path.glob(".accessibility-*/item")]
+    over_tiles(proposing_city(1, 20, WALKS), tmp_path, 400, Question(budget=5))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        ["000000000000-000000000400.parquet", "cut", "demand.parquet", "pairs"]
+    )
 
 
 @pytest.mark.parametrize("question", [QUESTIONS[0], Question(budget=15, conditions=BOTH), QUESTIONS[2], QUESTIONS[5]])

@@ -423,6 +423,16 @@ def test_streets_that_are_never_held_at_once_make_the_same_cut(county: Path, cac
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["tiles"]  # no streets of the whole are kept
 
 
+@pytest.mark.parametrize(
+    ("crs", "why"), [("EPSG:3857", "stretches metres here"), ("EPSG:2263", "counts in"), ("EPSG:4326", "in degrees")]
+)
+def test_streets_in_no_true_metres_are_refused_as_in_memory(crs: str, why: str, county: Path, tmp_path: Path) -> None:
+    study = county.read_text(encoding="utf-8").replace('.osm.pbf" }', f'.osm.pbf", crs = "{crs}" }}')
+    county.write_text(study, encoding="utf-8")
+    with pytest.raises(InputError, match=rf"roads\.osm\.pbf: network coordinate system .*{why}"):
+        cut_of(county, tmp_path / "own")
+
+
 @pytest.mark.parametrize("kind", ["Heaps.add", "Blocks.put"])
 def test_a_disk_that_fills_while_streets_are_cut_is_told_and_left_clean(
     kind: str, county: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -531,6 +541,20 @@ def test_a_cluster_that_goes_away_is_told(tmp_path: Path, monkeypatch: pytest.Mo
         measure_tiles(tiles, asked, Workers(scheduler=other.scheduler_address), lambda _: other.close())
     with pytest.raises(InputError, match="no answer"):
         measure_tiles(tiles, asked, Workers(scheduler=other.scheduler_address), lambda _: None)
+
+
+def test_workers_that_do_not_start_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(**_: Any) -> None:
+        msg = "Nanny failed to start."
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(distributed, "LocalCluster", fails)
+    (tmp_path / "cut").mkdir()
+    study = city(0)
+    write_cut(study, tmp_path / "cut")
+    tile = Tile(cut=open_cut(tmp_path / "cut"), first=0, last=400, folder=tmp_path / "tiles")
+    with pytest.raises(OutputError, match=r"no worker could be started \(Nanny failed to start\.\).*for 3 of them"):
+        measure_tiles([tile], Asked(standard=near(), walker=study.walker), Workers(count=3), lambda _: None)
 
 
 def test_the_command_takes_options_of_tiles_with_tiles_alone(

@@ -50,6 +50,7 @@ from accessibility.sources.osm.streets import INDEX, Noted, Survey, findings, su
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.foot import Delays, FootAccess
+from accessibility.streets.network import refuse_unmetric
 from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
@@ -295,6 +296,7 @@ def place_network(
     ways.settle()
     try:
         placed = place_edges(ways, crs, Delays.of(foot))
+        refuse_unmetric(placed.boxes.reshape(-1, 2), placed.crs)
     except InputError as error:
         msg = f"{extract.path}: {error}"
         raise InputError(msg) from error
