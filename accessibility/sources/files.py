@@ -253,7 +253,7 @@ def _begin(folder: Path) -> Path:
 
 
 def _aside_in(folder: Path) -> Path:
-    _sweep(folder)
+    sweep(folder)
     aside = folder / f"{_ASIDE}{os.getpid()}-{_MACHINE}{secrets.token_hex(4)}"
     _begun.add(aside)
     aside.mkdir(0o700)  # it may lie where everybody looks
@@ -350,8 +350,11 @@ def _move(new: Path, folder: Path, stale: Callable[[str], bool]) -> None:
         raise
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what killed runs left aside; what a living process or another machine writes stays, for a day at most."""
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left aside in a folder.
+
+    What a living process or another machine writes stays, for a day at most.
+    """
     for left in folder.glob(f"{_ASIDE}*-*"):
         with suppress(OSError, ValueError, OverflowError):
             process, mark = left.name.removeprefix(_ASIDE).split("-")

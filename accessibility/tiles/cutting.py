@@ -25,7 +25,7 @@ from accessibility.measures.tables import as_text, values_by_id
 from accessibility.sources.cache import code_digest, sha256_file
 from accessibility.sources.checks import Finding
 from accessibility.sources.connected import lead_somewhere
-from accessibility.sources.files import write_aside, write_folder
+from accessibility.sources.files import sweep, write_aside, write_folder
 from accessibility.sources.lines import fingerprints
 from accessibility.sources.placed import place_whole
 from accessibility.streets.network import PER_EDGE
@@ -127,6 +127,7 @@ def cut_once(load: Loading, inputs: Mapping[str, Path], path: Path, step: Callab
     told["inputs"] = {name: {"": sha256_file(path), **fingerprints(path)} for name, path in inputs.items()}
     key = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
     folder = load.cache / "tiles" / key[:32]
+    sweep(folder.parent)
     if not _is_whole(folder):
         _refuse_other_compounds(path.name, load.settings)
         with write_folder(folder) as aside:

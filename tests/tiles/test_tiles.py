@@ -32,7 +32,7 @@ from accessibility.measures.tables import OWN_COLUMNS, demand_table, group_recor
 from accessibility.measures.walkers import GroupCoverage, tell_own_totals
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.schema import data_dictionary
-from accessibility.sources import heaps
+from accessibility.sources import files, heaps
 from accessibility.sources.files import write_aside
 from accessibility.sources.osm import extracts
 from accessibility.streets.foot import FERRY
@@ -350,8 +350,11 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(
     assert not (tmp_path / "out").exists()
     (damaged, *_) = sorted(cache.glob("tiles/*/000000000002-*.parquet"))
     damaged.write_bytes(damaged.read_bytes()[:-9])
+    left = cache / "tiles" / f".accessibility-{2**30}-{files._MACHINE}00"  # no process has such a number
+    left.mkdir()
     seen = counted(monkeypatch, tmp_path / "log")
     told = run(town, tmp_path / "out", cache, 3)
+    assert not left.exists()
     assert seen() == [2]  # what is whole stays as it was dealt
     assert not [*cache.glob("tiles/*/0*.parquet")]
     assert lasting(told) == lasting(run(town, tmp_path / "anew", cache, 5))

@@ -29,10 +29,9 @@ from accessibility.sources.osm.topology import (
     join_ways,
     steps_of,
 )
-from accessibility.streets.foot import KINDS, LIFT, FootAccess, Walk
+from accessibility.streets.foot import KINDS, LIFT, FootAccess
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -62,11 +61,17 @@ class BlockedStreets(Streets):
     samples: list[NDArray[np.int64]] = field(default_factory=list)
     total: int = 0
 
-    def add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
-        """Keep one walkable way, or one ring of a square."""
-        super().add(refs, kind, walk, square)
-        if len(self.refs) >= self.held:
-            self.put_away()
+    def _add_all(self, refs: NDArray[np.int64], **columns: NDArray[Any]) -> None:
+        """Keep ways, and let the disk have them as soon as enough are held."""
+        end, first = np.cumsum(columns["counts"]), 0
+        while first < len(end):
+            begin = int(end[first] - columns["counts"][first])
+            last = int(np.searchsorted(end, begin + self.held - len(self.refs))) + 1
+            some = {name: values[first:last] for name, values in columns.items()}
+            super()._add_all(refs[begin : int(end[min(last, len(end)) - 1])], **some)
+            first = last
+            if len(self.refs) >= self.held:
+                self.put_away()
 
     def put_away(self) -> None:
         """Let the disk have what is held."""
@@ -92,9 +97,9 @@ class BlockLayer(StreetLayer):
         self.streets = self._blocked
         self.ways: BlockedWays
 
-    def pack(self, index: Path) -> Kept:
-        """Find where the nodes lie, while their index is there; nothing is kept."""
-        self.gather()
+    def read(self, path: Path, folder: Path) -> Kept:
+        """Find where the nodes lie, while their places are there; nothing is kept."""
+        index = self._index(path, folder)
         self._blocked.put_away()
         self.ways = BlockedWays.of(self._blocked, index, self._blocked.held)
         return Kept({}, {})

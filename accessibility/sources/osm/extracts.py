@@ -46,7 +46,7 @@ from accessibility.sources.osm.layers import (
 from accessibility.sources.osm.ordering import in_order
 from accessibility.sources.osm.placing import place_edges
 from accessibility.sources.osm.squares import cross_squares
-from accessibility.sources.osm.streets import INDEX, Noted, Survey, findings, surveyed
+from accessibility.sources.osm.streets import Noted, Survey, findings, surveyed
 from accessibility.sources.osm.tags import parse_tags
 from accessibility.sources.osm.topology import Bounds, build_network
 from accessibility.streets.foot import Delays, FootAccess
@@ -83,7 +83,7 @@ def place_need(tags: str | Mapping[str, str | tuple[str, ...]]) -> Need:
 
 
 DISTRICTS, BUILDINGS, WATER, NAMES = Need("districts"), Need("buildings"), Need("water"), Need("names")
-_LAYERS: dict[str, Callable[..., Layer]] = {
+_LAYERS: dict[str, Callable[..., Layer | StreetLayer]] = {
     "districts": DistrictLayer,
     "places": PlaceLayer,
     "buildings": BuildingLayer,
@@ -464,29 +464,37 @@ def read_names(path: str | os.PathLike[str]) -> gpd.GeoDataFrame:
     return names_frame([f.tags for f in named], [f.shape for f in named])
 
 
-def _pass(path: Path, layers: Sequence[Layer]) -> list[Kept]:
-    """Return what each layer collects of an extract while it passes once, after a look at its relations."""
+def _pass(path: Path, layers: Sequence[Layer | StreetLayer]) -> list[Kept]:
+    """Return what each layer collects of an extract while it passes once; streets, as arrays, go their own way."""
     with passing_folder() as folder, _readable(path) as ordered:
         _room_for(ordered, folder)
-        index = folder / "places"
-        streets = next((layer for layer in layers if isinstance(layer, StreetLayer)), None)
-        places = osmium.index.create_map(f"sparse_file_array,{index}")
-        for thing in _things(ordered, layers, streets, places):
-            tags, is_node = thing.tags, thing.is_node()
-            for layer in layers:
-                for key in layer.node_keys if is_node else layer.keys:
-                    if key in tags:
-                        layer.take(thing, tags)
-                        break
-            if streets is not None and thing.is_way():
-                streets.way(thing)
-        if streets is not None:
-            streets.streets.nodes = places.used_memory() // INDEX.itemsize
-        return [layer.pack(index) for layer in layers]
+        others = [layer for layer in layers if isinstance(layer, Layer)]
+        if others:
+            for thing in _things(ordered, others, folder):
+                tags, is_node = thing.tags, thing.is_node()
+                for layer in others:
+                    for key in layer.node_keys if is_node else layer.keys:
+                        if key in tags:
+                            layer.take(thing, tags)
+                            break
+        return [
+            layer.pack() if isinstance(layer, Layer) else layer.read(_packed(ordered, folder), folder)
+            for layer in layers
+        ]
 
 
-def _things(path: Path, layers: Sequence[Layer], streets: StreetLayer | None, places: Any) -> Iterator[Any]:
-    """Yield every object with a key that a layer asks for, areas assembled; `places` takes those of the nodes.
+def _packed(path: Path, folder: Path) -> Path:
+    """Return an extract as PBF: itself, or a copy."""
+    if path.suffix == ".pbf":
+        return path
+    copy = folder / "copy.osm.pbf"
+    with osmium.SimpleWriter(str(copy)) as writer:
+        osmium.apply(str(path), writer)
+    return copy
+
+
+def _things(path: Path, layers: Sequence[Layer], folder: Path) -> Iterator[Any]:
+    """Yield every object with a key that a layer asks for, areas assembled.
 
     Of rings that do not close or that cross, osmium makes an area without an outline: it is left out here, as one whose
     rings are not all in the file, and the relation or way around it alone comes.
@@ -496,18 +504,15 @@ def _things(path: Path, layers: Sequence[Layer], streets: StreetLayer | None, pl
         osmium.apply(relations, _Foreseen(layers), manager.first_pass_handler())
     of_nodes, of_others = ({key for layer in layers for key in getattr(layer, keys)} for keys in ("node_keys", "keys"))
     filters = [
-        *([] if streets is None else [streets.streets.census]),
         _only(NODE, osmium.filter.KeyFilter(*sorted(of_nodes) or [""])),
         _only(WAY | RELATION | AREA, osmium.filter.KeyFilter(*sorted(of_others))),
     ]
+    places = osmium.index.create_map(f"sparse_file_array,{folder / 'places'}")
     locations, areas = osmium.NodeLocationsForWays(places), osmium.BufferIterator(*filters)
     locations.ignore_errors()
     assembling = [manager.second_pass_to_buffer(areas)] if any(layer.has_areas for layer in layers) else []
     with osmium.io.Reader(path) as reader:
-        passing = osmium.OsmFileIterator(reader, locations, *assembling, *filters)
-        if streets is not None and streets.members:
-            passing.set_filtered_handler(streets)
-        for thing in passing:
+        for thing in osmium.OsmFileIterator(reader, locations, *assembling, *filters):
             yield thing
             yield from _whole(areas)
     yield from _whole(areas)
@@ -536,7 +541,7 @@ def _readable(path: Path) -> Iterator[Path]:
             yield ordered
     except (InputError, OutputError):
         raise
-    except (RuntimeError, ValueError, osmium.InvalidLocationError) as error:
+    except (RuntimeError, ValueError, IndexError, OSError, osmium.InvalidLocationError) as error:
         if is_full(error):
             raise no_room(error) from error
         msg = f"{path}: cannot be read as OpenStreetMap data ({error}); expected a whole file, one of {_KNOWN}"

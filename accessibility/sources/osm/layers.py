@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,9 +11,8 @@ import shapely
 
 from accessibility.sources.osm.features import WATER_TAGS, BuildingTable, Feature, name_rank, water_of
 from accessibility.sources.osm.ordering import own_id
-from accessibility.sources.osm.streets import Streets, refs_of, survey_streets
+from accessibility.sources.osm.streets import Streets, survey_streets
 from accessibility.sources.osm.tags import NAME_KEYS, has_any, tagged_name
-from accessibility.streets.foot import PIER_KEYS, street_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,8 +50,8 @@ class Layer:
         """Collect an object of osmium's that is wanted; its tags are asked one by one, a dict of them costs much."""
         raise NotImplementedError
 
-    def pack(self, index: Path) -> Kept:
-        """Return what was collected; `index` holds the places of nodes, see `located`."""
+    def pack(self) -> Kept:
+        """Return what was collected."""
         raise NotImplementedError
 
 
@@ -89,7 +87,7 @@ class DistrictLayer(Layer):
             if made_of_rings or (thing.is_way() and thing.ends_have_same_id() and tagged_name(dict(tags))):
                 self._listed.append(Feature(id=f"{thing.type_str()}{own_id(thing.id)}", tags=dict(tags)))
 
-    def pack(self, index: Path) -> Kept:  # noqa: ARG002 -- shapes have their places
+    def pack(self) -> Kept:
         """Return the features; a ring often repeats its relation's tags: it is a piece of the area, not an area."""
         whole, listed = ([f for f in found if f.id not in self._rings] for found in (self._whole, self._listed))
         return pack_features(whole=whole, listed=listed, places=self._places)
@@ -118,7 +116,7 @@ class PlaceLayer(Layer):
         if thing.is_relation():
             self._rings[feature.id] = _rings(thing)
 
-    def pack(self, index: Path) -> Kept:  # noqa: ARG002
+    def pack(self) -> Kept:
         """Return the features with the ways around them."""
         found = [
             Feature(id=f.id, tags=f.tags, shape=f.shape, rings=self._rings.get(f.id, frozenset()))
@@ -156,7 +154,7 @@ class BuildingLayer(Layer):
         else:
             self._outlines += 1
 
-    def pack(self, index: Path) -> Kept:  # noqa: ARG002
+    def pack(self) -> Kept:
         """Return one row per building, and what is no building."""
         about = {"points": self._points, "outlines": self._outlines}
         return Kept(self._table.arrays(), about | {"rings": {key: sorted(ways) for key, ways in self._rings.items()}})
@@ -179,7 +177,7 @@ class WaterLayer(Layer):
         if water_of(tags):
             self._features.append(feature_of(thing))
 
-    def pack(self, index: Path) -> Kept:  # noqa: ARG002
+    def pack(self) -> Kept:
         """Return the features."""
         return pack_features(waters=self._features)
 
@@ -209,62 +207,39 @@ class NameLayer(Layer):
         with suppress(RuntimeError, osmium.InvalidLocationError):
             self._features.append((told, draw(thing)))
 
-    def pack(self, index: Path) -> Kept:  # noqa: ARG002
+    def pack(self) -> Kept:
         """Return the features, which need no id."""
         shapes = shapely.from_wkb(np.array([shape for _, shape in self._features], dtype=object))
         pairs = zip(self._features, shapes.tolist(), strict=True)
         return pack_features(names=[Feature(id="", tags=told, shape=shape) for (told, _), shape in pairs])
 
 
-class StreetLayer(Layer):
-    """Streets that may be walked by a foot-access table."""
-
-    node_keys = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
-    keys = ("highway", "route", *PIER_KEYS)
-    has_areas = False
+class StreetLayer:
+    """Streets that may be walked by a foot-access table, which are read as arrays."""
 
     def __init__(self, foot: FootAccess) -> None:
         self.streets = Streets(foot=foot)
-        self._foreseen = Streets(foot=foot)
-        self._around: dict[int, list[int]] = {}
-        self._bare: dict[int, list[int]] = {}
 
-    @cached_property
-    def members(self) -> set[int]:
-        """Ids of the ways of which relations alone tell, once all relations were foreseen."""
-        return self._foreseen.members
+    def read(self, path: Path, folder: Path) -> Kept:
+        """Return ways with places, marked nodes and counts of a PBF whose objects are in order.
 
-    def foresee(self, relation: Any) -> bool:
-        """Note the ways of which a relation alone tells that they are streets; its area is not wanted."""
-        if any(key in relation.tags for key in self.keys):
-            self._foreseen.keep_relation(relation)
-        return False
+        Parameters
+        ----------
+        path
+            The extract.
+        folder
+            Where the places of its nodes may lie.
+        """
+        return Kept(*survey_streets(self.streets, self._index(path, folder)))
 
-    def take(self, thing: Any, tags: Any) -> None:  # noqa: ARG002 -- streets ask their own
-        """Collect a street, a square, a ferry, or a node that stops people or makes them wait."""
-        if thing.is_node():
-            self.streets.mark(thing)
-        elif thing.is_way():
-            self.streets.keep(thing)
-        elif thing.is_relation():
-            self.streets.keep_relation(thing)
+    def _index(self, path: Path, folder: Path) -> Path:
+        """Read the streets; return where the places of all nodes are put.
 
-    def way(self, way: Any) -> None:
-        """Collect the nodes of a way of which a relation tells, whatever its tags; the name is what osmium calls."""
-        if way.id in self.members:
-            self._around[way.id] = refs_of(way)
-            if not street_of(dict(way.tags)):  # else it was judged by its own tags
-                self._bare[way.id] = self._around[way.id]
-
-    def gather(self) -> None:
-        """Add what relations tell, once all has passed."""
-        self.streets.add_squares(self._around)
-        self.streets.add_routes(self._bare)
-
-    def pack(self, index: Path) -> Kept:
-        """Return ways with places, marked nodes and counts."""
-        self.gather()
-        return Kept(*survey_streets(self.streets, index))
+        osmium goes through the file first: it knows relations, and tells what is wrong with one that is damaged.
+        """
+        with osmium.io.Reader(path) as objects:
+            osmium.apply(objects, self.streets)
+        return self.streets.read(path, folder)
 
 
 def pack_features(**parts: Sequence[Feature]) -> Kept:

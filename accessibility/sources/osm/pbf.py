@@ -28,8 +28,9 @@ _VARINT, _BYTES = 0, 2  # kinds of fields
 _TYPE, _SIZE = 1, 3  # fields of a blob's header
 _PLAIN, _ZLIB = 1, 3  # and of a blob, by how its content is packed
 _EMPTY = b"\n\0"  # the first row of every table: a text of no bytes
-_NODES, _DENSE, _WAYS, _RELATIONS = 1, 2, 3, 4  # fields of a group of objects
-_RANK = {_NODES: 0, _DENSE: 0, _WAYS: 1, _RELATIONS: 2}
+NODES, DENSE, WAYS, RELATIONS = 1, 2, 3, 4
+"""Fields of a group of objects."""
+_RANK = {NODES: 0, DENSE: 0, WAYS: 1, RELATIONS: 2}
 
 
 @dataclass
@@ -86,20 +87,20 @@ def look_through(path: Path) -> Look:
 @lru_cache(maxsize=64)
 def _look_through(path: Path, _size: int, _changed_ns: int) -> Look:
     look = Look()
-    for number, (kind, block) in enumerate(_blocks(path)):
+    for number, (kind, block) in enumerate(blocks_of(path)):
         if kind == b"OSMHeader":
-            told = {value for _, value in _fields(block)}
+            told = {value for _, value in fields_of(block)}
             look.past |= b"HistoricalInformation" in told
             look.placed |= b"LocationsOnWays" in told
             continue
-        table = next((value for row, value in _fields(block) if row == 1), b"")
+        table = next((value for row, value in fields_of(block) if row == 1), b"")
         usual = table.startswith(_EMPTY) and table.count(b"\0") == 1
-        bad = None if usual else next((text for _, text in _fields(table) if b"\0" in text), None)
+        bad = None if usual else next((text for _, text in fields_of(table) if b"\0" in text), None)
         if bad is not None:
             msg = f"{path}: block {number} of data has the text {bad[:40]!r}, with a NUL inside; expected text"
             raise InputError(msg)
-        for group in (value for row, value in _fields(block) if row == 2):  # noqa: PLR2004 -- groups of objects
-            for what, objects in groupby(_fields(group), lambda entry: entry[0]):
+        for group in (value for row, value in fields_of(block) if row == 2):  # noqa: PLR2004 -- groups of objects
+            for what, objects in groupby(fields_of(group), lambda entry: entry[0]):
                 if what in _RANK:
                     look.meet(_RANK[what], _ids(what, [value for _, value in objects]))
     return look
@@ -107,40 +108,40 @@ def _look_through(path: Path, _size: int, _changed_ns: int) -> Look:
 
 def _ids(what: int, objects: list[bytes]) -> NDArray[np.int64]:
     """Return the ids of the objects of a group."""
-    if what == _DENSE:
-        packed = [value for dense in objects for row, value in _fields(dense) if row == 1]
-        return np.cumsum(_signed(b"".join(packed)))
-    told = [next((value for row, value in _fields(thing) if row == 1), b"") for thing in objects]
+    if what == DENSE:
+        packed = [value for dense in objects for row, value in fields_of(dense) if row == 1]
+        return np.cumsum(from_zigzag(numbers_in(np.frombuffer(b"".join(packed), np.uint8))))
+    told = [next((value for row, value in fields_of(thing) if row == 1), b"") for thing in objects]
     numbers = np.frombuffer(b"".join(value[:8].rjust(8, b"\0") for value in told), ">u8").astype(np.uint64)
-    return _from_zigzag(numbers) if what == _NODES else numbers.view(np.int64)
+    return from_zigzag(numbers) if what == NODES else numbers.view(np.int64)
 
 
-def _signed(packed: bytes) -> NDArray[np.int64]:
-    """Return the signed numbers of a packed field."""
-    raw = np.frombuffer(packed, np.uint8)
+def numbers_in(raw: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the numbers of a packed field."""
     if not raw.size:
-        return np.empty(0, np.int64)
+        return np.empty(0, np.uint64)
     first = np.flatnonzero(np.concatenate([[True], raw[:-1] < 128]))  # noqa: PLR2004 -- the highest bit says: more
     place = np.arange(raw.size) - np.repeat(first, np.diff(np.append(first, raw.size)))
     parts = (raw & 127).astype(np.uint64) << (7 * place).astype(np.uint64)
-    return _from_zigzag(np.add.reduceat(parts, first))
+    return np.add.reduceat(parts, first)
 
 
-def _from_zigzag(numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
+def from_zigzag(numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Return the numbers with a sign that others stand for."""
     return (numbers >> np.uint64(1)).view(np.int64) ^ -(numbers & np.uint64(1)).view(np.int64)
 
 
-def _blocks(path: Path) -> Iterator[tuple[bytes, bytes]]:
+def blocks_of(path: Path) -> Iterator[tuple[bytes, bytes]]:
     """Yield the type of every block, and what it unpacks to."""
     with path.open("rb") as stream:
         while size := stream.read(4):
             length = int.from_bytes(size, "big")
-            header = dict(_fields(stream.read(length))) if length <= _MOST_HEADER else {}
+            header = dict(fields_of(stream.read(length))) if length <= _MOST_HEADER else {}
             blob = stream.read(min(int.from_bytes(header.get(_SIZE, b""), "big"), 2 * _MOST_BLOB))
             kind = header.get(_TYPE, b"")
             if kind not in (b"OSMHeader", b"OSMData"):
                 return  # no PBF, or cut short: the reader says so in its own words
-            yield kind, _unpacked(path, dict(_fields(blob)))
+            yield kind, _unpacked(path, dict(fields_of(blob)))
 
 
 def _unpacked(path: Path, blob: dict[int, bytes]) -> bytes:
@@ -161,7 +162,7 @@ def _unpacked(path: Path, blob: dict[int, bytes]) -> bytes:
     return block
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
+def fields_of(message: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the fields of a message of Protocol Buffers that are bytes or numbers, numbers as eight bytes."""
     at = 0
     while at < len(message):

@@ -241,7 +241,8 @@ class _Squares:
         strip = self._inner[np.searchsorted(self._x, west) : np.searchsorted(self._x, east, side="right")]
         x, y = self.xy[strip].T
         near = (south <= y) & (y <= north)
-        return strip[near][shapely.intersects_xy(ground, x[near], y[near])]
+        found: NDArray[np.intp] = strip[near][shapely.intersects_xy(ground, x[near], y[near])]
+        return found
 
     def cross(self, group: NDArray[np.intp]) -> bool:
         """Add the lines across some squares that are one; return whether there are not too many."""

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from accessibility.geo.arrays import spans
 from accessibility.sources.checks import Finding
+from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
 from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways
 from accessibility.streets.foot import (
     AREA_KINDS,
     FERRY,
     KINDS,
+    PIER_KEYS,
     STREET_KEYS,
     WAY_KEYS,
     FootAccess,
@@ -28,7 +31,7 @@ from accessibility.streets.foot import (
 from accessibility.streets.spelling import reasons
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,24 +44,14 @@ WAY_ARRAYS = (
     *("private", "off_ground", "ride_s", "tunnel", "square"),
 )
 _MARKS = ("blocked", "keyed", "signals", "lifts")
-_OTHER_KEYS = tuple(key for key in WAY_KEYS if key != "highway")
+_PER_WAY = ("kind", "oneway", "private", "off_ground", "ride_s", "tunnel", "square")
+_OF_WALK = ("direction", "private", "off_ground", "ride_s", "tunnel")
+_NODE_KEYS = ("barrier", "door", "entrance", "crossing", "crossing:signals", "highway")
+_KEYS = ("highway", "route", *PIER_KEYS)
+_ASKED = (*WAY_KEYS, "area")
+_NONE = (Walk(walkable=False, direction=0, reason="", conditional=False), 0)
+_ENDS = 2  # a way goes from one node to another
 _HALF_TURN_E7 = np.array([1_800_000_000, 900_000_000])
-
-
-@dataclass
-class Census:
-    """Counts ways and relations as they pass; the names are what osmium calls."""
-
-    ways: int = 0
-    relations: int = 0
-
-    def way(self, _: object) -> None:
-        """Count a way."""
-        self.ways += 1
-
-    def relation(self, _: object) -> None:
-        """Count a relation."""
-        self.relations += 1
 
 
 class Area(NamedTuple):
@@ -97,109 +90,149 @@ class Streets:
     signals: list[int] = field(default_factory=list)
     lifts: list[int] = field(default_factory=list)
     timed: list[int] = field(default_factory=list)
-    census: Census = field(default_factory=Census)
     nodes: int = 0
+    ways: int = 0
+    relations: int = 0
     bare: int = 0
+    _told: list[tuple[dict[str, str], list[int]]] = field(default_factory=list)
+    _members: dict[int, tuple[bool, list[int]]] = field(default_factory=dict)
     _seen: Counter[tuple[str | None, ...]] = field(default_factory=Counter)
     _verdicts: dict[tuple[str | None, ...], tuple[Walk, int]] = field(default_factory=dict)
 
-    def verdict(self, get: Callable[[str], str | None]) -> tuple[Walk, int]:
-        """Return what the table says of the way whose tags `get` gives, and its kind."""
-        highway = get("highway")
-        keys = _OTHER_KEYS if highway is None else STREET_KEYS  # each question costs, a million streets over
-        tags = (highway, *map(get, keys))
-        known = self._verdicts.get(tags)
+    def read(self, path: Path, folder: Path) -> Path:
+        """Read a PBF whose relations were met; return where the places of its nodes are put, see `INDEX`."""
+        members = np.array([way for _, ways in self._told for way in ways], np.int64)
+        index = folder / "nodes"
+        with index.open("wb") as file:
+            for some in objects_of(path):
+                if isinstance(some, Nodes):
+                    rows = np.empty(len(some.ids), INDEX)
+                    rows["id"], rows["lonlat_e7"] = some.ids, some.lonlat_e7
+                    file.write(rows.data)
+                    self._mark(some)
+                else:
+                    self._keep(some, members)
+        for tags, ways in self._told:
+            self._keep_relation(tags, ways)
+        self._add_squares()
+        self._add_routes()
+        return index
+
+    def relation(self, relation: Any) -> None:
+        """Keep what a relation of osmium's says about ways; the name is what osmium calls."""
+        self.relations += 1
+        if any(key in relation.tags for key in _KEYS) and street_of(tags := dict(relation.tags)):
+            self._told.append((tags, [member.ref for member in relation.members if member.type == "w"]))
+
+    def _verdict(self, tags: Mapping[str, str], count: int = 1) -> tuple[Walk, int]:
+        """Return what the table says of so many ways with these tags, and their kind."""
+        asked = ("highway", *STREET_KEYS) if "highway" in tags else WAY_KEYS
+        told = tuple(tags.get(key) for key in asked)
+        known = self._verdicts.get(told)
         if known is None:
-            named = {key: value for key, value in zip(("highway", *keys), tags, strict=True) if value is not None}
-            known = self._verdicts[tags] = self.foot.may_walk(named), kind_of(named)
-        self._seen[tags] += 1
+            named = {key: value for key, value in zip(asked, told, strict=True) if value is not None}
+            known = self._verdicts[told] = self.foot.may_walk(named), kind_of(named)
+        self._seen[told] += count
         return known
 
-    def mark(self, node: Any) -> None:
-        """Keep a node of osmium's that stops people, or makes them wait."""
-        if has_signals(node.tags):
-            self.signals.append(node.id)
-        elif is_lift(node.tags):
-            self.lifts.append(node.id)
-        else:
-            tags = dict(node.tags)
-            if self.foot.blocks(tags):
-                (self.keyed if self.foot.has_keys(tags) else self.blocked).append(node.id)
-            if is_conditional(tags):
-                self.timed.append(node.id)
-
-    def keep(self, way: Any) -> None:
-        """Keep a way of osmium's that may be walked: a street, or a square that is walked across."""
-        tags = way.tags
-        if "highway" not in tags and not street_of(dict(tags)):
-            return
-        walk, kind = self.verdict(tags.get)
-        if walk.walkable:
-            refs = refs_of(way)
-            area = tags.get("area", "yes" if KINDS[kind] in AREA_KINDS else "no")
-            if area == "yes" and refs[0] == refs[-1]:
-                self.areas[way.id] = Area(kind, walk, refs)
+    def _mark(self, nodes: Nodes) -> None:
+        """Keep the nodes that stop people, or make them wait."""
+        self.nodes += len(nodes.ids)
+        tags = nodes.tags
+        some = np.unique(tags.of[tags.named(_NODE_KEYS) >= 0])
+        first, last = (np.searchsorted(tags.of, some, side=side).tolist() for side in ("left", "right"))
+        for node, begin, end in zip(nodes.ids[some].tolist(), first, last, strict=True):
+            named = tags.text(begin, end)
+            if has_signals(named):
+                self.signals.append(node)
+            elif is_lift(named):
+                self.lifts.append(node)
             else:
-                self.add(refs, kind, walk)
+                if self.foot.blocks(named):
+                    (self.keyed if self.foot.has_keys(named) else self.blocked).append(node)
+                if is_conditional(named):
+                    self.timed.append(node)
 
-    def keep_relation(self, relation: Any) -> None:
-        """Keep what osmium's relation alone says of its ways: that they are the rings of a square, or a ferry."""
-        tags = dict(relation.tags)
-        street, ways = street_of(tags), [member.ref for member in relation.members if member.type == "w"]
-        if street == FERRY:
+    def _keep(self, ways: DrawnWays, members: NDArray[np.int64]) -> None:
+        """Keep the ways that may be walked, streets and squares, and the nodes of those of which relations tell."""
+        self.ways += len(ways.ids)
+        named, of = _alike(ways.tags, len(ways.ids))
+        counts = np.bincount(of, minlength=len(named)).tolist()
+        of_street = [bool(street_of(tags)) for tags in named]
+        for row in np.flatnonzero(np.isin(ways.ids, members)).tolist():
+            self._members[int(ways.ids[row])] = of_street[of[row]], ways.refs_of(row)
+        judged = [
+            self._verdict(tags, count) if is_street else _NONE
+            for tags, count, is_street in zip(named, counts, of_street, strict=True)
+        ]
+        walkable = np.array([walk.walkable for walk, _ in judged], np.bool_)[of]
+        is_area = [
+            tags.get("area", "yes" if KINDS[kind] in AREA_KINDS else "no") == "yes"
+            for tags, (_, kind) in zip(named, judged, strict=True)
+        ]
+        ring = walkable & np.array(is_area, np.bool_)[of] & ways.closed
+        for row in np.flatnonzero(ring).tolist():
+            walk, kind = judged[of[row]]
+            self.areas[int(ways.ids[row])] = Area(kind, walk, ways.refs_of(row))
+        many = np.diff(ways.start)
+        rows = np.flatnonzero(walkable & ~ring & (many >= _ENDS))
+        self.bare += int((walkable & ~ring).sum()) - len(rows)
+        told = [(kind, *(getattr(walk, name) for name in _OF_WALK), STREET) for walk, kind in judged]
+        columns = dict(zip(_PER_WAY, np.array(told)[of[rows]].T, strict=True))
+        self._add_all(ways.refs[spans(ways.start[rows], many[rows])], counts=many[rows], **columns)
+
+    def _keep_relation(self, tags: dict[str, str], ways: list[int]) -> None:
+        """Keep what a relation alone says of its ways: that they are the rings of a square, or a ferry."""
+        if street_of(tags) == FERRY:
             self.routes.append((tags, ways))
-        elif street and tags.get("type") == "multipolygon" and tags.get("area") != "no":
-            walk, kind = self.verdict(tags.get)
+        elif tags.get("type") == "multipolygon" and tags.get("area") != "no":
+            walk, kind = self._verdict(tags)
             if walk.walkable:
                 self.outlines.append(Area(kind, walk, ways))
 
-    @property
-    def members(self) -> set[int]:
-        """Ids of the ways of which relations alone tell."""
-        return {way for area in self.outlines for way in area.refs} | {way for _, ways in self.routes for way in ways}
+    def _add_all(self, refs: NDArray[np.int64], **columns: NDArray[Any]) -> None:
+        """Keep ways, given the nodes of all, how many each has, and what else is known of each."""
+        for name, values in (("refs", refs), *columns.items()):
+            own = getattr(self, name)
+            own.frombytes(values.astype(own.typecode).tobytes())
 
-    def add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
+    def _add(self, refs: Sequence[int], kind: int, walk: Walk, square: int = STREET) -> None:
         """Keep one walkable way, or one ring of a square."""
-        if len(refs) < 2:  # noqa: PLR2004 -- a way goes from one node to another
+        if len(refs) < _ENDS:
             self.bare += 1
             return
-        self.refs.extend(refs)
-        self.counts.append(len(refs))
-        self.kind.append(kind)
-        self.oneway.append(walk.direction)
-        self.private.append(walk.private)
-        self.off_ground.append(walk.off_ground)
-        self.ride_s.append(walk.ride_s)
-        self.tunnel.append(walk.tunnel)
-        self.square.append(square)
+        told = (kind, *(getattr(walk, name) for name in _OF_WALK), square)
+        columns = {name: np.array([value]) for name, value in zip(_PER_WAY, told, strict=True)}
+        self._add_all(np.array(refs, np.int64), counts=np.array([len(refs)]), **columns)
 
-    def add_squares(self, members: Mapping[int, Sequence[int]]) -> None:
-        """Keep the rings of the squares, given the nodes of the ways around those that are relations.
+    def _add_squares(self) -> None:
+        """Keep the rings of the squares.
 
         A way around a relation often repeats its tags: it is a ring of that square, no other square.
         """
-        around = {way for outline in self.outlines for way in outline.refs}
+        around, known = {way for outline in self.outlines for way in outline.refs}, self._members
         squares = [(area, [area.refs]) for way, area in self.areas.items() if way not in around]
-        squares += [(area, [members[way] for way in area.refs if way in members]) for area in self.outlines]
+        squares += [(area, [known[way][1] for way in area.refs if way in known]) for area in self.outlines]
         for number, (area, chains) in enumerate(squares):
             for ring in _rings(chains):
-                self.add(ring, area.kind, area.walk, number)
+                self._add(ring, area.kind, area.walk, number)
 
-    def add_routes(self, members: Mapping[int, Sequence[int]]) -> None:
-        """Keep the ferries that are relations, given the nodes of those of their ways that are nothing else."""
+    def _add_routes(self) -> None:
+        """Keep the ferries that are relations, by those of their ways that are nothing else."""
+        members = {way: refs for way, (is_street, refs) in self._members.items() if not is_street}
         sailed: set[int] = set()
         for tags, ways in self.routes:
             own = [way for way in ways if way in members and way not in sailed]
             if not own:
                 continue
             sailed |= {*own}
-            walk, kind = self.verdict(tags.get)
+            walk, kind = self._verdict(tags)
             chains = _rings([members[way] for way in own])
             if len(chains) > 1:  # the time is that of them all
                 walk = walk._replace(ride_s=np.nan)
             if walk.walkable:
                 for chain in chains:
-                    self.add(chain, kind, walk)
+                    self._add(chain, kind, walk)
 
     def tally(self) -> Counter[str]:
         """Return the number of ways by the reason why nobody walks there, empty for the walkable."""
@@ -211,7 +244,7 @@ class Streets:
     def counted(self) -> dict[str, int]:
         """Return how many objects the file has, ways with a conditional tag, and walkable ways of one node."""
         conditional = sum(count for tags, count in self._seen.items() if self._verdicts[tags][0].conditional)
-        of_file = {"nodes": self.nodes, "ways": self.census.ways, "relations": self.census.relations}
+        of_file = {"nodes": self.nodes, "ways": self.ways, "relations": self.relations}
         return of_file | {"conditional": conditional, "bare": self.bare}
 
 
@@ -305,11 +338,21 @@ def off_earth(lonlat_e7: NDArray[np.int32]) -> NDArray[np.bool_]:
     return np.asarray(strange & (lonlat_e7 != NOWHERE).all(axis=1))
 
 
-def refs_of(way: Any) -> list[int]:
-    """Return the ids of the nodes of a way of osmium's."""
-    nodes = way.nodes
-    # Asked one by one: the iterator of a node list costs a generator more.
-    return [node.ref for node in map(nodes.__getitem__, range(len(nodes)))]
+def _alike(tags: Tags, count: int) -> tuple[list[dict[str, str]], NDArray[np.intp]]:
+    """Return what so many ways say of what is asked of streets, each only once, and which of that each way says."""
+    column = tags.named(_ASKED)
+    some = np.flatnonzero(column >= 0)
+    said = np.full((count, len(_ASKED)), -1, np.int32)
+    said[tags.of[some], column[some]] = tags.value[some]
+    raw, width = said.tobytes(), said.itemsize * len(_ASKED)
+    place: dict[bytes, int] = {}
+    of = [place.setdefault(raw[at : at + width], len(place)) for at in range(0, len(raw), width)]
+    rows = np.frombuffer(b"".join(place), np.int32).reshape(-1, len(_ASKED))
+    named = [
+        {key: tags.texts[value].decode() for key, value in zip(_ASKED, row, strict=True) if value >= 0}
+        for row in rows.tolist()
+    ]
+    return named, np.array(of, np.intp)
 
 
 def _rings(chains: Sequence[Sequence[int]]) -> list[list[int]]:
