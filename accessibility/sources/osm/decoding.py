@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from accessibility.geo.arrays import spans
+from accessibility.geo.arrays import spans, starts_of
 from accessibility.sources.osm.pbf import DENSE, NODES, WAYS, blocks_of, fields_of, from_zigzag, numbers_in
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def _nodes(messages: list[bytes], texts: Sequence[bytes], grid: _Grid) -> Nodes:
 def _ways(messages: list[bytes], texts: Sequence[bytes]) -> DrawnWays:
     rows = _Messages(messages)
     steps, many = rows.lists(_REFS)
-    start = np.concatenate([np.zeros(1, np.int64), np.cumsum(many)])
-    along = np.concatenate([np.zeros(1, np.int64), np.cumsum(from_zigzag(steps))])
+    start = starts_of(many)
+    along = starts_of(from_zigzag(steps))
     refs = along[1:] - np.repeat(along[start[:-1]], many)
     return DrawnWays(rows.numbers(_ID).astype(np.int64), refs, start, rows.tags(texts))
 
@@ -193,7 +193,7 @@ class _Messages:
             return np.empty(0, np.uint64), np.zeros(self._count, np.int64)
         size = self._value[field].astype(np.int64)
         raw = self._raw[spans(self._begin[field], size)]
-        ended = np.concatenate([np.zeros(1, np.int64), np.cumsum(raw < _MORE)])
+        ended = starts_of(raw < _MORE)
         last = np.cumsum(size)
         return numbers_in(raw), ended[last] - ended[last - size]
 

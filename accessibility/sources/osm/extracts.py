@@ -541,7 +541,7 @@ def _readable(path: Path) -> Iterator[Path]:
             yield ordered
     except (InputError, OutputError):
         raise
-    except (RuntimeError, ValueError, IndexError, OSError, osmium.InvalidLocationError) as error:
+    except (RuntimeError, ValueError, IndexError, osmium.InvalidLocationError) as error:
         if is_full(error):
             raise no_room(error) from error
         msg = f"{path}: cannot be read as OpenStreetMap data ({error}); expected a whole file, one of {_KNOWN}"

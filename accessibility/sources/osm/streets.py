@@ -5,12 +5,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from accessibility.geo.arrays import spans
 from accessibility.sources.checks import Finding
+from accessibility.sources.files import no_room
 from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
 from accessibility.sources.osm.topology import NOWHERE, STREET, MarkedNodes, Ways
 from accessibility.streets.foot import (
@@ -108,7 +109,7 @@ class Streets:
                 if isinstance(some, Nodes):
                     rows = np.empty(len(some.ids), INDEX)
                     rows["id"], rows["lonlat_e7"] = some.ids, some.lonlat_e7
-                    file.write(rows.data)
+                    _write(file, rows)
                     self._mark(some)
                 else:
                     self._keep(some, members)
@@ -336,6 +337,14 @@ def off_earth(lonlat_e7: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Return ``(n,)`` whether a node has a place that is not on Earth."""
     strange = (np.abs(lonlat_e7.astype(np.int64)) > _HALF_TURN_E7).any(axis=1)
     return np.asarray(strange & (lonlat_e7 != NOWHERE).all(axis=1))
+
+
+def _write(file: BinaryIO, rows: NDArray[Any]) -> None:
+    try:
+        file.write(rows.data)
+        file.flush()
+    except OSError as error:
+        raise no_room(error) from error
 
 
 def _alike(tags: Tags, count: int) -> tuple[list[dict[str, str]], NDArray[np.intp]]:
