@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+import shapely
 
 from accessibility import Demand, Network, Sites, Study
 from accessibility.geo.projection import WGS84, transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 CRS = "EPSG:32649"
 ORIGIN = np.array([500_000.0, 3_375_000.0])  # on the central meridian, near 30.5 degrees north
@@ -77,3 +79,17 @@ def two_islands(gap: float = 5_000.0) -> Network:
 def one_way_square() -> Network:
     """Return a square of 100 m sides that may be walked round in one direction only: 0 to 1 to 2 to 3 to 0."""
     return network([(0, 0), (100, 0), (100, 100), (0, 100)], [(0, 1), (1, 2), (2, 3), (3, 0)], oneway=[True] * 4)
+
+
+def hexagon(x: float, y: float) -> shapely.Polygon:
+    """Return a hexagon 180 m wide around a place."""
+    turns = np.radians(np.arange(6) * 60)
+    return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
+
+
+def edit(study: Path, old: str, new: str) -> Path:
+    """Write something else into a file, where it has to be what is thought."""
+    text = study.read_text(encoding="utf-8")
+    assert old in text
+    study.write_text(text.replace(old, new), encoding="utf-8")
+    return study

@@ -204,11 +204,11 @@ def test_help_and_version_are_words_only() -> None:
     assert process("--version").stdout.startswith("outlet-accessibility 0.")
 
 
-def test_it_works_without_utf8_and_in_a_folder_with_spaces(town: Path, tmp_path: Path) -> None:
+def test_it_works_without_utf8_and_in_a_folder_with_spaces(tmp_path: Path) -> None:
     out = tmp_path / "测试 目录"
-    done = process("cover", town, "--out", out, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
+    done = process("new", out, LC_ALL="C", PYTHONUTF8="0", PYTHONIOENCODING="ascii")
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert (out / "districts.csv").is_file()
+    assert (out / "study.toml").is_file()
 
 
 def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_encoding(
@@ -220,13 +220,13 @@ def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_e
     console = {"PYTHONIOENCODING": "cp936", "PYTHONUTF8": "0", "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     warned = {"PYTHONWARNDEFAULTENCODING": "1", "PYTHONWARNINGS": "always::EncodingWarning"}
     command = [sys.executable, "-c", "from accessibility.cli.commands import main; main()"]
-    command += ["cover", str(town), "--out", str(tmp_path / "成果"), "--lang", "zh"]
+    command += ["cover", str(town), "--out", str(tmp_path / "成果 一"), "--lang", "zh"]
     done = subprocess.run(command, capture_output=True, env=os.environ | console | warned, check=False)  # noqa: S603
     said, beside = done.stdout.decode("cp936"), done.stderr.decode("cp936")
     assert done.returncode == 0, beside
     assert "在服务标准内可到达" in said
     assert [line for line in beside.splitlines() if "EncodingWarning" in line and "/accessibility/" in line] == []
-    told = json.loads((tmp_path / "成果" / "manifest.json").read_text(encoding="utf-8"))
+    told = json.loads((tmp_path / "成果 一" / "manifest.json").read_text(encoding="utf-8"))
     assert told["study"] == "𠮷县 é©"
 
 

@@ -15,6 +15,7 @@ import pytest
 from commands import call
 from conftest import STEP_DEG
 from shapely import LineString, Point, box
+from worlds import edit
 
 import accessibility as acc
 
@@ -117,13 +118,6 @@ GOOD: dict[str, tuple[str, Callable[[Path, gpd.GeoDataFrame], None]]] = {
 }
 
 
-def with_file(study: Path, old: str, new: str) -> Path:
-    text = study.read_text(encoding="utf-8")
-    assert old in text
-    study.write_text(text.replace(old, new), encoding="utf-8")
-    return study
-
-
 def with_sites_and_people(study: Path, name: str) -> str:
     """Have a study read its outlet and its people from files of a format; return the name that the outlet then has."""
     file, write = GOOD[name]
@@ -133,8 +127,8 @@ def with_sites_and_people(study: Path, name: str) -> str:
     write(study.parent / f"o{file}", points(study.parent, "outlets.csv").assign(name=label))
     people = points(study.parent, "people.csv").rename(columns={"population": "people"})  # ten letters in a Shapefile
     write(study.parent / f"p{file}", people)
-    with_file(study, OUTLETS, f'outlets = {{ path = "o{file}"{crs} }}')
-    with_file(study, PEOPLE, f'population = {{ path = "p{file}", setting = "setting"{crs} }}')
+    edit(study, OUTLETS, f'outlets = {{ path = "o{file}"{crs} }}')
+    edit(study, PEOPLE, f'population = {{ path = "p{file}", setting = "setting"{crs} }}')
     return label
 
 
@@ -217,7 +211,7 @@ def test_a_broken_file_of_every_format_gives_one_error_and_writes_nothing(
     write(town.parent / file, points(town.parent, "outlets.csv"))
     spoil(town.parent)
     crs = ', coordinates = "WGS84"' if file.endswith(("csv", "xlsx")) else ""
-    with_file(town, OUTLETS, f'outlets = {{ path = "{file}"{crs} }}')
+    edit(town, OUTLETS, f'outlets = {{ path = "{file}"{crs} }}')
     assert cover(town, tmp_path / "out", monkeypatch) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: ")
@@ -240,7 +234,7 @@ def test_streets_of_every_format_and_their_remains(
     file: str, town: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     network = acc.read_study(town).network
-    with_file(town, '"roads.osm"', f'"{file}"')
+    edit(town, '"roads.osm"', f'"{file}"')
     STREETS[file](network, town.parent / file)
     assert acc.read_study(town).coverage().covered.tolist() == [True, True, False, False, False]
     cut(file)(town.parent)
@@ -265,7 +259,7 @@ def test_districts_of_every_format_and_their_remains(
         frame.to_parquet(path)
     else:
         frame.to_file(path)
-    with_file(town, "[inputs]", f'[inputs]\narea = {{ path = "{file}" }}')
+    edit(town, "[inputs]", f'[inputs]\narea = {{ path = "{file}" }}')
     table = acc.read_study(town).table().set_index("district")
     assert table["population"].to_dict() == {"东乡": 30, "西乡": 280, "total": 310}
     cut(file)(town.parent)
@@ -279,6 +273,6 @@ def test_points_that_are_groups_stand_where_they_are(town: Path, tmp_path: Path)
     frame = points(town.parent, "outlets.csv")
     frame.geometry = [place.buffer(1e-5) if place.x < 200 else Point() for place in frame.geometry]
     frame.to_file(town.parent / "t.gpkg")
-    with_file(town, OUTLETS, 'outlets = { path = "t.gpkg" }')
+    edit(town, OUTLETS, 'outlets = { path = "t.gpkg" }')
     study = acc.read_study(town, cache=tmp_path / "cache")
     assert study.coverage().covered_people == 30

@@ -8,18 +8,14 @@ import numpy as np
 import pytest
 import shapely
 import worlds
-from pyproj import CRS, Geod
+from pyproj import Geod
+from worlds import degrees
 
 from accessibility import InputError, Sites, Standard, Study, measure_coverage
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.explanation import explain_place
 
 GEOD = Geod(ellps="WGS84")
-
-
-def degrees(x: float, y: float) -> tuple[float, float]:
-    lon, lat = transform(np.array([(x, y)]) + worlds.ORIGIN, CRS.from_user_input(worlds.CRS), WGS84)[0]
-    return float(lon), float(lat)
 
 
 def street(**changed: object) -> Sites:
@@ -37,7 +33,7 @@ def street(**changed: object) -> Sites:
 def test_too_far_on_foot_by_hand() -> None:
     people = worlds.people([(2_500, 0)], setting="urban")
     now = measure_coverage(worlds.line(), people, street())
-    found = explain_place(now, worlds.line(), *degrees(2_500, 50))
+    found = explain_place(now, worlds.line(), *degrees((2_500, 50))[0])
     assert (found.setting, found.covered, found.site, found.site_kind) == ("urban", False, "O1", "outlet")
     assert found.walk_s == pytest.approx(50 * 1.3 + 2_500, abs=0.01)
     assert found.excess == pytest.approx(50 * 1.3 + 2_500 - 900, abs=0.01)
@@ -54,17 +50,17 @@ def test_too_far_on_foot_by_hand() -> None:
     )
     line = found.to_gdf().geometry.iloc[0]
     assert GEOD.geometry_length(line) == pytest.approx(2_550, rel=2e-3)
-    assert shapely.get_coordinates(line)[0] == pytest.approx(degrees(2_500, 50))
+    assert shapely.get_coordinates(line)[0] == pytest.approx(degrees((2_500, 50))[0])
 
 
 def test_covered_in_the_countryside_and_by_radius() -> None:
     people = worlds.people([(2_500, 0)], setting="rural")
     now = measure_coverage(worlds.line(), people, street())
-    found = explain_place(now, worlds.line(), *degrees(2_500, 0))
+    found = explain_place(now, worlds.line(), *degrees((2_500, 0))[0])
     assert (found.covered, found.excess, found.fix) == (True, 0.0, None)
     assert found.text == "Rural: 5 km along the network. The nearest is Hall (O1), 2.50 km away: covered."
     radius = measure_coverage(worlds.line(), people, street(), Standard.presets["radius"])
-    straight = explain_place(radius, worlds.line(), *degrees(2_500, 300))
+    straight = explain_place(radius, worlds.line(), *degrees((2_500, 300))[0])
     assert straight.route is not None
     assert len(straight.route.coords) == 2
 
@@ -73,11 +69,11 @@ def test_without_a_way_or_a_street() -> None:
     islands = worlds.two_islands()
     people = worlds.people([(6_500, 0)])
     now = measure_coverage(islands, people, worlds.outlets([(0, 0)]))
-    alone = explain_place(now, islands, *degrees(6_500, 0))
+    alone = explain_place(now, islands, *degrees((6_500, 0))[0])
     assert (alone.site, alone.route, alone.covered) == (None, None, False)
     assert np.isnan(alone.excess)
     assert "No outlet that counts can be reached on foot from here. No single candidate" in alone.text
-    nowhere = explain_place(now, islands, *degrees(6_500, 900))
+    nowhere = explain_place(now, islands, *degrees((6_500, 900))[0])
     assert "no one can walk from here" in nowhere.text
     with pytest.raises(InputError, match="are they swapped"):
         explain_place(now, islands, 30.0, 111.0)

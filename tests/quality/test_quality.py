@@ -16,6 +16,7 @@ from commands import call
 from conftest import ROOT, STEP_DEG
 from osmfiles import node, way, write_osm
 from shapely import box
+from worlds import edit
 
 import accessibility as acc
 from accessibility.cli.console import Silence
@@ -48,12 +49,6 @@ def write_people(study: Path, rows: list[tuple[str, float, float, float, str]]) 
     ]
     text = "\n".join(["id,lon,lat,population,setting", *lines])
     (study.parent / "people.csv").write_text(text, encoding="utf-8")
-
-
-def edit(study: Path, old: str, new: str) -> None:
-    text = study.read_text(encoding="utf-8")
-    assert old in text
-    study.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def write_area(study: Path, columns: dict[str, list[object]], west: float, east: float) -> None:

@@ -14,6 +14,7 @@ from conftest import REAL_DATA, ROOT, STEP_DEG
 from osmfiles import node, way, write_osm
 from rasterio.transform import from_origin
 from shapely import box
+from worlds import edit
 
 import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
@@ -33,12 +34,6 @@ METRE_NORTH = 1 / 110_860.0  # degrees of latitude at 30.5 degrees north
 
 def found(study: Path, cache: Path) -> dict[str, Any]:
     return {finding.code: finding for finding in measure_quality(acc.read_study(study, cache=cache)).findings}
-
-
-def edit(study: Path, old: str, new: str) -> None:
-    text = study.read_text(encoding="utf-8")
-    assert old in text
-    study.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def write_people(study: Path, rows: Sequence[tuple[str, float, float, float]], more: str = "") -> None:

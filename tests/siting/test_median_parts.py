@@ -198,11 +198,11 @@ def test_branch_and_bound_adds_cuts_where_there_are_too_many_for_all(monkeypatch
     monkeypatch.setattr("accessibility.siting.cuts._FEW", 0)
     random = np.random.default_rng(4)
     for _ in range(2):
-        costs, people = random.integers(1, 30, (7, 25)), random.integers(1, 9, 25)
+        costs, people = random.integers(1, 30, (7, 12)), random.integers(1, 9, 12)
         median = median_of_matrix(costs, people, most=3)
         best = min(total for _, total in choices(median))
         flat = weigh(median.values, median.room, median.values.lowest, np.zeros(2))
-        begun = Cuts(row=np.arange(25), level=flat.row, needs=np.arange(25), scale=1.0)
+        begun = Cuts(row=np.arange(12), level=flat.row, needs=np.arange(12), scale=1.0)
         start = Relaxed(offers=flat, cuts=begun)
         bound = solve_choice(median.values, median.room, start, lambda _: (np.inf, np.inf), Clock(limit_s=60))
         assert bound == pytest.approx(best)

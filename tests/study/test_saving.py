@@ -12,6 +12,7 @@ import pytest
 import shapely
 from commands import call
 from conftest import write_town
+from worlds import hexagon
 
 import accessibility as acc
 from accessibility import InputError
@@ -99,11 +100,6 @@ def study_of(network: acc.Network, **changed: Any) -> Study:
         "attribution": "Nobody's data",
     }
     return Study.of(network, people, outlets, **(asked | changed))
-
-
-def hexagon(x: float, y: float) -> shapely.Polygon:
-    turns = np.radians(np.arange(6) * 60)
-    return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
 
 
 def square(x: float, y: float) -> shapely.Polygon:

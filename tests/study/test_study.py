@@ -16,6 +16,7 @@ from conftest import ROOT, STEP_DEG
 from osmfiles import node, relation, way, write_osm
 from pyproj import Transformer
 from shapely import box
+from worlds import edit
 
 import accessibility as acc
 from accessibility.cli.console import Silence
@@ -112,13 +113,6 @@ def test_a_street_done_by_hand(town: Path, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "districts.csv", encoding="utf-8-sig")
     assert table["district"].tolist() == ["Street", "total"]
     assert table[["outlets", "partner_banks"]].iloc[0].tolist() == [1, 0]
-
-
-def edit(study: Path, old: str, new: str) -> Path:
-    text = study.read_text(encoding="utf-8")
-    assert old in text
-    study.write_text(text.replace(old, new), encoding="utf-8")
-    return study
 
 
 def districts(study: Path, shapes: dict[str, Any], *, name: str = "districts.gpkg") -> Path:

@@ -13,6 +13,7 @@ import shapely
 import worlds
 from browsing import MARKS
 from unpacking import data_of
+from worlds import hexagon
 
 import accessibility as acc
 from accessibility.geo.projection import WGS84, transform
@@ -177,10 +178,6 @@ def test_liechtenstein_switched(show: Callable[..., Opened], liechtenstein: Path
 
 @in_browser
 def test_hexagons_and_polygons_are_drawn_as_they_are(show: Callable[..., Opened]) -> None:
-    def hexagon(x: float, y: float) -> shapely.Polygon:
-        turns = np.radians(np.arange(6) * 60)
-        return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
-
     east, north = worlds.ORIGIN
     middles = [(east + 300 * a, north + 300 * b) for a in range(5) for b in range(5)]
     shapes: list[Any] = [hexagon(*at) for at in middles]

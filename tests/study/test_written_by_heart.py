@@ -10,6 +10,7 @@ import osmium
 import pytest
 import shapely
 import worlds
+from worlds import hexagon
 
 import accessibility as acc
 from accessibility.siting import verify_plan
@@ -19,11 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* types of street", "ignore:.* findings on the inputs")
 METRES = {"crs": worlds.CRS}
-
-
-def hexagon(x: float, y: float) -> shapely.Polygon:
-    turns = np.radians(np.arange(6) * 60)
-    return shapely.Polygon(np.column_stack([x + 90 * np.cos(turns), y + 90 * np.sin(turns)]))
 
 
 @pytest.fixture(scope="module")

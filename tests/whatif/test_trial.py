@@ -15,7 +15,7 @@ import worlds
 from drawntowns import towns
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyproj import CRS
+from worlds import degrees
 
 from accessibility import (
     Addition,
@@ -83,11 +83,6 @@ def from_scratch(trial: Trial) -> Coverage:
     return measure_coverage(ground.network, ground.demand, s.apply(first.sites), standard, walker)
 
 
-def degrees(x: float, y: float) -> tuple[float, float]:
-    lon, lat = transform(np.array([(x, y)]) + worlds.ORIGIN, CRS.from_user_input(worlds.CRS), WGS84)[0]
-    return float(lon), float(lat)
-
-
 place = st.tuples(st.integers(0, 4_000), st.integers(0, 4_000))
 
 
@@ -107,9 +102,9 @@ def drawn_step(trial: Trial, what: str, data: st.DataObject) -> None:
     if what == "switch":
         (trial.close if now.open[now.rows([site])[0]] else trial.open)(site)
     elif what == "add":
-        trial.add(*degrees(*data.draw(place)), kind=data.draw(st.sampled_from(["new", "bank"])))
+        trial.add(*degrees(data.draw(place))[0], kind=data.draw(st.sampled_from(["new", "bank"])))
     elif what == "move":
-        trial.move(site, *degrees(*data.draw(place)))
+        trial.move(site, *degrees(data.draw(place))[0])
     elif what == "edit":
         edit_streets_of(trial, data.draw(st.sampled_from(["street", "close", "pace"])), *data.draw(pairs))
     elif what == "change":
@@ -120,7 +115,7 @@ def drawn_step(trial: Trial, what: str, data: st.DataObject) -> None:
 
 def edit_streets_of(trial: Trial, what: str, one: tuple[int, int], other: tuple[int, int]) -> None:
     (west, south), (east, north) = one, other
-    corners = [degrees(x, y) for x, y in ((west, south), (east, south), (east, north), (west, north))]
+    corners = degrees((west, south), (east, south), (east, north), (west, north))
     if what == "street":
         trial.add_street([corners[0], corners[2]], name="path")
     elif what == "close":
@@ -285,8 +280,8 @@ def test_hundreds_of_steps_in_liechtenstein_equal_measurements_from_scratch(
 
 def test_edits_chain_and_are_taken_back() -> None:
     trial = line_trial()
-    flood = [degrees(x, y) for x, y in ((400, -9), (600, -9), (600, 9), (400, 9))]
-    trial.open("B1").close_streets(flood, name="flood").add_street([degrees(300, 0), degrees(2_000, 0)], bridge=True)
+    flood = degrees((400, -9), (600, -9), (600, 9), (400, 9))
+    trial.open("B1").close_streets(flood, name="flood").add_street(degrees((300, 0), (2_000, 0)), bridge=True)
     assert [edit.text for edit in trial.scenario.edits] == ["closure 'flood'", "new bridge"]
     assert repr(trial).startswith("<Trial 1 opened, 2 of streets: <Coverage")
     assert trial.undo().scenario.edits == trial.scenario.edits[:1]
@@ -294,25 +289,25 @@ def test_edits_chain_and_are_taken_back() -> None:
     assert trial.coverage().covered_people == 10 * 6
     assert trial.undo().undo().scenario == Scenario()
     with pytest.raises(InputError, match="touches no street"):
-        trial.close_streets([degrees(x, y) for x, y in ((0, 500), (9, 500), (9, 600))])
+        trial.close_streets(degrees((0, 500), (9, 500), (9, 600)))
     assert trial.scenario == Scenario()
     assert trial.close_streets([0, 1]).scenario.edits == (Closure(edges=(0, 1)),)
 
 
 def test_a_site_may_stand_on_a_new_street_where_no_other_is_near() -> None:
     trial = line_trial()
-    far = degrees(3_000, 4_900)
+    far = degrees((3_000, 4_900))[0]
     with pytest.raises(InputError, match="m from any street; expected one nearby"):
         trial.add(*far)
-    trial.add_street([degrees(3_000, 0), degrees(3_000, 4_900)]).add(*far, id="N1")
+    trial.add_street(degrees((3_000, 0), (3_000, 4_900))).add(*far, id="N1")
     assert trial.coverage().snapped.sites.snapped.all()
     with pytest.raises(InputError, match=r"added site 'N2' .* m from any street; expected one nearby"):
-        trial.add(*degrees(3_000, 9_000), id="N2")
+        trial.add(*degrees((3_000, 9_000))[0], id="N2")
     assert same(trial.coverage(), from_scratch(trial))
 
 
 def test_a_scenario_with_edits_is_a_value() -> None:
-    line = [degrees(0, 9), degrees(900, 9)]
+    line = degrees((0, 9), (900, 9))
     one, other = (Scenario(name=name, edits=(NewStreet(line=line, name="dam"),)) for name in ("one", "other"))
     assert one == replace(other, name="one")
     assert (one + other).edits == one.edits
@@ -338,14 +333,14 @@ def test_steps_chain_and_cancel_each_other() -> None:
     assert trial.scenario == Scenario(opened=("B2",))
     assert trial.close("B2").scenario == Scenario()
     assert trial.close("O1").open("O1").scenario == Scenario()
-    there = trial.add(*degrees(5_000, 0), name="Hall").close("O2")
+    there = trial.add(*degrees((5_000, 0))[0], name="Hall").close("O2")
     assert there is trial
     assert trial.scenario.added[0].id == "N1"
     assert trial.scenario.added[0].cost == 3.0
     assert trial.coverage().covered_people == 50  # 0, 500; 4 500, 5 000, 5 500
     table: Any = trial.compare()
     assert table.loc[("total", "all"), ["gained", "lost"]].tolist() == [30, 30]
-    assert trial.move("N1", *degrees(6_000, 0)).coverage().covered_people == 40
+    assert trial.move("N1", *degrees((6_000, 0))[0]).coverage().covered_people == 40
     assert trial.scenario.moved == ()
     assert trial.close("N1").scenario.closed == ("O2", "N1")
     assert trial.undo().undo().undo().scenario.closed == ()
@@ -363,8 +358,8 @@ def test_steps_chain_and_cancel_each_other() -> None:
         (lambda t: t.move("X", 111, 30), UnknownSiteError, "no site has the id 'X'"),
         (lambda t: t.add(30, 111), InputError, "are they swapped"),
         (lambda t: t.add(111, 31), InputError, "m from any street; expected one nearby"),
-        (lambda t: t.add(*degrees(0, 0), id="O1"), InputError, "site 'O1' exists"),
-        (lambda t: t.add(*degrees(0, 0), kind="shop"), InputError, "of kind 'shop'"),
+        (lambda t: t.add(*degrees((0, 0))[0], id="O1"), InputError, "site 'O1' exists"),
+        (lambda t: t.add(*degrees((0, 0))[0], kind="shop"), InputError, "of kind 'shop'"),
         (lambda t: t.change(speed_m_s=36), InputError, "walking speed is 36 m/s"),
         (lambda t: t.undo(), InputError, "nothing to undo"),
         (lambda t: t.follow(Scenario(opened=("B1", "B9"))), UnknownSiteError, "no site has the id 'B9'"),
