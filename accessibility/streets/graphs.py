@@ -41,6 +41,7 @@ _FLAGS = ("private", "off_ground")
 _SQUARES = ("outline", "across")
 _TOO_SHORT = 0.95  # of the straight line between its ends: no edge is that short
 _TOO_LONG = 1.5  # of what is drawn, in the middle of all edges: no metres
+_FAR_TOO_LONG, _FAR_M = 5.0, 500.0  # times what is drawn, and metres more: bends that were left out are not so many
 _SLACK_M = 1.0
 _LIKE_UNIT = 0.1
 _UNITS = {"kilometres": 1e-3, "miles": 1 / 1609.344, "feet": 1 / 0.3048, "centimetres": 100.0}
@@ -321,7 +322,13 @@ def _lengths(
     unit = next((name for name, factor in _UNITS.items() if abs(middle / factor - 1) < _LIKE_UNIT), "no metres")
     text = f"edges have lengths that are {unit} (in the middle {middle:.4g} of what is drawn): measured instead"
     length_m: NDArray[np.float64] = np.where(np.isnan(given) | wrong, drawn, given)
-    return length_m, {"wrong-length": (int(wrong.sum()), text)} if wrong.any() else {}
+    said = {"wrong-length": (int(wrong.sum()), text)} if wrong.any() else {}
+    long = ~wrong & (ratio > _FAR_TOO_LONG) & (given - drawn > _FAR_M)
+    if long.any():
+        most = f"{given[long].max():,.0f} m"
+        text = f"edges are more than {_FAR_TOO_LONG:g} times as long as drawn, up to {most}: kept, are they metres?"
+        said["long-edges"] = int(long.sum()), text
+    return length_m, said
 
 
 def write_graph(network: Edges) -> nx.MultiDiGraph[Any]:

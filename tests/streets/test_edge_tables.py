@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import worlds
 
-from accessibility import InputError, Network, Walker, measure_coverage
+from accessibility import AccessibilityWarning, InputError, Network, Walker, measure_coverage
 
 NODES = pd.DataFrame({"x": [5e5, 501e3, 501e3], "y": [34e5, 34e5, 3_400_500]}, index=[7, 8, 9])
 EDGES = pd.DataFrame({"from": [7, 8], "to": [8, 9], "length": [1_000.0, 500.0], "highway": "footway"})
@@ -29,6 +29,13 @@ def test_tables_are_the_network_of_the_same_graph() -> None:
     people = replace(people, xy=[(501e3, 3_400_500)])  # type: ignore[arg-type]
     sites = replace(worlds.outlets([(0, 0)]), xy=[(5e5, 34e5)])  # type: ignore[arg-type]
     assert measure_coverage(network, people, sites).metres.tolist() == [1_500]
+
+
+def test_an_edge_far_longer_than_drawn_is_kept_and_told() -> None:
+    edges = pd.DataFrame({"from": [7, 8, 7], "to": [8, 9, 9], "length": [1_000.0, 5_000.0, 1_300.0]})
+    with pytest.warns(AccessibilityWarning, match="1 edges are more than 5 times as long as drawn, up to 5,000 m"):
+        network = Network.from_tables(NODES, edges.assign(highway="footway"), crs="EPSG:32649")
+    assert network.length_m.tolist() == [1_000, 5_000, 1_300]  # 500 m told as 5 km, and 1,118 m with bends
 
 
 def test_the_frame_of_a_network_has_its_ends_lengths_seconds_and_flags() -> None:
