@@ -301,7 +301,10 @@ class Answers:
                 told = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
                 options = replace(options, sure=told, gain=told.over(today))
         progress.step("Map")
-        return draw_sheet(self._laid_out(shown, plan, options))
+        sheet = self._laid_out(shown, plan, options)
+        if plan is None and not view.sure:
+            self._kept(self._followed, view, lambda: Followed(sheet=sheet))  # the next step goes on from here
+        return draw_sheet(sheet)
 
     def _drawn_often(self, progress: Job) -> Uncertainty:
         """Return how sure today's headline is, drawn once; what is kept of it tells nobody any more."""

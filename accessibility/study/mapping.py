@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from accessibility.measures.catchments import Catchments, trace_catchments
 from accessibility.present.manifest import record_figures
 from accessibility.present.map.basemaps import basemap_of
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal, Switches, draw_sheet
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.siting.plan import SitingPlan
+    from accessibility.streets.network import Network
     from accessibility.study.studied import Studied
     from accessibility.uncertainty import Difference, Uncertainty
 
@@ -109,7 +111,7 @@ def lay_out_study(
         before=before,
         proposal=plan,
         like=like,
-        switches=_switches(study, coverage, drawn),
+        switches=_switches(study, coverage, drawn, like),
     )
 
 
@@ -169,15 +171,56 @@ def difference(study: Studied, coverage: Coverage) -> Scenario:
     return scenario_of(coverage, study.sites, study.walker, study.standard)
 
 
-def _switches(study: Studied, coverage: Coverage, drawn: Scenario) -> Switches:
+def _switches(study: Studied, coverage: Coverage, drawn: Scenario, like: MapSheet | None) -> Switches:
     """Return what makes the sites of a map switchable, and what a scenario copied from it has to say besides."""
     today = dict(zip(study.sites.ids, study.sites.open.tolist(), strict=True))
     fixed = scenario_toml(Scenario(moved=drawn.moved, edits=drawn.edits, settings=drawn.settings))
+    known = None if like is None or like.switches is None else like.switches.catchments
+    if like is None or known is None:
+        catchments = study.catchments(coverage)
+    else:
+        catchments = retrace_catchments(study.network, coverage, like.coverage, known)
     return Switches(
-        catchments=study.catchments(coverage),
+        catchments=catchments,
         district=study.district,
         names=study.district_names,
         today=np.array([today.get(site, False) for site in coverage.sites.ids], np.bool_),
         added=drawn.added,
         fixed=fixed.split("\n", 2)[2],  # after the header and the name
+    )
+
+
+def retrace_catchments(network: Network, now: Coverage, before: Coverage, traced: Catchments) -> Catchments:
+    """Return the catchments of a coverage where those of another one are known: sites that stand there too keep theirs.
+
+    Parameters
+    ----------
+    network
+        The streets of the study.
+    now
+        Whose catchments.
+    before
+        Another coverage of the same people: its sites are the first ones of `now`, in the same rows.
+    traced
+        The catchments of `before`.
+    """
+    streets, sites = now.snapped.streets(network), now.sites
+    demand, standard, walker = now.demand, now.standard, now.walker
+    n, here, there = len(before.sites), now.snapped.sites, before.snapped.sites
+    like = streets is before.snapped.streets(network) and (standard, walker) == (before.standard, before.walker)
+    if not like or demand is not before.demand or not np.array_equal(sites.ids[:n], before.sites.ids):
+        return trace_catchments(streets, demand, sites, standard, walker, now.snapped)
+    stays = (sites.xy[:n] == before.sites.xy).all(axis=1)
+    for name in ("edge", "fraction", "leg_m"):
+        stays &= getattr(here, name)[:n] == getattr(there, name)
+    other = np.flatnonzero(~np.append(stays, np.zeros(len(sites) - n, np.bool_)))
+    snapped = replace(now.snapped, sites=here.take(other))
+    anew = trace_catchments(streets, demand, sites.take(other), standard, walker, snapped)
+    rows = dict(zip(other.tolist(), range(len(other)), strict=True))
+    parts = [(anew, rows[row]) if row in rows else (traced, row) for row in range(len(sites))]
+    pieces = [(of.start[row], of.start[row + 1], of) for of, row in parts]
+    return Catchments(
+        start=np.concatenate([[0], np.cumsum([end - begin for begin, end, _ in pieces])]),
+        demand=np.concatenate([of.demand[begin:end] for begin, end, of in pieces]),
+        cost=np.concatenate([of.cost[begin:end] for begin, end, of in pieces]),
     )

@@ -1091,7 +1091,7 @@ def test_axe_finds_nothing_that_keeps_somebody_out(
         while (!document.querySelector('#rules input')) await new Promise((on) => setTimeout(on, 50));
         document.querySelector('#compare').click(); document.querySelector('#beside details').open = true;
         while (!document.querySelector('#beside tbody tr')) await new Promise((on) => setTimeout(on, 50));
-        tool.value = 'street'; tool.dispatchEvent(new Event('change')); }"""
+        tool.value = 'pace'; tool.dispatchEvent(new Event('change')); }"""
     check(home, drawing)
     context.close()
     assert found == []

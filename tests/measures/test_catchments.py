@@ -24,6 +24,7 @@ from accessibility import (
 )
 from accessibility.measures.catchments import Catchments, measure_redundancy
 from accessibility.standards import Rule
+from accessibility.study.mapping import retrace_catchments
 
 STANDARDS = (
     Standard(),
@@ -137,3 +138,21 @@ def test_catchments_of_other_sites_are_refused() -> None:
     people, sites = worlds.people([(0, 0)]), worlds.outlets([(0, 0), (9, 9)])
     with pytest.raises(InputError, match="catchments are of 2 sites, sites are 1"):
         measure_redundancy(trace_catchments(worlds.line(), people, sites), people, worlds.outlets([(0, 0)]))
+
+
+@settings(max_examples=20)
+@given(towns(), st.sampled_from(STANDARDS), st.data())
+def test_what_is_known_of_sites_that_stay_is_what_tracing_all_says(
+    town: tuple[Network, Demand, Sites], standard: Standard, data: st.DataObject
+) -> None:
+    network, people, sites = town
+    first = sites.take(np.arange(data.draw(st.integers(0, len(sites)))))
+    moved = data.draw(st.lists(st.integers(0, len(sites) - 1), max_size=2)) if len(sites) else []
+    xy = sites.xy.copy()
+    xy[moved] += 35.0
+    now = measure_coverage(network, people, replace(sites, xy=xy), standard)
+    before = measure_coverage(network, people, first, standard)
+    found = retrace_catchments(network, now, before, trace_catchments(network, people, first, standard))
+    wanted = trace_catchments(network, people, now.sites, standard)
+    for name in ("start", "demand", "cost"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
