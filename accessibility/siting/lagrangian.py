@@ -33,6 +33,7 @@ _AT_ONCE = 10  # steps after which the charges of limits are found again, and th
 _PROGRESS = 1e-6
 _KEPT = 0.7  # of the heading of the step before
 _STEP = 10.0  # what a step does for each row and site, beside reading pairs
+_BOUND, _LENGTH, _IDLE = 0, 1, 2  # places in a course: the best bound, how long a step is, steps without progress
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,23 +114,23 @@ def raise_bound(
     lowest = values.lowest
     best = weigh(values, room, lowest, charge(values, room, lowest))
     r, m = len(lowest), len(room.cost)
-    state = (np.clip(begin, lowest, values.base), np.zeros(r), np.array([best.bound, 1.0, 0.0]))
+    price, heading, course = np.clip(begin, lowest, values.base), np.zeros(r), np.array([best.bound, 1.0, 0.0])
     first = (best.row.copy(), best.earned.copy(), best.chosen.astype(np.float64))
     scratch = (np.empty(m), np.empty(m), np.empty(m), np.ones(m), room_to_choose(m))
     each = _STEP * (r + m) + len(values.by_row[1]) / 2
     target = visit(best)
     for _ in range(0, steps.most, _AT_ONCE):
-        if target <= best.bound or state[2][1] < steps.shortest or clock.up:
+        if target <= best.bound or course[_LENGTH] < steps.shortest or clock.up:
             break
-        charges = charge(values, room, state[0])
+        charges = charge(values, room, price)
         charged, paid = _charged(room, charges)
         limits = (charged, paid, float(room.left[NUMBER]), target, steps.patience)
-        ended = _climb((values.by_row, lowest, values.base), limits, state, first, scratch)
+        ended = _climb((values.by_row, lowest, values.base), limits, (price, heading, course), first, scratch)
         clock.spend(_AT_ONCE * each)
-        now = Offers(row=state[0], charge=charges, earned=scratch[0], chosen=scratch[1] > 0, bound=best.bound)
-        if state[2][0] > best.bound:
-            row, earned, chosen = first
-            best = Offers(row=row.copy(), charge=charges, earned=earned.copy(), chosen=chosen > 0, bound=state[2][0])
+        now = Offers(row=price, charge=charges, earned=scratch[0], chosen=scratch[1] > 0, bound=best.bound)
+        if course[_BOUND] > best.bound:
+            row, earned, chosen = (array.copy() for array in first)
+            best = Offers(row=row, charge=charges, earned=earned, chosen=chosen > 0, bound=course[_BOUND])
         target = visit(now)
         if ended:
             break
@@ -223,7 +224,8 @@ def _climb(
     """Take some steps in place; return whether there is nowhere to go."""
     by_row = pairs[0]
     charged, paid, number, target, patience = limits
-    price, heading, course = state  # the best bound, the length of a step, steps without progress
+    price, heading, course = state
+    best_price, best_earned, best_chosen = best
     earned, chosen, pay, ones, room = scratch
     for _ in range(_AT_ONCE):
         earned[:] = charged
@@ -232,27 +234,27 @@ def _climb(
             pay[j] = -earned[j]
         profit, _charge = choose_columns(pay, (ones, number, number, volume.NUMBER), chosen, room)
         bound = price.sum() - profit - paid
-        course[2] += 1.0
-        if bound > course[0]:
-            course[2] = 0.0 if bound > course[0] + _PROGRESS * abs(course[0]) else course[2]
-            course[0] = bound
-            best[0][:] = price
-            best[1][:] = earned
-            best[2][:] = chosen
-        if course[0] >= target:
+        course[_IDLE] += 1.0
+        if bound > course[_BOUND]:
+            course[_IDLE] = 0.0 if bound > course[_BOUND] + _PROGRESS * abs(course[_BOUND]) else course[_IDLE]
+            course[_BOUND] = bound
+            best_price[:] = price
+            best_earned[:] = earned
+            best_chosen[:] = chosen
+        if course[_BOUND] >= target:
             return True
-        if course[2] >= patience:
+        if course[_IDLE] >= patience:
             # Half as long from the best prices there are (Held, Wolfe and Crowder 1974).
-            course[1] /= 2.0
-            course[2] = 0.0
-            price[:] = best[0]
+            course[_LENGTH] /= 2.0
+            course[_IDLE] = 0.0
+            price[:] = best_price
             heading[:] = 0.0
             continue
         length = _head(pairs, price, chosen, heading)
         if length <= 0.0:
             return True
         # Polyak's step: a share of the way that is left, over the squared length of the heading.
-        _go(pairs, price, heading, course[1] * (target - bound) / length)
+        _go(pairs, price, heading, course[_LENGTH] * (target - bound) / length)
     return False
 
 

@@ -235,5 +235,5 @@ def test_a_few_people_beside_ten_billion_are_told_to_the_rounding_of_the_sum() -
     people = [np.pi, np.e, np.sqrt(2.0), np.sqrt(3.0) * 10.0**10]
     problem = Problem.from_costs(np.array([[1, 1, 9, 9], [9, 9, 1, 9]], float), people, 2)
     assert not problem.people_units.exact
-    today = replace(problem, open=[True, False], candidate=[False, True])
+    today = replace(problem, open=np.array([True, False]), candidate=np.array([False, True]))
     verify_plan(today, solve_mclp(today, sites=1))

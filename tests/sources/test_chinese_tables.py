@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
@@ -126,7 +127,7 @@ REFUSED: dict[str, tuple[list[str], Callable[[Path], Any], str]] = {
     **{
         f"people in {what}": (
             [f"lon,lat,{column}", "108.1,30.5,1.2"],
-            lambda path, column=column: read_people_table(path, PeopleSpec(column=column)),
+            partial(read_people_table, spec=PeopleSpec(column=column)),
             f"t.csv: column {column!r} seems to hold {what}; expected persons",
         )
         for column, what in (
