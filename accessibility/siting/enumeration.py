@@ -11,7 +11,7 @@ import numpy as np
 from accessibility.errors import SolverError
 from accessibility.siting.certificate import coverable, floor_people, limits_of, people_wanted, say_closest
 from accessibility.siting.limits import TOTAL, TOUCHING_M, district_people, improvable
-from accessibility.siting.numbers import CLOSE
+from accessibility.siting.numbers import alike
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,16 +133,12 @@ def is_best(problem: Problem, plan: SitingPlan, best: Best) -> bool:
     people = problem.people_units.alike
     match plan.model, len(best.worth):
         case "max-min", _:
-            return _close(plan.objective, best.worth[0]) and people(plan.covered_people, best.worth[1])
+            return alike(plan.objective, best.worth[0]) and people(plan.covered_people, best.worth[1])
         case "backup", 2:
             return people(plan.covered_people, best.worth[0]) and people(plan.objective, best.worth[1])
         case (("mclp" | "relocation"), _):
             return people(plan.objective, best.worth[0])
-    return _close(plan.objective, best.worth[0])
-
-
-def _close(one: float, other: float) -> bool:
-    return abs(one - other) <= 2 * CLOSE * max(abs(one), abs(other))
+    return alike(plan.objective, best.worth[0])
 
 
 def _choices(problem: Problem, asked: SitingPlan, most: int) -> _Choices | None:

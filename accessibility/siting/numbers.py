@@ -83,11 +83,16 @@ class Units:
             near = max(near, HALF * len(self.whole) * self.unit)
         elif solver_unit(float(self.whole.sum())) == 1.0:
             near = min(near, HALF * self.unit)
-        return one == other or abs(one - other) <= near
+        return one == other or abs(one - other) <= near < math.inf
 
     def _slack(self, ratio: float) -> float:
         relative = SLACK * abs(ratio)
         return min(relative, HALF / 2) if self.exact else relative + HALF * len(self.whole)
+
+
+def alike(one: float, other: float) -> bool:
+    """Return whether two numbers are the same but for what sums of floats leave; endless ones only where both are."""
+    return one == other or abs(one - other) <= 2 * CLOSE * max(abs(one), abs(other)) < math.inf
 
 
 def read_units(values: NDArray[np.float64], name: str, *, needed: bool = True) -> Units:

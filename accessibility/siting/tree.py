@@ -194,11 +194,13 @@ def priced(
 ) -> float:
     """Return the loss that prices prove between bounds of the columns; `rows` are turned round, with their least."""
     turned, least = rows
-    left = claim.loss - turned @ price
-    parts = np.where(left > 0, left * within[0], left * within[1])
-    earned = price * least
-    sums = float(np.abs(parts).sum() + np.abs(earned).sum())
-    return float(earned.sum() + parts.sum()) - SUMS * sums
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = claim.loss - turned @ price
+        parts = np.where(left > 0, left * within[0], left * within[1])
+        earned = price * least
+        sums = float(np.abs(parts).sum() + np.abs(earned).sum())
+        found = float(earned.sum() + parts.sum()) - SUMS * sums
+    return found if math.isfinite(found) else -math.inf  # sums beyond all numbers prove nothing
 
 
 def with_halves(claim: Claim, halves: Pairs) -> tuple[sparse.csr_array, NDArray[np.float64]]:

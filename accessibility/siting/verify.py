@@ -26,7 +26,7 @@ from accessibility.siting.counts import read_moves
 from accessibility.siting.enumeration import MANY, Best, best_plan, is_best
 from accessibility.siting.limits import TOTAL, district_people, improvable, least_share, read_terms
 from accessibility.siting.models.p_median import median_bound
-from accessibility.siting.numbers import CLOSE
+from accessibility.siting.numbers import CLOSE, alike
 from accessibility.siting.tree import least_loss
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def _check_end(problem: Problem, plan: SitingPlan, terms: Terms) -> None:
 
 def _alike_of(problem: Problem, plan: SitingPlan) -> Any:
     if plan.model in ("p-median", "p-center", "max-min") or plan.weight is not None:
-        return lambda one, other: abs(one - other) <= 2 * CLOSE * abs(other)
+        return alike
     return problem.people_units.alike
 
 
@@ -243,7 +243,7 @@ def _check_infeasible(problem: Problem, plan: SitingPlan, terms: Terms, short: M
     if not plan.message:
         _refuse("the plan is called infeasible and does not say why")
     if plan.multipliers is not None or plan.bound_by == "certificate":
-        _agree(problem, "the bound that its certificate proves", plan.bound, proven_bound(problem, plan))
+        _agree(problem, "the bound that its certificate proves", plan.bound, _proven(problem, plan))
     if plan.model == "relocation":  # what closes makes room
         terms = read_moves(problem, limits_of(plan), int(plan.closures_limit or 0))[1]
     if terms.contradiction:
@@ -332,7 +332,7 @@ def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> No
     """Check a bound against what multipliers and prices prove; a closed gap may differ by the rounding of sums."""
     if plan.model in ("p-center", "backup"):
         _refuse(f"the plan's bound {plan.bound} is said to be certified, which no {plan.model} is")
-    proven = median_bound(problem, plan) if plan.model == "p-median" else proven_bound(problem, plan)
+    proven = _proven(problem, plan)
     beyond = (plan.bound - proven) * (1 if least else -1)
     same = problem.cost_units.alike(plan.bound, proven) if plan.model in SPENDING else _near(problem, plan, proven)
     if plan.bound_by == "certificate" and not same and not (beyond < 0 and plan.bound == plan.objective):
@@ -341,11 +341,23 @@ def _check_certificate(problem: Problem, plan: SitingPlan, *, least: bool) -> No
         _refuse(f"the plan's bound is {plan.bound}; its certificate proves {proven}, which is better")
 
 
+def _proven(problem: Problem, plan: SitingPlan) -> float:
+    """Return what multipliers and prices prove; those whose sums are beyond all numbers prove nothing."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            proven = median_bound(problem, plan) if plan.model == "p-median" else proven_bound(problem, plan)
+    except (OverflowError, ValueError):  # no whole number is next to it
+        proven = math.inf
+    if not math.isfinite(proven):
+        _refuse(f"the plan's bound is {plan.bound}; the sums of its certificate are beyond all numbers")
+    return proven
+
+
 def _near(problem: Problem, plan: SitingPlan, proven: float) -> bool:
     if plan.model == "max-min":
         return abs(plan.bound - proven) <= 2 * CLOSE
     if plan.model == "p-median":
-        return abs(plan.bound - proven) <= 2 * CLOSE * abs(proven)
+        return alike(plan.bound, proven)
     return problem.people_units.alike(plan.bound, proven)
 
 
@@ -363,7 +375,7 @@ def _check_best(problem: Problem, plan: SitingPlan, *, least: bool) -> None:
     if plan.status == "optimal" and not is_best(problem, plan, best):
         _refuse(f"the plan is called optimal with {plan.objective}; the best of all plans has {best.worth}")
     reached = best.worth[0] if plan.model != "backup" else best.worth[-1]
-    if plan.bound_by == "enumeration" and not abs(plan.bound - reached) <= 2 * CLOSE * abs(reached):
+    if plan.bound_by == "enumeration" and not alike(plan.bound, reached):
         _refuse(f"the plan's bound {plan.bound} is said to be by enumeration; it proves {reached}")
     beyond = (reached - plan.bound) * (-1 if least else 1)
     if beyond > 2 * CLOSE * abs(reached) and not (plan.model == "backup" and plan.weight is None):

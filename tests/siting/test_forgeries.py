@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields, replace
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +12,22 @@ import pytest
 from provingworlds import MODELS, draw_question, find_truth, objective_of
 
 from accessibility.errors import InputError, UnprovenError
-from accessibility.siting import Conditions, Problem, SitingPlan, solve_max_min, solve_mclp, verify_plan
+from accessibility.siting import (
+    Conditions,
+    Problem,
+    SitingPlan,
+    solve_backup,
+    solve_lscp,
+    solve_max_min,
+    solve_mclp,
+    solve_p_center,
+    solve_p_median,
+    solve_partial,
+    solve_relocation,
+    verify_plan,
+)
 from accessibility.siting.certificate import proven_bound
+from accessibility.siting.claims import claims_of
 from accessibility.siting.plan import Prices, Sizes
 from accessibility.siting.tree import Tree
 
@@ -188,6 +202,50 @@ def test_no_certificate_proves_too_much(model: str) -> None:
             hair = 1e-9 * abs(best)
             assert bound <= best + hair if model in ("lscp", "partial") else bound >= best - hair, (seed, bound, best)
     assert tried > 20
+
+
+def many_plans(model: str) -> tuple[Problem, SitingPlan, SitingPlan]:
+    """Return a question with too many plans to look at, its plan, and that of the same without some of its sites."""
+    random = np.random.default_rng(5)
+    drawn = Problem.from_costs(
+        random.uniform(0, 100, (40, 60)),
+        random.integers(1, 50, 60),
+        12.0,
+        site_cost=random.integers(1, 9, 40),
+        district=random.choice(list("ABC"), 60),
+    )
+    problem = replace(drawn, open=np.arange(40) < 3, candidate=np.arange(40) >= 3)
+    solve: dict[str, Any] = {
+        "mclp": partial(solve_mclp, sites=8),
+        "lscp": solve_lscp,
+        "partial": partial(solve_partial, reach=0.93),
+        "p-median": partial(solve_p_median, sites=8),
+        "p-center": partial(solve_p_center, sites=8),
+        "backup": partial(solve_backup, sites=8, weight=0.5),
+        "relocation": partial(solve_relocation, close=1, sites=8),
+        "max-min": partial(solve_max_min, sites=8),
+    }
+    best = solve[model](problem)
+    worse = solve[model](problem, conditions=Conditions(forbidden=best.selected[:3]))
+    told: dict[str, Any] = {"conditions": Conditions(), "sizes": best.sizes, "status": "optimal", "ended_by": "proof"}
+    return problem, best, replace(worse, **told, bound=worse.objective, multipliers=None, prices=Prices(), trees=())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_prices_beyond_all_numbers_prove_nothing(model: str) -> None:
+    """Sums of endless prices are no numbers, which no comparison holds against anything."""
+    problem, best, worse = many_plans(model)
+    assert worse.objective != best.objective
+    for endless in (1e308, 1e155):
+        leaf = np.array([-1], np.int32)
+        widths = [len(claim.least) for claim in claims_of(problem, replace(worse, bound_by="tree"))]
+        trees = tuple(Tree(split=leaf, price=np.full((1, width), endless)) for width in widths)
+        assert trees
+        assert refused(problem, worse, {"bound_by": "tree", "trees": trees})
+        shares = np.full(60, endless if model in ("lscp", "p-median") else 1.0)
+        for prices in (Prices(site=endless), Prices(cost=endless), Prices(reach=endless), Prices(closure=endless)):
+            forged = {"bound_by": "certificate", "multipliers": shares, "prices": prices}
+            assert refused(problem, worse, forged), (endless, prices)
 
 
 def test_a_bound_that_many_plans_stand_behind_is_not_enumerated() -> None:
