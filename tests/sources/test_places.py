@@ -249,6 +249,19 @@ def test_coordinates_to_ten_metres_or_a_second_are_not_doubted(tmp_path: Path, s
     assert read_sites(csv(tmp_path, "id,lon,lat", *rows), OUTLETS)[1] == []
 
 
+def test_machines_among_the_sites_that_count_are_told(tmp_path: Path) -> None:
+    names = ["工商银行24小时自助银行", "建行ATM", "城关支行（含自助银行）", "农行", "邮储", "Cash machine"]
+    kinds = ["", "", "", "金融;自动提款机", "银行", ""]
+    rows = [
+        f"B{i},{n},{k},108.{i},30,{'是' if i < 5 else '否'}" for i, (n, k) in enumerate(zip(names, kinds, strict=True))
+    ]
+    sites, findings = read_sites(csv(tmp_path, "id,name,类型,lon,lat,partner", *rows), BANKS)
+    assert sites["open"].tolist() == [True] * 5 + [False]
+    (told,) = (f for f in findings if f.code == "machine")
+    assert told.count == 3
+    assert "row 2 '工商银行24小时自助银行', row 3 '建行ATM', row 5 '农行 金融;自动提款机'" in told.message
+
+
 def test_the_sum_of_a_frame_is_nobody(tmp_path: Path) -> None:
     frame = pd.DataFrame({"town": ["A", "B", "合 计"], "lon": 108.1, "lat": 30.5, "people": [100, 200, 300]})
     people, findings = read_people_table(hold_table("people", frame, counts=("people",)), PeopleSpec(column="people"))

@@ -18,6 +18,7 @@ from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import (
     ALIASES,
+    SHOWN,
     attributes,
     check_meanings,
     find_column,
@@ -29,7 +30,7 @@ from accessibility.sources.tables.points import FALLBACK, SAME_DEG, TableSpec, l
 from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
-from accessibility.sources.tables.standing import find_gone
+from accessibility.sources.tables.standing import find_gone, is_machine
 from accessibility.streets.lifecycle import is_gone
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def read_sites(path: str | os.PathLike[str] | HeldTable, spec: PlaceSpec) -> tup
     cells.refuse_strange(ids)
     counts = cells.counts(closed)
     is_open = {"outlets": ~closed & counts, "banks": partner & ~closed & counts}.get(spec.role, np.zeros_like(closed))
+    cells.tell_machines(is_open)
     values = {
         "name": cells.text("name"),
         "kind": kind,
@@ -250,6 +252,17 @@ class _Cells:
         )
         self.note("maybe-closed", message, count)
         return gone
+
+    def tell_machines(self, counts: NDArray[np.bool_]) -> None:
+        """Tell sites that count and are machines by their name or kind."""
+        texts = self.table[[name for key in ("name", "kind") if (name := self.column(key)) is not None]]
+        said = texts.agg(" ".join, axis=1) if len(texts.columns) else pd.Series("", index=texts.index)
+        known = {text: is_machine(text) for text in said.unique()}
+        machine = counts & said.map(known).to_numpy(dtype=bool)
+        shown = ", ".join(f"row {row} {text.strip()!r}" for row, text in said[machine].head(SHOWN).items())
+        count = int(machine.sum())
+        message = f"{count} sites count that seem to be machines, or to drive about: {shown}: are they staffed?"
+        self.note("machine", message, count)
 
     def _shut(self) -> NDArray[np.bool_] | None:
         is_open = self.flag("open") if self.spec.role == "outlets" else None
