@@ -31,8 +31,8 @@ EDGE = [
 """What is kept of an edge: its number in the network, its place on the curve, how many vertices, its box, its two
 junctions and how many ends of edges meet there; and what a network has of it."""
 _COLUMNS = np.dtype(EDGE).names or ()
-VERTEX = [("xy", "<f8", 2), ("along_m", "<f8")]
-"""What is kept of a vertex: its place, and how many metres of drawn lines come before it in the whole network."""
+VERTEX = [("xy", "<f8", 2)]
+"""What is kept of a vertex: its place."""
 
 
 class Stretch(NamedTuple):
@@ -130,7 +130,7 @@ class PlacedStreets:
             shape_xy=drawn["xy"],
             shape_start=start,
             node_ids=ids,
-            origin=Origin(main=rows["main"], sealed=rows["sealed"], along_m=drawn["along_m"]),
+            origin=Origin(main=rows["main"], sealed=rows["sealed"]),
             crs=self.crs,
         )
         return network, rows["edge"]
@@ -208,17 +208,14 @@ class Dealer:
         curve = self.curve
         cuts = cuts_of([curve.keys(middle) for middle in curve.samples], curve.count, self.held)
         edges, vertices = Heaps(self.folder / "streets", EDGE), Heaps(self.folder / "vertices", VERTEX)
-        edge, along, last = 0, 0.0, np.empty((0, 2))
+        edge = 0
         for block in blocks:
-            many, xy = block["vertices"], block["xy"]
-            steps = np.hypot(*np.diff(np.concatenate([last, xy]), axis=0).T)
-            along_m = np.cumsum(np.concatenate([[along], steps]))[-len(xy) :]
-            along, last = float(along_m[-1]), xy[-1:]
+            many = block["vertices"]
             key = curve.keys(_middle(block["box"]))
             heap = np.searchsorted(cuts, key, side="right")
             told = {name: block.get(name, 0) for name in _COLUMNS}
             edges.add(heap, **told | {"edge": edge + np.arange(len(many)), "key": key})
-            vertices.add(np.repeat(heap, many), xy=xy, along_m=along_m)
+            vertices.add(np.repeat(heap, many), xy=block["xy"])
             edge += len(many)
         graphs = Blocks(self.folder / "graphs")
         boxes = [_order(edges, vertices, graphs, heap) for heap in range(len(cuts) + 1)] if edge else []

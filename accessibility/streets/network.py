@@ -53,13 +53,10 @@ class Origin:
     ----------
     main, sealed
         ``(m,)`` whether an edge is part of a main component, or of one where only residents walk.
-    along_m
-        ``(k,)`` metres of drawn lines before each vertex, as they are added up there; None where that does not matter.
     """
 
     main: NDArray[np.bool_]
     sealed: NDArray[np.bool_]
-    along_m: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,8 +13,9 @@ from accessibility.errors import AccessibilityWarning, InputError
 from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, read_only, refuse
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
+from accessibility.streets.search.compiling import run_in_threads
 from accessibility.streets.search.multisource import UNREACHED, Stops
-from accessibility.streets.search.segments import SegmentGrid
+from accessibility.streets.search.segments import SegmentGrid, neighbours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -367,34 +368,33 @@ class EdgeIndex:
 
         At a junction several edges are equally near: a street goes before a private way.
         """
-        streets, rows = self.network, self._rows(wanted)
-        return SegmentGrid.of(streets.shape_xy, streets.shape_start, rows, streets.private) if rows.size else None
-
-    def _rows(self, wanted: NDArray[np.bool_]) -> NDArray[np.intp]:
-        return np.flatnonzero(wanted & self.network.from_beside & ~(self.network.private & self.public))
-
-    @cached_property
-    def _along(self) -> NDArray[np.float64]:
-        """``(v,)`` metres along the drawn lines, end to end, up to each vertex."""
-        cut = self.network.origin
-        if cut is not None and cut.along_m is not None:
-            return cut.along_m
-        return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(self.network.shape_xy, axis=0).T))])
+        streets = self.network
+        kept = wanted & streets.from_beside & ~(streets.private & self.public)
+        return SegmentGrid.of(streets.shape_xy, streets.shape_start, kept, streets.private) if kept.any() else None
 
     def snap(self, xy: NDArray[np.float64], limit_m: NDArray[np.float64] | float) -> Positions:
         """Return the nearest place on an edge for each of ``(k, 2)`` points, as `snap_points` does."""
-        edge, leg, along = np.full(len(xy), NOWHERE, np.int32), np.full(len(xy), np.nan), np.zeros(len(xy))
+        edge, fraction, leg_m = np.full(len(xy), NOWHERE, np.int32), np.zeros(len(xy)), np.full(len(xy), np.inf)
         placed = np.flatnonzero(finite_rows(xy))
+
+        def take(grid: SegmentGrid | None, rows: NDArray[np.intp], prefer_m: float) -> None:
+            def work(batch: NDArray[np.intp]) -> None:
+                found = self._nearest(grid, xy[batch])  # type: ignore[arg-type]
+                nearer = found[-1] < leg_m[batch] - prefer_m
+                at = batch[nearer]
+                edge[at], fraction[at], leg_m[at] = (values[nearer] for values in found)
+
+            if grid is not None:
+                run_in_threads([partial(work, batch) for batch in neighbours(xy, rows)])
+
         if placed.size and self._main is not None:
-            edge[placed], leg[placed], along[placed] = self._nearest(self._main, xy[placed])
-            doubtful = placed[leg[placed] > PREFER_MAIN_M]  # none can be nearer by more
-            if doubtful.size and self._minor is not None:
-                other, other_leg, there = self._nearest(self._minor, xy[doubtful])
-                nearer = other_leg < leg[doubtful] - PREFER_MAIN_M
-                rows = doubtful[nearer]
-                edge[rows], leg[rows], along[rows] = other[nearer], other_leg[nearer], there[nearer]
-        edge[~(leg <= limit_m)] = NOWHERE
-        return Positions(edge=edge, fraction=self._fractions(edge, along), leg_m=leg)
+            take(self._main, placed, 0.0)
+            doubtful = np.flatnonzero((leg_m > PREFER_MAIN_M) & (leg_m < np.inf))  # none can be nearer by more
+            if doubtful.size:
+                take(self._minor, doubtful, PREFER_MAIN_M)
+        off = ~(leg_m <= limit_m)
+        edge[off], fraction[off], leg_m[leg_m == np.inf] = NOWHERE, 0.0, np.nan
+        return Positions(edge=edge, fraction=fraction, leg_m=leg_m)
 
     def nearest(self, xy: NDArray[np.float64], *, main: bool) -> FoundEdges | None:
         """Return the nearest edge of each of ``(n, 2)`` finite points; None where there is none.
@@ -409,18 +409,22 @@ class EdgeIndex:
         grid = (self._main if main else self._minor) if len(xy) else None
         if grid is None:
             return None
-        edge, leg_m, along = self._nearest(grid, xy)
-        fraction = self._fractions(edge.astype(np.int32), along)
+        edge, fraction, leg_m = self._nearest(grid, xy)
         return FoundEdges(edge=edge, later=self.network.private[edge], fraction=fraction, leg_m=leg_m)
 
     def near(self, xy: NDArray[np.float64], within_m: NDArray[np.float64], most: int) -> Choices:
         """Return the edges within a distance of each of ``(k, 2)`` points, of main components alone, `most` of them."""
-        edge = np.full((len(xy), most), NOWHERE, np.int32)
-        leg, along = np.full(edge.shape, np.inf), np.zeros(edge.shape)
-        placed = np.flatnonzero(finite_rows(xy))
-        if placed.size and self._main is not None:
-            edge[placed], leg[placed], along[placed] = self._main.near(xy[placed], within_m[placed], most)
-        return Choices(edge=edge, fraction=self._fractions(edge.ravel(), along.ravel()).reshape(edge.shape), leg_m=leg)
+        shape = (len(xy), most)
+        edge, fraction, leg_m = np.full(shape, NOWHERE, np.int32), np.zeros(shape), np.full(shape, np.inf)
+        placed, grid = np.flatnonzero(finite_rows(xy)), self._main
+
+        def work(batch: NDArray[np.intp]) -> None:
+            edge[batch], leg_m[batch], *place = grid.near(xy[batch], within_m[batch], most)  # type: ignore[union-attr]
+            fraction[batch] = self._fractions(edge[batch], *place)
+
+        if grid is not None:
+            run_in_threads([partial(work, batch) for batch in neighbours(xy, placed)])
+        return Choices(edge=edge, fraction=fraction, leg_m=leg_m)
 
     def snap_without(
         self, xy: NDArray[np.float64], limit_m: NDArray[np.float64], gone: NDArray[np.bool_], main: NDArray[np.bool_]
@@ -450,21 +454,17 @@ class EdgeIndex:
     def _nearest(
         self, grid: SegmentGrid, xy: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the nearest edge of each point, how far it is, and the metres along its drawn line."""
-        edge, leg, vertex, share = grid.nearest(xy)
-        before = self._along[vertex] - self._along[self.network.shape_start[edge]]
-        return edge, leg, before + share * (self._along[vertex + 1] - self._along[vertex])
+        """Return the nearest edge of each point, where on it that is, and how far."""
+        edge, leg_m, *place = grid.nearest(xy)
+        return edge, self._fractions(edge, *place), leg_m
 
-    def _fractions(self, edge: NDArray[np.int32], along: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _fractions(
+        self, edge: NDArray[np.signedinteger], along: NDArray[np.float64], drawn: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return where on their edges points stand that are so many metres along the drawn lines."""
-        fraction = np.zeros(len(edge))
-        on = np.flatnonzero(edge != NOWHERE)
-        if on.size:
-            start, stop = self.network.shape_start[edge[on]], self.network.shape_start[edge[on] + 1] - 1
-            drawn = self._along[stop] - self._along[start]
-            share = np.divide(along[on], drawn, out=np.zeros(on.size), where=drawn > 0)
-            margin = _AT_END_M / np.maximum(self.network.length_m[edge[on]], _AT_END_M)
-            fraction[on] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
+        share = np.divide(along, drawn, out=np.zeros(edge.shape), where=drawn > 0)
+        margin = _AT_END_M / np.maximum(self.network.length_m[edge], _AT_END_M)
+        fraction: NDArray[np.float64] = np.where(share <= margin, 0.0, np.where(share >= 1 - margin, 1.0, share))
         return fraction
 
 

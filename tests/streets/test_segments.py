@@ -33,15 +33,15 @@ def worlds(draw: st.DrawFn) -> World:
 def test_the_nearest_of_all_lines_is_found_and_ties_go_to_streets_then_to_the_lowest_row(world: World) -> None:
     xy, start, rows, later, here, _, _ = world
     here = np.concatenate([here, here[:3] * 1_000.0])  # far from everything, too
-    line, metres, segment, share = SegmentGrid.of(xy, start, rows, later).nearest(here)
+    line, metres, along, drawn = SegmentGrid.of(xy, start, np.isin(np.arange(len(later)), rows), later).nearest(here)
     shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))[rows]
     away = shapely.distance(np.asarray(shapely.points(here))[:, None], shapes[None, :])
     best = [rows[np.lexsort((rows, later[rows], row))[0]] for row in away]
     assert line.tolist() == best
     assert (metres == away.min(axis=1)).all()
-    assert ((start[line] <= segment) & (segment + 1 < start[line + 1])).all()
-    at = xy[segment] * (1 - share[:, None]) + xy[segment + 1] * share[:, None]
-    assert np.allclose(np.hypot(*(at - here).T), metres, rtol=1e-9, atol=1e-8)
+    found = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))[line]
+    assert along.tolist() == shapely.line_locate_point(found, shapely.points(here)).tolist()
+    assert drawn.tolist() == shapely.length(found).tolist()
 
 
 def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
@@ -49,7 +49,7 @@ def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
     first = np.concatenate([rng.uniform(0, 1_000, (2_000, 2)), [[9e5, 9e5]]])
     xy = np.stack([first, first + rng.normal(0, 30, first.shape)], axis=1).reshape(-1, 2)
     start = np.arange(0, len(xy) + 1, 2)
-    grid = SegmentGrid.of(xy, start, np.arange(len(first)), np.zeros(len(first), np.bool_))
+    grid = SegmentGrid.of(xy, start, np.ones(len(first), np.bool_), np.zeros(len(first), np.bool_))
     here = np.concatenate([rng.uniform(-1e6, 2e6, (300, 2)), rng.uniform(-100, 1_100, (300, 2))])
     line, metres, *_ = grid.nearest(here)
     tree = shapely.STRtree(shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,)))
@@ -62,7 +62,8 @@ def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
 def test_the_nearest_lines_within_a_distance_are_those_that_shapely_finds_to_the_last_bit(world: World) -> None:
     xy, start, rows, later, here, scale, random = world
     within = np.array([random.choice([0.0, 3.0, 25.0, 1e9]) for _ in here]) * scale
-    line, metres, along = SegmentGrid.of(xy, start, rows, later).near(here, within, 3)
+    kept = np.isin(np.arange(len(later)), rows)
+    line, metres, along, _ = SegmentGrid.of(xy, start, kept, later).near(here, within, 3)
     shapes = shapely.from_ragged_array(shapely.GeometryType.LINESTRING, xy, (start,))
     points = np.asarray(shapely.points(here))
     away = shapely.distance(points[:, None], shapes[rows][None, :])
