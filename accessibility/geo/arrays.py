@@ -61,6 +61,8 @@ class Named(Frozen, Mapping[str, Any]):
 def read_only(values: object, *, dtype: DTypeLike | None, shape: tuple[int | None, ...], name: str) -> NDArray[Any]:
     """Return a contiguous, read-only copy of `values`; nothing is cut, rounded or guessed to make it fit.
 
+    An array that is so already, and no view of another one, is not copied: values share it.
+
     Raises
     ------
     InputError
@@ -68,6 +70,9 @@ def read_only(values: object, *, dtype: DTypeLike | None, shape: tuple[int | Non
         is any length.
     """
     given = _given(values, name)
+    if type(given) is np.ndarray and _shared(given, dtype):
+        _shaped(given, shape, name)
+        return given
     if np.dtype(dtype) == np.bool_:
         given = _flags(given, name)
     try:
@@ -79,6 +84,24 @@ def read_only(values: object, *, dtype: DTypeLike | None, shape: tuple[int | Non
     if np.issubdtype(array.dtype, np.integer):
         _whole(np.asarray(given), array, name)
     _shaped(array, shape, name)
+    array.flags.writeable = False
+    return array
+
+
+def _shared(array: NDArray[Any], dtype: DTypeLike | None) -> bool:
+    flags = array.flags
+    return array.dtype == np.dtype(dtype) and flags.owndata and flags.c_contiguous and not flags.writeable
+
+
+def locked(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that nothing is written to from now on, so that `read_only` need not copy it.
+
+    Examples
+    --------
+    >>> mine = locked(np.zeros(2))
+    >>> read_only(mine, dtype=np.float64, shape=(2,), name="mine") is mine
+    True
+    """
     array.flags.writeable = False
     return array
 

@@ -11,14 +11,14 @@ from warnings import warn
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError, checked
-from accessibility.geo.arrays import Frozen, as_flags, filled, finite_rows, read_only, refuse, spans
+from accessibility.geo.arrays import Frozen, as_flags, filled, finite_rows, locked, read_only, refuse, spans
 from accessibility.geo.projection import MAX_STRETCH, read_crs, stretch_of
 from accessibility.standards import CM_PER_M, MS_PER_S, Walker
 from accessibility.streets.foot import FERRY, FootAccess
 from accessibility.streets.graphs import graph_of_tables, read_graph, write_graph
 from accessibility.streets.search.elimination import IMPASSABLE, Impedance
 from accessibility.streets.search.packing import Packed
-from accessibility.streets.search.parts import label_components
+from accessibility.streets.search.parts import joined_nodes, number_components
 from accessibility.streets.spelling import COUNTED
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ STEPS = "steps"
 MAIN_M = 5_000.0
 """Public streets that a part of the network needs to be a main one, however many junctions they have."""
 _ENDS = 2  # of a line
+_ALL = slice(None)
+_BATCH = 1 << 18  # edges whose costs are worked out at a time
 PER_EDGE: dict[str, Any] = {
     **dict.fromkeys(("oneway", "private", "enclosed", "closed", "off_ground", "outline", "across"), np.bool_),
     **dict.fromkeys(("climb_m", "signals", "fixed_s"), np.float32),
@@ -224,8 +226,8 @@ class Network(Frozen):
         edges = read_only(_rows_of_two(self.edges), dtype=np.int32, shape=(None, 2), name="network edges")
         n, m = len(node_xy), len(edges)
         if self.shape_xy is None:
-            straight = node_xy[np.clip(edges, 0, max(n - 1, 0))].reshape(-1, 2) if n else np.empty((0, 2))
-            shape_xy, shape_start = straight, np.arange(0, 2 * m + 1, 2)
+            straight = node_xy.take(edges.ravel(), axis=0, mode="clip") if n else np.empty((0, 2))
+            shape_xy, shape_start = locked(straight), locked(np.arange(0, 2 * m + 1, 2))
         else:
             shape_xy, shape_start = self.shape_xy, self.shape_start
         checked: dict[str, Any] = {
@@ -233,7 +235,7 @@ class Network(Frozen):
             "edges": edges,
             "length_m": read_only(self.length_m, dtype=np.float64, shape=(m,), name="network length_m"),
             "slope_factor": read_only(
-                np.ones((m, 2)) if self.slope_factor is None else self.slope_factor,
+                locked(np.ones((m, 2), np.float32)) if self.slope_factor is None else self.slope_factor,
                 dtype=np.float32,
                 shape=(m, 2),
                 name="network slope_factor",
@@ -241,15 +243,18 @@ class Network(Frozen):
             "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
             "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
             "node_ids": read_only(
-                np.arange(n) if self.node_ids is None else self.node_ids, dtype=np.int64, shape=(n,), name="node_ids"
+                locked(np.arange(n)) if self.node_ids is None else self.node_ids,
+                dtype=np.int64,
+                shape=(n,),
+                name="node_ids",
             ),
             "kinds": tuple(self.kinds),
             "crs": crs,
         }
         for name, dtype in PER_EDGE.items():
             given = getattr(self, name)
-            values = np.zeros(m, dtype) if given is None else given
-            if dtype is np.bool_:
+            values = locked(np.zeros(m, dtype)) if given is None else given  # memory that is never written takes none
+            if dtype is np.bool_ and given is not None:
                 values = as_flags(filled(values, default=False))
             checked[name] = read_only(values, dtype=dtype, shape=(m,), name=f"network {name}")
         for name, value in checked.items():
@@ -288,7 +293,7 @@ class Network(Frozen):
     @cached_property
     def components(self) -> NDArray[np.int32]:
         """``(n,)`` component of each node, one-way edges taken both ways."""
-        return label_components(len(self.node_xy), *self.edges.T)
+        return number_components(joined_nodes(self.edges, np.ones(len(self.edges), np.bool_), len(self.node_xy)))
 
     @cached_property
     def component_sizes(self) -> NDArray[np.int64]:
@@ -402,18 +407,17 @@ class Network(Frozen):
         >>> road.impedance(acc.Walker(speed_m_s=1.5)).along.tolist(), road.impedance().along.tolist()
         ([200000], [30000])
         """
-        cost = self.costs(walker)
-        refuse(
-            (cost >= IMPASSABLE).any(axis=0),
-            name="network length_m",
-            found=self.length_m,
-            expected="edges shorter than the Earth",
-        )
-        along, against = cost.astype(np.uint32)
-        return Impedance(
-            along=np.where(self.closed, IMPASSABLE, along),
-            against=np.where(self.oneway | self.closed, IMPASSABLE, against),
-        )
+        m, edited = len(self.edges), None if self.pieces is None else self.costs(walker)
+        along, against, long = np.empty(m, np.uint32), np.empty(m, np.uint32), np.empty(m, np.bool_)
+        for at in range(0, m, _BATCH):
+            rows = slice(at, at + _BATCH)
+            cost = self._own_costs(walker, rows) if edited is None else edited[:, rows]
+            along[rows], against[rows] = np.minimum(cost, IMPASSABLE)
+            long[rows] = (cost >= IMPASSABLE).any(axis=0)
+        refuse(long, name="network length_m", found=self.length_m, expected="edges shorter than the Earth")
+        along[self.closed] = IMPASSABLE
+        against[self.oneway | self.closed] = IMPASSABLE
+        return Impedance(along=along, against=along if np.array_equal(along, against) else against)
 
     def costs(self, walker: Walker | None) -> NDArray[np.float64]:
         """Return what every edge costs, open or not, in whole milliseconds or centimetres.
@@ -433,20 +437,25 @@ class Network(Frozen):
         >>> road.costs(acc.Walker(speed_m_s=1.5)).tolist(), road.costs(None).tolist()
         ([[200000.0], [200000.0]], [[30000.0], [30000.0]])
         """
-        if walker is None:
-            own = np.rint(np.broadcast_to(self.length_m * CM_PER_M, (2, len(self.edges))))
-        else:
-            wait = self.signals.astype(np.float64) * walker.signal_delay_s + self.fixed_s
-            own = np.rint((self.on_foot_s(walker) + wait[:, None]).T * MS_PER_S)
+        own = self._own_costs(walker, _ALL)
         return own if self.pieces is None else self.pieces.costs(own, walker)
 
-    def on_foot_s(self, walker: Walker) -> NDArray[np.float64]:
+    def _own_costs(self, walker: Walker | None, rows: slice) -> NDArray[np.float64]:
+        """Return what some edges cost that are no pieces of others."""
+        if walker is None:
+            return np.rint(np.tile(self.length_m[rows] * CM_PER_M, (2, 1)))
+        wait = self.signals[rows].astype(np.float64) * walker.signal_delay_s + self.fixed_s[rows]
+        return np.rint((self.on_foot_s(walker, rows) + wait[:, None]).T * MS_PER_S)
+
+    def on_foot_s(self, walker: Walker, rows: slice = _ALL) -> NDArray[np.float64]:
         """Return the seconds of walking that every edge takes, without what is waited or ridden.
 
         Parameters
         ----------
         walker
             How people walk.
+        rows
+            Of which edges; of all if not given.
 
         Returns
         -------
@@ -458,11 +467,13 @@ class Network(Frozen):
         >>> road.on_foot_s(acc.Walker(speed_m_s=1.5)).tolist()
         [[200.0, 200.0]]
         """
-        pace = self.slope_factor.astype(np.float64) if walker.slope else np.ones((len(self.edges), 2))
+        length_m = self.length_m[rows]
+        pace = self.slope_factor[rows].astype(np.float64) if walker.slope else np.ones((len(length_m), 2))
         # Stairs are climbed at a pace of their own, which a slope measured on the ground says nothing about.
-        pace = np.where(self.of_kind(STEPS)[:, None], walker.stairs_factor, pace)
-        pace = np.where(self.of_kind(FERRY)[:, None], 0.0, pace)
-        seconds: NDArray[np.float64] = self.length_m[:, None] * pace / walker.speed_m_s
+        for kind, its_pace in ((STEPS, walker.stairs_factor), (FERRY, 0.0)):
+            if kind in self.kinds:
+                pace[self.kind[rows] == self.kinds.index(kind)] = its_pace
+        seconds: NDArray[np.float64] = length_m[:, None] * pace / walker.speed_m_s
         return seconds
 
     def lines(self, rows: NDArray[np.intp] | None = None) -> NDArray[np.object_]:

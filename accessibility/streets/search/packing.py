@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from accessibility.geo.arrays import Memo
+from accessibility.geo.arrays import Memo, extent
 from accessibility.streets.search.compiling import kernel
 from accessibility.streets.search.elimination import (
     IMPASSABLE,
@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from accessibility.standards import Walker
-    from accessibility.streets.search.compiling import U32, U64
+    from accessibility.streets.search.compiling import I32, U32, U64, Flags
 
 
 _32 = np.uint64(32)
+_1 = np.uint64(1)
 _LOW = np.uint64(0xFFFF_FFFF)
 
 
@@ -157,7 +158,7 @@ def hilbert_rank(xy: NDArray[np.float64]) -> NDArray[np.uint32]:
     """Return the position of each point of ``(n, 2)`` along a Hilbert curve of 65 536 steps a side."""
     if not len(xy):
         return np.empty(0, np.uint32)
-    keyed = hilbert_keys(xy, xy.min(axis=0), xy.max(axis=0))
+    keyed = hilbert_keys(xy, *extent(xy))
     keyed.sort()
     rank = np.empty(len(xy), np.uint32)
     rank[keyed & _LOW] = np.arange(len(xy), dtype=np.uint32)
@@ -194,25 +195,22 @@ class ArcOrder:
         ``(n,)`` place of each junction.
     start
         ``(n + 1,)`` uint32 where the arcs of each place begin.
-    words
-        ``(a,)`` uint64 ``slot << 32 | place``: which of the costs of all edges, walked along and then against, is that
-        of the arc, and where it leads.
     ends
         ``(m, 2)`` uint32 place of each end of an edge.
+    streets
+        ``(m,)`` which edges have arcs.
     """
 
     rank: NDArray[np.uint32]
     start: NDArray[np.uint32]
-    words: NDArray[np.uint64]
     ends: NDArray[np.uint32]
+    streets: NDArray[np.bool_]
 
     def priced(self, impedance: Impedance) -> Hierarchy:
         """Return the streets at these costs, every junction in the core; an arc that nobody may walk leads nowhere."""
-        costs = np.concatenate([impedance.along, impedance.against])
-        walked = costs[costs != IMPASSABLE]
-        arcs = (costs.astype(np.uint64) << _32).take((self.words >> _32).view(np.int64))
-        arcs |= self.words & _LOW
-        none = np.empty((0, SLOTS), np.uint32)
+        arcs, costs, none = np.empty(self.start[-1], np.uint64), np.zeros(3, np.uint64), np.empty((0, SLOTS), np.uint32)
+        _fill_arcs((self.ends, self.streets), (impedance.along, impedance.against), self.start[:-1].copy(), arcs, costs)
+        several, whole, longest = costs.tolist()
         return Hierarchy(
             place=self.rank,
             neighbour=none,
@@ -220,21 +218,49 @@ class ArcOrder:
             down=none,
             start=self.start,
             arcs=arcs,
-            typical_arc=int(walked.mean()) if len(walked) else 1,
-            longest_arc=int(walked.max(initial=1)),
+            typical_arc=whole // several if several else 1,
+            longest_arc=max(longest, 1),
         )
 
 
 def order_arcs(network: Layout, rank: NDArray[np.uint32], *, open_compounds: bool = False) -> ArcOrder:
     """Return the arcs of the streets in order, once for every impedance; the parameters are those of `build_graph`."""
-    m, streets = len(network.edges), np.flatnonzero(~network.private | open_compounds)
-    ends = rank[network.edges]
-    first, second = ends[streets].T
-    # Walking along an edge arrives at its second node: the search leaves from there.
-    slot = np.concatenate([streets, m + streets]).astype(np.uint64)
-    words = (slot << _32) | np.concatenate([first, second])
-    start, words = by_node(np.concatenate([second, first]), words, len(rank))
-    return ArcOrder(rank=rank, start=start, words=words, ends=ends)
+    streets = ~network.private | open_compounds
+    start, ends = np.zeros(len(rank) + 1, np.uint32), np.empty(network.edges.shape, np.uint32)
+    _count_arcs((network.edges, streets), rank, ends, start)
+    return ArcOrder(rank=rank, start=start, ends=ends, streets=streets)
+
+
+@kernel
+def _count_arcs(edges: tuple[I32, Flags], rank: U32, ends: U32, start: U32) -> None:
+    """Note the place of each end of an edge, and where the arcs of each place begin."""
+    nodes, streets = edges
+    for e in range(streets.size):
+        for end in range(2):
+            place = rank[nodes[e, end]]
+            ends[e, end] = place
+            if streets[e]:
+                start[np.uint64(place) + _1] += np.uint32(1)
+    for place in range(1, start.size):
+        start[place] += start[place - 1]
+
+
+@kernel
+def _fill_arcs(edges: tuple[U32, Flags], costs: tuple[U32, U32], free: U32, arcs: U64, found: U64) -> None:
+    """Put the arcs where there is room at their place; find how many there are to walk, their sum and the longest."""
+    ends, streets = edges
+    several = whole = longest = np.uint64(0)
+    for e in range(streets.size):
+        if not streets[e]:
+            continue
+        for side in range(2):
+            # Walking along an edge arrives at its second node: the search leaves from there.
+            cost, here = np.uint64(costs[side][e]), np.uint64(ends[e, 1 - side])
+            arcs[free[here]] = (cost << _32) | np.uint64(ends[e, side])
+            free[here] += np.uint32(1)
+            if cost != IMPASSABLE:
+                several, whole, longest = several + _1, whole + cost, max(longest, cost)
+    found[0], found[1], found[2] = several, whole, longest
 
 
 def build_graph(

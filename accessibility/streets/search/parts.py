@@ -31,10 +31,19 @@ def label_components(count: int, one: NDArray[np.integer], other: NDArray[np.int
     """
     pairs = np.column_stack([one, other]).astype(np.int32)
     pairs.flags.writeable = False  # as the edges of a network are: the kernel is compiled for one type of array
-    first = joined_nodes(pairs, np.ones(len(pairs), np.bool_), count)
-    number = np.cumsum(first == np.arange(count), dtype=np.int32) - np.int32(1)
-    labels: NDArray[np.int32] = number[first]
-    return labels
+    return number_components(joined_nodes(pairs, np.ones(len(pairs), np.bool_), count))
+
+
+def number_components(first: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the components of `joined_nodes` by number, in their place, from 0 in the order of their lowest nodes.
+
+    Examples
+    --------
+    >>> number_components(np.array([0, 1, 2, 1, 2], np.int32)).tolist()
+    [0, 1, 2, 1, 2]
+    """
+    _number(first)
+    return first
 
 
 def joined_nodes(edges: NDArray[np.signedinteger], kept: NDArray[np.bool_], count: int) -> NDArray[np.int32]:
@@ -83,3 +92,15 @@ def _join(edges: I32, kept: Flags, first: I32) -> None:
             first[a] = b
     for node in range(first.size):
         first[node] = first[first[node]]  # a lower one, which knows it already
+
+
+@kernel
+def _number(first: I32) -> None:
+    """Let every node know the number of its component in place of the lowest node, which has its number by then."""
+    count = np.int32(0)
+    for node in range(first.size):
+        if first[node] == node:
+            first[node] = count
+            count += np.int32(1)
+        else:
+            first[node] = first[first[node]]
