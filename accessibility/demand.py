@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError, checked
-from accessibility.geo.arrays import Frozen, Memo, Named, absent, read_only, read_rows, read_words, refuse, unique_ids
+from accessibility.geo.arrays import (
+    Frozen,
+    Memo,
+    Named,
+    absent,
+    locked,
+    number_words,
+    read_only,
+    read_rows,
+    refuse,
+    unique_ids,
+    whole_ids,
+)
 from accessibility.geo.projection import WGS84, frame_crs, read_crs, transform
 from accessibility.standards import CM_PER_M, MS_PER_S, SETTINGS, Rule
 
@@ -70,7 +82,7 @@ class Demand(Frozen):
     ids: NDArray[np.object_]
     xy: NDArray[np.float64]
     population: NDArray[np.float64]
-    setting: NDArray[np.str_] = None  # type: ignore[assignment]  # all urban, filled on construction
+    setting: NDArray[np.str_] = field(default_factory=lambda: None)  # type: ignore[arg-type,return-value]
     settings: tuple[str, ...] = SETTINGS
     groups: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     limit_s: NDArray[np.float64] | None = None
@@ -79,20 +91,31 @@ class Demand(Frozen):
 
     def __post_init__(self) -> None:
         """Copy the arrays and check every invariant."""
-        ids = unique_ids(self.ids, name="demand")
+        given = self.__dict__
+        numbers = whole_ids(given["ids"])
+        ids = unique_ids(given["ids"], name="demand") if numbers is None else numbers
         n = ids.shape[0]
         xy = read_only(self.xy if n else np.empty((0, 2)), dtype=np.float64, shape=(n, 2), name="demand xy")
         population = _people(self.population, n, "demand population")
         settings = tuple(self.settings)
-        given = np.full(n, settings[0], dtype=object) if self.setting is None else self.setting
-        setting = read_words(given, among=settings, n=n, name="demand setting")
+        none, said = locked(np.zeros(n, np.uint8)), given["setting"]
+        code = none if said is None else number_words(said, among=settings, n=n, name="demand setting")
         groups = {name: _people(people, n, f"demand group {name!r}") for name, people in self.groups.items()}
-        values = {"ids": ids, "xy": xy, "population": population, "setting": setting, "settings": settings}
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        del given["setting"], given["ids"]  # made when they are asked for: as objects and texts they take much room
+        given |= {"xy": xy, "population": population, "settings": settings, "setting_code": code}
+        given["ids" if numbers is None else "_numbers"] = ids
         object.__setattr__(self, "groups", Named(groups))
         object.__setattr__(self, "crs", read_crs(self.crs, "demand"))
         self._take_limits(self.limit_s, self.limit_m)
+
+    def __getattr__(self, name: str) -> Any:
+        """Make ids and settings when they are first asked for."""
+        if name not in ("ids", "setting"):
+            msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(msg)
+        words = np.array(self.settings)[self.setting_code] if name == "setting" else self._numbers.astype(object)
+        self.__dict__[name] = locked(words)
+        return words
 
     def _take_limits(self, limit_s: object, limit_m: object) -> None:
         n, given = len(self), {"limit_s": limit_s, "limit_m": limit_m}
@@ -241,13 +264,15 @@ class Demand(Frozen):
                 found[row] = f"{np.format_float_positional(limit[row], trim='0')}{unit}"  # type: ignore[index]
         return found
 
-    def cutoffs(self, standard: Standard) -> Mapping[str, NDArray[np.int64]]:
+    def cutoffs(self, standard: Standard, rows: slice | None = None) -> Mapping[str, NDArray[np.int64]]:
         """Return what is near enough for each demand point, by its own limit or the rule of its setting.
 
         Parameters
         ----------
         standard
             The rules.
+        rows
+            Of which demand points; of all if None, and then they are kept.
 
         Returns
         -------
@@ -265,32 +290,38 @@ class Demand(Frozen):
         >>> {name: limit.tolist() for name, limit in people.cutoffs(acc.Standard()).items()}
         {'walk': [900000, 900000]}
         """
-        return self._known.get(standard, lambda: self._cutoffs(standard))  # type: ignore[no-any-return]
+        if rows is not None:
+            return self._cutoffs(standard, rows)
+        return self._known.get(standard, lambda: self._cutoffs(standard, slice(None)))  # type: ignore[no-any-return]
 
     @cached_property
     def _known(self) -> Memo:
         return Memo(most=2)
 
-    def _cutoffs(self, standard: Standard) -> Mapping[str, NDArray[np.int64]]:
-        found: dict[str, NDArray[np.int64]] = {}
-        for setting, here in self.setting_rows.items():
-            rule = standard.rule(setting)
-            found.setdefault(rule.measure, np.full(len(self), -1, np.int64))[here] = rule.cutoff
+    def _cutoffs(self, standard: Standard, rows: slice) -> Mapping[str, NDArray[np.int64]]:
+        code, rules = self.setting_code[rows], [standard.rule(setting) for setting in self.settings]
+        found: dict[str, NDArray[np.int64]] = {
+            measure: np.array([rule.cutoff if rule.measure == measure else -1 for rule in rules], np.int64)[code]
+            for measure in dict.fromkeys(rule.measure for rule in rules)
+        }
         for measure, limit, scale in (("walk", self.limit_s, MS_PER_S), ("network", self.limit_m, CM_PER_M)):
             if limit is not None:
-                own = ~np.isnan(limit)
+                own = ~np.isnan(limit[rows])
                 for cutoff in found.values():
                     cutoff[own] = -1
-                limits = found.setdefault(measure, np.full(len(self), -1, np.int64))
-                limits[own] = np.rint(limit[own] * scale).astype(np.int64)
-        for cutoff in found.values():
-            cutoff.flags.writeable = False
-        return Named({measure: found[measure] for measure in found if (found[measure] >= 0).any()})
+                limits = found.setdefault(measure, np.full(len(code), -1, np.int64))
+                limits[own] = np.rint(limit[rows][own] * scale).astype(np.int64)
+        return Named({measure: locked(cutoff) for measure, cutoff in found.items() if (cutoff >= 0).any()})
+
+    @cached_property
+    def setting_code(self) -> NDArray[np.uint8]:
+        """``(n,)`` row of `settings` of each demand point."""
+        return number_words(self.setting, among=self.settings, n=len(self), name="demand setting")
 
     @cached_property
     def setting_rows(self) -> Mapping[str, NDArray[np.bool_]]:
         """For each setting ``(n,)`` whether a demand point has it."""
-        return Named({name: self.setting == name for name in self.settings})
+        return Named({name: self.setting_code == code for code, name in enumerate(self.settings)})
 
     @cached_property
     def known(self) -> Memo:
@@ -311,11 +342,11 @@ class Demand(Frozen):
 
     def __len__(self) -> int:
         """Return the number of demand points."""
-        return int(self.ids.shape[0])
+        return len(self.xy)
 
     def __repr__(self) -> str:
         """Return people, points and people by setting."""
-        by = ", ".join(f"{s} {self.population[self.setting == s].sum():,.0f}" for s in self.settings)
+        by = ", ".join(f"{s} {self.population[here].sum():,.0f}" for s, here in self.setting_rows.items())
         return f"<Demand {self.population.sum():,.0f} people at {len(self):,} points: {by}>"
 
     @classmethod
@@ -491,7 +522,7 @@ class Demand(Frozen):
         """
         at = read_rows(mask, len(self), "rows of demand")
         return Demand(
-            ids=self.ids[at],
+            ids=self.__dict__.get("_numbers", self.__dict__.get("ids"))[at],  # type: ignore[index]
             xy=self.xy[at],
             population=self.population[at],
             setting=self.setting[at],

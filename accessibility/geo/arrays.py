@@ -248,6 +248,40 @@ def read_words(values: object, *, among: Sequence[str], n: int, name: str) -> ND
     return read_only(given, dtype=f"<U{width}", shape=(n,), name=name)
 
 
+def number_words(values: object, *, among: Sequence[str], n: int, name: str) -> NDArray[np.uint8]:
+    """Return a read-only array of which word each text is, of some words of which there are less than 256.
+
+    Examples
+    --------
+    >>> number_words(["b", "a"], among=["a", "b"], n=2, name="letter").tolist()
+    [1, 0]
+    """
+    texts = isinstance(values, np.ndarray) and values.dtype.kind == "U" and values.shape == (n,)
+    code = np.full(n, len(among), np.uint8)
+    for row, word in enumerate(among if texts else ()):
+        code[values == word] = row
+    if (code == len(among)).any():
+        return number_words(read_words(values, among=among, n=n, name=name), among=among, n=n, name=name)
+    return locked(code)
+
+
+def whole_ids(ids: object) -> NDArray[np.integer] | None:
+    """Return ids as a read-only array of whole numbers, if they are given as one, or as a range, and none stands twice.
+
+    Examples
+    --------
+    >>> whole_ids(range(3)).tolist(), whole_ids(np.array([1, 1])), whole_ids([1, 2])
+    ([0, 1, 2], None, None)
+    """
+    given = np.arange(ids.start, ids.stop, ids.step) if isinstance(ids, range) else ids
+    if type(given) is not np.ndarray or given.dtype.kind not in "iu" or given.ndim != 1:
+        return None
+    ordered = np.sort(given)
+    if (ordered[1:] == ordered[:-1]).any():
+        return None
+    return read_only(given, dtype=given.dtype, shape=given.shape, name="ids")
+
+
 def unique_ids(ids: Iterable[object], *, name: str) -> NDArray[np.object_]:
     """Return `ids` as a read-only array of objects; raise `InputError` where one stands twice."""
     listed = _listed_ids(ids, name)

@@ -76,15 +76,16 @@ def frame_crs(gdf: gpd.GeoDataFrame, name: str) -> CRS:
     return found
 
 
-def transform(xy: NDArray[np.float64], source: CRS, target: CRS) -> NDArray[np.float64]:
+def transform(xy: NDArray[np.float64], source: CRS, target: CRS, *, copy: bool = True) -> NDArray[np.float64]:
     """Return ``(n, 2)`` coordinates, x (or longitude) first, in another reference system; NaN where they have none.
 
     Metres are whole micrometres, so that going to degrees and back changes nothing: what is equally far from two
-    streets, or on the border of a cell, stays so in every system that it was told in.
+    streets, or on the border of a cell, stays so in every system that it was told in. Without `copy` they are the same
+    array where both systems are one.
     """
     way = _way(source.srs, target.srs) if len(xy) else None
     if way is None:
-        return np.array(xy, dtype=np.float64)
+        return np.array(xy, dtype=np.float64, copy=copy or None)
     x, y = way.transform(xy[:, 0], xy[:, 1])
     there = np.column_stack([x, y])
     if target.is_projected:

@@ -234,12 +234,9 @@ class Network(Frozen):
             "node_xy": node_xy,
             "edges": edges,
             "length_m": read_only(self.length_m, dtype=np.float64, shape=(m,), name="network length_m"),
-            "slope_factor": read_only(
-                locked(np.ones((m, 2), np.float32)) if self.slope_factor is None else self.slope_factor,
-                dtype=np.float32,
-                shape=(m, 2),
-                name="network slope_factor",
-            ),
+            "slope_factor": np.broadcast_to(np.float32(1), (m, 2))  # one number in memory
+            if self.slope_factor is None
+            else read_only(self.slope_factor, dtype=np.float32, shape=(m, 2), name="network slope_factor"),
             "shape_xy": read_only(shape_xy, dtype=np.float64, shape=(None, 2), name="network shape_xy"),
             "shape_start": read_only(shape_start, dtype=np.int64, shape=(m + 1,), name="network shape_start"),
             "node_ids": read_only(

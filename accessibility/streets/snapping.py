@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from accessibility.errors import AccessibilityWarning, InputError
-from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, read_only, refuse
+from accessibility.geo.arrays import Frozen, Memo, extent, finite_rows, locked, read_only, refuse
 from accessibility.geo.projection import transform
 from accessibility.streets.compounds import sealed_edges
 from accessibility.streets.search.compiling import run_in_threads
@@ -394,7 +394,7 @@ class EdgeIndex:
                 take(self._minor, doubtful, PREFER_MAIN_M)
         off = ~(leg_m <= limit_m)
         edge[off], fraction[off], leg_m[leg_m == np.inf] = NOWHERE, 0.0, np.nan
-        return Positions(edge=edge, fraction=fraction, leg_m=leg_m)
+        return Positions(edge=locked(edge), fraction=locked(fraction), leg_m=locked(leg_m))
 
     def nearest(self, xy: NDArray[np.float64], *, main: bool) -> FoundEdges | None:
         """Return the nearest edge of each of ``(n, 2)`` finite points; None where there is none.
@@ -477,10 +477,10 @@ def snap_study(network: Network, demand: Demand, sites: Sites, limits: SnapLimit
         Most people, or most open sites, stand far from every street.
     """
     limits = SnapLimits() if limits is None else limits
-    people_xy = transform(demand.xy, demand.crs, network.crs)
+    people_xy = transform(demand.xy, demand.crs, network.crs, copy=False)
     site_xy = transform(sites.xy, sites.crs, network.crs)
     snapped = Snapped(
-        demand=snap_points(network, people_xy, limits.of(demand.setting)),
+        demand=snap_points(network, people_xy, limits.of(np.array(demand.settings))[demand.setting_code]),
         sites=snap_points(network, site_xy, limits.site_m, public=True),
     )
     _warn_off(network, demand, people_xy, snapped.demand, "people", demand.population)

@@ -395,11 +395,14 @@ class Packed:
     def graph(self, walker: Walker | None, *, open_compounds: bool) -> Graph:
         """Return the reversed graph in milliseconds of a walker, or in centimetres.
 
-        Whoever asks often gets one whose junctions are eliminated: it answers alike, and in half the time.
+        Whoever asks once gets one that is not kept: it is as large as the streets, and soon made again. Whoever asks
+        often gets one whose junctions are eliminated: it answers alike, and in half the time.
         """
         key = (walker, open_compounds)
         self._asked[key] += 1
         often = self._asked[key] > _FEW
+        if self._asked[key] == 1:
+            return self._graph(*key, often)
         return self._made.get(("graph", often, *key), lambda: self._graph(*key, often))  # type: ignore[no-any-return]
 
     def _graph(self, walker: Walker | None, open_compounds: bool, often: bool) -> Graph:  # noqa: FBT001 -- a key

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from accessibility.streets.search.compiling import F64, I32, I64, U8, U32, Flags
 
-_PER_SEGMENT = 2.0  # cells
+_PER_SEGMENT = 1.0  # cells
 _MOST_SIDE = 1 << 20  # cells in a row: a wider area has wider cells
 _SLACK = 1e-6  # cells: a segment is also in the cell that it only touches
 _BATCH = 1 << 16  # places at a time
