@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import pickle
+from copy import copy
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +13,9 @@ from pyproj import Geod
 
 from accessibility import Coverage, Demand, InputError, Rule, Sites, Standard, Walker, measure_coverage
 from accessibility.geo.projection import WGS84, transform
+from accessibility.measures import coverage
+from accessibility.measures.coverage import COLUMNS
+from accessibility.streets.search import segments as snapping_grid
 
 WALK = Walker(access_factor_s=1.0)
 
@@ -166,6 +172,8 @@ def test_sites_know_their_rows_and_name_the_closest_to_a_wrong_id() -> None:
     ("change", "message"),
     [
         ({"ids": ["a", "a"]}, "1 ids stand more than once: 'a'"),
+        ({"ids": np.array([7, 7])}, "1 ids stand more than once: 7"),
+        ({"setting": np.array(["urban", "city"])}, "demand setting: 1 of 2 rows, first row 1 is 'city'"),
         ({"population": [1, -2]}, "demand population: 1 of 2 rows, first row 1 is -2.0; expected a finite number"),
         ({"population": [1, np.nan]}, "expected a finite number of people"),
         ({"setting": ["urban", "city"]}, "demand setting"),
@@ -177,6 +185,44 @@ def test_demand_that_breaks_an_invariant_is_refused(change: dict[str, object], m
     good: dict[str, object] = {"ids": ["a", "b"], "xy": [(0, 0), (1, 1)], "population": [1, 2], "crs": worlds.CRS}
     with pytest.raises(InputError, match=message):
         Demand(**(good | change))  # type: ignore[arg-type]
+
+
+def test_ids_and_settings_are_the_same_whether_they_are_held_as_numbers_or_not() -> None:
+    setting = ["town", "urban", "hills"]
+    at: dict[str, Any] = {"xy": np.zeros((3, 2)), "population": [1, 2, 3], "settings": ("urban", "town", "hills")}
+    plain = Demand(ids=[5, 6, 300], setting=setting, crs=worlds.CRS, **at)  # type: ignore[arg-type]
+    wide = Demand(ids=np.array([5, 6, 300]), setting=np.array(setting), crs=worlds.CRS, **at)
+    again = pickle.loads(pickle.dumps(wide))  # noqa: S301 -- its own
+    people = [plain, wide, again, copy(wide), replace(wide), wide.rows(np.arange(3))]
+    for one in people:
+        assert [type(name) for name in one.ids] == [int] * 3
+        assert (one.ids.tolist(), one.setting.tolist()) == ([5, 6, 300], setting)
+        assert one.setting_code.tolist() == [1, 0, 2]
+        assert {name: rows.tolist() for name, rows in one.setting_rows.items()}["town"] == [True, False, False]
+        for values in (one.ids, one.setting, one.setting_code):
+            with pytest.raises(ValueError, match="read-only"):
+                values[0] = values[1]
+
+
+def test_people_decided_in_batches_are_decided_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, n = np.random.default_rng(2), 90
+    xy = np.stack([rng.uniform(0, 6_000, n), rng.normal(0, 300, n)], axis=1)
+    xy[7] = np.nan
+    limit = np.where(rng.random(n) < 0.3, rng.uniform(1, 900, n), np.nan)
+    at: dict[str, Any] = {"xy": xy, "population": np.ones(n), "limit_s": limit, "crs": worlds.CRS}
+    people = Demand(ids=range(n), setting=rng.choice(["urban", "town", "rural"], n), **at)  # type: ignore[arg-type]
+    outlets = worlds.outlets([(0, 0), (4_000, 10)])
+    whole = measure_coverage(worlds.line(), people, outlets)
+    for module in (coverage, snapping_grid):
+        monkeypatch.setattr(module, "_BATCH", 7)
+    parts = measure_coverage(worlds.line(), replace(people), outlets)
+    for name in COLUMNS:
+        assert getattr(parts, name).tobytes() == getattr(whole, name).tobytes(), name
+    cutoffs = people.cutoffs(Standard())
+    for row in range(n):
+        part = people.cutoffs(Standard(), slice(row, row + 1))
+        decided = {measure: int(limit[row]) for measure, limit in cutoffs.items() if limit[row] >= 0}
+        assert {measure: int(limit[0]) for measure, limit in part.items()} == decided
 
 
 def test_residents_walk_out_of_their_compound_and_nobody_walks_through_it() -> None:
