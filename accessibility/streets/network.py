@@ -440,7 +440,7 @@ class Network(Frozen):
     def _own_costs(self, walker: Walker | None, rows: slice) -> NDArray[np.float64]:
         """Return what some edges cost that are no pieces of others."""
         if walker is None:
-            return np.rint(np.tile(self.length_m[rows] * CM_PER_M, (2, 1)))
+            return np.tile(np.rint(self.length_m[rows] * CM_PER_M), (2, 1))
         wait = self.signals[rows].astype(np.float64) * walker.signal_delay_s + self.fixed_s[rows]
         return np.rint((self.on_foot_s(walker, rows) + wait[:, None]).T * MS_PER_S)
 

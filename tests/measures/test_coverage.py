@@ -191,7 +191,7 @@ def test_ids_and_settings_are_the_same_whether_they_are_held_as_numbers_or_not()
     setting = ["town", "urban", "hills"]
     at: dict[str, Any] = {"xy": np.zeros((3, 2)), "population": [1, 2, 3], "settings": ("urban", "town", "hills")}
     plain = Demand(ids=[5, 6, 300], setting=setting, crs=worlds.CRS, **at)  # type: ignore[arg-type]
-    wide = Demand(ids=np.array([5, 6, 300]), setting=np.array(setting), crs=worlds.CRS, **at)
+    wide = Demand(ids=np.array([5, 6, 300]), setting=np.array(setting), crs=worlds.CRS, **at)  # type: ignore[arg-type]
     again = pickle.loads(pickle.dumps(wide))  # noqa: S301 -- its own
     people = [plain, wide, again, copy(wide), replace(wide), wide.rows(np.arange(3))]
     for one in people:

@@ -247,6 +247,7 @@ def unlink(head: U32, links: tuple[U32, U32], slot: np.uint64, node: np.uint64) 
 
 _1 = np.uint64(1)
 _NO_ENTRY = np.uint32(0xFFFF_FFFF)
+_UNCACHED = 1 << 21  # junctions: labels and arcs take 30 bytes each
 
 
 def nearest(graph: Graph, sites: Stops, *, limit: int | None = None) -> NDArray[np.uint64]:
@@ -300,12 +301,15 @@ def _settle(hierarchy: Hierarchy, labels: NDArray[np.uint64], bound: np.uint64) 
 def _buckets(hierarchy: Hierarchy) -> tuple[np.uint64, np.uint64]:
     """Return how wide a bucket is, as a power of two, and the longest arc.
 
-    A bucket is a quarter of a typical arc of a core wide, measured flat from a sixteenth to a whole one, and a whole
-    arc of streets as they are. One long arc must not make the ring endless.
+    A bucket is a quarter of a typical arc of a core wide, measured flat from a sixteenth to a whole one, and half an
+    arc of streets as they are. Of streets that no cache holds it is four arcs wide: what is near is then searched
+    together, which costs some steps and saves half the time. One long arc must not make the ring endless.
     """
     typical, widest = hierarchy.typical_arc, hierarchy.longest_arc
-    parts = 4 if len(hierarchy.neighbour) else 1
-    return np.uint64(max((typical // parts).bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
+    width = typical // 4
+    if not len(hierarchy.neighbour):
+        width = typical // 2 if len(hierarchy.place) < _UNCACHED else typical * 4
+    return np.uint64(max(width.bit_length(), (widest // _MAX_BUCKETS).bit_length())), np.uint64(widest)
 
 
 @kernel
