@@ -15,9 +15,12 @@ import numpy as np
 
 from accessibility.siting.pairs import Pairs
 from accessibility.siting.volume import (
+    BOUND,
     BUDGET,
+    LENGTH,
     NUMBER,
     PROFIT,
+    DualState,
     choose_columns,
     descend,
     paid_columns,
@@ -127,10 +130,10 @@ class Descent:
         self._state = _begin(people[0], self._question)
         if begin is not None:
             # A price above the people of its row pays columns for what nobody gains.
-            self._state[0][:] = np.minimum(begin.price, people[0])
+            self._state.price[:] = np.minimum(begin.price, people[0])
         # Whom nobody reaches covers nothing: priced in full such a row is out of the way at once.
         bare = covering.rows.lengths == 0
-        self._state[0][bare] = people[0][bare]
+        self._state.price[bare] = people[0][bare]
 
     def run(self, target: int, rounds: int, clock: Clock, *, patient: bool = False) -> None:
         """Lower the bound; see `find_dual`."""
@@ -139,11 +142,11 @@ class Descent:
 
     def move(self, floor: NDArray[np.float64], pack: NDArray[np.float64]) -> None:
         """Go on from other prices of floors and packs, with long steps again."""
-        price, own, raised, _, course, *_ = self._state
-        price *= (1.0 + floor)[self._covering.district] / (1.0 + raised)[self._covering.district]
-        raised[:] = floor
-        own[: len(pack)] = pack
-        course[:] = _COURSE
+        state, district = self._state, self._covering.district
+        state.price[:] *= (1.0 + floor)[district] / (1.0 + state.floor)[district]
+        state.floor[:] = floor
+        state.pack[: len(pack)] = pack
+        state.course[:] = _COURSE
 
     @property
     def dual(self) -> Dual:
@@ -179,7 +182,7 @@ def find_cover_dual(covering: Covering, target: int, rounds: int, clock: Clock, 
     question = _question(covering, people, (none, np.empty(0, np.int64)), PROFIT)
     state = _begin(worth, question)
     _search(question, state, float(worth.sum()) - target, (rounds, _LITTLE if patient else _LEAST_PROGRESS, clock))
-    _afford(question[0], cost, state[0])
+    _afford(question[0], cost, state.price)
     dual = _dual(covering, question, state)
     return replace(dual, bound=-float(dual.price.sum()) - covering.spent)
 
@@ -285,23 +288,21 @@ def _question(
     )
 
 
-def _search(
-    question: tuple[Any, ...], state: tuple[NDArray[Any], ...], target: float, how: tuple[int, float, Clock]
-) -> None:
+def _search(question: tuple[Any, ...], state: DualState, target: float, how: tuple[int, float, Clock]) -> None:
     """Lower the bound until it meets the target, hardly moves any more, or the time is up."""
     rounds, progress, clock = how
-    course, before = state[4], np.inf
+    course, before = state.course, np.inf
     each = _READS * len(question[0][1]) + _ROW * len(question[2][0])
-    room = room_to_descend(*(len(array) for array in (state[3], state[0], state[1], state[2])))
+    room = room_to_descend(state)
     for done in range(0, rounds, _CHUNK):
         descend(question, state, room, target, _CHUNK)
         clock.spend(_CHUNK * each)
-        if course[0] <= target or course[1] < _SHORTEST or clock.up:
+        if course[BOUND] <= target or course[LENGTH] < _SHORTEST or clock.up:
             return
         if done % _TRIAL == 0:
-            if before - course[0] < progress * (course[0] - target):
+            if before - course[BOUND] < progress * (course[BOUND] - target):
                 return
-            before = course[0]
+            before = course[BOUND]
 
 
 def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
@@ -314,15 +315,22 @@ def _linear_limits(covering: Covering) -> tuple[Pairs, NDArray[np.int64]]:
     return Pairs(start=start, item=item), np.append(covering.room, covering.most)
 
 
-def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> tuple[NDArray[Any], ...]:
-    """Return prices, shares and the course of the search."""
+def _begin(worth: NDArray[np.float64], question: tuple[Any, ...]) -> DualState:
+    """Return half of each row priced, and nothing chosen."""
     c, m, d = len(question[3][0]), len(question[1][2]), len(question[2][2])
-    course = np.array(_COURSE)
-    return (worth * 0.5, np.zeros(m), np.zeros(d), np.zeros(c), course, np.zeros(len(worth)), np.zeros(m))
+    return DualState(
+        price=worth * 0.5,
+        pack=np.zeros(m),
+        floor=np.zeros(d),
+        share=np.zeros(c),
+        course=np.array(_COURSE),
+        covered=np.zeros(len(worth)),
+        packed=np.zeros(m),
+    )
 
 
-def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[Any], ...]) -> Dual:
-    price, pack, floor, share, course = state[:5]
+def _dual(covering: Covering, question: tuple[Any, ...], state: DualState) -> Dual:
+    price, pack, floor = state.price, state.pack, state.floor
     pairs, packs, people, limits = question
     cost, most, _, mode = limits
     paid = np.empty(len(pairs[0]) - 1)
@@ -337,7 +345,7 @@ def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[An
         last = float(np.partition(paid, len(paid) - int(most))[len(paid) - int(most)])
         open_loss = np.maximum(max(last, 0.0) - paid, 0.0)
     return Dual(
-        bound=float(course[0]) + covering.base,
+        bound=float(state.course[BOUND]) + covering.base,
         price=price,
         worth=people[0] * (1.0 + floor[people[1]]),
         floor=floor,
@@ -345,7 +353,7 @@ def _dual(covering: Covering, question: tuple[Any, ...], state: tuple[NDArray[An
         site=float(charge) if number else float(pack[-1]) if len(pack) > len(covering.room) else 0.0,
         cost=0.0 if number else float(charge),
         paid=paid,
-        share=share,
+        share=state.share,
         open_loss=open_loss,
         close_loss=close_loss,
     )
