@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from accessibility.wording import Language
 
 _MOST_JOBS = 200
-_KEPT_PAGES = 12
+_KEPT_PAGES, _KEPT_STEPS = 12, 3  # a page is a text, a step holds a coverage of everybody
 _WAIT_S = 0.15  # at most, so that what goes on says how far it is
 _DID, _HOW = ("working", "failed", "cancelled"), ("click_map", "move_how", "explain_how")
 _TEXTS = (*_DID, *_HOW, "speed", "measured_how", "near_wrong", "as_shown", "as_today")
@@ -241,7 +241,7 @@ class Answers:
 
     def page(self, view: View, progress: Job) -> str:
         """Return the map of a view as a page; the same view is drawn once."""
-        return self._kept(self._pages, view, lambda: str(self._drawn(view, progress).get_root().render()))
+        return self._kept(self._pages, _KEPT_PAGES, view, lambda: str(self._drawn(view, progress).get_root().render()))
 
     def follow(self, view: View, before: View | None, progress: Job) -> dict[str, Any] | bool:
         """Return what the map of a view has otherwise than that of a view before: all a page that shows that one needs.
@@ -259,9 +259,9 @@ class Answers:
         def lay_out(shown: Coverage | Trial) -> Followed:
             return Followed(sheet=self._laid_out(shown, None, self._options(view)))
 
-        return self._kept(self._followed, view, lambda: self._gauge.shown(view, lay_out))
+        return self._kept(self._followed, _KEPT_STEPS, view, lambda: self._gauge.shown(view, lay_out))
 
-    def _kept(self, made: OrderedDict[View, T], view: View, make: Callable[[], T]) -> T:
+    def _kept(self, made: OrderedDict[View, T], most: int, view: View, make: Callable[[], T]) -> T:
         """Return what was made for a view, made once and kept for a while."""
         with self._lock:
             known = made.get(view)
@@ -269,7 +269,7 @@ class Answers:
             known = make()
             with self._lock:
                 made[view] = known
-                while len(made) > _KEPT_PAGES:
+                while len(made) > most:
                     made.popitem(last=False)
         return known
 
@@ -303,7 +303,9 @@ class Answers:
         progress.step("Map")
         sheet = self._laid_out(shown, plan, options)
         if plan is None and not view.sure:
-            self._kept(self._followed, view, lambda: Followed(sheet=sheet))  # the next step goes on from here
+            self._kept(
+                self._followed, _KEPT_STEPS, view, lambda: Followed(sheet=sheet)
+            )  # the next step goes on from here
         return draw_sheet(sheet)
 
     def _drawn_often(self, progress: Job) -> Uncertainty:

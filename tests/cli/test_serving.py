@@ -754,6 +754,9 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     seen.until(page.locator("#undo").is_enabled)
     moved = seen.state()
     assert moved != today
+    assert (
+        inner.evaluate("document.activeElement.getAttribute('aria-label')") == "Hall"
+    )  # the keyboard stays at the site
     with monkeypatch.context() as patched:  # a step that fails leaves all as it is
         patched.setattr(Answers, "follow", None)
         page.locator("#undo").click()

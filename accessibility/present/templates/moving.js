@@ -59,11 +59,13 @@ const moving = (() => {
     note.setLatLng(held.from).setContent(text("\u2026")).addTo(map);
   };
   const release = async (stays) => {
-    const { row, marker, from } = held, { lng, lat } = marker.getLatLng();
+    const { row, marker, from, keys } = held, { lng, lat } = marker.getLatLng();
     held = null;
     note.remove();
     document.body.classList.remove("moving");
-    if (!stays || !await server.move(of.ids[row], [Number(lng.toFixed(6)), Number(lat.toFixed(6))])) marker.setLatLng(from);
+    const moved = stays && await server.move(of.ids[row], [Number(lng.toFixed(6)), Number(lat.toFixed(6))]);
+    if (!moved) marker.setLatLng(from);
+    else if (keys) markers.get(row).getElement().focus();  // its symbol is a new one
   };
 
   const pressed = (event) => {
