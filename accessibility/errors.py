@@ -11,6 +11,7 @@ import ast
 import difflib
 import inspect
 import re
+import sys
 from collections.abc import Generator, Iterable, Mapping
 from functools import cache, update_wrapper
 from numbers import Integral, Real
@@ -193,15 +194,18 @@ _OURS = {
     "FootAccess": "of accessibility.streets.foot",
     "Move": "Move(id=..., lon=..., lat=...)",
     "Network": "Network.from_networkx(...) makes one of a graph",
+    "Prices": "Prices(site=...), of accessibility.siting.plan",
     "Problem": "Problem.from_costs(...) and Problem.from_catchments(...) return one",
     "Rule": "Rule.walk(minutes) and Rule.distance(kilometres) return one",
     "Scenario": "Scenario(opened=...), or study.plan_scenario(plan.selected) of a plan",
     "Settings": "Settings(speed_m_s=...)",
     "Sites": "Sites.from_gdf(...) makes them of a table",
+    "Sizes": "of accessibility.siting.plan",
     "SitingPlan": "the solvers and study.site(...) return one",
     "Snapped": "snap_study(network, demand, sites) returns it",
     "Standard": "Standard(urban=Rule.walk(15), rural=Rule.distance(5))",
     "Trial": "study.what_if() returns one",
+    "Tree": "of accessibility.siting.tree",
     "Walker": "Walker(speed_m_s=1.0)",
 }
 """Types of this package, each with where one comes from."""
@@ -233,6 +237,7 @@ _WORDS = {
 }
 _ITEMS = {"object": "values", "Hashable": "ids", "Any": "values", "str": "texts", "float": "numbers"}
 _LONG = 60
+_MOST_NUMBER, _MOST_COUNT = int(sys.float_info.max), 2**63 - 1
 _ALIKE = 0.7  # of two names: "population" and "elevation" are less so
 _ELSEWHERE = {
     **dict.fromkeys(("population", "pop", "population_column", "weight"), ("people",)),
@@ -406,7 +411,12 @@ def _is_a(value: object, name: str) -> bool:
 
 def _is_list(value: Any) -> bool:
     framed = isinstance(value, str | bytes | Mapping) or _is_a(value, "DataFrame")
-    return isinstance(value, Iterable) and not framed
+    return isinstance(value, Iterable) and not framed and getattr(value, "ndim", 1) != 0
+
+
+def _is_beyond(value: Any, most: int) -> bool:
+    """Return whether a whole number of Python's, which has no end, is beyond what arrays hold."""
+    return isinstance(value, Integral) and not -most <= int(value) <= most
 
 
 def _is_flag(value: object) -> bool:
@@ -426,9 +436,11 @@ def _is_id(value: object) -> bool:
 
 _JUDGES: Mapping[str, Callable[[Any], bool]] = {
     "bool": _is_flag,
-    "float": lambda value: isinstance(value, Real) and not _is_flag(value),
+    "float": lambda value: isinstance(value, Real) and not _is_flag(value) and not _is_beyond(value, _MOST_NUMBER),
     "int": lambda value: (
-        (isinstance(value, Integral) or (isinstance(value, Real) and value == value // 1)) and not _is_flag(value)
+        (isinstance(value, Integral) or (isinstance(value, Real) and value == value // 1))
+        and not _is_flag(value)
+        and not _is_beyond(value, _MOST_COUNT)
     ),
     "str": lambda value: isinstance(value, str),
     "Hashable": _is_id,
@@ -482,7 +494,7 @@ def described(value: object) -> str:
     if isinstance(value, str):
         return f"the text {value if len(value) <= _LONG else value[:_LONG] + '...'!r}"
     if isinstance(value, Real):
-        return f"{value}"
+        return "a number of more digits than arrays hold" if _is_beyond(value, _MOST_COUNT) else f"{value}"
     try:
         return f"a {name} of {len(value)}"  # type: ignore[arg-type]
     except TypeError:

@@ -66,6 +66,8 @@ RIGHT: dict[str, Any] = {  # one right value for every argument that has no defa
 }
 WRONG: dict[str, Any] = {
     "none": None,
+    "endless": 10**400,
+    "a number in an array": np.array(2),
     "text": "population",
     "empty": "",
     "whole": 5,

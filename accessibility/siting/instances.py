@@ -214,7 +214,7 @@ def _within_reach(costs: Any) -> Any:
 def _dense(costs: Any) -> Any:
     try:
         dense = np.asarray(costs, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"costs are {described(costs)} that cannot be read as numbers: {error}"
         raise InputError(msg) from error
     if dense.ndim != 2:  # noqa: PLR2004 -- sites by demand

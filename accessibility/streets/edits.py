@@ -311,7 +311,7 @@ def _geometry(given: Any, subject: str, kinds: tuple[str, ...]) -> Any:
             if kinds == _LINE or (len(xy) == _ENDS and _LINE[0] in kinds):
                 return shapely.LineString(xy)
             return shapely.Polygon(xy)  # which refuses fewer than three
-    except (TypeError, ValueError, IndexError, shapely.errors.ShapelyError):
+    except (TypeError, ValueError, OverflowError, IndexError, shapely.errors.ShapelyError):
         pass
     wanted = " or ".join(kind.lower() for kind in kinds)
     msg = f"{subject} is {str(given)[:60]!r}; expected a {wanted}: a geometry, WKT, or pairs of longitude and latitude"

@@ -77,6 +77,7 @@ def addition_values(added: Addition) -> dict[str, Any]:
     return {**place, "kind": added.kind, "name": added.name, "cost": float(added.cost)}
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """A site that stands elsewhere.
