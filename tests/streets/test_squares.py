@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from osmfiles import node, relation, way, write_osm
 
 from accessibility.geo.projection import WGS84, transform
+from accessibility.sources.osm import squares
 from accessibility.sources.osm.extracts import read_network
 from accessibility.sources.osm.squares import corners_of, lines_across
 from accessibility.streets.snapping import snap_points
@@ -178,3 +179,18 @@ def test_ways_across_any_ground_are_the_shortest_that_stay_inside(
         best = nx.shortest_path_length(seen, i, j, weight="length")
         ours = nx.shortest_path_length(found, i, j, weight="length")
         assert best - 0.2 <= ours <= best * 1.01 + 1e-6
+
+
+def test_ways_across_are_shortened_line_by_line_as_a_graph_is() -> None:
+    chance, count = np.random.default_rng(3), 14
+    so_far = np.where(np.eye(count, dtype=np.bool_), 0.0, np.inf)
+    graph: nx.Graph[int] = nx.empty_graph(count)
+    for _ in range(40):
+        u, v = chance.choice(count, 2, replace=False).tolist()
+        length = float(chance.integers(1, 100))
+        graph.add_edge(u, v, weight=min(length, graph.get_edge_data(u, v, {"weight": length})["weight"]))
+        squares._shorten(so_far, (u, v), length)
+        expected = np.full((count, count), np.inf)
+        for start, ends in nx.all_pairs_dijkstra_path_length(graph):
+            expected[start, [*ends]] = [*ends.values()]
+        assert (so_far == expected).all()
