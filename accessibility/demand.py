@@ -82,7 +82,7 @@ class Demand(Frozen):
     ids: NDArray[np.object_]
     xy: NDArray[np.float64]
     population: NDArray[np.float64]
-    setting: NDArray[np.str_] = field(default_factory=lambda: None)  # type: ignore[arg-type,return-value]
+    setting: NDArray[np.str_] = None  # type: ignore[assignment]  # all of the first, and made when asked for
     settings: tuple[str, ...] = SETTINGS
     groups: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     limit_s: NDArray[np.float64] | None = None
@@ -532,6 +532,9 @@ class Demand(Frozen):
             limit_m=None if self.limit_m is None else self.limit_m[at],
             crs=self.crs,
         )
+
+
+del Demand.setting  # the default, which stood where `__getattr__` is asked for what a value does not have yet
 
 
 def _plain(value: Any) -> Any:

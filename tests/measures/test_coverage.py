@@ -204,6 +204,12 @@ def test_ids_and_settings_are_the_same_whether_they_are_held_as_numbers_or_not()
                 values[0] = values[1]
 
 
+def test_without_settings_everybody_has_the_first() -> None:
+    at: dict[str, Any] = {"ids": ["a", "b"], "xy": np.zeros((2, 2)), "population": [1, 2], "crs": worlds.CRS}
+    for people in (Demand(**at), Demand(**at, setting=None)):  # type: ignore[arg-type]
+        assert people.setting.tolist() == ["urban", "urban"]
+
+
 def test_people_decided_in_batches_are_decided_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     rng, n = np.random.default_rng(2), 90
     xy = np.stack([rng.uniform(0, 6_000, n), rng.normal(0, 300, n)], axis=1)
