@@ -106,13 +106,13 @@ class Jobs:
     language: Language = "en"
     _known: dict[str, Job] = field(default_factory=dict)
 
-    def begin(self, work: Callable[[Job], Any]) -> dict[str, str]:
-        """Begin a piece of work in a thread; return its name."""
+    def begin(self, work: Callable[[Job], Any]) -> dict[str, Any]:
+        """Begin a piece of work in a thread; return its name, and how far it is soon: its result, where it is quick."""
         ident = secrets.token_urlsafe(9)
         while len(self._known) >= _MOST_JOBS:
             del self._known[next(iter(self._known))]
         self._known[ident] = in_background(work)
-        return {"job": ident}
+        return {"job": ident, **self.told(ident)}
 
     def find(self, ident: str) -> Job:
         """Return a piece of work.

@@ -86,11 +86,11 @@ def client(tmp_path: Path) -> Iterator[Served]:
 def finished(client: Served, answer: Any) -> dict[str, Any]:
     """Wait for a piece of work."""
     assert answer.status_code == 202, answer.text
+    told: dict[str, Any] = answer.json()
     for _ in range(600):
-        told: dict[str, Any] = client.get(f"/{TOKEN}/jobs/{answer.json()['job']}").json()
         if told["state"] != "working":
             return told
-        time.sleep(0.1)
+        told = client.get(f"/{TOKEN}/jobs/{answer.json()['job']}").json()
     raise AssertionError(told)
 
 

@@ -80,9 +80,9 @@ class Page:
 
     def works(self, path: str, body: Any) -> dict[str, Any]:
         """Return how a piece of work ends."""
-        job = self.asks(path, body)["job"]
-        while (told := self.asks(f"jobs/{job}"))["state"] == "working":
-            pass
+        told = begun = self.asks(path, body)
+        while told["state"] == "working":
+            told = self.asks(f"jobs/{begun['job']}")
         return dict(told)
 
     def goes(self, view: dict[str, Any], switched: Iterable[str] = (), rest: str = "people=:") -> None:

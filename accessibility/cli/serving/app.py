@@ -129,7 +129,7 @@ class Page:
             begun = self.desk.begin(key, names, job)
             return {"key": key, "lines": begun.lines, "warnings": begun.warnings, "error": self._said(begun.error)}
 
-        return self._begun(work)
+        return await self._begun(work)
 
     @asynccontextmanager
     async def _form(self, request: Request) -> AsyncIterator[FormData]:
@@ -147,7 +147,7 @@ class Page:
         """Begin to draw a map, or what it has otherwise than the one before."""
         key, told = request.path_params["key"], read_asked(await request.body())
         view, before = views_of(told, self.desk.language)
-        return self._begun(lambda job: self.desk.answers(key, job).follow(view, before, job))
+        return await self._begun(lambda job: self.desk.answers(key, job).follow(view, before, job))
 
     async def drawn(self, request: Request) -> Response:
         """Return a map; the tab is part of its address, so that no tab keeps its switches where another looks."""
@@ -167,7 +167,7 @@ class Page:
         """Begin to write a pack: of the study, or of the scenarios that the page tells."""
         key, told = request.path_params["key"], read_asked(await request.body())
         view, scenarios = view_of(told, self.desk.language), str(told.get("scenarios") or "")
-        return self._begun(lambda job: self.desk.pack(key, view, job, scenarios))
+        return await self._begun(lambda job: self.desk.pack(key, view, job, scenarios))
 
     async def progress(self, request: Request) -> Response:
         """Return how far a piece of work is."""
@@ -180,8 +180,8 @@ class Page:
             return JSONResponse({"error": "no such file"}, status_code=404)
         return FileResponse(found, filename=f"{found.parents[1].name}-{found.name}", media_type="application/zip")
 
-    def _begun(self, work: Callable[[Job], Any]) -> Response:
-        return JSONResponse(self._jobs.begin(work), status_code=202)
+    async def _begun(self, work: Callable[[Job], Any]) -> Response:
+        return JSONResponse(await run_in_threadpool(self._jobs.begin, work), status_code=202)
 
 
 def _keep(dropped: BinaryIO, path: Path) -> None:

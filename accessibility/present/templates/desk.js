@@ -16,10 +16,10 @@ const state = (text, share = null, bad = false) => {
   if (share !== null) line.querySelector("progress").value = share;
 };
 // Wait for a piece of work and say how far it is.
-const done = async ({ job }, text) => {
+const done = async (begun, text) => {
+  const { job } = begun;
   work = job;
-  for (;;) {
-    const told = await asked(`jobs/${job}`);
+  for (let told = begun;; told = await asked(`jobs/${job}`)) {
     if (told.state === "done") { state(""); return { job, result: told.result }; }
     if (told.state === "failed") throw new Error(told.error);
     if (told.state === "cancelled") throw new DOMException(say("cancelled"), "AbortError");
