@@ -8,7 +8,7 @@ charged: by the unit of cost, by the site of a pack.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -115,7 +115,7 @@ def raise_bound(
     best = weigh(values, room, lowest, charge(values, room, lowest))
     r, m = len(lowest), len(room.cost)
     price, heading, course = np.clip(begin, lowest, values.base), np.zeros(r), np.array([best.bound, 1.0, 0.0])
-    first = (best.row.copy(), best.earned.copy(), best.chosen.astype(np.float64))
+    best_price = best.row.copy()
     scratch = (np.empty(m), np.empty(m), np.empty(m), np.ones(m), room_to_choose(m))
     each = _STEP * (r + m) + len(values.by_row[1]) / 2
     target = visit(best)
@@ -125,12 +125,11 @@ def raise_bound(
         charges = charge(values, room, price)
         charged, paid = _charged(room, charges)
         limits = (charged, paid, float(room.left[NUMBER]), target, steps.patience)
-        ended = _climb((values.by_row, lowest, values.base), limits, (price, heading, course), first, scratch)
+        ended = _climb((values.by_row, lowest, values.base), limits, (price, heading, course, best_price), scratch)
         clock.spend(_AT_ONCE * each)
         now = Offers(row=price, charge=charges, earned=scratch[0], chosen=scratch[1] > 0, bound=best.bound)
         if course[_BOUND] > best.bound:
-            row, earned, chosen = (array.copy() for array in first)
-            best = Offers(row=row, charge=charges, earned=earned, chosen=chosen > 0, bound=course[_BOUND])
+            best = replace(now, row=best_price.copy(), bound=course[_BOUND])
         target = visit(now)
         if ended:
             break
@@ -217,15 +216,13 @@ def _earn(by_row: tuple[I64, I32, F64], price: F64, gross: F64) -> None:
 def _climb(
     pairs: tuple[tuple[I64, I32, F64], F64, F64],
     limits: tuple[F64, float, float, float, int],
-    state: tuple[F64, F64, F64],
-    best: tuple[F64, F64, F64],
+    state: tuple[F64, F64, F64, F64],
     scratch: tuple[F64, F64, F64, F64, tuple[F64, I64]],
 ) -> bool:
     """Take some steps in place; return whether there is nowhere to go."""
     by_row = pairs[0]
     charged, paid, number, target, patience = limits
-    price, heading, course = state
-    best_price, best_earned, best_chosen = best
+    price, heading, course, best_price = state
     earned, chosen, pay, ones, room = scratch
     for _ in range(_AT_ONCE):
         earned[:] = charged
@@ -239,8 +236,6 @@ def _climb(
             course[_IDLE] = 0.0 if bound > course[_BOUND] + _PROGRESS * abs(course[_BOUND]) else course[_IDLE]
             course[_BOUND] = bound
             best_price[:] = price
-            best_earned[:] = earned
-            best_chosen[:] = chosen
         if course[_BOUND] >= target:
             return True
         if course[_IDLE] >= patience:
