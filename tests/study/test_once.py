@@ -71,6 +71,15 @@ def test_a_network_keeps_its_graphs_and_a_copy_of_it_makes_its_own() -> None:
     assert graph.impedance.along.tolist() == [1_250_000]
 
 
+def test_of_large_streets_a_graph_is_kept_where_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_MANY", 0)
+    road = line(1_000.0, 2)
+    first, second, third = (road.packed.graph(None, open_compounds=False) for _ in range(3))
+    assert first is not second
+    assert second is third
+    assert first.hierarchy.arcs.tolist() == second.hierarchy.arcs.tolist()
+
+
 def test_a_graph_that_is_asked_often_is_made_ready_and_answers_alike() -> None:
     road = line(1_000.0, 2)
     asked = [road.packed.graph(None, open_compounds=False) for _ in range(20)]

@@ -360,6 +360,7 @@ def _find_hilbert_keys(x: U32, y: U32, keys: U64) -> None:
 
 
 _FEW = 8  # questions of a graph that are answered sooner than its junctions are eliminated
+_MANY = 1 << 21  # junctions of streets whose graphs are kept only where they are asked for again
 _MOST = 8  # graphs of one network: those of a run's walkers and of metres; each is as large as the network
 
 
@@ -395,13 +396,13 @@ class Packed:
     def graph(self, walker: Walker | None, *, open_compounds: bool) -> Graph:
         """Return the reversed graph in milliseconds of a walker, or in centimetres.
 
-        Whoever asks once gets one that is not kept: it is as large as the streets, and soon made again. Whoever asks
-        often gets one whose junctions are eliminated: it answers alike, and in half the time.
+        Whoever asks often gets one whose junctions are eliminated: it answers alike, and in half the time. Of very many
+        streets the first is not kept: it takes 25 bytes a junction, and is made again sooner than it is searched.
         """
         key = (walker, open_compounds)
         self._asked[key] += 1
         often = self._asked[key] > _FEW
-        if self._asked[key] == 1:
+        if self._asked[key] == 1 and len(self._network.node_xy) >= _MANY:
             return self._graph(*key, often)
         return self._made.get(("graph", often, *key), lambda: self._graph(*key, often))  # type: ignore[no-any-return]
 
