@@ -27,6 +27,8 @@ SUMS = 2.0**-33
 """Relative error that a sum of a million floats stays below: an eighth of a unit where a solver counts whole units."""
 HALF = 0.5
 """Slack of a row of whole numbers in a solver: far from plans that keep to it, and from those that do not."""
+TELLS = 1e-8
+"""Relative difference that a solver tells apart: less it takes for nothing, or for a contradiction."""
 WHOLE_BITS = 52
 """Sums of whole units stay below this many bits: floats hold them without rounding."""
 _RATIO = 2.0**-50  # what is left of two roundings in a quotient of two amounts

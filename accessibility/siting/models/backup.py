@@ -16,7 +16,7 @@ from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
-from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
+from accessibility.siting.numbers import HALF, SUMS, TELLS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
 
@@ -264,9 +264,11 @@ def _program(counts: Counts, worth: tuple[float, float], covered: float | None, 
     again = _again(counts)
     a, b = len(new), len(again)
     people, lacking = counts.lacking(new)
+    hair = np.full(len(lacking), HALF / counts.unit)
     if covered is not None:
         people = sparse.csr_array(sparse.vstack([people, sparse.csr_array(counts.weight[new][None] / counts.unit)]))
         lacking = np.append(lacking, (covered - counts.weight[counts.before > 0].sum()) / counts.unit)
+        hair = np.append(hair, max(HALF, TELLS * covered) / counts.unit)  # whoever takes the answer counts it anew
     one, none = sparse.eye_array(a), sparse.csr_array
     left = counts.room.solver_left()
     parts: list[Any] = [
@@ -285,7 +287,7 @@ def _program(counts: Counts, worth: tuple[float, float], covered: float | None, 
         upper=np.ones(wide),
         integer=(np.arange(wide) < m) | (np.arange(wide) >= m + a),
         rows=sparse.csr_array(sparse.vstack(parts)),
-        row_lower=np.concatenate([above, lacking - HALF / counts.unit, below]),
+        row_lower=np.concatenate([above, lacking - hair, below]),
         row_upper=np.concatenate([np.zeros(2 * a + b), np.full(len(lacking), np.inf), left]),
     )
     return program, _valued(counts, worth, np.zeros(m, np.bool_))

@@ -20,7 +20,7 @@ from accessibility.siting.infeasible import refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits
 from accessibility.siting.medians import BUDGET, NUMBER, PACKS
 from accessibility.siting.models.mclp import cover_within
-from accessibility.siting.numbers import HALF, SUMS, solver_unit
+from accessibility.siting.numbers import HALF, SUMS, TELLS, solver_unit
 from accessibility.siting.outcome import ended, pack_prices, refused_plan
 from accessibility.siting.plan import Conditions, Prices, SitingPlan, order_by_gain
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _START = 0.3  # of the work, for a plan that closes nothing
 _LINEAR = 0.1  # of the work, for a certificate
-_TELLS = 1e-8  # of a sum: less than that a solver takes for nothing, or for a contradiction
 
 
 @checked
@@ -213,7 +212,7 @@ def _program(moves: Moves, *, goal: str = "cover", covered: float | None = None)
     objective[m : m + a] = counts.weight[new] / counts.unit if goal == "cover" else 0.0
     objective[m + a :] = 1.0 if goal == "short" else 0.0
     # Whoever chooses among plans that cover as many counts them anew: here a solver may be told what it can tell apart.
-    hair = np.maximum(HALF / counts.unit, _TELLS * wanted)
+    hair = np.maximum(HALF / counts.unit, TELLS * wanted)
     least = np.concatenate([lacking - (0.0 if goal == "short" else HALF / counts.unit), wanted - hair])
     return Program(
         objective=objective,
