@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import osmium
 import pytest
 
+from accessibility.errors import InputError
 from accessibility.sources.osm.decoding import DrawnWays, Nodes, Tags, objects_of
+from accessibility.sources.osm.extracts import read_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,16 +91,28 @@ def field(row: int, value: int | bytes) -> bytes:
     return number(row << 3 | 2) + number(len(value)) + value
 
 
-def test_places_have_the_step_and_the_offset_of_their_block(tmp_path: Path) -> None:
-    ids, steps = (b"".join(map(number, values)) for values in ([2, 2], [3, 4]))  # 1, 1 and -2, 2 with their signs
-    dense = field(2, field(1, ids) + field(8, steps) + field(9, steps))
-    block = field(1, field(1, b"")) + field(2, dense) + field(17, 250) + field(19, -30) + field(20, 1_000)
+def write_block(path: Path, block: bytes) -> None:
+    """Write a PBF of one block."""
     parts = ((b"OSMHeader", field(4, b"OsmSchema-V0.6") + field(4, b"DenseNodes")), (b"OSMData", block))
-    with (tmp_path / "a.osm.pbf").open("wb") as file:
+    with path.open("wb") as file:
         for kind, content in parts:
             blob = field(1, content)
             header = field(1, kind) + field(3, len(blob))
             file.write(len(header).to_bytes(4, "big") + header + blob)
+
+
+def test_a_way_of_fields_without_end_is_refused_and_not_read_one_by_one(tmp_path: Path) -> None:
+    way = field(1, 1) + field(15, 1) * 1_000_000  # half a minute of steps, and a block has room for ten times as many
+    write_block(tmp_path / "a.osm.pbf", field(1, field(1, b"")) + field(2, field(3, way)))
+    with pytest.raises(InputError, match="an object of more than 1000 fields"):
+        read_network(tmp_path / "a.osm.pbf")
+
+
+def test_places_have_the_step_and_the_offset_of_their_block(tmp_path: Path) -> None:
+    ids, steps = (b"".join(map(number, values)) for values in ([2, 2], [3, 4]))  # 1, 1 and -2, 2 with their signs
+    dense = field(2, field(1, ids) + field(8, steps) + field(9, steps))
+    block = field(1, field(1, b"")) + field(2, dense) + field(17, 250) + field(19, -30) + field(20, 1_000)
+    write_block(tmp_path / "a.osm.pbf", block)
     (nodes,) = objects_of(tmp_path / "a.osm.pbf")
     assert isinstance(nodes, Nodes)
     assert nodes.ids.tolist() == [1, 2]

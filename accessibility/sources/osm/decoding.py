@@ -25,6 +25,7 @@ _ID, _KEYS, _VALUES, _LAT, _LON, _REFS = 1, 2, 3, 8, 9, 8  # fields of nodes and
 _DENSE_TAGS = 10
 _NANODEGREES = 100  # of a unit of 1e-7 degrees
 _NUMBER, _BYTES = 0, 2  # kinds of fields
+_MOST_FIELDS = 1_000  # of one object: OpenStreetMap's have ten, and every step costs as much for one as for all
 _MORE = 128  # the highest bit of a byte of a number says that it goes on
 
 
@@ -157,7 +158,12 @@ class _Messages:
         self._count, at, row = len(messages), end - length, np.arange(len(messages))
         self._begin: dict[int, NDArray[np.int64]] = {}
         self._value: dict[int, NDArray[np.uint64]] = {}
+        steps = 0
         while len(row):
+            steps += 1
+            if steps > _MOST_FIELDS:
+                msg = f"an object of more than {_MOST_FIELDS} fields"
+                raise ValueError(msg)
             key, there = self._read(at)
             kind, field = key & np.uint64(7), (key >> np.uint64(3)).astype(np.int64)
             value, after = self._read(there)
