@@ -44,6 +44,14 @@ def test_the_nearest_of_all_lines_is_found_and_ties_go_to_streets_then_to_the_lo
     assert drawn.tolist() == shapely.length(found).tolist()
 
 
+def test_at_a_shared_end_a_line_that_is_not_later_goes_first_then_the_lowest() -> None:
+    xy, start, here = np.array([(0, 0), (10, 0), (0, 0), (0, 10.0)]), np.array([0, 2, 4]), np.array([(-3.0, -3.0)])
+    for later, first in (([0, 0], 0), ([1, 0], 1), ([0, 1], 0), ([1, 1], 0)):
+        grid = SegmentGrid.of(xy, start, np.ones(2, np.bool_), np.array(later, np.bool_))
+        assert grid.nearest(here)[0].tolist() == [first]
+        assert grid.near(here, np.array([9.0]), 2)[0].tolist() == [[first, 1 - first]]
+
+
 def test_a_wide_area_with_little_in_it_is_searched_by_blocks() -> None:
     rng = np.random.default_rng(4)
     first = np.concatenate([rng.uniform(0, 1_000, (2_000, 2)), [[9e5, 9e5]]])
