@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from accessibility.siting.covering import fix_columns
-from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
+from accessibility.siting.greedy import swap_losses
 from accessibility.siting.growing import Cutting
 from accessibility.siting.numbers import CLOSE, HALF, SUMS
 from accessibility.siting.programs import columns_of, fall_short_least, solution_of
@@ -30,14 +30,13 @@ _ROUNDS = 2_000
 _LONG_ROUNDS = 20_000
 _MOST_DOUBLED = 4
 _CORE = 60
-_REGIONS, _LEAST_REGION, _EASY = 8, 6, 0.25  # regions a turn, their least open sites, and what is easily solved
-_CHILDREN, _PARENTS, _PARENT_ROUNDS = 2, 6, 20_000  # of a turn, of each of them, and how long these are annealed
+_CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 10_000  # of a turn, of each of them, and how long these are annealed
 _NEARLY_ALL = 1.5
-_CORE_GAP, _CHILD_GAP = 0.1, 0.01
+_CORE_GAP = 0.1
 _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
-_LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
+_NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan annealed anew, and into the best of some
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
 _CUT_WORK, _CUT_ENTRIES = 0.2, 300_000  # for a linear program and its cuts; entries of one that is worth it
@@ -74,8 +73,6 @@ class Course:
         By how much every plan is short; 0 where none is proven to be.
     turns
         How many turns of cores and annealing there were.
-    region
-        Open sites of a region that is solved at once.
     bounded
         The value of the plan that the bound was last lowered towards.
     settled
@@ -96,8 +93,6 @@ class Course:
         The value of the plan a turn ago.
     children
         The best plans of what some that were annealed anew open between them.
-    tried
-        ``(c,)`` what any of those opens.
     """
 
     goal: Goal
@@ -112,7 +107,6 @@ class Course:
     short: int = 0
     short_at_least: int = 0
     turns: int = 0
-    region: int = 2 * _LEAST_REGION
     bounded: int = -1
     settled: bool = False
     attempts: int = 0
@@ -123,11 +117,9 @@ class Course:
     resting: int = 0
     before: int = -1
     children: list[NDArray[np.bool_]] = field(default_factory=list)
-    tried: NDArray[np.bool_] = field(init=False)
 
     def __post_init__(self) -> None:
         """Value the plan there is."""
-        self.tried = self.chosen.copy()
         self.short, self.value = self.goal.measure(self.small, self.chosen)
 
     @property
@@ -282,12 +274,13 @@ def bound_course(course: Course, clock: Clock) -> None:
 
 
 def _take_turn(course: Course, clock: Clock) -> None:
-    """Solve cores of the plan and anneal what they leave; later cut, solve the whole if it can be, cross plans.
+    """Solve cores of the plan and anneal what they leave; later cut, solve the whole if it can be, and cross plans.
 
-    Every turn anneals longer and from another seed than the one before.
+    Where plans are too large to be crossed every turn anneals longer and from another seed than the one before.
     """
     if course.guide is None or course.value > course.bounded:
         bound_course(course, clock.part(_REBOUND_WORK))
+    crosses = False
     if not course.turns:
         size = _CORE
         while _solve_core(course, clock, size):
@@ -295,38 +288,22 @@ def _take_turn(course: Course, clock: Clock) -> None:
     else:
         _cut(course, clock)
         _solve_whole(course, clock)
-        _cross_plans(course, clock)
-        _solve_regions(course, clock)
-    if not course.closed:
+        crosses = _cross_plans(course, clock)
+    if not (crosses or course.closed):
         _anneal(course, clock, _LONG_ROUNDS << min(course.turns, _MOST_DOUBLED))
 
 
 def _anneal(course: Course, clock: Clock, rounds: int) -> None:
-    """Anneal the plan, every other time among the likely columns alone."""
+    """Anneal the plan from another seed than before."""
     course.seeds += 1
-    among = _likely(course) if course.seeds % 2 else course.small
-    begun = np.isin(among.site, course.small.site[course.chosen])
-    course.take(_columns(course, among, course.goal.polish(among, begun, rounds, clock, seed=course.seeds)))
+    course.take(course.goal.polish(course.small, course.chosen, rounds, clock, seed=course.seeds))
 
 
 def _annealed_anew(course: Course, clock: Clock) -> NDArray[np.bool_]:
-    """Return a plan from a new beginning, every other one of the likely columns alone."""
+    """Return a plan from a new beginning."""
     course.seeds += 1
-    among = _likely(course) if course.seeds % 2 else course.small
-    begun = course.goal.start(among)
-    plan = _columns(course, among, course.goal.polish(among, begun, _PARENT_ROUNDS, clock, seed=course.seeds))
-    course.tried |= plan
-    return plan
-
-
-def _likely(course: Course) -> Covering:
-    """Return the question of the columns alone that the prices make likely, or that some plan has opened."""
-    small, guide = course.small, course.guide
-    if guide is None:
-        return small
-    near = course.chosen | course.tried | (guide.share > _LIKELY)
-    near[np.argsort(guide.open_loss, kind="stable")[: _SPARE * int(course.chosen.sum())]] = True
-    return course.goal.reduce(fix_columns(small, np.zeros(len(near), np.bool_), ~near))
+    small, goal = course.small, course.goal
+    return goal.polish(small, goal.start(small), _PARENT_ROUNDS, clock, seed=course.seeds)
 
 
 def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -335,26 +312,58 @@ def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArr
     return found
 
 
-def _cross_plans(course: Course, clock: Clock) -> None:
-    """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed."""
+def _cross_plans(course: Course, clock: Clock) -> bool:
+    """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed.
+
+    Return whether what some open between them is little enough to be solved.
+    """
     if _PARENTS * len(course.small.columns.of(np.flatnonzero(course.chosen))) > _ENTRIES:
-        return  # what they open between them would be too much to solve
+        return False
     for _ in range(_CHILDREN):
         parents = []
         for _ in range(_PARENTS):
             if course.closed or clock.up:
-                return
-            parents.append(_annealed_anew(course, clock))
-        course.children.append(_cross(course, parents, clock))
-        _cross(course, [course.chosen, *course.children], clock)
+                return True
+            parents.append(_swapped(course, _annealed_anew(course, clock), clock, _NEAR))
+        course.children.append(_swapped(course, _cross(course, parents, clock), clock, _WIDE))
+        value = course.value
+        best = _cross(course, [course.chosen, *course.children], clock)
+        if course.value > value:
+            _swapped(course, best, clock, _WIDE)
+    return True
+
+
+def _swapped(course: Course, plan: NDArray[np.bool_], clock: Clock, each: int) -> NDArray[np.bool_]:
+    """Return the best plan of what it opens and so many columns a site beside, from there again until none is better.
+
+    The best plan of all is kept.
+    """
+    while not (course.closed or clock.up):
+        better = _best_among(course, plan, _near(course, plan, each), clock)
+        if course.goal.measure(course.small, better) == course.goal.measure(course.small, plan):
+            break
+        plan = better
+    return plan
+
+
+def _near(course: Course, plan: NDArray[np.bool_], each: int) -> NDArray[np.bool_]:
+    """Return what a plan opens and so many columns a site that could be swapped in at the least loss."""
+    near = np.zeros(len(plan), np.bool_)
+    near[np.argsort(swap_losses(course.small, plan), kind="stable")[: (1 + each) * int(plan.sum())]] = True
+    return near
 
 
 def _cross(course: Course, plans: list[NDArray[np.bool_]], clock: Clock) -> NDArray[np.bool_]:
     """Return the best plan of what some plans open between them, as near as the work allows, and keep it if better."""
     measured = [course.goal.measure(course.small, plan) for plan in plans]
     best = max(range(len(plans)), key=lambda k: (-measured[k][0], measured[k][1]))
-    child = replace(course, chosen=plans[best])
-    _solve_small(child, np.any(plans, axis=0) & ~np.all(plans, axis=0), clock, near=_CHILD_GAP)
+    return _best_among(course, plans[best], np.any(plans, axis=0) & ~np.all(plans, axis=0), clock)
+
+
+def _best_among(course: Course, plan: NDArray[np.bool_], core: NDArray[np.bool_], clock: Clock) -> NDArray[np.bool_]:
+    """Return the best plan that differs from this one in a core alone, as near as the work allows; keep it if best."""
+    child = replace(course, chosen=plan)
+    _solve_small(child, core, clock, near=0.0)
     course.take(child.chosen)
     return child.chosen
 
@@ -397,35 +406,6 @@ def _solve_small(
     if len(left.rows.item) > _ENTRIES * _CORE_WORK**_ENTRIES_POWER:
         return False
     return _solve_left(course, left, clock.part(_CORE_WORK), complete=complete, near=near)
-
-
-def _solve_regions(course: Course, clock: Clock) -> None:
-    """Solve the surroundings of some open sites, one after the other; they grow as long as they are solved easily."""
-    random = np.random.default_rng(course.turns)
-    for _ in range(_REGIONS):
-        opened = np.flatnonzero(course.chosen)
-        if course.closed or course.guide is None or clock.up or not opened.size:
-            return
-        before = clock.did
-        possible = _possible(course, course.guide)
-        core = _region(course.small, course.chosen, int(random.choice(opened)), course.region) & possible
-        solved = _solve_small(course, core, clock)
-        easy = solved and clock.did - before < _EASY * _CORE_WORK * SHARED
-        course.region = min(course.region + 1, opened.size) if easy else max(course.region - 1, _LEAST_REGION)
-
-
-def _region(small: Covering, chosen: NDArray[np.bool_], begin: int, size: int) -> NDArray[np.bool_]:
-    """Return the columns that share a row with one of so many open columns about the first."""
-    near = np.zeros(len(chosen), np.bool_)
-    near[begin] = True
-    while True:
-        rows = np.zeros(len(small.weight), np.bool_)
-        rows[small.columns.of(np.flatnonzero(near))] = True
-        wider = near.copy()
-        wider[small.rows.of(np.flatnonzero(rows))] = True
-        if (wider & chosen).sum() > size or (wider == near).all():
-            return wider
-        near = wider
 
 
 def _solve_whole(course: Course, clock: Clock) -> None:

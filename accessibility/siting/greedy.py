@@ -453,3 +453,35 @@ def _swap(
             standing[1] = standing[0]
             for k in range(opened.size):
                 best[k] = opened[k]
+
+
+def swap_losses(covering: Covering, chosen: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return ``(c,)`` what a plan loses at the least where each column opens in the place of an open one.
+
+    Less than nothing where it gains; the least of all of those that are open. Limits and floors are ignored.
+    """
+    search = begin_search(covering, chosen)
+    losses = np.full(len(chosen), np.iinfo(np.int64).min)
+    if chosen.any():
+        _lose(search, losses, np.zeros(len(chosen), np.int64), int(search.gain[chosen].min()))
+    return losses
+
+
+@kernel
+def _lose(search: Search, losses: I64, spared: I64, least: int) -> None:
+    """Write what each closed column loses; the least is lost where it has no part in what closes."""
+    begin, row, times = search.column_start, search.column_row, search.times
+    weight, owner, gain = search.weight, search.owner, search.gain
+    for j in range(gain.size):
+        if search.opened[j]:
+            continue
+        lost = least
+        for k in range(begin[j], begin[j + 1]):
+            r = row[k]
+            if times[r] == 1:
+                spared[owner[r]] += weight[r]
+                lost = min(lost, gain[owner[r]] - spared[owner[r]])
+        for k in range(begin[j], begin[j + 1]):
+            if times[row[k]] == 1:
+                spared[owner[row[k]]] = 0
+        losses[j] = lost - gain[j]

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from accessibility.siting import Conditions, Problem, closing
-from accessibility.siting.closing import _annealed_anew, _columns, _cross, _cross_plans, _cut, _likely, begin_course
+from accessibility.siting.closing import _cross, _cross_plans, _cut, _swapped, begin_course
 from accessibility.siting.covering import read_covering
 from accessibility.siting.dual import find_dual
 from accessibility.siting.effort import Clock
 from accessibility.siting.goals import Guide, LeastCost, MostPeople
+from accessibility.siting.greedy import swap_losses
 from accessibility.siting.limits import Limits
 
 if TYPE_CHECKING:
@@ -107,26 +108,67 @@ def test_no_plan_is_crossed_once_the_clock_is_up() -> None:
     assert not course.children
 
 
-def test_what_some_plan_opens_stays_likely() -> None:
-    """Prices that favour the first column alone leave the others to the plans that were tried."""
-    course = begun("number", 2)
-    size = len(course.small.site)
-    none, first = np.zeros(size), np.arange(size) == 0
-    course.guide = Guide(find_dual(course.small, 0, 1, Clock()), course.bound, first * 1.0, none + 1.0, none)
-    last = int(np.flatnonzero(~course.chosen)[-1])
-    for tried_once in (False, True):
-        course.tried[last] = tried_once
-        assert (course.small.site[last] in _likely(course).site) == tried_once
-    tried = _annealed_anew(course, Clock())
-    assert course.small.fits(tried)
-    assert (course.tried >= tried).all()
-    left = _likely(course)
-    # The question of the likely columns knows every plan of theirs.
-    assert course.goal.reduce(course.small).value(np.ones(size, np.bool_)) >= left.value(
-        np.ones(len(left.site), np.bool_)
-    )
-    assert _columns(course, left, np.isin(left.site, course.small.site[tried])).sum() <= tried.sum()
-    assert left.value(np.isin(left.site, course.small.site[tried])) == course.small.value(tried)
+def test_plans_that_open_too_much_between_them_are_not_crossed(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = begun("number", 1)
+    course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
+    monkeypatch.setattr(closing, "_ENTRIES", 0)
+    assert not _cross_plans(course, Clock())
+    assert not course.children
+    monkeypatch.undo()
+    assert _cross_plans(course, Clock())
+    assert course.children
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("name", ASKED)
+def test_a_swap_loses_what_counting_says(name: str, seed: int) -> None:
+    course = begun(name, seed)
+    small, plan = course.small, drawn(course, np.random.default_rng(seed))
+    losses = swap_losses(small, plan)
+    for column in range(len(plan)):
+        if plan[column]:
+            assert losses[column] < losses[~plan].min(initial=0)
+            continue
+        swapped = []
+        for other in np.flatnonzero(plan):
+            trial = plan.copy()
+            trial[[column, other]] = True, False
+            swapped.append(small.value(trial))
+        assert losses[column] == small.value(plan) - max(swapped)
+
+
+def test_a_site_that_is_not_alone_with_anybody_is_swapped_for_nothing() -> None:
+    """Two sites of five and three people that share two: for the site of the third, the second one loses least."""
+    reach = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [0, 1, 0, 1]]) > 0
+    costs = np.where(reach, 1.0, 9.0)
+    problem = Problem.from_costs(costs, [3, 2, 1, 4], 2.0)
+    covering = read_covering(problem, Limits.of(2, None, None)).covering
+    plan = np.array([True, True, False, False])
+    # The second site alone has one person, whom whatever opens in its place gives up.
+    assert swap_losses(covering, plan)[2:].tolist() == [1 - 4, 1 - 4]
+    plan = np.array([True, False, True, False])
+    # Instead of the third the fourth loses none of its four, and nobody of the first's two that both reach.
+    assert swap_losses(covering, plan)[[1, 3]].tolist() == [3 + 2 - 2 - 1, 4 - 4]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ASKED)
+def test_no_plan_of_what_could_be_swapped_in_is_better(name: str, seed: int) -> None:
+    """The end of a search among near columns, against every plan of them; where all are near it is the best of all."""
+    for each in (1, 12):
+        course = begun(name, seed)
+        small, plan = course.small, drawn(course, np.random.default_rng(seed))
+        course.bound = float(course.goal.ceiling(small) + 1)
+        short, value = course.goal.measure(small, plan)
+        end = _swapped(course, plan, Clock(), each)
+        measured = course.goal.measure(small, end)
+        assert small.fits(end)
+        assert (-measured[0], measured[1]) >= (-short, value)
+        near = np.argsort(swap_losses(small, end), kind="stable")[: (1 + each) * int(end.sum())]
+        corners = [np.isin(np.arange(len(end)), near), np.zeros(len(end), np.bool_)]
+        best = best_between(course, corners)
+        if not best[0]:
+            assert measured == best
 
 
 @pytest.mark.parametrize(("falls", "runs"), [(0.5, 4), (0.01, 2)])
