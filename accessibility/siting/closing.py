@@ -36,6 +36,7 @@ _CORE_GAP = 0.1
 _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
 _LARGE_ROUNDS, _LARGE_SEED = 60_000, 1_000
+_LIKELY, _SPARE = 0.01, 2  # share of a column that may open; how many a site of the plan
 _NEAR, _WIDE = 3, 5  # columns a site that could be swapped in: into a plan annealed anew, and into the best of some
 # Shares of all the work: for the prices of a large question, better ones, floors, a core, all that is left, if little.
 _DUAL_WORK, _REBOUND_WORK, _FLOOR_WORK, _CORE_WORK, _WHOLE_WORK, _SOON_WORK = 0.5, 0.05, 0.5, 0.08, 0.6, 0.2
@@ -294,9 +295,21 @@ def _take_turn(course: Course, clock: Clock) -> None:
 
 
 def _anneal(course: Course, clock: Clock, rounds: int) -> None:
-    """Anneal the plan from another seed than before."""
+    """Anneal the plan from another seed than before, every other time among the likely columns alone."""
     course.seeds += 1
-    course.take(course.goal.polish(course.small, course.chosen, rounds, clock, seed=course.seeds))
+    among = _likely(course) if course.seeds % 2 else course.small
+    begun = np.isin(among.site, course.small.site[course.chosen])
+    course.take(_columns(course, among, course.goal.polish(among, begun, rounds, clock, seed=course.seeds)))
+
+
+def _likely(course: Course) -> Covering:
+    """Return the question of the columns alone that the plan opens or the prices make likely."""
+    small, guide = course.small, course.guide
+    if guide is None:
+        return small
+    near = course.chosen | (guide.share > _LIKELY)
+    near[np.argsort(guide.open_loss, kind="stable")[: _SPARE * int(course.chosen.sum())]] = True
+    return course.goal.reduce(fix_columns(small, np.zeros(len(near), np.bool_), ~near))
 
 
 def _annealed_anew(course: Course, clock: Clock) -> NDArray[np.bool_]:
