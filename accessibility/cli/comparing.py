@@ -18,7 +18,7 @@ from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
 from accessibility.measures.tables import headline
 from accessibility.present.labels import label_sites
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.tables import LayerSources
 from accessibility.present.manifest import Run
@@ -248,9 +248,9 @@ def _said(study: Study, now: Coverage, doubts: Doubts | None) -> dict[str, tuple
     service = tell_served(now, study.site_district, None)
     bars = {} if doubts is None else tell_bars(doubts.today, now.share)
     found: dict[str, tuple[str, ...]] = {}
-    for tongue in (Tongue("en"), Tongue("zh")):
-        served = () if service is None else (say_service(service, now.population, tongue),)
-        found[tongue.language] = (*served, *bars.get(tongue.language, ()))
+    for locale in (Locale("en"), Locale("zh")):
+        served = () if service is None else (say_service(service, now.population, locale),)
+        found[locale.language] = (*served, *bars.get(locale.language, ()))
     return found
 
 

@@ -15,7 +15,7 @@ from accessibility.cli.factfinding import tell_held
 from accessibility.errors import visible
 from accessibility.measures.tables import NO_DISTRICT, TOTAL
 from accessibility.present.labels import SiteLabel, call_site
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.report.sureness import say_held, say_instead, say_must_have
 from accessibility.siting.plan import say_objective
 from accessibility.sources.checks import DOUBTS
@@ -158,7 +158,7 @@ class Speech:
         """Return the name of a district, of the total, or of no district."""
         if self.language == "en":
             return name
-        return {TOTAL: self.term(TOTAL), NO_DISTRICT: Tongue(self.language)("none_district")}.get(name, name)
+        return {TOTAL: self.term(TOTAL), NO_DISTRICT: Locale(self.language)("none_district")}.get(name, name)
 
     def site(self, row: dict[Any, Any], labels: Mapping[str, SiteLabel]) -> str:
         """Return what a site of a table is called; nothing where only its id tells, which stands beside it."""
@@ -185,7 +185,7 @@ class Speech:
         if not file:
             return self(f"read_{kind}")
         role, _, group = file.partition(" ")
-        named = file if self.language == "en" else f"{Tongue(self.language).or_else(f'role_{role}', role)} {group}"
+        named = file if self.language == "en" else f"{Locale(self.language).or_else(f'role_{role}', role)} {group}"
         return self("read_file", name=named.strip())
 
     def list(self, names: Iterable[str]) -> str:
@@ -216,7 +216,7 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     if result.plan is not None:
         _print_plan(console, result.plan, say, result)
     if result.held is not None:
-        _print_held(console, tell_held(result.held), Tongue(language))
+        _print_held(console, tell_held(result.held), Locale(language))
     _print_kept(console, result.kept, say)
     pages = {"coverage.html": "map_at", "brief.html": "brief_at", "report.html": "report_at"}
     for name in filter(result.files.__contains__, pages):
@@ -256,38 +256,38 @@ def _print_plan(console: Console, plan: SitingPlan, say: Speech, result: Result)
         console.print(_text(say("more_sites", n=len(plan.selected) - _MOST_SITES)))
 
 
-def _print_held(console: Console, held: HeldFacts, tongue: Tongue) -> None:
+def _print_held(console: Console, held: HeldFacts, locale: Locale) -> None:
     """Print how the proposal holds over draws of the inputs, and the plan that is best over them: as the report."""
-    console.print(_text(say_held(held, tongue), style="bold"))
+    console.print(_text(say_held(held, locale), style="bold"))
     shares = ("mean_share", "mean_error_points", "worst_share", "worst_error_points")
     names = ("plan", *shares, "mean_regret_points", "most_regret_points")
-    _print_rows(console, held.plans, names, tongue)
-    console.print(_text(say_instead(held, tongue)))
-    _print_rows(console, held.gains, ("plan", "gain_points", "gain_low", "gain_high", "better", "noise"), tongue)
-    console.print(_text(say_must_have(held, tongue)))
+    _print_rows(console, held.plans, names, locale)
+    console.print(_text(say_instead(held, locale)))
+    _print_rows(console, held.gains, ("plan", "gain_points", "gain_low", "gain_high", "better", "noise"), locale)
+    console.print(_text(say_must_have(held, locale)))
 
 
-def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], tongue: Tongue) -> None:
-    table = Table(*(tongue(f"col_{name}") for name in names), box=None, header_style="dim")
+def _print_rows(console: Console, rows: pd.DataFrame, names: tuple[str, ...], locale: Locale) -> None:
+    table = Table(*(locale(f"col_{name}") for name in names), box=None, header_style="dim")
     for name, column in zip(names, table.columns, strict=True):
         column.justify = "left" if name in _NAMES else "right"
         column.overflow = "fold"
     for row in rows.to_dict("records"):
-        table.add_row(*(_text(_figure(name, row[name], tongue)) for name in names))
+        table.add_row(*(_text(_figure(name, row[name], locale)) for name in names))
     console.print(table, soft_wrap=False)  # headings of several lines, none cut
 
 
-def _figure(name: str, value: Any, tongue: Tongue) -> str:
+def _figure(name: str, value: Any, locale: Locale) -> str:
     """Return a cell of the tables about draws."""
     if name in ("scenario", "instead_of"):
         return str(value)
     if name == "plan":
-        return tongue(f"held_{value}")
+        return locale(f"held_{value}")
     if name == "noise":
-        return tongue("yes" if value else "no")
+        return locale("yes" if value else "no")
     if name.endswith("share") or name == "better":
-        return tongue.percent(value, 1.0)
-    return tongue.points(value) if name.startswith("gain") else tongue.number(value, 2)
+        return locale.percent(value, 1.0)
+    return locale.points(value) if name.startswith("gain") else locale.number(value, 2)
 
 
 def print_comparison(found: ScenarioComparison, language: Language = "en") -> None:
@@ -322,13 +322,13 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
 
 def _print_gains(console: Console, scenarios: pd.DataFrame, pairs: pd.DataFrame, say: Speech) -> None:
     """Print what each scenario brings, with its interval, and one instead of another; which of that is noise."""
-    tongue = Tongue(say.language)
+    locale = Locale(say.language)
     told = ("gain_points", "gain_low", "gain_high", "better", "noise")
     console.print(_text(say("gains_and_bars"), style="dim"))
-    _print_rows(console, scenarios, ("scenario", *told), tongue)
+    _print_rows(console, scenarios, ("scenario", *told), locale)
     if len(pairs):
         console.print(_text(say("pairs_and_bars"), style="dim"))
-        _print_rows(console, pairs.head(_MOST_PAIRS), ("scenario", "instead_of", *told), tongue)
+        _print_rows(console, pairs.head(_MOST_PAIRS), ("scenario", "instead_of", *told), locale)
     if len(pairs) > _MOST_PAIRS:
         console.print(_text(say("more_pairs", n=len(pairs) - _MOST_PAIRS)))
 

@@ -28,7 +28,7 @@ from accessibility.measures.tables import (
     setting_table,
 )
 from accessibility.measures.walkers import tell_own_totals, with_own_people
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
@@ -449,12 +449,12 @@ def _said(measured: Measured, facts: Facts) -> dict[str, tuple[str, ...]]:
     """Return by language who is served, who is covered by own walkers, and how sure it is, where asked for."""
     sure, share = measured.sure_facts, measured.now.share
     found: dict[str, tuple[str, ...]] = {}
-    for tongue in (Tongue("en"), Tongue("zh")):
+    for locale in (Locale("en"), Locale("zh")):
         tellers = (say_served, say_capacity, say_room_then, say_own_walks)
-        said = [say(facts, tongue) for say in tellers]
+        said = [say(facts, locale) for say in tellers]
         if sure is not None:
-            said += tell_bars(sure, share)[tongue.language]
-        found[tongue.language] = tuple(sentence for sentence in said if sentence)
+            said += tell_bars(sure, share)[locale.language]
+        found[locale.language] = tuple(sentence for sentence in said if sentence)
     return found
 
 

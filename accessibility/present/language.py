@@ -65,12 +65,12 @@ def _beginning(line: str, most: int) -> str:
 
 
 @dataclass(frozen=True)
-class Tongue:
+class Locale:
     """One language of a report.
 
     Examples
     --------
-    >>> Tongue("en").number(1234.5, 1), Tongue("zh").percent(3, 4), Tongue("zh")("covered")
+    >>> Locale("en").number(1234.5, 1), Locale("zh").percent(3, 4), Locale("zh")("covered")
     ('1,234.5', '75.0%', '已覆盖')
     """
 
@@ -161,20 +161,20 @@ class Tongue:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Locales:
     """The languages that a report speaks, in their order.
 
     Examples
     --------
-    >>> Voice.of("both").short(lambda tongue: tongue("outlet")), Voice.of("en").short(lambda tongue: tongue("outlet"))
+    >>> Locales.of("both").short(lambda one: one("outlet")), Locales.of("en").short(lambda one: one("outlet"))
     ('服务网点 outlet', 'outlet')
     """
 
-    tongues: tuple[Tongue, ...]
+    in_order: tuple[Locale, ...]
 
     @classmethod
-    def of(cls, choice: str) -> Voice:
-        """Return the voice of ``en``, ``zh`` or ``both`` (Chinese before English).
+    def of(cls, choice: str) -> Locales:
+        """Return the locales of ``en``, ``zh`` or ``both`` (Chinese before English).
 
         Raises
         ------
@@ -185,17 +185,17 @@ class Voice:
             msg = f"language is {choice!r}; expected one of {', '.join(get_args(Choice))}"
             raise InputError(msg)
         languages: tuple[Language, ...] = ("zh", "en") if choice == "both" else (choice,)  # type: ignore[assignment]
-        return cls(tuple(Tongue(language) for language in languages))
+        return cls(tuple(Locale(language) for language in languages))
 
     @property
-    def first(self) -> Tongue:
+    def first(self) -> Locale:
         """The language that comes first."""
-        return self.tongues[0]
+        return self.in_order[0]
 
-    def each(self, say: Callable[[Tongue], str]) -> list[tuple[str, str]]:
+    def each(self, say: Callable[[Locale], str]) -> list[tuple[str, str]]:
         """Return what each language says, as HTML language and text; what it leaves unsaid is left out."""
-        return [(tongue.html_language, text) for tongue in self.tongues if (text := say(tongue))]
+        return [(locale.html_language, text) for locale in self.in_order if (text := say(locale))]
 
-    def short(self, say: Callable[[Tongue], str], joint: str = " ") -> str:
+    def short(self, say: Callable[[Locale], str], joint: str = " ") -> str:
         """Return what all languages say in one line; what they say alike stands once."""
         return joint.join(dict.fromkeys(text for _, text in self.each(say)))

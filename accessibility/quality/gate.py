@@ -12,7 +12,19 @@ import pandas as pd
 from accessibility.geo.projection import transform
 from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import StreetFigures, measure_streets, name_districts, snap_table, snap_to_nodes
-from accessibility.present.language import Voice
+from accessibility.present.language import Locales
+from accessibility.quality.impact import (
+    WeighedFinding,
+    change_text,
+    misplaced_sites,
+    missed_people,
+    near_doubles,
+    points_of,
+    sites_not_open,
+    sites_off_streets,
+    sites_outside,
+    stacked_sites,
+)
 from accessibility.quality.otherwise import (
     HEIGHT_CODES,
     coordinates_read_otherwise,
@@ -25,18 +37,6 @@ from accessibility.quality.suspicions import (
     groups_of_everybody,
     limits_in_other_units,
     repeated_people,
-)
-from accessibility.quality.worth import (
-    WeighedFinding,
-    change_text,
-    misplaced_sites,
-    missed_people,
-    near_doubles,
-    points_of,
-    sites_not_open,
-    sites_off_streets,
-    sites_outside,
-    stacked_sites,
 )
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding
@@ -132,8 +132,8 @@ class Quality:
         >>> quality.table_in("zh")["message"].str[:9].tolist()
         ['若将所有人归到最近']
         """
-        voice, table = Voice.of(language), self.table
-        told = [voice.short(lambda tongue, text=text: message_text(text, tongue.language)) for text in table["message"]]  # type: ignore[misc]
+        locales, table = Locales.of(language), self.table
+        told = [locales.short(lambda one, text=text: message_text(text, one.language)) for text in table["message"]]  # type: ignore[misc]
         return table.assign(message=pd.Series(told, index=table.index, dtype=table["message"].dtype))
 
     def to_dict(self) -> dict[str, Any]:

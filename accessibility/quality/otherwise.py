@@ -12,7 +12,7 @@ from accessibility.demand import Demand
 from accessibility.geo.arrays import extent, finite_rows
 from accessibility.geo.projection import WGS84, transform
 from accessibility.measures.coverage import measure_coverage
-from accessibility.quality.worth import WeighedFinding, change_text, points_of
+from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.settlement import CELL_M, classify_settings
 from accessibility.sources.checks import OutsideFinding
 from accessibility.sources.detection import ReadingFinding, read_otherwise

@@ -13,7 +13,7 @@ import numpy as np
 
 from accessibility.geo.arrays import finite_rows
 from accessibility.measures.snap_audit import FAR_M
-from accessibility.quality.worth import WeighedFinding, change_text, points_of
+from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.sources.checks import Finding
 from accessibility.standards import Rule, Standard
 from accessibility.study.loading.context import is_raster

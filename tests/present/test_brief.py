@@ -18,7 +18,7 @@ from accessibility import InputError, read_study
 from accessibility.cli.factfinding import measure_study
 from accessibility.errors import OBEYED
 from accessibility.measures.tables import TOTAL
-from accessibility.present.language import Tongue, shortened
+from accessibility.present.language import Locale, shortened
 from accessibility.present.report.brief import render_brief, tell_briefs, write_brief
 from accessibility.present.report.facts import OwnWalks, ServedFacts
 from accessibility.present.report.page import render_page
@@ -58,8 +58,8 @@ def test_its_headline_is_the_reports_and_every_figure_stands_in_the_facts(
     language: str, sample_told: tuple[Facts, Pictures]
 ) -> None:
     facts, pictures = sample_told
-    tongue = Tongue(language)  # type: ignore[arg-type]
-    assert say_headline(facts, tongue) in words(facts, language)
+    locale = Locale(language)  # type: ignore[arg-type]
+    assert say_headline(facts, locale) in words(facts, language)
     report = Page(render_page(facts, pictures, language=language))
     brief = Page(render_brief(facts, pictures, language=language))
     for name in ("settings", "proposal"):
@@ -77,13 +77,13 @@ def test_rule_speed_date_and_people_stand_beside_every_table(
     language: str, sample_told: tuple[Facts, Pictures]
 ) -> None:
     facts, _ = sample_told
-    tongue = Tongue(language)  # type: ignore[arg-type]
+    locale = Locale(language)  # type: ignore[arg-type]
     (brief,) = tell_briefs(facts, language)
     blocks = [block for sheet in brief.sheets for section in sheet for block in section.blocks]
     tables = [at for at, block in enumerate(blocks) if block.kind == "table"]
     assert len(tables) == 3
     for at in tables:
-        for told in (tongue.rules(facts.standard), tongue.speed(facts.walker.speed_m_s), reportworlds.DATE):
+        for told in (locale.rules(facts.standard), locale.speed(facts.walker.speed_m_s), reportworlds.DATE):
             assert told in blocks[at + 1].words
 
 
@@ -135,7 +135,7 @@ def test_the_finding_that_is_worth_most_is_named(sample_told: tuple[Facts, Pictu
     summed = looks.groupby("code")["points_of_coverage"].sum()
     (said,) = [text for text in words(facts, "zh") if "需核实的问题" in text]
     assert f"有{len(looks)}条" in said
-    assert Tongue("zh")(f"finding_{summed.abs().idxmax()}") in said
+    assert Locale("zh")(f"finding_{summed.abs().idxmax()}") in said
     (plain,) = [text for text in words(replace(facts, quality=facts.quality.iloc[:0]), "zh") if "需核实的问题" in text]
     assert "0条" in plain
 
@@ -145,7 +145,7 @@ def test_nobody_nothing_and_no_proposal_still_make_a_brief(language: str, town: 
     study = read_study(town, cache=cache)
     empty = replace(study, demand=replace(study.demand, population=np.zeros(len(study.demand))))
     text = Page(render_brief(*reportworlds.told(measure_study(empty)), language=language)).text
-    assert Tongue("zh" if language == "zh" else "en")("headline_nobody") in text
+    assert Locale("zh" if language == "zh" else "en")("headline_nobody") in text
     assert not re.search(r"\bnan\b", text)
 
 

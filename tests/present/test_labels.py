@@ -21,7 +21,7 @@ from accessibility.cli.console import Silence, Speech
 from accessibility.cli.options import Options
 from accessibility.cli.pack import run_cover
 from accessibility.present.labels import SiteLabel, call_site, label_sites
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.layers.tables import PROPOSED_COLUMNS
 from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.sheets import MapSheet
@@ -112,9 +112,9 @@ def test_tables_and_the_terminal_say_the_label_and_the_data_stay(sample_measured
     told = replace(facts, ledger=bare, labels={site: SiteLabel(kind="bank", street="文庙路")})
     sheet = tell_sheets(told)["ledger"]
     column = next(column for column in sheet.columns if column.name == "name")
-    assert column.words(sheet.frame["name"].iloc[0], Tongue("en")) == "bank branch at 文庙路"
-    assert column.words(sheet.frame["name"].iloc[0], Tongue("zh")) == "文庙路的银行网点"
-    assert column.words(sheet.frame["name"].iloc[1], Tongue("zh")) == str(bare["name"].iloc[1])
+    assert column.words(sheet.frame["name"].iloc[0], Locale("en")) == "bank branch at 文庙路"
+    assert column.words(sheet.frame["name"].iloc[0], Locale("zh")) == "文庙路的银行网点"
+    assert column.words(sheet.frame["name"].iloc[1], Locale("zh")) == str(bare["name"].iloc[1])
     row = dict.fromkeys(PROPOSED_COLUMNS, "") | {"id": site}
     assert Speech("zh").site(row, told.labels) == "文庙路的银行网点"
     assert Speech("zh").site(row, {}) == ""

@@ -17,7 +17,7 @@ from reportworlds import Page
 from accessibility import InputError, read_study
 from accessibility.cli.factfinding import measure_study
 from accessibility.errors import OBEYED, visible
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv
 from accessibility.present.report.page import render_page, write_page
 from accessibility.present.report.sentences import say_proof, say_proposal
@@ -205,7 +205,7 @@ def test_nobody_nothing_and_no_proposal_still_make_a_report(language: str, town:
     empty = replace(study, demand=replace(study.demand, population=np.zeros(len(study.demand))))
     facts, pictures = reportworlds.told(measure_study(empty))
     page = Page(render_page(facts, pictures, language=language))
-    assert Tongue("zh" if language == "zh" else "en")("headline_nobody") in page.text
+    assert Locale("zh" if language == "zh" else "en")("headline_nobody") in page.text
     details = {row[-1] for row in page.tables.pop("quality")[0]}  # the findings' own words
     cells = {cell for tables in page.tables.values() for rows in tables for row in rows for cell in row}
     assert not {cell for cell in cells if re.search(r"\bnan\b", cell)}
@@ -269,12 +269,12 @@ def test_a_proposal_is_told_with_its_proof_and_never_more_than_it_is(case: str, 
     study = read_study(town, cache=cache)
     plan = reportworlds.plan_of(study, ["B1"], [240.0], **changes)
     facts, pictures = reportworlds.told(measure_study(study, plan=plan))
-    said = say_proposal(facts, Tongue("en")).replace("\N{NO-BREAK SPACE}", " ")
+    said = say_proposal(facts, Locale("en")).replace("\N{NO-BREAK SPACE}", " ")
     assert english in said
-    assert chinese in say_proposal(facts, Tongue("zh"))
+    assert chinese in say_proposal(facts, Locale("zh"))
     assert ("Proven optimal" in said) == (plan.status == "optimal" and bool(plan.selected))
     assert facts.proposal is not None
-    assert say_proof(facts.proposal, Tongue("en")) in say_proposal(facts, Tongue("en")) or case in (
+    assert say_proof(facts.proposal, Locale("en")) in say_proposal(facts, Locale("en")) or case in (
         "infeasible",
         "nothing",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
@@ -94,9 +94,9 @@ def gain_lines(gain: Difference | None, words: MapWords) -> Lines:
     """Return the bar of what is gained over today in each language, and whether it is noise."""
     if gain is None:
         return []
-    ends = {"low": Tongue.points(gain.interval.low), "high": Tongue.points(gain.interval.high)}
+    ends = {"low": Locale.points(gain.interval.low), "high": Locale.points(gain.interval.high)}
     key = "bar_noise" if gain.is_noise else "bar_gain"
-    return words.lines(key, points=Tongue.points(gain.points), better=words.percent(gain.better, 1.0), **ends)
+    return words.lines(key, points=Locale.points(gain.points), better=words.percent(gain.better, 1.0), **ends)
 
 
 def served_lines(coverage: Coverage, words: MapWords) -> Lines:
@@ -126,7 +126,7 @@ def own_lines(own: GroupCoverage | None, words: MapWords) -> Lines:
         for line in words.lines(
             key,
             group=group,
-            speed=Tongue.speed(by.walker.speed_m_s),
+            speed=Locale.speed(by.walker.speed_m_s),
             percent=words.percent(covered, of),
             people=count(of),
             covered=count(covered),

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from accessibility.errors import visible
 from accessibility.measures.tables import TOTAL
-from accessibility.present.language import NOTHING, Tongue, Voice, shortened
+from accessibility.present.language import NOTHING, Locale, Locales, shortened
 from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import illustrate_brief
 from accessibility.present.report.page import POLICY, running_heads, view_table
@@ -83,7 +83,7 @@ class Brief:
 
     Parameters
     ----------
-    tongue
+    locale
         The language.
     kind, title, when
         What kind of document it is, its title, and of which day.
@@ -95,7 +95,7 @@ class Brief:
         Every figure, with names as short as there is room.
     """
 
-    tongue: Tongue
+    locale: Locale
     kind: str
     title: str
     when: str
@@ -114,7 +114,7 @@ def tell_briefs(facts: Facts, language: str) -> list[Brief]:
         Another language.
     """
     short = _with_short_names(facts)
-    return [_tell(short, _BriefTongue(tongue.language)) for tongue in Voice.of(language).tongues]
+    return [_tell(short, _BriefLocale(locale.language)) for locale in Locales.of(language).in_order]
 
 
 def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
@@ -139,7 +139,7 @@ def render_brief(facts: Facts, pictures: Pictures, *, language: str) -> str:
         policy=POLICY,
         style=Markup(template_text("report.css") + template_text("brief.css")),  # noqa: S704 -- our own files
         running=running_heads(bottom_left=f"{briefs[0].facts.study} · {facts.date}"),
-        briefs=[(one, illustrate_brief(one.facts, pictures, Voice((one.tongue,)))) for one in briefs],
+        briefs=[(one, illustrate_brief(one.facts, pictures, Locales((one.locale,)))) for one in briefs],
         version=facts.version,
     )
     return printable(html)
@@ -159,7 +159,7 @@ def write_brief(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], 
 
 
 @dataclass(frozen=True)
-class _BriefTongue(Tongue):
+class _BriefLocale(Locale):
     """A language that names the rules of all settings where they are few."""
 
     def rules(self, standard: Standard) -> str:
@@ -194,136 +194,136 @@ def _short_names(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
     return frame.assign(**{column: frame[column].map(_name) for column in columns})
 
 
-def _tell(facts: Facts, tongue: Tongue) -> Brief:
+def _tell(facts: Facts, locale: Locale) -> Brief:
     proposed = "_proposal" if facts.proposal is not None else ""
     sheets = tell_sheets(facts)
-    voice = Voice((tongue,))
+    locales = Locales((locale,))
     first = (
-        _section("question", tongue, _asks(facts, tongue, proposed)),
-        _section("answer", tongue, _answer(facts, tongue, sheets["settings"]), ("map",)),
-        _section("gaps", tongue, _gaps(facts, tongue, sheets["districts"])),
+        _section("question", locale, _asks(facts, locale, proposed)),
+        _section("answer", locale, _answer(facts, locale, sheets["settings"]), ("map",)),
+        _section("gaps", locale, _gaps(facts, locale, sheets["districts"])),
     )
     second = (
-        _section("proposal", tongue, _proposal(facts, tongue, sheets["proposal"]), ("after", "times", "distances")),
-        _section("basis", tongue, _basis(facts, tongue)),
+        _section("proposal", locale, _proposal(facts, locale, sheets["proposal"]), ("after", "times", "distances")),
+        _section("basis", locale, _basis(facts, locale)),
     )
     return Brief(
-        tongue=tongue,
-        kind=tongue("brief_kind"),
-        title=tongue(f"brief_title{proposed}", study=facts.study),
-        when=tongue("as_of", date=facts.date),
-        share=voice.first.percent(facts.covered, facts.population),
-        bar="" if facts.sure is None else say_bar(facts.sure, tongue),
+        locale=locale,
+        kind=locale("brief_kind"),
+        title=locale(f"brief_title{proposed}", study=facts.study),
+        when=locale("as_of", date=facts.date),
+        share=locales.first.percent(facts.covered, facts.population),
+        bar="" if facts.sure is None else say_bar(facts.sure, locale),
         sheets=(first, second),
         facts=facts,
     )
 
 
-def _section(name: str, tongue: Tongue, blocks: Iterator[BriefBlock], pictures: tuple[str, ...] = ()) -> BriefSection:
-    return BriefSection(name=name, heading=tongue(f"brief_{name}"), blocks=tuple(blocks), pictures=pictures)
+def _section(name: str, locale: Locale, blocks: Iterator[BriefBlock], pictures: tuple[str, ...] = ()) -> BriefSection:
+    return BriefSection(name=name, heading=locale(f"brief_{name}"), blocks=tuple(blocks), pictures=pictures)
 
 
-def _asks(facts: Facts, tongue: Tongue, proposed: str) -> Iterator[BriefBlock]:
-    told = {"population": tongue.number(facts.population), "study": facts.study}
-    yield from _texts(tongue(f"brief_asks{proposed}", rules=tongue.rules(facts.standard), **told))
+def _asks(facts: Facts, locale: Locale, proposed: str) -> Iterator[BriefBlock]:
+    told = {"population": locale.number(facts.population), "study": facts.study}
+    yield from _texts(locale(f"brief_asks{proposed}", rules=locale.rules(facts.standard), **told))
 
 
-def _answer(facts: Facts, tongue: Tongue, settings: Sheet) -> Iterator[BriefBlock]:
-    yield BriefBlock(kind="lead", words=shortened(say_headline(facts, tongue), _LEAD))
-    more = (say_uncovered(facts, tongue), say_served(facts, tongue), say_own_walks(facts, tongue))
-    yield from _texts(joined(tongue, *more))
+def _answer(facts: Facts, locale: Locale, settings: Sheet) -> Iterator[BriefBlock]:
+    yield BriefBlock(kind="lead", words=shortened(say_headline(facts, locale), _LEAD))
+    more = (say_uncovered(facts, locale), say_served(facts, locale), say_own_walks(facts, locale))
+    yield from _texts(joined(locale, *more))
     columns = "setting population covered covered_share covered_share_radius uncovered unreached"
     most = settings.frame[settings.frame["setting"] != TOTAL].nlargest(_MOST_ROWS["settings"], "population")
     shown = settings.frame[settings.frame.index.isin(most.index) | (settings.frame["setting"] == TOTAL)]
-    yield from _table(facts, tongue, replace(settings, frame=shown).only(*columns.split()), len(settings.frame))
-    speeds = tongue(
+    yield from _table(facts, locale, replace(settings, frame=shown).only(*columns.split()), len(settings.frame))
+    speeds = locale(
         "brief_speeds",
-        population=tongue.number(facts.population),
+        population=locale.number(facts.population),
         date=facts.date,
-        speeds=say_speeds(facts, tongue),
+        speeds=say_speeds(facts, locale),
     )
     yield from _texts(speeds)
 
 
-def _gaps(facts: Facts, tongue: Tongue, districts: Sheet) -> Iterator[BriefBlock]:
+def _gaps(facts: Facts, locale: Locale, districts: Sheet) -> Iterator[BriefBlock]:
     named, worst = named_districts(facts), worst_districts(facts)
     if named.empty:
-        yield from _texts(tongue("brief_no_districts", uncovered=tongue.number(facts.totals["uncovered"])))
+        yield from _texts(locale("brief_no_districts", uncovered=locale.number(facts.totals["uncovered"])))
     elif worst.empty:
-        yield from _texts(tongue("no_districts"))
+        yield from _texts(locale("no_districts"))
     else:
         shown = worst.head(_MOST_ROWS["districts"])
-        yield from _texts(_say_gaps(facts, tongue, named, shown))
+        yield from _texts(_say_gaps(facts, locale, named, shown))
         columns = "district population covered covered_share uncovered unreached"
-        yield from _table(facts, tongue, replace(districts, frame=shown).only(*columns.split()), len(worst))
+        yield from _table(facts, locale, replace(districts, frame=shown).only(*columns.split()), len(worst))
 
 
-def _say_gaps(facts: Facts, tongue: Tongue, named: pd.DataFrame, shown: pd.DataFrame) -> str:
+def _say_gaps(facts: Facts, locale: Locale, named: pd.DataFrame, shown: pd.DataFrame) -> str:
     lived_in = named[named["population"] > 0]
     lowest = lived_in.sort_values("covered_share", kind="stable").iloc[0]
     people, uncovered = float(shown["uncovered"].sum()), facts.totals["uncovered"]
-    return tongue(
+    return locale(
         "brief_gaps_text",
         here=len(worst_districts(facts)),
         districts=len(named),
-        people=tongue.number(people),
-        uncovered=tongue.number(uncovered),
-        part=tongue.percent(people, uncovered),
+        people=locale.number(people),
+        uncovered=locale.number(uncovered),
+        part=locale.percent(people, uncovered),
         district=lowest["district"],
-        covered=tongue.number(lowest["covered"]),
-        population=tongue.number(lowest["population"]),
-        share=tongue.percent(lowest["covered"], lowest["population"]),
+        covered=locale.number(lowest["covered"]),
+        population=locale.number(lowest["population"]),
+        share=locale.percent(lowest["covered"], lowest["population"]),
     )
 
 
-def _proposal(facts: Facts, tongue: Tongue, sites: Sheet) -> Iterator[BriefBlock]:
-    held = "" if facts.held is None else say_instead(facts.held, tongue)
-    told = tongue("brief_no_proposal") if facts.proposal is None else say_proposal(facts, tongue, say_proof_plainly)
+def _proposal(facts: Facts, locale: Locale, sites: Sheet) -> Iterator[BriefBlock]:
+    held = "" if facts.held is None else say_instead(facts.held, locale)
+    told = locale("brief_no_proposal") if facts.proposal is None else say_proposal(facts, locale, say_proof_plainly)
     yield from _texts(told, held, most=_PROPOSAL)
     if len(sites.frame):
         columns = "rank name kind cost gain_people covered_people covered_share"
         shown = sites.only(*columns.split(), rows=_MOST_ROWS["proposal"])
-        yield from _table(facts, tongue, shown, len(sites.frame), "note_proposal")
+        yield from _table(facts, locale, shown, len(sites.frame), "note_proposal")
     if facts.totals["uncovered"] > 0:
-        yield BriefBlock(kind="head", words=tongue("brief_blackspots"))
-        yield BriefBlock(kind="numbers", points=_fitting(say_blackspots(facts, tongue)))
+        yield BriefBlock(kind="head", words=locale("brief_blackspots"))
+        yield BriefBlock(kind="numbers", points=_fitting(say_blackspots(facts, locale)))
 
 
-def _basis(facts: Facts, tongue: Tongue) -> Iterator[BriefBlock]:
-    rests = tongue("brief_rests", date=facts.date, version=facts.version, files=len(facts.inputs))
-    sources = tongue("data_from", sources="; ".join(facts.sources)) if facts.sources else ""
-    told = [rests, sources, tongue("method_people"), _say_sure(facts, tongue), _say_findings(facts, tongue)]
+def _basis(facts: Facts, locale: Locale) -> Iterator[BriefBlock]:
+    rests = locale("brief_rests", date=facts.date, version=facts.version, files=len(facts.inputs))
+    sources = locale("data_from", sources="; ".join(facts.sources)) if facts.sources else ""
+    told = [rests, sources, locale("method_people"), _say_sure(facts, locale), _say_findings(facts, locale)]
     yield BriefBlock(kind="points", points=_fitting(told))
-    yield BriefBlock(kind="head", words=tongue("brief_unknown"))
-    yield BriefBlock(kind="points", points=_fitting(say_limits(tongue, _LIMITS)))
+    yield BriefBlock(kind="head", words=locale("brief_unknown"))
+    yield BriefBlock(kind="points", points=_fitting(say_limits(locale, _LIMITS)))
 
 
-def _say_sure(facts: Facts, tongue: Tongue) -> str:
+def _say_sure(facts: Facts, locale: Locale) -> str:
     """Return how sure the headline is: its bar, or without one what other conditions would make of it."""
     if facts.sure is not None:
-        return say_sureness(facts.sure, facts.totals["covered_share"], tongue)
+        return say_sureness(facts.sure, facts.totals["covered_share"], locale)
     if not facts.population > 0:
         return ""
     covered = facts.sensitivity["covered"]
-    low, high = (tongue.percent(end, facts.population) for end in (covered.min(), covered.max()))
-    return tongue("brief_unsure", low=low, high=high, population=tongue.number(facts.population))
+    low, high = (locale.percent(end, facts.population) for end in (covered.min(), covered.max()))
+    return locale("brief_unsure", low=low, high=high, population=locale.number(facts.population))
 
 
-def _say_findings(facts: Facts, tongue: Tongue) -> str:
+def _say_findings(facts: Facts, locale: Locale) -> str:
     """Return how many findings on the inputs need a look, and which of them is worth most."""
     looks = facts.quality[facts.quality["look"].astype(bool)]
     rows = merge_by_code(looks).astype({"points_of_coverage": float}).to_dict("records") if len(looks) else []
-    code, points = next(((row["code"], tongue.points(row["points_of_coverage"])) for row in rows), ("", NOTHING))
-    if points in (NOTHING, tongue.points(0.0)):
-        return tongue("brief_findings_plain", warnings=len(looks))
-    return tongue("brief_findings", warnings=len(looks), finding=tongue.or_else(f"finding_{code}", code), points=points)
+    code, points = next(((row["code"], locale.points(row["points_of_coverage"])) for row in rows), ("", NOTHING))
+    if points in (NOTHING, locale.points(0.0)):
+        return locale("brief_findings_plain", warnings=len(looks))
+    return locale("brief_findings", warnings=len(looks), finding=locale.or_else(f"finding_{code}", code), points=points)
 
 
-def _table(facts: Facts, tongue: Tongue, sheet: Sheet, whole: int, note: str = "note_rule") -> Iterator[BriefBlock]:
+def _table(facts: Facts, locale: Locale, sheet: Sheet, whole: int, note: str = "note_rule") -> Iterator[BriefBlock]:
     """Yield a table and its note: the rule, the speed, the date, whose shares they are, and how many rows it lacks."""
-    yield BriefBlock(kind="table", table=view_table(sheet, Voice((tongue,))))
-    more = tongue("more_rows", more=whole - len(sheet.frame)) if whole > len(sheet.frame) else ""
-    told = [say_conditions(facts, tongue, note), more]
+    yield BriefBlock(kind="table", table=view_table(sheet, Locales((locale,))))
+    more = locale("more_rows", more=whole - len(sheet.frame)) if whole > len(sheet.frame) else ""
+    told = [say_conditions(facts, locale, note), more]
     yield BriefBlock(kind="note", words=shortened(" ".join(words for words in told if words), _NOTE))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.errors import InputError
-from accessibility.present.language import Voice
+from accessibility.present.language import Locales
 from accessibility.present.map.overlays import Picture
 from accessibility.present.report.brief import tell_briefs
 from accessibility.present.report.illustrations import illustrate_brief
@@ -155,7 +155,7 @@ def _empty(brief: Brief) -> Document:
     told: Any = document.core_properties
     told.title, told.author, told.comments = plain_text(brief.title), f"outlet-accessibility {brief.facts.version}", ""
     told.created = told.modified = _EPOCH
-    told.language = {"zh": "zh-CN", "en": "en"}[brief.tongue.language]
+    told.language = {"zh": "zh-CN", "en": "en"}[brief.locale.language]
     _add_footer(page.footer.paragraphs[0], f"{brief.facts.study} · {brief.facts.date}")
     return document
 
@@ -180,7 +180,7 @@ def _add_brief(document: Document, brief: Brief, pictures: Pictures) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH  # noqa: PLC0415 -- an extra
     from docx.shared import Pt, RGBColor  # noqa: PLC0415 -- an extra
 
-    chinese = brief.tongue.language == "zh"
+    chinese = brief.locale.language == "zh"
     kind = document.add_paragraph()
     run = kind.add_run(brief.kind)
     run.bold, run.font.size = True, Pt(22 if chinese else 12)
@@ -188,7 +188,7 @@ def _add_brief(document: Document, brief: Brief, pictures: Pictures) -> None:
     if chinese:
         run.font.color.rgb = RGBColor.from_string(_SEAL)
         kind.alignment = title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    drawn = illustrate_brief(brief.facts, pictures, Voice((brief.tongue,)))
+    drawn = illustrate_brief(brief.facts, pictures, Locales((brief.locale,)))
     for section in (section for sheet in brief.sheets for section in sheet):
         document.add_heading(section.heading, 1)
         for block in section.blocks:
@@ -217,7 +217,7 @@ def _add_block(document: Document, block: BriefBlock, brief: Brief) -> None:
         run = paragraph.add_run(plain_text(block.words))
         if block.kind == "note":
             run.font.size = Pt(8)
-        elif brief.tongue.language == "zh":
+        elif brief.locale.language == "zh":
             paragraph.paragraph_format.first_line_indent = Pt(2 * _SIZES["Normal"])
 
 

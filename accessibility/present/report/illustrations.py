@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from accessibility.measures.coverage import Coverage
-    from accessibility.present.language import Tongue, Voice
+    from accessibility.present.language import Locale, Locales
     from accessibility.present.report.facts import Facts
     from accessibility.standards import Standard
 
@@ -63,135 +63,135 @@ class Illustration:
     map: MapContent | None = None
 
 
-def illustrate(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illustration]:
+def illustrate(facts: Facts, pictures: Pictures, locales: Locales) -> dict[str, Illustration]:
     """Return the pictures by name; those without anything to show are left out."""
-    found = {"parts": _parts(facts, voice), "map": _map(facts, pictures, voice), "times": _times(facts, voice)}
+    found = {"parts": _parts(facts, locales), "map": _map(facts, pictures, locales), "times": _times(facts, locales)}
     if facts.distances["population"].sum() > 0:
-        found["distances"] = _distances(facts, voice)
+        found["distances"] = _distances(facts, locales)
     if len(facts.frontier) > 1:
-        found["frontier"] = _frontier(facts, voice)
+        found["frontier"] = _frontier(facts, locales)
     if pictures.after is not None and facts.proposal is not None:
-        found["before"], found["after"] = _before(facts, pictures, voice), _after(facts, pictures, voice)
+        found["before"], found["after"] = _before(facts, pictures, locales), _after(facts, pictures, locales)
     return found
 
 
-def illustrate_brief(facts: Facts, pictures: Pictures, voice: Voice) -> dict[str, Illustration]:
+def illustrate_brief(facts: Facts, pictures: Pictures, locales: Locales) -> dict[str, Illustration]:
     """Return the pictures of a brief by name: the map, small; then the proposal, or without one how long walks are."""
-    found = {"map": _map(facts, pictures, voice, small=True)}
+    found = {"map": _map(facts, pictures, locales, small=True)}
     if pictures.after is not None and facts.proposal is not None and facts.proposal.plan.selected:
-        return found | {"after": _after(facts, pictures, voice, named=True)}
-    found["times"] = _times(facts, voice)
-    return found | ({"distances": _distances(facts, voice)} if facts.distances["population"].sum() > 0 else {})
+        return found | {"after": _after(facts, pictures, locales, named=True)}
+    found["times"] = _times(facts, locales)
+    return found | ({"distances": _distances(facts, locales)} if facts.distances["population"].sum() > 0 else {})
 
 
-def _parts(facts: Facts, voice: Voice) -> Illustration:
+def _parts(facts: Facts, locales: Locales) -> Illustration:
     cut = facts.totals["unreached"]
     people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
     colours = {"covered": COVERED, "far": FAR, "cut": CUT}
     series = [Series(name, (max(value, 0.0),), colours[name]) for name, value in people.items()]
-    title = voice.short(lambda t: t("section_findings"))
+    title = locales.short(lambda t: t("section_findings"))
     return Illustration(
-        drawing=draw_parts(series, title), caption=[], legend=_people_legend(facts, voice, people, colours)
+        drawing=draw_parts(series, title), caption=[], legend=_people_legend(facts, locales, people, colours)
     )
 
 
 def _people_legend(
-    facts: Facts, voice: Voice, people: dict[str, float], colours: dict[str, str]
+    facts: Facts, locales: Locales, people: dict[str, float], colours: dict[str, str]
 ) -> tuple[tuple[Markup, str], ...]:
     """Return a swatch a state, its name, its people and their share."""
 
     def words(name: str) -> str:
-        number, share = voice.first.number(people[name]), voice.first.percent(people[name], facts.population)
-        return f"{voice.short(_wording(f'people_{name}'))} {number} ({share})"
+        number, share = locales.first.number(people[name]), locales.first.percent(people[name], facts.population)
+        return f"{locales.short(_wording(f'people_{name}'))} {number} ({share})"
 
     return tuple((_swatch(colours[name]), words(name)) for name in people)
 
 
-def _map(facts: Facts, pictures: Pictures, voice: Voice, *, small: bool = False) -> Illustration:
+def _map(facts: Facts, pictures: Pictures, locales: Locales, *, small: bool = False) -> Illustration:
     ground = pictures.ground
     spots = facts.clusters.table.head(_MOST_PINS).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"])) for row in spots]
     cut = facts.totals["unreached"]
     people = {"covered": facts.covered, "far": facts.totals["uncovered"] - cut, "cut": cut}
     legend = [
-        *_people_legend(facts, voice, people, {"covered": COVERED, "far": FAR, "cut": CUT}),
-        *_signs(ground, voice),
+        *_people_legend(facts, locales, people, {"covered": COVERED, "far": FAR, "cut": CUT}),
+        *_signs(ground, locales),
     ]
     if pins:
-        legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), voice.short(lambda t: t("site_blackspot"))))
+        legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=False)), locales.short(lambda t: t("site_blackspot"))))
     unplaced = float(ground.coverage.demand.population[~ground.places.placed].sum())
 
-    def caption(tongue: Tongue) -> str:
+    def caption(locale: Locale) -> str:
         first = say_conditions(
             facts,
-            tongue,
+            locale,
             "map_caption",
-            covered=tongue.number(facts.covered),
-            share=tongue.percent(facts.covered, facts.population),
+            covered=locale.number(facts.covered),
+            share=locale.percent(facts.covered, facts.population),
         )
-        cells = "" if small else tongue("map_cells", cell=tongue.number(ground.places.cell_m))
-        hidden = tongue("map_unplaced", unplaced=tongue.number(unplaced)) if unplaced >= _HALF else ""
-        return " ".join(part for part in (first, cells, hidden, tongue("approval")) if part)
+        cells = "" if small else locale("map_cells", cell=locale.number(ground.places.cell_m))
+        hidden = locale("map_unplaced", unplaced=locale.number(unplaced)) if unplaced >= _HALF else ""
+        return " ".join(part for part in (first, cells, hidden, locale("approval")) if part)
 
     return Illustration(
         drawing=draw_people(ground, pins=pins, large=_SMALL if small else 1.0),
-        caption=voice.each(caption),
+        caption=locales.each(caption),
         legend=tuple(legend),
         map=MapContent(pins=tuple(pins)),
     )
 
 
-def _before(facts: Facts, pictures: Pictures, voice: Voice) -> Illustration:
+def _before(facts: Facts, pictures: Pictures, locales: Locales) -> Illustration:
     return Illustration(
         drawing=draw_people(pictures.ground, large=_SMALL, named=False),
-        caption=voice.each(_people_caption(facts, "before_caption", facts.covered)),
+        caption=locales.each(_people_caption(facts, "before_caption", facts.covered)),
     )
 
 
-def _after(facts: Facts, pictures: Pictures, voice: Voice, *, named: bool = False) -> Illustration:
+def _after(facts: Facts, pictures: Pictures, locales: Locales, *, named: bool = False) -> Illustration:
     proposal = facts.proposal
     assert proposal is not None  # noqa: S101 -- the caller asked for it
     rows = proposal.table.dropna(subset=["lon", "lat"]).to_dict("records")
     pins = [Pin(lon=row["lon"], lat=row["lat"], number=int(row["rank"]), chosen=True) for row in rows]
     colours = {"covered": _PALE, "gained": GAINED, "far": FAR, "cut": CUT}
-    legend = [(_swatch(colour), voice.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
-    legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), voice.short(_wording("site_chosen"))))
+    legend = [(_swatch(colour), locales.short(_wording(f"people_{name}"))) for name, colour in colours.items()]
+    legend.append((_boxed(pin_sign(8, 8, "1", 7, chosen=True)), locales.short(_wording("site_chosen"))))
     return Illustration(
         drawing=draw_people(pictures.ground, after=pictures.after, pins=pins, large=_SMALL, named=named),
-        caption=voice.each(_people_caption(facts, "after_caption", proposal.covered_after)),
+        caption=locales.each(_people_caption(facts, "after_caption", proposal.covered_after)),
         legend=tuple(legend),
         map=MapContent(pins=tuple(pins), after=True),
     )
 
 
-def _people_caption(facts: Facts, key: str, people: float) -> Callable[[Tongue], str]:
-    return lambda tongue: say_conditions(
-        facts, tongue, key, covered=tongue.number(people), share=tongue.percent(people, facts.population)
+def _people_caption(facts: Facts, key: str, people: float) -> Callable[[Locale], str]:
+    return lambda locale: say_conditions(
+        facts, locale, key, covered=locale.number(people), share=locale.percent(people, facts.population)
     )
 
 
-def _times(facts: Facts, voice: Voice) -> Illustration:
+def _times(facts: Facts, locales: Locales) -> Illustration:
     table, standard = facts.times, facts.standard
     limit, marked = _marked_minutes(standard)
     classes = standard.walk_classes
 
-    def caption(tongue: Tongue) -> str:
+    def caption(locale: Locale) -> str:
         more = {"minutes": f"{limit:g}"} if marked else {}
-        return say_conditions(facts, tongue, "times_caption" if marked else "times_caption_plain", **more)
+        return say_conditions(facts, locale, "times_caption" if marked else "times_caption_plain", **more)
 
     axes = Axes(
-        title=voice.short(_wording("section_times")),
-        across=voice.short(_wording("axis_minutes"), " · "),
-        classes=_classes(table, voice),
-        notes=tuple(voice.first.percent(people, facts.population) for people in table["people"]),
+        title=locales.short(_wording("section_times")),
+        across=locales.short(_wording("axis_minutes"), " · "),
+        classes=_classes(table, locales),
+        notes=tuple(locales.first.percent(people, facts.population) for people in table["people"]),
         mark_after=classes.index(limit) + 1 if marked else None,
     )
     settings = standard.settings
     series = [
-        Series(voice.short(lambda t, s=setting: t.setting(s)), tuple(table[setting].astype(float)), colour)  # type: ignore[misc]
+        Series(locales.short(lambda t, s=setting: t.setting(s)), tuple(table[setting].astype(float)), colour)  # type: ignore[misc]
         for setting, colour in zip(settings, series_colours(len(settings)), strict=True)
     ]
-    return Illustration(drawing=draw_bars(axes, series, stacked=True), caption=voice.each(caption))
+    return Illustration(drawing=draw_bars(axes, series, stacked=True), caption=locales.each(caption))
 
 
 def _marked_minutes(standard: Standard) -> tuple[float, bool]:
@@ -201,16 +201,16 @@ def _marked_minutes(standard: Standard) -> tuple[float, bool]:
     return (walks[0].limit / _S_PER_MIN, True) if len(walks) == 1 else (0.0, False)
 
 
-def _distances(facts: Facts, voice: Voice) -> Illustration:
+def _distances(facts: Facts, locales: Locales) -> Illustration:
     table, own = facts.distances, "_own" if facts.standard.names_its_own else ""
     rural = float(table["population"].iloc[0])
     axes = Axes(
-        title=voice.short(_wording(f"sheet_distances{own}")),
-        across=voice.short(_wording("axis_km"), " · "),
-        classes=_classes(table, voice),
+        title=locales.short(_wording(f"sheet_distances{own}")),
+        across=locales.short(_wording("axis_km"), " · "),
+        classes=_classes(table, locales),
     )
     series = [
-        Series(voice.short(_wording(key)), tuple(table[name].astype(float)), colour)
+        Series(locales.short(_wording(key)), tuple(table[name].astype(float)), colour)
         for name, key, colour in (
             ("network", "along_network", SERIES[0]),
             ("radius", "straight_line", SERIES[2]),
@@ -218,46 +218,46 @@ def _distances(facts: Facts, voice: Voice) -> Illustration:
     ]
     settings = facts.standard.distance_settings
 
-    def caption(tongue: Tongue) -> str:
-        people, named = tongue.number(rural), tongue.listed(settings)
-        return tongue(f"distances_caption{own}", population=people, settings=named, date=facts.date)
+    def caption(locale: Locale) -> str:
+        people, named = locale.number(rural), locale.listed(settings)
+        return locale(f"distances_caption{own}", population=people, settings=named, date=facts.date)
 
-    return Illustration(drawing=draw_bars(axes, series, stacked=False), caption=voice.each(caption))
+    return Illustration(drawing=draw_bars(axes, series, stacked=False), caption=locales.each(caption))
 
 
-def _frontier(facts: Facts, voice: Voice) -> Illustration:
+def _frontier(facts: Facts, locales: Locales) -> Illustration:
     table, proposal = facts.frontier, facts.proposal
     by_sites = proposal is not None and proposal.plan.sites_limit is not None
     axis = "axis_sites" if by_sites else "axis_cost"
     point = None
     if proposal is not None and proposal.plan.selected and facts.population > 0:
         spent = proposal.plan.cost if proposal.plan.sites_limit is None else float(len(proposal.plan.selected))
-        point = (spent, proposal.covered_after / facts.population, voice.short(_wording("point_proposal")))
+        point = (spent, proposal.covered_after / facts.population, locales.short(_wording("point_proposal")))
     series = [
-        Series(voice.short(_wording("line_plan")), tuple(table["covered_share"]), COVERED),
-        Series(voice.short(_wording("line_bound")), tuple(table["bound_share"]), QUIET),
+        Series(locales.short(_wording("line_plan")), tuple(table["covered_share"]), COVERED),
+        Series(locales.short(_wording("line_bound")), tuple(table["bound_share"]), QUIET),
     ]
     axes = Axes(
-        title=voice.short(_wording("sheet_frontier")),
-        across=voice.short(_wording(axis), " · "),
+        title=locales.short(_wording("sheet_frontier")),
+        across=locales.short(_wording(axis), " · "),
     )
     drawn = draw_frontier(axes, tuple(table["budget"]), series, point)
-    return Illustration(drawing=drawn, caption=voice.each(lambda t: say_conditions(facts, t, "frontier_caption")))
+    return Illustration(drawing=drawn, caption=locales.each(lambda t: say_conditions(facts, t, "frontier_caption")))
 
 
-def _wording(key: str) -> Callable[[Tongue], str]:
-    return lambda tongue: tongue(key)
+def _wording(key: str) -> Callable[[Locale], str]:
+    return lambda locale: locale(key)
 
 
-def _classes(table: pd.DataFrame, voice: Voice) -> tuple[str, ...]:
-    return tuple(voice.short(_wording("no_way")) if label == NO_WAY else str(label) for label in table["class"])
+def _classes(table: pd.DataFrame, locales: Locales) -> tuple[str, ...]:
+    return tuple(locales.short(_wording("no_way")) if label == NO_WAY else str(label) for label in table["class"])
 
 
-def _signs(ground: Paper, voice: Voice) -> list[tuple[Markup, str]]:
+def _signs(ground: Paper, locales: Locales) -> list[tuple[Markup, str]]:
     """Return the sign of each kind of site that counts."""
     sites = ground.coverage.sites
     kinds = [kind for kind in KINDS if (sites.open & (sites.kind == kind)).any()]
-    return [(_boxed(site_sign(kind, 8, 8, 5.5)), voice.short(_wording(f"site_{kind}"))) for kind in kinds]
+    return [(_boxed(site_sign(kind, 8, 8, 5.5)), locales.short(_wording(f"site_{kind}"))) for kind in kinds]
 
 
 def _swatch(colour: str) -> Markup:

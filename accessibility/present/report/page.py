@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from accessibility.measures.tables import OWN_COLUMNS, TOTAL, district_columns
-from accessibility.present.language import NOTHING, Voice
+from accessibility.present.language import NOTHING, Locales
 from accessibility.present.pages import page_template, printable, template_text, write_html
 from accessibility.present.report.illustrations import Pictures, illustrate
 from accessibility.present.report.sentences import (
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from accessibility.present.language import Tongue
+    from accessibility.present.language import Locale
     from accessibility.present.report.facts import Facts
     from accessibility.present.report.sheets import SheetColumn
 
@@ -94,44 +94,44 @@ class TableView:
         return len(self.rows) <= _MOST_UNCUT and self.name not in _LONG_CELLS
 
 
-def view_table(sheet: Sheet, voice: Voice, *, left_out: int = 0) -> TableView:
+def view_table(sheet: Sheet, locales: Locales, *, left_out: int = 0) -> TableView:
     """Return a table as the page prints it."""
     frame = sheet.frame
     rows = tuple(
-        tuple(_cell(column, value, voice) for column, value in zip(sheet.columns, row, strict=True))
+        tuple(_cell(column, value, locales) for column, value in zip(sheet.columns, row, strict=True))
         for row in frame[[column.name for column in sheet.columns]].astype(object).itertuples(index=False, name=None)
     )
     first = sheet.columns[0].name
     return TableView(
         name=sheet.name,
-        headings=tuple((heading(column, voice), not column.is_text) for column in sheet.columns),
+        headings=tuple((heading(column, locales), not column.is_text) for column in sheet.columns),
         rows=rows,
         total=bool(len(frame)) and str(frame[first].iloc[-1]) == TOTAL,
         left_out=left_out,
     )
 
 
-def heading(column: SheetColumn, voice: Voice) -> list[tuple[str, str]]:
+def heading(column: SheetColumn, locales: Locales) -> list[tuple[str, str]]:
     """Return the heading of a column in each language, alike ones once."""
-    said = voice.each(column.heading)
+    said = locales.each(column.heading)
     return said[:1] if len({words for _, words in said}) == 1 else said
 
 
-def _cell(column: SheetColumn, value: Any, voice: Voice) -> Cell:
+def _cell(column: SheetColumn, value: Any, locales: Locales) -> Cell:
     if column.is_text:
-        return Cell(words=voice.short(lambda tongue: column.words(value, tongue)), number=False)
+        return Cell(words=locales.short(lambda locale: column.words(value, locale)), number=False)
     missing = value is None or pd.isna(value)
-    return Cell(words=NOTHING if missing else _WRITE[column.kind](voice.first, float(value)), number=True)
+    return Cell(words=NOTHING if missing else _WRITE[column.kind](locales.first, float(value)), number=True)
 
 
-_WRITE: dict[str, Callable[[Tongue, float], str]] = {
-    "count": lambda tongue, value: tongue.number(value),
-    "share": lambda tongue, value: tongue.percent(value, 1.0),
-    "points": lambda tongue, value: tongue.points(value),
-    "decimal": lambda tongue, value: tongue.number(value, 1),
-    "degrees": lambda tongue, value: tongue.number(value, _DEGREE_DECIMALS),
-    "plain": lambda tongue, value: f"{value:.0f}",  # noqa: ARG005
-    "sum": lambda tongue, value: tongue.amount(value),
+_WRITE: dict[str, Callable[[Locale, float], str]] = {
+    "count": lambda locale, value: locale.number(value),
+    "share": lambda locale, value: locale.percent(value, 1.0),
+    "points": lambda locale, value: locale.points(value),
+    "decimal": lambda locale, value: locale.number(value, 1),
+    "degrees": lambda locale, value: locale.number(value, _DEGREE_DECIMALS),
+    "plain": lambda locale, value: f"{value:.0f}",  # noqa: ARG005
+    "sum": lambda locale, value: locale.amount(value),
 }
 
 
@@ -170,23 +170,23 @@ def render_page(facts: Facts, pictures: Pictures, *, language: str) -> str:
     InputError
         Another language.
     """
-    voice = Voice.of(language)
+    locales = Locales.of(language)
     sheets = tell_sheets(facts)
     html = page_template("report.html").render(
         policy=POLICY,
         style=Markup(template_text("report.css")),  # noqa: S704 -- our own file
         running=running_heads(
-            top_left=voice.short(lambda t: t("report_title"), " · "), top_right=facts.study, bottom_left=facts.date
+            top_left=locales.short(lambda t: t("report_title"), " · "), top_right=facts.study, bottom_left=facts.date
         ),
-        language=voice.first.html_language,
-        twin=len(voice.tongues) > 1,
+        language=locales.first.html_language,
+        twin=len(locales.in_order) > 1,
         facts=facts,
-        say=lambda key, **values: voice.each(lambda tongue: tongue(key, **values)),
-        texts=_texts(facts, voice),
-        lists=_lists(facts, voice),
-        tables=_tables(facts, sheets, voice),
-        pictures=illustrate(facts, pictures, voice),
-        share=voice.first.percent(facts.covered, facts.population),
+        say=lambda key, **values: locales.each(lambda locale: locale(key, **values)),
+        texts=_texts(facts, locales),
+        lists=_lists(facts, locales),
+        tables=_tables(facts, sheets, locales),
+        pictures=illustrate(facts, pictures, locales),
+        share=locales.first.percent(facts.covered, facts.population),
     )
     return printable(html)
 
@@ -204,9 +204,9 @@ def write_page(facts: Facts, pictures: Pictures, path: str | os.PathLike[str], *
     write_html(render_page(facts, pictures, language=language), path)
 
 
-def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
+def _texts(facts: Facts, locales: Locales) -> dict[str, Lines]:
     """Return the paragraphs by name, in each language."""
-    said: dict[str, Callable[[Tongue], str]] = {
+    said: dict[str, Callable[[Locale], str]] = {
         "headline": lambda t: say_headline(facts, t),
         "uncovered": lambda t: say_uncovered(facts, t),
         "served": lambda t: say_served(facts, t),
@@ -237,20 +237,20 @@ def _texts(facts: Facts, voice: Voice) -> dict[str, Lines]:
         "note_held": lambda t: "" if facts.held is None else _note_held(facts, t),
         "sources": lambda t: t("data_from", sources="; ".join(facts.sources)) if facts.sources else "",
     }
-    return {name: voice.each(say) for name, say in said.items()}
+    return {name: locales.each(say) for name, say in said.items()}
 
 
-def _note_held(facts: Facts, tongue: Tongue) -> str:
+def _note_held(facts: Facts, locale: Locale) -> str:
     held = facts.held
     if held is None:
         return ""
     given = {"tenth": held.tenth, "draws": held.draws, "proven": held.proven}
-    return say_conditions(facts, tongue, "note_held", **{name: tongue.number(n) for name, n in given.items()})
+    return say_conditions(facts, locale, "note_held", **{name: locale.number(n) for name, n in given.items()})
 
 
-def _lists(facts: Facts, voice: Voice) -> dict[str, list[tuple[str, list[str]]]]:
+def _lists(facts: Facts, locales: Locales) -> dict[str, list[tuple[str, list[str]]]]:
     """Return the lists by name: of each language its points."""
-    said: dict[str, Callable[[Tongue], list[str]]] = {
+    said: dict[str, Callable[[Locale], list[str]]] = {
         "districts": lambda t: say_districts(facts, t),
         "blackspots": lambda t: say_blackspots(facts, t),
         "quality": lambda t: say_quality(facts, t),
@@ -259,10 +259,10 @@ def _lists(facts: Facts, voice: Voice) -> dict[str, list[tuple[str, list[str]]]]
         "holds": say_holds,
         "leaves": say_leaves,
     }
-    return {name: [(t.html_language, say(t)) for t in voice.tongues] for name, say in said.items()}
+    return {name: [(t.html_language, say(t)) for t in locales.in_order] for name, say in said.items()}
 
 
-def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, TableView]:
+def _tables(facts: Facts, sheets: dict[str, Sheet], locales: Locales) -> dict[str, TableView]:
     """Return the tables that the page prints, with the columns that fit on paper."""
     elderly = "elderly_people" if facts.clusters.table["elderly_people"].notna().any() else ""
     short = {name: _shortened(sheet) for name, sheet in sheets.items()}
@@ -316,7 +316,7 @@ def _tables(facts: Facts, sheets: dict[str, Sheet], voice: Voice) -> dict[str, T
     for name, (sheet, columns) in chosen.items():
         left_out = 0 if sheet == "quality" else len(sheets[sheet].frame) - len(short[sheet].frame)
         named = [column for word in columns.split() for column in by_setting.get(word, [word])]
-        tables[name] = view_table(short[sheet].only(*named), voice, left_out=left_out)
+        tables[name] = view_table(short[sheet].only(*named), locales, left_out=left_out)
     return tables
 
 

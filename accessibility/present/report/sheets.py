@@ -15,7 +15,7 @@ from accessibility.wording import message_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accessibility.present.language import Tongue
+    from accessibility.present.language import Locale
     from accessibility.present.report.facts import Facts, ProposalFacts
     from accessibility.present.report.sureness import SureFacts
     from accessibility.standards import Standard
@@ -54,26 +54,26 @@ class SheetColumn:
         """Whether its cells are words."""
         return self.kind in ("text", "message", "code", "place", "flag")
 
-    def heading(self, tongue: Tongue) -> str:
+    def heading(self, locale: Locale) -> str:
         """Return its heading in one language."""
         if not self.setting:
-            return tongue.or_else(f"col_{self.name}", self.name)
+            return locale.or_else(f"col_{self.name}", self.name)
         ending = self.name.removeprefix(self.setting)
-        return tongue(f"col_of{ending}", setting=self.setting) if ending else self.setting
+        return locale(f"col_of{ending}", setting=self.setting) if ending else self.setting
 
-    def words(self, value: Any, tongue: Tongue) -> str:
+    def words(self, value: Any, locale: Locale) -> str:
         """Return a cell of words in one language."""
         if self.kind == "flag":
-            return tongue("yes" if value else "no")
+            return locale("yes" if value else "no")
         if value is None or pd.isna(value):
             return ""
-        text = value.text(tongue.language) if isinstance(value, SiteLabel) else str(value)
+        text = value.text(locale.language) if isinstance(value, SiteLabel) else str(value)
         if self.kind == "place":
-            return {TOTAL: tongue("total"), NO_DISTRICT: tongue("none_district")}.get(text, text)
+            return {TOTAL: locale("total"), NO_DISTRICT: locale("none_district")}.get(text, text)
         if self.kind == "code":
-            return _code(text, self.prefix, tongue)
+            return _code(text, self.prefix, locale)
         if self.kind == "message":
-            return message_text(text, tongue.language)
+            return message_text(text, locale.language)
         return text
 
 
@@ -249,20 +249,20 @@ def _sites(proposal: ProposalFacts | None) -> pd.DataFrame:
     return proposal.table
 
 
-def _code(text: str, prefix: str, tongue: Tongue) -> str:
+def _code(text: str, prefix: str, locale: Locale) -> str:
     """Return what a code means; a code that no wording knows stands as it is."""
     if prefix == "setting" and text != TOTAL:
-        return tongue.setting(text)
+        return locale.setting(text)
     if (not prefix and text == TOTAL) or prefix == "setting":
-        return tongue("total")
+        return locale("total")
     if text == NO_WAY:
-        return tongue("no_way")
+        return locale("no_way")
     if prefix == "case" and text.replace(".", "").isdigit():
-        return tongue("case_speed", speed=text)
+        return locale("case_speed", speed=text)
     if prefix == "role":
         role, _, group = text.partition(" ")  # "population 60+"
-        return f"{tongue.or_else(f'role_{role}', role)} {group}".strip()
-    return tongue.or_else(f"{prefix}_{text}", "" if prefix == "param" else text)
+        return f"{locale.or_else(f'role_{role}', role)} {group}".strip()
+    return locale.or_else(f"{prefix}_{text}", "" if prefix == "param" else text)
 
 
 def _of_districts(standard: Standard) -> tuple[SheetColumn, ...]:

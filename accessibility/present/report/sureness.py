@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.measures.tables import TOTAL
-from accessibility.present.language import Tongue
+from accessibility.present.language import Locale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,112 +162,112 @@ def with_certainty(places: gpd.GeoDataFrame, sure: Uncertainty | None) -> gpd.Ge
     return found
 
 
-def say_bar(sure: SureFacts, tongue: Tongue) -> str:
+def say_bar(sure: SureFacts, locale: Locale) -> str:
     """Return the ends of the bar."""
-    low, high = (tongue.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
-    return tongue("bar", low=low, high=high)
+    low, high = (locale.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
+    return locale("bar", low=low, high=high)
 
 
-def say_sureness(sure: SureFacts, share: float, tongue: Tongue) -> str:
+def say_sureness(sure: SureFacts, share: float, locale: Locale) -> str:
     """Return the bar in a sentence, with its Monte-Carlo error and how far its middle lies from the headline."""
-    low, high = (tongue.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
-    return tongue(
+    low, high = (locale.percent(end, 1.0) for end in (sure.interval.low, sure.interval.high))
+    return locale(
         "bar_text",
-        share=tongue.percent(share, 1.0),
+        share=locale.percent(share, 1.0),
         low=low,
         high=high,
-        error=tongue.number(100 * sure.interval.error, 1),
-        bias=tongue.points(sure.bias_points),
-        bias_error=tongue.number(sure.error_points, 2),
-        draws=tongue.number(sure.draws),
+        error=locale.number(100 * sure.interval.error, 1),
+        bias=locale.points(sure.bias_points),
+        bias_error=locale.number(sure.error_points, 2),
+        draws=locale.number(sure.draws),
         seed=sure.seed,
     )
 
 
-def say_certain_people(sure: SureFacts, tongue: Tongue) -> str:
+def say_certain_people(sure: SureFacts, locale: Locale) -> str:
     """Return how many people are surely in, surely out and unsure."""
-    return tongue(
+    return locale(
         "bar_people",
-        within=tongue.number(sure.people["in"]),
-        out=tongue.number(sure.people["out"]),
-        unsure=tongue.number(sure.people["unsure"]),
+        within=locale.number(sure.people["in"]),
+        out=locale.number(sure.people["out"]),
+        unsure=locale.number(sure.people["unsure"]),
     )
 
 
-def say_improvement(sure: SureFacts, tongue: Tongue) -> str:
+def say_improvement(sure: SureFacts, locale: Locale) -> str:
     """Return which single improvement of the data narrows the bar most, and what it is worth."""
     best = sure.improvements.head(1).to_dict("records")
     if not best or not best[0]["points"] < -_LEAST_POINTS:
-        return tongue("improve_none")
-    points = tongue.points(best[0]["points"])
-    what = tongue(f"do_{best[0]['improvement']}", sites=tongue.number(best[0]["sites"]))
+        return locale("improve_none")
+    points = locale.points(best[0]["points"])
+    what = locale(f"do_{best[0]['improvement']}", sites=locale.number(best[0]["sites"]))
     rest = [row for row in sure.improvements.to_dict("records")[1:] if row["improvement"] == "survey-outlets"]
-    first = tongue("improve_best", what=what, points=points)
+    first = locale("improve_best", what=what, points=points)
     if not rest:
         return first
-    survey = tongue(
-        "improve_survey", sites=int(rest[0]["sites"]), points=tongue.points(rest[0]["points"]), ids=rest[0]["ids"]
+    survey = locale(
+        "improve_survey", sites=int(rest[0]["sites"]), points=locale.points(rest[0]["points"]), ids=rest[0]["ids"]
     )
-    return ("" if tongue.language == "zh" else " ").join((first, survey))
+    return ("" if locale.language == "zh" else " ").join((first, survey))
 
 
 def tell_bars(sure: SureFacts, share: float) -> dict[str, tuple[str, ...]]:
     """Return how sure the headline is, and what would narrow the bar, in sentences by language."""
     return {
-        tongue.language: (
-            say_sureness(sure, share, tongue),
-            say_certain_people(sure, tongue),
-            say_improvement(sure, tongue),
+        locale.language: (
+            say_sureness(sure, share, locale),
+            say_certain_people(sure, locale),
+            say_improvement(sure, locale),
         )
-        for tongue in (Tongue("en"), Tongue("zh"))
+        for locale in (Locale("en"), Locale("zh"))
     }
 
 
-def say_holds(tongue: Tongue) -> list[str]:
+def say_holds(locale: Locale) -> list[str]:
     """Return what the bar holds, in plain words."""
-    return [tongue(key) for key in _HOLDS]
+    return [locale(key) for key in _HOLDS]
 
 
-def say_leaves(tongue: Tongue) -> list[str]:
+def say_leaves(locale: Locale) -> list[str]:
     """Return what the bar does not hold."""
-    return [tongue(key) for key in _LEAVES]
+    return [locale(key) for key in _LEAVES]
 
 
-def say_held(held: HeldFacts, tongue: Tongue) -> str:
+def say_held(held: HeldFacts, locale: Locale) -> str:
     """Return which plan is best over the draws, and what is proven of it."""
-    return tongue(
+    return locale(
         "held_text",
-        draws=tongue.number(held.draws),
+        draws=locale.number(held.draws),
         seed=held.seed,
-        aim=tongue(f"aim_{held.aim}", tenth=tongue.number(held.tenth)),
-        sites=tongue.listed(held.selected) or tongue("held_nothing"),
-        objective=tongue.percent(held.objective, 1.0),
-        error=tongue.number(held.error_points, 2),
-        bound=tongue.percent(held.bound, 1.0),
-        by=tongue(f"by_{held.bound_by}"),
-        status=tongue(f"status_{held.status}"),
+        aim=locale(f"aim_{held.aim}", tenth=locale.number(held.tenth)),
+        sites=locale.listed(held.selected) or locale("held_nothing"),
+        objective=locale.percent(held.objective, 1.0),
+        error=locale.number(held.error_points, 2),
+        bound=locale.percent(held.bound, 1.0),
+        by=locale(f"by_{held.bound_by}"),
+        status=locale(f"status_{held.status}"),
     )
 
 
-def say_must_have(held: HeldFacts, tongue: Tongue) -> str:
+def say_must_have(held: HeldFacts, locale: Locale) -> str:
     """Return the sites that nearly every draw wants."""
-    return tongue("held_must", sites=tongue.listed(held.must_have) or tongue("held_nothing"))
+    return locale("held_must", sites=locale.listed(held.must_have) or locale("held_nothing"))
 
 
-def say_instead(held: HeldFacts, tongue: Tongue) -> str:
+def say_instead(held: HeldFacts, locale: Locale) -> str:
     """Return what the robust plan is worth beside the proposal, and whether that is noise."""
     named = {row["plan"]: row for row in held.gains.to_dict("records")}
     both = held.sites[["by_inputs", "robust"]].to_numpy()
     if (both[:, 0] == both[:, 1]).all():
-        return tongue("held_same")
+        return locale("held_same")
     row = named["instead"]
     verdict = "held_noise" if row["noise"] else "held_better" if row["gain_low"] > 0 else "held_worse"
-    return tongue(
+    return locale(
         "verdict_instead",
-        points=tongue.points(row["gain_points"]),
-        low=tongue.points(row["gain_low"]),
-        high=tongue.points(row["gain_high"]),
-        error=tongue.number(row["gain_error"], 2),
-        better=tongue.percent(row["better"], 1.0),
-        verdict=tongue(verdict),
+        points=locale.points(row["gain_points"]),
+        low=locale.points(row["gain_low"]),
+        high=locale.points(row["gain_high"]),
+        error=locale.number(row["gain_error"], 2),
+        better=locale.percent(row["better"], 1.0),
+        verdict=locale(verdict),
     )

@@ -12,7 +12,7 @@ import pandas as pd
 
 from accessibility.errors import visible
 from accessibility.measures.tables import TOTAL
-from accessibility.present.language import Voice
+from accessibility.present.language import Locales
 from accessibility.present.report.page import heading
 from accessibility.present.report.sentences import (
     say_capacity,
@@ -85,16 +85,16 @@ def write_workbook(
     """
     import xlsxwriter  # noqa: PLC0415 -- `import accessibility` stays light
 
-    voice = Voice.of(language)
+    locales = Locales.of(language)
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     content, full = io.BytesIO(), None
     with passing_folder() as parts:  # where the sheets stand before they are packed
         book = xlsxwriter.Workbook(content, options | {"tmpdir": str(parts)})
-        _describe(book, facts, voice)
+        _describe(book, facts, locales)
         styles = _styles(book)
-        _write_summary(_sheet(book, "summary", voice), facts, voice, styles)
-        for sheet in tell_sheets(facts, _in_languages(dictionary, voice)).values():
-            _write_table(_sheet(book, sheet.name, voice), sheet, voice, styles)
+        _write_summary(_sheet(book, "summary", locales), facts, locales, styles)
+        for sheet in tell_sheets(facts, _in_languages(dictionary, locales)).values():
+            _write_table(_sheet(book, sheet.name, locales), sheet, locales, styles)
         try:
             book.close()
         except xlsxwriter.exceptions.FileCreateError as error:
@@ -105,23 +105,23 @@ def write_workbook(
         aside.write_bytes(content.getvalue())
 
 
-def _in_languages(dictionary: pd.DataFrame | None, voice: Voice) -> pd.DataFrame | None:
+def _in_languages(dictionary: pd.DataFrame | None, locales: Locales) -> pd.DataFrame | None:
     """Return a data dictionary without the columns of a language that the workbook does not speak."""
     if dictionary is None:
         return None
-    spoken = {tongue.language for tongue in voice.tongues}
+    spoken = {locale.language for locale in locales.in_order}
     unspoken = [name for name in ("meaning", "empty") if "en" not in spoken]
     unspoken += [f"{name}_zh" for name in ("meaning", "empty") if "zh" not in spoken]
     return dictionary.drop(columns=unspoken, errors="ignore")
 
 
-def _describe(book: Workbook, facts: Facts, voice: Voice) -> None:
+def _describe(book: Workbook, facts: Facts, locales: Locales) -> None:
     """Set title and dates: the date of the report, never that of the clock."""
     try:
         created = dt.datetime.fromisoformat(facts.date).replace(tzinfo=None)
     except ValueError:
         created = _EPOCH
-    title = voice.short(lambda t: t("report_title"), " · ")
+    title = locales.short(lambda t: t("report_title"), " · ")
     book.set_properties({"title": f"{title}: {_plain(facts.study)}", "created": created})
 
 
@@ -140,8 +140,8 @@ def _styles(book: Workbook) -> dict[str, Format]:
     return styles
 
 
-def _sheet(book: Workbook, name: str, voice: Voice) -> Worksheet:
-    title = voice.short(lambda t: t.or_else(f"sheet_{name}", name))
+def _sheet(book: Workbook, name: str, locales: Locales) -> Worksheet:
+    title = locales.short(lambda t: t.or_else(f"sheet_{name}", name))
     sheet = book.add_worksheet(_BANNED_IN_NAME.sub(" ", title)[:_MOST_NAME])
     sheet.hide_gridlines(2)
     sheet.set_landscape()
@@ -150,16 +150,16 @@ def _sheet(book: Workbook, name: str, voice: Voice) -> Worksheet:
     return sheet
 
 
-def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[str, Format]) -> None:
+def _write_summary(sheet: Worksheet, facts: Facts, locales: Locales, styles: dict[str, Format]) -> None:
     """Write headline, conditions and proposal in words, then the totals as numbers."""
     sheet.set_column(0, 0, 46)
     sheet.set_column(1, 1, 90)
-    _text(sheet, (0, 0), voice.short(lambda t: t("report_title"), " · "), styles["title"])
+    _text(sheet, (0, 0), locales.short(lambda t: t("report_title"), " · "), styles["title"])
     row = 2
     for key, value, kind in summary_rows(facts):
-        _text(sheet, (row, 0), voice.short(lambda t, key=key: t(key)), styles["text"])  # type: ignore[misc]
+        _text(sheet, (row, 0), locales.short(lambda t, key=key: t(key)), styles["text"])  # type: ignore[misc]
         if isinstance(value, str):
-            told = voice.short(lambda t, value=value: t(value)) if kind == "code" else value  # type: ignore[misc]
+            told = locales.short(lambda t, value=value: t(value)) if kind == "code" else value  # type: ignore[misc]
             _text(sheet, (row, 1), told, styles["prose"])
         else:
             _number(sheet, (row, 1), _rounded(kind, value), styles[_look(kind, value)])
@@ -173,21 +173,21 @@ def _write_summary(sheet: Worksheet, facts: Facts, voice: Voice, styles: dict[st
         ("item_proposal", say_proposal),
     )
     for key, say in said:
-        for tongue in voice.tongues:
-            words = say(facts, tongue)
+        for locale in locales.in_order:
+            words = say(facts, locale)
             if words:
-                _text(sheet, (row, 0), tongue(key), styles["text"])
+                _text(sheet, (row, 0), locale(key), styles["text"])
                 _text(sheet, (row, 1), words, styles["prose"])
                 row += 1
 
 
-def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str, Format]) -> None:
+def _write_table(sheet: Worksheet, table: Sheet, locales: Locales, styles: dict[str, Format]) -> None:
     """Write one table: headings that stay in sight, a filter, widths that fit."""
     widths, tall = [], 1
     for place, column in enumerate(table.columns):
-        words = "\n".join(words for _, words in heading(column, voice))
+        words = "\n".join(words for _, words in heading(column, locales))
         _text(sheet, (0, place), words, styles["heading"])
-        widths.append(_width(table.frame, column, words, voice))
+        widths.append(_width(table.frame, column, words, locales))
         sheet.set_column(place, place, widths[-1])
         tall = max(tall, sum(math.ceil((_letters(part) + 1) / widths[-1]) for part in words.split("\n")))
     sheet.set_row(0, 15 * tall)
@@ -205,19 +205,19 @@ def _write_table(sheet: Worksheet, table: Sheet, voice: Voice, styles: dict[str,
         for column_place, (column, value) in enumerate(zip(table.columns, values, strict=True)):
             at = (place, column_place)
             if column.is_text:
-                words = voice.short(lambda t, c=column, v=value: c.words(v, t))  # type: ignore[misc]
+                words = locales.short(lambda t, c=column, v=value: c.words(v, t))  # type: ignore[misc]
                 _text(sheet, at, words, styles["long" if _letters(words) > widths[column_place] else f"text{total}"])
             else:
                 _number(sheet, at, _rounded(column.kind, value), styles[f"{_look(column.kind, value)}{total}"])
 
 
-def _width(frame: pd.DataFrame, column: SheetColumn, words: str, voice: Voice) -> float:
+def _width(frame: pd.DataFrame, column: SheetColumn, words: str, locales: Locales) -> float:
     """Return the width of a column in letters; those of East Asia count twice."""
     least, most = _WIDTHS
     longest = max((_letters(part) for part in words.split("\n")), default=0)
     found = min(longest, _HEADING_WIDTH)
     if column.is_text:
-        cells = (voice.short(lambda t, v=value: column.words(v, t)) for value in frame[column.name].head(_SAMPLE))  # type: ignore[misc]
+        cells = (locales.short(lambda t, v=value: column.words(v, t)) for value in frame[column.name].head(_SAMPLE))  # type: ignore[misc]
         found = max(found, *(_letters(cell) for cell in cells), 0)
     return float(min(max(found + 2, least), most))
 
