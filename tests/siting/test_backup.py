@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,15 +13,15 @@ from hypothesis import strategies as st
 from sitingworlds import conditions, covers, plans, problems, shortage, toy
 
 from accessibility.errors import InputError, UnprovenError
+from accessibility.siting import enumeration
 from accessibility.siting.models.backup import solve_backup
 from accessibility.siting.models.mclp import solve_mclp
 from accessibility.siting.plan import Conditions
+from accessibility.siting.problem import Problem
 from accessibility.siting.verify import verify_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from accessibility.siting.problem import Problem
 
 
 def people_covered(problem: Problem, rows: Sequence[int]) -> tuple[float, float]:
@@ -155,6 +156,21 @@ def test_without_time_there_is_a_plan_and_a_bound() -> None:
     assert plan.status == "feasible"
     assert plan.bound >= best.objective
     assert plan.covered_people <= best.covered_people
+
+
+@pytest.mark.parametrize("seed", [6, 73, 100, 206, 236])
+def test_ten_people_beside_a_million_are_not_lost(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A solver that adds up cities and hamlets in a row has called plans the best that some plan beats."""
+    monkeypatch.setattr(enumeration, "FEW", (0, 0.0))
+    random = np.random.default_rng(seed)
+    sites, homes = random.integers(5, 11), random.integers(6, 20)
+    cost, cutoff = random.random((sites, homes)), random.uniform(0.2, 0.6)
+    people = random.integers(1, 100, homes) + (random.random(homes) < 0.4) * 10.0 ** random.integers(6, 11)
+    most = int(random.integers(1, 5))
+    plan = solve_backup(Problem.from_costs(cost, people, cutoff), sites=most)
+    times = [(cost[list(rows)] <= cutoff).sum(axis=0) for rows in combinations(range(sites), most)]
+    once, twice = max((people[many >= 1].sum(), people[many >= 2].sum()) for many in times)
+    assert (plan.status, plan.covered_people, plan.objective) == ("optimal", once, once + twice)
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ FOUND = {  # what is a sentence, or a word of one, itself, in a finding
 }
 FOUND_TEXT = {  # what their modules call a text
     "quality/gate.py": "were all compounds open to everybody",
-    "quality/worth.py": "4 sites stand on one point: 4; without the doubles",
+    "quality/impact.py": "4 sites stand on one point: 4; without the doubles",
     "sources/tables/people.py": "2 cells have a point before three digits: row 3 'x'",
     "sources/tables/points.py": "2 cells are blank or no numbers: row 3 'x'",
 }

@@ -16,7 +16,7 @@ from accessibility.siting.exact import Effort, Program, solve_within
 from accessibility.siting.growing import witnessed
 from accessibility.siting.infeasible import meet_floors, refuse_boundless, unmet_floors
 from accessibility.siting.limits import Limits, read_terms
-from accessibility.siting.numbers import HALF, SUMS, TELLS, Units, read_units, solver_unit
+from accessibility.siting.numbers import HALF, SUMS, Units, read_units, solver_unit
 from accessibility.siting.outcome import ended, refused_plan
 from accessibility.siting.plan import SitingPlan
 
@@ -258,17 +258,21 @@ def _program(counts: Counts, worth: tuple[float, float], covered: float | None, 
     """Return the program of most worth, in parts of `unit`, and the worth that is fixed.
 
     Its columns are the sites, whether a row that nothing covers yet is covered, and whether a row is covered twice; the
-    last are whole numbers, or half a row covered could count as covered twice.
+    last are whole numbers, or half a row covered could count as covered twice. Where so many have to be covered, rows
+    of more people than may be left out are so by a bound: beside a million people in a sum, a solver loses ten.
     """
     m, (new, sites) = len(counts.columns), counts.links()
     again = _again(counts)
     a, b = len(new), len(again)
     people, lacking = counts.lacking(new)
-    hair = np.full(len(lacking), HALF / counts.unit)
+    must = np.zeros(a, np.bool_)
     if covered is not None:
-        people = sparse.csr_array(sparse.vstack([people, sparse.csr_array(counts.weight[new][None] / counts.unit)]))
-        lacking = np.append(lacking, (covered - counts.weight[counts.before > 0].sum()) / counts.unit)
-        hair = np.append(hair, max(HALF, TELLS * covered) / counts.unit)  # whoever takes the answer counts it anew
+        weight = counts.weight[new]
+        asked = covered - counts.weight[counts.before > 0].sum()
+        must = weight > weight.sum() - asked
+        rest = sparse.csr_array(np.where(must, 0.0, weight / counts.unit)[None])
+        people = sparse.csr_array(sparse.vstack([people, rest]))
+        lacking = np.append(lacking, (asked - weight[must].sum()) / counts.unit)
     one, none = sparse.eye_array(a), sparse.csr_array
     left = counts.room.solver_left()
     parts: list[Any] = [
@@ -283,11 +287,11 @@ def _program(counts: Counts, worth: tuple[float, float], covered: float | None, 
     once, twice = counts.weight[new], counts.weight[np.concatenate([new, again])]
     program = Program(
         objective=np.concatenate([np.zeros(m), worth[0] * once, worth[1] * twice]) / unit,
-        lower=np.zeros(wide),
+        lower=np.concatenate([np.zeros(m), must, np.zeros(a + b)]),
         upper=np.ones(wide),
         integer=(np.arange(wide) < m) | (np.arange(wide) >= m + a),
         rows=sparse.csr_array(sparse.vstack(parts)),
-        row_lower=np.concatenate([above, lacking - hair, below]),
+        row_lower=np.concatenate([above, lacking - HALF / counts.unit, below]),
         row_upper=np.concatenate([np.zeros(2 * a + b), np.full(len(lacking), np.inf), left]),
     )
     return program, _valued(counts, worth, np.zeros(m, np.bool_))
