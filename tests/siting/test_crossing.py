@@ -132,7 +132,7 @@ def test_a_swap_loses_what_counting_says(name: str, seed: int) -> None:
         swapped = []
         for other in np.flatnonzero(plan):
             trial = plan.copy()
-            trial[[column, other]] = True, False
+            trial[column], trial[other] = True, False
             swapped.append(small.value(trial))
         assert losses[column] == small.value(plan) - max(swapped)
 
