@@ -232,7 +232,7 @@ def test_what_a_look_at_every_plan_proves_impossible_is_not_called_unproven() ->
 
 def test_a_few_people_beside_ten_billion_are_told_to_the_rounding_of_the_sum() -> None:
     """Parts of people that no common unit holds are rounded to one: a plan is not refused for that."""
-    people = [np.pi, np.e, np.sqrt(2.0), np.sqrt(3.0) * 10.0**10]
+    people = [np.pi, np.exp(1.0), np.sqrt(2.0), np.sqrt(3.0) * 10.0**10]
     problem = Problem.from_costs(np.array([[1, 1, 9, 9], [9, 9, 1, 9]], float), people, 2)
     assert not problem.people_units.exact
     today = replace(problem, open=np.array([True, False]), candidate=np.array([False, True]))
