@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from accessibility.siting.covering import fix_columns
+from accessibility.siting.effort import SHARED
 from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.greedy import swap_losses
 from accessibility.siting.growing import Cutting
@@ -32,6 +33,7 @@ _MOST_DOUBLED = 4
 _CORE = 60
 _CHILDREN, _PARENTS, _PARENT_ROUNDS = 6, 4, 10_000  # of a turn, of each of them, and how long these are annealed
 _NEARLY_ALL = 1.5
+_EASY = 0.25  # share of the work of a core that a crossing takes where it is soon solved
 _CORE_GAP = 0.1
 _SMALL, _FEW_ROUNDS = 100_000, 200
 _LARGE = 1_000_000  # entries of a question that is worth two threads
@@ -328,7 +330,7 @@ def _columns(course: Course, left: Covering, chosen: NDArray[np.bool_]) -> NDArr
 def _cross_plans(course: Course, clock: Clock) -> bool:
     """Anneal some plans anew and cross them, then the best of all turns: what none of them opens is seldom missed.
 
-    Return whether what some open between them is little enough to be solved.
+    Return whether what some open between them is little enough to be solved, and soon: annealing has its turn, too.
     """
     if _PARENTS * len(course.small.columns.of(np.flatnonzero(course.chosen))) > _ENTRIES:
         return False
@@ -339,10 +341,13 @@ def _cross_plans(course: Course, clock: Clock) -> bool:
                 return True
             parents.append(_swapped(course, _annealed_anew(course, clock), clock, _NEAR))
         course.children.append(_swapped(course, _cross(course, parents, clock), clock, _WIDE))
-        value = course.value
+        value, before = course.value, clock.did
         best = _cross(course, [course.chosen, *course.children], clock)
+        hard = clock.did - before > _EASY * _CORE_WORK * SHARED
         if course.value > value:
             _swapped(course, best, clock, _WIDE)
+        if hard:
+            return False
     return True
 
 

@@ -119,6 +119,18 @@ def test_plans_that_open_too_much_between_them_are_not_crossed(monkeypatch: pyte
     assert course.children
 
 
+def test_a_turn_whose_plans_are_hard_to_cross_is_left_to_annealing(monkeypatch: pytest.MonkeyPatch) -> None:
+    course = begun("number", 1)
+    course.bound = float(course.value + 1_000)  # the best is found, and nobody knows
+    course.children = [np.arange(len(course.chosen)) < 4]  # something to cross with
+    monkeypatch.setattr(closing, "_EASY", 0.0)
+    assert not _cross_plans(course, Clock())
+    assert len(course.children) == 2
+    monkeypatch.undo()
+    assert _cross_plans(course, Clock())
+    assert len(course.children) == 2 + closing._CHILDREN
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("name", ASKED)
 def test_a_swap_loses_what_counting_says(name: str, seed: int) -> None:
