@@ -257,7 +257,7 @@ def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = 
     Its own clock is set only where the user has one. It looks at limits of ours at the same places of the same search.
     """
     if clock is None:
-        highs.run()
+        _launch(highs)
         return
     before = max(highs.getInfo().simplex_iteration_count, 0)
     each = iteration * (highs.getNumNz() + highs.getNumCol() + highs.getNumRow())
@@ -278,8 +278,17 @@ def _run(highs: _Highs, clock: Clock | None, *, mixed: bool, iteration: float = 
         highs.setOptionValue("time_limit", highs.getRunTime() + clock.left_s)
     if not mixed and math.isfinite(most):
         highs.setOptionValue("simplex_iteration_limit", int(min(before + most, 2**31 - 1)))
-    highs.run()
+    _launch(highs)
     clock.spend(each * max(highs.getInfo().simplex_iteration_count - before, looks * _LOOK, 1))
+
+
+def _launch(highs: _Highs) -> None:
+    """Run the solver; where somebody else in this process began it with more threads, after that has been undone."""
+    if highs.run() == highspy.HighsStatus.kError:
+        _Highs.resetGlobalScheduler(True)  # noqa: FBT003 -- only by position
+        if highs.run() == highspy.HighsStatus.kError:
+            msg = f"the solver ends with an error; its state is {highs.getModelStatus().name}; expected an answer"
+            raise SolverError(msg)
 
 
 def _adds_up(program: Program, answer: Answer) -> bool:

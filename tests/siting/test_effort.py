@@ -6,6 +6,7 @@ import time
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
+import highspy
 import numpy as np
 import pytest
 
@@ -62,6 +63,19 @@ def test_a_search_that_its_work_ends_is_the_same_each_time(share: float) -> None
     first, second = searched(problem, share), searched(problem, share)
     assert told(first) == told(second)
     verify_plan(problem, first)
+
+
+def test_a_solver_that_another_program_began_with_more_threads_is_begun_anew() -> None:
+    """HiGHS keeps its threads for the whole process, and refuses to run with another number of them."""
+    problem = town(150, 2_000, 0.15)
+    first = searched(problem, 5e-3)
+    other: Any = highspy.Highs()  # type: ignore[no-untyped-call]
+    other.resetGlobalScheduler(True)  # noqa: FBT003 -- only by position
+    for option, value in (("output_flag", False), ("threads", 2)):
+        other.setOptionValue(option, value)
+    other.addVar(0, 1)
+    assert other.run() == highspy.HighsStatus.kOk
+    assert told(searched(problem, 5e-3)) == told(first)
 
 
 def test_more_work_never_ends_with_a_worse_plan_or_bound() -> None:
