@@ -256,11 +256,11 @@ def test_a_signal_after_all_is_done_changes_nothing(tmp_path: Path) -> None:
 def test_a_full_temporary_folder_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import tempfile  # noqa: PLC0415
 
-    def full(*_: object, **__: object) -> str:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(tempfile, "gettempdir", lambda: "/the/folder")
-    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    monkeypatch.setattr(Path, "mkdir", full)
     with (
         pytest.raises(OutputError, match=r"/the/folder: the temporary folder .*No space left.*TMPDIR"),
         passing_folder(),
@@ -370,7 +370,7 @@ def test_disks_fill_up_at_every_stage(town: Path, tmp_path: Path, monkeypatch: p
         raise OSError(28, os.strerror(28))
 
     stages: list[tuple[Any, str, Callable[..., Any]]] = [
-        (Path, "mkdir", full), (Path, "write_bytes", full), (Path, "write_text", full), (os, "fsync", full),
+        (Path, "mkdir", full), (Path, "write_bytes", full), (os, "fsync", full),
     ]  # fmt: skip
     for owner, name, broken in stages:
         with monkeypatch.context() as patched:
