@@ -350,8 +350,9 @@ def most_served(service: Service, catchments: Catchments | Sequence[Catchments])
     site = np.concatenate([np.repeat(np.arange(s), np.diff(pairs.start)) for pairs in several])
     rows = np.concatenate([pairs.demand + at * len(service.people) for at, pairs in enumerate(several)])
     source, sink = n + s, n + s + 1
-    begin = np.concatenate([np.full(n, source), rows, n + np.arange(s)])
-    end = np.concatenate([np.arange(n), n + site, np.full(s, sink)])
+    # Older versions of scipy have a flow of 32-bit places alone.
+    begin = np.concatenate([np.full(n, source), rows, n + np.arange(s)]).astype(np.int32)
+    end = np.concatenate([np.arange(n), n + site, np.full(s, sink)]).astype(np.int32)
     most = np.concatenate([whole, whole[rows], np.minimum(room, _MOST_UNITS)])
     graph = coo_array((most.astype(np.int32), (begin, end)), shape=(n + s + 2, n + s + 2)).tocsr()
     return float(min(maximum_flow(graph, source, sink).flow_value / unit, people.sum()))
