@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from accessibility.wording import plain_words
+
 PER_AREA = re.compile(
     r"(?:/|\b(?:per|je|pro)\b)\s*(?:sq(?:uare|\.)?\s*)?(?:km|kilomet|mi\b|mi2|mile|ha\b|hectare|hektar|acre)"
     r"|\b(?:km|ha)\s*(?:\^|\*\*)?\s*-\s*[12]\b|[/每]\s*(?:平方公里|平方千米|公顷|亩|平方米)",
@@ -50,7 +52,7 @@ def held_instead(text: str) -> str:
     >>> [held_instead(text) for text in ("population", "万州区人口", "pop_1000m", "户籍人口")]
     ['', '', '', '']
     """
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())
+    plain = plain_words(text)
     if PER_AREA.search(plain):
         return "a density"
     return next((what for what, pattern in _HELD.items() if re.search(pattern, plain)), "")
@@ -64,7 +66,7 @@ def counted_instead(text: str) -> str:
     >>> counted_instead("户数"), counted_instead("户籍人口"), counted_instead("Dwellings 2020")
     ('households', '', 'dwellings')
     """
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("_", " ")
+    plain = plain_words(text)
     return next((what for what, pattern in _OTHERS.items() if re.search(pattern, plain)), "")
 
 

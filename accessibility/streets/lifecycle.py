@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
+from accessibility.wording import plain_words
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _GONE = (
     *("停用", "停业", "停办", "停运", "停诊", "停止", "关闭", "关停", "关门", "闭店", "闭馆", "歇业", "撤销", "撤消"),
@@ -19,25 +20,43 @@ _GONE = (
 )
 _NOT_YET = (
     *("规划", "筹建", "筹备", "筹划", "在建", "建设中", "施工", "拟建", "拟设", "待建", "新建中", "预留"),
+    *("拟迁", "迁建", "拟迁建"),
     *("计划建设", "计划新增", "计划设立", "计划启用", "待启用", "待开放", "待开业", "待运营", "待投用"),
     *(f"未{word}" for word in ("启用", "开业", "营业", "开放", "开通", "运营", "运行", "投用", "投入使用", "建成")),
     *(f"未{word}" for word in ("建", "竣工", "完工", "通车", "挂牌", "使用", "在用", "设立", "贯通")),
 )
-_SURELY = "|".join((*_GONE[: _GONE.index("暂停")], "暂停"))
-_BEFORE = "已经|已|现|均|暂时|暂|临时|永久|长期|全面|正在|目前|尚|还"
-_AFTER = "中|了|状态|阶段|期间|对外|营业|使用|服务|业务|运营|运行|办公|建设|网点|机构|站点|多年|至今"
-_CHINESE = re.compile(f"({_BEFORE})*({'|'.join((*_GONE, *_NOT_YET))})({_AFTER})*")
-_DONE = re.compile(f"(已经|已|永久|临时|暂时)({_SURELY})")
-_ENGLISH = re.compile(
-    r"((permanently|temporarily|permanent|temporary|currently|now|is|was|has|been|since|until further notice|due to"
-    r"|for|in|out of|under|down|branch|office|outlet|counter|soon|road|street|line|works?)\s+|"
-    r"(?P<gone>close|closed|closed down|closure|shut|shut down|shuttered|inactive|disabled|disused|abandoned|demolished"
-    r"|razed|removed|relocated|moved|defunct|decommissioned|discontinued|terminated|expired|suspended|dormant|cancelled"
-    r"|canceled|revoked|withdrawn|ceased|vacant|planned|proposed|planning|construction|future|upcoming|pending|unopened"
-    r"|unbuilt|not built|dismantled|dissolved|deleted|retired|renovation|refurbishment|out of (?:service|order|use)|not"
-    r" (?:yet )?(?:open|opened|operating|operational|in use|in service|active)|coming soon|opening soon|no longer"
-    r" (?:open|operating|in use)|non[ -]?operational)\s+)+"
+_GONE_ENGLISH = (
+    *("close", "closed", "closed down", "closure", "shut", "shut down", "shuttered", "inactive", "disabled", "disused"),
+    *("abandoned", "demolished", "razed", "removed", "relocated", "moved", "defunct", "decommissioned", "discontinued"),
+    *("terminated", "expired", "suspended", "dormant", "cancelled", "canceled", "revoked", "withdrawn", "ceased"),
+    *("vacant", "planned", "proposed", "planning", "construction", "future", "upcoming", "pending", "unopened"),
+    *("unbuilt", "not built", "dismantled", "dissolved", "deleted", "retired", "renovation", "refurbishment", "merged"),
+    *("out of service", "out of order", "out of use", "coming soon", "opening", "non operational", "nonoperational"),
+    *(f"not {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
+    *(f"not yet {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
+    *(f"no longer {word}" for word in ("open", "operating", "in use")),
 )
+_BESIDE = (
+    *("已经", "已", "现", "均", "暂时", "暂", "临时", "永久", "长期", "全面", "正在", "目前", "尚", "还", "中", "了"),
+    *("状态", "阶段", "期间", "对外", "营业", "使用", "服务", "业务", "运营", "运行", "办公", "建设", "网点", "机构"),
+    *("站点", "多年", "至今"),
+)
+_BESIDE_ENGLISH = (
+    *("permanently", "temporarily", "permanent", "temporary", "currently", "now", "is", "was", "has", "been", "since"),
+    *("until further notice", "due to", "for", "in", "into", "out of", "under", "down", "tbd", "trading", "branch"),
+    *("office", "outlet", "counter", "soon", "road", "street", "line", "work", "works"),
+)
+
+
+def _any_of(words: Iterable[str], end: str = "") -> re.Pattern[str]:
+    """Return a pattern of the longest of some words."""
+    return re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))}){end}")
+
+
+_CHINESE = (_any_of((*_GONE, *_NOT_YET)), _any_of(_BESIDE))
+_ENGLISH = (_any_of(_GONE_ENGLISH, " "), _any_of(_BESIDE_ENGLISH, " "))
+_INTO = re.compile("(已经?)?并入.|merged into .")
+_DONE = re.compile(f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})")
 _STRONG = re.compile(
     r"(permanently |temporarily )?(closed|closed down|shut down|planned|proposed|under construction|inactive|disused"
     r"|defunct|decommissioned|relocated|demolished|coming soon|not (yet )?open)"
@@ -74,10 +93,25 @@ def is_gone(text: str) -> bool:
     """
     if _LETTER.search(text) is None:
         return False
-    plain = _DATE.sub(" ", _plain(text)).strip(_APART)
-    chinese = _CHINESE.fullmatch(re.sub(r"\s", "", plain)) is not None
-    english = _ENGLISH.fullmatch(" ".join(re.sub(r"[_(),;:/-]", " ", plain).split()) + " ")
-    return chinese or (english is not None and english["gone"] is not None)
+    plain = _DATE.sub(" ", plain_words(text)).strip(_APART)
+    unspaced, english = plain.replace(" ", ""), " ".join(re.sub(r"[_(),;:/-]", " ", plain).split())
+    return _consists(unspaced, _CHINESE) or _INTO.match(plain) is not None or _consists(f"{english} ", _ENGLISH)
+
+
+def _consists(text: str, words: tuple[re.Pattern[str], re.Pattern[str]]) -> bool:
+    """Return whether a text is made of words of which one at least says it, and of others that may stand beside.
+
+    One word after the other, the longest first: a pattern of all of them would take for ever over some long cells.
+    """
+    at, said = 0, False
+    while at < len(text):
+        found = words[0].match(text, at)
+        said |= found is not None
+        found = found or words[1].match(text, at)
+        if found is None:
+            return False
+        at = found.end()
+    return said
 
 
 def is_named_gone(name: str) -> bool:
@@ -90,11 +124,11 @@ def is_named_gone(name: str) -> bool:
     >>> [is_named_gone(name) for name in ("规划局", "Construction Bank (Construction Road)", "Close Street Office")]
     [False, False, False]
     """
-    plain = _plain(name)
+    plain = plain_words(name)
     dashed = _DASHES.split(plain)
     parts = [*_BRACKETS.findall(plain), *((dashed[0], dashed[-1]) if len(dashed) > 1 else ())]
     said = [_DATE.sub(" ", part).strip(_APART) for part in parts]
-    return any(_CHINESE.fullmatch(part) or _STRONG.fullmatch(part) for part in said) or speaks_of_end(plain)
+    return any(_consists(part, _CHINESE) or _STRONG.fullmatch(part) for part in said) or speaks_of_end(plain)
 
 
 def speaks_of_end(text: str) -> bool:
@@ -105,7 +139,7 @@ def speaks_of_end(text: str) -> bool:
     >>> speaks_of_end("2021年已撤销，业务并入城关所"), speaks_of_end("周日休息")
     (True, False)
     """
-    plain = _plain(text)
+    plain = plain_words(text)
     return _DONE.search(plain) is not None or re.search(r"\b(permanently|temporarily) closed\b", plain) is not None
 
 
@@ -120,7 +154,3 @@ def is_absent(tags: Mapping[str, str]) -> bool:
     gone = any(is_gone(tags[key]) for key in _STATUS if key in tags)
     to_come = any(tags.get(key) in ("yes", "y", "是") for key in _TO_COME)
     return gone or to_come or any(tags.get(key) in ("no", "n", "否") for key in _BUILT)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).strip().casefold().replace("_", " ")

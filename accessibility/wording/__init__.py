@@ -8,6 +8,7 @@ import math
 import os
 import re
 import tomllib
+import unicodedata
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -56,6 +57,17 @@ def day_text(seconds: float | None = None) -> str:
     # The zone must be asked for after the time is known: it had another offset in another summer.
     now = dt.datetime.now(tz=dt.UTC) if seconds is None else dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
     return now.astimezone().date().isoformat()
+
+
+def plain_words(text: str) -> str:
+    """Return a text as words are looked for in it: full width and half, capitals, underscores and spaces are alike.
+
+    Examples
+    --------
+    >>> plain_words(" Site_Status  \N{FULLWIDTH DIGIT ONE}")
+    'site status 1'
+    """
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().replace("_", " ").split())
 
 
 def share_of(part: float, whole: float) -> float:

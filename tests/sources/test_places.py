@@ -98,6 +98,8 @@ def test_a_site_has_closed_down_by_whatever_its_status_is_called(tmp_path: Path,
     [
         *(("状态", word) for word in ("规划中", "在建", "尚未开通", "已搬迁", "2021年5月已停办", "暂停对外服务", "0")),
         *(("status", word) for word in ("Planned 2027", "under construction", "Closed (2023)", "no longer in use")),
+        *(("状态", word) for word in ("规划待建", "拟迁建", "并入城关所")),
+        *(("status", word) for word in ("ceased trading", "under planning", "Opening 2027", "merged into O1")),
         *(("建设状态", "筹建"), ("是否营业", "否"), ("is_open", "false"), ("active", "0")),
         *(("is_closed", "1"), ("是否停用", "是"), ("permanently_closed", "TRUE")),
     ],
@@ -106,6 +108,13 @@ def test_a_site_that_is_planned_or_gone_does_not_count(tmp_path: Path, heading: 
     sites, findings = read_sites(csv(tmp_path, f"id,lon,lat,{heading}", f"a,108.1,30,{word}", "b,108.2,30,"), OUTLETS)
     assert sites["open"].tolist() == [False, True]
     assert counted(findings) == {"closed-site": 1}
+
+
+@pytest.mark.parametrize("word", ["closed down ", "建设中", "暂停"])
+def test_a_long_cell_of_such_words_is_read_at_once(tmp_path: Path, word: str) -> None:
+    """Tried in every way that words can hold others, such a cell would be read for ever."""
+    sites, _ = read_sites(csv(tmp_path, "id,lon,lat,状态", f"a,108.1,30,{word * 200}x", "b,108.2,30,正常"), OUTLETS)
+    assert sites["open"].tolist() == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from accessibility.errors import InputError
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,7 +182,7 @@ def attributes(table: pd.DataFrame) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_]", "", unicodedata.normalize("NFKC", name)).casefold()
+    return plain_words(name).replace(" ", "")
 
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+|[1-9]\d{0,2}(,\d{3})+(\.\d*)?)([eE][+-]?\d+)?")

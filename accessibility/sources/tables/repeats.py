@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,7 +59,7 @@ def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str 
         if all(_YEAR.fullmatch(str(value).strip()) for value in values):
             msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
             raise InputError(msg)
-        if not _GROUPS.fullmatch(re.sub(r"[\s_]", "", unicodedata.normalize("NFKC", column)).casefold()):
+        if not _GROUPS.fullmatch(plain_words(column).replace(" ", "")):
             message = (
                 f"each place has a row for every value of column {column!r} ({shown}): their people are added up; are "
                 "they the same people?"

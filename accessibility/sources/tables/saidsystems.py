@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 import geopandas as gpd
@@ -12,16 +11,17 @@ import numpy as np
 from accessibility.errors import InputError
 from accessibility.geo.projection import plain_datum
 from accessibility.sources.tables.columns import attributes, find_column, rows_text
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from accessibility.sources.tables.points import TableSpec
 
-_COLUMN = re.compile(r"坐标(系|系统|系类型|类型|基准)?|datum|crs|srs|coord(inate)?s?_?(type|system|sys|ref|datum)")
+_COLUMN = re.compile(r"坐标(系|系统|系类型|类型|基准)?|datum|crs|srs|coord(inate)?s? ?(type|system|sys|ref|datum)")
 _HEADINGS = {
     "GCJ-02": r"gcj|火星|高德|腾讯|国测局|amap|gaode|tencent",
-    "BD-09": r"bd[ _-]?0?9|百度|baidu",
+    "BD-09": r"bd[ -]?0?9|百度|baidu",
     "WGS84": r"wgs",
 }
 _SAME = {"EPSG:4326": "WGS84", "EPSG:4490": "WGS84", "EPSG:4979": "WGS84"}  # within a metre
@@ -46,7 +46,7 @@ def refuse_other_system(table: pd.DataFrame, spec: TableSpec, *, source: str) ->
     keys = ("lon", "lat", "coordinates")
     headings = [find_column(table, key, source=source, given=spec.columns.get(key)) for key in keys]
     for heading in filter(None, headings):
-        plain = unicodedata.normalize("NFKC", heading).casefold()
+        plain = plain_words(heading)
         said = [datum for datum, words in _HEADINGS.items() if re.search(words, plain)]
         if len(said) == 1 and said[0] != ours:
             msg = (
@@ -55,7 +55,7 @@ def refuse_other_system(table: pd.DataFrame, spec: TableSpec, *, source: str) ->
             )
             raise InputError(msg)
     for column in attributes(table):
-        if column in headings or not _COLUMN.fullmatch(unicodedata.normalize("NFKC", column).strip().casefold()):
+        if column in headings or not _COLUMN.fullmatch(plain_words(column)):
             continue
         known = {text: _plain(text) for text in map(str, table[column].unique())}
         other = np.array([_is_other(known[str(text)], ours) for text in table[column]], dtype=np.bool_)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
 from accessibility.streets.lifecycle import is_gone, is_named_gone, speaks_of_end
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -138,5 +138,5 @@ def _readings(column: str, name: str | None, hours: str | None) -> tuple[Callabl
         return is_named_gone, _never
     if column == hours:
         return (lambda text: is_gone(text) or not is_ever_open({"opening_hours": text})), _never
-    words = re.sub(r"[_\s]+", " ", unicodedata.normalize("NFKC", column).strip().casefold())
+    words = plain_words(column)
     return next((surely, maybe) for pattern, surely, maybe in _READINGS if re.fullmatch(pattern, words))

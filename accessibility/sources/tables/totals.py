@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import SHOWN, attributes
+from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,8 @@ def is_total(cells: Sequence[str]) -> bool:
 
     Examples
     --------
-    >>> is_total(["12", "合 计", "300"]), is_total(["Town hall", "", ""])
-    (True, False)
+    >>> is_total(["12", "合 计", "300"]), is_total(["Subtotal 2"]), is_total(["Town hall", "", ""])
+    (True, True, False)
     """
     plain = (_plain(cell) for cell in cells if cell)
     return _names_total(next((text for text in plain if not text.isdecimal()), ""))
@@ -66,14 +66,15 @@ def without_totals(table: pd.DataFrame, source: str) -> tuple[pd.DataFrame, list
 
 def _is_numbered(cell: str) -> bool:
     """Return whether a cell is one of the ids that most are, at a glance."""
-    return cell.isascii() and cell[-1:].isdigit()
+    return cell.isascii() and cell[-1:].isdigit() and "total" not in cell.casefold()
 
 
 def _plain(cell: str) -> str:
-    return re.sub(r"[\s:]", "", unicodedata.normalize("NFKC", cell)).casefold()
+    return re.sub("[ :]", "", plain_words(cell))
 
 
 def _names_total(word: str) -> bool:
-    """Return whether the name of a row says that it is the sum of others."""
+    """Return whether the name of a row says that it is the sum of others, or the first, second, ... of such sums."""
+    word = re.sub(r"((?:sub)?total|[合小总]计)\d+$", r"\1", word)
     word = re.sub(r"\(.*\)$|(?<=[计計])数$|[行栏]$", "", word) or word
     return word in _TOTALS or word.endswith(_TOTAL_ENDINGS) or _WHOLE_DIVISION.fullmatch(word) is not None
