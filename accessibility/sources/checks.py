@@ -65,6 +65,7 @@ DOUBTS = frozenset(
         "people-outside",
         "people-twice",
         "people-unit",
+        "setting-unread",
         "steep-streets",
         "sum-of-others",
     }

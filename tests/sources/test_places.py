@@ -239,6 +239,18 @@ def test_rows_that_differ_in_a_column_are_added_up_and_told_unless_they_are_sexe
     assert "rows-a-place" not in counted(read_people_table(one_year, PeopleSpec(column="people"))[1])
 
 
+@pytest.mark.parametrize(("heading", "word"), [("setting", "rural"), ("城乡类型", "镇区")])
+def test_settings_in_a_column_that_nobody_asked_for_are_told(tmp_path: Path, heading: str, word: str) -> None:
+    """A frame's column of that name is read by itself; of a file the study says it, or is asked."""
+    table = csv(tmp_path, f"id,lon,lat,people,{heading}", f"a,108.1,30,5,{word}", "b,108.2,30,6,")
+    _, findings = read_people_table(table, PeopleSpec(column="people"))
+    (told,) = (f.message for f in findings if f.code == "setting-unread")
+    assert heading in told
+    assert "setting-unread" not in counted(read_people_table(table, PeopleSpec(column="people", setting=heading))[1])
+    other = csv(tmp_path, f"id,lon,lat,people,{heading}", "a,108.1,30,5,flat", "b,108.2,30,6,steep")
+    assert "setting-unread" not in counted(read_people_table(other, PeopleSpec(column="people"))[1])
+
+
 TOWN = np.random.default_rng(1).uniform((108.0, 30.4), (108.3, 30.6), (20, 2))
 
 

@@ -32,7 +32,7 @@ from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.repeats import tell_repeated
 from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
-from accessibility.standards import Rule
+from accessibility.standards import SETTINGS, Rule
 
 if TYPE_CHECKING:
     import os
@@ -147,6 +147,7 @@ def read_people_rows(
         findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
     findings += [*_by_points(table, column, source), *_no_persons(column, source)]
+    findings += _unread_settings(table, spec, source)
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
         raise InputError(msg)
@@ -178,6 +179,19 @@ def read_people_rows(
         raise InputError(msg)
     findings += _unplaced(located.missing, values["population"], ids, source)
     return PeopleRows(ids=ids, lonlat=located.lonlat, columns=values), findings
+
+
+def _unread_settings(table: pd.DataFrame, spec: PeopleSpec, source: str) -> list[Finding]:
+    """Return a finding where a column says settings, and the study takes them from elsewhere."""
+    column = None if spec.setting is not None else find_column(table, "setting", source=source)
+    said = set() if column is None else {str(cell).strip() for cell in table[column].unique()} - {""}
+    if not said or not said <= {*SETTINGS, *SETTING_WORDS}:
+        return []
+    message = (
+        f"column {column!r} says who lives in town or country and is not read: settings come from elsewhere. Is that "
+        "meant? Else [settlement] should name it"
+    )
+    return [Finding(code="setting-unread", source=source, message=message, count=len(table))]
 
 
 def _axes(table: pd.DataFrame, spec: PeopleSpec, source: str) -> list[str | None]:
