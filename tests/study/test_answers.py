@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import shapely
 from unpacking import Unpacker, data_of, dots_of
 
 from accessibility import Addition, Closure, Rule, Scenario, Settings, Standard, measure_coverage
@@ -82,6 +83,7 @@ def test_candidates_on_streets_that_a_scenario_has_opened_are_there_once(sample_
     [
         [{"added": [[108.15, 30.5]]}, {"added": [[108.15, 30.5], [108.2, 30.55, "bank"]]}, {}],
         [{"moved": {"O001": [108.15, 30.5]}}, {"base": {"close": ["O003"]}}],
+        [{"edits": [{"close": [[108.14, 30.48], [108.3, 30.48], [108.3, 30.54], [108.14, 30.54]]}]}, {}],
     ],
 )
 def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: Study, steps: list[Any]) -> None:
@@ -91,7 +93,8 @@ def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: S
     for told in steps:
         before, view = view, view_of(told, "en")
         change = json.loads(json.dumps(answers.follow(view, before, Job())))
-        wanted = data_of(answers.page(view, Job()))
+        page = answers.page(view, Job())
+        wanted = data_of(page)
         now, there = Unpacker(change["packed"]), dots_of(wanted["people"])
         at = now.steps(change["points"])
         bytes_of = [name for name in dots if name in ("minutes", "tenths", "state") or name.startswith("layer")]
@@ -99,6 +102,10 @@ def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: S
             for row, value in zip(at, values, strict=True):
                 dots[name][row] = value
         assert dots == there
+        shown["edited"] = change["data"].get("edited", shown["edited"])
+        assert shown["edited"] == wanted["edited"]
+        assert all(f'"{text}"' in page for row in change["data"].get("figures", []) for _, text in row)
+        assert "figures" in change["data"] or not change["points"]
         shown["switches"] |= change["data"]["switches"]
         assert shown["switches"] == wanted["switches"]
         known = {layer["key"]: layer for layer in shown["sites"]}
@@ -112,7 +119,10 @@ def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: S
             for page in (shown["sites"], wanted["sites"])
         ]
         assert at_sites[0] == at_sites[1]
-        assert headline_lines(sample_study.what_if(told_scenario(told)).coverage(), MapWords())[0][1] in change["page"]
+        trial = sample_study.what_if(told_scenario(told))
+        for edit in told.get("edits", []):
+            trial.close_streets(shapely.Polygon(edit["close"]))
+        assert headline_lines(trial.coverage(), MapWords())[0][1] in change["page"]
     assert 0 < change["points"] < len(dots["x"])
 
 

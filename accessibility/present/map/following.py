@@ -41,10 +41,9 @@ class Followed:
     def read(self) -> dict[str, Any]:
         """What the scripts read, but for the people and the ground below them."""
         read = {**changing_data(self.sheet), "figures": self.sheet.figures}
-        for layer in read["sites"]:  # whom a site covers the page says by itself
-            layer["features"] = [
-                {**one, "properties": {**one["properties"], "people": ""}} for one in layer["features"]
-            ]
+        read["sites"] = [
+            {**layer, "features": [_without_people(one) for one in layer["features"]]} for layer in read["sites"]
+        ]
         return read
 
     @cached_property
@@ -65,9 +64,9 @@ class Followed:
         -------
         dict or None
             ``page``: headline and legend. ``data``: what the scripts read, where it is another; a layer of sites that
-            stays is its key. ``points`` and
-            ``packed``: how many points differ; which, as steps, and their planes, the classes as steps. None where
-            the maps have other layers, or none that can follow: then the page has to be drawn whole.
+            stays is its key. ``points`` and ``packed``: how many points differ; which, as steps, and their planes, the
+            classes as steps. None where the maps have other layers, or none that can follow: then the page has to be
+            drawn whole.
         """
         one, other = self.sheet, before.sheet
         if not (one.is_live and other.is_live) or one.picture is not None:
@@ -87,3 +86,8 @@ class Followed:
         *planes, classes = (plane[rows[at]] for plane in self.planes)
         found = packed(steps(at), *(plane.tobytes() for plane in planes), steps(classes))
         return {"page": self.page, "data": data, "points": len(at), "packed": found}
+
+
+def _without_people(site: dict[str, Any]) -> dict[str, Any]:
+    """Return a site without whom it covers: the page says that by itself."""
+    return {**site, "properties": {**site["properties"], "people": ""}}
