@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -266,11 +267,20 @@ def _doubt(study: Study, scenarios: Sequence[Scenario], options: Options, progre
 
 
 def _file_names(names: list[str]) -> list[str]:
-    """Return a file name a scenario, without its ending; two that look the same to a file system get numbers."""
+    """Return one file name per scenario, without its ending; those that look alike to a file system get numbers.
+
+    Examples
+    --------
+    >>> _file_names(["More banks", "A", "a", "a-2", "report"])
+    ['more-banks', 'a-3', 'a-4', 'a-2', 'report-5']
+    """
     slugs = [slug(name) for name in names]
-    return [
-        f"{one}-{row}" if slugs.count(one) > 1 or one == "report" else one for row, one in enumerate(slugs, start=1)
-    ]
+    taken, found = {"report", *slugs}, []
+    for row, one in enumerate(slugs, start=1):
+        alone = slugs.count(one) == 1 and one != "report"
+        found.append(one if alone else next(name for k in count(row) if (name := f"{one}-{k}") not in taken))
+        taken.add(found[-1])
+    return found
 
 
 def run_changes(old: Path, new: Path, built: Path | None, options: Options, progress: Progress) -> dict[str, Any]:

@@ -40,6 +40,7 @@ _ON_REQUEST = (
 _QUALITY = "quality.csv"
 _MOST_HEADING = 1_000
 _BESIDE = ("-wal", "-shm", "-journal", ".aux.xml", ".qmd")  # what SQLite, GDAL and QGIS put beside a file they open
+_LONGEST = 60  # letters of a name: 180 bytes in Chinese, and file systems take 255 with what is added
 
 
 class Subject(Protocol):
@@ -55,8 +56,14 @@ class Subject(Protocol):
 
 
 def slug(name: str) -> str:
-    """Return a name as a file system takes it."""
-    return re.sub(r"[^\w]+", "-", name.lower()).strip("-") or "study"
+    """Return a name as a file system takes it: not too long, either, in Chinese with what is added to it.
+
+    Examples
+    --------
+    >>> slug("Lanting: today"), len(slug("县" * 300))
+    ('lanting-today', 60)
+    """
+    return re.sub(r"[^\w]+", "-", name.lower()).strip("-")[:_LONGEST] or "study"
 
 
 def is_result(name: str) -> bool:
