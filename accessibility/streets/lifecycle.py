@@ -12,6 +12,8 @@ from accessibility.wording import plain_words
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    _Words = tuple[re.Pattern[str], re.Pattern[str]]
+
 _GONE = (
     *("停用", "停业", "停办", "停运", "停诊", "停止", "关闭", "关停", "关门", "闭店", "闭馆", "歇业", "撤销", "撤消"),
     *("撤并", "撤除", "撤点", "裁撤", "注销", "吊销", "倒闭", "破产", "拆除", "拆迁", "搬迁", "搬离", "迁出", "迁移"),
@@ -29,12 +31,14 @@ _GONE_ENGLISH = (
     *("close", "closed", "closed down", "closure", "shut", "shut down", "shuttered", "inactive", "disabled", "disused"),
     *("abandoned", "demolished", "razed", "removed", "relocated", "moved", "defunct", "decommissioned", "discontinued"),
     *("terminated", "expired", "suspended", "dormant", "cancelled", "canceled", "revoked", "withdrawn", "ceased"),
-    *("vacant", "planned", "proposed", "planning", "construction", "future", "upcoming", "pending", "unopened"),
-    *("unbuilt", "not built", "dismantled", "dissolved", "deleted", "retired", "renovation", "refurbishment", "merged"),
-    *("out of service", "out of order", "out of use", "coming soon", "opening", "non operational", "nonoperational"),
+    *("vacant", "dismantled", "dissolved", "deleted", "retired", "renovation", "refurbishment", "merged"),
+    *("out of service", "out of order", "out of use", "no longer open", "no longer operating", "no longer in use"),
+)
+_NOT_YET_ENGLISH = (
+    *("planned", "proposed", "planning", "construction", "future", "upcoming", "pending", "unopened", "unbuilt"),
+    *("not built", "coming soon", "opening", "non operational", "nonoperational"),
     *(f"not {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
     *(f"not yet {word}" for word in ("open", "opened", "operating", "operational", "in use", "in service", "active")),
-    *(f"no longer {word}" for word in ("open", "operating", "in use")),
 )
 _BESIDE = (
     *("已经", "已", "现", "均", "暂时", "暂", "临时", "永久", "长期", "全面", "正在", "目前", "尚", "还", "中", "了"),
@@ -53,8 +57,11 @@ def _any_of(words: Iterable[str], end: str = "") -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(sorted(words, key=len, reverse=True))}){end}")
 
 
+# Words that say it, and words that may stand beside: that something is not there, or that it has ended.
 _CHINESE = (_any_of((*_GONE, *_NOT_YET)), _any_of(_BESIDE))
-_ENGLISH = (_any_of(_GONE_ENGLISH, " "), _any_of(_BESIDE_ENGLISH, " "))
+_ENGLISH = (_any_of((*_GONE_ENGLISH, *_NOT_YET_ENGLISH), " "), _any_of(_BESIDE_ENGLISH, " "))
+_ENDED_CHINESE = (_any_of(_GONE), _any_of((*_NOT_YET, *_BESIDE)))
+_ENDED_ENGLISH = (_any_of(_GONE_ENGLISH, " "), _any_of((*_NOT_YET_ENGLISH, *_BESIDE_ENGLISH), " "))
 _INTO = re.compile("(已经?)?并入.|merged into .")
 _DONE = re.compile(f"(已经|已|永久|临时|暂时)({'|'.join((*_GONE[: _GONE.index('暂停')], '暂停'))})")
 _STRONG = re.compile(
@@ -91,14 +98,35 @@ def is_gone(text: str) -> bool:
     >>> [is_gone(text) for text in ("正常营业", "规划局服务厅", "open", "close to the market", "")]
     [False, False, False, False, False]
     """
+    return _says(text, _CHINESE, _ENGLISH)
+
+
+def has_ended(text: str) -> bool:
+    """Return whether a word says that something is no longer there; what is still to come has not ended.
+
+    Parameters
+    ----------
+    text
+        The whole cell.
+
+    Examples
+    --------
+    >>> [has_ended(text) for text in ("已撤销", "closed (2023)", "拟建", "Planned 2027", "open")]
+    [True, True, False, False, False]
+    """
+    return _says(text, _ENDED_CHINESE, _ENDED_ENGLISH)
+
+
+def _says(text: str, chinese: _Words, english: _Words) -> bool:
     if _LETTER.search(text) is None:
         return False
     plain = _DATE.sub(" ", plain_words(text)).strip(_APART)
-    unspaced, english = plain.replace(" ", ""), " ".join(re.sub(r"[_(),;:/-]", " ", plain).split())
-    return _consists(unspaced, _CHINESE) or _INTO.match(plain) is not None or _consists(f"{english} ", _ENGLISH)
+    spaced = " ".join(re.sub(r"[_(),;:/-]", " ", plain).split())
+    said = _consists(plain.replace(" ", ""), chinese) or _consists(f"{spaced} ", english)
+    return said or _INTO.match(plain) is not None
 
 
-def _consists(text: str, words: tuple[re.Pattern[str], re.Pattern[str]]) -> bool:
+def _consists(text: str, words: _Words) -> bool:
     """Return whether a text is made of words of which one at least says it, and of others that may stand beside.
 
     One word after the other, the longest first: a pattern of all of them would take for ever over some long cells.

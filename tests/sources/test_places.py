@@ -110,6 +110,14 @@ def test_a_site_that_is_planned_or_gone_does_not_count(tmp_path: Path, heading: 
     assert counted(findings) == {"closed-site": 1}
 
 
+@pytest.mark.parametrize("word", ["拟建", "规划中", "尚未开通", "Planned 2027", "under construction"])
+def test_a_candidate_may_well_be_planned_and_has_not_closed(tmp_path: Path, word: str) -> None:
+    table = csv(tmp_path, "id,lon,lat,状态", f"a,108.1,30,{word}", "b,108.2,30,已撤销", "c,108.3,30,")
+    sites, findings = read_sites(table, PlaceSpec(role="candidates"))
+    assert sites["closed"].tolist() == [False, True, False]
+    assert counted(findings) == {"closed-site": 1}
+
+
 @pytest.mark.parametrize("word", ["closed down ", "建设中", "暂停"])
 def test_a_long_cell_of_such_words_is_read_at_once(tmp_path: Path, word: str) -> None:
     """Tried in every way that words can hold others, such a cell would be read for ever."""

@@ -31,7 +31,7 @@ from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
 from accessibility.sources.tables.standing import find_gone, is_machine
-from accessibility.streets.lifecycle import is_gone
+from accessibility.streets.lifecycle import has_ended, is_gone
 
 if TYPE_CHECKING:
     import os
@@ -216,12 +216,14 @@ class _Cells:
         """Return which sites have closed down, or are still to come: by a flag, their status, or what else says it."""
         told = [flag for flag in (self.flag("closed"), self._shut()) if flag is not None]
         words = self.plain("status")
-        closed = np.array([word in CLOSED or is_gone(word) for word in words], dtype=np.bool_)
+        gone = has_ended if self.spec.role == "candidates" else is_gone  # a candidate may well be planned
+        closed = np.array([word in CLOSED or gone(word) for word in words], dtype=np.bool_)
         in_use = (words.isin(OPEN) & (words != "")).to_numpy(dtype=bool)
         if told:
             closed, in_use = np.logical_or.reduce(told), np.ones_like(closed)
         else:
-            self.unclear(words, ~closed & ~words.isin(OPEN).to_numpy(dtype=bool), "open")
+            known = closed | words.isin(OPEN).to_numpy(dtype=bool) | [is_gone(word) for word in words]
+            self.unclear(words, ~known, "open")
         count = int(closed.sum())
         self.note("closed-site", f"{count} of {len(closed)} sites are closed: none of them counts", count)
         return closed | self._closed_in_words(closed, in_use, partner, read_status=not told)
