@@ -957,6 +957,29 @@ def test_two_maps_stand_beside_each_other_and_show_the_same_place(client: Served
     assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
 
 
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+@pytest.mark.parametrize("there", ["a document", "no body"])
+def test_no_tool_stumbles_where_the_map_is_still_on_its_way(
+    client: Served, chromium: Any, town: Path, there: str
+) -> None:
+    seen = Watched(chromium, client, town)
+    page, frame = seen.page, "document.querySelector('#map')"
+    page.evaluate(f"{frame}.contentWindow.location.replace('about:blank')")  # no map
+    seen.until(lambda: page.evaluate(f"{frame}.contentDocument.URL") == "about:blank")
+    if there == "no body":
+        page.evaluate(f"{frame}.contentDocument.body.remove()")
+    for tool in ("add", "explain", "move", "scenario", "compare", "compare"):
+        page.locator(f"#{tool}").click()
+        seen.until(lambda: page.locator("#compare").is_enabled())
+    page.keyboard.press("Control+z")
+    page.locator("#sure").click()  # a whole page: no change of one that is left
+    seen.until(lambda: page.locator("#sure").get_attribute("aria-pressed") == "true")
+    seen.ready()
+    seen.context.close()
+    assert seen.faults == []
+
+
 def pack_is_the_run_of_the_scenario(seen: Watched, town: Path, cache: Path) -> None:
     """Save the pack of what is tried; its tables and layers are those of the command line, byte by byte."""
     with seen.page.expect_download(timeout=180_000) as waiting:

@@ -47,9 +47,10 @@ const mapOf = (of = frame.contentWindow) => of[Object.keys(of).find((name) => /^
 const place = (of = frame) => (of.dataset.search === undefined ? of.contentWindow.location : of.dataset);
 const triedOn = () => (frame.hidden ? "" : place().hash);
 const tries = () => [view.added, view.edits, view.moved, view.base].some((part) => Object.keys(part ?? {}).some((key) => key !== "name"));
+const tell = (event, detail) => frame.contentDocument?.dispatchEvent(new CustomEvent(event, { detail }));
 // The buttons follow the map, and the address where it is there.
 const follow = () => {
-  const { undo = 0, redo = 0 } = frame.hidden ? {} : frame.contentDocument.body.dataset;
+  const { undo = 0, redo = 0 } = (!frame.hidden && frame.contentDocument?.body?.dataset) || {};  // one that loads has none yet
   find("undo").disabled = undo < 1;
   find("redo").disabled = redo < 1;
   find("sure").setAttribute("aria-pressed", Boolean(view.sure));
@@ -71,6 +72,7 @@ const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = 
   find("bar").hidden = false;
   find("name").textContent = engine.name(study);
   const found = search || `?view=${encodeURIComponent(JSON.stringify(view))}`;
+  if (result === true) frame.contentWindow.renew = null;  // a page that is left takes no more changes
   await engine.show(frame, { study, tried, search: found, change: result === true ? null : result });
   return true;
 });
@@ -119,13 +121,14 @@ frame.addEventListener("load", () => {
 });
 // One tool is in hand at a time: a click adds a place, asks about one, or draws.
 const take = (name, drawn = "") => {
+  const map = mapOf();
+  if (!map) return;  // it loads
   for (const one of ["add", "explain"]) find(one).setAttribute("aria-pressed", one === name);
   find("draw").value = drawn;
-  mapOf().off("click", put);
-  if (name === "add") mapOf().on("click", put);
-  for (const [event, detail] of [["explaining", name === "explain"], ["draw", drawn]]) {
-    frame.contentDocument.dispatchEvent(new CustomEvent(event, { detail }));
-  }
+  map.off("click", put);
+  if (name === "add") map.on("click", put);
+  tell("explaining", name === "explain");
+  tell("draw", drawn);
   state({ add: say("click_map"), explain: say("explain_how") }[name] ?? "");
 };
 const put = ({ latlng }) => {
@@ -152,10 +155,10 @@ find("move").addEventListener("click", () => {
   const on = find("move").getAttribute("aria-pressed") !== "true";
   find("move").setAttribute("aria-pressed", on);
   state(on ? say("move_how") : "");
-  frame.contentDocument.dispatchEvent(new CustomEvent("movable", { detail: on }));
+  tell("movable", on);
 });
 for (const name of ["undo", "redo"]) {
-  find(name).addEventListener("click", () => frame.contentDocument.dispatchEvent(new CustomEvent(name)));
+  find(name).addEventListener("click", () => tell(name));
 }
 root.addEventListener("keydown", (event) => {
   const letter = event.key.toLowerCase();
@@ -170,7 +173,7 @@ find("propose").addEventListener("click", () => {
 find("clear").addEventListener("click", () => show({ ...NOTHING, sure: view.sure }, { fresh: true }));
 find("sure").addEventListener("click", () => show({ ...view, sure: !view.sure }));
 find("scenario").addEventListener("click", () => attempt(async () => {
-  const box = frame.contentDocument.querySelector(".scenario");
+  const box = frame.contentDocument?.querySelector(".scenario");
   if (box) state(await engine.save(box.value));
 }));
 find("cancel").addEventListener("click", () => asked(`jobs/${work}/cancel`, {}));

@@ -65,7 +65,7 @@ for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", f
   });
 }
 find("pack").addEventListener("click", () => attempt(async () => {
-  const box = frame.contentDocument.querySelector(".scenario"), scenarios = box && !box.hidden ? box.value : "";  // what is tried
+  const box = frame.contentDocument?.querySelector(".scenario"), scenarios = box && !box.hidden ? box.value : "";  // what is tried
   const { job } = await done(await asked(`pack/${encodeURIComponent(study)}`, { ...view, scenarios }), say("working"));
   const link = document.createElement("a");
   link.href = `jobs/${job}/file`;
