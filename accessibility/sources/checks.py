@@ -65,9 +65,12 @@ DOUBTS = frozenset(
         "people-outside",
         "people-twice",
         "people-unit",
+        "raster-classes",
         "setting-unread",
         "steep-streets",
         "sum-of-others",
+        "two-places",
+        "void-people",
     }
 )
 """Codes that throw doubt on an input as a whole: told even where coverage would hardly change."""

@@ -35,6 +35,15 @@ _OTHERS = {
     "dwellings": r"\bdwellings?\b|\bhousing units?\b|住房|套数",
     "jobs": r"\bjobs?\b|\bemploy|就业|岗位",
 }
+_SHOWS = {
+    "land cover": r"\b(?:land ?(?:cover|use)|lulc|clcd|worldcover|globeland\d*|clc\d*)\b|土地(?:利用|覆)|地表覆盖",
+    "classes": r"\b(?:smod|lcz|class(?:es|ified|ification)?)\b|分类",
+    "built-up land": r"\bbuilt\b|建成区|不透水",
+    "heights": r"\b(?:dem|dsm|dtm|srtm|elevation|slope|heights?)\b|高程|坡度|海拔|楼高",
+    "lights": r"\b(?:night ?(?:time ?)?lights?|viirs|dmsp|ntl)\b|夜光|夜间灯光|灯光",
+    "vegetation": r"\b(?:ndvi|evi|ndbi|ndwi)\b|植被",
+    "money": r"\bgdp\b|生产总值",
+}
 _UNIT = re.compile(
     r"单位\s*[:为是]?\s*([^)\]】]+)|\b(?:units?|unit of measure)\s*[:=]\s*([^)\]]+)|\b(in [\w', ]+)|^\(([^)]*)\)$",
     re.IGNORECASE,
@@ -68,6 +77,20 @@ def counted_instead(text: str) -> str:
     """
     plain = plain_words(text)
     return next((what for what, pattern in _OTHERS.items() if re.search(pattern, plain)), "")
+
+
+def shown_instead(name: str) -> str:
+    """Return what the name of a map speaks of that are no people; nothing where it may show people.
+
+    Examples
+    --------
+    >>> [shown_instead(name) for name in ("CLCD_v01_2022", "srtm_dem", "全国土地利用", "demand", "pop_by_class")]
+    ['land cover', 'heights', 'land cover', '', '']
+    """
+    plain = plain_words(name.replace("-", " "))
+    if re.search("pop|people|person|inhabit|人口", plain):
+        return ""
+    return next((what for what, pattern in _SHOWS.items() if re.search(pattern, plain)), "")
 
 
 def unit_of_title(title: str) -> str:

@@ -247,6 +247,55 @@ def test_rows_that_differ_in_a_column_are_added_up_and_told_unless_they_are_sexe
     assert "rows-a-place" not in counted(read_people_table(one_year, PeopleSpec(column="people"))[1])
 
 
+def test_a_sum_of_the_rows_of_each_place_is_not_added_to_them(tmp_path: Path) -> None:
+    def groups(*values: tuple[str, float], column: str = "age") -> Path:
+        rows = [f"{108 + at / 100},30.5,{value},{share * 30 * at:.0f}" for at in range(1, 7) for value, share in values]
+        return csv(tmp_path, f"lon,lat,{column},people", *rows)
+
+    spec = PeopleSpec(column="people")
+    with pytest.raises(
+        InputError, match=r"column 'age' has a sum at each place \(every\) beside what it sums up \(0-59"
+    ):
+        read_people_table(groups(("0-59", 0.8), ("60+", 0.2), ("every", 1.0)), spec)
+    with pytest.raises(InputError, match=r"a sum at each place \(合计\)"):
+        read_people_table(groups(("女", 0.49), ("合计", 1.0), column="性别"), spec)
+    equal = groups(("m", 0.5), ("f", 0.5), ("unknown", 0.0), column="sex")
+    assert read_people_table(equal, spec)[0]["population"].sum() == 30 * 21
+
+
+def test_numbers_that_say_nothing_is_known_are_no_people(tmp_path: Path) -> None:
+    def known(*people: int) -> dict[str, int]:
+        rows = [f"{108 + at / 100},30.{at},{number}" for at, number in enumerate(people)]
+        findings = read_people_table(csv(tmp_path, "lon,lat,people", *rows), PeopleSpec())[1]
+        return {code: count for code, count in counted(findings).items() if code == "void-people"}
+
+    for void in (99_999_999, 999_999, 2**31 - 1):
+        with pytest.raises(InputError, match=rf"1 cell is no number of people: row 4 '{void}'; expected people"):
+            known(120, 80, void)
+    assert known(120, 80, 9_999) == {"void-people": 1}  # eighty times as many as anywhere else
+    assert known(9_999, 80, 4_000, 9_999) == {"void-people": 2}
+    assert known(9_999, 80, 4_000, 1_000) == {}
+
+
+def test_columns_that_put_a_shape_elsewhere_are_told(tmp_path: Path) -> None:
+    lonlat = TOWN[:4]
+    as_drawn = np.column_stack(from_wgs84(lonlat[:, 0], lonlat[:, 1], "GCJ-02"))
+
+    def told(shapes: Any, columns: Any, crs: int = 4326, names: tuple[str, str] = ("lon", "lat")) -> dict[str, int]:
+        table = pd.DataFrame(columns, columns=list(names)).assign(id=list("abcd"))
+        places = gpd.GeoDataFrame(table, geometry=gpd.points_from_xy(*shapes.T), crs=4326).to_crs(crs)
+        places.to_file(tmp_path / "t.gpkg")
+        return counted(read_sites(tmp_path / "t.gpkg", OUTLETS)[1])
+
+    metres = np.column_stack(Transformer.from_crs(4326, 4547, always_xy=True).transform(*lonlat.T))
+    for same in (lonlat, as_drawn, lonlat[:, ::-1], lonlat.round(2), np.full((4, 2), np.nan)):
+        assert told(lonlat, same) == {}
+    assert told(lonlat, metres, 4547, ("x", "y")) == told(lonlat, np.indices((4, 2))[0], names=("x", "y")) == {}
+    assert told(as_drawn, lonlat) == {"two-places": 4}
+    assert told(lonlat, lonlat[[1, 0, 2, 3]]) == {"two-places": 2}
+    assert told(lonlat, metres + 500, 4547, ("x", "y")) == {"two-places": 4}
+
+
 @pytest.mark.parametrize(("heading", "word"), [("setting", "rural"), ("城乡类型", "镇区")])
 def test_settings_in_a_column_that_nobody_asked_for_are_told(tmp_path: Path, heading: str, word: str) -> None:
     """A frame's column of that name is read by itself; of a file the study says it, or is asked."""

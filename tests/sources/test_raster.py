@@ -200,6 +200,37 @@ def test_a_band_that_says_it_holds_people_is_read(tmp_path: Path, told: str) -> 
     assert read_population_raster(path)[0].total_people == 3
 
 
+def classes_told(folder: Path, values: NDArray[Any], **profile: Any) -> list[str]:
+    return [f.message for f in read_population_raster(tif(folder, values, **profile))[1] if f.code == "raster-classes"]
+
+
+def test_classes_are_not_taken_for_people_in_silence(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    cover = rng.choice([10, 20, 30, 40, 50, 80], size=(30, 40), p=[0.3, 0.3, 0.2, 0.1, 0.09, 0.01]).astype(np.uint8)
+    assert classes_told(tmp_path, cover) == [
+        "1,200 cells hold 6 numbers only (10, 20, 30, 40, 50, 80): are they classes, such as land cover, and no people?"
+    ]
+    county = np.where(np.hypot(*np.indices((30, 40))) < 35, cover, 0)
+    assert classes_told(tmp_path, county, nodata=0)
+    degurba = rng.choice([0, 11, 12, 13, 21, 23, 30], size=(60, 60)).astype(np.float32)
+    assert classes_told(tmp_path, degurba)
+    assert classes_told(tmp_path, rng.choice([0, 1], size=(60, 60)).astype(np.uint8))  # a mask of what is built
+    coloured = tif(tmp_path, rng.poisson(9, (5, 5)).astype(np.uint8))
+    with rasterio.open(coloured, "r+") as raster:
+        raster.write_colormap(1, {value: (value, 0, 0, 255) for value in range(256)})
+    assert [f.code for f in read_population_raster(coloured)[1]] == ["raster-classes"]
+
+
+def test_whole_people_of_many_cells_are_no_classes(tmp_path: Path) -> None:
+    for seed, mean in enumerate((0.3, 1.0, 3.0, 8.0, 40.0)):
+        rng = np.random.default_rng(seed)
+        lives = rng.random((90, 90)) < 0.4
+        people = rng.poisson(rng.gamma(1.0, mean, (90, 90))) * lives
+        assert classes_told(tmp_path, people.astype(np.int32)) == []
+        assert classes_told(tmp_path, (people * 3).astype(np.int32)) == []  # as offices round for privacy
+        assert classes_told(tmp_path, people.astype(np.float32), nodata=0) == []
+
+
 def test_a_shear_of_rounding_is_no_rotation(tmp_path: Path) -> None:
     sheared = Affine(100, 1e-9, 500_000, 1e-9, -100, 3_400_000)
     assert read_population_raster(tif(tmp_path, np.array([[1.0, 2.0]]), transform=sheared))[0].total_people == 3

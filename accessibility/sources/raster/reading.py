@@ -16,6 +16,7 @@ from pyproj import CRS
 from accessibility.errors import InputError
 from accessibility.geo.projection import WGS84, earth_crs, transform
 from accessibility.sources.checks import Finding
+from accessibility.sources.raster.classes import Variety
 from accessibility.sources.raster.crowding import (
     CROWDED_KM2,
     IMPOSSIBLE_KM2,
@@ -25,7 +26,7 @@ from accessibility.sources.raster.crowding import (
     centres,
     weigh_cells,
 )
-from accessibility.sources.raster.saying import refuse_other_units, tell_unit_by_name
+from accessibility.sources.raster.saying import refuse_other_units, tell_colours, tell_unit_by_name
 from accessibility.sources.tables.reading import checked_path, readable
 from accessibility.sources.vectors import WITHOUT_NETWORK
 
@@ -204,6 +205,7 @@ class CellSurvey:
     nodata: int = 0
     _piled: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     _crowd: Crowd = field(default_factory=Crowd)
+    _variety: Variety = field(default_factory=Variety)
     _densest: tuple[float, int, int] = (0.0, 0, 0)
 
     @property
@@ -238,6 +240,7 @@ class CellSurvey:
     def meet(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any]) -> NDArray[Any]:
         """Take the populated cells of a strip into account; return their people, as small as they came."""
         people = value.astype(np.float64)
+        self._variety.meet(row, column, value)
         self._piled += [(people == number).sum() for number in self.ceiling] or [0, 0]
         crowd = weigh_cells(people, (row, column, self.geotransform, self.crs), self.unit)
         if crowd.most > self._crowd.most:
@@ -287,6 +290,7 @@ class CellSurvey:
             )
             count, people = crowd.cells, crowd.people
             found.append(Finding(code="crowded-cell", source=self.name, message=message, count=count, people=people))
+        found += self._variety.told(self.name, zero_cells=self.zero_cells)
         if cell_m > _COARSE_M:
             message = (
                 f"cells of {cell_m:,.0f} m: too coarse to judge a walk of 15 minutes; expected 100 m, at most 250 m"
@@ -326,7 +330,7 @@ def survey_cells(
         crs, number = checked_grid(raster, band, file.name)
         if unit == "persons":
             refuse_other_units(raster, number, file.name)
-            findings += tell_unit_by_name(file.name)
+            findings += [*tell_unit_by_name(file.name), *tell_colours(raster, number, file.name)]
         window = _window(raster, crs, bounds_lonlat, file.name)
         if most is not None and window.width * window.height > most[0]:
             size = f"{window.width:,} by {window.height:,} cells"

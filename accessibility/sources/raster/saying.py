@@ -7,7 +7,7 @@ from typing import Any
 
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
-from accessibility.sources.quantities import PER_AREA, held_instead
+from accessibility.sources.quantities import PER_AREA, held_instead, shown_instead
 
 _TAGS = ("units", "unit", "long_name", "standard_name", "description", "tifftag_imagedescription")
 _SHORT = 80  # letters of what speaks of the numbers, and not of how they came about
@@ -30,8 +30,18 @@ def refuse_other_units(raster: Any, band: int, name: str) -> None:
 def tell_unit_by_name(name: str) -> list[Finding]:
     """Return a finding where a file's name speaks of another thing than people; pd stands for density at WorldPop."""
     stem = name.rsplit(".", 1)[0]
-    unit = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
+    held = held_instead(re.sub(r"(?<![^_])pd(?![^_])", "density", stem.casefold()))
+    unit = next(filter(None, (held, shown_instead(stem))), "")
     if not unit:
         return []
     message = f"the name of the file speaks of {unit}; read as people of each cell: is unit right?"
     return [Finding(code="unit-by-name", source=name, message=message)]
+
+
+def tell_colours(raster: Any, band: int, name: str) -> list[Finding]:
+    """Return a finding where the file gives each number of a band a colour of its own, as classes have."""
+    tags = {key.casefold(): text.casefold() for key, text in raster.tags(band).items()}
+    if raster.colorinterp[band - 1].name != "palette" and tags.get("layer_type") != "thematic":
+        return []
+    message = "each of its numbers has a colour of its own: are they classes, such as land cover, and no people?"
+    return [Finding(code="raster-classes", source=name, message=message)]

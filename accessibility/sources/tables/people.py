@@ -32,6 +32,7 @@ from accessibility.sources.tables.reading import name_of, read_table
 from accessibility.sources.tables.repeats import tell_repeated
 from accessibility.sources.tables.rounding import tell_rounded
 from accessibility.sources.tables.saidsystems import refuse_other_system
+from accessibility.sources.tables.voids import are_voids, refuse_voids, tell_voids
 from accessibility.standards import SETTINGS, Rule
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def read_people_rows(
         findings += more
     values: dict[str, Any] = {"population": _people(table, column, source)}
     findings += [*_by_points(table, column, source), *_no_persons(column, source)]
+    findings += tell_voids(values["population"], table[column], column, source)
     findings += _unread_settings(table, spec, source)
     if not values["population"].sum() > 0:
         msg = f"{source}: column {column!r} has no people in {len(table)} rows; expected people"
@@ -165,7 +167,7 @@ def read_people_rows(
     places = same_places(located.lonlat)
     findings += _piles(places, values["population"], ids, source)
     read = {column, own, spec.setting, spec.district, spec.limit, *spec.groups.values(), *_axes(table, spec, source)}
-    findings += tell_repeated(table, places, read, source)
+    findings += tell_repeated(table, places, values["population"], read, source)
     shapes = outlines(table, spec, source=source)
     if shapes is not None:
         values["shape"] = shapes
@@ -242,6 +244,7 @@ def _people(table: pd.DataFrame, column: str, source: str) -> NDArray[np.float64
         if bad.any():
             msg = f"{source}: column {column!r}: {rows_text(texts, bad, what)}; expected people, 0 or more, in each row"
             raise InputError(msg)
+    refuse_voids(people, texts, column, source)
     return people
 
 
@@ -371,9 +374,9 @@ def read_totals(area: gpd.GeoDataFrame, column: str, source: str) -> pd.Series[A
     if not pd.api.types.is_numeric_dtype(cells):
         cells = pd.Series(numbers(cells.fillna(""), source=source, column=column), index=area.index)
     totals: pd.Series[Any] = cells.astype(np.float64)
-    bad = (totals < 0) | np.isinf(totals)
+    bad = (totals < 0) | are_voids(totals.to_numpy())
     if bad.any():
-        msg = f"{source}: column {column!r} is {_listed(totals[bad], '{:g}')}; expected people, 0 or more"
+        msg = f"{source}: column {column!r} is {_listed(totals[bad], '{:,.10g}')}; expected people, 0 or more"
         raise InputError(msg)
     return totals
 

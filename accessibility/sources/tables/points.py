@@ -20,6 +20,7 @@ from accessibility.geo.arrays import finite_rows
 from accessibility.geo.projection import DATUMS, WGS84, plain_datum, to_wgs84, transform
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes, find_column, parse_numbers, rows_text
+from accessibility.sources.tables.twoplaces import tell_two_places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +133,8 @@ def locate_rows(table: pd.DataFrame, spec: TableSpec | None = None, *, source: s
         lonlat = transform(xy, crs, WGS84)
     if datum != "WGS84":
         lonlat = np.column_stack(to_wgs84(lonlat[:, 0], lonlat[:, 1], datum))
-    return replace(located, lonlat=lonlat, given=xy)
+    findings = [*located.findings, *tell_two_places(table, lonlat, spec.columns, source=source)]
+    return replace(located, lonlat=lonlat, given=xy, findings=findings)
 
 
 def has_places(table: pd.DataFrame, spec: TableSpec, *, source: str) -> bool:

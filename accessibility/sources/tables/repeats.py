@@ -11,20 +11,30 @@ import pandas as pd
 from accessibility.errors import InputError
 from accessibility.sources.checks import Finding
 from accessibility.sources.tables.columns import attributes
+from accessibility.sources.tables.totals import is_total
 from accessibility.wording import plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from numpy.typing import NDArray
+
     from accessibility.sources.spread import SamePlaces
 
 _MOST = 0.8  # of the rows, and of the places that have each value
+_NEARLY = 0.98  # of the places
 _VALUES = 50
 _YEAR = re.compile(r"(19|20)\d\d(\s*[-/.年]\s*\d{1,2}(\s*[-/.月]\s*\d{1,2}日?)?月?|年(度|末|底|初)?)?")
 _GROUPS = re.compile(r"sex|gender|ages?|agegroups?|性别|年龄(段|组|分组)?|民族")
 
 
-def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str | None], source: str) -> list[Finding]:
+def tell_repeated(
+    table: pd.DataFrame,
+    places: SamePlaces,
+    people: NDArray[np.float64],
+    read: Collection[str | None],
+    source: str,
+) -> list[Finding]:
     """Return a finding where each place has a row for every value of a column that is not read.
 
     Parameters
@@ -33,6 +43,8 @@ def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str 
         Cells as text.
     places
         Which rows stand on one point.
+    people
+        ``(n,)`` of each row.
     read
         The columns that are read.
     source
@@ -41,7 +53,7 @@ def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str 
     Raises
     ------
     InputError
-        The values are years: the same people would be counted once a year.
+        The values are years, or one is the sum of the others: the same people would be counted again and again.
     """
     rows, first = places
     count = np.diff(first, append=len(rows))
@@ -59,6 +71,15 @@ def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str 
         if all(_YEAR.fullmatch(str(value).strip()) for value in values):
             msg = f"{source}: column {column!r} has people of several years at each place ({shown}); expected one year"
             raise InputError(msg)
+        there = np.zeros((len(first), len(values)))
+        there[place, code] = people[rows]
+        whole = _sum_of_others(there, [str(value) for value in values])
+        if whole:
+            msg = (
+                f"{source}: column {column!r} has a sum at each place ({whole}) beside what it sums up ({shown}); "
+                "expected one of both"
+            )
+            raise InputError(msg)
         if not _GROUPS.fullmatch(plain_words(column).replace(" ", "")):
             message = (
                 f"each place has a row for every value of column {column!r} ({shown}): their people are added up; are "
@@ -66,3 +87,15 @@ def tell_repeated(table: pd.DataFrame, places: SamePlaces, read: Collection[str 
             )
             return [Finding(code="rows-a-place", source=source, message=message, count=len(rows))]
     return []
+
+
+def _sum_of_others(people: NDArray[np.float64], values: list[str]) -> str:
+    """Return the value whose people, ``(places, values)``, are those of all others; empty where none is."""
+    named = [value for value in values if is_total([value])]
+    total = people.sum(axis=1)
+    lived = people[total > 0]
+    if named or len(lived) < 2 or len(values) < 3:  # noqa: PLR2004 -- a sum of one is no sum
+        return named[0] if named else ""
+    rounded = np.minimum(len(values), 0.05 * lived + 1e-6)  # people, as sums of whole numbers are
+    whole = np.flatnonzero((np.abs(2 * lived - total[total > 0, None]) <= rounded).mean(axis=0) >= _NEARLY)
+    return values[whole[0]] if len(whole) == 1 else ""

@@ -1,0 +1,66 @@
+"""Numbers by which tables say that nothing is known, and which are no people: 99999999, the greatest of a type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from accessibility.errors import InputError
+from accessibility.sources.checks import Finding
+from accessibility.sources.tables.columns import rows_text
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+_MOST = 50_000_000.0  # people of one row: more than any city has
+_VOIDS = (*(10.0**digits - 1 for digits in (6, 7)), 8_888_888.0)
+_MAYBE = (9_999.0, 99_999.0, 32_767.0, 65_535.0, 88_888.0, 888_888.0)
+_TIMES = 10.0  # as many as the next row
+
+
+def are_voids(people: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return ``(n,)`` which numbers can only say that nothing is known.
+
+    Examples
+    --------
+    >>> are_voids(np.array([99_999_999, 2_147_483_647, 999_999, 99_999, 120_000])).tolist()
+    [True, True, True, False, False]
+    """
+    found: NDArray[np.bool_] = (people > _MOST) | np.isin(people, _VOIDS)
+    return found
+
+
+def refuse_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> None:
+    """Raise `InputError` where a number of people says that nothing is known.
+
+    Parameters
+    ----------
+    people, texts
+        ``(n,)`` the numbers, and the cells of the column that hold them.
+    column, source
+        The column and the file, for messages.
+    """
+    bad = are_voids(people)
+    if bad.any():
+        text = rows_text(texts, bad, "is no number of people")
+        msg = f"{source}: column {column!r}: {text}; expected people, 0 or more, in each row"
+        raise InputError(msg)
+
+
+def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:
+    """Return a finding where a number of people may say that nothing is known: it comes again, or stands far apart."""
+    voids = np.isin(people, _MAYBE)
+    if not voids.any():
+        return []
+    numbers, count = np.unique(people[voids], return_counts=True)
+    apart = numbers >= _TIMES * people[~voids].max(initial=0.0)
+    odd = np.isin(people, numbers[(count > 1) | apart])
+    if not odd.any():
+        return []
+    message = f"column {column!r}: {rows_text(texts, odd, 'may say that nothing is known')}: are they people?"
+    lost = float(people[odd].sum())
+    return [Finding(code="void-people", source=source, message=message, count=int(odd.sum()), people=lost)]
