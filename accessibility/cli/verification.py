@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import warnings
 import zipfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -42,6 +43,8 @@ _LAYERS_TOLD = (
     "PRAGMA application_id",
     "PRAGMA user_version",
 )
+_INDEXES = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%rtree%' ORDER BY name"
+_BOXES = 2e-5  # degrees: an index holds them in single precision
 _MOST_TIMES = 8  # as large as the same tables may be in other bytes
 
 Figure = Annotated[float, Field(strict=True)] | None
@@ -159,7 +162,9 @@ class Comparison:
         told, found = (float("nan") if value is None else float(value) for value in (told, found))
         if math.isnan(told) or math.isnan(found):
             return math.isnan(told) and math.isnan(found)
-        return abs(told - found) <= self.tolerance * max(1.0, abs(told), abs(found))
+        return math.isclose(
+            told, found, rel_tol=self.tolerance, abs_tol=self.tolerance
+        )  # no number is near the infinite
 
     def __str__(self) -> str:
         """Return the name and both values."""
@@ -302,7 +307,9 @@ def same_content(one: Path, other: Path) -> bool:
 
 
 def _same_csv(one: Path, other: Path) -> bool:
-    a, b = (pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False) for path in (one, other))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # cells that stand beyond the last column
+        a, b = (pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False) for path in (one, other))
     return _same_tables(a, b, _same_words)
 
 
@@ -323,12 +330,24 @@ def _same_layers(one: Path, other: Path) -> bool:
     if _told_of_layers(one) != _told_of_layers(other):  # before GDAL opens it, which might follow it elsewhere
         return False
     names, others = (sorted(map(tuple, pyogrio.list_layers(path).tolist())) for path in (one, other))
-    if names != others:
+    if names != others or not _same_indexes(one, other):
         return False
     for name, _ in names:
         tables = (pyogrio.read_dataframe(path, layer=name, fid_as_index=True) for path in (one, other))
         if not _same_tables(*tables):
             return False
+    return True
+
+
+def _same_indexes(one: Path, other: Path) -> bool:
+    """Return whether spatial indexes are sound and hold the same boxes: by these a map finds what it draws."""
+    with closing(_base(one)) as a, closing(_base(other)) as b:
+        for (name,) in b.execute(_INDEXES).fetchall():
+            every = f'SELECT * FROM "{name}" ORDER BY id'  # noqa: S608 -- a name of our own file
+            boxes, others = (np.array(base.execute(every).fetchall()) for base in (a, b))
+            (sound,) = a.execute("SELECT rtreecheck(?)", (name,)).fetchone()
+            if sound != "ok" or boxes.shape != others.shape or not np.allclose(boxes, others, rtol=0.0, atol=_BOXES):
+                return False
     return True
 
 
@@ -381,8 +400,13 @@ def _same_shapes(one: pd.Series[Any], other: pd.Series[Any]) -> bool:
 
 def _told_of_layers(path: Path) -> list[list[tuple[Any, ...]]]:
     """Return what a GeoPackage says of its layers, and all that is defined in it: views and triggers too."""
-    with closing(sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)) as base:
+    with closing(_base(path)) as base:
         return [sorted(base.execute(question).fetchall(), key=str) for question in _LAYERS_TOLD]
+
+
+def _base(path: Path) -> sqlite3.Connection:
+    """Return a GeoPackage opened to be read and nothing else."""
+    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1", uri=True)
 
 
 def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

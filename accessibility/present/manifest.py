@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pyproj
@@ -281,7 +281,8 @@ def parse_manifest(path: Path) -> dict[str, Any]:
         if len(content) > _MOST_BYTES:
             msg = f"{path}: more than {_MOST_BYTES:,} bytes; expected the manifest of a run"
             raise InputError(msg)
-        told = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number, object_pairs_hook=_each_once)
+        numbers: dict[str, Any] = {"parse_constant": _no_number, "parse_float": _finite, "parse_int": _whole}
+        told = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_each_once, **numbers)
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, InputError):
             raise
@@ -302,8 +303,17 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return told
 
 
-def _no_number(word: str) -> None:
-    msg = f"{word} is no number of JSON"
+def _finite(word: str) -> float:
+    """Return a number; one like 1e999 is read as infinite, and equals whatever it is held against."""
+    return float(word) if math.isfinite(float(word)) else _no_number(word)
+
+
+def _whole(word: str) -> int:
+    return int(word) if math.isfinite(float(word)) else _no_number(word)
+
+
+def _no_number(word: str) -> NoReturn:
+    msg = f"{word[:20]} is no number of JSON"
     raise ValueError(msg)
 
 

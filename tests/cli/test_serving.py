@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -130,6 +131,40 @@ def test_what_changes_something_says_where_it_comes_from_and_how_long_it_is(clie
         yield b"x"
 
     assert client.post(f"/{TOKEN}/studies", headers=client.origin, content=parts()).status_code == 411
+    both = client.origin | {"Content-Length": "1", "Transfer-Encoding": "chunked"}  # a length that does not hold
+    assert client.post(f"/{TOKEN}/studies", headers=both, content=parts()).status_code == 411
+
+
+def test_a_question_is_no_upload_and_who_goes_away_is_no_fault(
+    client: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = b" " * 20_000_001
+    for what in ("map/sample", "pack/sample", "ask/near/sample"):
+        answer = client.post(f"/{TOKEN}/{what}", headers=client.origin, content=long)
+        assert (answer.status_code, answer.json()["error"][:6]) == (400, "页面发来的内"), what
+    asked = http.client.HTTPConnection(client.host)
+    asked.putrequest("POST", f"/{TOKEN}/ask/near/sample")
+    for name, value in {**client.origin, "Content-Length": "9"}.items():
+        asked.putheader(name, value)
+    asked.endheaders(b"{")
+    asked.close()
+    assert client.get(f"/{TOKEN}/runs/sample/{'9' * 5_000}").status_code == 404
+    assert not caplog.records
+
+
+def test_a_full_disk_is_told_and_leaves_no_half_of_a_study(
+    client: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    answer = client.post(f"/{TOKEN}/studies", headers=client.origin, files={"files": ("a.csv", b"x")})
+    assert (answer.status_code, "磁盘空间不足" in answer.json()["error"]) == (400, True), answer.text
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    monkeypatch.undo()
+    answer = client.post(f"/{TOKEN}/studies", headers=client.origin, files={"other": ("a.csv", b"x")})
+    assert answer.json()["error"].startswith("没有拖入文件")
 
 
 def test_what_is_no_question_is_refused_in_a_sentence_and_leaves_nothing(client: Served, tmp_path: Path) -> None:

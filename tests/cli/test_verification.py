@@ -216,12 +216,16 @@ def test_what_lies_beside_a_run_is_told_and_a_study_elsewhere_can_be_named(
     run: Path, town: Path, cache: Path, tmp_path: Path
 ) -> None:
     (run / "notes.txt").write_text("mine")
+    (run / "more").symlink_to(town.parent)
     alone = tmp_path / "alone" / "deep" / "run"
-    shutil.copytree(run, alone)
+    shutil.copytree(run, alone, symlinks=True)
+    pq.write_table(pq.read_table(run / "demand.parquet"), alone / "demand.parquet", compression="gzip")
+    relist(alone, "demand.parquet")
     assert verify(alone, cache).changed[0].startswith("study file: ")
     verdict = verify(alone, cache, study=town)
     assert verdict.equal, verdict.lines
-    assert verdict.beside == ("notes.txt",)
+    assert verdict.beside == ("more", "notes.txt")
+    assert any("demand.parquet: the same tables to a rounding, in other bytes" in line for line in verdict.open)
 
 
 def test_a_comparison_is_repeated_too(town: Path, cache: Path) -> None:
@@ -303,6 +307,8 @@ def test_a_malformed_manifest_is_one_clear_error(spoil: Callable[[Any], Any], me
         "[" * 100_000,
         "\0",
         '{"a": ' + "9" * 5000 + "}",
+        '{"a": ' + "9" * 400 + "}",
+        '{"a": 1e999}',
         '{"a": 1, "a": 2}',
     ],
 )
@@ -346,6 +352,7 @@ def test_tables_are_the_same_to_a_rounding_and_nothing_else_is(tmp_path: Path) -
         ("110101001001.5,9.0", False),
         ("1.10101001001e11,9.0", False),
         ("x,110101001001,9.0", False),
+        ("110101001001,9.0,approved", False),
     ):
         other.write_text(f"id,name\n{text}\n")
         assert same_content(one, other) is same, text
@@ -391,6 +398,8 @@ def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_t
         ("CREATE VIEW gpkg_more AS SELECT * FROM outlets", False),
         ("CREATE TABLE gpkg_more (text TEXT)", False),
         ("UPDATE gpkg_ogr_contents SET feature_count = 9", False),
+        ("UPDATE rtree_outlets_geom SET minx = 8, maxx = 8, miny = 8, maxy = 8", False),  # a map would not find it
+        ("DELETE FROM rtree_outlets_geom_rowid", False),
         ("UPDATE gpkg_contents SET max_x = 9", False),
         ("UPDATE gpkg_spatial_ref_sys SET definition = 'undefined' WHERE srs_id = 4326", False),
     ):
@@ -409,6 +418,8 @@ def test_other_bytes_of_the_same_tables_are_the_same_and_what_is_hidden_beside_t
 @pytest.mark.parametrize(
     ("told", "found", "equal"),
     [
+        (float("inf"), 270.0, False),
+        (float("inf"), float("inf"), True),
         (1e6, 1e6 * (1 + 1e-12), True),
         (1e6, 1e6 + 0.01, False),
         (None, None, True),

@@ -17,13 +17,15 @@ from markupsafe import Markup
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from accessibility.cli.serving.desk import SAMPLE, Desk
 from accessibility.cli.serving.guard import MAP_POLICY, Guard
-from accessibility.errors import AccessibilityError, InputError
+from accessibility.errors import AccessibilityError, InputError, OutputError
 from accessibility.present.pages import page_template, script_json, template_text
+from accessibility.sources.files import write_folder
 from accessibility.study.answers import Job, Jobs, desk_texts
 from accessibility.study.views import view_of, views_of
 from accessibility.wording import Wording, day_text, message_text
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _SCRIPTS = ("http.js", "desk.js", "beside.js", "near.js", "studies.js")
 _ASSETS = dict.fromkeys(_SCRIPTS, "text/javascript") | {"desk.css": "text/css"}
 _MOST_FILES = 60
+_MOST_ASKED = 20_000_000  # bytes of a question: its scenarios go with it
 
 
 @dataclass
@@ -71,7 +74,7 @@ class Page:
             Route("/jobs/{job}", self.progress),
             Route("/jobs/{job}/file", self.download),
             Route("/jobs/{job}/cancel", self.cancel, methods=["POST"]),
-            Route("/runs/{key}/{number:int}", self.run),
+            Route("/runs/{key}/{number}", self.run),
         ]
 
     async def home(self, _: Request) -> Response:
@@ -99,7 +102,8 @@ class Page:
     async def run(self, request: Request) -> Response:
         """Return a pack that was written before."""
         key, number = request.path_params["key"], request.path_params["number"]
-        path = self.desk.runs(key).get(number) if key in self.desk.studies() else None
+        runs = self.desk.runs(key) if key in self.desk.studies() else {}
+        path = next((path for known, path in runs.items() if str(known) == number), None)
         if path is None:
             return JSONResponse({"error": "no such file"}, status_code=404)
         return FileResponse(path, filename=f"{key}-{number}.zip", media_type="application/zip")
@@ -114,15 +118,19 @@ class Page:
         """Keep the files that were dropped, in a folder of a new study, and begin to recognise them."""
         async with self._form(request) as form:
             dropped = [file for file in form.getlist("files") if not isinstance(file, str)]
+            if not dropped:
+                msg = "no file was dropped; expected the files of a study"
+                raise InputError(msg)
             key = self.desk.free_key(str(form.get("name") or ""))
             folder = self.desk.inputs(key)
-            names = [str(folder / plain_name(file.filename or "")) for file in dropped]
-            if len(set(names)) < len(names):
+            named = {plain_name(file.filename or ""): file for file in dropped}
+            if len(named) < len(dropped):
                 msg = "two files have the same name; expected each once"
                 raise InputError(msg)
-            folder.mkdir(parents=True)
-            for name, file in zip(names, dropped, strict=True):
-                await run_in_threadpool(_keep, file.file, Path(name))
+            with write_folder(folder) as aside:
+                for name, file in named.items():
+                    await run_in_threadpool(_keep, file.file, aside / name)
+            names = [str(folder / name) for name in named]
 
         def work(job: Job) -> Any:
             job.start(12)
@@ -136,8 +144,11 @@ class Page:
         try:
             async with request.form(max_files=_MOST_FILES, max_fields=4) as form:
                 yield form
-        except HTTPException as error:
-            msg = f"what was dropped cannot be taken: {error.detail}; expected {_MOST_FILES} files at most"
+        except OutputError:
+            raise
+        except (HTTPException, OSError) as error:
+            why = error.detail if isinstance(error, HTTPException) else error.strerror
+            msg = f"what was dropped cannot be taken: {why}; expected {_MOST_FILES} files at most"
             raise InputError(msg) from error
 
     def _said(self, error: str) -> str:
@@ -145,7 +156,7 @@ class Page:
 
     async def prepare(self, request: Request) -> Response:
         """Begin to draw a map, or what it has otherwise than the one before."""
-        key, told = request.path_params["key"], read_asked(await request.body())
+        key, told = request.path_params["key"], await _told(request)
         view, before = views_of(told, self.desk.language)
         return await self._begun(lambda job: self.desk.answers(key, job).follow(view, before, job))
 
@@ -159,13 +170,13 @@ class Page:
     async def asked(self, request: Request) -> Response:
         """Return the answer to a question that takes no time."""
         what, key = request.path_params["what"], request.path_params["key"]
-        told = read_asked(await request.body())
+        told = await _told(request)
         answers = await run_in_threadpool(self.desk.answers, key)
         return JSONResponse(await run_in_threadpool(answers.ask, what, told, self.desk.language))
 
     async def packed(self, request: Request) -> Response:
         """Begin to write a pack: of the study, or of the scenarios that the page tells."""
-        key, told = request.path_params["key"], read_asked(await request.body())
+        key, told = request.path_params["key"], await _told(request)
         view, scenarios = view_of(told, self.desk.language), str(told.get("scenarios") or "")
         return await self._begun(lambda job: self.desk.pack(key, view, job, scenarios))
 
@@ -190,6 +201,14 @@ def _keep(dropped: BinaryIO, path: Path) -> None:
 
 
 _TEXTS = ("checking", "recognised", "warnings", "open_study", "dropped", "no_files", "run", "pack_without")
+
+
+async def _told(request: Request) -> Any:
+    """Return what a page asks; only what is dropped may be longer than a text."""
+    if int(request.headers["content-length"]) > _MOST_ASKED:
+        msg = f"the page asks in more than {_MOST_ASKED:,} bytes; expected a view of a map"
+        raise InputError(msg)
+    return read_asked(await request.body())
 
 
 def read_asked(text: bytes | str) -> Any:
@@ -238,8 +257,12 @@ def make_app(desk: Desk, token: str) -> ASGIApp:
     async def told(_: Request, error: Exception) -> Response:
         return JSONResponse({"error": message_text(str(error), desk.language)}, status_code=400)
 
+    async def gone(*_: object) -> Response:
+        return Response(status_code=400)  # nobody is there to read it
+
     app = Starlette(
-        routes=[Mount(f"/{token}", routes=Page(desk).routes())], exception_handlers={AccessibilityError: told}
+        routes=[Mount(f"/{token}", routes=Page(desk).routes())],
+        exception_handlers={AccessibilityError: told, ClientDisconnect: gone},
     )
     return Guard(app, token)
 

@@ -85,7 +85,12 @@ class Guard:
                 "the request comes from another page",
             ),
             (reading or origin is not None, far, "the request does not say which page it comes from"),
-            (reading or size.isdecimal(), 411, "the request does not say how long it is"),
+            (
+                reading
+                or (size.isdecimal() and "transfer-encoding" not in headers),  # in pieces it is as long as it is
+                411,
+                "the request does not say how long it is",
+            ),
             (reading or int(size if size.isdecimal() else 0) <= MOST_BYTES, 413, f"more than {MOST_BYTES:,} bytes"),
         )
         return next(((code, text) for kept, code, text in checks if not kept), None)
