@@ -31,12 +31,14 @@ from accessibility.geo.arrays import starts_of
 from accessibility.siting.certificate import proven_part
 from accessibility.siting.dual import Descent
 from accessibility.siting.effort import SEED, Clock
+from accessibility.siting.exact import Effort, solve_program
 from accessibility.siting.local_search import LocalSearch
-from accessibility.siting.numbers import CLOSE
+from accessibility.siting.numbers import CLOSE, HALF, read_units
 from accessibility.siting.outcome import pack_prices
 from accessibility.siting.pairs import Pairs
-from accessibility.siting.parts import SITES, join_parts, own_conditions, read_part
+from accessibility.siting.parts import SITES, join_parts, leave_out_dear, own_conditions, read_part
 from accessibility.siting.plan import Prices, SitingPlan, order_by_gain
+from accessibility.siting.programs import columns_of, fall_short_least
 from accessibility.streets.search.compiling import run_in_threads
 
 if TYPE_CHECKING:
@@ -122,12 +124,13 @@ def share_budget(
     if limits.sites is None and limits.budget is None:
         msg = "neither sites nor budget is given; expected a limit"
         raise InputError(msg)
+    limits = leave_out_dear(parts, limits)
     with TemporaryDirectory(dir=folder) as aside:
         joined = join_parts(parts, limits, needs, Path(aside))
         if joined.contradiction:
             msg = f"no plan: {joined.contradiction}"
             raise InfeasibleError(msg)
-        _refuse_short(joined, _beyond_reach(joined), proven=True)
+        _refuse_short(joined, joined.beyond_reach, proven=True)
         found = search_at_prices(joined, gap)
         impossible = found.dual.bound < joined.covering.base + int(np.maximum(joined.covering.need, 0).sum())
         _refuse_short(joined, found.short, proven=impossible)
@@ -145,16 +148,6 @@ def order_openings(parts: Parts, plan: SharedPlan) -> list[tuple[int, object, fl
         order, gains = order_by_gain(problem, rows)
         found += [(number, problem.ids[row], gain) for row, gain in zip(order.tolist(), gains.tolist(), strict=True)]
     return sorted(found, key=lambda step: -step[2])
-
-
-def _beyond_reach(joined: JoinedParts) -> NDArray[np.int64]:
-    """Return how far each district stays below its floor where every candidate opens."""
-    covering = joined.covering
-    reached = covering.rows.lengths > 0
-    there = np.zeros(len(covering.need), np.int64)
-    np.add.at(there, covering.district[reached], covering.weight[reached])
-    short: NDArray[np.int64] = np.maximum(covering.need - there, 0)
-    return short
 
 
 def _refuse_short(joined: JoinedParts, short: NDArray[np.int64], *, proven: bool) -> None:
@@ -236,7 +229,7 @@ def prove_shared(parts: Parts, limits: Limits, plan: SharedPlan) -> float:
     UnprovenError
         Multipliers outside 0 to 1 or not as many as people, prices of what is no limit.
     """
-    prices = plan.prices
+    prices, limits = plan.prices, leave_out_dear(parts, limits)
     unknown = {*prices.quota} - {*limits.conditions.quotas} | {*prices.floor} - {*plan.needs}
     if unknown or (prices.cost and limits.budget is None) or (prices.site and limits.sites is None):
         msg = f"the certificate prices what is no limit here: {sorted(unknown) or 'sites or cost'}"
@@ -244,15 +237,20 @@ def prove_shared(parts: Parts, limits: Limits, plan: SharedPlan) -> float:
     if len(plan.multipliers) != len(parts):
         msg = f"the certificate has multipliers of {len(plan.multipliers)} parts; there are {len(parts)}"
         raise UnprovenError(msg)
-    most = prices.cost * (limits.budget or 0.0) + prices.site * (limits.sites or 0)
+    most = prices.site * (limits.sites or 0)
     most += sum(price * limits.conditions.quotas[name] for name, price in prices.quota.items())
     most -= sum(price * plan.needs[name] for name, price in prices.floor.items())
     most += sum(price for _, price in prices.apart)
-    whole = True
+    whole, costs = True, [np.zeros(1)]
     for part, multipliers in zip(parts, plan.multipliers, strict=True):
         problem = part()
+        costs.append(problem.site_cost)
         most += _prove_part(problem, limits, prices, multipliers)
         whole = whole and problem.people_units.exact and problem.people_units.unit.is_integer()
+    if prices.cost and limits.budget is not None:
+        # Where each site costs 3, a budget of 5 is one of 3.
+        units = read_units(np.concatenate(costs), "costs of sites")
+        most += prices.cost * units.amount(min(units.most(limits.budget), int(units.whole.sum())))
     most += CLOSE * abs(most)
     return float(math.floor(most)) if whole else most
 
@@ -284,6 +282,7 @@ _TURNS, _EPOCHS, _LAST_EPOCHS = 2, 24, 4  # looks at the prices in a turn; when 
 _MOVES = (20, 60)  # for each candidate between two of these, in each turn
 _HOT, _COLD = 0.3, 0.005  # of what a typical site is charged: such a loss is taken every third time
 _WORK = 1e13
+_SMALL = 20_000  # entries of a question whose floors a solver may be asked to meet
 _LEAST, _MOST = 0.8, 1.25  # what a price changes by, at the most
 _BELOW = 0.95  # of what covers too little of some district, a value that some plan has
 _SPARE = 1.001  # how much more than its floor a district is meant to have, before all is put right
@@ -348,7 +347,18 @@ def search_at_prices(joined: JoinedParts, gap: float) -> PricedPlan:
         best = replace(best, dual=min(best.dual, descent.dual, key=lambda dual: dual.bound))
         if best.keeps and best.dual.bound - best.value <= gap * best.value:
             break
+    if not best.keeps and len(covering.rows.item) <= _SMALL:
+        best = max(best, _come_closest(search, best.dual), key=_rank_of)
     return best
+
+
+def _come_closest(search: LocalSearch, dual: Dual) -> PricedPlan:
+    """Return the plan that a solver finds nearest to all floors, where swaps one by one have met a wall."""
+    program = fall_short_least(search.covering)
+    values = solve_program(program, Effort(clock=Clock(), gap_absolute=HALF / search.covering.solver_weight)).values
+    if values is not None:
+        search.set(columns_of(search.covering, program, values))
+    return _plan_of(search, dual)
 
 
 def _plan_of(search: LocalSearch, dual: Dual) -> PricedPlan:

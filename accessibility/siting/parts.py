@@ -16,7 +16,7 @@ from accessibility.errors import InputError
 from accessibility.geo.arrays import starts_of
 from accessibility.sites import KINDS
 from accessibility.siting.covering import Covering, read_covering
-from accessibility.siting.limits import TOTAL, Limits
+from accessibility.siting.limits import TOTAL, Limits, affordable
 from accessibility.siting.numbers import SLACK, WHOLE_BITS, read_units
 from accessibility.siting.pairs import Pairs, transposed
 
@@ -72,6 +72,16 @@ class JoinedParts:
         """The first pack that parts share."""
         return len(self.covering.room) - len(self.quotas)
 
+    @property
+    def beyond_reach(self) -> NDArray[np.int64]:
+        """``(d,)`` how far each district stays below its floor where every candidate opens."""
+        covering = self.covering
+        reached = covering.rows.lengths > 0
+        there = np.zeros(len(covering.need), np.int64)
+        np.add.at(there, covering.district[reached], covering.weight[reached])
+        short: NDArray[np.int64] = np.maximum(covering.need - there, 0)
+        return short
+
 
 def read_part(problem: Problem, limits: Limits, *, floors: bool) -> Reading:
     """Return one part as a covering under the conditions that are its own: no quota and no floor.
@@ -80,6 +90,25 @@ def read_part(problem: Problem, limits: Limits, *, floors: bool) -> Reading:
     """
     own = own_conditions(problem, limits.conditions)
     return read_covering(problem, Limits(budget=limits.budget, conditions=own), by_district=floors)
+
+
+def leave_out_dear(parts: Sequence[Callable[[], Problem]], limits: Limits) -> Limits:
+    """Return the limits with the sites forbidden that cost more than the required ones of all parts leave.
+
+    No part knows what the others require, and a price of the budget lets in a share of such a site.
+    """
+    required = set(limits.conditions.required)
+    if not required or limits.budget is None:
+        return limits
+    cost: dict[object, float] = {}
+    for part in parts:
+        problem = part()
+        may = problem.candidate & ~problem.open
+        cost |= dict(zip(problem.ids[may].tolist(), problem.site_cost[may].tolist(), strict=True))
+    left = affordable(limits.budget) - sum(cost.get(site, 0.0) for site in dict.fromkeys(limits.conditions.required))
+    dear = (site for site, price in cost.items() if price > left and site not in required)
+    forbidden = tuple(dict.fromkeys([*limits.conditions.forbidden, *dear]))
+    return replace(limits, conditions=replace(limits.conditions, forbidden=forbidden))
 
 
 def own_conditions(problem: Problem, asked: Conditions) -> Conditions:

@@ -152,6 +152,32 @@ def test_no_plan_exceeds_the_bound_and_the_plan_is_one(seed: int) -> None:
     compare_with_every_plan(seed)
 
 
+@pytest.mark.parametrize("seed", [373, 1249, 815, 958])
+def test_questions_once_bounded_loosely_or_taken_for_impossible(seed: int) -> None:
+    """Required sites in one part, a budget of 5 where each site costs 3; floors that swaps alone did not meet."""
+    assert compare_with_every_plan(seed) == "best"
+
+
+def test_what_the_required_sites_of_one_part_leave_is_too_little_for_another() -> None:
+    """Two thirds of a site are no site: of 5 to spend, 3 are for the first village, so that the second gets none."""
+
+    def village(name: str, people: int, cost: float) -> Problem:
+        return Problem.from_costs([[0.0]], [people], 1, site_cost=[cost], ids=[name])
+
+    parts = [village("a", 10, 3.0), village("b", 90, 3.0), village("c", 1, 1.0)]
+    free = share(parts, Limits(budget=5.0))
+    assert (free.objective, free.bound) == (91, pytest.approx(96, abs=1))
+    required = share(parts, Limits(budget=5.0, conditions=Conditions(required=("a",))))
+    assert required.objective == required.bound == 11
+
+
+@pytest.mark.parametrize("budget", [5.0, 3.0])
+def test_a_budget_of_5_is_one_of_3_where_each_site_costs_3(budget: float) -> None:
+    parts = [Problem.from_costs([[0.0]], [people], 1, site_cost=[3.0], ids=[people]) for people in (10, 90)]
+    plan = share(parts, Limits(budget=budget))
+    assert plan.objective == plan.bound == 90
+
+
 def country(seed: int, towns: int = 12) -> list[Problem]:
     chance = np.random.default_rng(seed)
     return [part(chance, int(chance.integers(20, 60)), 400, 0.13, k) for k in range(towns)]
