@@ -6,6 +6,7 @@ import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -19,21 +20,19 @@ from accessibility.present.map.words import MapWords
 from accessibility.study.mapping import MapOptions, lay_out_study
 from accessibility.study.nearby import Nearby
 from accessibility.study.scenariofile import read_scenarios, scenario_values
-from accessibility.study.views import Gauge, click_of, narrowed_of, place_of, tried_in, view_of
+from accessibility.study.views import Gauge, View, click_of, narrowed_of, place_of, view_of
 from accessibility.whatif.scenario import Scenario, Settings
 from accessibility.wording import Wording, day_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import folium
-
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.explanation import Explanation
     from accessibility.present.map.sheets import MapSheet
     from accessibility.present.map.words import Choice
+    from accessibility.siting.plan import SitingPlan
     from accessibility.study.study import Study
-    from accessibility.study.views import View
     from accessibility.uncertainty import Uncertainty
     from accessibility.whatif.trial import Trial
     from accessibility.wording import Language
@@ -178,9 +177,10 @@ class Answers:
     basemap: bool = False
     scenario_file: Path | None = None
     _sure: list[Uncertainty] = field(default_factory=list)
+    _tried: OrderedDict[View, Uncertainty] = field(default_factory=OrderedDict)
+    _plans: OrderedDict[View, SitingPlan] = field(default_factory=OrderedDict)
     _pages: OrderedDict[View, str] = field(default_factory=OrderedDict)
     _followed: OrderedDict[View, Followed] = field(default_factory=OrderedDict)
-    _first: list[MapSheet] = field(default_factory=list)
     _gauge: Gauge = field(init=False)
     _nearby: Nearby = field(init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -241,25 +241,31 @@ class Answers:
 
     def page(self, view: View, progress: Job) -> str:
         """Return the map of a view as a page; the same view is drawn once."""
-        return self._kept(self._pages, _KEPT_PAGES, view, lambda: str(self._drawn(view, progress).get_root().render()))
+
+        def draw() -> str:
+            return str(draw_sheet(self._follows(view, progress).sheet).get_root().render())
+
+        return self._kept(self._pages, _KEPT_PAGES, view, draw)
 
     def follow(self, view: View, before: View | None, progress: Job) -> dict[str, Any] | bool:
         """Return what the map of a view has otherwise than that of a view before: all a page that shows that one needs.
 
-        True where the page has to be drawn whole, as where there is none before: then it is drawn.
+        True where the page has to be drawn whole, as where there is none before: then it is drawn. So it is where the
+        one before took long and is not known any more.
         """
-        if before is not None and all(one.question is None and not one.sure for one in (view, before)):
-            progress.step("Map")
-            found = self._follows(view).since(self._follows(before))
+        if before is not None and self._is_at_hand(before):
+            found = self._follows(view, progress).since(self._follows(before, progress))
             if found is not None:
                 return found
         return bool(self.page(view, progress))
 
-    def _follows(self, view: View) -> Followed:
-        def lay_out(shown: Coverage | Trial) -> Followed:
-            return Followed(sheet=self._laid_out(shown, None, self._options(view)))
+    def _is_at_hand(self, view: View) -> bool:
+        """Whether all is known of a view that takes long to be worked out: its proposal, and how sure it is."""
+        planned = view.question is None or _asked_in(view) in self._plans
+        return planned and (not view.sure or (_tried_in(view) in self._tried if view.tries else bool(self._sure)))
 
-        return self._kept(self._followed, _KEPT_STEPS, view, lambda: self._gauge.shown(view, lay_out))
+    def _follows(self, view: View, progress: Job) -> Followed:
+        return self._kept(self._followed, _KEPT_STEPS, view, lambda: Followed(sheet=self._laid_out(view, progress)))
 
     def _kept(self, made: OrderedDict[View, T], most: int, view: View, make: Callable[[], T]) -> T:
         """Return what was made for a view, made once and kept for a while."""
@@ -273,40 +279,44 @@ class Answers:
                     made.popitem(last=False)
         return known
 
-    def _laid_out(self, shown: Coverage | Trial, plan: Proposal | None, options: MapOptions) -> MapSheet:
-        """Return what a map shows; what lies below the people is worked out once."""
-        sheet = lay_out_study(self.study, shown, plan, options, *self._first)
-        with self._lock:
-            self._first = self._first or [sheet]
-        return sheet
+    @cached_property
+    def _today(self) -> MapSheet:
+        """What the map of today shows: what lies below the people, and whom each site covers, is worked out once."""
+        return lay_out_study(self.study, self.study.coverage(), None, self._options(View()))
 
-    def _options(self, view: View) -> MapOptions:
-        return MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
-
-    def _drawn(self, view: View, progress: Job) -> folium.Map:
-        study = self.study
-        shown: Any = tried_in(study, view) if view.tries else study.coverage()
+    def _laid_out(self, view: View, progress: Job) -> MapSheet:
+        """Return what the map of a view shows."""
         plan = None
         if view.question is not None:
             progress.step("Proposal")
-            then = shown.scenario if view.tries else None
-            found = study.site(budget=view.budget, sites=view.sites, scenario=then)
-            plan = Proposal(plan=found, cost_unit=study.settings.siting.cost_unit)
+            found = self._kept(self._plans, _KEPT_PAGES, _asked_in(view), lambda: self._proposed(view))
+            plan = Proposal(plan=found, cost_unit=self.study.settings.siting.cost_unit)
         options = self._options(view)
         if view.sure:
             today = self._drawn_often(progress)
             options = replace(options, sure=today)
             if view.tries:
                 progress.step("Drawing the inputs with their errors")
-                told = replace(today, trying=replace(today.trying, tell=progress.part)).under(shown.scenario)
+                told = self._kept(self._tried, _KEPT_STEPS, _tried_in(view), lambda: self._under(view, today, progress))
                 options = replace(options, sure=told, gain=told.over(today))
         progress.step("Map")
-        sheet = self._laid_out(shown, plan, options)
-        if plan is None and not view.sure:
-            self._kept(
-                self._followed, _KEPT_STEPS, view, lambda: Followed(sheet=sheet)
-            )  # the next step goes on from here
-        return draw_sheet(sheet)
+
+        def lay_out(shown: Coverage | Trial) -> MapSheet:
+            return lay_out_study(self.study, shown, plan, options, self._today)
+
+        return self._gauge.shown(view, lay_out)
+
+    def _options(self, view: View) -> MapOptions:
+        return MapOptions(date=day_text(), language=view.language, basemap=self.basemap)
+
+    def _proposed(self, view: View) -> SitingPlan:
+        then = self._gauge.scenario(view) if view.tries else None
+        return self.study.site(budget=view.budget, sites=view.sites, scenario=then)
+
+    def _under(self, view: View, today: Uncertainty, progress: Job) -> Uncertainty:
+        """Return how sure the headline of what is tried is; what is kept of it tells nobody any more."""
+        told = replace(today, trying=replace(today.trying, tell=progress.part)).under(self._gauge.scenario(view))
+        return replace(told, trying=replace(told.trying, tell=None))
 
     def _drawn_often(self, progress: Job) -> Uncertainty:
         """Return how sure today's headline is, drawn once; what is kept of it tells nobody any more."""
@@ -315,6 +325,16 @@ class Answers:
             sure = self.study.uncertainty(keep=self.keep, tell=progress.part)
             self._sure.append(replace(sure, trying=replace(sure.trying, tell=None)))
         return self._sure[0]
+
+
+def _asked_in(view: View) -> View:
+    """Return a view without all that makes no other proposal."""
+    return replace(view, sure=False, language="en")
+
+
+def _tried_in(view: View) -> View:
+    """Return a view without all but what it tries."""
+    return replace(_asked_in(view), budget=None, sites=None)
 
 
 def told_near(study: Study, words: MapWords) -> dict[str, Any]:

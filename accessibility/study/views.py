@@ -175,8 +175,11 @@ class Gauge:
         with self._lock:
             return self._brought(view, counting).coverage()
 
-    def scenario(self, view: View, counting: frozenset[str]) -> Scenario:
-        """Return what is different from today in a view in which some sites, by id as text, count and no others."""
+    def scenario(self, view: View, counting: frozenset[str] | None = None) -> Scenario:
+        """Return what is different from today in a view in which some sites, by id as text, count and no others.
+
+        Those that the view says where none are given.
+        """
         with self._lock:
             return self._brought(view, counting).scenario
 

@@ -630,15 +630,27 @@ class Watched:
             for (const box of all(".leaflet-control-layers-overlays input:not(:checked)")) box.click();
             map.setView(map.options.maxBounds.getCenter(), 13, {{ animate: false }});
             map.eachLayer((one) => {{ if (one.options.icon) icons.push(`${{one.getLatLng()}} ${{drawn(one)}}`); }});
-            const canvases = (name) => [...map.getPane(name).querySelectorAll("canvas")];
+            const pictures = (name) => [...map.getPane(name).querySelectorAll("canvas")].map((one) => one.toDataURL());
+            const boxes = all(".leaflet-control-layers-base input").length, seen = [];
+            const shown = all(".leaflet-control-layers-base input").findIndex((box) => box.checked);
+            for (let row = 0; row <= boxes; row++) {{  // every way to colour people, the one that is shown last
+                all(".leaflet-control-layers-base input")[row < boxes ? row : shown].click();
+                seen.push(pictures("people"));
+            }}
             return [text(document.querySelector("header")), ...all(".legend section").map(text),
                 ...all(".legend section.classes").map((one) => one.hidden),
                 ...all(".layers input, ul.sites input").map((one) => one.checked), icons.sort(),
-                ["people", "streets", "main-streets"].map((name) => canvases(name).map((one) => one.toDataURL()))];
+                [...seen, pictures("streets"), pictures("main-streets")]];
         }}"""
         self.page.wait_for_timeout(100)
         *told, pictures = self.page.frames[-1].evaluate(script)
         return *told, [[hash(picture) for picture in pane] for pane in pictures]
+
+    def follows(self) -> None:
+        """See that the map that followed is the one that is drawn whole."""
+        followed = self.drawn()
+        self.page.reload()
+        assert followed == self.drawn()
 
     def until(self, kept: Callable[[], bool]) -> None:
         """Wait until something is so; the policy of the page lets nobody else's script wait in it."""
@@ -686,19 +698,13 @@ def undo_and_redo(seen: Watched, states: list[tuple[str, str]]) -> None:
         page.keyboard.press(key) if "+" in key else page.locator(key).click()
         assert seen.moved_on(address) == wanted
 
-    def follows() -> None:
-        """See that the map that followed is the one that is drawn whole."""
-        followed = seen.drawn()
-        page.reload()
-        assert followed == seen.drawn()
-
     for state in states[-2::-1]:
         press("#undo", state)
-    follows()
+    seen.follows()
     assert page.locator("#undo").is_disabled()
     for state in states[1:]:
         press("Control+Shift+z", state)
-    follows()
+    seen.follows()
     assert seen.state() == states[-1]
     press("#clear", states[0])
     press("Control+z", states[-1])
@@ -802,6 +808,58 @@ def test_a_site_is_moved_by_keys_and_stays_where_no_site_can_stand(
     assert seen.state() == today
     seen.context.close()
     assert [fault for fault in seen.faults if "400" not in fault] == []  # the browser tells of refused questions
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
+def test_proposals_and_how_sure_they_are_are_steps_on_the_page_that_is_there(
+    client: Served, chromium: Any, town: Path
+) -> None:
+    with town.open("a", encoding="utf-8") as file:
+        file.write("\n[uncertainty]\ndraws = 3\n")
+    study, seen = read_study(town), Watched(chromium, client, town)
+    (west, lat), (east, _) = study.sites.lonlat
+    page, frame, states = seen.page, seen.frame, [seen.state()]
+    plan, bar = frame.locator("[data-tab=plan]"), frame.locator(".layers label", has_text="覆盖结论的可靠程度")
+
+    def step(act: Callable[[], Any]) -> None:
+        address = page.url
+        act()
+        states.append(seen.moved_on(address))
+
+    def asked(kind: str, limit: str) -> None:
+        page.locator("#kind").select_option(kind)
+        page.locator("#limit").fill(limit)
+        step(page.locator("#propose").click)
+
+    page.frames[-1].evaluate(f"{OF_MAP}.setZoom(13, {{animate: false}}), window.still = true")
+    frame.locator("[data-tab=living]").click()
+    step(page.locator("#sure").click)
+    assert [bar.count(), plan.is_visible()] == [1, False]
+    asked("sites", "1")
+    assert frame.locator(".plan tbody tr").count() == frame.locator(".site.proposed").count() == 1
+    assert [plan.get_attribute("aria-pressed"), page.frames[-1].evaluate(f"{OF_MAP}.getZoom()")] == ["true", 13]
+    frame.locator(".first-sites").press("End")  # a step of the page itself, with the site that is proposed
+    seen.until(lambda: "switched" in page.url)
+    page.locator("#undo").click()
+    seen.until(lambda: "switched" not in page.url)
+    seen.follows()
+    page.frames[-1].evaluate("window.still = true")
+    page.locator("#add").click()
+    step(lambda: page.mouse.click(*seen.at((0.5 * west + 0.5 * east, lat))))
+    page.locator("#sure").click()
+    seen.until(lambda: bar.count() == 0)
+    states.append(seen.state())
+    seen.drawn()
+    page.locator("#undo").click()
+    seen.until(lambda: bar.count() > 0)
+    states.pop()
+    step(page.locator("#clear").click)
+    assert [bar.count(), plan.is_visible(), frame.locator(".site.proposed").count()] == [1, False, 0]
+    assert page.frames[-1].evaluate("window.still")
+    seen.follows()
+    seen.context.close()
+    assert seen.faults == []
 
 
 def compared(seen: Watched, town: Path, cache: Path) -> list[float]:

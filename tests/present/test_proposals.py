@@ -218,7 +218,7 @@ def test_the_map_of_a_proposal(show: Callable[..., Opened]) -> None:
     covered = now.covered_people + np.cumsum([0.0, *plan.gain])
     for k in (1, 3, 2, 0):
         page.locator(".first-sites").evaluate(
-            "(box, k) => { box.value = k; box.dispatchEvent(new Event('input')); }", k
+            "(box, k) => { box.value = k; box.dispatchEvent(new Event('input', {bubbles: true})); }", k
         )
         said = page.locator(".first-said").inner_text()
         share = percent_text(covered[k], now.population)

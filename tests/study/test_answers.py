@@ -84,24 +84,33 @@ def test_candidates_on_streets_that_a_scenario_has_opened_are_there_once(sample_
         [{"added": [[108.15, 30.5]]}, {"added": [[108.15, 30.5], [108.2, 30.55, "bank"]]}, {}],
         [{"moved": {"O001": [108.15, 30.5]}}, {"base": {"close": ["O003"]}}],
         [{"edits": [{"close": [[108.14, 30.48], [108.3, 30.48], [108.3, 30.54], [108.14, 30.54]]}]}, {}],
+        [{"sites": 1}, {"budget": 4, "added": [[108.15, 30.5]]}, {"added": [[108.15, 30.5]]}, {"sites": 1}],
     ],
 )
 def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: Study, steps: list[Any]) -> None:
     answers, view = Answers(sample_study), view_of({}, "en")
     shown = data_of(answers.page(view, Job()))
-    dots = dots_of(shown["people"])
+    dots = ways_of(shown["people"])
     for told in steps:
         before, view = view, view_of(told, "en")
         change = json.loads(json.dumps(answers.follow(view, before, Job())))
         page = answers.page(view, Job())
         wanted = data_of(page)
-        now, there = Unpacker(change["packed"]), dots_of(wanted["people"])
+        now, there = Unpacker(change["packed"]), ways_of(wanted["people"])
         at = now.steps(change["points"])
-        bytes_of = [name for name in dots if name in ("minutes", "tenths", "state") or name.startswith("layer")]
-        for name, values in [*((name, now.take(len(at))) for name in bytes_of), ("class", now.steps(len(at)))]:
+        shown["people"]["layers"] = change["data"].get("layers", shown["people"]["layers"])
+        assert shown["people"]["layers"] == wanted["people"]["layers"]
+        ways = [layer["name"] for layer in shown["people"]["layers"]]
+        stay = ["minutes", "tenths", "state", *(name for name in ways if name in dots)]
+        for name, values in [("class", now.steps(len(at))), *((name, now.take(len(at))) for name in stay)]:
             for row, value in zip(at, values, strict=True):
                 dots[name][row] = value
-        assert dots == there
+        dots |= {name: now.take(len(dots["x"])) for name in ways if name not in dots}
+        assert {name: dots[name] for name in there} == there
+        dots = {name: dots[name] for name in there}
+        assert not now.left
+        shown["proposed"] = change["data"].get("proposed", shown["proposed"])
+        assert shown["proposed"] == wanted["proposed"]
         shown["edited"] = change["data"].get("edited", shown["edited"])
         assert shown["edited"] == wanted["edited"]
         assert all(f'"{text}"' in page for row in change["data"].get("figures", []) for _, text in row)
@@ -123,7 +132,13 @@ def test_what_a_page_is_told_makes_it_the_page_of_the_other_view(sample_study: S
         for edit in told.get("edits", []):
             trial.close_streets(shapely.Polygon(edit["close"]))
         assert headline_lines(trial.coverage(), MapWords())[0][1] in change["page"]
-    assert 0 < change["points"] < len(dots["x"])
+        assert change["points"] < len(dots["x"])
+
+
+def ways_of(people: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return the demand points of a map, a list a column, each way to colour them by its name."""
+    dots = dots_of(people)
+    return {layer["name"]: dots.pop(f"layer{k}") for k, layer in enumerate(people["layers"])} | dots
 
 
 def told_scenario(told: dict[str, Any]) -> Scenario:
@@ -136,11 +151,17 @@ def told_scenario(told: dict[str, Any]) -> Scenario:
     return Scenario(added=added, moved=moved, closed=tuple(told.get("base", {}).get("close", ())))
 
 
-def test_a_proposal_is_a_page_of_its_own(sample_study: Study) -> None:
-    answers, today = Answers(sample_study), view_of({}, "en")
-    assert answers.follow(view_of({"sites": 1}, "en"), today, Job()) is True
-    assert answers.follow(today, view_of({"sites": 1}, "en"), Job()) is True
+def test_what_takes_long_is_worked_out_once_and_never_for_the_page_that_is_left(
+    sample_study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, today, plan = Answers(sample_study), view_of({}, "en"), view_of({"sites": 1}, "en")
+    assert answers.follow(today, plan, Job()) is True  # another server has proposed it
     assert answers.follow(today, None, Job()) is True
+    assert isinstance(answers.follow(plan, today, Job()), dict)
+    for k in range(4):  # what is kept of a page is gone by then
+        answers.follow(view_of({"added": [[108.15, 30.5 + k / 1000]]}, "en"), today, Job())
+    monkeypatch.setattr(type(sample_study), "site", None)
+    assert isinstance(answers.follow(today, plan, Job()), dict)
 
 
 def test_two_views_beside_each_other_keep_each_its_rule(sample_study: Study) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import folium
 from branca.element import Element, Figure, MacroElement
-from folium.features import DivIcon
 from folium.map import CustomPane, Layer
 from folium.template import Template
 from folium.utilities import JsCode
@@ -20,7 +19,6 @@ from accessibility.present.map.outlines import Backdrop, safe_html
 from accessibility.present.map.panel import page_context, page_data
 from accessibility.present.map.proposals import Proposal
 from accessibility.present.map.sheets import MapSheet
-from accessibility.present.map.symbols import PIN, proposed_features
 from accessibility.present.pages import (
     LEAFLET_CSS,
     LEAFLET_JS,
@@ -320,20 +318,8 @@ def _add_sites(drawn: folium.Map, sheet: MapSheet) -> None:
     """Add the layers of sites: the layer control is their legend; and those of a proposal."""
     for row, sites in enumerate(sheet.site_layers):
         _Scripted(f"coverageMap.sites({row})", name=sites["name"], overlay=True, show=sites["counts"]).add_to(drawn)
-    if not sheet.draws_sites or sheet.opened is None or not len(sheet.opened):
-        return
-    features = proposed_features(sheet.opened, sheet.words, sheet.called)
-    folium.GeoJson(
-        features,
-        name=f"{PIN} {sheet.words('sites_proposed')} <b>{len(features['features'])}</b>",
-        marker=_icon(PIN, 22, kind="site proposed"),
-        on_each_feature=JsCode("coverageMap.proposed"),
-    ).add_to(drawn)
-
-
-def _icon(svg: str, side: int, kind: str = "site") -> Any:
-    icon = DivIcon(html=svg, icon_size=(side, side), icon_anchor=(side // 2, side // 2), class_name=kind)
-    return folium.Marker(icon=icon)
+    if sheet.proposed is not None:
+        _Scripted("coverageMap.proposed()", name=sheet.proposed["name"], overlay=True).add_to(drawn)
 
 
 def _ids(element: Element) -> Iterator[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from accessibility.present.map.packing import packed, steps
 from accessibility.present.map.panel import changing_data, page_context, streets_data
-from accessibility.present.map.sheets import dot_planes
+from accessibility.present.map.sheets import class_bytes, dot_planes, palettes
 from accessibility.present.pages import page_template, printable
 
 if TYPE_CHECKING:
@@ -48,9 +48,14 @@ class Followed:
 
     @cached_property
     def planes(self) -> list[NDArray[Any]]:
-        """What the page has of each point, ``(n,)`` each: a byte each, and its class in the switches."""
+        """What the pointer reads of each point, ``(n,)`` each: a byte each, and its class in the switches."""
         class_of = self.sheet.class_of
-        return [*dot_planes(self.sheet.layers, self.sheet.coverage), *([] if class_of is None else [class_of])]
+        return [*([] if class_of is None else [class_of]), *dot_planes((), self.sheet.coverage)]
+
+    @cached_property
+    def ways(self) -> dict[str, NDArray[np.uint8]]:
+        """What each way to colour the people shows of each point, ``(n,)`` each, by name, the first one first."""
+        return {layer.name: class_bytes(layer) for layer in self.sheet.layers}
 
     def since(self, before: Followed) -> dict[str, Any] | None:
         """Return what differs from a map before.
@@ -64,14 +69,13 @@ class Followed:
         -------
         dict or None
             ``page``: headline and legend. ``data``: what the scripts read, where it is another; a layer of sites that
-            stays is its key. ``points`` and ``packed``: how many points differ; which, as steps, and their planes, the
-            classes as steps. None where the maps have other layers, or none that can follow: then the page has to be
-            drawn whole.
+            stays is its key; ``layers`` where people are coloured in other ways. ``points`` and ``packed``: how many
+            points differ; which, and their classes, as steps; their planes; then, of each way of colouring that the map
+            before has not, what it shows of every point. None where a map has nothing that can follow: then the page
+            has to be drawn whole.
         """
         one, other = self.sheet, before.sheet
         if not (one.is_live and other.is_live) or one.picture is not None:
-            return None
-        if [layer.name for layer in one.layers] != [layer.name for layer in other.layers]:
             return None
         then = before.read
         data = {name: value for name, value in self.read.items() if value != then[name]}
@@ -81,10 +85,16 @@ class Followed:
         data["sites"] = [layer["key"] if layer in then["sites"] else layer for layer in self.read["sites"]]
         if one.backdrop.network is not other.backdrop.network:
             data["streets"] = streets_data(one)
-        rows, pairs = one.dot_rows, zip(self.planes, before.planes, strict=True)
-        at = np.flatnonzero(np.any([now != past for now, past in pairs], axis=0)[rows])
-        *planes, classes = (plane[rows[at]] for plane in self.planes)
-        found = packed(steps(at), *(plane.tobytes() for plane in planes), steps(classes))
+        if [(way.name, way.colours) for way in one.layers] != [(way.name, way.colours) for way in other.layers]:
+            data["layers"] = palettes(one.layers, one.places)
+        stay = [name for name in self.ways if name in before.ways]
+        now, past = ([*of.planes, *(of.ways[name] for name in stay)] for of in (self, before))
+        rows = one.dot_rows
+        differs = np.any([plane != other for plane, other in zip(now, past, strict=True)], axis=0)
+        at = np.flatnonzero(differs[rows])
+        classes, *planes = (plane[rows[at]] for plane in now)
+        fresh = [plane[rows] for name, plane in self.ways.items() if name not in stay]
+        found = packed(steps(at), steps(classes), *(plane.tobytes() for plane in (*planes, *fresh)))
         return {"page": self.page, "data": data, "points": len(at), "packed": found}
 
 

@@ -134,7 +134,7 @@ def streets_data(sheet: MapSheet) -> dict[str, Any] | None:
 def changing_data(sheet: MapSheet) -> dict[str, Any]:
     """Return what else than its people another map of the same study may have otherwise."""
     switches = _switch_data(sheet) if sheet.is_live else None
-    return {"sites": sheet.site_layers, "edited": sheet.edited, "switches": switches}
+    return {"sites": sheet.site_layers, "proposed": sheet.proposed, "edited": sheet.edited, "switches": switches}
 
 
 def _settings_said(sheet: MapSheet) -> dict[str, list[tuple[str, str]]]:

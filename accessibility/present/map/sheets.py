@@ -29,7 +29,7 @@ from accessibility.present.map.outlines import (
 from accessibility.present.map.overlays import Picture, classify_people, shade_limits, shade_of
 from accessibility.present.map.packing import minute_bytes, packed, states, steps, tenth_km_bytes, varints
 from accessibility.present.map.proposals import open_after, rows_of
-from accessibility.present.map.symbols import site_layers
+from accessibility.present.map.symbols import proposed_layer, site_layers
 from accessibility.streets.search.packing import hilbert_rank
 
 if TYPE_CHECKING:
@@ -160,6 +160,13 @@ class MapSheet:
     def site_layers(self) -> list[dict[str, Any]]:
         """The layers of the sites, by kind and whether they count: the list of layers is their legend."""
         return site_layers(self.coverage, self.words, self.called) if self.draws_sites else []
+
+    @cached_property
+    def proposed(self) -> dict[str, Any] | None:
+        """The layer of the sites of a proposal; None where there are none."""
+        if not self.draws_sites or self.opened is None or not len(self.opened):
+            return None
+        return proposed_layer(self.opened, self.words, self.called)
 
     @property
     def opened_lines(self) -> list[tuple[str, str]]:
@@ -336,7 +343,7 @@ def pack_dots(
         "grid": places.grid,
         "shaped": places.shapes is not None,
         "most": max(1.0, float(people.max(initial=0.0))),
-        "layers": [_palette(layer, shaded=places.areas) for layer in layers],
+        "layers": palettes(layers, places),
         "switched": class_of is not None,
         "packed": packed(*parts),
     }
@@ -352,7 +359,12 @@ def dot_rows(places: Places) -> NDArray[np.intp]:
 def dot_planes(layers: Sequence[PeopleClasses], coverage: Coverage) -> list[NDArray[np.uint8]]:
     """Return what the pointer reads of each point and what each layer shows of it, ``(n,)`` each."""
     read = [plane(coverage) for plane in (minute_bytes, tenth_km_bytes, states)]
-    return [*read, *((layer.of + 1).astype(np.uint8) for layer in layers)]
+    return [*read, *(class_bytes(layer) for layer in layers)]
+
+
+def class_bytes(layer: PeopleClasses) -> NDArray[np.uint8]:
+    """Return what a layer shows of each point, ``(n,)``: 0 for nothing, else one more than its class."""
+    return (layer.of + 1).astype(np.uint8)
 
 
 def _rings(shapes: NDArray[np.object_], corner: NDArray[np.float64], unit: float) -> list[bytes]:
@@ -366,9 +378,13 @@ def _rings(shapes: NDArray[np.object_], corner: NDArray[np.float64], unit: float
     return [*map(varints, counts), steps(whole[:, 0]), steps(whole[:, 1])]
 
 
+def palettes(layers: Sequence[PeopleClasses], places: Places) -> list[dict[str, Any]]:
+    """Return each layer's name, colours, a list of shades a class, and the people from which a shade is fuller."""
+    return [_palette(layer, shaded=places.areas) for layer in layers]
+
+
 def _palette(layer: PeopleClasses, *, shaded: bool) -> dict[str, Any]:
-    """Return a layer's colours, a list of shades a class, and the people from which a shade is fuller."""
     limits = shade_limits(layer) if shaded else np.empty(0)
     shades = len(limits) + 1
     colours = [[shade_of(colour, k) for k in range(shades)] for colour in layer.colours]
-    return {"colours": colours, "limits": limits.tolist()}
+    return {"name": layer.name, "colours": colours, "limits": limits.tolist()}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 
-from accessibility.present.map.outlines import collection, count, feature, safe_html
+from accessibility.present.map.outlines import count, feature, safe_html
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,8 +120,11 @@ def _room(coverage: Coverage, row: int, words: MapWords) -> dict[str, str]:
     return {"room": words("room_for", **said)}
 
 
-def proposed_features(table: pd.DataFrame, words: MapWords, called: Called) -> dict[str, Any]:
-    """Return the sites of a proposal as GeoJSON, from the table of a plan; those without a place are left out."""
+def proposed_layer(table: pd.DataFrame, words: MapWords, called: Called) -> dict[str, Any]:
+    """Return the sites of a proposal, from the table of a plan, without those that have no place.
+
+    ``name`` as markup: symbol, words, number; ``svg`` of each; ``features`` of GeoJSON.
+    """
     features = []
     for rank, ident, name, kind, lon, lat, gain in table[
         ["rank", "id", "name", "kind", "lon", "lat", "gain_people"]
@@ -131,4 +134,4 @@ def proposed_features(table: pd.DataFrame, words: MapWords, called: Called) -> d
         texts = {"rank": int(rank), "name": safe_html(called(ident, name)), "id": safe_html(ident), "kind": str(kind)}
         said = {"what": words(f"site_{site_key(kind, is_open=False)}"), "people": f"{words('gain')} {count(gain)}"}
         features.append(feature(int(rank), shapely.Point(lon, lat), texts | said))
-    return collection(features)
+    return {"name": f"{PIN} {words('sites_proposed')} <b>{len(features)}</b>", "svg": PIN, "features": features}

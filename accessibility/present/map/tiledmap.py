@@ -132,7 +132,7 @@ class _TiledSheet(MapSheet):
             "archive": base64.b64encode(self.tiled.archive).decode("ascii"),
             "file": None if self.tiled.is_whole else DETAIL,
             "deepest": self.tiled.deepest,
-            "layers": [{"colours": layer.colours, "labels": layer.labels} for layer in self.layers],
+            "layers": [{"name": layer.name, "colours": layer.colours, "labels": layer.labels} for layer in self.layers],
         }
 
     @cached_property

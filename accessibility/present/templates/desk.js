@@ -74,6 +74,8 @@ const show = (wanted, { fresh = false, tried = fresh ? "" : triedOn(), search = 
   const found = search || `?view=${encodeURIComponent(JSON.stringify(view))}`;
   if (result === true) frame.contentWindow.renew = null;  // a page that is left takes no more changes
   await engine.show(frame, { study, tried, search: found, change: result === true ? null : result });
+  const plan = fresh && result !== true && frame.contentDocument.querySelector("[data-tab=plan]:not([hidden])");
+  if (plan) plan.click();
   return true;
 });
 const open = (key, wanted = NOTHING, tried = "", search = "") => {

@@ -35,8 +35,8 @@ const living = (() => {
     }
   };
 
-  const load = async () => {
-    const from = reader(await unpack(of.packed));
+  const load = (bytes) => {
+    const from = reader(bytes);
     reached.clear();
     open = Uint8Array.from(of.drawn);
     counted = { sites: null, people: null, group: 0 };

@@ -1,6 +1,7 @@
 // The parts of the map that folium has no element for. Text reaches the page as text only.
 const coverageMap = (() => {
   const renewed = {};  // how a layer becomes that of another map
+  const ground = new Set();  // what lies below the streets that are edited
   const legend = document.querySelector(".legend");
   legend.open = !narrow();  // before the map measures the room it has
 
@@ -47,15 +48,25 @@ const coverageMap = (() => {
       classes = make();
       if (group._map) choose(group._map);
     };
+    ground.add(group);
     return group;
   };
 
-  const water = () => L.polygon(unfold(data.water), {
-    pane: "water", renderer: L.canvas({ pane: "water", padding: 0.5 }), interactive: false, smoothFactor: 0.5,
-    color: "#a9c3c8", weight: 0.8, fillColor: "#d3e4e6", fillOpacity: 1,  // rings within rings are islands
-  });
+  const water = () => {
+    const made = L.polygon(unfold(data.water), {
+      pane: "water", renderer: L.canvas({ pane: "water", padding: 0.5 }), interactive: false, smoothFactor: 0.5,
+      color: "#a9c3c8", weight: 0.8, fillColor: "#d3e4e6", fillOpacity: 1,  // rings within rings are islands
+    });
+    ground.add(made);
+    return made;
+  };
 
-  const peopleLayer = (row) => people.layer(() => people.look(row));
+  const ways = new Map();  // layers of people, by name
+  const peopleLayer = (row) => {
+    const { name } = data.people.layers[row];
+    ways.set(name, ways.get(name) ?? people.layer(() => people.look(name)));
+    return ways.get(name);
+  };
 
   // What the pointer reads of a site or a district: rows of a heading and a text; a row without a text is left out.
   // The texts of the features are spelt as markup that shows them letter by letter.
@@ -130,7 +141,7 @@ const coverageMap = (() => {
     },
   });
 
-  const proposed = ({ properties }, marker) => {
+  const pin = ({ properties }, marker) => {
     const { rank } = properties, svg = document.createElement("div");
     svg.innerHTML = marker.options.icon.options.html;
     const text = document.createElementNS("http://www.w3.org/2000/svg", "text");
@@ -146,17 +157,26 @@ const coverageMap = (() => {
     marker.bindPopup(() => panel.reading(panel.rowOf(rank), siteCard(properties)), { className: "tip", maxWidth: 320, autoPanPadding: [12, 12] });
     panel.pin(rank, marker);
   };
+  let pins = null;
+  const proposed = () => {
+    const { features, svg } = data.proposed;
+    pins = L.geoJson(features, {
+      pointToLayer: (_, at) => L.marker(at, { icon: L.divIcon({ html: svg, iconSize: [22, 22], iconAnchor: [11, 11], className: "site proposed" }) }),
+      onEachFeature: pin,
+    });
+    return pins;
+  };
 
   const tabs = () => {
     if (living.off) for (const dead of document.querySelectorAll("[data-tab=living], .sentence.rest, .first")) dead.remove();
-    const buttons = [...document.querySelectorAll(".tabs button")];
+    const buttons = [...document.querySelectorAll(".tabs button")], there = (name) => buttons.some((one) => one.dataset.tab === name && !one.hidden);
     const choose = (name) => {
       for (const button of buttons) button.setAttribute("aria-pressed", button.dataset.tab === name);
       for (const tab of document.querySelectorAll(".tab")) tab.hidden = tab.id !== `tab-${name}`;
       document.dispatchEvent(new CustomEvent("tab", { detail: name }));
     };
     for (const button of buttons) button.addEventListener("click", () => choose(button.dataset.tab));
-    if (buttons.length) choose(buttons.some(({ dataset }) => dataset.tab === "plan") ? "plan" : "map");
+    if (buttons.length) choose(there("plan") ? "plan" : "map");
   };
 
   const FIT = `<svg width="14" height="14" viewBox="0 0 14 14" fill="none" stroke="currentColor" stroke-width="1.8" aria-hidden="true">
@@ -222,18 +242,23 @@ const coverageMap = (() => {
 
   // The page of a map becomes that of another one of the same study: what differs is taken, all else stays.
   const renew = (map, control) => async ({ page, data: fresh, points, packed }, place) => {
-    map.closePopup();
-    const { switches, ...rest } = fresh, gone = (layer) => {
+    const { switches, layers, ...rest } = fresh, gone = (layer) => {
       control.removeLayer(layer);
       map.removeLayer(layer);
     };
+    const [dots, sums] = await Promise.all([packed, switches.packed ?? data.switches.packed].map(unpack));
+    map.closePopup();  // from here on at once: nobody finds half of it
     Object.assign(data.switches, switches);
-    await people.renew(points, packed);
-    await living.load();
+    people.renew(points, dots, layers);
+    living.load(sums);
     const shown = new DOMParser().parseFromString(page, "text/html");
     for (const part of document.querySelectorAll("[data-part]")) {
       part.replaceChildren(...shown.querySelector(`[data-part=${part.dataset.part}]`).childNodes);
     }
+    const plan = document.querySelector("[data-tab=plan]");
+    plan.hidden = shown.querySelector("[data-tab=plan]").hidden;
+    if (plan.hidden && plan.getAttribute("aria-pressed") === "true") document.querySelector("[data-tab=map]").click();
+    if (layers) panel.recolour(new Map(layers.map(({ name }, row) => [name, peopleLayer(row)])));
     const was = new Map(data.sites.map((layer) => [layer.key, layer]));
     Object.assign(data, rest, { sites: rest.sites.map((layer) => was.get(layer) ?? layer) });
     if (rest.streets) renewed.streets();
@@ -241,22 +266,33 @@ const coverageMap = (() => {
     if (rest.edited) {
       for (const layer of edits) gone(layer);
       edits = [];
-      const [first] = groups.values();
-      data.edited.forEach(({ name }, row) => panel.list(edited(row).addTo(map), name, first));
+      const overlays = control._layers.filter(({ overlay }) => overlay);
+      const next = overlays[overlays.findLastIndex(({ layer }) => ground.has(layer) || layer instanceof L.TileLayer) + 1]?.layer;
+      data.edited.forEach(({ name }, row) => panel.list(edited(row).addTo(map), name, next));
     }
-    const there = new Set(data.sites.map(({ key }) => key));
-    for (const { key } of [...was.values()].filter((layer) => !data.sites.includes(layer))) {
-      const group = groups.get(key);
+    const there = new Map(data.sites.map((layer) => [layer.key, layer]));
+    const others = [...was.keys()].filter((key) => there.get(key) !== was.get(key));
+    for (const group of others.map((key) => groups.get(key))) {  // all before any other comes: it may stand in the row of one
       panel.forget(group);
       names.forget(group);
       group.clearLayers();
-      if (there.has(key)) group.addData(data.sites.find((layer) => layer.key === key).features);
-      else gone(group);
+    }
+    for (const key of others) {
+      if (there.has(key)) groups.get(key).addData(there.get(key).features);
+      else gone(groups.get(key));
       if (!there.has(key)) groups.delete(key);
+    }
+    if (rest.proposed !== undefined) {
+      if (pins) {
+        gone(pins);
+        names.forget(pins);
+        pins = null;
+      }
+      if (data.proposed) panel.list(proposed().addTo(map), data.proposed.name, names.shown());
     }
     data.sites.forEach(({ key, name, counts }, row) => {
       if (groups.has(key)) return;
-      const next = data.sites.slice(row + 1).map((layer) => groups.get(layer.key)).find(Boolean);
+      const next = [...data.sites.slice(row + 1).map((layer) => groups.get(layer.key)), pins, names.shown()].find(Boolean);
       panel.list(counts ? sites(row).addTo(map) : sites(row), name, next);
     });
     names.gather();
@@ -276,8 +312,8 @@ const coverageMap = (() => {
     names.start(map);
     map.on("moveend overlayadd overlayremove", () => panel.crowd(map));
     panel.crowd(map);
-    people.start(map).then(() => (living.off ? kept.start() : panel.start(map, control, groups)));
-    if (!living.off && people.switched) window.renew = renew(map, control);
+    const ready = people.start(map).then(() => (living.off ? kept.start() : panel.start(map, control, groups)));
+    if (!living.off && people.switched) window.renew = (...changes) => ready.then(() => renew(map, control)(...changes));
   };
 
   return { streets, water, names: names.layer, people: peopleLayer, sites, edited, district, proposed, start };

@@ -5,8 +5,7 @@ const names = (() => {
   // The most metres to a pixel at which a kind of name is tried, by its rank.
   const COARSEST = { district: [1e9], settlement: [60, 24, 12], site: [8], street: [12, 5, 2.5] };
   const MOST = 300;  // names in view
-  const pins = [];
-  let signs = [], named = [];
+  let pins = [], signs = [], named = [];
   const pen = document.createElement("canvas").getContext("2d");
   let pane = null, leaders = null;
 
@@ -128,7 +127,8 @@ const names = (() => {
     },
     _redraw() { draw(this._map); },
   });
-  const layer = () => new Names();
+  let shown = null;
+  const layer = () => { return shown = new Names(); };
 
   // Every name there is, the most important first.
   const gather = () => {
@@ -156,8 +156,8 @@ const names = (() => {
   };
 
   return {
-    layer, start, gather,
-    forget: (group) => { signs = signs.filter(({ marker }) => !group.hasLayer(marker)); },
+    layer, start, gather, shown: () => shown,
+    forget: (group) => { [signs, pins] = [signs, pins].map((all) => all.filter(({ marker }) => !group.hasLayer(marker))); },
     sign: (marker, text) => signs.push({ marker, text, side: 16 }),
     pin: (marker) => pins.push({ marker, side: 24 }),
   };

@@ -242,15 +242,14 @@ const panel = (() => {
     box.value = living.scenario();
   };
 
-  const planned = every(".plan tbody tr").map((line) => Number(line.dataset.row)).filter((row) => row >= 0);
+  const planned = () => every(".plan tbody tr").map((line) => Number(line.dataset.row)).filter((row) => row >= 0);
   const plan = ({ covered, people: everyone }) => {
     for (const [row, pin] of pins) if (pin.getElement()) pin.getElement().classList.toggle("on", living.isOpen(row));
     const slider = find(".first-sites");
     if (!slider) return;
-    let k = planned.findIndex((row) => !living.isOpen(row));
-    if (k < 0) k = planned.length;
+    const rows = planned(), next = rows.findIndex((row) => !living.isOpen(row)), k = next < 0 ? rows.length : next;
     slider.value = k;
-    const said = { k, n: planned.length, percent: percentSaid(covered, everyone), covered: whole(covered) };
+    const said = { k, n: rows.length, percent: percentSaid(covered, everyone), covered: whole(covered) };
     find(".first-said").textContent = words("first_sites", said);
     for (const line of every(".plan tbody tr")) {
       const on = living.isOpen(Number(line.dataset.row)), box = line.querySelector("input");
@@ -336,6 +335,26 @@ const panel = (() => {
     find(".copy").textContent = words("copied");
   };
 
+  // People are coloured in other ways, the layers of all of them by name. A map that would show another one first shows
+  // that; else what is shown stays, if it is still there.
+  const recolour = (ways) => {
+    const listed = () => control._layers.filter(({ layer, overlay }) => !overlay && layer !== changes);
+    const was = listed(), wanted = [...ways.keys()], [first] = wanted, other = was[0].name !== first;
+    if (other && before) {
+      before = null;
+      if (map.hasLayer(changes)) showBase(was[0].layer, was[0].name);
+      control.removeLayer(changes);
+    }
+    const after = (k) => wanted.slice(k + 1).find((name) => was.some((one) => one.name === name));
+    const overlay = control._layers.find((one) => one.overlay)?.layer;
+    wanted.forEach((name, k) => {
+      if (!was.some((one) => one.name === name)) list(ways.get(name), name, ways.get(after(k)) ?? overlay, true);
+    });
+    const gone = was.filter(({ name }) => !ways.has(name));
+    if (other || gone.some(({ layer }) => map.hasLayer(layer))) showBase(ways.get(first), first);
+    if (before && gone.includes(before)) before = listed()[0];
+    for (const { layer } of gone) control.removeLayer(layer);
+  };
   // Sites that are gone, and what there is instead.
   const forget = (group) => group.eachLayer(({ feature }) => {
     markers.delete(feature.properties.row);
@@ -354,7 +373,7 @@ const panel = (() => {
 
   const start = async (theMap, theControl, theLayers) => {
     [map, control, layers] = [theMap, theControl, theLayers];
-    await living.load();
+    living.load(await unpack(of.packed));
     window.counted = living.asked;  // for the page around this one, which compares two
     changes = people.layer(() => changeLook);
     makeTables();
@@ -371,13 +390,16 @@ const panel = (() => {
     document.addEventListener("tab", ({ detail }) => {
       if (detail === "living") for (const group of layers.values()) map.addLayer(group);
     });
-    const slider = find(".first-sites");
-    if (slider) slider.addEventListener("input", () => living.set(planned.map((row, k) => [row, k < Number(slider.value)])));
-    for (const line of every(".plan tbody tr")) {
-      const row = Number(line.dataset.row), box = line.querySelector("input");
-      line.addEventListener("click", ({ target }) => { if (!target.closest("label")) read(row); });
-      if (box) box.addEventListener("change", () => living.set([[row, box.checked]]));
-    }
+    const plans = find("#tab-plan"), lineOf = (target) => target.closest(".plan tbody tr");
+    plans.addEventListener("input", ({ target }) => {
+      if (target.matches(".first-sites")) living.set(planned().map((row, k) => [row, k < Number(target.value)]));
+    });
+    plans.addEventListener("change", ({ target }) => {
+      if (lineOf(target)) living.set([[Number(lineOf(target).dataset.row), target.checked]]);
+    });
+    plans.addEventListener("click", ({ target }) => {
+      if (lineOf(target) && !target.closest("label")) read(Number(lineOf(target).dataset.row));
+    });
     moving.start(map, markers);
     pencil.start(map, moving.served);
     explaining.start(map, moving.served);
@@ -409,5 +431,5 @@ const panel = (() => {
     view.getContainer().classList.toggle("crowded", seen > CROWDED);
   };
 
-  return { start, renew, forget, list, legendOf, site, pin, rowOf, reading, districtRows, crowd };
+  return { start, renew, recolour, forget, list, legendOf, site, pin, rowOf, reading, districtRows, crowd };
 })();

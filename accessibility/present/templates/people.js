@@ -25,8 +25,12 @@ const people = (() => {
   };
 
   // What a layer shows: the class of each point (-1 for none) and the colour of a class with so many people.
-  const looks = [];
-  const look = (row) => looks[row] ||= { kindOf: (i) => points.kinds[row][i] - 1, paint: paintOf(of.layers[row]) };
+  const looks = new Map();
+  const make = (name) => {
+    const row = of.layers.findIndex((way) => way.name === name), plane = points.kinds[row];
+    return { kindOf: (i) => plane[i] - 1, paint: paintOf(of.layers[row]) };
+  };
+  const look = (name) => looks.get(name) || looks.set(name, make(name)).get(name);
 
   const frame = (pen) => {
     const map = pen._map, box = pen._bounds, canvas = pen._container;
@@ -317,12 +321,17 @@ const people = (() => {
     reading(map, readDots);
   };
 
-  // Some points become what they are on another map.
-  const renew = async (count, text) => {
-    const from = reader(await unpack(text)), at = from.steps(new Int32Array(count));
+  // Some points become what they are on another map, which may colour them in other ways.
+  const renew = (count, bytes, layers = of.layers) => {
+    const from = reader(bytes), at = from.steps(new Int32Array(count));
     const put = (plane, values) => at.forEach((i, k) => { plane[i] = values[k]; });
-    for (const plane of [points.minutes, points.tenths, points.state, ...points.kinds]) put(plane, from.bytes(count));
+    const was = new Map(of.layers.map(({ name }, row) => [name, points.kinds[row]]));
+    const stay = layers.map(({ name }) => was.get(name)).filter(Boolean);
     put(points.classes, from.steps(new Int32Array(count)));
+    for (const plane of [points.minutes, points.tenths, points.state, ...stay]) put(plane, from.bytes(count));
+    points.kinds = layers.map(({ name }) => was.get(name) ?? from.bytes(points.x.length));
+    of.layers = layers;
+    looks.clear();
   };
 
   return { layer, look, start, redraw, renew, paintOf, classOf: (i) => points.classes[i], switched: Boolean(of.switched) };

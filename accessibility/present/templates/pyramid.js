@@ -94,7 +94,7 @@ const people = (() => {
     for (let k = 0; k < row; k++) value = Math.floor(value / (of.layers[k].colours.length + 1));
     return value % (of.layers[row].colours.length + 1) - 1;
   };
-  const look = (row) => row;
+  const look = (name) => of.layers.findIndex((one) => one.name === name);
   const inks = of.layers.map(({ colours }, row) => Uint32Array.from({ length: 256 }, (_, value) => {
     const kind = value ? classIn(row, value) : -1;
     return kind < 0 ? 0 : colourBits(colours[kind]);
