@@ -150,6 +150,8 @@ def test_a_site_is_closed_by_other_words_unless_its_status_says_that_it_is_open(
     [
         *(("停业日期", "2021-05-01"), ("closed_date", "2021"), ("协议到期日期", "2022-12-31"), ("valid", "N")),
         *(("备注", "2021年已撤销，业务并入城关所"), ("自助机状态", "停用")),
+        *(("close_date", "44621"), ("关闭时间", "20220301"), ("合作到期日", "2024年12月31日"), ("valid to", "2021")),
+        *(("valid_from", "2093-01-01"), ("开业日期", "2093年5月"), ("是否受理", "否"), ("exclude", "1")),
     ],
 )
 def test_a_site_counts_and_is_told_where_another_column_may_say_that_it_is_closed(
@@ -159,6 +161,15 @@ def test_a_site_counts_and_is_told_where_another_column_may_say_that_it_is_close
     assert sites["open"].tolist() == [True, True]
     assert [(f.code, f.count) for f in findings] == [("maybe-closed", 1)]
     assert f"although {heading} says: row 2 {word!r}" in findings[0].message
+
+
+@pytest.mark.parametrize("heading", ["windows", "窗口数", "每周开放天数"])
+def test_a_site_without_a_window_or_a_day_is_told_unless_nobody_counted_them(tmp_path: Path, heading: str) -> None:
+    def told(other: str) -> dict[str, int]:
+        rows = f"id,lon,lat,{heading}", "a,108.1,30,0", f"b,108.2,30,{other}"
+        return counted(read_sites(csv(tmp_path, *rows), OUTLETS)[1])
+
+    assert (told("2"), told("0"), told("")) == ({"maybe-closed": 1}, {}, {})
 
 
 def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None:
@@ -172,7 +183,10 @@ def test_no_site_is_doubted_for_words_that_close_nothing(tmp_path: Path) -> None
         ],
         "备注": ["周日休息", "拆迁安置小区内", "可办理注销", "opened 2019", ""],
         "服务事项": ["社保卡注销;停止待遇", "", "", "", ""],
-        "有效期至": ["9999-12-31", "长期", "", "/", ""],
+        "有效期至": ["9999-12-31", "长期", "2093-12-31", "/", ""],
+        "开业日期": ["2012-05-01", "43000", "2019年", "", "原址重建"],
+        "关门时间": ["17:30", "17点", "5pm", "1200", ""],
+        "参与": ["是", "yes", "1", "", "张三"],
         "construction": ["brick", "", "", "", ""],
         "closed": ["否", "no", "0", "", ""],
     }

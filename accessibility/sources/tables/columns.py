@@ -32,7 +32,8 @@ ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "bank": ("bank", "银行", "所属银行", "合作银行", "银行名称", "brand"),
         "partner": (
             *("partner", "合作", "是否合作", "已签约", "是否签约", "社银合作", "合作网点"),
-            *("合作状态", "签约状态", "合作情况", "签约情况", "partner_status"),
+            *("合作状态", "签约状态", "合作情况", "签约情况", "partner_status", "is_partner", "partner_bank"),
+            *("签约", "是否社银合作", "社银合作网点", "是否合作网点", "是否签约网点", "合作银行网点", "cooperation"),
         ),
         "status": (
             *("status", "状态", "是否启用", "营业状态", "经营状态", "网点状态", "机构状态", "运营状态", "运行状态"),

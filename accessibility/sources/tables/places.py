@@ -48,12 +48,46 @@ OPEN = frozenset(
     ("在用", "启用", "已启用", "营业", "营业中", "正常", "正常营业", "开放", "运行", "存续", "在营", "是", "")
 ) | {*("open", "yes", "y", "true", "1", "1.0", "active", "operating", "operational")}
 YES = frozenset(
-    ("是", "合作", "已合作", "合作中", "已签约", "签约", "有", "√", "✓", "yes", "y", "on", "true", "1", "partner")
+    (
+        "是",
+        "合作",
+        "已合作",
+        "合作中",
+        "已签约",
+        "签约",
+        "有",
+        "√",
+        "✓",
+        "yes",
+        "y",
+        "on",
+        "true",
+        "1",
+        "1.0",
+        "partner",
+    )
 )
 UNLIMITED = frozenset(("inf", "infinite", "unlimited", "不限", "无限", "无上限"))
 TRUE = frozenset(("true", "1", "1.0", "yes", "y", "是"))
 FALSE = frozenset(("false", "0", "0.0", "no", "n", "否"))
-NO = frozenset(("否", "未合作", "未签约", "无", "no", "n", "off", "false", "0", "none", ""))
+NO = frozenset(
+    (
+        "否",
+        "未合作",
+        "不合作",
+        "未签约",
+        "无",
+        "\N{MULTIPLICATION SIGN}",
+        "no",
+        "n",
+        "off",
+        "false",
+        "0",
+        "0.0",
+        "none",
+        "",
+    )
+)
 
 _LETTER: Mapping[str, str] = {"outlets": "O", "banks": "B", "candidates": "C"}
 _KIND: Mapping[str, str] = {"outlets": "outlet", "banks": "bank", "candidates": "new"}
@@ -187,7 +221,7 @@ class _Cells:
     def unclear(self, texts: pd.Series[Any], bad: NDArray[np.bool_], read_as: str) -> None:
         if bad.any():
             self.note(
-                "unknown-word", f"{rows_text(texts, bad, 'are not understood')}; read as {read_as}", int(bad.sum())
+                "unknown-word", f"{rows_text(texts, bad, 'is not understood')}; read as {read_as}", int(bad.sum())
             )
 
     def kind(self) -> NDArray[np.object_]:
@@ -234,7 +268,7 @@ class _Cells:
         """Return which sites are closed by names, hours and remarks; tell those of which anything else says it."""
         if self.spec.role == "candidates":
             return np.zeros_like(closed)
-        unread = {"kind"} if read_status else {"kind", "status"}
+        unread = {"kind", "windows"} if read_status else {"kind", "windows", "status"}
         read = {"open", "id"}
         for meaning in ALIASES.keys() - unread:
             with contextlib.suppress(InputError):  # formulas of a column that nobody asks for

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import numpy as np
 from accessibility.sources.osm.tags import is_ever_open
 from accessibility.sources.tables.columns import SHOWN, attributes
 from accessibility.streets.lifecycle import is_gone, is_named_gone, speaks_of_end
-from accessibility.wording import plain_words
+from accessibility.wording import day_text, plain_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -21,17 +22,67 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-_NO = frozenset({"no", "n", "false", "0", "否", "f", "无效"})
-_YES = frozenset({"yes", "y", "true", "1", "是", "t"})
-_NEVER = re.compile(r"\d*(2099|2[1-9]\d\d|9999)\D?.*|长期|永久|无|none|never|-+|/|—+|0+")
+_NO = frozenset({"no", "n", "false", "0", "0.0", "否", "f", "无效"})
+_YES = frozenset({"yes", "y", "true", "1", "1.0", "是", "t", "√"})
+_ZERO = re.compile(r"0+([.,]0+)?\s*[个人名天]?")
+_SERIAL = range(20_000, 80_000)  # days since 1900, as spreadsheets count them
+_FIRST_SERIAL = dt.date(1899, 12, 30)
+_DAY = re.compile(
+    r"(?<!\d)(?:19|20)\d\d(?:(?P<month>[01]\d)(?P<day>[0-3]\d)|\s*[-./年]\s*(?P<m>\d{1,2})(?:\s*[-./月]\s*(?P<d>\d{1,2}))?)?(?!\d)"
+)
 _LIFE = "disused|abandoned|demolished|razed|removed|ruins|proposed|planned|construction"
-_ENDS = "停业|关闭|撤销|撤并|停用|注销|终止|歇业|到期|截止|失效"
+_ENDS = "停业|关闭|撤销|撤并|停用|注销|终止|歇业|到期|截止|截至|失效|结束|解约"
+_STARTS = "开业|启用|开通|开放|投用|投入使用|运营|营业|成立|设立|挂牌|生效|开始|起始|合作|签约|竣工"
 _DATED = "日期|时间|年月|年份|日"
-_ENDED = "closed|closing|closure|end|ended|termination|terminated|expiry|expires|expiration"
+_ENDED = r"(close|end) (date|on|day)|(closed|closing|closure|ended|termination|terminated|expiry|expires|expiration)"
+_STARTED = (
+    "(start|open|opening|launch|effective|commencement) (date|on|day)|(started|opens|opened|established|inaugurated)"
+)
+_ON = "( (date|on|at|time|day))?"
+_SPAN = "(valid|open|operating|operational|active)"
+_SHARES = "参与|参加|纳入|计入|受理|对外|对外开放|对外服务|对外办理|接待群众|提供服务|办理社保|可办社保|可办理社保"
+_COUNTED = "(.*)窗口(数|数量|个数)?|(number of |open )?(windows|counters|tellers)|(每周)?(开放|营业|服务)天数"
+_COUNTED += "|(open )?days (a|per) week|工作?人员(数|数量)?|(number of )?staff( count| number)?"
+
+
+def _said_day(text: str) -> str:
+    """Return the day, the month or the year that a cell names first, as ISO 8601 has it; empty where it names none.
+
+    Examples
+    --------
+    >>> [_said_day(text) for text in ("2024年5月1日", "20220301", "44621.0", "2022.3", "2021", "17:30", "soon")]
+    ['2024-05-01', '2022-03-01', '2022-03-01', '2022-03', '2021', '', '']
+    """
+    plain = text.removesuffix(".0")
+    if plain.isdecimal() and int(plain) in _SERIAL:
+        return (_FIRST_SERIAL + dt.timedelta(days=int(plain))).isoformat()
+    found = _DAY.search(text)
+    if found is None:
+        return ""
+    month, day = found["month"] or found["m"], found["day"] or found["d"]
+    return "-".join([found[0][:4], *(part.zfill(2) for part in (month, day) if part)])
+
+
+def _is_past(text: str) -> bool:
+    """Return whether a cell of days on which something ends speaks of one before today, or says that it has ended."""
+    day = _said_day(text)
+    if day:
+        return day < day_text()[: len(day)]
+    return is_gone(text) or text.casefold() in _YES
+
+
+def _is_to_come(text: str) -> bool:
+    """Return whether a cell of days on which something begins speaks of one after today."""
+    day = _said_day(text)
+    return day > day_text()[: len(day)]
 
 
 def _never(_: str) -> bool:
     return False
+
+
+def _is_none(text: str) -> bool:
+    return _ZERO.fullmatch(text) is not None
 
 
 _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] = (
@@ -39,10 +90,19 @@ _READINGS: tuple[tuple[str, Callable[[str], bool], Callable[[str], bool]], ...] 
     (_LIFE, lambda text: text.casefold() in _YES, _never),
     ("备注|说明|描述|remarks?|notes?|comments?|description", is_gone, speaks_of_end),
     (
-        rf"(.*协议)?({_ENDS})({_DATED})|有效期(至|止)?|(date )?({_ENDED})( (date|on|at|time|day))?|valid (to|until)",
+        rf"(.*)({_ENDS})({_DATED})|(.*)有效期(至|止|限)?|(.* )?(date )?({_ENDED}){_ON}|{_SPAN} (to|until|till)",
         _never,
-        lambda text: not _NEVER.fullmatch(text.casefold()),
+        _is_past,
     ),
+    (rf".*({_STARTS})({_DATED})|(.* )?(date )?({_STARTED}){_ON}|{_SPAN} (from|since)", _never, _is_to_come),
+    (
+        rf"(是否)?({_SHARES})(统计|计算|业务)?|(is )?(included?|participat(es|ing)|serves (the )?public|in scope)",
+        _never,
+        lambda text: text.casefold() in _NO,
+    ),
+    ("(是否)?(排除|剔除|不计入)|(is )?(excluded?|out of scope)", _never, lambda text: text.casefold() in _YES),
+    ("access", _never, lambda text: text.casefold() in ("private", "no")),
+    (_COUNTED, _never, _is_none),
     (
         "(是否)?有效|(is )?valid|是否(营业|在用|开放|启用|运营|开业)|(is )?(active|enabled|operational|open)",
         _never,
@@ -123,6 +183,8 @@ def find_gone(table: pd.DataFrame, *, name: str | None, hours: str | None, read:
         surely, maybe = _readings(column, name, hours)
         texts = [str(cell).strip() for cell in table[column]]
         known = {text: (surely(text), maybe(text)) for text in dict.fromkeys(texts) if text}
+        if maybe is _is_none and all(map(_is_none, known)):
+            continue  # nobody counted
         for at, text in enumerate(texts):
             sure, unsure = known.get(text, (False, False))
             if sure or unsure:
