@@ -78,7 +78,10 @@ _STATUS = (
     *("状态", "道路状态", "建设状态", "建设情况", "通车状态", "使用状态", "运营状态", "现状"),
 )
 _TO_COME = ("planned", "proposed", "under_construction", "is_planned", "is_proposed", "是否规划", "是否在建")
-_BUILT = ("built", "is_built", "existing", "is_existing", "是否建成", "是否通车", "已建成", "已通车")
+_BUILT = (
+    *("built", "is_built", "existing", "is_existing", "is_open", "open_to_traffic"),
+    *("是否建成", "是否通车", "是否开通", "是否贯通", "是否开放", "已建成", "已通车", "已开通"),
+)
 STANDING_KEYS = (*_STATUS, *_TO_COME, *_BUILT)
 """Columns that say whether a street is there yet, or still: in words, or by yes and no."""
 

@@ -172,6 +172,17 @@ def test_streets_that_a_column_calls_planned_or_closed_are_not_walked(
     ]
 
 
+@pytest.mark.parametrize(("column", "yes", "no"), [("walkable", 1, 0), ("AR_PEDEST", "Y", "N"), ("可步行", "是", "否")])
+def test_streets_that_a_column_closes_to_walkers_are_not_walked(tmp_path: Path, column: str, yes: Any, no: Any) -> None:
+    drawn = [LineString([(at, 0), (at + 100, 0)]) for at in (0, 100, 200)]
+    columns: dict[str, Any] = {"highway": ["residential", "residential", "motorway"], column: [yes, no, yes]}
+    network, findings = read_lines(roads(tmp_path / "r.gpkg", *drawn, **columns), crs=UTM)
+    assert network.length_m.tolist() == pytest.approx([100], rel=1e-3)
+    assert [f.message for f in findings if f.code == "not-walkable"] == [
+        "2 lines may not be walked: 1 foot=no, 1 highway=motorway"
+    ]
+
+
 def test_bounds_leave_out_lines_wholly_outside(tmp_path: Path) -> None:
     path = roads(tmp_path / "r.gpkg", LineString([(0, 0), (100, 0)]), LineString([(90_000, 0), (90_100, 0)]))
     lon, lat = gpd.GeoSeries([Point(X, Y)], crs=UTM).to_crs(4326).iloc[0].coords[0]

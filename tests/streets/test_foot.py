@@ -94,6 +94,9 @@ def test_others_are_not(highway: str) -> None:
         # what stands nowhere cannot be walked on
         ("highway=construction foot=yes", False, False),
         ("highway=proposed sidewalk=both", False, False),
+        ("highway=residential status=proposed foot=yes", False, False),
+        ("highway=residential status=active", True, True),
+        ("highway=residential planned=yes", False, False),
         # a sidewalk opens any road
         ("highway=motorway sidewalk=both", True, True),
         ("highway=trunk motorroad=yes sidewalk=right", True, True),
