@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -471,6 +472,16 @@ def test_other_inputs_are_another_cut(town: Path, tmp_path: Path, cache: Path) -
     run(town, tmp_path / "out", cache, 2)
     (town.parent / "outlets.csv").write_text("id,name,lon,lat\nO1,Hall,108.22,30.5\n", encoding="utf-8")
     assert run(town, tmp_path / "out", cache, 2)["totals"]["covered"] != 30.0
+
+
+def test_a_tile_goes_to_its_worker_without_the_names_of_a_country(tmp_path: Path) -> None:
+    (tmp_path / "cut").mkdir()
+    write_cut(city(0), tmp_path / "cut")
+    cut = open_cut(tmp_path / "cut")
+    large = replace(cut, districts=tuple(str(k) for k in range(10_000)))
+    sent = pickle.dumps(Tile(cut=large, first=0, last=400, folder=tmp_path))
+    assert len(sent) < 1_000
+    assert pickle.loads(sent).cut == cut  # noqa: S301 -- as the worker reads it
 
 
 def test_a_tile_too_large_for_a_worker_is_halved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
