@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from accessibility.geo.arrays import finite_rows
+from accessibility.measures.coverage import measure_coverage
 from accessibility.measures.snap_audit import FAR_M
 from accessibility.quality.impact import WeighedFinding, change_text, points_of
 from accessibility.sources.checks import Finding
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from accessibility.demand import Demand
     from accessibility.measures.coverage import Coverage
     from accessibility.standards import Walker
     from accessibility.study.study import Study
@@ -46,16 +48,21 @@ _ROWS = 5  # one of fewer may well be the sum of the others
 def limits_in_other_units(study: Study, now: Coverage) -> Iterator[WeighedFinding]:
     """Yield the limits and speeds that nobody walks, with what they would be in another unit and what that is worth."""
     for said, meant, walker, standard in _other_limits(now.walker, now.standard):
-        other = study.coverage(walker=walker, standard=standard)
-        change = other.covered_people - now.covered_people
-        message = f"{said} By {meant}, {change_text(now, change)}"
-        yield WeighedFinding(
-            code="limit-unit",
-            source=study.path.name,
-            message=message,
-            people=abs(change),
-            points_of_coverage=points_of(now, change),
-        )
+        yield _of_limit(study.path.name, said, meant, now, study.coverage(walker=walker, standard=standard))
+    for said, meant, demand in _other_limits_of_people(now.demand):
+        other = measure_coverage(study.network, demand, study.sites, now.standard, now.walker)
+        yield _of_limit(file_of(study, "population"), said, meant, now, other)
+
+
+def _of_limit(source: str, said: str, meant: str, now: Coverage, other: Coverage) -> WeighedFinding:
+    change = other.covered_people - now.covered_people
+    return WeighedFinding(
+        code="limit-unit",
+        source=source,
+        message=f"{said} By {meant}, {change_text(now, change)}",
+        people=abs(change),
+        points_of_coverage=points_of(now, change),
+    )
 
 
 def doubts_of_scenario(scenario: Scenario, then: Coverage, source: str) -> list[Finding]:
@@ -97,6 +104,17 @@ def _other_limits(walker: Walker, standard: Standard) -> Iterator[tuple[str, str
         said = f"{walker.speed_m_s:g} m/s, {3.6 * walker.speed_m_s:.1f} km/h, is no walk: is it in km/h?"
         slow = replace(walker, speed_m_s=walker.speed_m_s / 3.6)
         yield said, f"{walker.speed_m_s:g} km/h", slow, standard
+
+
+def _other_limits_of_people(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
+    """Yield what is said of a limit of people's own, what may be meant, and the people with that."""
+    for name, limits in (("limit_s", demand.limit_s), ("limit_m", demand.limit_m)):
+        for limit in [] if limits is None else np.unique(limits[~np.isnan(limits)]).tolist():
+            rule = Rule(measure="walk" if name == "limit_s" else "network", limit=limit)
+            said, factor = _no_walk(rule)
+            if said:
+                meant = replace(rule, limit=limit * factor).text
+                yield said, meant, replace(demand, **{name: np.where(limits == limit, limit * factor, limits)})
 
 
 def _no_walk(rule: Rule) -> tuple[str, float]:

@@ -94,6 +94,17 @@ def test_a_limit_in_another_unit_is_told_with_its_worth(
     assert finding.points_of_coverage == pytest.approx(100 * people / 310)
 
 
+def test_a_limit_of_some_people_in_another_unit_is_told_with_its_worth(town: Path, cache: Path) -> None:
+    people = town.parent / "people.csv"
+    head, *rows = people.read_text(encoding="utf-8").split()
+    people.write_text("\n".join([f"{head},limit", *(f"{row},900 min" for row in rows)]), encoding="utf-8")
+    edit(town, 'path = "people.csv"', 'path = "people.csv", limit = "limit"')
+    finding = found(town, cache)["limit-unit"]
+    assert finding.message.startswith("900 minutes are no walk: are they seconds? By 15-minute walk")
+    assert finding.source == "people.csv"
+    assert finding.points_of_coverage == pytest.approx(100 * (30 - 310) / 310)
+
+
 def test_a_speed_in_kilometres_an_hour_is_told(town: Path, cache: Path) -> None:
     edit(town, "[inputs]", "[walking]\nspeed_m_s = 3.0\n[inputs]")
     finding = found(town, cache)["limit-unit"]
