@@ -108,13 +108,14 @@ def _other_limits(walker: Walker, standard: Standard) -> Iterator[tuple[str, str
 
 def _other_limits_of_people(demand: Demand) -> Iterator[tuple[str, str, Demand]]:
     """Yield what is said of a limit of people's own, what may be meant, and the people with that."""
-    for name, limits in (("limit_s", demand.limit_s), ("limit_m", demand.limit_m)):
+    for in_time, limits in ((True, demand.limit_s), (False, demand.limit_m)):
         for limit in [] if limits is None else np.unique(limits[~np.isnan(limits)]).tolist():
-            rule = Rule(measure="walk" if name == "limit_s" else "network", limit=limit)
+            rule = Rule(measure="walk" if in_time else "network", limit=limit)
             said, factor = _no_walk(rule)
             if said:
-                meant = replace(rule, limit=limit * factor).text
-                yield said, meant, replace(demand, **{name: np.where(limits == limit, limit * factor, limits)})
+                other = np.asarray(np.where(limits == limit, limit * factor, limits), dtype=np.float64)
+                meant = replace(demand, limit_s=other) if in_time else replace(demand, limit_m=other)
+                yield said, replace(rule, limit=limit * factor).text, meant
 
 
 def _no_walk(rule: Rule) -> tuple[str, float]:
