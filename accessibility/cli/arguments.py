@@ -64,7 +64,7 @@ Basemap = Annotated[
 ]
 Lang = Annotated[
     Literal["en", "zh", "both"] | None,
-    typer.Option("--lang", help="Language of map, report and workbook (English if not given) and of the terminal."),
+    typer.Option("--lang", help="Language of map, report, workbook and terminal; the system's if not given."),
 ]
 Spoken = Annotated[Language | None, typer.Option("--lang", help="Language of what is said; the system's if not given.")]
 SpokenInAll = Annotated[

@@ -83,7 +83,7 @@ def demo(  # noqa: PLR0913 -- the options of a command
     from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.pack import run_demo  # noqa: PLC0415
 
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en")
+    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or console_language())
     with progress_bar(quiet=quiet) as progress:
         result = run_demo(out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
@@ -107,6 +107,9 @@ def new(
     """Write a commented study.toml: to fill in, or filled from the files that are named."""
     language = console_language(lang)
     say = Wording("console", language)
+    if (run and not files) or (budget is not None and not run):
+        msg = "--run without files; expected files with it" if run else "--budget without --run; expected --run with it"
+        raise InputError(msg)
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
@@ -124,7 +127,7 @@ def new(
             typer.echo(f"  {visible(line)}")
     typer.echo(say("wrote_study", path=begun.path))
     if run:
-        _go_on(begun.path, budget, quiet=quiet, lang=lang)
+        _go_on(begun.path, budget, quiet=quiet, lang=language)
 
 
 def _go_on(study: Path, budget: float | None, *, quiet: bool, lang: Language | None) -> None:
@@ -194,7 +197,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
         workers=workers,
         overwrite=overwrite,
         basemap=basemap,
-        language=lang or "en",
+        language=lang or console_language(),
         shapefile=shapefile,
         geotiff=geotiff,
         docx=docx,
@@ -277,7 +280,7 @@ def site(  # noqa: PLR0913 -- the options of a command
         workers=workers,
         overwrite=overwrite,
         basemap=basemap,
-        language=lang or "en",
+        language=lang or console_language(),
         shapefile=shapefile,
         geotiff=geotiff,
         docx=docx,
@@ -349,7 +352,9 @@ def compare(  # noqa: PLR0913 -- the options of a command
     from accessibility.cli.options import Options  # noqa: PLC0415
 
     given: dict[str, Any] = {"layers": layers, "uncertainty": uncertainty}
-    options = Options(workers=workers, overwrite=overwrite, basemap=basemap, language=lang or "en", **given)
+    options = Options(
+        workers=workers, overwrite=overwrite, basemap=basemap, language=lang or console_language(), **given
+    )
     with progress:
         found = run_compare(study, scenarios, out, options, progress)
     if as_json:

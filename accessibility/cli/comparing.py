@@ -17,13 +17,12 @@ from accessibility.cli.options import READING_STEPS, Options, Progress, kept_dra
 from accessibility.errors import InputError
 from accessibility.measures.blackspots import find_blackspots
 from accessibility.measures.service_areas import trace_service_areas
-from accessibility.measures.tables import headline
 from accessibility.present.labels import label_sites
 from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_geopackage
 from accessibility.present.layers.tables import LayerSources
 from accessibility.present.manifest import Run
-from accessibility.present.map.legends import MapCaption, gain_lines
+from accessibility.present.map.legends import MapCaption, gain_lines, headlines
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.differences import (
     Doubts,
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from accessibility.study.study import Study
     from accessibility.whatif.scenario import Scenario
     from accessibility.whatif.trial import Trial
+    from accessibility.wording import Language
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,8 +67,8 @@ class ScenarioComparison:
     ----------
     folder
         Where everything was written.
-    headline
-        Today's coverage.
+    headlines
+        Today's coverage, by language.
     scenarios
         One row per scenario.
     differences
@@ -89,7 +89,7 @@ class ScenarioComparison:
     """
 
     folder: Path
-    headline: str
+    headlines: Mapping[Language, str]
     scenarios: pd.DataFrame
     differences: pd.DataFrame
     maps: tuple[Path, ...]
@@ -217,7 +217,7 @@ def _compare(
         record |= timed(progress)
     return ScenarioComparison(
         folder=folder,
-        headline=headline(now, date),
+        headlines=headlines(now, date),
         scenarios=scenario_table(now, pairs, doubts),
         differences=difference_table(now, pairs, study.district),
         maps=tuple(folder / f"{name}.html" for name in names),

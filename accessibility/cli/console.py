@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -36,6 +36,7 @@ _WORTH = {  # stands before the sentence already
     "en": re.compile(r", coverage would change by [+-][\d.]+ points"),
     "zh": re.compile(r"\uff0c覆盖率将变化[+-][\d.]+个百分点"),
 }
+_COLON = {"en": ": ", "zh": "\uff1a"}
 _MOST_FINDINGS = 40
 _MOST_DISTRICTS = 15
 _MOST_SITES = 20
@@ -74,7 +75,7 @@ class RichProgress(Silence):
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.total}"),
+            MofNCompleteColumn(),
             TimeElapsedColumn(),
             console=Console(stderr=True),
         )
@@ -172,14 +173,6 @@ class Speech:
         except KeyError:
             return str(finding["code"])
 
-    def headline(self, headline: str, row: Any) -> str:
-        """Return the headline: in English as it was worked out, in Chinese from the total of the settings."""
-        if self.language == "en":
-            return headline
-        people, covered = float(row["population"]), float(row["covered"])
-        share = self.percent(covered, people)
-        return self("headline_short", people=f"{people:,.0f}", covered=f"{covered:,.0f}", share=share)
-
     def input(self, kind: str, file: str) -> str:
         """Return what an input is called: a file by its role in the study, with its group of people if it has one."""
         if not file:
@@ -197,7 +190,7 @@ def print_coverage(result: Result, language: Language = "en") -> None:
     """Print the headline, people by setting with both readings of the 5 km, sensitivity, warnings, and the files."""
     console = Console(highlight=False, soft_wrap=True)
     say = Speech(language)
-    console.print(_text(say.headline(result.headline, result.settings.iloc[-1]), style="bold"))
+    console.print(_text(result.headlines[language], style="bold"))
     heads = (say(key) for key in ("people", "covered", "share", "by_radius"))
     table = Table("", *heads, box=None, header_style="dim")
     for column in table.columns[1:]:
@@ -294,8 +287,7 @@ def print_comparison(found: ScenarioComparison, language: Language = "en") -> No
     """Print today's headline, one line per scenario, and the files."""
     console = Console(highlight=False, soft_wrap=True)
     say = Speech(language)
-    headline = say.headline(found.headline, found.manifest["totals"])
-    console.print(_text(say("today", headline=headline), style="bold"))
+    console.print(_text(say("today", headline=found.headlines[language]), style="bold"))
     for note in found.bars.get(language, ()):
         console.print(_text(note))
     served = ("served", "served_share") if "served" in found.scenarios else ()
@@ -358,7 +350,7 @@ def print_check(facts: dict[str, Any], language: Language = "en") -> None:
         kind, _, file = name.partition(" ")
         table.add_row(_text(say.input(kind, file)), _text(message_text(text, language)))
     console.print(table)
-    console.print(_text(say.headline(facts["headline"], facts["totals"]), style="bold"))
+    console.print(_text(facts["headline" if language == "en" else "headline_zh"], style="bold"))
     if not facts["warnings"]:
         console.print(say("nothing_suspect"))
     _print_findings(console, facts["findings"], len(facts["warnings"]), say)
@@ -385,10 +377,9 @@ def _print_findings(console: Console, findings: list[dict[str, Any]], warnings: 
         place = f" [{finding['district']}]" if finding["district"] else ""
         told_so = message_text(finding["message"], say.language)
         message = _WORTH[say.language].sub("", told_so)
-        if say.language != "en":
-            known = "titled" if told_so == finding["message"] else "told"
-            message = say(known, title=say.title(finding), message=message)
-        text = f"{worth}  {finding['input']}: {message}{place}"
+        if say.language != "en" and told_so == finding["message"]:  # said in English alone
+            message = say("titled", title=say.title(finding), message=message)
+        text = f"{worth}  {finding['input']}{_COLON[say.language]}{message}{place}"
         console.print(mark + _text(text, style="" if suspect else "dim"))
     if len(told) > _MOST_FINDINGS:
         console.print(_text(say("more_findings", n=len(told) - _MOST_FINDINGS)))

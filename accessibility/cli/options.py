@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accessibility.siting import SitingPlan
     from accessibility.study.holding import HeldPlans
     from accessibility.study.proposing import SitingCase
+    from accessibility.wording import Language
 
 READING_STEPS = 5
 _MB = 1_000_000
@@ -317,8 +318,8 @@ class Result:
     ----------
     folder
         Where everything was written.
-    headline
-        The share covered with both parts, the rule, the speed and the date.
+    headlines
+        The share covered with both parts, the rule, the speed and the date, by language.
     settings
         People, covered and shares by setting.
     notes
@@ -349,12 +350,12 @@ class Result:
     --------
     >>> from accessibility.cli.runs import Options, run_cover
     >>> result = run_cover(study, folder / "result", Options(), silent)
-    >>> result.plan is None, result.headline.split(" are")[0]
+    >>> result.plan is None, result.headlines["en"].split(" are")[0]
     (True, '75.0 % of 40 people (30)')
     """
 
     folder: Path
-    headline: str
+    headlines: Mapping[Language, str]
     settings: pd.DataFrame
     notes: tuple[str, ...]
     findings: list[dict[str, Any]]

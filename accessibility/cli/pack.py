@@ -24,7 +24,6 @@ from accessibility.measures.tables import (
     capacity_table,
     group_notes,
     group_record,
-    headline,
     setting_table,
 )
 from accessibility.measures.walkers import tell_own_totals, with_own_people
@@ -32,6 +31,7 @@ from accessibility.present.language import Locale
 from accessibility.present.layers.files import write_csv, write_geopackage, write_geoparquet, write_shapefiles
 from accessibility.present.layers.tables import PROPOSED_COLUMNS, LayerSources, input_columns, make_layers
 from accessibility.present.manifest import Run, record_run
+from accessibility.present.map.legends import headlines
 from accessibility.present.map.words import MapWords
 from accessibility.present.report.brief import write_brief
 from accessibility.present.report.page import write_page
@@ -325,7 +325,7 @@ def _write(
         record |= {"seconds": round(time.monotonic() - pack.begun, 3), **timed(progress)}
     return Result(
         folder=pack.folder,
-        headline=headline(now, date),
+        headlines=headlines(now, date),
         cost_unit=study.settings.siting.cost_unit,
         settings=setting_table(now),
         notes=_notes(study, measured),

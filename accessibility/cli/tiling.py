@@ -18,13 +18,13 @@ from accessibility.measures.tables import (
     group_notes,
     group_record,
     group_table,
-    headline,
     setting_table,
 )
 from accessibility.measures.walkers import tell_own_totals, with_own_walks
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import Run, record_run
 from accessibility.present.map.coverage_map import Backdrop, MapCaption, Proposal
+from accessibility.present.map.legends import headlines
 from accessibility.present.map.tiledmap import Opening, TiledMap
 from accessibility.present.schema import RunParts, data_dictionary
 from accessibility.study.loading.context import Loading, attribution_of, default_cache, input_files
@@ -208,7 +208,7 @@ def run_tiles(
     shutil.rmtree(place, ignore_errors=True)
     return Result(
         folder=folder,
-        headline=headline(whole, options.day),
+        headlines=headlines(whole, options.day),
         settings=setting_table(whole),
         notes=(*_notes(whole, asked), *_plan_notes(plan)),
         findings=[],

@@ -22,9 +22,9 @@ from accessibility.cli.verification import (
     told_file,
 )
 from accessibility.errors import AccessibilityError, InputError, OutputError
-from accessibility.measures.tables import headline
 from accessibility.present.layers.files import write_csv
 from accessibility.present.manifest import parse_manifest
+from accessibility.present.map.legends import headlines
 from accessibility.quality import measure_quality
 from accessibility.sources.cache import sha256_file
 from accessibility.sources.files import passing_folder
@@ -106,10 +106,12 @@ def run_check(
         "standard": "; ".join(f"{setting}: {rule.text}" for setting, rule in study.standard.rules),
         "walking": _walking_text(study),
     }
+    said = headlines(quality.coverage)
     files = {name: _file_text(file) for name, file in study.inputs.items()}
     return {
         "read": read | {f"file {name}": text for name, text in files.items()},
-        "headline": headline(quality.coverage),
+        "headline": said["en"],
+        "headline_zh": said["zh"],
         "totals": {"population": quality.coverage.population, "covered": quality.coverage.covered_people},
         "notes": [str(finding) for finding in quality.findings if not finding.is_warning],
         "warnings": [str(finding) for finding in quality.findings if finding.is_warning],

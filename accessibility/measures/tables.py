@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from accessibility.measures.coverage import Coverage
     from accessibility.measures.service import Service
-    from accessibility.standards import Rule, Standard, Walker
+    from accessibility.standards import Standard, Walker
 
 TOTAL = "total"
 NO_DISTRICT = "(none)"
@@ -399,25 +399,6 @@ def setting_table(coverage: Figures) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def headline(coverage: Totals, date: str = "") -> str:
-    """Return the share covered in one sentence: both parts, the rules, the speed and, if given, the date.
-
-    The percentage has one decimal and is 0 or 100 only where nobody or everybody is covered.
-    """
-    rules: dict[Rule, list[str]] = {}
-    for setting, rule in coverage.standard.rules:
-        rules.setdefault(rule, []).append(setting)
-    within = " or ".join(f"{_with_article(rule)} ({', '.join(settings)})" for rule, settings in rules.items())
-    own = coverage.limited_people
-    within += f" (and {own:,.0f} people by limits of their own)" if own > 0 else ""
-    people, covered = coverage.population, coverage.covered_people
-    share = f"{percent_text(covered, people)} of" if people > 0 else "0 of"
-    who = f"{share} {people:,.0f} people ({covered:,.0f}) are"
-    speed = speed_text(coverage.walker.speed_m_s)
-    sentence = f"{who} within {within} of a service outlet or partner bank branch, walking at {speed} m/s"
-    return f"{sentence}; {date}" if date else sentence
-
-
 def speed_text(speed_m_s: float) -> str:
     """Return a speed with the decimals it has, one at least.
 
@@ -490,13 +471,6 @@ def _codes(series: pd.Series[Any], ids: NDArray[np.object_], names: Sequence[Any
     """Return the position in `names` of the district of each id; -1 in none of them."""
     found = pd.Index(values_by_id(series, ids), dtype=object)
     return np.array(pd.Index(list(names), dtype=object).get_indexer(found), dtype=np.intp)
-
-
-def _with_article(rule: Rule) -> str:
-    if rule.measure != "walk":
-        return rule.text
-    spoken = rule.text.split("-")[0].split(".")[0]
-    return f"{'an' if spoken in ('11', '18') or spoken.startswith('8') else 'a'} {rule.text}"
 
 
 _OLD = re.compile(r"(?<!\d)(60|65|70|75|80|85)(?!\d)|老|elder|senior", re.IGNORECASE)

@@ -28,6 +28,7 @@ _NUMBERS = ("km", "kilometres", "metres", "minutes", "points", "share", "speed")
 _PLACES = dict.fromkeys(("n", "row", "line"), r"[\d,]+") | {
     "at_key": r"\S+",
     "cell": "[^']*",
+    "one_place": r"(?:(?!, [\d,]+ people in ).)+",  # of several, each with its people
     **dict.fromkeys(_NUMBERS, r" *[-+]?[\d.,]+%?"),
 }  # of messages: what may stand there
 

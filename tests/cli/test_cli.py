@@ -224,7 +224,7 @@ def test_a_chinese_windows_console_gets_its_bytes_and_no_file_is_opened_in_its_e
     done = subprocess.run(command, capture_output=True, env=os.environ | console | warned, check=False)  # noqa: S603
     said, beside = done.stdout.decode("cp936"), done.stderr.decode("cp936")
     assert done.returncode == 0, beside
-    assert "在服务标准内可到达" in said
+    assert "内可到达服务网点或合作银行网点，步行速度1.0米/秒；" in said
     assert [line for line in beside.splitlines() if "EncodingWarning" in line and "/accessibility/" in line] == []
     told = json.loads((tmp_path / "成果 一" / "manifest.json").read_text(encoding="utf-8"))
     assert told["study"] == "𠮷县 é©"

@@ -35,8 +35,8 @@ from accessibility.cli.pack import run_cover
 from accessibility.cli.verifying import run_verify
 from accessibility.measures.catchments import trace_catchments
 from accessibility.measures.service import most_served
-from accessibility.measures.tables import headline
 from accessibility.measures.walkers import GroupCoverage, measure_groups
+from accessibility.present.map.legends import headlines
 from accessibility.streets.snapping import snap_study
 from accessibility.tiles.cutting import write_cut
 
@@ -176,8 +176,8 @@ def test_limits_of_cells_by_hand() -> None:
     assert now.by("setting")["covered"].tolist() == [2 + 4 + 16]
     assert study.catchments(now).demand.tolist() == [1, 2, 4]
     assert study.table(now)["covered"].iloc[-1] == 22
-    assert "and 15 people by limits of their own" in headline(now)
-    assert "of their own" not in headline(study.coverage())
+    assert "and 15 people by limits of their own" in headlines(now)["en"]
+    assert "of their own" not in headlines(study.coverage())["en"]
     told = homes.to_gdf().assign(near=["599.99 m", "10 min", "900m", "899.999 s", " "])
     own = Study.of(study.network, told, worlds.outlets([(0, 0)]), limit="near", settings="urban")
     assert own.coverage().covered.tolist() == now.covered.tolist()

@@ -3,43 +3,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import mapworlds
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accessibility import InputError, Walker, measure_coverage
-from accessibility.measures.tables import headline
+from accessibility import InputError, measure_coverage
 from accessibility.present.map.coverage_map import draw_coverage
-from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, rule_rows
+from accessibility.present.map.legends import MapCaption, compared_lines, headline_lines, headlines, rule_rows
 from accessibility.present.map.outlines import SITE_WORDS, count
 from accessibility.present.map.overlays import classify_people
 from accessibility.present.map.symbols import KINDS, site_key
 from accessibility.present.map.words import MapWords
-from accessibility.standards import Rule, Standard
 from accessibility.wording import percent_text
 
-STANDARDS = [
-    Standard(),
-    Standard.presets["town-rural"],
-    Standard.presets["radius"],
-    Standard(urban=Rule.walk(8), town=Rule.walk(11), rural=Rule.walk(18.5)),
-    Standard(urban=Rule.walk(80), town=Rule.distance(2.5)),
-]
 
-
-@pytest.mark.parametrize("standard", STANDARDS)
-def test_the_headline_is_that_of_the_tables(standard: Standard) -> None:
-    net, now, _ = mapworlds.switchable(standard=standard)
-    for cover in (now, measure_coverage(net, now.demand, now.sites, standard, Walker(speed_m_s=0.85))):
-        assert headline_lines(cover, MapWords()) == [("en", headline(cover))]
-    nobody = replace(now.demand, population=np.zeros(len(now.demand)))
-    empty = measure_coverage(net, nobody, now.sites, standard)
-    assert headline_lines(empty, MapWords()) == [("en", headline(empty))]
+def test_the_headline_of_the_terminal_is_that_of_the_map_and_the_day() -> None:
+    _, now, _ = mapworlds.switchable()
+    english, chinese = (said for _, said in headline_lines(now, MapWords.of("both")))
+    assert headlines(now) == {"en": english, "zh": chinese}
+    assert headlines(now, "2026-03-01") == {"en": f"{english}; 2026-03-01", "zh": f"{chinese}；2026-03-01"}
 
 
 def test_chinese_says_the_same_figures() -> None:

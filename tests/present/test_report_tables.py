@@ -19,11 +19,11 @@ from accessibility.measures.tables import (
     demand_table,
     district_columns,
     district_table,
-    headline,
     setting_table,
     weighted_quantile,
 )
 from accessibility.present.layers.files import write_geoparquet
+from accessibility.present.map.legends import headlines
 from accessibility.standards import SETTINGS
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def test_a_study_without_people_has_a_total_of_nobody() -> None:
     assert table["population"].tolist() == [0, 0]
     assert table["covered_share"].isna().all()
     assert len(demand_table(now, keyed([], []))) == 0
-    assert headline(now).startswith("0 of 0 people (0) are within")
+    assert headlines(now)["en"].startswith("0 of 0 people (0) are within")
 
 
 weights = st.lists(st.integers(0, 9), min_size=1, max_size=12)
@@ -371,17 +371,18 @@ def test_the_headline_holds_both_parts_the_rules_the_speed_and_the_date() -> Non
     now = county()
     rest = "of a service outlet or partner bank branch, walking at 1.0 m/s"
     rules = "a 15-minute walk (urban, town) or 5 km along the network (rural)"
-    assert headline(now, "2026-11-24") == f"76.9 % of 160 people (123) are within {rules} {rest}; 2026-11-24"
-    assert headline(now) == f"76.9 % of 160 people (123) are within {rules} {rest}"
+    assert headlines(now, "2026-11-24")["en"] == f"76.9 % of 160 people (123) are within {rules} {rest}; 2026-11-24"
+    assert headlines(now)["en"] == f"76.9 % of 160 people (123) are within {rules} {rest}"
 
 
 def test_the_headline_of_other_rules() -> None:
     standard = Standard(urban=Rule.walk(8), town=Rule.walk(11.5), rural=Rule.distance(2.5, "radius"))
     now = replace(county(), standard=standard, walker=Walker(speed_m_s=0.85))
-    assert "within an 8-minute walk (urban) or an 11.5-minute walk (town) or 2.5 km in a straight line (rural)" in (
-        headline(now)
+    assert (
+        "within an 8-minute walk (urban) or an 11.5-minute walk (town) or 2.5 km in a straight line (rural)"
+        in (headlines(now)["en"])
     )
-    assert headline(now).endswith("walking at 0.85 m/s")
+    assert headlines(now)["en"].endswith("walking at 0.85 m/s")
 
 
 @pytest.mark.parametrize(
@@ -390,4 +391,4 @@ def test_the_headline_of_other_rules() -> None:
 def test_a_percentage_is_whole_only_where_it_is(outside: int, text: str) -> None:
     people = worlds.people([(0, 0), (6_000, 0)], [10_000 - outside, outside])
     now = measure_coverage(worlds.line(), people, worlds.outlets([(0, 0)]))
-    assert headline(now).startswith(text)
+    assert headlines(now)["en"].startswith(text)

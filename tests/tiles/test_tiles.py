@@ -215,7 +215,7 @@ def test_limits_of_people_and_room_at_sites_are_the_same_in_tiles(
     assert told["totals"]["served"] == pytest.approx(service.served_people)
     tiles = Tiling(workers=Workers(count=1), rows=400)
     again = run_tiles(path, tmp_path / "again", Options(cache=cache, date="2026-11-29"), tiles, Silence())
-    assert f"{now.limited_people:,.0f} people by limits of their own" in again.headline
+    assert f"{now.limited_people:,.0f} people by limits of their own" in again.headlines["en"]
     page = (tmp_path / "again" / "coverage.html").read_text(encoding="utf-8")
     for layer in classify_people(now):  # beside each layer, as the map in memory tells it
         assert f"<td>{layer.whom}</td>" in page

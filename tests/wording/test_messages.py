@@ -52,7 +52,9 @@ ELSEWHERE = (  # as glibc and typer say it; what the code, and tomllib's, puts t
 )
 KNOWN = {
     "known_absence": "no such file",
+    "known_aim": "worst",
     "known_axes": "lon and lat",
+    "known_by": "tree",
     "known_claim": "that no plan does what is asked",
     "known_column": "4.csv: no column 'x'; it has none",
     "known_evidence": "median distance to a street 4 m against 5 m",
@@ -63,6 +65,7 @@ KNOWN = {
     "known_people": "4 people in x",
     "known_rows": "row 3 'x'",
     "known_rule": "15-minute walk",
+    "known_status": "optimal",
     "known_step": "0.01 degrees",
     "known_sentence": "the certificate prices a limit that was not set",
     "known_shares": "4 % at 1.0 m/s, 5 % at 1.2 m/s",
@@ -259,6 +262,11 @@ def test_what_only_python_can_meet_is_still_there() -> None:
             "maps cannot be written: Permission denied; expected a writable place",
             "maps无法写入：没有权限；应为可写入的位置",
         ),
+        (
+            "the plan that comes closest is short by 1,495 people in A, B, 86 people in C, 3 people in D",
+            "最接近要求的方案仍差A, B的1,495人、C的86人、D的3人",
+        ),
+        ("its bound 4 (optimal), by a look at every plan", "其界4（已证明最优），由逐一枚举得出"),
         ("what; no one, wrote: down", "what; no one, wrote: down"),
     ],
 )

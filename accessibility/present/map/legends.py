@@ -11,14 +11,17 @@ from accessibility.present.map.outlines import count, share
 from accessibility.present.map.overlays import PeopleClasses, shade_limits, shade_of
 from accessibility.present.map.words import MapWords
 from accessibility.whatif.comparison import served_of, tells_service
+from accessibility.wording import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from accessibility.measures.coverage import Coverage
+    from accessibility.measures.tables import Totals
     from accessibility.measures.walkers import GroupCoverage
     from accessibility.standards import Rule, Standard
     from accessibility.uncertainty import Difference, Uncertainty
+    from accessibility.wording import Language
 
     Lines = list[tuple[str, str]]
 
@@ -26,6 +29,7 @@ NO_APPROVAL = "____"
 _AN = ("8", "11-", "11.", "18-", "18.")  # how numbers begin that are spoken with a vowel
 _JOINTS = {"en": ", ", "zh": "、"}
 _OR = {"en": " or ", "zh-Hans": "或"}
+_THEN = {"en": "; ", "zh": "\uff1b"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +74,7 @@ class MapCaption:
         return f"审图号: {self.approval or NO_APPROVAL}"
 
 
-def headline_forms(coverage: Coverage, words: MapWords) -> Lines:
+def headline_forms(coverage: Totals, words: MapWords) -> Lines:
     """Return the headline in each language with ``{percent}``, ``{people}`` and ``{covered}`` still open."""
     rules = {language: _OR[language].join(said) for language, said in _rules_said(coverage.standard, words).items()}
     if coverage.limited_people > 0:
@@ -134,7 +138,7 @@ def own_lines(own: GroupCoverage | None, words: MapWords) -> Lines:
     ]
 
 
-def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
+def headline_lines(coverage: Totals, words: MapWords) -> Lines:
     """Return the result in one sentence a language: the share with both parts, the rules, the speed."""
     people, covered = coverage.population, coverage.covered_people
     said = {"people": count(people), "covered": count(covered)}
@@ -143,6 +147,15 @@ def headline_lines(coverage: Coverage, words: MapWords) -> Lines:
         (language, _filled(form, {**said, "percent": share[language]}))
         for language, form in headline_forms(coverage, words)
     ]
+
+
+def headlines(coverage: Totals, date: str = "") -> dict[Language, str]:
+    """Return the result in one sentence by language: both parts of the share, rules, speed and, if given, the date.
+
+    The percentage has one decimal and is 0 or 100 only where nobody or everybody is covered.
+    """
+    said = zip(LANGUAGES, headline_lines(coverage, MapWords(LANGUAGES)), strict=True)
+    return {language: f"{line}{_THEN[language]}{date}" if date else line for language, (_, line) in said}
 
 
 def compared_lines(before: Coverage, after: Coverage, words: MapWords) -> Lines:
