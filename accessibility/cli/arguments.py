@@ -93,6 +93,20 @@ Memory = Annotated[
 Model = Literal["mclp", "lscp", "p-median", "p-center", "max-min", "backup", "relocation"]
 
 
+def refuse_without(needed: str, **given: object) -> None:
+    """Refuse options, by name, that are given to a command without what they need and would do nothing alone.
+
+    Raises
+    ------
+    InputError
+        One that is neither None nor False.
+    """
+    named = " and ".join(f"--{name}" for name, value in given.items() if value not in (None, False))
+    if named:
+        msg = f"{named} without {needed}; expected both"
+        raise InputError(msg)
+
+
 class SpokenGroup(TyperGroup):
     """All commands. Help and what is said of wrong options come in `language`; what shows them is loaded only then."""
 

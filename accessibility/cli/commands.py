@@ -34,6 +34,7 @@ from accessibility.cli.arguments import (
     Workers,
     asked_language,
     exit_with_code,
+    refuse_without,
 )
 from accessibility.cli.inputcommands import fetch, geocode_list, new_study, print_json, progress_bar
 from accessibility.errors import InputError, visible
@@ -107,9 +108,8 @@ def new(
     """Write a commented study.toml: to fill in, or filled from the files that are named."""
     language = console_language(lang)
     say = Wording("console", language)
-    if (run and not files) or (budget is not None and not run):
-        msg = "--run without files; expected files with it" if run else "--budget without --run; expected --run with it"
-        raise InputError(msg)
+    refuse_without("FILE", run=run and not files)
+    refuse_without("--run", budget=None if run else budget)
     if not files:
         typer.echo(say("wrote_template", path=new_study(folder, language)))
         return
@@ -190,7 +190,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
 ) -> None:
     """Measure coverage: report, map, workbook, layers and tables, into maps/<study>/."""
     progress = progress_bar(quiet=quiet, timings=timings)
-    from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
+    from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.pack import run_cover  # noqa: PLC0415
 
     options = Options(
@@ -210,7 +210,7 @@ def cover(  # noqa: PLR0913 -- the options of a command
             tiling = Tiling.of(options, scheduler=scheduler, memory=memory)
             result = run_tiles(study, out, options, tiling, progress)
         else:
-            refuse_without_tiles(scheduler=scheduler, memory=memory)
+            refuse_without("--tiles", scheduler=scheduler, memory=memory)
             result = run_cover(study, out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
 
@@ -262,7 +262,7 @@ def site(  # noqa: PLR0913 -- the options of a command
 ) -> None:
     """Propose where to open next, with a proof; everything that cover writes, and sites.csv, into maps/<study>/."""
     progress = progress_bar(quiet=quiet, timings=timings)
-    from accessibility.cli.options import Options, refuse_without_tiles  # noqa: PLC0415
+    from accessibility.cli.options import Options  # noqa: PLC0415
     from accessibility.cli.pack import run_site  # noqa: PLC0415
     from accessibility.study.proposing import Question  # noqa: PLC0415
 
@@ -286,10 +286,7 @@ def site(  # noqa: PLR0913 -- the options of a command
         docx=docx,
         robust=(aim or "mean") if robust else None,
     )
-    enough = _GAP if gap is None else gap
-    if aim is not None and not robust:
-        msg = f"--aim {aim} without --robust; expected --robust with it"
-        raise InputError(msg)
+    refuse_without("--robust", aim=None if robust else aim)
     with progress:
         if tiles:
             from accessibility.cli.tiling import Tiling, run_tiles  # noqa: PLC0415
@@ -297,17 +294,16 @@ def site(  # noqa: PLR0913 -- the options of a command
             tiling = Tiling.of(options, scheduler=scheduler, memory=memory, question=question)
             result = run_tiles(study, out, options, tiling, progress, question)
         else:
-            refuse_without_tiles(scheduler=scheduler, memory=memory)
+            refuse_without("--tiles", scheduler=scheduler, memory=memory)
             result = run_site(study, question, out, options, progress)
     _tell(result, lang, quiet=quiet, as_json=as_json)
     told = result.manifest["siting"]
-    if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > enough:
+    if told["status"] == "infeasible" or told["gap"] is None or told["gap"] > (_GAP if gap is None else gap):
         raise typer.Exit(ExitCode.UNPROVEN)
 
 
 def _tell_lines(lines: Iterable[str], lang: Language | None) -> None:
-    language = console_language(lang)
-    typer.echo("\n".join(visible(message_text(line, language)) for line in lines))
+    typer.echo("\n".join(visible(message_text(line, console_language(lang))) for line in lines))
 
 
 def _tell(result: Any, lang: str | None, *, quiet: bool, as_json: bool) -> None:

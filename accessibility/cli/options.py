@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, Self
 
-from accessibility.errors import InputError
 from accessibility.study.loading.context import default_cache
 from accessibility.wording import day_text
 
@@ -373,17 +372,3 @@ class Result:
     def plan(self) -> SitingPlan | None:
         """The siting plan, where one was asked for."""
         return None if self.case is None else self.case.plan
-
-
-def refuse_without_tiles(**given: str | None) -> None:
-    """Refuse options of tiles, by name, that are given to a command without ``--tiles``.
-
-    Raises
-    ------
-    InputError
-        One that is not None.
-    """
-    named = [f"--{name}" for name, value in given.items() if value is not None]
-    if named:
-        msg = f"{' and '.join(named)} without --tiles; expected --tiles with it"
-        raise InputError(msg)
