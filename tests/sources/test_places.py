@@ -268,7 +268,7 @@ def test_a_sum_of_the_rows_of_each_place_is_not_added_to_them(tmp_path: Path) ->
 
     spec = PeopleSpec(column="people")
     with pytest.raises(
-        InputError, match=r"column 'age' has a sum at each place \(every\) beside what it sums up \(0-59"
+        InputError, match=r"column 'age' has a sum at each place \(every\) next to what it sums up \(0-59"
     ):
         read_people_table(groups(("0-59", 0.8), ("60+", 0.2), ("every", 1.0)), spec)
     with pytest.raises(InputError, match=r"a sum at each place \(合计\)"):

@@ -76,7 +76,7 @@ def tell_repeated(
         whole = _sum_of_others(there, [str(value) for value in values])
         if whole:
             msg = (
-                f"{source}: column {column!r} has a sum at each place ({whole}) beside what it sums up ({shown}); "
+                f"{source}: column {column!r} has a sum at each place ({whole}) next to what it sums up ({shown}); "
                 "expected one of both"
             )
             raise InputError(msg)
