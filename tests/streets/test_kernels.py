@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -111,3 +113,30 @@ def test_a_kernel_is_compiled_anew_when_a_helper_constant_or_order_of_fields_of_
     assert counted(100, "pair.n + 2", "m: int; n: int") == (500, False)
     assert counted(100, "pair.n + 2", "m: int; n: int", "Two") == (500, False)
     assert counted(100, "pair.n + 2", "m: int; n: int", "Two") == (500, True)
+
+
+def test_a_kept_kernel_runs_without_what_numba_compiles_with(tmp_path: Path) -> None:
+    (tmp_path / "making.py").write_text(
+        "import sys\n"
+        "import numpy as np\n"
+        "from accessibility.streets.search.compiling import kernel, maker\n"
+        "@maker\n"
+        "def sevens(n):\n"
+        "    made = np.empty(n, np.int64)\n"
+        "    for row in range(n): made[row] = 7\n"
+        "    return made\n"
+        "@kernel\n"
+        "def total(values):\n"
+        "    found = 0\n"
+        "    for value in values:\n"
+        "        found += value\n"
+        "    return found\n"
+        "print(total(sevens(5)), 'numba.np.arraymath' in sys.modules)\n",
+        encoding="utf-8",
+    )
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    said = [
+        subprocess.run([sys.executable, "making.py"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout for run in said] == ["35 True\n", "35 False\n"]

@@ -103,9 +103,9 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
     places = places if len(places) <= MOST_PLACES else entrances
     ground = shapely.buffer(square, _SLACK_M, join_style="mitre")
     shapely.prepare(ground)
-    one, other = _near(places)
-    inside = shapely.covers(ground, shapely.linestrings(np.stack([places[one], places[other]], axis=1)))
-    one, other = one[inside], other[inside]
+    pairs = _near(places)
+    pairs = pairs[shapely.intersects_xy(ground, places[pairs].mean(axis=1))]  # most that leave it do so by the middle
+    one, other = pairs[shapely.covers(ground, shapely.linestrings(places[pairs]))].T
     direct = np.full((len(places), len(places)), np.inf)
     # Two places in one are a step of next to nothing: 0 is no step for scipy.
     direct[one, other] = direct[other, one] = np.maximum(np.hypot(*(places[one] - places[other]).T), 1e-6)
@@ -113,20 +113,22 @@ def lines_across(square: Any, entrances: NDArray[np.float64]) -> NDArray[np.intp
     from scipy.sparse.csgraph import shortest_path  # noqa: PLC0415
 
     steps = csr_array(np.where(np.isfinite(direct), direct, 0.0))
-    walked, before = shortest_path(steps, method="D", directed=False, return_predecessors=True)
-    return _sparse(direct, walked, before, len(entrances))
+    begin = np.arange(len(entrances))
+    walked, before = shortest_path(steps, method="D", directed=False, return_predecessors=True, indices=begin)
+    return _sparse(direct, walked, before)
 
 
-def _near(places: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return pairs of places, each with those nearest to it: all pairs in all but the largest squares."""
+def _near(places: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return ``(p, 2)`` pairs of places, each with those nearest to it: all pairs in all but the largest squares."""
     from scipy.spatial import cKDTree  # noqa: PLC0415 -- where there is a square
 
-    near = min(len(places), _NEAR)
-    other = cKDTree(places).query(places, k=np.arange(1, near + 1))[1].ravel()
-    one = np.repeat(np.arange(len(places)), near)
-    pairs = np.unique(np.minimum(one, other) * len(places) + np.maximum(one, other))
-    found, to = np.divmod(pairs, len(places))
-    return found[found < to], to[found < to]
+    meet = np.zeros((len(places), len(places)), np.bool_)
+    if len(places) <= _NEAR:
+        meet[:] = True
+    else:
+        other = cKDTree(places).query(places, k=np.arange(1, _NEAR + 1))[1]
+        meet[np.arange(len(places))[:, None], other] = True
+    return np.argwhere(np.triu(meet | meet.T, 1))
 
 
 def corners_of(square: Any) -> NDArray[np.float64]:
@@ -140,11 +142,9 @@ def corners_of(square: Any) -> NDArray[np.float64]:
     return np.concatenate(found)
 
 
-def _sparse(
-    direct: NDArray[np.float64], walked: NDArray[np.float64], before: NDArray[np.int32], entrances: int
-) -> NDArray[np.intp]:
+def _sparse(direct: NDArray[np.float64], walked: NDArray[np.float64], before: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return the lines of the shortest ways between entrances, without those that others nearly replace."""
-    one, other = np.triu_indices(entrances, 1)
+    one, other = np.triu_indices(len(walked), 1)
     so_far = np.where(np.eye(len(direct), dtype=np.bool_), 0.0, np.inf)
     kept: dict[tuple[int, int], None] = {}
     for pair in np.lexsort((other, one, walked[one, other])):

@@ -16,6 +16,7 @@ import numpy as np
 from numba.core import event, typed_passes, untyped_passes
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
+from numba.core.runtime.nrt import rtsys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -173,7 +174,15 @@ def _kept_by_code(dispatcher: Any) -> Any:
     if kept is not None:
         kept._source_stamp = _Code(dispatcher.py_func)  # noqa: SLF001 -- numba has no other door for it
         kept._load_index = partial(_index_or_none, kept._load_index)  # noqa: SLF001
+        dispatcher._cache.load_overload = partial(_load_kept, dispatcher._cache)  # noqa: SLF001
     return dispatcher
+
+
+def _load_kept(cache: Any, signature: Any, target: Any) -> Any:
+    """Return what a cache holds, before numba loads all that it compiles with, which takes longer than its import."""
+    rtsys.initialize(target)  # the arrays that a `maker` returns
+    with cache._guard_against_spurious_io_errors():  # noqa: SLF001
+        return cache._load_overload(signature, target)  # noqa: SLF001
 
 
 def _index_or_none(load: Callable[[], dict[Any, str]]) -> dict[Any, str]:
