@@ -62,6 +62,7 @@ DOUBTS = frozenset(
         "heights-unit",
         "limit-unit",
         "near-double",
+        "no-whole-person",
         "people-outside",
         "people-twice",
         "people-unit",

@@ -10,6 +10,8 @@ import numpy as np
 
 from accessibility.errors import InputError
 from accessibility.sources.osm.extracts import SUFFIXES as OSM_SUFFIXES
+from accessibility.sources.quantities import shown_instead
+from accessibility.sources.raster.classes import Variety
 from accessibility.sources.raster.reading import opened_raster, read_values
 from accessibility.sources.tables.columns import DIVISIONS, attributes, find_column, parse_numbers
 from accessibility.sources.tables.points import TableSpec, has_places
@@ -154,9 +156,24 @@ def _of_raster(path: Path, role: str | None) -> Recognised:
         return Recognised(
             path=path, role="elevation", evidence=(("goes_on", {"low": f"{low:,.0f}", "high": f"{high:,.0f}"}),)
         )
+    _refuse_classes(path, values)
     people = float(there.sum())
     said = {"people": f"{people:,.0f}", "empty": round(100 * empty)}
     return Recognised(path=path, role="population", evidence=(("in_cells", said),), weight=people)
+
+
+def _refuse_classes(path: Path, values: NDArray[np.float64]) -> None:
+    """Raise `InputError` where cells seem to hold classes, which could pass for more people than there are."""
+    row, column = np.nonzero(values > 0)
+    numbers = Variety()
+    numbers.meet(row, column, values[row, column])
+    what = shown_instead(path.stem)
+    if what or numbers.told(path.name, zero_cells=int((values == 0).sum())):
+        msg = (
+            f"{path.name}: its cells seem to be {what or 'classes'}; expected people or heights: leave it out, or say "
+            f"which, such as population={path.name}"
+        )
+        raise InputError(msg)
 
 
 def _steps(values: NDArray[np.float64]) -> float:

@@ -291,6 +291,14 @@ def test_numbers_that_say_nothing_is_known_are_no_people(tmp_path: Path) -> None
     assert known(9_999, 80, 4_000, 1_000) == {}
 
 
+def test_rows_without_a_whole_person_are_told(tmp_path: Path) -> None:
+    def told(*people: str) -> dict[str, int]:
+        rows = [f"{108 + at / 100},30.5,{number}" for at, number in enumerate(people)]
+        return counted(read_people_table(csv(tmp_path, "lon,lat,people", *rows), PeopleSpec())[1])
+
+    assert (told("0.31", "0.12", "0"), told("0.31", "1.2", "0")) == ({"no-whole-person": 3}, {})
+
+
 def test_columns_that_put_a_shape_elsewhere_are_told(tmp_path: Path) -> None:
     lonlat = TOWN[:4]
     as_drawn = np.column_stack(from_wgs84(lonlat[:, 0], lonlat[:, 1], "GCJ-02"))

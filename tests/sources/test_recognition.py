@@ -93,6 +93,16 @@ def test_people_and_heights_are_told_apart_by_their_cells(tmp_path: Path) -> Non
     assert roles(raster(tmp_path / "w.tif", low)) == {"w.tif": "elevation"}
 
 
+def test_classes_are_neither_people_nor_heights(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    cover = raster(tmp_path / "cover.tif", rng.choice([10, 20, 30, 40, 50, 80], size=(40, 40)))
+    lights = raster(tmp_path / "viirs_2022.tif", rng.gamma(0.3, 9.0, (40, 40)))
+    for path, what in ((cover, "classes"), (lights, "lights")):
+        with pytest.raises(InputError, match=f"its cells seem to be {what}; .*such as population={path.name}"):
+            recognise_files([(path, None)])
+        assert roles(path, **{path.stem: "population"}) == {path.name: "population"}
+
+
 def test_the_fuller_raster_is_everyone_the_others_are_groups(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     crowd = np.where(rng.random((80, 60)) < 0.2, rng.uniform(1, 90, (80, 60)), 0)

@@ -28,7 +28,7 @@ class Variety:
         self._cells: dict[float, int] | None = {}
         self._beside = 0
 
-    def meet(self, row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[Any]) -> None:
+    def meet(self, row: NDArray[Any], column: NDArray[Any], value: NDArray[Any]) -> None:
         """Take ``(n,)`` cells with their numbers into account, row by row."""
         if self._cells is None:
             return

@@ -52,7 +52,14 @@ def refuse_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str
 
 
 def tell_voids(people: NDArray[np.float64], texts: pd.Series[Any], column: str, source: str) -> list[Finding]:
-    """Return a finding where a number of people may say that nothing is known: it comes again, or stands far apart."""
+    """Return a finding where numbers may be no people: one that tables write where nothing is known, none above 1.
+
+    The first comes again, or stands far apart.
+    """
+    most = float(people.max(initial=0.0))
+    if 0 < most < 1:
+        message = f"column {column!r}: no row has a whole person, the most is {most:g}: are they thousands, or a share?"
+        return [Finding(code="no-whole-person", source=source, message=message, count=len(people))]
     voids = np.isin(people, _MAYBE)
     if not voids.any():
         return []
