@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from accessibility.errors import InputError, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -249,13 +249,26 @@ def _messages(language: Language) -> tuple[tuple[str, tuple[str, ...], str, str]
     found = []
     for entry in _sentences("messages").values():
         parts = list(Formatter().parse(entry["en"]))
-        pattern = "".join(
-            re.escape(words) + (f"(?P<{name}>{_PLACES.get(re.sub('_[0-9]$', '', name), '.*?')})" if name else "")
-            for words, name, *_ in parts
-        )
         pieces = tuple(words for words, *_ in parts if words)
-        found.append((max(pieces, key=len), pieces, pattern, entry[language]))
+        found.append((max(pieces, key=len), pieces, _pattern(parts), entry[language]))
     return tuple(sorted(found, key=lambda each: ("(?P<known_error>" not in each[2], -sum(map(len, each[1])))))
+
+
+def _pattern(parts: Iterable[tuple[str, str | None, str | None, str | None]]) -> str:
+    """Return the form of a message.
+
+    What follows a place that takes anything is looked for once and never again farther on: the next such place would
+    take what lies between, and so an input that is made of a message's own words is read in a single pass.
+    """
+    runs = [""]
+    for words, name, *_ in parts:
+        place = _PLACES.get(re.sub("_[0-9]$", "", name or ""))
+        runs[-1] += re.escape(words)
+        if place is not None:
+            runs[-1] += f"(?P<{name}>{place})"
+        elif name:
+            runs.append(f"(?P<{name}>.*?)")
+    return runs[0] + "".join(f"(?>{run})" for run in runs[1:-1]) + "".join(runs[1:][-1:])
 
 
 @cache

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
+import random
 import re
 import tomllib
 from functools import cache
@@ -20,7 +21,7 @@ from sentences import findings, modules, sentences
 
 from accessibility.cli.console import Silence, print_check
 from accessibility.cli.runs import run_check
-from accessibility.wording import _sentences, message_text
+from accessibility.wording import _messages, _sentences, message_text
 
 MESSAGES = _sentences("messages")
 RAISED, OBSERVED = (tuple(dict.fromkeys(told())) for told in (sentences, findings))
@@ -313,3 +314,16 @@ def test_a_long_row_of_names_is_looked_through_once_not_once_for_each_way_to_par
 @pytest.mark.parametrize("several", [300, 3_000])
 def test_what_is_made_of_joints_alone_stays_as_it_is(joint: str, several: int) -> None:
     assert message_text(joint * several, "zh") == joint * several
+
+
+def test_a_message_in_another_ones_words_is_read_in_one_pass_and_as_if_every_way_were_tried() -> None:
+    """The oracle is the form in which each place tries every end; of those the new form may keep one alone."""
+    draw = random.Random(7)  # noqa: S311 -- no secret
+    for _, pieces, pattern, _ in _messages("zh"):
+        plain = pattern.replace("(?>", "(?:")
+        assert pattern.count(".*?") - pattern.count("(?>") <= 1, pattern
+        for _ in range(3):
+            text = "".join(f"{piece}{draw.choice(['', 'x', '4', '1,000', piece, f'x{piece}'])}" for piece in pieces)
+            text = draw.choice(["", "a", *pieces]) + text + draw.choice(["", pieces[-1]])
+            found, known = (re.fullmatch(form, text, re.DOTALL) for form in (pattern, plain))
+            assert (found and found.groupdict()) == (known and known.groupdict()), (pattern, text)
